@@ -1,0 +1,71 @@
+/**
+ * One class per thing the reader of a message can do about it. The text says what was found, where, and what to do next.
+ */
+
+/** What every error of this package is, so that callers can tell ours from others. */
+export class MoganetError extends Error {
+  override readonly name: string = 'MoganetError';
+}
+
+/** A checkpoint, safetensors file or one tensor of it cannot be used. */
+export class CheckpointError extends MoganetError {
+  override readonly name = 'CheckpointError';
+}
+
+/** A configuration names something unknown, or contradicts itself. */
+export class ConfigError extends MoganetError {
+  override readonly name = 'ConfigError';
+}
+
+/** An image cannot be read, or is too large to be. */
+export class ImageError extends MoganetError {
+  override readonly name = 'ImageError';
+}
+
+/** Values of a model do not fit together; the text begins with the module's path. */
+export class ShapeError extends MoganetError {
+  override readonly name = 'ShapeError';
+}
+
+/** A thing that exists in the field but not (yet) here; the text says what to use instead. */
+export class UnsupportedError extends MoganetError {
+  override readonly name = 'UnsupportedError';
+}
+
+/** An engine cannot start, or was used after `dispose()`. */
+export class EngineError extends MoganetError {
+  override readonly name = 'EngineError';
+}
+
+/** The closest of `known` to `name` by edit distance, where one is close enough to be meant. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** `unknown backbone "mogant". Known: moganet, … Did you mean "moganet"?` */
+export function unknownName(what: string, name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  return `unknown ${what} "${name}". Known: ${known.join(', ')}.${nearest ? ` Did you mean "${nearest}"?` : ''}`;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substitution, previous[j]! + 1, row[j - 1]! + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}

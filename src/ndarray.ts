@@ -1,0 +1,45 @@
+/** Plain arrays with a shape: what goes into and comes out of every engine, checkpoint and postprocessing step. */
+
+export type Shape = readonly number[];
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array;
+
+/** `data` in C order of `shape`; maps are N×C×H×W. */
+export interface NDArray<T extends TypedArray = Float32Array> {
+  readonly shape: Shape;
+  readonly data: T;
+}
+
+/** A model's parameters by state-dict key. */
+export type Weights = ReadonlyMap<string, NDArray>;
+
+/** A record by name; the order of its keys is the order of the things. */
+export type Named<T> = Readonly<Record<string, T>>;
+
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+export function ndarray<T extends TypedArray>(shape: Shape, data: T): NDArray<T> {
+  if (sizeOf(shape) !== data.length) {
+    throw new RangeError(`an array of shape [${shape.join(', ')}] needs ${sizeOf(shape)} values, got ${data.length}`);
+  }
+  return { shape, data };
+}
+
+export function zeros(shape: Shape): NDArray {
+  return { shape, data: new Float32Array(sizeOf(shape)) };
+}
