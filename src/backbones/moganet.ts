@@ -1,0 +1,249 @@
+import { ConfigError, UnsupportedError, unknownName } from '../errors.ts';
+import {
+  batchNorm,
+  conv2d,
+  F,
+  gelu,
+  groupNorm,
+  linear,
+  module,
+  relu,
+  type Scope,
+  silu,
+  type Value,
+} from '../nn/index.ts';
+import type { ClassifierBackbone, Stage } from './backbone.ts';
+
+/**
+ * MogaNet (arXiv 2211.03295): multi-order gated aggregation. Module names follow the official models/moganet.py, whose
+ * code differs from the paper's figure: the shortcut of the spatial block is its *normed* input, feature decomposition is
+ * followed by the activation, and `norm{i}` feeds both the pyramid and the next stage.
+ */
+
+export interface MogaNetArch {
+  readonly dims: readonly number[];
+  readonly depths: readonly number[];
+  /** Hidden channels of the channel mixer, as a multiple of the stage's. */
+  readonly ratios: readonly number[];
+}
+
+export type MogaNetActivation = 'SiLU' | 'GELU' | 'ReLU' | null;
+export type MogaNetNorm = 'BN' | 'SyncBN' | 'GN';
+
+/** Every constructor argument of the official class that changes the network. */
+export interface MogaNetOptions {
+  readonly inChannels?: number;
+  readonly patchSizes?: readonly number[];
+  /** `ConvEmbed` (two convolutions) counts in the first stage only; elsewhere it means `Conv`. */
+  readonly patchEmbedTypes?: readonly ('ConvEmbed' | 'Conv')[];
+  readonly dilations?: readonly [number, number, number];
+  readonly channelSplit?: readonly [number, number, number];
+  readonly activation?: MogaNetActivation;
+  /** Norm of the stage outputs. */
+  readonly stemNorm?: MogaNetNorm;
+  /** Norm of patch embeddings and blocks. */
+  readonly convNorm?: MogaNetNorm;
+  /** When false the last stage uses dilations 1, 2, 1. */
+  readonly finalDilation?: boolean;
+  /** Trained with `attn_force_fp32` (OpenMixup's weights): the gate's activation is applied twice. */
+  readonly doubleActivation?: boolean;
+}
+
+export interface MogaNetConfig extends MogaNetOptions {
+  readonly type: 'moganet';
+  readonly arch: keyof typeof archs | MogaNetArch;
+}
+
+export const archs = {
+  xt: { dims: [32, 64, 96, 192], depths: [3, 3, 10, 2], ratios: [8, 8, 4, 4] },
+  t: { dims: [32, 64, 128, 256], depths: [3, 3, 12, 2], ratios: [8, 8, 4, 4] },
+  s: { dims: [64, 128, 320, 512], depths: [2, 3, 12, 2], ratios: [8, 8, 4, 4] },
+  b: { dims: [64, 160, 320, 512], depths: [4, 6, 22, 3], ratios: [8, 8, 4, 4] },
+  l: { dims: [64, 160, 320, 640], depths: [4, 6, 44, 4], ratios: [8, 8, 4, 4] },
+  xl: { dims: [96, 192, 480, 960], depths: [6, 6, 44, 4], ratios: [8, 8, 4, 4] },
+} as const satisfies Record<string, MogaNetArch>;
+
+const sizeNames: Readonly<Record<string, keyof typeof archs>> = {
+  xt: 'xt',
+  xtiny: 'xt',
+  t: 't',
+  tiny: 't',
+  s: 's',
+  small: 's',
+  b: 'b',
+  base: 'b',
+  l: 'l',
+  large: 'l',
+  xl: 'xl',
+  xlarge: 'xl',
+};
+
+/** The arch of an official spelling (`x-tiny`, `moganet_xtiny`, …), or undefined. */
+export function mogaNetSize(name: string): keyof typeof archs | undefined {
+  const bare = name
+    .toLowerCase()
+    .replace(/^moganet[_-]?/, '')
+    .replace(/[-_]/g, '');
+  return Object.hasOwn(sizeNames, bare) ? sizeNames[bare] : undefined;
+}
+
+const activations = { SiLU: silu, GELU: gelu, ReLU: relu } as const;
+const activate = (type: MogaNetActivation, scope: Scope, x: Value): Value => (type ? activations[type](scope, x) : x);
+
+const norms = {
+  BN: batchNorm,
+  SyncBN: batchNorm,
+  /** As many groups as channels: every channel by itself. */
+  GN: (scope: Scope, x: Value) => groupNorm(scope, x, x.channels),
+} as const;
+
+const elementScale = module((scope: Scope, x: Value) =>
+  F.scale(x, scope.parameter('scale', [1, x.channels, 1, 1]), scope),
+);
+
+/** FD(x) = x + σ (x − common): the features that the common part hides are weighed up (eq. 4, and eq. 7 for channels). */
+const decomposed = (scope: Scope, x: Value, common: Value) => F.add(x, elementScale(scope, F.sub(x, common)));
+
+/** DW 5×5 on all channels, then 5×5 and 7×7 dilated on parts of them: low, middle and high order (eq. 5). */
+const multiOrderDWConv = module((scope: Scope, x: Value, o: Resolved, dilations: readonly number[]) => {
+  const total = o.channelSplit.reduce((sum, part) => sum + part, 0);
+  const middle = Math.floor((o.channelSplit[1] / total) * x.channels);
+  const high = Math.floor((o.channelSplit[2] / total) * x.channels);
+  const low = x.channels - middle - high;
+  const depthwise = (name: string, y: Value, kernel: number, dilation: number) =>
+    conv2d(scope.at(name), y, y.channels, { kernel, dilation, groups: y.channels });
+  const x0 = depthwise('DW_conv0', x, 5, dilations[0]!);
+  const x1 = depthwise('DW_conv1', F.slice(x0, low, low + middle), 5, dilations[1]!);
+  const x2 = depthwise('DW_conv2', F.slice(x0, low + middle), 7, dilations[2]!);
+  return conv2d(scope.at('PW_conv'), F.concat([F.slice(x0, 0, low), x1, x2]), x.channels, { kernel: 1 });
+});
+
+/** Z = FD(Conv1×1(x)); out = Conv1×1(act(gate(Z)) ⊙ act(multiOrder(Z))) + x (eq. 3 to 6). */
+const multiOrderGatedAggregation = module((scope: Scope, x: Value, o: Resolved, dilations: readonly number[]) => {
+  const project = (name: string, y: Value) => conv2d(scope.at(name), y, x.channels, { kernel: 1 });
+  const gateActivation = (y: Value) => activate(o.activation, scope.at('act_gate'), y);
+  const projected = project('proj_1', x);
+  const z = activate(
+    o.activation,
+    scope.at('act_value'),
+    decomposed(scope.at('sigma'), projected, F.globalAvgPool(projected)),
+  );
+  const gate = project('gate', z);
+  const value = multiOrderDWConv(scope.at('value'), z, o, dilations);
+  let [g, v] = [gateActivation(gate), gateActivation(value)];
+  if (o.doubleActivation) [g, v] = [gateActivation(g), gateActivation(v)];
+  return F.add(project('proj_2', F.mul(g, v)), x);
+});
+
+/** The channel mixer: an inverted bottleneck with a depthwise 3×3, whose channels are reweighed by one common map (eq. 7). */
+const channelAggregationFFN = module((scope: Scope, x: Value, ratio: number) => {
+  const hidden = Math.floor(x.channels * ratio);
+  let y = conv2d(scope.at('fc1'), x, hidden, { kernel: 1 });
+  y = gelu(scope.at('act'), conv2d(scope.at('dwconv'), y, hidden, { kernel: 3, groups: hidden }));
+  const common = gelu(scope.at('decompose_act'), conv2d(scope.at('decompose'), y, 1, { kernel: 1 }));
+  return conv2d(scope.at('fc2'), decomposed(scope.at('sigma'), y, common), x.channels, { kernel: 1 });
+});
+
+const block = module((scope: Scope, x: Value, o: Resolved, ratio: number, dilations: readonly number[]) => {
+  const layerScale = (name: string, y: Value) => F.scale(y, scope.parameter(name, [1, x.channels, 1, 1]));
+  const norm = norms[o.convNorm];
+  const spatial = multiOrderGatedAggregation(scope.at('attn'), norm(scope.at('norm1'), x), o, dilations);
+  const y = F.add(x, layerScale('layer_scale_1', spatial));
+  return F.add(
+    y,
+    layerScale('layer_scale_2', channelAggregationFFN(scope.at('mlp'), norm(scope.at('norm2'), y), ratio)),
+  );
+});
+
+/** The stem: two strided convolutions. */
+const stackConvPatchEmbed = module((scope: Scope, x: Value, o: Resolved, channels: number, kernel: number) => {
+  const at = (i: number) => scope.at('projection').at(i);
+  const options = { kernel, stride: strideOf(kernel), padding: kernel >> 1 };
+  let y = norms[o.convNorm](at(1), conv2d(at(0), x, channels >> 1, options));
+  y = conv2d(at(3), gelu(at(2), y), channels, options);
+  return norms[o.convNorm](at(4), y);
+});
+
+const convPatchEmbed = module((scope: Scope, x: Value, o: Resolved, channels: number, kernel: number) => {
+  const options = { kernel, stride: strideOf(kernel), padding: kernel >> 1 };
+  return norms[o.convNorm](scope.at('norm'), conv2d(scope.at('projection'), x, channels, options));
+});
+
+const strideOf = (patchSize: number): number => (patchSize >> 1) + 1;
+
+/** @throws ConfigError or UnsupportedError where the record contradicts itself or names what the official class refuses */
+export function moganet(config: MogaNetConfig): ClassifierBackbone {
+  const o = resolve(config);
+  const { dims, depths, ratios } = o.arch;
+  const stacked = (i: number) => i === 0 && o.patchEmbedTypes[0] === 'ConvEmbed';
+  let stride = 1;
+  const stages: Stage[] = dims.map((channels, i) => {
+    stride *= strideOf(o.patchSizes[i]!) ** (stacked(i) ? 2 : 1);
+    return { channels, stride };
+  });
+  const forward = (scope: Scope, image: Value): Value[] => {
+    let x = image;
+    return dims.map((channels, i) => {
+      const embed = stacked(i) ? stackConvPatchEmbed : convPatchEmbed;
+      x = embed(scope.at(`patch_embed${i + 1}`), x, o, channels, o.patchSizes[i]!);
+      const dilations = i === dims.length - 1 && !o.finalDilation ? [1, 2, 1] : o.dilations;
+      for (let j = 0; j < depths[i]!; j++) x = block(scope.at(`blocks${i + 1}`).at(j), x, o, ratios[i]!, dilations);
+      x = norms[o.stemNorm](scope.at(`norm${i + 1}`), x);
+      return x;
+    });
+  };
+  return {
+    stages,
+    forward,
+    classify: (scope, image, classes) => {
+      const pyramid = forward(scope, image);
+      return { pyramid, logits: linear(scope.at('head'), F.globalAvgPool(pyramid.at(-1)!), classes) };
+    },
+  };
+}
+
+type Resolved = Required<Omit<MogaNetOptions, 'inChannels'>> & { readonly arch: MogaNetArch };
+
+function resolve(config: MogaNetConfig): Resolved {
+  const arch: MogaNetArch | undefined = typeof config.arch === 'string' ? archs[config.arch] : config.arch;
+  if (!arch) throw new ConfigError(unknownName('MogaNet arch', `${config.arch}`, Object.keys(archs)));
+  const stages = arch.dims.length;
+  const o: Resolved = {
+    arch,
+    patchSizes: config.patchSizes ?? arch.dims.map(() => 3),
+    patchEmbedTypes: config.patchEmbedTypes ?? arch.dims.map((_, i) => (i === 0 ? 'ConvEmbed' : 'Conv')),
+    dilations: config.dilations ?? [1, 2, 3],
+    channelSplit: config.channelSplit ?? [1, 3, 4],
+    activation: config.activation === undefined ? 'SiLU' : config.activation,
+    stemNorm: config.stemNorm ?? 'BN',
+    convNorm: config.convNorm ?? 'BN',
+    finalDilation: config.finalDilation ?? true,
+    doubleActivation: config.doubleActivation ?? false,
+  };
+  for (const [name, list] of Object.entries({
+    depths: arch.depths,
+    ratios: arch.ratios,
+    patchSizes: o.patchSizes,
+    patchEmbedTypes: o.patchEmbedTypes,
+  })) {
+    if (list.length !== stages)
+      throw new ConfigError(`MogaNet: ${name} has ${list.length} entries, dims has ${stages}.`);
+  }
+  for (const name of ['stemNorm', 'convNorm'] as const) {
+    if (!Object.hasOwn(norms, o[name])) {
+      throw new UnsupportedError(`MogaNet: the norm "${o[name]}" is not supported as ${name}. Use BN, SyncBN or GN.`);
+    }
+  }
+  const total = o.channelSplit.reduce((sum, part) => sum + part, 0);
+  for (const channels of arch.dims) {
+    if (channels % total !== 0) {
+      throw new ConfigError(
+        `MogaNet: ${channels} channels do not divide into ${o.channelSplit.join(' : ')} (${total} parts).`,
+      );
+    }
+  }
+  if (o.patchEmbedTypes[0] === 'ConvEmbed' && o.patchSizes[0]! > 3) {
+    throw new ConfigError(`MogaNet: a ConvEmbed stem takes a patch size of at most 3, got ${o.patchSizes[0]}.`);
+  }
+  return o;
+}

@@ -1,0 +1,81 @@
+import { ShapeError } from '../errors.ts';
+import type { Size } from '../ndarray.ts';
+import * as F from './ops.ts';
+import { module, record, type Scope, type Value } from './scope.ts';
+
+/** The modules of `torch.nn` that bring parameters, and the activations where the official code has them as modules. */
+
+export interface ConvOptions {
+  readonly kernel: number | Size;
+  readonly stride?: number | Size;
+  /** Default: symmetric, so that stride 1 keeps the size of an odd kernel: dilation · (kernel − 1) / 2. */
+  readonly padding?: number | Size;
+  readonly dilation?: number | Size;
+  readonly groups?: number;
+  readonly bias?: boolean;
+}
+
+export const conv2d = module((scope: Scope, x: Value, channels: number, options: ConvOptions): Value => {
+  const { groups = 1, bias = true } = options;
+  const kernel = F.sizeFrom(options.kernel);
+  const stride = F.sizeFrom(options.stride ?? 1);
+  const dilation = F.sizeFrom(options.dilation ?? 1);
+  const padding = F.sizeFrom(
+    options.padding ?? {
+      height: (dilation.height * (kernel.height - 1)) >> 1,
+      width: (dilation.width * (kernel.width - 1)) >> 1,
+    },
+  );
+  if (x.channels % groups !== 0 || channels % groups !== 0) {
+    throw new ShapeError(`${scope.path}: ${groups} groups do not divide ${x.channels} → ${channels} channels.`);
+  }
+  const weight = scope.parameter('weight', [channels, x.channels / groups, kernel.height, kernel.width]);
+  const attributes = { kernel, stride, padding, dilation, groups };
+  return bias
+    ? record('conv2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope)
+    : record('conv2d', [x, weight], attributes, channels, scope);
+});
+
+export const convTranspose2d = module(
+  (
+    scope: Scope,
+    x: Value,
+    channels: number,
+    options: { kernel: number | Size; stride: number | Size; padding?: number | Size },
+  ): Value => {
+    const kernel = F.sizeFrom(options.kernel);
+    const weight = scope.parameter('weight', [x.channels, channels, kernel.height, kernel.width]);
+    const attributes = { kernel, stride: F.sizeFrom(options.stride), padding: F.sizeFrom(options.padding ?? 0) };
+    return record('convTranspose2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope);
+  },
+);
+
+/** Flattens a map of `size` (default 1×1) in C·H·W order. */
+export const linear = module((scope: Scope, x: Value, features: number, size: number | Size = 1): Value => {
+  const { height, width } = F.sizeFrom(size);
+  const inFeatures = x.channels * height * width;
+  const weight = scope.parameter('weight', [features, inFeatures]);
+  return record('linear', [x, weight, scope.parameter('bias', [features])], { inFeatures }, features, scope);
+});
+
+export const batchNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
+  const shape = [x.channels];
+  const inputs = [
+    x,
+    scope.parameter('weight', shape),
+    scope.parameter('bias', shape),
+    scope.parameter('running_mean', shape, 'buffer'),
+    scope.parameter('running_var', shape, 'buffer'),
+  ] as const;
+  scope.parameter('num_batches_tracked', [], 'ignored');
+  return record('batchNorm', inputs, { eps }, x.channels, scope);
+});
+
+export const groupNorm = module((scope: Scope, x: Value, groups: number, eps = 1e-5): Value => {
+  const inputs = [x, scope.parameter('weight', [x.channels]), scope.parameter('bias', [x.channels])] as const;
+  return record('groupNorm', inputs, { groups, eps }, x.channels, scope);
+});
+
+export const gelu = module((scope: Scope, x: Value): Value => F.gelu(x, scope));
+export const silu = module((scope: Scope, x: Value): Value => F.silu(x, scope));
+export const relu = module((scope: Scope, x: Value): Value => F.relu(x, scope));

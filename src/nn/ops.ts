@@ -1,0 +1,159 @@
+import { ShapeError } from '../errors.ts';
+import type { Size } from '../ndarray.ts';
+import type { Parameter } from './graph.ts';
+import { type ParameterValue, record, type Scope, type Value } from './scope.ts';
+
+/**
+ * The vocabulary: PyTorch's names and semantics on maps N×C×H×W. Models use these functions, or the layers that bring
+ * their parameters; interpreters are exhaustive tables over `Op`.
+ */
+export interface Attributes {
+  /** A map handed in by the caller, or (n × 5: batch index, x1, y1, x2, y2 in image pixels) regions. */
+  input: { readonly name: string; readonly kind: 'map' | 'regions' };
+  param: Parameter;
+  conv2d: Convolution;
+  /** Weight [in, out, kh, kw]; no output padding. */
+  convTranspose2d: { readonly kernel: Size; readonly stride: Size; readonly padding: Size };
+  /** Flattens in C·H·W order; gives N×out×1×1. */
+  linear: { readonly inFeatures: number };
+  /** In evaluation mode, by the running statistics: inputs x, weight, bias, mean, variance. */
+  batchNorm: { readonly eps: number };
+  groupNorm: { readonly groups: number; readonly eps: number };
+  relu: Nothing;
+  silu: Nothing;
+  sigmoid: Nothing;
+  /** By the error function, not its tanh approximation. */
+  gelu: Nothing;
+  /** x times a parameter of shape [1, C, 1, 1]. */
+  scale: Nothing;
+  /** Extents must be equal or 1, as in PyTorch's broadcasting. */
+  add: Nothing;
+  sub: Nothing;
+  mul: Nothing;
+  concat: { readonly axis: 'channels' | 'batch' };
+  /** Channels `start` up to, not including, `end`. */
+  slice: { readonly start: number; readonly end: number };
+  globalAvgPool: Nothing;
+  /** Bin i covers floor(i·n/bins) up to ceil((i+1)·n/bins); bins may outnumber the pixels. */
+  adaptiveAvgPool: { readonly bins: Size };
+  /** Padding never wins. */
+  maxPool: Window;
+  /** To the size of the second input, or by an integer factor where there is none. Nearest reads floor(dst · in / out). */
+  resize: { readonly mode: 'bilinear' | 'nearest'; readonly alignCorners: boolean; readonly factor?: number };
+  /** mmcv's RoIAlign, average mode; `spatialScale` takes image pixels to the map. */
+  roiAlign: RoiAlignOptions;
+}
+
+type Nothing = Readonly<Record<string, never>>;
+const nothing: Nothing = Object.freeze({});
+
+export type Op = keyof Attributes;
+
+export interface Window {
+  readonly kernel: Size;
+  readonly stride: Size;
+  readonly padding: Size;
+}
+
+export interface Convolution extends Window {
+  readonly dilation: Size;
+  readonly groups: number;
+}
+
+export interface RoiAlignOptions {
+  readonly outputSize: Size;
+  readonly spatialScale: number;
+  /** Samples per bin and axis; 0 means ceil(region / bins). */
+  readonly samplingRatio: number;
+  /** Whether coordinates are shifted by half a pixel (mmcv ≥ 1.0). */
+  readonly aligned: boolean;
+}
+
+/** Both extents from one number or from a given size. */
+export const sizeFrom = (value: number | Size): Size =>
+  typeof value === 'number' ? { height: value, width: value } : value;
+
+function elementwise(op: 'add' | 'sub' | 'mul') {
+  return (a: Value, b: Value): Value => {
+    if (a.channels !== b.channels && a.channels !== 1 && b.channels !== 1) {
+      throw new ShapeError(`${op} needs equal channels, or 1, got ${a.channels} and ${b.channels}.`);
+    }
+    return record(op, [a, b], nothing, Math.max(a.channels, b.channels));
+  };
+}
+
+export const add = elementwise('add');
+export const sub = elementwise('sub');
+export const mul = elementwise('mul');
+
+function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu') {
+  return (x: Value, scope?: Scope): Value => record(op, [x], nothing, x.channels, scope);
+}
+
+export const relu = activation('relu');
+export const silu = activation('silu');
+export const sigmoid = activation('sigmoid');
+export const gelu = activation('gelu');
+
+/** x · parameter, channel by channel; the parameter's shape is [1, C, 1, 1]. */
+export function scale(x: Value, parameter: ParameterValue, scope?: Scope): Value {
+  return record('scale', [x, parameter], nothing, x.channels, scope);
+}
+
+/** Joins maps of equal height and width along the channels, or results for several groups of regions along the batch. */
+export function concat(values: readonly Value[], axis: 'channels' | 'batch' = 'channels'): Value {
+  const [first, ...rest] = values;
+  if (!first) throw new ShapeError('concat needs at least one value.');
+  if (rest.length === 0) return first;
+  if (axis === 'batch' && rest.some((value) => value.channels !== first.channels)) {
+    throw new ShapeError(
+      `concat along the batch needs equal channels, got ${values.map((v) => v.channels).join(', ')}.`,
+    );
+  }
+  const channels = axis === 'channels' ? values.reduce((sum, value) => sum + value.channels, 0) : first.channels;
+  return record('concat', [first, ...rest], { axis }, channels);
+}
+
+/** Channels `start` up to, not including, `end`. */
+export function slice(x: Value, start: number, end: number = x.channels): Value {
+  if (!(start >= 0 && start < end && end <= x.channels)) {
+    throw new ShapeError(`slice of channels ${start} to ${end} does not lie within the ${x.channels} channels.`);
+  }
+  return record('slice', [x], { start, end }, end - start);
+}
+
+/** The mean over height and width, N×C×1×1. */
+export function globalAvgPool(x: Value, scope?: Scope): Value {
+  return record('globalAvgPool', [x], nothing, x.channels, scope);
+}
+
+export function adaptiveAvgPool(x: Value, bins: number | Size, scope?: Scope): Value {
+  return record('adaptiveAvgPool', [x], { bins: sizeFrom(bins) }, x.channels, scope);
+}
+
+export function maxPool(
+  x: Value,
+  { kernel, stride = kernel, padding = 0 }: { kernel: number | Size; stride?: number | Size; padding?: number | Size },
+  scope?: Scope,
+): Value {
+  const window = { kernel: sizeFrom(kernel), stride: sizeFrom(stride), padding: sizeFrom(padding) };
+  return record('maxPool', [x], window, x.channels, scope);
+}
+
+/** Resizes to another value's height and width, or by an integer factor. `alignCorners` is of the bilinear mode. */
+export function resize(
+  x: Value,
+  to: { like: Value } | { factor: number },
+  { mode = 'bilinear', alignCorners = false }: { mode?: 'bilinear' | 'nearest'; alignCorners?: boolean } = {},
+  scope?: Scope,
+): Value {
+  const how = { mode, alignCorners };
+  return 'like' in to
+    ? record('resize', [x, to.like], how, x.channels, scope)
+    : record('resize', [x], { ...how, factor: to.factor }, x.channels, scope);
+}
+
+/** Pools every region of `regions` (n × 5) from the map: n×C×outputSize. */
+export function roiAlign(x: Value, regions: Value, options: RoiAlignOptions): Value {
+  return record('roiAlign', [x, regions], options, x.channels);
+}

@@ -1,0 +1,71 @@
+import type { Named, NDArray, Shape, Weights } from '../ndarray.ts';
+import { type Graph, prune } from './graph.ts';
+import { Recording, Scope, type Value } from './scope.ts';
+
+/** A dense part of a model, and what runs it. Between parts there is only arithmetic on typed arrays. */
+
+export type InputKind = { readonly kind: 'map'; readonly channels: number } | { readonly kind: 'regions' };
+
+/** A map N×channels×H×W; an image is one with 3. */
+export const map = (channels: number): InputKind => ({ kind: 'map', channels });
+
+/** n × 5: batch index, x1, y1, x2, y2 in the pixels of the network's input; n may be 0. */
+export const regions: InputKind = { kind: 'regions' };
+
+export interface Part {
+  readonly name: string;
+  readonly inputs: Named<InputKind>;
+  forward(scope: Scope, inputs: Named<Value>): Named<Value>;
+}
+
+/** Records a part once, for every size. */
+export function recordPart(part: Part): Graph {
+  const recording = new Recording();
+  const root = new Scope(recording, '');
+  const inputs = Object.fromEntries(
+    Object.entries(part.inputs).map(([name, input]) => [
+      name,
+      recording.push('input', [], { name, kind: input.kind }, input.kind === 'map' ? input.channels : 5, root.at(name)),
+    ]),
+  );
+  return recording.finish(inputs, part.forward(root, inputs));
+}
+
+/** A graph with the values of its parameters: what an engine runs. */
+export interface Program {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly weights: Weights;
+}
+
+/** A pure function on graph and weights; see `optimise/`. */
+export type Pass = (graph: Graph, weights: Weights) => { readonly graph: Graph; readonly weights: Weights };
+
+/** The program of a graph: what no output needs is dropped, then the passes run in order. */
+export function programOf(name: string, graph: Graph, weights: Weights, passes: readonly Pass[] = []): Program {
+  const start = { graph: prune(graph), weights };
+  return { name, ...passes.reduce((program, pass) => pass(program.graph, program.weights), start) };
+}
+
+/** A result that stays where it was made until it is read. */
+export interface Resident {
+  readonly shape: Shape;
+  /** N×C×H×W, whatever the engine's own layout. */
+  read(): Promise<NDArray>;
+  dispose(): void;
+}
+
+export interface Runner {
+  /** Inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them. */
+  run(inputs: Named<NDArray | Resident>): Promise<Named<Resident>>;
+  dispose(): void;
+}
+
+export interface Engine {
+  readonly name: string;
+  /** What the command line says beside the name: threads, device. */
+  readonly detail: string;
+  /** Compiles once; the runner serves every size and any number of regions. */
+  load(program: Program): Promise<Runner>;
+  dispose(): Promise<void>;
+}

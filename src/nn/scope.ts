@@ -1,0 +1,137 @@
+import { ShapeError } from '../errors.ts';
+import type { Shape } from '../ndarray.ts';
+import type { Graph, Node, Parameter, ParameterKind } from './graph.ts';
+import type { Attributes, Op } from './ops.ts';
+
+/** A map N×C×H×W of a model being recorded. It knows its channels and nothing else: batch, height and width are whatever comes in. */
+export interface Value {
+  readonly channels: number;
+}
+
+/** A parameter of a model being recorded, to be handed to an operation. */
+export interface ParameterValue {
+  readonly shape: Shape;
+}
+
+/** What both kinds are inside: a node of a recording. */
+interface Place {
+  readonly recording: Recording;
+  readonly id: number;
+}
+
+// The only two doors between the opaque values of model code and the recording.
+const asValue = (place: Place & { channels: number }): Value => place;
+const placeOf = (value: Value | ParameterValue): Place => value as unknown as Place;
+
+/** A place in the official state dict: its path is the prefix of the keys, letter for letter. */
+export class Scope {
+  constructor(
+    readonly recording: Recording,
+    readonly path: string,
+  ) {}
+
+  at(name: string | number): Scope {
+    return new Scope(this.recording, this.path ? `${this.path}.${name}` : `${name}`);
+  }
+
+  /** The parameter `name` of this module; asking twice gives the same one. */
+  parameter(name: string, shape: Shape, kind: ParameterKind = 'parameter'): ParameterValue {
+    return this.recording.parameter({ key: this.at(name).path, shape, kind });
+  }
+}
+
+/** Collects nodes while a model's functions run. */
+export class Recording {
+  private readonly nodes: Node[] = [];
+  private readonly taps: Record<string, number> = Object.create(null);
+  private readonly parameters = new Map<string, ParameterValue>();
+  private readonly entered: string[] = [''];
+
+  /** Appends a node. With a scope the node is that module; without, a step of the module that is running. */
+  push<K extends Op>(
+    op: K,
+    inputs: readonly (Value | ParameterValue)[],
+    attributes: Attributes[K],
+    channels: number,
+    scope?: Scope,
+  ): Value {
+    const within = this.entered[this.entered.length - 1]!;
+    const path = scope ? scope.path : within ? `${within}:${op}` : op;
+    const ids = inputs.map((input) => {
+      const place = placeOf(input);
+      if (place.recording !== this) throw new ShapeError(`${path}: an input of ${op} was recorded in another model.`);
+      return place.id;
+    });
+    const id = this.nodes.length;
+    this.nodes.push({ id, op, inputs: ids, attributes, path, channels } as Node);
+    return asValue({ recording: this, id, channels });
+  }
+
+  parameter(parameter: Parameter): ParameterValue {
+    const { key, shape } = parameter;
+    const known = this.parameters.get(key);
+    if (known) {
+      if (known.shape.join() !== shape.join()) {
+        throw new ShapeError(`${key}: asked for as [${known.shape.join(', ')}] and as [${shape.join(', ')}].`);
+      }
+      return known;
+    }
+    const { id } = placeOf(this.push('param', [], parameter, 0, new Scope(this, key)));
+    const value: ParameterValue & Place = { recording: this, id, shape };
+    this.parameters.set(key, value);
+    return value;
+  }
+
+  /** Runs a module's body and remembers its input and output under the module's path. */
+  module<R>(scope: Scope, input: unknown, body: () => R): R {
+    let name = scope.path;
+    for (let call = 2; `${name}:in` in this.taps; call++) name = `${scope.path}#${call}`;
+    this.tap(`${name}:in`, input);
+    this.entered.push(scope.path);
+    try {
+      const output = body();
+      this.tap(name, output);
+      return output;
+    } finally {
+      this.entered.pop();
+    }
+  }
+
+  /** A list's or record's values are tapped one by one (`neck.0`); the list itself only marks that the module was called. */
+  private tap(name: string, value: unknown): void {
+    if (isPlace(value)) this.taps[name] = value.id;
+    else if (name.endsWith(':in')) this.taps[name] = -1;
+  }
+
+  finish(inputs: Record<string, Value>, outputs: Record<string, Value>): Graph {
+    const ids = (values: Record<string, Value>) =>
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, placeOf(value).id]));
+    const taps = Object.fromEntries(Object.entries(this.taps).filter(([, id]) => id >= 0));
+    return { nodes: this.nodes, inputs: ids(inputs), outputs: ids(outputs), taps };
+  }
+}
+
+function isPlace(value: unknown): value is Place {
+  return typeof value === 'object' && value !== null && 'recording' in value && 'id' in value;
+}
+
+/** Records an operation on values of one recording. */
+export function record<K extends Op>(
+  op: K,
+  inputs: readonly [Value, ...(Value | ParameterValue)[]],
+  attributes: Attributes[K],
+  channels: number,
+  scope?: Scope,
+): Value {
+  return placeOf(inputs[0]).recording.push(op, inputs, attributes, channels, scope);
+}
+
+/**
+ * Marks a function as a node of the official module tree. Its path names costs and test taps, and its output is what
+ * PyTorch's module of that name returns. Any other step is an ordinary function.
+ */
+export function module<F extends (scope: Scope, x: never, ...rest: never[]) => unknown>(body: F): F {
+  const marked = (scope: Scope, x: never, ...rest: never[]) =>
+    scope.recording.module(scope, x, () => body(scope, x, ...rest));
+  return marked as F; // the same parameters and result, which a generic wrapper cannot say
+}
