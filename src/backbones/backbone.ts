@@ -9,11 +9,12 @@ export interface Stage {
 /** An image to its pyramid, finest level first (C2 to C5 for the four stages that detectors require). */
 export interface Backbone {
   readonly stages: readonly Stage[];
+  /** Channels of the image; 3 (red, green, blue) where it says nothing. */
+  readonly imageChannels?: number;
   forward(scope: Scope, image: Value): Value[];
 }
 
 /** A backbone whose published form also classifies: the keys beside the pyramid's, and its logits N×classes×1×1. */
 export interface ClassifierBackbone extends Backbone {
-  /** Channels of the image; 3 unless the model was trained on something else. */
   classify(scope: Scope, image: Value, classes: number): { logits: Value; pyramid: Value[] };
 }

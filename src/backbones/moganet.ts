@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { ConfigError, UnsupportedError, unknownName } from '../errors.ts';
 import {
   batchNorm,
@@ -20,39 +21,17 @@ import type { ClassifierBackbone, Stage } from './backbone.ts';
  * followed by the activation, and `norm{i}` feeds both the pyramid and the next stage.
  */
 
-export interface MogaNetArch {
-  readonly dims: readonly number[];
-  readonly depths: readonly number[];
+const counts = z.array(z.int().positive()).min(1);
+const three = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
+const norm = z.enum(['BN', 'SyncBN', 'GN', 'LN2d']);
+
+const archRecord = z.strictObject({
+  dims: counts,
+  depths: counts,
   /** Hidden channels of the channel mixer, as a multiple of the stage's. */
-  readonly ratios: readonly number[];
-}
-
-export type MogaNetActivation = 'SiLU' | 'GELU' | 'ReLU' | null;
-export type MogaNetNorm = 'BN' | 'SyncBN' | 'GN';
-
-/** Every constructor argument of the official class that changes the network. */
-export interface MogaNetOptions {
-  readonly inChannels?: number;
-  readonly patchSizes?: readonly number[];
-  /** `ConvEmbed` (two convolutions) counts in the first stage only; elsewhere it means `Conv`. */
-  readonly patchEmbedTypes?: readonly ('ConvEmbed' | 'Conv')[];
-  readonly dilations?: readonly [number, number, number];
-  readonly channelSplit?: readonly [number, number, number];
-  readonly activation?: MogaNetActivation;
-  /** Norm of the stage outputs. */
-  readonly stemNorm?: MogaNetNorm;
-  /** Norm of patch embeddings and blocks. */
-  readonly convNorm?: MogaNetNorm;
-  /** When false the last stage uses dilations 1, 2, 1. */
-  readonly finalDilation?: boolean;
-  /** Trained with `attn_force_fp32` (OpenMixup's weights): the gate's activation is applied twice. */
-  readonly doubleActivation?: boolean;
-}
-
-export interface MogaNetConfig extends MogaNetOptions {
-  readonly type: 'moganet';
-  readonly arch: keyof typeof archs | MogaNetArch;
-}
+  ratios: z.array(z.number().positive()).min(1),
+});
+export type MogaNetArch = z.output<typeof archRecord>;
 
 export const archs = {
   xt: { dims: [32, 64, 96, 192], depths: [3, 3, 10, 2], ratios: [8, 8, 4, 4] },
@@ -62,6 +41,30 @@ export const archs = {
   l: { dims: [64, 160, 320, 640], depths: [4, 6, 44, 4], ratios: [8, 8, 4, 4] },
   xl: { dims: [96, 192, 480, 960], depths: [6, 6, 44, 4], ratios: [8, 8, 4, 4] },
 } as const satisfies Record<string, MogaNetArch>;
+
+/** Every constructor argument of the official class that changes the network. */
+export const mogaNetConfig = z.strictObject({
+  type: z.literal('moganet'),
+  arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
+  inChannels: z.int().positive().optional(),
+  patchSizes: counts.optional(),
+  /** `ConvEmbed` (two convolutions) counts in the first stage only; elsewhere it means `Conv`. */
+  patchEmbedTypes: z.array(z.enum(['ConvEmbed', 'Conv'])).optional(),
+  dilations: three.optional(),
+  channelSplit: three.optional(),
+  /** Of gate and value; null for none. */
+  activation: z.enum(['SiLU', 'GELU', 'ReLU']).nullable().optional(),
+  /** Norm of the stage outputs. */
+  stemNorm: norm.optional(),
+  /** Norm of patch embeddings and blocks. */
+  convNorm: norm.optional(),
+  /** When false the last stage uses dilations 1, 2, 1. */
+  finalDilation: z.boolean().optional(),
+  /** Trained with `attn_force_fp32` (OpenMixup's weights): the gate's activation is applied twice. */
+  doubleActivation: z.boolean().optional(),
+});
+export type MogaNetConfig = z.input<typeof mogaNetConfig>;
+type Activation = keyof typeof activations | null;
 
 const sizeNames: Readonly<Record<string, keyof typeof archs>> = {
   xt: 'xt',
@@ -88,7 +91,7 @@ export function mogaNetSize(name: string): keyof typeof archs | undefined {
 }
 
 const activations = { SiLU: silu, GELU: gelu, ReLU: relu } as const;
-const activate = (type: MogaNetActivation, scope: Scope, x: Value): Value => (type ? activations[type](scope, x) : x);
+const activate = (type: Activation, scope: Scope, x: Value): Value => (type ? activations[type](scope, x) : x);
 
 const norms = {
   BN: batchNorm,
@@ -194,6 +197,7 @@ export function moganet(config: MogaNetConfig): ClassifierBackbone {
   };
   return {
     stages,
+    imageChannels: config.inChannels ?? 3,
     forward,
     classify: (scope, image, classes) => {
       const pyramid = forward(scope, image);
@@ -202,7 +206,11 @@ export function moganet(config: MogaNetConfig): ClassifierBackbone {
   };
 }
 
-type Resolved = Required<Omit<MogaNetOptions, 'inChannels'>> & { readonly arch: MogaNetArch };
+interface Resolved extends Required<Omit<MogaNetConfig, 'type' | 'arch' | 'inChannels' | 'stemNorm' | 'convNorm'>> {
+  readonly arch: MogaNetArch;
+  readonly stemNorm: keyof typeof norms;
+  readonly convNorm: keyof typeof norms;
+}
 
 function resolve(config: MogaNetConfig): Resolved {
   const arch: MogaNetArch | undefined = typeof config.arch === 'string' ? archs[config.arch] : config.arch;
@@ -215,8 +223,8 @@ function resolve(config: MogaNetConfig): Resolved {
     dilations: config.dilations ?? [1, 2, 3],
     channelSplit: config.channelSplit ?? [1, 3, 4],
     activation: config.activation === undefined ? 'SiLU' : config.activation,
-    stemNorm: config.stemNorm ?? 'BN',
-    convNorm: config.convNorm ?? 'BN',
+    stemNorm: supportedNorm('stemNorm', config.stemNorm ?? 'BN'),
+    convNorm: supportedNorm('convNorm', config.convNorm ?? 'BN'),
     finalDilation: config.finalDilation ?? true,
     doubleActivation: config.doubleActivation ?? false,
   };
@@ -228,11 +236,6 @@ function resolve(config: MogaNetConfig): Resolved {
   })) {
     if (list.length !== stages)
       throw new ConfigError(`MogaNet: ${name} has ${list.length} entries, dims has ${stages}.`);
-  }
-  for (const name of ['stemNorm', 'convNorm'] as const) {
-    if (!Object.hasOwn(norms, o[name])) {
-      throw new UnsupportedError(`MogaNet: the norm "${o[name]}" is not supported as ${name}. Use BN, SyncBN or GN.`);
-    }
   }
   const total = o.channelSplit.reduce((sum, part) => sum + part, 0);
   for (const channels of arch.dims) {
@@ -246,4 +249,9 @@ function resolve(config: MogaNetConfig): Resolved {
     throw new ConfigError(`MogaNet: a ConvEmbed stem takes a patch size of at most 3, got ${o.patchSizes[0]}.`);
   }
   return o;
+}
+
+function supportedNorm(field: string, name: string): keyof typeof norms {
+  if (Object.hasOwn(norms, name)) return name as keyof typeof norms;
+  throw new UnsupportedError(`MogaNet: the norm "${name}" is not supported as ${field}. Use BN, SyncBN or GN.`);
 }

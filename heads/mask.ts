@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { conv2d, convTranspose2d, module, relu, type Scope, type Value } from '../src/nn/index.ts';
+import { regionConfig } from './box.ts';
+import { convModule } from './head.ts';
+
+/** The mask branch of Mask R-CNN (arXiv 1703.06870), mmdet's FCNMaskHead: convolutions, ×2 upsampling, one map per class. */
+export const maskConfig = z.strictObject({
+  convs: z.int().nonnegative().default(4),
+  channels: z.int().positive(),
+  /** One mask for all classes instead of one each. */
+  classAgnostic: z.boolean().default(false),
+  region: regionConfig,
+});
+export type MaskConfig = z.output<typeof maskConfig>;
+
+/** Mask logits of n regions: n × classes × 2·size × 2·size. */
+export const maskHead = module((scope: Scope, x: Value, config: MaskConfig, classes: number): Value => {
+  let y = x;
+  for (let i = 0; i < config.convs; i++) {
+    y = convModule(scope.at('convs').at(i), y, config.channels, { kernel: 3, norm: false });
+  }
+  y = relu(scope.at('relu'), convTranspose2d(scope.at('upsample'), y, config.channels, { kernel: 2, stride: 2 }));
+  return conv2d(scope.at('conv_logits'), y, config.classAgnostic ? 1 : classes, { kernel: 1 });
+});
