@@ -1,0 +1,147 @@
+import { ade20kColors, cocoColors, facadeColors } from './palettes.data.ts';
+
+/** 8-bit sRGB: red, green, blue. */
+export type Color = readonly [red: number, green: number, blue: number];
+/** Colours by class index; it may be shorter than the list of classes. */
+export type Palette = readonly Color[];
+
+export const black: Color = [0, 0, 0];
+export const white: Color = [255, 255, 255];
+
+/** Label sets with published colours, recognised by their length and their first and last name. */
+const published = [
+  { classes: 80, first: 'person', last: 'toothbrush', colors: cocoColors },
+  { classes: 150, first: 'wall', last: 'flag', colors: ade20kColors },
+] as const;
+
+/**
+ * The colours that belong to a list of class names: the published ones of COCO and ADE20K; the demo's colours where
+ * every name is one of its classes, so that a window is blue whichever head found it; otherwise generated ones.
+ */
+export function paletteFor(names: readonly string[]): Palette {
+  const set = published.find((s) => s.classes === names.length && s.first === names[0] && s.last === names.at(-1));
+  if (set) return set.colors;
+  const facade = names.map((name) => facadeColors[name]);
+  if (facade.every((color) => color !== undefined)) return facade;
+  return [];
+}
+
+/**
+ * The colour of class `index` (a whole number ≥ 0): the palette's, and beyond its end a generated one.
+ *
+ * Generated colours walk round the hues of OKLCH in steps of the golden angle, the lightness alternating between three
+ * levels (six, later on). A colour too close to the palette or to an earlier one is passed over; how close is allowed shrinks slowly as
+ * the space fills up, so the first dozens are easy to tell apart and the list never ends.
+ */
+export function colorFor(index: number, palette: Palette = []): Color {
+  if (!Number.isInteger(index) || index < 0) throw new RangeError(`a class index is a whole number >= 0, got ${index}`);
+  return palette[index] ?? continued(palette, index - palette.length);
+}
+
+interface Continuation {
+  readonly colors: Color[];
+  /** OKLab of the palette and of `colors`. */
+  readonly taken: Lab[];
+  candidate: number;
+  apart: number;
+}
+
+const continuations = new WeakMap<Palette, Continuation>();
+const emptyPalette: Palette = [];
+
+const goldenAngle = Math.PI * (3 - Math.sqrt(5));
+/** Lightness and chroma by turns; the chroma is reduced where sRGB does not reach that far. */
+const vivid = [
+  [0.68, 0.2],
+  [0.5, 0.18],
+  [0.84, 0.15],
+] as const;
+/** Duller and darker tones join in when the vivid ones stand as close as this. */
+const levels = [...vivid, [0.6, 0.09], [0.4, 0.14], [0.77, 0.08]] as const;
+const vividApart = 0.1;
+/** Rejections in a row after which closer colours are allowed: several turns of all hues at all levels. */
+const patience = 60;
+
+function continued(palette: Palette, position: number): Color {
+  const key = palette.length === 0 ? emptyPalette : palette;
+  let state = continuations.get(key);
+  if (!state) {
+    state = { colors: [], taken: key.map(toOklab), candidate: 0, apart: 0.15 };
+    continuations.set(key, state);
+  }
+  for (let rejected = 0; state.colors.length <= position; ) {
+    const index = state.candidate++;
+    const tones = state.apart < vividApart ? levels : vivid;
+    const [lightness, chroma] = tones[index % tones.length]!;
+    // starts at an orange-red; 0.45 rad keeps the first hue off pure pink
+    const color = fromOklch(lightness, chroma, 0.45 + index * goldenAngle);
+    const lab = toOklab(color);
+    const apart = state.apart;
+    if (state.taken.every((other) => distance(lab, other) >= apart)) {
+      state.colors.push(color);
+      state.taken.push(lab);
+      rejected = 0;
+    } else if (++rejected % patience === 0) {
+      state.apart *= 0.95;
+    }
+  }
+  return state.colors[position]!;
+}
+
+/** Black or white, whichever has the higher contrast (WCAG 2 relative luminance) on `background`. */
+export function readableOn(background: Color): Color {
+  const [r, g, b] = background.map(linear) as [number, number, number];
+  const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  // (1 + 0.05) / (L + 0.05) against (L + 0.05) / 0.05
+  return 1.05 * 0.05 >= (luminance + 0.05) ** 2 ? white : black;
+}
+
+/** How different two colours look: Euclidean distance in OKLab; black to white is 1, 0.02 is just noticeable. */
+export function colorDistance(a: Color, b: Color): number {
+  return distance(toOklab(a), toOklab(b));
+}
+
+type Lab = readonly [lightness: number, a: number, b: number];
+
+function distance(a: Lab, b: Lab): number {
+  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+}
+
+function linear(byte: number): number {
+  const c = byte / 255;
+  return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+}
+
+function encoded(value: number): number {
+  return Math.round(255 * (value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055));
+}
+
+/** Björn Ottosson, "A perceptual color space for image processing" (2020): the matrices of sRGB ↔ OKLab. */
+function toOklab(color: Color): Lab {
+  const [r, g, b] = color.map(linear) as [number, number, number];
+  const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
+  const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+  const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+  return [
+    0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
+    1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s,
+    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s,
+  ];
+}
+
+function fromOklch(lightness: number, chroma: number, hue: number): Color {
+  for (let c = chroma; ; c *= 0.96) {
+    const a = c * Math.cos(hue);
+    const b = c * Math.sin(hue);
+    const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+    const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+    const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+    const rgb = [
+      4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+      -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+      -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+    ];
+    // grey (c near 0) is always inside, so this ends
+    if (rgb.every((v) => v >= 0 && v <= 1)) return rgb.map(encoded) as unknown as Color;
+  }
+}
