@@ -1,0 +1,8 @@
+import type { ZooEntry } from './common/entry.ts';
+import { maskRcnnLite, trunk, uperNetLite } from './common/facade.ts';
+
+export default {
+  name: 'facade',
+  config: { name: 'facade', backbone: trunk, detector: maskRcnnLite, segmentor: uperNetLite },
+  weights: { shipped: 'facade.safetensors' },
+} satisfies ZooEntry;

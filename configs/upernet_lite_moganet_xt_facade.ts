@@ -1,0 +1,8 @@
+import type { ZooEntry } from './common/entry.ts';
+import { trunk, uperNetLite } from './common/facade.ts';
+
+export default {
+  name: 'upernet_lite_moganet_xt_facade',
+  config: { name: 'upernet_lite_moganet_xt_facade', backbone: trunk, segmentor: uperNetLite },
+  weights: { shipped: 'facade.safetensors' },
+} satisfies ZooEntry;

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { boxConfig } from '../../heads/box.ts';
+import { neckConfigs, segmentationHeadConfigs } from '../../heads/index.ts';
+import { maskConfig } from '../../heads/mask.ts';
+import { rpnConfig } from '../../heads/rpn.ts';
+import { backboneConfigs } from '../backbones/index.ts';
+
+/** The configuration of a model: plain data, JSON as it stands. What is written here is all that the network depends on. */
+
+const classes = z.array(z.string().min(1)).min(1);
+const threshold = z.number().min(0).max(1);
+/** Two edges that the image is fitted between: the larger bounds its long side, the smaller its short side. */
+const scale = z.tuple([z.int().positive(), z.int().positive()]);
+const three = z.tuple([z.number(), z.number(), z.number()]);
+const neck = z.discriminatedUnion('type', neckConfigs);
+
+/** How bytes become numbers: (byte − mean) / std, per channel in the network's order. */
+export const imageConfig = z.strictObject({
+  mean: three.default([123.675, 116.28, 103.53]),
+  std: three.default([58.395, 57.12, 57.375]),
+  channelOrder: z.enum(['rgb', 'bgr']).default('rgb'),
+});
+
+export const rcnnConfig = z.strictObject({
+  type: z.literal('mask_rcnn'),
+  classes,
+  neck,
+  rpn: rpnConfig,
+  box: boxConfig,
+  /** Without it the detector gives boxes only (Faster R-CNN). */
+  mask: maskConfig.optional(),
+  test: z.strictObject({
+    scoreThr: threshold.default(0.05),
+    nmsIou: threshold.default(0.5),
+    maxPerImage: z.int().positive().default(100),
+    maskThr: threshold.default(0.5),
+  }),
+  input: z.strictObject({ scale: scale.default([1333, 800]), divisor: z.int().positive().default(32) }),
+});
+export type RcnnConfig = z.output<typeof rcnnConfig>;
+
+const segmentationHead = z.discriminatedUnion('type', segmentationHeadConfigs);
+
+export const segmentorConfig = z.strictObject({
+  classes,
+  head: segmentationHead,
+  /** Trained beside the head and in the checkpoint; inference does not need it. */
+  auxiliary: segmentationHead.optional(),
+  input: z.strictObject({ scale: scale.default([2048, 512]), divisor: z.int().positive().default(32) }),
+});
+export type SegmentorConfig = z.output<typeof segmentorConfig>;
+
+/** Names, or only their number. */
+export const classifierConfig = z.strictObject({ classes: z.union([classes, z.int().positive()]) });
+export type ClassifierConfig = z.output<typeof classifierConfig>;
+
+/** A part of which only the type is known here: the tables handed to `createModel` know the rest. */
+const own = z.looseObject({ type: z.string() });
+
+export const modelConfig = z.strictObject({
+  name: z.string().optional(),
+  backbone: z.discriminatedUnion('type', backboneConfigs),
+  detector: z.discriminatedUnion('type', [rcnnConfig]).optional(),
+  segmentor: segmentorConfig.optional(),
+  classifier: classifierConfig.optional(),
+  /** A head of one's own. */
+  head: own.optional(),
+  image: imageConfig.prefault({}),
+});
+
+/** As written: fields with defaults may be left out. */
+export type ModelConfig = Omit<z.input<typeof modelConfig>, 'backbone'> & {
+  backbone: z.input<typeof modelConfig>['backbone'] | z.input<typeof own>;
+};
+
+/** As used: every field filled. */
+export type ResolvedConfig = z.output<typeof modelConfig>;
+
+/** Names for the number of classes that a head has. */
+export type ClassNames = (count: number) => string[];

@@ -1,0 +1,131 @@
+import type { Neck } from '../../heads/head.ts';
+import { necks } from '../../heads/index.ts';
+import { type Backbone, backbones, type ClassifierBackbone, type Stage } from '../backbones/index.ts';
+import { ConfigError, unknownName } from '../errors.ts';
+import type { Geometry } from '../image/geometry.ts';
+import type { Named, NDArray } from '../ndarray.ts';
+import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
+import { type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
+import type { Detector } from './detector.ts';
+import { parseConfig } from './parse_config.ts';
+import { rcnn } from './rcnn.ts';
+import { type Segmentor, segmentor } from './segmentor.ts';
+
+/** A single-pass head: what a user of the package writes. Its keys lie under `head.`. */
+export interface Head<Result = unknown> {
+  forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
+  /** From the outputs of one image to what the result is to hold: detections, a label map, anything else. */
+  decode(outputs: Named<NDArray>, geometry: Geometry): Result;
+}
+
+/** Backbones and heads by the `type` that a config names. Add your own: `{ backbones: { ...backbones, mine } }`. */
+export interface Tables {
+  // biome-ignore lint/suspicious/noExplicitAny: each factory knows the shape of its own config
+  readonly backbones?: Readonly<Record<string, (config: any) => Backbone>>;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly heads?: Readonly<Record<string, (config: any, stages: readonly Stage[]) => Head>>;
+}
+
+/** A model as parts to be recorded, and the arithmetic between them. No weights, no engine. */
+export interface ModelDefinition {
+  readonly config: ResolvedConfig;
+  readonly stages: readonly Stage[];
+  /** `features` takes the image to everything that needs no regions; the others run on regions. */
+  readonly parts: Named<Part>;
+  readonly detector?: Detector;
+  readonly segmentor?: Segmentor;
+  readonly classes?: readonly string[];
+  readonly head?: Head;
+}
+
+/**
+ * Builds a model from its configuration.
+ *
+ * @throws ConfigError naming the field, what it holds and the nearest known name
+ */
+export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefinition {
+  const known: NonNullable<Tables['backbones']> = { ...backbones, ...tables.backbones };
+  const make = Object.hasOwn(known, config.backbone?.type) ? known[config.backbone.type] : undefined;
+  if (!make) throw new ConfigError(unknownName('backbone', `${config.backbone?.type}`, Object.keys(known)));
+  const resolved = resolve(config);
+  const backbone = make(resolved.backbone);
+  const { stages } = backbone;
+
+  const detector = resolved.detector && rcnn(resolved.detector, detectorNeck(resolved.detector.neck, stages));
+  const semantic = resolved.segmentor && segmentor(resolved.segmentor);
+  const head = resolved.head && ownHead(resolved.head, stages, tables);
+  const { classifier } = resolved;
+  if (classifier && !('classify' in backbone)) {
+    throw new ConfigError(`the backbone "${resolved.backbone.type}" has no classifier.`);
+  }
+  const names = classifier && classNames(classifier.classes);
+  const dense = detector || semantic || head;
+  if (classifier && dense) throw new ConfigError('a classifier cannot share a model with other heads.');
+
+  const features: Part = {
+    name: 'features',
+    inputs: { image: map(backbone.imageChannels ?? 3) },
+    forward: (scope, { image }) => {
+      if (classifier) {
+        const { logits, pyramid } = (backbone as ClassifierBackbone).classify(scope, image!, names!.length);
+        return { ...stageOutputs(pyramid), logits };
+      }
+      // the official layouts: a bare backbone's keys begin at the root, a dense model's under `backbone.`
+      const pyramid = backbone.forward(dense ? scope.at('backbone') : scope, image!);
+      return {
+        ...(dense ? {} : stageOutputs(pyramid)),
+        ...detector?.forward(scope, pyramid),
+        ...semantic?.forward(scope, pyramid),
+        ...(head && prefixed('head.', head.forward(scope.at('head'), pyramid))),
+      };
+    },
+  };
+  const parts = [features, ...(detector?.parts ?? [])];
+  return {
+    config: resolved,
+    stages,
+    parts: Object.fromEntries(parts.map((part) => [part.name, part])),
+    ...(detector && { detector }),
+    ...(semantic && { segmentor: semantic }),
+    ...(names && { classes: names }),
+    ...(head && { head }),
+  };
+}
+
+/** Every state-dict entry of the model: what a checkpoint is held against. */
+export function modelParameters(definition: ModelDefinition): Parameter[] {
+  const all = Object.values(definition.parts).flatMap((part) => parametersOf(recordPart(part)));
+  return [...new Map(all.map((parameter) => [parameter.key, parameter])).values()];
+}
+
+/** Only a backbone that is known here has a schema; one's own checks its own config. */
+function resolve(config: ModelConfig): ResolvedConfig {
+  const what = config.name ?? 'config';
+  if (Object.hasOwn(backbones, config.backbone.type)) return parseConfig(modelConfig, config, what);
+  const rest = parseConfig(modelConfig.omit({ backbone: true }), { ...config, backbone: undefined }, what);
+  return { ...rest, backbone: config.backbone as ResolvedConfig['backbone'] };
+}
+
+/** @throws ConfigError where the backbone has not the four stages that detectors are made for */
+function detectorNeck(config: NonNullable<ResolvedConfig['detector']>['neck'], stages: readonly Stage[]): Neck {
+  if (stages.length !== 4) {
+    throw new ConfigError(`a detector needs a backbone of four stages, this one has ${stages.length}.`);
+  }
+  return necks[config.type](config, stages);
+}
+
+function ownHead(config: { type: string }, stages: readonly Stage[], { heads = {} }: Tables): Head {
+  const make = Object.hasOwn(heads, config.type) ? heads[config.type] : undefined;
+  if (!make) throw new ConfigError(unknownName('head', config.type, Object.keys(heads)));
+  return make(config, stages);
+}
+
+const classNames = (classes: number | readonly string[]): readonly string[] =>
+  typeof classes === 'number' ? Array.from({ length: classes }, (_, i) => `class ${i}`) : classes;
+
+const stageOutputs = (pyramid: readonly Value[]): Named<Value> =>
+  prefixed('stage', Object.fromEntries(pyramid.entries()));
+
+function prefixed(prefix: string, values: Named<Value>): Named<Value> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
+}

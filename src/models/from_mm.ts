@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { fromOfficial, type MogaNetConfig } from '../backbones/index.ts';
+import { ConfigError, UnsupportedError } from '../errors.ts';
+import type { ClassNames, ModelConfig } from './config.ts';
+import { rcnnFromMm } from './from_mm_detector.ts';
+import { segmentorFromMm } from './from_mm_segmentor.ts';
+import { parseConfig } from './parse_config.ts';
+
+/** Reads the configuration of an mmdetection 2.x / 3.x or mmsegmentation model, as their checkpoints carry it. */
+
+export interface MmContext {
+  /** The names that the checkpoint's meta gives. */
+  readonly classes?: readonly string[];
+  /** Names for a number of classes where the checkpoint has none; default "class 0", "class 1", … */
+  readonly namesFor?: (count: number) => readonly string[] | undefined;
+  /** Test scale, in place of the one in the configuration or the field's default. */
+  readonly scale?: readonly [number, number];
+  readonly name?: string;
+}
+
+const dict = z.record(z.string(), z.unknown());
+const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
+
+const detectors: Readonly<
+  Record<string, (model: unknown, classes: ClassNames) => NonNullable<ModelConfig['detector']>>
+> = {
+  MaskRCNN: rcnnFromMm,
+  FasterRCNN: rcnnFromMm,
+};
+const segmentors: Readonly<
+  Record<string, (model: unknown, classes: ClassNames) => NonNullable<ModelConfig['segmentor']>>
+> = {
+  EncoderDecoder: segmentorFromMm,
+};
+const mogaNet = (options: Record<string, unknown>): MogaNetConfig => fromOfficial(options);
+const backbones: Readonly<Record<string, (options: Record<string, unknown>) => ModelConfig['backbone']>> = {
+  MogaNet: mogaNet,
+  MogaNet_feat: mogaNet,
+};
+
+/**
+ * @param config the model dict, or a whole configuration with `model` in it
+ * @throws ConfigError where a field is missing or of the wrong kind; UnsupportedError where the model is of a type that is not read
+ */
+export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
+  const what = context.name ?? 'mm config';
+  const whole = parseConfig(dict, config, what);
+  const model = parseConfig(full, whole.model ?? whole, what);
+  const { type, ...options } = model.backbone;
+  const backbone = pick(backbones, type, 'backbone')(options);
+  const scale = context.scale ?? testScale(whole);
+  const input = scale ? { scale: [scale[0], scale[1]] as [number, number] } : {};
+  const common = { ...(context.name && { name: context.name }), backbone, image: imageOf(whole, model) };
+  const classes: ClassNames = (count) => namesOf(count, context);
+  if (Object.hasOwn(segmentors, model.type)) {
+    return { ...common, segmentor: { ...segmentors[model.type]!(model, classes), input } };
+  }
+  return { ...common, detector: { ...pick(detectors, model.type, 'model')(model, classes), input } };
+}
+
+function pick<T>(table: Readonly<Record<string, T>>, type: string, what: string): T {
+  const bare = type.replace(/^(mmdet|mmseg|mmcls|mmpretrain)\./, '');
+  const known = Object.hasOwn(table, bare) ? table[bare] : undefined;
+  if (known) return known;
+  throw new UnsupportedError(`the ${what} "${type}" is not supported. Known: ${Object.keys(table).join(', ')}.`);
+}
+
+function namesOf(count: number, { classes, namesFor }: MmContext): string[] {
+  if (classes && classes.length !== count) {
+    throw new ConfigError(`the checkpoint names ${classes.length} classes, its head has ${count}.`);
+  }
+  const names = classes ?? namesFor?.(count) ?? Array.from({ length: count }, (_, i) => `class ${i}`);
+  return [...names];
+}
+
+const three = z.tuple([z.number(), z.number(), z.number()]);
+const preprocessor = z.looseObject({ mean: three, std: three, bgr_to_rgb: z.boolean().default(false) });
+const normalisation = z.looseObject({ mean: three, std: three, to_rgb: z.boolean().default(true) });
+
+/** Images are decoded as BGR there; `bgr_to_rgb` (3.x) or `to_rgb` (2.x) turns them before mean and std are applied. */
+function imageOf(whole: Record<string, unknown>, model: Record<string, unknown>): NonNullable<ModelConfig['image']> {
+  const newer = preprocessor.safeParse(model.data_preprocessor ?? whole.data_preprocessor);
+  if (newer.success) {
+    const { mean, std, bgr_to_rgb } = newer.data;
+    return { mean, std, channelOrder: bgr_to_rgb ? 'rgb' : 'bgr' };
+  }
+  const older = normalisation.safeParse(whole.img_norm_cfg);
+  if (!older.success) return {};
+  const { mean, std, to_rgb } = older.data;
+  return { mean, std, channelOrder: to_rgb ? 'rgb' : 'bgr' };
+}
+
+const pair = z.tuple([z.number(), z.number()]);
+const step = z.looseObject({ type: z.string(), img_scale: pair.optional(), scale: pair.optional() });
+
+/** The first scale of the test pipeline, where the configuration has one. */
+function testScale(whole: Record<string, unknown>): readonly [number, number] | undefined {
+  const data = dict.safeParse(whole.data).data;
+  const pipeline = whole.test_pipeline ?? dict.safeParse(data?.test).data?.pipeline;
+  if (!Array.isArray(pipeline)) return undefined;
+  for (const entry of pipeline) {
+    const found = step.safeParse(entry).data;
+    if (found?.type === 'MultiScaleFlipAug') return found.img_scale;
+    if (found?.type === 'Resize') return found.scale ?? found.img_scale;
+  }
+  return undefined;
+}

@@ -1,0 +1,208 @@
+import { z } from 'zod';
+import type { ClassNames, ModelConfig } from './config.ts';
+import { parseConfig } from './parse_config.ts';
+
+/**
+ * The model dict of mmdet's two-stage detectors. Defaults are mmdet's and mmcv's own; a field whose value would need
+ * another network than ours is a literal here, so that anything else is refused by its name.
+ */
+
+const count = z.int().positive();
+const none = z.null().optional();
+const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+
+const coder = z
+  .looseObject({
+    type: z.literal('DeltaXYWHBBoxCoder'),
+    target_means: four.default([0, 0, 0, 0]),
+    target_stds: four.default([1, 1, 1, 1]),
+    add_ctr_clamp: z.literal(false).optional(),
+    clip_border: z.literal(true).optional(),
+  })
+  .transform(({ target_means, target_stds }) => ({ means: target_means, stds: target_stds }));
+
+const fpn = z
+  .looseObject({
+    type: z.literal('FPN'),
+    out_channels: count,
+    num_outs: count,
+    start_level: z.int().nonnegative().default(0),
+    end_level: z.literal(-1).optional(),
+    add_extra_convs: z.union([z.boolean(), z.enum(['on_input', 'on_lateral', 'on_output'])]).default(false),
+    relu_before_extra_convs: z.boolean().default(false),
+    norm_cfg: none,
+    act_cfg: none,
+  })
+  .transform((neck) => ({
+    type: 'fpn' as const,
+    channels: neck.out_channels,
+    outs: neck.num_outs,
+    startLevel: neck.start_level,
+    ...(neck.add_extra_convs && {
+      extraConvs: neck.add_extra_convs === true ? ('on_input' as const) : neck.add_extra_convs,
+    }),
+    reluBeforeExtraConvs: neck.relu_before_extra_convs,
+  }));
+
+const anchors = z
+  .looseObject({
+    type: z.literal('AnchorGenerator'),
+    scales: z.array(z.number()).nullish(),
+    octave_base_scale: z.number().nullish(),
+    scales_per_octave: z.int().positive().nullish(),
+    ratios: z.array(z.number()),
+    strides: z.array(z.number()),
+    base_sizes: z.array(z.number()).nullish(),
+    center_offset: z.literal(0).optional(),
+    scale_major: z.literal(true).optional(),
+  })
+  .transform(({ scales, octave_base_scale, scales_per_octave, ratios, strides, base_sizes }) => ({
+    scales:
+      scales ??
+      Array.from({ length: scales_per_octave ?? 0 }, (_, k) => octave_base_scale! * 2 ** (k / scales_per_octave!)),
+    ratios,
+    strides,
+    ...(base_sizes && { baseSizes: base_sizes }),
+  }));
+
+const nms = z.looseObject({ type: z.literal('nms').default('nms'), iou_threshold: z.number() });
+
+const extractor = z
+  .looseObject({
+    type: z.literal('SingleRoIExtractor'),
+    roi_layer: z.looseObject({
+      type: z.literal('RoIAlign'),
+      output_size: count,
+      sampling_ratio: z.int().nonnegative().default(0),
+      aligned: z.boolean().default(true),
+      pool_mode: z.literal('avg').optional(),
+    }),
+    featmap_strides: z.array(z.number()),
+    finest_scale: z.number().default(56),
+  })
+  .transform(({ roi_layer, featmap_strides, finest_scale }) => ({
+    size: roi_layer.output_size,
+    samplingRatio: roi_layer.sampling_ratio,
+    aligned: roi_layer.aligned,
+    finestScale: finest_scale,
+    strides: featmap_strides,
+  }));
+
+/** Shared layers of the named heads; ConvFCBBoxHead says its own. */
+const layouts = {
+  Shared2FCBBoxHead: { convs: 0, fcs: 2 },
+  Shared4Conv1FCBBoxHead: { convs: 4, fcs: 1 },
+  ConvFCBBoxHead: { convs: 0, fcs: 0 },
+} as const;
+
+const boxHead = z
+  .looseObject({
+    type: z.enum(Object.keys(layouts) as (keyof typeof layouts)[]),
+    num_classes: count.default(80),
+    num_shared_convs: z.int().nonnegative().optional(),
+    num_shared_fcs: z.int().nonnegative().optional(),
+    num_cls_convs: z.literal(0).optional(),
+    num_cls_fcs: z.literal(0).optional(),
+    num_reg_convs: z.literal(0).optional(),
+    num_reg_fcs: z.literal(0).optional(),
+    conv_out_channels: count.default(256),
+    fc_out_channels: count.default(1024),
+    reg_class_agnostic: z.boolean().default(false),
+    norm_cfg: z.looseObject({ type: z.enum(['BN', 'SyncBN']) }).nullish(),
+    bbox_coder: coder.prefault({ type: 'DeltaXYWHBBoxCoder', target_stds: [0.1, 0.1, 0.2, 0.2] }),
+  })
+  .transform((head) => ({
+    classes: head.num_classes,
+    box: {
+      convs: head.num_shared_convs ?? layouts[head.type].convs,
+      fcs: head.num_shared_fcs ?? layouts[head.type].fcs,
+      convChannels: head.conv_out_channels,
+      convNorm: Boolean(head.norm_cfg),
+      channels: head.fc_out_channels,
+      classAgnostic: head.reg_class_agnostic,
+      deltas: head.bbox_coder,
+    },
+  }));
+
+const maskHead = z
+  .looseObject({
+    type: z.literal('FCNMaskHead'),
+    num_convs: z.int().nonnegative().default(4),
+    conv_kernel_size: z.literal(3).optional(),
+    conv_out_channels: count.default(256),
+    class_agnostic: z.boolean().default(false),
+    upsample_cfg: z.looseObject({ type: z.literal('deconv'), scale_factor: z.literal(2) }).optional(),
+    norm_cfg: none,
+  })
+  .transform((head) => ({
+    convs: head.num_convs,
+    channels: head.conv_out_channels,
+    classAgnostic: head.class_agnostic,
+  }));
+
+const rpnHead = z.looseObject({
+  type: z.literal('RPNHead'),
+  feat_channels: count.default(256),
+  num_convs: z.literal(1).optional(),
+  anchor_generator: anchors,
+  bbox_coder: coder.prefault({ type: 'DeltaXYWHBBoxCoder' }),
+  loss_cls: z.looseObject({ use_sigmoid: z.literal(true) }).optional(),
+});
+
+const twoStage = z.looseObject({
+  type: z.string(),
+  neck: fpn,
+  rpn_head: rpnHead,
+  roi_head: z.looseObject({
+    type: z.literal('StandardRoIHead'),
+    bbox_roi_extractor: extractor,
+    bbox_head: boxHead,
+    mask_roi_extractor: extractor.nullish(),
+    mask_head: maskHead.nullish(),
+  }),
+  test_cfg: z.looseObject({
+    rpn: z.looseObject({
+      nms_pre: z.int().positive(),
+      max_per_img: z.int().positive(),
+      nms,
+      min_bbox_size: z.number().default(0),
+    }),
+    rcnn: z.looseObject({
+      score_thr: z.number(),
+      nms,
+      max_per_img: z.int().positive(),
+      mask_thr_binary: z.number().default(0.5),
+    }),
+  }),
+});
+
+export function rcnnFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['detector']> {
+  const { neck, rpn_head, roi_head, test_cfg } = parseConfig(twoStage, model, 'mmdet model');
+  const { rpn, rcnn } = test_cfg;
+  const { mask_head } = roi_head;
+  return {
+    type: 'mask_rcnn',
+    classes: classes(roi_head.bbox_head.classes),
+    neck,
+    rpn: {
+      channels: rpn_head.feat_channels,
+      anchors: rpn_head.anchor_generator,
+      deltas: rpn_head.bbox_coder,
+      nmsPre: rpn.nms_pre,
+      maxPerImage: rpn.max_per_img,
+      nmsIou: rpn.nms.iou_threshold,
+      minSize: rpn.min_bbox_size,
+    },
+    box: { ...roi_head.bbox_head.box, region: roi_head.bbox_roi_extractor },
+    ...(mask_head && {
+      mask: { ...mask_head, region: roi_head.mask_roi_extractor ?? roi_head.bbox_roi_extractor },
+    }),
+    test: {
+      scoreThr: rcnn.score_thr,
+      nmsIou: rcnn.nms.iou_threshold,
+      maxPerImage: rcnn.max_per_img,
+      maskThr: rcnn.mask_thr_binary,
+    },
+    input: {},
+  };
+}

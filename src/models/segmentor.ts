@@ -1,0 +1,44 @@
+import type { SegmentationHead } from '../../heads/head.ts';
+import { segmentationHeads } from '../../heads/index.ts';
+import type { Geometry } from '../image/geometry.ts';
+import type { Named, NDArray } from '../ndarray.ts';
+import type { Scope, Value } from '../nn/index.ts';
+import { labelsFrom } from '../postprocess/segmentation.ts';
+import type { SegmentorConfig } from './config.ts';
+
+/** The part of a model that gives every pixel a class (mmseg's EncoderDecoder in whole mode). */
+export interface Segmentor {
+  readonly classes: readonly string[];
+  /** Recorded into the part `features`: `seg_logits`. */
+  forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
+  /** The auxiliary head's logits, where there is one; for training and for checking its weights. */
+  auxiliary?(scope: Scope, pyramid: readonly Value[]): Named<Value>;
+  /** Class indices at the original size, of one image of the batch. */
+  segment(logits: NDArray, image: number, geometry: Geometry): Uint8Array | Uint16Array;
+}
+
+export function segmentor(config: SegmentorConfig): Segmentor {
+  const { classes } = config;
+  const head = headOf(config.head, classes.length);
+  const auxiliary = config.auxiliary && headOf(config.auxiliary, classes.length);
+  return {
+    classes,
+    forward: (scope, pyramid) => ({ seg_logits: head.forward(scope.at('decode_head'), pyramid) }),
+    ...(auxiliary && {
+      auxiliary: (scope: Scope, pyramid: readonly Value[]) => ({
+        aux_logits: auxiliary.forward(scope.at('auxiliary_head'), pyramid),
+      }),
+    }),
+    segment: (logits, image, { padded, resized, original }) =>
+      labelsFrom(
+        logits,
+        { steps: [{ size: padded, crop: resized }, { size: original }], alignCorners: head.alignCorners },
+        image,
+      ),
+  };
+}
+
+function headOf(config: SegmentorConfig['head'], classes: number): SegmentationHead {
+  const make = segmentationHeads[config.type] as (config: SegmentorConfig['head'], classes: number) => SegmentationHead;
+  return make(config, classes);
+}
