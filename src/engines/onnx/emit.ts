@@ -1,0 +1,107 @@
+import { CheckpointError } from '../../errors.ts';
+import { consumersOf, type Node } from '../../nn/graph.ts';
+import type { Program } from '../../nn/part.ts';
+import { type Dimension, type ModelWriter, modelWriter } from './model_writer.ts';
+import { emitters, type Operation, type OperatorWriter } from './operators.ts';
+
+/** An input beside the program's own: the matrix bins × extent that pools node `source` along an axis. */
+export interface PoolingInput {
+  readonly name: string;
+  readonly source: number;
+  readonly axis: 'height' | 'width';
+  readonly bins: number;
+}
+
+export interface OnnxModel {
+  /** A file of its own: ModelProto, opset 17, weights included. */
+  readonly bytes: Uint8Array;
+  readonly poolings: readonly PoolingInput[];
+  /** The program's outputs by name → their names in the model; other only where an output is called like an input. */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/**
+ * A program as an ONNX file. Batch, height and width stay symbolic in inputs and outputs, operators carry their module
+ * path, and initializers their state-dict key.
+ *
+ * @throws CheckpointError where the program lacks a weight
+ * @throws EngineError where the model would exceed the 2 GB of one file
+ */
+export function emitOnnx({ name, graph, weights }: Program): OnnxModel {
+  const inputNames = Object.keys(graph.inputs);
+  const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
+  const consumers = consumersOf(graph);
+  const values: string[] = []; // by node id
+  const poolings: PoolingInput[] = [];
+
+  // The first output that a node is keeps its name; where two names mean one node the second is a copy.
+  const outputs: Record<string, string> = {};
+  const outputOf = new Map<number, string>();
+  for (const [output, id] of Object.entries(graph.outputs)) {
+    outputs[output] = inputNames.includes(output) ? writer.unique(output) : output;
+    if (graph.nodes[id]!.op !== 'input' && !outputOf.has(id)) outputOf.set(id, outputs[output]);
+  }
+
+  for (const node of graph.nodes) {
+    if (node.op === 'input') {
+      values.push(node.attributes.name);
+      writer.input(node.attributes.name, inputDimensions(node));
+    } else if (node.op === 'param') {
+      const { key, kind, shape } = node.attributes;
+      const unused = kind === 'ignored' || consumers[node.id] === 0;
+      values.push(unused ? '' : writer.unique(key));
+      if (unused) continue;
+      const weight = weights.get(key);
+      if (weight?.shape.join() !== shape.join()) {
+        const found = weight ? `one of shape [${weight.shape.join(', ')}]` : 'none';
+        throw new CheckpointError(`${key}: ${name} needs a weight of shape [${shape.join(', ')}], got ${found}.`);
+      }
+      writer.weight(values[node.id]!, weight);
+    } else {
+      const inputs = node.inputs.map((id) => values[id]!);
+      const emit = emitters[node.op] as (onnx: OperatorWriter, inputs: readonly string[], node: Node) => void;
+      emit(operatorWriter(writer, node, poolings), inputs, node); // the table pairs each operation with its own attributes
+      const path = writer.unique(node.path);
+      values.push(outputOf.get(node.id) ?? path);
+      writer.nameLast(path, values[node.id]!);
+    }
+  }
+
+  for (const [output, id] of Object.entries(graph.outputs)) {
+    const onnxName = outputs[output]!;
+    if (values[id] !== onnxName) {
+      const copy = writer.operator('Identity', `${onnxName}/Identity`, [values[id]!]);
+      writer.nameLast(copy, onnxName);
+    }
+    writer.output(onnxName, mapDimensions(onnxName, graph.nodes[id]!.channels));
+  }
+  return { bytes: writer.finish(name), poolings, outputs };
+}
+
+const mapDimensions = (name: string, channels: number): Dimension[] => [
+  `${name}.batch`,
+  channels,
+  `${name}.height`,
+  `${name}.width`,
+];
+
+function inputDimensions({ attributes: { name, kind }, channels }: Node<'input'>): Dimension[] {
+  return kind === 'regions' ? [`${name}.count`, 5] : mapDimensions(name, channels);
+}
+
+function operatorWriter(writer: ModelWriter, node: Node<Operation>, poolings: PoolingInput[]): OperatorWriter {
+  return {
+    operator: (type, inputs, attributes) => writer.operator(type, `${node.path}/${type}`, inputs, attributes),
+    ints: writer.ints,
+    floats: writer.floats,
+    poolingMatrix: (axis, bins) => {
+      const source = node.inputs[0]!;
+      const known = poolings.find((p) => p.source === source && p.axis === axis && p.bins === bins);
+      if (known) return known.name;
+      const name = writer.unique(`${node.path}/${axis}`);
+      writer.input(name, [bins, name]);
+      poolings.push({ name, source, axis, bins });
+      return name;
+    },
+  };
+}

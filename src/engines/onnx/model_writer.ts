@@ -1,0 +1,127 @@
+import { create } from '@bufbuild/protobuf';
+import type { NDArray } from '../../ndarray.ts';
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
+  GraphProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './generated/onnx_pb.ts';
+import { type Initializer, serializeModel } from './serialize.ts';
+
+/** Whole numbers are ints of ONNX, lists are ints; a float says so. */
+export type Attribute = number | string | readonly number[] | { readonly float: number };
+
+/** An extent of an input or output: a number, or a name for what a run decides. */
+export type Dimension = number | string;
+
+/** Collects an ONNX graph. Values are known by name; a name that is taken gets a number behind it. */
+export interface ModelWriter {
+  /** A name like `wanted` that nothing has yet. */
+  unique(wanted: string): string;
+  input(name: string, dimensions: readonly Dimension[]): void;
+  output(name: string, dimensions: readonly Dimension[]): void;
+  weight(name: string, value: NDArray): void;
+  /** A constant list of int64; a scalar where `shape` is empty. Equal ones are one. */
+  ints(values: readonly number[], shape?: readonly number[]): string;
+  /** A constant list of float32; a scalar where `shape` is empty. Equal ones are one. */
+  floats(values: readonly number[], shape?: readonly number[]): string;
+  /** An operator with one output, whose name is returned; absent optional inputs are ''. */
+  operator(type: string, name: string, inputs: readonly string[], attributes?: Attributes): string;
+  /** Gives the last operator and its value their final names. Nothing may have read the value yet. */
+  nameLast(operator: string, value: string): void;
+  finish(name: string): Uint8Array;
+}
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+export function modelWriter(reserved: Iterable<string>): ModelWriter {
+  const taken = new Set(reserved);
+  const nodes: NodeProto[] = [];
+  const inputs: ValueInfoProto[] = [];
+  const outputs: ValueInfoProto[] = [];
+  const initializers: Initializer[] = [];
+  const constants = new Map<string, string>();
+
+  const unique = (wanted: string): string => {
+    let name = wanted;
+    for (let count = 2; taken.has(name); count++) name = `${wanted}#${count}`;
+    taken.add(name);
+    return name;
+  };
+  const initializer = (name: string, dataType: DataType, shape: readonly number[], raw: ArrayBufferView) =>
+    initializers.push({
+      header: create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt) }),
+      raw: new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength),
+    });
+  const constant = (
+    kind: 'ints' | 'floats',
+    shape: readonly number[],
+    values: readonly number[],
+    store: (name: string) => void,
+  ) => {
+    const key = `${kind}[${shape.join()}]:${values.join()}`;
+    const known = constants.get(key);
+    if (known) return known;
+    const name = unique(`constant:${values.join(',')}`);
+    constants.set(key, name);
+    store(name);
+    return name;
+  };
+
+  return {
+    unique,
+    input: (name, dimensions) => inputs.push(valueInfo(name, dimensions)),
+    output: (name, dimensions) => outputs.push(valueInfo(name, dimensions)),
+    weight: (name, { shape, data }) => initializer(name, DataType.FLOAT, shape, data),
+    ints: (values, shape = [values.length]) =>
+      constant('ints', shape, values, (name) =>
+        initializer(name, DataType.INT64, shape, BigInt64Array.from(values.map(BigInt))),
+      ),
+    floats: (values, shape = [values.length]) =>
+      constant('floats', shape, values, (name) => initializer(name, DataType.FLOAT, shape, Float32Array.from(values))),
+    operator: (type, wanted, input, attributes = {}) => {
+      const name = unique(wanted);
+      const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
+      nodes.push(create(NodeProtoSchema, { opType: type, name, input: [...input], output: [name], attribute }));
+      return name;
+    },
+    nameLast: (operator, value) => {
+      const last = nodes.at(-1)!;
+      last.name = operator;
+      last.output = [value];
+    },
+    finish: (name) =>
+      serializeModel(create(GraphProtoSchema, { name, node: nodes, input: inputs, output: outputs }), initializers),
+  };
+}
+
+function attributeProto(name: string, value: Attribute): AttributeProto {
+  if (typeof value === 'number') {
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  }
+  if (typeof value === 'string') {
+    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
+  }
+  if ('float' in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
+  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
+}
+
+function valueInfo(name: string, dimensions: readonly Dimension[]): ValueInfoProto {
+  const dim = dimensions.map((extent) =>
+    create(TensorShapeProto_DimensionSchema, {
+      value:
+        typeof extent === 'number' ? { case: 'dimValue', value: BigInt(extent) } : { case: 'dimParam', value: extent },
+    }),
+  );
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: 'tensorType', value: { elemType: DataType.FLOAT, shape: { dim } } } },
+  });
+}

@@ -1,0 +1,170 @@
+import type { Size } from '../../ndarray.ts';
+import type { Node } from '../../nn/graph.ts';
+import type { Op, Window } from '../../nn/ops.ts';
+import type { Attributes } from './model_writer.ts';
+
+/**
+ * How each operation is said in ONNX (opset 17). Values are N×C×H×W with every extent but the channels left to the run, so
+ * shapes that an operator needs are computed inside the model.
+ */
+
+/** What an emitter may do. The value of the last operator that it writes is the operation's result. */
+export interface OperatorWriter {
+  /** Appends an operator with one output and returns the name of that; absent optional inputs are ''. */
+  operator(type: string, inputs: readonly string[], attributes?: Attributes): string;
+  ints(values: readonly number[], shape?: readonly number[]): string;
+  floats(values: readonly number[], shape?: readonly number[]): string;
+  /** The matrix bins × extent of the operation's input along an axis, which the runner makes for each size. */
+  poolingMatrix(axis: 'height' | 'width', bins: number): string;
+}
+
+type Emit<K extends Op> = (onnx: OperatorWriter, inputs: readonly string[], node: Node<K>) => void;
+
+export type Operation = Exclude<Op, 'input' | 'param'>;
+
+const pair = ({ height, width }: Size): number[] => [height, width];
+/** TensorProto.DataType.INT64, as an attribute. */
+const int64 = 7;
+/** PyTorch pads both ends alike. */
+const pads = ({ padding }: Pick<Window, 'padding'>): number[] => [...pair(padding), ...pair(padding)];
+
+const plain =
+  (type: string): Emit<Op> =>
+  (onnx, inputs) => {
+    onnx.operator(type, inputs);
+  };
+
+export const emitters: { [K in Operation]: Emit<K> } = {
+  conv2d: (onnx, inputs, { attributes }) => {
+    onnx.operator('Conv', inputs, {
+      kernel_shape: pair(attributes.kernel),
+      strides: pair(attributes.stride),
+      pads: pads(attributes),
+      dilations: pair(attributes.dilation),
+      group: attributes.groups,
+    });
+  },
+
+  convTranspose2d: (onnx, inputs, { attributes }) => {
+    onnx.operator('ConvTranspose', inputs, {
+      kernel_shape: pair(attributes.kernel),
+      strides: pair(attributes.stride),
+      pads: pads(attributes),
+    });
+  },
+
+  // Not a convolution, which takes ten times as long for the 12544 features of a box head.
+  linear: (onnx, [x, ...parameters]) => {
+    const rows = onnx.operator('Flatten', [x!], { axis: 1 });
+    const features = onnx.operator('Gemm', [rows, ...parameters], { transB: 1 });
+    onnx.operator('Unsqueeze', [features, onnx.ints([2, 3])]);
+  },
+
+  batchNorm: (onnx, inputs, { attributes: { eps } }) => {
+    onnx.operator('BatchNormalization', inputs, { epsilon: { float: eps } });
+  },
+
+  groupNorm: (onnx, [x, weight, bias], { attributes: { groups, eps }, channels }) => {
+    const epsilon = { float: eps };
+    if (groups === channels) {
+      onnx.operator('InstanceNormalization', [x!, weight!, bias!], { epsilon });
+      return;
+    }
+    // Opset 17 has no group norm: the groups take the channels' place, and what is left of them counts as extent.
+    const shape = onnx.operator('Shape', [x!]);
+    const batch = onnx.operator('Shape', [x!], { start: 0, end: 1 });
+    const extent = onnx.operator('Shape', [x!], { start: 2 });
+    const split = onnx.operator('Concat', [batch, onnx.ints([groups, channels / groups]), extent], { axis: 0 });
+    const grouped = onnx.operator('Reshape', [x!, split]);
+    const [one, zero] = [1, 0].map((value) => onnx.floats(new Array<number>(groups).fill(value)));
+    const normed = onnx.operator('InstanceNormalization', [grouped, one!, zero!], { epsilon });
+    const perChannel = (parameter: string) => onnx.operator('Unsqueeze', [parameter, onnx.ints([1, 2])]);
+    const weighed = onnx.operator('Mul', [onnx.operator('Reshape', [normed, shape]), perChannel(weight!)]);
+    onnx.operator('Add', [weighed, perChannel(bias!)]);
+  },
+
+  relu: plain('Relu'),
+  sigmoid: plain('Sigmoid'),
+  silu: (onnx, [x]) => {
+    onnx.operator('Mul', [x!, onnx.operator('Sigmoid', [x!])]);
+  },
+  // x · ½ · (1 + erf(x / √2)), in the order that onnxruntime knows as Gelu.
+  gelu: (onnx, [x]) => {
+    const erf = onnx.operator('Erf', [onnx.operator('Div', [x!, onnx.floats([Math.SQRT2], [])])]);
+    const doubled = onnx.operator('Mul', [x!, onnx.operator('Add', [erf, onnx.floats([1], [])])]);
+    onnx.operator('Mul', [doubled, onnx.floats([0.5], [])]);
+  },
+
+  scale: plain('Mul'), // the parameter is [1, C, 1, 1]
+  add: plain('Add'),
+  sub: plain('Sub'),
+  mul: plain('Mul'),
+
+  concat: (onnx, inputs, { attributes: { axis } }) => {
+    onnx.operator('Concat', inputs, { axis: axis === 'batch' ? 0 : 1 });
+  },
+  slice: (onnx, [x], { attributes: { start, end } }) => {
+    onnx.operator('Slice', [x!, onnx.ints([start]), onnx.ints([end]), onnx.ints([1])]);
+  },
+
+  globalAvgPool: plain('GlobalAveragePool'),
+  // The bins depend on the size, so they come as matrices: height bins · (x · width binsᵀ).
+  adaptiveAvgPool: (onnx, [x], { attributes: { bins } }) => {
+    const columns = onnx.operator('Transpose', [onnx.poolingMatrix('width', bins.width)], { perm: [1, 0] });
+    const narrow = onnx.operator('MatMul', [x!, columns]);
+    onnx.operator('MatMul', [onnx.poolingMatrix('height', bins.height), narrow]);
+  },
+  maxPool: (onnx, inputs, { attributes }) => {
+    onnx.operator('MaxPool', inputs, {
+      kernel_shape: pair(attributes.kernel),
+      strides: pair(attributes.stride),
+      pads: pads(attributes),
+    });
+  },
+
+  resize: (onnx, [x, like], { attributes: { mode, alignCorners, factor = 1 } }) => {
+    const how: Attributes =
+      mode === 'nearest'
+        ? { mode, coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
+        : { mode: 'linear', coordinate_transformation_mode: alignCorners ? 'align_corners' : 'half_pixel' };
+    if (like === undefined) {
+      onnx.operator('Resize', [x!, '', onnx.floats([1, 1, factor, factor])], how);
+    } else if (mode === 'nearest') {
+      nearestLike(onnx, x!, like);
+    } else {
+      const kept = onnx.operator('Shape', [x!], { start: 0, end: 2 });
+      const size = onnx.operator('Shape', [like], { start: 2, end: 4 });
+      onnx.operator('Resize', [x!, '', '', onnx.operator('Concat', [kept, size], { axis: 0 })], how);
+    }
+  },
+
+  roiAlign: (onnx, [map, regions], { attributes: { outputSize, spatialScale, samplingRatio, aligned } }) => {
+    const image = onnx.operator('Gather', [regions!, onnx.ints([0], [])], { axis: 1 });
+    const boxes = onnx.operator('Slice', [regions!, onnx.ints([1]), onnx.ints([5]), onnx.ints([1])]);
+    onnx.operator('RoiAlign', [map!, boxes, onnx.operator('Cast', [image], { to: int64 })], {
+      mode: 'avg',
+      output_height: outputSize.height,
+      output_width: outputSize.width,
+      spatial_scale: { float: spatialScale },
+      sampling_ratio: samplingRatio,
+      // `output_half_pixel` is the older form: no shift, and regions at least one pixel wide and high.
+      coordinate_transformation_mode: aligned ? 'half_pixel' : 'output_half_pixel',
+    });
+  },
+};
+
+/**
+ * Gathers floor(dst · in / out) in whole numbers. Resize computes floor(dst / float32(out / in)), which for some sizes (14 to 2
+ * is the first) is one less; it would take two thirds of the time. Columns first, while there are fewer rows.
+ */
+function nearestLike(onnx: OperatorWriter, x: string, like: string): void {
+  const sizes = { from: onnx.operator('Shape', [x]), to: onnx.operator('Shape', [like]) };
+  let result = x;
+  for (const axis of [3, 2]) {
+    const extent = (shape: string) => onnx.operator('Gather', [shape, onnx.ints([axis], [])]);
+    const [from, to] = [extent(sizes.from), extent(sizes.to)];
+    const places = onnx.operator('Range', [onnx.ints([0], []), to, onnx.ints([1], [])]);
+    const sources = onnx.operator('Div', [onnx.operator('Mul', [places, from]), to]);
+    result = onnx.operator('Gather', [result, sources], { axis });
+  }
+}
