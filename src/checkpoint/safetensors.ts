@@ -1,32 +1,168 @@
-import { type NDArray, ndarray, type TypedArray } from '../ndarray.ts';
-import type { Source } from './source.ts';
+import { type Named, sizeOf } from '../ndarray.ts';
+import { type DType, dtypeNames, dtypes, unreadSafetensorsDTypes } from './dtypes.ts';
+import { type CheckpointLimits, defaultLimits } from './limits.ts';
+import { quoted, type Refuse, refuserOf } from './refusal.ts';
+import { describeForeign } from './sniff.ts';
+import { readInto, type Source } from './source.ts';
+import { JsonProblem, type JsonValue, parseStrictJson } from './strict_json.ts';
+import { type TensorEntry, tensorEntry } from './tensor_entry.ts';
 
-/** Provisional: replaced by the strict reader. */
-export interface TensorEntry {
-  readonly shape: readonly number[];
-  readonly dtype: string;
-  read(): Promise<NDArray<TypedArray>>;
-}
+export type { TensorEntry } from './tensor_entry.ts';
+
 export interface SafetensorsFile {
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: Named<string>;
+  /** In the order of the header. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
 }
-const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array, I64: BigInt64Array, U8: Uint8Array, BOOL: Uint8Array } as const;
 
-export async function openSafetensors(source: Source): Promise<SafetensorsFile> {
-  const head = await source.read(0, 8);
-  const length = Number(new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true));
-  const { __metadata__: metadata = {}, ...entries } = JSON.parse(new TextDecoder().decode(await source.read(8, length)));
+interface HeaderEntry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Opens a safetensors file: an 8-byte header length, a JSON header, then the elements without gaps or overlaps.
+ * Every rule of the format is checked before an element is read.
+ *
+ * @throws CheckpointRefusal `truncated`, `malformed`, `limit`, `unsupported` (element types) or `not-a-checkpoint`.
+ */
+export async function openSafetensors(
+  source: Source,
+  options: Partial<CheckpointLimits> = {},
+): Promise<SafetensorsFile> {
+  const limits = { ...defaultLimits, ...options };
+  const refuse = refuserOf(source.name);
+  const { text, dataStart } = await readHeaderText(source, limits, refuse);
+  const header = parseHeader(text, limits, refuse);
+
+  const metadata = metadataOf(header.get('__metadata__'), refuse);
+  const entries: HeaderEntry[] = [];
+  for (const [name, value] of header) {
+    if (name !== '__metadata__') entries.push(headerEntry(name, value, limits, refuse));
+  }
+  checkLayout(entries, source.size - dataStart, refuse);
+
   const tensors = new Map<string, TensorEntry>();
-  for (const [name, e] of Object.entries<{ dtype: string; shape: number[]; data_offsets: [number, number] }>(entries)) {
-    tensors.set(name, {
-      shape: e.shape,
-      dtype: e.dtype,
-      read: async () => {
-        const bytes = (await source.read(8 + length + e.data_offsets[0], e.data_offsets[1] - e.data_offsets[0])).slice();
-        return ndarray(e.shape, new arrays[e.dtype as keyof typeof arrays](bytes.buffer) as TypedArray);
-      },
-    });
+  for (const { name, dtype, shape, begin } of entries) {
+    const { bytes } = dtypes[dtype];
+    const start = dataStart + begin;
+    const elements = {
+      contiguous: true,
+      fill: (target: Uint8Array, from: number) => readInto(source, target, start + from * bytes),
+    };
+    tensors.set(name, tensorEntry(shape, dtype, elements));
   }
   return { metadata, tensors };
+}
+
+async function readHeaderText(source: Source, limits: CheckpointLimits, refuse: Refuse) {
+  if (source.size < 8)
+    throw refuse('truncated', '', `a file of ${source.size} bytes, where the header length alone takes 8`);
+  const head = await source.read(0, Math.min(source.size, 512));
+  // a length may look like the first bytes of another format, so the brace behind it decides
+  const foreign = head[8] === 0x7b ? undefined : describeForeign(head);
+  if (foreign) throw refuse('not-a-checkpoint', '', `this is ${foreign}, not a safetensors file`);
+  const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(limits.headerBytes)) {
+    throw refuse('limit', 'offset 0', `the header length is ${length} bytes, the limit ${limits.headerBytes}`);
+  }
+  const size = Number(length);
+  if (8 + size > source.size) {
+    throw refuse(
+      'truncated',
+      'offset 0',
+      `the header takes ${size} bytes, the file has ${source.size - 8} after its length`,
+    );
+  }
+  const bytes = await source.read(8, size);
+  if (bytes[0] !== 0x7b) throw refuse('malformed', 'offset 8', 'the header does not begin with "{"');
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), dataStart: 8 + size };
+  } catch (cause) {
+    throw refuse('malformed', 'header', 'the header is not UTF-8', undefined, cause);
+  }
+}
+
+function parseHeader(text: string, limits: CheckpointLimits, refuse: Refuse): ReadonlyMap<string, JsonValue> {
+  let value: JsonValue;
+  try {
+    value = parseStrictJson(text, limits.nesting);
+  } catch (cause) {
+    if (!(cause instanceof JsonProblem)) throw cause;
+    throw refuse('malformed', `header character ${cause.offset}`, cause.message, undefined, cause);
+  }
+  return value as ReadonlyMap<string, JsonValue>; // a text that begins with "{" gives nothing else
+}
+
+function metadataOf(value: JsonValue | undefined, refuse: Refuse): Named<string> {
+  // without a prototype, since the names are the file's
+  const metadata: Record<string, string> = Object.create(null);
+  if (value === undefined) return metadata;
+  if (!(value instanceof Map)) throw refuse('malformed', '__metadata__', 'the metadata is not an object');
+  for (const [name, text] of value) {
+    if (typeof text !== 'string')
+      throw refuse('malformed', '__metadata__', `the value of ${quoted(name)} is not a string`);
+    metadata[name] = text;
+  }
+  return metadata;
+}
+
+const entryFields = ['dtype', 'shape', 'data_offsets'];
+
+function headerEntry(name: string, value: JsonValue, limits: CheckpointLimits, refuse: Refuse): HeaderEntry {
+  const place = `tensor ${quoted(name)}`;
+  if (!(value instanceof Map)) throw refuse('malformed', place, 'its entry is not an object');
+  for (const field of value.keys()) {
+    if (!entryFields.includes(field))
+      throw refuse('malformed', place, `its entry has an unknown field ${quoted(field)}`);
+  }
+  const dtypeName = value.get('dtype');
+  const dtype = dtypeNames.find((known) => dtypes[known].safetensors === dtypeName);
+  if (!dtype) {
+    const text = typeof dtypeName === 'string' ? quoted(dtypeName) : 'missing or not a string';
+    const known = typeof dtypeName === 'string' && unreadSafetensorsDTypes.includes(dtypeName);
+    if (known) throw refuse('unsupported', place, `elements of type ${dtypeName} are not read`);
+    throw refuse('malformed', place, `its dtype is ${text}`);
+  }
+  const shape = naturals(value.get('shape'));
+  if (!shape) throw refuse('malformed', place, 'its shape is not a list of natural numbers below 2^53');
+  if (shape.length > limits.rank)
+    throw refuse('limit', place, `it has ${shape.length} dimensions, the limit is ${limits.rank}`);
+  const [begin, end, ...rest] = naturals(value.get('data_offsets')) ?? [];
+  if (begin === undefined || end === undefined || rest.length > 0 || end < begin) {
+    throw refuse('malformed', place, 'its data_offsets are not two ascending natural numbers below 2^53');
+  }
+  // an extent of 0 makes the product 0 whatever the others; else a product past 2^53 fits no file
+  const bytes = sizeOf(shape) * dtypes[dtype].bytes;
+  if (bytes !== end - begin) {
+    const found = `${end - begin} bytes for shape [${shape.join(', ')}] of ${dtypes[dtype].safetensors}`;
+    throw refuse('malformed', place, `${found}, which takes ${bytes}`);
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+function naturals(value: JsonValue | undefined): readonly number[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return value.every((item) => Number.isSafeInteger(item) && item >= 0) ? value : undefined;
+}
+
+function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, refuse: Refuse): void {
+  const ordered = [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let position = 0;
+  for (const { name, begin, end } of ordered) {
+    const place = `tensor ${quoted(name)}`;
+    if (end > dataBytes) {
+      throw refuse('truncated', place, `its elements end at byte ${end} of the data, which has ${dataBytes}`);
+    }
+    if (begin < position)
+      throw refuse('malformed', place, `it overlaps the tensor before it by ${position - begin} bytes`);
+    if (begin > position) throw refuse('malformed', place, `there is a gap of ${begin - position} bytes before it`);
+    position = end;
+  }
+  if (position < dataBytes) {
+    throw refuse('malformed', `data byte ${position}`, `${dataBytes - position} bytes follow the last tensor`);
+  }
 }
