@@ -32,6 +32,8 @@ export interface ModelDefinition {
   readonly stages: readonly Stage[];
   /** `features` takes the image to everything that needs no regions; the others run on regions. */
   readonly parts: Named<Part>;
+  /** The auxiliary head on the pyramid: in the checkpoint, but not run. */
+  readonly auxiliary?: Part;
   readonly detector?: Detector;
   readonly segmentor?: Segmentor;
   readonly classes?: readonly string[];
@@ -80,11 +82,17 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
       };
     },
   };
+  const auxiliary: Part | undefined = semantic?.auxiliary && {
+    name: 'auxiliary',
+    inputs: Object.fromEntries(stages.map(({ channels }, i) => [`stage${i}`, map(channels)])),
+    forward: (scope, pyramid) => semantic.auxiliary!(scope, Object.values(pyramid)),
+  };
   const parts = [features, ...(detector?.parts ?? [])];
   return {
     config: resolved,
     stages,
     parts: Object.fromEntries(parts.map((part) => [part.name, part])),
+    ...(auxiliary && { auxiliary }),
     ...(detector && { detector }),
     ...(semantic && { segmentor: semantic }),
     ...(names && { classes: names }),
@@ -92,9 +100,18 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   };
 }
 
-/** Every state-dict entry of the model: what a checkpoint is held against. */
-export function modelParameters(definition: ModelDefinition): Parameter[] {
-  const all = Object.values(definition.parts).flatMap((part) => parametersOf(recordPart(part)));
+/** Every state-dict entry that the model runs with: what a checkpoint must fill. */
+export function modelParameters({ parts }: ModelDefinition): Parameter[] {
+  return parametersOfParts(Object.values(parts));
+}
+
+/** Every entry of the published checkpoint, the auxiliary head's included. */
+export function checkpointParameters({ parts, auxiliary }: ModelDefinition): Parameter[] {
+  return parametersOfParts([...Object.values(parts), ...(auxiliary ? [auxiliary] : [])]);
+}
+
+function parametersOfParts(parts: readonly Part[]): Parameter[] {
+  const all = parts.flatMap((part) => parametersOf(recordPart(part)));
   return [...new Map(all.map((parameter) => [parameter.key, parameter])).values()];
 }
 

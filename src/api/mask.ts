@@ -1,0 +1,50 @@
+import type { Size } from '../ndarray.ts';
+import { fullRle, maskArea, maskBitmap } from '../postprocess/compact_mask.ts';
+import type { CompactMask, Rle } from '../postprocess/detections.ts';
+import { maskRings, type Ring } from '../postprocess/polygons.ts';
+import { rleToString } from '../postprocess/rle_text.ts';
+
+/** COCO's compressed run lengths. */
+export interface RleText {
+  readonly size: readonly [height: number, width: number];
+  readonly counts: string;
+}
+
+/** A mask of one instance, kept as its crop; the other forms are made when asked for. */
+export class Mask implements CompactMask {
+  readonly imageSize: Size;
+  readonly left: number;
+  readonly top: number;
+  readonly rle: Rle;
+
+  constructor({ imageSize, left, top, rle }: CompactMask) {
+    this.imageSize = imageSize;
+    this.left = left;
+    this.top = top;
+    this.rle = rle;
+  }
+
+  /** Pixels set. */
+  get area(): number {
+    return maskArea(this);
+  }
+
+  /** height × width of the image, row by row, 0 or 1. */
+  toBitmap(): Uint8Array {
+    return maskBitmap(this);
+  }
+
+  /** Run lengths over the whole image. */
+  toRle(): RleText {
+    return rleText(fullRle(this));
+  }
+
+  /** Closed rings (x0, y0, x1, y1, …) along the pixels' edges, holes turning the other way. */
+  toPolygons(): Ring[] {
+    return maskRings(this);
+  }
+}
+
+export function rleText(rle: Rle): RleText {
+  return { size: [rle.height, rle.width], counts: rleToString(rle) };
+}

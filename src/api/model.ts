@@ -1,0 +1,194 @@
+import { ConfigError, EngineError } from '../errors.ts';
+import type { Geometry } from '../image/geometry.ts';
+import { batchInputs, type Prepared, prepareDetection, prepareSegmentation } from '../image/preprocess.ts';
+import type { Raster } from '../image/raster.ts';
+import type { ModelDefinition } from '../models/create.ts';
+import type { DetectOptions } from '../models/detector.ts';
+import type { Named, NDArray, Size } from '../ndarray.ts';
+import type { Engine, Resident, Runner } from '../nn/index.ts';
+import type { Detections } from '../postprocess/detections.ts';
+import { decodeRef } from './image.ts';
+import { Mask } from './mask.ts';
+import type { ImageRef, Platform } from './platform.ts';
+import { Result } from './result.ts';
+import { stopwatch } from './stopwatch.ts';
+
+export interface PredictOptions extends DetectOptions {
+  /** Only instances of these classes, by name or label. */
+  readonly classes?: readonly (string | number)[];
+  /** Fit the image between these edges instead of the configuration's. */
+  readonly size?: Size;
+  readonly signal?: AbortSignal;
+}
+
+/** A model with its weights on an engine. Calls queue; each image is run alone, so its neighbours never change it. */
+export class Model {
+  private queue: Promise<unknown> = Promise.resolve();
+  private disposed = false;
+
+  constructor(
+    readonly definition: ModelDefinition,
+    private readonly runners: Named<Runner>,
+    /** Name and detail (threads, device) of what runs the network. */
+    readonly engine: Engine,
+    private readonly platform: Platform,
+    /** What the reader of the weights wants known: which set was taken, which entries fit as well. */
+    readonly notices: readonly string[],
+  ) {}
+
+  get name(): string {
+    return this.definition.config.name ?? 'model';
+  }
+
+  /** Classes of instances, and of regions; absent where the model has no such head. */
+  get classes(): { readonly detector?: readonly string[]; readonly segmentor?: readonly string[] } {
+    const { detector, segmentor } = this.definition;
+    return { ...(detector && { detector: detector.classes }), ...(segmentor && { segmentor: segmentor.classes }) };
+  }
+
+  /**
+   * @throws ImageError where the image cannot be read, ConfigError for an unknown class, EngineError after `dispose()`,
+   *   the signal's reason where it was aborted
+   */
+  predict(image: ImageRef, options?: PredictOptions): Promise<Result>;
+  predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result[]>;
+  async predict(images: ImageRef | readonly ImageRef[], options: PredictOptions = {}): Promise<Result | Result[]> {
+    if (!Array.isArray(images)) {
+      const [result] = await this.enqueue(() => this.run([images as ImageRef], options));
+      return result!;
+    }
+    const results: Result[] = [];
+    for (const image of images) results.push(await this.predict(image as ImageRef, options));
+    return results;
+  }
+
+  /**
+   * The reference's batch: every image padded to the largest and run together. Padding reaches into the features, so
+   * numbers differ a little from `predict`'s.
+   */
+  predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
+    return this.enqueue(() => (images.length === 0 ? Promise.resolve([]) : this.run(images, options)));
+  }
+
+  /** Frees the weights, after the calls that are still queued. */
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    const idle = this.queue;
+    this.disposed = true;
+    await idle;
+    for (const runner of Object.values(this.runners)) runner.dispose();
+    await this.engine.dispose();
+  }
+
+  private enqueue<T>(task: () => Promise<T>): Promise<T> {
+    if (this.disposed) return Promise.reject(new EngineError(`the model "${this.name}" was disposed. Load it again.`));
+    const result = this.queue.then(task);
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+
+  private async run(refs: readonly ImageRef[], options: PredictOptions): Promise<Result[]> {
+    const clock = stopwatch();
+    const keep = this.classFilter(options.classes);
+    const images = await clock.time('decode', () => Promise.all(refs.map((ref) => decodeRef(ref, this.platform))));
+    options.signal?.throwIfAborted();
+    const { input, geometries } = await clock.time('preprocess', async () => this.prepare(images, options.size));
+    const run = (part: string, inputs: Named<NDArray | Resident>) => {
+      options.signal?.throwIfAborted();
+      return clock.time(part, () => this.runners[part]!.run(inputs));
+    };
+    const features = await run('features', { image: input });
+    try {
+      const { detector, segmentor, head } = this.definition;
+      const detections = await clock.rest('detect', async () => detector?.detect(features, geometries, run, options));
+      const logits = segmentor && (await clock.time('read', () => features.seg_logits!.read()));
+      const segmentations = await clock.time('segment', async () =>
+        geometries.map((geometry, i) => logits && segmentor?.segment(logits, i, geometry)),
+      );
+      const decoded = head && (await this.decodeOwn(features, geometries));
+      const timings = clock.finish();
+      return images.map((image, i) => {
+        const { masks, names, ...found } = ownDetections(decoded?.[i]) ?? {
+          ...(detections?.[i] ?? nothing),
+          names: detector?.classes ?? [],
+        };
+        const labels = segmentations[i];
+        const result = new Result({
+          ...found,
+          names,
+          ...(masks && { masks: masks.map((mask) => new Mask(mask)) }),
+          ...(labels && { segmentation: { labels, names: segmentor!.classes } }),
+          ...(decoded && { head: decoded[i] }),
+          image,
+          timings,
+        });
+        return keep ? result.filter(keep) : result;
+      });
+    } finally {
+      for (const resident of Object.values(features)) resident.dispose();
+    }
+  }
+
+  /** A model with a detector has the detector's preprocessing, whatever else it carries. */
+  private prepare(images: readonly Raster[], size?: Size): { input: NDArray; geometries: Geometry[] } {
+    const { config } = this.definition;
+    const segmentation = !config.detector && config.segmentor;
+    const { scale, divisor } = (config.detector ?? config.segmentor)?.input ?? ownInput;
+    const edges = size ? ([size.width, size.height] as const) : scale;
+    const pipeline = { ...config.image, scale: edges, divisor };
+    const prepare = segmentation ? prepareSegmentation : prepareDetection;
+    const prepared: Prepared[] = images.map((image) => prepare(image, pipeline));
+    if (prepared.length === 1) return { input: prepared[0]!.input, geometries: [prepared[0]!.geometry] };
+    const { input, padded } = batchInputs(prepared.map((one) => one.input));
+    return { input, geometries: prepared.map(({ geometry }) => ({ ...geometry, padded })) };
+  }
+
+  private classFilter(classes: PredictOptions['classes']): ((instance: { label: number }) => boolean) | undefined {
+    if (!classes) return undefined;
+    const names = this.definition.detector?.classes ?? [];
+    const wanted = new Set(
+      classes.map((one) => {
+        const label = typeof one === 'number' ? one : names.indexOf(one);
+        if (label < 0 || label >= names.length) {
+          throw new ConfigError(`the model "${this.name}" has no class "${one}". It knows: ${names.join(', ')}.`);
+        }
+        return label;
+      }),
+    );
+    return ({ label }) => wanted.has(label);
+  }
+
+  private async decodeOwn(features: Named<Resident>, geometries: readonly Geometry[]): Promise<unknown[]> {
+    const outputs = await Promise.all(
+      Object.entries(features)
+        .filter(([name]) => name.startsWith('head.'))
+        .map(async ([name, resident]) => [name.slice('head.'.length), await resident.read()] as const),
+    );
+    return geometries.map((geometry, image) =>
+      this.definition.head!.decode(Object.fromEntries(outputs.map(([name, all]) => [name, one(all, image)])), geometry),
+    );
+  }
+}
+
+/** What an own head's image is fitted into where the configuration says nothing. */
+const ownInput = { scale: [1333, 800] as [number, number], divisor: 32 };
+
+const nothing: Detections = {
+  boxes: new Float32Array(0),
+  scores: new Float32Array(0),
+  labels: new Int32Array(0),
+};
+
+/** Image `i` of a batch, as a batch of one. */
+function one({ shape, data }: NDArray, i: number): NDArray {
+  const size = data.length / shape[0]!;
+  return { shape: [1, ...shape.slice(1)], data: data.subarray(i * size, (i + 1) * size) };
+}
+
+type NamedDetections = Detections & { readonly names: readonly string[] };
+
+/** An own head that decodes to detections fills the result's arrays like any detector. */
+function ownDetections(decoded: unknown): NamedDetections | undefined {
+  if (typeof decoded !== 'object' || decoded === null || !('boxes' in decoded)) return undefined;
+  return { names: [], ...(decoded as Detections) };
+}
