@@ -1,0 +1,179 @@
+import { ShapeError } from '../errors.ts';
+import type { Size } from '../ndarray.ts';
+import type { Rle } from './detections.ts';
+
+/**
+ * COCO's run-length masks, computed with directly, without a bitmap. A position counts column by column (`x * height +
+ * y`); a stretch is a half-open range of positions that are set. Bitmaps are row by row, 0 or not.
+ */
+
+/**
+ * Collects stretches, given in ascending order, into runs; neighbours that touch become one, empty ones are left out.
+ */
+export function runCollector(size: Size): { add(from: number, to: number): void; finish(): Rle } {
+  const counts: number[] = [];
+  let end = 0;
+  return {
+    add(from, to) {
+      if (to <= from) return;
+      if (from === end && counts.length > 0) counts[counts.length - 1]! += to - from;
+      else counts.push(from - end, to - from);
+      end = to;
+    },
+    finish() {
+      const rest = size.height * size.width - end;
+      if (rest > 0) counts.push(rest);
+      return { height: size.height, width: size.width, counts: Uint32Array.from(counts) };
+    },
+  };
+}
+
+/** Calls `visit` with every stretch that is set. */
+export function forEachStretch({ counts }: Rle, visit: (from: number, to: number) => void): void {
+  let position = 0;
+  for (let run = 0; run < counts.length; run++) {
+    const end = position + counts[run]!;
+    if (run % 2 === 1 && end > position) visit(position, end);
+    position = end;
+  }
+}
+
+/** Runs from outside (COCO's uncompressed `counts`), checked. @throws ShapeError where they do not fill the size */
+export function rleOf(counts: ArrayLike<number>, size: Size): Rle {
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i]!;
+    if (!Number.isInteger(count) || count < 0) {
+      throw new ShapeError(`mask: run ${i} is ${count}; runs are whole numbers of pixels, at least 0.`);
+    }
+    sum += count;
+  }
+  if (sum !== size.height * size.width) {
+    throw new ShapeError(
+      `mask: the runs cover ${sum} pixels, but ${size.height}×${size.width} has ${size.height * size.width}. ` +
+        'Give the size of the image that the mask was made for.',
+    );
+  }
+  return { height: size.height, width: size.width, counts: Uint32Array.from(counts) };
+}
+
+export function encodeBitmap(bitmap: Uint8Array, size: Size): Rle {
+  const { height, width } = size;
+  const runs = runCollector(size);
+  for (let x = 0; x < width; x++) {
+    for (let y = 0; y < height; ) {
+      while (y < height && !bitmap[y * width + x]) y++;
+      const from = y;
+      while (y < height && bitmap[y * width + x]) y++;
+      runs.add(x * height + from, x * height + y);
+    }
+  }
+  return runs.finish();
+}
+
+/** height × width values, 0 or 1. */
+export function decodeBitmap(rle: Rle): Uint8Array {
+  const { height, width } = rle;
+  const bitmap = new Uint8Array(height * width);
+  forEachColumnStretch(rle, (x, from, to) => {
+    for (let y = from; y < to; y++) bitmap[y * width + x] = 1;
+  });
+  return bitmap;
+}
+
+/** Calls `visit` with every stretch, cut at the ends of columns: rows `from` up to `to` (exclusive) of column `x`. */
+export function forEachColumnStretch(rle: Rle, visit: (x: number, from: number, to: number) => void): void {
+  const { height } = rle;
+  forEachStretch(rle, (start, end) => {
+    for (let from = start; from < end; ) {
+      const x = Math.floor(from / height);
+      const to = Math.min(end, (x + 1) * height);
+      visit(x, from - x * height, to - x * height);
+      from = to;
+    }
+  });
+}
+
+/** How many pixels are set. */
+export function rleArea({ counts }: Rle): number {
+  let area = 0;
+  for (let run = 1; run < counts.length; run += 2) area += counts[run]!;
+  return area;
+}
+
+/** The smallest box around what is set: left, top, width, height; all 0 for an empty mask. */
+export function rleBoxXywh(rle: Rle): [x: number, y: number, width: number, height: number] {
+  let [left, top, right, bottom] = [Infinity, Infinity, 0, 0];
+  forEachStretch(rle, (from, to) => {
+    const first = Math.floor(from / rle.height);
+    const last = Math.floor((to - 1) / rle.height);
+    left = Math.min(left, first);
+    right = Math.max(right, last + 1);
+    // a stretch that goes on in the next column touches both edges
+    top = first < last ? 0 : Math.min(top, from - first * rle.height);
+    bottom = first < last ? rle.height : Math.max(bottom, to - last * rle.height);
+  });
+  return right === 0 ? [0, 0, 0, 0] : [left, top, right - left, bottom - top];
+}
+
+/** What is set in any of the masks, or in all of them. @throws ShapeError for masks of different sizes, or none */
+export function mergeRles(rles: readonly Rle[], how: 'union' | 'intersection'): Rle {
+  const [first, ...others] = rles;
+  if (!first) throw new ShapeError('mask: merging needs at least one mask, got none.');
+  return others.reduce((merged, rle) => {
+    const runs = runCollector(merged);
+    forEachOverlay(merged, rle, (from, to, inA, inB) => {
+      if (how === 'union' ? inA || inB : inA && inB) runs.add(from, to);
+    });
+    return runs.finish();
+  }, first);
+}
+
+/**
+ * The IoU of every detection with every ground truth, n × m as COCO computes it: where the ground truth is a crowd, the
+ * intersection is divided by the detection's area.
+ */
+export function rleIou(detections: readonly Rle[], truths: readonly Rle[], crowd: readonly boolean[]): Float64Array {
+  const areas = (rles: readonly Rle[]) => rles.map(rleArea);
+  const boxes = (rles: readonly Rle[]) => rles.map(rleBoxXywh);
+  const [detectionAreas, truthAreas] = [areas(detections), areas(truths)];
+  const [detectionBoxes, truthBoxes] = [boxes(detections), boxes(truths)];
+  const matrix = new Float64Array(detections.length * truths.length);
+  detections.forEach((detection, i) => {
+    truths.forEach((truth, j) => {
+      // most pairs are far apart: their runs need no walk
+      if (!touch(detectionBoxes[i]!, truthBoxes[j]!)) return;
+      let both = 0;
+      forEachOverlay(detection, truth, (from, to, inA, inB) => {
+        if (inA && inB) both += to - from;
+      });
+      const whole = crowd[j] ? detectionAreas[i]! : detectionAreas[i]! + truthAreas[j]! - both;
+      if (both > 0) matrix[i * truths.length + j] = both / whole;
+    });
+  });
+  return matrix;
+}
+
+type Xywh = readonly [number, number, number, number];
+
+function touch([ax, ay, aw, ah]: Xywh, [bx, by, bw, bh]: Xywh): boolean {
+  return Math.min(ax + aw, bx + bw) > Math.max(ax, bx) && Math.min(ay + ah, by + bh) > Math.max(ay, by);
+}
+
+/** Walks two masks of one size together: every range in which both keep their value. */
+function forEachOverlay(a: Rle, b: Rle, visit: (from: number, to: number, inA: boolean, inB: boolean) => void): void {
+  if (a.height !== b.height || a.width !== b.width) {
+    throw new ShapeError(
+      `mask: masks of ${a.height}×${a.width} and ${b.height}×${b.width} cannot be compared; both must be of one image size.`,
+    );
+  }
+  let [runA, runB, position] = [0, 0, 0];
+  let [endA, endB] = [a.counts[0] ?? 0, b.counts[0] ?? 0];
+  while (runA < a.counts.length && runB < b.counts.length) {
+    const end = Math.min(endA, endB);
+    if (end > position) visit(position, end, runA % 2 === 1, runB % 2 === 1);
+    position = end;
+    if (endA === end) endA += a.counts[++runA] ?? 0;
+    if (endB === end) endB += b.counts[++runB] ?? 0;
+  }
+}

@@ -1,0 +1,178 @@
+import type { NDArray, Size } from '../ndarray.ts';
+
+/**
+ * RoIAlign as mmcv computes it. A bin is the mean of a grid of bilinear samples. Which samples count and what they
+ * weigh is a product of a row's and a column's share, so a region is pooled along its rows first and then along its
+ * columns, and each pixel is read once per bin column instead of four times per sample.
+ */
+
+export interface RoiAlignOptions {
+  readonly outputSize: Size;
+  /** Map pixels per network pixel: 1 / stride. */
+  readonly spatialScale: number;
+  /** Samples per bin and axis; 0 takes as many as the bin has map pixels, rounded up. */
+  readonly samplingRatio: number;
+  /** Half-pixel centres; without, regions are at least one map pixel wide and high. */
+  readonly aligned: boolean;
+}
+
+/**
+ * @param map N × C × height × width
+ * @param regions n × 5: batch index and xyxy in network pixels
+ * @returns n × C × outputSize; regions without area give zeros
+ */
+export function roiAlign(map: NDArray, regions: NDArray, options: RoiAlignOptions): NDArray {
+  const [, channels = 0, height = 0, width = 0] = map.shape;
+  const { outputSize } = options;
+  const binCount = outputSize.height * outputSize.width;
+  const count = regions.data.length / 5;
+  const out = new Float32Array(count * channels * binCount);
+  const pooledRows = new Float64Array(height * outputSize.width);
+  for (let region = 0; region < count; region++) {
+    const { image, rows, columns } = sharesOf(regions.data, region, { height, width }, options);
+    const used = new Set(rows.indices);
+    for (let channel = 0; channel < channels; channel++) {
+      const plane = (image * channels + channel) * height * width;
+      for (const row of used) {
+        const start = plane + row * width;
+        for (let bin = 0; bin < outputSize.width; bin++) {
+          let sum = 0;
+          for (let i = columns.starts[bin]!; i < columns.starts[bin + 1]!; i++) {
+            sum += columns.weights[i]! * map.data[start + columns.indices[i]!]!;
+          }
+          pooledRows[row * outputSize.width + bin] = sum;
+        }
+      }
+      let at = (region * channels + channel) * binCount;
+      for (let binY = 0; binY < outputSize.height; binY++) {
+        for (let binX = 0; binX < outputSize.width; binX++) {
+          let sum = 0;
+          for (let i = rows.starts[binY]!; i < rows.starts[binY + 1]!; i++) {
+            sum += rows.weights[i]! * pooledRows[rows.indices[i]! * outputSize.width + binX]!;
+          }
+          out[at++] = sum;
+        }
+      }
+    }
+  }
+  return { shape: [count, channels, outputSize.height, outputSize.width], data: out };
+}
+
+/**
+ * The same for channels that run fastest, as TensorFlow.js keeps them.
+ *
+ * @param map N × height × width × C
+ * @returns n × outputSize × C
+ */
+export function roiAlignNhwc(map: NDArray, regions: NDArray, options: RoiAlignOptions): NDArray {
+  const [, height = 0, width = 0, channels = 0] = map.shape;
+  const { outputSize } = options;
+  const count = regions.data.length / 5;
+  const rowLength = outputSize.width * channels;
+  const out = new Float32Array(count * outputSize.height * rowLength);
+  const pooledRow = new Float64Array(rowLength);
+  for (let region = 0; region < count; region++) {
+    const { image, rows, columns } = sharesOf(regions.data, region, { height, width }, options);
+    const first = region * outputSize.height * rowLength;
+    for (const [row, uses] of binsByRow(rows)) {
+      pooledRow.fill(0);
+      const start = (image * height + row) * width;
+      for (let bin = 0; bin < outputSize.width; bin++) {
+        for (let i = columns.starts[bin]!; i < columns.starts[bin + 1]!; i++) {
+          addScaled(
+            pooledRow,
+            bin * channels,
+            map.data,
+            (start + columns.indices[i]!) * channels,
+            channels,
+            columns.weights[i]!,
+          );
+        }
+      }
+      for (const { bin, weight } of uses) addScaled(out, first + bin * rowLength, pooledRow, 0, rowLength, weight);
+    }
+  }
+  return { shape: [count, outputSize.height, outputSize.width, channels], data: out };
+}
+
+function addScaled(
+  to: Float32Array | Float64Array,
+  toAt: number,
+  from: Float32Array | Float64Array,
+  fromAt: number,
+  length: number,
+  weight: number,
+) {
+  for (let i = 0; i < length; i++) to[toAt + i]! += weight * from[fromAt + i]!;
+}
+
+/** What the map's rows (or columns) give to each bin: entries `starts[bin]` up to `starts[bin + 1]` are its. */
+interface Shares {
+  readonly starts: Uint32Array;
+  readonly indices: readonly number[];
+  readonly weights: readonly number[];
+}
+
+function sharesOf(regions: Float32Array, region: number, map: Size, options: RoiAlignOptions) {
+  const { outputSize } = options;
+  const [image, x1, y1, x2, y2] = regions.subarray(5 * region, 5 * region + 5) as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    image,
+    rows: axisShares(y1, y2, outputSize.height, map.height, options),
+    columns: axisShares(x1, x2, outputSize.width, map.width, options),
+  };
+}
+
+function axisShares(from: number, to: number, bins: number, extent: number, options: RoiAlignOptions): Shares {
+  const { spatialScale, samplingRatio, aligned } = options;
+  const start = from * spatialScale - (aligned ? 0.5 : 0);
+  const length = aligned ? (to - from) * spatialScale : Math.max((to - from) * spatialScale, 1);
+  const bin = length / bins;
+  const samples = samplingRatio > 0 ? samplingRatio : Math.ceil(bin);
+  const starts = new Uint32Array(bins + 1);
+  const indices: number[] = [];
+  const weights: number[] = [];
+  const add = (index: number, weight: number, first: number) => {
+    // neighbouring samples share pixels: at most the last two entries
+    for (let i = indices.length - 1; i >= Math.max(first, indices.length - 2); i--) {
+      if (indices[i] === index) {
+        weights[i]! += weight;
+        return;
+      }
+    }
+    indices.push(index);
+    weights.push(weight);
+  };
+  for (let b = 0; b < bins; b++) {
+    for (let sample = 0; sample < samples; sample++) {
+      const position = start + b * bin + ((sample + 0.5) * bin) / samples;
+      // further than a pixel outside a sample counts 0, within it clamps to the edge
+      if (position < -1 || position > extent) continue;
+      const clamped = Math.min(Math.max(position, 0), extent - 1);
+      const low = Math.floor(clamped);
+      add(low, (1 - (clamped - low)) / samples, starts[b]!);
+      if (clamped > low) add(low + 1, (clamped - low) / samples, starts[b]!);
+    }
+    starts[b + 1] = indices.length;
+  }
+  return { starts, indices, weights };
+}
+
+function binsByRow(rows: Shares): Map<number, { bin: number; weight: number }[]> {
+  const uses = new Map<number, { bin: number; weight: number }[]>();
+  for (let bin = 0; bin + 1 < rows.starts.length; bin++) {
+    for (let i = rows.starts[bin]!; i < rows.starts[bin + 1]!; i++) {
+      const use = { bin, weight: rows.weights[i]! };
+      const known = uses.get(rows.indices[i]!);
+      if (known) known.push(use);
+      else uses.set(rows.indices[i]!, [use]);
+    }
+  }
+  return uses;
+}

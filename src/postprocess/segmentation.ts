@@ -1,0 +1,183 @@
+import { ShapeError } from '../errors.ts';
+import type { NDArray, Size } from '../ndarray.ts';
+
+/**
+ * From a segmentation head's logits to classes, row by row: at the size of a large photo the logits of 150 classes
+ * would take gigabytes, so no resized map is ever whole.
+ */
+
+export interface ResizeStep {
+  readonly size: Size;
+  /** The part, from the upper left corner, that goes on: what of a padded image shows the image. */
+  readonly crop?: Size;
+}
+
+export interface LabelOptions {
+  /** The resizes that the reference does one after another: to the network's input, then to the original. */
+  readonly steps: readonly ResizeStep[];
+  readonly alignCorners: boolean;
+}
+
+/**
+ * All classes' values of one row, `classes` × `width`; valid until the next call. Rows are asked for in ascending
+ * order.
+ */
+interface RowSource extends Size {
+  row(y: number): Float32Array;
+}
+
+/**
+ * The class of each pixel at the size of the last step: the highest of its bilinearly resized logits (PyTorch's
+ * `interpolate`, float32 between the steps); of equal ones the lowest class.
+ *
+ * @param logits N × classes × height × width
+ * @returns height × width of the last step; bytes up to 256 classes
+ * @throws ShapeError without a step, or where a crop is larger than what it cuts
+ */
+export function labelsFrom(logits: NDArray, options: LabelOptions, image = 0): Uint8Array | Uint16Array {
+  const [, classes = 0, height = 0, width = 0] = logits.shape;
+  const { steps, alignCorners } = options;
+  const last = steps.at(-1);
+  if (!last) throw new ShapeError('segmentation: at least one size is needed to resize the logits to, got none.');
+  checkCrops(steps);
+  let source: RowSource = wholeMap(logits.data, image, { classes, height, width });
+  for (const step of steps.slice(0, -1)) source = resizedRows(source, classes, step, alignCorners);
+
+  const { height: rows, width: columns } = last.crop ?? last.size;
+  const labels = classes > 256 ? new Uint16Array(rows * columns) : new Uint8Array(rows * columns);
+  const blend = rowBlender(source, classes, last, alignCorners);
+  const best = new Float32Array(columns);
+  for (let y = 0; y < rows; y++) {
+    const { upper, lower, share } = blend(y);
+    const row = labels.subarray(y * columns, (y + 1) * columns);
+    best.fill(-Infinity);
+    for (let c = 0; c < classes; c++) {
+      const at = c * columns;
+      for (let x = 0; x < columns; x++) {
+        const value = Math.fround(upper[at + x]! * (1 - share) + lower[at + x]! * share);
+        if (value > best[x]!) {
+          best[x] = value;
+          row[x] = c;
+        }
+      }
+    }
+  }
+  return labels;
+}
+
+function checkCrops(steps: readonly ResizeStep[]) {
+  for (const { size, crop = size } of steps) {
+    if (crop.height > size.height || crop.width > size.width) {
+      throw new ShapeError(
+        `segmentation: cannot cut ${crop.height}×${crop.width} out of logits resized to ${size.height}×${size.width}.`,
+      );
+    }
+  }
+}
+
+function wholeMap(data: Float32Array, image: number, shape: Size & { classes: number }): RowSource {
+  const { classes, height, width } = shape;
+  const first = image * classes * height * width;
+  const values = new Float32Array(classes * width);
+  return {
+    height,
+    width,
+    row(y) {
+      for (let c = 0; c < classes; c++) {
+        const start = first + (c * height + y) * width;
+        values.set(data.subarray(start, start + width), c * width);
+      }
+      return values;
+    },
+  };
+}
+
+function resizedRows(source: RowSource, classes: number, step: ResizeStep, alignCorners: boolean): RowSource {
+  const { height, width } = step.crop ?? step.size;
+  const blend = rowBlender(source, classes, step, alignCorners);
+  const values = new Float32Array(classes * width);
+  return {
+    height,
+    width,
+    row(y) {
+      const { upper, lower, share } = blend(y);
+      for (let i = 0; i < values.length; i++) values[i] = upper[i]! * (1 - share) + lower[i]! * share;
+      return values;
+    },
+  };
+}
+
+/**
+ * For a row of the resized map the two rows of the source that it lies between, already stretched to the new width.
+ * Each source row is read and stretched once: rows come in ascending order, so two are remembered.
+ */
+function rowBlender(source: RowSource, classes: number, { size, crop = size }: ResizeStep, alignCorners: boolean) {
+  const vertical = bilinearSamples(source.height, size.height, alignCorners);
+  const horizontal = bilinearSamples(source.width, size.width, alignCorners);
+  const remembered = [0, 1].map(() => ({ y: -1, values: new Float32Array(classes * crop.width) }));
+  const stretched = (y: number): Float32Array => {
+    const slot = remembered[y % 2]!;
+    if (slot.y !== y) {
+      stretchRow(source.row(y), source.width, slot.values, crop.width, horizontal);
+      slot.y = y;
+    }
+    return slot.values;
+  };
+  return (y: number) => {
+    const low = vertical.low[y]!;
+    const share = vertical.share[y]!;
+    const upper = stretched(low);
+    return { upper, lower: share > 0 ? stretched(low + 1) : upper, share };
+  };
+}
+
+function stretchRow(from: Float32Array, fromWidth: number, to: Float32Array, toWidth: number, samples: Samples): void {
+  const { low, share } = samples;
+  for (let start = 0, at = 0; at < to.length; start += fromWidth, at += toWidth) {
+    for (let x = 0; x < toWidth; x++) {
+      const a = from[start + low[x]!]!;
+      // at the last pixel the share is 0 and the next value does not matter
+      to[at + x] = share[x]! > 0 ? a + (from[start + low[x]! + 1]! - a) * share[x]! : a;
+    }
+  }
+}
+
+interface Samples {
+  /** The source pixel at or before each target pixel. */
+  readonly low: Int32Array;
+  /** What the source pixel after it weighs, 0 at the end. */
+  readonly share: Float64Array;
+}
+
+/** PyTorch's source positions: half-pixel centres, or first on first and last on last. */
+function bilinearSamples(from: number, to: number, alignCorners: boolean): Samples {
+  const low = new Int32Array(to);
+  const share = new Float64Array(to);
+  const scale = alignCorners ? (to > 1 ? (from - 1) / (to - 1) : 0) : from / to;
+  for (let i = 0; i < to; i++) {
+    const position = alignCorners ? i * scale : Math.max((i + 0.5) * scale - 0.5, 0);
+    low[i] = Math.min(Math.floor(position), from - 1);
+    share[i] = low[i]! < from - 1 ? position - low[i]! : 0;
+  }
+  return { low, share };
+}
+
+/**
+ * A label map at another size: nearest as OpenCV's `INTER_NEAREST` takes it, floor(target / (new / old)) per axis.
+ *
+ * @param labels from.height × from.width
+ */
+export function resizeLabels<T extends Uint8Array | Uint16Array>(labels: T, from: Size, to: Size): T {
+  const nearest = (old: number, target: number) => {
+    const step = 1 / (target / old);
+    return Int32Array.from({ length: target }, (_, i) => Math.min(Math.floor(i * step), old - 1));
+  };
+  const rows = nearest(from.height, to.height);
+  const columns = nearest(from.width, to.width);
+  const resized = new (labels.constructor as new (length: number) => T)(to.height * to.width);
+  for (let y = 0; y < to.height; y++) {
+    const source = rows[y]! * from.width;
+    for (let x = 0; x < to.width; x++) resized[y * to.width + x] = labels[source + columns[x]!]!;
+  }
+  return resized;
+}
