@@ -1,0 +1,185 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Size } from '../../ndarray.ts';
+import type { Attributes, Op, Window } from '../../nn/ops.ts';
+import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
+import { poolingMatrix } from '../pooling.ts';
+import { isTiling } from './layouts.ts';
+
+/**
+ * The vocabulary in TensorFlow.js, on maps N×H×W×C of at least one image; regions are n×1×1×5. Parameters come as
+ * `layouts.ts` has laid them out. A kernel gives a tensor of its own; what else it makes, the replay's tidy frees.
+ */
+
+export type Kernel<K extends Op> = (
+  attributes: Attributes[K],
+  maps: readonly tf.Tensor4D[],
+  parameters: readonly tf.Tensor[],
+) => tf.Tensor4D;
+
+/** The operations that compute; the others hand in values. */
+export type Operation = Exclude<Op, 'input' | 'param'>;
+
+export type Kernels = { readonly [K in Operation]: Kernel<K> };
+
+/** PyTorch pads both sides alike, also where the last window then does not reach the end. */
+const paddingOf = ({ height, width }: Size): [[0, 0], [number, number], [number, number], [0, 0]] => [
+  [0, 0],
+  [height, height],
+  [width, width],
+  [0, 0],
+];
+const pair = ({ height, width }: Size): [number, number] => [height, width];
+const sizeOfMap = (x: tf.Tensor4D): [number, number] => [x.shape[1], x.shape[2]];
+const unit: Size = { height: 1, width: 1 };
+const isUnit = ({ height, width }: Size): boolean => height === 1 && width === 1;
+
+/** Every `stride`-th pixel, from the first. */
+const everyNth = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D =>
+  tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, height, width, 1]) as tf.Tensor4D;
+
+const conv2d: Kernel<'conv2d'> = (attributes, [x], parameters) => {
+  const { stride, dilation, groups } = attributes;
+  if (!isUnit(stride) && !isUnit(dilation)) {
+    // TensorFlow.js has no convolution that is both strided and dilated
+    return everyNth(conv2d({ ...attributes, stride: unit }, [x!], parameters), stride);
+  }
+  const options = { strides: pair(stride), pad: paddingOf(attributes.padding), dilations: pair(dilation) };
+  const convolve = (of: tf.Tensor4D, filter: tf.Tensor, bias?: tf.Tensor) =>
+    tf.fused.conv2d({ x: of, filter: filter as tf.Tensor4D, bias, ...options });
+  if (groups === 1) return convolve(x!, parameters[0]!, parameters[1]);
+  if (groups === x!.shape[3]) {
+    const [filter, bias] = parameters;
+    // the type of `pad` forgets explicit padding, which the function takes (4.22)
+    return tf.fused.depthwiseConv2d({
+      x: x!,
+      filter: filter as tf.Tensor4D,
+      bias,
+      ...options,
+      pad: options.pad as never,
+    });
+  }
+  const width = x!.shape[3] / groups;
+  const ofGroup = (group: number) => tf.slice(x!, [0, 0, 0, group * width], [-1, -1, -1, width]);
+  const y = tf.concat(
+    parameters.slice(0, groups).map((filter, group) => convolve(ofGroup(group), filter)),
+    3,
+  );
+  const bias = parameters[groups];
+  return bias ? tf.add(y, bias) : y;
+};
+
+const convTranspose2d: Kernel<'convTranspose2d'> = (attributes, [x], [filter, bias]) => {
+  if (isTiling(attributes)) {
+    const tiles = tf.conv2d(x!, filter as tf.Tensor4D, 1, 'valid');
+    return tf.add(tf.depthToSpace(tiles, attributes.kernel.height), bias!);
+  }
+  const { kernel, stride, padding } = attributes;
+  const [batch, height, width] = x!.shape;
+  const extent = (axis: 'height' | 'width', from: number) =>
+    (from - 1) * stride[axis] - 2 * padding[axis] + kernel[axis];
+  const shape: [number, number, number, number] = [
+    batch,
+    extent('height', height),
+    extent('width', width),
+    filter!.shape[2]!,
+  ];
+  const y = tf.conv2dTranspose(x!, filter as tf.Tensor4D, shape, pair(stride), paddingOf(padding));
+  return tf.add(y, bias!);
+};
+
+const linear: Kernel<'linear'> = ({ inFeatures }, [x], [weight, bias]) => {
+  const rows = tf.reshape(x!, [x!.shape[0], inFeatures]);
+  const y = tf.fused.matMul({ a: rows, b: weight!, bias });
+  return tf.reshape(y, [x!.shape[0], 1, 1, weight!.shape[1]!]);
+};
+
+const groupNorm: Kernel<'groupNorm'> = ({ groups, eps }, [x], [gamma, beta]) => {
+  const [batch, height, width, channels] = x!.shape;
+  const grouped = tf.reshape(x!, [batch, height * width, groups, channels / groups]);
+  const centred = tf.sub(grouped, tf.mean(grouped, [1, 3], true));
+  const variance = tf.mean(tf.square(centred), [1, 3], true);
+  const normed = tf.reshape(tf.mul(centred, tf.rsqrt(tf.add(variance, eps))), x!.shape);
+  return tf.add(tf.mul(normed, gamma!), beta!);
+};
+
+const gelu: Kernel<'gelu'> = (_, [x]) => tf.mul(tf.mul(x!, 0.5), tf.add(tf.erf(tf.mul(x!, Math.SQRT1_2)), 1));
+
+const adaptiveAvgPool: Kernel<'adaptiveAvgPool'> = ({ bins }, [x]) => {
+  const [batch, height, width, channels] = x!.shape;
+  const matrix = (count: number, extent: number) => tf.tensor2d(poolingMatrix(count, extent).data, [count, extent]);
+  const rows = matrix(bins.height, height);
+  const columns = matrix(bins.width, width);
+  const pooled = Array.from({ length: batch }, (__, image) => {
+    const one = tf.reshape(tf.slice(x!, [image, 0, 0, 0], [1, -1, -1, -1]), [height, width * channels]);
+    const byRow = tf.reshape(tf.matMul(rows, one), [bins.height, width, channels]);
+    const byColumn = tf.matMul(tf.transpose(byRow, [0, 2, 1]), columns, false, true); // bins × C × bins
+    return tf.reshape(tf.transpose(byColumn, [0, 2, 1]), [1, bins.height, bins.width, channels]);
+  });
+  return tf.concat(pooled as tf.Tensor4D[], 0);
+};
+
+const maxPool: Kernel<'maxPool'> = ({ kernel, stride, padding }: Window, [x]) => {
+  // the wasm backend has no pooling window of one pixel
+  if (isUnit(kernel)) return everyNth(x!, stride);
+  return tf.maxPool(x!, pair(kernel), pair(stride), paddingOf(padding));
+};
+
+const resize: Kernel<'resize'> = ({ mode, alignCorners, factor = 1 }, [x, like]) => {
+  const from = sizeOfMap(x!);
+  const to: [number, number] = like ? sizeOfMap(like) : [from[0] * factor, from[1] * factor];
+  if (mode === 'bilinear') return tf.image.resizeBilinear(x!, to, alignCorners, !alignCorners);
+  if (to.every((extent, axis) => roundsExactly(extent, from[axis]!))) {
+    return tf.image.resizeNearestNeighbor(x!, to, false, false);
+  }
+  const sources = to.map((extent, axis) => tf.tensor1d(nearestSources(extent, from[axis]!), 'int32'));
+  return tf.gather(tf.gather(x!, sources[0]!, 1), sources[1]!, 2);
+};
+
+const nearestSources = (to: number, from: number): Int32Array =>
+  Int32Array.from({ length: to }, (_, i) => Math.floor((i * from) / to));
+
+/** Whether i · (from / to), as the backends round it in single or double precision, gives floor(i · from / to) for every i. */
+function roundsExactly(to: number, from: number): boolean {
+  const single = Math.fround(from / to);
+  return nearestSources(to, from).every(
+    (source, i) => Math.floor(Math.fround(i * single)) === source && Math.floor(i * (from / to)) === source,
+  );
+}
+
+/** By the plain reference, on the host. */
+const roiAlign: Kernel<'roiAlign'> = (options, [x, regions]) => {
+  const map = { shape: x!.shape, data: x!.dataSync() as Float32Array };
+  const rows = { shape: [regions!.shape[0], 5], data: regions!.dataSync() as Float32Array };
+  const { shape, data } = roiAlignNhwc(map, rows, options);
+  return tf.tensor4d(data, shape as [number, number, number, number]);
+};
+
+/** Results for groups of regions, of which some are empty. */
+function concatBatch(maps: readonly tf.Tensor4D[]): tf.Tensor4D {
+  const filled = maps.filter((map) => map.size > 0);
+  return filled.length === 1 ? tf.clone(filled[0]!) : tf.concat(filled, 0);
+}
+
+export const kernels: Kernels = {
+  conv2d,
+  convTranspose2d,
+  linear,
+  batchNorm: (_, [x], [factor, shift]) => tf.add(tf.mul(x!, factor!), shift!),
+  groupNorm,
+  relu: (_, [x]) => tf.relu(x!),
+  silu: (_, [x]) => tf.mul(x!, tf.sigmoid(x!)),
+  sigmoid: (_, [x]) => tf.sigmoid(x!),
+  gelu,
+  scale: (_, [x], [factor]) => tf.mul(x!, factor!),
+  add: (_, [a, b]) => tf.add(a!, b!),
+  sub: (_, [a, b]) => tf.sub(a!, b!),
+  mul: (_, [a, b]) => tf.mul(a!, b!),
+  concat: ({ axis }, maps) => (axis === 'batch' ? concatBatch(maps) : tf.concat([...maps], 3)),
+  slice: ({ start, end }, [x]) => tf.slice(x!, [0, 0, 0, start], [-1, -1, -1, end - start]),
+  // as a pooling window: the mean over two axes transposes first, and is ten times slower on wasm
+  globalAvgPool: (_, [x]) => tf.avgPool(x!, sizeOfMap(x!), 1, 'valid'),
+  adaptiveAvgPool,
+  maxPool,
+  resize,
+  roiAlign,
+};

@@ -1,0 +1,256 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { moganet } from '../../../src/backbones/moganet.ts';
+import { fromOfficial } from '../../../src/backbones/moganet_official.ts';
+import { UnsupportedError } from '../../../src/errors.ts';
+import type { NDArray, Shape, Weights } from '../../../src/ndarray.ts';
+import {
+  costOf,
+  type Engine,
+  F,
+  type Graph,
+  map,
+  type Part,
+  type Pass,
+  parameterCount,
+  parametersOf,
+  passes,
+  programOf,
+  recordPart,
+  type Value,
+  withTaps,
+} from '../../../src/nn/index.ts';
+import { type Difference, expectTensor, type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
+
+/** Runners for cases of whole networks, on any engine. Everything is read from the case's JSON. */
+
+/** Called for every tensor that was compared and found equal, with its distance. */
+export type Report = (tensor: string, difference: Difference) => void;
+
+/** By the case's `type` (backbones) or `kind` (heads). */
+export function networkRunners(
+  engine: Engine,
+  report: Report = () => {},
+): Record<string, (golden: GoldenCase) => Promise<void>> {
+  return {
+    forward: (golden) => runForward(golden, engine, report),
+    trace: (golden) => runTrace(golden, engine, report),
+    train: async () => {
+      throw new UnsupportedError('training is not supported yet');
+    },
+    resize: (golden) => runResize(golden, engine, report),
+  };
+}
+
+/** The key list of one model, as `keys/*.json` holds it. */
+export interface KeyList {
+  readonly name: string;
+  readonly model: ModelSpec;
+  readonly param_count: number;
+  readonly keys: readonly (readonly [key: string, shape: Shape, dtype: string])[];
+}
+
+interface ModelSpec {
+  readonly kind: string;
+  readonly arch: unknown;
+  readonly kwargs?: Readonly<Record<string, unknown>>;
+}
+
+/** Logits where the model classifies, and its stages. */
+export function networkOf({ kind, arch, kwargs = {} }: ModelSpec): Part {
+  if (kind !== 'moganet') throw new UnsupportedError(`the backbone ${kind} is not supported yet`);
+  const { config, classes } = fromOfficial({ arch, ...kwargs });
+  const backbone = moganet(config);
+  const named = (pyramid: readonly Value[]) => Object.fromEntries(pyramid.map((x, i) => [`stage${i + 1}`, x]));
+  return {
+    name: kind,
+    inputs: { input: map(config.inChannels ?? 3) },
+    forward: (scope, { input }) => {
+      if (classes === 0) return named(backbone.forward(scope, input!));
+      const { logits, pyramid } = backbone.classify(scope, input!, classes);
+      return { logits, ...named(pyramid) };
+    },
+  };
+}
+
+function weightsOf({ folder, json }: GoldenCase): Weights {
+  const { keys, salt, gain } = json.weights;
+  const list: KeyList = JSON.parse(readFileSync(join(folder, 'keys', `${keys}.json`), 'utf8'));
+  return weightsFor(list.keys, { salt, gain });
+}
+
+async function runForward(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
+  const graph = recordPart(networkOf(golden.json.model));
+  const weights = weightsOf(golden);
+  const input = await inputOf(golden, 'input');
+  for (const chosen of [[], passes]) {
+    const names = [...golden.tensors.keys()];
+    await expectOutputs(golden, names, await outputsOf(engine, graph, weights, chosen, { input }), report);
+  }
+}
+
+/** On the graph as it was recorded: passes fold modules away. The case lists its tensors in the order of the forward pass. */
+async function runTrace(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
+  const graph = recordPart(networkOf(golden.json.model));
+  const names = [...golden.tensors.keys()];
+  const strange = names.find((name) => !(name in graph.taps) && !(name in graph.outputs));
+  if (strange) throw new GoldenMismatch(`${strange}: the model has no module of this name`);
+  const tapped = withTaps(
+    graph,
+    names.filter((name) => name in graph.taps),
+  );
+  const outputs = await outputsOf(engine, tapped, weightsOf(golden), [], { input: await inputOf(golden, 'input') });
+  await expectOutputs(golden, names, outputs, report);
+}
+
+const resizers: Readonly<Record<string, (x: Value, like: Value) => Value>> = {
+  bilinear_hp: (x, like) => F.resize(x, { like }),
+  bilinear_ac: (x, like) => F.resize(x, { like }, { alignCorners: true }),
+  nearest: (x, like) => F.resize(x, { like }, { mode: 'nearest' }),
+};
+
+/** Tensors are called after how they were made (`bilinear_hp_13x17`, `adaptive_avg_6`); their size is their shape's. */
+async function runResize(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
+  const input = await inputOf(golden, 'input');
+  for (const { name, shape } of golden.tensors.values()) {
+    const [, channels, height, width] = shape as [number, number, number, number];
+    const way = name.slice(0, name.lastIndexOf('_'));
+    const resizer = way === 'adaptive_avg' ? (x: Value) => F.adaptiveAvgPool(x, { height, width }) : resizers[way];
+    if (!resizer) throw new UnsupportedError(`resizing by "${way}" is not supported yet`);
+    const graph = recordPart({
+      name,
+      inputs: { input: map(channels), like: map(1) },
+      forward: (_, { input: x, like }) => ({ [name]: resizer(x!, like!) }),
+    });
+    const like = { shape: [1, 1, height, width], data: new Float32Array(height * width) };
+    const outputs = await outputsOf(engine, graph, new Map(), passes, { input, like });
+    await expectOutputs(golden, [name], outputs, report);
+  }
+}
+
+async function outputsOf(
+  engine: Engine,
+  graph: Graph,
+  weights: Weights,
+  chosen: readonly Pass[],
+  inputs: Readonly<Record<string, NDArray>>,
+): Promise<Map<string, NDArray>> {
+  const runner = await engine.load(programOf('golden', graph, weights, chosen));
+  try {
+    const outputs = new Map<string, NDArray>();
+    for (const [name, resident] of Object.entries(await runner.run(inputs))) {
+      outputs.set(name, await resident.read());
+      resident.dispose();
+    }
+    return outputs;
+  } finally {
+    runner.dispose();
+  }
+}
+
+async function expectOutputs(
+  golden: GoldenCase,
+  names: readonly string[],
+  outputs: ReadonlyMap<string, NDArray>,
+  report: Report,
+): Promise<void> {
+  for (const name of names) {
+    const actual = outputs.get(name);
+    if (!actual) throw new GoldenMismatch(`${name}: the model has no such output`);
+    const { shape } = golden.tensors.get(name)!;
+    // logits are N × classes there, and a map of one pixel here
+    const flat = shape.length === 2 && actual.shape.slice(2).every((extent) => extent === 1);
+    report(name, await expectTensor(golden, name, flat ? { ...actual, shape: actual.shape.slice(0, 2) } : actual));
+  }
+}
+
+/** Keys and shapes as sets, and the number of parameters. */
+export function expectKeys(list: KeyList): void {
+  const graph = recordPart(networkOf(list.model));
+  const text = (key: string, shape: Shape) => `${key} [${shape.join(', ')}]`;
+  const actual = new Set(parametersOf(graph).map(({ key, shape }) => text(key, shape)));
+  const expected = new Set(list.keys.map(([key, shape]) => text(key, shape)));
+  const missing = [...expected].find((entry) => !actual.has(entry));
+  if (missing) throw new GoldenMismatch(`${list.name}: ${missing} is missing`);
+  const strange = [...actual].find((entry) => !expected.has(entry));
+  if (strange) throw new GoldenMismatch(`${list.name}: ${strange} is not in the list`);
+  expectEqual(`${list.name}: parameters`, parameterCount(graph), list.param_count);
+}
+
+/** A row of `macs.json`. */
+export interface CostRowSpec {
+  readonly model: string;
+  readonly input: readonly [number, number];
+  readonly params: number;
+  readonly params_by_module: Readonly<Record<string, number>>;
+  readonly fvcore_total: number;
+  readonly conv_linear_matmul_macs: number;
+  readonly bias_adds: number;
+  readonly by_operator: Readonly<Record<string, number>>;
+  readonly by_module: Readonly<Record<string, number>>;
+}
+
+/**
+ * fvcore counts multiply-adds, two per element of an affine normalisation and one per element that a pooling module reads;
+ * it counts no bias, activation, sum or product, and not the classifier's mean, which is plain tensor code.
+ */
+export function expectCosts(row: CostRowSpec): void {
+  const [kind, arch] = row.model.split('_');
+  const graph = recordPart(networkOf({ kind: kind!, arch }));
+  const [height, width] = row.input;
+  const rows = costOf(graph, { input: { batch: 1, height, width } });
+  const total = {
+    macs: 0,
+    norm: 0,
+    pool: 0,
+    bias: 0,
+    byOp: new Map<string, number>(),
+    byModule: new Map<string, number>(),
+  };
+  const add = (counts: Map<string, number>, key: string, count: number) => {
+    if (count > 0) counts.set(key, (counts.get(key) ?? 0) + count);
+  };
+  for (const { path, op, macs, norm, pool, convBias, linearBias } of rows) {
+    total.bias += convBias + linearBias;
+    if (path === 'globalAvgPool') continue; // the classifier's mean: a step of no module
+    total.macs += macs;
+    total.norm += 2 * norm;
+    total.pool += pool;
+    add(total.byOp, operatorNames[op] ?? op, macs + 2 * norm + pool);
+    add(total.byModule, path.split(/[.:]/)[0]!, macs + 2 * norm + pool);
+  }
+  const expectCount = (what: string, actual: number, expected: number) =>
+    expectEqual(`${row.model} at ${height}×${width}: ${what}`, actual, expected);
+  expectCount('parameters', parameterCount(graph), row.params);
+  for (const [module, count] of Object.entries(row.params_by_module)) {
+    expectCount(`parameters of ${module}`, parameterCount(graph, module), count);
+  }
+  expectCount('multiply-adds', total.macs, row.conv_linear_matmul_macs);
+  expectCount('bias adds', total.bias, row.bias_adds);
+  expectCount('fvcore total', total.macs + total.norm + total.pool, row.fvcore_total);
+  for (const [counts, expected] of [
+    [total.byOp, row.by_operator],
+    [total.byModule, row.by_module],
+  ] as const) {
+    for (const name of new Set([...counts.keys(), ...Object.keys(expected)])) {
+      expectCount(name, counts.get(name) ?? 0, expected[name] ?? 0);
+    }
+  }
+}
+
+/** Operations as fvcore names them. */
+const operatorNames: Readonly<Record<string, string>> = {
+  conv2d: 'conv',
+  linear: 'linear',
+  batchNorm: 'batch_norm',
+  globalAvgPool: 'adaptive_avg_pool2d',
+};
+
+/** A map of `layouts.json`, between two publishers' names of one backbone. */
+export function expectLayout({ map: name }: { readonly map: string }): void {
+  throw new UnsupportedError(`the layout map "${name}": its backbone is not supported yet`);
+}
+
+function expectEqual(what: string, actual: number, expected: number): void {
+  if (actual !== expected) throw new GoldenMismatch(`${what}: ${actual}, expected ${expected}`);
+}
