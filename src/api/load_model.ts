@@ -71,7 +71,7 @@ async function fill(
   return values;
 }
 
-async function startEngine({ engine = 'auto', threads }: LoadOptions, platform: Platform): Promise<Engine> {
+export async function startEngine({ engine = 'auto', threads }: LoadOptions, platform: Platform): Promise<Engine> {
   if (typeof engine !== 'string') return engine;
   return platform.openEngine(engine, { ...(threads !== undefined && { threads }) });
 }

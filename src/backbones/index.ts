@@ -1,7 +1,9 @@
-import { mogaNetConfig, moganet, mogaNetSize } from './moganet.ts';
+import { mogaNetConfig, mogaNetSize, moganet } from './moganet.ts';
 
 export type { Backbone, ClassifierBackbone, Stage } from './backbone.ts';
-export { archs as mogaNetArchs, type MogaNetArch, type MogaNetConfig, moganet, mogaNetSize } from './moganet.ts';
+export { archs as mogaNetArchs, type MogaNetArch, type MogaNetConfig, mogaNetSize, moganet } from './moganet.ts';
+
+export { fromOfficial } from './moganet_official.ts';
 
 /** Backbones by their `type` in a config. */
 export const backbones = { moganet } as const;

@@ -64,6 +64,7 @@ export const mogaNetConfig = z.strictObject({
   doubleActivation: z.boolean().optional(),
 });
 export type MogaNetConfig = z.input<typeof mogaNetConfig>;
+export type MogaNetOptions = Omit<MogaNetConfig, 'type' | 'arch'>;
 type Activation = keyof typeof activations | null;
 
 const sizeNames: Readonly<Record<string, keyof typeof archs>> = {
@@ -206,7 +207,7 @@ export function moganet(config: MogaNetConfig): ClassifierBackbone {
   };
 }
 
-interface Resolved extends Required<Omit<MogaNetConfig, 'type' | 'arch' | 'inChannels' | 'stemNorm' | 'convNorm'>> {
+interface Resolved extends Required<Omit<MogaNetOptions, 'inChannels' | 'stemNorm' | 'convNorm'>> {
   readonly arch: MogaNetArch;
   readonly stemNorm: keyof typeof norms;
   readonly convNorm: keyof typeof norms;

@@ -32,7 +32,7 @@ const segmentors: Readonly<
 > = {
   EncoderDecoder: segmentorFromMm,
 };
-const mogaNet = (options: Record<string, unknown>): MogaNetConfig => fromOfficial(options);
+const mogaNet = (options: Record<string, unknown>): MogaNetConfig => fromOfficial(options).config;
 const backbones: Readonly<Record<string, (options: Record<string, unknown>) => ModelConfig['backbone']>> = {
   MogaNet: mogaNet,
   MogaNet_feat: mogaNet,
