@@ -1,0 +1,195 @@
+import { checkPixels, type ImageLimits, refusal } from './refusal.ts';
+
+/**
+ * A JPEG's markers (ITU T.81, annex B), read before the decoder sees the file: what is not supported is refused by its name,
+ * sizes are checked before anything is allocated, and a file that cannot hold the picture it promises is refused as cut
+ * short (libjpeg would fill the rest with grey and say nothing).
+ */
+
+interface Component {
+  readonly id: number;
+  readonly horizontal: number;
+  readonly vertical: number;
+}
+
+interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly progressive: boolean;
+  readonly components: readonly Component[];
+}
+
+/** Start-of-frame markers that are not read, by the process they announce (T.81, table B.1). */
+const foreignFrames: Readonly<Record<number, string>> = {
+  195: 'lossless',
+  197: 'hierarchical (differential)',
+  198: 'hierarchical (differential progressive)',
+  199: 'hierarchical (differential lossless)',
+  200: 'of a reserved kind (JPG)',
+  201: 'arithmetic-coded',
+  202: 'arithmetic-coded (progressive)',
+  203: 'arithmetic-coded (lossless)',
+  205: 'arithmetic-coded (differential)',
+  206: 'arithmetic-coded (differential progressive)',
+  207: 'arithmetic-coded (differential lossless)',
+  222: 'hierarchical (DHP)',
+  247: 'JPEG-LS',
+};
+
+const SOI = 0xd8;
+const EOI = 0xd9;
+const SOS = 0xda;
+const hex = (marker: number): string => `0xff${marker.toString(16).padStart(2, '0')}`;
+
+/**
+ * Walks the file from SOI to EOI; what follows EOI is not looked at.
+ * @returns the frame's header, its size as stored (EXIF orientation not applied)
+ * @throws ImageError with a code, the marker and its byte offset
+ */
+export function readJpegMarkers(bytes: Uint8Array, limits: Required<ImageLimits>): Frame {
+  let frame: Frame | undefined;
+  let scans = 0;
+  const scanned = new Set<number>();
+  let at = 2;
+  for (;;) {
+    const start = at;
+    if (at >= bytes.length) throw cut(bytes, 'without an end marker (EOI)');
+    if (bytes[at] !== 0xff) {
+      const found = `byte ${at} is 0x${bytes[at]!.toString(16).padStart(2, '0')} where a marker must begin`;
+      throw refusal(frame ? 'malformed' : 'not-an-image', `JPEG: ${found}`);
+    }
+    while (bytes[at] === 0xff) at++; // fill bytes
+    const marker = bytes[at++];
+    if (marker === undefined) throw cut(bytes, 'inside a marker');
+    const bad = (what: string) => refusal('malformed', `JPEG: marker ${hex(marker)} at byte ${start} ${what}`);
+    if (marker === EOI) {
+      if (!frame || scans === 0)
+        throw refusal('malformed', `JPEG: there is no image data before the end marker at byte ${start}`);
+      const missing = frame.components.find(({ id }) => !scanned.has(id));
+      if (missing) throw refusal('truncated', `JPEG: there is no scan of the component ${missing.id}`);
+      return frame;
+    }
+    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue; // TEM, stray RST: no length follows
+    if (marker === 0 || marker === SOI) throw bad('must not be here');
+    if (at + 2 > bytes.length) throw cut(bytes, `inside the segment ${hex(marker)} at byte ${start}`);
+    const length = (bytes[at]! << 8) | bytes[at + 1]!;
+    if (length < 2) throw bad(`has the length ${length}; the least is 2`);
+    if (at + length > bytes.length) {
+      throw cut(
+        bytes,
+        `but the segment ${hex(marker)} at byte ${start} says ${length} bytes, ${bytes.length - at} are there`,
+      );
+    }
+    const segment = bytes.subarray(at + 2, at + length);
+    at += length;
+    const foreign = foreignFrames[marker];
+    if (foreign) throw refusal('unsupported', `JPEG: this one is ${foreign}, marker ${hex(marker)} at byte ${start}`);
+    if (marker >= 0xc0 && marker <= 0xc2) {
+      if (frame) throw bad('is a second frame header');
+      frame = readFrame(segment, marker, bad, limits);
+    } else if (marker === 0xdc) {
+      throw refusal('unsupported', `JPEG: the height is given late (DNL at byte ${start})`);
+    } else if (marker === SOS) {
+      if (!frame) throw bad('is a scan before the frame header (SOF)');
+      if (++scans > limits.maxScans) {
+        throw refusal(
+          'limit',
+          `JPEG: there are more than ${limits.maxScans} scans`,
+          'Save it again as a baseline JPEG, or raise `maxScans` if you trust its source.',
+        );
+      }
+      const end = endOfScan(bytes, at);
+      checkScan(segment, frame, end - at, scanned, bad);
+      at = end;
+    }
+  }
+}
+
+function cut(bytes: Uint8Array, where: string) {
+  return refusal('truncated', `JPEG: the file ends at byte ${bytes.length} ${where}`);
+}
+
+function readFrame(
+  segment: Uint8Array,
+  marker: number,
+  bad: (what: string) => Error,
+  limits: Required<ImageLimits>,
+): Frame {
+  if (segment.length < 6) throw bad(`is a frame header of ${segment.length} bytes; the least is 6`);
+  const [precision, , , , , count] = segment;
+  const height = (segment[1]! << 8) | segment[2]!;
+  const width = (segment[3]! << 8) | segment[4]!;
+  if (precision === 12 || precision === 16) throw refusal('unsupported', `JPEG: samples have ${precision} bits, not 8`);
+  if (precision !== 8) throw bad(`says ${precision} bits per sample`);
+  if (segment.length !== 6 + 3 * count!) throw bad(`has ${segment.length} bytes for ${count} components`);
+  checkPixels('JPEG', width, height, limits);
+  if (count === 4) throw refusal('unsupported', 'JPEG: four components, so it is CMYK (or YCCK)', 'Convert it to RGB.');
+  if (count !== 1 && count !== 3) throw bad(`says ${count} components; a grey image has 1, a colour image 3`);
+  const components = Array.from({ length: count }, (_, i): Component => {
+    const sampling = segment[7 + 3 * i]!;
+    return { id: segment[6 + 3 * i]!, horizontal: sampling >> 4, vertical: sampling & 15 };
+  });
+  for (const { id, horizontal, vertical } of components) {
+    if (horizontal < 1 || horizontal > 4 || vertical < 1 || vertical > 4) {
+      throw bad(`says component ${id} is sampled ${horizontal} × ${vertical}; 1 to 4 are possible`);
+    }
+  }
+  if (new Set(components.map(({ id }) => id)).size !== components.length) throw bad('names a component twice');
+  return { width, height, progressive: marker === 0xc2, components };
+}
+
+/** The first marker after `at` that is neither a stuffed zero, a restart nor fill. */
+function endOfScan(bytes: Uint8Array, at: number): number {
+  for (let i = bytes.indexOf(0xff, at); i >= 0; i = bytes.indexOf(0xff, i + 1)) {
+    const next = bytes[i + 1];
+    if (next === undefined) break;
+    if (next !== 0 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return i;
+  }
+  throw cut(bytes, 'inside a scan, without an end marker (EOI)');
+}
+
+/**
+ * Checks a scan's header against the frame, and its amount of data against the least that Huffman coding can need. That bound
+ * is loose, but it is what stops a few bytes from ordering megapixels; the decoder reports finer losses.
+ */
+function checkScan(
+  segment: Uint8Array,
+  { width, height, progressive, components }: Frame,
+  dataBytes: number,
+  scanned: Set<number>,
+  bad: (what: string) => Error,
+): void {
+  const count = segment[0] ?? 0;
+  if (count < 1 || count > 4 || segment.length !== 4 + 2 * count) {
+    throw bad(`is a scan header of ${segment.length} bytes for ${count} components`);
+  }
+  const [spectralStart, , approximation] = segment.subarray(1 + 2 * count);
+  const chosen = Array.from({ length: count }, (_, i) => {
+    const id = segment[1 + 2 * i]!;
+    const component = components.find((c) => c.id === id);
+    if (!component) throw bad(`is a scan of component ${id}, which the frame does not have`);
+    return component;
+  });
+  const most = (pick: (c: Component) => number) => Math.max(...components.map(pick));
+  const blocks = chosen.reduce((sum, { horizontal, vertical }) => {
+    const across = Math.ceil(Math.ceil((width * horizontal) / most((c) => c.horizontal)) / 8);
+    const down = Math.ceil(Math.ceil((height * vertical) / most((c) => c.vertical)) / 8);
+    return sum + across * down;
+  }, 0);
+  let bits: number;
+  if (!progressive)
+    bits = 2 * blocks; // the shortest DC code and the shortest end of block
+  else if (spectralStart === 0)
+    bits = blocks; // a DC code, or its refining bit
+  else if (approximation! >> 4)
+    bits = 0; // refining: a run of ended blocks with no bit to refine
+  else bits = 15 * Math.floor(blocks / 32767); // runs of at most 32767 ended blocks
+  if (dataBytes < Math.max(1, Math.floor(bits / 8))) {
+    const needed = Math.max(1, Math.floor(bits / 8));
+    throw refusal(
+      'truncated',
+      `JPEG: a scan of ${blocks} blocks needs at least ${needed} bytes, ${dataBytes} are there`,
+    );
+  }
+  if (!progressive || spectralStart === 0) for (const { id } of chosen) scanned.add(id);
+}
