@@ -40,14 +40,18 @@ export function alphaOf(opacity: number): number {
   return Math.round(255 * Math.min(1, Math.max(0, opacity)));
 }
 
+/** One channel of an opaque pixel under `alpha` parts in 255 of `value`. */
+export function mix(value: number, below: number, alpha: number): number {
+  return ((value * alpha + below * (255 - alpha) + 127) / 255) | 0;
+}
+
 /** Lays `color` over the pixel at byte `at`; `alpha` is a whole number of 0 to 255. */
 export function blend(data: Uint8ClampedArray, at: number, [r, g, b]: Color, alpha: number): void {
   const below = data[at + 3]!;
   if (below === 255) {
-    const rest = 255 - alpha;
-    data[at] = ((r * alpha + data[at]! * rest + 127) / 255) | 0;
-    data[at + 1] = ((g * alpha + data[at + 1]! * rest + 127) / 255) | 0;
-    data[at + 2] = ((b * alpha + data[at + 2]! * rest + 127) / 255) | 0;
+    data[at] = mix(r, data[at]!, alpha);
+    data[at + 1] = mix(g, data[at + 1]!, alpha);
+    data[at + 2] = mix(b, data[at + 2]!, alpha);
     return;
   }
   // "over" onto a pixel that is itself transparent: both colours count by what is left of them

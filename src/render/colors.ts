@@ -88,12 +88,14 @@ function continued(palette: Palette, position: number): Color {
   return state.colors[position]!;
 }
 
-/** Black or white, whichever has the higher contrast (WCAG 2 relative luminance) on `background`. */
+/**
+ * The colour of text on `background`: white where its contrast is at least 3.5 : 1, else black (then at least 6 : 1).
+ * WCAG 2's ratio alone would put black on saturated reds and blues, which it is known to overrate and people find harder to read.
+ */
 export function readableOn(background: Color): Color {
   const [r, g, b] = background.map(linear) as [number, number, number];
   const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  // (1 + 0.05) / (L + 0.05) against (L + 0.05) / 0.05
-  return 1.05 * 0.05 >= (luminance + 0.05) ** 2 ? white : black;
+  return 1.05 / (luminance + 0.05) >= 3.5 ? white : black;
 }
 
 /** How different two colours look: Euclidean distance in OKLab; black to white is 1, 0.02 is just noticeable. */

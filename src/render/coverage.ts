@@ -72,8 +72,9 @@ export function addCurve(
   y1: number,
 ): void {
   // the distance of a quadratic from its chord is a quarter of |p0 − 2c + p1|, and falls with the square of the pieces
-  const bend = Math.hypot(x0 - 2 * cx + x1, y0 - 2 * cy + y1);
-  const pieces = Math.max(1, Math.ceil(Math.sqrt(bend * 5)));
+  const bendX = x0 - 2 * cx + x1;
+  const bendY = y0 - 2 * cy + y1;
+  const pieces = Math.max(1, Math.ceil(Math.sqrt(5 * Math.sqrt(bendX * bendX + bendY * bendY))));
   let x = x0;
   let y = y0;
   for (let i = 1; i <= pieces; i++) {

@@ -60,7 +60,7 @@ export function detectionLegend(
 export interface LegendOptions {
   /** Under the picture in as many columns as fit, or at its right; `below` where it is not given. */
   readonly position?: 'below' | 'beside';
-  /** White where it is not given; the text is black or white, whichever reads better. */
+  /** White where it is not given; the text is black or white, see `readableOn`. */
   readonly background?: Color;
   /** Size of the em square in pixels; that of labels where it is not given (see `sizesFor`). */
   readonly textSize?: number;

@@ -43,7 +43,7 @@ export function drawDetections(
   checkDetections(raster, detections);
   const canvas = canvasFrom(raster);
   const { labels, names } = detections;
-  const sizes = { ...sizesFor(raster), ...defined(options) };
+  const sizes = sizesOf(raster, options);
   const palette = options.palette ?? paletteFor(names);
   const colors = Array.from(labels, (label, i) =>
     options.colorBy === 'instance' ? colorFor(i) : colorFor(label, palette),
@@ -94,7 +94,8 @@ function paintMasks(
 /** The outer edge of a box's line; undefined where no part of the box lies in the picture. */
 function rectOf(box: Float32Array, lineWidth: number, { width, height }: Raster): Rect | undefined {
   const [x1, y1, x2, y2] = box as unknown as [number, number, number, number];
-  if (x2 <= 0 || y2 <= 0 || x1 >= width || y1 >= height || x2 < x1 || y2 < y1) return undefined;
+  // written so that NaN counts as outside
+  if (!(x2 > 0 && y2 > 0 && x1 < width && y1 < height && x2 >= x1 && y2 >= y1)) return undefined;
   const half = lineWidth / 2;
   return {
     left: Math.max(0, Math.round(x1 - half)),
@@ -122,7 +123,9 @@ function checkDetections(raster: Raster, { boxes, scores, labels, masks }: Detec
   });
 }
 
-/** The sizes that the caller set; an explicit undefined must not replace a default. */
-function defined({ lineWidth, contourWidth, textSize }: Partial<DrawingSizes>): Partial<DrawingSizes> {
-  return Object.fromEntries(Object.entries({ lineWidth, contourWidth, textSize }).filter(([, v]) => v !== undefined));
+/** The caller's sizes before those that follow the picture's; box lines are whole pixels. */
+function sizesOf(raster: Raster, options: OverlayOptions): DrawingSizes {
+  const usual = sizesFor(raster);
+  const { lineWidth = usual.lineWidth, contourWidth = usual.contourWidth, textSize = usual.textSize } = options;
+  return { lineWidth: Math.max(1, Math.round(lineWidth)), contourWidth, textSize };
 }

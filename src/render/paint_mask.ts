@@ -1,16 +1,48 @@
-import { blend, type Canvas } from './canvas.ts';
+import { blend, type Canvas, mix } from './canvas.ts';
 import type { Color } from './colors.ts';
 import { forEachEdgePixel, type MaskSpans } from './mask_spans.ts';
 
+/** Rows painted at a time: the columns of a mask lie far apart in memory, those of a few rows stay in the cache. */
+const bandHeight = 16;
+
 /** Fills the mask's pixels with a colour; `alpha` is 0 to 255. */
 export function fillMask(canvas: Canvas, spans: MaskSpans, color: Color, alpha: number): void {
-  for (let column = 0; column + 1 < spans.offsets.length; column++) {
-    const x = spans.left + column;
-    for (let i = spans.offsets[column]!; i < spans.offsets[column + 1]!; i++) {
-      const end = spans.ends[i]!;
-      for (let y = spans.starts[i]!; y < end; y++) blend(canvas.data, (y * canvas.width + x) * 4, color, alpha);
+  const { offsets, starts, ends } = spans;
+  const { data, width } = canvas;
+  // what becomes of each of the 256 values of a channel: a mask has many more pixels
+  const [red, green, blue] = color.map((value) => mixed(value, alpha)) as [Uint8Array, Uint8Array, Uint8Array];
+  const stride = width * 4;
+  const bottom = ends.reduce((lowest, end) => Math.max(lowest, end), 0);
+  const next = offsets.slice();
+  for (
+    let band = starts.reduce((highest, start) => Math.min(highest, start), bottom);
+    band < bottom;
+    band += bandHeight
+  ) {
+    const bandEnd = band + bandHeight;
+    for (let column = 0; column + 1 < offsets.length; column++) {
+      const x = (spans.left + column) * 4;
+      let i = next[column]!;
+      for (; i < offsets[column + 1]! && starts[i]! < bandEnd; i++) {
+        const end = Math.min(ends[i]!, bandEnd) * stride + x;
+        for (let at = Math.max(starts[i]!, band) * stride + x; at < end; at += stride) {
+          if (data[at + 3] !== 255) {
+            blend(data, at, color, alpha);
+            continue;
+          }
+          data[at] = red[data[at]!]!;
+          data[at + 1] = green[data[at + 1]!]!;
+          data[at + 2] = blue[data[at + 2]!]!;
+        }
+        if (ends[i]! > bandEnd) break;
+      }
+      next[column] = i;
     }
   }
+}
+
+function mixed(value: number, alpha: number): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, below) => mix(value, below, alpha));
 }
 
 /** Room to mark pixels in, reused from mask to mask: always all zero between two uses. */
@@ -73,7 +105,7 @@ function roundBrush(diameter: number): BrushPixel[] {
   const brush: BrushPixel[] = [];
   for (let dy = -reach; dy <= reach; dy++) {
     for (let dx = -reach; dx <= reach; dx++) {
-      const coverage = Math.round(255 * Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(dx, dy))));
+      const coverage = Math.round(255 * Math.min(1, Math.max(0, radius + 0.5 - Math.sqrt(dx * dx + dy * dy))));
       if (coverage > 0) brush.push({ dx, dy, coverage });
     }
   }

@@ -33,7 +33,7 @@ export function sideBySide(panels: readonly Panel[], options: SideBySideOptions 
   if (!first) throw new ShapeError('sideBySide: there is no picture. Give at least one panel.');
   const pictures = panels.reduce((sum, { raster }) => sum + raster.width, 0);
   const { align = 'top', background = white, textSize = sizesFor(first.raster).textSize } = options;
-  const { gap = Math.max(2, Math.round(pictures / 100)) } = options;
+  const gap = Math.max(0, Math.round(options.gap ?? Math.max(2, pictures / 100)));
   const height = Math.max(...panels.map(({ raster }) => raster.height));
   const captionHeight = panels.some(({ caption }) => caption) ? Math.round(textSize * 1.8) : 0;
   const canvas = blankCanvas(

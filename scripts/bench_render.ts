@@ -1,0 +1,65 @@
+import { performance } from 'node:perf_hooks';
+import { drawDetections, drawSegmentation } from '../src/render/index.ts';
+import { encodeMask, landscape } from '../test/render/pictures.ts';
+
+/** Times of drawing on 1024 × 1024 pixels: `npx tsx scripts/bench_render.ts`. Elliptic masks with wavy edges, fixed seed. */
+
+const size = { width: 1024, height: 1024 };
+const picture = landscape(size);
+
+/** Numbers of 0 to 1, the same on every run. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function scene(count: number, smallest: number, largest: number) {
+  const next = random(1);
+  const boxes = Array.from({ length: count }, () => {
+    const width = smallest + next() * (largest - smallest);
+    const height = smallest + next() * (largest - smallest);
+    const [x, y] = [next() * (1024 - width), next() * (1024 - height)] as const;
+    return [x, y, x + width, y + height] as const;
+  });
+  const masks = boxes.map(([x1, y1, x2, y2]) => {
+    const crop = { width: Math.floor(x2 - x1), height: Math.floor(y2 - y1) };
+    const inside = (x: number, y: number) =>
+      ((2 * x) / crop.width - 1) ** 2 + ((2 * y) / crop.height - 1) ** 2 <
+      0.9 + 0.1 * Math.sin(x / 3) * Math.sin(y / 4);
+    return encodeMask(crop, inside, size, Math.floor(x1), Math.floor(y1));
+  });
+  return {
+    boxes: Float32Array.from(boxes.flat()),
+    scores: Float32Array.from(boxes, (_, i) => 1 - i / count),
+    labels: Int32Array.from(boxes, (_, i) => i % 80),
+    names: Array.from({ length: 80 }, (_, i) => `class number ${i}`),
+    masks,
+  };
+}
+
+function report(what: string, draw: () => void): void {
+  const times = Array.from({ length: 15 }, () => {
+    const start = performance.now();
+    draw();
+    return performance.now() - start;
+  });
+  const first = times[0]!.toFixed(0);
+  const median = times.sort((a, b) => a - b)[7]!.toFixed(0);
+  console.log(`${what}: first ${first} ms, median ${median} ms`);
+}
+
+for (const [count, smallest, largest] of [
+  [50, 60, 240],
+  [50, 200, 500],
+  [100, 60, 240],
+] as const) {
+  const detections = scene(count, smallest, largest);
+  report(`${count} masks, boxes and labels of ${smallest} to ${largest} pixels`, () =>
+    drawDetections(picture, detections),
+  );
+}
+const labels = Uint8Array.from({ length: 1024 * 1024 }, (_, i) => ((i >> 15) + ((i & 1023) >> 6)) % 9);
+report('segmentation map', () => drawSegmentation(picture, labels, { names: [] }));

@@ -1,0 +1,153 @@
+import { expect } from 'chai';
+import { ShapeError } from '../../src/errors.ts';
+import { classShares, detectionLegend, drawLegend, segmentationLegend } from '../../src/render/legend.ts';
+import { drawSegmentation } from '../../src/render/segmentation_overlay.ts';
+import { sideBySide } from '../../src/render/side_by_side.ts';
+import { asText, pixel, plain } from './pictures.ts';
+
+const grey = [100, 100, 100] as const;
+const red = [200, 0, 0] as const;
+const blue = [0, 0, 200] as const;
+const names = ['wall', 'roof'];
+const palette = [red, blue];
+const size = { width: 5, height: 5 };
+
+// 0 0 0 0 0
+// 0 0 0 0 0
+// 0 0 0 0 0
+// 1 1 1 1 1
+// 1 1 1 1 255
+const labels = Uint8Array.from([...Array(15).fill(0), ...Array(9).fill(1), 255]);
+
+describe('drawSegmentation', () => {
+  it('mixes every pixel with the colour of its label and leaves unlabelled ones', () => {
+    const drawn = drawSegmentation(plain(size, grey), labels, { names, palette, opacity: 0.5, borderOpacity: 0 });
+    expect(pixel(drawn, 0, 0)).to.deep.equal([150, 50, 50, 255]);
+    expect(pixel(drawn, 0, 3)).to.deep.equal([50, 50, 150, 255]);
+    expect(pixel(drawn, 4, 4)).to.deep.equal([100, 100, 100, 255]);
+  });
+
+  it('is stronger along the borders of regions, not along that of the picture', () => {
+    const options = { names, palette, opacity: 0, borderOpacity: 1 };
+    const drawn = drawSegmentation(plain(size, grey), labels, options);
+    const sign = (r: number, _: number, b: number) => (r === 200 ? '#' : b === 200 ? 'D' : '.');
+    expect(asText(drawn, sign)).to.deep.equal([
+      '.....', //
+      '.....',
+      '#####',
+      'DDDDD',
+      '...D.',
+    ]);
+  });
+
+  it('takes another label as unlabelled, and colours labels that have no name', () => {
+    const options = { names, palette, opacity: 1, unlabelled: 0 };
+    const drawn = drawSegmentation(plain(size, grey), labels, options);
+    expect(pixel(drawn, 0, 0)).to.deep.equal([100, 100, 100, 255]);
+    expect(pixel(drawn, 4, 4)).to.not.deep.equal([100, 100, 100, 255]);
+  });
+
+  it('refuses a label map of another size', () => {
+    expect(() => drawSegmentation(plain(size, grey), new Uint8Array(24), { names })).to.throw(
+      ShapeError,
+      'drawSegmentation: a picture of 5×5 pixels needs 25 labels, got 24. Resize the label map to the picture first (nearest neighbour).',
+    );
+  });
+});
+
+describe('legend', () => {
+  it('lists the classes that occur with their share of the picture, the largest first', () => {
+    expect(classShares(labels, names)).to.deep.equal([
+      { label: 0, name: 'wall', share: 0.6 },
+      { label: 1, name: 'roof', share: 0.36 },
+    ]);
+    expect(classShares([3, 1, 1, 3], names).map(({ name }) => name)).to.deep.equal(['roof', 'class 3']);
+    expect(segmentationLegend(labels, { names, palette })).to.deep.equal([
+      { color: red, name: 'wall', note: '60.0 %' },
+      { color: blue, name: 'roof', note: '36.0 %' },
+    ]);
+  });
+
+  it('does not call a rare class absent', () => {
+    const rare = new Uint8Array(10_000).fill(1, 0, 1);
+    expect(segmentationLegend(rare, { names }).map(({ note }) => note)).to.deep.equal(['100.0 %', '<0.1 %']);
+  });
+
+  it('counts detections by class', () => {
+    expect(detectionLegend([1, 1, 0], { names, palette })).to.deep.equal([
+      { color: blue, name: 'roof', note: '2' },
+      { color: red, name: 'wall', note: '1' },
+    ]);
+  });
+
+  const entries = segmentationLegend(labels, { names, palette });
+
+  it('stands below or beside the picture, which stays as it is', () => {
+    const picture = plain({ width: 200, height: 60 }, grey);
+    const below = drawLegend(picture, entries);
+    expect(below.width).to.equal(200);
+    expect(below.height).to.be.greaterThan(75);
+    expect(below.data.subarray(0, picture.data.length)).to.deep.equal(picture.data);
+    const beside = drawLegend(picture, entries, { position: 'beside' });
+    expect(beside.height).to.equal(60);
+    expect(beside.width).to.be.greaterThan(250);
+    expect(pixel(beside, 199, 59)).to.deep.equal([100, 100, 100, 255]);
+    for (const drawn of [below, beside]) {
+      const has = (color: readonly number[]) =>
+        asText(drawn, (...rgb) => (rgb.join() === color.join() ? '#' : '.'))
+          .join('')
+          .includes('##########');
+      expect([has(red), has(blue)]).to.deep.equal([true, true]);
+    }
+  });
+
+  it('grows where the entries need more room than a small picture has', () => {
+    const many = Array.from({ length: 12 }, (_, i) => ({ color: red, name: `class number ${i}`, note: '1.0 %' }));
+    const picture = plain({ width: 60, height: 40 }, grey);
+    expect(drawLegend(picture, many).width).to.equal(60);
+    expect(drawLegend(picture, many).height).to.be.at.least(40 + 12 * 16);
+    const beside = drawLegend(picture, many, { position: 'beside' });
+    expect(beside.height).to.equal(40);
+    expect(beside.width).to.be.greaterThan(60 + 12 * 80);
+  });
+
+  it('is nothing without entries', () => {
+    const picture = plain({ width: 20, height: 10 }, grey);
+    expect(drawLegend(picture, [])).to.deep.equal({ ...picture, data: picture.data });
+    expect(drawLegend(picture, [], { position: 'beside' })).to.deep.equal(picture);
+  });
+});
+
+describe('sideBySide', () => {
+  const left = plain({ width: 3, height: 4 }, red);
+  const right = plain({ width: 2, height: 2 }, blue);
+  const sign = (r: number, g: number, b: number) =>
+    r === 255 && g === 255 ? '.' : r === 200 ? '#' : b === 200 ? 'D' : '+';
+
+  it('sets pictures of different height in a row', () => {
+    const panels = [{ raster: left }, { raster: right }];
+    expect(asText(sideBySide(panels, { gap: 1 }), sign)).to.deep.equal(['###.DD', '###.DD', '###...', '###...']);
+    expect(asText(sideBySide(panels, { gap: 1, align: 'middle' }), sign)).to.deep.equal([
+      '###...',
+      '###.DD',
+      '###.DD',
+      '###...',
+    ]);
+  });
+
+  it('writes captions below, and keeps each under its own picture', () => {
+    const panels = [
+      { raster: plain({ width: 60, height: 20 }, red), caption: 'a caption that is much too long' },
+      { raster: plain({ width: 60, height: 20 }, blue), caption: '' },
+    ];
+    const drawn = sideBySide(panels, { gap: 4 });
+    expect([drawn.width, drawn.height]).to.deep.equal([124, 38]);
+    const below = asText(drawn, sign).slice(20);
+    expect(below.some((row) => row.slice(0, 60).includes('+'))).to.equal(true);
+    expect(below.every((row) => /^\.*$/.test(row.slice(61)))).to.equal(true);
+  });
+
+  it('refuses an empty row', () => {
+    expect(() => sideBySide([])).to.throw(ShapeError, 'sideBySide: there is no picture. Give at least one panel.');
+  });
+});
