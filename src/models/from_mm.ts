@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { fromOfficial, type MogaNetConfig } from '../backbones/index.ts';
-import { ConfigError, UnsupportedError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
 import { rcnnFromMm } from './from_mm_detector.ts';
 import { segmentorFromMm } from './from_mm_segmentor.ts';
+import { byType } from './from_mm_types.ts';
 import { parseConfig } from './parse_config.ts';
 
 /** Reads the configuration of an mmdetection 2.x / 3.x or mmsegmentation model, as their checkpoints carry it. */
@@ -21,16 +22,16 @@ export interface MmContext {
 const dict = z.record(z.string(), z.unknown());
 const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
 
-const detectors: Readonly<
-  Record<string, (model: unknown, classes: ClassNames) => NonNullable<ModelConfig['detector']>>
-> = {
-  MaskRCNN: rcnnFromMm,
-  FasterRCNN: rcnnFromMm,
-};
-const segmentors: Readonly<
-  Record<string, (model: unknown, classes: ClassNames) => NonNullable<ModelConfig['segmentor']>>
-> = {
-  EncoderDecoder: segmentorFromMm,
+type Dense = Pick<ModelConfig, 'detector' | 'segmentor'>;
+type Input = { scale?: [number, number] };
+
+const detector = (model: unknown, classes: ClassNames, input: Input): Dense => ({
+  detector: { ...rcnnFromMm(model, classes), input },
+});
+const models: Readonly<Record<string, (model: unknown, classes: ClassNames, input: Input) => Dense>> = {
+  MaskRCNN: detector,
+  FasterRCNN: detector,
+  EncoderDecoder: (model, classes, input) => ({ segmentor: { ...segmentorFromMm(model, classes), input } }),
 };
 const mogaNet = (options: Record<string, unknown>): MogaNetConfig => fromOfficial(options).config;
 const backbones: Readonly<Record<string, (options: Record<string, unknown>) => ModelConfig['backbone']>> = {
@@ -46,23 +47,16 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const what = context.name ?? 'mm config';
   const whole = parseConfig(dict, config, what);
   const model = parseConfig(full, whole.model ?? whole, what);
+  const dense = byType(models, model.type, 'model');
   const { type, ...options } = model.backbone;
-  const backbone = pick(backbones, type, 'backbone')(options);
+  const backbone = byType(backbones, type, 'backbone')({ ...options, type: type.replace(/^.*\./, '') });
   const scale = context.scale ?? testScale(whole);
-  const input = scale ? { scale: [scale[0], scale[1]] as [number, number] } : {};
-  const common = { ...(context.name && { name: context.name }), backbone, image: imageOf(whole, model) };
-  const classes: ClassNames = (count) => namesOf(count, context);
-  if (Object.hasOwn(segmentors, model.type)) {
-    return { ...common, segmentor: { ...segmentors[model.type]!(model, classes), input } };
-  }
-  return { ...common, detector: { ...pick(detectors, model.type, 'model')(model, classes), input } };
-}
-
-function pick<T>(table: Readonly<Record<string, T>>, type: string, what: string): T {
-  const bare = type.replace(/^(mmdet|mmseg|mmcls|mmpretrain)\./, '');
-  const known = Object.hasOwn(table, bare) ? table[bare] : undefined;
-  if (known) return known;
-  throw new UnsupportedError(`the ${what} "${type}" is not supported. Known: ${Object.keys(table).join(', ')}.`);
+  return {
+    ...(context.name && { name: context.name }),
+    backbone,
+    image: imageOf(whole, model),
+    ...dense(model, (count) => namesOf(count, context), scale ? { scale: [scale[0], scale[1]] } : {}),
+  };
 }
 
 function namesOf(count: number, { classes, namesFor }: MmContext): string[] {

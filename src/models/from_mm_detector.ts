@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { FpnConfig } from '../../heads/fpn.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
+import { parsePart } from './from_mm_types.ts';
 import { parseConfig } from './parse_config.ts';
 
 /**
@@ -149,17 +151,20 @@ const rpnHead = z.looseObject({
   loss_cls: z.looseObject({ use_sigmoid: z.literal(true) }).optional(),
 });
 
+const part = z.unknown();
+
+const standardRoiHead = z.looseObject({
+  type: z.literal('StandardRoIHead'),
+  bbox_roi_extractor: part,
+  bbox_head: part,
+  mask_roi_extractor: part,
+  mask_head: part,
+});
+
 const twoStage = z.looseObject({
-  type: z.string(),
-  neck: fpn,
-  rpn_head: rpnHead,
-  roi_head: z.looseObject({
-    type: z.literal('StandardRoIHead'),
-    bbox_roi_extractor: extractor,
-    bbox_head: boxHead,
-    mask_roi_extractor: extractor.nullish(),
-    mask_head: maskHead.nullish(),
-  }),
+  neck: part,
+  rpn_head: part,
+  roi_head: part,
   test_cfg: z.looseObject({
     rpn: z.looseObject({
       nms_pre: z.int().positive(),
@@ -176,26 +181,57 @@ const twoStage = z.looseObject({
   }),
 });
 
+const what = (name: string) => `mmdet model: ${name}`;
+
+/** @throws UnsupportedError for another neck than FPN, ConfigError where a field does not fit */
+export const neckFromMm = (neck: unknown): FpnConfig => parsePart({ FPN: fpn }, neck, what('neck'));
+
+/** The network of an RPNHead; what is done with its outputs stands in the model's `test_cfg`. */
+export function rpnHeadFromMm(data: unknown) {
+  const head = parsePart({ RPNHead: rpnHead }, data, what('rpn_head'));
+  return { channels: head.feat_channels, anchors: head.anchor_generator, deltas: head.bbox_coder };
+}
+
+/** Classes and network of a box head with shared layers; how its regions are pooled stands in the extractor. */
+export const boxHeadFromMm = (head: unknown) =>
+  parsePart(
+    { Shared2FCBBoxHead: boxHead, Shared4Conv1FCBBoxHead: boxHead, ConvFCBBoxHead: boxHead },
+    head,
+    what('bbox_head'),
+  );
+
+/** The network of an FCNMaskHead. */
+export const maskHeadFromMm = (head: unknown) => parsePart({ FCNMaskHead: maskHead }, head, what('mask_head'));
+
+/** How regions are pooled; where the dict is silent, mmcv's defaults (`aligned`, `finest_scale` 56). */
+export const regionsFromMm = (data: unknown) =>
+  parsePart({ SingleRoIExtractor: extractor }, data, what('roi_extractor'));
+
+/**
+ * The detector of a `MaskRCNN` or `FasterRCNN` dict.
+ *
+ * @throws UnsupportedError naming the type of a part that is not read, ConfigError where a field does not fit
+ */
 export function rcnnFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['detector']> {
   const { neck, rpn_head, roi_head, test_cfg } = parseConfig(twoStage, model, 'mmdet model');
   const { rpn, rcnn } = test_cfg;
-  const { mask_head } = roi_head;
+  const regionHeads = parsePart({ StandardRoIHead: standardRoiHead }, roi_head, what('roi_head'));
+  const { bbox_roi_extractor, bbox_head, mask_roi_extractor, mask_head } = regionHeads;
+  const box = boxHeadFromMm(bbox_head);
   return {
     type: 'mask_rcnn',
-    classes: classes(roi_head.bbox_head.classes),
-    neck,
+    classes: classes(box.classes),
+    neck: neckFromMm(neck),
     rpn: {
-      channels: rpn_head.feat_channels,
-      anchors: rpn_head.anchor_generator,
-      deltas: rpn_head.bbox_coder,
+      ...rpnHeadFromMm(rpn_head),
       nmsPre: rpn.nms_pre,
       maxPerImage: rpn.max_per_img,
       nmsIou: rpn.nms.iou_threshold,
       minSize: rpn.min_bbox_size,
     },
-    box: { ...roi_head.bbox_head.box, region: roi_head.bbox_roi_extractor },
-    ...(mask_head && {
-      mask: { ...mask_head, region: roi_head.mask_roi_extractor ?? roi_head.bbox_roi_extractor },
+    box: { ...box.box, region: regionsFromMm(bbox_roi_extractor) },
+    ...(isThere(mask_head) && {
+      mask: { ...maskHeadFromMm(mask_head), region: regionsFromMm(mask_roi_extractor ?? bbox_roi_extractor) },
     }),
     test: {
       scoreThr: rcnn.score_thr,
@@ -206,3 +242,5 @@ export function rcnnFromMm(model: unknown, classes: ClassNames): NonNullable<Mod
     input: {},
   };
 }
+
+const isThere = (value: unknown): boolean => value !== undefined && value !== null;

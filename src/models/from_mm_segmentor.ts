@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
+import { parsePart } from './from_mm_types.ts';
 import { parseConfig } from './parse_config.ts';
 
 /** The model dict of mmseg's encoder-decoders. Defaults are mmseg's own; what would need another network is refused. */
@@ -56,26 +57,47 @@ const fcnHead = z
     },
   }));
 
-const segmentationHead = z.union([uperHead, fcnHead]);
+const heads = { UPerHead: uperHead, FCNHead: fcnHead } as const;
+
+/**
+ * Classes and configuration of a decode or auxiliary head.
+ *
+ * @throws UnsupportedError naming the type of a head that is not read, ConfigError where a field does not fit
+ */
+export function segmentationHeadFromMm(head: unknown, what = 'decode_head') {
+  return parsePart<(typeof heads)[keyof typeof heads]>(heads, head, `mmseg model: ${what}`);
+}
 
 const encoderDecoder = z.looseObject({
-  decode_head: segmentationHead,
-  auxiliary_head: segmentationHead.nullish(),
-  neck: z.null().optional(),
+  decode_head: z.unknown(),
+  auxiliary_head: z.unknown(),
+  neck: z.looseObject({ type: z.string() }).nullish(),
   test_cfg: z.looseObject({ mode: z.literal('whole').default('whole') }).prefault({}),
 });
 
+/**
+ * The segmentor of an `EncoderDecoder` dict.
+ *
+ * @throws UnsupportedError naming a head or neck that is not read, ConfigError where a field does not fit
+ */
 export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['segmentor']> {
-  const { decode_head, auxiliary_head } = parseConfig(encoderDecoder, model, 'mmseg model');
-  if (auxiliary_head && auxiliary_head.classes !== decode_head.classes) {
+  const { decode_head, auxiliary_head, neck } = parseConfig(encoderDecoder, model, 'mmseg model');
+  if (neck)
+    throw new UnsupportedError(`the neck "${neck.type}" of a segmentor is not supported; heads read the pyramid.`);
+  const decode = segmentationHeadFromMm(decode_head);
+  const auxiliary =
+    auxiliary_head === undefined || auxiliary_head === null
+      ? undefined
+      : segmentationHeadFromMm(auxiliary_head, 'auxiliary_head');
+  if (auxiliary && auxiliary.classes !== decode.classes) {
     throw new ConfigError(
-      `mmseg model: the auxiliary head has ${auxiliary_head.classes} classes, the decode head ${decode_head.classes}.`,
+      `mmseg model: the auxiliary head has ${auxiliary.classes} classes, the decode head ${decode.classes}.`,
     );
   }
   return {
-    classes: classes(decode_head.classes),
-    head: decode_head.head,
-    ...(auxiliary_head && { auxiliary: auxiliary_head.head }),
+    classes: classes(decode.classes),
+    head: decode.head,
+    ...(auxiliary && { auxiliary: auxiliary.head }),
     input: {},
   };
 }

@@ -1,11 +1,11 @@
 import { boxHead, type RegionConfig } from '../../heads/box.ts';
 import type { Neck } from '../../heads/head.ts';
 import { maskHead } from '../../heads/mask.ts';
-import { rpnHead } from '../../heads/rpn.ts';
+import { type RpnConfig, rpnHead } from '../../heads/rpn.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Named, NDArray } from '../ndarray.ts';
 import { F, map, type Part, type Resident, regions, type Scope, type Value } from '../nn/index.ts';
-import { anchorLevels } from '../postprocess/anchors.ts';
+import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
 import { toNetwork } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import { pasteMasks } from '../postprocess/masks.ts';
@@ -65,26 +65,6 @@ export function rcnn(config: RcnnConfig, neck: Neck): Detector {
     );
   }
 
-  /** Runs a part on boxes (n × xyxy, the network's pixels) of one image; results in the order of the boxes. */
-  async function onRegions(
-    part: string,
-    region: RegionConfig,
-    boxes: Float32Array,
-    image: number,
-    features: Named<Resident>,
-    run: RunPart,
-  ): Promise<Named<NDArray>> {
-    const levels = region.strides.length;
-    const sorted = sortByLevel(boxes, { finestScale: region.finestScale, levels }, image);
-    const pyramid = Array.from({ length: levels }, (_, i) => features[`fpn${i}`]!);
-    const outputs = await run(part, { ...named('fpn', pyramid), ...named('rois', sorted.regions) });
-    return mapAsync(outputs, async (output) => {
-      const rows = await output.read();
-      output.dispose();
-      return toBoxOrder(rows, sorted.order);
-    });
-  }
-
   return {
     classes,
     forward: (scope, pyramid) => {
@@ -105,7 +85,7 @@ export function rcnn(config: RcnnConfig, neck: Neck): Detector {
     parts,
 
     async detect(features, images, run, options = {}) {
-      const proposals = await proposalsOf(features, images);
+      const proposals = await readProposals(rpn, anchors, features, images);
       const results: Detections[] = [];
       for (const [image, geometry] of images.entries()) {
         results.push(await detectOne(features, image, geometry, proposals[image]!.boxes, run, options));
@@ -113,15 +93,6 @@ export function rcnn(config: RcnnConfig, neck: Neck): Detector {
       return results;
     },
   };
-
-  async function proposalsOf(features: Named<Resident>, images: readonly Geometry[]): Promise<Proposals[]> {
-    const read = (name: string) => Promise.all(anchors.map((_, i) => features[`${name}${i}`]!.read()));
-    const [scores, deltas] = [await read('rpn_cls'), await read('rpn_reg')];
-    const { deltas: coder, nmsPre, maxPerImage, nmsIou: iouThreshold, minSize: minBoxSize } = rpn;
-    return images.map(({ resized }, image) =>
-      proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, maxPerImage, iouThreshold, minBoxSize }, image),
-    );
-  }
 
   async function detectOne(
     features: Named<Resident>,
@@ -133,7 +104,7 @@ export function rcnn(config: RcnnConfig, neck: Neck): Detector {
   ): Promise<Detections> {
     const scale = { x: scaleX, y: scaleY };
     if (proposals.length === 0) return empty(mask !== undefined);
-    const { cls_score, bbox_pred } = await onRegions('box', box.region, proposals, image, features, run);
+    const { cls_score, bbox_pred } = await runOnRegions('box', box.region, proposals, image, features, run);
     const found = secondStageDetections(
       proposals,
       cls_score!,
@@ -149,9 +120,44 @@ export function rcnn(config: RcnnConfig, neck: Neck): Detector {
     if (!mask) return found;
     if (found.scores.length === 0) return empty(true);
     const boxes = toNetwork(found.boxes, scale);
-    const { mask_logits } = await onRegions('mask', mask.region, boxes, image, features, run);
+    const { mask_logits } = await runOnRegions('mask', mask.region, boxes, image, features, run);
     return { ...found, masks: pasteMasks(mask_logits!, found.boxes, found.labels, original, test.maskThr) };
   }
+}
+
+/** The RPN's maps read back and turned into each image's proposals, in the network's pixels. */
+export async function readProposals(
+  config: RpnConfig,
+  anchors: readonly AnchorLevel[],
+  features: Named<Resident>,
+  images: readonly Geometry[],
+): Promise<Proposals[]> {
+  const read = (name: string) => Promise.all(anchors.map((_, i) => features[`${name}${i}`]!.read()));
+  const [scores, deltas] = [await read('rpn_cls'), await read('rpn_reg')];
+  const { deltas: coder, nmsPre, maxPerImage, nmsIou: iouThreshold, minSize: minBoxSize } = config;
+  return images.map(({ resized }, image) =>
+    proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, maxPerImage, iouThreshold, minBoxSize }, image),
+  );
+}
+
+/** Runs a part on boxes (n × xyxy, the network's pixels) of one image; results in the order of the boxes. */
+export async function runOnRegions(
+  part: string,
+  region: RegionConfig,
+  boxes: Float32Array,
+  image: number,
+  features: Named<Resident>,
+  run: RunPart,
+): Promise<Named<NDArray>> {
+  const levels = region.strides.length;
+  const sorted = sortByLevel(boxes, { finestScale: region.finestScale, levels }, image);
+  const pyramid = Array.from({ length: levels }, (_, i) => features[`fpn${i}`]!);
+  const outputs = await run(part, { ...named('fpn', pyramid), ...named('rois', sorted.regions) });
+  return mapAsync(outputs, async (output) => {
+    const rows = await output.read();
+    output.dispose();
+    return toBoxOrder(rows, sorted.order);
+  });
 }
 
 const empty = (masks: boolean): Detections => ({
