@@ -65,6 +65,28 @@ export function labelsFrom(logits: NDArray, options: LabelOptions, image = 0): U
   return labels;
 }
 
+/**
+ * The resized logits themselves, for a map small enough to be whole: classes × height × width of the last step, from
+ * which `labelsFrom` takes the highest.
+ *
+ * @throws ShapeError where a crop is larger than what it cuts
+ */
+export function resizedLogits(logits: NDArray, { steps, alignCorners }: LabelOptions, image = 0): NDArray {
+  const [, classes = 0, height = 0, width = 0] = logits.shape;
+  checkCrops(steps);
+  let source: RowSource = wholeMap(logits.data, image, { classes, height, width });
+  for (const step of steps) source = resizedRows(source, classes, step, alignCorners);
+  const plane = source.height * source.width;
+  const data = new Float32Array(classes * plane);
+  for (let y = 0; y < source.height; y++) {
+    const row = source.row(y);
+    for (let c = 0; c < classes; c++) {
+      data.set(row.subarray(c * source.width, (c + 1) * source.width), c * plane + y * source.width);
+    }
+  }
+  return { shape: [classes, source.height, source.width], data };
+}
+
 function checkCrops(steps: readonly ResizeStep[]) {
   for (const { size, crop = size } of steps) {
     if (crop.height > size.height || crop.width > size.width) {
