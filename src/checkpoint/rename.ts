@@ -1,0 +1,63 @@
+import { CheckpointError } from '../errors.ts';
+import type { NDArray, TypedArray } from '../ndarray.ts';
+import type { TensorEntry } from './tensor_entry.ts';
+
+/**
+ * A publisher's layout as data. Rules are tried in order, the first whose pattern is found in a key replaces it
+ * (`$1` … as in `String.replace`); a `null` replacement leaves the tensor out; a key that no rule knows stays as it is.
+ */
+export type RenameRule = readonly [pattern: RegExp, replacement: string | null];
+
+/** Where a layout keeps the same numbers in another order or shape. `pattern` is matched against the new key. */
+export interface TensorTransform {
+  readonly pattern: RegExp;
+  readonly shape: (shape: readonly number[]) => readonly number[];
+  readonly data: (array: NDArray) => NDArray;
+}
+
+/** The new key; `null` for a tensor that is left out. */
+export function renamedKey(key: string, rules: readonly RenameRule[]): string | null {
+  for (const [pattern, replacement] of rules) {
+    if (pattern.test(key)) return replacement === null ? null : key.replace(pattern, replacement);
+  }
+  return key;
+}
+
+/**
+ * Renames the keys of a set of tensors, in their order, and applies the transforms when a tensor is read.
+ *
+ * @throws CheckpointError where two keys become one.
+ */
+export function renameKeys(
+  entries: ReadonlyMap<string, TensorEntry>,
+  rules: readonly RenameRule[],
+  transforms: readonly TensorTransform[] = [],
+): Map<string, TensorEntry> {
+  const result = new Map<string, TensorEntry>();
+  const origin = new Map<string, string>();
+  for (const [key, entry] of entries) {
+    const to = renamedKey(key, rules);
+    if (to === null) continue;
+    const other = origin.get(to);
+    if (other !== undefined)
+      throw new CheckpointError(`"${other}" and "${key}" both become "${to}". Correct the rename rules.`);
+    origin.set(to, key);
+    const transform = transforms.find(({ pattern }) => pattern.test(to));
+    result.set(to, transform ? transformed(entry, transform) : entry);
+  }
+  return result;
+}
+
+function transformed(entry: TensorEntry, { shape, data }: TensorTransform): TensorEntry {
+  const readFloat32 = async () => data(await entry.readFloat32());
+  return {
+    shape: shape(entry.shape),
+    dtype: 'float32',
+    readFloat32,
+    read: readFloat32 as () => Promise<NDArray<TypedArray>>,
+    bytes: async () => {
+      const array = await readFloat32();
+      return new Uint8Array(array.data.buffer, array.data.byteOffset, array.data.byteLength);
+    },
+  };
+}
