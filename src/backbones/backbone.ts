@@ -18,3 +18,13 @@ export interface Backbone {
 export interface ClassifierBackbone extends Backbone {
   classify(scope: Scope, image: Value, classes: number): { logits: Value; pyramid: Value[] };
 }
+
+/** Another publisher's names for the keys of a bare backbone or classifier, as rename rules. */
+export interface Layout {
+  /** A key by which the layout is known. */
+  readonly has: string;
+  /** Whether these are the keys of a classifier or backbone alone, not of a larger model that has it in it. */
+  readonly whole: (keys: readonly string[]) => boolean;
+  /** Tried in order, the first that fits replaces. */
+  readonly rules: readonly (readonly [pattern: RegExp, replacement: string])[];
+}

@@ -13,7 +13,7 @@ import {
   silu,
   type Value,
 } from '../nn/index.ts';
-import type { ClassifierBackbone, Stage } from './backbone.ts';
+import type { ClassifierBackbone, Layout, Stage } from './backbone.ts';
 
 /**
  * MogaNet (arXiv 2211.03295): multi-order gated aggregation. Module names follow the official models/moganet.py, whose
@@ -90,6 +90,18 @@ export function mogaNetSize(name: string): keyof typeof archs | undefined {
     .replace(/[-_]/g, '');
   return Object.hasOwn(sizeNames, bare) ? sizeNames[bare] : undefined;
 }
+
+/** Where others publish it: OpenMixup and mmpretrain put the backbone and the classifier under names of their own. */
+export const mogaNetLayouts: readonly Layout[] = [
+  {
+    has: 'backbone.patch_embed1.projection.0.weight',
+    whole: (keys) => keys.every((key) => /^(backbone|head)\./.test(key)),
+    rules: [
+      [/^backbone\./, ''],
+      [/^head\.fc\./, 'head.'],
+    ],
+  },
+];
 
 const activations = { SiLU: silu, GELU: gelu, ReLU: relu } as const;
 const activate = (type: Activation, scope: Scope, x: Value): Value => (type ? activations[type](scope, x) : x);

@@ -6,7 +6,7 @@ import { type BackendName, type TfjsOptions, tfjsEngine } from './tfjs/index.ts'
 export const browserEngines: readonly BackendName[] = ['webgl', 'wasm', 'cpu'];
 
 /** @throws EngineError naming every engine that was tried and why it does not start */
-export async function openBrowserEngine(name: string, options: TfjsOptions = {}): Promise<Engine> {
+export async function openBrowserEngine(name: string, options: TfjsOptions & { threads?: number } = {}): Promise<Engine> {
   if (name !== 'auto') {
     if (!browserEngines.includes(name as BackendName))
       throw new EngineError(unknownName('engine', name, browserEngines));

@@ -1,0 +1,142 @@
+/** Speed, measured side by side in one run: npm run bench -- backbone|mixed|detect|segment [--engine a,b] [--rounds n] */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { decodeImage, loadModel, type Model, type Raster } from 'moganet';
+import { nodeEngines, openNodeEngine } from '../src/engines/node.ts';
+import { resizeLinear } from '../src/image/resize.ts';
+import { createModel, modelParameters } from '../src/models/create.ts';
+import { costOf, type Engine, passes, programOf, type Runner, recordPart, totalCost } from '../src/nn/index.ts';
+import { seededInput, seededWeight } from '../test/support/seeded.ts';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { engine: { type: 'string' }, rounds: { type: 'string', default: '5' } },
+});
+const rounds = Number(values.rounds);
+const photo = new URL('../samples/images/street-house.jpg', import.meta.url);
+
+const benches: Readonly<Record<string, () => Promise<void>>> = { backbone, mixed, detect, segment };
+const bench = benches[positionals[0] ?? ''];
+if (!bench) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join('|')} [--engine a,b] [--rounds n]`);
+  process.exitCode = 2;
+} else await bench();
+
+const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1]!;
+
+async function clock(task: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await task();
+  return performance.now() - start;
+}
+
+/** The engines asked for, or all that start here. */
+async function engines(): Promise<Engine[]> {
+  const opened: Engine[] = [];
+  for (const name of values.engine?.split(',') ?? nodeEngines.filter((name) => name !== 'cpu')) {
+    await openNodeEngine(name).then(
+      (engine) => opened.push(engine),
+      (error: unknown) => console.log(`${name}: ${error}`),
+    );
+  }
+  return opened;
+}
+
+/** ms and GMAC/s of MogaNet XT and T, engines taking turns; the ratio is to the first engine. */
+async function backbone(): Promise<void> {
+  const all = await engines();
+  console.log(['model', 'size', ...all.flatMap(({ name }) => [`${name} ms`, 'GMAC/s', 'ratio'])].join('\t'));
+  for (const arch of ['xt', 't'] as const) {
+    const definition = createModel({ backbone: { type: 'moganet', arch } });
+    const weights = new Map(modelParameters(definition).map(({ key, shape }) => [key, seededWeight(key, shape)]));
+    const graph = recordPart(definition.parts.features!);
+    const runners: Runner[] = [];
+    for (const engine of all) runners.push(await engine.load(programOf('features', graph, weights, passes)));
+    for (const size of [224, 512]) {
+      const image = seededInput('input', [1, 3, size, size]);
+      const { macs } = totalCost(costOf(graph, { image: { batch: 1, height: size, width: size } }));
+      const times: number[][] = runners.map(() => []);
+      for (let round = -1; round < rounds; round++) {
+        for (const [i, runner] of runners.entries()) {
+          const ms = await clock(async () => {
+            const outputs = Object.values(await runner.run({ image }));
+            await Promise.all(outputs.map((output) => output.read()));
+            for (const output of outputs) output.dispose();
+          });
+          if (round >= 0) times[i]!.push(ms); // the first round warms up
+        }
+      }
+      const first = median(times[0]!);
+      const cells = times.flatMap((list) => {
+        const ms = median(list);
+        return [ms.toFixed(1), (macs / ms / 1e6).toFixed(1), (ms / first).toFixed(2)];
+      });
+      console.log([`moganet_${arch}`, `${size}`, ...cells].join('\t'));
+    }
+    for (const runner of runners) runner.dispose();
+  }
+  for (const engine of all) await engine.dispose();
+}
+
+/** Twenty photos of different sizes against twenty of one size: time per padded pixel, turn by turn. */
+async function mixed(): Promise<void> {
+  const source = await decodeImage(readFileSync(photo));
+  const sizes = Array.from({ length: 20 }, (_, i) => ({
+    height: 320 + ((i * 97) % 320),
+    width: 320 + ((i * 61) % 320),
+  }));
+  const equal = { height: 480, width: 480 };
+  for (const engine of values.engine?.split(',') ?? ['auto']) {
+    const model = await loadModel('facade', { engine });
+    const padded = (photo: Raster) => {
+      const ratio = 640 / Math.max(photo.height, photo.width);
+      const up = (edge: number) => Math.ceil(Math.floor(edge * ratio + 0.5) / 32) * 32;
+      return up(photo.height) * up(photo.width);
+    };
+    const perPixel = { mixed: [] as number[], equal: [] as number[] };
+    await model.predict(resizeLinear(source, equal));
+    for (const size of sizes) {
+      for (const [kind, target] of [
+        ['mixed', size],
+        ['equal', equal],
+      ] as const) {
+        const image = resizeLinear(source, target);
+        perPixel[kind].push(((await clock(() => model.predict(image))) / padded(image)) * 1e6);
+      }
+    }
+    const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;
+    const [a, b] = [mean(perPixel.mixed), mean(perPixel.equal)];
+    console.log(
+      `${model.engine.name}: mixed ${a.toFixed(0)} ms/Mpixel, equal ${b.toFixed(0)} ms/Mpixel, ratio ${(a / b).toFixed(2)}`,
+    );
+    await model.dispose();
+  }
+}
+
+const detect = () => endToEnd('mask_rcnn_lite_moganet_xt_fpn_facade');
+const segment = () => endToEnd('upernet_lite_moganet_xt_facade');
+
+/** From the file's bytes to the drawn picture, step by step. */
+async function endToEnd(name: string): Promise<void> {
+  const bytes = readFileSync(photo);
+  const models: Model[] = [];
+  for (const engine of values.engine?.split(',') ?? ['onnxruntime', 'wasm'])
+    models.push(await loadModel(name, { engine }));
+  const rows = models.map(() => new Map<string, number[]>());
+  for (let round = -1; round < rounds; round++) {
+    for (const [i, model] of models.entries()) {
+      const result = await model.predict(bytes);
+      const draw = await clock(async () => result.render());
+      if (round < 0) continue;
+      for (const [step, ms] of [...Object.entries(result.timings), ['draw', draw] as const]) {
+        rows[i]!.set(step, [...(rows[i]!.get(step) ?? []), ms]);
+      }
+    }
+  }
+  const steps = [...rows[0]!.keys()];
+  console.log(['ms', ...models.map(({ engine }) => engine.name)].join('\t'));
+  for (const step of steps) {
+    console.log([step, ...rows.map((row) => median(row.get(step) ?? [0]).toFixed(1))].join('\t'));
+  }
+  for (const model of models) await model.dispose();
+}
