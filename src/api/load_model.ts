@@ -17,6 +17,8 @@ export interface LoadOptions extends EngineOptions, Tables {
   readonly engine?: string | Engine;
   /** Take the averaged weights where the file has both; the zoo entry decides otherwise. */
   readonly ema?: boolean;
+  /** Changes the configuration before anything is built: drops a head that is not needed, sets a threshold. */
+  readonly configure?: (config: ModelConfig) => ModelConfig;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
@@ -26,13 +28,13 @@ export type LoadModel = (model: ModelRef, options?: LoadOptions) => Promise<Mode
 /** The library's entry on a platform. */
 export function modelLoader(platform: Platform): LoadModel {
   return async (ref, options = {}) => {
-    const { signal, onProgress = () => undefined } = options;
+    const { signal, onProgress = () => undefined, configure = (config) => config } = options;
     const { config, weights, ema } = resolve(ref, platform, options.ema);
     const source = await platform.openWeights(weights, signal);
     try {
       onProgress({ stage: 'weights', done: 0, total: source.size, text: source.name });
       const file = await openWeights(source, { config, ema, tables: options });
-      const definition = createModel(file.config, options);
+      const definition = createModel(configure(file.config), options);
       const parameters = modelParameters(definition);
       const values = await fill(file, parameters, source, options);
       const engine = await startEngine(options, platform);

@@ -65,6 +65,8 @@ export interface Engine {
   readonly name: string;
   /** What the command line says beside the name: threads, device. */
   readonly detail: string;
+  /** How to get a better one, where this one stands in for it. */
+  readonly hint?: string;
   /** Compiles once; the runner serves every size and any number of regions. */
   load(program: Program): Promise<Runner>;
   dispose(): Promise<void>;

@@ -37,11 +37,16 @@ const publishedRegions: Readonly<Record<string, number>> = { box: 1000, mask: 10
 
 /** The rows of every part of a model for one image; regions are counted as the published figures count them. */
 export function modelCost(definition: ModelDefinition, { height, width }: Size): CostRow[] {
-  return Object.values(definition.parts).flatMap((part) => costOf(recordPart(part), extents(part, { height, width })));
+  return Object.values(definition.parts).flatMap((part) =>
+    costOf(recordPart(part), partExtents(part, { height, width })),
+  );
 }
 
-/** All regions are given to the finest level: the work on pooled regions does not depend on where they come from. */
-function extents(part: Part, { height, width }: Size): Named<InputExtent> {
+/**
+ * Inputs of a part for one image. All regions are given to the finest level: the work on pooled regions does not depend
+ * on where they come from.
+ */
+export function partExtents(part: Part, { height, width }: Size): Named<InputExtent> {
   let regions = publishedRegions[part.name] ?? 0;
   return Object.fromEntries(
     Object.entries(part.inputs).map(([name, input]) => {

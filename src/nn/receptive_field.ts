@@ -1,0 +1,90 @@
+import type { Named, Size } from '../ndarray.ts';
+import type { Graph, Node } from './graph.ts';
+import type { Op, Window } from './ops.ts';
+
+/** The reading of a graph that says how far a value sees. */
+
+/** Of one value, in pixels of the input along each axis. */
+export interface ReceptiveField {
+  /** Distance of neighbouring values. */
+  readonly stride: Size;
+  /** Pixels that a value depends on through sliding windows; what a pooling of the whole map adds is not counted. */
+  readonly extent: Size;
+}
+
+type Rule<K extends Op> = (node: Node<K>, inputs: readonly ReceptiveField[]) => ReceptiveField | undefined;
+
+const size = (of: (axis: 'height' | 'width') => number): Size => ({ height: of('height'), width: of('width') });
+const ones: Size = { height: 1, width: 1 };
+
+function window({ stride, extent }: ReceptiveField, { kernel, stride: step }: Window, dilation = ones): ReceptiveField {
+  return {
+    stride: size((axis) => stride[axis] * step[axis]),
+    extent: size((axis) => extent[axis] + (kernel[axis] - 1) * dilation[axis] * stride[axis]),
+  };
+}
+
+/** Values that are combined: the wider one counts. */
+const widest: Rule<Op> = (_, inputs) =>
+  inputs.reduce<ReceptiveField | undefined>(
+    (best, field) => ({
+      stride: field.stride,
+      extent: size((axis) => Math.max(field.extent[axis], best?.extent[axis] ?? 0)),
+    }),
+    undefined,
+  );
+
+/** Depends on every pixel: not a window, and not counted where it is combined with one. */
+const everywhere = () => undefined;
+
+const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
+  input: () => ({ stride: ones, extent: ones }),
+  conv2d: ({ attributes }, [x]) => x && window(x, attributes, attributes.dilation),
+  convTranspose2d: ({ attributes: { kernel, stride } }, [x]) =>
+    x && {
+      stride: size((axis) => x.stride[axis] / stride[axis]),
+      extent: size((axis) => x.extent[axis] + (Math.ceil(kernel[axis] / stride[axis]) - 1) * x.stride[axis]),
+    },
+  linear: everywhere,
+  batchNorm: widest,
+  groupNorm: everywhere,
+  relu: widest,
+  silu: widest,
+  sigmoid: widest,
+  gelu: widest,
+  scale: widest,
+  add: widest,
+  sub: widest,
+  mul: widest,
+  concat: widest,
+  slice: widest,
+  globalAvgPool: everywhere,
+  adaptiveAvgPool: everywhere,
+  maxPool: ({ attributes }, [x]) => x && window(x, attributes),
+  // two neighbours are mixed at most; the new grid is that of the value it is made like
+  resize: ({ attributes: { factor = 1 } }, [x, like]) =>
+    x && {
+      stride: like?.stride ?? size((axis) => x.stride[axis] / factor),
+      extent: size((axis) => x.extent[axis] + x.stride[axis]),
+    },
+  roiAlign: everywhere,
+};
+
+/** Receptive fields of a graph's outputs; undefined where an output depends on the whole input. */
+export function receptiveFields(graph: Graph): Named<ReceptiveField | undefined> {
+  const fields: (ReceptiveField | undefined)[] = [];
+  for (const node of graph.nodes) {
+    if (node.op === 'param') {
+      fields.push(undefined);
+    } else {
+      const rule = rules[node.op] as Rule<Op>; // the table pairs each operation with its own attributes
+      fields.push(
+        rule(
+          node,
+          node.inputs.flatMap((id) => fields[id] ?? []),
+        ),
+      );
+    }
+  }
+  return Object.fromEntries(Object.entries(graph.outputs).map(([name, id]) => [name, fields[id]]));
+}
