@@ -23,9 +23,10 @@ interface DecoderOptions {
  * and cameras write them, so other warnings pass.
  */
 const lossWarning = /premature end|bad Huffman code|instead of RST/i;
+const cutWarning = /premature end/i;
+
 /** Up to this size a decoder's memory (about ten bytes a pixel) is worth keeping for the next picture. */
 const keptPixels = 2 ** 24;
-const cutWarning = /premature end/i;
 
 /**
  * A JPEG decoder: libjpeg (baseline and progressive, grey and colour), bit for bit what `cv2.imread` gives, EXIF orientation
