@@ -151,7 +151,7 @@ const rpnHead = z.looseObject({
   loss_cls: z.looseObject({ use_sigmoid: z.literal(true) }).optional(),
 });
 
-const part = z.unknown();
+const part = z.unknown().optional();
 
 const standardRoiHead = z.looseObject({
   type: z.literal('StandardRoIHead'),

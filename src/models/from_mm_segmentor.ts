@@ -69,8 +69,8 @@ export function segmentationHeadFromMm(head: unknown, what = 'decode_head') {
 }
 
 const encoderDecoder = z.looseObject({
-  decode_head: z.unknown(),
-  auxiliary_head: z.unknown(),
+  decode_head: z.unknown().optional(),
+  auxiliary_head: z.unknown().optional(),
   neck: z.looseObject({ type: z.string() }).nullish(),
   test_cfg: z.looseObject({ mode: z.literal('whole').default('whole') }).prefault({}),
 });

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkpointParameters, createModel } from '../../../src/models/create.ts';
+import { fromMm } from '../../../src/models/from_mm.ts';
+import type { Named, NDArray } from '../../../src/ndarray.ts';
+import { passes } from '../../../src/nn/index.ts';
+import { type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
+import { expectSameKeys, type ModelKeyList } from './key_lists.ts';
+import { boxOutputs, type LoadedModel, loadModel, maskOutputs } from './loaded_model.ts';
+import { type EngineRunner, expectMap } from './run_graph.ts';
+
+/** Kinds `full` and `full_swap`: published models with seeded weights; the heads on regions run on the case's `rois`. */
+export const runWholeModel: EngineRunner = async (golden, engine) => {
+  const { weights: seed, model_dict } = golden.json;
+  const list: ModelKeyList = JSON.parse(readFileSync(join(golden.folder, seed.keys), 'utf8'));
+  const dict = model_dict ?? list.official_model_dict ?? list.model_dict;
+  const definition = createModel(fromMm(dict));
+  expectSameKeys(list.model, checkpointParameters(definition), list.keys);
+  const weights = weightsFor(list.keys, seed);
+  const image = await inputOf(golden, 'input');
+  const rois = golden.tensors.has('rois') ? ((await golden.stored('rois')) as NDArray) : undefined;
+  for (const chosen of [[], passes]) {
+    const model = await loadModel(engine, definition, weights, chosen);
+    try {
+      await expectListed(golden, await outputsOf(model, image, rois));
+    } finally {
+      model.dispose();
+    }
+  }
+};
+
+/** Everything that the cases may list, by their names. */
+async function outputsOf(model: LoadedModel, image: NDArray, rois: NDArray | undefined): Promise<Named<NDArray>> {
+  const { run, definition } = model;
+  const beside = await model.beside(image);
+  const features = await run('features', { image });
+  try {
+    const regional =
+      rois && definition.detector
+        ? { ...(await boxOutputs(model, features, rois)), ...(await maskOutputs(model, features, rois)) }
+        : {};
+    const maps: Record<string, NDArray> = {};
+    for (const [name, resident] of Object.entries(features)) {
+      maps[name === 'seg_logits' ? 'head_logits' : name] = await resident.read();
+    }
+    return { ...beside, ...maps, ...regional };
+  } finally {
+    for (const resident of Object.values(features)) resident.dispose();
+  }
+}
+
+/** In the case's order, which is that of the forward pass: the first to differ is named. */
+export async function expectListed(golden: GoldenCase, outputs: Named<NDArray>): Promise<void> {
+  for (const { name, role } of golden.tensors.values()) {
+    if (role === 'input') continue;
+    const actual = outputs[name];
+    if (!actual) throw new GoldenMismatch(`${name}: the model gives no such tensor`);
+    await expectMap(golden, name, actual);
+  }
+}
