@@ -87,7 +87,8 @@ export function checkHeadMaps(
 ): void {
   if (scores.length !== levels.length || deltas.length !== levels.length) {
     throw new ShapeError(
-      `dense head: ${levels.length} anchor levels need as many maps, got ${scores.length} of scores and ${deltas.length} of deltas.`,
+      `dense head: ${levels.length} anchor levels need as many maps, ` +
+        `got ${scores.length} of scores and ${deltas.length} of deltas.`,
     );
   }
   levels.forEach(({ base }, i) => {
@@ -96,7 +97,8 @@ export function checkHeadMaps(
     const expected = [batch, anchors * 4, ...size].join('×');
     if (channels !== anchors * classes || deltas[i]!.shape.join('×') !== expected) {
       throw new ShapeError(
-        `dense head, level ${i}: ${anchors} anchors of ${classes} classes need ${anchors * classes} score channels and deltas ${expected}, ` +
+        `dense head, level ${i}: ${anchors} anchors of ${classes} classes need ` +
+          `${anchors * classes} score channels and deltas ${expected}, ` +
           `got scores ${scores[i]!.shape.join('×')} and deltas ${deltas[i]!.shape.join('×')}.`,
       );
     }

@@ -44,7 +44,8 @@ function meanProbabilities(stages: readonly NDArray[], i: number, label: number)
   const channel = classes === 1 ? 0 : label;
   if (stages.some(({ shape }) => i >= shape[0]! || channel >= shape[1]! || shape[2] !== height || shape[3] !== width)) {
     throw new ShapeError(
-      `mask head: detection ${i} of class ${label} has no map in logits ${stages.map(({ shape }) => shape.join('×')).join(', ')}.`,
+      `mask head: detection ${i} of class ${label} has no map in logits ` +
+        `${stages.map(({ shape }) => shape.join('×')).join(', ')}.`,
     );
   }
   const data = new Float64Array(cells);

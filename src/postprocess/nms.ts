@@ -22,7 +22,7 @@ export function nms(boxes: Float32Array, scores: Float32Array, options: NmsOptio
   const order = descendingOrder(scores);
   const { bucketOf, starts } = buckets(scores.length, classes);
   const ends = starts.slice();
-  // the boxes that stay, x1 y1 x2 y2 area, each class in its own stretch: all that a candidate is compared with lies side by side
+  // the boxes that stay, x1 y1 x2 y2 area, each class in its own stretch: what is compared lies side by side
   const stay = new Float64Array(5 * scores.length);
   const kept: number[] = [];
   for (const index of order) {

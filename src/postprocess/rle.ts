@@ -164,7 +164,8 @@ function touch([ax, ay, aw, ah]: Xywh, [bx, by, bw, bh]: Xywh): boolean {
 function forEachOverlay(a: Rle, b: Rle, visit: (from: number, to: number, inA: boolean, inB: boolean) => void): void {
   if (a.height !== b.height || a.width !== b.width) {
     throw new ShapeError(
-      `mask: masks of ${a.height}×${a.width} and ${b.height}×${b.width} cannot be compared; both must be of one image size.`,
+      `mask: masks of ${a.height}×${a.width} and ${b.height}×${b.width} cannot be compared; ` +
+        'both must be of one image size.',
     );
   }
   let [runA, runB, position] = [0, 0, 0];

@@ -19,7 +19,7 @@ export interface RoiAlignOptions {
 /**
  * @param map N × C × height × width
  * @param regions n × 5: batch index and xyxy in network pixels
- * @returns n × C × outputSize; regions without area give zeros
+ * @returns n × C × outputSize; with `samplingRatio` 0, regions without area give zeros
  */
 export function roiAlign(map: NDArray, regions: NDArray, options: RoiAlignOptions): NDArray {
   const [, channels = 0, height = 0, width = 0] = map.shape;
@@ -28,34 +28,58 @@ export function roiAlign(map: NDArray, regions: NDArray, options: RoiAlignOption
   const count = regions.data.length / 5;
   const out = new Float32Array(count * channels * binCount);
   const pooledRows = new Float64Array(height * outputSize.width);
-  for (let region = 0; region < count; region++) {
-    const { image, rows, columns } = sharesOf(regions.data, region, { height, width }, options);
-    const used = new Set(rows.indices);
-    for (let channel = 0; channel < channels; channel++) {
-      const plane = (image * channels + channel) * height * width;
-      for (const row of used) {
-        const start = plane + row * width;
-        for (let bin = 0; bin < outputSize.width; bin++) {
-          let sum = 0;
-          for (let i = columns.starts[bin]!; i < columns.starts[bin + 1]!; i++) {
-            sum += columns.weights[i]! * map.data[start + columns.indices[i]!]!;
-          }
-          pooledRows[row * outputSize.width + bin] = sum;
-        }
-      }
-      let at = (region * channels + channel) * binCount;
-      for (let binY = 0; binY < outputSize.height; binY++) {
-        for (let binX = 0; binX < outputSize.width; binX++) {
-          let sum = 0;
-          for (let i = rows.starts[binY]!; i < rows.starts[binY + 1]!; i++) {
-            sum += rows.weights[i]! * pooledRows[rows.indices[i]! * outputSize.width + binX]!;
-          }
-          out[at++] = sum;
-        }
-      }
+  const shares = Array.from({ length: count }, (_, region) => {
+    const found = sharesOf(regions.data, region, { height, width }, options);
+    return { ...found, used: Int32Array.from(new Set(found.rows.indices)) };
+  });
+  // plane by plane: all regions read one while it is in the cache, which is twice as fast as the other way round
+  for (let channel = 0; channel < channels; channel++) {
+    for (let region = 0; region < count; region++) {
+      const { image, rows, columns, used } = shares[region]!;
+      poolRows(map.data, (image * channels + channel) * height * width, width, used, columns, pooledRows);
+      poolColumns(pooledRows, rows, outputSize, out, (region * channels + channel) * binCount);
     }
   }
   return { shape: [count, channels, outputSize.height, outputSize.width], data: out };
+}
+
+/** The rows `used` of one plane, each pooled to the bins of a row: row y goes to `pooled[y * bins …]`. */
+function poolRows(
+  data: Float32Array,
+  plane: number,
+  width: number,
+  used: Int32Array,
+  { starts, indices, weights }: Shares,
+  pooled: Float64Array,
+): void {
+  const bins = starts.length - 1;
+  for (let u = 0; u < used.length; u++) {
+    const row = plane + used[u]! * width;
+    const at = used[u]! * bins;
+    for (let bin = 0; bin < bins; bin++) {
+      const end = starts[bin + 1]!;
+      let sum = 0;
+      for (let i = starts[bin]!; i < end; i++) sum += weights[i]! * data[row + indices[i]!]!;
+      pooled[at + bin] = sum;
+    }
+  }
+}
+
+function poolColumns(
+  pooled: Float64Array,
+  { starts, indices, weights }: Shares,
+  { height, width }: Size,
+  out: Float32Array,
+  outAt: number,
+): void {
+  for (let y = 0; y < height; y++) {
+    const end = starts[y + 1]!;
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (let i = starts[y]!; i < end; i++) sum += weights[i]! * pooled[indices[i]! * width + x]!;
+      out[outAt + y * width + x] = sum;
+    }
+  }
 }
 
 /**
@@ -70,7 +94,7 @@ export function roiAlignNhwc(map: NDArray, regions: NDArray, options: RoiAlignOp
   const count = regions.data.length / 5;
   const rowLength = outputSize.width * channels;
   const out = new Float32Array(count * outputSize.height * rowLength);
-  const pooledRow = new Float64Array(rowLength);
+  const pooledRow = new Float32Array(rowLength);
   for (let region = 0; region < count; region++) {
     const { image, rows, columns } = sharesOf(regions.data, region, { height, width }, options);
     const first = region * outputSize.height * rowLength;
@@ -95,22 +119,15 @@ export function roiAlignNhwc(map: NDArray, regions: NDArray, options: RoiAlignOp
   return { shape: [count, outputSize.height, outputSize.width, channels], data: out };
 }
 
-function addScaled(
-  to: Float32Array | Float64Array,
-  toAt: number,
-  from: Float32Array | Float64Array,
-  fromAt: number,
-  length: number,
-  weight: number,
-) {
+function addScaled(to: Float32Array, toAt: number, from: Float32Array, fromAt: number, length: number, weight: number) {
   for (let i = 0; i < length; i++) to[toAt + i]! += weight * from[fromAt + i]!;
 }
 
 /** What the map's rows (or columns) give to each bin: entries `starts[bin]` up to `starts[bin + 1]` are its. */
 interface Shares {
   readonly starts: Uint32Array;
-  readonly indices: readonly number[];
-  readonly weights: readonly number[];
+  readonly indices: Int32Array;
+  readonly weights: Float64Array;
 }
 
 function sharesOf(regions: Float32Array, region: number, map: Size, options: RoiAlignOptions) {
@@ -161,7 +178,7 @@ function axisShares(from: number, to: number, bins: number, extent: number, opti
     }
     starts[b + 1] = indices.length;
   }
-  return { starts, indices, weights };
+  return { starts, indices: Int32Array.from(indices), weights: Float64Array.from(weights) };
 }
 
 function binsByRow(rows: Shares): Map<number, { bin: number; weight: number }[]> {

@@ -35,7 +35,8 @@ export function secondStageDetections(
   const perRegion = deltas.data.length > 0 ? deltas.data.length / count : 4;
   if (!Number.isInteger(columns) || (perRegion !== 4 && perRegion !== 4 * classes)) {
     throw new ShapeError(
-      `box head: ${count} regions need logits ${count}×(classes + 1) and deltas ${count}×(classes * 4) or ${count}×4, ` +
+      `box head: ${count} regions need logits ${count}×(classes + 1) and deltas ` +
+        `${count}×(classes * 4) or ${count}×4, ` +
         `got logits ${logits.shape.join('×')} and deltas ${deltas.shape.join('×')}.`,
     );
   }

@@ -17,6 +17,7 @@ import { roiAlign, roiAlignNhwc } from '../../../src/postprocess/roi_align.ts';
 import { secondStageDetections } from '../../../src/postprocess/second_stage.ts';
 import { singleStageDetections } from '../../../src/postprocess/single_stage.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch, inputOf, toleranceOf } from '../golden.ts';
+import { toNchw, toNhwc } from './layouts.ts';
 import { maskCodec } from './mask_codec.ts';
 import { maskPaste } from './mask_paste.ts';
 
@@ -277,26 +278,4 @@ const list = <T extends TypedArray>(values: T): NDArray<T> => ndarray([values.le
 function same(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>) {
   const text = (values: ArrayLike<number>) => Array.from(values).join(', ');
   if (text(actual) !== text(expected)) throw new GoldenMismatch(`${what}: ${text(actual)}, expected ${text(expected)}`);
-}
-
-export function toNhwc({ shape, data }: NDArray): NDArray {
-  const [n = 0, c = 0, h = 0, w = 0] = shape;
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++) {
-    const image = Math.floor(i / (c * h * w));
-    const channel = Math.floor(i / (h * w)) % c;
-    out[(image * h * w + (i % (h * w))) * c + channel] = data[i]!;
-  }
-  return { shape: [n, h, w, c], data: out };
-}
-
-export function toNchw({ shape, data }: NDArray): NDArray {
-  const [n = 0, h = 0, w = 0, c = 0] = shape;
-  const out = new Float32Array(data.length);
-  for (let i = 0; i < data.length; i++) {
-    const image = Math.floor(i / (c * h * w));
-    const position = Math.floor(i / c) % (h * w);
-    out[(image * c + (i % c)) * h * w + position] = data[i]!;
-  }
-  return { shape: [n, c, h, w], data: out };
 }

@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { ShapeError } from '../../src/errors.ts';
+import { anchorLevels } from '../../src/postprocess/anchors.ts';
+import { secondStageDetections } from '../../src/postprocess/second_stage.ts';
+import { singleStageDetections } from '../../src/postprocess/single_stage.ts';
+
+const coder = { means: [0, 0, 0, 0], stds: [1, 1, 1, 1] } as const;
+const imageSize = { height: 100, width: 100 };
+const array = (shape: number[], data: number[]) => ({ shape, data: Float32Array.from(data) });
+const log = Math.log;
+
+describe('detections of a box head', () => {
+  const options = { coder, scoreThreshold: 0.2, iouThreshold: 0.5, maxPerImage: -1 };
+  const region = Float32Array.of(10, 10, 30, 30);
+  // probabilities 0.3, 0.5 and 0.2 for the background
+  const logits = array([1, 3], [log(3), log(5), log(2)]);
+
+  it('are every class above the threshold, not only the best, and never the background', () => {
+    const found = secondStageDetections(region, logits, array([1, 4], [0, 0, 0, 0]), { imageSize }, options);
+    expect([...found.labels]).to.deep.equal([1, 0]);
+    expect(found.scores[0]).to.be.closeTo(0.5, 1e-6);
+    expect(found.scores[1]).to.be.closeTo(0.3, 1e-6);
+  });
+
+  it('have their own class’s box where the head is class-specific', () => {
+    const deltas = array([1, 8], [0, 0, 0, 0, 1, 0, 0, 0]);
+    const found = secondStageDetections(region, logits, deltas, { imageSize }, options);
+    expect([...found.boxes]).to.deep.equal([30, 10, 50, 30, 10, 10, 30, 30]);
+  });
+
+  it('are in original pixels where a scale is given, and clipped before', () => {
+    const far = Float32Array.of(90, 10, 130, 30);
+    const image = { imageSize, scale: { x: 2, y: 4 } };
+    const found = secondStageDetections(far, logits, array([1, 4], [0, 0, 0, 0]), image, options);
+    expect([...found.boxes.subarray(0, 4)]).to.deep.equal([45, 2.5, 50, 7.5]);
+  });
+
+  it('may be none: without regions, or without a score', () => {
+    const none = secondStageDetections(
+      new Float32Array(0),
+      array([0, 3], []),
+      array([0, 8], []),
+      { imageSize },
+      options,
+    );
+    expect([none.boxes.length, none.scores.length, none.labels.length]).to.deep.equal([0, 0, 0]);
+    const strict = { ...options, scoreThreshold: 1 };
+    const low = secondStageDetections(region, logits, array([1, 4], [0, 0, 0, 0]), { imageSize }, strict);
+    expect(low.scores.length).to.equal(0);
+  });
+
+  it('refuse deltas of another number of classes', () => {
+    expect(() =>
+      secondStageDetections(region, logits, array([1, 12], Array(12).fill(0)), { imageSize }, options),
+    ).to.throw(
+      ShapeError,
+      'box head: 1 regions need logits 1×(classes + 1) and deltas 1×(classes * 4) or 1×4, ' +
+        'got logits 1×3 and deltas 1×12.',
+    );
+  });
+});
+
+describe('detections of a dense head', () => {
+  // one anchor of 8×8 at each of two positions, 8 apart; two classes
+  const levels = anchorLevels({ strides: [8], ratios: [1], scales: [1] });
+  const options = {
+    classes: 2,
+    coder,
+    nmsPre: 10,
+    scoreThreshold: 0.5,
+    iouThreshold: 0.5,
+    maxPerImage: 10,
+    minBoxSize: -1,
+  };
+  const deltas = [array([1, 4, 1, 2], Array(8).fill(0))];
+  // class 0: positions 0 and 1, then class 1
+  const scores = [array([1, 2, 1, 2], [1, -1, 3, 2])];
+
+  it('are pairs of anchor and class above the threshold, best first', () => {
+    const found = singleStageDetections(levels, scores, deltas, { imageSize }, options);
+    expect([...found.labels]).to.deep.equal([1, 1, 0]);
+    expect([...found.boxes]).to.deep.equal([0, 0, 4, 4, 4, 0, 12, 4, 0, 0, 4, 4]);
+    expect(found.scores[0]).to.be.closeTo(1 / (1 + Math.exp(-3)), 1e-7);
+  });
+
+  it('are limited per level by pairs, not by anchors', () => {
+    const found = singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, nmsPre: 2 });
+    expect([...found.labels]).to.deep.equal([1, 1]);
+  });
+
+  it('are all where the threshold is 0 and none where it is 1', () => {
+    const counts = [0, 1].map(
+      (scoreThreshold) =>
+        singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, scoreThreshold }).scores.length,
+    );
+    expect(counts).to.deep.equal([4, 0]);
+  });
+});

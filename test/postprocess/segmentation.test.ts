@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { ShapeError } from '../../src/errors.ts';
+import type { NDArray, Size } from '../../src/ndarray.ts';
+import { labelsFrom, resizeLabels } from '../../src/postprocess/segmentation.ts';
+import { noise } from './arbitraries.ts';
+
+/** PyTorch's bilinear resize of one whole map, then a cut. */
+function resized(map: number[][], size: Size, crop: Size, alignCorners: boolean): number[][] {
+  const sample = (i: number, from: number, to: number) => {
+    const position = alignCorners
+      ? to > 1
+        ? (i * (from - 1)) / (to - 1)
+        : 0
+      : Math.max(((i + 0.5) * from) / to - 0.5, 0);
+    const low = Math.min(Math.floor(position), from - 1);
+    return { low, high: Math.min(low + 1, from - 1), share: position - low };
+  };
+  const [height, width] = [map.length, map[0]!.length];
+  return Array.from({ length: crop.height }, (_, i) => {
+    const y = sample(i, height, size.height);
+    return Array.from({ length: crop.width }, (_, j) => {
+      const x = sample(j, width, size.width);
+      const row = (r: number) => map[r]![x.low]! * (1 - x.share) + map[r]![x.high]! * x.share;
+      return row(y.low) * (1 - y.share) + row(y.high) * y.share;
+    });
+  });
+}
+
+const planes = ({ shape, data }: NDArray, image: number): number[][][] => {
+  const [, classes = 0, height = 0, width = 0] = shape;
+  return Array.from({ length: classes }, (_, c) =>
+    Array.from({ length: height }, (_, y) => {
+      const start = ((image * classes + c) * height + y) * width;
+      return [...data.subarray(start, start + width)];
+    }),
+  );
+};
+
+describe('labelsFrom', () => {
+  it('takes the highest class of each pixel, the lowest of equal ones', () => {
+    const logits = { shape: [1, 3, 1, 3], data: Float32Array.of(1, 0, 2, 1, 5, 2, 0, 5, 3) };
+    const labels = labelsFrom(logits, { steps: [{ size: { height: 1, width: 3 } }], alignCorners: false });
+    expect([...labels]).to.deep.equal([0, 1, 2]);
+  });
+
+  it('puts half-pixel centres on the pixels, and aligned corners on the corners', () => {
+    // class 0 is 0, class 1 falls from 1 to -1.5: it wins up to 0.4 of the way
+    const logits = { shape: [1, 2, 1, 2], data: Float32Array.of(0, 0, 1, -1.5) };
+    const labels = (alignCorners: boolean) =>
+      [...labelsFrom(logits, { steps: [{ size: { height: 1, width: 8 } }], alignCorners })].join('');
+    // 0, 0, 1/8, 3/8, 5/8, …
+    expect(labels(false)).to.equal('11110000');
+    // 0, 1/7, 2/7, 3/7, …
+    expect(labels(true)).to.equal('11100000');
+  });
+
+  it('equals resizing whole maps one after another, for any image of a batch', () => {
+    const logits = { shape: [2, 4, 6, 5], data: noise(2 * 4 * 6 * 5) };
+    const size = fc.record({ height: fc.integer({ min: 1, max: 24 }), width: fc.integer({ min: 1, max: 24 }) });
+    const step = fc.tuple(size, fc.constantFrom(0.5, 0.8, 1)).map(([size, part]) => ({
+      size,
+      crop: { height: Math.ceil(size.height * part), width: Math.ceil(size.width * part) },
+    }));
+    const steps = fc.array(step, { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(steps, fc.boolean(), fc.constantFrom(0, 1), (steps, alignCorners, image) => {
+        const maps = planes(logits, image).map((plane) =>
+          steps.reduce((map, { size, crop }) => resized(map, size, crop, alignCorners), plane),
+        );
+        const labels = labelsFrom(logits, { steps, alignCorners }, image);
+        const { height, width } = steps.at(-1)!.crop;
+        expect(labels.length).to.equal(height * width);
+        labels.forEach((label, i) => {
+          const values = maps.map((map) => map[Math.floor(i / width)]![i % width]!);
+          // float32 against double, values up to 1: the class chosen may be below the best by rounding
+          expect(values[label]).to.be.closeTo(Math.max(...values), 1e-6);
+        });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('counts beyond a byte', () => {
+    const data = new Float32Array(300);
+    data[299] = 1;
+    const labels = labelsFrom(
+      { shape: [1, 300, 1, 1], data },
+      { steps: [{ size: { height: 1, width: 2 } }], alignCorners: false },
+    );
+    expect(labels).to.deep.equal(Uint16Array.of(299, 299));
+  });
+
+  it('refuses to cut more than there is, and to do nothing', () => {
+    const logits = { shape: [1, 1, 1, 1], data: new Float32Array(1) };
+    const steps = [{ size: { height: 2, width: 2 }, crop: { height: 2, width: 3 } }];
+    expect(() => labelsFrom(logits, { steps, alignCorners: false })).to.throw(
+      ShapeError,
+      'segmentation: cannot cut 2×3 out of logits resized to 2×2.',
+    );
+    expect(() => labelsFrom(logits, { steps: [], alignCorners: false })).to.throw(
+      ShapeError,
+      'segmentation: at least one size is needed to resize the logits to, got none.',
+    );
+  });
+});
+
+describe('resizeLabels', () => {
+  it('repeats labels when growing and takes every other when halving', () => {
+    const labels = Uint8Array.of(1, 2, 3, 4);
+    const grown = resizeLabels(labels, { height: 2, width: 2 }, { height: 2, width: 5 });
+    // floor(x * 2 / 5): 0 0 0 1 1
+    expect([...grown]).to.deep.equal([1, 1, 1, 2, 2, 3, 3, 3, 4, 4]);
+    expect([...resizeLabels(labels, { height: 1, width: 4 }, { height: 1, width: 2 })]).to.deep.equal([1, 3]);
+  });
+
+  it('keeps the kind of array', () => {
+    const size = { height: 1, width: 1 };
+    expect(resizeLabels(Uint16Array.of(300), size, { height: 1, width: 2 })).to.deep.equal(Uint16Array.of(300, 300));
+  });
+});
