@@ -3,6 +3,7 @@ import { consumersOf, type Node } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
 import { type Dimension, type ModelWriter, modelWriter } from './model_writer.ts';
 import { emitters, type Operation, type OperatorWriter } from './operators.ts';
+import type { OnnxGraph } from './serialize.ts';
 
 /** An input beside the program's own: the matrix bins × extent that pools node `source` along an axis. */
 export interface PoolingInput {
@@ -12,20 +13,17 @@ export interface PoolingInput {
   readonly bins: number;
 }
 
-export interface OnnxModel {
-  /** A file of its own: ModelProto, opset 17, weights included. */
-  readonly bytes: Uint8Array;
+export interface OnnxModel extends OnnxGraph {
   readonly poolings: readonly PoolingInput[];
   /** The program's outputs by name → their names in the model; other only where an output is called like an input. */
   readonly outputs: Readonly<Record<string, string>>;
 }
 
 /**
- * A program as an ONNX file. Batch, height and width stay symbolic in inputs and outputs, operators carry their module
+ * A program as an ONNX graph; `onnxFile` and `onnxInParts` turn it into bytes. Batch, height and width stay symbolic in inputs and outputs, operators carry their module
  * path, and initializers their state-dict key.
  *
  * @throws CheckpointError where the program lacks a weight
- * @throws EngineError where the model would exceed the 2 GB of one file
  */
 export function emitOnnx({ name, graph, weights }: Program): OnnxModel {
   const inputNames = Object.keys(graph.inputs);
@@ -75,7 +73,7 @@ export function emitOnnx({ name, graph, weights }: Program): OnnxModel {
     }
     writer.output(onnxName, mapDimensions(onnxName, graph.nodes[id]!.channels));
   }
-  return { bytes: writer.finish(name), poolings, outputs };
+  return { ...writer.finish(name), poolings, outputs };
 }
 
 const mapDimensions = (name: string, channels: number): Dimension[] => [

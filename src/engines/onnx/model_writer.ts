@@ -8,12 +8,13 @@ import {
   GraphProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  type TensorProto,
   TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './generated/onnx_pb.ts';
-import { type Initializer, serializeModel } from './serialize.ts';
+import type { OnnxGraph, OnnxWeight } from './serialize.ts';
 
 /** Whole numbers are ints of ONNX, lists are ints; a float says so. */
 export type Attribute = number | string | readonly number[] | { readonly float: number };
@@ -36,7 +37,7 @@ export interface ModelWriter {
   operator(type: string, name: string, inputs: readonly string[], attributes?: Attributes): string;
   /** Gives the last operator and its value their final names. Nothing may have read the value yet. */
   nameLast(operator: string, value: string): void;
-  finish(name: string): Uint8Array;
+  finish(name: string): OnnxGraph;
 }
 
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -46,7 +47,8 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
   const nodes: NodeProto[] = [];
   const inputs: ValueInfoProto[] = [];
   const outputs: ValueInfoProto[] = [];
-  const initializers: Initializer[] = [];
+  const initializer: TensorProto[] = [];
+  const weights: OnnxWeight[] = [];
   const constants = new Map<string, string>();
 
   const unique = (wanted: string): string => {
@@ -55,23 +57,14 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
     taken.add(name);
     return name;
   };
-  const initializer = (name: string, dataType: DataType, shape: readonly number[], raw: ArrayBufferView) =>
-    initializers.push({
-      header: create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt) }),
-      raw: new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength),
-    });
-  const constant = (
-    kind: 'ints' | 'floats',
-    shape: readonly number[],
-    values: readonly number[],
-    store: (name: string) => void,
-  ) => {
-    const key = `${kind}[${shape.join()}]:${values.join()}`;
+  const constant = (dataType: DataType, shape: readonly number[], data: Float32Array | BigInt64Array): string => {
+    const key = `${dataType}[${shape.join()}]:${data.join()}`;
     const known = constants.get(key);
     if (known) return known;
-    const name = unique(`constant:${values.join(',')}`);
+    const name = unique(`constant:${data.join()}`);
+    const rawData = new Uint8Array(data.buffer);
+    initializer.push(create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData }));
     constants.set(key, name);
-    store(name);
     return name;
   };
 
@@ -79,13 +72,9 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
     unique,
     input: (name, dimensions) => inputs.push(valueInfo(name, dimensions)),
     output: (name, dimensions) => outputs.push(valueInfo(name, dimensions)),
-    weight: (name, { shape, data }) => initializer(name, DataType.FLOAT, shape, data),
-    ints: (values, shape = [values.length]) =>
-      constant('ints', shape, values, (name) =>
-        initializer(name, DataType.INT64, shape, BigInt64Array.from(values.map(BigInt))),
-      ),
-    floats: (values, shape = [values.length]) =>
-      constant('floats', shape, values, (name) => initializer(name, DataType.FLOAT, shape, Float32Array.from(values))),
+    weight: (name, { shape, data }) => weights.push({ name, shape, data }),
+    ints: (values, shape = [values.length]) => constant(DataType.INT64, shape, BigInt64Array.from(values.map(BigInt))),
+    floats: (values, shape = [values.length]) => constant(DataType.FLOAT, shape, Float32Array.from(values)),
     operator: (type, wanted, input, attributes = {}) => {
       const name = unique(wanted);
       const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
@@ -97,8 +86,10 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
       last.name = operator;
       last.output = [value];
     },
-    finish: (name) =>
-      serializeModel(create(GraphProtoSchema, { name, node: nodes, input: inputs, output: outputs }), initializers),
+    finish: (name) => ({
+      graph: create(GraphProtoSchema, { name, node: nodes, input: inputs, output: outputs, initializer }),
+      weights,
+    }),
   };
 }
 

@@ -5,23 +5,22 @@ import type { Program, Resident, Runner } from '../../nn/part.ts';
 import { type InputExtent, shapesOf } from '../../nn/shapes.ts';
 import { poolingMatrix } from '../pooling.ts';
 import type { OnnxModel } from './emit.ts';
+import type { Queue } from './queue.ts';
+import { residentOf, tensorOf } from './resident.ts';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from './runtime.ts';
 
 /** Sizes whose pooling matrices are kept; folders of photos come in a few. */
 const keptSizes = 8;
 
-/** One task after the other, whoever asks. */
-export type Queue = <T>(task: () => Promise<T>) => Promise<T>;
-
 /**
- * A session with what it needs per size. Runs go through the engine's queue: onnxruntime-web refuses overlapping runs, and
- * onnxruntime-node has no use for them.
+ * A session with what it needs per size. Runs wait for each other in the engine's queue: onnxruntime-web refuses those that
+ * overlap, and onnxruntime-node gains nothing from them.
  */
 export function onnxRunner(
   ort: OnnxRuntime,
   session: OnnxSession,
   { name, graph }: Program,
-  { poolings, outputs }: Omit<OnnxModel, 'bytes'>,
+  { poolings, outputs }: Pick<OnnxModel, 'poolings' | 'outputs'>,
   queue: Queue,
 ): Runner {
   const inputs = Object.values(graph.inputs).map((id) => graph.nodes[id] as Node<'input'>);
@@ -49,27 +48,29 @@ export function onnxRunner(
   }
 
   async function run(given: Named<NDArray | Resident>): Promise<Named<Resident>> {
-    if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
     const feeds: Record<string, OnnxTensor> = {};
     const extents: Record<string, InputExtent> = {};
     for (const node of inputs) {
       const input = node.attributes.name;
       const value = given[input];
       if (!value) {
-        throw new ShapeError(
-          `${name}: the input "${input}" is missing, got ${Object.keys(given).join(', ') || 'none'}.`,
-        );
+        const got = Object.keys(given).join(', ') || 'none';
+        throw new ShapeError(`${name}: the input "${input}" is missing, got ${got}.`);
       }
       extents[input] = extentOf(name, node, value.shape);
       feeds[input] = await tensorOf(ort, value);
     }
     return queue(async () => {
-      if (disposed) throw new EngineError(`${name}: the runner was disposed before its turn came.`);
-      const results = await session.run({ ...feeds, ...matricesFor(extents) });
+      if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
+      const matrices = matricesFor(extents);
+      const results = await session.run({ ...feeds, ...matrices }).catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new EngineError(`${name}: onnxruntime failed: ${reason}`, { cause });
+      });
       return Object.fromEntries(
         Object.entries(outputs).map(([output, onnxName]) => [
           output,
-          residentOf(`${name}: ${output}`, results[onnxName]!),
+          residentOf(results[onnxName]!, `${name}: ${output}`),
         ]),
       );
     });
@@ -85,46 +86,13 @@ export function onnxRunner(
   return { run, dispose };
 }
 
-/** A result in onnxruntime's memory, or one of ours that another run takes as it is. */
-interface OnnxResident extends Resident {
-  readonly tensor: OnnxTensor;
-}
-
-const isOnnxResident = (value: NDArray | Resident): value is OnnxResident => 'tensor' in value;
-
-function residentOf(what: string, tensor: OnnxTensor): OnnxResident {
-  let disposed = false;
-  const shape = [...tensor.dims];
-  return {
-    shape,
-    get tensor() {
-      if (disposed) throw new EngineError(`${what} was disposed.`);
-      return tensor;
-    },
-    // on the CPU this is the tensor's own memory
-    async read() {
-      return { shape, data: (await this.tensor.getData()) as Float32Array };
-    },
-    dispose() {
-      if (!disposed) tensor.dispose();
-      disposed = true;
-    },
-  };
-}
-
-async function tensorOf(ort: OnnxRuntime, value: NDArray | Resident): Promise<OnnxTensor> {
-  if (isOnnxResident(value)) return value.tensor;
-  const { shape, data } = 'read' in value ? await value.read() : value;
-  return new ort.Tensor('float32', data, shape);
-}
-
-/** The number of regions is left out: it decides no other size, and every image brings another. */
+/** The number of regions is left out: no other size follows from it, and each image brings another. */
 function extentOf(program: string, { attributes: { name, kind }, channels }: Node<'input'>, shape: Shape): InputExtent {
   const [batch = 0, second, height, width] = shape;
-  const rank = kind === 'regions' ? 2 : 4;
-  if (shape.length !== rank || second !== channels) {
-    const wanted = kind === 'regions' ? 'n×5' : `N×${channels}×H×W`;
+  const regions = kind === 'regions';
+  if (shape.length !== (regions ? 2 : 4) || second !== channels) {
+    const wanted = regions ? 'n×5' : `N×${channels}×H×W`;
     throw new ShapeError(`${program}: the input "${name}" is ${wanted}, got ${shape.join('×')}.`);
   }
-  return kind === 'regions' ? { batch: 1 } : { batch, height: height!, width: width! };
+  return regions ? { batch: 1 } : { batch, height: height!, width: width! };
 }

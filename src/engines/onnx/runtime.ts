@@ -17,8 +17,7 @@ export interface SessionOptions {
   readonly interOpNumThreads?: number;
   readonly logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
   readonly enableMemPattern?: boolean;
-  readonly enableCpuMemArena?: boolean;
-  readonly extra?: Record<string, unknown>;
+  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
 }
 
 export interface OnnxSession {

@@ -1,64 +1,79 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { EngineError } from '../../errors.ts';
+import type { NDArray } from '../../ndarray.ts';
 import {
+  TensorProto_DataLocation as DataLocation,
+  TensorProto_DataType as DataType,
   type GraphProto,
   GraphProtoSchema,
-  type ModelProto,
   ModelProtoSchema,
-  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
   type TensorProto,
   TensorProtoSchema,
 } from './generated/onnx_pb.ts';
 
-/** A constant tensor: everything but its bytes, and the bytes, little-endian in C order. */
-export interface Initializer {
-  readonly header: TensorProto;
-  readonly raw: Uint8Array;
+/** A constant that the state dict brings. */
+export interface OnnxWeight extends NDArray {
+  readonly name: string;
 }
 
-/** Of operators and of the file format; 17 has all that is emitted, and every onnxruntime since 1.12 reads both. */
+/** A graph whose small constants are in it, and whose weights are beside it. */
+export interface OnnxGraph {
+  readonly graph: GraphProto;
+  readonly weights: readonly OnnxWeight[];
+}
+
+/** A model whose weights onnxruntime takes from memory: its session option `externalData`. */
+export interface OnnxInParts {
+  readonly model: Uint8Array;
+  readonly externalData: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
+
+/** 17 has every operator that is emitted; onnxruntime reads both numbers since 1.12. */
 const opset = 17n;
 const irVersion = 8n;
 
-/** What protobuf can hold; beyond it readers refuse a file. */
-const largestModel = 2 ** 31 - 1;
+/** Beyond 2 GB protobuf's readers refuse a message. */
+const largestFile = 2 ** 31 - 1;
 
-const graphField = fieldNumber(ModelProtoSchema, 'graph');
-const initializerField = fieldNumber(GraphProtoSchema, 'initializer');
-const rawDataField = fieldNumber(TensorProtoSchema, 'rawData');
+/** No weight is copied: each is an external tensor on the memory that it already has. */
+export function onnxInParts({ graph, weights }: OnnxGraph): OnnxInParts {
+  const initializer = weights.map(({ name, shape, data }, i) => {
+    const tensor = tensorHeader(name, shape);
+    tensor.dataLocation = DataLocation.EXTERNAL;
+    tensor.externalData = Object.entries({ location: `weight${i}`, offset: '0', length: `${data.byteLength}` }).map(
+      ([key, value]) => create(StringStringEntryProtoSchema, { key, value }),
+    );
+    return tensor;
+  });
+  const { name, node, input, output, initializer: constants } = graph;
+  const whole = create(GraphProtoSchema, { name, node, input, output, initializer: [...constants, ...initializer] });
+  const externalData = weights.map((weight, i) => ({ path: `weight${i}`, data: bytesOf(weight) }));
+  return { model: toBinary(ModelProtoSchema, modelOf(whole)), externalData };
+}
 
 /**
- * The bytes of a model. A message writer would copy the weights once per level of nesting (tensor, graph, model), which for
- * a model of 700 MB are two gigabytes for nothing; here the small messages are written around them, and every weight is
+ * One file with everything. A message writer would copy the weights at each level of nesting (tensor, graph, model), two
+ * gigabytes for nothing where a model has 700 MB; here the small messages are written around them, and each weight is
  * copied once, to its place.
  *
- * @throws EngineError where the model would exceed protobuf's 2 GB
+ * @throws EngineError where the model would exceed the 2 GB of one file
  */
-export function serializeModel(graph: GraphProto, initializers: readonly Initializer[]): Uint8Array {
-  const model: ModelProto = create(ModelProtoSchema, {
-    irVersion,
-    producerName: 'moganet',
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: opset })],
-  });
+export function onnxFile({ graph, weights }: OnnxGraph): Uint8Array {
   const pieces: Uint8Array[] = [toBinary(GraphProtoSchema, graph)];
-  for (const { header, raw } of initializers) {
-    const tensor = toBinary(TensorProtoSchema, header);
-    const rawFrame = frame(rawDataField, raw.byteLength);
-    pieces.push(
-      frame(initializerField, tensor.byteLength + rawFrame.byteLength + raw.byteLength),
-      tensor,
-      rawFrame,
-      raw,
-    );
+  for (const weight of weights) {
+    const header = toBinary(TensorProtoSchema, tensorHeader(weight.name, weight.shape));
+    const raw = bytesOf(weight);
+    const beforeRaw = frame(fieldNumber(TensorProtoSchema, 'rawData'), raw.byteLength);
+    const length = header.byteLength + beforeRaw.byteLength + raw.byteLength;
+    pieces.push(frame(fieldNumber(GraphProtoSchema, 'initializer'), length), header, beforeRaw, raw);
   }
-  const graphLength = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-  pieces.unshift(toBinary(ModelProtoSchema, model), frame(graphField, graphLength));
-  const length = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
-  if (length > largestModel) {
-    throw new EngineError(
-      `${graph.name}: as ONNX the model has ${length} bytes, more than the 2 GB of one file. Use another engine.`,
-    );
+  const graphFrame = frame(fieldNumber(ModelProtoSchema, 'graph'), lengthOf(pieces));
+  pieces.unshift(toBinary(ModelProtoSchema, modelOf()), graphFrame);
+  const length = lengthOf(pieces);
+  if (length > largestFile) {
+    throw new EngineError(`${graph.name}: as one ONNX file it has ${length} bytes, and readers stop at 2 GB.`);
   }
   const bytes = new Uint8Array(length);
   let at = 0;
@@ -69,16 +84,28 @@ export function serializeModel(graph: GraphProto, initializers: readonly Initial
   return bytes;
 }
 
+const modelOf = (graph?: GraphProto) =>
+  create(ModelProtoSchema, {
+    irVersion,
+    producerName: 'moganet',
+    opsetImport: [{ domain: '', version: opset }],
+    ...(graph && { graph }),
+  });
+
+const tensorHeader = (name: string, shape: readonly number[]): TensorProto =>
+  create(TensorProtoSchema, { name, dataType: DataType.FLOAT, dims: shape.map(BigInt) });
+
+const bytesOf = ({ data }: NDArray) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+const lengthOf = (pieces: readonly Uint8Array[]) => pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+
 /** The tag and length before an embedded message or bytes. */
-function frame(field: number, length: number): Uint8Array {
-  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
-}
+const frame = (field: number, length: number): Uint8Array =>
+  new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
 
 function fieldNumber(
   schema: typeof ModelProtoSchema | typeof GraphProtoSchema | typeof TensorProtoSchema,
   name: string,
 ): number {
-  const field = schema.fields.find(({ localName }) => localName === name);
-  if (!field) throw new RangeError(`${schema.typeName} has no field ${name}`);
-  return field.number;
+  return schema.fields.find(({ localName }) => localName === name)!.number;
 }
