@@ -1,0 +1,250 @@
+import { expect } from 'chai';
+import { kernels } from '../../src/engines/tfjs/kernels.ts';
+import { EngineError, ShapeError } from '../../src/errors.ts';
+import type { Named, NDArray } from '../../src/ndarray.ts';
+import {
+  conv2d,
+  type Engine,
+  F,
+  map,
+  parametersOf,
+  passes,
+  programOf,
+  type Resident,
+  type Runner,
+  recordPart,
+  regions,
+} from '../../src/nn/index.ts';
+import { engines } from '../support/engines.ts';
+import { kindOf, type OperationCase, operationCases } from '../support/operation_cases.ts';
+import { seededInput, seededWeight } from '../support/seeded.ts';
+
+/** Float32 sums of at most a few hundred products, in whatever order an engine adds them. */
+const relativeTolerance = 1e-5;
+
+const graphOf = ({ name, inputs, forward }: OperationCase) =>
+  recordPart({
+    name,
+    inputs: Object.fromEntries(Object.entries(inputs).map(([key, value]) => [key, kindOf(value)])),
+    forward: (scope, values) => ({ y: forward(scope, values) }),
+  });
+
+async function resultOf(engine: Engine, operation: OperationCase): Promise<NDArray> {
+  const graph = graphOf(operation);
+  const weights = new Map(
+    parametersOf(graph).map(({ key, shape }) => [key, operation.weights?.[key] ?? seededWeight(key, shape)]),
+  );
+  const runner = await engine.load(programOf(operation.name, graph, weights, passes));
+  const { y } = await runner.run(operation.inputs);
+  const result = await y!.read();
+  y!.dispose();
+  runner.dispose();
+  return result;
+}
+
+function expectClose(actual: NDArray, expected: NDArray): void {
+  expect(actual.shape, 'shape').to.deep.equal(expected.shape);
+  const peak = expected.data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  expected.data.forEach((value, i) => {
+    expect(actual.data[i], `value ${i}`).to.be.closeTo(value, relativeTolerance * peak);
+  });
+}
+
+describe('the table of operation cases', () => {
+  it('has a case for every operation', () => {
+    const covered = new Set(operationCases.flatMap((operation) => graphOf(operation).nodes.map(({ op }) => op)));
+    expect([...covered]).to.include.members(Object.keys(kernels));
+  });
+});
+
+/** A 1×1 convolution by 2 plus 1, and a pooled copy of its regions. */
+const doubling = recordPart({
+  name: 'doubling',
+  inputs: { x: map(1), boxes: regions },
+  forward: (scope, { x, boxes }) => {
+    const y = conv2d(scope.at('conv'), x!, 1, { kernel: 1 });
+    return {
+      y,
+      pooled: F.roiAlign(y, boxes!, {
+        outputSize: { height: 1, width: 1 },
+        spatialScale: 1,
+        samplingRatio: 1,
+        aligned: true,
+      }),
+    };
+  },
+});
+const doublingWeights = new Map<string, NDArray>([
+  ['conv.weight', { shape: [1, 1, 1, 1], data: Float32Array.of(2) }],
+  ['conv.bias', { shape: [1], data: Float32Array.of(1) }],
+]);
+const boxesOf = (...rows: number[][]): NDArray => ({ shape: [rows.length, 5], data: Float32Array.from(rows.flat()) });
+const valuesOf = async (resident: Resident) => [...(await resident.read()).data];
+
+const reference = new Map<string, NDArray>();
+
+for (const [name, start] of Object.entries(engines)) {
+  describe(`the engine ${name}`, () => {
+    let engine: Engine;
+    before(async function () {
+      const started = await start();
+      if (typeof started !== 'string') engine = started;
+      else {
+        console.log(`      skipped: ${started}`);
+        this.skip();
+      }
+    });
+    after(() => engine?.dispose());
+
+    for (const operation of operationCases) {
+      it(`computes ${operation.name}`, async () => {
+        const result = await resultOf(engine, operation);
+        const others = reference.get(operation.name);
+        if (operation.expected) expectClose(result, operation.expected);
+        if (others) expectClose(result, others);
+        else reference.set(operation.name, result);
+      });
+    }
+
+    describe('as a runner', () => {
+      let runner: Runner;
+      const run = (inputs: Named<NDArray | Resident>) => runner.run(inputs);
+      const x: NDArray = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
+      const none = boxesOf();
+      before(async () => {
+        runner = await engine.load(programOf('doubling', doubling, doublingWeights));
+      });
+      after(() => runner.dispose());
+
+      it('says what it is', () => {
+        expect(engine.name).to.equal(name);
+        expect(engine.detail).to.match(/\w/);
+      });
+
+      it('serves every size and batch', async () => {
+        for (const shape of [
+          [1, 1, 1, 2],
+          [1, 1, 3, 1],
+          [2, 1, 2, 2],
+        ]) {
+          const { y } = await run({ x: { ...seededInput('x', shape) }, boxes: none });
+          expect(y!.shape).to.deep.equal(shape);
+          expect((await valuesOf(y!))[0]).to.be.closeTo(2 * seededInput('x', shape).data[0]! + 1, 1e-6);
+        }
+      });
+
+      it('serves any number of regions, none among them', async () => {
+        const counts = [];
+        for (const boxes of [none, boxesOf([0, 0, 0, 1, 1]), boxesOf([0, 1, 0, 2, 1], [0, 0, 0, 1, 1]), none]) {
+          const { pooled } = await run({ x, boxes });
+          counts.push([pooled!.shape, await valuesOf(pooled!)]);
+        }
+        expect(counts).to.deep.equal([
+          [[0, 1, 1, 1], []],
+          [[1, 1, 1, 1], [3]],
+          [
+            [2, 1, 1, 1],
+            [5, 3],
+          ],
+          [[0, 1, 1, 1], []],
+        ]);
+      });
+
+      it('takes a result as an input, which stays the caller’s', async () => {
+        const { y: first } = await run({ x, boxes: none });
+        const { y: second } = await run({ x: first!, boxes: none });
+        expect(await valuesOf(second!)).to.deep.equal([7, 11]);
+        expect(await valuesOf(first!)).to.deep.equal([3, 5]);
+      });
+
+      it('takes a result of another engine', async () => {
+        const foreign: Resident = { shape: x.shape, read: async () => x, dispose: () => {} };
+        const { y } = await run({ x: foreign, boxes: none });
+        expect(await valuesOf(y!)).to.deep.equal([3, 5]);
+      });
+
+      it('gives the same values twice', async () => {
+        const [a, b] = [await run({ x, boxes: none }), await run({ x, boxes: none })];
+        expect(await valuesOf(a.y!)).to.deep.equal(await valuesOf(b.y!));
+        expect(await valuesOf(a.y!)).to.deep.equal(await valuesOf(a.y!));
+      });
+
+      it('gives results that do not share their lives', async () => {
+        const graph = recordPart({
+          name: 'twice',
+          inputs: { x: map(1) },
+          forward: (_, { x: value }) => {
+            const y = F.relu(value!);
+            return { same: value!, y, again: y };
+          },
+        });
+        const twice = await engine.load(programOf('twice', graph, new Map()));
+        const { same, y, again } = await twice.run({ x });
+        y!.dispose();
+        twice.dispose();
+        expect(await valuesOf(again!)).to.deep.equal([1, 2]);
+        expect(await valuesOf(same!)).to.deep.equal([1, 2]);
+      });
+
+      it('names an input that is missing or of another size', async () => {
+        expect((await failureOf(() => run({ x }))).message).to.equal('doubling: the input "boxes" is missing, got x.');
+        const wide = await failureOf(() => run({ x: { ...x, shape: [1, 2, 1, 1] }, boxes: none }));
+        expect(wide).to.be.instanceOf(ShapeError);
+        expect(wide.message).to.equal('doubling: the input "x" is N×1×H×W, got 1×2×1×1.');
+        expect((await failureOf(() => run({ x, boxes: x }))).message).to.match(/"boxes" is n×5, got 1×1×1×2/);
+      });
+
+      it('refuses a size that leaves nothing, with the module’s path', async () => {
+        const graph = recordPart({
+          name: 'shrinking',
+          inputs: { x: map(1) },
+          forward: (scope, { x: value }) => ({
+            y: conv2d(scope.at('stem.conv'), value!, 1, { kernel: 7, padding: 0 }),
+          }),
+        });
+        const weights = new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
+        const shrinking = await engine.load(programOf('shrinking', graph, weights));
+        expect((await failureOf(() => shrinking.run({ x }))).message).to.equal(
+          'stem.conv: conv2d of 1×1×2 leaves -5×-4. Use a larger image.',
+        );
+      });
+
+      it('refuses to be used after it was disposed', async () => {
+        const short = await engine.load(programOf('short', doubling, doublingWeights));
+        const { y } = await short.run({ x, boxes: none });
+        short.dispose();
+        short.dispose();
+        expect(await valuesOf(y!)).to.deep.equal([3, 5]);
+        const afterwards = await failureOf(() => short.run({ x, boxes: none }));
+        expect(afterwards).to.be.instanceOf(EngineError);
+        expect(afterwards.message).to.match(/short: the runner was disposed; load the program again/);
+        y!.dispose();
+        y!.dispose();
+        const read = await failureOf(() => y!.read());
+        expect(read).to.be.instanceOf(EngineError);
+        expect(read.message).to.equal('short: y was disposed.');
+      });
+    });
+
+    it('refuses to load after it was disposed', async () => {
+      const second = (await start()) as Engine;
+      const runner = await second.load(programOf('doubling', doubling, doublingWeights));
+      await second.dispose();
+      expect(
+        (await failureOf(() => runner.run({ x: seededInput('x', [1, 1, 1, 1]), boxes: boxesOf() }))).message,
+      ).to.match(/disposed/);
+      const failure = await failureOf(() => second.load(programOf('doubling', doubling, doublingWeights)));
+      expect(failure).to.be.instanceOf(EngineError);
+      expect(failure.message).to.match(/the engine was disposed; create another one/);
+    });
+  });
+}
+
+async function failureOf(work: () => Promise<unknown>): Promise<Error> {
+  try {
+    await work();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was refused');
+}

@@ -1,0 +1,352 @@
+import { spawnSync } from 'node:child_process';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { onBackend } from '../../src/engines/tfjs/backend.ts';
+import { residentOf, tensorOf, tfjsEngine } from '../../src/engines/tfjs/index.ts';
+import { kernels } from '../../src/engines/tfjs/kernels.ts';
+import { permute } from '../../src/engines/tfjs/layouts.ts';
+import { peakBytes } from '../../src/engines/tfjs/memory.ts';
+import { planOf, replay } from '../../src/engines/tfjs/replay.ts';
+import { EngineError, UnsupportedError } from '../../src/errors.ts';
+import type { NDArray } from '../../src/ndarray.ts';
+import {
+  conv2d,
+  type Engine,
+  F,
+  type Graph,
+  map,
+  parametersOf,
+  passes,
+  programOf,
+  recordPart,
+  shapesOf,
+} from '../../src/nn/index.ts';
+import { networkOf } from '../support/golden/networks.ts';
+import { seededInput, seededWeight } from '../support/seeded.ts';
+
+const seededProgram = (graph: Graph) =>
+  programOf(
+    'program',
+    graph,
+    new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)])),
+    passes,
+  );
+
+const pico = recordPart(
+  networkOf({
+    kind: 'moganet',
+    arch: { embed_dims: [8, 16], depths: [1, 1], ffn_ratios: [4, 2] },
+    kwargs: { num_classes: 3, patch_sizes: [3, 3], patchembed_types: ['ConvEmbed', 'Conv'] },
+  }),
+);
+/** x → relu → relu → … , ten times. */
+const chain = recordPart({
+  name: 'chain',
+  inputs: { x: map(1) },
+  forward: (_, { x }) => {
+    let y = x!;
+    for (let i = 0; i < 10; i++) y = F.relu(y);
+    return { y };
+  },
+});
+const pixels: NDArray = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
+
+const failureOf = async (work: () => unknown): Promise<Error> => {
+  try {
+    await work();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was refused');
+};
+
+describe('the TensorFlow.js engine', () => {
+  let engine: Engine;
+  const extra: Engine[] = [];
+  before(async () => {
+    engine = await tfjsEngine('wasm');
+    extra.push(await tfjsEngine('cpu'));
+  });
+  after(() => Promise.all([engine, ...extra].map((each) => each.dispose())));
+
+  describe('in a page with a backend of its own', () => {
+    before(() => tf.setBackend('cpu'));
+
+    it('puts the page’s backend back after loading and running', async () => {
+      const runner = await engine.load(seededProgram(pico));
+      expect(tf.getBackend()).to.equal('cpu');
+      const { logits } = await runner.run({ input: seededInput('input', [1, 3, 16, 16]) });
+      expect(tf.getBackend()).to.equal('cpu');
+      await logits!.read();
+      expect(tf.getBackend()).to.equal('cpu');
+      runner.dispose();
+    });
+
+    it('switches at once, without waiting', () => {
+      const during = onBackend('wasm', () => [tf.getBackend(), tf.backend() === tf.engine().registry.wasm]);
+      expect(during).to.deep.equal(['wasm', true]);
+      expect(tf.getBackend()).to.equal('cpu');
+      expect(tf.backend()).to.equal(tf.engine().registry.cpu);
+    });
+
+    it('puts it back after an exception', () => {
+      expect(() =>
+        onBackend('wasm', () => {
+          throw new Error('thrown inside');
+        }),
+      ).to.throw('thrown inside');
+      expect(tf.getBackend()).to.equal('cpu');
+    });
+
+    it('never lets another task see its backend', async () => {
+      const runner = await engine.load(seededProgram(pico));
+      const seen = new Set<string>();
+      const watch = setInterval(() => seen.add(tf.getBackend()), 0);
+      for (let i = 0; i < 5; i++) {
+        const run = runner.run({ input: seededInput('input', [1, 3, 16, 16]) });
+        seen.add(tf.getBackend());
+        for (const resident of Object.values(await run)) {
+          await resident.read();
+          resident.dispose();
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      clearInterval(watch);
+      runner.dispose();
+      expect([...seen]).to.deep.equal(['cpu']);
+    });
+
+    it('puts it back where a backend cannot start', async () => {
+      const failure = await failureOf(() => tfjsEngine('webgl'));
+      expect(failure).to.be.instanceOf(EngineError);
+      expect(failure.message).to.match(
+        /cannot start its webgl backend here\. It needs a browser with WebGL 2; in Node use/,
+      );
+      expect(tf.getBackend()).to.equal('cpu');
+    });
+  });
+
+  describe('memory', () => {
+    it('holds the same number of tensors after every run', async () => {
+      const before = tf.memory().numTensors;
+      const runner = await engine.load(seededProgram(pico));
+      const loaded = tf.memory().numTensors;
+      for (const size of [16, 24, 16, 33]) {
+        const outputs = await runner.run({ input: seededInput('input', [1, 3, size, size]) });
+        expect(tf.memory().numTensors).to.equal(loaded + Object.keys(outputs).length);
+        for (const resident of Object.values(outputs)) {
+          await resident.read();
+          resident.dispose();
+        }
+        expect(tf.memory().numTensors).to.equal(loaded);
+      }
+      runner.dispose();
+      expect(tf.memory().numTensors).to.equal(before);
+    });
+
+    it('frees each value after its last use', () => {
+      onBackend('wasm', () => {
+        const before = tf.memory().numTensors;
+        const x = tf.tensor4d([1, -2], [1, 1, 2, 1]);
+        const counts: number[] = [];
+        const counting = {
+          ...kernels,
+          relu: ((attributes, maps, parameters) => {
+            counts.push(tf.memory().numTensors - before);
+            return kernels.relu(attributes, maps, parameters);
+          }) as typeof kernels.relu,
+        };
+        const shapes = shapesOf(chain, { x: { batch: 1, height: 1, width: 2 } });
+        const { y } = replay(planOf(programOf('chain', chain, new Map())), counting, { x }, shapes);
+        // the input, and the one value that the next step reads
+        expect(counts).to.deep.equal([1, ...new Array(9).fill(2)]);
+        expect([...y!.dataSync()]).to.deep.equal([1, 0]);
+        tf.dispose([x, y!]);
+        expect(tf.memory().numTensors).to.equal(before);
+      });
+    });
+
+    it('frees everything that it made when a kernel throws', () => {
+      onBackend('wasm', () => {
+        const plan = planOf(seededProgram(pico));
+        const input = tf.zeros([1, 16, 16, 3]) as tf.Tensor4D;
+        const before = tf.memory().numTensors;
+        const failing = {
+          ...kernels,
+          concat: () => {
+            tf.scalar(1); // an intermediate of the kernel's own
+            throw new Error('no concat today');
+          },
+        };
+        const shapes = shapesOf(plan.graph, { input: { batch: 1, height: 16, width: 16 } });
+        expect(() => replay(plan, failing, { input }, shapes)).to.throw('no concat today');
+        expect(tf.memory().numTensors).to.equal(before);
+        tf.dispose([input, ...plan.parameters]);
+      });
+    });
+
+    it('refuses a kernel that disagrees with the shape rule', () => {
+      onBackend('wasm', () => {
+        const plan = planOf(programOf('chain', chain, new Map()));
+        const x = tf.zeros([1, 1, 2, 1]) as tf.Tensor4D;
+        const wrong = { ...kernels, relu: () => tf.zeros([1, 2, 1, 1]) as tf.Tensor4D };
+        const shapes = shapesOf(chain, { x: { batch: 1, height: 1, width: 2 } });
+        expect(() => replay(plan, wrong, { x }, shapes)).to.throw(
+          EngineError,
+          'relu: the kernel of relu gave N×H×W×C 1×2×1×1, its shape rule says 1×1×2×1.',
+        );
+        x.dispose();
+      });
+    });
+
+    it('frees the parameters of a program whose weights are not complete', async () => {
+      const before = tf.memory().numTensors;
+      const program = seededProgram(pico);
+      const weights = new Map(program.weights);
+      weights.delete('head.bias');
+      expect((await failureOf(() => engine.load({ ...program, weights }))).message).to.equal(
+        'program: the weights have no "head.bias".',
+      );
+      weights.set('head.bias', pixels);
+      expect((await failureOf(() => engine.load({ ...program, weights }))).message).to.equal(
+        'program: "head.bias" is 1×1×1×2, the graph needs 3.',
+      );
+      expect(tf.memory().numTensors).to.equal(before);
+    });
+
+    it('uploads the parameters of a module that is called twice once', () => {
+      const graph = recordPart({
+        name: 'shared',
+        inputs: { a: map(2), b: map(2) },
+        forward: (scope, { a, b }) => ({
+          a: conv2d(scope.at('conv'), a!, 2, { kernel: 1 }),
+          b: conv2d(scope.at('conv'), b!, 2, { kernel: 1 }),
+        }),
+      });
+      onBackend('wasm', () => {
+        const { parameters } = planOf(seededProgram(graph));
+        expect(parameters).to.have.length(2);
+        tf.dispose([...parameters]);
+      });
+    });
+
+    it('keeps parameters through the page’s own scopes', async () => {
+      tf.engine().startScope();
+      const runner = await engine.load(programOf('chain', chain, new Map()));
+      const shared = await engine.load(seededProgram(pico));
+      const { y } = await runner.run({ x: pixels });
+      tf.engine().endScope();
+      expect([...(await y!.read()).data]).to.deep.equal([1, 2]);
+      const { logits } = await shared.run({ input: seededInput('input', [1, 3, 16, 16]) });
+      expect((await logits!.read()).data).to.have.length(3);
+      for (const each of [runner, shared, y!, logits!]) each.dispose();
+    });
+
+    it('adds up what a run holds at most', () => {
+      const plan = onBackend('wasm', () => planOf(programOf('chain', chain, new Map())));
+      // 10 × 20 values of 4 bytes: the input, the step's input and output, and room for two more of the output's size
+      const shapes = shapesOf(chain, { x: { batch: 1, height: 10, width: 20 } });
+      expect(peakBytes(plan, shapes)).to.equal(5 * 800);
+    });
+
+    it('refuses a run beyond the budget before it begins', async () => {
+      const small = await tfjsEngine('wasm', { memoryBudget: 1e6 });
+      extra.push(small);
+      const runner = await small.load(programOf('chain', chain, new Map()));
+      const failure = await failureOf(() => runner.run({ x: seededInput('x', [1, 1, 500, 500]) }));
+      expect(failure).to.be.instanceOf(EngineError);
+      expect(failure.message).to.match(
+        /^chain at this size needs about 0\.005 GB of memory, with .* in use and a budget of 0\.001 GB: past 4 GB the wasm backend overwrites its own tensors\. Use a smaller image, or the engine onnxruntime or webgl\.$/,
+      );
+      const { y } = await runner.run({ x: pixels });
+      expect([...(await y!.read()).data]).to.deep.equal([1, 2]);
+      y!.dispose();
+    });
+
+    it('refuses a model beyond the budget, and counts it no longer once it is disposed', async () => {
+      const program = seededProgram(
+        recordPart({
+          name: 'wide',
+          inputs: { x: map(100) },
+          forward: (scope, { x }) => ({ y: conv2d(scope, x!, 1000, { kernel: 1 }) }),
+        }),
+      );
+      const small = await tfjsEngine('wasm', { memoryBudget: 1e6 + tf.memory().numBytes });
+      extra.push(small);
+      // 0.4 MB of parameters, twice: once as a tensor and once as the convolution packs them
+      for (let i = 0; i < 3; i++) (await small.load(program)).dispose();
+      const first = await small.load(program);
+      const failure = await failureOf(() => small.load(program));
+      expect(failure.message).to.match(/^program needs about 0\.001 GB of memory, .* Dispose other models, or use/);
+      first.dispose();
+      (await small.load(program)).dispose();
+    });
+  });
+
+  describe('results', () => {
+    it('are N×C×H×W when read and N×H×W×C as tensors', async () => {
+      const runner = await engine.load(programOf('chain', chain, new Map()));
+      const tensor = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [1, 2, 3, 2]);
+      const resident = residentOf(tensor);
+      expect(resident.shape).to.deep.equal([1, 2, 2, 3]);
+      expect([...(await resident.read()).data]).to.deep.equal([1, 3, 5, 7, 9, 11, 2, 4, 6, 8, 10, 12]);
+      expect(tensorOf(resident)).to.equal(tensor);
+      resident.dispose();
+      expect(tensor.isDisposed).to.equal(true);
+      runner.dispose();
+    });
+
+    it('of another engine have no tensor', async () => {
+      const foreign = { shape: pixels.shape, read: async () => pixels, dispose: () => {} };
+      const failure = await failureOf(() => tensorOf(foreign));
+      expect(failure).to.be.instanceOf(EngineError);
+      expect(failure.message).to.match(/of another engine and has no tensor; read\(\) it instead/);
+    });
+
+    it('cannot be inputs once they are disposed', async () => {
+      const runner = await engine.load(programOf('chain', chain, new Map()));
+      const { y } = await runner.run({ x: pixels });
+      y!.dispose();
+      expect((await failureOf(() => runner.run({ x: y! }))).message).to.equal('chain: y was disposed.');
+      runner.dispose();
+    });
+  });
+
+  it('says its threads and instructions', () => {
+    expect(engine.detail).to.match(/^\d+ threads?, (no )?SIMD$/);
+  });
+
+  it('refuses a backend that it does not know by name', async () => {
+    const failure = await failureOf(() => tfjsEngine('webgpu' as 'webgl'));
+    expect(failure).to.be.instanceOf(UnsupportedError);
+    expect(failure.message).to.equal(
+      'the TensorFlow.js backend "webgpu" is not supported yet. Use cpu, wasm, webgl instead.',
+    );
+  });
+
+  it('prints nothing and leaves no handlers of errors behind', function () {
+    this.timeout(60_000);
+    const script = `
+      const { tfjsEngine } = await import('./src/engines/tfjs/index.ts');
+      const [cpu] = await Promise.all([tfjsEngine('cpu'), tfjsEngine('wasm'), tfjsEngine('wasm')]);
+      process.exitCode = process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection');`;
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', script],
+      { encoding: 'utf8' },
+    );
+    expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('permute', () => {
+  it('moves axis order[i] to place i', () => {
+    // [[1 2 3] [4 5 6]] of two rows, the columns first
+    expect([...permute({ shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }, [1, 0]).data]).to.deep.equal([
+      1, 4, 2, 5, 3, 6,
+    ]);
+    const cube = permute({ shape: [1, 2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }, [2, 0, 1]);
+    expect(cube.shape).to.deep.equal([3, 1, 2]);
+    expect([...cube.data]).to.deep.equal([1, 4, 2, 5, 3, 6]);
+  });
+});
