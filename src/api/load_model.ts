@@ -5,6 +5,7 @@ import { createModel, modelParameters, type Tables } from '../models/create.ts';
 import type { Weights } from '../ndarray.ts';
 import { type Engine, type Parameter, passes, programOf, type Runner, recordPart } from '../nn/index.ts';
 import { findEntry } from '../zoo/index.ts';
+import { nameOf } from './image.ts';
 import { Model } from './model.ts';
 import type { EngineOptions, Platform, Progress, WeightsRef } from './platform.ts';
 import { openWeights, type WeightsFile } from './weights.ts';
@@ -30,7 +31,9 @@ export function modelLoader(platform: Platform): LoadModel {
   return async (ref, options = {}) => {
     const { signal, onProgress = () => undefined, configure = (config) => config } = options;
     const { config, weights, ema } = resolve(ref, platform, options.ema);
-    const source = await platform.openWeights(weights, signal);
+    const source = await platform.openWeights(weights, signal, (done, total) =>
+      onProgress({ stage: 'download', done, total, text: nameOf(weights) }),
+    );
     try {
       onProgress({ stage: 'weights', done: 0, total: source.size, text: source.name });
       const file = await openWeights(source, { config, ema, tables: options });

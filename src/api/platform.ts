@@ -11,7 +11,8 @@ export type WeightsRef = string | URL | Blob | Uint8Array | ArrayBuffer;
 export type ImageRef = string | URL | Blob | Uint8Array | ArrayBuffer | Raster;
 
 export interface Progress {
-  readonly stage: 'weights' | 'engine' | 'predict';
+  /** `download` counts bytes (total 0 where the server does not say), `weights` tensors, `engine` parts of the model. */
+  readonly stage: 'download' | 'weights' | 'engine';
   readonly done: number;
   readonly total: number;
   readonly text: string;
@@ -22,7 +23,11 @@ export interface EngineOptions {
 }
 
 export interface Platform {
-  openWeights(weights: WeightsRef, signal?: AbortSignal): Promise<Source & { close?(): Promise<void> }>;
+  openWeights(
+    weights: WeightsRef,
+    signal?: AbortSignal,
+    onBytes?: (done: number, total: number) => void,
+  ): Promise<Source & { close?(): Promise<void> }>;
   /** Weights that the package ships, by file name. */
   shippedWeights(file: string): WeightsRef;
   readImage(image: Exclude<ImageRef, Raster>, signal?: AbortSignal): Promise<Uint8Array>;
