@@ -1,19 +1,42 @@
 /** The library in a browser, or wherever there is no Node. */
-import { backboneLoader } from './api/backbone.ts';
-import { modelLoader } from './api/load_model.ts';
+import { backboneLoader, type CreateBackbone } from './api/backbone.ts';
+import { type LoadModel, modelLoader } from './api/load_model.ts';
+import type { DecodeImage } from './codecs/decode.ts';
 import { browserEngines, openBrowserEngine } from './engines/browser.ts';
-import { decodeImage } from './platform/browser/decode_image.ts';
+import { imageDecoderFor } from './platform/browser/decode_image.ts';
 import * as files from './platform/browser/files.ts';
 
-const platform = {
-  ...files,
-  decodeImage: (bytes: Uint8Array, name: string) => decodeImage(bytes, { name }),
-  engines: browserEngines,
-  openEngine: openBrowserEngine,
-};
+/** Where a page serves the WebAssembly files, which cannot be part of a bundle. */
+export interface Assets {
+  /** The address of `mozjpeg_dec.wasm` of `@jsquash/jpeg/codec/dec`: beside the bundle where it is not given. */
+  readonly jpegWasm?: string | URL;
+  /**
+   * The folder, or an address by file name, of the files of `@tensorflow/tfjs-backend-wasm`, which only the engine `wasm`
+   * needs: beside the page (in a worker: beside its script) where it is not given.
+   */
+  readonly tfjsWasm?: string | Readonly<Record<string, string>>;
+}
 
-export const loadModel = modelLoader(platform);
-export const createBackbone = backboneLoader(platform);
+export interface Library {
+  readonly loadModel: LoadModel;
+  readonly createBackbone: CreateBackbone;
+  readonly decodeImage: DecodeImage;
+}
+
+/** The library of a page whose WebAssembly files are not where they are looked for by themselves. */
+export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
+  const decodeImage = imageDecoderFor(jpegWasm);
+  const platform = {
+    ...files,
+    decodeImage: (bytes: Uint8Array, name: string) => decodeImage(bytes, { name }),
+    engines: browserEngines,
+    openEngine: (name: string) => openBrowserEngine(name, tfjsWasm === undefined ? {} : { wasmPaths: tfjsWasm }),
+  };
+  return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
+}
+
+const { loadModel, createBackbone, decodeImage } = withAssets({});
 
 export * from './api/index.ts';
 export { encodePng } from './codecs/png_write_portable.ts';
+export { browserEngines, createBackbone, decodeImage, loadModel };

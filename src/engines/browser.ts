@@ -5,20 +5,29 @@ import { type BackendName, type TfjsOptions, tfjsEngine } from './tfjs/index.ts'
 /** The engines of a browser, the preferred one first. */
 export const browserEngines: readonly BackendName[] = ['webgl', 'wasm', 'cpu'];
 
-/** @throws EngineError naming every engine that was tried and why it does not start */
-export async function openBrowserEngine(name: string, options: TfjsOptions & { threads?: number } = {}): Promise<Engine> {
+/**
+ * Starts an engine by name. `auto` takes the first that starts; its `hint` then says why a better one did not.
+ *
+ * @throws EngineError where the engine, or with `auto` any of them, cannot start
+ */
+export async function openBrowserEngine(name: string, options: TfjsOptions = {}): Promise<Engine> {
   if (name !== 'auto') {
-    if (!browserEngines.includes(name as BackendName))
-      throw new EngineError(unknownName('engine', name, browserEngines));
-    return tfjsEngine(name as BackendName, options);
+    if (isBackend(name)) return tfjsEngine(name, options);
+    throw new EngineError(unknownName('engine', name, ['auto', ...browserEngines]));
   }
-  const failures: unknown[] = [];
+  const failures: Error[] = [];
   for (const backend of browserEngines) {
     try {
-      return await tfjsEngine(backend, options);
+      const engine = await tfjsEngine(backend, options);
+      return failures.length === 0 ? engine : { ...engine, hint: textOf(failures) };
     } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
       failures.push(error);
     }
   }
-  throw new EngineError(`no engine starts here: ${failures.map(String).join(' ')}`, { cause: failures });
+  throw new EngineError(`no engine starts here. ${textOf(failures)}`, { cause: failures });
 }
+
+const isBackend = (name: string): name is BackendName => (browserEngines as readonly string[]).includes(name);
+
+const textOf = (failures: readonly Error[]): string => failures.map(({ message }) => message).join(' ');

@@ -1,5 +1,5 @@
-import { imageDecoder } from '../../codecs/decode.ts';
+import { type DecodeImage, imageDecoder } from '../../codecs/decode.ts';
 import { jpegWasmFrom } from './jpeg_wasm.ts';
 
-/** Expects `mozjpeg_dec.wasm` beside the bundle; for another place: `imageDecoder(jpegWasmFrom(url))`. */
-export const decodeImage = imageDecoder(jpegWasmFrom());
+/** PNG and JPEG in a page. `jpegWasm` is the address of `mozjpeg_dec.wasm`; beside the bundle where it is not given. */
+export const imageDecoderFor = (jpegWasm?: string | URL): DecodeImage => imageDecoder(jpegWasmFrom(jpegWasm));

@@ -1,0 +1,183 @@
+import type { Answer, Message, Question } from './worker.ts';
+
+/** The page: takes a picture, asks the worker, shows the answer. */
+
+function find<E extends Element>(selector: string): E {
+  const element = document.querySelector<E>(selector);
+  if (!element) throw new Error(`the page has no ${selector}`);
+  return element;
+}
+
+const file = find<HTMLInputElement>('#file');
+const drop = find<HTMLElement>('#drop');
+const edge = find<HTMLSelectElement>('#edge');
+const status = find<HTMLElement>('#status');
+const statusText = find<HTMLElement>('#status p');
+const bar = find<HTMLProgressElement>('#status progress');
+const problem = find<HTMLElement>('#problem');
+const section = find<HTMLElement>('#result');
+const canvas = find<HTMLCanvasElement>('canvas');
+const legend = find<HTMLUListElement>('#legend');
+const facts = find<HTMLElement>('#facts');
+const savePicture = find<HTMLAnchorElement>('#save-picture');
+const saveJson = find<HTMLAnchorElement>('#save-json');
+
+const address = new URL('worker.js', import.meta.url);
+address.search = location.search; // ?engine=wasm
+const worker = new Worker(address, { type: 'module' });
+
+let question: (Question & { readonly name: string }) | undefined;
+let answer: Answer | undefined;
+let device = '';
+let classes: readonly string[] = [];
+let waiting: ReturnType<typeof setInterval> | undefined;
+
+worker.onmessage = ({ data }: MessageEvent<Message>) => {
+  if (data.kind === 'loading') showProgress(data);
+  else if (data.kind === 'ready') {
+    ({ engine: device, classes } = data);
+    if (question) wait();
+    else say('Ready. Choose a picture.');
+  } else if (data.kind === 'failed') {
+    if (data.id === undefined || data.id === question?.id) fail(data.message);
+  } else if (data.answer.id === question?.id) show(data.answer);
+};
+worker.onerror = ({ message }) => fail(`The program did not start. ${message ?? ''}`);
+
+file.onchange = () => {
+  if (file.files?.[0]) ask(file.files[0], file.files[0].name);
+};
+edge.onchange = () => {
+  if (question) ask(question.picture, question.name);
+};
+for (const button of document.querySelectorAll<HTMLButtonElement>('#shipped button')) {
+  button.onclick = async () => {
+    const response = await fetch(`images/${button.value}`).catch(() => undefined);
+    if (response?.ok) ask(await response.blob(), button.value);
+    else fail(`images/${button.value} cannot be fetched.`);
+  };
+}
+for (const radio of document.querySelectorAll<HTMLInputElement>('#views input')) radio.onchange = paint;
+
+document.ondragover = (event) => {
+  event.preventDefault();
+  drop.classList.add('over');
+};
+document.ondragleave = () => drop.classList.remove('over');
+document.ondrop = (event) => {
+  event.preventDefault();
+  drop.classList.remove('over');
+  const dropped = event.dataTransfer?.files[0];
+  if (dropped) ask(dropped, dropped.name);
+  else fail('That was not a file. Save the picture first, then drop the file.');
+};
+
+function ask(picture: Blob, name: string): void {
+  question = { id: (question?.id ?? 0) + 1, picture, name, edge: Number(edge.value) };
+  answer = undefined;
+  problem.hidden = true;
+  section.classList.add('pending');
+  void preview(question);
+  if (device) wait();
+  const { id } = question;
+  worker.postMessage({ id, picture, edge: Number(edge.value) } satisfies Question);
+}
+
+/** The picture at once, while the model still computes; what cannot be shown the worker will complain about. */
+async function preview({ id, picture }: Question): Promise<void> {
+  const bitmap = await createImageBitmap(picture).catch(() => undefined);
+  if (bitmap && question?.id === id && !answer) {
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+    canvas.getContext('2d')!.drawImage(bitmap, 0, 0);
+    section.hidden = false;
+  }
+  bitmap?.close();
+}
+
+function show(found: Answer): void {
+  answer = found;
+  stopWaiting();
+  status.hidden = true;
+  section.hidden = false;
+  section.classList.remove('pending');
+  URL.revokeObjectURL(saveJson.href);
+  saveJson.href = URL.createObjectURL(new Blob([found.json], { type: 'application/json' }));
+  saveJson.download = `${stem()}.json`;
+  facts.textContent = `${Math.round(found.milliseconds).toLocaleString()} ms on ${device}`;
+  paint();
+}
+
+/** The chosen view and its words. */
+function paint(): void {
+  if (!answer) return;
+  const view = find<HTMLInputElement>('#views :checked').value as keyof Answer['views'];
+  const { width, height, data } = answer.views[view];
+  canvas.width = width;
+  canvas.height = height;
+  // pixels of the library are plain bytes, and ImageData wants them clamped
+  const pixels = new Uint8ClampedArray(data.buffer as ArrayBuffer, data.byteOffset, data.length);
+  canvas.getContext('2d')!.putImageData(new ImageData(pixels, width, height), 0, 0);
+
+  const entries = view === 'regions' ? answer.regions : answer.objects;
+  legend.replaceChildren(
+    ...entries.map(({ color, name, note = '' }) => {
+      const item = document.createElement('li');
+      item.style.setProperty('--color', `rgb(${color.join(' ')})`);
+      const count = document.createElement('b');
+      count.textContent = note;
+      item.append(`${name} `, count);
+      return item;
+    }),
+  );
+  if (entries.length === 0) legend.textContent = `Nothing found. This model knows ${classes.join(', ')}.`;
+  canvas.ariaLabel = `${stem()}: ${legend.textContent}`;
+
+  canvas.toBlob((blob) => {
+    if (!blob) return;
+    URL.revokeObjectURL(savePicture.href);
+    savePicture.href = URL.createObjectURL(blob);
+    savePicture.download = `${stem()}.${view}.png`;
+  });
+}
+
+const stem = (): string => (question?.name ?? 'picture').replace(/\.[^.]*$/, '');
+
+function showProgress({ done, total, text }: Extract<Message, { kind: 'loading' }>): void {
+  statusText.textContent = `${text}…`;
+  if (total > 0) {
+    bar.max = total;
+    bar.value = done;
+  } else bar.removeAttribute('value');
+}
+
+/** Nobody knows how long a device takes: the seconds say that it is at work. */
+function wait(): void {
+  stopWaiting();
+  const begun = performance.now();
+  say('Looking at the picture…', true);
+  waiting = setInterval(() => {
+    // only seen, not read out: a screen reader would never stop
+    status.dataset.seconds = `${Math.floor((performance.now() - begun) / 1000)} s`;
+  }, 1000);
+}
+
+function stopWaiting(): void {
+  clearInterval(waiting);
+  delete status.dataset.seconds;
+}
+
+function say(text: string, busy = false): void {
+  status.hidden = false;
+  statusText.textContent = text;
+  bar.removeAttribute('value');
+  bar.hidden = !busy;
+}
+
+function fail(message: string): void {
+  stopWaiting();
+  status.hidden = true;
+  section.hidden = true;
+  problem.hidden = false;
+  problem.textContent = message;
+}
