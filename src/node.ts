@@ -6,7 +6,7 @@ import { nodeEngines, openNodeEngine } from './engines/node.ts';
 import { usefulThreads } from './platform/node/cores.ts';
 import { decodeImage } from './platform/node/decode_image.ts';
 import { openWeights, readImage } from './platform/node/files.ts';
-import { packageVersion, shippedWeights } from './platform/node/package_root.ts';
+import { packageVersion, sampleImages, shippedWeights } from './platform/node/package_root.ts';
 
 const platform = {
   openWeights,
@@ -28,4 +28,4 @@ export * from './api/index.ts';
 export { modelSummary, type SummaryOptions } from './api/summary.ts';
 export { encodePng } from './codecs/png_write.ts';
 export { openFileSource } from './platform/node/file_source.ts';
-export { decodeImage, nodeEngines, shippedWeights };
+export { decodeImage, nodeEngines, sampleImages, shippedWeights };

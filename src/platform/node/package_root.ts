@@ -19,3 +19,6 @@ export function packageVersion(): string {
 export function shippedWeights(file: string): string {
   return fileURLToPath(new URL(`samples/weights/${file}`, packageRoot));
 }
+
+/** The folder of the photos that the package ships. */
+export const sampleImages: string = fileURLToPath(new URL('samples/images', packageRoot));

@@ -1,0 +1,107 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { UsageError } from './failure.ts';
+
+type Library = typeof import('../node.ts');
+type Config = import('../node.ts').ModelConfig;
+
+/** What `--model` and `--weights` mean, in the form that `loadModel` takes. */
+export interface ChosenModel {
+  /** As messages call it. */
+  readonly name: string;
+  readonly ref: { readonly config?: Config | string; readonly weights: string };
+}
+
+const isCheckpoint = (word: string): boolean => /\.(pth|pt|bin|safetensors|tar|ckpt)$/i.test(word);
+const isConfig = (word: string): boolean => /\.json$/i.test(word);
+
+/**
+ * A name of the zoo, a configuration file, or a checkpoint; weights where they do not come by themselves.
+ *
+ * @throws UsageError saying where the weights come from, or which name was meant
+ */
+export function chooseModel(library: Library, model: string | undefined, weights: string | undefined): ChosenModel {
+  if (model === undefined) {
+    return weights === undefined ? named(library, 'facade', undefined) : { name: weights, ref: { weights } };
+  }
+  if (isConfig(model)) {
+    const config = readConfigFile(model);
+    return { name: model, ref: { config, weights: weights ?? shippedFor(library, config, model) } };
+  }
+  if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) {
+    if (weights !== undefined) {
+      throw new UsageError(`--model ${model} and --weights ${weights} are both checkpoints. Give one of them.`);
+    }
+    return { name: model, ref: { weights: model } };
+  }
+  return named(library, model, weights);
+}
+
+/** The configuration of a model that needs no weights: a name, a configuration file or a checkpoint. */
+export async function chooseConfig(library: Library, model: string): Promise<Config> {
+  if (isConfig(model)) return readConfigFile(model);
+  if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) return library.readConfig(model);
+  return findEntry(library, model).config;
+}
+
+function named(library: Library, name: string, weights: string | undefined): ChosenModel {
+  const entry = findEntry(library, name);
+  if (weights !== undefined) return { name: entry.name, ref: { config: entry.name, weights } };
+  const { shipped, url } = entry.weights ?? {};
+  if (shipped) return { name: entry.name, ref: { config: entry.name, weights: library.shippedWeights(shipped) } };
+  throw new UsageError(
+    url
+      ? `the weights of ${entry.name} are not part of the package. Download them once:\n  curl -LO ${url}\nand add --weights ${url.slice(url.lastIndexOf('/') + 1)}`
+      : `there are no published weights of ${entry.name}. Give your own with --weights.`,
+  );
+}
+
+function findEntry(library: Library, name: string) {
+  try {
+    return library.findEntry(name);
+  } catch (error) {
+    if (!(error instanceof library.ConfigError)) throw error;
+    const near = library.nearestName(
+      name,
+      library.entries.map((entry) => entry.name),
+    );
+    const meant = near ? ` Did you mean "${near}"?` : '';
+    throw new UsageError(`unknown model "${name}".${meant} \`moganet models\` lists them; a file is also good.`);
+  }
+}
+
+function isKnown(library: Library, name: string): boolean {
+  try {
+    library.findEntry(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readConfigFile(file: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UsageError(
+      `${file}: ${missing ? 'there is no such file' : `it cannot be read: ${(cause as Error).message}`}.`,
+    );
+  }
+  try {
+    const config: unknown = JSON.parse(text);
+    if (typeof config === 'object' && config !== null && 'backbone' in config) return config as Config;
+  } catch (cause) {
+    throw new UsageError(`${file}: this is not JSON: ${(cause as Error).message}.`);
+  }
+  throw new UsageError(
+    `${file}: this is no model's configuration: it has no "backbone". See \`moganet config facade\`.`,
+  );
+}
+
+/** An edited configuration keeps the weights of the model that it names. */
+function shippedFor(library: Library, { name }: Config, file: string): string {
+  const shipped = name !== undefined && isKnown(library, name) ? library.findEntry(name).weights?.shipped : undefined;
+  if (shipped) return library.shippedWeights(shipped);
+  throw new UsageError(`${file}: a configuration needs weights. Give them with --weights.`);
+}

@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { chooseConfig } from './choose_model.ts';
+import { openTerminal } from './terminal.ts';
+
+/** `moganet config`: the configuration of a model, to read or to change. */
+export function addConfigCommand(program: Command, end: (code: number) => void): void {
+  program
+    .command('config')
+    .summary('print the configuration of a model as JSON')
+    .description('Prints the configuration of a model as JSON, defaults filled in. `--model` takes it back, changed.')
+    .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
+    .addHelpText('after', '\nExamples:\n  moganet config facade > my.json\n  moganet predict photo.jpg --model my.json')
+    .action(async (model: string) => {
+      const library = await import('../node.ts');
+      const { config } = library.createModel(await chooseConfig(library, model));
+      openTerminal().print(JSON.stringify(config, null, 2));
+      end(0);
+    });
+}

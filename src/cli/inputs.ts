@@ -1,0 +1,107 @@
+import { statSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { UsageError } from './failure.ts';
+
+/** One image to work on. */
+export interface Input {
+  /** As it is named in messages: relative to the working folder where it lies below it. */
+  readonly file: string;
+  /** Its folder below the one that all arguments share: what is kept of it below `--out`. */
+  readonly folder: string;
+}
+
+const extensions = ['.jpg', '.jpeg', '.png'];
+const isImage = (file: string): boolean => extensions.some((extension) => file.toLowerCase().endsWith(extension));
+
+interface Found {
+  /** The folder that the argument names: what lies below it is kept. */
+  readonly root: string;
+  readonly files: readonly string[];
+}
+
+/**
+ * The images that the arguments name: files as they are, folders with the JPEG and PNG files in them (and below them with
+ * `recursive`), and glob patterns for shells that do not expand them. Sorted within an argument; none twice.
+ *
+ * A file that is not there is an input like any other, and fails when its turn comes.
+ *
+ * @throws UsageError where a folder or pattern has no image
+ */
+export async function findInputs(words: readonly string[], { recursive = false } = {}): Promise<Input[]> {
+  const found: Found[] = [];
+  for (const word of words) found.push(await filesOf(word, recursive));
+  const shared = sharedFolder(found.map(({ root }) => root));
+  const files = [...new Set(found.flatMap((one) => one.files))];
+  return files.map((file) => ({ file: displayed(file), folder: relative(shared, dirname(file)) }));
+}
+
+async function filesOf(word: string, recursive: boolean): Promise<Found> {
+  const path = resolve(word);
+  const kind = statSync(path, { throwIfNoEntry: false });
+  if (kind?.isDirectory()) {
+    const all = await glob(recursive ? '**/*' : '*', { cwd: path, absolute: true, expandDirectories: false });
+    const files = all.map((file) => resolve(file)).filter(isImage);
+    if (files.length === 0) {
+      const deeper = recursive ? '' : ' Images in its folders are found with --recursive.';
+      throw new UsageError(`${word}: there is no JPEG or PNG file in this folder.${deeper}`);
+    }
+    return { root: path, files: files.sort(inOrder) };
+  }
+  // a file may have a name that looks like a pattern
+  if (kind || !isDynamicPattern(word)) return { root: dirname(path), files: [path] };
+  const all = await glob(word.split(sep).join('/'), { absolute: true, expandDirectories: false });
+  const files = all.map((file) => resolve(file)).filter(isImage);
+  if (files.length === 0) throw new UsageError(`${word}: no JPEG or PNG file has such a name.`);
+  return { root: resolve(staticPart(word)), files: files.sort(inOrder) };
+}
+
+const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The folders of a pattern before its first wildcard. */
+function staticPart(pattern: string): string {
+  const folders = pattern.split('/').slice(0, -1);
+  const wild = folders.findIndex((folder) => isDynamicPattern(folder));
+  return (wild < 0 ? folders : folders.slice(0, wild)).join('/') || (pattern.startsWith('/') ? '/' : '.');
+}
+
+/** The deepest folder that holds all of them. */
+function sharedFolder(folders: readonly string[]): string {
+  let shared = folders[0] ?? '.';
+  for (const folder of folders) {
+    while (relative(shared, folder).split(sep)[0] === '..' && dirname(shared) !== shared) shared = dirname(shared);
+  }
+  return shared;
+}
+
+function displayed(file: string): string {
+  const short = relative('.', file);
+  return short.split(sep)[0] === '..' ? file : short;
+}
+
+/** What is written about an image. */
+export type What = 'detections' | 'segmentation';
+
+/**
+ * Paths of the pictures of each input, in order: `<out>/<folder>/<stem>.<what>.png`, with the whole file name for the stem
+ * where two would be the same.
+ */
+export function outputNames(inputs: readonly Input[], out: string, whats: readonly What[]): string[][] {
+  const names = inputs.map(({ file, folder }) => {
+    const name = file.split(sep).at(-1)!;
+    return { whole: join(folder, name), short: join(folder, name.replace(/(?<=.)\.[^.]*$/, '')), clashes: false };
+  });
+  const chosen = ({ whole, short, clashes }: (typeof names)[number]) => (clashes ? whole : short);
+  // a whole name may be the stem of another (x.jpg, x.png, x.jpg.png), so until nothing changes
+  for (let changed = true; changed; ) {
+    const uses = new Map<string, number>();
+    for (const name of names) uses.set(chosen(name), (uses.get(chosen(name)) ?? 0) + 1);
+    changed = false;
+    for (const name of names) {
+      if (name.clashes || uses.get(name.short) === 1) continue;
+      name.clashes = true;
+      changed = true;
+    }
+  }
+  return names.map((name) => whats.map((what) => join(out, `${chosen(name)}.${what}.png`)));
+}

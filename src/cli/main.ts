@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { addConfigCommand } from './config.ts';
+import { addConvertCommand } from './convert.ts';
+import { addDemoCommand } from './demo.ts';
+import { endOnSignals, endQuietlyOnClosedPipe, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
+import { addModelsCommand } from './models.ts';
+import { addPredictCommands } from './predict.ts';
+import { addSummaryCommand } from './summary.ts';
+import { openTerminal } from './terminal.ts';
+import { ExistsError, removeUnfinished } from './write_whole.ts';
+
+/** The command line. Each command loads the library only when it runs, so that the help is there at once. */
+
+const examples = `Examples:
+  moganet demo
+  moganet predict photo.jpg
+  moganet predict holiday/ --json > results.json
+  moganet summary mask_rcnn_moganet_xt_fpn_1x_coco
+
+\`moganet predict --help\` says how to use the 80 classes of COCO or the 150 of ADE20K.`;
+
+endQuietlyOnClosedPipe();
+endOnSignals(removeUnfinished);
+process.exitCode = await run(process.argv);
+
+async function run(words: readonly string[]): Promise<number> {
+  let exitCode: number = exitCodes.good;
+  const end = (code: number) => {
+    exitCode = code;
+  };
+  const program = new Command('moganet')
+    .description(
+      'Objects, instance masks and semantic maps from photos, with MogaNet and the official PyTorch weights.',
+    )
+    .version(createRequire(import.meta.url)('moganet/package.json').version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .configureHelp({ showGlobalOptions: false })
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText('after', `\n${examples}\n\n${exitCodesHelp}`);
+  addDemoCommand(program, end);
+  addPredictCommands(program, end);
+  addModelsCommand(program, end);
+  addSummaryCommand(program, end);
+  addConfigCommand(program, end);
+  addConvertCommand(program, end);
+  for (const command of program.commands) command.helpOption('-h, --help', 'show help').showHelpAfterError(false);
+  try {
+    await program.parseAsync([...words]);
+    return exitCode;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+/** Says what went wrong in one line where it is the user's to mend, with a stack where it is ours. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // commander has said it; asked-for help and version are no errors
+    return error.exitCode === 0 ? exitCodes.good : exitCodes.usage;
+  }
+  const terminal = openTerminal();
+  const { red } = terminal.colors;
+  const ours =
+    error instanceof Error && /^(Moganet|Checkpoint|Config|Image|Shape|Unsupported|Engine)Error$/.test(error.name);
+  if (error instanceof UsageError || error instanceof ExistsError || ours) {
+    terminal.complain(`${red('error:')} ${(error as Error).message}`);
+    return error instanceof UsageError ? exitCodes.usage : exitCodes.failure;
+  }
+  terminal.complain(`${red('error:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return exitCodes.failure;
+}

@@ -1,0 +1,52 @@
+type Result = import('../node.ts').Result;
+type Model = import('../node.ts').Model;
+
+/** Results in words. */
+
+/** `12 window, 3 car`: the most frequent first. */
+export function countsByClass(result: Result): string {
+  const counts = new Map<string, number>();
+  for (const { name } of result) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+}
+
+const shownShares = 5;
+
+/** `facade 41 %, sky 22 %`: the largest first, without those below one percent. */
+export function sharesByClass({ segmentation }: Result): string {
+  if (!segmentation) return '';
+  const { labels, names } = segmentation;
+  const pixels = new Uint32Array(65536);
+  for (const label of labels) pixels[label]!++;
+  const shares = [...pixels.entries()]
+    .map(([label, count]) => ({
+      name: names[label] ?? `class ${label}`,
+      percent: Math.round((100 * count) / labels.length),
+    }))
+    .filter(({ percent }) => percent > 0)
+    .sort((a, b) => b.percent - a.percent);
+  const shown = shares.slice(0, shownShares).map(({ name, percent }) => `${name} ${percent} %`);
+  return [...shown, ...(shares.length > shownShares ? ['…'] : [])].join(', ');
+}
+
+/** `finds window, car; segments sky, facade`. */
+export function knownClasses({ classes: { detector, segmentor } }: Model): string {
+  const parts = [detector && `finds ${someOf(detector)}`, segmentor && `segments ${someOf(segmentor)}`];
+  return parts.filter(Boolean).join('; ');
+}
+
+const shownNames = 12;
+
+export function someOf(names: readonly string[]): string {
+  if (names.length <= shownNames) return names.join(', ');
+  return `${names.slice(0, shownNames).join(', ')}, … (${names.length} classes)`;
+}
+
+export function duration(milliseconds: number): string {
+  return milliseconds < 10_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
