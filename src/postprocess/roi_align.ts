@@ -151,7 +151,8 @@ function axisShares(from: number, to: number, bins: number, extent: number, opti
   const start = from * spatialScale - (aligned ? 0.5 : 0);
   const length = aligned ? (to - from) * spatialScale : Math.max((to - from) * spatialScale, 1);
   const bin = length / bins;
-  const samples = samplingRatio > 0 ? samplingRatio : Math.ceil(bin);
+  // a region that is no box (an engine's infinity) has no samples, instead of infinitely many
+  const samples = !Number.isFinite(bin) ? 0 : samplingRatio > 0 ? samplingRatio : Math.ceil(bin);
   const starts = new Uint32Array(bins + 1);
   const indices: number[] = [];
   const weights: number[] = [];

@@ -26,7 +26,7 @@ function bruteForce(all: Float32Array, scores: Float32Array, classes: ArrayLike<
 }
 
 describe('nms', () => {
-  // 2×4 boxes; neighbours that are 1 apart share 1×4 of 3×4 = 1/3, with 2/3 apart 0.5 exactly at thirds
+  // three boxes of 2×4, each 1 further right: neighbours share 4 of 12 pixels, the first and the last only touch
   const row = Float32Array.of(0, 0, 2, 4, 1, 0, 3, 4, 2, 0, 4, 4);
 
   it('keeps what a suppressed box would have suppressed', () => {

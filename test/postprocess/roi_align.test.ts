@@ -75,6 +75,12 @@ describe('roiAlign', () => {
     expect([...roiAlign(map, region(0, 1, 1, 1, 2), one).data]).to.deep.equal([0]);
   });
 
+  it('gives zeros for a region that is no box', () => {
+    for (const edge of [Infinity, Number.NaN]) {
+      expect([...roiAlign(map, region(0, 0, 0, edge, 2), one).data]).to.deep.equal([0]);
+    }
+  });
+
   it('gives an empty result for no regions', () => {
     expect(roiAlign(map, { shape: [0, 5], data: new Float32Array(0) }, one).shape).to.deep.equal([0, 1, 1, 1]);
   });
