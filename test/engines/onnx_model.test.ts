@@ -13,10 +13,10 @@ const nano = moganet({ type: 'moganet', arch: { dims: [16, 32], depths: [1, 1], 
 const graph = recordPart({
   name: 'nano',
   inputs: { image: map(3) },
-  forward: (scope, { image }) =>
-    nano
-      .classify(scope, image!, 10)
-      .pyramid.reduce((outputs, stage, i) => ({ ...outputs, [`stage${i + 1}`]: stage }), {}),
+  forward: (scope, { image }) => {
+    const [stage1, stage2] = nano.forward(scope, image!);
+    return { stage1: stage1!, stage2: stage2! };
+  },
 });
 const weights = new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
 const program = programOf('nano', graph, weights);
@@ -102,8 +102,8 @@ describe('a program as ONNX', () => {
     const pooled = recordPart({
       name: 'pooled',
       inputs: { x: map(4), boxes: regions },
-      forward: (_, { x, boxes }) => ({
-        bins: F.adaptiveAvgPool(x!, { height: 2, width: 3 }),
+      forward: (scope, { x, boxes }) => ({
+        bins: F.adaptiveAvgPool(x!, { height: 2, width: 3 }, scope.at('pool')),
         regions: F.roiAlign(x!, boxes!, {
           outputSize: { height: 7, width: 7 },
           spatialScale: 0.25,
@@ -114,14 +114,14 @@ describe('a program as ONNX', () => {
     });
     const emitted = emitOnnx(programOf('pooled', pooled, new Map()));
     expect(emitted.poolings).to.deep.equal([
-      { name: 'adaptiveAvgPool/width', source: 0, axis: 'width', bins: 3 },
-      { name: 'adaptiveAvgPool/height', source: 0, axis: 'height', bins: 2 },
+      { name: 'pool/width', source: 0, axis: 'width', bins: 3 },
+      { name: 'pool/height', source: 0, axis: 'height', bins: 2 },
     ]);
     expect(read(onnxFile(emitted)).graph!.input.map(dimensionsOf)).to.deep.equal([
       ['x.batch', 4n, 'x.height', 'x.width'],
       ['boxes.count', 5n],
-      [3n, 'adaptiveAvgPool/width'],
-      [2n, 'adaptiveAvgPool/height'],
+      [3n, 'pool/width'],
+      [2n, 'pool/height'],
     ]);
   });
 

@@ -27,7 +27,7 @@ export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): E
     graphOptimizationLevel,
     interOpNumThreads: 1,
     enableMemPattern: false, // a plan per size: no faster, and a folder of mixed sizes took half as much memory again
-    logSeverityLevel: 3, // errors; the warnings are about its own optimiser
+    logSeverityLevel: 4, // its errors are thrown, and ours then say whose they are
     ...(threads !== undefined && { intraOpNumThreads: threads }),
   };
   const runners = new Set<Runner>();

@@ -1,0 +1,298 @@
+import { expect } from 'chai';
+import { moganet } from '../../src/backbones/moganet.ts';
+import { onnxEngine } from '../../src/engines/onnx/engine.ts';
+import { loadOnnxRuntime } from '../../src/engines/onnx/node.ts';
+import type {
+  GraphOptimizationLevel,
+  OnnxRuntime,
+  OnnxSession,
+  SessionOptions,
+} from '../../src/engines/onnx/runtime.ts';
+import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
+import { EngineError } from '../../src/errors.ts';
+import type { Named, NDArray, Shape } from '../../src/ndarray.ts';
+import {
+  conv2d,
+  type Engine,
+  F,
+  map,
+  parametersOf,
+  passes,
+  programOf,
+  type Resident,
+  recordPart,
+  regions,
+} from '../../src/nn/index.ts';
+import { roiAlign } from '../../src/postprocess/roi_align.ts';
+import { seededInput, seededWeight } from '../support/seeded.ts';
+
+/** What only this engine promises; what all do is in the contract suite. */
+
+/** A pyramid, pooled and resized to what a UPerHead makes of it, and regions of it. */
+const nano = moganet({ type: 'moganet', arch: { dims: [16, 32, 48, 64], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } });
+const options = { outputSize: { height: 2, width: 2 }, spatialScale: 1 / 4, samplingRatio: 0, aligned: true };
+const graph = recordPart({
+  name: 'nano',
+  inputs: { image: map(3), boxes: regions },
+  forward: (scope, { image, boxes }) => {
+    const [fine, , , coarse] = nano.forward(scope, image!);
+    const pooled = F.resize(F.adaptiveAvgPool(coarse!, 3), { like: coarse! });
+    const up = conv2d(scope.at('fuse'), F.concat([coarse!, pooled]), 16, { kernel: 3 });
+    const fused = F.add(fine!, F.resize(up, { like: fine! }, { mode: 'nearest' }));
+    return { fused, pooled: F.roiAlign(fused, boxes!, options) };
+  },
+});
+const weights = new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
+const program = programOf('nano', graph, weights, passes);
+const noBoxes: NDArray = { shape: [0, 5], data: new Float32Array(0) };
+const boxes: NDArray = { shape: [2, 5], data: Float32Array.of(0, 3, 5, 40, 31, 0, -9, 20, 60, 90) };
+
+const image = (height: number, width: number, batch = 1) => seededInput('input', [batch, 3, height, width]);
+
+async function valuesOf(residents: Named<Resident>): Promise<Named<NDArray>> {
+  const entries = await Promise.all(
+    Object.entries(residents).map(async ([name, r]) => [name, await r.read()] as const),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** Float32 sums in another order, through some thirty layers. */
+function expectSame(actual: NDArray, expected: NDArray, tolerance = 2e-5): void {
+  expect(actual.shape).to.deep.equal(expected.shape);
+  const peak = expected.data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  const worst = expected.data.reduce((max, value, i) => Math.max(max, Math.abs(value - actual.data[i]!)), 0);
+  expect(worst).to.be.at.most(tolerance * peak);
+}
+
+interface Recorded {
+  readonly ort: OnnxRuntime;
+  readonly created: SessionOptions[];
+  running: number;
+  mostRunning: number;
+  released: number;
+}
+
+/** onnxruntime with a note of what is asked of it. */
+function recorded(real: OnnxRuntime): Recorded {
+  const watch = (session: OnnxSession): OnnxSession => ({
+    run: async (feeds) => {
+      notes.mostRunning = Math.max(notes.mostRunning, ++notes.running);
+      try {
+        return await session.run(feeds);
+      } finally {
+        notes.running--;
+      }
+    },
+    release: async () => {
+      expect(notes.running, 'runs while a session is released').to.equal(0);
+      notes.released++;
+      await session.release();
+    },
+  });
+  const notes: Recorded = {
+    created: [],
+    running: 0,
+    mostRunning: 0,
+    released: 0,
+    ort: {
+      Tensor: real.Tensor,
+      InferenceSession: {
+        create: async (model, sessionOptions) => {
+          notes.created.push(sessionOptions!);
+          return watch(await real.InferenceSession.create(model, sessionOptions));
+        },
+      },
+    },
+  };
+  return notes;
+}
+
+describe('the onnxruntime engine', () => {
+  let real: OnnxRuntime;
+  before(async function () {
+    const { ort, reason } = await loadOnnxRuntime();
+    if (ort) real = ort;
+    else {
+      console.log(`      skipped: ${reason}`);
+      this.skip();
+    }
+  });
+
+  it('makes one session for twenty images of different sizes', async () => {
+    const { ort, created } = recorded(real);
+    const engine = onnxEngine(ort, { threads: 1 });
+    const runner = await engine.load(program);
+    for (let i = 0; i < 20; i++) {
+      const { fused } = await runner.run({ image: image(32 + 5 * i, 60 + 3 * (i % 7)), boxes: noBoxes });
+      expect(fused!.shape.slice(2)).to.deep.equal([Math.ceil((32 + 5 * i) / 4), Math.ceil((60 + 3 * (i % 7)) / 4)]);
+    }
+    expect(created).to.have.length(1);
+    await engine.dispose();
+  });
+
+  it('gives what TensorFlow.js gives for three sizes, a batch and any regions', async () => {
+    const engines: Engine[] = [onnxEngine(real, { threads: 1 }), await tfjsEngine('cpu')];
+    const [ours, theirs] = await Promise.all(engines.map((engine) => engine.load(program)));
+    for (const inputs of [
+      { image: image(64, 96), boxes },
+      { image: image(75, 93), boxes: noBoxes },
+      { image: image(33, 47, 2), boxes },
+      { image: image(64, 96), boxes: noBoxes }, // and back
+    ]) {
+      const [actual, expected] = [await valuesOf(await ours!.run(inputs)), await valuesOf(await theirs!.run(inputs))];
+      expectSame(actual.fused!, expected.fused!);
+      expectSame(actual.pooled!, expected.pooled!);
+    }
+    for (const engine of engines) await engine.dispose();
+  });
+
+  it('keeps the pooling matrices of some sizes and makes forgotten ones again', async () => {
+    const pooling = recordPart({
+      name: 'pooling',
+      inputs: { x: map(1) },
+      forward: (_, { x }) => ({ y: F.adaptiveAvgPool(x!, { height: 1, width: 2 }) }),
+    });
+    const engine = onnxEngine(real, { threads: 1 });
+    const runner = await engine.load(programOf('pooling', pooling, new Map()));
+    for (let n = 0; n < 40; n++) {
+      const width = 2 * (1 + ((n * 7) % 12)); // twelve sizes, each a few times
+      const data = Float32Array.from({ length: width }, (_, i) => (i < width / 2 ? 3 : 5));
+      const { y } = await valuesOf(await runner.run({ x: { shape: [1, 1, 1, width], data } }));
+      expect([...y!.data].map((value) => Math.round(1e5 * value) / 1e5)).to.deep.equal([3, 5]);
+    }
+    await engine.dispose();
+  });
+
+  it('runs calls that overlap one after the other, and finishes them before it lets go', async () => {
+    const notes = recorded(real);
+    const engine = onnxEngine(notes.ort, { threads: 1 });
+    const [first, second] = await Promise.all([engine.load(program), engine.load(program)]);
+    const sizes = [32, 64, 96, 48].map((height) => [1, 16, height / 4, 16]);
+    const runs = sizes.map(([, , height], i) =>
+      (i % 2 ? first : second).run({ image: image(4 * height!, 64), boxes: noBoxes }),
+    );
+    const shapes: Shape[] = (await Promise.all(runs)).map(({ fused }) => fused!.shape);
+    expect(shapes).to.deep.equal(sizes);
+    expect(notes.mostRunning).to.equal(1);
+
+    const last = first.run({ image: image(64, 64), boxes: noBoxes });
+    await new Promise((resolve) => setImmediate(resolve)); // it has begun
+    await engine.dispose();
+    expect((await last).fused!.shape).to.deep.equal([1, 16, 16, 16]);
+    expect(notes.released).to.equal(2);
+  });
+
+  it('goes on after a run that failed', async () => {
+    const engine = onnxEngine(real, { threads: 1 });
+    const runner = await engine.load(program);
+    const failing = runner.run({
+      image: image(64, 64),
+      boxes: { shape: [1, 5], data: Float32Array.of(7, 0, 0, 9, 9) },
+    });
+    const [failed, ran] = await Promise.allSettled([failing, runner.run({ image: image(64, 64), boxes: noBoxes })]);
+    expect(failed.status).to.equal('rejected');
+    expect((failed as PromiseRejectedResult).reason).to.be.instanceOf(EngineError);
+    expect((failed as PromiseRejectedResult).reason.message).to.match(/^nano: onnxruntime failed: .*RoiAlign/is);
+    expect(ran.status).to.equal('fulfilled');
+    await engine.dispose();
+  });
+
+  it('needs the weights no more once it has loaded', async () => {
+    const copies = new Map([...weights].map(([key, { shape, data }]) => [key, { shape, data: data.slice() }]));
+    const engine = onnxEngine(real, { threads: 1 });
+    const runner = await engine.load(programOf('nano', graph, copies));
+    const inputs = { image: image(64, 64), boxes };
+    const before = await valuesOf(await runner.run(inputs));
+    for (const { data } of copies.values()) data.fill(Number.NaN);
+    expect(await valuesOf(await runner.run(inputs))).to.deep.equal(before);
+    await engine.dispose();
+  });
+
+  it('gives the same values at every level of optimisation, and passes on what it was asked', async () => {
+    const levels: GraphOptimizationLevel[] = ['disabled', 'basic', 'extended', 'all'];
+    const { ort, created } = recorded(real);
+    let reference: NDArray | undefined;
+    for (const graphOptimizationLevel of levels) {
+      const engine = onnxEngine(ort, { threads: 2, graphOptimizationLevel });
+      expect(engine.detail).to.equal('2 threads');
+      const runner = await engine.load(program);
+      const { fused } = await valuesOf(await runner.run({ image: image(64, 96), boxes: noBoxes }));
+      reference ??= fused!;
+      expectSame(fused!, reference);
+      await engine.dispose();
+    }
+    expect(created.map((given) => given.graphOptimizationLevel)).to.deep.equal(levels);
+    expect(created.map((given) => given.intraOpNumThreads)).to.deep.equal([2, 2, 2, 2]);
+  });
+
+  it('says which program onnxruntime cannot load', async () => {
+    const broken: OnnxRuntime = {
+      Tensor: real.Tensor,
+      InferenceSession: { create: (model, given) => real.InferenceSession.create(model.subarray(0, 40), given) },
+    };
+    const engine = onnxEngine(broken);
+    let failure: unknown;
+    await engine.load(program).catch((error: unknown) => {
+      failure = error;
+    });
+    expect(failure).to.be.instanceOf(EngineError);
+    expect((failure as Error).message).to.match(/^nano: onnxruntime cannot load it: \w/);
+  });
+
+  // 6 × 7 pixels, a stride of 4: inside, flat, larger than the map, outside, across an edge, a point, nearly a point
+  const edgeBoxes = [
+    [0, 2, 3, 19, 17],
+    [0, 3, 3, 3, 3],
+    [0, 2, 2, 2, 9],
+    [0, -20, -20, 60, 60],
+    [0, -9, -9, -5, -5],
+    [0, 100, 100, 120, 120],
+    [0, 20, 20, 28, 24],
+    [0, 0, 0, 28, 24],
+    [1, 27.9, 23.9, 28, 24],
+    [1, 0, 0, 0.01, 0.01],
+  ];
+  for (const samplingRatio of [0, 2]) {
+    for (const aligned of [true, false]) {
+      it(`pools regions at and beyond the edges as mmcv does (${samplingRatio} samples, aligned ${aligned})`, async () => {
+        const how = { outputSize: { height: 2, width: 3 }, spatialScale: 0.25, samplingRatio, aligned };
+        const part = recordPart({
+          name: 'edges',
+          inputs: { x: map(2), r: regions },
+          forward: (_, { x, r }) => ({ y: F.roiAlign(x!, r!, how) }),
+        });
+        const inputs = {
+          x: seededInput('x', [2, 2, 6, 7]),
+          r: { shape: [edgeBoxes.length, 5], data: Float32Array.from(edgeBoxes.flat()) },
+        };
+        const engine = onnxEngine(real, { threads: 1 });
+        const runner = await engine.load(programOf('edges', part, new Map()));
+        const { y } = await valuesOf(await runner.run(inputs));
+        expectSame(y!, roiAlign(inputs.x, inputs.r, how), 1e-6);
+        await engine.dispose();
+      });
+    }
+  }
+
+  it('takes nearest pixels at floor(dst · in / out), where a division of floats gives the one before', async () => {
+    const part = recordPart({
+      name: 'nearest',
+      inputs: { x: map(1), like: map(1) },
+      forward: (_, { x, like }) => ({ y: F.resize(x!, { like: like! }, { mode: 'nearest' }) }),
+    });
+    const engine = onnxEngine(real, { threads: 1 });
+    const runner = await engine.load(programOf('nearest', part, new Map()));
+    for (const [from, to] of [
+      [14, 2],
+      [14, 32],
+      [9, 17],
+      [25, 13],
+    ] as const) {
+      const x = { shape: [1, 1, 1, from], data: Float32Array.from({ length: from }, (_, i) => i) };
+      const like = { shape: [1, 1, 1, to], data: new Float32Array(to) };
+      const { y } = await valuesOf(await runner.run({ x, like }));
+      expect([...y!.data]).to.deep.equal(Array.from({ length: to }, (_, i) => Math.floor((i * from) / to)));
+    }
+    await engine.dispose();
+  });
+});
