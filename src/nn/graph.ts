@@ -19,7 +19,7 @@ interface NodeOf<K extends Op> {
   readonly op: K;
   readonly inputs: readonly number[];
   readonly attributes: Attributes[K];
-  /** The official module path; `path:op` for a step that is no module of its own. */
+  /** The official module path; `path:op` for a step that is no module of its own, `:op` outside of all. */
   readonly path: string;
   readonly channels: number;
 }

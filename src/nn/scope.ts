@@ -56,7 +56,7 @@ export class Recording {
     scope?: Scope,
   ): Value {
     const within = this.entered[this.entered.length - 1]!;
-    const path = scope ? scope.path : within ? `${within}:${op}` : op;
+    const path = scope ? scope.path : `${within}:${op}`;
     const ids = inputs.map((input) => {
       const place = placeOf(input);
       if (place.recording !== this) throw new ShapeError(`${path}: an input of ${op} was recorded in another model.`);

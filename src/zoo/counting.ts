@@ -21,7 +21,7 @@ export function mmcvFlops(rows: readonly CostRow[]): number {
 /** fvcore's counter on a classifier: multiply-adds, 2 per element of a norm, and pooling inside the network. */
 export function fvcoreFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
-    const pooled = row.path === row.op ? 0 : row.pool; // the classifier's mean over the last map is no pooling to it
+    const pooled = row.path === `:${row.op}` ? 0 : row.pool; // the classifier's mean over the last map is no pooling to it
     return sum + row.macs + 2 * row.norm + pooled;
   }, 0);
 }

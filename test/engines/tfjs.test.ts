@@ -193,7 +193,7 @@ describe('the TensorFlow.js engine', () => {
         const shapes = shapesOf(chain, { x: { batch: 1, height: 1, width: 2 } });
         expect(() => replay(plan, wrong, { x }, shapes)).to.throw(
           EngineError,
-          'relu: the kernel of relu gave N×H×W×C 1×2×1×1, its shape rule says 1×1×2×1.',
+          ':relu: the kernel of relu gave N×H×W×C 1×2×1×1, its shape rule says 1×1×2×1.',
         );
         x.dispose();
       });

@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
+import type { NDArray, Weights } from '../../src/ndarray.ts';
+import {
+  batchNorm,
+  conv2d,
+  type Engine,
+  F,
+  type Graph,
+  map,
+  parametersOf,
+  programOf,
+  recordPart,
+  type Scope,
+  type Value,
+} from '../../src/nn/index.ts';
+import { foldBatchNorm } from '../../src/nn/optimise/fold_batch_norm.ts';
+import { networkOf } from '../support/golden/networks.ts';
+import { seededInput, seededWeight } from '../support/seeded.ts';
+
+const record = (forward: (scope: Scope, x: Value) => Readonly<Record<string, Value>>) =>
+  recordPart({ name: 'test', inputs: { x: map(3) }, forward: (scope, { x }) => forward(scope, x!) });
+const seeded = (graph: Graph): Weights =>
+  new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
+const countOf = (graph: Graph, op: string) => graph.nodes.filter((node) => node.op === op).length;
+
+describe('foldBatchNorm', () => {
+  let engine: Engine;
+  before(async () => {
+    engine = await tfjsEngine('cpu');
+  });
+  after(() => engine.dispose());
+
+  async function outputsOf(graph: Graph, weights: Weights, inputs: Readonly<Record<string, NDArray>>) {
+    const runner = await engine.load({ name: 'test', graph, weights });
+    const outputs = new Map<string, NDArray>();
+    for (const [name, resident] of Object.entries(await runner.run(inputs))) {
+      outputs.set(name, await resident.read());
+      resident.dispose();
+    }
+    runner.dispose();
+    return outputs;
+  }
+
+  /** Folding rounds each weight once more: a few float32 steps of the largest value. */
+  async function expectSameOutputs(graph: Graph, input: NDArray, name = 'x'): Promise<Graph> {
+    const plain = programOf('plain', graph, seeded(graph));
+    const folded = programOf('folded', graph, seeded(graph), [foldBatchNorm]);
+    const expected = await outputsOf(plain.graph, plain.weights, { [name]: input });
+    const actual = await outputsOf(folded.graph, folded.weights, { [name]: input });
+    for (const [output, { shape, data }] of expected) {
+      const peak = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      expect(actual.get(output)!.shape).to.deep.equal(shape);
+      data.forEach((value, i) => {
+        expect(actual.get(output)!.data[i], `${output}, value ${i}`).to.be.closeTo(value, 2e-6 * peak);
+      });
+    }
+    return folded.graph;
+  }
+
+  const x = seededInput('x', [2, 3, 6, 5]);
+
+  it('makes weight w · γ / √(σ² + ε) and bias (b − μ) · γ / √(σ² + ε) + β', () => {
+    const graph = record((s, y) => ({ y: batchNorm(s.at('bn'), conv2d(s.at('conv'), y, 1, { kernel: 1 }), 0) }));
+    const of = (...values: number[]): NDArray => ({ shape: [values.length], data: Float32Array.from(values) });
+    const { weights } = foldBatchNorm(
+      graph,
+      new Map([
+        ['conv.weight', { shape: [1, 3, 1, 1], data: Float32Array.of(1, 2, 4) }],
+        ['conv.bias', of(5)],
+        ['bn.weight', of(6)],
+        ['bn.bias', of(7)],
+        ['bn.running_mean', of(1)],
+        ['bn.running_var', of(4)],
+      ]),
+    );
+    // γ / σ = 3
+    expect([...weights].map(([, { data }]) => [...data])).to.deep.equal([[3, 6, 12], [(5 - 1) * 3 + 7]]);
+  });
+
+  it('gives a convolution without bias one', async () => {
+    const graph = record((s, y) => ({
+      y: batchNorm(s.at('bn'), conv2d(s.at('conv'), y, 4, { kernel: 3, bias: false })),
+    }));
+    const folded = await expectSameOutputs(graph, x);
+    expect(folded.nodes.map(({ op }) => op)).to.deep.equal(['input', 'param', 'param', 'conv2d']);
+  });
+
+  it('folds into depthwise convolutions', async () => {
+    const graph = record((s, y) => ({
+      y: batchNorm(s.at('bn'), conv2d(s.at('conv'), y, 3, { kernel: 3, groups: 3 })),
+    }));
+    expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(0);
+  });
+
+  it('leaves a convolution alone that somebody else reads, or that is an output', async () => {
+    const shared = record((s, y) => {
+      const convolved = conv2d(s.at('conv'), y, 4, { kernel: 1 });
+      return { y: F.add(convolved, batchNorm(s.at('bn'), convolved)) };
+    });
+    expect(countOf(await expectSameOutputs(shared, x), 'batchNorm')).to.equal(1);
+    const given = record((s, y) => {
+      const convolved = conv2d(s.at('conv'), y, 4, { kernel: 1 });
+      return { convolved, y: batchNorm(s.at('bn'), convolved) };
+    });
+    expect(countOf(await expectSameOutputs(given, x), 'batchNorm')).to.equal(1);
+  });
+
+  it('leaves a BatchNorm before a convolution alone', async () => {
+    const graph = record((s, y) => ({ y: conv2d(s.at('conv'), batchNorm(s.at('bn'), y), 4, { kernel: 3 }) }));
+    expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(1);
+  });
+
+  it('folds one convolution’s weights for each norm, where a module is called twice', async () => {
+    const graph = record((s, y) => ({
+      a: batchNorm(s.at('bn0'), conv2d(s.at('conv'), y, 4, { kernel: 1 })),
+      b: batchNorm(s.at('bn1'), conv2d(s.at('conv'), F.relu(y), 4, { kernel: 1 })),
+    }));
+    expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(0);
+  });
+
+  it('keeps MogaNet’s outputs, and leaves the norms that follow no convolution', async () => {
+    const arch = { embed_dims: [8, 16], depths: [1, 1], ffn_ratios: [4, 2] };
+    const kwargs = { num_classes: 3, patch_sizes: [3, 3], patchembed_types: ['ConvEmbed', 'Conv'] };
+    const graph = recordPart(networkOf({ kind: 'moganet', arch, kwargs }));
+    const folded = await expectSameOutputs(graph, seededInput('input', [1, 3, 17, 20]), 'input');
+    // of the stem's two, the second embedding's, two a block and one a stage: the first three go
+    expect(countOf(graph, 'batchNorm')).to.equal(9);
+    expect(countOf(folded, 'batchNorm')).to.equal(6);
+    expect(folded.nodes.length).to.be.below(programOf('plain', graph, seeded(graph)).graph.nodes.length);
+  });
+
+  it('leaves what it was given as it was', () => {
+    const graph = record((s, y) => ({ y: batchNorm(s.at('bn'), conv2d(s.at('conv'), y, 4, { kernel: 1 })) }));
+    const weights = seeded(graph);
+    const before = JSON.stringify([graph, [...weights]]);
+    foldBatchNorm(graph, weights);
+    expect(JSON.stringify([graph, [...weights]])).to.equal(before);
+  });
+});
