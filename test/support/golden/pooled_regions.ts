@@ -1,0 +1,66 @@
+import { regionsFromMm } from '../../../src/models/from_mm_detector.ts';
+import type { Named, NDArray } from '../../../src/ndarray.ts';
+import { F, map, type Part, passes, recordPart, regions, type Value } from '../../../src/nn/index.ts';
+import { sortByLevel, toBoxOrder } from '../../../src/postprocess/regions.ts';
+import { expectTensor, type GoldenCase, inputOf } from '../golden.ts';
+import { type EngineRunner, runGraph } from './run_graph.ts';
+
+/** Kind `roi_align` as a graph operation: one map with its variants, or an extractor that picks each region's level. */
+export const runRoiAlign: EngineRunner = (golden, engine) =>
+  golden.json.variants ? runVariants(golden, engine) : runExtractor(golden, engine);
+
+const runVariants: EngineRunner = async (golden, engine) => {
+  const { variants, output_size, spatial_scale, inputs } = golden.json;
+  const x = await inputOf(golden, inputs[0].name);
+  const [height, width] = output_size;
+  for (const { tensor, sampling_ratio, aligned } of variants) {
+    const options = {
+      outputSize: { height, width },
+      spatialScale: spatial_scale,
+      samplingRatio: sampling_ratio,
+      aligned,
+    };
+    const graph = recordPart({
+      name: tensor,
+      inputs: { x: map(x.shape[1]!), rois: regions },
+      forward: (_, { x, rois }) => ({ [tensor]: F.roiAlign(x!, rois!, options) }),
+    });
+    const outputs = await runGraph(engine, graph, new Map(), { x, rois: await roisOf(golden) }, passes);
+    await expectTensor(golden, tensor, outputs[tensor]!);
+  }
+};
+
+const runExtractor: EngineRunner = async (golden, engine) => {
+  const { config, finest_scale, inputs } = golden.json;
+  const region = regionsFromMm({ ...config, finest_scale: config.finest_scale ?? finest_scale });
+  const maps = await Promise.all(region.strides.map((_, i) => inputOf(golden, inputs[i].name)));
+  const level = (values: Named<Value>, i: number) =>
+    F.roiAlign(values[`fpn${i}`]!, values[`rois${i}`]!, {
+      outputSize: { height: region.size, width: region.size },
+      spatialScale: 1 / region.strides[i]!,
+      samplingRatio: region.samplingRatio,
+      aligned: region.aligned,
+    });
+  const part: Part = {
+    name: 'extractor',
+    inputs: Object.assign({}, ...maps.map(({ shape }, i) => ({ [`fpn${i}`]: map(shape[1]!), [`rois${i}`]: regions }))),
+    forward: (_, values) => ({
+      out: F.concat(
+        region.strides.map((_, i) => level(values, i)),
+        'batch',
+      ),
+    }),
+  };
+  // the regions of one image: the extractor sorts boxes
+  const rois = await roisOf(golden);
+  const boxes = rois.data.filter((_, i) => i % 5 > 0);
+  const sorted = sortByLevel(boxes, { finestScale: region.finestScale, levels: maps.length }, rois.data[0] ?? 0);
+  const given = Object.assign(
+    {},
+    ...maps.map((values, i) => ({ [`fpn${i}`]: values, [`rois${i}`]: sorted.regions[i] })),
+  );
+  const { out } = await runGraph(engine, recordPart(part), new Map(), given, passes);
+  await expectTensor(golden, 'out', toBoxOrder(out!, sorted.order));
+};
+
+const roisOf = async (golden: GoldenCase): Promise<NDArray> => (await golden.stored('rois')) as NDArray;
