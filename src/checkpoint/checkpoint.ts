@@ -1,5 +1,4 @@
-import type { Named } from '../ndarray.ts';
-import { type CheckpointLimits, defaultLimits } from './limits.ts';
+import { type CheckpointLimits, limitsFrom } from './limits.ts';
 import { isTuple, type PickleMade, PickleObject, type PickleValue } from './pickle_values.ts';
 import { type Refuse, refuserOf } from './refusal.ts';
 import { openSafetensors } from './safetensors.ts';
@@ -30,21 +29,8 @@ export interface Checkpoint {
   readonly format: Format;
   /** The object in the file. Of a safetensors file: its tensors by name, and `__metadata__`. */
   readonly root: PickleValue;
-  /** The metadata of a safetensors file; empty for PyTorch files. */
-  readonly metadata: Named<string>;
-  /** What mmcv and its kin note beside the weights; read when asked for, since the weights do without. */
-  readonly meta: CheckpointMeta;
   readonly limits: CheckpointLimits;
   readonly refuse: Refuse;
-}
-
-export interface CheckpointMeta {
-  /** The text of the training configuration (`config` or `cfg`), for `readConfigText`. */
-  readonly config?: string;
-  /** Class names in the order of the labels. */
-  readonly classes?: readonly string[];
-  /** Everything, as plain data. */
-  readonly values: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -55,8 +41,9 @@ export interface CheckpointMeta {
  */
 export async function openCheckpoint(source: Source, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const { inertClasses = [], ...rest } = options;
-  const limits = { ...defaultLimits, ...rest };
+  const limits = limitsFrom(rest);
   const refuse = refuserOf(source.name);
+  const named = { name: source.name, limits, refuse };
   const head = await source.read(0, Math.min(source.size, 512));
   const format =
     formatOf(head) ?? (/\.safetensors$/i.test(source.name) && !describeForeign(head) ? 'safetensors' : undefined);
@@ -66,35 +53,12 @@ export async function openCheckpoint(source: Source, options: CheckpointOptions 
     const root = new Map<PickleValue, PickleValue>();
     for (const [key, entry] of tensors) root.set(key, { made: 'tensor', entry } satisfies TorchTensor as PickleMade);
     if (Object.keys(metadata).length > 0) root.set('__metadata__', new Map(Object.entries(metadata)));
-    return checkpointOf(source.name, format, root, metadata, limits);
+    return { ...named, format, root };
   }
   const read = format === 'zip' ? readTorchZip : readTorchLegacy;
   const root = await read(source, limits, inertClasses, refuse);
   if (!holdsTensor(root)) throw refuse('not-a-checkpoint', '', 'it holds no tensor');
-  return checkpointOf(source.name, format, root, {}, limits);
-}
-
-function checkpointOf(
-  name: string,
-  format: Format,
-  root: PickleValue,
-  metadata: Named<string>,
-  limits: CheckpointLimits,
-): Checkpoint {
-  let meta: CheckpointMeta | undefined;
-  const checkpoint: Checkpoint = {
-    name,
-    format,
-    root,
-    metadata,
-    get meta() {
-      meta ??= metaOf(checkpoint);
-      return meta;
-    },
-    limits,
-    refuse: refuserOf(name),
-  };
-  return checkpoint;
+  return { ...named, format, root };
 }
 
 function unknownFormat(head: Uint8Array, refuse: Refuse) {
@@ -195,16 +159,10 @@ function recordValue(object: PickleObject): PickleValue {
   return null;
 }
 
-/** `meta` of an mmcv checkpoint (`CLASSES`, `config`) or an mmengine one (`dataset_meta.classes`, `cfg`). */
-function metaOf(checkpoint: Checkpoint): CheckpointMeta {
+/** What mmcv and its kin note beside the weights (`meta`), or a safetensors file's metadata; `undefined` without any. */
+export function metaOf(checkpoint: Checkpoint): Readonly<Record<string, unknown>> | undefined {
   const { root } = checkpoint;
-  const found = root instanceof Map ? root.get('meta') : undefined;
-  if (!(found instanceof Map)) return { values: {} };
-  const values = plainValue(checkpoint, found) as Record<string, unknown>;
-  const config = [values.config, values.cfg].find((text): text is string => typeof text === 'string');
-  const dataset = (values.dataset_meta ?? {}) as Record<string, unknown>;
-  const classes = [values.CLASSES, dataset.classes, dataset.CLASSES].find(
-    (names): names is string[] => Array.isArray(names) && names.every((name) => typeof name === 'string'),
-  );
-  return { ...(config !== undefined && { config }), ...(classes && { classes }), values };
+  const meta =
+    root instanceof Map ? root.get(checkpoint.format === 'safetensors' ? '__metadata__' : 'meta') : undefined;
+  return meta instanceof Map ? (plainValue(checkpoint, meta) as Record<string, unknown>) : undefined;
 }

@@ -1,9 +1,9 @@
 /** Checkpoints: bytes in, tensors out. PyTorch zip and legacy files, safetensors; nothing in a file is ever run. */
 export {
   type Checkpoint,
-  type CheckpointMeta,
   type CheckpointOptions,
   type LocatedTensor,
+  metaOf,
   openCheckpoint,
   plainValue,
   tensorsOf,
@@ -16,7 +16,7 @@ export { type FillOptions, fillParameters, type ParameterSpec } from './load.ts'
 export { mergeEntries } from './merge.ts';
 export { readConfigText } from './python_config.ts';
 export { type CheckpointCode, CheckpointRefusal } from './refusal.ts';
-export { type RenameRule, renamedKey, renameKeys, type TensorTransform } from './rename.ts';
+export { type RenameRule, renamed, renamedKey, type TensorTransform } from './rename.ts';
 export { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 export {
   type SafetensorsOptions,

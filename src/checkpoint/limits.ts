@@ -42,3 +42,13 @@ export const defaultLimits: CheckpointLimits = {
   inflatedBytes: 64 * 2 ** 20,
   inflatedRatio: 8,
 };
+
+/** The defaults with what the caller sets; `undefined` and what is no number count as not set, never as unlimited. */
+export function limitsFrom(options: Partial<CheckpointLimits>): CheckpointLimits {
+  const limits = { ...defaultLimits };
+  for (const name of Object.keys(limits) as (keyof CheckpointLimits)[]) {
+    const value = options[name];
+    if (typeof value === 'number' && value >= 0) Object.assign(limits, { [name]: value });
+  }
+  return limits;
+}

@@ -17,7 +17,7 @@ export interface FillOptions {
   /** Load NaN and infinite weights, too. Default: they are refused, since the model could only give NaN. */
   readonly allowNonFinite?: boolean;
   /** What messages call the file. Default "checkpoint". */
-  readonly name?: string;
+  readonly file?: string;
   /** Called after each tensor, for progress. */
   readonly onTensor?: (done: number, total: number) => void;
 }
@@ -35,7 +35,7 @@ export async function fillParameters(
   entries: ReadonlyMap<string, TensorEntry>,
   options: FillOptions = {},
 ): Promise<Weights> {
-  const { ignore = () => false, allowNonFinite = false, name: file = 'checkpoint', onTensor } = options;
+  const { ignore = () => false, allowNonFinite = false, file = 'checkpoint', onTensor } = options;
   checkKeys(parameters, entries, ignore, file);
   const weights = new Map<string, NDArray>();
   const nonFinite: string[] = [];

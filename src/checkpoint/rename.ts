@@ -28,7 +28,7 @@ export function renamedKey(key: string, rules: readonly RenameRule[]): string | 
  *
  * @throws CheckpointError where two keys become one.
  */
-export function renameKeys(
+export function renamed(
   entries: ReadonlyMap<string, TensorEntry>,
   rules: readonly RenameRule[],
   transforms: readonly TensorTransform[] = [],

@@ -1,6 +1,6 @@
 import { type Named, sizeOf } from '../ndarray.ts';
 import { type DType, dtypeNames, dtypes, unreadSafetensorsDTypes } from './dtypes.ts';
-import { type CheckpointLimits, defaultLimits } from './limits.ts';
+import { type CheckpointLimits, limitsFrom } from './limits.ts';
 import { quoted, type Refuse, refuserOf } from './refusal.ts';
 import { describeForeign } from './sniff.ts';
 import { readInto, type Source } from './source.ts';
@@ -33,7 +33,7 @@ export async function openSafetensors(
   source: Source,
   options: Partial<CheckpointLimits> = {},
 ): Promise<SafetensorsFile> {
-  const limits = { ...defaultLimits, ...options };
+  const limits = limitsFrom(options);
   const refuse = refuserOf(source.name);
   const { text, dataStart } = await readHeaderText(source, limits, refuse);
   const header = parseHeader(text, limits, refuse);
@@ -50,7 +50,7 @@ export async function openSafetensors(
     const { bytes } = dtypes[dtype];
     const start = dataStart + begin;
     const elements = {
-      contiguous: true,
+      unit: 1,
       fill: (target: Uint8Array, from: number) => readInto(source, target, start + from * bytes),
     };
     tensors.set(name, tensorEntry(shape, dtype, elements));

@@ -23,15 +23,21 @@ export function isContiguous({ shape, strides }: View): boolean {
 /** The elements of a view. `swap`: the storage is big-endian. */
 export function viewElements(region: () => Region, view: View, elementBytes: number, swap: boolean): ElementSource {
   const contiguous = isContiguous(view);
+  const unit = contiguous ? 1 : sizeOf(view.shape.slice(1));
   return {
-    contiguous,
+    unit,
     fill: async (target, from) => {
       if (target.length === 0) return;
       if (contiguous) await region().readInto(target, (view.offset + from) * elementBytes);
-      else await gather(region(), view, elementBytes, target);
+      else await gather(region(), rowsOf(view, from / unit, target.length / elementBytes / unit), elementBytes, target);
       if (swap) swapBytes(target, elementBytes);
     },
   };
+}
+
+/** The part of a view from position `first` of its first axis. */
+function rowsOf({ shape, strides, offset }: View, first: number, count: number): View {
+  return { shape: [count, ...shape.slice(1)], strides, offset: offset + first * strides[0]! };
 }
 
 /** How much of a storage is in memory while a strided view is gathered from it. */

@@ -16,13 +16,14 @@ export interface TensorEntry {
 
 /** Where the elements come from. */
 export interface ElementSource {
-  /** Whether any run of elements can be had alone; otherwise `fill` is asked for all of them. */
-  readonly contiguous: boolean;
+  /** `fill` is asked for multiples of this many elements: 1, or what one step of the first axis holds. */
+  readonly unit: number;
   /** Fills `target` with raw little-endian elements in C order, starting at element `from`. */
   fill(target: Uint8Array, from: number): Promise<void>;
 }
 
-const piece = 2 ** 20;
+/** Elements that are converted at once where the result is narrower than the file. */
+const piece = 2 ** 22;
 
 export function tensorEntry(shape: Shape, dtype: DType, elements: ElementSource): TensorEntry {
   const count = sizeOf(shape);
@@ -44,7 +45,7 @@ export function tensorEntry(shape: Shape, dtype: DType, elements: ElementSource)
       if (!dtypes[dtype].float) throw new TypeError(`a ${dtype} tensor has no 32-bit float form`);
       if (dtype !== 'float64') return (await read()) as NDArray;
       const data = new Float32Array(count);
-      const step = elements.contiguous ? piece : Math.max(count, 1);
+      const step = elements.unit * Math.max(1, Math.floor(piece / elements.unit));
       for (let from = 0; from < count; from += step) {
         const part = new Float64Array(Math.min(step, count - from));
         await elements.fill(new Uint8Array(part.buffer), from);

@@ -91,7 +91,8 @@ function archivePrefix(archive: ZipArchive, refuse: Refuse): string {
     throw refuse('not-a-checkpoint', '', `this is ${names.length ? what : 'an empty zip archive'}`);
   }
   const prefix = first.slice(0, -'data.pkl'.length);
-  if (archive.sizes.has(`${prefix}constants.pkl`) || names.some((name) => name.startsWith(`${prefix}code/`))) {
+  const isProgram = (name: string) => name.startsWith(`${prefix}code/`) && name.endsWith('.py');
+  if (archive.sizes.has(`${prefix}constants.pkl`) || names.some(isProgram)) {
     const remedy = 'Load it with torch.jit.load and save its state_dict() with torch.save.';
     throw refuse('unsupported', '', 'this is a TorchScript archive, which holds a program', remedy);
   }
