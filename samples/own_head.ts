@@ -1,26 +1,37 @@
-/** A head of one's own on a known backbone: three lines of network, three of decoding, no registration. */
-import { createModel, type Head, modelParameters, type Stage, type Value } from 'moganet';
-import { conv2d, F } from 'moganet/nn';
+/** A backbone and a head of one's own in one model: the brightest spot of a photo. Run: npx tsx samples/own_head.ts */
+import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
+import { writeSafetensors } from 'moganet/checkpoint';
+import { conv2d } from 'moganet/nn';
 
-/** Where in the image something bright is: one score per pixel of the coarsest level. */
-function saliency({ channels }: { channels: number }, stages: readonly Stage[]): Head<{ x: number; y: number }> {
-  const { stride } = stages.at(-1)!;
-  return {
-    forward: (scope, pyramid) => {
-      const x: Value = F.relu(conv2d(scope.at('conv'), pyramid.at(-1)!, channels, { kernel: 3 }));
-      return { score: conv2d(scope.at('score'), x, 1, { kernel: 1 }) };
-    },
-    decode: ({ score }, { scaleX, scaleY }) => {
-      const best = score!.data.indexOf(Math.max(...score!.data));
-      const width = score!.shape[3]!;
-      return { x: ((best % width) * stride) / scaleX, y: (Math.floor(best / width) * stride) / scaleY };
-    },
-  };
-}
+/** Convolutions of stride 2; `scope.at(name)` is a place in the checkpoint, sizes are whatever comes in. */
+const plain = (): Backbone => ({
+  stages: [2, 4, 8, 16].map((stride) => ({ channels: 8, stride })),
+  forward: (scope, image) => {
+    const pyramid = [image];
+    for (let i = 0; i < 4; i++) pyramid.push(conv2d(scope.at(i), pyramid[i]!, 8, { kernel: 2, stride: 2, padding: 0 }));
+    return pyramid.slice(1);
+  },
+});
 
-const model = createModel(
-  { backbone: { type: 'moganet', arch: 'xt' }, head: { type: 'saliency', channels: 64 } },
-  { heads: { saliency } },
-);
-const own = modelParameters(model).filter(({ key }) => key.startsWith('head.'));
-console.log(own.map(({ key, shape }) => `${key}  ${shape.join('×')}`).join('\n'));
+/** A map of scores from the coarsest level; its best cell becomes a box in the original image's pixels. */
+const brightest = (_: unknown, stages: readonly Stage[]): Head<'score'> => ({
+  forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 }) }),
+  decode: ({ score }, { scaleX, scaleY }) => {
+    const best = score.data.indexOf(Math.max(...score.data));
+    const [x, y] = [best % score.shape[3]!, Math.floor(best / score.shape[3]!)];
+    const corners = [x / scaleX, y / scaleY, (x + 1) / scaleX, (y + 1) / scaleY];
+    const boxes = Float32Array.from(corners, (corner) => corner * stages.at(-1)!.stride);
+    return { boxes, scores: Float32Array.of(score.data[best]!), labels: Int32Array.of(0), names: ['brightest'] };
+  },
+});
+
+const config = { backbone: { type: 'plain' }, head: { type: 'brightest' } };
+const tables = { backbones: { plain }, heads: { brightest } };
+const averages = modelParameters(createModel(config, tables)).map(({ key, shape }) => {
+  const inputs = shape.slice(1).reduce((product, extent) => product * extent, 1);
+  return [key, { shape, data: new Float32Array(shape[0]! * inputs).fill(shape.length > 1 ? 1 / inputs : 0) }] as const;
+});
+const model = await loadModel({ config, weights: await writeSafetensors(new Map(averages)).bytes() }, tables);
+const result = await model.predict(new URL('images/street-corner.jpg', import.meta.url));
+for (const { name, score, box } of result) console.log(name, score.toFixed(2), box.map(Math.round).join(' '));
+await model.dispose();

@@ -11,11 +11,14 @@ import { parseConfig } from './parse_config.ts';
 import { rcnn } from './rcnn.ts';
 import { type Segmentor, segmentor } from './segmentor.ts';
 
-/** A single-pass head: what a user of the package writes. Its keys lie under `head.`. */
-export interface Head<Result = unknown> {
-  forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
-  /** From the outputs of one image to what the result is to hold: detections, a label map, anything else. */
-  decode(outputs: Named<NDArray>, geometry: Geometry): Result;
+/** A single-pass head: what a user of the package writes. Its keys lie under `head.`, its outputs have the names `Output`. */
+export interface Head<Output extends string = string, Result = unknown> {
+  forward(scope: Scope, pyramid: readonly Value[]): Readonly<Record<Output, Value>>;
+  /**
+   * From the outputs of one image (1×C×H×W) to what the result is to hold: `boxes`, `scores`, `labels` and `names` for
+   * detections in the original image's pixels, anything else under `head`.
+   */
+  decode(outputs: Readonly<Record<Output, NDArray>>, geometry: Geometry): Result;
 }
 
 /** Backbones and heads by the `type` that a config names. Add your own: `{ backbones: { ...backbones, mine } }`. */
@@ -119,8 +122,9 @@ function parametersOfParts(parts: readonly Part[]): Parameter[] {
 function resolve(config: ModelConfig): ResolvedConfig {
   const what = config.name ?? 'config';
   if (Object.hasOwn(backbones, config.backbone.type)) return parseConfig(modelConfig, config, what);
-  const rest = parseConfig(modelConfig.omit({ backbone: true }), { ...config, backbone: undefined }, what);
-  return { ...rest, backbone: config.backbone as ResolvedConfig['backbone'] };
+  const { backbone, ...others } = config;
+  const rest = parseConfig(modelConfig.omit({ backbone: true }), others, what);
+  return { ...rest, backbone: backbone as ResolvedConfig['backbone'] };
 }
 
 /** @throws ConfigError where the backbone has not the four stages that detectors are made for */

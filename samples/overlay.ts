@@ -1,0 +1,22 @@
+/** Drawing as one likes: windows only, one colour each, beside the photo they were found in. Run: npx tsx samples/overlay.ts */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { encodePng, loadModel } from 'moganet';
+import { drawDetections, sideBySide } from 'moganet/render';
+
+const model = await loadModel('facade');
+const result = await model.predict(new URL('images/street-corner.jpg', import.meta.url), {
+  score: 0.5,
+  classes: ['window'],
+});
+const windows = drawDetections(result.image, result, {
+  colorBy: 'instance',
+  boxes: false,
+  labelOf: (i) => `${i + 1}`,
+});
+const picture = sideBySide([
+  { raster: result.image, caption: 'the photo' },
+  { raster: windows, caption: `${result.length} windows` },
+]);
+await mkdir('out', { recursive: true });
+await writeFile('out/overlay.png', encodePng(picture));
+await model.dispose();

@@ -1,0 +1,11 @@
+/** A class for every pixel, and how much of the photo each takes. Run: npx tsx samples/segment.ts [photo] */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { encodePng, loadModel } from 'moganet';
+
+const photo = process.argv[2] ?? new URL('images/facade-balconies.jpg', import.meta.url);
+const model = await loadModel('upernet_lite_moganet_xt_facade');
+const result = await model.predict(photo);
+for (const { name, share } of result.toJSON().regions ?? []) console.log(`${name}  ${(100 * share).toFixed(1)} %`);
+await mkdir('out', { recursive: true });
+await writeFile('out/segmentation.png', encodePng(result.render()));
+await model.dispose();
