@@ -8,7 +8,6 @@ import {
   F,
   map,
   parametersOf,
-  passes,
   programOf,
   type Resident,
   type Runner,
@@ -16,39 +15,9 @@ import {
   regions,
 } from '../../src/nn/index.ts';
 import { engines } from '../support/engines.ts';
-import { kindOf, type OperationCase, operationCases } from '../support/operation_cases.ts';
+import { operationCases } from '../support/operation_cases.ts';
+import { expectClose, graphOf, resultOf } from '../support/operations.ts';
 import { seededInput, seededWeight } from '../support/seeded.ts';
-
-/** Float32 sums of at most a few hundred products, in whatever order an engine adds them. */
-const relativeTolerance = 1e-5;
-
-const graphOf = ({ name, inputs, forward }: OperationCase) =>
-  recordPart({
-    name,
-    inputs: Object.fromEntries(Object.entries(inputs).map(([key, value]) => [key, kindOf(value)])),
-    forward: (scope, values) => ({ y: forward(scope, values) }),
-  });
-
-async function resultOf(engine: Engine, operation: OperationCase): Promise<NDArray> {
-  const graph = graphOf(operation);
-  const weights = new Map(
-    parametersOf(graph).map(({ key, shape }) => [key, operation.weights?.[key] ?? seededWeight(key, shape)]),
-  );
-  const runner = await engine.load(programOf(operation.name, graph, weights, passes));
-  const { y } = await runner.run(operation.inputs);
-  const result = await y!.read();
-  y!.dispose();
-  runner.dispose();
-  return result;
-}
-
-function expectClose(actual: NDArray, expected: NDArray): void {
-  expect(actual.shape, 'shape').to.deep.equal(expected.shape);
-  const peak = expected.data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-  expected.data.forEach((value, i) => {
-    expect(actual.data[i], `value ${i}`).to.be.closeTo(value, relativeTolerance * peak);
-  });
-}
 
 describe('the table of operation cases', () => {
   it('has a case for every operation', () => {

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Engine } from '../../src/nn/index.ts';
+import { type BrowserEngine, browserEngine } from '../support/browser_engine.ts';
+import { engines } from '../support/engines.ts';
+import { networkRunners } from '../support/golden/networks.ts';
+import { openCase, shippedGolden } from '../support/golden.ts';
+import { operationCases } from '../support/operation_cases.ts';
+import { expectClose, resultOf } from '../support/operations.ts';
+
+describe('the engine webgl, in Chromium', () => {
+  let engine: BrowserEngine;
+  let reference: Engine;
+  before(async function () {
+    const started = await browserEngine('webgl');
+    if (typeof started === 'string') {
+      console.log(`      skipped: ${started}`);
+      this.skip();
+    }
+    engine = started;
+    reference = (await engines.cpu!()) as Engine;
+  });
+  after(async () => {
+    await engine?.dispose();
+    await reference?.dispose();
+  });
+
+  it('names the device', () => {
+    expect(engine.detail).to.match(/\w/);
+  });
+
+  for (const operation of operationCases) {
+    it(`computes ${operation.name}`, async () => {
+      expectClose(await resultOf(engine, operation), operation.expected ?? (await resultOf(reference, operation)));
+    });
+  }
+
+  for (const [folder, name] of [
+    [shippedGolden, 'moganet_pico_32x48'],
+    [shippedGolden, 'moganet_nano_trace_48x64'],
+    [join(shippedGolden, 'heads'), 'resize'],
+  ] as const) {
+    it(`gives the numbers of ${name}`, async () => {
+      const golden = await openCase(folder, name);
+      await networkRunners(engine)[golden.kind]!(golden);
+    });
+  }
+
+  it('keeps no tensors', async () => {
+    expect(await engine.tensorCount()).to.equal(0);
+  });
+});
