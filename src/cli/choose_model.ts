@@ -45,6 +45,12 @@ export async function chooseConfig(library: Library, model: string): Promise<Con
 
 function named(library: Library, name: string, weights: string | undefined): ChosenModel {
   const entry = findEntry(library, name);
+  const { detector, segmentor } = entry.config;
+  if (!detector && !segmentor) {
+    throw new UsageError(
+      `${entry.name} neither finds objects nor segments: there is nothing to draw. \`moganet models\` lists those that do.`,
+    );
+  }
   if (weights !== undefined) return { name: entry.name, ref: { config: entry.name, weights } };
   const { shipped, url } = entry.weights ?? {};
   if (shipped) return { name: entry.name, ref: { config: entry.name, weights: library.shippedWeights(shipped) } };

@@ -8,12 +8,12 @@ import { refuseExisting, writeWhole } from './write_whole.ts';
 
 interface Options {
   readonly dtype?: 'f16' | 'f32';
-  readonly ema: boolean;
+  readonly ema?: boolean;
   readonly prefix?: string;
-  readonly keepAux: boolean;
+  readonly keepAux?: boolean;
   readonly scale?: readonly (readonly [number, number])[];
-  readonly overwrite: boolean;
-  readonly quiet: boolean;
+  readonly overwrite?: boolean;
+  readonly quiet?: boolean;
 }
 
 const help = `
@@ -33,16 +33,16 @@ export function addConvertCommand(program: Command, end: (code: number) => void)
     .description('Turns PyTorch checkpoints (or safetensors files) into one safetensors file that loads by itself.')
     .argument('<files...>', 'the checkpoints, then the new .safetensors file')
     .addOption(new Option('--dtype <type>', 'type of the weights (default: as they are)').choices(['f16', 'f32']))
-    .option('--ema', 'take the averaged weights', false)
+    .option('--ema', 'take the averaged weights')
     .option('--prefix <prefix>', 'take only the keys that begin with it, without it')
-    .option('--keep-aux', 'keep the auxiliary head, which only training needs', false)
+    .option('--keep-aux', 'keep the auxiliary head, which only training needs')
     .option(
       '--scale <WxH>',
       "test scale, once per input in their order (default: the configuration's, 1333x800 or 2048x512)",
       scales,
     )
-    .option('--overwrite', 'replace the file if it is there already', false)
-    .option('-q, --quiet', 'only errors', false)
+    .option('--overwrite', 'replace the file if it is there already')
+    .option('-q, --quiet', 'only errors')
     .addHelpText('after', help)
     .action(async (files: string[], options: Options) => {
       await convert(files, options);
@@ -53,7 +53,7 @@ export function addConvertCommand(program: Command, end: (code: number) => void)
 async function convert(files: readonly string[], options: Options): Promise<void> {
   const paths = files.slice(0, -1);
   const out = files.at(-1)!;
-  const { dtype, ema, prefix, keepAux, scale = [], overwrite, quiet } = options;
+  const { dtype, ema = false, prefix, keepAux = false, scale = [], overwrite = false, quiet = false } = options;
   if (paths.length === 0)
     throw new UsageError('convert needs the checkpoint and the new file: moganet convert in.pth out.safetensors');
   if (extname(out).toLowerCase() !== '.safetensors') {
@@ -64,7 +64,7 @@ async function convert(files: readonly string[], options: Options): Promise<void
       `--scale is given ${scale.length} times for ${plural(paths.length, 'input')}. Give it once per input.`,
     );
   }
-  refuseExisting([out], overwrite);
+  if (!overwrite) refuseExisting([out], 'give another name');
   const terminal = openTerminal({ quiet });
   const library = await import('../node.ts');
   const sources = await Promise.all(paths.map((path) => library.openFileSource(path)));

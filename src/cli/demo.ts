@@ -13,10 +13,10 @@ export function addDemoCommand(program: Command, end: (code: number) => void): v
       'Draws what the shipped model finds on the shipped street photos. Works offline; replaces its own pictures.',
     )
     .option('-o, --out <folder>', 'where the pictures go', 'out')
-    .option('-q, --quiet', 'only results and errors', false)
+    .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', '\nExamples:\n  moganet demo\n  moganet demo --out /tmp/overlays')
-    .action(async ({ out, quiet }: { out: string; quiet: boolean }) => {
-      const terminal = openTerminal({ quiet });
+    .action(async ({ out, quiet }: { out: string; quiet?: boolean }) => {
+      const terminal = openTerminal({ quiet: quiet ?? false });
       const library = await import('../node.ts');
       const { exitCode, written } = await runImages(
         library,

@@ -37,7 +37,7 @@ async function run(words: readonly string[]): Promise<number> {
     .version(createRequire(import.meta.url)('moganet/package.json').version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 110, 110) })
     .showSuggestionAfterError()
     .exitOverride()
     .addHelpText('after', `\n${examples}\n\n${exitCodesHelp}`);

@@ -14,11 +14,11 @@ interface Options {
   readonly engine: string;
   readonly threads?: number;
   readonly out?: string;
-  readonly overwrite: boolean;
-  readonly json: boolean;
+  readonly overwrite?: boolean;
+  readonly json?: boolean;
   readonly score: number;
-  readonly recursive: boolean;
-  readonly quiet: boolean;
+  readonly recursive?: boolean;
+  readonly quiet?: boolean;
 }
 
 const engines = ['auto', 'onnxruntime', 'wasm', 'cpu'];
@@ -43,20 +43,20 @@ export function addPredictCommands(program: Command, end: (code: number) => void
         '-o, --out <folder>',
         'where the pictures go (default: "out"; with --json none are drawn unless it is given)',
       )
-      .option('--overwrite', 'replace pictures that are there already', false)
+      .option('--overwrite', 'replace pictures that are there already')
       .option('-s, --score <least>', 'draw and print only what scores at least this', unitInterval, 0.3)
-      .option('--json', 'results as JSON on stdout', false)
-      .option('-r, --recursive', 'look into the folders of a folder, too', false)
+      .option('--json', 'results as JSON on stdout')
+      .option('-r, --recursive', 'look into the folders of a folder, too')
       .addOption(new Option('-e, --engine <engine>', 'what runs the network').choices(engines).default('auto'))
       .option('-t, --threads <n>', 'threads of onnxruntime (default: one per core)', wholeNumber)
-      .option('-q, --quiet', 'only results and errors', false)
+      .option('-q, --quiet', 'only results and errors')
       .addHelpText('after', () => help(task))
       .action(async (images: string[], options: Options) => end(await run(task, images, options)));
   }
 }
 
 async function run(task: Task, images: readonly string[], options: Options): Promise<number> {
-  const { quiet, json, model, weights, threads, engine, overwrite, score, recursive } = options;
+  const { quiet = false, json = false, overwrite = false, recursive = false, score, engine, threads } = options;
   const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
   const out = options.out ?? (json ? undefined : 'out');
   const library = await import('../node.ts');
@@ -66,7 +66,7 @@ async function run(task: Task, images: readonly string[], options: Options): Pro
       task,
       images,
       recursive,
-      model: chooseModel(library, model, weights),
+      model: chooseModel(library, options.model, options.weights),
       engine,
       ...(threads !== undefined && { threads }),
       out,
@@ -84,7 +84,6 @@ async function run(task: Task, images: readonly string[], options: Options): Pro
 }
 
 function help(task: Task): string {
-  const model = task === 'segment' ? 'upernet_moganet_xt_512x512_160k_ade20k' : 'mask_rcnn_moganet_xt_fpn_1x_coco';
   return `
 Pictures are named <stem>.detections.png and <stem>.segmentation.png, below --out with the folders of the photos kept;
 where two photos share a stem, by the whole file name. Nothing is replaced without --overwrite.
@@ -95,7 +94,6 @@ Examples:
   moganet ${task} photo.jpg
   moganet ${task} holiday/ --recursive --out overlays --score 0.5
   moganet ${task} 'photos/*.jpg' --json > results.json
-  moganet ${task} photo.jpg --model ${model} --weights weights.pth
 
 ${otherClasses('moganet')}
 

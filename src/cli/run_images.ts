@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { ChosenModel } from './choose_model.ts';
 import { exitCodes, UsageError } from './failure.ts';
 import { findInputs, type Input, outputNames, type What } from './inputs.ts';
@@ -50,10 +51,10 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
       const config = configFor(job, full);
       whats = picturesOf(job.task, config);
       names = job.out === undefined ? inputs.map(() => []) : outputNames(inputs, job.out, whats);
-      refuseExisting(names.flat(), job.overwrite ?? false);
+      if (!job.overwrite) refuseExisting(names.flat(), 'choose another folder with --out');
       return config;
     },
-    onProgress: ({ done, total, text }) => terminal.progress(done, total, `loading ${text}`),
+    onProgress: ({ done, total, text }) => terminal.progress(done, total, `loading ${basename(text)}`),
   });
   try {
     introduce(library, model, terminal);
@@ -91,8 +92,8 @@ function picturesOf(task: Task, { detector, segmentor }: Config): What[] {
 function introduce({ version }: Library, model: Model, terminal: Terminal): void {
   const { name, detail, hint } = model.engine;
   const { bold, yellow, dim } = terminal.colors;
-  terminal.note(`moganet ${version} on ${bold(name)} (${detail}): ${bold(model.name)} ${knownClasses(model)}`);
-  if (hint) terminal.note(yellow(hint));
+  const how = [detail, ...(hint ? [yellow(hint)] : [])].join('; ');
+  terminal.note(`moganet ${version} on ${bold(name)} (${how}): ${bold(model.name)} ${knownClasses(model)}`);
   for (const notice of model.notices) terminal.note(dim(notice));
 }
 
@@ -135,7 +136,7 @@ async function runAll(library: Library, job: ImagesJob, work: Work, terminal: Te
   }
   terminal.settle();
   document?.finish();
-  if (failed > 0) terminal.note(`${failed} of ${plural(inputs.length, 'image')} failed.`);
+  if (failed > 0 && inputs.length > 1) terminal.note(`${failed} of ${plural(inputs.length, 'image')} failed.`);
   return {
     exitCode: failed > 0 ? exitCodes.someImages : exitCodes.good,
     written,

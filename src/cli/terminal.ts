@@ -53,17 +53,17 @@ const barWidth = 24;
 
 /** One line that is drawn over itself. */
 function progressBar(stream: NodeJS.WriteStream) {
-  let shown = false;
+  let shown = '';
   return {
     show(done: number, total: number, text: string) {
       const full = Math.round((barWidth * done) / Math.max(total, 1));
-      const line = `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${text}`;
-      stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
-      shown = true;
+      const line = `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${text}`.slice(0, (stream.columns ?? 80) - 1);
+      if (line !== shown) stream.write(`\r\x1b[K${line}`);
+      shown = line;
     },
     clear() {
       if (shown) stream.write('\r\x1b[K');
-      shown = false;
+      shown = '';
     },
   };
 }

@@ -35,15 +35,15 @@ export async function writeWhole(
   }
 }
 
-/** @throws Error naming the files that are there already, and what to do */
-export function refuseExisting(paths: readonly string[], overwrite: boolean): void {
-  const there = overwrite ? [] : paths.filter((path) => existsSync(path));
-  if (there.length === 0) return;
-  const [first, ...more] = there;
-  const others = more.length > 0 ? ` (and ${more.length} more)` : '';
-  throw new ExistsError(
-    `${first}${others} exists already. Replace with --overwrite, or choose another folder with --out.`,
-  );
+/**
+ * @param otherwise what to do but to overwrite
+ * @throws ExistsError naming the first file that is there already
+ */
+export function refuseExisting(paths: readonly string[], otherwise: string): void {
+  const [first, ...more] = paths.filter((path) => existsSync(path));
+  if (first === undefined) return;
+  const exist = more.length > 0 ? `and ${more.length} more exist` : 'exists';
+  throw new ExistsError(`${first} ${exist} already. Replace with --overwrite, or ${otherwise}.`);
 }
 
 /** A file would be overwritten. */

@@ -20,7 +20,7 @@ export async function openNodeEngine(name: string, options: { readonly threads?:
       if (ort) return onnxEngine(ort, options);
       if (name === 'onnxruntime')
         throw new EngineError(`${reason}. Install it: ${howToInstall}. Or use the engine "wasm".`);
-      return { ...(await tfjs('wasm')), hint: `${reason}; it is about ten times faster: ${howToInstall}` };
+      return { ...(await tfjs('wasm')), hint: `${reason}, which is ten times faster: ${howToInstall}` };
     }
     case 'wasm':
     case 'cpu':
