@@ -1,0 +1,191 @@
+import { expect } from 'chai';
+import { CheckpointError, ConfigError } from '../../src/errors.ts';
+import { checkpointParameters, createModel } from '../../src/models/create.ts';
+import { type Shape, sizeOf } from '../../src/ndarray.ts';
+import { type CostRow, totalCost } from '../../src/nn/index.ts';
+import { fvcoreFlops, mmcvFlops, modelCost, paperMacs } from '../../src/zoo/counting.ts';
+import { entries, findEntry, knownNames, type ZooEntry } from '../../src/zoo/index.ts';
+import { matchEntry } from '../../src/zoo/match.ts';
+import { classifiers, denseModels } from './expected.data.ts';
+
+describe('the zoo', () => {
+  describe('counts to the unit', () => {
+    let milliseconds = 0;
+    const timed = <T>(work: () => T): T => {
+      const start = performance.now();
+      const result = work();
+      milliseconds += performance.now() - start;
+      return result;
+    };
+
+    for (const { name, size, params, fvcore, macs, biases } of classifiers) {
+      it(`${name} has ${params} parameters and ${macs} multiply-adds at ${size}×${size}`, () => {
+        const { rows, trained } = timed(() => countsOf(findEntry(name), { height: size, width: size }));
+        const { macs: counted, convBias, linearBias } = totalCost(rows);
+        expect(trained).to.equal(params);
+        expect(counted).to.equal(macs);
+        expect(convBias + linearBias).to.equal(biases);
+        expect(fvcoreFlops(rows)).to.equal(fvcore);
+        expect(paperMacs(rows)).to.equal(macs + biases);
+      });
+    }
+
+    for (const { name, height, width, entries: keys, params, flops } of denseModels) {
+      it(`${name} has ${params} parameters and ${flops} FLOPs at ${height}×${width}`, () => {
+        const { rows, trained, count } = timed(() => countsOf(findEntry(name), { height, width }));
+        expect(count).to.equal(keys);
+        expect(trained).to.equal(params);
+        expect(mmcvFlops(rows)).to.equal(flops);
+      });
+    }
+
+    it('in under five seconds in all', () => {
+      expect(milliseconds).to.be.greaterThan(0);
+      expect(milliseconds).to.be.below(5000);
+    });
+  });
+
+  describe('states published numbers', () => {
+    for (const entry of entries) {
+      const { published, config, name } = entry;
+      if (!published) continue;
+      // the papers' tables round, and some round twice: 0.6 %
+      it(`that ${name} comes within 0.6 % of`, () => {
+        const { rows, trained } = countsOf(entry, published.input);
+        const flops = config.classifier ? paperMacs(rows) : mmcvFlops(rows);
+        expect(trained / 1e6).to.be.closeTo(published.params, 0.006 * published.params);
+        expect(flops / 1e9).to.be.closeTo(published.flops, 0.006 * published.flops);
+      });
+    }
+
+    it('for every model but the demo and UperNet-XL, whose paper gives none', () => {
+      const without = entries.filter(({ published }) => !published).map(({ name }) => name);
+      expect(without).to.deep.equal([
+        'facade',
+        'mask_rcnn_lite_moganet_xt_fpn_facade',
+        'upernet_lite_moganet_xt_facade',
+        'upernet_moganet_xl_512x512_160k_ade20k',
+      ]);
+    });
+  });
+
+  describe('finds an entry', () => {
+    const spellings: readonly [spelling: string, name: string][] = [
+      ['moganet_xt', 'moganet_xt'],
+      ['moganet_xtiny', 'moganet_xt'],
+      ['moganet-x-tiny', 'moganet_xt'],
+      ['MogaNet_Small', 'moganet_s'],
+      ['moganet_xlarge', 'moganet_xl'],
+      ['mask_rcnn_moganet_tiny_fpn_1x_coco', 'mask_rcnn_moganet_t_fpn_1x_coco'],
+      ['upernet_moganet_x-tiny_512x512_160k_ade20k', 'upernet_moganet_xt_512x512_160k_ade20k'],
+      ['facade', 'facade'],
+    ];
+    for (const [spelling, name] of spellings) {
+      it(`${name} by ${spelling}`, () => expect(findEntry(spelling).name).to.equal(name));
+    }
+
+    it('by its own name, whichever it is', () => {
+      for (const entry of entries) expect(findEntry(entry.name)).to.equal(entry);
+    });
+
+    it('by the name of the published weight file, with or without its ending', () => {
+      for (const entry of entries) {
+        const file = entry.weights?.url?.split('/').at(-1);
+        if (!file) continue;
+        expect(findEntry(file), file).to.equal(entry);
+        expect(findEntry(file.replace(/\.pth(\.tar)?$/, '')), file).to.equal(entry);
+      }
+    });
+
+    it('or names the nearest of those that there are', () => {
+      expect(() => findEntry('moganet_xq')).to.throw(ConfigError, /unknown model "moganet_xq"\. Known: .*moganet_xt/);
+      expect(() => findEntry('facad')).to.throw(ConfigError, 'Did you mean "facade"?');
+    });
+  });
+
+  it('names its entries once each, in the configuration as well', () => {
+    const names = entries.map(({ name }) => name);
+    expect(new Set(names).size).to.equal(names.length);
+    for (const { name, config } of entries) expect(config.name).to.equal(name);
+  });
+
+  it('knows the 80 names of COCO and the 150 of ADE20K by their number', () => {
+    expect(knownNames(80)?.[0]).to.equal('person');
+    expect(knownNames(150)?.[0]).to.equal('wall');
+    expect(knownNames(7)).to.equal(undefined);
+  });
+
+  describe('matches weights without a configuration', () => {
+    it('to the entry whose keys and shapes they have', () => {
+      for (const name of ['moganet_s', 'mask_rcnn_moganet_b_fpn_1x_coco', 'upernet_moganet_xt_512x512_160k_ade20k']) {
+        const { entry, others } = matchEntry(shapesOf(findEntry(name)), 'weights.pth');
+        expect(entry.name).to.equal(name);
+        expect(others).to.deep.equal([]);
+      }
+    });
+
+    it('whether or not the auxiliary head is still in them', () => {
+      const shapes = shapesOf(findEntry('upernet_moganet_t_512x512_160k_ade20k'));
+      for (const key of [...shapes.keys()]) if (key.startsWith('auxiliary_head.')) shapes.delete(key);
+      const { entry } = matchEntry(shapes, 'weights.pth');
+      expect(entry.name).to.equal('upernet_moganet_t_512x512_160k_ade20k');
+    });
+
+    it('and counts entries with equal graphs as one', () => {
+      // trained at 224 and at 256 pixels: the same network
+      const { entry, others } = matchEntry(shapesOf(findEntry('moganet_xt_256')), 'weights.pth');
+      expect(entry.name).to.equal('moganet_xt');
+      expect(others).to.deep.equal([]);
+    });
+
+    it('takes the published default where graphs differ, and names the others', () => {
+      // the same keys, the activation applied twice
+      const { entry, others } = matchEntry(shapesOf(findEntry('moganet_t_256_openmixup')), 'weights.pth');
+      expect(entry.name).to.equal('moganet_t');
+      expect(others.map(({ name }) => name)).to.deep.equal(['moganet_t_256_openmixup']);
+    });
+
+    it('refuses what fits none, with the nearest and how near they are', () => {
+      const shapes = shapesOf(findEntry('moganet_xt'));
+      shapes.set('head.weight', [7, 192]);
+      const { size } = shapes;
+      const there = [...shapes.keys()].filter((key) => !key.endsWith('num_batches_tracked')).length;
+      expect(() => matchEntry(shapes, 'mine.pth')).to.throw(
+        CheckpointError,
+        new RegExp(
+          `mine\\.pth: the weights fit no known model, .* Nearest:\\n +moganet_xt: ${there} of ${there} keys there, ` +
+            `${there - 1} in the right shape`,
+        ),
+      );
+      expect(size).to.be.greaterThan(there);
+    });
+
+    it('refuses weights with a key too many', () => {
+      const shapes = shapesOf(findEntry('moganet_xt'));
+      shapes.set('extra.weight', [1]);
+      expect(() => matchEntry(shapes, 'mine.pth')).to.throw(CheckpointError, 'the weights fit no known model');
+    });
+  });
+});
+
+interface Counts {
+  readonly rows: CostRow[];
+  readonly trained: number;
+  readonly count: number;
+}
+
+function countsOf({ config }: ZooEntry, size: { height: number; width: number }): Counts {
+  const definition = createModel(config);
+  const parameters = checkpointParameters(definition);
+  const trained = parameters.filter(({ kind }) => kind === 'parameter');
+  return {
+    rows: modelCost(definition, size),
+    trained: trained.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    count: parameters.length,
+  };
+}
+
+/** What a checkpoint of the entry holds. */
+function shapesOf({ config }: ZooEntry): Map<string, Shape> {
+  return new Map(checkpointParameters(createModel(config)).map(({ key, shape }) => [key, shape]));
+}
