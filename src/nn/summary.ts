@@ -105,7 +105,7 @@ const units = [
 
 /** Three digits or more, and a unit: `2.98 M`, `185.4 G`. */
 export function withUnit(value: number): string {
-  const [size, unit] = units.find(([least]) => value >= least * 0.9995) ?? [1, ''];
+  const [size, unit] = units.find(([least]) => value >= least * 0.99995) ?? [1, ''];
   if (!unit) return `${value}`;
   const scaled = value / size;
   return `${scaled.toFixed(scaled < 9.995 ? 2 : 1)} ${unit}`;

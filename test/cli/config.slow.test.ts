@@ -1,0 +1,92 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
+import { smallDetector, smallSegmentor, writeSmallModel } from '../support/small_model.ts';
+
+describe('config and convert', () => {
+  const cwd = useFolder();
+
+  before(async () => {
+    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
+    await writeSmallModel(join(cwd, 'segmentor.safetensors'), smallSegmentor);
+    await writeSmallModel(join(cwd, 'stranger.safetensors'), smallSegmentor, 'other');
+    writePhoto(join(cwd, 'a.png'), 1);
+  });
+
+  it('prints a configuration that --model takes back, changed', async () => {
+    const { code, stdout } = await moganet(['config', 'detector.safetensors'], { cwd });
+    expect(code).to.equal(0);
+    const config = JSON.parse(stdout);
+    expect(config.detector.test).to.deep.equal({ scoreThr: 0.05, nmsIou: 0.5, maxPerImage: 5, maskThr: 0.5 });
+    config.detector.test.maxPerImage = 2;
+    writeFileSync(join(cwd, 'two.json'), JSON.stringify(config));
+    const words = ['detect', 'a.png', '--model', 'two.json', '--weights', 'detector.safetensors', '--engine', 'cpu'];
+    const run = await moganet([...words, '--json', '--score', '0'], { cwd });
+    expect(JSON.parse(run.stdout).results[0].instances).to.have.length(2);
+  });
+
+  it('refuses an unknown key of a configuration with the nearest one', async () => {
+    const config = { ...smallDetector, detecter: smallDetector.detector };
+    writeFileSync(join(cwd, 'typo.json'), JSON.stringify(config));
+    const words = ['detect', 'a.png', '--model', 'typo.json', '--weights', 'detector.safetensors', '--engine', 'cpu'];
+    const { code, stderr } = await moganet(words, { cwd });
+    expect(code).to.equal(1);
+    expect(stderr).to.include('unknown key "detecter"').and.to.include('Did you mean "detector"?');
+  });
+
+  it('refuses text that is no configuration', async () => {
+    writeFileSync(join(cwd, 'broken.json'), '{"backbone":');
+    const broken = await moganet(['summary', 'broken.json'], { cwd });
+    expect(broken.code).to.equal(2);
+    expect(broken.stderr).to.match(/^error: broken\.json: this is not JSON: /);
+    writeFileSync(join(cwd, 'other.json'), '{"name":"x"}');
+    const other = await moganet(['summary', 'other.json'], { cwd });
+    expect(other.stderr).to.equal(
+      'error: other.json: this is no model\'s configuration: it has no "backbone". See `moganet config facade`.\n',
+    );
+  });
+
+  it('joins heads on one trunk into a file that loads by itself', async () => {
+    const words = ['convert', 'detector.safetensors', 'segmentor.safetensors', 'joined.safetensors', '--dtype', 'f16'];
+    const { code, stdout } = await moganet([...words, '--scale', '96x64', '--scale', '48x48'], { cwd });
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^joined\.safetensors: backbone, detector, segmentor; \d+ tensors, \d\.\d MB\n$/);
+    const config = JSON.parse((await moganet(['config', 'joined.safetensors'], { cwd })).stdout);
+    expect(config.name).to.equal('joined');
+    expect(config.detector.input.scale).to.deep.equal([96, 64]);
+    expect(config.segmentor.input.scale).to.deep.equal([48, 48]);
+    expect(config.segmentor).not.to.have.property('auxiliary');
+    const run = await moganet(['predict', 'a.png', '--model', 'joined.safetensors', '--engine', 'cpu', '--json'], {
+      cwd,
+    });
+    expect(JSON.parse(run.stdout).results[0]).to.have.all.keys('file', 'image', 'instances', 'regions');
+    const refused = await moganet(words, { cwd });
+    expect(refused.code).to.equal(1);
+    expect(refused.stderr).to.equal(
+      'error: joined.safetensors exists already. Replace with --overwrite, or give another name.\n',
+    );
+  });
+
+  it('keeps the auxiliary head where it is asked to', async () => {
+    const words = ['convert', 'segmentor.safetensors', 'whole.safetensors', '--keep-aux'];
+    expect((await moganet(words, { cwd })).code).to.equal(0);
+    const config = JSON.parse((await moganet(['config', 'whole.safetensors'], { cwd })).stdout);
+    expect(config.segmentor.auxiliary.type).to.equal('fcn_head');
+    const header = readFileSync(join(cwd, 'whole.safetensors')).toString('latin1');
+    expect(header).to.include('"auxiliary_head.conv_seg.weight"');
+    const none = await moganet(['convert', 'detector.safetensors', 'trunk.safetensors', '--prefix', 'backbone.'], {
+      cwd,
+    });
+    expect(none.stdout).to.match(/^trunk\.safetensors: backbone; /);
+  });
+
+  it('refuses to join trunks that differ, naming the first key', async () => {
+    const words = ['convert', 'detector.safetensors', 'stranger.safetensors', 'never.safetensors'];
+    const { code, stderr } = await moganet(words, { cwd });
+    expect(code).to.equal(1);
+    expect(stderr).to.match(
+      /^error: backbone\.\S+ differs between detector\.safetensors and stranger\.safetensors\. Merge files of one model only\.\n$/,
+    );
+  });
+});

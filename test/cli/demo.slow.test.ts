@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { decodeImage } from 'moganet';
+import { otherClasses } from '../../src/cli/other_classes.ts';
+import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
+import { smallDetector, writeSmallModel } from '../support/small_model.ts';
+
+describe('the demo', () => {
+  const cwd = useFolder();
+
+  it('draws both pictures of every shipped photo, replaces its own, and says how to go on', async () => {
+    const photos = ['facade-balconies', 'street-corner', 'street-house'];
+    const { code, stdout, stderr } = await moganet(['demo'], { cwd });
+    expect(code).to.equal(0);
+    expect(readdirSync(join(cwd, 'out')).sort()).to.deep.equal(
+      photos.flatMap((photo) => [`${photo}.detections.png`, `${photo}.segmentation.png`]),
+    );
+    for (const photo of photos) expect(stdout).to.match(new RegExp(`/${photo}\\.jpg: \\d+ window, .*facade \\d+ %`));
+    const picture = await decodeImage(readFileSync(join(cwd, 'out/street-house.detections.png')));
+    expect([picture.width, picture.height]).to.deep.equal([768, 768]);
+    expect(stderr).to.include(otherClasses('npm run moganet --'));
+    expect((await moganet(['demo', '--quiet'], { cwd })).code).to.equal(0);
+  });
+});
+
+describe('where onnxruntime is missing', () => {
+  const cwd = useFolder();
+  const imports = [new URL('../support/without_onnxruntime.mjs', import.meta.url).href];
+
+  before(async () => {
+    await writeSmallModel(join(cwd, 'small.safetensors'), smallDetector);
+    writePhoto(join(cwd, 'a.png'), 1);
+  });
+
+  it('runs on wasm, and the first line says how to get it', async () => {
+    const { code, stderr } = await moganet(['detect', 'a.png', '--model', 'small.safetensors'], { cwd, imports });
+    expect(code).to.equal(0);
+    expect(stderr.split('\n')[0]).to.match(
+      /on wasm \(1 thread, SIMD; onnxruntime-node is not installed, which is ten times faster: npm install onnxruntime-node --ignore-scripts\): small_detector finds left, right$/,
+    );
+  });
+
+  it('refuses it where it is asked for by name', async () => {
+    const words = ['detect', 'a.png', '--model', 'small.safetensors', '--engine', 'onnxruntime', '--out', 'other'];
+    const { code, stderr } = await moganet(words, { cwd, imports });
+    expect(code).to.equal(1);
+    expect(stderr).to.equal(
+      'error: onnxruntime-node is not installed. Install it: npm install onnxruntime-node --ignore-scripts. Or use the engine "wasm".\n',
+    );
+  });
+});

@@ -1,0 +1,159 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { decodeImage } from 'moganet';
+import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
+import { smallBoth, smallDetector, writeSmallModel } from '../support/small_model.ts';
+
+/** Files below a folder, sorted. */
+const filesIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+        .sort()
+    : [];
+
+describe('predict, detect and segment', () => {
+  const cwd = useFolder();
+  const both = ['--model', 'both.safetensors', '--engine', 'cpu'];
+
+  before(async () => {
+    await writeSmallModel(join(cwd, 'both.safetensors'), smallBoth);
+    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
+    writePhoto(join(cwd, 'photos/a.png'), 1);
+    writePhoto(join(cwd, 'photos/b.PNG'), 2, { width: 40, height: 48 });
+    writePhoto(join(cwd, 'photos/deep/a.png'), 3);
+    writePhoto(join(cwd, 'same/x.png'), 4);
+    writePhoto(join(cwd, 'same/x.jpg'), 5); // the content decides, not the name
+    writePhoto(join(cwd, 'same/x.jpg.png'), 6);
+    writePhoto(join(cwd, 'odd/- 50 % #1 [ü].png'), 7);
+    writeFileSync(join(cwd, 'photos/broken.png'), readFileSync(join(cwd, 'photos/a.png')).subarray(0, 200));
+    writeFileSync(join(cwd, 'photos/notes.txt'), 'no image');
+  });
+
+  it('draws what each head gives, tells the engine and the classes first, and keeps folders', async () => {
+    const { code, stdout, stderr } = await moganet(
+      ['predict', 'photos/a.png', 'photos/deep/a.png', '--out', 'o1', ...both],
+      { cwd },
+    );
+    expect(stderr.split('\n')[0]).to.match(
+      /^moganet \d+\.\d+\.\d+ on cpu \(plain JavaScript\): small_both finds left, right; segments sky, ground, water$/,
+    );
+    expect(stderr).to.include('4 pictures in o1\n');
+    expect(stdout).to.match(/^photos\/a\.png: .+; .+ %.* \(\d+ ms\)\nphotos\/deep\/a\.png: .+\n$/);
+    expect(code).to.equal(0);
+    const names = ['a.detections.png', 'a.segmentation.png', 'deep/a.detections.png', 'deep/a.segmentation.png'];
+    expect(filesIn(join(cwd, 'o1'))).to.deep.equal(names);
+    const picture = await decodeImage(readFileSync(join(cwd, 'o1/a.detections.png')));
+    expect([picture.width, picture.height]).to.deep.equal([48, 40]);
+  });
+
+  it('goes on after a broken image, says why in one line, and ends with code 3', async () => {
+    const { code, stdout, stderr } = await moganet(['detect', 'photos', 'gone.jpg', '-r', '--out', 'o2', ...both], {
+      cwd,
+    });
+    expect(code).to.equal(3);
+    expect(stdout.split('\n')).to.have.length(4); // a, b, deep/a
+    const complaints = stderr.split('\n').filter((line) => /^(photos\/broken\.png|gone\.jpg): /.test(line));
+    expect(complaints).to.have.length(2);
+    expect(complaints[1]).to.equal('gone.jpg: there is no such file.');
+    expect(stderr).to.include('2 of 5 images failed.');
+    expect(
+      filesIn(join(cwd, 'o2')).filter((name) => !/^(photos\/)?(deep\/a|a|b)\.detections\.png$/.test(name)),
+    ).to.deep.equal([]);
+  });
+
+  it('uses whole file names where stems are the same', async () => {
+    const { code } = await moganet(['segment', 'same', '--out', 'o3', ...both], { cwd });
+    expect(code).to.equal(0);
+    const names = ['x.jpg.png.segmentation.png', 'x.jpg.segmentation.png', 'x.png.segmentation.png'];
+    expect(filesIn(join(cwd, 'o3'))).to.deep.equal(names);
+  });
+
+  it('takes file names of any kind, and patterns that the shell left alone', async () => {
+    const odd = await moganet(['detect', '--out', 'o4', ...both, '--', 'odd/- 50 % #1 [ü].png', 'photos/[a]*.png'], {
+      cwd,
+    });
+    expect(odd.stderr).to.include('2 pictures in o4');
+    expect(filesIn(join(cwd, 'o4'))).to.deep.equal(['odd/- 50 % #1 [ü].detections.png', 'photos/a.detections.png']);
+  });
+
+  it('refuses to replace a picture before any work, unless told to', async () => {
+    const words = ['detect', 'photos/a.png', '--out', 'o5', ...both];
+    writePhoto(join(cwd, 'o5/a.detections.png'), 9);
+    const before = readFileSync(join(cwd, 'o5/a.detections.png'));
+    const refused = await moganet(words, { cwd });
+    expect(refused.stderr).to.equal(
+      'error: o5/a.detections.png exists already. Replace with --overwrite, or choose another folder with --out.\n',
+    );
+    expect({ code: refused.code, stdout: refused.stdout }).to.deep.equal({ code: 1, stdout: '' });
+    expect(readFileSync(join(cwd, 'o5/a.detections.png')).equals(before)).to.equal(true);
+    expect((await moganet([...words, '--overwrite'], { cwd })).code).to.equal(0);
+    expect(readFileSync(join(cwd, 'o5/a.detections.png')).equals(before)).to.equal(false);
+  });
+
+  it('prints one JSON document that names every file, and draws nothing unless told where', async () => {
+    const words = ['predict', 'photos', '--json', '--score', '0', ...both];
+    const { code, stdout, stderr } = await moganet(words, { cwd });
+    expect(code).to.equal(3);
+    expect(stderr).to.include('photos/a.png: ');
+    expect(existsSync(join(cwd, 'out'))).to.equal(false);
+    const document = JSON.parse(stdout);
+    expect(document).to.include({ model: 'small_both', engine: 'cpu', score: 0 });
+    expect(document.results.map(({ file }: { file: string }) => file)).to.deep.equal(['photos/a.png', 'photos/b.PNG']);
+    expect(document.failures.map(({ file }: { file: string }) => file)).to.deep.equal(['photos/broken.png']);
+    const [first] = document.results;
+    expect(first.image).to.deep.equal({ height: 40, width: 48 });
+    expect(first.instances).to.have.length(5);
+    expect(first.instances[0]).to.have.all.keys('label', 'name', 'score', 'box', 'area', 'mask');
+    const shares = first.regions.map(({ share }: { share: number }) => share);
+    expect(shares.reduce((sum: number, share: number) => sum + share, 0)).to.be.closeTo(1, 1e-9);
+    const again = await moganet(words, { cwd });
+    expect(again.stdout).to.equal(stdout);
+  });
+
+  it('says where nothing was found, and how to use other classes', async () => {
+    const { code, stdout, stderr } = await moganet(['detect', 'photos/a.png', '--out', 'o6', '--score', '1', ...both], {
+      cwd,
+    });
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^photos\/a\.png: nothing with a score of 1 or more \(best: (left|right) 0\.\d\d\) \(/);
+    expect(stderr).to.include('Nothing was found. A lower --score shows what was less certain.');
+    expect(stderr).to.include(
+      '--model mask_rcnn_moganet_xt_fpn_1x_coco --weights mask_rcnn_moganet_xtiny_fpn_1x_coco.pth',
+    );
+  });
+
+  it('leaves out the other head, and refuses a task that the model has no head for', async () => {
+    const detect = await moganet(['detect', 'photos/a.png', '--json', '--quiet', ...both], { cwd });
+    expect(detect.stderr).to.equal('');
+    expect(JSON.parse(detect.stdout).results[0]).to.have.all.keys('file', 'image', 'instances');
+    const segment = await moganet(['segment', 'photos/a.png', '--json', ...both], { cwd });
+    expect(JSON.parse(segment.stdout).results[0]).to.have.all.keys('file', 'image', 'regions');
+    const refused = await moganet(['segment', 'photos/a.png', '--model', 'detector.safetensors'], { cwd });
+    expect(refused.code).to.equal(2);
+    expect(refused.stderr).to.equal('error: detector.safetensors does not segment. Use `moganet detect`.\n');
+  });
+
+  it('refuses a folder without images, and a pattern that fits none', async () => {
+    writeFileSync(join(cwd, 'photos/deep/notes.txt'), '');
+    const folder = await moganet(['detect', 'o1/deep/none*', ...both], { cwd });
+    expect(folder.code).to.equal(2);
+    expect(folder.stderr).to.equal('error: o1/deep/none*: no JPEG or PNG file has such a name.\n');
+  });
+
+  it('ends with 130 when interrupted and leaves no half file', async () => {
+    const run = moganet(['detect', 'photos', '-r', '--out', 'o7', ...both], { cwd });
+    run.process.stderr!.once('data', () => run.process.kill('SIGINT'));
+    const { code } = await run;
+    expect(code).to.equal(130);
+    expect(filesIn(join(cwd, 'o7')).filter((name) => name.endsWith('.part'))).to.deep.equal([]);
+  });
+
+  it('says nothing when the reader of its output has gone', async () => {
+    const run = moganet(['detect', 'photos', '-r', '--json', '--quiet', ...both], { cwd });
+    run.process.stdout!.destroy();
+    expect((await run).stderr.replace(/^photos\/broken\.png: .*\n/m, '')).to.equal('');
+  });
+});

@@ -1,0 +1,77 @@
+import { join, sep } from 'node:path';
+import { expect } from 'chai';
+import { findInputs, outputNames } from '../../src/cli/inputs.ts';
+import { useFolder, writePhoto } from '../support/command_line.ts';
+
+/** Pictures of files in one folder. */
+const named = (...files: string[]): string[] =>
+  outputNames(
+    files.map((file) => ({ file, folder: '' })),
+    'out',
+    ['detections'],
+  ).flat();
+
+describe('names of pictures', () => {
+  it('are the stem, what it is, and png', () => {
+    expect(named('a.jpg', 'b.c.JPEG', '.hidden', 'plain')).to.deep.equal([
+      join('out', 'a.detections.png'),
+      join('out', 'b.c.detections.png'),
+      join('out', '.hidden.detections.png'),
+      join('out', 'plain.detections.png'),
+    ]);
+  });
+
+  it('are whole file names where stems are equal', () => {
+    expect(named('a.b.jpg', 'a.b.png', 'c.jpg')).to.deep.equal([
+      join('out', 'a.b.jpg.detections.png'),
+      join('out', 'a.b.png.detections.png'),
+      join('out', 'c.detections.png'),
+    ]);
+  });
+
+  it('stay different where a whole name is the stem of another', () => {
+    const names = named('x.jpg', 'x.png', 'x.jpg.png');
+    expect(new Set(names).size).to.equal(3);
+    expect(names[2]).to.equal(join('out', 'x.jpg.png.detections.png'));
+  });
+
+  it('keep folders apart', () => {
+    const inputs = [
+      { file: 'a/x.jpg', folder: 'a' },
+      { file: 'b/x.jpg', folder: 'b' },
+    ];
+    expect(outputNames(inputs, 'out', ['detections', 'segmentation'])).to.deep.equal([
+      [join('out', 'a', 'x.detections.png'), join('out', 'a', 'x.segmentation.png')],
+      [join('out', 'b', 'x.detections.png'), join('out', 'b', 'x.segmentation.png')],
+    ]);
+  });
+});
+
+describe('inputs of the command line', () => {
+  const folder = useFolder();
+  const at = (...path: string[]) => join(folder, ...path);
+  const foldersOf = async (...words: string[]) =>
+    (await findInputs(words, { recursive: true })).map((one) => one.folder);
+
+  before(() => {
+    for (const file of ['p/a.png', 'p/b.JPG', 'p/deep/c.jpeg', 'q/d.png']) writePhoto(at(file));
+  });
+
+  it('are the images of a folder in order, deeper ones on demand', async () => {
+    const names = async (recursive: boolean) =>
+      (await findInputs([at('p')], { recursive })).map(({ file }) => file.split(sep).at(-1));
+    expect(await names(false)).to.deep.equal(['a.png', 'b.JPG']);
+    expect(await names(true)).to.deep.equal(['a.png', 'b.JPG', 'c.jpeg']);
+  });
+
+  it('keep what lies below the folder that all arguments share', async () => {
+    expect(await foldersOf(at('p', 'deep', 'c.jpeg'))).to.deep.equal(['']);
+    expect(await foldersOf(at('p'))).to.deep.equal(['', '', 'deep']);
+    expect(await foldersOf(at('p', 'a.png'), at('q', 'd.png'))).to.deep.equal(['p', 'q']);
+    expect(await foldersOf(at('p', '**', '*.jpeg'))).to.deep.equal(['deep']);
+  });
+
+  it('are taken once, however often they are named', async () => {
+    expect(await findInputs([at('p', 'a.png'), at('p'), at('p', 'a.*')])).to.have.length(2);
+  });
+});

@@ -1,0 +1,113 @@
+import { expect } from 'chai';
+import { findEntry, version } from 'moganet';
+import { otherClasses } from '../../src/cli/other_classes.ts';
+import { moganet } from '../support/command_line.ts';
+
+describe('the words of the command line', () => {
+  it('shows help and version on stdout and ends well', async () => {
+    const [help, versionText] = await Promise.all([moganet(['--help']), moganet(['--version'])]);
+    expect(help.code).to.equal(0);
+    expect(help.stderr).to.equal('');
+    for (const command of ['demo', 'predict', 'detect', 'segment', 'models', 'summary', 'config', 'convert']) {
+      expect(help.stdout).to.include(`\n  ${command}`);
+    }
+    expect(help.stdout).to.include('Exit codes: 0 all good, 1 failure, 2 wrong usage, 3 ');
+    expect(versionText).to.deep.equal({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('has examples in the help of every command', async () => {
+    for (const command of ['demo', 'predict', 'detect', 'segment', 'models', 'summary', 'config', 'convert']) {
+      const { code, stdout } = await moganet([command, '--help']);
+      expect(code).to.equal(0);
+      expect(stdout).to.match(new RegExp(`Examples:\n  moganet ${command}`));
+    }
+  });
+
+  it('says how to use the classes of COCO and ADE20K, with the zoo’s own addresses', async () => {
+    const { stdout } = await moganet(['predict', '--help']);
+    expect(stdout).to.include(otherClasses('moganet'));
+    for (const name of ['mask_rcnn_moganet_xt_fpn_1x_coco', 'upernet_moganet_xt_512x512_160k_ade20k']) {
+      const url = findEntry(name).weights!.url!;
+      expect(stdout).to.include(
+        `curl -LO ${url}\n    moganet predict photo.jpg --model ${name} --weights ${url.split('/').at(-1)}`,
+      );
+    }
+  });
+
+  const wrong: readonly (readonly [string, readonly string[], string])[] = [
+    ['an unknown command', ['predct', 'a.jpg'], "error: unknown command 'predct'\n(Did you mean predict?)\n"],
+    [
+      'an unknown option',
+      ['predict', 'a.jpg', '--scor', '1'],
+      "error: unknown option '--scor'\n(Did you mean --score?)\n",
+    ],
+    ['no image', ['detect'], "error: missing required argument 'images'\n"],
+    ['a score that is none', ['detect', 'a.jpg', '--score', '2'], 'Expected a number from 0 to 1.\n'],
+    [
+      'an unknown engine',
+      ['detect', 'a.jpg', '--engine', 'gpu'],
+      'Allowed choices are auto, onnxruntime, wasm, cpu.\n',
+    ],
+    [
+      'a size that is none',
+      ['summary', 'facade', '--size', '4by5'],
+      'Expected height×width in pixels, such as 800x1280.\n',
+    ],
+    [
+      'an unknown model',
+      ['summary', 'facde'],
+      'error: unknown model "facde". Did you mean "facade"? `moganet models` lists them; a file is also good.\n',
+    ],
+    [
+      'a classifier where something is to be drawn',
+      ['predict', 'a.jpg', '--model', 'moganet_xt'],
+      'error: moganet_xt neither finds objects nor segments: there is nothing to draw.',
+    ],
+    [
+      'a scale too few',
+      ['convert', 'a.pth', 'b.pth', 'c.safetensors', '--scale', '64x64'],
+      'error: --scale is given 1 times for 2 inputs. Give it once per input.\n',
+    ],
+    [
+      'no name for the new file',
+      ['convert', 'a.pth', 'b.pth'],
+      'error: b.pth: the last file is the one to write, and its name ends with .safetensors.\n',
+    ],
+  ];
+  for (const [what, words, text] of wrong) {
+    it(`refuses ${what} with exit code 2`, async () => {
+      const { code, stdout, stderr } = await moganet(words);
+      expect(stderr).to.include(text);
+      expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+    });
+  }
+
+  it('names the download where the weights are the user’s', async () => {
+    const { code, stderr } = await moganet(['detect', 'a.jpg', '--model', 'mask_rcnn_moganet_xtiny_fpn_1x_coco.pth']);
+    expect(code).to.equal(2);
+    expect(stderr).to.include(
+      'the weights of mask_rcnn_moganet_xt_fpn_1x_coco are not part of the package. Download them once:',
+    );
+    expect(stderr).to.include(
+      '/mask_rcnn_moganet_xtiny_fpn_1x_coco.pth\nand add --weights mask_rcnn_moganet_xtiny_fpn_1x_coco.pth',
+    );
+  });
+
+  it('lists the models for a task', async () => {
+    const { code, stdout } = await moganet(['models', '--task', 'detect']);
+    expect(code).to.equal(0);
+    expect(stdout).to.include(
+      'mask_rcnn_moganet_xt_fpn_1x_coco  detect\n  22.8 M parameters, 185.4 GFLOPs at 1280×800, box AP 40.7, mask AP 37.6\n',
+    );
+    expect(stdout).not.to.include('moganet_xt  classify');
+  });
+
+  it('sums a model up without its weights', async () => {
+    const { code, stdout } = await moganet(['summary', 'mask_rcnn_moganet_xt_fpn_1x_coco']);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^mask_rcnn_moganet_xt_fpn_1x_coco at 1280×800/);
+    expect(stdout).to.match(/parameters +22\.8 M\n/);
+    expect(stdout).to.match(/FLOPs by mmcv's rule +185\.4 G\n/);
+    expect(stdout).to.include('box, 1000 regions');
+  });
+});

@@ -1,0 +1,95 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect } from 'chai';
+import { CheckpointError, EngineError, ImageError } from 'moganet';
+import { openNodeEngine } from '../../src/engines/node.ts';
+import { coresIn } from '../../src/platform/node/cores.ts';
+import { openWeights, readImage } from '../../src/platform/node/files.ts';
+import { useFolder } from '../support/command_line.ts';
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  if (!outcome) throw new Error('nothing was thrown');
+  return outcome;
+}
+
+describe('files of Node', () => {
+  const folder = useFolder();
+  const file = join(folder, 'a b#%.bin');
+  let server: Server;
+  let address: string;
+
+  before(async () => {
+    writeFileSync(file, Uint8Array.of(1, 2, 3));
+    mkdirSync(join(folder, 'sub'));
+    server = createServer((request, response) => {
+      response.statusCode = request.url === '/a' ? 200 : 404;
+      response.end(request.url === '/a' ? Uint8Array.of(1, 2, 3) : 'none');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  after(() => server.close());
+
+  it('are read by path, file address, web address, Blob and bytes', async () => {
+    const bytes = Uint8Array.of(1, 2, 3);
+    const refs = [
+      file,
+      pathToFileURL(file),
+      pathToFileURL(file).href,
+      `${address}/a`,
+      new URL(`${address}/a`),
+      new Blob([bytes]),
+      bytes,
+      bytes.buffer,
+    ];
+    for (const ref of refs) {
+      expect([...(await readImage(ref))]).to.deep.equal([1, 2, 3]);
+      const source = await openWeights(ref);
+      expect(source.size).to.equal(3);
+      expect([...(await source.read(1, 2))]).to.deep.equal([2, 3]);
+      await source.close?.();
+    }
+  });
+
+  it('are refused by name where they cannot be read', async () => {
+    const gone = await errorOf(readImage(join(folder, 'gone.jpg')));
+    expect(gone).to.be.instanceOf(ImageError);
+    expect(gone.message).to.equal(`${join(folder, 'gone.jpg')}: there is no such file.`);
+    expect((await errorOf(readImage(join(folder, 'sub')))).message).to.equal(
+      `${join(folder, 'sub')}: this is a folder. Give an image file.`,
+    );
+    expect((await errorOf(readImage(`${address}/b`))).message).to.equal(
+      `${address}/b: the server answered 404 Not Found`,
+    );
+    const weights = await errorOf(openWeights(`${address}/b`));
+    expect(weights).to.be.instanceOf(CheckpointError);
+    expect(weights.message).to.equal(`${address}/b: the server answered 404 Not Found`);
+    expect((await errorOf(readImage('http://127.0.0.1:1/x'))).message).to.match(
+      /^http:\/\/127\.0\.0\.1:1\/x: .*(bad port|ECONNREFUSED)/,
+    );
+  });
+});
+
+describe('engines of Node', () => {
+  it('are known by name', async () => {
+    const error = await errorOf(openNodeEngine('onnx'));
+    expect(error).to.be.instanceOf(EngineError);
+    expect(error.message).to.equal('unknown engine "onnx". Known: auto, onnxruntime, wasm, cpu.');
+  });
+
+  it('get one thread per physical core, as Linux tells them', () => {
+    const processor = (physical: number, core: number) =>
+      `processor\t: 0\nphysical id\t: ${physical}\ncore id\t\t: ${core}\n`;
+    // two sockets of two cores, each core twice
+    const text = [0, 1].flatMap((p) => [0, 1, 0, 1].map((c) => processor(p, c))).join('\n');
+    expect(coresIn(text)).to.equal(4);
+    expect(coresIn('processor\t: 0\nBogoMIPS\t: 50.00\n\nprocessor\t: 1\n')).to.equal(undefined);
+  });
+});

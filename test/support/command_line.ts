@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { encodePng } from '../../src/codecs/png_write.ts';
+
+/** The command line as a user meets it: a process with its words, exit code and files. */
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const tsx = import.meta.resolve('tsx');
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running extends Promise<Ended> {
+  readonly process: ReturnType<typeof spawn>;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Modules that Node loads first. */
+  readonly imports?: readonly string[];
+}
+
+export function moganet(words: readonly string[], { cwd, env, imports = [] }: RunOptions = {}): Running {
+  const loaded = [...imports, tsx].flatMap((module) => ['--import', module]);
+  const child = spawn(process.execPath, [...loaded, main, ...words], {
+    cwd,
+    env: {
+      ...process.env,
+      NO_COLOR: '1',
+      TSX_TSCONFIG_PATH: fileURLToPath(new URL('../../tsconfig.json', import.meta.url)),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+      text[name] += chunk;
+    });
+  }
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, ...text }));
+  });
+  return Object.assign(ended, { process: child });
+}
+
+/** An own folder for the tests of one `describe`, gone afterwards. */
+export function useFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'moganet-test-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A small picture: stripes whose place depends on `seed`. */
+export function writePhoto(path: string, seed = 0, { width, height } = { width: 48, height: 40 }): void {
+  const data = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i++) {
+    data[4 * i] = (i * 7 + seed * 31) % 256;
+    data[4 * i + 1] = (Math.floor(i / width) * 11 + seed * 17) % 256;
+    data[4 * i + 2] = (seed * 53) % 256;
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, encodePng({ width, height, data }));
+}
