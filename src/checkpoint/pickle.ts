@@ -1,6 +1,6 @@
 import { type PickleHost, PickleMachine } from './pickle_machine.ts';
 import { operations } from './pickle_opcodes.ts';
-import { PickleReader } from './pickle_reader.ts';
+import { NotText, PickleReader } from './pickle_reader.ts';
 import type { PickleValue } from './pickle_values.ts';
 
 export type { PickleHost } from './pickle_machine.ts';
@@ -23,6 +23,11 @@ export function unpickle(bytes: Uint8Array, offset: number, host: PickleHost): {
     if (byte === stop) return { value: machine.result(), end: reader.at };
     const operation = operations.get(byte);
     if (!operation) throw machine.wrong(`0x${byte.toString(16)} is no pickle operation`);
-    operation(machine);
+    try {
+      operation(machine);
+    } catch (cause) {
+      if (!(cause instanceof NotText)) throw cause;
+      throw machine.refusal('malformed', cause.message, undefined, cause);
+    }
   }
 }

@@ -1,5 +1,5 @@
 import type { PickleMachine } from './pickle_machine.ts';
-import { exact } from './pickle_reader.ts';
+import { exact, NotText } from './pickle_reader.ts';
 import { kindOf, PickleGlobal, type PickleValue } from './pickle_values.ts';
 
 type Operation = (machine: PickleMachine) => void;
@@ -38,9 +38,9 @@ export const operations: ReadonlyMap<number, Operation> = new Map<number, Operat
     F: (m) => m.push(real(m, m.reader.line())),
 
     // text and bytes
-    X: (m) => m.push(text(m, m.reader.u32())),
-    '\x8c': (m) => m.push(text(m, m.reader.u8())),
-    '\x8d': (m) => m.push(text(m, m.reader.u64())),
+    X: (m) => m.push(m.reader.text(m.reader.u32())),
+    '\x8c': (m) => m.push(m.reader.text(m.reader.u8())),
+    '\x8d': (m) => m.push(m.reader.text(m.reader.u64())),
     T: (m) => m.push(oldText(m, m.reader.i32())),
     U: (m) => m.push(oldText(m, m.reader.u8())),
     B: (m) => m.push(m.reader.raw(m.reader.u32())),
@@ -166,15 +166,6 @@ function tuple(m: PickleMachine, count: number): void {
   m.push(Object.freeze(values));
 }
 
-function text(m: PickleMachine, length: number): string {
-  try {
-    return m.reader.text(length);
-  } catch (cause) {
-    if (cause instanceof TypeError) throw m.refusal('malformed', 'text that is not UTF-8', undefined, cause);
-    throw cause;
-  }
-}
-
 /** Python 2 wrote text and bytes alike. */
 function oldText(m: PickleMachine, length: number): PickleValue {
   if (length < 0) throw m.wrong('text of negative length');
@@ -182,7 +173,7 @@ function oldText(m: PickleMachine, length: number): PickleValue {
   try {
     return m.reader.text(length);
   } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
+    if (!(cause instanceof NotText)) throw cause;
     m.reader.at = start;
     return m.reader.raw(length);
   }

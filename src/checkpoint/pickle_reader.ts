@@ -1,6 +1,9 @@
 /** The bytes ended inside a pickle: cut short, or a longer piece has to be read. */
 export class PickleEnd extends Error {}
 
+/** Bytes that should be text and are none. */
+export class NotText extends Error {}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** A cursor over pickle bytes. Every length is checked against what is there before anything is allocated. */
@@ -46,9 +49,14 @@ export class PickleReader {
     return this.bytes.subarray(start, start + count);
   }
 
-  /** @throws TypeError where the bytes are not UTF-8. */
+  /** @throws NotText */
   text(count: number): string {
-    return utf8.decode(this.raw(count));
+    const bytes = this.raw(count);
+    try {
+      return utf8.decode(bytes);
+    } catch (cause) {
+      throw new NotText('text that is not UTF-8', { cause });
+    }
   }
 
   /** The text up to a line feed, which is passed over. */

@@ -60,7 +60,8 @@ function emit(value: unknown, out: number[]): void {
     out.push(0x8a, raw.length, ...raw);
   } else if (typeof value === 'string') {
     const text = new TextEncoder().encode(value);
-    out.push(0x58, ...u32(text.length), ...text);
+    out.push(0x58, ...u32(text.length));
+    for (const byte of text) out.push(byte);
   } else if (value instanceof Map) {
     out.push(0x7d, 0x28);
     for (const [key, item] of value) {
