@@ -50,8 +50,12 @@ export interface ModelDefinition {
  */
 export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefinition {
   const known: NonNullable<Tables['backbones']> = { ...backbones, ...tables.backbones };
-  const make = Object.hasOwn(known, config.backbone?.type) ? known[config.backbone.type] : undefined;
-  if (!make) throw new ConfigError(unknownName('backbone', `${config.backbone?.type}`, Object.keys(known)));
+  const type: unknown = config?.backbone?.type; // JSON comes in here as well
+  if (typeof type !== 'string') {
+    throw new ConfigError(`a config names its backbone as backbone.type. Known: ${Object.keys(known).join(', ')}.`);
+  }
+  const make = Object.hasOwn(known, type) ? known[type] : undefined;
+  if (!make) throw new ConfigError(unknownName('backbone', type, Object.keys(known)));
   const resolved = resolve(config);
   const backbone = make(resolved.backbone);
   const { stages } = backbone;
@@ -137,7 +141,11 @@ function detectorNeck(config: NonNullable<ResolvedConfig['detector']>['neck'], s
 
 function ownHead(config: { type: string }, stages: readonly Stage[], { heads = {} }: Tables): Head {
   const make = Object.hasOwn(heads, config.type) ? heads[config.type] : undefined;
-  if (!make) throw new ConfigError(unknownName('head', config.type, Object.keys(heads)));
+  if (!make) {
+    const names = Object.keys(heads);
+    const none = `unknown head "${config.type}": hand it in as createModel(config, { heads: { ${config.type} } }).`;
+    throw new ConfigError(names.length > 0 ? unknownName('head', config.type, names) : none);
+  }
   return make(config, stages);
 }
 

@@ -181,31 +181,27 @@ const twoStage = z.looseObject({
   }),
 });
 
-const what = (name: string) => `mmdet model: ${name}`;
+const read = <S extends z.ZodType>(schemas: Readonly<Record<string, S>>, data: unknown, part: string) =>
+  parsePart(schemas, data, 'mmdet model', part);
 
 /** @throws UnsupportedError for another neck than FPN, ConfigError where a field does not fit */
-export const neckFromMm = (neck: unknown): FpnConfig => parsePart({ FPN: fpn }, neck, what('neck'));
+export const neckFromMm = (neck: unknown): FpnConfig => read({ FPN: fpn }, neck, 'neck');
 
 /** The network of an RPNHead; what is done with its outputs stands in the model's `test_cfg`. */
 export function rpnHeadFromMm(data: unknown) {
-  const head = parsePart({ RPNHead: rpnHead }, data, what('rpn_head'));
+  const head = read({ RPNHead: rpnHead }, data, 'rpn_head');
   return { channels: head.feat_channels, anchors: head.anchor_generator, deltas: head.bbox_coder };
 }
 
 /** Classes and network of a box head with shared layers; how its regions are pooled stands in the extractor. */
 export const boxHeadFromMm = (head: unknown) =>
-  parsePart(
-    { Shared2FCBBoxHead: boxHead, Shared4Conv1FCBBoxHead: boxHead, ConvFCBBoxHead: boxHead },
-    head,
-    what('bbox_head'),
-  );
+  read({ Shared2FCBBoxHead: boxHead, Shared4Conv1FCBBoxHead: boxHead, ConvFCBBoxHead: boxHead }, head, 'bbox_head');
 
 /** The network of an FCNMaskHead. */
-export const maskHeadFromMm = (head: unknown) => parsePart({ FCNMaskHead: maskHead }, head, what('mask_head'));
+export const maskHeadFromMm = (head: unknown) => read({ FCNMaskHead: maskHead }, head, 'mask_head');
 
 /** How regions are pooled; where the dict is silent, mmcv's defaults (`aligned`, `finest_scale` 56). */
-export const regionsFromMm = (data: unknown) =>
-  parsePart({ SingleRoIExtractor: extractor }, data, what('roi_extractor'));
+export const regionsFromMm = (data: unknown) => read({ SingleRoIExtractor: extractor }, data, 'roi_extractor');
 
 /**
  * The detector of a `MaskRCNN` or `FasterRCNN` dict.
@@ -215,7 +211,7 @@ export const regionsFromMm = (data: unknown) =>
 export function rcnnFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['detector']> {
   const { neck, rpn_head, roi_head, test_cfg } = parseConfig(twoStage, model, 'mmdet model');
   const { rpn, rcnn } = test_cfg;
-  const regionHeads = parsePart({ StandardRoIHead: standardRoiHead }, roi_head, what('roi_head'));
+  const regionHeads = read({ StandardRoIHead: standardRoiHead }, roi_head, 'roi_head');
   const { bbox_roi_extractor, bbox_head, mask_roi_extractor, mask_head } = regionHeads;
   const box = boxHeadFromMm(bbox_head);
   return {

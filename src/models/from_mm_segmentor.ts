@@ -20,7 +20,10 @@ const uperHead = z
   .looseObject({
     ...common,
     type: z.literal('UPerHead'),
-    in_index: z.array(z.int()),
+    /** Ours reads the whole pyramid. */
+    in_index: z
+      .array(z.int())
+      .refine((levels) => levels.every((level, i) => level === i), 'it must list the levels from 0 in their order'),
     pool_scales: z.array(count).default([1, 2, 3, 6]),
   })
   .transform((head) => ({
@@ -64,8 +67,8 @@ const heads = { UPerHead: uperHead, FCNHead: fcnHead } as const;
  *
  * @throws UnsupportedError naming the type of a head that is not read, ConfigError where a field does not fit
  */
-export function segmentationHeadFromMm(head: unknown, what = 'decode_head') {
-  return parsePart<(typeof heads)[keyof typeof heads]>(heads, head, `mmseg model: ${what}`);
+export function segmentationHeadFromMm(head: unknown, part = 'decode_head') {
+  return parsePart<(typeof heads)[keyof typeof heads]>(heads, head, 'mmseg model', part);
 }
 
 const encoderDecoder = z.looseObject({

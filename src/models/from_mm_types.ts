@@ -20,14 +20,18 @@ export function byType<T>(table: Readonly<Record<string, T>>, type: string, what
 /**
  * Reads one part by the schema of its type.
  *
+ * @param model what the part belongs to, for the message
+ * @param part the part's name in the dict
  * @throws UnsupportedError where its type is not in the table, ConfigError where a field does not fit
  */
 export function parsePart<S extends z.ZodType>(
   schemas: Readonly<Record<string, S>>,
   data: unknown,
-  what: string,
+  model: string,
+  part: string,
 ): z.output<S> {
+  const what = `${model}: ${part}`;
   const { type } = parseConfig(typed, data, what);
-  const schema = byType(schemas, type, what);
+  const schema = byType(schemas, type, part);
   return parseConfig(schema, { ...(data as object), type: type.replace(/^.*\./, '') }, what);
 }

@@ -1,0 +1,215 @@
+import { expect } from 'chai';
+import { maskRcnnLite, trunk, uperNetLite } from '../../configs/common/facade.ts';
+import type { Backbone, Stage } from '../../src/backbones/index.ts';
+import { ConfigError } from '../../src/errors.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
+import { checkpointParameters, createModel, type Head, modelParameters } from '../../src/models/create.ts';
+import { conv2d, recordPart, type Scope, shapesOf, type Value } from '../../src/nn/index.ts';
+
+const tiny = (stages: number) => ({
+  type: 'moganet' as const,
+  arch: {
+    dims: [8, 16, 24, 32, 40].slice(0, stages),
+    depths: [1, 1, 1, 1, 1].slice(0, stages),
+    ratios: [4, 4, 2, 2, 2].slice(0, stages),
+  },
+});
+
+/** Four strided convolutions. */
+const plainBackbone = ({ width }: { width: number }): Backbone => {
+  const stages: Stage[] = [4, 8, 16, 32].map((stride, i) => ({ channels: width << i, stride }));
+  return {
+    stages,
+    forward: (scope, image) => {
+      let x = image;
+      return stages.map(({ channels }, i) => {
+        x = conv2d(scope.at('stages').at(i), x, channels, { kernel: 3, stride: i === 0 ? 4 : 2 });
+        return x;
+      });
+    },
+  };
+};
+
+/** One logit per position of the coarsest level, whose mean is the result. */
+const brightness = (_: unknown, stages: readonly Stage[]): Head<'score', number> => ({
+  forward: (scope: Scope, pyramid: readonly Value[]) => {
+    expect(pyramid.map(({ channels }) => channels)).to.deep.equal(stages.map(({ channels }) => channels));
+    return { score: conv2d(scope.at('conv'), pyramid.at(-1)!, 1, { kernel: 1 }) };
+  },
+  decode: ({ score }) => score.data.reduce((sum, value) => sum + value, 0) / score.data.length,
+});
+
+const outputsOf = (config: ModelConfig, part = 'features') =>
+  Object.keys(recordPart(createModel(config).parts[part]!).outputs);
+
+describe('createModel', () => {
+  it('makes a bare backbone, whose keys begin at the root', () => {
+    const model = createModel({ backbone: tiny(4) });
+    expect(outputsOf({ backbone: tiny(4) })).to.deep.equal(['stage0', 'stage1', 'stage2', 'stage3']);
+    expect(modelParameters(model)[0]?.key).to.equal('patch_embed1.projection.0.weight');
+  });
+
+  it('makes a classifier, with names or with their number', () => {
+    expect(createModel({ backbone: tiny(4), classifier: { classes: ['cat', 'dog'] } }).classes).to.deep.equal([
+      'cat',
+      'dog',
+    ]);
+    expect(createModel({ backbone: tiny(4), classifier: { classes: 2 } }).classes).to.deep.equal([
+      'class 0',
+      'class 1',
+    ]);
+    expect(outputsOf({ backbone: tiny(4), classifier: { classes: 2 } })).to.include('logits');
+    const keys = modelParameters(createModel({ backbone: tiny(4), classifier: { classes: 2 } })).map(({ key }) => key);
+    expect(keys).to.include('head.weight').and.to.include('norm4.weight');
+  });
+
+  it('gives a detector the parts that run on regions', () => {
+    const model = createModel({ backbone: trunk, detector: maskRcnnLite });
+    expect(Object.keys(model.parts)).to.deep.equal(['features', 'box', 'mask']);
+    expect(Object.keys(model.parts.box!.inputs)).to.deep.equal([
+      ...['fpn0', 'fpn1', 'fpn2', 'fpn3'],
+      ...['rois0', 'rois1', 'rois2', 'rois3'],
+    ]);
+    const { mask: _, ...boxesOnly } = maskRcnnLite;
+    expect(Object.keys(createModel({ backbone: trunk, detector: boxesOnly }).parts)).to.deep.equal(['features', 'box']);
+  });
+
+  it('runs the part of regions on none at all', () => {
+    const { box } = createModel({ backbone: trunk, detector: maskRcnnLite }).parts;
+    const graph = recordPart(box!);
+    const maps = [0, 1, 2, 3].map((i) => [`fpn${i}`, { batch: 1, height: 32 >> i, width: 40 >> i }]);
+    const rois = [0, 1, 2, 3].map((i) => [`rois${i}`, { batch: 0 }]);
+    const shapes = shapesOf(graph, Object.fromEntries([...maps, ...rois]));
+    expect(shapes[graph.outputs.cls_score!]).to.deep.equal({ batch: 0, channels: 6, height: 1, width: 1 });
+  });
+
+  it('puts several heads on one trunk, which is recorded once', () => {
+    const both: ModelConfig = { backbone: trunk, detector: maskRcnnLite, segmentor: uperNetLite };
+    expect(outputsOf(both)).to.include.members(['fpn0', 'rpn_cls0', 'seg_logits']);
+    const { nodes } = recordPart(createModel(both).parts.features!);
+    const stems = nodes.filter(({ path, op }) => path === 'backbone.patch_embed1.projection.0' && op === 'conv2d');
+    expect(stems).to.have.length(1);
+    const keys = (config: ModelConfig) => modelParameters(createModel(config)).map(({ key }) => key);
+    const apart = [
+      ...keys({ backbone: trunk, detector: maskRcnnLite }),
+      ...keys({ backbone: trunk, segmentor: uperNetLite }),
+    ];
+    expect(new Set(keys(both))).to.deep.equal(new Set(apart));
+  });
+
+  it('does not run the auxiliary head, which is in the checkpoint', () => {
+    const model = createModel({ backbone: trunk, segmentor: uperNetLite });
+    const auxiliary = (key: string) => key.startsWith('auxiliary_head.');
+    expect(modelParameters(model).filter(({ key }) => auxiliary(key))).to.deep.equal([]);
+    const published = checkpointParameters(model).filter(({ key }) => auxiliary(key));
+    expect(published.map(({ key }) => key)).to.include('auxiliary_head.convs.0.conv.weight');
+    expect(model.auxiliary?.name).to.equal('auxiliary');
+  });
+
+  describe('with parts of one’s own', () => {
+    const own: ModelConfig = { backbone: { type: 'plain', width: 8 }, head: { type: 'brightness' } };
+    const tables = { backbones: { plain: plainBackbone }, heads: { brightness } };
+
+    it('takes a backbone and a head from the tables handed in', () => {
+      const model = createModel(own, tables);
+      expect(model.stages.map(({ channels }) => channels)).to.deep.equal([8, 16, 32, 64]);
+      const graph = recordPart(model.parts.features!);
+      expect(Object.keys(graph.outputs)).to.deep.equal(['head.score']);
+      expect(modelParameters(model).map(({ key }) => key)).to.include.members([
+        'backbone.stages.0.weight',
+        'head.conv.bias',
+      ]);
+      const geometry = {
+        original: { height: 1, width: 2 },
+        resized: { height: 1, width: 2 },
+        padded: { height: 1, width: 2 },
+        scaleX: 1,
+        scaleY: 1,
+      };
+      const score = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 3) };
+      expect(model.head?.decode({ score }, geometry)).to.equal(2);
+    });
+
+    it('puts the heads that are known on it', () => {
+      const { parts } = createModel({ ...own, head: undefined, segmentor: uperNetLite } as ModelConfig, tables);
+      expect(Object.keys(recordPart(parts.features!).outputs)).to.deep.equal(['seg_logits']);
+    });
+
+    it('keeps the known ones beside them', () => {
+      expect(createModel({ backbone: tiny(4) }, tables).stages).to.have.length(4);
+    });
+
+    it('names those that there are', () => {
+      expect(() => createModel({ ...own, backbone: { type: 'plane' } }, tables)).to.throw(
+        ConfigError,
+        'unknown backbone "plane". Known: moganet, plain. Did you mean "plain"?',
+      );
+      expect(() => createModel({ ...own, head: { type: 'bright' } }, tables)).to.throw(
+        ConfigError,
+        'unknown head "bright". Known: brightness.',
+      );
+      expect(() => createModel({ backbone: tiny(4), head: { type: 'mine' } })).to.throw(
+        ConfigError,
+        'unknown head "mine": hand it in as createModel(config, { heads: { mine } }).',
+      );
+    });
+
+    it('never mistakes what every object has for an entry of a table', () => {
+      expect(() => createModel({ backbone: { type: 'constructor' } })).to.throw(ConfigError, 'unknown backbone');
+      expect(() => createModel({ backbone: tiny(4), head: { type: 'toString' } }, tables)).to.throw(
+        ConfigError,
+        'unknown head "toString"',
+      );
+    });
+  });
+
+  describe('refuses', () => {
+    it('a detector on another number of stages than four', () => {
+      for (const stages of [3, 5]) {
+        expect(() => createModel({ backbone: tiny(stages), detector: maskRcnnLite })).to.throw(
+          ConfigError,
+          `a detector needs a backbone of four stages, this one has ${stages}.`,
+        );
+      }
+    });
+
+    it('a classifier beside other heads', () => {
+      expect(() => createModel({ backbone: trunk, classifier: { classes: 3 }, segmentor: uperNetLite })).to.throw(
+        ConfigError,
+        'a classifier cannot share a model with other heads.',
+      );
+    });
+
+    it('a classifier on a backbone that has none', () => {
+      const config: ModelConfig = { backbone: { type: 'plain', width: 8 }, classifier: { classes: 3 } };
+      expect(() => createModel(config, { backbones: { plain: plainBackbone } })).to.throw(
+        ConfigError,
+        'the backbone "plain" has no classifier.',
+      );
+    });
+
+    it('what names no backbone', () => {
+      for (const config of [undefined, null, {}, { backbone: 'xt' }, { backbone: {} }]) {
+        expect(() => createModel(config as unknown as ModelConfig)).to.throw(
+          ConfigError,
+          'a config names its backbone as backbone.type. Known: moganet.',
+        );
+      }
+    });
+
+    it('an unknown key, with the name of the configuration', () => {
+      expect(() => createModel({ name: 'mine', backbone: tiny(4), detecter: {} } as ModelConfig)).to.throw(
+        ConfigError,
+        /^mine: unknown key "detecter"\..*Did you mean "detector"\?/,
+      );
+    });
+
+    it('a pyramid of fewer levels than the backbone gives', () => {
+      const neck = { ...maskRcnnLite.neck, outs: 3 };
+      expect(() => createModel({ backbone: trunk, detector: { ...maskRcnnLite, neck } })).to.throw(
+        ConfigError,
+        'FPN: outs 3 with startLevel 0 does not fit a backbone of 4 stages.',
+      );
+    });
+  });
+});

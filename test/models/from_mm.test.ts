@@ -1,0 +1,235 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { maskRcnn, uperNet } from '../../configs/common/moganet.ts';
+import { ConfigError, UnsupportedError } from '../../src/errors.ts';
+import { createModel } from '../../src/models/create.ts';
+import { fromMm, type MmContext } from '../../src/models/from_mm.ts';
+import { cocoNames, knownNames } from '../../src/zoo/index.ts';
+import { shippedGolden } from '../support/golden.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
+type Dict = any;
+
+const list = (name: string): Dict =>
+  JSON.parse(readFileSync(join(shippedGolden, 'heads/keys', `${name}.json`), 'utf8'));
+const detector: Dict = list('mask_rcnn_xt').official_model_dict;
+const segmentor: Dict = list('upernet_xt').official_model_dict;
+const lite: Dict = JSON.parse(readFileSync(join(shippedGolden, 'heads/e2e_mask_rcnn_scene.json'), 'utf8')).config;
+
+/** The dict with a change. */
+function changed(dict: Dict, change: (copy: Dict) => void): Dict {
+  const copy = structuredClone(dict);
+  change(copy);
+  return copy;
+}
+
+const resolved = (dict: Dict, context?: MmContext) => createModel(fromMm(dict, context)).config;
+const named: MmContext = { namesFor: knownNames };
+const refusal = (dict: Dict, type: typeof ConfigError | typeof UnsupportedError, text: string | RegExp) =>
+  expect(() => fromMm(dict)).to.throw(type, text);
+
+describe('an mm configuration', () => {
+  it('of the published Mask R-CNN is the zoo’s', () => {
+    const { name, ...ours } = createModel(maskRcnn('ours', 'xt')).config;
+    expect(name).to.equal('ours');
+    expect(resolved(detector, named)).to.deep.equal(ours);
+  });
+
+  it('of the published UperNet is the zoo’s', () => {
+    const { name, ...ours } = createModel(uperNet('ours', 'xt')).config;
+    expect(name).to.equal('ours');
+    expect(resolved(segmentor, named)).to.deep.equal(ours);
+  });
+
+  it('may be of other channels, depths and limits', () => {
+    const { backbone, detector: found } = resolved(lite);
+    expect(backbone).to.deep.equal({
+      type: 'moganet',
+      arch: { dims: [16, 32, 48, 64], depths: [1, 1, 2, 1], ratios: [8, 8, 4, 4] },
+    });
+    expect(found?.neck.channels).to.equal(32);
+    expect(found?.box.channels).to.equal(48);
+    expect(found?.rpn).to.include({ nmsPre: 200, maxPerImage: 80 });
+    expect(found?.test).to.deep.equal({ scoreThr: 0.05, nmsIou: 0.5, maxPerImage: 40, maskThr: 0.5 });
+  });
+
+  it('is found within a whole configuration, with its pipeline’s scale and normalisation', () => {
+    const { detector: found, image } = resolved({
+      model: lite,
+      img_norm_cfg: { mean: [1, 2, 3], std: [4, 5, 6], to_rgb: false },
+      data: {
+        test: { pipeline: [{ type: 'LoadImageFromFile' }, { type: 'MultiScaleFlipAug', img_scale: [640, 480] }] },
+      },
+    });
+    expect(found?.input.scale).to.deep.equal([640, 480]);
+    expect(image).to.deep.equal({ mean: [1, 2, 3], std: [4, 5, 6], channelOrder: 'bgr' });
+  });
+
+  it('of mm 3.x says the normalisation in its preprocessor and scopes in its types', () => {
+    const dict = changed(lite, (copy) => {
+      copy.type = 'mmdet.MaskRCNN';
+      copy.backbone.type = 'mmdet.MogaNet_feat';
+      copy.neck.type = 'mmdet.FPN';
+      copy.data_preprocessor = { type: 'DetDataPreprocessor', mean: [1, 2, 3], std: [4, 5, 6], bgr_to_rgb: true };
+    });
+    const { image } = resolved(dict);
+    expect(image).to.deep.equal({ mean: [1, 2, 3], std: [4, 5, 6], channelOrder: 'rgb' });
+    expect(resolved(changed(segmentor, (copy) => (copy.type = 'mmseg.EncoderDecoder'))).segmentor).to.not.equal(
+      undefined,
+    );
+  });
+
+  it('takes the scale that the caller asks for', () => {
+    expect(resolved(lite, { scale: [320, 200] }).detector?.input.scale).to.deep.equal([320, 200]);
+    expect(resolved(lite).detector?.input.scale).to.deep.equal([1333, 800]);
+  });
+
+  describe('where it is silent', () => {
+    it('pools regions aligned, with 56 as finest scale', () => {
+      const { box } = resolved(detector).detector!;
+      expect(box.region).to.deep.equal({
+        size: 7,
+        samplingRatio: 0,
+        aligned: true,
+        finestScale: 56,
+        strides: [4, 8, 16, 32],
+      });
+    });
+
+    it('and does what it says where it is not', () => {
+      const dict = changed(detector, ({ roi_head }) => {
+        roi_head.bbox_roi_extractor.finest_scale = 28;
+        roi_head.bbox_roi_extractor.roi_layer = { type: 'RoIAlign', output_size: 5, sampling_ratio: 2, aligned: false };
+      });
+      expect(resolved(dict).detector?.box.region).to.include({
+        size: 5,
+        samplingRatio: 2,
+        aligned: false,
+        finestScale: 28,
+      });
+      expect(resolved(dict).detector?.mask?.region).to.include({ size: 14, aligned: true, finestScale: 56 });
+    });
+
+    it('pools masks as it pools boxes where there is no second extractor', () => {
+      const dict = changed(detector, ({ roi_head }) => {
+        roi_head.mask_roi_extractor = null;
+      });
+      const { box, mask } = resolved(dict).detector!;
+      expect(mask?.region).to.deep.equal(box.region);
+    });
+
+    it('finds boxes without masks (Faster R-CNN)', () => {
+      const dict = changed(detector, (copy) => {
+        copy.type = 'FasterRCNN';
+        delete copy.roi_head.mask_head;
+        delete copy.roi_head.mask_roi_extractor;
+      });
+      expect(resolved(dict).detector?.mask).to.equal(undefined);
+    });
+  });
+
+  it('reads the layers of each box head', () => {
+    const layers = (type: string, more: Dict = {}) => {
+      const dict = changed(detector, ({ roi_head }) => Object.assign(roi_head.bbox_head, { type, ...more }));
+      const { convs, fcs, convNorm } = resolved(dict).detector!.box;
+      return { convs, fcs, convNorm };
+    };
+    expect(layers('Shared2FCBBoxHead')).to.deep.equal({ convs: 0, fcs: 2, convNorm: false });
+    expect(layers('Shared4Conv1FCBBoxHead')).to.deep.equal({ convs: 4, fcs: 1, convNorm: false });
+    const own = { num_shared_convs: 3, num_shared_fcs: 1, norm_cfg: { type: 'SyncBN' } };
+    expect(layers('ConvFCBBoxHead', own)).to.deep.equal({ convs: 3, fcs: 1, convNorm: true });
+  });
+
+  it('reads extra levels of the pyramid, by their old spelling, too', () => {
+    const extra = (add_extra_convs: unknown) =>
+      resolved(changed(detector, ({ neck }) => Object.assign(neck, { start_level: 1, add_extra_convs }))).detector
+        ?.neck;
+    expect(extra('on_output')).to.include({ startLevel: 1, extraConvs: 'on_output' });
+    expect(extra(true)).to.include({ extraConvs: 'on_input' });
+    expect(extra(false)).to.not.have.property('extraConvs');
+  });
+
+  it('spreads the octave’s scales', () => {
+    const dict = changed(detector, ({ rpn_head: { anchor_generator } }) => {
+      delete anchor_generator.scales;
+      Object.assign(anchor_generator, { octave_base_scale: 4, scales_per_octave: 3 });
+    });
+    expect(resolved(dict).detector?.rpn.anchors.scales).to.deep.equal([4, 4 * 2 ** (1 / 3), 4 * 2 ** (2 / 3)]);
+  });
+
+  describe('names its classes', () => {
+    it('by the checkpoint', () => {
+      const classes = ['a', 'b', 'c', 'd', 'e'];
+      expect(resolved(lite, { classes }).detector?.classes).to.deep.equal(classes);
+    });
+    it('by their number, or by counting', () => {
+      expect(resolved(detector, named).detector?.classes).to.deep.equal(cocoNames);
+      expect(resolved(lite, named).detector?.classes).to.deep.equal([
+        'class 0',
+        'class 1',
+        'class 2',
+        'class 3',
+        'class 4',
+      ]);
+    });
+    it('and refuses names that are too few', () => {
+      expect(() => fromMm(lite, { classes: ['a'] })).to.throw(
+        ConfigError,
+        'the checkpoint names 1 classes, its head has 5.',
+      );
+    });
+  });
+
+  describe('is refused by name', () => {
+    const unsupported: readonly [what: string, dict: Dict, change: (copy: Dict) => void, text: string][] = [
+      [
+        'model',
+        detector,
+        (d) => (d.type = 'CascadeRCNN'),
+        'the model "CascadeRCNN" is not supported. Known: MaskRCNN,',
+      ],
+      ['backbone', detector, (d) => (d.backbone.type = 'ResNet'), 'the backbone "ResNet" is not supported.'],
+      ['neck', detector, (d) => (d.neck.type = 'PAFPN'), 'the neck "PAFPN" is not supported. Known: FPN.'],
+      ['heads on regions', detector, (d) => (d.roi_head.type = 'PointRendRoIHead'), 'the roi_head "PointRendRoIHead"'],
+      ['box head', detector, (d) => (d.roi_head.bbox_head.type = 'SABLHead'), 'the bbox_head "SABLHead"'],
+      ['mask head', detector, (d) => (d.roi_head.mask_head.type = 'HTCMaskHead'), 'the mask_head "HTCMaskHead"'],
+      ['decode head', segmentor, (d) => (d.decode_head.type = 'FPNHead'), 'the decode_head "FPNHead"'],
+      ['auxiliary head', segmentor, (d) => (d.auxiliary_head.type = 'PSAHead'), 'the auxiliary_head "PSAHead"'],
+      ['neck of a segmentor', segmentor, (d) => (d.neck = { type: 'FPN' }), 'the neck "FPN" of a segmentor'],
+    ];
+    for (const [what, dict, change, text] of unsupported) {
+      it(`for a ${what} that is not read`, () => refusal(changed(dict, change), UnsupportedError, text));
+    }
+
+    const contradicting: readonly [what: string, dict: Dict, change: (copy: Dict) => void, text: string | RegExp][] = [
+      ['norm in the FPN', detector, (d) => (d.neck.norm_cfg = { type: 'BN' }), 'mmdet model: neck: norm_cfg: '],
+      ['soft NMS', detector, (d) => (d.test_cfg.rcnn.nms.type = 'soft_nms'), /test_cfg\.rcnn\.nms\.type: .*"soft_nms"/],
+      ['shifted anchors', detector, (d) => (d.rpn_head.anchor_generator.center_offset = 0.5), 'center_offset: '],
+      ['sliding windows', segmentor, (d) => (d.test_cfg.mode = 'slide'), /test_cfg\.mode: .*"slide"/],
+      [
+        'a part of the pyramid',
+        segmentor,
+        (d) => (d.decode_head.in_index = [1, 2, 3]),
+        'decode_head: in_index: it must list',
+      ],
+      ['no limits', detector, (d) => delete d.test_cfg, 'mmdet model: test_cfg: '],
+      ['no neck', detector, (d) => delete d.neck, 'mmdet model: neck: '],
+      [
+        'heads of unequal classes',
+        segmentor,
+        (d) => (d.auxiliary_head.num_classes = 7),
+        'has 7 classes, the decode head 150',
+      ],
+      ['an unknown size', detector, (d) => (d.backbone.arch = 'huge'), 'unknown MogaNet arch "huge"'],
+    ];
+    for (const [what, dict, change, text] of contradicting) {
+      it(`for ${what}`, () => refusal(changed(dict, change), ConfigError, text));
+    }
+
+    it('where it is no model dict', () => {
+      refusal({ type: 'MaskRCNN' }, ConfigError, 'mm config: backbone: ');
+      refusal('MaskRCNN', ConfigError, 'mm config: Invalid input: expected record, received string, got "MaskRCNN".');
+    });
+  });
+});

@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { ConfigError } from '../../src/errors.ts';
+import { modelConfig } from '../../src/models/config.ts';
+import { parseConfig } from '../../src/models/parse_config.ts';
+
+const backbone = { type: 'moganet', arch: 'xt' };
+const head = { type: 'uper_head', channels: 8 };
+const segmentor = { classes: ['sky', 'wall'], head, input: {} };
+
+const parse = (config: unknown) => parseConfig(modelConfig, config, 'my.json');
+const fault = (config: unknown, text: string | RegExp) => expect(() => parse(config)).to.throw(ConfigError, text);
+
+describe('a configuration from outside', () => {
+  it('comes back with every default filled', () => {
+    const { image, segmentor: filled } = parse({ backbone, segmentor });
+    expect(image).to.deep.equal({ mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], channelOrder: 'rgb' });
+    expect(filled).to.deep.equal({
+      classes: ['sky', 'wall'],
+      head: { type: 'uper_head', channels: 8, poolScales: [1, 2, 3, 6], alignCorners: false },
+      input: { scale: [2048, 512], divisor: 32 },
+    });
+  });
+
+  it('is refused with the nearest name for a key that nobody knows', () => {
+    fault({ backbone, segmentr: {} }, 'my.json: unknown key "segmentr". Known: name, backbone,');
+    fault({ backbone, segmentr: {} }, 'Did you mean "segmentor"?');
+  });
+
+  it('lists, of parts told apart by type, the keys of the one that is meant', () => {
+    fault(
+      { backbone, segmentor: { ...segmentor, head: { ...head, aligncorner: true } } },
+      'my.json: segmentor.head: unknown key "aligncorner". Known: type, channels, poolScales, alignCorners. ' +
+        'Did you mean "alignCorners"?',
+    );
+    fault(
+      { backbone: { ...backbone, dilation: [1, 2, 3] } },
+      /my\.json: backbone: unknown key "dilation"\..* Did you mean "dilations"\?/,
+    );
+  });
+
+  it('suggests nothing where no name is near', () => {
+    fault({ backbone, colour: 'red' }, /unknown key "colour"\. Known: [^?]+\.$/);
+  });
+
+  it('is refused with the place and the value of what is of the wrong kind', () => {
+    fault(
+      { backbone, segmentor: { ...segmentor, head: { ...head, channels: '8' } } },
+      'my.json: segmentor.head.channels: Invalid input: expected number, received string, got "8".',
+    );
+    fault({ backbone, segmentor: { ...segmentor, classes: [] } }, 'my.json: segmentor.classes: ');
+  });
+
+  it('says that a field is missing', () => {
+    fault({ backbone, segmentor: { ...segmentor, head: { type: 'uper_head' } } }, 'segmentor.head.channels: ');
+    fault({ backbone, segmentor: { ...segmentor, head: { type: 'uper_head' } } }, 'got nothing.');
+  });
+
+  it('names the types that there are', () => {
+    fault(
+      { backbone, segmentor: { ...segmentor, head: { ...head, type: 'upper_head' } } },
+      'my.json: segmentor.head.type: unknown type "upper_head". Known: uper_head, fcn_head. Did you mean "uper_head"?',
+    );
+  });
+
+  it('says every form that a value may have', () => {
+    fault(
+      { backbone: { type: 'moganet', arch: 'tn' } },
+      'my.json: backbone.arch: Invalid input: expected one of "xt"|"t"|"s"|"b"|"l"|"xl", or expected object, received ' +
+        'string, got "tn".',
+    );
+  });
+
+  it('looks into the form that a value nearly has', () => {
+    fault(
+      { backbone: { type: 'moganet', arch: { dims: [8], depths: [1], ratio: [4] } } },
+      /my\.json: backbone\.arch\.ratios: .*got nothing\.\nbackbone\.arch: unknown key "ratio"\. Known: dims, depths, ratios\. Did you mean "ratios"\?/,
+    );
+  });
+
+  it('reports all faults together, one a line', () => {
+    const lines = errorOf({ backbone, segmentor: { ...segmentor, classes: 3, head: { ...head, chanels: 1 } } }).split(
+      '\n',
+    );
+    expect(lines).to.have.length(2);
+    expect(lines[0]).to.match(/^my\.json: segmentor\.classes: /);
+    expect(lines[1]).to.match(/^segmentor\.head: unknown key "chanels"\./);
+  });
+
+  it('finds keys within lists and optional fields', () => {
+    const schema = z.strictObject({ list: z.array(z.strictObject({ width: z.number() })).optional() });
+    expect(() => parseConfig(schema, { list: [{ width: 1 }, { widht: 2, width: 1 }] }, 'x')).to.throw(
+      ConfigError,
+      'x: list.1: unknown key "widht". Known: width. Did you mean "width"?',
+    );
+  });
+
+  it('may be no object at all', () => {
+    fault(null, 'my.json: Invalid input: expected object, received null, got null.');
+    fault('moganet', 'got "moganet".');
+  });
+});
+
+function errorOf(config: unknown): string {
+  try {
+    parse(config);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('nothing was refused');
+}
