@@ -14,8 +14,10 @@ export interface Cost {
   readonly convBias: number;
   /** Outputs of linear layers that add a bias. */
   readonly linearBias: number;
-  /** Elements that a normalisation reads. */
+  /** Elements that a normalisation by statistics of channels reads. */
   readonly norm: number;
+  /** Elements that a layer normalisation reads. */
+  readonly layerNorm: number;
   /** Elements that an activation which is a module of its own reads; functional ones are in `elementwise`. */
   readonly activation: number;
   /** Elements that a pooling reads. */
@@ -26,10 +28,20 @@ export interface Cost {
 
 export interface CostRow extends Cost {
   readonly path: string;
+  /** A linear layer on every position is `linear`, as it is in PyTorch. */
   readonly op: Op;
 }
 
-const nothing: Cost = { macs: 0, convBias: 0, linearBias: 0, norm: 0, activation: 0, pool: 0, elementwise: 0 };
+const nothing: Cost = {
+  macs: 0,
+  convBias: 0,
+  linearBias: 0,
+  norm: 0,
+  layerNorm: 0,
+  activation: 0,
+  pool: 0,
+  elementwise: 0,
+};
 
 interface Shapes {
   readonly output: MapShape;
@@ -67,6 +79,7 @@ const rules: { [K in Op]: CostRule<K> } = {
   }),
   batchNorm: normalisation,
   groupNorm: normalisation,
+  layerNorm: (_, { inputs }) => ({ layerNorm: elements(inputs[0]!) }),
   relu: activation,
   silu: activation,
   sigmoid: activation,
@@ -95,8 +108,15 @@ export function costOf(graph: Graph, inputs: Named<InputExtent>): CostRow[] {
       inputs: node.inputs.flatMap((id) => shapes[id] ?? []),
       biased: node.inputs.length > 2,
     });
-    return [{ ...nothing, ...cost, path: node.path, op: node.op }];
+    const row = { ...nothing, ...cost, path: node.path, op: node.op };
+    return [isPointwise(graph, node) ? { ...row, op: 'linear', convBias: 0, linearBias: row.convBias } : row];
   });
+}
+
+/** A convolution whose weight has two dimensions in the state dict is a linear layer there, and counted as one. */
+function isPointwise(graph: Graph, node: Node): boolean {
+  const weight = node.op === 'conv2d' ? graph.nodes[node.inputs[1]!] : undefined;
+  return weight?.op === 'param' && weight.attributes.shape.length === 2;
 }
 
 /** The sum of the rows that lie under a module path (all by default). */

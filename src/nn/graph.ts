@@ -34,7 +34,12 @@ export interface Parameter {
   readonly key: string;
   readonly shape: Shape;
   readonly kind: ParameterKind;
+  /** The shape in which operations take it, where the checkpoint has the same numbers in another: a 1×1 convolution kept as [out, in]. */
+  readonly view?: Shape;
 }
+
+/** What an engine hands to the operations. */
+export const operandShape = ({ shape, view }: Parameter): Shape => view ?? shape;
 
 /** The state-dict entries of a graph, in the order in which the model's functions asked for them. */
 export function parametersOf(graph: Graph): Parameter[] {

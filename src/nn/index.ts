@@ -1,7 +1,19 @@
 /** The vocabulary of models: scopes, layers and operations (`F`), parts, and the readings of a recorded graph. */
 export { type Cost, type CostRow, costOf, parameterCount, totalCost } from './cost.ts';
 export { type Graph, type Node, type Parameter, type ParameterKind, parametersOf, prune, withTaps } from './graph.ts';
-export { batchNorm, type ConvOptions, conv2d, convTranspose2d, gelu, groupNorm, linear, relu, silu } from './layers.ts';
+export {
+  batchNorm,
+  type ConvOptions,
+  conv2d,
+  convTranspose2d,
+  gelu,
+  groupNorm,
+  layerNorm,
+  linear,
+  pointwise,
+  relu,
+  silu,
+} from './layers.ts';
 export * as F from './ops.ts';
 export { passes } from './optimise/index.ts';
 export {

@@ -36,6 +36,16 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
     : record('conv2d', [x, weight], attributes, channels, scope);
 });
 
+/** `torch.nn.Linear` on every position of a map: a 1×1 convolution whose weight is [out, in] in the state dict. */
+export const pointwise = module((scope: Scope, x: Value, channels: number, bias = true): Value => {
+  const weight = scope.parameter('weight', [channels, x.channels], 'parameter', [channels, x.channels, 1, 1]);
+  const [one, none] = [F.sizeFrom(1), F.sizeFrom(0)];
+  const attributes = { kernel: one, stride: one, padding: none, dilation: one, groups: 1 };
+  return bias
+    ? record('conv2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope)
+    : record('conv2d', [x, weight], attributes, channels, scope);
+});
+
 export const convTranspose2d = module(
   (
     scope: Scope,
@@ -74,6 +84,12 @@ export const batchNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
 export const groupNorm = module((scope: Scope, x: Value, groups: number, eps = 1e-5): Value => {
   const inputs = [x, scope.parameter('weight', [x.channels]), scope.parameter('bias', [x.channels])] as const;
   return record('groupNorm', inputs, { groups, eps }, x.channels, scope);
+});
+
+/** Over the channels of every position: `torch.nn.LayerNorm` on maps. */
+export const layerNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
+  const inputs = [x, scope.parameter('weight', [x.channels]), scope.parameter('bias', [x.channels])] as const;
+  return record('layerNorm', inputs, { eps }, x.channels, scope);
 });
 
 export const gelu = module((scope: Scope, x: Value): Value => F.gelu(x, scope));

@@ -19,6 +19,8 @@ export interface Attributes {
   /** In evaluation mode, by the running statistics: inputs x, weight, bias, mean, variance. */
   batchNorm: { readonly eps: number };
   groupNorm: { readonly groups: number; readonly eps: number };
+  /** Over the channels of every position. */
+  layerNorm: { readonly eps: number };
   relu: Nothing;
   silu: Nothing;
   sigmoid: Nothing;

@@ -48,6 +48,7 @@ const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
   linear: everywhere,
   batchNorm: widest,
   groupNorm: everywhere,
+  layerNorm: widest,
   relu: widest,
   silu: widest,
   sigmoid: widest,

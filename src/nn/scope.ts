@@ -34,9 +34,13 @@ export class Scope {
     return new Scope(this.recording, this.path ? `${this.path}.${name}` : `${name}`);
   }
 
-  /** The parameter `name` of this module; asking twice gives the same one. */
-  parameter(name: string, shape: Shape, kind: ParameterKind = 'parameter'): ParameterValue {
-    return this.recording.parameter({ key: this.at(name).path, shape, kind });
+  /**
+   * The parameter `name` of this module; asking twice gives the same one.
+   *
+   * @param view the shape in which operations take it, where it is not the checkpoint's
+   */
+  parameter(name: string, shape: Shape, kind: ParameterKind = 'parameter', view?: Shape): ParameterValue {
+    return this.recording.parameter({ key: this.at(name).path, shape, kind, ...(view && { view }) });
   }
 }
 
@@ -97,10 +101,11 @@ export class Recording {
     }
   }
 
-  /** A list's or record's values are tapped one by one (`neck.0`); the list itself only marks that the module was called. */
+  /** Results that are a list are tapped one by one (`neck.0`); an input that is one only marks that the module was called. */
   private tap(name: string, value: unknown): void {
     if (isPlace(value)) this.taps[name] = value.id;
     else if (name.endsWith(':in')) this.taps[name] = -1;
+    else if (Array.isArray(value)) for (const [i, one] of value.entries()) this.tap(`${name}.${i}`, one);
   }
 
   finish(inputs: Record<string, Value>, outputs: Record<string, Value>): Graph {

@@ -56,6 +56,7 @@ const rules: { [K in Exclude<Op, 'input' | 'param'>]: ShapeRule<K> } = {
   },
   batchNorm: same,
   groupNorm: same,
+  layerNorm: same,
   relu: same,
   silu: same,
   sigmoid: same,

@@ -12,17 +12,17 @@ const isModule = ({ path, op }: CostRow): boolean => !path.endsWith(`:${op}`);
  */
 export function mmcvFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
-    const norm = row.path.startsWith('backbone.') ? 2 * row.norm : 0;
+    const norm = row.path.startsWith('backbone.') ? 2 * (row.norm + row.layerNorm) : 0;
     const modules = isModule(row) ? row.pool + (row.op === 'relu' ? row.activation : 0) : 0;
     return sum + row.macs + row.convBias + norm + modules;
   }, 0);
 }
 
-/** fvcore's counter on a classifier: multiply-adds, 2 per element of a norm, and pooling inside the network. */
+/** fvcore's counter on a classifier: multiply-adds, 2 per element of a BatchNorm, 5 of a LayerNorm, and pooling inside the network. */
 export function fvcoreFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
     const pooled = row.path === `:${row.op}` ? 0 : row.pool; // the classifier's mean over the last map is no pooling to it
-    return sum + row.macs + 2 * row.norm + pooled;
+    return sum + row.macs + 2 * row.norm + 5 * row.layerNorm + pooled;
   }, 0);
 }
 

@@ -20,7 +20,10 @@ export function findEntry(name: string): ZooEntry {
 
 /** Lower case, underscores, and the short form of a MogaNet size. */
 function canonical(name: string): string {
-  const words = name.toLowerCase().replace(/\.(pth|pth\.tar|safetensors)$/, '').replace(/-/g, '_');
+  const words = name
+    .toLowerCase()
+    .replace(/\.(pth|pth\.tar|safetensors)$/, '')
+    .replace(/-/g, '_');
   return words.replace(/(^|_)moganet_(x_)?([a-z]+)(?=_|$)/, (whole, before: string, x = '', size: string) => {
     const short = mogaNetSize(x + size);
     return short ? `${before}moganet_${short}` : whole;

@@ -1,8 +1,8 @@
 import { entries, type ZooEntry } from '../../configs/index.ts';
 import { CheckpointError } from '../errors.ts';
+import { checkpointParameters, createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 import type { Shape } from '../ndarray.ts';
 import { type Graph, recordPart } from '../nn/index.ts';
-import { checkpointParameters, createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 
 export interface Match {
   readonly entry: ZooEntry;
@@ -52,6 +52,9 @@ function nearest(
   rated.sort((a, b) => b.equal - b.extra - (a.equal - a.extra));
   const lines = rated
     .slice(0, 3)
-    .map(({ name, wanted, present, equal }) => `  ${name}: ${present} of ${wanted} keys there, ${equal} in the right shape`);
+    .map(
+      ({ name, wanted, present, equal }) =>
+        `  ${name}: ${present} of ${wanted} keys there, ${equal} in the right shape`,
+    );
   return `the weights fit no known model, and the file brings no configuration. Nearest:\n${lines.join('\n')}\nName the configuration yourself (a JSON file or a zoo name).`;
 }

@@ -6,8 +6,10 @@ import {
   F,
   groupNorm,
   type InputKind,
+  layerNorm,
   linear,
   map,
+  pointwise,
   regions,
   type Scope,
   type Value,
@@ -160,6 +162,16 @@ export const operationCases: readonly OperationCase[] = [
     expected: array([1, 2, 1, 1], -1, 1),
   }),
   of('groupNorm of two groups of three', seeded('x', 2, 6, 3, 5), (s, x) => groupNorm(s, x, 2)),
+  // mean 2 and variance 1 at the first position, mean 3 and variance 4 at the second
+  of('layerNorm of every position', array([1, 2, 1, 2], 1, 5, 3, 1), (s, x) => layerNorm(s, x, 0), {
+    weights: { weight: array([2], 1, 10), bias: array([2], 0, 5) },
+    expected: array([1, 2, 1, 2], -1, 1, 15, -5),
+  }),
+  of('layerNorm of a batch', seeded('x', 2, 6, 3, 5), (s, x) => layerNorm(s, x, 1e-6)),
+  of('pointwise', array([1, 2, 1, 2], 1, 2, 3, 4), (s, x) => pointwise(s, x, 1), {
+    weights: { weight: array([1, 2], 10, 100), bias: array([1], 1) },
+    expected: array([1, 1, 1, 2], 311, 421),
+  }),
   of('relu', row(-2, 0, 3), (_, x) => F.relu(x), { expected: row(0, 0, 3) }),
   of('sigmoid', row(-1, 0, 1), (_, x) => F.sigmoid(x), { expected: row(0.26894142, 0.5, 0.73105858) }),
   of('silu', row(-1, 0, 1), (_, x) => F.silu(x), { expected: row(-0.26894142, 0, 0.73105858) }),

@@ -1,5 +1,5 @@
 import { CheckpointError } from '../../errors.ts';
-import { consumersOf, type Node } from '../../nn/graph.ts';
+import { consumersOf, type Node, operandShape } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
 import { type Dimension, type ModelWriter, modelWriter } from './model_writer.ts';
 import { emitters, type Operation, type OperatorWriter } from './operators.ts';
@@ -54,7 +54,7 @@ export function emitOnnx({ name, graph, weights }: Program): OnnxModel {
         const found = weight ? `one of shape [${weight.shape.join(', ')}]` : 'none';
         throw new CheckpointError(`${key}: ${name} needs a weight of shape [${shape.join(', ')}], got ${found}.`);
       }
-      writer.weight(values[node.id]!, weight);
+      writer.weight(values[node.id]!, { shape: operandShape(node.attributes), data: weight.data });
     } else {
       const inputs = node.inputs.map((id) => values[id]!);
       const emit = emitters[node.op] as (onnx: OperatorWriter, inputs: readonly string[], node: Node) => void;

@@ -83,6 +83,12 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     onnx.operator('Add', [weighed, perChannel(bias!)]);
   },
 
+  layerNorm: (onnx, [x, weight, bias], { attributes: { eps } }) => {
+    const last = onnx.operator('Transpose', [x!], { perm: [0, 2, 3, 1] });
+    const normed = onnx.operator('LayerNormalization', [last, weight!, bias!], { axis: -1, epsilon: { float: eps } });
+    onnx.operator('Transpose', [normed], { perm: [0, 3, 1, 2] });
+  },
+
   relu: plain('Relu'),
   sigmoid: plain('Sigmoid'),
   silu: (onnx, [x]) => {

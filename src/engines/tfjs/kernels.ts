@@ -102,6 +102,13 @@ const groupNorm: Kernel<'groupNorm'> = ({ groups, eps }, [x], [gamma, beta]) => 
   return tf.add(tf.mul(normed, gamma!), beta!);
 };
 
+const layerNorm: Kernel<'layerNorm'> = ({ eps }, [x], [gamma, beta]) => {
+  const centred = tf.sub(x!, tf.mean(x!, 3, true));
+  const variance = tf.mean(tf.square(centred), 3, true);
+  const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, eps)));
+  return tf.add(tf.mul(normed, gamma!), beta!);
+};
+
 const gelu: Kernel<'gelu'> = (_, [x]) => tf.mul(tf.mul(x!, 0.5), tf.add(tf.erf(tf.mul(x!, Math.SQRT1_2)), 1));
 
 const adaptiveAvgPool: Kernel<'adaptiveAvgPool'> = ({ bins }, [x]) => {
@@ -166,6 +173,7 @@ export const kernels: Kernels = {
   linear,
   batchNorm: (_, [x], [factor, shift]) => tf.add(tf.mul(x!, factor!), shift!),
   groupNorm,
+  layerNorm,
   relu: (_, [x]) => tf.relu(x!),
   silu: (_, [x]) => tf.mul(x!, tf.sigmoid(x!)),
   sigmoid: (_, [x]) => tf.sigmoid(x!),

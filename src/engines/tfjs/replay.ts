@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.ts';
 import type { Named, NDArray, Shape } from '../../ndarray.ts';
-import type { Graph, Node } from '../../nn/graph.ts';
+import { type Graph, type Node, operandShape } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
 import type { MapShape } from '../../nn/shapes.ts';
 import type { Kernel, Kernels, Operation } from './kernels.ts';
@@ -34,13 +34,14 @@ export function planOf({ name, graph, weights }: Program): Plan {
   for (const node of graph.nodes) for (const id of node.inputs) lastReader.set(id, node.id);
   const staying = new Set<number>([...Object.values(graph.outputs), ...Object.values(graph.inputs)]);
 
-  const parameterOf = ({ attributes: { key, shape } }: Node<'param'>): NDArray => {
+  const parameterOf = ({ attributes }: Node<'param'>): NDArray => {
+    const { key, shape } = attributes;
     const value = weights.get(key);
     if (!value) throw new EngineError(`${name}: the weights have no "${key}".`);
     if (value.shape.join() !== shape.join()) {
       throw new EngineError(`${name}: "${key}" is ${value.shape.join('×')}, the graph needs ${shape.join('×')}.`);
     }
-    return value;
+    return { shape: operandShape(attributes), data: value.data };
   };
   const upload = (node: Node<Operation>, params: readonly Node<'param'>[], inChannels: number): tf.Tensor[] => {
     if (params.length === 0) return [];

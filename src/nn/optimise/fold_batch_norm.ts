@@ -1,5 +1,5 @@
 import type { NDArray, Weights } from '../../ndarray.ts';
-import { consumersOf, type Graph, type Node, prune } from '../graph.ts';
+import { consumersOf, type Graph, type Node, operandShape, prune } from '../graph.ts';
 
 /**
  * A BatchNorm right after a convolution becomes part of it: w' = w · γ/√(σ² + ε), b' = (b − μ) · γ/√(σ² + ε) + β.
@@ -16,7 +16,10 @@ export function foldBatchNorm(graph: Graph, weights: Weights): { graph: Graph; w
     const attributes = { key, shape: value.shape, kind: 'parameter' as const };
     return push({ id: 0, op: 'param', inputs: [], attributes, path: key, channels: 0 });
   };
-  const tensorOf = (id: number): NDArray => weights.get((graph.nodes[id] as Node<'param'>).attributes.key)!;
+  const tensorOf = (id: number): NDArray => {
+    const { attributes } = graph.nodes[id] as Node<'param'>;
+    return { shape: operandShape(attributes), data: weights.get(attributes.key)!.data };
+  };
 
   for (const node of graph.nodes) {
     const before = node.op === 'batchNorm' ? graph.nodes[node.inputs[0]!] : undefined;
