@@ -14,8 +14,8 @@ const longestText = 4 * 2 ** 20;
  * never run.
  *
  * @param name what messages call the text.
- * @returns the variables or the object's fields; `undefined` where the text is empty or its `model` is missing or has
- *   no type: an incomplete configuration counts as none.
+ * @returns the variables or the object's fields: a configuration with its `model`, or the model's dict alone.
+ *   `undefined` where the text is empty or its model lacks a type or a backbone: an incomplete one counts as none.
  * @throws ConfigError that names the line and the construct, for everything else.
  */
 export function readConfigText(text: string, name = 'meta.config'): Readonly<Record<string, PlainData>> | undefined {
@@ -51,6 +51,12 @@ function plain(value: JsonValue, name: string): PlainData {
   return record;
 }
 
-function isComplete({ model }: Readonly<Record<string, PlainData>>): boolean {
-  return typeof model === 'object' && model !== null && !Array.isArray(model) && 'type' in model;
+/** A model's dict, or a configuration that has one under `model`; a model says at least its type and its backbone. */
+function isComplete(data: Readonly<Record<string, PlainData>>): boolean {
+  const model = isRecord(data.model) ? data.model : data;
+  return 'type' in model && isRecord(model.backbone);
+}
+
+function isRecord(value: PlainData | undefined): value is { readonly [key: string]: PlainData } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

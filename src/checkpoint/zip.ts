@@ -84,8 +84,9 @@ function checkEntry(entry: ZipEntry, refuse: Refuse): void {
 /** Where an entry's data begins. The local header repeats the directory; where the two disagree, readers would too. */
 async function dataStart(source: Source, entry: ZipEntry, directory: ZipDirectory, refuse: Refuse): Promise<number> {
   const place = placeOf(entry);
-  const fixed = await source.read(entry.offset, 30);
-  const view = new DataView(fixed.buffer, fixed.byteOffset, 30);
+  // one read takes the name and the padding that torch.save puts into the extra field, too; longer ones take a second
+  let header = await source.read(entry.offset, Math.min(512, directory.start - entry.offset));
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   if (view.getUint32(0, true) !== 0x04034b50) {
     throw refuse('malformed', place, `there is no local header at its offset ${entry.offset}`);
   }
@@ -95,7 +96,9 @@ async function dataStart(source: Source, entry: ZipEntry, directory: ZipDirector
   if (start + entry.compressedSize > directory.start) {
     throw refuse('malformed', place, 'its data runs into the directory');
   }
-  const rest = await source.read(entry.offset + 30, nameBytes + extraBytes);
+  const length = 30 + nameBytes + extraBytes;
+  if (length > header.length) header = await source.read(entry.offset, length);
+  const rest = header.subarray(30, length);
   const local = entryName(rest.subarray(0, nameBytes), place, refuse);
   if (local !== entry.name) throw refuse('malformed', place, `its local header names ${quoted(local)}`);
   if (view.getUint16(6, true) !== entry.flags || view.getUint16(8, true) !== entry.method) {

@@ -2,18 +2,19 @@ import { expect } from 'chai';
 import { readConfigText } from '../../src/checkpoint/python_config.ts';
 import { ConfigError } from '../../src/errors.ts';
 
-const model = "model = dict(type='M')\n";
+const model = "model = dict(type='M', backbone=dict())\n";
 
 describe('configurations as text', () => {
   it('reads literals of every kind, and dict(...) calls', () => {
     const text = `# a comment
 model = dict(
-    type='M', depth=-3, rate=1e-05, big=1_000, hex=0x1F, half=.5, on=True, off=False, none=None,
+    type='M', backbone=dict(), depth=-3, rate=1e-05, big=1_000, hex=0x1F, half=.5, on=True, off=False, none=None,
     tuple=(1, ), empty=(), nested=[(1, 2), [3]], same=(4))
 `;
     expect(readConfigText(text)).to.deep.equal({
       model: {
         type: 'M',
+        backbone: {},
         depth: -3,
         rate: 1e-5,
         big: 1000,
@@ -37,14 +38,24 @@ model = dict(
   });
 
   it('reads a Python literal and JSON alike', () => {
-    const expected = { model: { type: 'M', sizes: [1, 2] }, names: { 0: 'a' } };
-    expect(readConfigText("{'model': {'type': 'M', 'sizes': (1, 2)}, 'names': {0: 'a'}}")).to.deep.equal(expected);
-    expect(readConfigText('{"model": {"type": "M", "sizes": [1, 2]}, "names": {"0": "a"}}')).to.deep.equal(expected);
-    expect(readConfigText("dict(model=dict(type='M'))")).to.deep.equal({ model: { type: 'M' } });
+    const expected = { model: { type: 'M', backbone: {}, sizes: [1, 2] }, names: { 0: 'a' } };
+    const literal = "{'model': {'type': 'M', 'backbone': {}, 'sizes': (1, 2)}, 'names': {0: 'a'}}";
+    expect(readConfigText(literal)).to.deep.equal(expected);
+    expect(readConfigText(JSON.stringify(expected))).to.deep.equal(expected);
+    expect(readConfigText('{"type": "M", "backbone": {}}')).to.deep.equal({ type: 'M', backbone: {} });
+    expect(readConfigText("dict(type='M', backbone=dict())")).to.deep.equal({ type: 'M', backbone: {} });
   });
 
   it('counts an incomplete configuration as none', () => {
-    for (const text of ['', '  \n', 'work_dir = None\n', 'model = dict(depth=3)\n', 'model = None\n', '{}']) {
+    for (const text of [
+      '',
+      '  \n',
+      'work_dir = None\n',
+      "model = dict(type='M')\n",
+      'model = dict(backbone=dict())\n',
+      'model = None\n',
+      '{}',
+    ]) {
       expect(readConfigText(text), text).to.equal(undefined);
     }
   });
