@@ -1,0 +1,219 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { type BuildFailure, build } from 'esbuild';
+
+/** Holds the import lines of the sources to the table of who may import whom. */
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+interface Room {
+  /** Rooms whose values and types it may use, beside its own and `errors` and `ndarray`. */
+  readonly imports: readonly string[];
+  /** Rooms of which it may use types only. */
+  readonly types?: readonly string[];
+  /** Packages, the names of sub-paths included; `node:` stands for all of Node's built-ins. */
+  readonly packages?: readonly string[];
+}
+
+/** The first thing to read of a room: what it stands on. */
+const rooms: Readonly<Record<string, Room>> = {
+  nn: { imports: [] },
+  checkpoint: { imports: [] },
+  image: { imports: [] },
+  postprocess: { imports: [] },
+  codecs: { imports: ['image'], packages: ['fflate', 'pngjs', '@jsquash/jpeg'] },
+  render: { imports: ['image', 'postprocess'] },
+  // a published layout is data for the checkpoint's renaming
+  backbones: { imports: ['nn'], types: ['checkpoint'], packages: ['zod'] },
+  heads: { imports: ['nn'], types: ['backbones', 'image', 'postprocess'], packages: ['zod'] },
+  models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image'], packages: ['zod'] },
+  engines: {
+    imports: ['nn', 'postprocess'],
+    packages: ['@tensorflow/', 'onnxruntime-node', 'onnxruntime-web', '@bufbuild/protobuf'],
+  },
+  zoo: { imports: ['configs', 'models', 'backbones', 'nn'] },
+  configs: { imports: [], types: ['models', 'backbones'] },
+  'platform/node': { imports: ['checkpoint', 'codecs', 'image', 'platform'], packages: ['node:'] },
+  'platform/browser': { imports: ['checkpoint', 'codecs', 'image', 'platform'] },
+  platform: { imports: ['checkpoint', 'codecs', 'image'] },
+  api: {
+    imports: [
+      ...['nn', 'backbones', 'heads', 'models', 'postprocess', 'image', 'checkpoint', 'codecs', 'render', 'zoo'],
+      'configs',
+    ],
+  },
+  // engines are handed to the API by the entries, so that no bundle for browsers meets another platform's
+  entries: {
+    imports: ['api', 'nn', 'backbones', 'codecs', 'engines', 'platform', 'platform/node', 'platform/browser'],
+    types: ['image', 'models', 'postprocess', 'checkpoint'],
+    packages: ['@tensorflow/'],
+  },
+  cli: {
+    imports: ['entries'],
+    packages: ['node:', 'commander', 'picocolors', 'cli-progress', 'tinyglobby'],
+  },
+  samples: { imports: [], packages: ['moganet', 'node:'] },
+};
+
+const shared = ['src/errors.ts', 'src/ndarray.ts'];
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+  readonly typeOnly: boolean;
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(path);
+    return entry.name.endsWith('.ts') ? [path] : [];
+  });
+}
+
+const sources = ['src', 'heads', 'configs', 'samples'].flatMap(filesBelow);
+const textOf = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+/** `src/nn/ops.ts` → nn; `heads/fpn.ts` → heads; `src/node.ts` → entries; nothing for `errors` and `ndarray`. */
+function roomOf(file: string): string | undefined {
+  if (shared.includes(file)) return undefined;
+  const [first, second, third] = file.split('/');
+  if (first !== 'src') return first;
+  if (second!.endsWith('.ts')) return 'entries';
+  const inner = `${second}/${third}`;
+  return Object.hasOwn(rooms, inner) ? inner : second;
+}
+
+/** Static and dynamic imports and re-exports. The formatter keeps each statement's `from` on its last line. */
+function importsOf(file: string): Import[] {
+  const statement = /^(?:import|export)\s+(type\s)?(?:[^;'"]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
+  return [...textOf(file).matchAll(statement)].map(([, type, from, dynamic]) => ({
+    file,
+    specifier: (from ?? dynamic)!,
+    typeOnly: type !== undefined,
+  }));
+}
+
+const allImports = sources.flatMap(importsOf);
+
+function faultOf({ file, specifier, typeOnly }: Import): string | undefined {
+  const from = roomOf(file);
+  if (from === undefined)
+    return specifier.startsWith('.') ? undefined : `${file} stands on nothing, not on ${specifier}`;
+  const room = rooms[from];
+  if (!room) return `${file} lies in no room of the table`;
+  if (!specifier.startsWith('.')) {
+    const { packages = [] } = room;
+    const allowed = packages.some(
+      (name) => specifier === name || specifier.startsWith(/[/:]$/.test(name) ? name : `${name}/`),
+    );
+    return allowed ? undefined : `${file} imports ${specifier}: not among the packages of ${from}`;
+  }
+  const target = relative(root, join(root, dirname(file), specifier));
+  const to = roomOf(target);
+  if (to === undefined || to === from || room.imports.includes(to)) return undefined;
+  if (typeOnly && room.types?.includes(to)) return undefined;
+  return `${file} imports ${typeOnly ? 'types of ' : ''}${target}: ${from} may not import ${to}`;
+}
+
+describe('the house', () => {
+  it('reads import lines of every form', () => {
+    const forms = importsOf('src/nn/layers.ts').map(({ specifier }) => specifier);
+    expect(forms).to.include.members(['../errors.ts', './ops.ts']);
+    expect(allImports.length).to.be.greaterThan(sources.length);
+    expect(allImports.some(({ typeOnly }) => typeOnly)).to.equal(true);
+    expect(faultOf({ file: 'src/nn/ops.ts', specifier: '../models/rcnn.ts', typeOnly: false })).to.equal(
+      'src/nn/ops.ts imports src/models/rcnn.ts: nn may not import models',
+    );
+    expect(faultOf({ file: 'heads/fpn.ts', specifier: '../src/backbones/backbone.ts', typeOnly: true })).to.equal(
+      undefined,
+    );
+    expect(faultOf({ file: 'heads/fpn.ts', specifier: '../src/backbones/moganet.ts', typeOnly: false })).to.be.a(
+      'string',
+    );
+    expect(faultOf({ file: 'src/api/model.ts', specifier: 'node:fs', typeOnly: false })).to.be.a('string');
+  });
+
+  it('has every room import only what its line in the table allows', () => {
+    expect(allImports.flatMap((one) => faultOf(one) ?? [])).to.deep.equal([]);
+  });
+
+  it('has a line in the table for every room, and no line for none', () => {
+    const found = new Set(sources.map(roomOf).filter((room) => room !== undefined));
+    const wanted = Object.keys(rooms).filter((room) => room !== 'platform');
+    expect([...found].filter((room) => room !== 'platform').sort()).to.deep.equal(wanted.sort());
+  });
+
+  it('writes imports between its files with their ending', () => {
+    const without = allImports.filter(({ specifier }) => specifier.startsWith('.') && !specifier.endsWith('.ts'));
+    expect(without.map(({ file, specifier }) => `${file}: ${specifier}`)).to.deep.equal([]);
+  });
+
+  it('keeps files under 300 lines, but for tables of data and generated ones', () => {
+    const long = sources
+      .filter((file) => !file.endsWith('.data.ts') && !file.includes('/generated/'))
+      .map((file) => [file, textOf(file).split('\n').length - 1] as const)
+      .filter(([, lines]) => lines > 300);
+    expect(long).to.deep.equal([]);
+  });
+
+  it('exports nothing by default but configurations', () => {
+    const files = sources.filter((file) => !file.startsWith('configs/') && /^export default /m.test(textOf(file)));
+    expect(files).to.deep.equal([]);
+  });
+
+  it('touches neither process nor Buffer where a browser must run', () => {
+    const nodeOnly = /^src\/(platform\/node|cli)\/|^samples\//;
+    // who asks globalThis for it is ready for the answer that there is none
+    const asks = /\{ process \} = globalThis/;
+    const touches = (text: string) => /(?<![\w.])(?:process\.|Buffer[.(])/.test(text) && !asks.test(text);
+    expect(touches(textOf('src/cli/terminal.ts'))).to.equal(true);
+    const files = sources.filter((file) => !nodeOnly.test(file) && touches(withoutComments(textOf(file))));
+    expect(files).to.deep.equal([]);
+  });
+
+  it('bundles its browser entry without any built-in of Node', async function () {
+    this.timeout(60000);
+    const bundle = await bundleFor('src/index.ts');
+    expect(bundle.faults).to.deep.equal([]);
+    expect(bundle.inputs).to.include('src/api/model.ts');
+    expect(bundle.inputs.filter((file) => file.startsWith('src/platform/node/'))).to.deep.equal([]);
+    expect(bundle.inputs.filter((file) => file.includes('onnxruntime-node'))).to.deep.equal([]);
+  });
+
+  it('would notice one', async function () {
+    this.timeout(60000);
+    const { faults } = await bundleFor('src/node.ts');
+    expect(faults.join('\n')).to.include('node:fs');
+  });
+});
+
+/** Bundles for a browser; a built-in is an error there, or an import that stays. */
+async function bundleFor(entry: string): Promise<{ faults: string[]; inputs: string[] }> {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    platform: 'browser',
+    logLevel: 'silent',
+  }).catch((failure: BuildFailure) => failure);
+  if ('errors' in result && !('metafile' in result)) {
+    return { faults: result.errors.map(({ text, location }) => `${location?.file}: ${text}`), inputs: [] };
+  }
+  const { inputs = {} } = result.metafile ?? {};
+  const faults = Object.entries(inputs).flatMap(([file, { imports }]) =>
+    imports.flatMap(({ path, external }) => (external && isBuiltin(path) ? [`${file}: ${path}`] : [])),
+  );
+  return { faults, inputs: Object.keys(inputs) };
+}
+
+const isBuiltin = (path: string): boolean => path.startsWith('node:') || builtinModules.includes(path);
+
+/** Good enough for our own sources: no string there holds a comment's beginning and one of the words looked for. */
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(?<!:)\/\/.*$/gm, '');
