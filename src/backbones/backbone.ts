@@ -1,3 +1,4 @@
+import type { NDArray, Shape } from '../ndarray.ts';
 import type { Scope, Value } from '../nn/index.ts';
 
 /** A level of the pyramid: `stride` image pixels to one of the map's. */
@@ -19,12 +20,18 @@ export interface ClassifierBackbone extends Backbone {
   classify(scope: Scope, image: Value, classes: number): { logits: Value; pyramid: Value[] };
 }
 
-/** Another publisher's names for the keys of a bare backbone or classifier, as rename rules. */
+/** Another publisher's names for the keys of a backbone or classifier, as rename rules. */
 export interface Layout {
-  /** A key by which the layout is known. */
+  /** A key by which the layout is known; of a publisher's layouts the first that is there counts. */
   readonly has: string;
   /** Whether these are the keys of a classifier or backbone alone, not of a larger model that has it in it. */
   readonly whole: (keys: readonly string[]) => boolean;
   /** Tried in order, the first that fits replaces. */
-  readonly rules: readonly (readonly [pattern: RegExp, replacement: string])[];
+  readonly rules: readonly (readonly [pattern: RegExp, replacement: string | null])[];
+  /** Where the same numbers are kept in another order or shape; `pattern` is of our key. */
+  readonly transforms?: readonly {
+    readonly pattern: RegExp;
+    readonly shape: (shape: Shape) => Shape;
+    readonly data: (array: NDArray) => NDArray;
+  }[];
 }

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { conv2d, F, gelu, layerNorm, linear, module, pointwise, type Scope, type Value } from '../nn/index.ts';
+import type { ClassifierBackbone, Stage } from './backbone.ts';
+
+/**
+ * ConvNeXt (arXiv 2201.03545). Module names follow the official models/convnext.py, and those of the outputs' norms its
+ * object_detection/…/convnext.py. Layer normalisation is over the channels of every position, with eps 1e-6.
+ */
+
+const counts = z.tuple([z.int().positive(), z.int().positive(), z.int().positive(), z.int().positive()]);
+
+const archRecord = z.strictObject({ dims: counts, depths: counts });
+export type ConvNextArch = z.output<typeof archRecord>;
+
+export const archs = {
+  t: { dims: [96, 192, 384, 768], depths: [3, 3, 9, 3] },
+  s: { dims: [96, 192, 384, 768], depths: [3, 3, 27, 3] },
+  b: { dims: [128, 256, 512, 1024], depths: [3, 3, 27, 3] },
+  l: { dims: [192, 384, 768, 1536], depths: [3, 3, 27, 3] },
+  xl: { dims: [256, 512, 1024, 2048], depths: [3, 3, 27, 3] },
+} as const satisfies Record<string, ConvNextArch>;
+
+export const convNextConfig = z.strictObject({
+  type: z.literal('convnext'),
+  arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
+  inChannels: z.int().positive().optional(),
+  /**
+   * Whether each stage of the pyramid has a norm of its own (`norm0` … `norm3`), as the published detectors and segmentors
+   * have it; without, the pyramid is that of the ImageNet classifiers, which have none. Default true.
+   */
+  outputNorms: z.boolean().optional(),
+});
+export type ConvNextConfig = z.input<typeof convNextConfig>;
+
+const eps = 1e-6;
+
+/** x + γ · MLP(LN(DW 7×7(x))): what spatial mixing and channel mixing are elsewhere, in one residual. */
+const block = module((scope: Scope, x: Value) => {
+  const { channels } = x;
+  let y = conv2d(scope.at('dwconv'), x, channels, { kernel: 7, groups: channels });
+  y = pointwise(scope.at('pwconv1'), layerNorm(scope.at('norm'), y, eps), 4 * channels);
+  y = pointwise(scope.at('pwconv2'), gelu(scope.at('act'), y), channels);
+  return F.add(x, F.scale(y, scope.parameter('gamma', [channels], 'parameter', [1, channels, 1, 1])));
+});
+
+/** 4×4 patches of the image. */
+const stem = module((scope: Scope, image: Value, channels: number) => {
+  const patches = conv2d(scope.at(0), image, channels, { kernel: 4, stride: 4, padding: 0 });
+  return layerNorm(scope.at(1), patches, eps);
+});
+
+/** Half the size; the norm comes first, so that the last map of a stage stays without. */
+const downsample = module((scope: Scope, x: Value, channels: number) =>
+  conv2d(scope.at(1), layerNorm(scope.at(0), x, eps), channels, { kernel: 2, stride: 2, padding: 0 }),
+);
+
+export function convnext({ arch, inChannels = 3, outputNorms = true }: ConvNextConfig): ClassifierBackbone {
+  const { dims, depths } = typeof arch === 'string' ? archs[arch] : arch;
+  const stages: Stage[] = dims.map((channels, i) => ({ channels, stride: 4 * 2 ** i }));
+  const maps = (scope: Scope, image: Value): Value[] => {
+    let x = image;
+    return dims.map((channels, i) => {
+      x = (i === 0 ? stem : downsample)(scope.at('downsample_layers').at(i), x, channels);
+      for (let j = 0; j < depths[i]!; j++) x = block(scope.at('stages').at(i).at(j), x);
+      return x;
+    });
+  };
+  return {
+    stages,
+    imageChannels: inChannels,
+    forward: (scope, image) => {
+      const pyramid = maps(scope, image);
+      return outputNorms ? pyramid.map((x, i) => layerNorm(scope.at(`norm${i}`), x, eps)) : pyramid;
+    },
+    classify: (scope, image, classes) => {
+      const pyramid = maps(scope, image);
+      const features = layerNorm(scope.at('norm'), F.globalAvgPool(pyramid.at(-1)!), eps);
+      return { pyramid, logits: linear(scope.at('head'), features, classes) };
+    },
+  };
+}
