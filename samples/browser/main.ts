@@ -12,7 +12,8 @@ const file = find<HTMLInputElement>('#file');
 const drop = find<HTMLElement>('#drop');
 const edge = find<HTMLSelectElement>('#edge');
 const status = find<HTMLElement>('#status');
-const statusText = find<HTMLElement>('#status p');
+const statusText = find<HTMLElement>('#status [role=status]');
+const seconds = find<HTMLElement>('#seconds');
 const bar = find<HTMLProgressElement>('#status progress');
 const problem = find<HTMLElement>('#problem');
 const section = find<HTMLElement>('#result');
@@ -98,7 +99,7 @@ async function preview({ id, picture }: Question): Promise<void> {
 function show(found: Answer): void {
   answer = found;
   stopWaiting();
-  status.hidden = true;
+  say(`Found ${sentence(found.objects)}.`);
   section.hidden = false;
   section.classList.remove('pending');
   URL.revokeObjectURL(saveJson.href);
@@ -130,8 +131,7 @@ function paint(): void {
       return item;
     }),
   );
-  if (entries.length === 0) legend.textContent = `Nothing found. This model knows ${classes.join(', ')}.`;
-  canvas.ariaLabel = `${stem()}: ${legend.textContent}`;
+  canvas.ariaLabel = `${stem()}: ${sentence(entries)}`;
 
   canvas.toBlob((blob) => {
     if (!blob) return;
@@ -140,6 +140,10 @@ function paint(): void {
     savePicture.download = `${stem()}.${view}.png`;
   });
 }
+
+const sentence = (entries: Answer['objects']): string =>
+  entries.map(({ name, note = '' }) => `${note} × ${name}`).join(', ') ||
+  `nothing. This model knows ${classes.join(', ')}`;
 
 const stem = (): string => (question?.name ?? 'picture').replace(/\.[^.]*$/, '');
 
@@ -157,21 +161,20 @@ function wait(): void {
   const begun = performance.now();
   say('Looking at the picture…', true);
   waiting = setInterval(() => {
-    // only seen, not read out: a screen reader would never stop
-    status.dataset.seconds = `${Math.floor((performance.now() - begun) / 1000)} s`;
+    seconds.textContent = `${Math.floor((performance.now() - begun) / 1000)} s`;
   }, 1000);
 }
 
 function stopWaiting(): void {
   clearInterval(waiting);
-  delete status.dataset.seconds;
+  seconds.textContent = '';
 }
 
 function say(text: string, busy = false): void {
   status.hidden = false;
   statusText.textContent = text;
   bar.removeAttribute('value');
-  bar.hidden = !busy;
+  bar.style.visibility = busy ? '' : 'hidden';
 }
 
 function fail(message: string): void {

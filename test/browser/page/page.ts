@@ -1,0 +1,119 @@
+import * as tf from '@tensorflow/tfjs';
+import { tfjsEngine } from '../../../src/engines/tfjs/index.ts';
+import { decodeImage, encodePng, loadModel, Mask, type Model, type Raster, Result } from '../../../src/index.ts';
+import { compactMask } from '../../../src/postprocess/compact_mask.ts';
+import { rleFromString } from '../../../src/postprocess/rle_text.ts';
+import { networkRunners } from '../../support/golden/networks.ts';
+import { openCase } from '../../support/golden.ts';
+import type { Drawing, Size, Stay } from './protocol.ts';
+
+/** What tests call in a page. Everything that comes and goes is plain data. */
+
+const address = (path: string) => new URL(path, location.href);
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as BufferSource));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+const hashed = async ({ width, height, data }: Raster) => ({ width, height, sha256: await sha256(data as Uint8Array) });
+
+const read = async (path: string) => new Uint8Array(await (await fetch(address(path))).arrayBuffer());
+
+export const calls = {
+  /** Runs a golden case; gives each compared tensor's distance as a share of what is allowed. */
+  async golden(name: string, backend: 'webgl' | 'wasm'): Promise<Record<string, number>> {
+    const engine = await tfjsEngine(backend, { wasmPaths: './' });
+    const shares: Record<string, number> = {};
+    const runners = networkRunners(engine, (tensor, { maxError, tolerance }) => {
+      shares[tensor] = Math.max(shares[tensor] ?? 0, maxError / tolerance);
+    });
+    const golden = await openCase('golden', name);
+    await runners[golden.kind]!(golden);
+    await engine.dispose();
+    return shares;
+  },
+
+  async decode(path: string) {
+    return hashed(await decodeImage(await read(path)));
+  },
+
+  /** Writes a PNG and reads it again. */
+  async roundTrip(path: string) {
+    return hashed(await decodeImage(encodePng(await decodeImage(await read(path)))));
+  },
+
+  async draw({ path, boxes, scores, labels, masks, names, regions }: Drawing) {
+    const image = await decodeImage(await read(path));
+    const result = new Result({
+      boxes: Float32Array.from(boxes),
+      scores: Float32Array.from(scores),
+      labels: Int32Array.from(labels),
+      masks: masks.map((text) => new Mask(compactMask(rleFromString(text, image)))),
+      names,
+      segmentation: { labels: Uint8Array.from(regions), names },
+      image,
+      timings: {},
+    });
+    return hashed(result.render({ draw: 'both' }));
+  },
+
+  /** Predicts twice beside a program that uses TensorFlow.js on a backend of its own. */
+  async predictBeside(own: string, size: Size): Promise<Stay> {
+    await tf.setBackend(own);
+    const before = tf.memory().numTensors;
+    const theirs = tf.tensor1d([1, 2]);
+    const model = await loadModel({ config: 'facade', weights: address('weights/facade.safetensors') });
+    const tensors: number[] = [];
+    const lengths: number[] = [];
+    const during = new Set<string>();
+    for (let i = 0; i < 2; i++) {
+      const prediction = model.predict(address('images/street-house.jpg'), { size, score: 0.3, max: 10 });
+      // whenever the page gets a turn, its own backend must be the current one
+      const watch = setInterval(() => during.add(tf.getBackend()), 0);
+      const { length } = await prediction;
+      clearInterval(watch);
+      lengths.push(length);
+      tensors.push(tf.memory().numTensors);
+    }
+    const total = tf.sum(theirs);
+    const sum = (await total.data())[0]!;
+    await model.dispose();
+    tf.dispose([theirs, total]);
+    return {
+      engine: model.engine.name,
+      backend: tf.getBackend(),
+      during: [...during],
+      sum,
+      lengths,
+      tensors,
+      kept: tf.memory().numTensors - before,
+    };
+  },
+
+  /** The text of what a call throws. */
+  async refusal(what: 'missing image' | 'missing weights' | 'shipped weights'): Promise<string> {
+    const weights = address('weights/facade.safetensors');
+    const attempts = {
+      'missing image': () => loadModel({ config: 'facade', weights }, { engine: 'wasm' }).then(predictMissing),
+      'missing weights': () => loadModel({ config: 'facade', weights: address('none.safetensors') }),
+      'shipped weights': () => loadModel('facade'),
+    };
+    return attempts[what]().then(
+      () => 'nothing was thrown',
+      (error: unknown) => String(error),
+    );
+  },
+};
+
+const predictMissing = (model: Model) => model.predict(address('none.jpg')).finally(() => model.dispose());
+
+export type Calls = typeof calls;
+
+declare global {
+  interface Window {
+    calls: Calls;
+  }
+}
+
+window.calls = calls;

@@ -1,0 +1,101 @@
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { browserBundle, buildSample, type Server, serve, wasmFiles } from '../../scripts/build_browser.ts';
+import { shippedGolden } from './golden.ts';
+
+/** Pages in Chromium, and the servers behind them. */
+
+const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** An own folder per run, since two runs may work at once. */
+export interface Site {
+  readonly address: string;
+  open(path?: string): Promise<Page>;
+}
+
+/**
+ * A site and a browser for the tests of one `describe`. Where there is no Chromium they are skipped with the reason, but
+ * fail where MOGANET_REQUIRE_BROWSER=1 says that there must be one.
+ *
+ * @param prepare fills the site's folder
+ */
+export function useSite(prepare: (folder: string) => Promise<void>): Site {
+  let browser: Browser | undefined;
+  let server: Server | undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'moganet-site-'));
+
+  before(async function () {
+    const executablePath = process.env.MOGANET_CHROMIUM ?? places.find((place) => existsSync(place));
+    if (!executablePath) {
+      const reason = `there is no Chromium (${places.join(', ')}; MOGANET_CHROMIUM names another place)`;
+      if (process.env.MOGANET_REQUIRE_BROWSER === '1') throw new Error(reason);
+      console.log(`      skipped: ${reason}`);
+      this.skip();
+    }
+    await prepare(folder);
+    server = await serve(folder);
+    // the sandbox needs rights that containers do not give; the pages are ours
+    const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-quic', ...quiet] });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  return {
+    get address() {
+      return server!.address;
+    },
+    open: async (path = '') => {
+      const page = await browser!.newPage();
+      page.on('pageerror', (error) => console.error(`      in the page: ${error}`));
+      await page.goto(server!.address + path);
+      return page;
+    },
+  };
+}
+
+/** The browser sample as users build it. */
+export const sampleSite = (): Site => useSite(buildSample);
+
+/** A page with the library, the golden runners and the files they read: `test/browser/page/page.ts`. */
+export function libraryPage(): Site {
+  return useSite(async (folder) => {
+    await build({
+      ...browserBundle,
+      entryPoints: [fileURLToPath(new URL('../browser/page/page.ts', import.meta.url))],
+      outdir: folder,
+      minify: false,
+      plugins: [filesOfTheSite],
+    });
+    for (const [from, to] of [
+      [new URL('../browser/page/index.html', import.meta.url), 'index.html'],
+      [new URL('../../samples/images', import.meta.url), 'images'],
+      [new URL('../../samples/weights', import.meta.url), 'weights'],
+      [shippedGolden, 'golden'],
+    ] as const) {
+      cpSync(from, join(folder, to), { recursive: true });
+    }
+    for (const file of wasmFiles) cpSync(file, join(folder, basename(file)));
+  });
+}
+
+/** The golden runners read files; in a page they get them from the server. */
+const filesOfTheSite: Plugin = {
+  name: 'files of the site',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^node:(fs|path)$/ }, ({ path, importer }) => {
+      // the library itself must do without
+      if (!dirname(importer).includes('test/support')) return undefined;
+      const shim = path === 'node:fs' ? 'files.ts' : 'paths.ts';
+      return { path: fileURLToPath(new URL(`../browser/page/${shim}`, import.meta.url)) };
+    });
+  },
+};
