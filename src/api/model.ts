@@ -1,4 +1,4 @@
-import { ConfigError, EngineError } from '../errors.ts';
+import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { batchInputs, type Prepared, prepareDetection, prepareSegmentation } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
@@ -150,7 +150,7 @@ export class Model {
       classes.map((one) => {
         const label = typeof one === 'number' ? one : names.indexOf(one);
         if (label < 0 || label >= names.length) {
-          throw new ConfigError(`the model "${this.name}" has no class "${one}". It knows: ${names.join(', ')}.`);
+          throw new ConfigError(unknownName('class', `${one}`, names));
         }
         return label;
       }),

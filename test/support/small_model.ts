@@ -50,7 +50,7 @@ export const smallSegmentor: ModelConfig = {
 export const smallBoth: ModelConfig = { ...smallSegmentor, ...smallDetector, name: 'small_both' };
 
 /** Every tensor of the published file of such a model. */
-export function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArray> {
+function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArray> {
   const parameters = checkpointParameters(createModel(config));
   return new Map(
     parameters
@@ -59,8 +59,11 @@ export function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArra
   );
 }
 
-/** Writes a file that carries its configuration. */
+/** The bytes of a safetensors file that carries its configuration. */
+export function smallFile(config: ModelConfig, salt = ''): Promise<Uint8Array> {
+  return writeSafetensors(smallWeights(config, salt), { [configKey]: JSON.stringify(config) }).bytes();
+}
+
 export async function writeSmallModel(path: string, config: ModelConfig, salt = ''): Promise<void> {
-  const output = writeSafetensors(smallWeights(config, salt), { [configKey]: JSON.stringify(config) });
-  writeFileSync(path, await output.bytes());
+  writeFileSync(path, await smallFile(config, salt));
 }
