@@ -30,13 +30,13 @@ export type LoadModel = (model: ModelRef, options?: LoadOptions) => Promise<Mode
 export function modelLoader(platform: Platform): LoadModel {
   return async (ref, options = {}) => {
     const { signal, onProgress = () => undefined, configure = (config) => config } = options;
-    const { config, weights, ema } = resolve(ref, platform, options.ema);
+    const { config, weights, emaPublished } = resolve(ref, platform);
     const source = await platform.openWeights(weights, signal, (done, total) =>
       onProgress({ stage: 'download', done, total, text: nameOf(weights) }),
     );
     try {
       onProgress({ stage: 'weights', done: 0, total: source.size, text: source.name });
-      const file = await openWeights(source, { config, ema, tables: options });
+      const file = await openWeights(source, { config, emaPublished, ema: options.ema, tables: options });
       const definition = createModel(configure(file.config), options);
       const parameters = modelParameters(definition);
       const values = await fill(file, parameters, source, options);
@@ -84,19 +84,19 @@ export async function startEngine({ engine = 'auto', threads }: LoadOptions, pla
 interface ResolvedRef {
   readonly config: ModelConfig | undefined;
   readonly weights: WeightsRef;
-  readonly ema: boolean | undefined;
+  readonly emaPublished?: boolean | undefined;
 }
 
 /** @throws ConfigError for an unknown name, UnsupportedError where the weights are the user's download */
-function resolve(ref: ModelRef, platform: Platform, ema: boolean | undefined): ResolvedRef {
+function resolve(ref: ModelRef, platform: Platform): ResolvedRef {
   const { config, weights } = typeof ref === 'string' ? { config: ref, weights: undefined } : ref;
   if (typeof config !== 'string') {
     if (!weights)
       throw new ConfigError('loadModel needs weights: a file, an address or bytes, or the name of a model.');
-    return { config, weights, ema };
+    return { config, weights };
   }
   const entry = findEntry(config);
-  const named = { config: entry.config, ema: ema ?? entry.weights?.ema };
+  const named = { config: entry.config, emaPublished: entry.weights?.ema };
   if (weights) return { ...named, weights };
   if (entry.weights?.shipped) return { ...named, weights: platform.shippedWeights(entry.weights.shipped) };
   throw new UnsupportedError(

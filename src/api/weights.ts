@@ -1,12 +1,11 @@
-import { layouts } from '../backbones/index.ts';
 import {
   type Checkpoint,
   fillParameters,
   metaOf,
   openCheckpoint,
   readConfigText,
-  renamed,
   type Source,
+  type StateDict,
   stateDictOf,
   type TensorEntry,
 } from '../checkpoint/index.ts';
@@ -17,6 +16,7 @@ import type { Weights } from '../ndarray.ts';
 import type { Parameter } from '../nn/index.ts';
 import { knownNames } from '../zoo/index.ts';
 import { matchEntry } from '../zoo/match.ts';
+import { inAnyLayout, inLayoutOf } from './layouts.ts';
 
 /** The metadata key of a safetensors file under which the package keeps a model's configuration. */
 export const configKey = 'moganet.config';
@@ -24,7 +24,10 @@ export const configKey = 'moganet.config';
 export interface WeightsOptions {
   /** The caller's configuration; found from the file where it is left out. */
   readonly config?: ModelConfig | undefined;
+  /** Take the averaged weights, or not; without it the zoo entry decides where the file has both. */
   readonly ema?: boolean | undefined;
+  /** What the zoo entry of `config` says: the published numbers belong to the averaged weights. */
+  readonly emaPublished?: boolean | undefined;
   /** Take only keys that begin with it, and drop it. */
   readonly prefix?: string | undefined;
   /** Test scale of a configuration that is read from mm's text. */
@@ -49,62 +52,64 @@ export interface WeightsFile {
  *   own configuration is needed and cannot be used
  */
 export async function openWeights(source: Source, options: WeightsOptions = {}): Promise<WeightsFile> {
-  const { ema = false, prefix, tables } = options;
+  const { tables } = options;
   const checkpoint = await openCheckpoint(source);
-  const dict = stateDictOf(checkpoint, { ema, ...(prefix !== undefined && { prefix }) });
-  const notices = [...dict.notices];
   const own = ownConfig(checkpoint, options);
-  const { config, entries } = options.config
-    ? { config: options.config, entries: inLayoutOf(options.config, dict.entries) }
-    : own
-      ? { config: own, entries: inLayoutOf(own, dict.entries) }
-      : matched(dict.entries, source.name, notices);
+  const known = options.config ?? own;
+  const found = known
+    ? { config: known, dict: chosenSet(checkpoint, options, options.emaPublished), notices: [] }
+    : matched(checkpoint, options);
+  const { config, dict } = found;
+  const entries = inLayoutOf(config.backbone.type, dict.entries, isDense(config));
+  const notices = [...dict.notices, ...found.notices];
 
   const others = new Set<string>();
-  for (const known of [own, config]) {
-    if (known) for (const { key } of checkpointParameters(createModel(known, tables))) others.add(key);
+  for (const model of [own, config]) {
+    if (model) for (const { key } of checkpointParameters(createModel(model, tables))) others.add(key);
   }
   return {
     config,
     entries,
     notices,
-    fill: (parameters, onTensor = () => undefined) => {
+    fill: (parameters, onTensor) => {
       const modules = new Set(parameters.map(({ key }) => moduleOf(key)));
       const ignore = (key: string) => others.has(key) || (isBare(config) && !modules.has(moduleOf(key)));
-      return fillParameters(parameters, counted(entries, parameters.length, onTensor), { ignore, file: source.name });
+      return fillParameters(parameters, entries, { ignore, file: source.name, ...(onTensor && { onTensor }) });
     },
   };
 }
 
 const moduleOf = (key: string): string => key.slice(0, key.indexOf('.'));
 
-/** A backbone by itself: other parts of the file are not its own. */
-const isBare = ({ detector, segmentor, classifier, head }: ModelConfig): boolean =>
-  !detector && !segmentor && !classifier && !head;
+/** A model that has the backbone under a name of its own. */
+const isDense = ({ detector, segmentor, head }: ModelConfig): boolean => Boolean(detector || segmentor || head);
 
-/** Keys of a bare backbone and of a classifier begin at the root; other publishers' layouts are renamed to that. */
-function inLayoutOf(
-  { backbone, detector, segmentor, head }: ModelConfig,
-  entries: ReadonlyMap<string, TensorEntry>,
-): ReadonlyMap<string, TensorEntry> {
-  if (detector || segmentor || head) return entries;
-  const known = Object.hasOwn(layouts, backbone.type) ? layouts[backbone.type as keyof typeof layouts] : [];
-  const layout = known.find(({ has }) => entries.has(has));
-  return layout ? renamed(entries, layout.rules) : entries;
+/** A backbone by itself: other parts of the file are not its own. */
+const isBare = (config: ModelConfig): boolean => !isDense(config) && !config.classifier;
+
+/** The set of weights that the caller, or else the zoo entry, means. */
+function chosenSet(checkpoint: Checkpoint, { ema, prefix }: WeightsOptions, published = false): StateDict {
+  const take = (averaged: boolean) =>
+    stateDictOf(checkpoint, { ema: averaged, ...(prefix !== undefined && { prefix }) });
+  if (ema !== undefined) return take(ema);
+  const plain = take(false);
+  const averaged = published && plain.others.some((set) => set.averaged);
+  return averaged ? take(true) : plain;
 }
 
 /** The zoo's entry, by the keys as they are or in one of the layouts that a backbone is published in. */
-function matched(entries: ReadonlyMap<string, TensorEntry>, file: string, notices: string[]) {
-  const layout = Object.values(layouts)
-    .flat()
-    .find(({ has, whole }) => entries.has(has) && whole([...entries.keys()]));
-  const ours = layout ? renamed(entries, layout.rules) : entries;
-  const { entry, others } = matchEntry(new Map([...ours].map(([key, { shape }]) => [key, shape])), file);
-  if (others.length > 0) {
-    const names = others.map(({ name }) => name).join(', ');
-    notices.push(`The weights are taken for ${entry.name}; they fit ${names} as well. Name the model you mean.`);
-  }
-  return { config: entry.config, entries: ours };
+function matched(checkpoint: Checkpoint, options: WeightsOptions) {
+  const { entries } = chosenSet(checkpoint, options);
+  const ours = inAnyLayout(entries);
+  const { entry, others } = matchEntry(new Map([...ours].map(([key, { shape }]) => [key, shape])), checkpoint.name);
+  const names = others.map(({ name }) => name).join(', ');
+  return {
+    config: entry.config,
+    dict: chosenSet(checkpoint, options, entry.weights?.ema),
+    notices: names
+      ? [`The weights are taken for ${entry.name}; they fit ${names} as well. Name the model you mean.`]
+      : [],
+  };
 }
 
 /** The file's configuration; one that cannot be used counts only where the caller gave no other. */
@@ -130,19 +135,4 @@ function classNames(meta: Readonly<Record<string, unknown>> | undefined): readon
   const found = meta?.CLASSES ?? newer?.classes ?? newer?.CLASSES;
   const names = typeof found === 'string' ? [found] : found;
   return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
-}
-
-function counted(
-  entries: ReadonlyMap<string, TensorEntry>,
-  total: number,
-  onTensor: (done: number, total: number) => void,
-): ReadonlyMap<string, TensorEntry> {
-  let done = 0;
-  const report = <T>(value: T): T => {
-    onTensor(++done, total);
-    return value;
-  };
-  return new Map(
-    [...entries].map(([key, entry]) => [key, { ...entry, readFloat32: async () => report(await entry.readFloat32()) }]),
-  );
 }

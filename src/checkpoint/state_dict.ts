@@ -16,6 +16,8 @@ export interface StateDict {
   readonly entries: ReadonlyMap<string, TensorEntry>;
   /** Where in the file the set was: "state_dict", "model_ema", or "" for the file itself. */
   readonly set: string;
+  /** Further sets of weights in the file that were not taken. */
+  readonly others: readonly { readonly set: string; readonly averaged: boolean }[];
   /** What a user should know, as sentences: further sets, prefixes taken off, things passed over. */
   readonly notices: readonly string[];
 }
@@ -48,7 +50,7 @@ type Dict = Map<PickleValue, PickleValue>;
 export function stateDictOf(checkpoint: Checkpoint, options: StateDictOptions = {}): StateDict {
   const { root, refuse } = checkpoint;
   const notices: string[] = [];
-  const { set, dict } = chooseSet(checkpoint, options.ema ?? false, notices);
+  const { set, dict, others } = chooseSet(checkpoint, options.ema ?? false, notices);
 
   let entries = new Map<string, TensorEntry>();
   let passed = 0;
@@ -79,7 +81,7 @@ export function stateDictOf(checkpoint: Checkpoint, options: StateDictOptions = 
       );
     }
   }
-  return { entries, set, notices };
+  return { entries, set, others, notices };
 }
 
 /** Keys that begin with `prefix`, without it, in their order. */
@@ -89,7 +91,11 @@ export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string
   return kept;
 }
 
-function chooseSet(checkpoint: Checkpoint, ema: boolean, notices: string[]): { set: string; dict: Dict } {
+interface Choice extends Pick<StateDict, 'set' | 'others'> {
+  readonly dict: Dict;
+}
+
+function chooseSet(checkpoint: Checkpoint, ema: boolean, notices: string[]): Choice {
   const { root, refuse } = checkpoint;
   if (!(root instanceof Map)) throw refuse('not-a-checkpoint', '', 'its root is not a dict of weights');
   const present = (names: readonly string[]) => names.filter((name) => weightsIn(root.get(name)));
@@ -106,7 +112,7 @@ function chooseSet(checkpoint: Checkpoint, ema: boolean, notices: string[]): { s
     );
   }
   if (first === undefined) {
-    if (isBare(root)) return { set: '', dict: root };
+    if (isBare(root)) return { set: '', dict: root, others: [] };
     const names = [...root.keys()].slice(0, 8).map((key) => quoted(String(key)));
     throw refuse(
       'not-a-checkpoint',
@@ -122,7 +128,11 @@ function chooseSet(checkpoint: Checkpoint, ema: boolean, notices: string[]): { s
       `The file holds several sets of weights: "${first}" is used, not ${others.map(quoted).join(', ')}${choice}.`,
     );
   }
-  return { set: first, dict: weightsIn(root.get(first))! };
+  return {
+    set: first,
+    dict: weightsIn(root.get(first))!,
+    others: others.map((name) => ({ set: name, averaged: averaged.includes(name) })),
+  };
 }
 
 /** A dict that holds tensors by name; one more wrapper inside is looked through. */
