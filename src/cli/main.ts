@@ -9,7 +9,7 @@ import { addModelsCommand } from './models.ts';
 import { addPredictCommands } from './predict.ts';
 import { addSummaryCommand } from './summary.ts';
 import { openTerminal } from './terminal.ts';
-import { ExistsError, removeUnfinished } from './write_whole.ts';
+import { OutputError, removeUnfinished } from './write_whole.ts';
 
 /** The command line. Each command loads the library only when it runs, so that the help is there at once. */
 
@@ -52,24 +52,22 @@ async function run(words: readonly string[]): Promise<number> {
     await program.parseAsync([...words]);
     return exitCode;
   } catch (error) {
-    return explain(error);
+    return await explain(error);
   }
 }
 
 /** Says what went wrong in one line where it is the user's to mend, with a stack where it is ours. */
-function explain(error: unknown): number {
-  if (error instanceof CommanderError) {
-    // commander has said it; asked-for help and version are no errors
-    return error.exitCode === 0 ? exitCodes.good : exitCodes.usage;
-  }
+async function explain(error: unknown): Promise<number> {
+  // commander has said it; asked-for help and version are no errors
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.good : exitCodes.usage;
   const terminal = openTerminal();
-  const { red } = terminal.colors;
-  const ours =
-    error instanceof Error && /^(Moganet|Checkpoint|Config|Image|Shape|Unsupported|Engine)Error$/.test(error.name);
-  if (error instanceof UsageError || error instanceof ExistsError || ours) {
-    terminal.complain(`${red('error:')} ${(error as Error).message}`);
-    return error instanceof UsageError ? exitCodes.usage : exitCodes.failure;
+  const say = (text: string) => terminal.complain(`${terminal.colors.red('error:')} ${text}`);
+  if (error instanceof UsageError) {
+    say(error.message);
+    return exitCodes.usage;
   }
-  terminal.complain(`${red('error:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  const { MoganetError } = await import('../node.ts');
+  const expected = error instanceof OutputError || error instanceof MoganetError;
+  say(expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error));
   return exitCodes.failure;
 }

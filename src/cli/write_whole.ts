@@ -11,40 +11,48 @@ export function removeUnfinished(): void {
   unfinished.clear();
 }
 
-/** Writes a file that appears whole or not at all; makes its folders. */
+/** A file that cannot or must not be written. */
+export class OutputError extends Error {}
+
+/**
+ * Writes a file that appears whole or not at all; makes its folders.
+ *
+ * @throws OutputError naming the file and why it cannot be written; what `chunks` throws
+ */
 export async function writeWhole(
   path: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.part`;
+  await written(path, async () => mkdirSync(dirname(path), { recursive: true }));
+  const file = await written(path, () => open(temporary, 'w'));
   unfinished.add(temporary);
   try {
-    const file = await open(temporary, 'w');
-    try {
-      for await (const chunk of chunks) await file.writeFile(chunk);
-    } finally {
-      await file.close();
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    for await (const chunk of chunks) await written(path, () => file.writeFile(chunk));
+    await file.close();
+    await written(path, async () => renameSync(temporary, path));
   } finally {
+    await file.close(); // a second time does nothing
+    rmSync(temporary, { force: true });
     unfinished.delete(temporary);
+  }
+}
+
+async function written<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new OutputError(`${path} cannot be written: ${(cause as Error).message}.`, { cause });
   }
 }
 
 /**
  * @param otherwise what to do but to overwrite
- * @throws ExistsError naming the first file that is there already
+ * @throws OutputError naming the first file that is there already
  */
 export function refuseExisting(paths: readonly string[], otherwise: string): void {
   const [first, ...more] = paths.filter((path) => existsSync(path));
   if (first === undefined) return;
   const exist = more.length > 0 ? `and ${more.length} more exist` : 'exists';
-  throw new ExistsError(`${first} ${exist} already. Replace with --overwrite, or ${otherwise}.`);
+  throw new OutputError(`${first} ${exist} already. Replace with --overwrite, or ${otherwise}.`);
 }
-
-/** A file would be overwritten. */
-export class ExistsError extends Error {}

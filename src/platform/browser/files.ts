@@ -1,6 +1,6 @@
 import { blobSource, bytesSource, type Source } from '../../checkpoint/source.ts';
 import { CheckpointError, ImageError, UnsupportedError } from '../../errors.ts';
-import { fetchBytes, type OnBytes } from './fetch_bytes.ts';
+import { fetchBytes, type OnBytes } from '../fetch_bytes.ts';
 
 /** Files of a page: addresses are fetched, Blobs are read by position, bytes are taken as they are. */
 

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { blobSource, bytesSource, type Source } from '../../checkpoint/source.ts';
 import { CheckpointError, ImageError } from '../../errors.ts';
+import { fetchBytes, type OnBytes } from '../fetch_bytes.ts';
 import { openFileSource } from './file_source.ts';
 
 /** Files of Node: paths and `file:` addresses are read by position, other addresses fetched, bytes taken as they are. */
@@ -16,6 +17,7 @@ const imageBytes = 512 * 2 ** 20;
 export async function openWeights(
   weights: FileRef,
   signal?: AbortSignal,
+  onBytes?: OnBytes,
 ): Promise<Source & { close?(): Promise<void> }> {
   if (weights instanceof Blob) return blobSource(weights);
   if (weights instanceof Uint8Array) return bytesSource(weights);
@@ -23,7 +25,7 @@ export async function openWeights(
   const place = placeOf(weights);
   if (!(place instanceof URL)) return openFileSource(place);
   try {
-    return bytesSource(await fetchBytes(place, signal), place.href);
+    return bytesSource(await fetchBytes(place, signal, onBytes), place.href);
   } catch (cause) {
     throw readable(cause, place, signal, CheckpointError);
   }
@@ -60,12 +62,6 @@ async function imageFile(path: string): Promise<Stats> {
   if (facts.isDirectory()) throw new Problem('this is a folder. Give an image file.');
   if (!facts.isFile()) throw new Problem('this is a device or a pipe. Give an image file.');
   return facts;
-}
-
-async function fetchBytes(address: URL, signal?: AbortSignal): Promise<Uint8Array> {
-  const response = await fetch(address, signal ? { signal } : {});
-  if (!response.ok) throw new Problem(`the server answered ${response.status} ${response.statusText}`.trim());
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 const causes: Readonly<Record<string, string>> = {
