@@ -84,12 +84,15 @@ describe('the library in a page', () => {
     expect(seen.kept, 'tensors after dispose()').to.equal(0);
   });
 
-  it('names the address that does not answer, and says where weights come from', async () => {
+  it('names the address that does not answer, and says what to serve there', async () => {
     const refusal = (what: Parameters<typeof window.calls.refusal>[0]) =>
       page.evaluate((given) => window.calls.refusal(given), what);
     expect(await refusal('missing image')).to.match(/ImageError: http.*none\.jpg: the server answered 404 Not Found/);
     expect(await refusal('missing weights')).to.match(
       /CheckpointError: http.*none\.safetensors: the server answered 404/,
+    );
+    expect(await refusal('missing decoder')).to.match(
+      /EngineError: the JPEG decoder is not at http.*none\.wasm \(status 404\).*withAssets\(\{ jpegWasm: url \}\)/,
     );
     expect(await refusal('shipped weights')).to.include('Serve samples/weights/facade.safetensors of the package');
   });

@@ -11,7 +11,7 @@ import { shippedGolden } from './golden.ts';
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** An own folder per run, since two runs may work at once. */
+/** A folder that is served, and a browser to look at it. */
 export interface Site {
   readonly address: string;
   open(path?: string): Promise<Page>;
@@ -26,6 +26,7 @@ export interface Site {
 export function useSite(prepare: (folder: string) => Promise<void>): Site {
   let browser: Browser | undefined;
   let server: Server | undefined;
+  // a folder per run, since two runs may work at once
   const folder = mkdtempSync(join(tmpdir(), 'moganet-site-'));
 
   before(async function () {

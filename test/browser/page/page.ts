@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { tfjsEngine } from '../../../src/engines/tfjs/index.ts';
-import { decodeImage, encodePng, loadModel, Mask, type Model, type Raster, Result } from '../../../src/index.ts';
+import {
+  decodeImage,
+  encodePng,
+  loadModel,
+  Mask,
+  type Model,
+  type Raster,
+  Result,
+  withAssets,
+} from '../../../src/index.ts';
 import { compactMask } from '../../../src/postprocess/compact_mask.ts';
 import { rleFromString } from '../../../src/postprocess/rle_text.ts';
 import { networkRunners } from '../../support/golden/networks.ts';
@@ -92,12 +101,14 @@ export const calls = {
   },
 
   /** The text of what a call throws. */
-  async refusal(what: 'missing image' | 'missing weights' | 'shipped weights'): Promise<string> {
+  async refusal(what: 'missing image' | 'missing weights' | 'shipped weights' | 'missing decoder'): Promise<string> {
     const weights = address('weights/facade.safetensors');
     const attempts = {
       'missing image': () => loadModel({ config: 'facade', weights }, { engine: 'wasm' }).then(predictMissing),
       'missing weights': () => loadModel({ config: 'facade', weights: address('none.safetensors') }),
       'shipped weights': () => loadModel('facade'),
+      'missing decoder': async () =>
+        withAssets({ jpegWasm: address('none.wasm') }).decodeImage(await read('images/street-house.jpg')),
     };
     return attempts[what]().then(
       () => 'nothing was thrown',
