@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { boxConfig } from '../../heads/box.ts';
 import { neckConfigs, segmentationHeadConfigs } from '../../heads/index.ts';
 import { maskConfig } from '../../heads/mask.ts';
+import { retinaConfig } from '../../heads/retina.ts';
 import { rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
 
@@ -21,28 +22,67 @@ export const imageConfig = z.strictObject({
   channelOrder: z.enum(['rgb', 'bgr']).default('rgb'),
 });
 
-export const rcnnConfig = z.strictObject({
-  type: z.literal('mask_rcnn'),
+/** What is kept of what was found. */
+const keep = {
+  scoreThr: threshold.default(0.05),
+  nmsIou: threshold.default(0.5),
+  maxPerImage: z.int().positive().default(100),
+};
+
+/** What every detector has. */
+const detector = {
   classes,
   neck,
+  input: z.strictObject({ scale: scale.default([1333, 800]), divisor: z.int().positive().default(32) }),
+};
+
+const twoStage = {
+  ...detector,
   rpn: rpnConfig,
+  test: z.strictObject({ ...keep, maskThr: threshold.default(0.5) }),
+};
+
+export const rcnnConfig = z.strictObject({
+  type: z.literal('mask_rcnn'),
+  ...twoStage,
   box: boxConfig,
   /** Without it the detector gives boxes only (Faster R-CNN). */
   mask: maskConfig.optional(),
-  test: z.strictObject({
-    scoreThr: threshold.default(0.05),
-    nmsIou: threshold.default(0.5),
-    maxPerImage: z.int().positive().default(100),
-    maskThr: threshold.default(0.5),
-  }),
-  input: z.strictObject({ scale: scale.default([1333, 800]), divisor: z.int().positive().default(32) }),
 });
 export type RcnnConfig = z.output<typeof rcnnConfig>;
+
+export const cascadeConfig = z.strictObject({
+  type: z.literal('cascade_mask_rcnn'),
+  ...twoStage,
+  /** One per stage, each on the boxes of the one before. */
+  box: z.array(boxConfig).min(1),
+  /** Every stage has a head of this form, all on the last boxes. Without it the detector gives boxes only (Cascade R-CNN). */
+  mask: maskConfig.optional(),
+});
+export type CascadeConfig = z.output<typeof cascadeConfig>;
+
+export const retinaNetConfig = z.strictObject({
+  type: z.literal('retinanet'),
+  ...detector,
+  head: retinaConfig,
+  test: z.strictObject({
+    ...keep,
+    /** Pairs of anchor and class of a level that are decoded. */
+    nmsPre: z.int().positive().default(1000),
+    minSize: z.number().nonnegative().default(0),
+  }),
+});
+export type RetinaNetConfig = z.output<typeof retinaNetConfig>;
+
+export const detectorConfigs = [rcnnConfig, cascadeConfig, retinaNetConfig] as const;
+export type DetectorConfig = z.output<(typeof detectorConfigs)[number]>;
 
 const segmentationHead = z.discriminatedUnion('type', segmentationHeadConfigs);
 
 export const segmentorConfig = z.strictObject({
   classes,
+  /** Between the backbone and the heads. */
+  neck: neck.optional(),
   head: segmentationHead,
   /** Trained beside the head and in the checkpoint; inference does not need it. */
   auxiliary: segmentationHead.optional(),
@@ -60,7 +100,7 @@ const own = z.looseObject({ type: z.string() });
 export const modelConfig = z.strictObject({
   name: z.string().optional(),
   backbone: z.discriminatedUnion('type', backboneConfigs),
-  detector: z.discriminatedUnion('type', [rcnnConfig]).optional(),
+  detector: z.discriminatedUnion('type', detectorConfigs).optional(),
   segmentor: segmentorConfig.optional(),
   classifier: classifierConfig.optional(),
   /** A head of one's own. */

@@ -1,14 +1,13 @@
-import type { Neck } from '../../heads/head.ts';
 import { necks } from '../../heads/index.ts';
 import { type Backbone, backbones, type ClassifierBackbone, type Stage } from '../backbones/index.ts';
 import { ConfigError, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Named, NDArray } from '../ndarray.ts';
 import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
-import { type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
+import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
 import type { Detector } from './detector.ts';
+import { detectorOn } from './detectors.ts';
 import { parseConfig } from './parse_config.ts';
-import { rcnn } from './rcnn.ts';
 import { type Segmentor, segmentor } from './segmentor.ts';
 
 /** A single-pass head: what a user of the package writes. Its keys lie under `head.`, its outputs have the names `Output`. */
@@ -60,8 +59,8 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   const backbone = make(resolved.backbone);
   const { stages } = backbone;
 
-  const detector = resolved.detector && rcnn(resolved.detector, detectorNeck(resolved.detector.neck, stages));
-  const semantic = resolved.segmentor && segmentor(resolved.segmentor);
+  const detector = resolved.detector && detectorOf(resolved.detector, stages);
+  const semantic = resolved.segmentor && segmentor(resolved.segmentor, stages);
   const head = resolved.head && ownHead(resolved.head, stages, tables);
   const { classifier } = resolved;
   if (classifier && !('classify' in backbone)) {
@@ -69,6 +68,11 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   }
   const names = classifier && classNames(classifier.classes);
   const dense = detector || semantic || head;
+  if (detector && resolved.segmentor?.neck) {
+    throw new ConfigError(
+      'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',
+    );
+  }
   if (classifier && dense) throw new ConfigError('a classifier cannot share a model with other heads.');
 
   const features: Part = {
@@ -132,11 +136,11 @@ function resolve(config: ModelConfig): ResolvedConfig {
 }
 
 /** @throws ConfigError where the backbone has not the four stages that detectors are made for */
-function detectorNeck(config: NonNullable<ResolvedConfig['detector']>['neck'], stages: readonly Stage[]): Neck {
+function detectorOf(config: DetectorConfig, stages: readonly Stage[]): Detector {
   if (stages.length !== 4) {
     throw new ConfigError(`a detector needs a backbone of four stages, this one has ${stages.length}.`);
   }
-  return necks[config.type](config, stages);
+  return detectorOn(config, necks[config.neck.type](config.neck, stages));
 }
 
 function ownHead(config: { type: string }, stages: readonly Stage[], { heads = {} }: Tables): Head {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { fromOfficial, type MogaNetConfig } from '../backbones/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
-import { rcnnFromMm } from './from_mm_detector.ts';
+import { backboneFromMm } from './from_mm_backbones.ts';
+import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './from_mm_detector.ts';
 import { segmentorFromMm } from './from_mm_segmentor.ts';
 import { byType } from './from_mm_types.ts';
 import { parseConfig } from './parse_config.ts';
@@ -25,20 +25,19 @@ const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z
 type Dense = Pick<ModelConfig, 'detector' | 'segmentor'>;
 type Input = { scale?: [number, number] };
 
-const detector = (model: unknown, classes: ClassNames, input: Input): Dense => ({
-  detector: { ...rcnnFromMm(model, classes), input },
-});
-const models: Readonly<Record<string, (model: unknown, classes: ClassNames, input: Input) => Dense>> = {
-  MaskRCNN: detector,
-  FasterRCNN: detector,
+type Read = (model: unknown, classes: ClassNames, input: Input) => Dense;
+
+const detectorBy =
+  (read: typeof rcnnFromMm): Read =>
+  (model, classes, input) => ({ detector: { ...read(model, classes), input } });
+
+const models: Readonly<Record<string, Read>> = {
+  MaskRCNN: detectorBy(rcnnFromMm),
+  FasterRCNN: detectorBy(rcnnFromMm),
+  CascadeRCNN: detectorBy(cascadeFromMm),
+  RetinaNet: detectorBy(retinaNetFromMm),
   EncoderDecoder: (model, classes, input) => ({ segmentor: { ...segmentorFromMm(model, classes), input } }),
 };
-const mogaNet = (options: Record<string, unknown>): MogaNetConfig => fromOfficial(options).config;
-const backbones: Readonly<Record<string, (options: Record<string, unknown>) => ModelConfig['backbone']>> = {
-  MogaNet: mogaNet,
-  MogaNet_feat: mogaNet,
-};
-
 /**
  * @param config the model dict, or a whole configuration with `model` in it
  * @throws ConfigError where a field is missing or of the wrong kind; UnsupportedError where the model is of a type that is not read
@@ -48,12 +47,10 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const whole = parseConfig(dict, config, what);
   const model = parseConfig(full, whole.model ?? whole, what);
   const dense = byType(models, model.type, 'model');
-  const { type, ...options } = model.backbone;
-  const backbone = byType(backbones, type, 'backbone')({ ...options, type: type.replace(/^.*\./, '') });
   const scale = context.scale ?? testScale(whole);
   return {
     ...(context.name && { name: context.name }),
-    backbone,
+    backbone: backboneFromMm(model.backbone),
     image: imageOf(whole, model),
     ...dense(model, (count) => namesOf(count, context), scale ? { scale: [scale[0], scale[1]] } : {}),
   };

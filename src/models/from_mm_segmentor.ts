@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { ConfigError, UnsupportedError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
+import { neckFromMm } from './from_mm_heads.ts';
 import { parsePart } from './from_mm_types.ts';
 import { parseConfig } from './parse_config.ts';
 
@@ -16,14 +17,16 @@ const common = {
   act_cfg: z.looseObject({ type: z.literal('ReLU') }).optional(),
 };
 
+/** Ours read the whole pyramid. */
+const wholePyramid = z
+  .array(z.int())
+  .refine((levels) => levels.every((level, i) => level === i), 'it must list the levels from 0 in their order');
+
 const uperHead = z
   .looseObject({
     ...common,
     type: z.literal('UPerHead'),
-    /** Ours reads the whole pyramid. */
-    in_index: z
-      .array(z.int())
-      .refine((levels) => levels.every((level, i) => level === i), 'it must list the levels from 0 in their order'),
+    in_index: wholePyramid,
     pool_scales: z.array(count).default([1, 2, 3, 6]),
   })
   .transform((head) => ({
@@ -60,7 +63,22 @@ const fcnHead = z
     },
   }));
 
-const heads = { UPerHead: uperHead, FCNHead: fcnHead } as const;
+const fpnHead = z
+  .looseObject({
+    ...common,
+    type: z.literal('FPNHead'),
+    in_index: wholePyramid,
+    /** Ours takes them from the pyramid. */
+    feature_strides: z
+      .array(z.number())
+      .refine((strides) => strides.every((stride, i) => stride === strides[0]! * 2 ** i), 'each must double the last'),
+  })
+  .transform((head) => ({
+    classes: head.num_classes,
+    head: { type: 'semantic_fpn_head' as const, channels: head.channels, alignCorners: head.align_corners },
+  }));
+
+const heads = { UPerHead: uperHead, FPNHead: fpnHead, FCNHead: fcnHead } as const;
 
 /**
  * Classes and configuration of a decode or auxiliary head.
@@ -74,7 +92,7 @@ export function segmentationHeadFromMm(head: unknown, part = 'decode_head') {
 const encoderDecoder = z.looseObject({
   decode_head: z.unknown().optional(),
   auxiliary_head: z.unknown().optional(),
-  neck: z.looseObject({ type: z.string() }).nullish(),
+  neck: z.unknown().optional(),
   test_cfg: z.looseObject({ mode: z.literal('whole').default('whole') }).prefault({}),
 });
 
@@ -85,13 +103,8 @@ const encoderDecoder = z.looseObject({
  */
 export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['segmentor']> {
   const { decode_head, auxiliary_head, neck } = parseConfig(encoderDecoder, model, 'mmseg model');
-  if (neck)
-    throw new UnsupportedError(`the neck "${neck.type}" of a segmentor is not supported; heads read the pyramid.`);
   const decode = segmentationHeadFromMm(decode_head);
-  const auxiliary =
-    auxiliary_head === undefined || auxiliary_head === null
-      ? undefined
-      : segmentationHeadFromMm(auxiliary_head, 'auxiliary_head');
+  const auxiliary = isThere(auxiliary_head) ? segmentationHeadFromMm(auxiliary_head, 'auxiliary_head') : undefined;
   if (auxiliary && auxiliary.classes !== decode.classes) {
     throw new ConfigError(
       `mmseg model: the auxiliary head has ${auxiliary.classes} classes, the decode head ${decode.classes}.`,
@@ -99,8 +112,11 @@ export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullabl
   }
   return {
     classes: classes(decode.classes),
+    ...(isThere(neck) && { neck: neckFromMm(neck) }),
     head: decode.head,
     ...(auxiliary && { auxiliary: auxiliary.head }),
     input: {},
   };
 }
+
+const isThere = (value: unknown): boolean => value !== undefined && value !== null;

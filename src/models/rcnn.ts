@@ -1,69 +1,28 @@
-import { boxHead, type RegionConfig } from '../../heads/box.ts';
 import type { Neck } from '../../heads/head.ts';
-import { maskHead } from '../../heads/mask.ts';
 import { type RpnConfig, rpnHead } from '../../heads/rpn.ts';
 import type { Geometry } from '../image/geometry.ts';
-import type { Named, NDArray } from '../ndarray.ts';
-import { F, map, type Part, type Resident, regions, type Scope, type Value } from '../nn/index.ts';
-import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
+import type { Named } from '../ndarray.ts';
+import type { Resident } from '../nn/index.ts';
+import type { AnchorLevel } from '../postprocess/anchors.ts';
 import { toNetwork } from '../postprocess/boxes.ts';
+import { meanLogits, refinedRegions } from '../postprocess/cascade.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import { pasteMasks } from '../postprocess/masks.ts';
 import { type Proposals, proposalsFrom } from '../postprocess/proposals.ts';
-import { sortByLevel, toBoxOrder } from '../postprocess/regions.ts';
 import { secondStageDetections } from '../postprocess/second_stage.ts';
-import type { RcnnConfig } from './config.ts';
+import { anchorsOf, readLevels } from './anchor_levels.ts';
+import type { CascadeConfig, RcnnConfig } from './config.ts';
 import type { DetectOptions, Detector, RunPart } from './detector.ts';
+import { boxPart, maskPart, named, regionHeads, runOnRegions } from './region_parts.ts';
 
 /**
- * Mask R-CNN (arXiv 1703.06870) as mmdet runs it: proposals from every level, boxes for the proposals, masks for the
- * boxes that stay. The parts `box` and `mask` take one group of regions per level (n may be 0) and join them, so that no
- * gather is needed on the device.
+ * Mask R-CNN (arXiv 1703.06870) and Cascade Mask R-CNN (arXiv 1712.00726) as mmdet runs them: proposals from every level,
+ * boxes for the proposals (in a cascade each stage starts from the boxes of the one before), masks for the boxes that stay.
  */
-export function rcnn(config: RcnnConfig, neck: Neck): Detector {
-  const { rpn, box, mask, test, classes } = config;
-  const anchors = anchorLevels(rpn.anchors);
-  const pooled = (count: number) => neck.stages.slice(0, count).map(({ channels }) => map(channels));
-
-  const regionPart = (
-    name: string,
-    region: RegionConfig,
-    head: (scope: Scope, pooled: Value) => Named<Value>,
-  ): Part => ({
-    name,
-    inputs: {
-      ...named('fpn', pooled(region.strides.length)),
-      ...named(
-        'rois',
-        region.strides.map(() => regions),
-      ),
-    },
-    forward: (scope, inputs) => {
-      const levels = region.strides.map((stride, i) =>
-        F.roiAlign(inputs[`fpn${i}`]!, inputs[`rois${i}`]!, {
-          outputSize: { height: region.size, width: region.size },
-          spatialScale: 1 / stride,
-          samplingRatio: region.samplingRatio,
-          aligned: region.aligned,
-        }),
-      );
-      return head(scope.at('roi_head'), F.concat(levels, 'batch'));
-    },
-  });
-
-  const parts = [
-    regionPart('box', box.region, (scope, x) => {
-      const { scores, deltas } = boxHead(scope.at('bbox_head'), x, box, classes.length);
-      return { cls_score: scores, bbox_pred: deltas };
-    }),
-  ];
-  if (mask) {
-    parts.push(
-      regionPart('mask', mask.region, (scope, x) => ({
-        mask_logits: maskHead(scope.at('mask_head'), x, mask, classes.length),
-      })),
-    );
-  }
+export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck): Detector {
+  const { rpn, test, classes } = config;
+  const anchors = anchorsOf(rpn.anchors, neck);
+  const { boxes, masks } = regionHeads(config);
 
   return {
     classes,
@@ -82,7 +41,10 @@ export function rcnn(config: RcnnConfig, neck: Neck): Detector {
         ),
       };
     },
-    parts,
+    parts: [
+      ...boxes.map((stage) => boxPart(stage, neck, classes.length)),
+      ...(masks ? [maskPart(masks, neck, classes.length)] : []),
+    ],
 
     async detect(features, images, run, options = {}) {
       const proposals = await readProposals(rpn, anchors, features, images);
@@ -97,33 +59,57 @@ export function rcnn(config: RcnnConfig, neck: Neck): Detector {
   async function detectOne(
     features: Named<Resident>,
     image: number,
-    { original, resized, scaleX, scaleY }: Geometry,
+    geometry: Geometry,
     proposals: Float32Array,
     run: RunPart,
     options: DetectOptions,
   ): Promise<Detections> {
-    const scale = { x: scaleX, y: scaleY };
-    if (proposals.length === 0) return empty(mask !== undefined);
-    const { cls_score, bbox_pred } = await runOnRegions('box', box.region, proposals, image, features, run);
-    const found = secondStageDetections(
-      proposals,
-      cls_score!,
+    if (proposals.length === 0) return empty(masks !== undefined);
+    const found = await detectBoxes(features, image, geometry, proposals, run, options);
+    if (!masks) return found;
+    if (found.scores.length === 0) return empty(true);
+    const regions = toNetwork(found.boxes, scaleOf(geometry));
+    const logits = await runOnRegions(masks.part, masks.config.region, regions, image, features, run);
+    const maps = Object.keys(masks.paths).map((output) => logits[output]!);
+    return { ...found, masks: pasteMasks(maps, found.boxes, found.labels, geometry.original, test.maskThr) };
+  }
+
+  /** Scores are softmax of the mean of the stages' logits; boxes are the last stage's. */
+  async function detectBoxes(
+    features: Named<Resident>,
+    image: number,
+    geometry: Geometry,
+    proposals: Float32Array,
+    run: RunPart,
+    options: DetectOptions,
+  ): Promise<Detections> {
+    const on = (regions: Float32Array, { part, config: { region } }: (typeof boxes)[number]) =>
+      runOnRegions(part, region, regions, image, features, run);
+    const last = boxes.at(-1)!;
+    let regions = proposals;
+    const logits = [];
+    for (const stage of boxes.slice(0, -1)) {
+      const { cls_score, bbox_pred } = await on(regions, stage);
+      logits.push(cls_score!);
+      regions = refinedRegions(regions, cls_score!, bbox_pred!, stage.config.deltas, geometry.resized);
+    }
+    const { cls_score, bbox_pred } = await on(regions, last);
+    return secondStageDetections(
+      regions,
+      meanLogits([...logits, cls_score!]),
       bbox_pred!,
-      { imageSize: resized, scale },
+      { imageSize: geometry.resized, scale: scaleOf(geometry) },
       {
-        coder: box.deltas,
+        coder: last.config.deltas,
         scoreThreshold: options.score ?? test.scoreThr,
         iouThreshold: options.iou ?? test.nmsIou,
         maxPerImage: options.max ?? test.maxPerImage,
       },
     );
-    if (!mask) return found;
-    if (found.scores.length === 0) return empty(true);
-    const boxes = toNetwork(found.boxes, scale);
-    const { mask_logits } = await runOnRegions('mask', mask.region, boxes, image, features, run);
-    return { ...found, masks: pasteMasks(mask_logits!, found.boxes, found.labels, original, test.maskThr) };
   }
 }
+
+const scaleOf = ({ scaleX, scaleY }: Geometry) => ({ x: scaleX, y: scaleY });
 
 /** The RPN's maps read back and turned into each image's proposals, in the network's pixels. */
 export async function readProposals(
@@ -132,32 +118,12 @@ export async function readProposals(
   features: Named<Resident>,
   images: readonly Geometry[],
 ): Promise<Proposals[]> {
-  const read = (name: string) => Promise.all(anchors.map((_, i) => features[`${name}${i}`]!.read()));
-  const [scores, deltas] = [await read('rpn_cls'), await read('rpn_reg')];
+  const scores = await readLevels(features, 'rpn_cls', anchors.length);
+  const deltas = await readLevels(features, 'rpn_reg', anchors.length);
   const { deltas: coder, nmsPre, maxPerImage, nmsIou: iouThreshold, minSize: minBoxSize } = config;
   return images.map(({ resized }, image) =>
     proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, maxPerImage, iouThreshold, minBoxSize }, image),
   );
-}
-
-/** Runs a part on boxes (n × xyxy, the network's pixels) of one image; results in the order of the boxes. */
-export async function runOnRegions(
-  part: string,
-  region: RegionConfig,
-  boxes: Float32Array,
-  image: number,
-  features: Named<Resident>,
-  run: RunPart,
-): Promise<Named<NDArray>> {
-  const levels = region.strides.length;
-  const sorted = sortByLevel(boxes, { finestScale: region.finestScale, levels }, image);
-  const pyramid = Array.from({ length: levels }, (_, i) => features[`fpn${i}`]!);
-  const outputs = await run(part, { ...named('fpn', pyramid), ...named('rois', sorted.regions) });
-  return mapAsync(outputs, async (output) => {
-    const rows = await output.read();
-    output.dispose();
-    return toBoxOrder(rows, sorted.order);
-  });
 }
 
 const empty = (masks: boolean): Detections => ({
@@ -166,14 +132,3 @@ const empty = (masks: boolean): Detections => ({
   labels: new Int32Array(0),
   ...(masks ? { masks: [] } : {}),
 });
-
-/** `fpn` and a list → { fpn0, fpn1, … } */
-function named<T>(prefix: string, list: readonly T[]): Named<T> {
-  return Object.fromEntries(list.map((value, i) => [`${prefix}${i}`, value]));
-}
-
-async function mapAsync<T, R>(values: Named<T>, each: (value: T) => Promise<R>): Promise<Named<R>> {
-  return Object.fromEntries(
-    await Promise.all(Object.entries(values).map(async ([name, value]) => [name, await each(value)] as const)),
-  );
-}

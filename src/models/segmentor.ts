@@ -1,5 +1,6 @@
 import type { SegmentationHead } from '../../heads/head.ts';
-import { segmentationHeads } from '../../heads/index.ts';
+import { necks, segmentationHeads } from '../../heads/index.ts';
+import type { Stage } from '../backbones/backbone.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Named, NDArray } from '../ndarray.ts';
 import type { Scope, Value } from '../nn/index.ts';
@@ -17,16 +18,22 @@ export interface Segmentor {
   segment(logits: NDArray, image: number, geometry: Geometry): Uint8Array | Uint16Array;
 }
 
-export function segmentor(config: SegmentorConfig): Segmentor {
+/** @throws ConfigError where the neck does not fit the stages */
+export function segmentor(config: SegmentorConfig, stages: readonly Stage[]): Segmentor {
   const { classes } = config;
-  const head = headOf(config.head, classes.length);
-  const auxiliary = config.auxiliary && headOf(config.auxiliary, classes.length);
+  const neck = config.neck && necks[config.neck.type](config.neck, stages);
+  const levels = neck?.stages ?? stages;
+  const levelsOf = (scope: Scope, pyramid: readonly Value[]) => neck?.forward(scope.at('neck'), pyramid) ?? pyramid;
+  const head = headOf(config.head, classes.length, levels);
+  const auxiliary = config.auxiliary && headOf(config.auxiliary, classes.length, levels);
   return {
     classes,
-    forward: (scope, pyramid) => ({ seg_logits: head.forward(scope.at('decode_head'), pyramid) }),
+    forward: (scope, pyramid) => ({
+      seg_logits: head.forward(scope.at('decode_head'), levelsOf(scope, pyramid)),
+    }),
     ...(auxiliary && {
       auxiliary: (scope: Scope, pyramid: readonly Value[]) => ({
-        aux_logits: auxiliary.forward(scope.at('auxiliary_head'), pyramid),
+        aux_logits: auxiliary.forward(scope.at('auxiliary_head'), levelsOf(scope, pyramid)),
       }),
     }),
     segment: (logits, image, { padded, resized, original }) =>
@@ -38,7 +45,8 @@ export function segmentor(config: SegmentorConfig): Segmentor {
   };
 }
 
-function headOf(config: SegmentorConfig['head'], classes: number): SegmentationHead {
-  const make = segmentationHeads[config.type] as (config: SegmentorConfig['head'], classes: number) => SegmentationHead;
-  return make(config, classes);
-}
+type MakeHead = (config: SegmentorConfig['head'], classes: number, stages: readonly Stage[]) => SegmentationHead;
+
+/** The table pairs each head with its own configuration. */
+const headOf: MakeHead = (config, classes, stages) =>
+  (segmentationHeads[config.type] as MakeHead)(config, classes, stages);

@@ -21,6 +21,7 @@ export {
   toNetwork,
   toOriginal,
 } from './boxes.ts';
+export { meanLogits, refinedRegions } from './cascade.ts';
 export { compactMask, emptyMask, fullRle, maskArea, maskBitmap, maskBox } from './compact_mask.ts';
 export type { CompactMask, Detections, Rle } from './detections.ts';
 export { type ProbabilityMap, pasteMask, pasteMasks } from './masks.ts';

@@ -47,7 +47,7 @@ export function modelCost(definition: ModelDefinition, { height, width }: Size):
  * on where they come from.
  */
 export function partExtents(part: Part, { height, width }: Size): Named<InputExtent> {
-  let regions = publishedRegions[part.name] ?? 0;
+  let regions = publishedRegions[part.name.replace(/\d+$/, '')] ?? 0; // every stage of a cascade
   return Object.fromEntries(
     Object.entries(part.inputs).map(([name, input]) => {
       if (input.kind === 'map') return [name, { batch: 1, height, width }];

@@ -3,9 +3,17 @@ import { fcnHead } from '../../../heads/fcn.ts';
 import { fpn } from '../../../heads/fpn.ts';
 import type { SegmentationHead } from '../../../heads/head.ts';
 import { maskHead } from '../../../heads/mask.ts';
-import { rpnConfig, rpnHead } from '../../../heads/rpn.ts';
+import { retinaConfig, retinaHead } from '../../../heads/retina.ts';
+import { type LevelOutputs, rpnConfig, rpnHead } from '../../../heads/rpn.ts';
+import { semanticFpnHead } from '../../../heads/semantic_fpn.ts';
 import { uperHead } from '../../../heads/upernet.ts';
-import { boxHeadFromMm, maskHeadFromMm, neckFromMm, rpnHeadFromMm } from '../../../src/models/from_mm_detector.ts';
+import {
+  boxHeadFromMm,
+  maskHeadFromMm,
+  neckFromMm,
+  retinaHeadFromMm,
+  rpnHeadFromMm,
+} from '../../../src/models/from_mm_heads.ts';
 import { segmentationHeadFromMm } from '../../../src/models/from_mm_segmentor.ts';
 import { byType } from '../../../src/models/from_mm_types.ts';
 import type { Named, NDArray, Shape } from '../../../src/ndarray.ts';
@@ -56,6 +64,13 @@ function onPyramid(head: SegmentationHead, levels: number | readonly number[]): 
 function segmentation(config: Dict): ModuleUnderTest {
   const { head, classes } = segmentationHeadFromMm(config);
   if (head.type === 'fcn_head') return { forward: onPyramid(fcnHead(head, classes), config.in_index) };
+  if (head.type === 'semantic_fpn_head') {
+    const stages = config.feature_strides.map((stride: number, i: number) => ({
+      channels: config.in_channels[i],
+      stride,
+    }));
+    return { forward: onPyramid(semanticFpnHead(head, classes, stages), config.in_index) };
+  }
   const branches = head.poolScales.flatMap((_, i) => {
     const path = `psp_modules.${i}.1`;
     return [
@@ -83,15 +98,12 @@ const modules: Named<(config: Dict, inputs: readonly Shape[]) => ModuleUnderTest
   },
   RPNHead: (config) => {
     const rpn = rpnConfig.parse(rpnHeadFromMm(config));
-    return {
-      forward: (scope, levels) => {
-        const outputs = rpnHead(scope, levels, rpn);
-        return Object.assign(
-          {},
-          ...outputs.map(({ scores, deltas }, i) => ({ [`cls${i}`]: scores, [`reg${i}`]: deltas })),
-        );
-      },
-    };
+    return { forward: (scope, levels) => perLevel(rpnHead(scope, levels, rpn)) };
+  },
+  RetinaHead: (config) => {
+    const { head, classes } = retinaHeadFromMm(config);
+    const retina = retinaConfig.parse(head);
+    return { forward: (scope, levels) => perLevel(retinaHead(scope, levels, retina, classes)) };
   },
   Shared2FCBBoxHead: box,
   Shared4Conv1FCBBoxHead: box,
@@ -101,6 +113,7 @@ const modules: Named<(config: Dict, inputs: readonly Shape[]) => ModuleUnderTest
     return { forward: (scope, [x]) => ({ mask_logits: maskHead(scope, x!, mask, config.num_classes ?? 80) }) };
   },
   UPerHead: segmentation,
+  FPNHead: segmentation,
   FCNHead: segmentation,
 };
 
@@ -119,6 +132,9 @@ export const runModule: EngineRunner = async (golden, engine) => {
   const places = new Map(expected.map(({ name }) => [name, taps[name] ?? name]));
   await expectPart(golden, engine, { part, weights: weightsFor(weights.keys, weights), inputs }, places);
 };
+
+const perLevel = (outputs: readonly LevelOutputs[]): Named<Value> =>
+  Object.assign({}, ...outputs.map(({ scores, deltas }, i) => ({ [`cls${i}`]: scores, [`reg${i}`]: deltas })));
 
 const named = <T>(prefix: string, list: readonly T[]): Named<T> =>
   Object.fromEntries(list.map((value, i) => [`${prefix}${i}`, value]));

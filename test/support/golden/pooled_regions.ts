@@ -1,4 +1,4 @@
-import { regionsFromMm } from '../../../src/models/from_mm_detector.ts';
+import { regionsFromMm } from '../../../src/models/from_mm_heads.ts';
 import type { Named, NDArray } from '../../../src/ndarray.ts';
 import { F, map, type Part, passes, recordPart, regions, type Value } from '../../../src/nn/index.ts';
 import { sortByLevel, toBoxOrder } from '../../../src/postprocess/regions.ts';
