@@ -44,8 +44,7 @@ async function main(): Promise<number> {
   const engines = await startEngines(values.engine);
   const without = new Set((values.without ?? []).flatMap((kinds) => kinds.split(',')));
   const only = values.only === undefined ? /./ : new RegExp(values.only);
-  const cases: Case[] = [];
-  for (const folder of folders) cases.push(...(await casesOf(folder)));
+  const cases = folders.flatMap(casesOf);
   const chosen = cases.filter(({ name, kind }) => !without.has(kind) && (only.test(name) || only.test(kind)));
   if (chosen.length === 0) {
     console.error(`no case in ${folders.join(', ')} is called so.`);
@@ -137,4 +136,9 @@ function showProgress(text: string): void {
 }
 
 if (values.help) process.stdout.write(help);
-else process.exitCode = await main();
+else {
+  process.exitCode = await main().catch((error: Error) => {
+    console.error(error.message);
+    return 2;
+  });
+}

@@ -45,7 +45,6 @@ const missing: Readonly<Record<string, string>> = {
   lr: 'training',
   coco_eval: 'COCO evaluation',
   miou: 'evaluation of segmentations',
-  classify: 'the preprocessing of ImageNet evaluation',
 };
 
 /**
@@ -53,15 +52,18 @@ const missing: Readonly<Record<string, string>> = {
  *
  * @throws Error where the folder has no index
  */
-export async function casesOf(folder: string): Promise<Case[]> {
+export function casesOf(folder: string): Case[] {
   const index = join(folder, 'index.json');
   if (!existsSync(index)) throw new Error(`${folder}: no golden folder, it has no index.json.`);
   const { cases, checkpoints = [] }: Index = readJson(index);
-  const goldens = await Promise.all(cases.map((entry) => openCase(folder, entry.case)));
-  const inside = existsSync(join(folder, 'heads', 'index.json')) ? await casesOf(join(folder, 'heads')) : [];
+  const written = cases.map((entry) => ({
+    name: entry.case,
+    json: readJson<CaseJson>(join(folder, `${entry.case}.json`)),
+  }));
+  const inside = existsSync(join(folder, 'heads', 'index.json')) ? casesOf(join(folder, 'heads')) : [];
   return [
-    ...goldens.map(caseOf),
-    ...checkpoints.map((file) => plain(file, 'checkpoint', () => runSmallCheckpoint(join(folder, file), goldens))),
+    ...written.map(({ name, json }) => caseOf(folder, name, json)),
+    ...checkpoints.map((file) => plain(file, 'checkpoint', () => runSmallCheckpoint(join(folder, file), written))),
     ...checkpointCases(folder).map(({ name, run }) => plain(name, 'checkpoint', run)),
     ...keyLists(folder),
     ...rowsOf<CostRowSpec>(folder, 'macs.json', 'rows').map((row) =>
@@ -88,17 +90,21 @@ export function foldersFrom(variable: string | undefined, fallback: string): str
   return folders.filter((folder) => !folders.some((other) => folder === join(other, 'heads')));
 }
 
-function caseOf(golden: GoldenCase): Case {
-  const { name, kind, json } = golden;
+// biome-ignore lint/suspicious/noExplicitAny: the fields differ by kind
+type CaseJson = any;
+
+/** The tensors are opened when the case is run. */
+function caseOf(folder: string, name: string, json: CaseJson): Case {
+  const kind: string = json.kind ?? json.type;
   const [needsNone, needsEngine] = [plainRunners[kind], engineRunner(kind)];
   return {
     name,
     kind,
     informative: /informative only/i.test(json.note ?? ''),
-    ...(needsEngine && { onEngines: { small: workOf(golden) <= smallWork } }),
+    ...(needsEngine && { onEngines: { small: workOf(folder, json) <= smallWork } }),
     run: async (engine) => {
-      if (engine && needsEngine) return needsEngine(golden, engine);
-      if (needsNone) return needsNone(golden);
+      if (engine && needsEngine) return needsEngine(await openCase(folder, name), engine);
+      if (needsNone) return needsNone(await openCase(folder, name));
       if (!needsEngine) throw new UnsupportedError(`${missing[kind] ?? `the kind "${kind}"`} is not supported yet`);
     },
   };
@@ -147,7 +153,7 @@ function readJson<T>(path: string): T {
  */
 const smallWork = 8e9;
 
-function workOf({ folder, json }: GoldenCase): number {
+function workOf(folder: string, json: CaseJson): number {
   const inputs: readonly { shape?: Shape }[] = json.inputs ?? [json.input ?? {}];
   const positions = inputs.reduce((sum, { shape }) => sum + (shape ? sizeOf([shape[0]!, ...shape.slice(2)]) : 0), 0);
   const { pad_shape, batch_input_shape = pad_shape } = json.img_metas?.[0] ?? {};
@@ -155,8 +161,7 @@ function workOf({ folder, json }: GoldenCase): number {
   return parametersIn(folder, json) * Math.max(positions, pictures);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: JSON of the case
-function parametersIn(folder: string, { weights, checkpoint }: any): number {
+function parametersIn(folder: string, { weights, checkpoint }: CaseJson): number {
   if (checkpoint) return statSync(join(folder, checkpoint)).size / 4;
   if (!weights?.keys) return 1;
   const keys: KeyList['keys'] = Array.isArray(weights.keys)

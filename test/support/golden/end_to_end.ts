@@ -1,9 +1,11 @@
 import type { Geometry } from '../../../src/image/geometry.ts';
-import { readProposals, runOnRegions } from '../../../src/models/rcnn.ts';
+import { readProposals } from '../../../src/models/rcnn.ts';
+import { regionHeads } from '../../../src/models/region_parts.ts';
 import type { Named, NDArray } from '../../../src/ndarray.ts';
 import { passes, type Resident } from '../../../src/nn/index.ts';
 import { anchorLevels } from '../../../src/postprocess/anchors.ts';
 import { toNetwork } from '../../../src/postprocess/boxes.ts';
+import { refinedRegions } from '../../../src/postprocess/cascade.ts';
 import { maskBitmap } from '../../../src/postprocess/compact_mask.ts';
 import type { CompactMask, Detections } from '../../../src/postprocess/detections.ts';
 import { sigmoid } from '../../../src/postprocess/head_maps.ts';
@@ -11,7 +13,7 @@ import { decodeBitmap } from '../../../src/postprocess/rle.ts';
 import { rleFromString } from '../../../src/postprocess/rle_text.ts';
 import { resizedLogits } from '../../../src/postprocess/segmentation.ts';
 import { type GoldenCase, GoldenMismatch } from '../golden.ts';
-import { boxOutputs, type LoadedModel, loadModel } from './loaded_model.ts';
+import { boxOutputs, type LoadedModel, loadModel, maskOutputs, twoStageOf } from './loaded_model.ts';
 import { joinRows, matchOrder, rowsInOrder } from './match_order.ts';
 import { checkpointWeights, definitionOf, type ModelInput, modelInput } from './model_input.ts';
 import type { EngineRunner } from './run_graph.ts';
@@ -44,26 +46,9 @@ const endToEnd =
   };
 
 export const runDetector = endToEnd(async (golden, model, { image, geometries }, features) => {
-  const { rpn } = model.definition.config.detector!;
   const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...(await readAllOf(features)) };
   await expectSome(golden, outputs);
-
-  const proposals = await readProposals(rpn, anchorLevels(rpn.anchors), features, geometries);
-  const rois: NDArray[] = [];
-  for (const [i, found] of proposals.entries()) {
-    const names = { boxes: `proposals_img${i}`, scores: `proposal_scores_img${i}` };
-    const order = golden.tensors.has(names.boxes) ? await matchOrder(golden, names, found) : undefined;
-    const boxes = order ? rowsInOrder(found.boxes, order) : found.boxes;
-    const scores = order ? rowsInOrder(found.scores, order) : found.scores;
-    outputs[names.boxes] = { shape: [scores.length, 4], data: boxes };
-    outputs[names.scores] = { shape: [scores.length], data: scores };
-    rois.push(withImage(boxes, i));
-  }
-  outputs.rois_stage0 = joinRows(rois);
-  const { cls_score, bbox_pred } = await boxOutputs(model, features, outputs.rois_stage0);
-  outputs.cls_score_stage0 = cls_score!;
-  outputs.bbox_pred_stage0 = bbox_pred!;
-  await expectSome(golden, outputs);
+  if (twoStageOf(model.definition)) await expectRegions(golden, model, geometries, features, outputs);
 
   const results = await model.definition.detector!.detect(features, geometries, model.run);
   for (const [i, found] of results.entries()) {
@@ -85,6 +70,49 @@ export const runDetector = endToEnd(async (golden, model, { image, geometries },
   await expectListed(golden, outputs);
 });
 
+/** Proposals, and what the box head of every stage says of its regions; fills `outputs`. */
+async function expectRegions(
+  golden: GoldenCase,
+  model: LoadedModel,
+  geometries: readonly Geometry[],
+  features: Named<Resident>,
+  outputs: Record<string, NDArray>,
+): Promise<void> {
+  const config = twoStageOf(model.definition)!;
+  const { rpn } = config;
+  let regions: Float32Array[] = [];
+  for (const [i, found] of (await readProposals(rpn, anchorLevels(rpn.anchors), features, geometries)).entries()) {
+    const names = { boxes: `proposals_img${i}`, scores: `proposal_scores_img${i}` };
+    const order = golden.tensors.has(names.boxes) ? await matchOrder(golden, names, found) : undefined;
+    const boxes = order ? rowsInOrder(found.boxes, order) : found.boxes;
+    const scores = order ? rowsInOrder(found.scores, order) : found.scores;
+    outputs[names.boxes] = { shape: [scores.length, 4], data: boxes };
+    outputs[names.scores] = { shape: [scores.length], data: scores };
+    regions.push(boxes);
+  }
+  for (const [stage, { config: box }] of regionHeads(config).boxes.entries()) {
+    const rois = joinRows(regions.map(withImage));
+    const { cls_score, bbox_pred } = await boxOutputs(model, features, rois, stage);
+    outputs[`rois_stage${stage}`] = rois;
+    outputs[`cls_score_stage${stage}`] = cls_score!;
+    outputs[`bbox_pred_stage${stage}`] = bbox_pred!;
+    await expectSome(golden, outputs);
+    let row = 0;
+    regions = regions.map((boxes, i) => {
+      const count = boxes.length / 4;
+      const rowsOf = (all: NDArray) => rows(all, row, count);
+      const refined = refinedRegions(boxes, rowsOf(cls_score!), rowsOf(bbox_pred!), box.deltas, geometries[i]!.resized);
+      row += count;
+      return refined;
+    });
+  }
+}
+
+function rows({ shape: [total = 0, ...rest], data }: NDArray, first: number, count: number): NDArray {
+  const size = data.length / total;
+  return { shape: [count, ...rest], data: data.subarray(first * size, (first + count) * size) };
+}
+
 /** What there is so far, so that the first step to differ is named before the next one runs. */
 const expectSome = (golden: GoldenCase, outputs: Named<NDArray>) =>
   expectListed(
@@ -104,7 +132,7 @@ function withImage(boxes: Float32Array, image: number): NDArray {
   return { shape: [count, 5], data };
 }
 
-/** The probability maps of the predicted classes, before they are pasted. */
+/** The probability maps of the predicted classes before they are pasted; of a cascade, the mean of its stages'. */
 async function maskProbabilities(
   model: LoadedModel,
   features: Named<Resident>,
@@ -112,17 +140,19 @@ async function maskProbabilities(
   { scaleX, scaleY }: Geometry,
   image: number,
 ): Promise<NDArray | undefined> {
-  const { mask } = model.definition.config.detector!;
+  const mask = twoStageOf(model.definition)?.mask;
   if (!mask || labels.length === 0) return undefined;
-  const regions = toNetwork(boxes, { x: scaleX, y: scaleY });
-  const { mask_logits } = await runOnRegions('mask', mask.region, regions, image, features, model.run);
-  const [count = 0, classes = 0, height = 0, width = 0] = mask_logits!.shape;
+  const stages = await maskOutputs(model, features, withImage(toNetwork(boxes, { x: scaleX, y: scaleY }), image));
+  const [count = 0, classes = 0, height = 0, width = 0] = stages[0]!.shape;
   const plane = height * width;
   const data = new Float32Array(count * plane);
   for (let i = 0; i < count; i++) {
     const channel = mask.classAgnostic ? 0 : labels[i]!;
-    const logits = mask_logits!.data.subarray((i * classes + channel) * plane, (i * classes + channel + 1) * plane);
-    data.set(logits.map(sigmoid), i * plane);
+    for (const { data: logits } of stages) {
+      for (let at = 0; at < plane; at++) {
+        data[i * plane + at]! += sigmoid(logits[(i * classes + channel) * plane + at]!) / stages.length;
+      }
+    }
   }
   return { shape: [count, height, width], data };
 }
@@ -154,7 +184,8 @@ function differingPixels(actual: ArrayLike<number>, expected: ArrayLike<number>)
 export const runSegmentor = endToEnd(async (golden, model, { image, geometries }, features) => {
   const { segmentor, config } = model.definition;
   const logits = await features.seg_logits!.read();
-  const outputs: Record<string, NDArray> = { ...(await model.beside(image)), head_logits: logits };
+  const maps = await readAllOf(features);
+  const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...maps, head_logits: logits };
   await expectSome(golden, outputs);
   const { alignCorners = false } = config.segmentor!.head;
   const resized = (sizes: (geometry: Geometry) => Parameters<typeof resizedLogits>[1]['steps']) =>

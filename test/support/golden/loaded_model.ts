@@ -1,6 +1,7 @@
+import type { CascadeConfig, RcnnConfig } from '../../../src/models/config.ts';
 import { createModel, type ModelDefinition } from '../../../src/models/create.ts';
 import type { RunPart } from '../../../src/models/detector.ts';
-import { runOnRegions } from '../../../src/models/rcnn.ts';
+import { regionHeads, runOnRegions } from '../../../src/models/region_parts.ts';
 import type { Named, NDArray, Weights } from '../../../src/ndarray.ts';
 import {
   type Engine,
@@ -10,7 +11,6 @@ import {
   type Resident,
   type Runner,
   recordPart,
-  withTaps,
 } from '../../../src/nn/index.ts';
 import { readAll } from './run_graph.ts';
 
@@ -23,7 +23,22 @@ export interface LoadedModel {
   dispose(): void;
 }
 
-const boxInput = 'roi_head.bbox_head:in';
+/** The configuration of a detector that works on regions, or undefined. */
+export function twoStageOf({ config: { detector } }: ModelDefinition): RcnnConfig | CascadeConfig | undefined {
+  return detector && 'rpn' in detector ? detector : undefined;
+}
+
+/** Outputs to add to a part: their names, and the modules that give them. */
+function tapsOf(definition: ModelDefinition, part: string): Named<string> {
+  const config = twoStageOf(definition);
+  const stage = config && regionHeads(config).boxes.find((box) => box.part === part);
+  if (stage) return { [`roi_feats${stage.config.region.size}`]: `roi_head.${stage.path}:in` };
+  const { segmentor } = definition.config;
+  if (part !== 'features' || !segmentor?.neck) return {};
+  return Object.fromEntries(
+    Array.from({ length: segmentor.neck.outs }, (_, i) => [`fpn${i}`, `neck.fpn_convs.${i}.conv`]),
+  );
+}
 
 export async function loadModel(
   engine: Engine,
@@ -32,17 +47,17 @@ export async function loadModel(
   passes: readonly Pass[],
 ): Promise<LoadedModel> {
   const runners = new Map<string, Runner>();
-  const load = async (part: Part, values: Weights, taps: readonly string[] = []) => {
-    const graph = withTaps(recordPart(part), taps);
-    runners.set(part.name, await engine.load(programOf(part.name, graph, values, passes)));
+  const load = async (part: Part, values: Weights, taps: Named<string> = {}) => {
+    const graph = recordPart(part);
+    const added = Object.entries(taps).map(([name, path]) => [name, graph.taps[path]!] as const);
+    const tapped = { ...graph, outputs: { ...graph.outputs, ...Object.fromEntries(added) } };
+    runners.set(part.name, await engine.load(programOf(part.name, tapped, values, passes)));
   };
   const dispose = () => {
     for (const runner of runners.values()) runner.dispose();
   };
   try {
-    for (const part of Object.values(definition.parts)) {
-      await load(part, weights, part.name === 'box' ? [boxInput] : []);
-    }
+    for (const part of Object.values(definition.parts)) await load(part, weights, tapsOf(definition, part.name));
     // the trunk by itself has its keys at the root
     const trunk = createModel({ backbone: definition.config.backbone }).parts.features!;
     await load({ ...trunk, name: 'trunk' }, withoutPrefix(weights, 'backbone.'));
@@ -70,32 +85,29 @@ function withoutPrefix(weights: Weights, prefix: string): Weights {
 }
 
 /**
- * The box head on regions of several images: `roi_feats`, `cls_score`, `bbox_pred`, in the order of the regions.
+ * Box heads on regions of several images, in the order of the regions: per stage `roi_feats…`, `cls_score`, `bbox_pred`.
  *
  * @param rois n × (image, x1, y1, x2, y2)
  */
-export async function boxOutputs(
+export function boxOutputs(
   model: LoadedModel,
   features: Named<Resident>,
   rois: NDArray,
+  stage: number,
 ): Promise<Named<NDArray>> {
-  const { region } = model.definition.config.detector!.box;
-  const outputs = await perImage(rois, (boxes, image) =>
-    runOnRegions('box', region, boxes, image, features, model.run),
-  );
-  const { [boxInput]: pooled, ...rest } = outputs;
-  return { ...rest, ...(pooled && { [`roi_feats${region.size}`]: pooled }) };
+  const { part, config } = regionHeads(twoStageOf(model.definition)!).boxes[stage]!;
+  return perImage(rois, (boxes, image) => runOnRegions(part, config.region, boxes, image, features, model.run));
 }
 
-/** The mask head's logits on such regions: `mask_logits`. */
-export async function maskOutputs(
-  model: LoadedModel,
-  features: Named<Resident>,
-  rois: NDArray,
-): Promise<Named<NDArray>> {
-  const { mask } = model.definition.config.detector!;
-  if (!mask) return {};
-  return perImage(rois, (boxes, image) => runOnRegions('mask', mask.region, boxes, image, features, model.run));
+/** The mask heads' logits on such regions, one map for each stage; none where the model has no masks. */
+export async function maskOutputs(model: LoadedModel, features: Named<Resident>, rois: NDArray): Promise<NDArray[]> {
+  const { masks } = regionHeads(twoStageOf(model.definition)!);
+  if (!masks) return [];
+  const { part, config, paths } = masks;
+  const outputs = await perImage(rois, (boxes, image) =>
+    runOnRegions(part, config.region, boxes, image, features, model.run),
+  );
+  return Object.keys(paths).map((output) => outputs[output]!);
 }
 
 /** Calls with the boxes of one image after the other and lays the rows back where their regions were. */

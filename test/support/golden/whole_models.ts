@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkpointParameters, createModel } from '../../../src/models/create.ts';
 import { fromMm } from '../../../src/models/from_mm.ts';
+import { regionHeads } from '../../../src/models/region_parts.ts';
 import type { Named, NDArray } from '../../../src/ndarray.ts';
-import { passes } from '../../../src/nn/index.ts';
+import { passes, type Resident } from '../../../src/nn/index.ts';
 import { type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
 import { expectSameKeys, type ModelKeyList } from './key_lists.ts';
-import { boxOutputs, type LoadedModel, loadModel, maskOutputs } from './loaded_model.ts';
+import { boxOutputs, type LoadedModel, loadModel, maskOutputs, twoStageOf } from './loaded_model.ts';
 import { type EngineRunner, expectMap } from './run_graph.ts';
 
 /** Kinds `full` and `full_swap`: published models with seeded weights; the heads on regions run on the case's `rois`. */
@@ -35,10 +36,7 @@ async function outputsOf(model: LoadedModel, image: NDArray, rois: NDArray | und
   const beside = await model.beside(image);
   const features = await run('features', { image });
   try {
-    const regional =
-      rois && definition.detector
-        ? { ...(await boxOutputs(model, features, rois)), ...(await maskOutputs(model, features, rois)) }
-        : {};
+    const regional = rois && twoStageOf(definition) ? await regionalOutputs(model, features, rois) : {};
     const maps: Record<string, NDArray> = {};
     for (const [name, resident] of Object.entries(features)) {
       maps[name === 'seg_logits' ? 'head_logits' : name] = await resident.read();
@@ -47,6 +45,22 @@ async function outputsOf(model: LoadedModel, image: NDArray, rois: NDArray | und
   } finally {
     for (const resident of Object.values(features)) resident.dispose();
   }
+}
+
+/** Every stage of a cascade on the same regions; the one stage of Mask R-CNN has no number. */
+async function regionalOutputs(model: LoadedModel, features: Named<Resident>, rois: NDArray): Promise<Named<NDArray>> {
+  const config = twoStageOf(model.definition)!;
+  const cascade = config.type === 'cascade_mask_rcnn';
+  const outputs: Record<string, NDArray> = {};
+  const add = (name: string, stage: number, value: NDArray) => {
+    outputs[cascade ? `${name}_stage${stage}` : name] = value;
+  };
+  const masks = await maskOutputs(model, features, rois);
+  for (const stage of regionHeads(config).boxes.keys()) {
+    for (const [name, value] of Object.entries(await boxOutputs(model, features, rois, stage))) add(name, stage, value);
+    if (masks[stage]) add('mask_logits', stage, masks[stage]);
+  }
+  return outputs;
 }
 
 /** In the case's order, which is that of the forward pass: the first to differ is named. */
