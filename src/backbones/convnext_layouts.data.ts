@@ -1,20 +1,16 @@
+import type { NDArray, Shape } from '../ndarray.ts';
 import type { Layout } from './backbone.ts';
 
 /** ConvNeXt as timm, torchvision and the mm libraries name it, renamed to the official layout. */
 
 /** Layer scales are [C, 1, 1] in torchvision; projections of every position are [out, in, 1, 1] where they are convolutions. */
 const transforms: NonNullable<Layout['transforms']> = [
-  {
-    pattern: /\.gamma$/,
-    shape: ([channels]) => [channels!],
-    data: ({ shape, data }) => ({ shape: [shape[0]!], data }),
-  },
-  {
-    pattern: /\.pwconv[12]\.weight$/,
-    shape: ([out, inputs]) => [out!, inputs!],
-    data: ({ shape, data }) => ({ shape: shape.slice(0, 2), data }),
-  },
-];
+  [/\.gamma$/, 1] as const,
+  [/\.pwconv[12]\.weight$/, 2] as const,
+].map(([pattern, rank]) => {
+  const shape = (from: Shape) => (from.slice(rank).every((extent) => extent === 1) ? from.slice(0, rank) : from);
+  return { pattern, shape, data: (array: NDArray) => ({ shape: shape(array.shape), data: array.data }) };
+});
 
 const mm: Layout['rules'] = [
   [/^stages\.(\d+)\.(\d+)\.depthwise_conv\./, 'stages.$1.$2.dwconv.'],
@@ -73,7 +69,7 @@ export const convNextLayouts: readonly Layout[] = [
   {
     // a detector or segmentor from which only the backbone is taken: its outputs have norms
     has: 'backbone.norm0.weight',
-    whole: (keys) => keys.every((key) => key.startsWith('backbone.')),
+    whole: () => false,
     rules: mmWithin,
     transforms,
   },

@@ -3,7 +3,7 @@ import { convNextLayouts } from './convnext_layouts.data.ts';
 import { mogaNetConfig, mogaNetLayouts, moganet } from './moganet.ts';
 import { resNetConfig, resNetLayouts, resnet } from './resnet.ts';
 
-export type { Backbone, ClassifierBackbone, Stage } from './backbone.ts';
+export type { Backbone, ClassifierBackbone, Layout, Stage } from './backbone.ts';
 export { archs as convNextArchs, type ConvNextArch, type ConvNextConfig, convnext } from './convnext.ts';
 export { archs as mogaNetArchs, type MogaNetArch, type MogaNetConfig, mogaNetSize, moganet } from './moganet.ts';
 export { fromOfficial } from './moganet_official.ts';

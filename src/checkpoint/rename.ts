@@ -15,10 +15,12 @@ export interface TensorTransform {
   readonly data: (array: NDArray) => NDArray;
 }
 
-/** The new key; `null` for a tensor that is left out. */
-export function renamedKey(key: string, rules: readonly RenameRule[]): string | null {
+/** The new key; `null` for a tensor that is left out. Below a prefix the rules see what follows it; other keys stay. */
+export function renamedKey(key: string, rules: readonly RenameRule[], prefix = ''): string | null {
+  if (!key.startsWith(prefix)) return key;
+  const name = key.slice(prefix.length);
   for (const [pattern, replacement] of rules) {
-    if (pattern.test(key)) return replacement === null ? null : key.replace(pattern, replacement);
+    if (pattern.test(name)) return replacement === null ? null : prefix + name.replace(pattern, replacement);
   }
   return key;
 }
@@ -26,23 +28,27 @@ export function renamedKey(key: string, rules: readonly RenameRule[]): string | 
 /**
  * Renames the keys of a set of tensors, in their order, and applies the transforms when a tensor is read.
  *
+ * @param prefix of the keys that are meant; the others stay, and rules and transforms see what follows it
  * @throws CheckpointError where two keys become one.
  */
 export function renamed(
   entries: ReadonlyMap<string, TensorEntry>,
   rules: readonly RenameRule[],
   transforms: readonly TensorTransform[] = [],
+  prefix = '',
 ): Map<string, TensorEntry> {
   const result = new Map<string, TensorEntry>();
   const origin = new Map<string, string>();
   for (const [key, entry] of entries) {
-    const to = renamedKey(key, rules);
+    const to = renamedKey(key, rules, prefix);
     if (to === null) continue;
     const other = origin.get(to);
     if (other !== undefined)
       throw new CheckpointError(`"${other}" and "${key}" both become "${to}". Correct the rename rules.`);
     origin.set(to, key);
-    const transform = transforms.find(({ pattern }) => pattern.test(to));
+    const transform = key.startsWith(prefix)
+      ? transforms.find(({ pattern }) => pattern.test(to.slice(prefix.length)))
+      : undefined;
     result.set(to, transform ? transformed(entry, transform) : entry);
   }
   return result;
