@@ -33,11 +33,11 @@ function tapsOf(definition: ModelDefinition, part: string): Named<string> {
   const config = twoStageOf(definition);
   const stage = config && regionHeads(config).boxes.find((box) => box.part === part);
   if (stage) return { [`roi_feats${stage.config.region.size}`]: `roi_head.${stage.path}:in` };
-  const { segmentor } = definition.config;
-  if (part !== 'features' || !segmentor?.neck) return {};
-  return Object.fromEntries(
-    Array.from({ length: segmentor.neck.outs }, (_, i) => [`fpn${i}`, `neck.fpn_convs.${i}.conv`]),
-  );
+  const { segmentor, detector } = definition.config;
+  // detectors on regions give their pyramid anyway
+  const neck = segmentor?.neck ?? (config ? undefined : detector?.neck);
+  if (part !== 'features' || !neck) return {};
+  return Object.fromEntries(Array.from({ length: neck.outs }, (_, i) => [`fpn${i}`, `neck.fpn_convs.${i}.conv`]));
 }
 
 export async function loadModel(
