@@ -1,7 +1,7 @@
 import { type Named, sizeOf } from '../ndarray.ts';
 import type { Graph, Node } from './graph.ts';
-import type { Op } from './ops.ts';
-import { type InputExtent, type MapShape, shapesOf } from './shapes.ts';
+import { type Op, sizeFrom } from './ops.ts';
+import { filledUp, type InputExtent, type MapShape, shapesOf } from './shapes.ts';
 
 /**
  * The reading of a graph that counts. Kinds of work are counted apart, so that each published rule (fvcore's, mmcv's)
@@ -22,6 +22,8 @@ export interface Cost {
   readonly activation: number;
   /** Elements that a pooling reads. */
   readonly pool: number;
+  /** Values of parameters that are resized to the map. */
+  readonly resized: number;
   /** Outputs of sums, products, scales, resizes and functional activations. */
   readonly elementwise: number;
 }
@@ -40,6 +42,7 @@ const nothing: Cost = {
   layerNorm: 0,
   activation: 0,
   pool: 0,
+  resized: 0,
   elementwise: 0,
 };
 
@@ -84,6 +87,8 @@ const rules: { [K in Op]: CostRule<K> } = {
   silu: activation,
   sigmoid: activation,
   gelu: activation,
+  hardsigmoid: activation,
+  hardswish: activation,
   scale: elementwise,
   add: elementwise,
   sub: elementwise,
@@ -95,6 +100,20 @@ const rules: { [K in Op]: CostRule<K> } = {
   maxPool: pooling,
   resize: elementwise,
   roiAlign: elementwise,
+  padToMultiple: free,
+  mergePatches: free,
+  // queries by keys, and weights by values, filling included
+  windowAttention: ({ attributes: { window } }, { output }) => ({
+    macs: 2 * elements(filledUp(output, sizeFrom(window))) * window ** 2,
+  }),
+  circularConv2d: ({ attributes: { axis } }, { output }) => ({
+    macs: elements(output) * output[axis],
+    resized: output.channels * output[axis],
+  }),
+  addAlongAxis: ({ attributes: { axis } }, { output }) => ({
+    elementwise: elements(output),
+    resized: output.channels * output[axis],
+  }),
 };
 
 /** One row per node, in order. */

@@ -26,6 +26,10 @@ export interface Attributes {
   sigmoid: Nothing;
   /** By the error function, not its tanh approximation. */
   gelu: Nothing;
+  /** min(max(x + 3, 0), 6) / 6. */
+  hardsigmoid: Nothing;
+  /** x · hardsigmoid(x). */
+  hardswish: Nothing;
   /** x times a parameter of shape [1, C, 1, 1]. */
   scale: Nothing;
   /** Extents must be equal or 1, as in PyTorch's broadcasting. */
@@ -44,7 +48,18 @@ export interface Attributes {
   resize: { readonly mode: 'bilinear' | 'nearest'; readonly alignCorners: boolean; readonly factor?: number };
   /** mmcv's RoIAlign, average mode; `spatialScale` takes image pixels to the map. */
   roiAlign: RoiAlignOptions;
+  /** Zeros to the right and below, up to multiples of both extents. */
+  padToMultiple: { readonly multiple: Size };
+  /** Tiles of 2×2 pixels to channels: top left, bottom left, top right, bottom right. Odd sizes count as padded by zeros. */
+  mergePatches: Nothing;
+  windowAttention: WindowAttention;
+  /** Depthwise around a whole axis of n pixels: y[i] = Σ w[k] · x[(i + k) mod n], the weight resized to n (corners aligned). */
+  circularConv2d: { readonly axis: Axis };
+  /** x plus a parameter with a value for every place along an axis, resized to its extent (corners aligned). */
+  addAlongAxis: { readonly axis: Axis };
 }
+
+export type Axis = 'height' | 'width';
 
 type Nothing = Readonly<Record<string, never>>;
 const nothing: Nothing = Object.freeze({});
@@ -71,6 +86,20 @@ export interface RoiAlignOptions {
   readonly aligned: boolean;
 }
 
+/** Swin's attention among the pixels of a window: softmax(q·kᵀ / √depth + position bias + mask) · v, head by head. */
+export interface WindowAttention {
+  readonly heads: number;
+  /** Side of the square windows. */
+  readonly window: number;
+  /** Pixels by which the windows lie further right and below; the parts of a window that are no neighbours do not see each other. */
+  readonly shift: number;
+  /**
+   * Maps are filled up to whole windows at the right and below, `first` before they are rolled by the shift (Microsoft's detection
+   * code, mmdet, mmseg), or `last`, after it (timm). Filling is what the projection makes of zeros, and is attended to.
+   */
+  readonly padding: 'first' | 'last';
+}
+
 /** Both extents from one number or from a given size. */
 export const sizeFrom = (value: number | Size): Size =>
   typeof value === 'number' ? { height: value, width: value } : value;
@@ -88,7 +117,7 @@ export const add = elementwise('add');
 export const sub = elementwise('sub');
 export const mul = elementwise('mul');
 
-function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu') {
+function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu' | 'hardsigmoid' | 'hardswish') {
   return (x: Value, scope?: Scope): Value => record(op, [x], nothing, x.channels, scope);
 }
 
@@ -96,6 +125,8 @@ export const relu = activation('relu');
 export const silu = activation('silu');
 export const sigmoid = activation('sigmoid');
 export const gelu = activation('gelu');
+export const hardsigmoid = activation('hardsigmoid');
+export const hardswish = activation('hardswish');
 
 /** x · parameter, channel by channel; the parameter's shape is [1, C, 1, 1]. */
 export function scale(x: Value, parameter: ParameterValue, scope?: Scope): Value {
@@ -158,4 +189,41 @@ export function resize(
 /** Pools every region of `regions` (n × 5) from the map: n×C×outputSize. */
 export function roiAlign(x: Value, regions: Value, options: RoiAlignOptions): Value {
   return record('roiAlign', [x, regions], options, x.channels);
+}
+
+export function padToMultiple(x: Value, multiple: number | Size): Value {
+  return record('padToMultiple', [x], { multiple: sizeFrom(multiple) }, x.channels);
+}
+
+export function mergePatches(x: Value): Value {
+  return record('mergePatches', [x], nothing, 4 * x.channels);
+}
+
+/**
+ * @param qkv queries, keys and values of every pixel: a third of the channels each, head by head
+ * @param parameters `table` [(2·window − 1)², heads]: the position bias by row and column distance; `bias` [3C] of the
+ *   projection that made `qkv`, where it has one
+ */
+export function windowAttention(
+  qkv: Value,
+  { table, bias }: { table: ParameterValue; bias?: ParameterValue | undefined },
+  options: WindowAttention,
+): Value {
+  const channels = qkv.channels / 3;
+  if (!Number.isInteger(channels / options.heads)) {
+    throw new ShapeError(
+      `windowAttention needs channels for queries, keys and values of ${options.heads} heads, got ${qkv.channels}.`,
+    );
+  }
+  return record('windowAttention', bias ? [qkv, table, bias] : [qkv, table], options, channels);
+}
+
+/** The weight is [C, 1, n, 1] along the height, [C, 1, 1, n] along the width, for whatever n. */
+export function circularConv2d(x: Value, weight: ParameterValue, axis: Axis): Value {
+  return record('circularConv2d', [x, weight], { axis }, x.channels);
+}
+
+/** The parameter is [1, C, n, 1] along the height, [1, C, 1, n] along the width, for whatever n. */
+export function addAlongAxis(x: Value, parameter: ParameterValue, axis: Axis): Value {
+  return record('addAlongAxis', [x, parameter], { axis }, x.channels);
 }

@@ -1,6 +1,6 @@
 import type { Named, Size } from '../ndarray.ts';
 import type { Graph, Node } from './graph.ts';
-import type { Op, Window } from './ops.ts';
+import { type Op, sizeFrom, type Window } from './ops.ts';
 
 /** The reading of a graph that says how far a value sees. */
 
@@ -53,6 +53,8 @@ const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
   silu: widest,
   sigmoid: widest,
   gelu: widest,
+  hardsigmoid: widest,
+  hardswish: widest,
   scale: widest,
   add: widest,
   sub: widest,
@@ -69,6 +71,12 @@ const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
       extent: size((axis) => x.extent[axis] + x.stride[axis]),
     },
   roiAlign: everywhere,
+  padToMultiple: widest,
+  mergePatches: (_, [x]) => x && window(x, { kernel: sizeFrom(2), stride: sizeFrom(2), padding: sizeFrom(0) }),
+  windowAttention: ({ attributes }, [x]) =>
+    x && window(x, { kernel: sizeFrom(attributes.window), stride: ones, padding: sizeFrom(0) }),
+  circularConv2d: everywhere,
+  addAlongAxis: widest,
 };
 
 /** Receptive fields of a graph's outputs; undefined where an output depends on the whole input. */

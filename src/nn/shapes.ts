@@ -28,6 +28,13 @@ function windowed(x: MapShape, { kernel, stride, padding }: Window, dilation: Si
   return { batch: x.batch, height: along('height'), width: along('width') };
 }
 
+/** With both extents filled up to multiples. */
+export const filledUp = (x: MapShape, { height, width }: Size): MapShape => ({
+  ...x,
+  height: Math.ceil(x.height / height) * height,
+  width: Math.ceil(x.width / width) * width,
+});
+
 const same = (_: Node, [x]: readonly MapShape[]) => x!;
 
 function broadcast(node: Node, [a, b]: readonly MapShape[]) {
@@ -61,6 +68,8 @@ const rules: { [K in Exclude<Op, 'input' | 'param'>]: ShapeRule<K> } = {
   silu: same,
   sigmoid: same,
   gelu: same,
+  hardsigmoid: same,
+  hardswish: same,
   scale: same,
   add: broadcast,
   sub: broadcast,
@@ -86,6 +95,15 @@ const rules: { [K in Exclude<Op, 'input' | 'param'>]: ShapeRule<K> } = {
     return { batch: x!.batch, height, width };
   },
   roiAlign: (node, [, regions]) => ({ batch: regions!.batch, ...node.attributes.outputSize }),
+  padToMultiple: ({ attributes: { multiple } }, [x]) => filledUp(x!, multiple),
+  mergePatches: (_, [x]) => ({
+    batch: x!.batch,
+    height: Math.ceil(x!.height / 2),
+    width: Math.ceil(x!.width / 2),
+  }),
+  windowAttention: same,
+  circularConv2d: same,
+  addAlongAxis: same,
 };
 
 /** The rule of one node, with the check that nothing has shrunk away. */

@@ -113,9 +113,9 @@ describe('a program as ONNX', () => {
       }),
     });
     const emitted = emitOnnx(programOf('pooled', pooled, new Map()));
-    expect(emitted.poolings).to.deep.equal([
-      { name: 'pool/width', source: 0, axis: 'width', bins: 3 },
-      { name: 'pool/height', source: 0, axis: 'height', bins: 2 },
+    expect(emitted.sized).to.deep.equal([
+      { name: 'pool/width', source: 0, array: { kind: 'pooling', axis: 'width', bins: 3 } },
+      { name: 'pool/height', source: 0, array: { kind: 'pooling', axis: 'height', bins: 2 } },
     ]);
     expect(read(onnxFile(emitted)).graph!.input.map(dimensionsOf)).to.deep.equal([
       ['x.batch', 4n, 'x.height', 'x.width'],

@@ -59,6 +59,80 @@ const box = { outputSize: { height: 2, width: 2 }, spatialScale: 1, samplingRati
 const columns = array([1, 1, 4, 4], ...[0, 1, 2, 3], ...[0, 1, 2, 3], ...[0, 1, 2, 3], ...[0, 1, 2, 3]);
 const noRegions = ndarray([0, 5], new Float32Array(0));
 
+/** Queries, keys and values of one channel each: where queries are 0 a place sees all others alike. */
+const attends = (
+  values: number[],
+  options: F.WindowAttention,
+  rest: { table?: number[]; bias?: number[]; keys?: number[] } = {},
+) => {
+  const { keys = values.map(() => 0), table = [], bias } = rest;
+  const rows = (2 * options.window - 1) ** 2;
+  return {
+    x: array([1, 3, 1, values.length], ...values.map(() => 1), ...keys, ...values),
+    forward: (s: Scope, x: Value) =>
+      F.windowAttention(x, { table: s.parameter('table', [rows, 1]), bias: bias && s.parameter('bias', [3]) }, options),
+    weights: {
+      table: array([rows, 1], ...Array.from({ length: rows }, (_, i) => table[i] ?? 0)),
+      ...(bias && { bias: array([3], ...bias) }),
+    },
+  };
+};
+
+const windowCase = (name: string, { x, forward, weights }: ReturnType<typeof attends>, expected: number[]) =>
+  of(`windowAttention ${name}`, x, forward, { weights, expected: array([1, 1, 1, expected.length], ...expected) });
+
+const seededAttention = (
+  name: string,
+  shape: [number, number, number, number],
+  options: F.WindowAttention,
+  bias = true,
+) =>
+  of(`windowAttention of ${name}`, seeded('x', ...shape), (s, x) =>
+    F.windowAttention(
+      x,
+      {
+        table: s.parameter('relative_position_bias_table', [(2 * options.window - 1) ** 2, options.heads]),
+        bias: bias ? s.parameter('bias', [x.channels]) : undefined,
+      },
+      options,
+    ),
+  );
+
+const whole = { heads: 1, window: 2, shift: 0, padding: 'first' } as const;
+const rolled = { ...whole, shift: 1 } as const;
+
+// maps of one row in windows of 2×2, whose second row is filling
+const windowAttentionCases: readonly OperationCase[] = [
+  windowCase(
+    'means what a window holds, filling included',
+    attends([4, 8, 12, 16], whole, { bias: [0, 0, 2] }),
+    [4, 4, 8, 8],
+  ),
+  windowCase('without a bias fills with zeros', attends([4, 8, 12], whole), [3, 3, 3]),
+  // ln 3 for itself and 0 for the rest: weights of 3 and 1, and twice the filling
+  windowCase('weighs by distance', attends([6, 12], whole, { table: [0, 0, 0, 0, Math.log(3)] }), [5, 7]),
+  windowCase('weighs by queries and keys', attends([6, 12], whole, { keys: [Math.log(2), 0] }), [4.8, 4.8]),
+  // rolled: 8 12 | 16 4, of which 16 and 4 are no neighbours; the row of filling is another region
+  windowCase('with a shift separates what is no neighbour', attends([4, 8, 12, 16], rolled), [4, 10, 10, 16]),
+  // in windows of 3×3 the row and two of filling; rolled after filling: 8 12 16 | 0 0 4 with the row as the last, by itself
+  windowCase('fills before it rolls', attends([4, 8, 12, 16], { ...rolled, window: 3 }), [4, 12, 12, 12]),
+  // rolled before: 8 12 16 | 4 0 0 with the row as the first, beside one of filling
+  windowCase(
+    'fills after it has rolled',
+    attends([4, 8, 12, 16], { ...rolled, window: 3, padding: 'last' }),
+    [1, 6, 6, 6],
+  ),
+  seededAttention('two heads', [2, 12, 4, 6], { ...whole, heads: 2 }),
+  seededAttention('an odd size', [2, 12, 5, 7], { ...rolled, heads: 2, window: 3 }),
+  seededAttention(
+    'an odd size, filled last',
+    [2, 12, 5, 7],
+    { ...rolled, heads: 2, window: 3, padding: 'last' },
+    false,
+  ),
+  seededAttention('less than a window', [1, 6, 3, 4], { ...rolled, window: 7, shift: 3 }),
+];
+
 export const operationCases: readonly OperationCase[] = [
   of('conv2d sums 3×3 windows', ramp([1, 1, 4, 4]), (s, x) => conv2d(s, x, 1, { kernel: 3, padding: 0, ...noBias }), {
     weights: { weight: filled([1, 1, 3, 3], 1) },
@@ -299,6 +373,50 @@ export const operationCases: readonly OperationCase[] = [
     array([3, 5], ...[1, 3, 2, 30, 25], ...[0, -20, 5, 90, 12], ...[0, 8, 8, 8, 8]),
     (x, r) => F.roiAlign(x, r, { ...box, spatialScale: 0.25, samplingRatio: 0 }),
   ),
+  of('hardsigmoid', row(-4, -3, 0, 1, 3, 4), (_, x) => F.hardsigmoid(x), { expected: row(0, 0, 0.5, 4 / 6, 1, 1) }),
+  of('hardswish', row(-4, -1, 0, 1, 4), (_, x) => F.hardswish(x), { expected: row(0, -2 / 6, 0, 4 / 6, 4) }),
+  of('padToMultiple', array([1, 1, 1, 2], 1, 2), (_, x) => F.padToMultiple(x, { height: 2, width: 3 }), {
+    expected: array([1, 1, 2, 3], ...[1, 2, 0], ...[0, 0, 0]),
+  }),
+  of('padToMultiple of a multiple', ramp([1, 2, 2, 4]), (_, x) => F.padToMultiple(x, 2), {
+    expected: ramp([1, 2, 2, 4]),
+  }),
+  of('mergePatches column by column', ramp([1, 1, 2, 4]), (_, x) => F.mergePatches(x), {
+    expected: array([1, 4, 1, 2], ...[0, 2], ...[4, 6], ...[1, 3], ...[5, 7]),
+  }),
+  of('mergePatches of an odd size', ramp([1, 2, 1, 3]), (_, x) => F.mergePatches(x), {
+    expected: array([1, 8, 1, 2], ...[0, 2], ...[3, 5], 0, 0, 0, 0, ...[1, 0], ...[4, 0], 0, 0, 0, 0),
+  }),
+  // y[i] = x[i] + 10 · x[i + 1] + 100 · x[i + 2]
+  of('circularConv2d', row(1, 2, 3), (s, x) => F.circularConv2d(x, s.parameter('w', [1, 1, 1, 3]), 'width'), {
+    weights: { w: array([1, 1, 1, 3], 1, 10, 100) },
+    expected: row(321, 132, 213),
+  }),
+  of(
+    'circularConv2d with its weight resized, 0 2 4 to 0 1 2 3 4',
+    { shape: [1, 1, 5, 1], data: Float32Array.of(1, 10, 100, 0, 0) },
+    (s, x) => F.circularConv2d(x, s.parameter('w', [1, 1, 3, 1]), 'height'),
+    { weights: { w: array([1, 1, 3, 1], 0, 2, 4) }, expected: array([1, 1, 5, 1], 210, 104, 43, 432, 321) },
+  ),
+  of('circularConv2d of a batch to less', seeded('x', 2, 3, 7, 4), (s, x) =>
+    F.circularConv2d(x, s.parameter('w', [3, 1, 9, 1]), 'height'),
+  ),
+  of('circularConv2d of one row', seeded('x', 1, 2, 1, 3), (s, x) =>
+    F.circularConv2d(x, s.parameter('w', [2, 1, 4, 1]), 'height'),
+  ),
+  of(
+    'addAlongAxis',
+    array([1, 1, 3, 2], 0, 0, 0, 0, 0, 10),
+    (s, x) => F.addAlongAxis(x, s.parameter('p', [1, 1, 2, 1]), 'height'),
+    {
+      weights: { p: array([1, 1, 2, 1], 1, 3) },
+      expected: array([1, 1, 3, 2], 1, 1, 2, 2, 3, 13),
+    },
+  ),
+  of('addAlongAxis of a batch', seeded('x', 2, 3, 5, 8), (s, x) =>
+    F.addAlongAxis(x, s.parameter('p', [1, 3, 1, 6]), 'width'),
+  ),
+  ...windowAttentionCases,
   {
     name: 'layers on no regions',
     inputs: { x: seeded('x', 1, 3, 6, 6), none: noRegions },

@@ -1,20 +1,20 @@
 import { CheckpointError } from '../../errors.ts';
 import { consumersOf, type Node, operandShape } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
+import { type SizedArray, sizedForm } from '../sized_arrays.ts';
 import { type Dimension, type ModelWriter, modelWriter } from './model_writer.ts';
 import { emitters, type Operation, type OperatorWriter } from './operators.ts';
 import type { OnnxGraph } from './serialize.ts';
 
-/** An input beside the program's own: the matrix bins × extent that pools node `source` along an axis. */
-export interface PoolingInput {
+/** An input beside the program's own: what follows from the size of node `source`. */
+export interface SizedInput {
   readonly name: string;
   readonly source: number;
-  readonly axis: 'height' | 'width';
-  readonly bins: number;
+  readonly array: SizedArray;
 }
 
 export interface OnnxModel extends OnnxGraph {
-  readonly poolings: readonly PoolingInput[];
+  readonly sized: readonly SizedInput[];
   /** The program's outputs by name → their names in the model; other only where an output is called like an input. */
   readonly outputs: Readonly<Record<string, string>>;
 }
@@ -30,7 +30,7 @@ export function emitOnnx({ name, graph, weights }: Program): OnnxModel {
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
   const consumers = consumersOf(graph);
   const values: string[] = []; // by node id
-  const poolings: PoolingInput[] = [];
+  const sized: SizedInput[] = [];
 
   // The first output that a node is keeps its name; where two names mean one node the second is a copy.
   const outputs: Record<string, string> = {};
@@ -58,7 +58,7 @@ export function emitOnnx({ name, graph, weights }: Program): OnnxModel {
     } else {
       const inputs = node.inputs.map((id) => values[id]!);
       const emit = emitters[node.op] as (onnx: OperatorWriter, inputs: readonly string[], node: Node) => void;
-      emit(operatorWriter(writer, node, poolings), inputs, node); // the table pairs each operation with its own attributes
+      emit(operatorWriter(writer, node, sized), inputs, node); // the table pairs each operation with its own attributes
       const path = writer.unique(node.path);
       values.push(outputOf.get(node.id) ?? path);
       writer.nameLast(path, values[node.id]!);
@@ -73,7 +73,7 @@ export function emitOnnx({ name, graph, weights }: Program): OnnxModel {
     }
     writer.output(onnxName, mapDimensions(onnxName, graph.nodes[id]!.channels));
   }
-  return { ...writer.finish(name), poolings, outputs };
+  return { ...writer.finish(name), sized, outputs };
 }
 
 const mapDimensions = (name: string, channels: number): Dimension[] => [
@@ -87,18 +87,25 @@ function inputDimensions({ attributes: { name, kind }, channels }: Node<'input'>
   return kind === 'regions' ? [`${name}.count`, 5] : mapDimensions(name, channels);
 }
 
-function operatorWriter(writer: ModelWriter, node: Node<Operation>, poolings: PoolingInput[]): OperatorWriter {
+function operatorWriter(writer: ModelWriter, node: Node<Operation>, inputs: SizedInput[]): OperatorWriter {
   return {
     operator: (type, inputs, attributes) => writer.operator(type, `${node.path}/${type}`, inputs, attributes),
     ints: writer.ints,
     floats: writer.floats,
-    poolingMatrix: (axis, bins) => {
+    sized: (array) => {
       const source = node.inputs[0]!;
-      const known = poolings.find((p) => p.source === source && p.axis === axis && p.bins === bins);
+      const known = inputs.find(
+        (input) => input.source === source && JSON.stringify(input.array) === JSON.stringify(array),
+      );
       if (known) return known.name;
-      const name = writer.unique(`${node.path}/${axis}`);
-      writer.input(name, [bins, name]);
-      poolings.push({ name, source, axis, bins });
+      const name = writer.unique(`${node.path}/${array.kind === 'pooling' ? array.axis : array.kind}`);
+      const { type, shape } = sizedForm(array);
+      writer.input(
+        name,
+        shape.map((extent) => extent ?? name),
+        type,
+      );
+      inputs.push({ name, source, array });
       return name;
     },
   };

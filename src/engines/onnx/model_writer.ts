@@ -26,7 +26,7 @@ export type Dimension = number | string;
 export interface ModelWriter {
   /** A name like `wanted` that nothing has yet. */
   unique(wanted: string): string;
-  input(name: string, dimensions: readonly Dimension[]): void;
+  input(name: string, dimensions: readonly Dimension[], type?: 'float32' | 'int32'): void;
   output(name: string, dimensions: readonly Dimension[]): void;
   weight(name: string, value: NDArray): void;
   /** A constant list of int64; a scalar where `shape` is empty. Equal ones are one. */
@@ -70,7 +70,7 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
 
   return {
     unique,
-    input: (name, dimensions) => inputs.push(valueInfo(name, dimensions)),
+    input: (name, dimensions, type) => inputs.push(valueInfo(name, dimensions, type)),
     output: (name, dimensions) => outputs.push(valueInfo(name, dimensions)),
     weight: (name, { shape, data }) => weights.push({ name, shape, data }),
     ints: (values, shape = [values.length]) => constant(DataType.INT64, shape, BigInt64Array.from(values.map(BigInt))),
@@ -104,7 +104,13 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
 }
 
-function valueInfo(name: string, dimensions: readonly Dimension[]): ValueInfoProto {
+const elementTypes = { float32: DataType.FLOAT, int32: DataType.INT32 } as const;
+
+function valueInfo(
+  name: string,
+  dimensions: readonly Dimension[],
+  type: keyof typeof elementTypes = 'float32',
+): ValueInfoProto {
   const dim = dimensions.map((extent) =>
     create(TensorShapeProto_DimensionSchema, {
       value:
@@ -113,6 +119,6 @@ function valueInfo(name: string, dimensions: readonly Dimension[]): ValueInfoPro
   );
   return create(ValueInfoProtoSchema, {
     name,
-    type: { value: { case: 'tensorType', value: { elemType: DataType.FLOAT, shape: { dim } } } },
+    type: { value: { case: 'tensorType', value: { elemType: elementTypes[type], shape: { dim } } } },
   });
 }

@@ -1,7 +1,9 @@
 import type { Size } from '../../ndarray.ts';
 import type { Node } from '../../nn/graph.ts';
-import type { Op, Window } from '../../nn/ops.ts';
+import type { Axis, Op, Window } from '../../nn/ops.ts';
+import type { SizedArray } from '../sized_arrays.ts';
 import type { Attributes } from './model_writer.ts';
+import { emitWindowAttention } from './window_attention.ts';
 
 /**
  * How each operation is said in ONNX (opset 17). Values are N×C×H×W with every extent but the channels left to the run, so
@@ -14,8 +16,8 @@ export interface OperatorWriter {
   operator(type: string, inputs: readonly string[], attributes?: Attributes): string;
   ints(values: readonly number[], shape?: readonly number[]): string;
   floats(values: readonly number[], shape?: readonly number[]): string;
-  /** The matrix bins × extent of the operation's input along an axis, which the runner makes for each size. */
-  poolingMatrix(axis: 'height' | 'width', bins: number): string;
+  /** An array that follows from the size of the operation's first input, and which the runner makes for each size. */
+  sized(array: SizedArray): string;
 }
 
 type Emit<K extends Op> = (onnx: OperatorWriter, inputs: readonly string[], node: Node<K>) => void;
@@ -101,6 +103,11 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     onnx.operator('Mul', [doubled, onnx.floats([0.5], [])]);
   },
 
+  hardsigmoid: (onnx, [x]) => {
+    onnx.operator('HardSigmoid', [x!], { alpha: { float: 1 / 6 }, beta: { float: 0.5 } });
+  },
+  hardswish: plain('HardSwish'),
+
   scale: plain('Mul'), // the parameter is [1, C, 1, 1]
   add: plain('Add'),
   sub: plain('Sub'),
@@ -116,9 +123,11 @@ export const emitters: { [K in Operation]: Emit<K> } = {
   globalAvgPool: plain('GlobalAveragePool'),
   // The bins depend on the size, so they come as matrices: height bins · (x · width binsᵀ).
   adaptiveAvgPool: (onnx, [x], { attributes: { bins } }) => {
-    const columns = onnx.operator('Transpose', [onnx.poolingMatrix('width', bins.width)], { perm: [1, 0] });
+    const columns = onnx.operator('Transpose', [onnx.sized({ kind: 'pooling', axis: 'width', bins: bins.width })], {
+      perm: [1, 0],
+    });
     const narrow = onnx.operator('MatMul', [x!, columns]);
-    onnx.operator('MatMul', [onnx.poolingMatrix('height', bins.height), narrow]);
+    onnx.operator('MatMul', [onnx.sized({ kind: 'pooling', axis: 'height', bins: bins.height }), narrow]);
   },
   maxPool: (onnx, inputs, { attributes }) => {
     onnx.operator('MaxPool', inputs, {
@@ -157,7 +166,65 @@ export const emitters: { [K in Operation]: Emit<K> } = {
       coordinate_transformation_mode: aligned ? 'half_pixel' : 'output_half_pixel',
     });
   },
+
+  padToMultiple: (onnx, [x], { attributes: { multiple } }) => {
+    filledUp(onnx, x!, multiple);
+  },
+  mergePatches: (onnx, [x]) => {
+    const whole = filledUp(onnx, x!, { height: 2, width: 2 });
+    const everySecond = (row: number, column: number) =>
+      onnx.operator('Slice', [
+        whole,
+        onnx.ints([row, column]),
+        onnx.ints([end, end]),
+        onnx.ints([2, 3]),
+        onnx.ints([2, 2]),
+      ]);
+    onnx.operator('Concat', [everySecond(0, 0), everySecond(1, 0), everySecond(0, 1), everySecond(1, 1)], { axis: 1 });
+  },
+  windowAttention: emitWindowAttention,
+  // once around: the map, and again all of it but the last pixel
+  circularConv2d: (onnx, [x, weight], { attributes: { axis }, channels }) => {
+    const dimension = dimensionOf[axis];
+    const again = onnx.operator('Slice', [x!, onnx.ints([0]), onnx.ints([-1]), onnx.ints([dimension])]);
+    const around = onnx.operator('Concat', [x!, again], { axis: dimension });
+    onnx.operator('Conv', [around, resizedAlong(onnx, weight!, x!, axis, [channels, 1])], { group: channels });
+  },
+  addAlongAxis: (onnx, [x, parameter], { attributes: { axis }, channels }) => {
+    onnx.operator('Add', [x!, resizedAlong(onnx, parameter!, x!, axis, [1, channels])]);
+  },
 };
+
+/** Beyond every map. */
+const end = 2 ** 31 - 1;
+const dimensionOf = { height: 2, width: 3 } as const;
+
+/** Zeros at the ends of height and width, as many as are lacking. */
+function filledUp(onnx: OperatorWriter, x: string, multiple: Size): string {
+  const size = onnx.operator('Shape', [x], { start: 2, end: 4 });
+  // the remainder of −n has the sign of the divisor
+  const lacking = onnx.operator('Mod', [onnx.operator('Neg', [size]), onnx.ints(pair(multiple))]);
+  const pads = onnx.operator('Concat', [onnx.ints([0, 0, 0, 0, 0, 0]), lacking], { axis: 0 });
+  return onnx.operator('Pad', [x, pads]);
+}
+
+/** A parameter as long as the map along an axis, `leading` its first two extents. */
+function resizedAlong(
+  onnx: OperatorWriter,
+  parameter: string,
+  like: string,
+  axis: Axis,
+  leading: readonly number[],
+): string {
+  const extent = onnx.operator('Shape', [like], { start: dimensionOf[axis], end: dimensionOf[axis] + 1 });
+  const one = onnx.ints([1]);
+  const size = axis === 'height' ? [extent, one] : [one, extent];
+  const sizes = onnx.operator('Concat', [onnx.ints(leading), ...size], { axis: 0 });
+  return onnx.operator('Resize', [parameter, '', '', sizes], {
+    mode: 'linear',
+    coordinate_transformation_mode: 'align_corners',
+  });
+}
 
 /**
  * Gathers floor(dst · in / out) in whole numbers. Resize computes floor(dst / float32(out / in)), which for some sizes (14 to 2

@@ -3,13 +3,13 @@ import type { Named, NDArray, Shape } from '../../ndarray.ts';
 import type { Node } from '../../nn/graph.ts';
 import type { Program, Resident, Runner } from '../../nn/part.ts';
 import { type InputExtent, shapesOf } from '../../nn/shapes.ts';
-import { poolingMatrix } from '../pooling.ts';
+import { sizedArray } from '../sized_arrays.ts';
 import type { OnnxModel } from './emit.ts';
 import type { Queue } from './queue.ts';
 import { residentOf, tensorOf } from './resident.ts';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from './runtime.ts';
 
-/** Sizes whose pooling matrices are kept; folders of photos come in a few. */
+/** Sizes whose arrays are kept; folders of photos come in a few. */
 const keptSizes = 8;
 
 /**
@@ -20,31 +20,40 @@ export function onnxRunner(
   ort: OnnxRuntime,
   session: OnnxSession,
   { name, graph }: Program,
-  { poolings, outputs }: Pick<OnnxModel, 'poolings' | 'outputs'>,
+  { sized, outputs }: Pick<OnnxModel, 'sized' | 'outputs'>,
   queue: Queue,
 ): Runner {
   const inputs = Object.values(graph.inputs).map((id) => graph.nodes[id] as Node<'input'>);
   const bySize = new Map<string, Named<OnnxTensor>>();
   let disposed = false;
 
-  /** Checks that the sizes fit the graph, and makes the matrices of its adaptive poolings. */
-  function matricesFor(extents: Named<InputExtent>): Named<OnnxTensor> {
+  /** Checks that the sizes fit the graph, and makes the arrays that follow from them. */
+  function arraysFor(extents: Named<InputExtent>): Named<OnnxTensor> {
     const key = JSON.stringify(extents);
-    const matrices = bySize.get(key) ?? makeMatrices(extents);
+    const arrays = bySize.get(key) ?? makeArrays(extents);
     bySize.delete(key); // and back, as the latest
-    bySize.set(key, matrices);
+    bySize.set(key, arrays);
     if (bySize.size > keptSizes) bySize.delete(bySize.keys().next().value!);
-    return matrices;
+    return arrays;
   }
 
-  function makeMatrices(extents: Named<InputExtent>): Named<OnnxTensor> {
+  /** The blocks of a stage have maps of one size, and share a tensor. */
+  function makeArrays(extents: Named<InputExtent>): Named<OnnxTensor> {
     const shapes = shapesOf(graph, extents);
+    const made = new Map<string, OnnxTensor>();
     return Object.fromEntries(
-      poolings.map((pooling) => {
-        const { shape, data } = poolingMatrix(pooling.bins, shapes[pooling.source]![pooling.axis]);
-        return [pooling.name, new ort.Tensor('float32', data, shape)];
+      sized.map(({ name: input, source, array }) => {
+        const { height, width } = shapes[source]!;
+        const key = JSON.stringify([array, height, width]);
+        const tensor = made.get(key) ?? tensorFor(sizedArray(array, { height, width }));
+        made.set(key, tensor);
+        return [input, tensor];
       }),
     );
+  }
+
+  function tensorFor({ shape, data }: NDArray<Float32Array | Int32Array>): OnnxTensor {
+    return data instanceof Int32Array ? new ort.Tensor('int32', data, shape) : new ort.Tensor('float32', data, shape);
   }
 
   async function run(given: Named<NDArray | Resident>): Promise<Named<Resident>> {
@@ -62,8 +71,7 @@ export function onnxRunner(
     }
     return queue(async () => {
       if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
-      const matrices = matricesFor(extents);
-      const results = await session.run({ ...feeds, ...matrices }).catch((cause: unknown) => {
+      const results = await session.run({ ...feeds, ...arraysFor(extents) }).catch((cause: unknown) => {
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new EngineError(`${name}: onnxruntime failed: ${reason}`, { cause });
       });

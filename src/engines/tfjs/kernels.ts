@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Size } from '../../ndarray.ts';
-import type { Attributes, Op, Window } from '../../nn/ops.ts';
+import type { Attributes, Axis, Op, Window } from '../../nn/ops.ts';
 import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
 import { poolingMatrix } from '../pooling.ts';
 import { isTiling } from './layouts.ts';
+import { windowAttention } from './window_attention.ts';
 
 /**
  * The vocabulary in TensorFlow.js, on maps N×H×W×C of at least one image; regions are n×1×1×5. Parameters come as
@@ -161,6 +162,52 @@ const roiAlign: Kernel<'roiAlign'> = (options, [x, regions]) => {
   return tf.tensor4d(data, shape as [number, number, number, number]);
 };
 
+const hardsigmoid: Kernel<'hardsigmoid'> = (_, [x]) => tf.div(tf.relu6(tf.add(x!, 3)), 6);
+
+const filledUp = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D => {
+  const lacking = (extent: number, multiple: number) => Math.ceil(extent / multiple) * multiple - extent;
+  return tf.pad(x, [
+    [0, 0],
+    [0, lacking(x.shape[1], height)],
+    [0, lacking(x.shape[2], width)],
+    [0, 0],
+  ]);
+};
+
+const mergePatches: Kernel<'mergePatches'> = (_, [x]) => {
+  const whole = filledUp(x!, { height: 2, width: 2 });
+  const [batch, height, width, channels] = whole.shape;
+  const tiles = tf.reshape(whole, [batch, height / 2, 2, width / 2, 2, channels]);
+  return tf.reshape(tf.transpose(tiles, [0, 1, 3, 4, 2, 5]), [batch, height / 2, width / 2, 4 * channels]);
+};
+
+/** A parameter n × C as long as the map along an axis. */
+function resizedAlong(parameter: tf.Tensor, extent: number): tf.Tensor2D {
+  const [places, channels] = parameter.shape as [number, number];
+  if (places === extent) return parameter as tf.Tensor2D;
+  const column = tf.reshape(parameter, [1, places, 1, channels]) as tf.Tensor4D;
+  return tf.reshape(tf.image.resizeBilinear(column, [extent, 1], true, false), [extent, channels]);
+}
+
+const dimensionOf = { height: 1, width: 2 } as const;
+const alongAxis = (axis: Axis, extent: number): [number, number] => (axis === 'height' ? [extent, 1] : [1, extent]);
+
+/** Once around: the map, and again all of it but the last pixel. */
+const circularConv2d: Kernel<'circularConv2d'> = ({ axis }, [x], [weight]) => {
+  const dimension = dimensionOf[axis];
+  const extent = x!.shape[dimension];
+  const size = [...x!.shape] as [number, number, number, number];
+  size[dimension] = extent - 1;
+  const around = tf.concat([x!, tf.slice(x!, [0, 0, 0, 0], size)], dimension);
+  const filter = tf.reshape(resizedAlong(weight!, extent), [...alongAxis(axis, extent), x!.shape[3], 1]);
+  return tf.depthwiseConv2d(around, filter as tf.Tensor4D, 1, 'valid');
+};
+
+const addAlongAxis: Kernel<'addAlongAxis'> = ({ axis }, [x], [parameter]) => {
+  const extent = x!.shape[dimensionOf[axis]];
+  return tf.add(x!, tf.reshape(resizedAlong(parameter!, extent), [1, ...alongAxis(axis, extent), x!.shape[3]]));
+};
+
 /** Results for groups of regions, of which some are empty. */
 function concatBatch(maps: readonly tf.Tensor4D[]): tf.Tensor4D {
   const filled = maps.filter((map) => map.size > 0);
@@ -178,6 +225,8 @@ export const kernels: Kernels = {
   silu: (_, [x]) => tf.mul(x!, tf.sigmoid(x!)),
   sigmoid: (_, [x]) => tf.sigmoid(x!),
   gelu,
+  hardsigmoid,
+  hardswish: (attributes, [x]) => tf.mul(x!, hardsigmoid(attributes, [x!], [])),
   scale: (_, [x], [factor]) => tf.mul(x!, factor!),
   add: (_, [a, b]) => tf.add(a!, b!),
   sub: (_, [a, b]) => tf.sub(a!, b!),
@@ -190,4 +239,9 @@ export const kernels: Kernels = {
   maxPool,
   resize,
   roiAlign,
+  padToMultiple: ({ multiple }, [x]) => filledUp(x!, multiple),
+  mergePatches,
+  windowAttention,
+  circularConv2d,
+  addAlongAxis,
 };

@@ -1,5 +1,6 @@
 import { type NDArray, sizeOf } from '../../ndarray.ts';
 import type { Attributes, Op } from '../../nn/ops.ts';
+import { windowAttentionLayout } from './window_attention.ts';
 
 /**
  * How the kernels of `kernels.ts` want the parameters of each operation. Laid out once, on the host, before upload: the
@@ -55,6 +56,9 @@ export const layouts: { readonly [K in Op]?: Layout<K> } = {
     ];
   },
   scale: (_, [factor]) => [reshape(factor!, [factor!.data.length])],
+  windowAttention: windowAttentionLayout,
+  circularConv2d: (_, [weight]) => [placesFirst(weight!)], // C 1 n 1 or C 1 1 n → n C
+  addAlongAxis: (_, [parameter]) => [placesFirst(parameter!)],
 };
 
 /** A transposed convolution whose windows lie side by side: every input pixel becomes a tile of its own. */
@@ -63,6 +67,12 @@ export function isTiling({ kernel, stride, padding }: Attributes['convTranspose2
   const square = height > 1 && height === width && stride.height === height && stride.width === width;
   return square && padding.height === 0 && padding.width === 0;
 }
+
+/** A vector along an axis for every channel. */
+const placesFirst = ({ shape, data }: NDArray): NDArray => {
+  const channels = Math.max(shape[0]!, shape[1]!);
+  return permute({ shape: [channels, data.length / channels], data }, [1, 0]);
+};
 
 const reshape = ({ data }: NDArray, shape: readonly number[]): NDArray => ({ shape, data });
 
