@@ -1,151 +1,27 @@
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, delimiter, join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { UnsupportedError } from '../src/errors.ts';
-import type { Engine } from '../src/nn/index.ts';
-import { engines } from './support/engines.ts';
-import { type Case, casesOf, foldersFrom } from './support/golden/cases.ts';
+import { casesOf } from './support/golden/cases.ts';
+import { type Engines, startEngines, suiteKinds } from './support/golden/everywhere.ts';
 import { runners as headRunners } from './support/golden/heads.ts';
-import { goldenFolders, shippedGolden } from './support/golden.ts';
+import { shippedGolden } from './support/golden.ts';
 
-/**
- * Heads and whole models against the numbers of the published code: the shipped set always, the whole set where it is.
- * Networks, checkpoints, pictures and postprocessing have suites of their own, with the same runners.
- */
-const ownKinds = new Set([...Object.keys(headRunners), 'keys', 'layout', 'checkpoint']);
-
-const root = resolve(shippedGolden, '../..');
-
-const shipped = casesOf(shippedGolden);
-const roots = goldenFolders().filter((folder) => !goldenFolders().includes(resolve(folder, '..')));
-const others = roots.map((folder) => [folder, casesOf(folder)] as const);
-
-describe('golden numbers', function () {
-  this.timeout(600_000);
-  const running = new Map<string, Engine>();
+/** Heads and key lists against the numbers of the published code: the shipped set. Whole models are in the slow suite. */
+describe('the shipped golden numbers', () => {
+  const cases = casesOf(shippedGolden);
+  let engines: Engines;
   before(async () => {
-    for (const [name, start] of Object.entries(engines)) {
-      const engine = await start();
-      if (typeof engine !== 'string') running.set(name, engine);
-      else console.log(`    without ${name}: ${engine}`);
-    }
+    engines = await startEngines();
   });
-  after(async () => {
-    for (const engine of running.values()) await engine.dispose();
-  });
+  after(() => engines.dispose());
 
-  /** On every engine that it is meant for. */
-  async function everywhere({ run, onEngines }: Case): Promise<void> {
-    await run();
-    for (const [name, engine] of onEngines ? running : []) {
-      if (name !== 'cpu' || onEngines!.small) await run(engine);
-    }
+  const slow = ['full', 'full_swap', 'detector', 'segmentor'];
+  for (const one of cases.filter(({ kind }) => suiteKinds.has(kind) && !slow.includes(kind))) {
+    it(`are met by ${one.kind} ${one.name}`, () => engines.run(one));
   }
 
-  describe('that are shipped', () => {
-    for (const one of shipped.filter(({ kind }) => ownKinds.has(kind))) {
-      it(`are met by ${one.kind} ${one.name}`, () => everywhere(one));
-    }
-  });
-
-  for (const [folder, cases] of others) {
-    describe(`of ${basename(folder)}`, () => {
-      for (const one of cases.filter(({ kind }) => ownKinds.has(kind))) {
-        it(`are met by ${one.kind} ${one.name}`, async function () {
-          try {
-            await everywhere(one);
-          } catch (error) {
-            if (!(error instanceof UnsupportedError)) throw error;
-            this.test!.title += ` (skipped: ${error.message})`;
-            this.skip();
-          }
-        });
-      }
-    });
-  }
-
-  it('of the shipped set are of every kind that its runners know', () => {
-    const kinds = new Set(shipped.map(({ kind }) => kind));
+  it('are of every kind that there is a runner for', () => {
+    const kinds = new Set(cases.map(({ kind }) => kind));
     const absent = Object.keys(headRunners).filter((kind) => !kinds.has(kind));
     // whole models on other backbones have large key lists
     expect(absent).to.deep.equal(['full_swap']);
-  });
-});
-
-describe('the golden command', function () {
-  this.timeout(120_000);
-  const folder = mkdtempSync(join(tmpdir(), 'golden-'));
-  after(() => rmSync(folder, { recursive: true }));
-
-  const run = (golden: string, ...options: string[]) => {
-    const { stdout, stderr, status } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', join(root, 'scripts/golden.ts'), '--engine', 'wasm', ...options],
-      { cwd: root, encoding: 'utf8', env: { ...process.env, MOGANET_GOLDEN: golden, NO_COLOR: '1' } },
-    );
-    return { stdout, stderr, status, last: stdout.trimEnd().split('\n').at(-1) };
-  };
-
-  /** A set of its own with a changed value, a kind that nobody knows, and an informative case. */
-  before(() => {
-    const heads = join(shippedGolden, 'heads');
-    mkdirSync(folder, { recursive: true });
-    const entry = (name: string, kind: string) => ({ case: name, kind, json: `${name}.json` });
-    for (const name of ['fcn_aux_head', 'rpn_head']) {
-      for (const ending of ['json', 'safetensors'])
-        cpSync(join(heads, `${name}.${ending}`), join(folder, `${name}.${ending}`));
-    }
-    const json = JSON.parse(readFileSync(join(folder, 'rpn_head.json'), 'utf8'));
-    json.weights.keys.find(([key]: [string]) => key === 'rpn_reg.bias')[0] = 'rpn_reg.bias_of_another_name';
-    writeFileSync(join(folder, 'rpn_other_keys.json'), JSON.stringify({ ...json, case: 'rpn_other_keys' }));
-    // other weights than those that the numbers were made with
-    const salted = JSON.parse(readFileSync(join(folder, 'rpn_head.json'), 'utf8'));
-    salted.weights.salt = 'other:';
-    writeFileSync(join(folder, 'rpn_head.json'), JSON.stringify(salted));
-    writeFileSync(join(folder, 'magic.json'), JSON.stringify({ case: 'magic', kind: 'magic', tensors: [] }));
-    const note = { case: 'unsure', kind: 'magic', tensors: [], note: 'Informative only' };
-    writeFileSync(join(folder, 'unsure.json'), JSON.stringify(note));
-    const cases = [
-      entry('fcn_aux_head', 'module'),
-      entry('rpn_head', 'module'),
-      entry('magic', 'magic'),
-      entry('unsure', 'magic'),
-    ];
-    writeFileSync(join(folder, 'index.json'), JSON.stringify({ cases }));
-  });
-
-  it('counts, names the first tensor that differs, and exits with 1', () => {
-    const { stdout, status, last } = run(folder);
-    expect(last).to.equal('1 passed, 1 failed, 1 unsupported');
-    expect(stdout).to.match(/^passed {2}module {2}fcn_aux_head {2}wasm, /m);
-    expect(stdout).to.match(/^failed {2}module {2}rpn_head {2}wasm: cls0: value \d+ is /m);
-    expect(stdout).to.include('unsupported  magic  magic  the kind "magic" is not supported yet');
-    expect(stdout).to.match(/unsupported, not counted {2}magic {2}unsure/);
-    expect(status).to.equal(1);
-  });
-
-  it('exits with 0 without a failure, and strictly with 1 where something is not supported', () => {
-    expect(run(folder, '--only', 'fcn|magic').status).to.equal(0);
-    expect(run(folder, '--only', 'fcn|magic', '--strict').status).to.equal(1);
-    const without = run(folder, '--only', 'fcn|magic', '--strict', '--without', 'magic');
-    expect(without.status).to.equal(0);
-    expect(without.last).to.equal('1 passed, 0 failed, 0 unsupported');
-  });
-
-  it('runs several folders, and says so where nothing is called as asked or a folder is none', () => {
-    const both = run([shippedGolden, folder].join(delimiter), '--only', 'fcn_aux_head');
-    expect(both.last).to.equal('2 passed, 0 failed, 0 unsupported');
-    expect(run(folder, '--only', 'nothing').status).to.equal(2);
-    const none = run(join(folder, 'elsewhere'));
-    expect(none.status).to.equal(2);
-    expect(none.stderr).to.include('elsewhere: no golden folder, it has no index.json.');
-  });
-
-  it('takes a heads folder for part of the one around it', () => {
-    expect(foldersFrom(`/a${delimiter}/a/heads${delimiter}/b`, '/c')).to.deep.equal(['/a', '/b']);
-    expect(foldersFrom('/a/heads', '/c')).to.deep.equal(['/a/heads']);
-    expect(foldersFrom(undefined, '/c')).to.deep.equal(['/c']);
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { maskRcnn, uperNet } from '../../configs/common/moganet.ts';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
+import type { RcnnConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
 import { fromMm, type MmContext } from '../../src/models/from_mm.ts';
 import { cocoNames, knownNames } from '../../src/zoo/index.ts';
@@ -25,6 +26,12 @@ function changed(dict: Dict, change: (copy: Dict) => void): Dict {
 }
 
 const resolved = (dict: Dict, context?: MmContext) => createModel(fromMm(dict, context)).config;
+/** Of a Mask R-CNN. */
+function rcnnOf(dict: Dict): RcnnConfig {
+  const { detector: found } = resolved(dict);
+  if (found?.type !== 'mask_rcnn') throw new Error(`the detector is a ${found?.type}`);
+  return found;
+}
 const named: MmContext = { namesFor: knownNames };
 const refusal = (dict: Dict, type: typeof ConfigError | typeof UnsupportedError, text: string | RegExp) =>
   expect(() => fromMm(dict)).to.throw(type, text);
@@ -43,15 +50,16 @@ describe('an mm configuration', () => {
   });
 
   it('may be of other channels, depths and limits', () => {
-    const { backbone, detector: found } = resolved(lite);
+    const { backbone } = resolved(lite);
+    const found = rcnnOf(lite);
     expect(backbone).to.deep.equal({
       type: 'moganet',
       arch: { dims: [16, 32, 48, 64], depths: [1, 1, 2, 1], ratios: [8, 8, 4, 4] },
     });
-    expect(found?.neck.channels).to.equal(32);
-    expect(found?.box.channels).to.equal(48);
-    expect(found?.rpn).to.include({ nmsPre: 200, maxPerImage: 80 });
-    expect(found?.test).to.deep.equal({ scoreThr: 0.05, nmsIou: 0.5, maxPerImage: 40, maskThr: 0.5 });
+    expect(found.neck.channels).to.equal(32);
+    expect(found.box.channels).to.equal(48);
+    expect(found.rpn).to.include({ nmsPre: 200, maxPerImage: 80 });
+    expect(found.test).to.deep.equal({ scoreThr: 0.05, nmsIou: 0.5, maxPerImage: 40, maskThr: 0.5 });
   });
 
   it('is found within a whole configuration, with its pipeline’s scale and normalisation', () => {
@@ -87,7 +95,7 @@ describe('an mm configuration', () => {
 
   describe('where it is silent', () => {
     it('pools regions aligned, with 56 as finest scale', () => {
-      const { box } = resolved(detector).detector!;
+      const { box } = rcnnOf(detector);
       expect(box.region).to.deep.equal({
         size: 7,
         samplingRatio: 0,
@@ -102,20 +110,20 @@ describe('an mm configuration', () => {
         roi_head.bbox_roi_extractor.finest_scale = 28;
         roi_head.bbox_roi_extractor.roi_layer = { type: 'RoIAlign', output_size: 5, sampling_ratio: 2, aligned: false };
       });
-      expect(resolved(dict).detector?.box.region).to.include({
+      expect(rcnnOf(dict).box.region).to.include({
         size: 5,
         samplingRatio: 2,
         aligned: false,
         finestScale: 28,
       });
-      expect(resolved(dict).detector?.mask?.region).to.include({ size: 14, aligned: true, finestScale: 56 });
+      expect(rcnnOf(dict).mask?.region).to.include({ size: 14, aligned: true, finestScale: 56 });
     });
 
     it('pools masks as it pools boxes where there is no second extractor', () => {
       const dict = changed(detector, ({ roi_head }) => {
         roi_head.mask_roi_extractor = null;
       });
-      const { box, mask } = resolved(dict).detector!;
+      const { box, mask } = rcnnOf(dict);
       expect(mask?.region).to.deep.equal(box.region);
     });
 
@@ -125,14 +133,14 @@ describe('an mm configuration', () => {
         delete copy.roi_head.mask_head;
         delete copy.roi_head.mask_roi_extractor;
       });
-      expect(resolved(dict).detector?.mask).to.equal(undefined);
+      expect(rcnnOf(dict).mask).to.equal(undefined);
     });
   });
 
   it('reads the layers of each box head', () => {
     const layers = (type: string, more: Dict = {}) => {
       const dict = changed(detector, ({ roi_head }) => Object.assign(roi_head.bbox_head, { type, ...more }));
-      const { convs, fcs, convNorm } = resolved(dict).detector!.box;
+      const { convs, fcs, convNorm } = rcnnOf(dict).box;
       return { convs, fcs, convNorm };
     };
     expect(layers('Shared2FCBBoxHead')).to.deep.equal({ convs: 0, fcs: 2, convNorm: false });
@@ -155,7 +163,7 @@ describe('an mm configuration', () => {
       delete anchor_generator.scales;
       Object.assign(anchor_generator, { octave_base_scale: 4, scales_per_octave: 3 });
     });
-    expect(resolved(dict).detector?.rpn.anchors.scales).to.deep.equal([4, 4 * 2 ** (1 / 3), 4 * 2 ** (2 / 3)]);
+    expect(rcnnOf(dict).rpn.anchors.scales).to.deep.equal([4, 4 * 2 ** (1 / 3), 4 * 2 ** (2 / 3)]);
   });
 
   describe('names its classes', () => {
@@ -183,20 +191,15 @@ describe('an mm configuration', () => {
 
   describe('is refused by name', () => {
     const unsupported: readonly [what: string, dict: Dict, change: (copy: Dict) => void, text: string][] = [
-      [
-        'model',
-        detector,
-        (d) => (d.type = 'CascadeRCNN'),
-        'the model "CascadeRCNN" is not supported. Known: MaskRCNN,',
-      ],
-      ['backbone', detector, (d) => (d.backbone.type = 'ResNet'), 'the backbone "ResNet" is not supported.'],
+      ['model', detector, (d) => (d.type = 'YOLOX'), 'the model "YOLOX" is not supported. Known: MaskRCNN,'],
+      ['backbone', detector, (d) => (d.backbone.type = 'HRNet'), 'the backbone "HRNet" is not supported.'],
       ['neck', detector, (d) => (d.neck.type = 'PAFPN'), 'the neck "PAFPN" is not supported. Known: FPN.'],
       ['heads on regions', detector, (d) => (d.roi_head.type = 'PointRendRoIHead'), 'the roi_head "PointRendRoIHead"'],
       ['box head', detector, (d) => (d.roi_head.bbox_head.type = 'SABLHead'), 'the bbox_head "SABLHead"'],
       ['mask head', detector, (d) => (d.roi_head.mask_head.type = 'HTCMaskHead'), 'the mask_head "HTCMaskHead"'],
-      ['decode head', segmentor, (d) => (d.decode_head.type = 'FPNHead'), 'the decode_head "FPNHead"'],
+      ['decode head', segmentor, (d) => (d.decode_head.type = 'PSAHead'), 'the decode_head "PSAHead"'],
       ['auxiliary head', segmentor, (d) => (d.auxiliary_head.type = 'PSAHead'), 'the auxiliary_head "PSAHead"'],
-      ['neck of a segmentor', segmentor, (d) => (d.neck = { type: 'FPN' }), 'the neck "FPN" of a segmentor'],
+      ['neck of a segmentor', segmentor, (d) => (d.neck = { type: 'Feature2Pyramid' }), 'the neck "Feature2Pyramid"'],
     ];
     for (const [what, dict, change, text] of unsupported) {
       it(`for a ${what} that is not read`, () => refusal(changed(dict, change), UnsupportedError, text));

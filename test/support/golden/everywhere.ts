@@ -1,0 +1,37 @@
+import type { Engine } from '../../../src/nn/index.ts';
+import { engines as starters } from '../engines.ts';
+import type { Case } from './cases.ts';
+import { runners as headRunners } from './heads.ts';
+
+/**
+ * Kinds that have no suite of their own; networks, pictures, checkpoints' contents and postprocessing are held to the
+ * cases beside their other tests, with the same runners.
+ */
+export const suiteKinds: ReadonlySet<string> = new Set([...Object.keys(headRunners), 'keys', 'layout', 'checkpoint']);
+
+export interface Engines {
+  /** Without an engine, and on every engine that is here and that the case is meant for. */
+  run(one: Case): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Every engine that starts here; those that do not are named on the console. */
+export async function startEngines(): Promise<Engines> {
+  const running = new Map<string, Engine>();
+  for (const [name, start] of Object.entries(starters)) {
+    const engine = await start();
+    if (typeof engine !== 'string') running.set(name, engine);
+    else console.log(`    without ${name}: ${engine}`);
+  }
+  return {
+    run: async ({ run, onEngines }) => {
+      await run();
+      for (const [name, engine] of onEngines ? running : []) {
+        if (name !== 'cpu' || onEngines!.small) await run(engine);
+      }
+    },
+    dispose: async () => {
+      for (const engine of running.values()) await engine.dispose();
+    },
+  };
+}
