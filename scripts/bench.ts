@@ -15,13 +15,6 @@ const { positionals, values } = parseArgs({
 const rounds = Number(values.rounds);
 const photo = new URL('../samples/images/street-house.jpg', import.meta.url);
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { backbone, mixed, detect, segment };
-const bench = benches[positionals[0] ?? ''];
-if (!bench) {
-  console.error(`usage: npm run bench -- ${Object.keys(benches).join('|')} [--engine a,b] [--rounds n]`);
-  process.exitCode = 2;
-} else await bench();
-
 const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1]!;
 
 async function clock(task: () => Promise<unknown>): Promise<number> {
@@ -140,3 +133,10 @@ async function endToEnd(name: string): Promise<void> {
   }
   for (const model of models) await model.dispose();
 }
+
+const benches: Readonly<Record<string, () => Promise<void>>> = { backbone, mixed, detect, segment };
+const bench = benches[positionals[0] ?? ''];
+if (!bench) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join('|')} [--engine a,b] [--rounds n]`);
+  process.exitCode = 2;
+} else await bench();

@@ -1,15 +1,14 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { browserBundle, buildSample, type Server, serve, wasmFiles } from '../../scripts/build_browser.ts';
+import { launchChromium } from './chromium.ts';
 import { shippedGolden } from './golden.ts';
 
 /** Pages in Chromium, and the servers behind them. */
-
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** A folder that is served, and a browser to look at it. */
 export interface Site {
@@ -30,18 +29,14 @@ export function useSite(prepare: (folder: string) => Promise<void>): Site {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-site-'));
 
   before(async function () {
-    const executablePath = process.env.MOGANET_CHROMIUM ?? places.find((place) => existsSync(place));
-    if (!executablePath) {
-      const reason = `there is no Chromium (${places.join(', ')}; MOGANET_CHROMIUM names another place)`;
-      if (process.env.MOGANET_REQUIRE_BROWSER === '1') throw new Error(reason);
-      console.log(`      skipped: ${reason}`);
+    const launched = await launchChromium();
+    if (typeof launched === 'string') {
+      console.log(`      skipped: ${launched}`);
       this.skip();
     }
+    browser = launched;
     await prepare(folder);
     server = await serve(folder);
-    // the sandbox needs rights that containers do not give; the pages are ours
-    const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-quic', ...quiet] });
   });
 
   after(async () => {

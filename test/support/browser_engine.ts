@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 import type { BackendName } from '../../src/engines/tfjs/index.ts';
 import type { Named, NDArray } from '../../src/ndarray.ts';
 import type { Engine, Resident } from '../../src/nn/index.ts';
 import type { Page, Parcel } from './browser_engine_page.ts';
+import { launchChromium } from './chromium.ts';
 
 /**
  * An engine of a real browser, as Node's tests see it: programs are plain data and go there as they are. Every input and
@@ -15,17 +14,10 @@ export interface BrowserEngine extends Engine {
   tensorCount(): Promise<number>;
 }
 
-const executables = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-];
-
 /** The engine, or why there is none here. */
 export async function browserEngine(backend: BackendName): Promise<BrowserEngine | string> {
-  const executablePath = executables.find((path) => path && existsSync(path));
-  if (!executablePath) return 'no Chromium is installed (Debian: apt-get install chromium)';
+  const browser = await launchChromium();
+  if (typeof browser === 'string') return browser;
   const entry = fileURLToPath(new URL('./browser_engine_page.ts', import.meta.url));
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -34,10 +26,6 @@ export async function browserEngine(backend: BackendName): Promise<BrowserEngine
     format: 'iife',
     platform: 'browser',
     logLevel: 'error',
-  });
-  const browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking'],
   });
   try {
     const tab = await browser.newPage();

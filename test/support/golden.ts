@@ -125,5 +125,7 @@ export const shippedGolden = join(here, '../golden');
 export function goldenFolders(): string[] {
   const named = process.env.MOGANET_GOLDEN?.split(':').filter(Boolean);
   const roots = named ?? [join(here, '../../../shared/golden')].filter((folder) => existsSync(folder));
-  return roots.flatMap((root) => [root, join(root, 'heads')].filter((folder) => existsSync(join(folder, 'index.json'))));
+  return roots.flatMap((root) =>
+    [root, join(root, 'heads')].filter((folder) => existsSync(join(folder, 'index.json'))),
+  );
 }

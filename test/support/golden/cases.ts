@@ -8,7 +8,15 @@ import { checkpointCases, runners as checkpointRunners } from './checkpoints.ts'
 import { runners as headRunners } from './heads.ts';
 import { runners as imageRunners } from './images.ts';
 import { expectModelKeys, type ModelKeyList } from './key_lists.ts';
-import { type CostRowSpec, expectCosts, expectKeys, expectLayout, type KeyList, networkRunners } from './networks.ts';
+import {
+  type CostRowSpec,
+  expectCosts,
+  expectKeys,
+  expectLayout,
+  type KeyList,
+  type LayoutMapSpec,
+  networkRunners,
+} from './networks.ts';
 import { runners as postprocessRunners } from './postprocess.ts';
 import { runSmallCheckpoint } from './small_checkpoint.ts';
 
@@ -69,8 +77,8 @@ export function casesOf(folder: string): Case[] {
     ...rowsOf<CostRowSpec>(folder, 'macs.json', 'rows').map((row) =>
       plain(`macs: ${row.model} at ${row.input.join('×')}`, 'cost', () => expectCosts(row)),
     ),
-    ...rowsOf<{ map: string }>(folder, 'layouts.json', 'maps').map((row) =>
-      plain(`layout: ${row.map}`, 'layout', () => expectLayout(row)),
+    ...rowsOf<LayoutMapSpec>(folder, 'layouts.json', 'maps').map((row) =>
+      plain(`layout: ${row.map}`, 'layout', () => expectLayout(row, folder)),
     ),
     ...inside,
   ];

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodePng } from '../../../src/codecs/png.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
+import { centerCrop, sizeBeforeCrop } from '../../../src/image/center_crop.ts';
 import { type Geometry, keepRatioSize, roundUpSize } from '../../../src/image/geometry.ts';
 import {
   type DetectionPipeline,
+  prepareClassification,
   prepareDetection,
   prepareLabels,
   prepareSegmentation,
@@ -14,8 +16,8 @@ import { resizeLinear } from '../../../src/image/resize.ts';
 import type { NDArray, Size } from '../../../src/ndarray.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch } from '../golden.ts';
 
-/** Runners of the golden cases about images: kinds `preprocess` and `sizes`. */
-export const runners: Record<string, (golden: GoldenCase) => Promise<void>> = { preprocess, sizes };
+/** Runners of the golden cases about images: kinds `preprocess`, `classify` and `sizes`. */
+export const runners: Record<string, (golden: GoldenCase) => Promise<void>> = { preprocess, classify, sizes };
 
 async function preprocess(golden: GoldenCase): Promise<void> {
   const { json } = golden;
@@ -50,6 +52,27 @@ async function preprocess(golden: GoldenCase): Promise<void> {
   await expectBytes(golden, 'resized', resizeLinear(image, geometry.resized));
   expectGeometry(golden, geometry);
   await expectTensor(golden, 'input', input);
+}
+
+async function classify(golden: GoldenCase): Promise<void> {
+  const { image: file, pipeline } = golden.json;
+  const { size, crop_pct: cropPct, interpolation, resized, short_side: short } = pipeline;
+  if (!/^bicubic\b/.test(interpolation ?? 'bicubic')) {
+    throw new UnsupportedError(`${golden.name}: the interpolation "${interpolation}"`);
+  }
+  if (!(cropPct <= 1)) throw new UnsupportedError(`${golden.name}: a crop_pct of ${cropPct}, which pads the image`);
+  const image = decodePng(readFileSync(join(golden.folder, file)));
+  const { height, width } = sizeBeforeCrop(image, { size, cropPct });
+  const expected = resized ?? [height, width];
+  if (height !== expected[0] || width !== expected[1] || Math.min(height, width) !== (short ?? Math.min(...expected))) {
+    throw new GoldenMismatch(`resized: ${height}×${width}, expected ${expected.join('×')} (short side ${short})`);
+  }
+  const crop = centerCrop(image, { size, cropPct });
+  const rgb = crop.data.filter((_, i) => i % 4 !== 3);
+  await expectTensor(golden, 'crop', { shape: [crop.height, crop.width, 3], data: new Uint8Array(rgb) });
+  const bytes = (values: readonly number[]) => values.map((value) => 255 * value) as [number, number, number];
+  const normalization = { mean: bytes(pipeline.mean), std: bytes(pipeline.std) };
+  await expectTensor(golden, 'input', prepareClassification(image, { size, cropPct, ...normalization }));
 }
 
 async function labels(golden: GoldenCase): Promise<void> {

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { moganet } from '../../../src/backbones/moganet.ts';
-import { fromOfficial } from '../../../src/backbones/moganet_official.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
-import type { NDArray, Shape, Weights } from '../../../src/ndarray.ts';
+import { type NDArray, type Shape, sizeOf, type Weights } from '../../../src/ndarray.ts';
 import {
   costOf,
   type Engine,
@@ -21,6 +19,15 @@ import {
   withTaps,
 } from '../../../src/nn/index.ts';
 import { type Difference, expectTensor, type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
+import {
+  type BackboneKind,
+  backboneKind,
+  backboneOfRow,
+  inOurLayout,
+  keysInOurLayout,
+  type ModelSpec,
+  weightsInOurLayout,
+} from './backbone_kinds.ts';
 
 /** Runners for cases of whole networks, on any engine. Everything is read from the case's JSON. */
 
@@ -50,21 +57,14 @@ export interface KeyList {
   readonly keys: readonly (readonly [key: string, shape: Shape, dtype: string])[];
 }
 
-interface ModelSpec {
-  readonly kind: string;
-  readonly arch: unknown;
-  readonly kwargs?: Readonly<Record<string, unknown>>;
-}
-
 /** Logits where the model classifies, and its stages. */
-export function networkOf({ kind, arch, kwargs = {} }: ModelSpec): Part {
-  if (kind !== 'moganet') throw new UnsupportedError(`the backbone ${kind} is not supported yet`);
-  const { config, classes } = fromOfficial({ arch, ...kwargs });
-  const backbone = moganet(config);
+export const networkOf = (spec: ModelSpec, name = ''): Part => partOf(backboneKind(spec, name));
+
+function partOf({ backbone, classes }: BackboneKind): Part {
   const named = (pyramid: readonly Value[]) => Object.fromEntries(pyramid.map((x, i) => [`stage${i + 1}`, x]));
   return {
-    name: kind,
-    inputs: { input: map(config.inChannels ?? 3) },
+    name: 'network',
+    inputs: { input: map(backbone.imageChannels ?? 3) },
     forward: (scope, { input }) => {
       if (classes === 0) return named(backbone.forward(scope, input!));
       const { logits, pyramid } = backbone.classify(scope, input!, classes);
@@ -73,15 +73,19 @@ export function networkOf({ kind, arch, kwargs = {} }: ModelSpec): Part {
   };
 }
 
-function weightsOf({ folder, json }: GoldenCase): Weights {
-  const { keys, salt, gain } = json.weights;
-  const list: KeyList = JSON.parse(readFileSync(join(folder, 'keys', `${keys}.json`), 'utf8'));
-  return weightsFor(list.keys, { salt, gain });
+const keyList = (folder: string, name: string): KeyList =>
+  JSON.parse(readFileSync(join(folder, 'keys', `${name}.json`), 'utf8'));
+
+/** The network of a case, and its weights under our names: they are made under the list's. */
+function networkAndWeights({ folder, json }: GoldenCase): { graph: Graph; weights: Weights } {
+  const { keys: name, salt, gain } = json.weights;
+  const kind = backboneKind(json.model, name);
+  const weights = weightsFor(keyList(folder, name).keys, { salt, gain });
+  return { graph: recordPart(partOf(kind)), weights: weightsInOurLayout(weights, kind.layouts) };
 }
 
 async function runForward(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
-  const graph = recordPart(networkOf(golden.json.model));
-  const weights = weightsOf(golden);
+  const { graph, weights } = networkAndWeights(golden);
   const input = await inputOf(golden, 'input');
   for (const chosen of [[], passes]) {
     const names = [...golden.tensors.keys()];
@@ -91,7 +95,7 @@ async function runForward(golden: GoldenCase, engine: Engine, report: Report): P
 
 /** On the graph as it was recorded: passes fold modules away. The case lists its tensors in the order of the forward pass. */
 async function runTrace(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
-  const graph = recordPart(networkOf(golden.json.model));
+  const { graph, weights } = networkAndWeights(golden);
   const names = [...golden.tensors.keys()];
   const strange = names.find((name) => !(name in graph.taps) && !(name in graph.outputs));
   if (strange) throw new GoldenMismatch(`${strange}: the model has no module of this name`);
@@ -99,7 +103,7 @@ async function runTrace(golden: GoldenCase, engine: Engine, report: Report): Pro
     graph,
     names.filter((name) => name in graph.taps),
   );
-  const outputs = await outputsOf(engine, tapped, weightsOf(golden), [], { input: await inputOf(golden, 'input') });
+  const outputs = await outputsOf(engine, tapped, weights, [], { input: await inputOf(golden, 'input') });
   await expectOutputs(golden, names, outputs, report);
 }
 
@@ -166,10 +170,11 @@ async function expectOutputs(
 
 /** Keys and shapes as sets, and the number of parameters. */
 export function expectKeys(list: KeyList): void {
-  const graph = recordPart(networkOf(list.model));
+  const kind = backboneKind(list.model, list.name);
+  const graph = recordPart(partOf(kind));
   const text = (key: string, shape: Shape) => `${key} [${shape.join(', ')}]`;
   const actual = new Set(parametersOf(graph).map(({ key, shape }) => text(key, shape)));
-  const expected = new Set(list.keys.map(([key, shape]) => text(key, shape)));
+  const expected = new Set(inOurLayout(list.keys, kind.layouts).map(([key, shape]) => text(key, shape)));
   const missing = [...expected].find((entry) => !actual.has(entry));
   if (missing) throw new GoldenMismatch(`${list.name}: ${missing} is missing`);
   const strange = [...actual].find((entry) => !expected.has(entry));
@@ -191,43 +196,40 @@ export interface CostRowSpec {
 }
 
 /**
- * fvcore counts multiply-adds, two per element of an affine normalisation and one per element that a pooling module reads;
- * it counts no bias, activation, sum or product, and not the classifier's mean, which is plain tensor code.
+ * fvcore counts multiply-adds, two per element of a batch normalisation, five of a layer normalisation, and one per element
+ * that an average pooling module reads; it counts no bias, maximum, activation, sum or product.
  */
 export function expectCosts(row: CostRowSpec): void {
-  const [kind, arch] = row.model.split('_');
-  const graph = recordPart(networkOf({ kind: kind!, arch }));
+  const kind = backboneOfRow(row.model);
+  const graph = recordPart(partOf(kind));
   const [height, width] = row.input;
-  const rows = costOf(graph, { input: { batch: 1, height, width } });
-  const total = {
-    macs: 0,
-    norm: 0,
-    pool: 0,
-    bias: 0,
-    byOp: new Map<string, number>(),
-    byModule: new Map<string, number>(),
-  };
+  const total = { macs: 0, all: 0, bias: 0, byOp: new Map<string, number>(), byModule: new Map<string, number>() };
   const add = (counts: Map<string, number>, key: string, count: number) => {
     if (count > 0) counts.set(key, (counts.get(key) ?? 0) + count);
   };
-  for (const { path, op, macs, norm, pool, convBias, linearBias } of rows) {
-    total.bias += convBias + linearBias;
-    if (path === ':globalAvgPool') continue; // the classifier's mean: a step of no module
-    total.macs += macs;
-    total.norm += 2 * norm;
-    total.pool += pool;
-    add(total.byOp, operatorNames[op] ?? op, macs + 2 * norm + pool);
-    add(total.byModule, path.split(/[.:]/)[0]!, macs + 2 * norm + pool);
+  for (const cost of costOf(graph, { input: { batch: 1, height, width } })) {
+    total.bias += cost.convBias + cost.linearBias;
+    const module = kind.moduleOf(cost.path);
+    if (module === undefined || cost.op === 'maxPool') continue;
+    const counted = cost.macs + 2 * cost.norm + 5 * cost.layerNorm + cost.pool;
+    total.macs += cost.macs;
+    total.all += counted;
+    add(total.byOp, operatorNames[cost.op] ?? cost.op, counted);
+    add(total.byModule, module, counted);
+  }
+  const parameters = new Map<string, number>();
+  for (const { key, shape, kind: use } of parametersOf(graph)) {
+    if (use === 'parameter') add(parameters, kind.moduleOf(key) ?? '', sizeOf(shape));
   }
   const expectCount = (what: string, actual: number, expected: number) =>
     expectEqual(`${row.model} at ${height}×${width}: ${what}`, actual, expected);
   expectCount('parameters', parameterCount(graph), row.params);
   for (const [module, count] of Object.entries(row.params_by_module)) {
-    expectCount(`parameters of ${module}`, parameterCount(graph, module), count);
+    expectCount(`parameters of ${module}`, parameters.get(module) ?? 0, count);
   }
   expectCount('multiply-adds', total.macs, row.conv_linear_matmul_macs);
   expectCount('bias adds', total.bias, row.bias_adds);
-  expectCount('fvcore total', total.macs + total.norm + total.pool, row.fvcore_total);
+  expectCount('fvcore total', total.all, row.fvcore_total);
   for (const [counts, expected] of [
     [total.byOp, row.by_operator],
     [total.byModule, row.by_module],
@@ -243,14 +245,54 @@ const operatorNames: Readonly<Record<string, string>> = {
   conv2d: 'conv',
   linear: 'linear',
   batchNorm: 'batch_norm',
+  layerNorm: 'layer_norm',
   globalAvgPool: 'adaptive_avg_pool2d',
 };
 
 /** A map of `layouts.json`, between two publishers' names of one backbone. */
-export function expectLayout({ map: name }: { readonly map: string }): void {
-  throw new UnsupportedError(`the layout map "${name}": its backbone is not supported yet`);
+export interface LayoutMapSpec {
+  readonly map: string;
+  readonly from: string;
+  readonly to: string;
+  readonly keys: readonly (readonly [from: string, to: string, shape?: Shape])[];
+  readonly not_taken_over: readonly string[];
+  readonly not_filled: readonly string[];
 }
 
-function expectEqual(what: string, actual: number, expected: number): void {
+/** Both lists in our layout: a pair of the map is one key, what only one has is what the map says is left. */
+export function expectLayout(spec: LayoutMapSpec, folder: string): void {
+  const read = (name: string) => {
+    const { model, keys } = keyList(folder, name);
+    return keysInOurLayout(keys, backboneKind(model, name).layouts);
+  };
+  const [from, to] = [read(spec.from), read(spec.to)];
+  const text = (list: typeof from, key: string) => {
+    const [name, shape] = list.get(key) ?? [];
+    return name ? `${name} [${shape!.join(', ')}]` : 'left out';
+  };
+  for (const [a, b] of spec.keys) {
+    const [ours, theirs] = [text(from, a), text(to, b)];
+    if (ours !== theirs) throw new GoldenMismatch(`${spec.map}: ${a} is ${ours} in our layout, ${b} is ${theirs}`);
+  }
+  const left = (list: typeof from, taken: readonly string[]) => [...list.keys()].filter((key) => !taken.includes(key));
+  expectEqual(
+    `${spec.map}: not taken over`,
+    left(
+      from,
+      spec.keys.map(([a]) => a),
+    ).join(),
+    spec.not_taken_over.join(),
+  );
+  expectEqual(
+    `${spec.map}: not filled`,
+    left(
+      to,
+      spec.keys.map(([, b]) => b),
+    ).join(),
+    spec.not_filled.join(),
+  );
+}
+
+function expectEqual<T extends number | string>(what: string, actual: T, expected: T): void {
   if (actual !== expected) throw new GoldenMismatch(`${what}: ${actual}, expected ${expected}`);
 }
