@@ -3,7 +3,7 @@ import { imageNet, readme, releases } from './common/moganet.ts';
 
 export default {
   name: 'moganet_t_256',
-  config: imageNet('moganet_t_256', 't'),
+  config: imageNet('moganet_t_256', 't', { size: 256 }),
   weights: { url: `${releases}/moganet-in1k-weights/moganet_tiny_sz256_8xbs128_ep300.pth.tar` },
   published: {
     params: 5.2,

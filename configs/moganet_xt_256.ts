@@ -3,7 +3,7 @@ import { imageNet, readme, releases } from './common/moganet.ts';
 
 export default {
   name: 'moganet_xt_256',
-  config: imageNet('moganet_xt_256', 'xt'),
+  config: imageNet('moganet_xt_256', 'xt', { size: 256 }),
   weights: { url: `${releases}/moganet-in1k-weights/moganet_xtiny_sz256_8xbs128_ep300.pth.tar` },
   published: {
     params: 2.97,

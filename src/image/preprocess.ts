@@ -1,4 +1,5 @@
 import type { NDArray, Size } from '../ndarray.ts';
+import { type CenterCrop, centerCrop } from './center_crop.ts';
 import { type EdgeScale, type Geometry, geometryOf, keepRatioSize, roundUpSize } from './geometry.ts';
 import type { Raster } from './raster.ts';
 import { type LabelMap, resizeLinear, resizeNearest, resizeRows } from './resize.ts';
@@ -28,6 +29,8 @@ export interface SegmentationPipeline extends Normalization {
   readonly divisor: number;
 }
 
+export interface ClassificationPipeline extends Normalization, CenterCrop {}
+
 export interface Prepared {
   readonly input: NDArray; // (1, 3, padded height, padded width)
   readonly geometry: Geometry;
@@ -56,6 +59,15 @@ export function prepareSegmentation(image: Raster, pipeline: SegmentationPipelin
     input: normalizedPlanes(stretched, aligned, aligned, pipeline),
     geometry: geometryOf(sizeOnly(image), aligned, aligned),
   };
+}
+
+/**
+ * timm's evaluation pipeline on Pillow: bicubic resize of the short side, centre crop, normalise. The pictures are read as
+ * everywhere in this package, EXIF applied; Pillow leaves a turned photograph lying on its side, which no user means.
+ */
+export function prepareClassification(image: Raster, pipeline: ClassificationPipeline): NDArray {
+  const crop = centerCrop(image, pipeline);
+  return normalizedPlanes(crop, crop, crop, pipeline); // (1, 3, size, size)
 }
 
 /** A label map through the segmentation pipeline: the same two sizes, nearest neighbour. */

@@ -90,8 +90,14 @@ export const segmentorConfig = z.strictObject({
 });
 export type SegmentorConfig = z.output<typeof segmentorConfig>;
 
-/** Names, or only their number. */
-export const classifierConfig = z.strictObject({ classes: z.union([classes, z.int().positive()]) });
+export const classifierConfig = z.strictObject({
+  /** Names, or only their number. */
+  classes: z.union([classes, z.int().positive()]),
+  /** The square of `size` pixels in the middle of the picture, whose short side is resized to floor(size / cropPct). */
+  input: z
+    .strictObject({ size: z.int().positive().default(224), cropPct: z.number().positive().max(1).default(0.9) })
+    .prefault({}),
+});
 export type ClassifierConfig = z.output<typeof classifierConfig>;
 
 /** A part of which only the type is known here: the tables handed to `createModel` know the rest. */

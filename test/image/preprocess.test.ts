@@ -128,7 +128,11 @@ describe('batchInputs', () => {
 });
 
 describe('the reference pipelines', () => {
-  for (const name of ['prep_sizes', 'prep_labels_nearest']) {
+  const shipped = [
+    ...['prep_sizes', 'prep_labels_nearest'],
+    ...['prep_cls_scene3_101x133_64_1000', 'prep_cls_scene3_101x133_96_900'],
+  ];
+  for (const name of shipped) {
     it(`${name} meets the golden`, async () => {
       const golden = await openCase(join(shippedGolden, 'heads'), name);
       await runners[golden.kind]!(golden);
