@@ -1,5 +1,7 @@
+import type { BoxConfig } from '../../heads/box.ts';
 import type { MogaNetConfig } from '../../src/backbones/moganet.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
+import { imageNetNames } from './imagenet.data.ts';
 import { ade20kNames, cocoNames } from './labels.data.ts';
 
 /** The official MogaNet models; a published one is a call of one of these. */
@@ -12,9 +14,16 @@ export const readme = 'github.com/Westlake-AI/MogaNet, README at 386b548c';
 
 const backbone = (arch: Arch, options: Options = {}) => ({ type: 'moganet' as const, arch, ...options });
 
-/** ImageNet-1k. */
-export function imageNet(name: string, arch: Arch, options?: Options): ModelConfig {
-  return { name, backbone: backbone(arch, options), classifier: { classes: 1000 } };
+/**
+ * ImageNet-1k, evaluated as it was trained at `size`. The official code has one crop_pct for every size of model:
+ * `default_cfgs` in models/moganet.py, the commands of TRAINING.md, and the default of validate.py are all 0.9.
+ */
+export function imageNet(name: string, arch: Arch, { size = 224, ...options }: Options & { size?: number } = {}) {
+  return {
+    name,
+    backbone: backbone(arch, options),
+    classifier: { classes: imageNetNames, input: { size, cropPct: 0.9 } },
+  } satisfies ModelConfig;
 }
 
 const region = (size: number) => ({
@@ -25,20 +34,82 @@ const region = (size: number) => ({
   strides: [4, 8, 16, 32],
 });
 
+/** What Mask R-CNN and Cascade Mask R-CNN have in common on COCO. */
+const twoStage: Pick<
+  Extract<NonNullable<ModelConfig['detector']>, { type: 'mask_rcnn' }>,
+  'classes' | 'neck' | 'rpn' | 'mask' | 'test' | 'input'
+> = {
+  classes: cocoNames,
+  neck: { type: 'fpn', channels: 256, outs: 5 },
+  rpn: { channels: 256, anchors: { scales: [8], ratios: [0.5, 1, 2], strides: [4, 8, 16, 32, 64] } },
+  mask: { channels: 256, region: region(14) },
+  test: {},
+  input: { scale: [1333, 800] },
+};
+
 /** COCO, mask_rcnn_r50_fpn with another backbone. */
 export function maskRcnn(name: string, arch: Arch): ModelConfig {
+  const box = { channels: 1024, deltas: { stds: sharpening[0] }, region: region(7) };
+  return { name, backbone: backbone(arch), detector: { type: 'mask_rcnn', ...twoStage, box } };
+}
+
+/** COCO, cascade_mask_rcnn_r50_fpn with another backbone: class-agnostic boxes. */
+export function cascadeMaskRcnn(name: string, arch: Arch): ModelConfig {
+  return cascade(name, arch, { channels: 1024, classAgnostic: true });
+}
+
+/** COCO, the cascade of four convolutions with BatchNorm and one layer per stage, trained with the GIoU loss. */
+export function cascadeMaskRcnnGiou(name: string, arch: Arch): ModelConfig {
+  return cascade(name, arch, { convs: 4, convNorm: true, fcs: 1, channels: 1024 });
+}
+
+type Four = [number, number, number, number];
+
+/** How much of a box one stage moves it: later stages start from better boxes. */
+const sharpening: readonly [Four, Four, Four] = [
+  [0.1, 0.1, 0.2, 0.2],
+  [0.05, 0.05, 0.1, 0.1],
+  [0.033, 0.033, 0.067, 0.067],
+];
+
+function cascade(name: string, arch: Arch, head: { channels: number } & Partial<BoxConfig>): ModelConfig {
+  const box = sharpening.map((stds) => ({ ...head, deltas: { stds }, region: region(7) }));
+  return { name, backbone: backbone(arch), detector: { type: 'cascade_mask_rcnn', ...twoStage, box } };
+}
+
+/** COCO, retinanet_r50_fpn with another backbone. */
+export function retinaNet(name: string, arch: Arch): ModelConfig {
   return {
     name,
     backbone: backbone(arch),
     detector: {
-      type: 'mask_rcnn',
+      type: 'retinanet',
       classes: cocoNames,
-      neck: { type: 'fpn', channels: 256, outs: 5 },
-      rpn: { channels: 256, anchors: { scales: [8], ratios: [0.5, 1, 2], strides: [4, 8, 16, 32, 64] } },
-      box: { channels: 1024, deltas: { stds: [0.1, 0.1, 0.2, 0.2] }, region: region(7) },
-      mask: { channels: 256, region: region(14) },
+      neck: { type: 'fpn', channels: 256, outs: 5, startLevel: 1, extraConvs: 'on_input' },
+      head: {
+        channels: 256,
+        anchors: {
+          scales: [4, 4 * 2 ** (1 / 3), 4 * 2 ** (2 / 3)],
+          ratios: [0.5, 1, 2],
+          strides: [8, 16, 32, 64, 128],
+        },
+      },
       test: {},
       input: { scale: [1333, 800] },
+    },
+  };
+}
+
+/** ADE20K, fpn_r50 with another backbone, 80k iterations. */
+export function semanticFpn(name: string, arch: Arch): ModelConfig {
+  return {
+    name,
+    backbone: backbone(arch),
+    segmentor: {
+      classes: ade20kNames,
+      neck: { type: 'fpn', channels: 256, outs: 4 },
+      head: { type: 'semantic_fpn_head', channels: 128 },
+      input: { scale: [2048, 512] },
     },
   };
 }

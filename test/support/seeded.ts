@@ -3,7 +3,7 @@ import { sizeOf } from '../../src/ndarray.ts';
 
 /** Weights and inputs by formula of the tensor's name (the golden README, section 1), so that no file of them is needed. */
 
-function fnv1a32(text: string): number {
+export function fnv1a32(text: string): number {
   let h = 2166136261;
   for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 16777619);
   return h >>> 0;

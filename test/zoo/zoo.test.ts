@@ -6,6 +6,7 @@ import { type CostRow, totalCost } from '../../src/nn/index.ts';
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs } from '../../src/zoo/counting.ts';
 import { entries, findEntry, knownNames, type ZooEntry } from '../../src/zoo/index.ts';
 import { matchEntry } from '../../src/zoo/match.ts';
+import { fnv1a32 } from '../support/seeded.ts';
 import { classifiers, denseModels } from './expected.data.ts';
 
 describe('the zoo', () => {
@@ -30,18 +31,25 @@ describe('the zoo', () => {
       });
     }
 
-    for (const { name, height, width, entries: keys, params, flops } of denseModels) {
-      it(`${name} has ${params} parameters and ${flops} FLOPs at ${height}×${width}`, () => {
-        const { rows, trained, count } = timed(() => countsOf(findEntry(name), { height, width }));
-        expect(count).to.equal(keys);
-        expect(trained).to.equal(params);
-        expect(mmcvFlops(rows)).to.equal(flops);
+    for (const { name, height, width, entries: count, keys, params, flops } of denseModels) {
+      it(`${name} has the published keys, ${params} parameters and ${flops} FLOPs at ${height}×${width}`, () => {
+        const found = timed(() => countsOf(findEntry(name), { height, width }));
+        expect(found.lines.length).to.equal(count);
+        expect(fnv1a32(found.lines.sort().join('\n'))).to.equal(keys);
+        expect(found.trained).to.equal(params);
+        expect(mmcvFlops(found.rows)).to.equal(flops);
       });
     }
 
-    it('in under five seconds in all', () => {
+    it('for every model of a detector or segmentor that was published', () => {
+      const counted = new Set<string>(denseModels.map(({ name }) => name));
+      const dense = entries.filter(({ config, weights }) => !config.classifier && !weights?.shipped);
+      expect(dense.map(({ name }) => name).filter((name) => !counted.has(name))).to.deep.equal([]);
+    });
+
+    it('in under ten seconds in all', () => {
       expect(milliseconds).to.be.greaterThan(0);
-      expect(milliseconds).to.be.below(5000);
+      expect(milliseconds).to.be.below(10_000);
     });
   });
 
@@ -78,6 +86,9 @@ describe('the zoo', () => {
       ['moganet_xlarge', 'moganet_xl'],
       ['mask_rcnn_moganet_tiny_fpn_1x_coco', 'mask_rcnn_moganet_t_fpn_1x_coco'],
       ['upernet_moganet_x-tiny_512x512_160k_ade20k', 'upernet_moganet_xt_512x512_160k_ade20k'],
+      ['retinanet_moganet_base_fpn_1x_coco', 'retinanet_moganet_b_fpn_1x_coco'],
+      ['mask_rcnn_moganet_t_fpn_mstrain_480-800_3x_coco', 'mask_rcnn_moganet_t_fpn_ms_3x_coco'],
+      ['fpn_moganet_xtiny_80k_ade20k', 'fpn_moganet_xt_80k_ade20k'],
       ['facade', 'facade'],
     ];
     for (const [spelling, name] of spellings) {
@@ -117,7 +128,15 @@ describe('the zoo', () => {
 
   describe('matches weights without a configuration', () => {
     it('to the entry whose keys and shapes they have', () => {
-      for (const name of ['moganet_s', 'mask_rcnn_moganet_b_fpn_1x_coco', 'upernet_moganet_xt_512x512_160k_ade20k']) {
+      for (const name of [
+        'moganet_s',
+        'retinanet_moganet_t_fpn_1x_coco',
+        'mask_rcnn_moganet_b_fpn_1x_coco',
+        'cascade_mask_rcnn_moganet_s_fpn_ms_3x_coco',
+        'cascade_mask_rcnn_moganet_b_fpn_giou_4conv1f_ms_3x_coco',
+        'fpn_moganet_xt_80k_ade20k',
+        'upernet_moganet_xt_512x512_160k_ade20k',
+      ]) {
         const { entry, others } = matchEntry(shapesOf(findEntry(name)), 'weights.pth');
         expect(entry.name).to.equal(name);
         expect(others).to.deep.equal([]);
@@ -136,6 +155,9 @@ describe('the zoo', () => {
       const { entry, others } = matchEntry(shapesOf(findEntry('moganet_xt_256')), 'weights.pth');
       expect(entry.name).to.equal('moganet_xt');
       expect(others).to.deep.equal([]);
+      const longer = matchEntry(shapesOf(findEntry('mask_rcnn_moganet_t_fpn_ms_3x_coco')), 'weights.pth');
+      expect(longer.entry.name).to.equal('mask_rcnn_moganet_t_fpn_1x_coco');
+      expect(longer.others).to.deep.equal([]);
     });
 
     it('takes the published default where graphs differ, and names the others', () => {
@@ -171,7 +193,8 @@ describe('the zoo', () => {
 interface Counts {
   readonly rows: CostRow[];
   readonly trained: number;
-  readonly count: number;
+  /** "key shape" of every entry of the checkpoint. */
+  readonly lines: string[];
 }
 
 function countsOf({ config }: ZooEntry, size: { height: number; width: number }): Counts {
@@ -181,7 +204,7 @@ function countsOf({ config }: ZooEntry, size: { height: number; width: number })
   return {
     rows: modelCost(definition, size),
     trained: trained.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    count: parameters.length,
+    lines: parameters.map(({ key, shape }) => `${key} ${shape.join('×')}`),
   };
 }
 
