@@ -12,6 +12,7 @@ const classes = z.array(z.string().min(1)).min(1);
 const threshold = z.number().min(0).max(1);
 /** Two edges that the image is fitted between: the larger bounds its long side, the smaller its short side. */
 const scale = z.tuple([z.int().positive(), z.int().positive()]);
+const size = z.strictObject({ height: z.int().positive(), width: z.int().positive() });
 const three = z.tuple([z.number(), z.number(), z.number()]);
 const neck = z.discriminatedUnion('type', neckConfigs);
 
@@ -86,6 +87,8 @@ export const segmentorConfig = z.strictObject({
   head: segmentationHead,
   /** Trained beside the head and in the checkpoint; inference does not need it. */
   auxiliary: segmentationHead.optional(),
+  /** Looks at windows of the input that overlap, and takes the mean of their logits; without, at all of it at once. */
+  slide: z.strictObject({ crop: size, stride: size }).optional(),
   input: z.strictObject({ scale: scale.default([2048, 512]), divisor: z.int().positive().default(32) }),
 });
 export type SegmentorConfig = z.output<typeof segmentorConfig>;

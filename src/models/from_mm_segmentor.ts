@@ -89,11 +89,19 @@ export function segmentationHeadFromMm(head: unknown, part = 'decode_head') {
   return parsePart<(typeof heads)[keyof typeof heads]>(heads, head, 'mmseg model', part);
 }
 
+/** Height before width. */
+const pair = z.tuple([count, count]).transform(([height, width]) => ({ height, width }));
+
 const encoderDecoder = z.looseObject({
   decode_head: z.unknown().optional(),
   auxiliary_head: z.unknown().optional(),
   neck: z.unknown().optional(),
-  test_cfg: z.looseObject({ mode: z.literal('whole').default('whole') }).prefault({}),
+  test_cfg: z
+    .discriminatedUnion('mode', [
+      z.looseObject({ mode: z.literal('whole') }),
+      z.looseObject({ mode: z.literal('slide'), crop_size: pair, stride: pair }),
+    ])
+    .prefault({ mode: 'whole' }),
 });
 
 /**
@@ -102,7 +110,7 @@ const encoderDecoder = z.looseObject({
  * @throws UnsupportedError naming a head or neck that is not read, ConfigError where a field does not fit
  */
 export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['segmentor']> {
-  const { decode_head, auxiliary_head, neck } = parseConfig(encoderDecoder, model, 'mmseg model');
+  const { decode_head, auxiliary_head, neck, test_cfg } = parseConfig(encoderDecoder, model, 'mmseg model');
   const decode = segmentationHeadFromMm(decode_head);
   const auxiliary = isThere(auxiliary_head) ? segmentationHeadFromMm(auxiliary_head, 'auxiliary_head') : undefined;
   if (auxiliary && auxiliary.classes !== decode.classes) {
@@ -115,6 +123,7 @@ export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullabl
     ...(isThere(neck) && { neck: neckFromMm(neck) }),
     head: decode.head,
     ...(auxiliary && { auxiliary: auxiliary.head }),
+    ...(test_cfg.mode === 'slide' && { slide: { crop: test_cfg.crop_size, stride: test_cfg.stride } }),
     input: {},
   };
 }

@@ -37,14 +37,16 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
 });
 
 /** `torch.nn.Linear` on every position of a map: a 1×1 convolution whose weight is [out, in] in the state dict. */
-export const pointwise = module((scope: Scope, x: Value, channels: number, bias = true): Value => {
-  const weight = scope.parameter('weight', [channels, x.channels], 'parameter', [channels, x.channels, 1, 1]);
-  const [one, none] = [F.sizeFrom(1), F.sizeFrom(0)];
-  const attributes = { kernel: one, stride: one, padding: none, dilation: one, groups: 1 };
-  return bias
-    ? record('conv2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope)
-    : record('conv2d', [x, weight], attributes, channels, scope);
-});
+export const pointwise = module(
+  (scope: Scope, x: Value, channels: number, { bias = true }: { readonly bias?: boolean } = {}): Value => {
+    const weight = scope.parameter('weight', [channels, x.channels], 'parameter', [channels, x.channels, 1, 1]);
+    const [one, none] = [F.sizeFrom(1), F.sizeFrom(0)];
+    const attributes = { kernel: one, stride: one, padding: none, dilation: one, groups: 1 };
+    return bias
+      ? record('conv2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope)
+      : record('conv2d', [x, weight], attributes, channels, scope);
+  },
+);
 
 export const convTranspose2d = module(
   (

@@ -1,11 +1,13 @@
 import type { ClassifierBackbone, Layout } from '../../../src/backbones/backbone.ts';
 import { convnext } from '../../../src/backbones/convnext.ts';
 import { convNextLayouts } from '../../../src/backbones/convnext_layouts.data.ts';
+import { layouts } from '../../../src/backbones/index.ts';
 import { moganet } from '../../../src/backbones/moganet.ts';
 import { fromOfficial } from '../../../src/backbones/moganet_official.ts';
 import { resNetConfig, resNetLayouts, resnet } from '../../../src/backbones/resnet.ts';
 import { renamedKey } from '../../../src/checkpoint/rename.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
+import type { ModelDefinition } from '../../../src/models/create.ts';
 import type { NDArray, Shape, Weights } from '../../../src/ndarray.ts';
 
 /** The backbones of golden cases by the `kind` that the cases give them, and the layouts in which they list keys. */
@@ -82,6 +84,12 @@ export function backboneOfRow(model: string): BackboneKind {
   const [family, size, publisher] = model.split('_');
   return backboneKind({ kind: publisher ? `${family}_${publisher}` : family!, arch: size }, model);
 }
+
+/** The layouts that a detector or segmentor may have its backbone in, below `backbone.`. */
+export const layoutsOf = ({ config }: ModelDefinition): readonly Layout[] => {
+  const { type } = config.backbone;
+  return Object.hasOwn(layouts, type) ? layouts[type] : [];
+};
 
 type Key = readonly [key: string, shape: Shape, dtype?: string];
 

@@ -5,6 +5,7 @@ import { type Shape, sizeOf } from '../../../src/ndarray.ts';
 import type { CostRow, Parameter } from '../../../src/nn/index.ts';
 import { mmcvFlops, modelCost } from '../../../src/zoo/counting.ts';
 import { GoldenMismatch } from '../golden.ts';
+import { inOurLayout, layoutsOf } from './backbone_kinds.ts';
 
 /** Key lists of whole detectors and segmentors: the state dict as a set, parameters and multiply-adds by part. */
 
@@ -52,7 +53,7 @@ export function expectSameKeys(what: string, parameters: readonly Parameter[], l
 export function expectModelKeys(list: ModelKeyList): void {
   const definition = definitionOf(list);
   const parameters = checkpointParameters(definition);
-  expectSameKeys(list.model, parameters, list.keys);
+  expectSameKeys(list.model, parameters, inOurLayout(list.keys, layoutsOf(definition), 'backbone.'));
   expectCount('entries', parameters.length, list.entries);
 
   const trained = parameters.filter(({ kind }) => kind === 'parameter');

@@ -6,6 +6,7 @@ import { regionHeads } from '../../../src/models/region_parts.ts';
 import type { Named, NDArray } from '../../../src/ndarray.ts';
 import { passes, type Resident } from '../../../src/nn/index.ts';
 import { type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
+import { inOurLayout, layoutsOf, weightsInOurLayout } from './backbone_kinds.ts';
 import { expectSameKeys, type ModelKeyList } from './key_lists.ts';
 import { boxOutputs, type LoadedModel, loadModel, maskOutputs, twoStageOf } from './loaded_model.ts';
 import { type EngineRunner, expectMap } from './run_graph.ts';
@@ -16,8 +17,9 @@ export const runWholeModel: EngineRunner = async (golden, engine) => {
   const list: ModelKeyList = JSON.parse(readFileSync(join(golden.folder, seed.keys), 'utf8'));
   const dict = model_dict ?? list.official_model_dict ?? list.model_dict;
   const definition = createModel(fromMm(dict));
-  expectSameKeys(list.model, checkpointParameters(definition), list.keys);
-  const weights = weightsFor(list.keys, seed);
+  const layouts = layoutsOf(definition);
+  expectSameKeys(list.model, checkpointParameters(definition), inOurLayout(list.keys, layouts, 'backbone.'));
+  const weights = weightsInOurLayout(weightsFor(list.keys, seed), layouts, 'backbone.');
   const image = await inputOf(golden, 'input');
   const rois = golden.tensors.has('rois') ? ((await golden.stored('rois')) as NDArray) : undefined;
   for (const chosen of [[], passes]) {
