@@ -1,4 +1,5 @@
 /** Drawing results on pictures: raster in, raster out, the same pixels in Node and in the browser. */
+export { type ClassificationOptions, drawClassification } from './classification_overlay.ts';
 export { type Color, colorDistance, colorFor, type Palette, paletteFor, readableOn } from './colors.ts';
 export { cropInstance } from './cutout.ts';
 export {

@@ -112,6 +112,7 @@ export function drawLegend(raster: Raster, entries: readonly LegendEntry[], opti
   return canvas;
 }
 
-function percent(share: number): string {
+/** A part of 0 to 1 in per cent, one digit after the point. */
+export function percent(share: number): string {
   return share < 0.0005 ? '<0.1 %' : `${(share * 100).toFixed(1)} %`;
 }
