@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { openSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { bytesSource } from '../../src/checkpoint/source.ts';
 import type { NDArray, Shape, TypedArray } from '../../src/ndarray.ts';
@@ -123,7 +123,7 @@ export const shippedGolden = join(here, '../golden');
 
 /** Folders of goldens to run beside the shipped ones: `MOGANET_GOLDEN`, separated as in PATH, or the shared set if there. */
 export function goldenFolders(): string[] {
-  const named = process.env.MOGANET_GOLDEN?.split(':').filter(Boolean);
+  const named = process.env.MOGANET_GOLDEN?.split(delimiter).filter(Boolean);
   const roots = named ?? [join(here, '../../../shared/golden')].filter((folder) => existsSync(folder));
   return roots.flatMap((root) =>
     [root, join(root, 'heads')].filter((folder) => existsSync(join(folder, 'index.json'))),

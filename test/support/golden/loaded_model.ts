@@ -111,7 +111,7 @@ export async function maskOutputs(model: LoadedModel, features: Named<Resident>,
 }
 
 /** Calls with the boxes of one image after the other and lays the rows back where their regions were. */
-async function perImage(
+export async function perImage(
   { data }: NDArray,
   run: (boxes: Float32Array, image: number) => Promise<Named<NDArray>>,
 ): Promise<Named<NDArray>> {

@@ -3,6 +3,7 @@ import type { Named, NDArray } from '../../../src/ndarray.ts';
 import { F, map, type Part, passes, recordPart, regions, type Value } from '../../../src/nn/index.ts';
 import { sortByLevel, toBoxOrder } from '../../../src/postprocess/regions.ts';
 import { expectTensor, type GoldenCase, inputOf } from '../golden.ts';
+import { perImage } from './loaded_model.ts';
 import { type EngineRunner, runGraph } from './run_graph.ts';
 
 /** Kind `roi_align` as a graph operation: one map with its variants, or an extractor that picks each region's level. */
@@ -51,16 +52,17 @@ const runExtractor: EngineRunner = async (golden, engine) => {
       ),
     }),
   };
-  // the regions of one image: the extractor sorts boxes
-  const rois = await roisOf(golden);
-  const boxes = rois.data.filter((_, i) => i % 5 > 0);
-  const sorted = sortByLevel(boxes, { finestScale: region.finestScale, levels: maps.length }, rois.data[0] ?? 0);
-  const given = Object.assign(
-    {},
-    ...maps.map((values, i) => ({ [`fpn${i}`]: values, [`rois${i}`]: sorted.regions[i] })),
-  );
-  const { out } = await runGraph(engine, recordPart(part), new Map(), given, passes);
-  await expectTensor(golden, 'out', toBoxOrder(out!, sorted.order));
+  const graph = recordPart(part);
+  const pooled = await perImage(await roisOf(golden), async (boxes, image) => {
+    const sorted = sortByLevel(boxes, { finestScale: region.finestScale, levels: maps.length }, image);
+    const given = Object.assign(
+      {},
+      ...maps.map((values, i) => ({ [`fpn${i}`]: values, [`rois${i}`]: sorted.regions[i] })),
+    );
+    const { out } = await runGraph(engine, graph, new Map(), given, passes);
+    return { out: toBoxOrder(out!, sorted.order) };
+  });
+  await expectTensor(golden, 'out', pooled.out!);
 };
 
 const roisOf = async (golden: GoldenCase): Promise<NDArray> => (await golden.stored('rois')) as NDArray;
