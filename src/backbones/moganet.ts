@@ -1,19 +1,8 @@
 import { z } from 'zod';
 import { ConfigError, UnsupportedError, unknownName } from '../errors.ts';
-import {
-  batchNorm,
-  conv2d,
-  F,
-  gelu,
-  groupNorm,
-  linear,
-  module,
-  relu,
-  type Scope,
-  silu,
-  type Value,
-} from '../nn/index.ts';
-import type { ClassifierBackbone, Layout, Stage } from './backbone.ts';
+import { batchNorm, conv2d, F, gelu, groupNorm, module, relu, type Scope, silu, type Value } from '../nn/index.ts';
+import type { ClassifierBackbone, Layout } from './backbone.ts';
+import { contextAggregation, type MacroStage, macroNetwork, type Step } from './macro_network.ts';
 
 /**
  * MogaNet (arXiv 2211.03295): multi-order gated aggregation. Module names follow the official models/moganet.py, whose
@@ -121,58 +110,73 @@ const elementScale = module((scope: Scope, x: Value) =>
 const decomposed = (scope: Scope, x: Value, common: Value) => F.add(x, elementScale(scope, F.sub(x, common)));
 
 /** DW 5×5 on all channels, then 5×5 and 7×7 dilated on parts of them: low, middle and high order (eq. 5). */
-const multiOrderDWConv = module((scope: Scope, x: Value, o: Resolved, dilations: readonly number[]) => {
-  const total = o.channelSplit.reduce((sum, part) => sum + part, 0);
-  const middle = Math.floor((o.channelSplit[1] / total) * x.channels);
-  const high = Math.floor((o.channelSplit[2] / total) * x.channels);
-  const low = x.channels - middle - high;
-  const depthwise = (name: string, y: Value, kernel: number, dilation: number) =>
-    conv2d(scope.at(name), y, y.channels, { kernel, dilation, groups: y.channels });
-  const x0 = depthwise('DW_conv0', x, 5, dilations[0]!);
-  const x1 = depthwise('DW_conv1', F.slice(x0, low, low + middle), 5, dilations[1]!);
-  const x2 = depthwise('DW_conv2', F.slice(x0, low + middle), 7, dilations[2]!);
-  return conv2d(scope.at('PW_conv'), F.concat([F.slice(x0, 0, low), x1, x2]), x.channels, { kernel: 1 });
-});
+export const multiOrderDWConv = module(
+  (scope: Scope, x: Value, { channelSplit }: Pick<Resolved, 'channelSplit'>, dilations: readonly number[]) => {
+    const total = channelSplit.reduce((sum, part) => sum + part, 0);
+    const middle = Math.floor((channelSplit[1] / total) * x.channels);
+    const high = Math.floor((channelSplit[2] / total) * x.channels);
+    const low = x.channels - middle - high;
+    const depthwise = (name: string, y: Value, kernel: number, dilation: number) =>
+      conv2d(scope.at(name), y, y.channels, { kernel, dilation, groups: y.channels });
+    const x0 = depthwise('DW_conv0', x, 5, dilations[0]!);
+    const x1 = depthwise('DW_conv1', F.slice(x0, low, low + middle), 5, dilations[1]!);
+    const x2 = depthwise('DW_conv2', F.slice(x0, low + middle), 7, dilations[2]!);
+    return conv2d(scope.at('PW_conv'), F.concat([F.slice(x0, 0, low), x1, x2]), x.channels, { kernel: 1 });
+  },
+);
 
-/** Z = FD(Conv1×1(x)); out = Conv1×1(act(gate(Z)) ⊙ act(multiOrder(Z))) + x (eq. 3 to 6). */
+/** Conv1×1 with as many channels as there are: `proj_1`, `gate` and `proj_2` of the spatial block. */
+export const projection =
+  (name: string): Step =>
+  (scope, x) =>
+    conv2d(scope.at(name), x, x.channels, { kernel: 1 });
+
+/** Z = act(FD(Conv1×1(x))), what is common to a channel being its mean (eq. 4); the article's ablation leaves FD out. */
+export const regionalityPerception =
+  (activation: Activation, decompose = true): Step =>
+  (scope, x) => {
+    const y = projection('proj_1')(scope, x);
+    const regional = decompose ? decomposed(scope.at('sigma'), y, F.globalAvgPool(y)) : y;
+    return activate(activation, scope.at('act_value'), regional);
+  };
+
+/** The activation of gate and value, which are one module in the official code. */
+export const gateActivation =
+  (activation: Activation): Step =>
+  (scope, x) =>
+    activate(activation, scope.at('act_gate'), x);
+
+/** out = Conv1×1(act(gate(Z)) ⊙ act(multiOrder(Z))) + x with Z = act(FD(Conv1×1(x))) (eq. 3 to 6). */
 const multiOrderGatedAggregation = module((scope: Scope, x: Value, o: Resolved, dilations: readonly number[]) => {
-  const project = (name: string, y: Value) => conv2d(scope.at(name), y, x.channels, { kernel: 1 });
-  const gateActivation = (y: Value) => activate(o.activation, scope.at('act_gate'), y);
-  const projected = project('proj_1', x);
-  const z = activate(
-    o.activation,
-    scope.at('act_value'),
-    decomposed(scope.at('sigma'), projected, F.globalAvgPool(projected)),
-  );
-  const gate = project('gate', z);
-  const value = multiOrderDWConv(scope.at('value'), z, o, dilations);
-  let [g, v] = [gateActivation(gate), gateActivation(value)];
-  if (o.doubleActivation) [g, v] = [gateActivation(g), gateActivation(v)];
-  return F.add(project('proj_2', F.mul(g, v)), x);
+  const act = gateActivation(o.activation);
+  const aggregated = contextAggregation(scope, x, {
+    perceive: regionalityPerception(o.activation),
+    aggregate: projection('gate'),
+    context: (at, z) => multiOrderDWConv(at.at('value'), z, o, dilations),
+    activations: o.doubleActivation ? [act, act] : [act],
+    project: projection('proj_2'),
+  });
+  return F.add(aggregated, x);
 });
 
-/** The channel mixer: an inverted bottleneck with a depthwise 3×3, whose channels are reweighed by one common map (eq. 7). */
-const channelAggregationFFN = module((scope: Scope, x: Value, ratio: number) => {
+/** The channel mixer: an inverted bottleneck with a depthwise 3×3, whose hidden channels are weighed in some way or other. */
+export const channelFFN = module((scope: Scope, x: Value, ratio: number, weigh: Step) => {
   const hidden = Math.floor(x.channels * ratio);
   let y = conv2d(scope.at('fc1'), x, hidden, { kernel: 1 });
   y = gelu(scope.at('act'), conv2d(scope.at('dwconv'), y, hidden, { kernel: 3, groups: hidden }));
-  const common = gelu(scope.at('decompose_act'), conv2d(scope.at('decompose'), y, 1, { kernel: 1 }));
-  return conv2d(scope.at('fc2'), decomposed(scope.at('sigma'), y, common), x.channels, { kernel: 1 });
+  return conv2d(scope.at('fc2'), weigh(scope, y), x.channels, { kernel: 1 });
 });
 
-const block = module((scope: Scope, x: Value, o: Resolved, ratio: number, dilations: readonly number[]) => {
-  const layerScale = (name: string, y: Value) => F.scale(y, scope.parameter(name, [1, x.channels, 1, 1]));
-  const norm = norms[o.convNorm];
-  const spatial = multiOrderGatedAggregation(scope.at('attn'), norm(scope.at('norm1'), x), o, dilations);
-  const y = F.add(x, layerScale('layer_scale_1', spatial));
-  return F.add(
-    y,
-    layerScale('layer_scale_2', channelAggregationFFN(scope.at('mlp'), norm(scope.at('norm2'), y), ratio)),
-  );
-});
+/** CA(y) = y + σ (y − act(Conv1×1(y))), what is common to all channels being one map (eq. 7). */
+export const channelAggregation: Step = (scope, y) => {
+  const common = gelu(scope.at('decompose_act'), conv2d(scope.at('decompose'), y, 1, { kernel: 1 }));
+  return decomposed(scope.at('sigma'), y, common);
+};
+
+type Embedding = Pick<Resolved, 'convNorm'>;
 
 /** The stem: two strided convolutions. */
-const stackConvPatchEmbed = module((scope: Scope, x: Value, o: Resolved, channels: number, kernel: number) => {
+export const stackConvPatchEmbed = module((scope: Scope, x: Value, o: Embedding, channels: number, kernel: number) => {
   const at = (i: number) => scope.at('projection').at(i);
   const options = { kernel, stride: strideOf(kernel), padding: kernel >> 1 };
   let y = norms[o.convNorm](at(1), conv2d(at(0), x, channels >> 1, options));
@@ -180,7 +184,7 @@ const stackConvPatchEmbed = module((scope: Scope, x: Value, o: Resolved, channel
   return norms[o.convNorm](at(4), y);
 });
 
-const convPatchEmbed = module((scope: Scope, x: Value, o: Resolved, channels: number, kernel: number) => {
+export const convPatchEmbed = module((scope: Scope, x: Value, o: Embedding, channels: number, kernel: number) => {
   const options = { kernel, stride: strideOf(kernel), padding: kernel >> 1 };
   return norms[o.convNorm](scope.at('norm'), conv2d(scope.at('projection'), x, channels, options));
 });
@@ -191,32 +195,27 @@ const strideOf = (patchSize: number): number => (patchSize >> 1) + 1;
 export function moganet(config: MogaNetConfig): ClassifierBackbone {
   const o = resolve(config);
   const { dims, depths, ratios } = o.arch;
-  const stacked = (i: number) => i === 0 && o.patchEmbedTypes[0] === 'ConvEmbed';
   let stride = 1;
-  const stages: Stage[] = dims.map((channels, i) => {
-    stride *= strideOf(o.patchSizes[i]!) ** (stacked(i) ? 2 : 1);
-    return { channels, stride };
+  const stages = dims.map((channels, i): MacroStage => {
+    const stacked = i === 0 && o.patchEmbedTypes[0] === 'ConvEmbed';
+    const embed = stacked ? stackConvPatchEmbed : convPatchEmbed;
+    stride *= strideOf(o.patchSizes[i]!) ** (stacked ? 2 : 1);
+    const dilations = i === dims.length - 1 && !o.finalDilation ? [1, 2, 1] : o.dilations;
+    return {
+      channels,
+      stride,
+      depth: depths[i]!,
+      embed: (scope, x) => embed(scope, x, o, channels, o.patchSizes[i]!),
+      spatial: (scope, x) => multiOrderGatedAggregation(scope, x, o, dilations),
+      channel: (scope, x) => channelFFN(scope, x, ratios[i]!, channelAggregation),
+    };
   });
-  const forward = (scope: Scope, image: Value): Value[] => {
-    let x = image;
-    return dims.map((channels, i) => {
-      const embed = stacked(i) ? stackConvPatchEmbed : convPatchEmbed;
-      x = embed(scope.at(`patch_embed${i + 1}`), x, o, channels, o.patchSizes[i]!);
-      const dilations = i === dims.length - 1 && !o.finalDilation ? [1, 2, 1] : o.dilations;
-      for (let j = 0; j < depths[i]!; j++) x = block(scope.at(`blocks${i + 1}`).at(j), x, o, ratios[i]!, dilations);
-      x = norms[o.stemNorm](scope.at(`norm${i + 1}`), x);
-      return x;
-    });
-  };
-  return {
-    stages,
+  return macroNetwork({
     imageChannels: config.inChannels ?? 3,
-    forward,
-    classify: (scope, image, classes) => {
-      const pyramid = forward(scope, image);
-      return { pyramid, logits: linear(scope.at('head'), F.globalAvgPool(pyramid.at(-1)!), classes) };
-    },
-  };
+    stages,
+    norm: norms[o.convNorm],
+    outputNorm: norms[o.stemNorm],
+  });
 }
 
 interface Resolved extends Required<Omit<MogaNetOptions, 'inChannels' | 'stemNorm' | 'convNorm'>> {
