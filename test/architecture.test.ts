@@ -35,7 +35,8 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['@tensorflow/', 'onnxruntime-node', 'onnxruntime-web', '@bufbuild/protobuf'],
   },
   zoo: { imports: ['configs', 'models', 'backbones', 'nn'] },
-  configs: { imports: [], types: ['models', 'backbones'] },
+  // data, typed by what it configures
+  configs: { imports: [], types: ['models', 'backbones', 'heads'] },
   'platform/node': { imports: ['checkpoint', 'codecs', 'image', 'platform'], packages: ['node:'] },
   'platform/browser': { imports: ['checkpoint', 'codecs', 'image', 'platform'] },
   platform: { imports: ['checkpoint', 'codecs', 'image'] },
