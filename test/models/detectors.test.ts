@@ -1,0 +1,197 @@
+import { expect } from 'chai';
+import { ConfigError } from '../../src/errors.ts';
+import { geometryOf } from '../../src/image/geometry.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
+import { createModel } from '../../src/models/create.ts';
+import type { RunPart } from '../../src/models/detector.ts';
+import type { NDArray } from '../../src/ndarray.ts';
+import type { Resident } from '../../src/nn/index.ts';
+import { maskBitmap } from '../../src/postprocess/compact_mask.ts';
+import { smallBackbones, smallDetectors, smallSegmentors } from '../support/small_heads.ts';
+
+/** Maps and heads' answers written by hand: what remains is the arithmetic between the parts. */
+
+const resident = (shape: number[], data: ArrayLike<number>): Resident => ({
+  shape,
+  read: async (): Promise<NDArray> => ({ shape, data: Float32Array.from(data) }),
+  dispose: () => {},
+});
+const zeros = (...shape: number[]) => resident(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
+
+/** A map with one value that is not `rest`, at channel, row and column. */
+function peak(shape: [number, number, number, number], rest: number, value: number, at: [number, number, number]) {
+  const [, , height, width] = shape;
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(rest);
+  data[(at[0] * height + at[1]) * width + at[2]] = value;
+  return resident(shape, data);
+}
+
+const model = (detector: ModelConfig['detector']): ModelConfig => ({ backbone: smallBackbones.moganet!, detector });
+const { cascade_mask_rcnn: cascade, retinanet } = smallDetectors;
+
+const square = { height: 64, width: 64 };
+const geometry = geometryOf({ height: 32, width: 32 }, square, square);
+const sizes = [16, 8, 4, 2, 1];
+const perLevel = (name: string, make: (size: number, level: number) => Resident) =>
+  Object.fromEntries(sizes.map((size, level) => [`${name}${level}`, make(size, level)]));
+
+describe('a cascade', () => {
+  const rpn = { ...cascade.rpn, maxPerImage: 1 };
+  const { detector } = createModel(model({ ...cascade, rpn, test: { scoreThr: 0.3 } }));
+
+  /** One proposal: the anchor at row 3, column 2 of the finest level, 16×16 around (8, 12), clipped to (0, 4, 16, 20). */
+  const features = {
+    ...perLevel('fpn', (size) => zeros(1, 8, size, size)),
+    ...perLevel('rpn_cls', (size, level) =>
+      level === 0
+        ? peak([1, 1, size, size], -9, 9, [0, 3, 2])
+        : resident([1, 1, size, size], new Array(size ** 2).fill(-9)),
+    ),
+    ...perLevel('rpn_reg', (size) => zeros(1, 4, size, size)),
+  };
+
+  /** Answers of the box heads to the one region, and of the mask heads; the regions they were asked about are kept. */
+  function answers(logits: readonly number[][], deltas: readonly number[][], masks: readonly number[]) {
+    const asked: [part: string, regions: number[]][] = [];
+    const run: RunPart = async (part, inputs) => {
+      const regions = Object.entries(inputs).filter(([name]) => name.startsWith('rois'));
+      const rows = regions.flatMap(([, value]) => ('data' in value ? [...value.data] : []));
+      asked.push([part, rows]);
+      if (part === 'mask') {
+        return Object.fromEntries(
+          masks.map((logit, i) => [`mask_logits${i}`, resident([1, 2, 28, 28], new Array(2 * 28 * 28).fill(logit))]),
+        );
+      }
+      const stage = Number(part.slice('box'.length));
+      return { cls_score: resident([1, 3, 1, 1], logits[stage]!), bbox_pred: resident([1, 4, 1, 1], deltas[stage]!) };
+    };
+    return { asked, run };
+  }
+
+  it('starts each stage from the boxes of the one before, and scores by the mean of the logits', async () => {
+    // stds 0.1, 0.05 and 0.033: the box of 16×16 is moved by 0.1 · 5 · 16 = 8 to the right, then by 0.05 · 5 · 16 = 4 down
+    const right = [5, 0, 0, 0];
+    const down = [0, 5, 0, 0];
+    const { asked, run } = answers(
+      [
+        [Math.log(8), 0, 0],
+        [0, Math.log(8), 0],
+        [Math.log(8), 0, 0],
+      ],
+      [right, down, [0, 0, 0, 0]],
+      [0, 0, 0],
+    );
+    const [found] = await detector!.detect(features, [geometry], run);
+    expect(asked.slice(0, 3)).to.deep.equal([
+      ['box0', [0, 0, 4, 16, 20]],
+      ['box1', [0, 8, 4, 24, 20]],
+      ['box2', [0, 8, 8, 24, 24]],
+    ]);
+    // softmax of (2 ln 8 / 3, ln 8 / 3, 0) = (4, 2, 1) / 7; class 1 is below the threshold
+    expect([...found!.labels]).to.deep.equal([0]);
+    expect(found!.scores[0]).to.be.closeTo(4 / 7, 1e-6);
+    // the original is half as large
+    expect([...found!.boxes]).to.deep.equal([4, 4, 12, 12]);
+  });
+
+  it('averages the probabilities of the masks of all stages', async () => {
+    const best = [9, 0, 0];
+    const still = [0, 0, 0, 0];
+    const setWith = async (...masks: number[]) => {
+      const { asked, run } = answers([best, best, best], [still, still, still], masks);
+      const [found] = await detector!.detect(features, [geometry], run);
+      expect(asked.at(-1)).to.deep.equal(['mask', [0, 0, 4, 16, 20]]);
+      return maskBitmap(found!.masks![0]!).reduce((sum, bit) => sum + bit, 0);
+    };
+    // the mean probability is 0.6, where that of the logits would be negative; then it is 0.4
+    const logit = (p: number) => Math.log(p / (1 - p));
+    expect(await setWith(logit(0.9), logit(0.9), logit(0.001))).to.equal(8 * 8);
+    expect(await setWith(logit(0.6), logit(0.6), logit(0.001))).to.equal(0);
+  });
+
+  it('asks no head where there are no proposals, and no mask where there are no boxes', async () => {
+    const nothing = model({ ...cascade, rpn: { ...rpn, minSize: 1000 } });
+    const { asked, run } = answers([[0, 0, 9]], [[0, 0, 0, 0]], []);
+    const [none] = await createModel(nothing).detector!.detect(features, [geometry], run);
+    expect(asked).to.deep.equal([]);
+    expect([none!.boxes.length, none!.scores.length, none!.masks!.length]).to.deep.equal([0, 0, 0]);
+
+    const background = answers(
+      [
+        [0, 0, 9],
+        [0, 0, 9],
+        [0, 0, 9],
+      ],
+      [
+        [0, 0, 0, 0],
+        [0, 0, 0, 0],
+        [0, 0, 0, 0],
+      ],
+      [],
+    );
+    const [empty] = await detector!.detect(features, [geometry], background.run);
+    expect(background.asked.map(([part]) => part)).to.deep.equal(['box0', 'box1', 'box2']);
+    expect([empty!.boxes.length, empty!.masks!.length]).to.deep.equal([0, 0]);
+  });
+});
+
+describe('RetinaNet', () => {
+  const { detector } = createModel(model(retinanet));
+  const sizesOf = [8, 4, 2, 1, 1];
+  const maps = (batch = 1) =>
+    Object.fromEntries(
+      sizesOf.flatMap((size, level) => [
+        [`cls${level}`, resident([batch, 2, size, size], new Array(batch * 2 * size * size).fill(-9))],
+        [`reg${level}`, zeros(batch, 4, size, size)],
+      ]),
+    );
+  const nobody: RunPart = async () => expect.fail('it has no parts on regions');
+
+  it('finds the anchor whose class is above the threshold', async () => {
+    // class 1 at row 2, column 3 of the map of stride 16: an anchor of 64×64 around (48, 32)
+    const features = { ...maps(), cls1: peak([1, 2, 4, 4], -9, Math.log(3), [1, 2, 3]) };
+    const [found] = await detector!.detect(features, [geometry], nobody);
+    expect([...found!.labels]).to.deep.equal([1]);
+    expect(found!.scores[0]).to.be.closeTo(0.75, 1e-6);
+    // x from 16 to 80, clipped to 64; y from 0 to 64; the original is half as large
+    expect([...found!.boxes]).to.deep.equal([8, 0, 32, 32]);
+  });
+
+  it('finds nothing where nothing is scored, in every image of a batch', async () => {
+    const results = await detector!.detect(maps(2), [geometry, geometry], nobody);
+    expect(results.map(({ scores }) => scores.length)).to.deep.equal([0, 0]);
+  });
+
+  it('takes the caller’s limits', async () => {
+    const results = await detector!.detect(maps(), [geometry], nobody, { score: 0, max: 3 });
+    expect(results[0]!.scores.length).to.equal(3);
+  });
+});
+
+describe('a detector whose levels do not fit', () => {
+  const refusal = (config: ModelConfig, text: string) => expect(() => createModel(config)).to.throw(ConfigError, text);
+
+  it('is refused where the anchors are of another number of levels', () => {
+    const anchors = { ...retinanet.head.anchors, strides: [8, 16, 32, 64] };
+    refusal(
+      model({ ...retinanet, head: { ...retinanet.head, anchors } }),
+      'anchors.strides has 4 levels, the neck gives 5: 8, 16, 32, 64, 128.',
+    );
+  });
+
+  it('is refused where regions are pooled from more levels than there are', () => {
+    const [first, second, third] = cascade.box;
+    const region = { ...second!.region, strides: [4, 8, 16, 32, 64, 128] };
+    refusal(
+      model({ ...cascade, box: [first!, { ...second!, region }, third!] }),
+      'box1: region.strides has 6 levels, the neck gives 5.',
+    );
+  });
+
+  it('is refused where a segmentor has a neck, too, since both keep it under the same keys', () => {
+    refusal(
+      { ...model(retinanet), segmentor: smallSegmentors.semantic_fpn_head },
+      'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',
+    );
+  });
+});

@@ -1,0 +1,112 @@
+import { expect } from 'chai';
+import { cascadeMaskRcnn, cascadeMaskRcnnGiou, retinaNet, semanticFpn } from '../../configs/common/moganet.ts';
+import { ConfigError, UnsupportedError } from '../../src/errors.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
+import { createModel } from '../../src/models/create.ts';
+import { fromMm } from '../../src/models/from_mm.ts';
+import { knownNames } from '../../src/zoo/index.ts';
+import { cascadeGiouS, cascadeS, retinaNetXt, semanticFpnXt } from './mm_dicts.data.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
+type Dict = any;
+
+function changed(dict: Dict, change: (copy: Dict) => void): Dict {
+  const copy = structuredClone(dict);
+  change(copy);
+  return copy;
+}
+
+const resolved = (dict: Dict) => createModel(fromMm(dict, { name: 'ours', namesFor: knownNames })).config;
+const refusal = (dict: Dict, type: typeof ConfigError | typeof UnsupportedError, text: string) =>
+  expect(() => fromMm(dict)).to.throw(type, text);
+
+describe('an mm configuration', () => {
+  const published: readonly [what: string, dict: Dict, config: ModelConfig][] = [
+    ['RetinaNet', retinaNetXt, retinaNet('ours', 'xt')],
+    ['Cascade Mask R-CNN', cascadeS, cascadeMaskRcnn('ours', 's')],
+    ['Cascade Mask R-CNN with GIoU', cascadeGiouS, cascadeMaskRcnnGiou('ours', 's')],
+    ['Semantic FPN', semanticFpnXt, semanticFpn('ours', 'xt')],
+  ];
+  for (const [what, dict, config] of published) {
+    it(`of the published ${what} is the zoo’s`, () => {
+      expect(resolved(dict)).to.deep.equal(createModel(config).config);
+    });
+  }
+
+  describe('of RetinaNet', () => {
+    it('has mmdet’s anchors, four convolutions and 256 channels where it is silent', () => {
+      const dict = changed(retinaNetXt, ({ bbox_head }) => {
+        for (const key of ['stacked_convs', 'feat_channels', 'anchor_generator', 'bbox_coder']) delete bbox_head[key];
+      });
+      expect(resolved(dict)).to.deep.equal(resolved(retinaNetXt));
+    });
+
+    it('is refused where its head has norms, or scores by softmax', () => {
+      const norms = changed(retinaNetXt, ({ bbox_head }) => {
+        bbox_head.norm_cfg = { type: 'GN', num_groups: 32 };
+      });
+      refusal(norms, ConfigError, 'mmdet model: bbox_head: norm_cfg: ');
+      const softmax = changed(retinaNetXt, ({ bbox_head }) => {
+        bbox_head.loss_cls.use_sigmoid = false;
+      });
+      refusal(softmax, ConfigError, 'mmdet model: bbox_head: loss_cls.use_sigmoid: ');
+    });
+  });
+
+  describe('of a cascade', () => {
+    it('may say one box head and extractor for all stages, or one for each', () => {
+      const one = changed(cascadeS, ({ roi_head }) => {
+        roi_head.bbox_head = roi_head.bbox_head[0];
+        roi_head.bbox_roi_extractor = [1, 2, 3].map(() => structuredClone(roi_head.bbox_roi_extractor));
+        roi_head.mask_head = [1, 2, 3].map(() => structuredClone(roi_head.mask_head));
+      });
+      const { detector } = resolved(one);
+      if (detector?.type !== 'cascade_mask_rcnn') throw new Error('it is no cascade');
+      expect(detector.box.map(({ deltas }) => deltas.stds)).to.deep.equal([0, 1, 2].map(() => [0.1, 0.1, 0.2, 0.2]));
+    });
+
+    it('finds boxes without masks where it has no mask head', () => {
+      const dict = changed(cascadeS, ({ roi_head }) => {
+        delete roi_head.mask_head;
+        delete roi_head.mask_roi_extractor;
+      });
+      const parts = Object.keys(createModel(fromMm(dict)).parts);
+      expect(parts).to.deep.equal(['features', 'box0', 'box1', 'box2']);
+    });
+
+    it('is refused where its lists are not as long as it has stages', () => {
+      const dict = changed(cascadeS, ({ roi_head }) => roi_head.bbox_head.pop());
+      refusal(dict, ConfigError, 'mmdet model: bbox_head: num_stages is 3, it lists 2.');
+    });
+
+    it('is refused where its stages know different classes', () => {
+      const dict = changed(cascadeS, ({ roi_head }) => {
+        roi_head.bbox_head[1].num_classes = 79;
+      });
+      refusal(dict, ConfigError, 'mmdet model: bbox_head: its stages have 80, 79, 80 classes.');
+    });
+
+    it('is refused where its mask heads differ', () => {
+      const dict = changed(cascadeS, ({ roi_head }) => {
+        roi_head.mask_head = [4, 4, 2].map((num_convs) => ({ ...roi_head.mask_head, num_convs }));
+      });
+      refusal(dict, UnsupportedError, 'mmdet model: mask_head differs between the stages, which is not supported.');
+    });
+  });
+
+  describe('of Semantic FPN', () => {
+    it('is refused where its levels do not double', () => {
+      const dict = changed(semanticFpnXt, ({ decode_head }) => {
+        decode_head.feature_strides = [4, 8, 16, 16];
+      });
+      refusal(dict, ConfigError, 'mmseg model: decode_head: feature_strides: each must double the last');
+    });
+
+    it('is refused for another neck', () => {
+      const dict = changed(semanticFpnXt, ({ neck }) => {
+        neck.type = 'JPU';
+      });
+      refusal(dict, UnsupportedError, 'the neck "JPU" is not supported. Known: FPN.');
+    });
+  });
+});

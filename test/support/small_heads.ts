@@ -1,0 +1,88 @@
+import type { segmentationHeads } from '../../heads/index.ts';
+import type { DetectorConfig, ModelConfig, SegmentorConfig } from '../../src/models/config.ts';
+import type { detectors } from '../../src/models/detectors.ts';
+
+/** The smallest form of every backbone, detector and segmentation head: what contract suites loop over. */
+
+/** By the backbone's `type`; a suite says which is missing. */
+export const smallBackbones: Readonly<Record<string, ModelConfig['backbone']>> = {
+  moganet: { type: 'moganet', arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } },
+  convnext: { type: 'convnext', arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1] } },
+  resnet: { type: 'resnet', depth: 18 },
+  swin: { type: 'swin', arch: { dim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 4, 8] }, window: 3 },
+  parcnet: { type: 'parcnet', arch: { local: [8, 16], dims: [16, 24, 32], widths: [16, 24, 32], depths: [1, 1, 1] } },
+};
+
+type Written<T> = T extends { type: infer K } ? Extract<NonNullable<ModelConfig['detector']>, { type: K }> : never;
+type SmallDetectors = { readonly [K in keyof typeof detectors]: Written<Extract<DetectorConfig, { type: K }>> };
+
+const region = (size: number) => ({
+  size,
+  samplingRatio: 0,
+  aligned: true,
+  finestScale: 28,
+  strides: [4, 8, 16, 32],
+});
+
+const twoStage = {
+  classes: ['left', 'right'],
+  neck: { type: 'fpn', channels: 8, outs: 5 },
+  rpn: {
+    channels: 8,
+    anchors: { scales: [4], ratios: [1], strides: [4, 8, 16, 32, 64] },
+    maxPerImage: 12,
+  },
+  mask: { convs: 1, channels: 8, region: region(14) },
+  test: { maxPerImage: 5 },
+  input: { scale: [64, 64] },
+} satisfies Partial<SmallDetectors['mask_rcnn']>;
+
+type Four = [number, number, number, number];
+const stds: readonly Four[] = [
+  [0.1, 0.1, 0.2, 0.2],
+  [0.05, 0.05, 0.1, 0.1],
+  [0.033, 0.033, 0.067, 0.067],
+];
+
+export const smallDetectors: SmallDetectors = {
+  mask_rcnn: {
+    type: 'mask_rcnn',
+    ...twoStage,
+    box: { channels: 16, deltas: { stds: stds[0]! }, region: region(7) },
+  },
+  cascade_mask_rcnn: {
+    type: 'cascade_mask_rcnn',
+    ...twoStage,
+    box: stds.map((std) => ({ channels: 16, classAgnostic: true, deltas: { stds: std }, region: region(7) })),
+  },
+  retinanet: {
+    type: 'retinanet',
+    classes: ['left', 'right'],
+    neck: { type: 'fpn', channels: 8, outs: 5, startLevel: 1, extraConvs: 'on_input' },
+    head: { convs: 1, channels: 8, anchors: { scales: [4], ratios: [1], strides: [8, 16, 32, 64, 128] } },
+    test: { maxPerImage: 5 },
+    input: { scale: [64, 64] },
+  },
+};
+
+type SmallSegmentors = {
+  readonly [K in keyof typeof segmentationHeads]: NonNullable<ModelConfig['segmentor']> & {
+    head: { type: SegmentorConfig['head']['type'] & K };
+  };
+};
+
+const regions = { classes: ['sky', 'ground', 'water'], input: { scale: [64, 64] as [number, number] } };
+
+export const smallSegmentors: SmallSegmentors = {
+  uper_head: {
+    ...regions,
+    head: { type: 'uper_head', channels: 8 },
+    auxiliary: { type: 'fcn_head', channels: 8, level: 2, convs: 1, concatInput: false },
+  },
+  semantic_fpn_head: {
+    ...regions,
+    neck: { type: 'fpn', channels: 8, outs: 4 },
+    head: { type: 'semantic_fpn_head', channels: 8 },
+  },
+  fcn_head: { ...regions, head: { type: 'fcn_head', channels: 8, level: 0 } },
+};
