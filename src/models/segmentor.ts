@@ -5,9 +5,11 @@ import type { Geometry } from '../image/geometry.ts';
 import type { Named, NDArray } from '../ndarray.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import { labelsFrom } from '../postprocess/segmentation.ts';
+import { labelsFromWindows, slidingWindows, type WindowLogits, windowOf } from '../postprocess/sliding_windows.ts';
 import type { SegmentorConfig } from './config.ts';
+import type { RunPart } from './detector.ts';
 
-/** The part of a model that gives every pixel a class (mmseg's EncoderDecoder in whole mode). */
+/** The part of a model that gives every pixel a class (mmseg's EncoderDecoder). */
 export interface Segmentor {
   readonly classes: readonly string[];
   /** Recorded into the part `features`: `seg_logits`. */
@@ -15,12 +17,17 @@ export interface Segmentor {
   /** The auxiliary head's logits, where there is one; for training and for checking its weights. */
   auxiliary?(scope: Scope, pyramid: readonly Value[]): Named<Value>;
   /** Class indices at the original size, of one image of the batch. */
-  segment(logits: NDArray, image: number, geometry: Geometry): Uint8Array | Uint16Array;
+  segment(logits: NDArray, image: number, geometry: Geometry): Labels;
+  /** The same from the network's input N×C×H×W, where the configuration slides: runs `features` on windows of it. */
+  slide?(input: NDArray, image: number, geometry: Geometry, run: RunPart): Promise<Labels>;
 }
+
+/** Class indices of every pixel, row by row; bytes up to 256 classes. */
+export type Labels = Uint8Array | Uint16Array;
 
 /** @throws ConfigError where the neck does not fit the stages */
 export function segmentor(config: SegmentorConfig, stages: readonly Stage[]): Segmentor {
-  const { classes } = config;
+  const { classes, slide: sliding } = config;
   const neck = config.neck && necks[config.neck.type](config.neck, stages);
   const levels = neck?.stages ?? stages;
   const levelsOf = (scope: Scope, pyramid: readonly Value[]) => neck?.forward(scope.at('neck'), pyramid) ?? pyramid;
@@ -42,6 +49,20 @@ export function segmentor(config: SegmentorConfig, stages: readonly Stage[]): Se
         { steps: [{ size: padded, crop: resized }, { size: original }], alignCorners: head.alignCorners },
         image,
       ),
+    ...(sliding && {
+      slide: async (input: NDArray, image: number, geometry: Geometry, run: RunPart) => {
+        const windows: WindowLogits[] = [];
+        for (const window of slidingWindows(geometry.padded, sliding)) {
+          const features = await run('features', { image: windowOf(input, image, window) });
+          try {
+            windows.push({ window, logits: await features.seg_logits!.read() });
+          } finally {
+            for (const resident of Object.values(features)) resident.dispose();
+          }
+        }
+        return labelsFromWindows(windows, geometry, head.alignCorners);
+      },
+    }),
   };
 }
 

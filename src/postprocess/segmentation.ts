@@ -22,7 +22,7 @@ export interface LabelOptions {
  * All classes' values of one row, `classes` × `width`; valid until the next call. Rows are asked for in ascending
  * order.
  */
-interface RowSource extends Size {
+export interface RowSource extends Size {
   row(y: number): Float32Array;
 }
 
@@ -40,9 +40,18 @@ export function labelsFrom(logits: NDArray, options: LabelOptions, image = 0): U
   const last = steps.at(-1);
   if (!last) throw new ShapeError('segmentation: at least one size is needed to resize the logits to, got none.');
   checkCrops(steps);
-  let source: RowSource = wholeMap(logits.data, image, { classes, height, width });
+  let source = rowsOfMap(logits.data, image, { classes, height, width });
   for (const step of steps.slice(0, -1)) source = resizedRows(source, classes, step, alignCorners);
+  return labelsOfRows(source, classes, last, alignCorners);
+}
 
+/** The class of each pixel of rows that are resized once more. */
+export function labelsOfRows(
+  source: RowSource,
+  classes: number,
+  last: ResizeStep,
+  alignCorners: boolean,
+): Uint8Array | Uint16Array {
   const { height: rows, width: columns } = last.crop ?? last.size;
   const labels = classes > 256 ? new Uint16Array(rows * columns) : new Uint8Array(rows * columns);
   const blend = rowBlender(source, classes, last, alignCorners);
@@ -74,7 +83,7 @@ export function labelsFrom(logits: NDArray, options: LabelOptions, image = 0): U
 export function resizedLogits(logits: NDArray, { steps, alignCorners }: LabelOptions, image = 0): NDArray {
   const [, classes = 0, height = 0, width = 0] = logits.shape;
   checkCrops(steps);
-  let source: RowSource = wholeMap(logits.data, image, { classes, height, width });
+  let source = rowsOfMap(logits.data, image, { classes, height, width });
   for (const step of steps) source = resizedRows(source, classes, step, alignCorners);
   const plane = source.height * source.width;
   const data = new Float32Array(classes * plane);
@@ -97,7 +106,7 @@ function checkCrops(steps: readonly ResizeStep[]) {
   }
 }
 
-function wholeMap(data: Float32Array, image: number, shape: Size & { classes: number }): RowSource {
+export function rowsOfMap(data: Float32Array, image: number, shape: Size & { classes: number }): RowSource {
   const { classes, height, width } = shape;
   const first = image * classes * height * width;
   const values = new Float32Array(classes * width);
@@ -114,7 +123,7 @@ function wholeMap(data: Float32Array, image: number, shape: Size & { classes: nu
   };
 }
 
-function resizedRows(source: RowSource, classes: number, step: ResizeStep, alignCorners: boolean): RowSource {
+export function resizedRows(source: RowSource, classes: number, step: ResizeStep, alignCorners: boolean): RowSource {
   const { height, width } = step.crop ?? step.size;
   const blend = rowBlender(source, classes, step, alignCorners);
   const values = new Float32Array(classes * width);

@@ -4,7 +4,10 @@ import { convNextLayouts } from '../../../src/backbones/convnext_layouts.data.ts
 import { layouts } from '../../../src/backbones/index.ts';
 import { moganet } from '../../../src/backbones/moganet.ts';
 import { fromOfficial } from '../../../src/backbones/moganet_official.ts';
+import { parcnet } from '../../../src/backbones/parcnet.ts';
 import { resNetConfig, resNetLayouts, resnet } from '../../../src/backbones/resnet.ts';
+import { swin } from '../../../src/backbones/swin.ts';
+import { swinLayouts } from '../../../src/backbones/swin_layouts.data.ts';
 import { renamedKey } from '../../../src/checkpoint/rename.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
 import type { ModelDefinition } from '../../../src/models/create.ts';
@@ -26,6 +29,14 @@ export interface BackboneKind {
   readonly layouts: readonly Layout[];
   /** The top module that the reference counts a module's or step's work for; undefined where it does not count it. */
   readonly moduleOf: (path: string) => string | undefined;
+  /** A module of two names, and the one that its work is counted under; parameters are counted under both. */
+  readonly countedAs?: readonly [RegExp, string];
+  /** Buffers of ours that the publisher's state dict does not have. */
+  readonly absent?: RegExp;
+  /** Tensors of the cases that are neither logits nor stages → their modules. */
+  readonly taps?: Readonly<Record<string, string>>;
+  /** Where the reference counts an operation under another name than most. */
+  readonly operators?: Readonly<Record<string, string>>;
 }
 
 type Make = (spec: ModelSpec, name: string) => BackboneKind;
@@ -53,6 +64,23 @@ const convNext =
     return { backbone: convnext({ type: 'convnext', arch, outputNorms }), classes, layouts: convNextLayouts, moduleOf };
   };
 
+const swinSizes = { tiny: 't', small: 's', base: 'b', large: 'l' } as const;
+
+const swinOf =
+  (classes: number, absent?: RegExp): Make =>
+  (_, name) => {
+    const size = /^swin_([a-z]+)_/.exec(name)?.[1] ?? '';
+    if (!Object.hasOwn(swinSizes, size)) throw new UnsupportedError(`${name} names no known size of Swin`);
+    const arch = swinSizes[size as keyof typeof swinSizes];
+    return {
+      backbone: swin({ type: 'swin', arch }),
+      classes,
+      layouts: swinLayouts,
+      moduleOf: topModule,
+      ...(absent && { absent }),
+    };
+  };
+
 const kinds: Readonly<Record<string, Make>> = {
   moganet: ({ arch, kwargs = {} }) => {
     const { config, classes } = fromOfficial({ arch, ...kwargs });
@@ -62,6 +90,19 @@ const kinds: Readonly<Record<string, Make>> = {
   convnext_timm: convNext(false, (path) => timmModules.find(([pattern]) => pattern.test(path))?.[1]),
   convnext_torchvision: convNext(false),
   convnext_det: convNext(true),
+  swin_det: swinOf(0),
+  swin_cls: swinOf(1000),
+  swin_timm: swinOf(1000, /\.(relative_position_index|attn_mask)$/),
+  parcnet: () => ({
+    backbone: parcnet({ type: 'parcnet', arch: 's' }),
+    classes: 1000,
+    layouts: [],
+    moduleOf: topModule,
+    countedAs: [/^layer_5\.0\b/, 'residual'],
+    taps: { layer1: 'layer_1' },
+    // by `addmm`, whose bias it does not count
+    operators: { linear: 'addmm' },
+  }),
 };
 
 /**
@@ -87,8 +128,8 @@ export function backboneOfRow(model: string): BackboneKind {
 
 /** The layouts that a detector or segmentor may have its backbone in, below `backbone.`. */
 export const layoutsOf = ({ config }: ModelDefinition): readonly Layout[] => {
-  const { type } = config.backbone;
-  return Object.hasOwn(layouts, type) ? layouts[type] : [];
+  const known: Readonly<Record<string, readonly Layout[]>> = layouts;
+  return Object.hasOwn(known, config.backbone.type) ? known[config.backbone.type]! : [];
 };
 
 type Key = readonly [key: string, shape: Shape, dtype?: string];
