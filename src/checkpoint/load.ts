@@ -7,8 +7,10 @@ import type { TensorEntry } from './tensor_entry.ts';
 export interface ParameterSpec {
   readonly key: string;
   readonly shape: Shape;
-  /** `ignored` ones (`num_batches_tracked`) may be in the file or not, and are never loaded. */
+  /** `ignored` ones (`num_batches_tracked`, second names) may be in the file or not, and are never loaded. */
   readonly kind: 'parameter' | 'buffer' | 'ignored';
+  /** The key of which this one is another name. Where the file has only this one, its tensor is taken. */
+  readonly aliasOf?: string;
 }
 
 export interface FillOptions {
@@ -32,9 +34,10 @@ export interface FillOptions {
  */
 export async function fillParameters(
   parameters: readonly ParameterSpec[],
-  entries: ReadonlyMap<string, TensorEntry>,
+  found: ReadonlyMap<string, TensorEntry>,
   options: FillOptions = {},
 ): Promise<Weights> {
+  const entries = withSecondNames(parameters, found);
   const { ignore = () => false, allowNonFinite = false, file = 'checkpoint', onTensor } = options;
   checkKeys(parameters, entries, ignore, file);
   const weights = new Map<string, NDArray>();
@@ -50,6 +53,18 @@ export async function fillParameters(
     throw new CheckpointRefusal('value', file, '', `NaN or infinite values as 32-bit floats in ${listed(nonFinite)}`);
   }
   return weights;
+}
+
+function withSecondNames(
+  parameters: readonly ParameterSpec[],
+  entries: ReadonlyMap<string, TensorEntry>,
+): ReadonlyMap<string, TensorEntry> {
+  const known = new Map(entries);
+  for (const { key, aliasOf } of parameters) {
+    const entry = entries.get(key);
+    if (aliasOf !== undefined && entry && !entries.has(aliasOf)) known.set(aliasOf, entry);
+  }
+  return known;
 }
 
 function checkKeys(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ConfigError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
-import { backboneFromMm } from './from_mm_backbones.ts';
+import { backboneFromMm, onWholePyramid } from './from_mm_backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './from_mm_detector.ts';
 import { segmentorFromMm } from './from_mm_segmentor.ts';
 import { byType } from './from_mm_types.ts';
@@ -45,7 +45,7 @@ const models: Readonly<Record<string, Read>> = {
 export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const what = context.name ?? 'mm config';
   const whole = parseConfig(dict, config, what);
-  const model = parseConfig(full, whole.model ?? whole, what);
+  const model = onWholePyramid(parseConfig(full, whole.model ?? whole, what));
   const dense = byType(models, model.type, 'model');
   const scale = context.scale ?? testScale(whole);
   return {

@@ -5,6 +5,8 @@ import {
   fromOfficial,
   type MogaNetConfig,
   type ResNetConfig,
+  type SwinConfig,
+  swinArchs,
 } from '../backbones/index.ts';
 import { UnsupportedError } from '../errors.ts';
 import type { ModelConfig } from './config.ts';
@@ -118,6 +120,59 @@ function sizeOf(arch: Exclude<ConvNextConfig['arch'], string>): ConvNextConfig['
   return names.find((name) => text(convNextArchs[name]) === text(arch)) ?? arch;
 }
 
+const no = z.literal(false).optional();
+/** All stages from one on. */
+const lastStages = z
+  .array(z.int())
+  .refine((indices) => indices.length > 0 && indices.every((index, i) => index === i + 4 - indices.length), {
+    error: 'it must list all stages from one on',
+  });
+
+/** mmdet's and mmseg's class says `embed_dims`, that of Microsoft's detection repository `embed_dim`. */
+const swinOptions = z.strictObject({
+  ...passedOver,
+  embed_dims: count.optional(),
+  embed_dim: count.optional(),
+  depths: four.default([2, 2, 6, 2]),
+  num_heads: four.default([3, 6, 12, 24]),
+  window_size: count.default(7),
+  mlp_ratio: z.number().positive().default(4),
+  qkv_bias: z.boolean().default(true),
+  patch_norm: z.boolean().default(true),
+  in_channels: count.optional(),
+  in_chans: count.optional(),
+  out_indices: lastStages.default([0, 1, 2, 3]),
+  patch_size: z.literal(4).optional(),
+  strides: z.tuple([z.literal(4), z.literal(2), z.literal(2), z.literal(2)]).optional(),
+  qk_scale: none,
+  use_abs_pos_embed: no,
+  ape: no,
+  norm_cfg: z.looseObject({ type: z.literal('LN'), eps: z.literal(1e-5).optional() }).optional(),
+  act_cfg: z.looseObject({ type: z.literal('GELU') }).optional(),
+  pretrain_img_size: z.unknown().optional(),
+  convert_weights: z.unknown().optional(),
+  use_checkpoint: z.unknown().optional(),
+  drop_rate: z.unknown().optional(),
+  attn_drop_rate: z.unknown().optional(),
+});
+
+const swin: Read = (options) => {
+  const read = parseConfig(swinOptions, options, 'mm model: SwinTransformer');
+  const { embed_dim = 96, embed_dims = embed_dim, depths, num_heads, in_chans, in_channels = in_chans } = read;
+  const arch = { dim: embed_dims, depths, heads: num_heads };
+  const names = Object.keys(swinArchs) as (keyof typeof swinArchs)[];
+  return {
+    type: 'swin',
+    arch: names.find((name) => JSON.stringify(swinArchs[name]) === JSON.stringify(arch)) ?? arch,
+    window: read.window_size,
+    mlpRatio: read.mlp_ratio,
+    qkvBias: read.qkv_bias,
+    patchNorm: read.patch_norm,
+    ...(read.out_indices.length < 4 && { outputNorms: read.out_indices }),
+    ...(in_channels && { inChannels: in_channels }),
+  } satisfies SwinConfig;
+};
+
 const mogaNet = (options: Options): MogaNetConfig => fromOfficial(options).config;
 
 const table: Readonly<Record<string, Read>> = {
@@ -126,6 +181,7 @@ const table: Readonly<Record<string, Read>> = {
   ResNet: resNet(),
   ResNetV1c: resNet('3x3'),
   ConvNeXt: convNext,
+  SwinTransformer: swin,
 };
 
 /**
@@ -134,4 +190,21 @@ const table: Readonly<Record<string, Read>> = {
  */
 export function backboneFromMm({ type, ...options }: Options & { readonly type: string }): ModelConfig['backbone'] {
   return byType(table, type, 'backbone')({ ...options, type: type.replace(/^.*\./, '') });
+}
+
+/**
+ * Our backbones give every stage. A detector whose backbone gives the later ones only has a neck that begins with the first of
+ * those.
+ *
+ * @throws UnsupportedError for another model than one with an FPN
+ */
+export function onWholePyramid<M extends { readonly backbone: Options; readonly neck?: unknown }>(model: M): M {
+  const { out_indices } = model.backbone;
+  const first: unknown = Array.isArray(out_indices) ? out_indices[0] : 0;
+  if (typeof first !== 'number' || !(first > 0)) return model;
+  const neck = z.looseObject({ type: z.literal('FPN'), start_level: z.int().default(0) }).safeParse(model.neck);
+  if (!neck.success) {
+    throw new UnsupportedError(`mm model: a backbone whose out_indices begin at ${first} is read below an FPN only.`);
+  }
+  return { ...model, neck: { ...neck.data, start_level: neck.data.start_level + first } };
 }

@@ -27,7 +27,7 @@ interface NodeOf<K extends Op> {
 /** Distributes over the operations, so that testing `op` narrows `attributes`. */
 export type Node<K extends Op = Op> = K extends Op ? NodeOf<K> : never;
 
-/** `ignored` ones (`num_batches_tracked`) belong to the key list and to nothing else. */
+/** `ignored` ones (`num_batches_tracked`, second names) belong to the key list and to nothing else. */
 export type ParameterKind = 'parameter' | 'buffer' | 'ignored';
 
 export interface Parameter {
@@ -36,6 +36,8 @@ export interface Parameter {
   readonly kind: ParameterKind;
   /** The shape in which operations take it, where the checkpoint has the same numbers in another: a 1×1 convolution kept as [out, in]. */
   readonly view?: Shape;
+  /** The key of which this one is another name: a state dict has the tensor under both, or under either. */
+  readonly aliasOf?: string;
 }
 
 /** What an engine hands to the operations. */

@@ -42,6 +42,11 @@ export class Scope {
   parameter(name: string, shape: Shape, kind: ParameterKind = 'parameter', view?: Shape): ParameterValue {
     return this.recording.parameter({ key: this.at(name).path, shape, kind, ...(view && { view }) });
   }
+
+  /** Says that this place is another name of a module that has been recorded: its parameters are in the state dict twice. */
+  alias(module: Scope): void {
+    this.recording.alias(this.path, module.path);
+  }
 }
 
 /** Collects nodes while a model's functions run. */
@@ -86,6 +91,13 @@ export class Recording {
     return value;
   }
 
+  alias(name: string, path: string): void {
+    for (const [key, { shape }] of [...this.parameters]) {
+      if (!key.startsWith(`${path}.`)) continue;
+      this.parameter({ key: name + key.slice(path.length), shape, kind: 'ignored', aliasOf: key });
+    }
+  }
+
   /** Runs a module's body and remembers its input and output under the module's path. */
   module<R>(scope: Scope, input: unknown, body: () => R): R {
     let name = scope.path;
@@ -101,11 +113,10 @@ export class Recording {
     }
   }
 
-  /** Results that are a list are tapped one by one (`neck.0`); an input that is one only marks that the module was called. */
+  /** A list is no tap: as an input it only marks that the module was called. */
   private tap(name: string, value: unknown): void {
     if (isPlace(value)) this.taps[name] = value.id;
     else if (name.endsWith(':in')) this.taps[name] = -1;
-    else if (Array.isArray(value)) for (const [i, one] of value.entries()) this.tap(`${name}.${i}`, one);
   }
 
   finish(inputs: Record<string, Value>, outputs: Record<string, Value>): Graph {

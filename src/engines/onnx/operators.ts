@@ -188,7 +188,11 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     const dimension = dimensionOf[axis];
     const again = onnx.operator('Slice', [x!, onnx.ints([0]), onnx.ints([-1]), onnx.ints([dimension])]);
     const around = onnx.operator('Concat', [x!, again], { axis: dimension });
-    onnx.operator('Conv', [around, resizedAlong(onnx, weight!, x!, axis, [channels, 1])], { group: channels });
+    const y = onnx.operator('Conv', [around, resizedAlong(onnx, weight!, x!, axis, [channels, 1])], {
+      group: channels,
+    });
+    // of a kernel whose size is not known beforehand onnxruntime infers no shape, not even that there are four axes
+    onnx.operator('Reshape', [y, onnx.operator('Shape', [x!])]);
   },
   addAlongAxis: (onnx, [x, parameter], { attributes: { axis }, channels }) => {
     onnx.operator('Add', [x!, resizedAlong(onnx, parameter!, x!, axis, [1, channels])]);
