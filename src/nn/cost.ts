@@ -98,6 +98,7 @@ const rules: { [K in Op]: CostRule<K> } = {
   globalAvgPool: pooling,
   adaptiveAvgPool: pooling,
   maxPool: pooling,
+  avgPool: pooling,
   resize: elementwise,
   roiAlign: elementwise,
   padToMultiple: free,
@@ -106,6 +107,17 @@ const rules: { [K in Op]: CostRule<K> } = {
   windowAttention: ({ attributes: { window } }, { output }) => ({
     macs: 2 * elements(filledUp(output, sizeFrom(window))) * window ** 2,
   }),
+  // queries by keys, and weights by values
+  attention: (_, { output }) => ({ macs: 2 * elements(output) * output.height * output.width }),
+  // keys by values, queries by that; and queries by the sum of keys
+  linearAttention: ({ attributes: { heads } }, { output }) => ({
+    macs: elements(output) * ((2 * output.channels) / heads + 1),
+  }),
+  mixPositions: ({ attributes: { from } }, { output }) => ({
+    macs: elements(output) * from.height * from.width,
+    linearBias: elements(output),
+  }),
+  shift: free,
   circularConv2d: ({ attributes: { axis } }, { output }) => ({
     macs: elements(output) * output[axis],
     resized: output.channels * output[axis],

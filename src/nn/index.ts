@@ -10,6 +10,7 @@ export {
   groupNorm,
   layerNorm,
   linear,
+  mixPositions,
   pointwise,
   relu,
   silu,

@@ -70,6 +70,14 @@ export const linear = module((scope: Scope, x: Value, features: number, size: nu
   return record('linear', [x, weight, scope.parameter('bias', [features])], { inFeatures }, features, scope);
 });
 
+/** `torch.nn.Linear` over the pixels of maps of the size `from`, the same for every channel; gives maps of the size `to`. */
+export const mixPositions = module((scope: Scope, x: Value, from: number | Size, to: number | Size): Value => {
+  const sizes = { from: F.sizeFrom(from), to: F.sizeFrom(to) };
+  const [inputs, outputs] = [sizes.from, sizes.to].map(({ height, width }) => height * width) as [number, number];
+  const parameters = [scope.parameter('weight', [outputs, inputs]), scope.parameter('bias', [outputs])] as const;
+  return record('mixPositions', [x, ...parameters], sizes, x.channels, scope);
+});
+
 export const batchNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
   const shape = [x.channels];
   const inputs = [

@@ -44,6 +44,8 @@ export interface Attributes {
   adaptiveAvgPool: { readonly bins: Size };
   /** Padding never wins. */
   maxPool: Window;
+  /** The mean of a window's pixels; padding does not count (`count_include_pad=False`). */
+  avgPool: Window;
   /** To the size of the second input, or by an integer factor where there is none. Nearest reads floor(dst · in / out). */
   resize: { readonly mode: 'bilinear' | 'nearest'; readonly alignCorners: boolean; readonly factor?: number };
   /** mmcv's RoIAlign, average mode; `spatialScale` takes image pixels to the map. */
@@ -53,6 +55,14 @@ export interface Attributes {
   /** Tiles of 2×2 pixels to channels: top left, bottom left, top right, bottom right. Odd sizes count as padded by zeros. */
   mergePatches: Nothing;
   windowAttention: WindowAttention;
+  /** Among all pixels: softmax(q·kᵀ / √depth) · v, head by head. Its scores are the square of the pixels. */
+  attention: Heads;
+  /** Among all pixels: φ(q) · (φ(k)ᵀ·v) / (φ(q) · Σφ(k)) with φ = elu + 1, head by head; linear in the pixels (arXiv 2006.16236). */
+  linearAttention: Heads;
+  /** A linear layer over the pixels of maps of one size, the same for every channel: weight [to, from] in row-major order. */
+  mixPositions: { readonly from: Size; readonly to: Size };
+  /** y[i, j] = x[i − rows, j − columns], zero where x has no such pixel. */
+  shift: { readonly rows: number; readonly columns: number };
   /** Depthwise around a whole axis of n pixels: y[i] = Σ w[k] · x[(i + k) mod n], the weight resized to n (corners aligned). */
   circularConv2d: { readonly axis: Axis };
   /** x plus a parameter with a value for every place along an axis, resized to its extent (corners aligned). */
@@ -84,6 +94,10 @@ export interface RoiAlignOptions {
   readonly samplingRatio: number;
   /** Whether coordinates are shifted by half a pixel (mmcv ≥ 1.0). */
   readonly aligned: boolean;
+}
+
+export interface Heads {
+  readonly heads: number;
 }
 
 /** Swin's attention among the pixels of a window: softmax(q·kᵀ / √depth + position bias + mask) · v, head by head. */
@@ -164,14 +178,23 @@ export function adaptiveAvgPool(x: Value, bins: number | Size, scope?: Scope): V
   return record('adaptiveAvgPool', [x], { bins: sizeFrom(bins) }, x.channels, scope);
 }
 
-export function maxPool(
-  x: Value,
-  { kernel, stride = kernel, padding = 0 }: { kernel: number | Size; stride?: number | Size; padding?: number | Size },
-  scope?: Scope,
-): Value {
-  const window = { kernel: sizeFrom(kernel), stride: sizeFrom(stride), padding: sizeFrom(padding) };
-  return record('maxPool', [x], window, x.channels, scope);
+function pooling(op: 'maxPool' | 'avgPool') {
+  return (
+    x: Value,
+    {
+      kernel,
+      stride = kernel,
+      padding = 0,
+    }: { kernel: number | Size; stride?: number | Size; padding?: number | Size },
+    scope?: Scope,
+  ): Value => {
+    const window = { kernel: sizeFrom(kernel), stride: sizeFrom(stride), padding: sizeFrom(padding) };
+    return record(op, [x], window, x.channels, scope);
+  };
 }
+
+export const maxPool = pooling('maxPool');
+export const avgPool = pooling('avgPool');
 
 /** Resizes to another value's height and width, or by an integer factor. `alignCorners` is of the bilinear mode. */
 export function resize(
@@ -209,13 +232,30 @@ export function windowAttention(
   { table, bias }: { table: ParameterValue; bias?: ParameterValue | undefined },
   options: WindowAttention,
 ): Value {
-  const channels = qkv.channels / 3;
-  if (!Number.isInteger(channels / options.heads)) {
-    throw new ShapeError(
-      `windowAttention needs channels for queries, keys and values of ${options.heads} heads, got ${qkv.channels}.`,
-    );
-  }
+  const channels = attended('windowAttention', qkv, options.heads);
   return record('windowAttention', bias ? [qkv, table, bias] : [qkv, table], options, channels);
+}
+
+/** Channels of what attention gives: a third. */
+function attended(op: Op, qkv: Value, heads: number): number {
+  const channels = qkv.channels / 3;
+  if (Number.isInteger(channels / heads)) return channels;
+  throw new ShapeError(`${op} needs channels for queries, keys and values of ${heads} heads, got ${qkv.channels}.`);
+}
+
+/** `qkv`: queries, keys and values of every pixel, a third of the channels each, head by head. */
+export function attention(qkv: Value, heads: number, scope?: Scope): Value {
+  return record('attention', [qkv], { heads }, attended('attention', qkv, heads), scope);
+}
+
+/** As `attention`, by the kernel φ in place of the softmax. */
+export function linearAttention(qkv: Value, heads: number, scope?: Scope): Value {
+  return record('linearAttention', [qkv], { heads }, attended('linearAttention', qkv, heads), scope);
+}
+
+/** Moves a map down by `rows` and right by `columns`; zeros come in. */
+export function shift(x: Value, { rows = 0, columns = 0 }: { rows?: number; columns?: number }): Value {
+  return record('shift', [x], { rows, columns }, x.channels);
 }
 
 /** The weight is [C, 1, n, 1] along the height, [C, 1, 1, n] along the width, for whatever n. */

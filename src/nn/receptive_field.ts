@@ -64,6 +64,7 @@ const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
   globalAvgPool: everywhere,
   adaptiveAvgPool: everywhere,
   maxPool: ({ attributes }, [x]) => x && window(x, attributes),
+  avgPool: ({ attributes }, [x]) => x && window(x, attributes),
   // two neighbours are mixed at most; the new grid is that of the value it is made like
   resize: ({ attributes: { factor = 1 } }, [x, like]) =>
     x && {
@@ -75,6 +76,14 @@ const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
   mergePatches: (_, [x]) => x && window(x, { kernel: sizeFrom(2), stride: sizeFrom(2), padding: sizeFrom(0) }),
   windowAttention: ({ attributes }, [x]) =>
     x && window(x, { kernel: sizeFrom(attributes.window), stride: ones, padding: sizeFrom(0) }),
+  attention: everywhere,
+  linearAttention: everywhere,
+  mixPositions: everywhere,
+  // as a window that reaches so far to both sides, since it is combined with what stays where it is
+  shift: ({ attributes: { rows, columns } }, [x]) => {
+    const kernel = { height: 2 * Math.abs(rows) + 1, width: 2 * Math.abs(columns) + 1 };
+    return x && window(x, { kernel, stride: ones, padding: sizeFrom(0) });
+  },
   circularConv2d: everywhere,
   addAlongAxis: widest,
 };

@@ -89,6 +89,7 @@ const rules: { [K in Exclude<Op, 'input' | 'param'>]: ShapeRule<K> } = {
   globalAvgPool: (_, [x]) => ({ batch: x!.batch, height: 1, width: 1 }),
   adaptiveAvgPool: (node, [x]) => ({ batch: x!.batch, ...node.attributes.bins }),
   maxPool: (node, [x]) => windowed(x!, node.attributes),
+  avgPool: (node, [x]) => windowed(x!, node.attributes),
   resize: (node, [x, like]) => {
     const { factor = 1 } = node.attributes;
     const { height, width } = like ?? { height: x!.height * factor, width: x!.width * factor };
@@ -102,6 +103,15 @@ const rules: { [K in Exclude<Op, 'input' | 'param'>]: ShapeRule<K> } = {
     width: Math.ceil(x!.width / 2),
   }),
   windowAttention: same,
+  attention: same,
+  linearAttention: same,
+  mixPositions: ({ path, attributes: { from, to } }, [x]) => {
+    if (x!.height !== from.height || x!.width !== from.width) {
+      throw new ShapeError(`${path}: mixPositions takes maps of ${from.height}×${from.width} pixels, got ${text(x!)}.`);
+    }
+    return { batch: x!.batch, ...to };
+  },
+  shift: same,
   circularConv2d: same,
   addAlongAxis: same,
 };

@@ -14,6 +14,7 @@ import {
   type Scope,
   type Value,
 } from '../../src/nn/index.ts';
+import { mixerCases } from './operation_cases_mixers.ts';
 import { seededInput } from './seeded.ts';
 
 /** Small cases of every operation, the answers written out where a reader can check them in the head. */
@@ -417,6 +418,7 @@ export const operationCases: readonly OperationCase[] = [
     F.addAlongAxis(x, s.parameter('p', [1, 3, 1, 6]), 'width'),
   ),
   ...windowAttentionCases,
+  ...mixerCases,
   {
     name: 'layers on no regions',
     inputs: { x: seeded('x', 1, 3, 6, 6), none: noRegions },

@@ -2,6 +2,7 @@ import type { Size } from '../../ndarray.ts';
 import type { Node } from '../../nn/graph.ts';
 import type { Axis, Op, Window } from '../../nn/ops.ts';
 import type { SizedArray } from '../sized_arrays.ts';
+import { emitAttention, emitLinearAttention } from './attention.ts';
 import type { Attributes } from './model_writer.ts';
 import { emitWindowAttention } from './window_attention.ts';
 
@@ -137,6 +138,15 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     });
   },
 
+  avgPool: (onnx, inputs, { attributes }) => {
+    onnx.operator('AveragePool', inputs, {
+      kernel_shape: pair(attributes.kernel),
+      strides: pair(attributes.stride),
+      pads: pads(attributes),
+      count_include_pad: 0,
+    });
+  },
+
   resize: (onnx, [x, like], { attributes: { mode, alignCorners, factor = 1 } }) => {
     const how: Attributes =
       mode === 'nearest'
@@ -183,6 +193,21 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     onnx.operator('Concat', [everySecond(0, 0), everySecond(1, 0), everySecond(0, 1), everySecond(1, 1)], { axis: 1 });
   },
   windowAttention: emitWindowAttention,
+  attention: emitAttention,
+  linearAttention: emitLinearAttention,
+  mixPositions: (onnx, [x, weight, bias], { attributes: { to }, channels }) => {
+    const rows = onnx.operator('Reshape', [x!, onnx.ints([0, channels, -1])]);
+    const mixed = onnx.operator('MatMul', [rows, onnx.operator('Transpose', [weight!], { perm: [1, 0] })]);
+    onnx.operator('Reshape', [onnx.operator('Add', [mixed, bias!]), onnx.ints([0, channels, ...pair(to)])]);
+  },
+  // zeros at one end, and as many pixels less at the other
+  shift: (onnx, [x], { attributes: { rows, columns } }) => {
+    const by = [rows, columns];
+    const [before, after] = [by.map((n) => Math.max(n, 0)), by.map((n) => Math.max(-n, 0))];
+    const wider = onnx.operator('Pad', [x!, onnx.ints([0, 0, ...before, 0, 0, ...after])]);
+    const ends = before.map((n) => (n > 0 ? -n : end));
+    onnx.operator('Slice', [wider, onnx.ints(after), onnx.ints(ends), onnx.ints([2, 3])]);
+  },
   // once around: the map, and again all of it but the last pixel
   circularConv2d: (onnx, [x, weight], { attributes: { axis }, channels }) => {
     const dimension = dimensionOf[axis];

@@ -3,6 +3,7 @@ import type { Size } from '../../ndarray.ts';
 import type { Attributes, Axis, Op, Window } from '../../nn/ops.ts';
 import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
 import { poolingMatrix } from '../pooling.ts';
+import { attention, linearAttention } from './attention.ts';
 import { isTiling } from './layouts.ts';
 import { windowAttention } from './window_attention.ts';
 
@@ -132,6 +133,11 @@ const maxPool: Kernel<'maxPool'> = ({ kernel, stride, padding }: Window, [x]) =>
   return tf.maxPool(x!, pair(kernel), pair(stride), paddingOf(padding));
 };
 
+const avgPool: Kernel<'avgPool'> = ({ kernel, stride, padding }, [x]) => {
+  if (isUnit(kernel)) return everyNth(x!, stride);
+  return tf.avgPool(x!, pair(kernel), pair(stride), paddingOf(padding));
+};
+
 const resize: Kernel<'resize'> = ({ mode, alignCorners, factor = 1 }, [x, like]) => {
   const from = sizeOfMap(x!);
   const to: [number, number] = like ? sizeOfMap(like) : [from[0] * factor, from[1] * factor];
@@ -172,6 +178,21 @@ const filledUp = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D => {
     [0, lacking(x.shape[2], width)],
     [0, 0],
   ]);
+};
+
+const mixPositions: Kernel<'mixPositions'> = ({ to }, [x], [weight, bias]) => {
+  const [batch, height, width, channels] = x!.shape;
+  const rows = tf.transpose(tf.reshape(x!, [batch, height * width, channels]), [0, 2, 1]);
+  const flat = tf.reshape(rows, [batch * channels, height * width]);
+  const mixed = tf.fused.matMul({ a: flat, b: weight as tf.Tensor2D, bias });
+  const back = tf.transpose(tf.reshape(mixed, [batch, channels, to.height * to.width]), [0, 2, 1]);
+  return tf.reshape(back, [batch, to.height, to.width, channels]);
+};
+
+const shift: Kernel<'shift'> = ({ rows, columns }, [x]) => {
+  const incoming = (by: number): [number, number] => [Math.max(by, 0), Math.max(-by, 0)];
+  const wider = tf.pad(x!, [[0, 0], incoming(rows), incoming(columns), [0, 0]]);
+  return tf.slice(wider, [0, Math.max(-rows, 0), Math.max(-columns, 0), 0], x!.shape);
 };
 
 const mergePatches: Kernel<'mergePatches'> = (_, [x]) => {
@@ -237,11 +258,16 @@ export const kernels: Kernels = {
   globalAvgPool: (_, [x]) => tf.avgPool(x!, sizeOfMap(x!), 1, 'valid'),
   adaptiveAvgPool,
   maxPool,
+  avgPool,
   resize,
   roiAlign,
   padToMultiple: ({ multiple }, [x]) => filledUp(x!, multiple),
   mergePatches,
   windowAttention,
+  attention,
+  linearAttention,
+  mixPositions,
+  shift,
   circularConv2d,
   addAlongAxis,
 };

@@ -40,6 +40,8 @@ export const layouts: { readonly [K in Op]?: Layout<K> } = {
     const split = reshape(weight!, [out, inChannels, inFeatures / inChannels]);
     return [reshape(permute(split, [2, 1, 0]), [inFeatures, out]), ...bias];
   },
+  // turned here, since the wasm backend (4.22) adds the bias to the first row only where it turns the matrix itself
+  mixPositions: (_, [weight, ...bias]) => [permute(weight!, [1, 0]), ...bias],
   // (x − μ) / √(σ² + ε) · γ + β is one product and one sum
   batchNorm: ({ eps }, [gamma, beta, mean, variance]) => {
     const { shape, data } = gamma!;
