@@ -1,7 +1,7 @@
 import type { Size } from '../ndarray.ts';
 import type { Raster } from './raster.ts';
 import { roundHalfEven } from './resize.ts';
-import { resizeBicubic } from './resize_pillow.ts';
+import { type Interpolation, resizePillow } from './resize_pillow.ts';
 
 /** How a classifier looks at a picture: its middle. */
 export interface CenterCrop {
@@ -9,6 +9,8 @@ export interface CenterCrop {
   readonly size: number;
   /** How much of the short side is seen, above 0 and at most 1. */
   readonly cropPct: number;
+  /** Default bicubic. */
+  readonly interpolation?: Interpolation;
 }
 
 /** The size to which timm's evaluation resizes: short side floor(size / cropPct), the long one in ratio, rounded down. */
@@ -19,16 +21,17 @@ export function sizeBeforeCrop({ height, width }: Size, { size, cropPct }: Cente
 }
 
 /**
- * timm's evaluation on Pillow, byte for byte: bicubic resize of the short side, then the square in the middle; where it
+ * timm's evaluation on Pillow, byte for byte: resize of the short side, then the square in the middle; where it
  * cannot lie exactly there, its corner is rounded to the even pixel.
  */
 export function centerCrop(image: Raster, crop: CenterCrop): Raster {
   const resized = sizeBeforeCrop(image, crop);
-  const { size } = crop;
-  return resizeBicubic(image, resized, {
+  const { size, interpolation } = crop;
+  const window = {
     left: roundHalfEven((resized.width - size) / 2),
     top: roundHalfEven((resized.height - size) / 2),
     width: size,
     height: size,
-  });
+  };
+  return resizePillow(image, resized, window, interpolation);
 }

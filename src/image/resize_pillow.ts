@@ -2,7 +2,7 @@ import type { Size } from '../ndarray.ts';
 import type { Raster } from './raster.ts';
 
 /**
- * `Image.resize(BICUBIC)` of Pillow for bytes, bit for bit: classifiers are evaluated on its rounding. Unlike OpenCV's, the
+ * `Image.resize` of Pillow for bytes, bit for bit: classifiers are evaluated on its rounding. Unlike OpenCV's, the
  * filter grows with the reduction (antialiasing), and each of the two passes rounds to a byte.
  */
 
@@ -11,15 +11,27 @@ const BITS = 22;
 const ONE = 1 << BITS;
 const HALF = 1 << (BITS - 1);
 
-/** Keys' cubic with a = -0.5, two source pixels to each side. */
-const REACH = 2;
+interface Filter {
+  /** Source pixels to each side. */
+  readonly reach: number;
+  /** What a pixel at a distance weighs. */
+  readonly weigh: (distance: number) => number;
+}
 
+/** Keys' cubic with a = -0.5. */
 function cubic(distance: number): number {
   const a = -0.5;
   const x = Math.abs(distance);
   if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return x < REACH ? (((x - 5) * x + 8) * x - 4) * a : 0;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
+
+const filters = {
+  bicubic: { reach: 2, weigh: cubic },
+  bilinear: { reach: 1, weigh: (distance) => Math.max(1 - Math.abs(distance), 0) },
+} as const satisfies Record<string, Filter>;
+
+export type Interpolation = keyof typeof filters;
 
 /** For every destination index the first source index, how many follow, and their weights. */
 interface Taps {
@@ -30,10 +42,10 @@ interface Taps {
 }
 
 /** The taps of destinations `from` to `from + length` of an axis. They are cut off at the borders and sum to 1 all the same. */
-function tapsFor(source: number, target: number, from: number, length: number): Taps {
+function tapsFor({ reach, weigh }: Filter, source: number, target: number, from: number, length: number): Taps {
   const scale = source / target;
   const filterScale = Math.max(scale, 1);
-  const support = REACH * filterScale;
+  const support = reach * filterScale;
   const stride = 2 * Math.ceil(support) + 1;
   const first = new Int32Array(length);
   const count = new Int32Array(length);
@@ -46,7 +58,7 @@ function tapsFor(source: number, target: number, from: number, length: number): 
     const taps = Math.min(source, Math.trunc(center + support + 0.5)) - begin;
     let sum = 0;
     for (let i = 0; i < taps; i++) {
-      exact[i] = cubic((i + begin - center + 0.5) * narrowing);
+      exact[i] = weigh((i + begin - center + 0.5) * narrowing);
       sum += exact[i]!;
     }
     for (let i = 0; i < taps; i++) {
@@ -119,16 +131,22 @@ export interface Window extends Size {
 }
 
 /**
- * Pillow's `resize(size, BICUBIC)` of a picture as RGB (alpha is dropped, the result is opaque), or only a window of the
+ * Pillow's `resize` of a picture as RGB (alpha is dropped, the result is opaque), or only a window of the
  * result, which must lie inside `size`: then nothing else is computed.
  *
  * The pass along x comes first, but where the height shrinks by more than twice as many pixels as the width: so Pillow
  * since 13.0 (found by comparison; earlier versions always begin along x, which differs by one in some bytes).
  */
-export function resizeBicubic(source: Raster, size: Size, window: Window = { left: 0, top: 0, ...size }): Raster {
+export function resizePillow(
+  source: Raster,
+  size: Size,
+  window: Window = { left: 0, top: 0, ...size },
+  interpolation: Interpolation = 'bicubic',
+): Raster {
   const { left, top, width, height } = window;
-  const across = tapsFor(source.width, size.width, left, width);
-  const down = tapsFor(source.height, size.height, top, height);
+  const filter = filters[interpolation];
+  const across = tapsFor(filter, source.width, size.width, left, width);
+  const down = tapsFor(filter, source.height, size.height, top, height);
   const pixels: Pixels = { ...source, stride: 4 };
   const shrinks = source.height - size.height;
   if (shrinks > 0 && shrinks > 2 * (source.width - size.width)) {

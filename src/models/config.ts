@@ -98,7 +98,11 @@ export const classifierConfig = z.strictObject({
   classes: z.union([classes, z.int().positive()]),
   /** The square of `size` pixels in the middle of the picture, whose short side is resized to floor(size / cropPct). */
   input: z
-    .strictObject({ size: z.int().positive().default(224), cropPct: z.number().positive().max(1).default(0.9) })
+    .strictObject({
+      size: z.int().positive().default(224),
+      cropPct: z.number().positive().max(1).default(0.9),
+      interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic'),
+    })
     .prefault({}),
 });
 export type ClassifierConfig = z.output<typeof classifierConfig>;

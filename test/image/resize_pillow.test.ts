@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { centerCrop, sizeBeforeCrop } from '../../src/image/center_crop.ts';
 import { prepareClassification } from '../../src/image/preprocess.ts';
 import type { Raster } from '../../src/image/raster.ts';
-import { resizeBicubic } from '../../src/image/resize_pillow.ts';
+import { resizePillow } from '../../src/image/resize_pillow.ts';
 
 /** Grey pixels row by row; alpha must not matter. */
 function grey(width: number, height: number, value: (x: number, y: number) => number, alpha = 255): Raster {
@@ -16,12 +16,12 @@ function grey(width: number, height: number, value: (x: number, y: number) => nu
 const reds = ({ data }: Raster): number[] => [...data.filter((_, i) => i % 4 === 0)];
 const noise = (x: number, y: number) => ((x * 7919 + y * 104729 + x * y * 31) >> 2) & 255;
 
-describe('resizeBicubic', () => {
+describe('resizePillow', () => {
   it('weighs two pixels to each side when it enlarges', () => {
     // destination 3 of 8 lies at (3 + 0.5) / 2 - 0.5 = 1.25 of the source's 0 0 255 255. With a = -0.5 the cubic at distances
     // 1.25 0.25 0.75 1.75 is -0.0703125 0.8671875 0.2265625 -0.0234375, in all 1: 255 · (0.2265625 - 0.0234375) = 51.8.
     // Destination 2 lies at 0.75 and sees pixel 2 at 1.25: 255 · -0.07 is held to 0. The other half mirrors this.
-    const step = resizeBicubic(
+    const step = resizePillow(
       grey(4, 1, (x) => (x < 2 ? 0 : 255)),
       { width: 8, height: 1 },
     );
@@ -39,14 +39,26 @@ describe('resizeBicubic', () => {
     weights.forEach((weight, bright) => {
       const one = grey(8, 1, (x) => (x === bright ? 200 : 0));
       const expected = Math.max(0, Math.round((200 * weight) / sum));
-      expect(reds(resizeBicubic(one, { width: 2, height: 1 }))[0], `pixel ${bright}`).to.equal(expected);
+      expect(reds(resizePillow(one, { width: 2, height: 1 }))[0], `pixel ${bright}`).to.equal(expected);
     });
+  });
+
+  it('weighs one pixel to each side where it is bilinear, more when it reduces', () => {
+    // destination 0 of 2 lies at 1.5 of 8 pixels: 1 − distance / 4 is 0.625 0.875 0.875 0.625 0.375 0.125, in all 3.5
+    const weights = [0.625, 0.875, 0.875, 0.625, 0.375, 0.125, 0, 0];
+    weights.forEach((weight, bright) => {
+      const one = grey(8, 1, (x) => (x === bright ? 200 : 0));
+      const reduced = resizePillow(one, { width: 2, height: 1 }, undefined, 'bilinear');
+      expect(reds(reduced)[0], `pixel ${bright}`).to.equal(Math.round((200 * weight) / 3.5));
+    });
+    const step = grey(2, 1, (x) => 100 * x);
+    expect(reds(resizePillow(step, { width: 4, height: 1 }, undefined, 'bilinear'))).to.deep.equal([0, 25, 75, 100]);
   });
 
   it('copies where the size stays, and keeps an even colour even', () => {
     const image = grey(5, 4, noise);
-    expect(reds(resizeBicubic(image, { width: 5, height: 4 }))).to.deep.equal(reds(image));
-    const even = resizeBicubic(
+    expect(reds(resizePillow(image, { width: 5, height: 4 }))).to.deep.equal(reds(image));
+    const even = resizePillow(
       grey(37, 23, () => 201),
       { width: 11, height: 50 },
     );
@@ -55,8 +67,8 @@ describe('resizeBicubic', () => {
 
   it('drops alpha and gives an opaque picture', () => {
     const size = { width: 6, height: 5 };
-    const expected = resizeBicubic(grey(9, 7, noise), size);
-    expect([...resizeBicubic(grey(9, 7, noise, 0), size).data]).to.deep.equal([...expected.data]);
+    const expected = resizePillow(grey(9, 7, noise), size);
+    expect([...resizePillow(grey(9, 7, noise, 0), size).data]).to.deep.equal([...expected.data]);
     expect(expected.data.filter((_, i) => i % 4 === 3).every((alpha) => alpha === 255)).to.equal(true);
   });
 
@@ -67,19 +79,19 @@ describe('resizeBicubic', () => {
     ] as const) {
       const source = grey(width, height, noise);
       const size = { width: width === 60 ? 30 : 7, height: width === 60 ? 20 : 30 };
-      const whole = resizeBicubic(source, size);
+      const whole = resizePillow(source, size);
       const window = { left: 2, top: 5, width: 4, height: 9 };
       const expected = Array.from({ length: 36 }, (_, i) => {
         const [x, y] = [2 + (i % 4), 5 + Math.floor(i / 4)];
         return whole.data[4 * (y * size.width + x)];
       });
-      expect(reds(resizeBicubic(source, size, window))).to.deep.equal(expected);
+      expect(reds(resizePillow(source, size, window))).to.deep.equal(expected);
     }
   });
 
   it('begins along y where the height shrinks by more than twice as many pixels as the width', () => {
     // what Pillow 13.0.0 gives; 12.0.0 begins along x, and has 97 for the first and 117 for the last
-    const tall = resizeBicubic(grey(3, 9, noise), { width: 4, height: 2 });
+    const tall = resizePillow(grey(3, 9, noise), { width: 4, height: 2 });
     expect(reds(tall)).to.deep.equal([96, 112, 124, 125, 135, 142, 135, 118]);
   });
 });

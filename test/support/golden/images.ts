@@ -13,6 +13,7 @@ import {
 } from '../../../src/image/preprocess.ts';
 import type { Raster } from '../../../src/image/raster.ts';
 import { resizeLinear } from '../../../src/image/resize.ts';
+import type { Interpolation } from '../../../src/image/resize_pillow.ts';
 import type { NDArray, Size } from '../../../src/ndarray.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch } from '../golden.ts';
 
@@ -56,10 +57,10 @@ async function preprocess(golden: GoldenCase): Promise<void> {
 
 async function classify(golden: GoldenCase): Promise<void> {
   const { image: file, pipeline } = golden.json;
-  const { size, crop_pct: cropPct, interpolation, resized, short_side: short } = pipeline;
-  if (!/^bicubic\b/.test(interpolation ?? 'bicubic')) {
-    throw new UnsupportedError(`${golden.name}: the interpolation "${interpolation}"`);
-  }
+  const { size, crop_pct: cropPct, interpolation: named, resized, short_side: short } = pipeline;
+  const [way] = /^(bicubic|bilinear)\b/.exec(named ?? 'bicubic') ?? [];
+  if (!way) throw new UnsupportedError(`${golden.name}: the interpolation "${named}"`);
+  const interpolation = way as Interpolation;
   if (!(cropPct <= 1)) throw new UnsupportedError(`${golden.name}: a crop_pct of ${cropPct}, which pads the image`);
   const image = decodePng(readFileSync(join(golden.folder, file)));
   const { height, width } = sizeBeforeCrop(image, { size, cropPct });
@@ -67,12 +68,12 @@ async function classify(golden: GoldenCase): Promise<void> {
   if (height !== expected[0] || width !== expected[1] || Math.min(height, width) !== (short ?? Math.min(...expected))) {
     throw new GoldenMismatch(`resized: ${height}×${width}, expected ${expected.join('×')} (short side ${short})`);
   }
-  const crop = centerCrop(image, { size, cropPct });
+  const crop = centerCrop(image, { size, cropPct, interpolation });
   const rgb = crop.data.filter((_, i) => i % 4 !== 3);
   await expectTensor(golden, 'crop', { shape: [crop.height, crop.width, 3], data: new Uint8Array(rgb) });
   const bytes = (values: readonly number[]) => values.map((value) => 255 * value) as [number, number, number];
   const normalization = { mean: bytes(pipeline.mean), std: bytes(pipeline.std) };
-  await expectTensor(golden, 'input', prepareClassification(image, { size, cropPct, ...normalization }));
+  await expectTensor(golden, 'input', prepareClassification(image, { size, cropPct, interpolation, ...normalization }));
 }
 
 async function labels(golden: GoldenCase): Promise<void> {
