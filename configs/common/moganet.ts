@@ -1,8 +1,7 @@
-import type { BoxConfig } from '../../heads/box.ts';
 import type { MogaNetConfig } from '../../src/backbones/moganet.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
+import * as dense from './dense.ts';
 import { imageNetNames } from './imagenet.data.ts';
-import { ade20kNames, cocoNames } from './labels.data.ts';
 
 /** The official MogaNet models; a published one is a call of one of these. */
 
@@ -26,104 +25,12 @@ export function imageNet(name: string, arch: Arch, { size = 224, ...options }: O
   } satisfies ModelConfig;
 }
 
-const region = (size: number) => ({
-  size,
-  samplingRatio: 0,
-  aligned: true,
-  finestScale: 56,
-  strides: [4, 8, 16, 32],
-});
-
-/** What Mask R-CNN and Cascade Mask R-CNN have in common on COCO. */
-const twoStage: Pick<
-  Extract<NonNullable<ModelConfig['detector']>, { type: 'mask_rcnn' }>,
-  'classes' | 'neck' | 'rpn' | 'mask' | 'test' | 'input'
-> = {
-  classes: cocoNames,
-  neck: { type: 'fpn', channels: 256, outs: 5 },
-  rpn: { channels: 256, anchors: { scales: [8], ratios: [0.5, 1, 2], strides: [4, 8, 16, 32, 64] } },
-  mask: { channels: 256, region: region(14) },
-  test: {},
-  input: { scale: [1333, 800] },
-};
-
-/** COCO, mask_rcnn_r50_fpn with another backbone. */
-export function maskRcnn(name: string, arch: Arch): ModelConfig {
-  const box = { channels: 1024, deltas: { stds: sharpening[0] }, region: region(7) };
-  return { name, backbone: backbone(arch), detector: { type: 'mask_rcnn', ...twoStage, box } };
-}
-
-/** COCO, cascade_mask_rcnn_r50_fpn with another backbone: class-agnostic boxes. */
-export function cascadeMaskRcnn(name: string, arch: Arch): ModelConfig {
-  return cascade(name, arch, { channels: 1024, classAgnostic: true });
-}
-
-/** COCO, the cascade of four convolutions with BatchNorm and one layer per stage, trained with the GIoU loss. */
-export function cascadeMaskRcnnGiou(name: string, arch: Arch): ModelConfig {
-  return cascade(name, arch, { convs: 4, convNorm: true, fcs: 1, channels: 1024 });
-}
-
-type Four = [number, number, number, number];
-
-/** How much of a box one stage moves it: later stages start from better boxes. */
-const sharpening: readonly [Four, Four, Four] = [
-  [0.1, 0.1, 0.2, 0.2],
-  [0.05, 0.05, 0.1, 0.1],
-  [0.033, 0.033, 0.067, 0.067],
-];
-
-function cascade(name: string, arch: Arch, head: { channels: number } & Partial<BoxConfig>): ModelConfig {
-  const box = sharpening.map((stds) => ({ ...head, deltas: { stds }, region: region(7) }));
-  return { name, backbone: backbone(arch), detector: { type: 'cascade_mask_rcnn', ...twoStage, box } };
-}
-
-/** COCO, retinanet_r50_fpn with another backbone. */
-export function retinaNet(name: string, arch: Arch): ModelConfig {
-  return {
-    name,
-    backbone: backbone(arch),
-    detector: {
-      type: 'retinanet',
-      classes: cocoNames,
-      neck: { type: 'fpn', channels: 256, outs: 5, startLevel: 1, extraConvs: 'on_input' },
-      head: {
-        channels: 256,
-        anchors: {
-          scales: [4, 4 * 2 ** (1 / 3), 4 * 2 ** (2 / 3)],
-          ratios: [0.5, 1, 2],
-          strides: [8, 16, 32, 64, 128],
-        },
-      },
-      test: {},
-      input: { scale: [1333, 800] },
-    },
-  };
-}
-
-/** ADE20K, fpn_r50 with another backbone, 80k iterations. */
-export function semanticFpn(name: string, arch: Arch): ModelConfig {
-  return {
-    name,
-    backbone: backbone(arch),
-    segmentor: {
-      classes: ade20kNames,
-      neck: { type: 'fpn', channels: 256, outs: 4 },
-      head: { type: 'semantic_fpn_head', channels: 128 },
-      input: { scale: [2048, 512] },
-    },
-  };
-}
-
-/** ADE20K, 512×512 crops, 160k iterations. */
-export function uperNet(name: string, arch: Arch): ModelConfig {
-  return {
-    name,
-    backbone: backbone(arch),
-    segmentor: {
-      classes: ade20kNames,
-      head: { type: 'uper_head', channels: 512 },
-      auxiliary: { type: 'fcn_head', channels: 256, level: 2, convs: 1, concatInput: false },
-      input: { scale: [2048, 512] },
-    },
-  };
-}
+export const maskRcnn = (name: string, arch: Arch): ModelConfig => dense.maskRcnn(name, backbone(arch));
+export const cascadeMaskRcnn = (name: string, arch: Arch): ModelConfig => dense.cascadeMaskRcnn(name, backbone(arch));
+export const cascadeMaskRcnnGiou = (name: string, arch: Arch): ModelConfig =>
+  dense.cascadeMaskRcnnGiou(name, backbone(arch));
+export const retinaNet = (name: string, arch: Arch): ModelConfig => dense.retinaNet(name, backbone(arch));
+/** 80k iterations. */
+export const semanticFpn = (name: string, arch: Arch): ModelConfig => dense.semanticFpn(name, backbone(arch));
+/** 512×512 crops, 160k iterations. */
+export const uperNet = (name: string, arch: Arch): ModelConfig => dense.uperNet(name, backbone(arch));
