@@ -35,22 +35,43 @@ const opset = 17n;
 const irVersion = 8n;
 
 /** Beyond 2 GB protobuf's readers refuse a message. */
-const largestFile = 2 ** 31 - 1;
+export const largestOnnxFile = 2 ** 31 - 1;
 
 /** No weight is copied: each is an external tensor on the memory that it already has. */
-export function onnxInParts({ graph, weights }: OnnxGraph): OnnxInParts {
+export function onnxInParts(graph: OnnxGraph): OnnxInParts {
+  const model = withExternalWeights(graph, (i) => ({ location: `weight${i}`, offset: 0 }));
+  const externalData = graph.weights.map((weight, i) => ({ path: `weight${i}`, data: bytesOf(weight) }));
+  return { model, externalData };
+}
+
+/** A model whose weights are one file beside it, of any size; `location` is its name. */
+export function onnxBeside(graph: OnnxGraph, location: string): { model: Uint8Array; data: readonly Uint8Array[] } {
+  const data = graph.weights.map(bytesOf);
+  let end = 0;
+  const offsets = data.map(({ byteLength }) => {
+    const start = end;
+    end += byteLength;
+    return start;
+  });
+  return { model: withExternalWeights(graph, (i) => ({ location, offset: offsets[i]! })), data };
+}
+
+function withExternalWeights(
+  { graph, weights }: OnnxGraph,
+  place: (i: number) => { readonly location: string; readonly offset: number },
+): Uint8Array {
   const initializer = weights.map(({ name, shape, data }, i) => {
     const tensor = tensorHeader(name, shape);
     tensor.dataLocation = DataLocation.EXTERNAL;
-    tensor.externalData = Object.entries({ location: `weight${i}`, offset: '0', length: `${data.byteLength}` }).map(
+    const { location, offset } = place(i);
+    tensor.externalData = Object.entries({ location, offset: `${offset}`, length: `${data.byteLength}` }).map(
       ([key, value]) => create(StringStringEntryProtoSchema, { key, value }),
     );
     return tensor;
   });
   const { name, node, input, output, initializer: constants } = graph;
   const whole = create(GraphProtoSchema, { name, node, input, output, initializer: [...constants, ...initializer] });
-  const externalData = weights.map((weight, i) => ({ path: `weight${i}`, data: bytesOf(weight) }));
-  return { model: toBinary(ModelProtoSchema, modelOf(whole)), externalData };
+  return toBinary(ModelProtoSchema, modelOf(whole));
 }
 
 /**
@@ -72,7 +93,7 @@ export function onnxFile({ graph, weights }: OnnxGraph): Uint8Array {
   const graphFrame = frame(fieldNumber(ModelProtoSchema, 'graph'), lengthOf(pieces));
   pieces.unshift(toBinary(ModelProtoSchema, modelOf()), graphFrame);
   const length = lengthOf(pieces);
-  if (length > largestFile) {
+  if (length > largestOnnxFile) {
     throw new EngineError(`${graph.name}: as one ONNX file it has ${length} bytes, and readers stop at 2 GB.`);
   }
   const bytes = new Uint8Array(length);

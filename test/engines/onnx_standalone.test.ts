@@ -1,0 +1,153 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { emitOnnx } from '../../src/engines/onnx/emit.ts';
+import { onnxEngine } from '../../src/engines/onnx/engine.ts';
+import { modelWriter } from '../../src/engines/onnx/model_writer.ts';
+import { loadOnnxRuntime } from '../../src/engines/onnx/node.ts';
+import type { OnnxRuntime, OnnxSession } from '../../src/engines/onnx/runtime.ts';
+import { onnxBeside, onnxFile } from '../../src/engines/onnx/serialize.ts';
+import { emitSizedArray } from '../../src/engines/onnx/sized_operators.ts';
+import { standaloneOnnx } from '../../src/engines/onnx/standalone.ts';
+import { type SizedArray, sizedArray } from '../../src/engines/sized_arrays.ts';
+import type { Named, NDArray, Size } from '../../src/ndarray.ts';
+import { type Graph, linear, map, parametersOf, passes, programOf, recordPart } from '../../src/nn/index.ts';
+import { operationCases } from '../support/operation_cases.ts';
+import { expectClose, graphOf, resultOf } from '../support/operations.ts';
+import { seededInput, seededWeight } from '../support/seeded.ts';
+
+/** A sized array alone in a model: the map goes in, the array comes out as floats. */
+function modelOf(array: SizedArray): Uint8Array {
+  const writer = modelWriter(['map', 'array']);
+  writer.input('map', ['n', 'c', 'h', 'w']);
+  const onnx = {
+    operator: (type: string, inputs: readonly string[], attributes = {}) =>
+      writer.operator(type, type, inputs, attributes),
+    ints: writer.ints,
+    floats: writer.floats,
+    sized: () => 'none',
+  };
+  onnx.operator('Cast', [emitSizedArray(onnx, 'map', array)], { to: 1 });
+  writer.nameLast('array', 'array');
+  writer.output('array', array.kind === 'pooling' || array.kind === 'windowRegions' ? ['a', 'b'] : ['a']);
+  return onnxFile(writer.finish('sized'));
+}
+
+describe('an ONNX file that stands alone', () => {
+  let ort: OnnxRuntime;
+  before(async function () {
+    const found = await loadOnnxRuntime();
+    if (found.ort) ort = found.ort;
+    else {
+      console.log(`      skipped: ${found.reason}`);
+      this.skip();
+    }
+  });
+
+  async function runSession(session: OnnxSession, inputs: Named<NDArray>): Promise<Named<NDArray>> {
+    const feeds = Object.entries(inputs).map(([name, { shape, data }]) => [
+      name,
+      new ort.Tensor('float32', data, shape),
+    ]);
+    const results = await session.run(Object.fromEntries(feeds));
+    const read = Object.entries(results).map(async ([name, tensor]) => [
+      name,
+      { shape: tensor.dims, data: (await tensor.getData()) as Float32Array },
+    ]);
+    return Object.fromEntries(await Promise.all(read));
+  }
+
+  /** With every optimisation, and with none, as other runtimes may have it. */
+  async function runFile(file: Uint8Array, inputs: Named<NDArray>): Promise<Named<NDArray>> {
+    const session = await ort.InferenceSession.create(file, {
+      graphOptimizationLevel: 'disabled',
+      logSeverityLevel: 4,
+    });
+    const outputs = await runSession(session, inputs);
+    await session.release();
+    return outputs;
+  }
+
+  const edge = fc.integer({ min: 1, max: 23 });
+  const size = fc.record({ height: edge, width: edge });
+
+  async function expectSized(array: SizedArray, sizes: readonly Size[]): Promise<void> {
+    const session = await ort.InferenceSession.create(modelOf(array), { logSeverityLevel: 4 });
+    for (const { height, width } of sizes) {
+      const map = { shape: [1, 1, height, width], data: new Float32Array(height * width) };
+      const found = (await runSession(session, { map })).array!;
+      const wanted = sizedArray(array, { height, width });
+      expect(found.shape, 'shape').to.deep.equal(wanted.shape);
+      expect([...found.data]).to.deep.equal([...wanted.data]);
+    }
+    await session.release();
+  }
+
+  it('computes the matrices of adaptive pooling from the size of the map, to the bit', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('height' as const, 'width' as const),
+        fc.integer({ min: 1, max: 8 }),
+        fc.array(size, { minLength: 1, maxLength: 4 }),
+        (axis, bins, sizes) => expectSized({ kind: 'pooling', axis, bins }, sizes),
+      ),
+      { numRuns: 30 },
+    ));
+
+  it('computes the windows of attention from the size of the map', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('windowTokens' as const, 'windowPlaces' as const, 'windowRegions' as const),
+        fc.constantFrom('first' as const, 'last' as const),
+        fc
+          .integer({ min: 2, max: 7 })
+          .chain((window) => fc.tuple(fc.constant(window), fc.integer({ min: 0, max: window - 1 }))),
+        fc.array(size, { minLength: 1, maxLength: 4 }),
+        (kind, padding, [window, shift], sizes) => expectSized({ kind, windows: { window, shift, padding } }, sizes),
+      ),
+      { numRuns: 60 },
+    ));
+
+  for (const operation of operationCases) {
+    it(`computes ${operation.name}`, async () => {
+      const engine = onnxEngine(ort, { threads: 1 });
+      const graph = graphOf(operation);
+      const weights = weightsOf(graph, operation.weights);
+      const program = programOf(operation.name, graph, weights, passes);
+      expect(emitOnnx(program, { standalone: true }).sized).to.deep.equal([]);
+      const { y } = await runFile(standaloneOnnx(program, 'weights').model, operation.inputs);
+      const expected = await resultOf(engine, operation);
+      expectClose({ shape: y!.shape.length === 2 ? [...y!.shape, 1, 1] : y!.shape, data: y!.data }, expected);
+      await engine.dispose();
+    });
+  }
+
+  const twoLayers = recordPart({
+    name: 'two',
+    inputs: { x: map(3) },
+    forward: (scope, { x }) => ({ y: linear(scope.at('b'), linear(scope.at('a'), x!, 5, 2), 4) }),
+  });
+
+  it('gives the output of a linear layer as rows of features', async () => {
+    const program = programOf('two', twoLayers, weightsOf(twoLayers));
+    const { y } = await runFile(standaloneOnnx(program, 'weights').model, { x: seededInput('x', [7, 3, 2, 2]) });
+    expect(y!.shape).to.deep.equal([7, 4]);
+  });
+
+  it('keeps its weights in a second file where one would be too large', async () => {
+    const program = programOf('two', twoLayers, weightsOf(twoLayers));
+    const inputs = { x: seededInput('x', [1, 3, 2, 2]) };
+    const one = standaloneOnnx(program, 'two.onnx.data');
+    expect(one.weights).to.equal(undefined);
+    const { model, weights } = standaloneOnnx(program, 'two.onnx.data', 1000);
+    const data = new Uint8Array(await new Blob(weights as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+    expect(data.byteLength).to.equal(4 * (60 + 5 + 20 + 4));
+    const session = await ort.InferenceSession.create(model, { externalData: [{ path: 'two.onnx.data', data }] });
+    expect(await runSession(session, inputs)).to.deep.equal(await runFile(one.model, inputs));
+    expect(onnxBeside(emitOnnx(program), 'x').model.byteLength).to.be.below(2000);
+    await session.release();
+  });
+});
+
+function weightsOf(graph: Graph, given: Named<NDArray> = {}) {
+  return new Map(parametersOf(graph).map(({ key, shape }) => [key, given[key] ?? seededWeight(key, shape)]));
+}
