@@ -16,7 +16,7 @@ import type { Weights } from '../ndarray.ts';
 import type { Parameter } from '../nn/index.ts';
 import { knownNames } from '../zoo/index.ts';
 import { matchEntry } from '../zoo/match.ts';
-import { inAnyLayout, inLayoutOf } from './layouts.ts';
+import { inAnyLayout, inLayoutOf, trunkInLayoutOf } from './layouts.ts';
 
 /** The metadata key of a safetensors file under which the package keeps a model's configuration. */
 export const configKey = 'moganet.config';
@@ -60,7 +60,10 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
     ? { config: known, dict: chosenSet(checkpoint, options, options.emaPublished), notices: [] }
     : matched(checkpoint, options);
   const { config, dict } = found;
-  const entries = inLayoutOf(config.backbone.type, dict.entries, isDense(config));
+  const { type } = config.backbone;
+  const entries = isBare(config)
+    ? trunkInLayoutOf(type, dict.entries)
+    : inLayoutOf(type, dict.entries, isDense(config));
   const notices = [...dict.notices, ...found.notices];
 
   const others = new Set<string>();

@@ -25,5 +25,5 @@ export {
   writeSafetensors,
 } from './safetensors_writer.ts';
 export { blobSource, bytesSource, type Source } from './source.ts';
-export { type StateDict, type StateDictOptions, stateDictOf } from './state_dict.ts';
+export { type StateDict, type StateDictOptions, stateDictOf, withoutPrefix } from './state_dict.ts';
 export type { TensorEntry } from './tensor_entry.ts';
