@@ -1,5 +1,6 @@
 import { convNextConfig, convnext } from './convnext.ts';
 import { convNextLayouts } from './convnext_layouts.data.ts';
+import { macro, macroConfig } from './macro.ts';
 import { mogaNetConfig, mogaNetLayouts, moganet } from './moganet.ts';
 import { parCNetConfig, parcnet } from './parcnet.ts';
 import { resNetConfig, resNetLayouts, resnet } from './resnet.ts';
@@ -8,6 +9,7 @@ import { swinLayouts } from './swin_layouts.data.ts';
 
 export type { Backbone, ClassifierBackbone, Layout, Stage } from './backbone.ts';
 export { archs as convNextArchs, type ConvNextArch, type ConvNextConfig, convnext } from './convnext.ts';
+export { type MacroConfig, macro } from './macro.ts';
 export { archs as mogaNetArchs, type MogaNetArch, type MogaNetConfig, mogaNetSize, moganet } from './moganet.ts';
 export { fromOfficial } from './moganet_official.ts';
 export { archs as parCNetArchs, type ParCNetArch, type ParCNetConfig, parcnet } from './parcnet.ts';
@@ -15,8 +17,15 @@ export { type ResNetConfig, resnet } from './resnet.ts';
 export { archs as swinArchs, type SwinArch, type SwinConfig, swin } from './swin.ts';
 
 /** Backbones by their `type` in a config. */
-export const backbones = { moganet, convnext, swin, parcnet, resnet } as const;
-export const backboneConfigs = [mogaNetConfig, convNextConfig, swinConfig, parCNetConfig, resNetConfig] as const;
+export const backbones = { moganet, convnext, swin, parcnet, resnet, macro } as const;
+export const backboneConfigs = [
+  mogaNetConfig,
+  convNextConfig,
+  swinConfig,
+  parCNetConfig,
+  resNetConfig,
+  macroConfig,
+] as const;
 
 /** Layouts that are renamed to a backbone's own when its checkpoint is read. */
 export const layouts = {
@@ -25,4 +34,5 @@ export const layouts = {
   swin: swinLayouts,
   parcnet: [],
   resnet: resNetLayouts,
+  macro: [],
 } as const;

@@ -14,7 +14,7 @@ const counts = z.array(z.int().positive()).min(1);
 const three = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
 const norm = z.enum(['BN', 'SyncBN', 'GN', 'LN2d']);
 
-const archRecord = z.strictObject({
+export const archRecord = z.strictObject({
   dims: counts,
   depths: counts,
   /** Hidden channels of the channel mixer, as a multiple of the stage's. */
@@ -55,6 +55,13 @@ export const mogaNetConfig = z.strictObject({
 export type MogaNetConfig = z.input<typeof mogaNetConfig>;
 export type MogaNetOptions = Omit<MogaNetConfig, 'type' | 'arch'>;
 type Activation = keyof typeof activations | null;
+
+/** Of the official class; the published networks have them in common. */
+export const officialDefaults = {
+  dilations: [1, 2, 3],
+  channelSplit: [1, 3, 4],
+  activation: 'SiLU',
+} as const;
 
 const sizeNames: Readonly<Record<string, keyof typeof archs>> = {
   xt: 'xt',
@@ -159,12 +166,20 @@ const multiOrderGatedAggregation = module((scope: Scope, x: Value, o: Resolved, 
   return F.add(aggregated, x);
 });
 
-/** The channel mixer: an inverted bottleneck with a depthwise 3×3, whose hidden channels are weighed in some way or other. */
-export const channelFFN = module((scope: Scope, x: Value, ratio: number, weigh: Step) => {
+interface ChannelSteps {
+  /** A depthwise 3×3 on the hidden channels; MogaNet has it. */
+  readonly depthwise?: boolean;
+  /** What weighs the hidden channels; nothing in a plain MLP. */
+  readonly weigh?: Step | undefined;
+}
+
+/** The channel mixer, an inverted bottleneck: Conv1×1(A(GELU(DW3×3(Conv1×1(x))))), where A weighs the hidden channels. */
+export const channelFFN = module((scope: Scope, x: Value, ratio: number, { depthwise = true, weigh }: ChannelSteps) => {
   const hidden = Math.floor(x.channels * ratio);
   let y = conv2d(scope.at('fc1'), x, hidden, { kernel: 1 });
-  y = gelu(scope.at('act'), conv2d(scope.at('dwconv'), y, hidden, { kernel: 3, groups: hidden }));
-  return conv2d(scope.at('fc2'), weigh(scope, y), x.channels, { kernel: 1 });
+  if (depthwise) y = conv2d(scope.at('dwconv'), y, hidden, { kernel: 3, groups: hidden });
+  y = gelu(scope.at('act'), y);
+  return conv2d(scope.at('fc2'), weigh ? weigh(scope, y) : y, x.channels, { kernel: 1 });
 });
 
 /** CA(y) = y + σ (y − act(Conv1×1(y))), what is common to all channels being one map (eq. 7). */
@@ -207,7 +222,7 @@ export function moganet(config: MogaNetConfig): ClassifierBackbone {
       depth: depths[i]!,
       embed: (scope, x) => embed(scope, x, o, channels, o.patchSizes[i]!),
       spatial: (scope, x) => multiOrderGatedAggregation(scope, x, o, dilations),
-      channel: (scope, x) => channelFFN(scope, x, ratios[i]!, channelAggregation),
+      channel: (scope, x) => channelFFN(scope, x, ratios[i]!, { weigh: channelAggregation }),
     };
   });
   return macroNetwork({
@@ -232,9 +247,9 @@ function resolve(config: MogaNetConfig): Resolved {
     arch,
     patchSizes: config.patchSizes ?? arch.dims.map(() => 3),
     patchEmbedTypes: config.patchEmbedTypes ?? arch.dims.map((_, i) => (i === 0 ? 'ConvEmbed' : 'Conv')),
-    dilations: config.dilations ?? [1, 2, 3],
-    channelSplit: config.channelSplit ?? [1, 3, 4],
-    activation: config.activation === undefined ? 'SiLU' : config.activation,
+    dilations: config.dilations ?? [...officialDefaults.dilations],
+    channelSplit: config.channelSplit ?? [...officialDefaults.channelSplit],
+    activation: config.activation === undefined ? officialDefaults.activation : config.activation,
     stemNorm: supportedNorm('stemNorm', config.stemNorm ?? 'BN'),
     convNorm: supportedNorm('convNorm', config.convNorm ?? 'BN'),
     finalDilation: config.finalDilation ?? true,

@@ -11,6 +11,13 @@ export const smallBackbones: Readonly<Record<string, ModelConfig['backbone']>> =
   resnet: { type: 'resnet', depth: 18 },
   swin: { type: 'swin', arch: { dim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 4, 8] }, window: 3 },
   parcnet: { type: 'parcnet', arch: { local: [8, 16], dims: [16, 24, 32], widths: [16, 24, 32], depths: [1, 1, 1] } },
+  macro: {
+    type: 'macro',
+    arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
+    stem: 'overlap',
+    spatial: 'linear_attention',
+    channel: 'mlp_se',
+  },
 };
 
 type Written<T> = T extends { type: infer K } ? Extract<NonNullable<ModelConfig['detector']>, { type: K }> : never;
