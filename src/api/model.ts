@@ -1,22 +1,32 @@
-import { ConfigError, EngineError, unknownName } from '../errors.ts';
+import { CheckpointError, ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
-import { batchInputs, type Prepared, prepareDetection, prepareSegmentation } from '../image/preprocess.ts';
+import {
+  batchInputs,
+  type Prepared,
+  prepareClassification,
+  prepareDetection,
+  prepareSegmentation,
+} from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
+import type { ClassifyOptions } from '../models/classifier.ts';
+import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import type { DetectOptions } from '../models/detector.ts';
+import type { Labels } from '../models/segmentor.ts';
 import type { Named, NDArray, Size } from '../ndarray.ts';
 import type { Engine, Resident, Runner } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import { decodeRef } from './image.ts';
 import { Mask } from './mask.ts';
 import type { ImageRef, Platform } from './platform.ts';
+import type { ReadModel } from './read_model.ts';
 import { Result } from './result.ts';
 import { stopwatch } from './stopwatch.ts';
 
-export interface PredictOptions extends DetectOptions {
+export interface PredictOptions extends DetectOptions, ClassifyOptions {
   /** Only instances of these classes, by name or label. */
   readonly classes?: readonly (string | number)[];
-  /** Fit the image between these edges instead of the configuration's. */
+  /** Fit the image between these edges instead of the configuration's; for a classifier the crop, which is square. */
   readonly size?: Size;
   readonly signal?: AbortSignal;
 }
@@ -26,29 +36,41 @@ export class Model {
   private queue: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
+  readonly definition: ModelDefinition;
+  /** Modules without weights, which are yet to be trained; `predict` refuses while there are any. */
+  readonly unfilled: readonly string[];
+  /** What the reader of the weights wants known: which set was taken, which entries fit as well. */
+  readonly notices: readonly string[];
+
   constructor(
-    readonly definition: ModelDefinition,
+    { definition, unfilled, notices }: Omit<ReadModel, 'weights'>,
     private readonly runners: Named<Runner>,
     /** Name and detail (threads, device) of what runs the network. */
     readonly engine: Engine,
     private readonly platform: Platform,
-    /** What the reader of the weights wants known: which set was taken, which entries fit as well. */
-    readonly notices: readonly string[],
-  ) {}
+  ) {
+    this.definition = definition;
+    this.unfilled = unfilled;
+    this.notices = notices;
+  }
 
   get name(): string {
     return this.definition.config.name ?? 'model';
   }
 
-  /** Classes of instances, and of regions; absent where the model has no such head. */
-  get classes(): { readonly detector?: readonly string[]; readonly segmentor?: readonly string[] } {
-    const { detector, segmentor } = this.definition;
-    return { ...(detector && { detector: detector.classes }), ...(segmentor && { segmentor: segmentor.classes }) };
+  /** Classes of instances, of regions, and of pictures; absent where the model has no such head. */
+  get classes(): Readonly<Partial<Record<'detector' | 'segmentor' | 'classifier', readonly string[]>>> {
+    const { detector, segmentor, classifier } = this.definition;
+    return {
+      ...(detector && { detector: detector.classes }),
+      ...(segmentor && { segmentor: segmentor.classes }),
+      ...(classifier && { classifier: classifier.classes }),
+    };
   }
 
   /**
-   * @throws ImageError where the image cannot be read, ConfigError for an unknown class, EngineError after `dispose()`,
-   *   the signal's reason where it was aborted
+   * @throws ImageError where the image cannot be read, ConfigError for an unknown class, CheckpointError naming the modules
+   *   without weights, EngineError after `dispose()`, the signal's reason where it was aborted
    */
   predict(image: ImageRef, options?: PredictOptions): Promise<Result>;
   predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result[]>;
@@ -64,10 +86,31 @@ export class Model {
 
   /**
    * The reference's batch: every image padded to the largest and run together. Padding reaches into the features, so
-   * numbers differ a little from `predict`'s.
+   * numbers differ a little from `predict`'s; not a classifier's, whose crops have one size.
    */
   predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
     return this.enqueue(() => (images.length === 0 ? Promise.resolve([]) : this.run(images, options)));
+  }
+
+  /**
+   * The pyramid of an image that is prepared as for `predict`: one 1×C×H×W array per stage, finest first. Needs no head,
+   * so it also runs while heads are without weights.
+   *
+   * @throws as `predict`, CheckpointError where the backbone itself is without weights
+   */
+  features(image: ImageRef, options: Pick<PredictOptions, 'size' | 'signal'> = {}): Promise<NDArray[]> {
+    return this.enqueue(async () => {
+      const runner = this.runners.features ?? this.runners.trunk;
+      if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
+      const { input } = this.prepare([await decodeRef(image, this.platform)], options.size);
+      options.signal?.throwIfAborted();
+      const outputs = await runner.run({ image: input });
+      try {
+        return await Promise.all(this.definition.stages.map((_, i) => outputs[`stage${i}`]!.read()));
+      } finally {
+        for (const resident of Object.values(outputs)) resident.dispose();
+      }
+    });
   }
 
   /** Frees the weights, after the calls that are still queued. */
@@ -88,6 +131,7 @@ export class Model {
   }
 
   private async run(refs: readonly ImageRef[], options: PredictOptions): Promise<Result[]> {
+    if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const clock = stopwatch();
     const keep = this.classFilter(options.classes);
     const images = await clock.time('decode', () => Promise.all(refs.map((ref) => decodeRef(ref, this.platform))));
@@ -97,14 +141,22 @@ export class Model {
       options.signal?.throwIfAborted();
       return clock.time(part, () => this.runners[part]!.run(inputs));
     };
-    const features = await run('features', { image: input });
+    const { detector, segmentor, classifier, head } = this.definition;
+    // windows of the input take the place of the whole, unless another head needs it
+    const whole = !segmentor?.slide || detector || head;
+    const features = whole ? await run('features', { image: input }) : {};
     try {
-      const { detector, segmentor, head } = this.definition;
       const detections = await clock.rest('detect', async () => detector?.detect(features, geometries, run, options));
-      const logits = segmentor && (await clock.time('read', () => features.seg_logits!.read()));
-      const segmentations = await clock.time('segment', async () =>
-        geometries.map((geometry, i) => logits && segmentor?.segment(logits, i, geometry)),
-      );
+      const logits = segmentor && !segmentor.slide && (await clock.time('read', () => features.seg_logits!.read()));
+      const segmentations = await clock.rest('segment', async () => {
+        if (logits) return geometries.map((geometry, i) => segmentor.segment(logits, i, geometry));
+        const labels: (Labels | undefined)[] = [];
+        for (const [i, geometry] of geometries.entries()) {
+          labels.push(await segmentor?.slide?.(input, i, geometry, run));
+        }
+        return labels;
+      });
+      const classLogits = classifier && (await clock.time('read', () => features.logits!.read()));
       const decoded = head && (await this.decodeOwn(features, geometries));
       const timings = clock.finish();
       return images.map((image, i) => {
@@ -118,6 +170,9 @@ export class Model {
           names,
           ...(masks && { masks: masks.map((mask) => new Mask(mask)) }),
           ...(labels && { segmentation: { labels, names: segmentor!.classes } }),
+          ...(classLogits && {
+            classification: { ...classifier!.classify(classLogits, i, options), names: classifier!.classes },
+          }),
           ...(decoded && { head: decoded[i] }),
           image,
           timings,
@@ -132,6 +187,11 @@ export class Model {
   /** A model with a detector has the detector's preprocessing, whatever else it carries. */
   private prepare(images: readonly Raster[], size?: Size): { input: NDArray; geometries: Geometry[] } {
     const { config } = this.definition;
+    if (config.classifier) {
+      const pipeline = { ...config.image, ...cropOf(config.classifier, size) };
+      const crops = images.map((image) => prepareClassification(image, pipeline));
+      return { input: batchInputs(crops).input, geometries: [] }; // nothing is brought back to the image
+    }
     const segmentation = !config.detector && config.segmentor;
     const { scale, divisor } = (config.detector ?? config.segmentor)?.input ?? ownInput;
     const edges = size ? ([size.width, size.height] as const) : scale;
@@ -168,6 +228,22 @@ export class Model {
       this.definition.head!.decode(Object.fromEntries(outputs.map(([name, all]) => [name, one(all, image)])), geometry),
     );
   }
+}
+
+const withoutWeights = (name: string, modules: readonly string[], what: string): CheckpointError =>
+  new CheckpointError(
+    `the model "${name}" has no weights for ${modules.join(', ')}, which ${what} needs. Give a file for each as ` +
+      `weights: { ${modules[0]?.split('.')[0]}: file, … }, or train them.`,
+  );
+
+/** @throws ConfigError where another size than a square is asked for */
+function cropOf({ input }: NonNullable<ResolvedConfig['classifier']>, size: Size | undefined) {
+  if (!size) return input;
+  const { height, width } = size;
+  if (height !== width) {
+    throw new ConfigError(`a classifier sees a square, not ${height}×${width}. Give \`size\` equal edges.`);
+  }
+  return { ...input, size: height };
 }
 
 /** What an own head's image is fitted into where the configuration says nothing. */

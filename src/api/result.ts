@@ -3,6 +3,7 @@ import type { Size } from '../ndarray.ts';
 import { runCollector } from '../postprocess/rle.ts';
 import { cropInstance } from '../render/cutout.ts';
 import {
+  drawClassification,
   drawDetections,
   drawLegend,
   drawSegmentation,
@@ -19,6 +20,16 @@ export type Timings = Readonly<Record<string, number>>;
 export interface Segmentation {
   /** height × width of the image: an index into `names` for every pixel. */
   readonly labels: Uint8Array | Uint16Array;
+  readonly names: readonly string[];
+}
+
+/** The likeliest classes of the image, the likeliest first. */
+export interface Classification {
+  /** Indices into `names`. */
+  readonly labels: Int32Array;
+  /** Softmax over all classes. */
+  readonly scores: Float32Array;
+  /** All classes of the model. */
   readonly names: readonly string[];
 }
 
@@ -41,6 +52,7 @@ export interface ResultFields {
   /** Class names of `labels`; empty where the model has no detector. */
   readonly names: readonly string[];
   readonly segmentation?: Segmentation;
+  readonly classification?: Classification;
   /** What a head of one's own decoded. */
   readonly head?: unknown;
   readonly image: Raster;
@@ -48,8 +60,8 @@ export interface ResultFields {
 }
 
 export interface RenderOptions extends OverlayOptions {
-  /** Default: detections where the model has a detector, the segmentation otherwise. */
-  readonly draw?: 'detections' | 'segmentation' | 'both';
+  /** Default: what the model gives; detections where it gives them with a segmentation. `both` is these two. */
+  readonly draw?: 'detections' | 'segmentation' | 'both' | 'classification';
 }
 
 /** What a model found in one image: plain typed arrays in the image's own pixels, and the forms that people use. */
@@ -60,6 +72,7 @@ export class Result implements ResultFields, Iterable<Instance> {
   readonly masks?: readonly Mask[];
   readonly names: readonly string[];
   readonly segmentation?: Segmentation;
+  readonly classification?: Classification;
   readonly head?: unknown;
   /** The decoded image, RGBA. */
   readonly image: Raster;
@@ -72,6 +85,7 @@ export class Result implements ResultFields, Iterable<Instance> {
     if (fields.masks) this.masks = fields.masks;
     this.names = fields.names;
     if (fields.segmentation) this.segmentation = fields.segmentation;
+    if (fields.classification) this.classification = fields.classification;
     if (fields.head !== undefined) this.head = fields.head;
     this.image = fields.image;
     this.timings = fields.timings;
@@ -124,8 +138,12 @@ export class Result implements ResultFields, Iterable<Instance> {
 
   /** The image with what was found drawn on it; nothing is changed in `image`. */
   render(options: RenderOptions = {}): Raster {
-    const { draw = this.names.length > 0 || !this.segmentation ? 'detections' : 'segmentation', ...overlay } = options;
+    const { draw = this.kind(), ...overlay } = options;
     if (draw === 'detections') return drawDetections(this.image, this, overlay);
+    if (draw === 'classification') {
+      if (!this.classification) throw new RangeError('the model has no classification to draw.');
+      return drawClassification(this.image, this.classification, overlay);
+    }
     if (!this.segmentation) throw new RangeError('the model has no segmentation to draw.');
     const { labels, names } = this.segmentation;
     const segmented = drawLegend(
@@ -136,7 +154,15 @@ export class Result implements ResultFields, Iterable<Instance> {
     return sideBySide([{ raster: drawDetections(this.image, this, overlay) }, { raster: segmented }]);
   }
 
-  /** Plain data for JSON: instances, and each region class with its share and mask. Timings only when asked for. */
+  private kind(): 'detections' | 'segmentation' | 'classification' {
+    if (this.names.length > 0) return 'detections';
+    return this.segmentation ? 'segmentation' : this.classification ? 'classification' : 'detections';
+  }
+
+  /**
+   * Plain data for JSON: instances, each region class with its share and mask, the likeliest classes of the image. Timings
+   * only when asked for.
+   */
   toJSON({ timings = false }: { timings?: boolean } = {}): ResultJson {
     return {
       image: this.imageSize,
@@ -147,6 +173,7 @@ export class Result implements ResultFields, Iterable<Instance> {
         })),
       }),
       ...(this.segmentation && { regions: regionsOf(this.segmentation, this.imageSize) }),
+      ...(this.classification && { classes: classesOf(this.classification) }),
       ...(timings && { timings: this.timings }),
     };
   }
@@ -168,6 +195,7 @@ export interface ResultJson {
   readonly image: Size;
   readonly instances?: readonly (Omit<Instance, 'mask'> & { readonly area?: number; readonly mask?: RleText })[];
   readonly regions?: readonly RegionJson[];
+  readonly classes?: readonly ClassJson[];
   readonly timings?: Timings;
 }
 
@@ -180,6 +208,12 @@ export interface RegionJson {
   readonly mask: RleText;
 }
 
+export interface ClassJson {
+  readonly label: number;
+  readonly name: string;
+  readonly score: number;
+}
+
 export interface CocoResult {
   readonly image_id: number | string;
   readonly category_id: number;
@@ -187,6 +221,9 @@ export interface CocoResult {
   readonly score: number;
   readonly segmentation?: RleText;
 }
+
+const classesOf = ({ labels, scores, names }: Classification): ClassJson[] =>
+  Array.from(labels, (label, i) => ({ label, name: names[label] ?? `class ${label}`, score: scores[i]! }));
 
 /** The classes that occur, each with its mask: one pass down the columns, which is COCO's order. */
 function regionsOf({ labels, names }: Segmentation, size: Size): RegionJson[] {

@@ -34,17 +34,16 @@ export function modelSummary(config: ModelConfig, { size, depth: wanted }: Summa
   }
   lines.push('', 'stages', ...indented(stageLines(definition)));
   lines.push('', 'totals', ...indented(totalLines(definition, input)));
-  if (published) {
-    const { params, flops, input: at, source } = published;
-    lines.push(`  published: ${params} M parameters, ${flops} GFLOPs at ${at.height}×${at.width} (${source})`);
-  }
+  const stated = published ? sizeFigures(published).join(', ') : '';
+  if (stated) lines.push(`  published: ${stated} (${published!.source})`);
   return lines.join('\n');
 }
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
 /** What an image of 4:3 or so becomes: the scale's short edge by its long one, padded. */
-function testSize({ config: { detector, segmentor } }: ModelDefinition): Size {
+function testSize({ config: { detector, segmentor, classifier } }: ModelDefinition): Size {
+  if (classifier) return { height: classifier.input.size, width: classifier.input.size };
   const { scale, divisor } = (detector ?? segmentor)?.input ?? { scale: [224, 224] as const, divisor: 1 };
   const padded = (edge: number) => Math.ceil(edge / divisor) * divisor;
   return { height: padded(Math.min(...scale)), width: padded(Math.max(...scale)) };

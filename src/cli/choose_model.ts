@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { UsageError } from './failure.ts';
+import { checkTask, type Task } from './tasks.ts';
 
 type Library = typeof import('../node.ts');
 type Config = import('../node.ts').ModelConfig;
@@ -17,11 +18,16 @@ const isConfig = (word: string): boolean => /\.json$/i.test(word);
 /**
  * A name of the zoo, a configuration file, or a checkpoint; weights where they do not come by themselves.
  *
- * @throws UsageError saying where the weights come from, or which name was meant
+ * @throws UsageError saying where the weights come from, which name was meant, or that a model of that name cannot do the task
  */
-export function chooseModel(library: Library, model: string | undefined, weights: string | undefined): ChosenModel {
+export function chooseModel(
+  library: Library,
+  model: string | undefined,
+  weights: string | undefined,
+  task: Task = 'predict',
+): ChosenModel {
   if (model === undefined) {
-    return weights === undefined ? named(library, 'facade', undefined) : { name: weights, ref: { weights } };
+    return weights === undefined ? named(library, 'facade', undefined, task) : { name: weights, ref: { weights } };
   }
   if (isConfig(model)) {
     const config = readConfigFile(model);
@@ -33,7 +39,7 @@ export function chooseModel(library: Library, model: string | undefined, weights
     }
     return { name: model, ref: { weights: model } };
   }
-  return named(library, model, weights);
+  return named(library, model, weights, task);
 }
 
 /** The configuration of a model that needs no weights: a name, a configuration file or a checkpoint. */
@@ -43,14 +49,9 @@ export async function chooseConfig(library: Library, model: string): Promise<Con
   return findEntry(library, model).config;
 }
 
-function named(library: Library, name: string, weights: string | undefined): ChosenModel {
+function named(library: Library, name: string, weights: string | undefined, task: Task): ChosenModel {
   const entry = findEntry(library, name);
-  const { detector, segmentor } = entry.config;
-  if (!detector && !segmentor) {
-    throw new UsageError(
-      `${entry.name} neither finds objects nor segments: there is nothing to draw. \`moganet models\` lists those that do.`,
-    );
-  }
+  checkTask(library, task, entry.name, entry.config);
   if (weights !== undefined) return { name: entry.name, ref: { config: entry.name, weights } };
   const { shipped, url } = entry.weights ?? {};
   if (shipped) return { name: entry.name, ref: { config: entry.name, weights: library.shippedWeights(shipped) } };

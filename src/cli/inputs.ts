@@ -80,7 +80,7 @@ function displayed(file: string): string {
 }
 
 /** What is written about an image. */
-export type What = 'detections' | 'segmentation';
+export type What = 'detections' | 'segmentation' | 'classification';
 
 /**
  * Paths of the pictures of each input, in order: `<out>/<folder>/<stem>.<what>.png`, with the whole file name for the stem

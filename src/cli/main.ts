@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { addClassifyCommand } from './classify.ts';
 import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
 import { addDemoCommand } from './demo.ts';
@@ -43,6 +44,7 @@ async function run(words: readonly string[]): Promise<number> {
     .addHelpText('after', `\n${examples}\n\n${exitCodesHelp}`);
   addDemoCommand(program, end);
   addPredictCommands(program, end);
+  addClassifyCommand(program, end);
   addModelsCommand(program, end);
   addSummaryCommand(program, end);
   addConfigCommand(program, end);

@@ -36,6 +36,24 @@ export function otherClasses(command: string): string {
   return lines.join('\n');
 }
 
+const classifier = {
+  model: 'moganet_xt',
+  url: `${releases}/moganet-in1k-weights/moganet_xtiny_sz224_8xbs128_ep300.pth.tar`,
+};
+
+/** How to get a classifier: the package ships none. */
+export function howToClassify(command: string): string {
+  const { model, url } = classifier;
+  return [
+    "ImageNet's 1000 classes (animals, vehicles, tools, food, …) come with the official weights, which you download once:",
+    '',
+    `    curl -LO ${url}`,
+    `    ${command} classify photo.jpg --model ${model} --weights ${url.slice(url.lastIndexOf('/') + 1)}`,
+    '',
+    `All classifiers with the addresses of their weights: ${command} models --task classify`,
+  ].join('\n');
+}
+
 /** How to call the command line again: from a checkout it runs uncompiled. */
 export function ownCommand(): string {
   return import.meta.url.endsWith('.ts') ? 'npm run moganet --' : 'npx moganet';

@@ -1,18 +1,17 @@
 import { basename } from 'node:path';
 import type { ChosenModel } from './choose_model.ts';
-import { exitCodes, UsageError } from './failure.ts';
+import { exitCodes } from './failure.ts';
 import { findInputs, type Input, outputNames, type What } from './inputs.ts';
 import { jsonDocument } from './json_document.ts';
+import { checkTask, type Task } from './tasks.ts';
 import type { Terminal } from './terminal.ts';
-import { countsByClass, duration, knownClasses, plural, sharesByClass } from './words.ts';
+import { countsByClass, duration, knownClasses, likelyClasses, plural, sharesByClass } from './words.ts';
 import { refuseExisting, writeWhole } from './write_whole.ts';
 
 type Library = typeof import('../node.ts');
 type Config = import('../node.ts').ModelConfig;
 type Model = import('../node.ts').Model;
 type Result = import('../node.ts').Result;
-
-export type Task = 'predict' | 'detect' | 'segment';
 
 export interface ImagesJob {
   readonly task: Task;
@@ -25,8 +24,10 @@ export interface ImagesJob {
   /** Where pictures go; none are drawn without. */
   readonly out: string | undefined;
   readonly overwrite?: boolean;
-  /** Least score that is drawn and printed. */
-  readonly score: number;
+  /** Least score of instances that are drawn and printed. */
+  readonly score?: number;
+  /** How many classes of a picture are drawn and printed. */
+  readonly top?: number;
   /** JSON on stdout. */
   readonly json?: boolean;
 }
@@ -48,7 +49,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
     ...(job.engine !== undefined && { engine: job.engine }),
     ...(job.threads !== undefined && { threads: job.threads }),
     configure: (full) => {
-      const config = configFor(job, full);
+      const config = configFor(library, job, full);
       whats = picturesOf(job.task, config);
       names = job.out === undefined ? inputs.map(() => []) : outputNames(inputs, job.out, whats);
       if (!job.overwrite) refuseExisting(names.flat(), 'choose another folder with --out');
@@ -65,27 +66,20 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
 }
 
 /** @throws UsageError where the model cannot do the task */
-function configFor({ task, model: { name } }: ImagesJob, config: Config): Config {
-  const { detector, segmentor } = config;
-  if (task === 'detect') {
-    if (!detector) throw new UsageError(`${name} finds no objects.${segmentor ? ' Use `moganet segment`.' : ''}`);
-    const { segmentor: _, ...rest } = config; // the other head would be work for nothing
-    return rest;
-  }
-  if (task === 'segment' && !segmentor) {
-    throw new UsageError(`${name} does not segment.${detector ? ' Use `moganet detect`.' : ''}`);
-  }
-  if (!detector && !segmentor) {
-    throw new UsageError(
-      `${name} neither finds objects nor segments: there is nothing to draw. See \`moganet models\`.`,
-    );
-  }
-  return config;
+function configFor(library: Library, { task, model: { name } }: ImagesJob, config: Config): Config {
+  checkTask(library, task, name, config);
+  if (task !== 'detect') return config;
+  const { segmentor: _, ...rest } = config; // the other head would be work for nothing
+  return rest;
 }
 
-function picturesOf(task: Task, { detector, segmentor }: Config): What[] {
+function picturesOf(task: Task, { detector, segmentor, classifier }: Config): What[] {
   if (task === 'segment') return ['segmentation'];
-  return [...(detector ? (['detections'] as const) : []), ...(segmentor ? (['segmentation'] as const) : [])];
+  return [
+    ...(detector ? (['detections'] as const) : []),
+    ...(segmentor ? (['segmentation'] as const) : []),
+    ...(classifier ? (['classification'] as const) : []),
+  ];
 }
 
 /** The first line: what runs, on what, and what it knows. */
@@ -106,7 +100,9 @@ interface Work {
 
 async function runAll(library: Library, job: ImagesJob, work: Work, terminal: Terminal): Promise<RunSummary> {
   const { model, inputs, names, whats } = work;
-  const document = job.json ? jsonDocument({ version: library.version, model, score: job.score }) : undefined;
+  const { score: least = 0, top } = job;
+  const asked = { ...(job.score !== undefined && { score: least }), ...(top !== undefined && { top }) };
+  const document = job.json ? jsonDocument({ version: library.version, model, ...asked }) : undefined;
   const written: string[] = [];
   let instances = 0;
   let failed = 0;
@@ -114,8 +110,8 @@ async function runAll(library: Library, job: ImagesJob, work: Work, terminal: Te
     if (inputs.length > 1) terminal.progress(i, inputs.length, `${i + 1} of ${inputs.length}  ${file}`);
     try {
       const start = performance.now();
-      const all = await model.predict(file);
-      const result = all.filter(({ score }) => score >= job.score);
+      const all = await model.predict(file, top === undefined ? {} : { top });
+      const result = all.filter(({ score }) => score >= least);
       for (const [j, what] of whats.entries()) {
         const path = names[i]![j];
         if (path === undefined) continue;
@@ -125,7 +121,7 @@ async function runAll(library: Library, job: ImagesJob, work: Work, terminal: Te
       instances += result.length;
       document?.add(file, result, whats);
       const took = duration(performance.now() - start);
-      terminal.print(`${file}: ${describe(all, result, whats, job.score)} ${terminal.colors.dim(`(${took})`)}`);
+      terminal.print(`${file}: ${describe(all, result, whats, least)} ${terminal.colors.dim(`(${took})`)}`);
     } catch (error) {
       if (!(error instanceof library.MoganetError)) throw error;
       failed++;
@@ -151,6 +147,7 @@ function describe(all: Result, result: Result, whats: readonly What[], score: nu
     parts.push(result.length > 0 ? countsByClass(result) : `nothing with a score of ${score} or more${best}`);
   }
   if (whats.includes('segmentation')) parts.push(sharesByClass(result));
+  if (whats.includes('classification')) parts.push(likelyClasses(result));
   return parts.join('; ');
 }
 

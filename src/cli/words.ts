@@ -32,9 +32,23 @@ export function sharesByClass({ segmentation }: Result): string {
   return [...shown, ...(shares.length > shownShares ? ['…'] : [])].join(', ');
 }
 
+/** `tabby 62.1 %, tiger cat 20.4 %`: all that were asked for. */
+export function likelyClasses({ classification }: Result): string {
+  if (!classification) return '';
+  const { labels, scores, names } = classification;
+  return Array.from(
+    labels,
+    (label, i) => `${names[label] ?? `class ${label}`} ${(100 * scores[i]!).toFixed(1)} %`,
+  ).join(', ');
+}
+
 /** `finds window, car; segments sky, facade`. */
-export function knownClasses({ classes: { detector, segmentor } }: Model): string {
-  const parts = [detector && `finds ${someOf(detector)}`, segmentor && `segments ${someOf(segmentor)}`];
+export function knownClasses({ classes: { detector, segmentor, classifier } }: Model): string {
+  const parts = [
+    detector && `finds ${someOf(detector)}`,
+    segmentor && `segments ${someOf(segmentor)}`,
+    classifier && `classifies into ${someOf(classifier)}`,
+  ];
   return parts.filter(Boolean).join('; ');
 }
 

@@ -4,6 +4,7 @@ import { ConfigError, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Named, NDArray } from '../ndarray.ts';
 import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
+import { type Classifier, classifier } from './classifier.ts';
 import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
 import type { Detector } from './detector.ts';
 import { detectorOn } from './detectors.ts';
@@ -31,14 +32,17 @@ export interface Tables {
 /** A model as parts to be recorded, and the arithmetic between them. No weights, no engine. */
 export interface ModelDefinition {
   readonly config: ResolvedConfig;
+  readonly backbone: Backbone;
   readonly stages: readonly Stage[];
-  /** `features` takes the image to everything that needs no regions; the others run on regions. */
+  /** The image to the pyramid (`stage0` and on): what heads stand on, under the keys that it has in this model. */
+  readonly trunk: Part;
+  /** `features` takes the image to the pyramid and to everything that needs no regions; the others run on regions. */
   readonly parts: Named<Part>;
   /** The auxiliary head on the pyramid: in the checkpoint, but not run. */
   readonly auxiliary?: Part;
   readonly detector?: Detector;
   readonly segmentor?: Segmentor;
-  readonly classes?: readonly string[];
+  readonly classifier?: Classifier;
   readonly head?: Head;
 }
 
@@ -62,31 +66,37 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   const detector = resolved.detector && detectorOf(resolved.detector, stages);
   const semantic = resolved.segmentor && segmentor(resolved.segmentor, stages);
   const head = resolved.head && ownHead(resolved.head, stages, tables);
-  const { classifier } = resolved;
-  if (classifier && !('classify' in backbone)) {
+  const classification = resolved.classifier && classifier(resolved.classifier);
+  if (classification && !('classify' in backbone)) {
     throw new ConfigError(`the backbone "${resolved.backbone.type}" has no classifier.`);
   }
-  const names = classifier && classNames(classifier.classes);
   const dense = detector || semantic || head;
   if (detector && resolved.segmentor?.neck) {
     throw new ConfigError(
       'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',
     );
   }
-  if (classifier && dense) throw new ConfigError('a classifier cannot share a model with other heads.');
+  if (classification && dense) throw new ConfigError('a classifier cannot share a model with other heads.');
 
+  const inputs = { image: map(backbone.imageChannels ?? 3) };
+  const onImage = (scope: Scope, image: Value): { pyramid: readonly Value[]; logits?: Value } => {
+    if (classification) return (backbone as ClassifierBackbone).classify(scope, image, classification.classes.length);
+    // the official layouts: a bare backbone's keys begin at the root, a dense model's under `backbone.`
+    return { pyramid: backbone.forward(dense ? scope.at('backbone') : scope, image) };
+  };
+  const trunk: Part = {
+    name: 'trunk',
+    inputs,
+    forward: (scope, { image }) => stageOutputs(onImage(scope, image!).pyramid),
+  };
   const features: Part = {
     name: 'features',
-    inputs: { image: map(backbone.imageChannels ?? 3) },
+    inputs,
     forward: (scope, { image }) => {
-      if (classifier) {
-        const { logits, pyramid } = (backbone as ClassifierBackbone).classify(scope, image!, names!.length);
-        return { ...stageOutputs(pyramid), logits };
-      }
-      // the official layouts: a bare backbone's keys begin at the root, a dense model's under `backbone.`
-      const pyramid = backbone.forward(dense ? scope.at('backbone') : scope, image!);
+      const { pyramid, logits } = onImage(scope, image!);
       return {
-        ...(dense ? {} : stageOutputs(pyramid)),
+        ...stageOutputs(pyramid),
+        ...(logits && { logits }),
         ...detector?.forward(scope, pyramid),
         ...semantic?.forward(scope, pyramid),
         ...(head && prefixed('head.', head.forward(scope.at('head'), pyramid))),
@@ -101,12 +111,14 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   const parts = [features, ...(detector?.parts ?? [])];
   return {
     config: resolved,
+    backbone,
     stages,
+    trunk,
     parts: Object.fromEntries(parts.map((part) => [part.name, part])),
     ...(auxiliary && { auxiliary }),
     ...(detector && { detector }),
     ...(semantic && { segmentor: semantic }),
-    ...(names && { classes: names }),
+    ...(classification && { classifier: classification }),
     ...(head && { head }),
   };
 }
@@ -152,9 +164,6 @@ function ownHead(config: { type: string }, stages: readonly Stage[], { heads = {
   }
   return make(config, stages);
 }
-
-const classNames = (classes: number | readonly string[]): readonly string[] =>
-  typeof classes === 'number' ? Array.from({ length: classes }, (_, i) => `class ${i}`) : classes;
 
 const stageOutputs = (pyramid: readonly Value[]): Named<Value> =>
   prefixed('stage', Object.fromEntries(pyramid.entries()));

@@ -38,7 +38,7 @@ export function drawClassification(
   if (rows.length === 0) return canvas;
   const noteWidth = Math.max(...rows.map(({ score }) => measureText(percent(score), textSize).width));
   const wanted = Math.max(...rows.map(({ name }) => measureText(name, textSize).width)) + 2 * gap + noteWidth;
-  const inner = Math.max(1, Math.min(Math.ceil(wanted), raster.width - 4 * gap));
+  const inner = Math.max(Math.ceil(noteWidth), Math.min(Math.ceil(wanted), raster.width - 4 * gap));
   const height = rows.length * rowHeight + 2 * gap;
   const top = Math.max(0, raster.height - height - gap);
   paintPanel(canvas, { left: gap, top, width: inner + 2 * gap, height }, textSize / 3, alphaOf(opacity));

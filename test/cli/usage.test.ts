@@ -1,14 +1,16 @@
 import { expect } from 'chai';
-import { findEntry, version } from 'moganet';
-import { otherClasses } from '../../src/cli/other_classes.ts';
+import { entries, findEntry, version } from 'moganet';
+import { howToClassify, otherClasses } from '../../src/cli/other_classes.ts';
 import { moganet } from '../support/command_line.ts';
+
+const commands = ['demo', 'predict', 'detect', 'segment', 'classify', 'models', 'summary', 'config', 'convert'];
 
 describe('the words of the command line', () => {
   it('shows help and version on stdout and ends well', async () => {
     const [help, versionText] = await Promise.all([moganet(['--help']), moganet(['--version'])]);
     expect(help.code).to.equal(0);
     expect(help.stderr).to.equal('');
-    for (const command of ['demo', 'predict', 'detect', 'segment', 'models', 'summary', 'config', 'convert']) {
+    for (const command of commands) {
       expect(help.stdout).to.include(`\n  ${command}`);
     }
     expect(help.stdout).to.include('Exit codes: 0 all good, 1 failure, 2 wrong usage, 3 ');
@@ -16,7 +18,7 @@ describe('the words of the command line', () => {
   });
 
   it('has examples in the help of every command', async () => {
-    for (const command of ['demo', 'predict', 'detect', 'segment', 'models', 'summary', 'config', 'convert']) {
+    for (const command of commands) {
       const { code, stdout } = await moganet([command, '--help']);
       expect(code).to.equal(0);
       expect(stdout).to.match(new RegExp(`Examples:\n  moganet ${command}`));
@@ -59,10 +61,11 @@ describe('the words of the command line', () => {
       'error: unknown model "facde". Did you mean "facade"? `moganet models` lists them; a file is also good.\n',
     ],
     [
-      'a classifier where something is to be drawn',
-      ['predict', 'a.jpg', '--model', 'moganet_xt'],
-      'error: moganet_xt neither finds objects nor segments: there is nothing to draw.',
+      'a classifier where objects are to be found',
+      ['detect', 'a.jpg', '--model', 'moganet_xt'],
+      'error: moganet_xt finds no objects. Use `moganet classify`.\n',
     ],
+    ['a number of classes that is none', ['classify', 'a.jpg', '--top', '0'], 'Expected a whole number from 1.\n'],
     [
       'a scale too few',
       ['convert', 'a.pth', 'b.pth', 'c.safetensors', '--scale', '64x64'],
@@ -90,6 +93,21 @@ describe('the words of the command line', () => {
     );
     expect(stderr).to.include(
       '/mask_rcnn_moganet_xtiny_fpn_1x_coco.pth\nand add --weights mask_rcnn_moganet_xtiny_fpn_1x_coco.pth',
+    );
+  });
+
+  it('says which models classify and how to get their weights, since the shipped one does not', async () => {
+    const { code, stdout, stderr } = await moganet(['classify', 'a.jpg']);
+    expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+    const names = entries.filter(({ config }) => config.classifier).map(({ name }) => name);
+    expect(names).to.include('moganet_xt').and.to.include('moganet_xl');
+    expect(stderr).to.equal(
+      `error: facade does not classify. Use \`moganet predict\`, or one of these: ${names.join(', ')}.\n` +
+        `${howToClassify('npm run moganet --')}\n`,
+    );
+    const url = findEntry('moganet_xt').weights!.url!;
+    expect(stderr).to.include(
+      `curl -LO ${url}\n    npm run moganet -- classify photo.jpg --model moganet_xt --weights ${url.split('/').at(-1)}`,
     );
   });
 

@@ -50,11 +50,10 @@ describe('createModel', () => {
   });
 
   it('makes a classifier, with names or with their number', () => {
-    expect(createModel({ backbone: tiny(4), classifier: { classes: ['cat', 'dog'] } }).classes).to.deep.equal([
-      'cat',
-      'dog',
-    ]);
-    expect(createModel({ backbone: tiny(4), classifier: { classes: 2 } }).classes).to.deep.equal([
+    expect(
+      createModel({ backbone: tiny(4), classifier: { classes: ['cat', 'dog'] } }).classifier?.classes,
+    ).to.deep.equal(['cat', 'dog']);
+    expect(createModel({ backbone: tiny(4), classifier: { classes: 2 } }).classifier?.classes).to.deep.equal([
       'class 0',
       'class 1',
     ]);
@@ -111,11 +110,13 @@ describe('createModel', () => {
     const own: ModelConfig = { backbone: { type: 'plain', width: 8 }, head: { type: 'brightness' } };
     const tables = { backbones: { plain: plainBackbone }, heads: { brightness } };
 
+    const pyramid = ['stage0', 'stage1', 'stage2', 'stage3'];
+
     it('takes a backbone and a head from the tables handed in', () => {
       const model = createModel(own, tables);
       expect(model.stages.map(({ channels }) => channels)).to.deep.equal([8, 16, 32, 64]);
       const graph = recordPart(model.parts.features!);
-      expect(Object.keys(graph.outputs)).to.deep.equal(['head.score']);
+      expect(Object.keys(graph.outputs)).to.deep.equal([...pyramid, 'head.score']);
       expect(modelParameters(model).map(({ key }) => key)).to.include.members([
         'backbone.stages.0.weight',
         'head.conv.bias',
@@ -133,7 +134,7 @@ describe('createModel', () => {
 
     it('puts the heads that are known on it', () => {
       const { parts } = createModel({ ...own, head: undefined, segmentor: uperNetLite } as ModelConfig, tables);
-      expect(Object.keys(recordPart(parts.features!).outputs)).to.deep.equal(['seg_logits']);
+      expect(Object.keys(recordPart(parts.features!).outputs)).to.deep.equal([...pyramid, 'seg_logits']);
     });
 
     it('keeps the known ones beside them', () => {

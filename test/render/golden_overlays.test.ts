@@ -1,6 +1,7 @@
 import type { Size } from '../../src/ndarray.ts';
 import {
   cropInstance,
+  drawClassification,
   drawDetections,
   drawLegend,
   drawSegmentation,
@@ -85,6 +86,15 @@ describe('overlay pictures', () => {
         background: [30, 32, 38],
       }),
     ));
+
+  it('the likeliest classes in a list', () => {
+    const classification = {
+      labels: [1, 3, 0, 2],
+      scores: [0.62, 0.31, 0.05, 0.0002],
+      names: ['sky', 'Dandie Dinmont terrier', 'street', 'palace'],
+    };
+    expectOverlay('classification', drawClassification(picture, classification));
+  });
 
   it('pictures side by side with captions', () => {
     const detections = scene(true);

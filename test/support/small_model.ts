@@ -49,8 +49,14 @@ export const smallSegmentor: ModelConfig = {
 
 export const smallBoth: ModelConfig = { ...smallSegmentor, ...smallDetector, name: 'small_both' };
 
+export const smallClassifier: ModelConfig = {
+  name: 'small_classifier',
+  backbone,
+  classifier: { classes: ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'], input: { size: 32 } },
+};
+
 /** Every tensor of the published file of such a model. */
-function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArray> {
+export function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArray> {
   const parameters = checkpointParameters(createModel(config));
   return new Map(
     parameters

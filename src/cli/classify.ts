@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import { wholeNumber } from './arguments.ts';
+import { chooseModel } from './choose_model.ts';
+import { exitCodesHelp } from './failure.ts';
+import { type ImageOptions, imageCommand } from './image_command.ts';
+import { jsonHelp } from './json_document.ts';
+import { howToClassify } from './other_classes.ts';
+import { runImages } from './run_images.ts';
+import { openTerminal } from './terminal.ts';
+import { plural } from './words.ts';
+
+interface Options extends ImageOptions {
+  readonly top: number;
+}
+
+/** `moganet classify`: the likeliest classes of each image. */
+export function addClassifyCommand(program: Command, end: (code: number) => void): void {
+  imageCommand(program, 'classify', {
+    summary: 'say what a picture shows: the likeliest classes with their scores',
+    model: 'a name (see `moganet models --task classify`), a config.json or a checkpoint',
+    out: 'draw the classes on the photos, into this folder',
+  })
+    .option('-k, --top <n>', 'how many classes', wholeNumber, 5)
+    .addHelpText('after', help)
+    .action(async (images: string[], options: Options) => end(await run(images, options)));
+}
+
+async function run(images: readonly string[], options: Options): Promise<number> {
+  const { quiet = false, json = false, overwrite = false, recursive = false, top, engine, threads, out } = options;
+  const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
+  const library = await import('../node.ts');
+  const model = chooseModel(library, options.model, options.weights, 'classify');
+  const { exitCode, written } = await runImages(
+    library,
+    {
+      task: 'classify',
+      images,
+      recursive,
+      model,
+      engine,
+      ...(threads !== undefined && { threads }),
+      out,
+      overwrite,
+      top,
+      json,
+    },
+    terminal,
+  );
+  if (written.length > 0) terminal.note(`${plural(written.length, 'picture')} in ${out}`);
+  return exitCode;
+}
+
+const help = `
+The middle of each photo is looked at as in ImageNet's evaluation: its short side resized, a square cut out.
+With --out pictures are named <stem>.classification.png.
+
+Examples:
+  moganet classify cat.jpg --model moganet_xt --weights moganet_xtiny_sz224_8xbs128_ep300.pth.tar
+  moganet classify holiday/ --model trained.safetensors --top 3 --json > classes.json
+
+${howToClassify('moganet')}
+
+${jsonHelp}
+
+${exitCodesHelp}`;

@@ -1,0 +1,79 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { decodeImage } from 'moganet';
+import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
+import { smallClassifier, smallDetector, writeSmallModel } from '../support/small_model.ts';
+
+const word = '(?:cat|dog|bird|fish|snail|bee|worm)';
+
+describe('classify', () => {
+  const cwd = useFolder();
+  const model = ['--model', 'small.safetensors', '--engine', 'cpu'];
+
+  before(async () => {
+    await writeSmallModel(join(cwd, 'small.safetensors'), smallClassifier);
+    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
+    writePhoto(join(cwd, 'photos/a.png'), 1);
+    writePhoto(join(cwd, 'photos/b.png'), 2, { width: 30, height: 70 });
+  });
+
+  it('prints the likeliest classes of every image and draws nothing unless told where', async () => {
+    const { code, stdout, stderr } = await moganet(['classify', 'photos', '--top', '3', ...model], { cwd });
+    expect(stderr.split('\n')[0]).to.match(
+      /on cpu \(plain JavaScript\): small_classifier classifies into cat, dog, bird, fish, snail, bee, worm$/,
+    );
+    const three = `${word} \\d+\\.\\d %, ${word} \\d+\\.\\d %, ${word} \\d+\\.\\d % \\(\\d+ ms\\)`;
+    expect(stdout).to.match(new RegExp(`^photos/a\\.png: ${three}\nphotos/b\\.png: ${three}\n$`));
+    expect(code).to.equal(0);
+    expect(existsSync(join(cwd, 'out'))).to.equal(false);
+  });
+
+  it('prints them as JSON, five where no number is given, and goes on after a missing file', async () => {
+    const words = ['classify', 'photos/a.png', 'photos/b.png', 'gone.png', '--json', '--quiet'];
+    const { code, stdout, stderr } = await moganet([...words, ...model], { cwd });
+    expect({ code, stderr }).to.deep.equal({ code: 3, stderr: 'gone.png: there is no such file.\n' });
+    const document = JSON.parse(stdout);
+    expect(document).to.include({ model: 'small_classifier', engine: 'cpu', top: 5 });
+    expect(document).not.to.have.property('score');
+    expect(document.results).to.have.length(2);
+    for (const result of document.results) {
+      expect(result).to.have.all.keys('file', 'image', 'classes');
+      expect(result.classes).to.have.length(5);
+      expect(result.classes[0]).to.have.all.keys('label', 'name', 'score');
+      const scores = result.classes.map(({ score }: { score: number }) => score);
+      expect(scores).to.deep.equal([...scores].sort((a, b) => b - a));
+    }
+  });
+
+  it('draws them with --out, and predict does so by itself', async () => {
+    const classify = await moganet(['classify', 'photos/b.png', '--out', 'o1', ...model], { cwd });
+    expect({ code: classify.code, said: classify.stderr.includes('1 picture in o1\n') }).to.deep.equal({
+      code: 0,
+      said: true,
+    });
+    const picture = await decodeImage(readFileSync(join(cwd, 'o1/b.classification.png')));
+    expect([picture.width, picture.height]).to.deep.equal([30, 70]);
+    const predict = await moganet(['predict', 'photos/b.png', '--out', 'o2', ...model], { cwd });
+    expect(predict.code).to.equal(0);
+    expect(predict.stderr).not.to.include('Nothing was found');
+    expect(readFileSync(join(cwd, 'o2/b.classification.png'))).to.deep.equal(
+      readFileSync(join(cwd, 'o1/b.classification.png')),
+    );
+    const withoutTime = (text: string) => text.replace(/\(.*\)/, '');
+    expect(withoutTime(predict.stdout)).to.equal(withoutTime(classify.stdout));
+  });
+
+  it('refuses a model that finds objects, and detect one that classifies', async () => {
+    const wrong = await moganet(['classify', 'photos/a.png', '--model', 'detector.safetensors'], { cwd });
+    expect(wrong.code).to.equal(2);
+    expect(wrong.stderr).to.include(
+      'error: detector.safetensors does not classify. Use `moganet detect`, or one of these: moganet_xt, ',
+    );
+    const other = await moganet(['detect', 'photos/a.png', ...model], { cwd });
+    expect({ code: other.code, stderr: other.stderr }).to.deep.equal({
+      code: 2,
+      stderr: 'error: small.safetensors finds no objects. Use `moganet classify`.\n',
+    });
+  });
+});

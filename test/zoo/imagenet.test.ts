@@ -1,0 +1,59 @@
+import { expect } from 'chai';
+import { createModel } from '../../src/models/create.ts';
+import { entries, findEntry, imageNetNames } from '../../src/zoo/index.ts';
+
+const classifiers = entries.filter(({ config }) => config.classifier);
+
+describe('the names of ImageNet', () => {
+  it('are a thousand, none twice, not even by case', () => {
+    expect(imageNetNames).to.have.length(1000);
+    expect(new Set(imageNetNames.map((name) => name.toLowerCase())).size).to.equal(1000);
+  });
+
+  it('stand in the order of the published heads', () => {
+    // across the whole list, so that a name too many or too few anywhere is seen
+    const places: readonly [number, string][] = [
+      [0, 'tench'],
+      [1, 'goldfish'],
+      [134, 'crane bird'],
+      [151, 'Chihuahua'],
+      [207, 'golden retriever'],
+      [281, 'tabby'],
+      [340, 'zebra'],
+      [388, 'giant panda'],
+      [404, 'airliner'],
+      [517, 'crane machine'],
+      [639, 'tank suit'],
+      [698, 'palace'],
+      [779, 'school bus'],
+      [817, 'sports car'],
+      [920, 'traffic light'],
+      [954, 'banana'],
+      [963, 'pizza'],
+      [980, 'volcano'],
+      [999, 'toilet tissue'],
+    ];
+    for (const [label, name] of places) expect(imageNetNames[label], `${label}`).to.equal(name);
+  });
+});
+
+describe('the classifiers of the zoo', () => {
+  it('have the thousand names', () => {
+    expect(classifiers.length).to.be.at.least(9);
+    for (const { name, config } of classifiers) {
+      expect(createModel(config).classifier!.classes, name).to.deep.equal(imageNetNames);
+    }
+  });
+
+  it('see the size that their published figures are for', () => {
+    for (const { name, config, published } of classifiers) {
+      if (published) expect(createModel(config).config.classifier!.input.size, name).to.equal(published.input.width);
+    }
+  });
+
+  it('see 0.9 of the short side where MogaNet’s authors do', () => {
+    for (const name of ['moganet_xt', 'moganet_xt_256', 'moganet_xl', 'moganet_t_256_openmixup']) {
+      expect(createModel(findEntry(name).config).config.classifier!.input.cropPct).to.equal(0.9);
+    }
+  });
+});
