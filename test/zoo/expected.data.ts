@@ -46,3 +46,15 @@ export const denseModels = [
   { name: 'upernet_moganet_l_512x512_160k_ade20k', height: 2048, width: 512, entries: 2225, keys: 0x76b45afe, params: 113196182, flops: 1176115655680 },
   { name: 'upernet_moganet_xl_512x512_160k_ade20k', height: 2048, width: 512, entries: 2297, keys: 0x9789408d, params: 214000376, flops: 1568729707520 },
 ] as const;
+
+/** Detectors and segmentors on other backbones: their published key lists, in our layout of the backbone. */
+export const swapModels = [
+  { name: 'mask_rcnn_r50_fpn_1x_coco', entries: 360, keys: 0x0b718cce, params: 44396336 },
+  { name: 'mask_rcnn_r101_fpn_1x_coco', entries: 666, keys: 0x215376af, params: 63388464 },
+  { name: 'retinanet_r50_fpn_1x_coco', entries: 354, keys: 0xd9de2fc8, params: 37968692 },
+  { name: 'mask_rcnn_convnext_t_p4_w7_fpn_amp_ms_crop_3x_coco', entries: 228, keys: 0x816a4c3a, params: 48095376 },
+  { name: 'cascade_mask_rcnn_convnext_s_p4_w7_fpn_4conv1fc_giou_amp_ms_crop_3x_coco', entries: 496, keys: 0x07289091, params: 107565138 },
+  { name: 'upernet_r50_4xb4_160k_ade20k_512x512', entries: 412, keys: 0x192af9bd, params: 66516108 },
+  { name: 'convnext_tiny_upernet_8xb2_amp_160k_ade20k_512x512', entries: 268, keys: 0xeaa53521, params: 60242636 },
+  { name: 'convnext_small_upernet_8xb2_amp_160k_ade20k_512x512', entries: 430, keys: 0x42711214, params: 81877196 },
+] as const;
