@@ -37,6 +37,11 @@ export class EngineError extends MoganetError {
   override readonly name = 'EngineError';
 }
 
+/** A file cannot be fetched, or not be kept; the text says what the server or the disk answered and how to get it all the same. */
+export class DownloadError extends MoganetError {
+  override readonly name = 'DownloadError';
+}
+
 /** The closest of `known` to `name` by edit distance, where one is close enough to be meant. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;

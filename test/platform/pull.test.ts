@@ -1,0 +1,423 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ConfigError, DownloadError } from 'moganet';
+import { writeSafetensors } from '../../src/checkpoint/index.ts';
+import { cachedPath, findCached, type PullFileOptions, pullFile } from '../../src/platform/node/pull.ts';
+import { useFolder } from '../support/command_line.ts';
+import {
+  type Answer,
+  chunked,
+  claiming,
+  corruptAt,
+  cutAfter,
+  etagOf,
+  type FileServer,
+  gzipped,
+  redirect,
+  serveFile,
+  stallAfter,
+  status,
+  truncated,
+  whole,
+  withoutRanges,
+} from '../support/file_server.ts';
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+/** Short waits; the machine may be busy, so a stall is not too short. */
+const timing = { stallMs: 300, retries: 2, waitMs: 5, longestWaitMs: 1500, lockBeatMs: 20, lockStaleMs: 400 };
+
+describe('a pull', () => {
+  const root = useFolder();
+  let bytes: Uint8Array;
+  let server: FileServer;
+  let folder: string;
+  let url: string;
+  let notices: string[];
+  let progress: [number, number][];
+
+  before(async () => {
+    const data = Float32Array.from({ length: 5000 }, (_, i) => Math.sin(i));
+    bytes = await writeSafetensors(new Map([['weight', { shape: [50, 100], data }]]), {}).bytes();
+    server = await serveFile(bytes);
+    url = `${server.address}release/weights.safetensors`;
+  });
+  after(() => server.close());
+  beforeEach(() => {
+    folder = mkdtempSync(join(root, 'cache-'));
+    notices = [];
+    progress = [];
+  });
+
+  const pull = (options: PullFileOptions & { size?: number; sha256?: string; url?: string } = {}) => {
+    const { size, sha256: known, url: other = url, ...rest } = options;
+    return pullFile(
+      { url: other, size, sha256: known },
+      {
+        folder,
+        timing,
+        onNotice: (text) => notices.push(text),
+        onBytes: (done, total) => progress.push([done, total]),
+        ...rest,
+      },
+    );
+  };
+  const refusal = async (options?: Parameters<typeof pull>[0], kind: typeof DownloadError = DownloadError) => {
+    const error = await pull(options).then(
+      () => undefined,
+      (reason: Error) => reason,
+    );
+    expect(error).to.be.instanceOf(kind);
+    expect(findCached({ url }, folder), 'nothing wrong bears the name').to.equal(undefined);
+    return error!.message;
+  };
+  const files = () => readdirSync(folder).sort();
+  const expectWhole = (path: string) => {
+    expect(sha256(readFileSync(path))).to.equal(sha256(bytes));
+    expect(files()).to.deep.equal(['weights.safetensors', 'weights.safetensors.json']);
+  };
+
+  it('brings the file, says its size before any byte, and records what it was', async () => {
+    server.answer(whole);
+    const pulled = await pull();
+    expectWhole(pulled.path);
+    expect(pulled).to.include({ cached: false, url, size: bytes.length, sha256: sha256(bytes) });
+    expect(progress[0]).to.deep.equal([0, bytes.length]);
+    expect(progress.at(-1)).to.deep.equal([bytes.length, bytes.length]);
+    expect(notices).to.deep.equal([]);
+    const record = JSON.parse(readFileSync(`${pulled.path}.json`, 'utf8'));
+    expect(record).to.include({ url, size: bytes.length, sha256: sha256(bytes) });
+  });
+
+  it('asks nobody for what is there', async () => {
+    server.answer(whole);
+    await pull();
+    server.answer(status(500));
+    const again = await pull();
+    expect(again.cached).to.equal(true);
+    expect(server.requests).to.have.length(0);
+    expect(findCached({ url }, folder)).to.equal(again.path);
+  });
+
+  describe('gets the whole file from a server that', () => {
+    const cases: readonly (readonly [what: string, answers: readonly Answer[], notice: RegExp | undefined])[] = [
+      ['cuts the connection', [cutAfter(7000), whole], /^the connection broke \(.+\); trying again in 1 s \(1 of 2\)$/],
+      ['cuts it again and again', [cutAfter(7000), cutAfter(5), whole], /\(2 of 2\)$/],
+      ['stalls', [stallAfter(3000), whole], /^no byte came for 0\.3 s; trying again/],
+      ['stalls before its answer', [() => undefined, whole], /^no byte came for 0\.3 s; trying again/],
+      ['cuts, and then answers a range with the whole', [cutAfter(7000), withoutRanges], /trying again/],
+      ['answers 500 once', [status(500), whole], /^the server answered 500 Internal Server Error; trying again/],
+      ['answers 503 and wants a second of peace', [status(503, { 'retry-after': '1' }), whole], /again in 1 s/],
+      ['answers 429', [status(429), whole], /^the server answered 429 Too Many Requests; trying again/],
+      ['redirects', [redirect('/elsewhere'), whole], undefined],
+      ['compresses', [gzipped], undefined],
+      ['says no length', [chunked], undefined],
+      ['sends a broken file once', [truncated(9000), whole], /^what came is not the file; fetching it once more$/],
+      ['sends more than it promises, once', [claiming(9000), whole], /./],
+      ['promises more than it sends, once', [claiming(99_999), whole], /trying again/],
+      [
+        'answers a range with another one',
+        [
+          cutAfter(7000),
+          (_request, response, file) =>
+            void response
+              .writeHead(206, { etag: etagOf(file), 'content-range': `bytes 0-9/${file.length}`, 'content-length': 10 })
+              .end(file.subarray(0, 10)),
+          whole,
+        ],
+        /another part of the file/,
+      ],
+      [
+        'has another version of the file for the rest and ignores If-Range',
+        [
+          cutAfter(7000),
+          (_request, response, file) =>
+            void response
+              .writeHead(206, {
+                etag: '"other"',
+                'content-range': `bytes 7000-${file.length - 1}/${file.length}`,
+                'content-length': file.length - 7000,
+              })
+              .end(file.subarray(7000)),
+          whole,
+        ],
+        /another part of the file/,
+      ],
+    ];
+    for (const [what, answers, notice] of cases) {
+      it(what, async () => {
+        server.answer(...answers);
+        const { path } = await pull();
+        expectWhole(path);
+        if (notice) expect(notices.join('\n')).to.match(new RegExp(notice, 'm'));
+        else expect(notices).to.deep.equal([]);
+      });
+    }
+  });
+
+  it('asks for what is missing only, of the same version', async () => {
+    server.answer(cutAfter(7000), whole);
+    await pull();
+    const [first, second] = server.requests.map(({ headers }) => headers);
+    expect(first).not.to.have.property('range');
+    expect(first!['accept-encoding']).to.equal('identity');
+    expect(second).to.include({ range: 'bytes=7000-', 'if-range': etagOf(bytes) });
+  });
+
+  it('begins anew where the server gave nothing to know the version by', async () => {
+    const nameless: Answer = (_request, response, file) => {
+      response.writeHead(200, { 'content-length': file.length, etag: 'W/"weak"' });
+      response.write(file.subarray(0, 5000));
+      setTimeout(() => response.destroy(), 20);
+    };
+    server.answer(nameless, whole);
+    expectWhole((await pull()).path);
+    expect(server.requests[1]!.headers).not.to.have.property('range');
+  });
+
+  it('goes on where an earlier process ended, even when only the name was missing', async () => {
+    server.answer(cutAfter(7000), status(404));
+    await refusal();
+    expect(files()).to.deep.equal(['weights.safetensors.part', 'weights.safetensors.part.json']);
+    expect(readFileSync(join(folder, 'weights.safetensors.part'))).to.have.length(7000);
+    server.answer(whole);
+    expectWhole((await pull()).path);
+    expect(server.requests[0]!.headers.range).to.equal('bytes=7000-');
+
+    const path = cachedPath({ url }, folder);
+    writeFileSync(`${path}.part`, bytes);
+    writeFileSync(`${path}.part.json`, JSON.stringify({ url, validator: etagOf(bytes), total: bytes.length }));
+    rmSync(path);
+    server.answer(status(500));
+    expectWhole((await pull()).path);
+    expect(server.requests).to.have.length(0);
+  });
+
+  it('begins anew when the file was replaced between two tries', async () => {
+    const path = cachedPath({ url }, folder);
+    writeFileSync(`${path}.part`, new Uint8Array(100));
+    writeFileSync(`${path}.part.json`, JSON.stringify({ url, validator: '"older"', total: 200 }));
+    server.answer(whole);
+    expectWhole((await pull()).path);
+    expect(server.requests[0]!.headers['if-range']).to.equal('"older"');
+  });
+
+  describe('ends with what to do where', () => {
+    it('the server has no such file', async () => {
+      server.answer(status(404));
+      expect(await refusal()).to.equal(
+        `${url}: the server answered 404 Not Found: it has no such file (any more). Pull it from a mirror (--from, MOGANET_MIRROR).`,
+      );
+      expect(server.requests, 'no second try').to.have.length(1);
+    });
+
+    it('it is not for everyone', async () => {
+      server.answer(status(403));
+      expect(await refusal()).to.include('403 Forbidden: it does not give the file to everyone. Pull it from a mirror');
+    });
+
+    it('the server is out of order for good', async () => {
+      server.answer(status(502));
+      expect(await refusal()).to.equal(
+        `${url}: the server answered 502 Bad Gateway, 3 times in a row. Try later, or a mirror (--from, MOGANET_MIRROR).`,
+      );
+      expect(server.requests).to.have.length(3);
+    });
+
+    it('it wants to be left alone for long', async () => {
+      server.answer(status(429, { 'retry-after': '3600' }));
+      expect(await refusal()).to.equal(
+        `${url}: the server answered 429 Too Many Requests and asks for 3600 s of peace. Try after that, or a mirror (--from, MOGANET_MIRROR).`,
+      );
+      server.answer(status(503, { 'retry-after': new Date(Date.now() + 90_000).toUTCString() }));
+      expect(await refusal()).to.match(/asks for (89|90) s of peace/);
+    });
+
+    it('it stalls for good, and keeps what came', async () => {
+      server.answer(stallAfter(3000), stallAfter(0));
+      expect(await refusal()).to.equal(
+        `${url}: no byte came for 0.3 s, 3 times in a row. Try later, or a mirror (--from, MOGANET_MIRROR). The 3000 bytes that came are kept: the same command goes on from there.`,
+      );
+    });
+
+    it('it promises more than it ever sends', async () => {
+      server.answer(claiming(99_999));
+      expect(await refusal()).to.match(/3 times in a row\. Try later/);
+    });
+
+    it('it sends more than it promises', async () => {
+      server.answer(claiming(9000));
+      expect(await refusal()).to.match(/the connection broke|this is no whole checkpoint/); // whichever Node notices first
+    });
+
+    it('it sends less than the file, which its length cannot show', async () => {
+      server.answer(truncated(9000));
+      expect(await refusal()).to.match(
+        /: this is no whole checkpoint\. what came, tensor "weight": .+ cut short.+ Pull it from a mirror/,
+      );
+      expect(files()).to.deep.equal([]);
+      expect(server.requests).to.have.length(2);
+    });
+
+    it('it sends a page instead', async () => {
+      server.answer(
+        (_request, response) => void response.writeHead(200).end('<!DOCTYPE html><html>Please log in</html>'),
+      );
+      expect(await refusal()).to.match(/this is no whole checkpoint\. what came: .*HTML/);
+    });
+
+    it('the bytes are not those that were published', async () => {
+      server.answer(corruptAt(bytes.length - 5));
+      const known = sha256(bytes).slice(0, 8);
+      expect(await refusal({ sha256: known })).to.match(
+        new RegExp(`the sha256 of what came is [0-9a-f]{64}, that of the published file begins with ${known}\\. Pull`),
+      );
+      expect(files()).to.deep.equal([]);
+      server.answer(whole);
+      expectWhole((await pull({ sha256: known })).path);
+    });
+
+    it('the size is not the published one', async () => {
+      server.answer(whole);
+      expect(await refusal({ size: 100 })).to.equal(
+        `${url}: the server has a file of ${bytes.length} bytes, the published one has 100. Pull it from a mirror (--from, MOGANET_MIRROR).`,
+      );
+      server.answer(chunked);
+      expect(await refusal({ size: 100 })).to.include('the server sends more than 100 bytes');
+    });
+
+    it('it is another file than the one first seen', async () => {
+      server.answer(whole);
+      const { path } = await pull();
+      rmSync(path);
+      server.answer(corruptAt(bytes.length - 5));
+      expect(await refusal())
+        .to.include(`it was ${sha256(bytes)} when the file was first seen.`)
+        .and.to.include(`remove ${path}.json and pull again`);
+    });
+
+    it('redirects run in a circle', async () => {
+      server.answer(redirect('/round'));
+      expect(await refusal()).to.match(/redirect count exceeded\. Pull it from a mirror/);
+    });
+
+    it('nobody answers', async () => {
+      const closed = await serveFile(bytes);
+      await closed.close();
+      expect(await refusal({ from: closed.address })).to.match(
+        /weights\.safetensors: the connection broke \(.*ECONNREFUSED.*\), 3 times in a row\. Try later/,
+      );
+    });
+
+    it('the cache cannot be made', async () => {
+      writeFileSync(join(folder, 'file'), '');
+      expect(await refusal({ folder: join(folder, 'file', 'cache') })).to.match(
+        /^the cache cannot be made: .* Set MOGANET_CACHE to another folder\.$/,
+      );
+    });
+
+    it('the mirror is no address', async () => {
+      expect(await refusal({ from: '/mnt/usb' }, ConfigError)).to.equal(
+        '"/mnt/usb" is no mirror: give an address that begins with http:// or https://. A file on this machine is opened as it is.',
+      );
+    });
+  });
+
+  it('takes the file from a mirror, by folder, by address or by environment', async () => {
+    const far = 'http://127.0.0.1:1/release/weights.safetensors';
+    const asked = async (from?: string) => {
+      server.answer(whole);
+      rmSync(folder, { recursive: true });
+      await pull({ url: far, ...(from && { from }) });
+      return server.requests[0]!.url;
+    };
+    expect(await asked(`${server.address}mirror/`)).to.equal('/mirror/weights.safetensors');
+    expect(await asked(`${server.address}mirror`)).to.equal('/mirror/weights.safetensors');
+    expect(await asked(`${server.address}other.pth`)).to.equal('/other.pth');
+    process.env.MOGANET_MIRROR = `${server.address}by/environment`;
+    try {
+      expect(await asked()).to.equal('/by/environment/weights.safetensors');
+      expect(await asked(`${server.address}rather/`)).to.equal('/rather/weights.safetensors');
+    } finally {
+      delete process.env.MOGANET_MIRROR;
+    }
+  });
+
+  it('ends at once when it is told to, and keeps what came', async () => {
+    server.answer(stallAfter(3000));
+    const controller = new AbortController();
+    const running = pull({
+      signal: controller.signal,
+      onBytes: (done) => {
+        if (done === 3000) controller.abort(new Error('enough'));
+      },
+    });
+    expect(await running.catch((error: Error) => error.message)).to.equal('enough');
+    expect(files()).to.deep.equal(['weights.safetensors.part', 'weights.safetensors.part.json']);
+  });
+
+  describe('checks a file of the cache', () => {
+    it('and refuses one that was changed since', async () => {
+      server.answer(whole);
+      const { path } = await pull();
+      const other = bytes.slice();
+      other[other.length - 1]! ^= 1;
+      writeFileSync(path, other);
+      const error = await pull().catch((reason: Error) => reason);
+      expect(error).to.be.instanceOf(DownloadError);
+      expect((error as Error).message).to.match(
+        /weights\.safetensors: this is another file: its sha256 is [0-9a-f]{64}, it was [0-9a-f]{64} when it was first seen\. Remove it and pull it again\.$/,
+      );
+    });
+
+    it('but not one that was only touched', async () => {
+      server.answer(whole);
+      const { path } = await pull();
+      utimesSync(path, new Date(0), new Date(0));
+      expect((await pull()).cached).to.equal(true);
+    });
+
+    it('and takes one that somebody put there', async () => {
+      writeFileSync(cachedPath({ url }, folder), bytes);
+      server.answer(status(500));
+      expect(await pull()).to.include({ cached: true, sha256: sha256(bytes) });
+      expect(existsSync(`${cachedPath({ url }, folder)}.json`)).to.equal(true);
+    });
+
+    it('and fetches one of another size again', async () => {
+      server.answer(whole);
+      const { path } = await pull();
+      writeFileSync(path, bytes.subarray(0, 100));
+      expect(findCached({ url }, folder)).to.equal(undefined);
+      expectWhole((await pull()).path);
+    });
+  });
+
+  describe('beside another of the same file', () => {
+    it('waits for it and takes what it brought', async () => {
+      server.answer(
+        (request, response, file) => void setTimeout(() => whole(request, response, file), 100),
+        status(500),
+      );
+      const second: string[] = [];
+      const [one, two] = await Promise.all([pull(), pull({ onNotice: (text) => second.push(text) })]);
+      expect([one.cached, two.cached]).to.deep.equal([false, true]);
+      expect(server.requests).to.have.length(1);
+      expect(second).to.have.length(1);
+      expect(second[0]).to.match(/^process \d+ on .+ is pulling weights\.safetensors already; waiting for it$/);
+      expectWhole(two.path);
+    });
+
+    it('goes on where it died', async () => {
+      server.answer(cutAfter(7000), status(404));
+      await refusal();
+      writeFileSync(`${cachedPath({ url }, folder)}.lock`, JSON.stringify({ pid: 1, host: 'gone' }));
+      server.answer(whole);
+      expectWhole((await pull()).path);
+      expect(notices.at(-1)).to.equal('process 1 on gone is pulling weights.safetensors already; waiting for it');
+      expect(server.requests[0]!.headers.range).to.equal('bytes=7000-');
+    });
+  });
+});
