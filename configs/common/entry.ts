@@ -14,12 +14,21 @@ export interface ZooEntry {
   };
   readonly published?: {
     /** Millions. */
-    readonly params: number;
-    /** Billions, by the rule that `input` and the publisher's counter give. */
-    readonly flops: number;
-    readonly input: { readonly height: number; readonly width: number };
+    readonly params?: number;
+    /** Billions, at `input` and by `rule`. */
+    readonly flops?: number;
+    /**
+     * How they were counted: multiply-adds, `macs+biases` (default of classifiers), or mmcv's counter (of dense models). All
+     * of them call a multiply-add one.
+     */
+    readonly rule?: CountingRule;
+    readonly input?: { readonly height: number; readonly width: number };
     /** By the metric's usual name: top-1, box AP, mask AP, mIoU. */
     readonly scores?: Readonly<Record<string, number>>;
     readonly source: string;
+    /** Why the published figures are not those that we count, where they are not. */
+    readonly note?: string;
   };
 }
+
+export type CountingRule = 'macs' | 'macs+biases' | 'mmcv';

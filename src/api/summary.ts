@@ -34,8 +34,11 @@ export function modelSummary(config: ModelConfig, { size, depth: wanted }: Summa
   }
   lines.push('', 'stages', ...indented(stageLines(definition)));
   lines.push('', 'totals', ...indented(totalLines(definition, input)));
-  const stated = published ? sizeFigures(published).join(', ') : '';
-  if (stated) lines.push(`  published: ${stated} (${published!.source})`);
+  if (published?.flops !== undefined) {
+    const { params, flops, input: at = input, source, note } = published;
+    lines.push(`  published: ${params} M parameters, ${flops} GFLOPs at ${at.height}×${at.width} (${source})`);
+    if (note) lines.push(`  ${note}`);
+  }
   return lines.join('\n');
 }
 

@@ -36,8 +36,12 @@ function linesOf({ config: { detector, segmentor }, published, weights }: ZooEnt
   const lines: string[] = [];
   if (published) {
     const { params, flops, input, scores = {} } = published;
-    const rated = Object.entries(scores).map(([metric, value]) => `, ${metric} ${value}`);
-    lines.push(`${params} M parameters, ${flops} GFLOPs at ${input.height}×${input.width}${rated.join('')}`);
+    const figures = [
+      ...(params === undefined ? [] : [`${params} M parameters`]),
+      ...(flops === undefined || !input ? [] : [`${flops} GFLOPs at ${input.height}×${input.width}`]),
+      ...Object.entries(scores).map(([metric, value]) => `${metric} ${value}`),
+    ];
+    lines.push(figures.join(', '));
   }
   if (detector && weights?.shipped) lines.push(`finds ${someOf(detector.classes)}`);
   if (segmentor && weights?.shipped) lines.push(`segments ${someOf(segmentor.classes)}`);

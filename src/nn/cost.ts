@@ -10,6 +10,8 @@ import { filledUp, type InputExtent, type MapShape, shapesOf } from './shapes.ts
 export interface Cost {
   /** Multiply-adds of convolutions and matrix products. A transposed convolution counts at its input positions. */
   readonly macs: number;
+  /** Multiply-adds of linear layers on the filling of windows: the published code does them, and we do not need to. */
+  readonly filling: number;
   /** Outputs of convolutions that add a bias. */
   readonly convBias: number;
   /** Outputs of linear layers that add a bias. */
@@ -36,6 +38,7 @@ export interface CostRow extends Cost {
 
 const nothing: Cost = {
   macs: 0,
+  filling: 0,
   convBias: 0,
   linearBias: 0,
   norm: 0,
@@ -103,10 +106,11 @@ const rules: { [K in Op]: CostRule<K> } = {
   roiAlign: elementwise,
   padToMultiple: free,
   mergePatches: free,
-  // queries by keys, and weights by values, filling included
-  windowAttention: ({ attributes: { window } }, { output }) => ({
-    macs: 2 * elements(filledUp(output, sizeFrom(window))) * window ** 2,
-  }),
+  // queries by keys, and weights by values, filling included; projections to queries, keys and values, and of the result
+  windowAttention: ({ attributes: { window } }, { output }) => {
+    const filled = elements(filledUp(output, sizeFrom(window)));
+    return { macs: 2 * filled * window ** 2, filling: 4 * (filled - elements(output)) * output.channels };
+  },
   // queries by keys, and weights by values
   attention: (_, { output }) => ({ macs: 2 * elements(output) * output.height * output.width }),
   // keys by values, queries by that; and queries by the sum of keys

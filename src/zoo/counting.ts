@@ -1,3 +1,4 @@
+import type { CountingRule, ZooEntry } from '../../configs/common/entry.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import type { Named, Size } from '../ndarray.ts';
 import { type CostRow, costOf, type InputExtent, type Part, recordPart, totalCost } from '../nn/index.ts';
@@ -8,13 +9,14 @@ const isModule = ({ path, op }: CostRow): boolean => !path.endsWith(`:${op}`);
 
 /**
  * mmcv 1.x's counter, which the papers of detectors and segmentors used: multiply-adds, one more per output for a
- * convolution's bias, 2 per element that a norm of the backbone reads, 1 per element of ReLU and pooling *modules*.
+ * convolution's bias, 2 per element that a norm of the backbone reads, 1 per element of ReLU and pooling *modules*. What it
+ * was run on projects the filling of windows as well.
  */
 export function mmcvFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
     const norm = row.path.startsWith('backbone.') ? 2 * (row.norm + row.layerNorm) : 0;
     const modules = isModule(row) ? row.pool + (row.op === 'relu' ? row.activation : 0) : 0;
-    return sum + row.macs + row.convBias + norm + modules;
+    return sum + row.macs + row.filling + row.convBias + norm + modules;
   }, 0);
 }
 
@@ -26,11 +28,23 @@ export function fvcoreFlops(rows: readonly CostRow[]): number {
   }, 0);
 }
 
+/** The figure that an entry's publisher would state, by the rule that the entry says. */
+export function publishedFlops({ config, published }: ZooEntry, rows: readonly CostRow[]): number {
+  const rule = published?.rule ?? (config.classifier ? 'macs+biases' : 'mmcv');
+  return counters[rule](rows);
+}
+
 /** Multiply-adds with biases, which is what the MogaNet paper states for classifiers. */
 export function paperMacs(rows: readonly CostRow[]): number {
   const { macs, convBias, linearBias } = totalCost(rows);
   return macs + convBias + linearBias;
 }
+
+const counters: Readonly<Record<CountingRule, (rows: readonly CostRow[]) => number>> = {
+  macs: (rows) => totalCost(rows).macs,
+  'macs+biases': paperMacs,
+  mmcv: mmcvFlops,
+};
 
 /** Regions that the published figures of two-stage detectors assume. */
 const publishedRegions: Readonly<Record<string, number>> = { box: 1000, mask: 100 };

@@ -58,3 +58,19 @@ export const swapModels = [
   { name: 'convnext_tiny_upernet_8xb2_amp_160k_ade20k_512x512', entries: 268, keys: 0xeaa53521, params: 60242636 },
   { name: 'convnext_small_upernet_8xb2_amp_160k_ade20k_512x512', entries: 430, keys: 0x42711214, params: 81877196 },
 ] as const;
+
+/** Of detectors and segmentors on other backbones: as above, of the publishers' state dicts with their backbones renamed to our layout. */
+export const otherDenseModels = [
+  { name: 'cascade_mask_rcnn_convnext_s_p4_w7_fpn_4conv1fc_giou_amp_ms_crop_3x_coco', entries: 496, keys: 0x07289091, params: 107565138 },
+  { name: 'mask_rcnn_convnext_t_p4_w7_fpn_amp_ms_crop_3x_coco', entries: 228, keys: 0x816a4c3a, params: 48095376 },
+  { name: 'mask_rcnn_r101_fpn_1x_coco', entries: 666, keys: 0x215376af, params: 63388464 },
+  { name: 'mask_rcnn_r50_fpn_1x_coco', entries: 360, keys: 0x0b718cce, params: 44396336 },
+  { name: 'mask_rcnn_swin_s_p4_w7_fpn_amp_ms_crop_3x_coco', entries: 399, keys: 0x9b9d2f8f, params: 69112506 },
+  { name: 'mask_rcnn_swin_t_p4_w7_fpn_1x_coco', entries: 231, keys: 0xf84447a3, params: 47794602 },
+  { name: 'retinanet_r50_fpn_1x_coco', entries: 354, keys: 0xd9de2fc8, params: 37968692 },
+  { name: 'retinanet_swin_t_p4_w7_fpn_1x_coco', entries: 223, keys: 0x5f35bad5, params: 38458606 },
+  { name: 'convnext_small_upernet_8xb2_amp_160k_ade20k_512x512', entries: 430, keys: 0x42711214, params: 81877196 },
+  { name: 'convnext_tiny_upernet_8xb2_amp_160k_ade20k_512x512', entries: 268, keys: 0xeaa53521, params: 60242636 },
+  { name: 'upernet_r50_4xb4_160k_ade20k_512x512', entries: 412, keys: 0x192af9bd, params: 66516108 },
+  { name: 'swin_tiny_patch4_window7_in1k_pre_upernet_8xb2_160k_ade20k_512x512', entries: 271, keys: 0x485769a6, params: 59941862 },
+] as const;
