@@ -10,7 +10,7 @@ import { type BuildFailure, build } from 'esbuild';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 interface Room {
-  /** Rooms whose values and types it may use, beside its own and `errors` and `ndarray`. */
+  /** Rooms whose values and types it may use, beside its own and what lies beside the rooms (`shared`). */
   readonly imports: readonly string[];
   /** Rooms of which it may use types only. */
   readonly types?: readonly string[];
@@ -59,7 +59,7 @@ const rooms: Readonly<Record<string, Room>> = {
   samples: { imports: [], packages: ['moganet', 'node:'] },
 };
 
-const shared = ['src/errors.ts', 'src/ndarray.ts'];
+const shared = ['src/errors.ts', 'src/ndarray.ts', 'src/crc32.ts'];
 
 interface Import {
   readonly file: string;
@@ -78,7 +78,7 @@ function filesBelow(folder: string): string[] {
 const sources = ['src', 'heads', 'configs', 'samples'].flatMap(filesBelow);
 const textOf = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-/** `src/nn/ops.ts` → nn; `heads/fpn.ts` → heads; `src/node.ts` → entries; nothing for `errors` and `ndarray`. */
+/** `src/nn/ops.ts` → nn; `heads/fpn.ts` → heads; `src/node.ts` → entries; nothing for `errors` and its like. */
 function roomOf(file: string): string | undefined {
   if (shared.includes(file)) return undefined;
   const [first, second, third] = file.split('/');

@@ -1,4 +1,4 @@
-import { crc32 } from './crc32.ts';
+import { crc32 } from '../crc32.ts';
 import { inflate } from './inflate.ts';
 import type { CheckpointLimits } from './limits.ts';
 import { quoted, type Refuse } from './refusal.ts';

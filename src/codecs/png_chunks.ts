@@ -1,4 +1,4 @@
-import { crc32 } from './checksums.ts';
+import { crc32 } from '../crc32.ts';
 import { checkPixels, type ImageLimits, refusal } from './refusal.ts';
 
 /** The container of a PNG (ISO/IEC 15948): signature, chunks, their order and checksums. No pixel is touched. */
@@ -119,7 +119,7 @@ function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
       throw cut(`chunk ${type} at byte ${at} says ${length} bytes, the file has ${bytes.length - at - 12} more`);
     }
     const stored = view.getUint32(at + 8 + length);
-    const actual = crc32(bytes, at + 4, at + 8 + length);
+    const actual = crc32(bytes.subarray(at + 4, at + 8 + length));
     if (stored !== actual) {
       const hex = (n: number) => n.toString(16).padStart(8, '0');
       throw refusal(

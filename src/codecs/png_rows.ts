@@ -1,5 +1,5 @@
 import { Inflate } from 'fflate';
-import { adler32 } from './checksums.ts';
+import { adler32 } from './adler32.ts';
 import { type PngFile, type PngHeader, samplesPerPixel } from './png_chunks.ts';
 import { refusal } from './refusal.ts';
 

@@ -1,6 +1,6 @@
 import { zlibSync } from 'fflate';
+import { crc32 } from '../crc32.ts';
 import type { Raster } from '../image/raster.ts';
-import { crc32 } from './checksums.ts';
 import { pngSignature } from './png_chunks.ts';
 import { packedPixels } from './png_pixels.ts';
 
@@ -46,6 +46,6 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   view.setUint32(0, data.length);
   for (let i = 0; i < 4; i++) bytes[4 + i] = type.charCodeAt(i);
   bytes.set(data, 8);
-  view.setUint32(8 + data.length, crc32(bytes, 4, 8 + data.length));
+  view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
   return bytes;
 }

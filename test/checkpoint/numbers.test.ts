@@ -1,9 +1,9 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { crc32 } from '../../src/checkpoint/crc32.ts';
 import { widenInPlace } from '../../src/checkpoint/dtypes.ts';
 import { floatBitsToHalf, halfToFloatBits, toHalf } from '../../src/checkpoint/half.ts';
+import { crc32 } from '../../src/crc32.ts';
 
 const bits = new Uint32Array(1);
 const float = new Float32Array(bits.buffer);

@@ -1,6 +1,6 @@
 import { deflateSync } from 'node:zlib';
-import { crc32 } from '../../src/codecs/checksums.ts';
 import { pngSignature } from '../../src/codecs/png_chunks.ts';
+import { crc32 } from '../../src/crc32.ts';
 
 /** PNG files of every kind for tests, written plainly and apart from the reader: nothing is shared with it but the CRC. */
 
@@ -26,7 +26,7 @@ export function chunk(type: string, data: Uint8Array | readonly number[] = []): 
   bytes.set(data, 8);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, data.length);
-  view.setUint32(8 + data.length, crc32(bytes, 4, 8 + data.length));
+  view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
   return bytes;
 }
 

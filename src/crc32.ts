@@ -1,4 +1,4 @@
-/** CRC-32 as zip uses it (polynomial 0xEDB88320), eight bytes a step. */
+/** CRC-32 as zip and PNG use it (polynomial 0xEDB88320), eight bytes a step. */
 
 const tables = Array.from({ length: 8 }, () => new Int32Array(256));
 
