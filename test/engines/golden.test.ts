@@ -4,61 +4,13 @@ import { expect } from 'chai';
 import { UnsupportedError } from '../../src/errors.ts';
 import type { Engine } from '../../src/nn/index.ts';
 import { engines } from '../support/engines.ts';
+import { describeNetworks, shippedSets } from '../support/golden/network_suite.ts';
 import { expectKeys, networkRunners } from '../support/golden/networks.ts';
 import { type GoldenCase, GoldenMismatch, goldenFolders, openCase, shippedGolden } from '../support/golden.ts';
 
-/** Whole networks against the numbers of the published code, as they were recorded and optimised. */
+/** Whole networks against the shipped numbers of the published code; the whole set is in the slow suite. */
 
-interface IndexEntry {
-  readonly case: string;
-  readonly type?: string;
-  readonly kind?: string;
-  readonly model?: string;
-  readonly params?: number;
-}
-
-function casesIn(folder: string): IndexEntry[] {
-  const { cases } = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as { cases: IndexEntry[] };
-  return cases.filter(
-    ({ type, kind, model }) => kind === 'resize' || (model === 'moganet' && (type === 'forward' || type === 'trace')),
-  );
-}
-
-/** The cpu backend does a hundredth of the others' work in the same time. */
-const isSmall = ({ params = 0 }: IndexEntry): boolean => params < 3e5;
-
-const shippedHeads = join(shippedGolden, 'heads');
-const sets = [
-  { title: 'shipped', folder: shippedGolden, cases: casesIn(shippedGolden) },
-  { title: 'shipped heads', folder: shippedHeads, cases: [{ case: 'resize', kind: 'resize' }] },
-  ...goldenFolders().map((folder) => ({ title: folder, folder, cases: casesIn(folder) })),
-];
-
-for (const [name, start] of Object.entries(engines)) {
-  describe(`networks on the engine ${name}`, () => {
-    let engine: Engine;
-    before(async function () {
-      const started = await start();
-      if (typeof started !== 'string') engine = started;
-      else {
-        console.log(`      skipped: ${started}`);
-        this.skip();
-      }
-    });
-    after(() => engine?.dispose());
-
-    for (const { title, folder, cases } of sets) {
-      for (const entry of cases.filter((each) => name !== 'cpu' || isSmall(each))) {
-        it(`give the numbers of ${entry.case} (${title})`, async () => {
-          const golden = await openCase(folder, entry.case);
-          let compared = 0;
-          await networkRunners(engine, () => compared++)[golden.kind]!(golden);
-          expect(compared).to.be.at.least(golden.tensors.size);
-        });
-      }
-    }
-  });
-}
+describeNetworks(shippedSets);
 
 describe('the runners of networks', () => {
   let engine: Engine;
@@ -105,9 +57,9 @@ describe('the runners of networks', () => {
 describe('the keys of the networks', () => {
   for (const folder of [shippedGolden, ...goldenFolders()]) {
     const index = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as {
-      cases: { keys?: string; model?: string }[];
+      cases: { keys?: string }[];
     };
-    const lists = new Set(index.cases.flatMap(({ keys, model }) => (keys && model === 'moganet' ? [keys] : [])));
+    const lists = new Set(index.cases.flatMap(({ keys }) => keys ?? []));
     for (const list of lists) {
       const file = join(folder, 'keys', `${list}.json`);
       if (!existsSync(file)) continue;

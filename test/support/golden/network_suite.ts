@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Engine } from '../../../src/nn/index.ts';
+import { engines } from '../engines.ts';
+import { openCase, shippedGolden } from '../golden.ts';
+import { networkRunners } from './networks.ts';
+
+interface IndexEntry {
+  readonly case: string;
+  readonly type?: string;
+  readonly kind?: string;
+  readonly params?: number;
+}
+
+export function casesIn(folder: string): IndexEntry[] {
+  const { cases } = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as { cases: IndexEntry[] };
+  return cases.filter(({ type, kind }) => kind === 'resize' || type === 'forward' || type === 'trace');
+}
+
+/** The cpu backend does a hundredth of the others' work in the same time. */
+const isSmall = ({ params = 0 }: IndexEntry): boolean => params < 3e5;
+
+export interface NetworkSet {
+  readonly title: string;
+  readonly folder: string;
+  readonly cases: readonly IndexEntry[];
+}
+
+/** The shipped networks, and the resizes among the shipped heads. */
+export const shippedSets: readonly NetworkSet[] = [
+  { title: 'shipped', folder: shippedGolden, cases: casesIn(shippedGolden) },
+  { title: 'shipped heads', folder: join(shippedGolden, 'heads'), cases: [{ case: 'resize', kind: 'resize' }] },
+];
+
+/** Every network of the sets on every engine that is here, as it was recorded and optimised. */
+export function describeNetworks(sets: readonly NetworkSet[]): void {
+  for (const [name, start] of Object.entries(engines)) {
+    describe(`networks on the engine ${name}`, () => {
+      let engine: Engine;
+      before(async function () {
+        const started = await start();
+        if (typeof started !== 'string') engine = started;
+        else {
+          console.log(`      skipped: ${started}`);
+          this.skip();
+        }
+      });
+      after(() => engine?.dispose());
+
+      for (const { title, folder, cases } of sets) {
+        for (const entry of cases.filter((each) => name !== 'cpu' || isSmall(each))) {
+          it(`give the numbers of ${entry.case} (${title})`, async () => {
+            const golden = await openCase(folder, entry.case);
+            let compared = 0;
+            await networkRunners(engine, () => compared++)[golden.kind]!(golden);
+            expect(compared).to.be.at.least(golden.tensors.size);
+          });
+        }
+      }
+    });
+  }
+}
