@@ -1,0 +1,130 @@
+import { basename, dirname, extname, join } from 'node:path';
+import type { Command } from 'commander';
+import { chooseModel } from './choose_model.ts';
+import { UsageError } from './failure.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+import { refuseExisting, writeWhole } from './write_whole.ts';
+
+type Definition = import('../node.ts').ModelDefinition;
+
+interface Options {
+  readonly weights?: string;
+  readonly out?: string;
+  readonly backbone?: boolean;
+  readonly optimise?: boolean;
+  readonly ema?: boolean;
+  readonly sample?: boolean;
+  readonly overwrite?: boolean;
+  readonly quiet?: boolean;
+}
+
+const help = `
+Classifiers, segmentors and backbones are one file: an image in, its logits or pyramid out. A two-stage detector is
+features.onnx, box.onnx and mask.onnx; model.json says how they join, what goes before and after them (in words and
+numbers: preprocessing, anchors, thresholds) and holds the configuration. Batch, height and width are free in every
+file, and no file needs more inputs than the images, maps and regions that it is about. Opset 17; where the weights
+come near 2 GB they are a second file beside the first.
+
+Examples:
+  moganet export facade
+  moganet export moganet_xtiny.pth --out moganet_xt.onnx
+  moganet export moganet_xtiny.pth --backbone --out trunk.onnx --optimise
+  moganet export mask_rcnn_moganet_xt_fpn_1x_coco --weights detector.pth --out onnx/`;
+
+/** `moganet export`: a model as ONNX files for other runtimes. */
+export function addExportCommand(program: Command, end: (code: number) => void): void {
+  program
+    .command('export')
+    .summary('write a model as ONNX files for other runtimes')
+    .description('Writes a model as ONNX files that any runtime reads, and a JSON file that says how they are used.')
+    .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
+    .option('--weights <file>', "the model's checkpoint, where it does not come by itself")
+    .option('-o, --out <path>', 'a folder, or the .onnx file of a model of one part (default: <name>-onnx)')
+    .option('--backbone', 'only the image to the pyramid, whatever heads the model has')
+    .option('--optimise', "fold norms and scales into convolutions; names are then no longer the checkpoint's")
+    .option('--ema', 'take the averaged weights')
+    .option('--sample', 'add sample.safetensors: inputs and this package’s outputs (scripts/check_onnx.py reads it)')
+    .option('--overwrite', 'replace files that are there already')
+    .option('-q, --quiet', 'only errors')
+    .addHelpText('after', help)
+    .action(async (model: string, options: Options) => {
+      await exportModel(model, options);
+      end(0);
+    });
+}
+
+async function exportModel(model: string, options: Options): Promise<void> {
+  const terminal = openTerminal({ quiet: options.quiet ?? false });
+  const library = await import('../node.ts');
+  const chosen = chooseModel(library, model, options.weights, 'any');
+  const { definition, weights, notices } = await library.readModel(chosen.ref, {
+    ...(options.ema !== undefined && { ema: options.ema }),
+    onProgress: ({ done, total, text }) => terminal.progress(done, total, `loading ${basename(text)}`),
+  });
+  terminal.settle();
+  for (const notice of notices) terminal.note(notice);
+  const backbone = options.backbone ?? false;
+  const { folder, stem, guide } = placeOf(options.out, definition, backbone);
+  const { description, files } = library.exportOnnx(definition, weights, {
+    backbone,
+    optimise: options.optimise ?? false,
+    ...(stem !== undefined && { stem }),
+  });
+  const sample = join(folder, `${stem ? `${stem}.` : ''}sample.safetensors`);
+  const paths = [...description.parts.map(({ file }) => join(folder, file)), guide];
+  if (options.sample) paths.push(sample);
+  if (!options.overwrite) refuseExisting(paths, 'choose another place with --out');
+  for (const { name, chunks } of files()) await write(terminal, join(folder, name), chunks);
+  await write(terminal, guide, [new TextEncoder().encode(readableJson(description))]);
+  if (options.sample) {
+    const numbers = await library.exportSample(definition, weights, { engine: 'wasm', backbone });
+    await write(terminal, sample, numbers.chunks());
+  }
+}
+
+interface Place {
+  readonly folder: string;
+  /** Of a single file that was named. */
+  readonly stem?: string;
+  readonly guide: string;
+}
+
+/** @throws UsageError where one file is named for several parts */
+function placeOf(out: string | undefined, { config, parts }: Definition, backbone: boolean): Place {
+  if (out === undefined || extname(out).toLowerCase() !== '.onnx') {
+    const folder = out ?? `${config.name ?? 'model'}-onnx`;
+    return { folder, guide: join(folder, 'model.json') };
+  }
+  const names = Object.keys(parts);
+  if (!backbone && names.length > 1) {
+    throw new UsageError(`${out}: the model has several parts (${names.join(', ')}). Give a folder, or --backbone.`);
+  }
+  const stem = basename(out, extname(out));
+  return { folder: dirname(out), stem, guide: join(dirname(out), `${stem}.json`) };
+}
+
+/** Indented, but short lists on one line. */
+function readableJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  const short = text.replace(/\[\n\s+([^[\]{}]*?)\n\s+\]/g, (list, items: string) => {
+    const line = `[${items.replace(/\n\s+/g, ' ')}]`;
+    return line.length <= 80 ? line : list;
+  });
+  return `${short}\n`;
+}
+
+async function write(
+  terminal: Terminal,
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  let size = 0;
+  async function* counted() {
+    for await (const chunk of chunks) {
+      size += chunk.byteLength;
+      yield chunk;
+    }
+  }
+  await writeWhole(path, counted());
+  terminal.print(`${path}: ${size < 1e5 ? `${(size / 1e3).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`}`);
+}

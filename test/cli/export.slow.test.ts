@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { moganet, useFolder } from '../support/command_line.ts';
+import { smallDetector, smallSegmentor, writeSmallModel } from '../support/small_model.ts';
+
+describe('export', () => {
+  const cwd = useFolder();
+
+  before(async () => {
+    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
+    await writeSmallModel(join(cwd, 'segmentor.safetensors'), smallSegmentor);
+  });
+
+  it('writes a detector as a folder with a description, and replaces nothing unasked', async () => {
+    const { code, stdout } = await moganet(['export', 'detector.safetensors', '--sample'], { cwd });
+    expect(code).to.equal(0);
+    const files = ['features.onnx', 'box.onnx', 'mask.onnx', 'model.json', 'sample.safetensors'];
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.map((line) => line.replace(/: [\d.]+ [kM]B$/, ''))).to.deep.equal(
+      files.map((file) => `small_detector-onnx/${file}`),
+    );
+    const text = readFileSync(join(cwd, 'small_detector-onnx/model.json'), 'utf8');
+    const description = JSON.parse(text);
+    expect(description.format).to.equal('moganet.onnx/1');
+    expect(description.config.detector.classes).to.deep.equal(['left', 'right']);
+    expect(text).to.include('"shape": ["batch", 3, "height", "width"]');
+    const again = await moganet(['export', 'detector.safetensors'], { cwd });
+    expect(again.code).to.equal(1);
+    expect(again.stderr).to.include('features.onnx and 3 more exist already. Replace with --overwrite, or');
+  });
+
+  it('writes a model of one part, or a backbone, as the file that is named', async () => {
+    const words = ['export', 'segmentor.safetensors', '--out', 'onnx/seg.onnx', '--optimise'];
+    expect((await moganet(words, { cwd })).code).to.equal(0);
+    expect(JSON.parse(readFileSync(join(cwd, 'onnx/seg.json'), 'utf8')).parts[0].file).to.equal('seg.onnx');
+    const trunk = await moganet(['export', 'detector.safetensors', '--backbone', '--out', 'trunk.onnx'], { cwd });
+    expect(trunk.code).to.equal(0);
+    expect(existsSync(join(cwd, 'trunk.onnx'))).to.equal(true);
+  });
+
+  it('refuses one file for several parts', async () => {
+    const { code, stderr } = await moganet(['export', 'detector.safetensors', '--out', 'one.onnx'], { cwd });
+    expect(code).to.equal(2);
+    expect(stderr).to.equal(
+      'error: one.onnx: the model has several parts (features, box, mask). Give a folder, or --backbone.\n',
+    );
+  });
+});
