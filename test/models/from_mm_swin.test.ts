@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { ConfigError, UnsupportedError } from '../../src/errors.ts';
+import { backboneFromMm, onWholePyramid } from '../../src/models/from_mm_backbones.ts';
+
+/** Swin as the mm libraries and Microsoft's detection repository configure it. */
+
+const tiny = { type: 'SwinTransformer', depths: [2, 2, 6, 2], num_heads: [3, 6, 12, 24] };
+const plain = { type: 'swin', window: 7, mlpRatio: 4, qkvBias: true, patchNorm: true };
+
+describe('SwinTransformer of an mm model', () => {
+  it('is a published size where it has one’s depths and heads', () => {
+    expect(
+      backboneFromMm({ ...tiny, embed_dims: 96, window_size: 7, drop_path_rate: 0.2, with_cp: false }),
+    ).to.deep.equal({ ...plain, arch: 't' });
+    const large = { embed_dims: 192, depths: [2, 2, 18, 2], num_heads: [6, 12, 24, 48], window_size: 12 };
+    expect(backboneFromMm({ ...tiny, ...large })).to.deep.equal({ ...plain, arch: 'l', window: 12 });
+  });
+
+  it('is read in the words of Microsoft’s detection repository as well', () => {
+    const official = { ...tiny, embed_dim: 96, ape: false, use_checkpoint: false, patch_norm: true, qk_scale: null };
+    expect(backboneFromMm(official)).to.deep.equal({ ...plain, arch: 't' });
+  });
+
+  it('may be of a size of its own', () => {
+    const arch = { dim: 24, depths: [1, 1, 2, 1], heads: [1, 2, 4, 8] };
+    expect(backboneFromMm({ ...tiny, embed_dims: 24, depths: [1, 1, 2, 1], num_heads: [1, 2, 4, 8] })).to.deep.equal({
+      ...plain,
+      arch,
+    });
+  });
+
+  it('with later stages only has norms for those, below a neck that begins with them', () => {
+    expect(backboneFromMm({ ...tiny, out_indices: [1, 2, 3] })).to.deep.equal({
+      ...plain,
+      arch: 't',
+      outputNorms: [1, 2, 3],
+    });
+    const backbone = { out_indices: [1, 2, 3] };
+    const neck = (start?: number) => ({ type: 'FPN', ...(start !== undefined && { start_level: start }) });
+    const startOf = (model: { neck?: unknown }) => (model.neck as { start_level: number }).start_level;
+    expect(startOf(onWholePyramid({ backbone, neck: neck() }))).to.equal(1);
+    expect(startOf(onWholePyramid({ backbone, neck: neck(1) }))).to.equal(2);
+    expect(onWholePyramid({ backbone: {}, neck: neck(1) })).to.deep.equal({ backbone: {}, neck: neck(1) });
+  });
+
+  it('with later stages only is refused below anything else', () => {
+    expect(() => onWholePyramid({ backbone: { out_indices: [2, 3] } })).to.throw(
+      UnsupportedError,
+      'mm model: a backbone whose out_indices begin at 2 is read below an FPN only.',
+    );
+    expect(() => backboneFromMm({ ...tiny, out_indices: [0, 2] })).to.throw(
+      ConfigError,
+      'out_indices: it must list all stages from one on, got [0,2].',
+    );
+  });
+
+  it('is refused where it would need another network', () => {
+    expect(() => backboneFromMm({ ...tiny, use_abs_pos_embed: true })).to.throw(ConfigError, /use_abs_pos_embed/);
+    expect(() => backboneFromMm({ ...tiny, patch_size: 2 })).to.throw(ConfigError, /patch_size/);
+    expect(() => backboneFromMm({ ...tiny, window: 7 })).to.throw(ConfigError, 'unknown key "window"');
+  });
+});
