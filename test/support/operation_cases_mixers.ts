@@ -83,6 +83,7 @@ const attentionCases: readonly OperationCase[] = [
     array([1, 2, 1, 2], 8, 8, 1, 1),
   ),
   of('attention of a batch in two heads', seeded(2, 12, 3, 5), (_, x) => F.attention(x, 2)),
+  of('attention of odd pixels and channels', seeded(2, 9, 3, 5), (_, x) => F.attention(x, 1)),
   of('attention of one pixel', seeded(1, 6, 1, 1), (_, x) => F.attention(x, 2)),
   // φ(1) = 2, φ(0) = 1
   of(
@@ -105,6 +106,7 @@ const attentionCases: readonly OperationCase[] = [
     (_, x) => F.linearAttention(x, 1),
     array([1, 2, 1, 2], 10, 10, 3, 3),
   ),
+  of('linearAttention of odd pixels and channels', seeded(2, 9, 3, 5), (_, x) => F.linearAttention(x, 1)),
   of('linearAttention of a batch in two heads', seeded(2, 12, 3, 5), (_, x) => F.linearAttention(x, 2)),
 ];
 

@@ -27,7 +27,9 @@ export const attention: Kernel<'attention'> = ({ heads }, [qkv]) => {
 
 export const linearAttention: Kernel<'linearAttention'> = ({ heads }, [qkv]) => {
   const [q, k, values] = partsOf(qkv!, heads);
-  const [queries, keys] = [q, k].map((x) => tf.add(tf.elu(x), 1)) as [tf.Tensor4D, tf.Tensor4D];
+  // Ones for every value, not the scalar: webgl (4.22) would add that to the filling of its textures as well, which its products
+  // over an odd number of channels or pixels then count.
+  const [queries, keys] = [q, k].map((x) => tf.add(tf.elu(x), tf.onesLike(x))) as [tf.Tensor4D, tf.Tensor4D];
   const context = tf.matMul(keys, values, true); // N × heads × depth × depth
   const total = tf.matMul(queries, tf.sum(keys, 2, true), false, true); // N × heads × pixels × 1
   return joined(tf.div(tf.matMul(queries, context), total), qkv!.shape);
