@@ -23,6 +23,7 @@ export const createBackbone = backboneLoader(platform);
 export const readConfig = configReader(platform);
 export const version = packageVersion();
 
+export { type Ablation, type ArchName, ablation, ablationText, articleStatements } from './api/ablation.ts';
 export { type Converted, type ConvertInput, type ConvertOptions, convertCheckpoints } from './api/convert.ts';
 export * from './api/index.ts';
 export { modelSummary, type SummaryOptions } from './api/summary.ts';

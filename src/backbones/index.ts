@@ -10,6 +10,8 @@ import { swinLayouts } from './swin_layouts.data.ts';
 export type { Backbone, ClassifierBackbone, Layout, Stage } from './backbone.ts';
 export { archs as convNextArchs, type ConvNextArch, type ConvNextConfig, convnext } from './convnext.ts';
 export { type MacroConfig, macro } from './macro.ts';
+export { type ChannelForm, channelMixers } from './mixers/channel.ts';
+export { type SpatialForm, spatialMixers } from './mixers/spatial.ts';
 export { archs as mogaNetArchs, type MogaNetArch, type MogaNetConfig, mogaNetSize, moganet } from './moganet.ts';
 export { fromOfficial } from './moganet_official.ts';
 export { archs as parCNetArchs, type ParCNetArch, type ParCNetConfig, parcnet } from './parcnet.ts';

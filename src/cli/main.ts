@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { addAblateCommand } from './ablate.ts';
 import { addClassifyCommand } from './classify.ts';
 import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
@@ -47,6 +48,7 @@ async function run(words: readonly string[]): Promise<number> {
   addClassifyCommand(program, end);
   addModelsCommand(program, end);
   addSummaryCommand(program, end);
+  addAblateCommand(program, end);
   addConfigCommand(program, end);
   addConvertCommand(program, end);
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').showHelpAfterError(false);
