@@ -24,7 +24,7 @@ export function chooseModel(
   library: Library,
   model: string | undefined,
   weights: string | undefined,
-  task: Task = 'predict',
+  task: Task | 'any' = 'predict',
 ): ChosenModel {
   if (model === undefined) {
     return weights === undefined ? named(library, 'facade', undefined, task) : { name: weights, ref: { weights } };
@@ -49,9 +49,9 @@ export async function chooseConfig(library: Library, model: string): Promise<Con
   return findEntry(library, model).config;
 }
 
-function named(library: Library, name: string, weights: string | undefined, task: Task): ChosenModel {
+function named(library: Library, name: string, weights: string | undefined, task: Task | 'any'): ChosenModel {
   const entry = findEntry(library, name);
-  checkTask(library, task, entry.name, entry.config);
+  if (task !== 'any') checkTask(library, task, entry.name, entry.config);
   if (weights !== undefined) return { name: entry.name, ref: { config: entry.name, weights } };
   const { shipped, url } = entry.weights ?? {};
   if (shipped) return { name: entry.name, ref: { config: entry.name, weights: library.shippedWeights(shipped) } };
