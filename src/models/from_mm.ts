@@ -23,13 +23,14 @@ const dict = z.record(z.string(), z.unknown());
 const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
 
 type Dense = Pick<ModelConfig, 'detector' | 'segmentor'>;
-type Input = { scale?: [number, number] };
+/** `divisor` as segmentors mean it: what the image is stretched to a multiple of. */
+type Input = { scale?: [number, number]; divisor?: number };
 
 type Read = (model: unknown, classes: ClassNames, input: Input) => Dense;
 
 const detectorBy =
   (read: typeof rcnnFromMm): Read =>
-  (model, classes, input) => ({ detector: { ...read(model, classes), input } });
+  (model, classes, { scale }) => ({ detector: { ...read(model, classes), input: scale ? { scale } : {} } });
 
 const models: Readonly<Record<string, Read>> = {
   MaskRCNN: detectorBy(rcnnFromMm),
@@ -47,12 +48,16 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const whole = parseConfig(dict, config, what);
   const model = onWholePyramid(parseConfig(full, whole.model ?? whole, what));
   const dense = byType(models, model.type, 'model');
-  const scale = context.scale ?? testScale(whole);
+  const { scale, ...input } = testInput(whole);
+  const [long, short] = context.scale ?? scale ?? [];
   return {
     ...(context.name && { name: context.name }),
     backbone: backboneFromMm(model.backbone),
     image: imageOf(whole, model),
-    ...dense(model, (count) => namesOf(count, context), scale ? { scale: [scale[0], scale[1]] } : {}),
+    ...dense(model, (count) => namesOf(count, context), {
+      ...input,
+      ...(long && short && { scale: [long, short] }),
+    }),
   };
 }
 
@@ -82,17 +87,29 @@ function imageOf(whole: Record<string, unknown>, model: Record<string, unknown>)
 }
 
 const pair = z.tuple([z.number(), z.number()]);
-const step = z.looseObject({ type: z.string(), img_scale: pair.optional(), scale: pair.optional() });
+const step = z.looseObject({
+  type: z.string(),
+  img_scale: pair.optional(),
+  scale: pair.optional(),
+  size_divisor: z.number().optional(),
+  transforms: z.array(z.unknown()).optional(),
+});
 
-/** The first scale of the test pipeline, where the configuration has one. */
-function testScale(whole: Record<string, unknown>): readonly [number, number] | undefined {
+/** What the test pipeline does first to the image, where the configuration has one: to which scale, stretched or not. */
+function testInput(whole: Record<string, unknown>): Input {
   const data = dict.safeParse(whole.data).data;
   const pipeline = whole.test_pipeline ?? dict.safeParse(data?.test).data?.pipeline;
-  if (!Array.isArray(pipeline)) return undefined;
-  for (const entry of pipeline) {
+  return Array.isArray(pipeline) ? firstResize(pipeline) : {};
+}
+
+function firstResize(steps: readonly unknown[]): Input {
+  for (const entry of steps) {
     const found = step.safeParse(entry).data;
-    if (found?.type === 'MultiScaleFlipAug') return found.img_scale;
-    if (found?.type === 'Resize') return found.scale ?? found.img_scale;
+    const scale = found?.scale ?? found?.img_scale;
+    const scaled = scale && { scale };
+    if (found?.type === 'MultiScaleFlipAug') return { ...firstResize(found.transforms ?? []), ...scaled };
+    if (found?.type === 'Resize') return { divisor: 1, ...scaled };
+    if (found?.type === 'AlignResize') return { divisor: found.size_divisor ?? 32, ...scaled };
   }
-  return undefined;
+  return {};
 }
