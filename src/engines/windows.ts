@@ -3,7 +3,7 @@ import type { WindowAttention } from '../nn/ops.ts';
 
 /**
  * Where the pixels of a map go when it is cut into windows: filling, rolling and cutting as one permutation, so that an
- * engine gathers twice whatever the size, the shift and the order of the steps.
+ * engine can gather twice whatever the size, the shift and the order of the steps.
  */
 
 export type Windows = Pick<WindowAttention, 'window' | 'shift' | 'padding'>;
