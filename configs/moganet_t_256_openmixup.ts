@@ -8,6 +8,7 @@ import { imageNet, readme } from './common/moganet.ts';
 export default {
   name: 'moganet_t_256_openmixup',
   config: imageNet('moganet_t_256_openmixup', 't', { doubleActivation: true, size: 256 }),
+  variantOf: 'moganet_t',
   weights: {
     url: 'https://github.com/Westlake-AI/openmixup/releases/download/moganet-in1k-weights/moga_tiny_deit3_sz256_lr2e_3_8xb128_fp16_ep300.pth',
   },

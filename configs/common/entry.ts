@@ -11,7 +11,16 @@ export interface ZooEntry {
     readonly shipped?: string;
     /** The published numbers belong to the averaged weights of the file. */
     readonly ema?: boolean;
+    /** Bytes, where they are known. */
+    readonly size?: number;
+    /** In hex, or its beginning, where it is known: PyTorch's own files carry eight digits of it in their name. */
+    readonly sha256?: string;
   };
+  /**
+   * The entry that is meant where a file fits both and neither its name nor what it holds tells them apart. Only between
+   * entries that compute differently from the same weights.
+   */
+  readonly variantOf?: string;
   readonly published?: {
     /** Millions. */
     readonly params?: number;

@@ -15,5 +15,6 @@ export type { LoadOptions } from './load_model.ts';
 export { Mask } from './mask.ts';
 export { Model, type PredictOptions } from './model.ts';
 export type { ImageRef, Progress, WeightsRef } from './platform.ts';
+export type { PulledModel, PullModel, PullOptions } from './pull_model.ts';
 export type { ModelRef, ReadModel, ReadOptions } from './read_model.ts';
 export { type Classification, type Instance, type RenderOptions, Result, type Segmentation } from './result.ts';

@@ -16,6 +16,33 @@ export interface Progress {
   readonly done: number;
   readonly total: number;
   readonly text: string;
+  /** A sentence for the user: what a download waits for, why it is tried again. */
+  readonly notice?: string;
+}
+
+/** A file as its publisher has it. */
+export interface PublishedFile {
+  readonly url: string;
+  /** Bytes, where they are known beforehand. */
+  readonly size?: number | undefined;
+  /** In hex, or its beginning. */
+  readonly sha256?: string | undefined;
+}
+
+/** Where published files are kept once they were fetched. */
+export interface WeightsCache {
+  /** The path of a file that is there; asks nobody. */
+  find(file: PublishedFile): string | undefined;
+  /** Makes sure that a file is there and right: fetched where it is not, checked where it is. @throws DownloadError */
+  pull(
+    file: PublishedFile,
+    options: {
+      readonly from?: string | undefined;
+      readonly onBytes?: ((done: number, total: number) => void) | undefined;
+      readonly onNotice?: ((text: string) => void) | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<{ readonly path: string; readonly size: number; readonly sha256: string; readonly cached: boolean }>;
 }
 
 export interface EngineOptions {
@@ -30,6 +57,8 @@ export interface Platform {
   ): Promise<Source & { close?(): Promise<void> }>;
   /** Weights that the package ships, by file name. */
   shippedWeights(file: string): WeightsRef;
+  /** Only where there are files to keep. */
+  readonly cache?: WeightsCache;
   readImage(image: Exclude<ImageRef, Raster>, signal?: AbortSignal): Promise<Uint8Array>;
   decodeImage(bytes: Uint8Array, name: string): Promise<Raster>;
   /** Names of the engines, the preferred one first. */

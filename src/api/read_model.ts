@@ -3,10 +3,11 @@ import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
 import type { Named, Weights } from '../ndarray.ts';
-import { findEntry } from '../zoo/index.ts';
+import { findEntry, type ZooEntry } from '../zoo/index.ts';
 import { nameOf } from './image.ts';
 import { fillParts } from './part_weights.ts';
 import type { Platform, Progress, WeightsRef } from './platform.ts';
+import { pullEntry } from './pull_model.ts';
 import { openWeights } from './weights.ts';
 
 /**
@@ -20,6 +21,8 @@ export type ModelRef =
 export interface ReadOptions extends Tables {
   /** Take the averaged weights where the file has both; the zoo entry decides otherwise. */
   readonly ema?: boolean;
+  /** Fetch published weights that are not in the cache yet (Node). Progress of stage `download` says the size first. */
+  readonly pull?: boolean;
   /** Changes the configuration before anything is built: drops a head that is not needed, sets a threshold. */
   readonly configure?: (config: ModelConfig) => ModelConfig;
   readonly onProgress?: (progress: Progress) => void;
@@ -41,7 +44,7 @@ export type Read = (model: ModelRef, options?: ReadOptions) => Promise<ReadModel
 /** The library's entry to models without an engine, on a platform. */
 export function modelReader(platform: Platform): Read {
   return async (ref, options = {}) => {
-    const { config, weights, emaPublished } = resolve(ref, platform);
+    const { config, weights, emaPublished } = await resolve(ref, options, platform);
     if (isByModule(weights)) return readParts(config, weights, options, platform);
     const { onProgress, configure = (found) => found } = options;
     const source = await open(weights, options, platform);
@@ -117,8 +120,8 @@ interface ResolvedRef {
   readonly emaPublished?: boolean | undefined;
 }
 
-/** @throws ConfigError for an unknown name, UnsupportedError where the weights are the user's download */
-function resolve(ref: ModelRef, platform: Platform): ResolvedRef {
+/** @throws ConfigError for an unknown name, UnsupportedError where the weights are yet to be pulled */
+async function resolve(ref: ModelRef, options: ReadOptions, platform: Platform): Promise<ResolvedRef> {
   const { config, weights } = typeof ref === 'string' ? { config: ref, weights: undefined } : ref;
   if (typeof config !== 'string') {
     if (!weights)
@@ -127,11 +130,20 @@ function resolve(ref: ModelRef, platform: Platform): ResolvedRef {
   }
   const entry = findEntry(config);
   const named = { config: entry.config, emaPublished: entry.weights?.ema };
-  if (weights) return { ...named, weights };
-  if (entry.weights?.shipped) return { ...named, weights: platform.shippedWeights(entry.weights.shipped) };
+  return { ...named, weights: weights ?? (await weightsOf(entry, options, platform)) };
+}
+
+async function weightsOf(entry: ZooEntry, options: ReadOptions, platform: Platform): Promise<WeightsRef> {
+  const { name, weights } = entry;
+  if (weights?.shipped) return platform.shippedWeights(weights.shipped);
+  if (!weights?.url) throw new UnsupportedError(`there are no published weights of ${name}. Give your own as weights.`);
+  const { pull = false, onProgress, signal } = options;
+  if (pull || platform.cache?.find({ ...weights, url: weights.url })) {
+    return (await pullEntry(entry, platform, { ...(onProgress && { onProgress }), ...(signal && { signal }) })).path;
+  }
   throw new UnsupportedError(
-    entry.weights?.url
-      ? `the weights of ${entry.name} are not shipped. Download ${entry.weights.url} and give the file as weights.`
-      : `there are no published weights of ${entry.name}. Give your own as weights.`,
+    platform.cache
+      ? `the weights of ${name} are not here yet. Pull them once: moganet pull ${name} (or allow it here: { pull: true }).`
+      : `the weights of ${name} are not shipped. Download ${weights.url} and give the file as weights.`,
   );
 }

@@ -1,9 +1,7 @@
 import {
   type Checkpoint,
   fillParameters,
-  metaOf,
   openCheckpoint,
-  readConfigText,
   type Source,
   type StateDict,
   stateDictOf,
@@ -11,15 +9,13 @@ import {
 } from '../checkpoint/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { checkpointParameters, createModel, type Tables } from '../models/create.ts';
-import { fromMm } from '../models/from_mm.ts';
 import type { Weights } from '../ndarray.ts';
 import type { Parameter } from '../nn/index.ts';
-import { knownNames } from '../zoo/index.ts';
 import { matchEntry } from '../zoo/match.ts';
+import { hintsOf, ownConfig } from './file_config.ts';
 import { inAnyLayout, inLayoutOf, trunkInLayoutOf } from './layouts.ts';
 
-/** The metadata key of a safetensors file under which the package keeps a model's configuration. */
-export const configKey = 'moganet.config';
+export { configKey } from './file_config.ts';
 
 export interface WeightsOptions {
   /** The caller's configuration; found from the file where it is left out. */
@@ -104,7 +100,8 @@ function chosenSet(checkpoint: Checkpoint, { ema, prefix }: WeightsOptions, publ
 function matched(checkpoint: Checkpoint, options: WeightsOptions) {
   const { entries } = chosenSet(checkpoint, options);
   const ours = inAnyLayout(entries);
-  const { entry, others } = matchEntry(new Map([...ours].map(([key, { shape }]) => [key, shape])), checkpoint.name);
+  const shapes = new Map([...ours].map(([key, { shape }]) => [key, shape]));
+  const { entry, others } = matchEntry(shapes, checkpoint.name, hintsOf(checkpoint));
   const names = others.map(({ name }) => name).join(', ');
   return {
     config: entry.config,
@@ -113,29 +110,4 @@ function matched(checkpoint: Checkpoint, options: WeightsOptions) {
       ? [`The weights are taken for ${entry.name}; they fit ${names} as well. Name the model you mean.`]
       : [],
   };
-}
-
-/** The file's configuration; one that cannot be used counts only where the caller gave no other. */
-function ownConfig(checkpoint: Checkpoint, { config, scale }: WeightsOptions): ModelConfig | undefined {
-  try {
-    const meta = metaOf(checkpoint);
-    const written = meta?.[configKey];
-    if (typeof written === 'string') return JSON.parse(written) as ModelConfig;
-    const text = meta?.config ?? meta?.cfg;
-    const read = typeof text === 'string' ? readConfigText(text, `${checkpoint.name}: meta.config`) : undefined;
-    if (!read) return undefined;
-    const classes = classNames(meta);
-    return fromMm(read, { ...(classes && { classes }), ...(scale && { scale }), namesFor: knownNames });
-  } catch (error) {
-    if (config) return undefined;
-    throw error;
-  }
-}
-
-/** mmcv 1.x writes `CLASSES`, mmengine `dataset_meta.classes`. */
-function classNames(meta: Readonly<Record<string, unknown>> | undefined): readonly string[] | undefined {
-  const newer = meta?.dataset_meta as Readonly<Record<string, unknown>> | null | undefined;
-  const found = meta?.CLASSES ?? newer?.classes ?? newer?.CLASSES;
-  const names = typeof found === 'string' ? [found] : found;
-  return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
 }

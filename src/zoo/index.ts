@@ -1,6 +1,6 @@
 import { entries, type ZooEntry } from '../../configs/index.ts';
-import { mogaNetSize } from '../backbones/index.ts';
 import { ConfigError, unknownName } from '../errors.ts';
+import { isNamed } from './names.ts';
 
 export { ade20kNames, cocoNames, entries, imageNetNames, type ZooEntry } from '../../configs/index.ts';
 
@@ -11,29 +11,10 @@ export { ade20kNames, cocoNames, entries, imageNetNames, type ZooEntry } from '.
  * @throws ConfigError listing the known names
  */
 export function findEntry(name: string): ZooEntry {
-  const wanted = canonical(name);
-  const found = entries.find((entry) => entry.name === wanted || stemOf(entry) === wanted);
+  const found = entries.find((entry) => isNamed(entry, name));
   if (found) return found;
   const names = entries.map((entry) => entry.name);
   throw new ConfigError(unknownName('model', name, names));
-}
-
-/** Lower case, underscores, and the short forms of a MogaNet size and of multi-scale training. */
-function canonical(name: string): string {
-  const words = name
-    .toLowerCase()
-    .replace(/\.(pth|pth\.tar|safetensors)$/, '')
-    .replace(/-/g, '_')
-    .replace('mstrain_480_800', 'ms');
-  return words.replace(/(^|_)moganet_(x_)?([a-z]+)(?=_|$)/, (whole, before: string, x = '', size: string) => {
-    const short = mogaNetSize(x + size);
-    return short ? `${before}moganet_${short}` : whole;
-  });
-}
-
-function stemOf({ weights }: ZooEntry): string | undefined {
-  const file = weights?.url?.split('/').at(-1);
-  return file && canonical(file);
 }
 
 /** What class names to give a head of so many classes whose checkpoint names none. */

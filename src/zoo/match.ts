@@ -1,29 +1,111 @@
 import { entries, type ZooEntry } from '../../configs/index.ts';
 import { CheckpointError } from '../errors.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { checkpointParameters, createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 import type { Shape } from '../ndarray.ts';
-import { type Graph, recordPart } from '../nn/index.ts';
+import { recordPart } from '../nn/index.ts';
+import { isNamed } from './names.ts';
+
+/** What a file says about itself beside its weights. */
+export interface Hints {
+  /** What it calls the model: the file's name first, then names in its metadata. */
+  readonly names?: readonly string[];
+  /** Edge of the pictures that it was trained on. */
+  readonly size?: number | undefined;
+  /** Its backbone, as its publisher's own configuration has it. */
+  readonly backbone?: ModelConfig['backbone'] | undefined;
+}
 
 export interface Match {
   readonly entry: ZooEntry;
-  /** Other entries whose keys and shapes are the same but whose network is not. */
+  /** Other entries that fit as well and compute something else, where only the published default decided. */
   readonly others: readonly ZooEntry[];
 }
 
+interface Candidate {
+  readonly entry: ZooEntry;
+  readonly definition: ModelDefinition;
+}
+
 /**
- * The zoo entry that a checkpoint without configuration belongs to, by its keys and shapes. Entries with equal graphs
- * count as one; among unequal ones the first of the zoo, the published default, is chosen and the others are named.
+ * The zoo entry that a checkpoint without configuration belongs to, by its keys and shapes. Entries that differ only in
+ * their weights or in the size of their pictures count as one; its hints say which of them it is. Where networks or
+ * preprocessing differ and no hint decides, the published default is taken and the others are named.
  *
- * @throws CheckpointError listing the nearest entries where none fits
+ * @param all the entries to choose from
+ * @throws CheckpointError listing the nearest entries where none fits, or those that fit where none of them is the default
  */
-export function matchEntry(shapes: ReadonlyMap<string, Shape>, what: string): Match {
-  const definitions = entries.map((entry) => ({ entry, definition: createModel(entry.config) }));
-  const fitting = definitions.filter(({ definition }) => fits(definition, shapes));
-  const [first, ...rest] = fitting;
-  if (!first) throw new CheckpointError(`${what}: ${nearest(definitions, shapes)}`);
-  const chosen = fingerprint(first.definition);
-  const others = rest.filter(({ definition }) => fingerprint(definition) !== chosen);
-  return { entry: first.entry, others: others.map(({ entry }) => entry) };
+export function matchEntry(
+  shapes: ReadonlyMap<string, Shape>,
+  what: string,
+  { names = [], size, backbone }: Hints = {},
+  all: readonly ZooEntry[] = entries,
+): Match {
+  for (const name of names) {
+    const entry = all.find((one) => isNamed(one, name));
+    if (entry && fits(createModel(entry.config), shapes)) return { entry, others: [] };
+  }
+  const candidates = all.map((entry) => ({ entry, definition: createModel(entry.config) }));
+  const fitting = candidates.filter(({ definition }) => fits(definition, shapes));
+  if (fitting.length === 0) throw new CheckpointError(`${what}: ${nearest(candidates, shapes)}`);
+  const alike = backbone && fitting.filter((one) => computesAs(one.definition, withBackbone(one.entry, backbone)));
+  const sized = (found: readonly Candidate[]) =>
+    found.filter(({ entry }) => size !== undefined && entry.config.classifier?.input?.size === size);
+  return defaultOf(
+    nonEmpty(
+      sized,
+      nonEmpty(() => alike ?? [], fitting),
+    ),
+    what,
+  );
+}
+
+const withBackbone = ({ config }: ZooEntry, backbone: ModelConfig['backbone']): ModelDefinition =>
+  createModel({ ...config, backbone });
+
+/** Those that a hint leaves; one that leaves none is no hint. */
+function nonEmpty<T>(narrow: (all: readonly T[]) => readonly T[], all: readonly T[]): readonly T[] {
+  const left = narrow(all);
+  return left.length > 0 ? left : all;
+}
+
+/** Of those that fit, the one that no other is the default of. */
+function defaultOf(fitting: readonly Candidate[], what: string): Match {
+  const [first, ...more] = distinct(fitting.filter(({ entry }) => !entry.variantOf));
+  const chosen = first ?? fitting[0]!;
+  if (more.length > 0) {
+    const choices = distinct(fitting).map(({ entry }) => `  --model ${entry.name} --weights ${what}`);
+    throw new CheckpointError(
+      `${what}: the weights fit several models that compute differently, and the file does not say which it is. ` +
+        `Name the one you mean:\n${choices.join('\n')}`,
+    );
+  }
+  const own = computation(chosen.definition);
+  const others = fitting.filter(({ definition }) => computation(definition) !== own);
+  return { entry: chosen.entry, others: others.map(({ entry }) => entry) };
+}
+
+/** The first of those that compute the same. */
+function distinct(candidates: readonly Candidate[]): Candidate[] {
+  const firsts = new Map<string, Candidate>();
+  for (const candidate of candidates) {
+    const key = computation(candidate.definition);
+    if (!firsts.has(key)) firsts.set(key, candidate);
+  }
+  return [...firsts.values()];
+}
+
+/** Whether two models compute the same from the same weights and pictures. */
+export function computesAs(a: ModelDefinition, b: ModelDefinition): boolean {
+  return computation(a) === computation(b);
+}
+
+/** All that results depend on beside the weights, but for the size of the pictures. */
+function computation({ parts, config }: ModelDefinition): string {
+  const { name: _, backbone: __, classifier, ...rest } = config; // the graphs tell more of the backbone than its name
+  const input = { ...classifier?.input, size: undefined };
+  const graphs = Object.values(parts).map(recordPart);
+  return JSON.stringify([rest, input, graphs.map(({ nodes, outputs }) => [nodes, outputs])]);
 }
 
 /** All that the model runs with is there in its shape, and nothing that its published checkpoint has not. */
@@ -33,17 +115,8 @@ function fits(definition: ModelDefinition, shapes: ReadonlyMap<string, Shape>): 
   return modelParameters(definition).every(({ key, kind }) => kind === 'ignored' || shapes.has(key));
 }
 
-/** Equal for models that compute the same from the same weights. */
-function fingerprint({ parts }: ModelDefinition): string {
-  const graphs: Graph[] = Object.values(parts).map(recordPart);
-  return JSON.stringify(graphs.map(({ nodes, outputs }) => [nodes, outputs]));
-}
-
-function nearest(
-  definitions: readonly { entry: ZooEntry; definition: ModelDefinition }[],
-  shapes: ReadonlyMap<string, Shape>,
-): string {
-  const rated = definitions.map(({ entry, definition }) => {
+function nearest(candidates: readonly Candidate[], shapes: ReadonlyMap<string, Shape>): string {
+  const rated = candidates.map(({ entry, definition }) => {
     const wanted = modelParameters(definition).filter(({ kind }) => kind !== 'ignored');
     const present = wanted.filter(({ key }) => shapes.has(key)).length;
     const equal = wanted.filter(({ key, shape }) => shapes.get(key)?.join() === shape.join()).length;

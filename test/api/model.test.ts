@@ -163,7 +163,7 @@ describe('loading', () => {
       .to.include('unknown model "facde".')
       .and.include('Did you mean "facade"?');
     expect((await errorOf(loadModel('moganet_s'))).message).to.match(
-      /^the weights of moganet_s are not shipped\. Download https:\S+ and give the file as weights\.$/,
+      /^the weights of moganet_s are not here yet\. Pull them once: moganet pull moganet_s \(or allow it here: \{ pull: true \}\)\.$/,
     );
     expect((await errorOf(loadModel({}))).message).to.equal(
       'loadModel needs weights: a file, an address or bytes, or the name of a model.',

@@ -64,7 +64,7 @@ describe('a pull', () => {
       },
     );
   };
-  const refusal = async (options?: Parameters<typeof pull>[0], kind: typeof DownloadError = DownloadError) => {
+  const refusal = async (options?: Parameters<typeof pull>[0], kind: new () => Error = DownloadError) => {
     const error = await pull(options).then(
       () => undefined,
       (reason: Error) => reason,
