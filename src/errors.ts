@@ -7,6 +7,41 @@ export class MoganetError extends Error {
   override readonly name: string = 'MoganetError';
 }
 
+/** What a program needs to tell why and where a file was refused. All readers' errors have it; `docs/errors.md` lists the codes. */
+export interface RefusalFacts<Code extends string = string> {
+  /** Why, of a closed list for each kind of file. */
+  readonly code: Code;
+  /** What messages call the file: its path, its address, or "bytes". */
+  readonly file: string;
+  /** Offset, chunk, entry or key, so that it can be found again; empty where it is the whole file. */
+  readonly place: string;
+  /** What was found there, a sentence without its full stop. */
+  readonly reason: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+export type Refusal<Code extends string = string> = MoganetError & RefusalFacts<Code>;
+
+/** Makes the refusals of one file: `throw refuse('malformed', 'entry data/0', 'it is empty')`. */
+export type Refuse<Code extends string, Made extends Refusal<Code>> = (
+  code: Code,
+  place: string,
+  reason: string,
+  remedy?: string,
+  cause?: unknown,
+) => Made;
+
+/** Whether a file was refused, whatever kind of file it was. */
+export function isRefusal(error: unknown): error is Refusal {
+  return error instanceof MoganetError && ['code', 'file', 'place', 'reason', 'remedy'].every((name) => name in error);
+}
+
+/** `photo.png, PNG chunk IDAT at byte 41: it is there twice. Open it …` */
+export function refusalText({ file, place, reason, remedy }: RefusalFacts): string {
+  return `${file}${place && `, ${place}`}: ${reason}. ${remedy}`;
+}
+
 /** A checkpoint, safetensors file or one tensor of it cannot be used. */
 export class CheckpointError extends MoganetError {
   override readonly name = 'CheckpointError';

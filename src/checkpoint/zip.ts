@@ -1,4 +1,5 @@
 import { crc32 } from '../crc32.ts';
+import { CheckpointError } from '../errors.ts';
 import { inflate } from './inflate.ts';
 import type { CheckpointLimits } from './limits.ts';
 import { quoted, type Refuse } from './refusal.ts';
@@ -192,7 +193,7 @@ function deflatedRegion(
         at += block.length;
       }
     } catch (cause) {
-      if (cause instanceof Error && cause.name === 'CheckpointError') throw cause;
+      if (cause instanceof CheckpointError) throw cause;
       throw refuse('malformed', placeOf(entry), 'its deflate data is broken', undefined, cause);
     }
     if (at < entry.size)

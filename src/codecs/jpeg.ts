@@ -1,12 +1,13 @@
 import moduleFactory from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
 import type { Raster } from '../image/raster.ts';
 import { readJpegMarkers } from './jpeg_markers.ts';
-import { defaultLimits, type ImageLimits, isRefusal, refusal } from './refusal.ts';
+import { type DecodeOptions, limitsFrom } from './limits.ts';
+import { imageRefuserOf } from './refusal.ts';
 
 /** Gives the compiled decoder, `@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm`. Each platform finds and compiles it in its own way. */
 export type LoadWasm = () => Promise<WebAssembly.Module>;
 
-export type DecodeJpeg = (bytes: Uint8Array, limits?: ImageLimits) => Promise<Raster>;
+export type DecodeJpeg = (bytes: Uint8Array, options?: DecodeOptions) => Promise<Raster>;
 
 /** The part of the Emscripten module that is used; its own types are written for ImageData and ArrayBuffer only. */
 interface Decoder {
@@ -32,7 +33,7 @@ const keptPixels = 2 ** 24;
  * A JPEG decoder: libjpeg (baseline and progressive, grey and colour), bit for bit what `cv2.imread` gives, EXIF orientation
  * applied. The WebAssembly is loaded with the first picture, and its memory replaced after a file that made it stop.
  *
- * The decoder throws ImageError with a `code` (see {@link ImageFault}) for what is not a whole 8-bit JPEG, CMYK included.
+ * The decoder throws ImageRefusal for what is not a whole 8-bit JPEG, CMYK included.
  */
 export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
   let wasm: Promise<WebAssembly.Module> | undefined;
@@ -54,8 +55,9 @@ export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
     return (moduleFactory as unknown as (options: DecoderOptions) => Promise<Decoder>)(options);
   };
 
-  return async (bytes, limits = {}) => {
-    const frame = readJpegMarkers(bytes, { ...defaultLimits, ...limits });
+  return async (bytes, options = {}) => {
+    const refuse = imageRefuserOf(options.name);
+    const frame = readJpegMarkers(bytes, limitsFrom(options), refuse);
     decoder ??= start();
     let ready: Decoder;
     try {
@@ -73,14 +75,17 @@ export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
     } catch (error) {
       // libjpeg ends by exit(): its memory is not given back, so this instance is not used again
       decoder = undefined;
-      if (isRefusal(error)) throw error;
-      throw refusal('malformed', `JPEG: the decoder stops with "${messages.at(-1) ?? String(error)}"`);
+      const reason = `the decoder stops with "${messages.at(-1) ?? String(error)}"`;
+      throw refuse('malformed', 'JPEG image data', reason, undefined, error);
     }
     // WebAssembly memory never shrinks, so a decoder that grew for a large picture is let go
     if (frame.width * frame.height > keptPixels) decoder = undefined;
     const loss = messages.find((line) => lossWarning.test(line));
-    if (loss) throw refusal(cutWarning.test(loss) ? 'truncated' : 'malformed', `JPEG: pixels are lost ("${loss}")`);
-    if (!raster) throw refusal('malformed', 'JPEG: the decoder gives no picture');
+    if (loss) {
+      const code = cutWarning.test(loss) ? 'truncated' : 'malformed';
+      throw refuse(code, 'JPEG image data', `pixels are lost ("${loss}")`);
+    }
+    if (!raster) throw refuse('malformed', 'JPEG image data', 'the decoder gives no picture');
     return { width: raster.width, height: raster.height, data: raster.data };
   };
 }

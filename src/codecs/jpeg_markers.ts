@@ -1,4 +1,5 @@
-import { checkPixels, type ImageLimits, refusal } from './refusal.ts';
+import { checkPixels, type ImageLimits } from './limits.ts';
+import type { RefuseImage } from './refusal.ts';
 
 /**
  * A JPEG's markers (ITU T.81, annex B), read before the decoder sees the file: what is not supported is refused by its name,
@@ -44,86 +45,91 @@ const hex = (marker: number): string => `0xff${marker.toString(16).padStart(2, '
 /**
  * Walks the file from SOI to EOI; what follows EOI is not looked at.
  * @returns the frame's header, its size as stored (EXIF orientation not applied)
- * @throws ImageError with a code, the marker and its byte offset
+ * @throws ImageRefusal with the marker and its byte offset
  */
-export function readJpegMarkers(bytes: Uint8Array, limits: Required<ImageLimits>): Frame {
+export function readJpegMarkers(bytes: Uint8Array, limits: ImageLimits, refuse: RefuseImage): Frame {
   let frame: Frame | undefined;
   let scans = 0;
   const scanned = new Set<number>();
   let at = 2;
+  const cut = (reason: string) => refuse('truncated', `JPEG byte ${bytes.length}`, `the file ends ${reason}`);
   for (;;) {
     const start = at;
-    if (at >= bytes.length) throw cut(bytes, 'without an end marker (EOI)');
+    if (at >= bytes.length) throw cut('without an end marker (EOI)');
     if (bytes[at] !== 0xff) {
-      const found = `byte ${at} is 0x${bytes[at]!.toString(16).padStart(2, '0')} where a marker must begin`;
-      throw refusal(frame ? 'malformed' : 'not-an-image', `JPEG: ${found}`);
+      const found = `it is 0x${bytes[at]!.toString(16).padStart(2, '0')} where a marker must begin`;
+      throw refuse(frame ? 'malformed' : 'not-an-image', `JPEG byte ${at}`, found);
     }
     while (bytes[at] === 0xff) at++; // fill bytes
     const marker = bytes[at++];
-    if (marker === undefined) throw cut(bytes, 'inside a marker');
-    const bad = (what: string) => refusal('malformed', `JPEG: marker ${hex(marker)} at byte ${start} ${what}`);
+    if (marker === undefined) throw cut('inside a marker');
+    const place = `JPEG marker ${hex(marker)} at byte ${start}`;
+    const bad = (what: string) => refuse('malformed', place, `it ${what}`);
     if (marker === EOI) {
-      if (!frame || scans === 0)
-        throw refusal('malformed', `JPEG: there is no image data before the end marker at byte ${start}`);
+      if (!frame || scans === 0) throw bad('ends a file without image data');
       const missing = frame.components.find(({ id }) => !scanned.has(id));
-      if (missing) throw refusal('truncated', `JPEG: there is no scan of the component ${missing.id}`);
+      if (missing) throw refuse('truncated', place, `it ends a file without a scan of the component ${missing.id}`);
       return frame;
     }
     if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue; // TEM, stray RST: no length follows
     if (marker === 0 || marker === SOI) throw bad('must not be here');
-    if (at + 2 > bytes.length) throw cut(bytes, `inside the segment ${hex(marker)} at byte ${start}`);
+    if (at + 2 > bytes.length) throw cut(`inside the segment ${hex(marker)} at byte ${start}`);
     const length = (bytes[at]! << 8) | bytes[at + 1]!;
     if (length < 2) throw bad(`has the length ${length}; the least is 2`);
     if (at + length > bytes.length) {
-      throw cut(
-        bytes,
-        `but the segment ${hex(marker)} at byte ${start} says ${length} bytes, ${bytes.length - at} are there`,
-      );
+      throw refuse('truncated', place, `it says ${length} bytes, ${bytes.length - at} are there`);
     }
     const segment = bytes.subarray(at + 2, at + length);
     at += length;
     const foreign = foreignFrames[marker];
-    if (foreign) throw refusal('unsupported', `JPEG: this one is ${foreign}, marker ${hex(marker)} at byte ${start}`);
+    if (foreign) throw refuse('unsupported', place, `this JPEG is ${foreign}`);
     if (marker >= 0xc0 && marker <= 0xc2) {
       if (frame) throw bad('is a second frame header');
-      frame = readFrame(segment, marker, bad, limits);
+      frame = readFrame(segment, { marker, place, bad }, limits, refuse);
     } else if (marker === 0xdc) {
-      throw refusal('unsupported', `JPEG: the height is given late (DNL at byte ${start})`);
+      throw refuse('unsupported', place, 'it gives the height late (DNL)');
     } else if (marker === SOS) {
       if (!frame) throw bad('is a scan before the frame header (SOF)');
       if (++scans > limits.maxScans) {
-        throw refusal(
-          'limit',
-          `JPEG: there are more than ${limits.maxScans} scans`,
-          'Save it again as a baseline JPEG, or raise `maxScans` if you trust its source.',
-        );
+        const remedy = 'Save it again as a baseline JPEG, or raise `maxScans` if you trust its source.';
+        throw refuse('limit', place, `it is one of more than ${limits.maxScans} scans`, remedy);
       }
       const end = endOfScan(bytes, at);
-      checkScan(segment, frame, end - at, scanned, bad);
+      if (end === undefined) throw cut('inside a scan, without an end marker (EOI)');
+      checkScan(segment, frame, end - at, scanned, { place, bad }, refuse);
       at = end;
     }
   }
 }
 
-function cut(bytes: Uint8Array, where: string) {
-  return refusal('truncated', `JPEG: the file ends at byte ${bytes.length} ${where}`);
+/** Where a segment stands, and how to say that it is wrong. */
+interface Spot {
+  readonly place: string;
+  readonly bad: (what: string) => Error;
 }
 
 function readFrame(
   segment: Uint8Array,
-  marker: number,
-  bad: (what: string) => Error,
-  limits: Required<ImageLimits>,
+  { marker, place, bad }: Spot & { readonly marker: number },
+  limits: ImageLimits,
+  refuse: RefuseImage,
 ): Frame {
   if (segment.length < 6) throw bad(`is a frame header of ${segment.length} bytes; the least is 6`);
   const [precision, , , , , count] = segment;
   const height = (segment[1]! << 8) | segment[2]!;
   const width = (segment[3]! << 8) | segment[4]!;
-  if (precision === 12 || precision === 16) throw refusal('unsupported', `JPEG: samples have ${precision} bits, not 8`);
+  if (precision === 12 || precision === 16)
+    throw refuse('unsupported', place, `its samples have ${precision} bits, not 8`);
   if (precision !== 8) throw bad(`says ${precision} bits per sample`);
   if (segment.length !== 6 + 3 * count!) throw bad(`has ${segment.length} bytes for ${count} components`);
-  checkPixels('JPEG', width, height, limits);
-  if (count === 4) throw refusal('unsupported', 'JPEG: four components, so it is CMYK (or YCCK)', 'Convert it to RGB.');
+  checkPixels(place, { width, height }, limits, refuse);
+  if (count === 4)
+    throw refuse(
+      'unsupported',
+      place,
+      'it has four components, so this is a CMYK (or YCCK) JPEG',
+      'Convert it to RGB.',
+    );
   if (count !== 1 && count !== 3) throw bad(`says ${count} components; a grey image has 1, a colour image 3`);
   const components = Array.from({ length: count }, (_, i): Component => {
     const sampling = segment[7 + 3 * i]!;
@@ -138,14 +144,14 @@ function readFrame(
   return { width, height, progressive: marker === 0xc2, components };
 }
 
-/** The first marker after `at` that is neither a stuffed zero, a restart nor fill. */
-function endOfScan(bytes: Uint8Array, at: number): number {
+/** The first marker after `at` that is neither a stuffed zero, a restart nor fill; `undefined` where the file ends before. */
+function endOfScan(bytes: Uint8Array, at: number): number | undefined {
   for (let i = bytes.indexOf(0xff, at); i >= 0; i = bytes.indexOf(0xff, i + 1)) {
     const next = bytes[i + 1];
     if (next === undefined) break;
     if (next !== 0 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return i;
   }
-  throw cut(bytes, 'inside a scan, without an end marker (EOI)');
+  return undefined;
 }
 
 /**
@@ -157,7 +163,8 @@ function checkScan(
   { width, height, progressive, components }: Frame,
   dataBytes: number,
   scanned: Set<number>,
-  bad: (what: string) => Error,
+  { place, bad }: Spot,
+  refuse: RefuseImage,
 ): void {
   const count = segment[0] ?? 0;
   if (count < 1 || count > 4 || segment.length !== 4 + 2 * count) {
@@ -186,9 +193,10 @@ function checkScan(
   else bits = 15 * Math.floor(blocks / 32767); // runs of at most 32767 ended blocks
   if (dataBytes < Math.max(1, Math.floor(bits / 8))) {
     const needed = Math.max(1, Math.floor(bits / 8));
-    throw refusal(
+    throw refuse(
       'truncated',
-      `JPEG: a scan of ${blocks} blocks needs at least ${needed} bytes, ${dataBytes} are there`,
+      place,
+      `a scan of ${blocks} blocks needs at least ${needed} bytes, ${dataBytes} are there`,
     );
   }
   if (!progressive || spectralStart === 0) for (const { id } of chosen) scanned.add(id);

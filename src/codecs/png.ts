@@ -1,7 +1,8 @@
 import type { Raster } from '../image/raster.ts';
+import { type DecodeOptions, limitsFrom } from './limits.ts';
 import { type PngFile, readPngChunks, samplesPerPixel } from './png_chunks.ts';
 import { type Pass, readPngRows } from './png_rows.ts';
-import { defaultLimits, type ImageLimits, refusal } from './refusal.ts';
+import { imageRefuserOf, type RefuseImage } from './refusal.ts';
 
 /**
  * Reads a PNG of any depth, colour type and interlacing, strictly: every checksum, the order of the chunks and the amount of
@@ -10,33 +11,39 @@ import { defaultLimits, type ImageLimits, refusal } from './refusal.ts';
  * Colours are those of `cv2.imread`: 16-bit samples by their high byte, grey as three equal channels, gamma and colour
  * profiles ignored. Transparency (alpha channel or tRNS) is in A and the colours are not blended with it. EXIF inside a PNG
  * is not applied.
- * @throws ImageError with a `code`, see {@link ImageFault}
+ * @throws ImageRefusal with the chunk and its byte offset
  */
-export function decodePng(bytes: Uint8Array, limits: ImageLimits = {}): Raster {
-  const file = readPngChunks(bytes, { ...defaultLimits, ...limits });
+export function decodePng(bytes: Uint8Array, options: DecodeOptions = {}): Raster {
+  const refuse = imageRefuserOf(options.name);
+  const file = readPngChunks(bytes, limitsFrom(options), refuse);
   const { width, height } = file.header;
   // written as words or as bytes, whichever the row writer likes; handed out in ImageData's own type
   let buffer: ArrayBuffer | undefined;
   let write: RowWriter | undefined;
-  readPngRows(file, (row, pass, y) => {
+  const onRow: RowWriter = (row, pass, y) => {
     // allocated with the first row, not before: a stream that cannot even begin costs nothing
     buffer ??= new ArrayBuffer(width * height * 4);
-    write ??= rowWriter(file, buffer);
+    write ??= rowWriter(file, buffer, refuse);
     write(row, pass, y);
-  });
+  };
+  readPngRows(file, onRow, refuse);
   return { width, height, data: new Uint8ClampedArray(buffer!) };
 }
 
 type RowWriter = (row: Uint8Array, pass: Pass, y: number) => void;
 
-function rowWriter(file: PngFile, buffer: ArrayBuffer): RowWriter {
+function rowWriter(file: PngFile, buffer: ArrayBuffer, refuse: RefuseImage): RowWriter {
   const { depth, colorType } = file.header;
-  if (colorType === 3 || (colorType === 0 && depth <= 8)) return indexedWriter(file, new Uint32Array(buffer));
+  if (colorType === 3 || (colorType === 0 && depth <= 8)) return indexedWriter(file, new Uint32Array(buffer), refuse);
   return sampledWriter(file, new Uint8Array(buffer));
 }
 
 /** Palette and grey up to 8 bits: a pixel is one of at most 256 colours, looked up as a word. */
-function indexedWriter({ header, palette, transparency }: PngFile, pixels: Uint32Array): RowWriter {
+function indexedWriter(
+  { header, palette, transparency }: PngFile,
+  pixels: Uint32Array,
+  refuse: RefuseImage,
+): RowWriter {
   const { depth, width } = header;
   const count = palette ? Math.min(palette.length / 3, 2 ** depth) : 2 ** depth;
   const colors = new Uint8Array(count * 4);
@@ -54,7 +61,10 @@ function indexedWriter({ header, palette, transparency }: PngFile, pixels: Uint3
     for (let x = 0; x < pass.width; x++, o += pass.stepX) {
       // the leftmost pixel of a byte is in its high bits
       const index = depth === 8 ? row[x]! : (row[Math.floor(x / perByte)]! >> (8 - depth * ((x % perByte) + 1))) & mask;
-      if (index >= count) throw refusal('malformed', `PNG: a pixel has colour ${index} of a palette of ${count}`);
+      if (index >= count) {
+        const [left, top] = [pass.left + x * pass.stepX, pass.top + y * pass.stepY];
+        throw refuse('malformed', `PNG pixel (${left}, ${top})`, `it has colour ${index} of a palette of ${count}`);
+      }
       pixels[o] = words[index]!;
     }
   };

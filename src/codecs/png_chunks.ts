@@ -1,5 +1,6 @@
 import { crc32 } from '../crc32.ts';
-import { checkPixels, type ImageLimits, refusal } from './refusal.ts';
+import { checkPixels, type ImageLimits } from './limits.ts';
+import type { RefuseImage } from './refusal.ts';
 
 /** The container of a PNG (ISO/IEC 15948): signature, chunks, their order and checksums. No pixel is touched. */
 
@@ -42,30 +43,28 @@ interface Chunk {
   readonly data: Uint8Array;
 }
 
+const placeOf = ({ type, at }: Pick<Chunk, 'type' | 'at'>) => `PNG chunk ${type} at byte ${at}`;
+
 /**
  * Checks the whole container and gives its parts as views into `bytes`. Text and profiles are checksummed and skipped,
  * never inflated.
- * @throws ImageError (code `truncated`, `crc`, `malformed`, `limit`, `unsupported`) with the chunk and its byte offset
+ * @throws ImageRefusal `truncated`, `checksum`, `malformed`, `limit` or `unsupported`, with the chunk and its byte offset
  */
-export function readPngChunks(bytes: Uint8Array, limits: Required<ImageLimits>): PngFile {
+export function readPngChunks(bytes: Uint8Array, limits: ImageLimits, refuse: RefuseImage): PngFile {
   let header: PngHeader | undefined;
   let palette: Uint8Array | undefined;
   let transparency: Uint8Array | undefined;
   const data: Uint8Array[] = [];
   let dataEnded = false;
-  for (const chunk of chunksOf(bytes)) {
-    const { type, at } = chunk;
-    const bad = (what: string) => refusal('malformed', `PNG: chunk ${type} at byte ${at} ${what}`);
+  for (const chunk of chunksOf(bytes, refuse)) {
+    const { type } = chunk;
+    const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
     if (!header) {
       if (type === 'CgBI') {
-        throw refusal(
-          'unsupported',
-          'PNG: this is Apple’s own variant (a CgBI chunk comes first)',
-          'Export it as a plain PNG.',
-        );
+        throw refuse('unsupported', placeOf(chunk), 'this is Apple’s own variant of PNG', 'Export it as a plain PNG.');
       }
       if (type !== 'IHDR') throw bad('comes first; IHDR must');
-      header = readHeader(chunk, limits);
+      header = readHeader(chunk, limits, refuse);
       continue;
     }
     if (data.length > 0 && type !== 'IDAT') dataEnded = true;
@@ -82,7 +81,7 @@ export function readPngChunks(bytes: Uint8Array, limits: Required<ImageLimits>):
         break;
       case 'tRNS':
         if (transparency || data.length > 0) throw bad(transparency ? 'is there twice' : 'comes after the image data');
-        checkTransparency(chunk, header, palette);
+        checkTransparency(chunk, header, palette, refuse);
         transparency = chunk.data;
         break;
       case 'IDAT':
@@ -92,40 +91,37 @@ export function readPngChunks(bytes: Uint8Array, limits: Required<ImageLimits>):
       case 'IEND':
         if (chunk.data.length > 0) throw bad('is not empty');
         if (data.length === 0) throw bad('comes before any image data (IDAT)');
-        if (header.colorType === 3 && !palette)
-          throw refusal('malformed', 'PNG: a palette image without a palette (PLTE)');
+        if (header.colorType === 3 && !palette) throw bad('ends a palette image without a palette (PLTE)');
         return { header, palette: header.colorType === 3 ? palette : undefined, transparency, data };
       default:
         // the fifth bit of the first letter: a reader that does not know a critical chunk must not guess
         if ((type.charCodeAt(0) & 32) === 0) throw bad('is a critical chunk that is not part of PNG');
     }
   }
-  throw refusal('truncated', `PNG: the file ends at byte ${bytes.length} without an end chunk (IEND)`);
+  throw refuse('truncated', `PNG byte ${bytes.length}`, 'the file ends without an end chunk (IEND)');
 }
 
 /** The chunks up to IEND, each wholly inside the file and with the right checksum. What follows IEND is not looked at. */
-function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
+function* chunksOf(bytes: Uint8Array, refuse: RefuseImage): Generator<Chunk> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const cut = (what: string) => refusal('truncated', `PNG: ${what}`);
-  if (bytes.length < 8) throw cut(`only ${bytes.length} bytes of the signature are there`);
+  if (bytes.length < 8) throw refuse('truncated', 'PNG signature', `only ${bytes.length} of its 8 bytes are there`);
   for (let at = 8; at < bytes.length; ) {
-    if (bytes.length - at < 12) throw cut(`the chunk at byte ${at} ends with the file`);
+    if (bytes.length - at < 12) throw refuse('truncated', `PNG chunk at byte ${at}`, 'the file ends inside its header');
     const length = view.getUint32(at);
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     if (!/^[A-Za-z]{4}$/.test(type)) {
-      throw refusal('malformed', `PNG: the chunk at byte ${at} has the type ${JSON.stringify(type)}, not four letters`);
+      throw refuse('malformed', `PNG chunk at byte ${at}`, `its type is ${JSON.stringify(type)}, not four letters`);
     }
     if (length > bytes.length - at - 12) {
-      throw cut(`chunk ${type} at byte ${at} says ${length} bytes, the file has ${bytes.length - at - 12} more`);
+      const reason = `it says ${length} bytes, the file has ${bytes.length - at - 12} more`;
+      throw refuse('truncated', placeOf({ type, at }), reason);
     }
     const stored = view.getUint32(at + 8 + length);
     const actual = crc32(bytes.subarray(at + 4, at + 8 + length));
     if (stored !== actual) {
       const hex = (n: number) => n.toString(16).padStart(8, '0');
-      throw refusal(
-        'crc',
-        `PNG: chunk ${type} at byte ${at} has the checksum ${hex(stored)}, its data has ${hex(actual)}`,
-      );
+      const reason = `it has the checksum ${hex(stored)}, its data has ${hex(actual)}`;
+      throw refuse('checksum', placeOf({ type, at }), reason);
     }
     yield { type, at, data: bytes.subarray(at + 8, at + 8 + length) };
     if (type === 'IEND') return;
@@ -133,8 +129,9 @@ function* chunksOf(bytes: Uint8Array): Generator<Chunk> {
   }
 }
 
-function readHeader({ at, data }: Chunk, limits: Required<ImageLimits>): PngHeader {
-  const bad = (what: string) => refusal('malformed', `PNG: header (IHDR at byte ${at}) ${what}`);
+function readHeader(chunk: Chunk, limits: ImageLimits, refuse: RefuseImage): PngHeader {
+  const { data } = chunk;
+  const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
   if (data.length !== 13) throw bad(`has ${data.length} bytes, not 13`);
   const view = new DataView(data.buffer, data.byteOffset, 13);
   const width = view.getUint32(0);
@@ -147,7 +144,7 @@ function readHeader({ at, data }: Chunk, limits: Required<ImageLimits>): PngHead
   if (filter !== 0) throw bad(`has the unknown filter method ${filter}`);
   if (interlace! > 1) throw bad(`has the unknown interlace method ${interlace}`);
   if (width > 0x7fffffff || height > 0x7fffffff) throw bad(`has a size over 2^31: ${width} × ${height}`);
-  checkPixels('PNG', width, height, limits);
+  checkPixels(placeOf(chunk), { width, height }, limits, refuse);
   return {
     width,
     height,
@@ -157,8 +154,14 @@ function readHeader({ at, data }: Chunk, limits: Required<ImageLimits>): PngHead
   };
 }
 
-function checkTransparency({ at, data }: Chunk, { colorType }: PngHeader, palette: Uint8Array | undefined): void {
-  const bad = (what: string) => refusal('malformed', `PNG: chunk tRNS at byte ${at} ${what}`);
+function checkTransparency(
+  chunk: Chunk,
+  { colorType }: PngHeader,
+  palette: Uint8Array | undefined,
+  refuse: RefuseImage,
+): void {
+  const { data } = chunk;
+  const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
   if (colorType === 4 || colorType === 6) throw bad('adds transparency to an image that has an alpha channel');
   if (colorType === 3) {
     if (!palette) throw bad('comes before the palette (PLTE)');

@@ -1,7 +1,7 @@
 import { Inflate } from 'fflate';
 import { adler32 } from './adler32.ts';
 import { type PngFile, type PngHeader, samplesPerPixel } from './png_chunks.ts';
-import { refusal } from './refusal.ts';
+import type { RefuseImage } from './refusal.ts';
 
 /**
  * From compressed data to rows of samples. The data is inflated a piece at a time and each row is unfiltered and handed on as it
@@ -52,6 +52,8 @@ export function filteredSize(header: PngHeader): number {
   return passesOf(header).reduce((sum, pass) => sum + pass.height * (1 + bytesPerRow(pass, header)), 0);
 }
 
+const place = 'PNG image data (IDAT)';
+
 /** Deflate cannot shrink better than 1 : 1032, so a promise beyond that is known to be empty without inflating anything. */
 const deflateRatio = 1032;
 /** Bytes of compressed data inflated at once; they make at most 17 MB. */
@@ -75,27 +77,31 @@ function bytesAt(parts: readonly Uint8Array[], start: number, end: number): numb
 
 /**
  * Inflates and unfilters; `onRow` receives each row's packed samples (the array is used again), its pass and its index in it.
- * @throws ImageError `truncated` (too few rows), `malformed` (too much data, a broken stream, an unknown filter), `crc`
+ * @throws ImageRefusal `truncated` (too few rows), `malformed` (too much data, a broken stream, an unknown filter), `checksum`
  */
-export function readPngRows({ header, data }: PngFile, onRow: (row: Uint8Array, pass: Pass, y: number) => void): void {
+export function readPngRows(
+  { header, data }: PngFile,
+  onRow: (row: Uint8Array, pass: Pass, y: number) => void,
+  refuse: RefuseImage,
+): void {
   const total = data.reduce((sum, part) => sum + part.length, 0);
   const expected = filteredSize(header);
   const tooLittle = (got: string) =>
-    refusal('truncated', `PNG: the image data (IDAT) holds ${got} of the ${expected} bytes that its rows need`);
+    refuse('truncated', place, `it holds ${got} of the ${expected} bytes that its rows need`);
   if (total < 6) throw tooLittle('none');
   const [method, flags] = bytesAt(data, 0, 2);
   if ((method! & 15) !== 8 || method! >> 4 > 7 || ((method! << 8) | flags!) % 31 !== 0 || (flags! & 32) !== 0) {
-    throw refusal('malformed', 'PNG: the image data (IDAT) does not begin with a zlib header');
+    throw refuse('malformed', place, 'it does not begin with a zlib header');
   }
   if (expected > total * deflateRatio) throw tooLittle(`at most ${total * deflateRatio}`);
 
-  const rows = rowAssembler(header, onRow);
+  const rows = rowAssembler(header, onRow, refuse);
   let received = 0;
   let checksum = 1;
   const inflate = new Inflate((piece) => {
     received += piece.length;
     if (received > expected) {
-      throw refusal('malformed', `PNG: the image data (IDAT) holds more than the ${expected} bytes that its rows need`);
+      throw refuse('malformed', place, `it holds more than the ${expected} bytes that its rows need`);
     }
     checksum = adler32(piece, checksum);
     rows(piece);
@@ -106,19 +112,19 @@ export function readPngRows({ header, data }: PngFile, onRow: (row: Uint8Array, 
   } catch (error) {
     if (error instanceof Error && error.message === 'unexpected EOF') throw tooLittle(`${received}`);
     if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
-      throw refusal('malformed', `PNG: the image data (IDAT) cannot be inflated (${error.message})`);
+      throw refuse('malformed', place, `it cannot be inflated (${error.message})`, undefined, error);
     }
     throw error;
   }
   if (received < expected) throw tooLittle(`${received}`);
   const [a, b, c, d] = bytesAt(data, total - 4, total);
   if (((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0 !== checksum) {
-    throw refusal('crc', 'PNG: the image data (IDAT) does not end with its checksum (Adler-32)');
+    throw refuse('checksum', place, 'it does not end with its checksum (Adler-32)');
   }
 }
 
 /** Cuts a stream of bytes into rows, takes the filter off each and passes it on. */
-function rowAssembler(header: PngHeader, onRow: (row: Uint8Array, pass: Pass, y: number) => void) {
+function rowAssembler(header: PngHeader, onRow: (row: Uint8Array, pass: Pass, y: number) => void, refuse: RefuseImage) {
   const passes = passesOf(header);
   const distance = Math.max(1, bitsPerPixel(header) >> 3);
   const longest = Math.max(...passes.map((pass) => bytesPerRow(pass, header)));
@@ -133,7 +139,7 @@ function rowAssembler(header: PngHeader, onRow: (row: Uint8Array, pass: Pass, y:
     for (let i = 0; i < piece.length; ) {
       if (filter < 0) {
         filter = piece[i++]!;
-        if (filter > 4) throw refusal('malformed', `PNG: row ${y} has the filter ${filter}; there are 0 to 4`);
+        if (filter > 4) throw refuse('malformed', place, `its row ${y} has the filter ${filter}; there are 0 to 4`);
         continue;
       }
       const take = Math.min(length - filled, piece.length - i);

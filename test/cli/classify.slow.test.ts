@@ -32,7 +32,7 @@ describe('classify', () => {
   it('prints them as JSON, five where no number is given, and goes on after a missing file', async () => {
     const words = ['classify', 'photos/a.png', 'photos/b.png', 'gone.png', '--json', '--quiet'];
     const { code, stdout, stderr } = await moganet([...words, ...model], { cwd });
-    expect({ code, stderr }).to.deep.equal({ code: 3, stderr: 'gone.png: there is no such file.\n' });
+    expect({ code, stderr }).to.deep.equal({ code: 3, stderr: 'gone.png: there is no such file. Check the path.\n' });
     const document = JSON.parse(stdout);
     expect(document).to.include({ model: 'small_classifier', engine: 'cpu', top: 5 });
     expect(document).not.to.have.property('score');

@@ -57,7 +57,7 @@ describe('predict, detect and segment', () => {
     expect(stdout.split('\n')).to.have.length(4); // a, b, deep/a
     const complaints = stderr.split('\n').filter((line) => /^(photos\/broken\.png|gone\.jpg): /.test(line));
     expect(complaints).to.have.length(2);
-    expect(complaints[1]).to.equal('gone.jpg: there is no such file.');
+    expect(complaints[1]).to.equal('gone.jpg: there is no such file. Check the path.');
     expect(stderr).to.include('2 of 5 images failed.');
     expect(
       filesIn(join(cwd, 'o2')).filter((name) => !/^(photos\/)?(deep\/a|a|b)\.detections\.png$/.test(name)),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { jpegDecoder } from '../../src/codecs/jpeg.ts';
-import { isRefusal } from '../../src/codecs/refusal.ts';
+import { isRefusal } from '../../src/errors.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { loadJpegWasm } from '../../src/platform/node/jpeg_wasm.ts';
 import { join } from '../support/png_builder.ts';
@@ -133,7 +133,11 @@ describe('reading JPEG', () => {
     for (const name of ['ok_420', 'ok_420_prog', 'ok_restart']) {
       const whole = file(name);
       for (let length = 2; length < whole.length; length++) {
-        await refused(whole.slice(0, length), 'truncated', /^JPEG: the file ends at byte/);
+        await refused(
+          whole.slice(0, length),
+          'truncated',
+          /^bytes, JPEG (byte \d+: the file ends|marker 0xff[0-9a-f]{2} at byte \d+: it says \d+ bytes)/,
+        );
       }
     }
   });
@@ -162,13 +166,21 @@ describe('reading JPEG', () => {
     const sos = find(plain, 0xda);
     const frame = plain.subarray(sof, sof + 19);
     const end = [0xff, 0xd9];
-    await refused(join(plain.subarray(0, 2), end), 'malformed', /no image data/);
-    await refused(join(plain.subarray(0, sof), frame, plain.subarray(sof)), 'malformed', /second frame header/);
+    await refused(join(plain.subarray(0, 2), end), 'malformed', /ends a file without image data/);
+    await refused(
+      join(plain.subarray(0, sof), frame, plain.subarray(sof)),
+      'malformed',
+      /marker 0xffc0 at byte \d+: it is a second frame header/,
+    );
     await refused(join(plain.subarray(0, sof), plain.subarray(sof + 19)), 'malformed', /scan before the frame header/);
     await refused(patched(plain, sof + 11, 0x00), 'malformed', /sampled 0 × 0/);
     await refused(patched(plain, sos + 5, 77), 'malformed', /component 77, which the frame does not have/);
     await refused(patched(plain, 4, 0, 1), 'malformed', /has the length 1; the least is 2/);
-    await refused(Uint8Array.of(0xff, 0xd8, 1, 2, 3), 'not-an-image', /byte 2 is 0x01 where a marker must begin/);
+    await refused(
+      Uint8Array.of(0xff, 0xd8, 1, 2, 3),
+      'not-an-image',
+      /JPEG byte 2: it is 0x01 where a marker must begin/,
+    );
   });
 
   it('refuses a file in which a component has no scan', async () => {
@@ -177,7 +189,7 @@ describe('reading JPEG', () => {
     const sof = find(grey, 0xc0);
     const frame = [0xff, 0xc0, 0, 17, ...grey.subarray(sof + 4, sof + 9), 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
     const bytes = join(grey.subarray(0, sof), frame, grey.subarray(sof + 13));
-    await refused(bytes, 'truncated', /no scan of the component 2/);
+    await refused(bytes, 'truncated', /without a scan of the component 2/);
   });
 
   it('decodes several at once', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { decodePng } from '../../src/codecs/png.ts';
 import { pngSignature } from '../../src/codecs/png_chunks.ts';
-import { isRefusal } from '../../src/codecs/refusal.ts';
+import { isRefusal } from '../../src/errors.ts';
 import { buildPng, chunk, header, join, type PngSpec } from '../support/png_builder.ts';
 
 /** Samples that vary in every direction and reach both ends of their range. */
@@ -109,14 +109,18 @@ describe('reading PNG', () => {
   });
 
   it('refuses every file that is cut short', () => {
-    for (let length = 8; length < good.length; length++) refused(good.slice(0, length), 'truncated', /^PNG: /);
+    for (let length = 8; length < good.length; length++) refused(good.slice(0, length), 'truncated', /^bytes, PNG /);
   });
 
   it('refuses a changed byte anywhere', () => {
     for (let at = 8; at < good.length; at++) {
-      expect(() => decodePng(withByte(at, good[at]! ^ 0x41)), `byte ${at}`).to.throw(/^PNG: /);
+      expect(() => decodePng(withByte(at, good[at]! ^ 0x41)), `byte ${at}`).to.throw(/^bytes, PNG /);
     }
-    refused(withByte(41 + 8, good[49]! ^ 1), 'crc', /chunk IDAT at byte 33 has the checksum [0-9a-f]{8}, its data has/);
+    refused(
+      withByte(41 + 8, good[49]! ^ 1),
+      'checksum',
+      /chunk IDAT at byte 33: it has the checksum [0-9a-f]{8}, its data has/,
+    );
   });
 
   it('refuses sizes over the limit, of nothing, and beyond what the data can hold, before allocating', () => {
@@ -141,11 +145,15 @@ describe('reading PNG', () => {
     const idat = good.subarray(33 + 17, good.length - 12);
     const body = join(idat.subarray(8, idat.length - 8), [data[0]! ^ 1, ...data.subarray(1)]);
     const file = join(good.subarray(0, 33 + 17), chunk('IDAT', body), chunk('IEND'));
-    refused(file, 'crc', /Adler-32/);
+    refused(file, 'checksum', /Adler-32/);
   });
 
   it('refuses filters that do not exist', () => {
-    refused(buildPng({ ...grey, filter: (row) => (row === 2 ? 5 : 0) }), 'malformed', /row 2 has the filter 5/);
+    refused(
+      buildPng({ ...grey, filter: (row) => (row === 2 ? 5 : 0) }),
+      'malformed',
+      /PNG image data \(IDAT\): its row 2 has the filter 5/,
+    );
   });
 
   it('refuses headers that the standard does not allow', () => {
@@ -166,11 +174,15 @@ describe('reading PNG', () => {
       good.subarray(good.length - 12),
     ];
     const first = good.subarray(33, 33 + 17);
-    refused(join(pngSignature, data, end), 'malformed', /chunk IDAT at byte 8 comes first; IHDR must/);
-    refused(join(start, good.subarray(8)), 'malformed', /IHDR at byte 33 is a second header/);
+    refused(join(pngSignature, data, end), 'malformed', /chunk IDAT at byte 8: it comes first; IHDR must/);
+    refused(join(start, good.subarray(8)), 'malformed', /IHDR at byte 33: it is a second header/);
     refused(join(start, end), 'malformed', /comes before any image data/);
     refused(join(start, first, chunk('tEXt'), good.subarray(50)), 'malformed', /does not follow the other image data/);
-    refused(join(start, chunk('MOGA'), data, end), 'malformed', /MOGA at byte 33 is a critical chunk that is not part/);
+    refused(
+      join(start, chunk('MOGA'), data, end),
+      'malformed',
+      /MOGA at byte 33: it is a critical chunk that is not part/,
+    );
     refused(join(start, chunk('PLTE', [1, 2, 3]), data, end), 'malformed', /palette in a grey image/);
     refused(join(pngSignature, chunk('CgBI', [0]), good.subarray(8)), 'unsupported', /Apple/);
   });

@@ -31,7 +31,9 @@ describe('a file as a source', () => {
     await source.readInto!(target, 3);
     expect([...target]).to.deep.equal([3, 4]);
     await truncate(path, 2);
-    expect(await failure(() => source.read(1, 3))).to.match(/ends at byte 2, it had 5\. Is it being written\?/);
+    expect(await failure(() => source.read(1, 3))).to.match(
+      /byte 2: the file ends here, it had 5 bytes\. Is it being written\?/,
+    );
     await source.close();
   });
 

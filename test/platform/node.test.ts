@@ -61,16 +61,16 @@ describe('files of Node', () => {
   it('are refused by name where they cannot be read', async () => {
     const gone = await errorOf(readImage(join(folder, 'gone.jpg')));
     expect(gone).to.be.instanceOf(ImageError);
-    expect(gone.message).to.equal(`${join(folder, 'gone.jpg')}: there is no such file.`);
+    expect(gone.message).to.equal(`${join(folder, 'gone.jpg')}: there is no such file. Check the path.`);
     expect((await errorOf(readImage(join(folder, 'sub')))).message).to.equal(
       `${join(folder, 'sub')}: this is a folder. Give an image file.`,
     );
     expect((await errorOf(readImage(`${address}/b`))).message).to.equal(
-      `${address}/b: the server answered 404 Not Found`,
+      `${address}/b: the server answered 404 Not Found. Check the address.`,
     );
     const weights = await errorOf(openWeights(`${address}/b`));
     expect(weights).to.be.instanceOf(CheckpointError);
-    expect(weights.message).to.equal(`${address}/b: the server answered 404 Not Found`);
+    expect(weights.message).to.equal(`${address}/b: the server answered 404 Not Found. Check the address.`);
     expect((await errorOf(readImage('http://127.0.0.1:1/x'))).message).to.match(
       /^http:\/\/127\.0\.0\.1:1\/x: .*(bad port|ECONNREFUSED)/,
     );

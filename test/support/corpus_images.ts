@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isRefusal } from '../../src/codecs/refusal.ts';
+import { isRefusal } from '../../src/errors.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { decodeImage } from '../../src/platform/node/decode_image.ts';
 
@@ -66,7 +66,7 @@ export async function runImageCase(entry: ImageCase, folder: string): Promise<Im
   } catch (error) {
     const milliseconds = performance.now() - start;
     const text = String(error);
-    const typed = isRefusal(error) && error.message.startsWith(`${entry.file}: `);
+    const typed = isRefusal(error) && error.file === entry.file && error.message.startsWith(entry.file);
     const inTime = milliseconds <= entry.max_seconds * 1000;
     return { passed: typed && inTime && entry.expect !== 'accept', text, accepted: false, milliseconds };
   }

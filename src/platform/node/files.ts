@@ -1,8 +1,10 @@
 import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { refuserOf } from '../../checkpoint/refusal.ts';
 import { blobSource, bytesSource, type Source } from '../../checkpoint/source.ts';
-import { CheckpointError, ImageError } from '../../errors.ts';
+import { imageRefuserOf } from '../../codecs/refusal.ts';
+import { isRefusal, type Refusal } from '../../errors.ts';
 import { fetchBytes, type OnBytes } from '../fetch_bytes.ts';
 import { openFileSource } from './file_source.ts';
 
@@ -13,7 +15,7 @@ type FileRef = string | URL | Blob | Uint8Array | ArrayBuffer;
 /** More than an image within the pixel limit takes in any format that is read. */
 const imageBytes = 512 * 2 ** 20;
 
-/** @throws CheckpointError naming the file and why it cannot be read */
+/** @throws CheckpointRefusal naming the file and why it cannot be read */
 export async function openWeights(
   weights: FileRef,
   signal?: AbortSignal,
@@ -27,11 +29,11 @@ export async function openWeights(
   try {
     return bytesSource(await fetchBytes(place, signal, onBytes), place.href);
   } catch (cause) {
-    throw readable(cause, place, signal, CheckpointError);
+    throw readable(cause, place, signal, refuserOf);
   }
 }
 
-/** @throws ImageError naming the file and why it cannot be read */
+/** @throws ImageRefusal naming the file and why it cannot be read */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
   if (image instanceof Blob) return new Uint8Array(await image.arrayBuffer());
   if (image instanceof Uint8Array) return image;
@@ -40,10 +42,10 @@ export async function readImage(image: FileRef, signal?: AbortSignal): Promise<U
   try {
     if (place instanceof URL) return await fetchBytes(place, signal);
     const { size } = await imageFile(place);
-    if (size > imageBytes) throw new Problem(`it has ${size} bytes; an image has at most ${imageBytes}.`);
+    if (size > imageBytes) throw new Problem('limit', `it has ${size} bytes; an image has at most ${imageBytes}`);
     return await readFile(place, signal ? { signal } : {});
   } catch (cause) {
-    throw readable(cause, place, signal, ImageError);
+    throw readable(cause, place, signal, imageRefuserOf);
   }
 }
 
@@ -54,38 +56,49 @@ function placeOf(ref: string | URL): string | URL {
   return url.protocol === 'file:' ? fileURLToPath(url) : url;
 }
 
-/** What a message says after the name of the file. */
-class Problem extends Error {}
+type Code = 'unreadable' | 'limit';
+
+/** What is wrong with a file, before its kind of refusal is known. */
+class Problem extends Error {
+  constructor(
+    readonly code: Code,
+    readonly reason: string,
+    readonly remedy?: string,
+  ) {
+    super(reason);
+  }
+}
 
 async function imageFile(path: string): Promise<Stats> {
   const facts = await stat(path);
-  if (facts.isDirectory()) throw new Problem('this is a folder. Give an image file.');
-  if (!facts.isFile()) throw new Problem('this is a device or a pipe. Give an image file.');
+  if (facts.isDirectory()) throw new Problem('unreadable', 'this is a folder', 'Give an image file.');
+  if (!facts.isFile()) throw new Problem('unreadable', 'this is a device or a pipe', 'Give an image file.');
   return facts;
 }
 
 const causes: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file.',
-  ENOTDIR: 'there is no such file.',
-  EACCES: 'this user may not read it.',
-  EPERM: 'this user may not read it.',
-  ENAMETOOLONG: 'the name is too long.',
-  EMFILE: 'too many files are open.',
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EPERM: 'this user may not read it',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many files are open',
 };
 
-/** A message about the place, in the words of a user; errors of our own and an aborted call stay as they are. */
-function readable(
-  cause: unknown,
-  place: string | URL,
-  signal: AbortSignal | undefined,
-  Kind: typeof CheckpointError | typeof ImageError,
-): unknown {
-  if (cause instanceof Kind || signal?.aborted) return cause;
+type RefuserOf = (
+  file: string,
+) => (code: Code, place: string, reason: string, remedy?: string, cause?: unknown) => Refusal;
+
+/** The refusal in the words of a user; one that is made already and an aborted call stay as they are. */
+function readable(cause: unknown, place: string | URL, signal: AbortSignal | undefined, refuserOf: RefuserOf): unknown {
+  if (isRefusal(cause) || signal?.aborted) return cause;
+  const refuse = refuserOf(`${place}`);
+  if (cause instanceof Problem) return refuse(cause.code, '', cause.reason, cause.remedy);
   const text = (error: unknown): string => {
-    if (error instanceof Problem) return error.message;
     const { code, message, cause: inner } = error as NodeJS.ErrnoException;
     // fetch says "fetch failed", and why in its cause
     return causes[code ?? ''] ?? (inner ? text(inner) : message || `${error}`);
   };
-  return new Kind(`${place}: ${text(cause)}`, { cause });
+  const remedy = place instanceof URL ? 'Check the address.' : 'Check the path.';
+  return refuse('unreadable', '', text(cause), remedy, cause);
 }

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { bytesSource, openCheckpoint } from '../src/checkpoint/index.ts';
+import { checkpointRemedies } from '../src/checkpoint/refusal.ts';
+import { imageRemedies } from '../src/codecs/refusal.ts';
+import * as errors from '../src/errors.ts';
+import { decodeImage } from '../src/platform/node/decode_image.ts';
+import { rejection } from './support/rejection.ts';
+
+const page = `\n${readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')}`;
+
+/** The rows of the table below a heading, without its head. */
+function tableBelow(heading: string): string[][] {
+  const lines = page
+    .slice(page.indexOf(`\n${heading}\n`))
+    .split('\n')
+    .slice(2);
+  const start = lines.findIndex((line) => line.startsWith('|'));
+  const end = lines.findIndex((line, i) => i > start && !line.startsWith('|'));
+  return lines.slice(start + 2, end).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}
+
+/** What a source file says of each code in its comment. */
+function meaningsIn(file: string): string[] {
+  const text = readFileSync(new URL(`../src/${file}`, import.meta.url), 'utf8');
+  return [...text.matchAll(/^ {2}\/\*\* (.+) \*\/\n {2}'?[a-z-]+'?:/gm)].map(([, meaning]) => meaning!);
+}
+
+describe('the page of errors', () => {
+  const readers = [
+    ['### Images', imageRemedies, 'codecs/refusal.ts'],
+    ['### Checkpoints', checkpointRemedies, 'checkpoint/refusal.ts'],
+  ] as const;
+  for (const [heading, remedies, file] of readers) {
+    it(`lists the codes of ${file} with their meaning and remedy`, () => {
+      const meanings = meaningsIn(file);
+      const expected = Object.entries(remedies).map(([code, remedy], i) => [code, meanings[i], remedy]);
+      expect(tableBelow(heading)).to.deep.equal(expected);
+    });
+  }
+
+  it('names every class of errors', () => {
+    const classes = Object.values(errors).filter(
+      (value) => typeof value === 'function' && value.prototype instanceof errors.MoganetError,
+    );
+    const named = tableBelow('# Errors').map(([name]) => name);
+    expect(named).to.have.members(classes.map(({ name }) => name));
+  });
+});
+
+describe('a refusal', () => {
+  const refusals = [
+    {
+      what: 'an image',
+      thrown: () => rejection(decodeImage(Uint8Array.of(0xff, 0xd8, 0xff, 0xe1, 0, 1), { name: 'a.jpg' })),
+      kind: errors.ImageError,
+      facts: {
+        code: 'malformed',
+        file: 'a.jpg',
+        place: 'JPEG marker 0xffe1 at byte 2',
+        reason: 'it has the length 1; the least is 2',
+        remedy: imageRemedies.malformed,
+      },
+    },
+    {
+      what: 'a checkpoint',
+      thrown: () => rejection(openCheckpoint(bytesSource(new TextEncoder().encode('PK\x03\x04'), 'a.pth'))),
+      kind: errors.CheckpointError,
+      facts: {
+        code: 'truncated',
+        file: 'a.pth',
+        place: 'offset 4',
+        reason: 'the archive has no end record',
+        remedy: checkpointRemedies.truncated,
+      },
+    },
+  ];
+  for (const { what, thrown, kind, facts } of refusals) {
+    it(`of ${what} carries the parts of its message`, async () => {
+      const error = await thrown();
+      expect(error).to.be.instanceOf(kind);
+      expect(errors.isRefusal(error)).to.equal(true);
+      expect(error).to.include(facts);
+      expect(error.message).to.equal(`${facts.file}, ${facts.place}: ${facts.reason}. ${facts.remedy}`);
+    });
+  }
+
+  it('is not mistaken for another error', () => {
+    expect(errors.isRefusal(new errors.ImageError('an image of 0×0 pixels has none.'))).to.equal(false);
+    expect(errors.isRefusal(Object.assign(new Error(), { code: 'ENOENT' }))).to.equal(false);
+  });
+});
