@@ -6,11 +6,13 @@ import { addClassifyCommand } from './classify.ts';
 import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
 import { addDemoCommand } from './demo.ts';
+import { addExportCommand } from './export.ts';
 import { endOnSignals, endQuietlyOnClosedPipe, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { addModelsCommand } from './models.ts';
 import { addPredictCommands } from './predict.ts';
 import { addSummaryCommand } from './summary.ts';
 import { openTerminal } from './terminal.ts';
+import { addVerifyCommand } from './verify.ts';
 import { OutputError, removeUnfinished } from './write_whole.ts';
 
 /** The command line. Each command loads the library only when it runs, so that the help is there at once. */
@@ -51,6 +53,8 @@ async function run(words: readonly string[]): Promise<number> {
   addAblateCommand(program, end);
   addConfigCommand(program, end);
   addConvertCommand(program, end);
+  addExportCommand(program, end);
+  addVerifyCommand(program, end);
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').showHelpAfterError(false);
   try {
     await program.parseAsync([...words]);

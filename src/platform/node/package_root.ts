@@ -22,3 +22,15 @@ export function shippedWeights(file: string): string {
 
 /** The folder of the photos that the package ships. */
 export const sampleImages: string = fileURLToPath(new URL('samples/images', packageRoot));
+
+const shipped = (path: string): string => fileURLToPath(new URL(`samples/${path}`, packageRoot));
+
+/** What `verify` holds the engines to. */
+export const verifySamples = {
+  numbers: shipped('verify/moganet_pico.safetensors'),
+  photo: {
+    image: shipped('images/street-house.jpg'),
+    boxes: shipped('verify/street-house.json'),
+    labels: shipped('verify/street-house.png'),
+  },
+} as const;

@@ -1,0 +1,189 @@
+import { fillParameters, openSafetensors, type Source } from '../checkpoint/index.ts';
+import { CheckpointError, EngineError } from '../errors.ts';
+import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
+import type { Named, NDArray, Weights } from '../ndarray.ts';
+import { type Engine, passes, programOf, recordPart } from '../nn/index.ts';
+import { modelLoader } from './load_model.ts';
+import type { ImageRef, Platform, WeightsRef } from './platform.ts';
+import { comparePhoto, type ExpectedPhoto, type PhotoCheck } from './verify_photo.ts';
+import { configKey } from './weights.ts';
+
+/** The numbers that a platform ships to be checked against. */
+export interface VerifySamples {
+  /** A small network: its weights, an input (`verify.image`) and PyTorch's outputs (`verify.<output>`). */
+  readonly numbers: WeightsRef;
+  /** What the reference finds with the demo model: boxes as JSON, the label map as a picture. */
+  readonly photo: { readonly image: ImageRef; readonly boxes: WeightsRef; readonly labels: WeightsRef };
+}
+
+export interface NumbersCheck {
+  readonly passed: boolean;
+  /** Of the output that is nearest to, or furthest beyond, its tolerance. */
+  readonly output: string;
+  readonly maxError: number;
+  readonly tolerance: number;
+  readonly milliseconds: number;
+}
+
+export interface EngineCheck {
+  readonly engine: string;
+  readonly status: 'passed' | 'failed' | 'unavailable';
+  /** Threads, device. */
+  readonly detail?: string;
+  /** Why it is unavailable or could not run. */
+  readonly reason?: string;
+  readonly numbers?: NumbersCheck;
+  /** Left out where it was not asked for. */
+  readonly photo?: PhotoCheck;
+}
+
+export interface VerifyOptions {
+  /** Default: all of the platform. */
+  readonly engines?: readonly string[];
+  /** Whether an engine runs the photo as well as the small network. Default: all do. */
+  readonly photo?: (engine: string) => boolean;
+  readonly onProgress?: (engine: string, what: 'numbers' | 'photo') => void;
+}
+
+export type Verify = (options?: VerifyOptions) => Promise<EngineCheck[]>;
+
+/** Holds this machine's engines to the shipped numbers of PyTorch. An engine that is missing is reported, not thrown. */
+export function verifier(platform: Platform, samples: VerifySamples): Verify {
+  const load = modelLoader(platform);
+  return async ({ engines = platform.engines, photo = () => true, onProgress } = {}) => {
+    const golden = await readNumbers(platform, samples.numbers);
+    const expected = await readPhoto(platform, samples);
+    const checks: EngineCheck[] = [];
+    for (const name of engines) checks.push(await check(name));
+    return checks;
+
+    async function check(name: string): Promise<EngineCheck> {
+      let engine: Engine;
+      try {
+        engine = await platform.openEngine(name, {});
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        return { engine: name, status: 'unavailable', reason: error.message };
+      }
+      const { detail } = engine;
+      try {
+        onProgress?.(name, 'numbers');
+        const numbers = await compareNumbers(engine, golden);
+        if (!photo(name)) return { engine: name, status: statusOf(numbers), detail, numbers };
+        onProgress?.(name, 'photo');
+        const found = await onPhoto(name);
+        return { engine: name, status: statusOf(numbers, found), detail, numbers, photo: found };
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        return { engine: name, status: 'failed', detail, reason: error.message };
+      } finally {
+        await engine.dispose();
+      }
+    }
+
+    async function onPhoto(engine: string): Promise<PhotoCheck> {
+      const model = await load('facade', { engine });
+      try {
+        return comparePhoto(await model.predict(samples.photo.image), expected);
+      } finally {
+        await model.dispose();
+      }
+    }
+  };
+}
+
+const statusOf = (...checks: readonly { readonly passed: boolean }[]) =>
+  checks.every(({ passed }) => passed) ? 'passed' : 'failed';
+
+interface GoldenNumbers {
+  readonly definition: ModelDefinition;
+  readonly weights: Weights;
+  readonly image: NDArray;
+  readonly outputs: Named<{ readonly expected: NDArray; readonly tolerance: number }>;
+}
+
+const samplePrefix = 'verify.';
+
+async function readNumbers(platform: Platform, ref: WeightsRef): Promise<GoldenNumbers> {
+  return withSource(platform, ref, async (source) => {
+    const { tensors, metadata } = await openSafetensors(source);
+    const definition = createModel(JSON.parse(metadata[configKey] ?? 'null'));
+    const weights = await fillParameters(modelParameters(definition), tensors, {
+      file: source.name,
+      ignore: (key) => key.startsWith(samplePrefix),
+    });
+    const stored = (name: string) => {
+      const entry = tensors.get(samplePrefix + name);
+      if (!entry)
+        throw new CheckpointError(`${source.name}: there is no ${samplePrefix}${name}. Install the package again.`);
+      return entry.readFloat32();
+    };
+    const tolerances: Named<number> = JSON.parse(metadata['moganet.tolerances'] ?? '{}');
+    const outputs = Object.entries(tolerances).map(
+      async ([name, tolerance]) => [name, { expected: await stored(name), tolerance }] as const,
+    );
+    return {
+      definition,
+      weights,
+      image: await stored('image'),
+      outputs: Object.fromEntries(await Promise.all(outputs)),
+    };
+  });
+}
+
+async function readPhoto(platform: Platform, { photo }: VerifySamples): Promise<ExpectedPhoto> {
+  const bytes = (ref: WeightsRef) => withSource(platform, ref, (source) => source.read(0, source.size));
+  const boxes = JSON.parse(new TextDecoder().decode(await bytes(photo.boxes)));
+  return { ...boxes, labels: await platform.decodeImage(await bytes(photo.labels), 'label map') };
+}
+
+async function withSource<T>(platform: Platform, ref: WeightsRef, use: (source: Source) => Promise<T>): Promise<T> {
+  const source = await platform.openWeights(ref);
+  try {
+    return await use(source);
+  } finally {
+    await source.close?.();
+  }
+}
+
+/** Runs twice: the first run compiles and warms up, the second is timed. */
+async function compareNumbers(
+  engine: Engine,
+  { definition, weights, image, outputs }: GoldenNumbers,
+): Promise<NumbersCheck> {
+  const part = definition.parts.features!;
+  const runner = await engine.load(programOf(part.name, recordPart(part), weights, passes));
+  const run = async (): Promise<Named<NDArray>> => {
+    const found: Record<string, NDArray> = {};
+    for (const [name, resident] of Object.entries(await runner.run({ image }))) {
+      found[name] = await resident.read();
+      resident.dispose();
+    }
+    return found;
+  };
+  try {
+    await run();
+    const start = performance.now();
+    const found = await run();
+    const milliseconds = performance.now() - start;
+    const errors = Object.entries(outputs).map(([output, { expected, tolerance }]) => ({
+      output,
+      maxError: largestError(found[output]!, expected),
+      tolerance,
+    }));
+    const ratio = (error: (typeof errors)[number]) => error.maxError / error.tolerance;
+    const worst = errors.reduce((a, b) => (ratio(b) > ratio(a) ? b : a));
+    return { passed: worst.maxError <= worst.tolerance, ...worst, milliseconds };
+  } finally {
+    runner.dispose();
+  }
+}
+
+/** Infinite where a value is none. */
+function largestError({ data }: NDArray, expected: NDArray): number {
+  if (data.length !== expected.data.length) return Number.POSITIVE_INFINITY;
+  return expected.data.reduce((max, value, i) => {
+    const error = Math.abs(data[i]! - value);
+    return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(max, error);
+  }, 0);
+}

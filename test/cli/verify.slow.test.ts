@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+import { moganet } from '../support/command_line.ts';
+
+const withoutOnnxRuntime = { imports: [new URL('../support/without_onnxruntime.mjs', import.meta.url).href] };
+
+describe('verify', () => {
+  it('prints error, detections, labels and time of an engine', async () => {
+    const { code, stdout } = await moganet(['verify', '--engine', 'wasm']);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(
+      /^wasm \(.*\): passed\n {2}small MogaNet: error \S+e-\d in \w+, tolerance \S+e-\d \(\d+ ms\)\n/,
+    );
+    expect(stdout).to.match(
+      /\n {2}street-house\.jpg: 24 of 24 detections, (100\.00|99\.\d\d) % of the labels \(.*s\)\n$/,
+    );
+  });
+
+  it('gives JSON, in which an engine that is missing has a reason', async () => {
+    const { code, stdout } = await moganet(['verify', '--json'], withoutOnnxRuntime);
+    const { engines } = JSON.parse(stdout);
+    expect(engines.map(({ engine, status }: { engine: string; status: string }) => [engine, status])).to.deep.equal([
+      ['onnxruntime', 'unavailable'],
+      ['wasm', 'passed'],
+      ['cpu', 'passed'],
+    ]);
+    expect(engines[0].reason).to.include('onnxruntime-node is not installed');
+    expect(engines[1].photo).to.include({ expected: 24, found: 24, additional: 0 });
+    expect(engines[2]).not.to.have.property('photo');
+    expect(code).to.equal(0);
+  });
+
+  it('fails who asks for a missing engine by name', async () => {
+    const { code, stdout } = await moganet(['verify', '--engine', 'onnxruntime'], withoutOnnxRuntime);
+    expect(code).to.equal(1);
+    expect(stdout).to.match(/^onnxruntime: unavailable\n {2}onnxruntime-node is not installed/);
+  });
+});
