@@ -1,6 +1,8 @@
 /** What both entries export beside the functions that need a platform. */
 export type { Backbone, Stage } from '../backbones/index.ts';
 export { backbones } from '../backbones/index.ts';
+export type { CheckpointCode } from '../checkpoint/refusal.ts';
+export type { ImageCode } from '../codecs/refusal.ts';
 export * from '../errors.ts';
 export type { Raster } from '../image/raster.ts';
 export type { ModelConfig, ResolvedConfig } from '../models/config.ts';
