@@ -20,10 +20,14 @@ export function mmcvFlops(rows: readonly CostRow[]): number {
   }, 0);
 }
 
-/** fvcore's counter on a classifier: multiply-adds, 2 per element of a BatchNorm, 5 of a LayerNorm, and pooling inside the network. */
+/**
+ * fvcore's counter on a classifier: multiply-adds, 2 per element of a BatchNorm, 5 of a LayerNorm, and pooling inside the
+ * network, where it is no maximum.
+ */
 export function fvcoreFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
-    const pooled = row.path === `:${row.op}` ? 0 : row.pool; // the classifier's mean over the last map is no pooling to it
+    // the classifier's mean over the last map is no pooling to it
+    const pooled = row.path === `:${row.op}` || row.op === 'maxPool' ? 0 : row.pool;
     return sum + row.macs + 2 * row.norm + 5 * row.layerNorm + pooled;
   }, 0);
 }

@@ -12,6 +12,7 @@ export const classifiers = [
   { name: 'moganet_b', size: 224, params: 43720475, fvcore: 9878435328, macs: 9860923904, biases: 58063795 },
   { name: 'moganet_l', size: 224, params: 82480978, fvcore: 15844737472, macs: 15820050880, biases: 79345916 },
   { name: 'moganet_xl', size: 224, params: 180991924, fvcore: 34433623776, macs: 34394862816, biases: 127582300 },
+  { name: 'resnet50', size: 224, params: 25557032, fvcore: 4111512576, macs: 4089184256, biases: 1000 },
 ] as const;
 
 /** `keys` is the FNV-1a hash of the lines "key shape" (`neck.fpn_convs.0.conv.bias 256`), sorted and joined by newlines. */

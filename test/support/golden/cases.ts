@@ -8,15 +8,9 @@ import { checkpointCases, runners as checkpointRunners } from './checkpoints.ts'
 import { runners as headRunners } from './heads.ts';
 import { runners as imageRunners } from './images.ts';
 import { expectModelKeys, type ModelKeyList } from './key_lists.ts';
-import {
-  type CostRowSpec,
-  expectCosts,
-  expectKeys,
-  expectLayout,
-  type KeyList,
-  type LayoutMapSpec,
-  networkRunners,
-} from './networks.ts';
+import { expectLayout, type LayoutMapSpec } from './layout_maps.ts';
+import { type CostRowSpec, expectCosts } from './network_costs.ts';
+import { expectKeys, type KeyList, networkRunners } from './networks.ts';
 import { runners as postprocessRunners } from './postprocess.ts';
 import { runSmallCheckpoint } from './small_checkpoint.ts';
 

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnsupportedError } from '../../../src/errors.ts';
-import { type NDArray, type Shape, sizeOf, type Weights } from '../../../src/ndarray.ts';
+import type { NDArray, Shape, Weights } from '../../../src/ndarray.ts';
 import {
-  costOf,
   type Engine,
   F,
   type Graph,
@@ -19,15 +18,7 @@ import {
   withTaps,
 } from '../../../src/nn/index.ts';
 import { type Difference, expectTensor, type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
-import {
-  type BackboneKind,
-  backboneKind,
-  backboneOfRow,
-  inOurLayout,
-  keysInOurLayout,
-  type ModelSpec,
-  weightsInOurLayout,
-} from './backbone_kinds.ts';
+import { type BackboneKind, backboneKind, inOurLayout, type ModelSpec, weightsInOurLayout } from './backbone_kinds.ts';
 
 /** Runners for cases of whole networks, on any engine. Everything is read from the case's JSON. */
 
@@ -60,7 +51,8 @@ export interface KeyList {
 /** Logits where the model classifies, and its stages. */
 export const networkOf = (spec: ModelSpec, name = ''): Part => partOf(backboneKind(spec, name));
 
-function partOf({ backbone, classes }: BackboneKind): Part {
+/** The same of a kind that is known already. */
+export function partOf({ backbone, classes }: BackboneKind): Part {
   const named = (pyramid: readonly Value[]) => Object.fromEntries(pyramid.map((x, i) => [`stage${i + 1}`, x]));
   return {
     name: 'network',
@@ -73,7 +65,7 @@ function partOf({ backbone, classes }: BackboneKind): Part {
   };
 }
 
-const keyList = (folder: string, name: string): KeyList =>
+export const keyList = (folder: string, name: string): KeyList =>
   JSON.parse(readFileSync(join(folder, 'keys', `${name}.json`), 'utf8'));
 
 /** The network of a case, and its weights under our names: they are made under the list's. */
@@ -188,125 +180,6 @@ export function expectKeys(list: KeyList): void {
   expectEqual(`${list.name}: parameters`, parameterCount(graph), list.param_count);
 }
 
-/** A row of `macs.json`. */
-export interface CostRowSpec {
-  readonly model: string;
-  readonly input: readonly [number, number];
-  readonly params: number;
-  readonly params_by_module: Readonly<Record<string, number>>;
-  readonly fvcore_total: number;
-  readonly conv_linear_matmul_macs: number;
-  readonly bias_adds: number;
-  readonly by_operator: Readonly<Record<string, number>>;
-  readonly by_module: Readonly<Record<string, number>>;
-}
-
-/**
- * fvcore counts multiply-adds, two per element of a batch normalisation, five of a layer normalisation, one per element
- * that an average pooling module reads, and four per value of a bilinear resize; it counts no bias, maximum, activation, sum
- * or product.
- */
-export function expectCosts(row: CostRowSpec): void {
-  const kind = backboneOfRow(row.model);
-  const graph = recordPart(partOf(kind));
-  const [height, width] = row.input;
-  const total = { macs: 0, all: 0, bias: 0, byOp: new Map<string, number>(), byModule: new Map<string, number>() };
-  const add = (counts: Map<string, number>, key: string, count: number) => {
-    if (count > 0) counts.set(key, (counts.get(key) ?? 0) + count);
-  };
-  for (const cost of costOf(graph, { input: { batch: 1, height, width } })) {
-    const operator = kind.operators?.[cost.op] ?? operatorNames[cost.op] ?? cost.op;
-    if (operator !== 'addmm') total.bias += cost.convBias + cost.linearBias;
-    const module = kind.moduleOf(kind.countedAs ? cost.path.replace(...kind.countedAs) : cost.path);
-    if (module === undefined || cost.op === 'maxPool') continue;
-    const counted = cost.macs + 2 * cost.norm + 5 * cost.layerNorm + cost.pool;
-    const resized = 4 * cost.resized;
-    total.macs += cost.macs;
-    total.all += counted + resized;
-    add(total.byOp, operator, counted);
-    add(total.byOp, 'upsample_bilinear2d', resized);
-    add(total.byModule, module, counted + resized);
-  }
-  const parameters = new Map<string, number>();
-  const all = new Map(parametersOf(graph).map((parameter) => [parameter.key, parameter]));
-  for (const { key, shape, kind: use, aliasOf } of all.values()) {
-    if ((aliasOf ? all.get(aliasOf)!.kind : use) === 'parameter')
-      add(parameters, kind.moduleOf(key) ?? '', sizeOf(shape));
-  }
-  const expectCount = (what: string, actual: number, expected: number) =>
-    expectEqual(`${row.model} at ${height}×${width}: ${what}`, actual, expected);
-  expectCount('parameters', parameterCount(graph), row.params);
-  for (const [module, count] of Object.entries(row.params_by_module)) {
-    expectCount(`parameters of ${module}`, parameters.get(module) ?? 0, count);
-  }
-  expectCount('multiply-adds', total.macs, row.conv_linear_matmul_macs);
-  expectCount('bias adds', total.bias, row.bias_adds);
-  expectCount('fvcore total', total.all, row.fvcore_total);
-  for (const [counts, expected] of [
-    [total.byOp, row.by_operator],
-    [total.byModule, row.by_module],
-  ] as const) {
-    for (const name of new Set([...counts.keys(), ...Object.keys(expected)])) {
-      expectCount(name, counts.get(name) ?? 0, expected[name] ?? 0);
-    }
-  }
-}
-
-/** Operations as fvcore names them. */
-const operatorNames: Readonly<Record<string, string>> = {
-  conv2d: 'conv',
-  linear: 'linear',
-  batchNorm: 'batch_norm',
-  layerNorm: 'layer_norm',
-  windowAttention: 'matmul',
-  circularConv2d: 'conv',
-  globalAvgPool: 'adaptive_avg_pool2d',
-};
-
-/** A map of `layouts.json`, between two publishers' names of one backbone. */
-export interface LayoutMapSpec {
-  readonly map: string;
-  readonly from: string;
-  readonly to: string;
-  readonly keys: readonly (readonly [from: string, to: string, shape?: Shape])[];
-  readonly not_taken_over: readonly string[];
-  readonly not_filled: readonly string[];
-}
-
-/** Both lists in our layout: a pair of the map is one key, what only one has is what the map says is left. */
-export function expectLayout(spec: LayoutMapSpec, folder: string): void {
-  const read = (name: string) => {
-    const { model, keys } = keyList(folder, name);
-    return keysInOurLayout(keys, backboneKind(model, name).layouts);
-  };
-  const [from, to] = [read(spec.from), read(spec.to)];
-  const text = (list: typeof from, key: string) => {
-    const [name, shape] = list.get(key) ?? [];
-    return name ? `${name} [${shape!.join(', ')}]` : 'left out';
-  };
-  for (const [a, b] of spec.keys) {
-    const [ours, theirs] = [text(from, a), text(to, b)];
-    if (ours !== theirs) throw new GoldenMismatch(`${spec.map}: ${a} is ${ours} in our layout, ${b} is ${theirs}`);
-  }
-  const left = (list: typeof from, taken: readonly string[]) => [...list.keys()].filter((key) => !taken.includes(key));
-  expectEqual(
-    `${spec.map}: not taken over`,
-    left(
-      from,
-      spec.keys.map(([a]) => a),
-    ).join(),
-    spec.not_taken_over.join(),
-  );
-  expectEqual(
-    `${spec.map}: not filled`,
-    left(
-      to,
-      spec.keys.map(([, b]) => b),
-    ).join(),
-    spec.not_filled.join(),
-  );
-}
-
-function expectEqual<T extends number | string>(what: string, actual: T, expected: T): void {
+export function expectEqual<T extends number | string>(what: string, actual: T, expected: T): void {
   if (actual !== expected) throw new GoldenMismatch(`${what}: ${actual}, expected ${expected}`);
 }
