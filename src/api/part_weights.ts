@@ -120,7 +120,7 @@ function addedToClassifier(
   if (!('classify' in backbone)) return new Set();
   const classifier = createModel({ backbone: config.backbone, classifier: { classes: 1 } }, tables);
   const known = new Set(modelParameters(classifier).map(({ key }) => key));
-  return new Set(trunk.map(({ key }) => key).filter((key) => !known.has(key)));
+  return new Set(trunk.flatMap(({ key, kind }) => (kind === 'ignored' || known.has(key) ? [] : [key])));
 }
 
 const fillHead: Fill = async ({ config }, name, parameters, source, { ema, tables, onTensor }) => {

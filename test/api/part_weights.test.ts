@@ -109,32 +109,30 @@ describe('weights by module', () => {
     }
   });
 
-  it('name norms on the stages’ outputs, which no classifier has, as unfilled', async () => {
-    const arch = { dims: [4, 8, 8, 16], depths: [1, 1, 1, 1] };
-    const bare: ModelConfig = { backbone: { type: 'convnext', arch, outputNorms: true } };
-    const config: ModelConfig = { ...smallSegmentor, backbone: bare.backbone };
-    const published = await fileOf({ backbone: { type: 'convnext', arch }, classifier: { classes: 3 } });
-    const model = await loadModel({ config, weights: { backbone: published } }, { engine });
-    expect(model.unfilled).to.deep.equal([
-      'backbone.norm0',
-      'backbone.norm1',
-      'backbone.norm2',
-      'backbone.norm3',
-      'decode_head',
-    ]);
-    const error = await rejection(model.features(image));
-    expect(error.message)
-      .to.include('has no weights for backbone.norm0, backbone.norm1')
-      .and.include('{ backbone: file');
-    await model.dispose();
-    const trained = await loadModel({ config, weights: { backbone: await fileOf(config) } }, { engine });
-    expect(trained.unfilled).to.deep.equal(['decode_head']);
-    expect(await trained.features(image)).to.have.length(4);
-    await trained.dispose();
-    const some = await fileOf(config, (key) => (key.startsWith('backbone.norm2') ? undefined : key));
-    const partly = await rejection(loadModel({ config, weights: { backbone: some } }, { engine }));
-    expect(partly.message).to.include('2 missing: norm2.weight, norm2.bias');
-  });
+  const small = { dims: [4, 8, 8, 16], depths: [1, 1, 1, 1] };
+  const normed = {
+    convnext: { type: 'convnext', arch: small, outputNorms: true },
+    swin: { type: 'swin', arch: { dim: 8, depths: [1, 1, 2, 1], heads: [1, 1, 2, 4] }, window: 4 },
+  } as const;
+  for (const [name, bare] of Object.entries(normed) as [string, ModelConfig['backbone']][]) {
+    it(`name norms on the stages’ outputs of ${name}, which no classifier has, as unfilled`, async () => {
+      const config: ModelConfig = { ...smallSegmentor, backbone: bare };
+      const published = await fileOf({ backbone: bare, classifier: { classes: 3 } });
+      const model = await loadModel({ config, weights: { backbone: published } }, { engine });
+      const norms = ['backbone.norm0', 'backbone.norm1', 'backbone.norm2', 'backbone.norm3'];
+      expect(model.unfilled).to.deep.equal([...norms, 'decode_head']);
+      const error = await rejection(model.features(image));
+      expect(error.message).to.include('no weights for backbone.norm0, backbone.norm1').and.include('{ backbone: file');
+      await model.dispose();
+      const trained = await loadModel({ config, weights: { backbone: await fileOf(config) } }, { engine });
+      expect(trained.unfilled).to.deep.equal(['decode_head']);
+      expect(await trained.features(image)).to.have.length(4);
+      await trained.dispose();
+      const some = await fileOf(config, (key) => (key.startsWith('backbone.norm2') ? undefined : key));
+      const partly = await rejection(loadModel({ config, weights: { backbone: some } }, { engine }));
+      expect(partly.message).to.include('2 missing: norm2.weight, norm2.bias');
+    });
+  }
 
   it('refuse files that do not hold a module completely', async () => {
     const [broken, wide] = [
