@@ -3,7 +3,19 @@ import { entries, findEntry, version } from 'moganet';
 import { howToClassify, otherClasses } from '../../src/cli/other_classes.ts';
 import { moganet } from '../support/command_line.ts';
 
-const commands = ['demo', 'predict', 'detect', 'segment', 'classify', 'models', 'summary', 'config', 'convert'];
+const commands = [
+  'demo',
+  'predict',
+  'detect',
+  'segment',
+  'classify',
+  'models',
+  'summary',
+  'config',
+  'convert',
+  'export',
+  'verify',
+];
 
 describe('the words of the command line', () => {
   it('shows help and version on stdout and ends well', async () => {
