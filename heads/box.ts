@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { linear, module, relu, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule } from './head.ts';
 import { deltaConfig } from './rpn.ts';

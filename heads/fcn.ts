@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule, type SegmentationHead } from './head.ts';
 

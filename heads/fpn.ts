@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { ConfigError } from '../src/errors.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conv2d, convTranspose2d, module, relu, type Scope, type Value } from '../src/nn/index.ts';
 import { regionConfig } from './box.ts';
 import { convModule } from './head.ts';

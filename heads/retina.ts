@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conv2d, module, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule } from './head.ts';
 import { anchorConfig, deltaConfig, type LevelOutputs } from './rpn.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
 
 /** Region proposal network (arXiv 1506.01497): one small head on every level. */

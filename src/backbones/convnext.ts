@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { conv2d, F, gelu, layerNorm, linear, module, pointwise, type Scope, type Value } from '../nn/index.ts';
 import type { ClassifierBackbone, Stage } from './backbone.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError, unknownName } from '../errors.ts';
 import { batchNorm, conv2d, module, type Scope, type Value } from '../nn/index.ts';
 import type { ClassifierBackbone } from './backbone.ts';

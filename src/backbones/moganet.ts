@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError, UnsupportedError, unknownName } from '../errors.ts';
 import { batchNorm, conv2d, F, gelu, groupNorm, module, relu, type Scope, silu, type Value } from '../nn/index.ts';
 import type { ClassifierBackbone, Layout } from './backbone.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { batchNorm, conv2d, F, linear, module, type Scope, silu, type Value } from '../nn/index.ts';
 import type { ClassifierBackbone, Stage } from './backbone.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { batchNorm, conv2d, F, linear, module, relu, type Scope, type Value } from '../nn/index.ts';
 import type { ClassifierBackbone, Layout, Stage } from './backbone.ts';
 

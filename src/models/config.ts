@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { boxConfig } from '../../heads/box.ts';
 import { neckConfigs, segmentationHeadConfigs } from '../../heads/index.ts';
 import { maskConfig } from '../../heads/mask.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
 import { backboneFromMm, onWholePyramid } from './from_mm_backbones.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { BoxConfig } from '../../heads/box.ts';
 import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';

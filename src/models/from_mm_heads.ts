@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FpnConfig } from '../../heads/fpn.ts';
 import { parsePart } from './from_mm_types.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
 import type { ClassNames, ModelConfig } from './config.ts';
 import { neckFromMm } from './from_mm_heads.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UnsupportedError } from '../errors.ts';
 import { parseConfig } from './parse_config.ts';
 

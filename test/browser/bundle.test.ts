@@ -23,7 +23,7 @@ describe('the browser entry', () => {
     const strangers = /onnxruntime|pngjs|commander|protobuf|platform\/node|src\/cli|engines\/onnx/;
     expect(files.filter((file) => strangers.test(file))).to.deep.equal([]);
     // most of it is TensorFlow.js, then zod
-    expect(kilobytes).to.be.below(550);
+    expect(kilobytes).to.be.below(490);
   });
 
   it('gives drawing alone without the engines', async () => {

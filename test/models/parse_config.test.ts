@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError } from '../../src/errors.ts';
 import { modelConfig } from '../../src/models/config.ts';
 import { parseConfig } from '../../src/models/parse_config.ts';

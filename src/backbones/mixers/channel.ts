@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { F } from '../../nn/index.ts';
 import type { Step } from '../macro_network.ts';
 import { channelAggregation, channelFFN } from '../moganet.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { F, module, type Scope, type Value } from '../../nn/index.ts';
 import { contextAggregation, type Step } from '../macro_network.ts';
 import { gateActivation, officialDefaults, projection, regionalityPerception } from '../moganet.ts';
