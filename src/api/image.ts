@@ -25,8 +25,16 @@ function checked({ width, height, data }: Raster): Raster {
   return { width, height, data };
 }
 
+/** What a result calls the file of its image; nothing for bytes and pixels. */
+export function fileOf(image: ImageRef): string | undefined {
+  const name = nameOf(image);
+  return name === unnamed ? undefined : name;
+}
+
+const unnamed = 'bytes';
+
 export function nameOf(ref: unknown): string {
   if (typeof ref === 'string' || ref instanceof URL) return `${ref}`;
   if (typeof Blob !== 'undefined' && ref instanceof Blob && 'name' in ref) return `${ref.name}`;
-  return 'bytes';
+  return unnamed;
 }

@@ -1,5 +1,6 @@
 import { type Engine, passes, programOf, type Runner, recordPart } from '../nn/index.ts';
 import { Model } from './model.ts';
+import { weightsHash } from './origin.ts';
 import type { EngineOptions, Platform } from './platform.ts';
 import { type ModelRef, modelReader, type ReadModel, type ReadOptions } from './read_model.ts';
 
@@ -16,6 +17,7 @@ export function modelLoader(platform: Platform): LoadModel {
   return async (ref, options = {}) => {
     const { signal, onProgress } = options;
     const model = await read(ref, options);
+    const hash = weightsHash(model.weights); // beside the engine's start: it is another thread's work
     const engine = await startEngine(options, platform);
     const runners: Record<string, Runner> = {};
     try {
@@ -31,7 +33,7 @@ export function modelLoader(platform: Platform): LoadModel {
       await engine.dispose();
       throw error;
     }
-    return new Model(model, runners, engine, platform);
+    return new Model({ ...model, sha256: await hash }, runners, engine, platform);
   };
 }
 

@@ -1,8 +1,10 @@
+import { encodeMaskPng } from '../codecs/png_labels.ts';
 import type { Size } from '../ndarray.ts';
 import { fullRle, maskArea, maskBitmap } from '../postprocess/compact_mask.ts';
 import type { CompactMask, Rle } from '../postprocess/detections.ts';
 import { maskRings, type Ring } from '../postprocess/polygons.ts';
 import { rleToString } from '../postprocess/rle_text.ts';
+import { simplifyRing } from '../postprocess/simplify.ts';
 
 /** COCO's compressed run lengths. */
 export interface RleText {
@@ -39,9 +41,19 @@ export class Mask implements CompactMask {
     return rleText(fullRle(this));
   }
 
-  /** Closed rings (x0, y0, x1, y1, …) along the pixels' edges, holes turning the other way. */
-  toPolygons(): Ring[] {
-    return maskRings(this);
+  /**
+   * Closed rings (x0, y0, x1, y1, …) along the pixels' edges, holes turning the other way.
+   *
+   * @param options.tolerance how far off they may be, in pixels, for fewer points; every pixel's edge where it is not given
+   */
+  toPolygons({ tolerance }: { readonly tolerance?: number } = {}): Ring[] {
+    const rings = maskRings(this);
+    return tolerance === undefined ? rings : rings.map((ring) => simplifyRing(ring, tolerance));
+  }
+
+  /** A grey PNG of the image's size: 255 where it is set, 0 elsewhere. */
+  toPng(): Uint8Array {
+    return encodeMaskPng(this.toBitmap(), this.imageSize);
   }
 }
 

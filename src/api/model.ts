@@ -16,18 +16,22 @@ import type { Labels } from '../models/segmentor.ts';
 import type { Named, NDArray, Size } from '../ndarray.ts';
 import type { Engine, Resident, Runner } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
-import { decodeRef } from './image.ts';
+import { decodeRef, fileOf } from './image.ts';
 import { Mask } from './mask.ts';
+import type { Origin } from './origin.ts';
 import type { ImageRef, Platform } from './platform.ts';
 import type { ReadModel } from './read_model.ts';
 import { Result } from './result.ts';
 import { stopwatch } from './stopwatch.ts';
+import { type Only, wantedHeads } from './wanted.ts';
 
 export interface PredictOptions extends DetectOptions, ClassifyOptions {
   /** Only instances of these classes, by name or label. */
   readonly classes?: readonly (string | number)[];
   /** Fit the image between these edges instead of the configuration's; for a classifier the crop, which is square. */
   readonly size?: Size;
+  /** Of a model that both detects and segments: its instances or its regions alone, without the work for the others. */
+  readonly only?: Only;
   readonly signal?: AbortSignal;
 }
 
@@ -41,9 +45,11 @@ export class Model {
   readonly unfilled: readonly string[];
   /** What the reader of the weights wants known: which set was taken, which entries fit as well. */
   readonly notices: readonly string[];
+  /** Of the weights, see `Origin`. */
+  readonly sha256?: string;
 
   constructor(
-    { definition, unfilled, notices }: Omit<ReadModel, 'weights'>,
+    { definition, unfilled, notices, sha256 }: Omit<ReadModel, 'weights'> & { readonly sha256?: string | undefined },
     private readonly runners: Named<Runner>,
     /** Name and detail (threads, device) of what runs the network. */
     readonly engine: Engine,
@@ -52,6 +58,7 @@ export class Model {
     this.definition = definition;
     this.unfilled = unfilled;
     this.notices = notices;
+    if (sha256 !== undefined) this.sha256 = sha256;
   }
 
   get name(): string {
@@ -133,6 +140,7 @@ export class Model {
   private async run(refs: readonly ImageRef[], options: PredictOptions): Promise<Result[]> {
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const clock = stopwatch();
+    const { detector, segmentor, classifier, head } = wantedHeads(this.definition, options.only);
     const keep = this.classFilter(options.classes);
     const images = await clock.time('decode', () => Promise.all(refs.map((ref) => decodeRef(ref, this.platform))));
     options.signal?.throwIfAborted();
@@ -141,7 +149,6 @@ export class Model {
       options.signal?.throwIfAborted();
       return clock.time(part, () => this.runners[part]!.run(inputs));
     };
-    const { detector, segmentor, classifier, head } = this.definition;
     // windows of the input take the place of the whole, unless another head needs it
     const whole = !segmentor?.slide || detector || head;
     const features = whole ? await run('features', { image: input }) : {};
@@ -176,12 +183,23 @@ export class Model {
           ...(decoded && { head: decoded[i] }),
           image,
           timings,
+          origin: this.originOf(refs[i]!),
         });
         return keep ? result.filter(keep) : result;
       });
     } finally {
       for (const resident of Object.values(features)) resident.dispose();
     }
+  }
+
+  private originOf(ref: ImageRef): Origin {
+    const { name, sha256, engine } = this;
+    const file = fileOf(ref);
+    return {
+      model: { name, ...(sha256 !== undefined && { sha256 }) },
+      engine: engine.name,
+      ...(file !== undefined && { file }),
+    };
   }
 
   /** A model with a detector has the detector's preprocessing, whatever else it carries. */

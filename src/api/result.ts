@@ -1,6 +1,5 @@
 import type { Raster } from '../image/raster.ts';
 import type { Size } from '../ndarray.ts';
-import { runCollector } from '../postprocess/rle.ts';
 import { cropInstance } from '../render/cutout.ts';
 import {
   drawClassification,
@@ -11,14 +10,20 @@ import {
   segmentationLegend,
   sideBySide,
 } from '../render/index.ts';
-import { categoryIds } from './coco.ts';
-import { type Mask, type RleText, rleText } from './mask.ts';
+import { type CocoResult, cocoResults } from './formats/coco.ts';
+import { type ResultJson, resultJson } from './formats/json.ts';
+import { type LabelmeFile, type LabelmeOptions, labelmeFile } from './formats/labelme.ts';
+import { instancePng, labelPng } from './formats/png.ts';
+import { unlabelledOf } from './formats/regions.ts';
+import { type YoloOptions, yoloText } from './formats/yolo.ts';
+import type { Mask } from './mask.ts';
+import type { Origin } from './origin.ts';
 
 /** Milliseconds of each step. */
 export type Timings = Readonly<Record<string, number>>;
 
 export interface Segmentation {
-  /** height × width of the image: an index into `names` for every pixel. */
+  /** height × width of the image: an index into `names` for every pixel; 255 (65535 above 255 classes) is no class. */
   readonly labels: Uint8Array | Uint16Array;
   readonly names: readonly string[];
 }
@@ -57,6 +62,7 @@ export interface ResultFields {
   readonly head?: unknown;
   readonly image: Raster;
   readonly timings: Timings;
+  readonly origin?: Origin;
 }
 
 export interface RenderOptions extends OverlayOptions {
@@ -77,6 +83,8 @@ export class Result implements ResultFields, Iterable<Instance> {
   /** The decoded image, RGBA. */
   readonly image: Raster;
   readonly timings: Timings;
+  /** Model, engine and image file. */
+  readonly origin?: Origin;
 
   constructor(fields: ResultFields) {
     this.boxes = fields.boxes;
@@ -89,6 +97,7 @@ export class Result implements ResultFields, Iterable<Instance> {
     if (fields.head !== undefined) this.head = fields.head;
     this.image = fields.image;
     this.timings = fields.timings;
+    if (fields.origin) this.origin = fields.origin;
   }
 
   get length(): number {
@@ -146,10 +155,8 @@ export class Result implements ResultFields, Iterable<Instance> {
     }
     if (!this.segmentation) throw new RangeError('the model has no segmentation to draw.');
     const { labels, names } = this.segmentation;
-    const segmented = drawLegend(
-      drawSegmentation(this.image, labels, { names }),
-      segmentationLegend(labels, { names }),
-    );
+    const classes = { names, unlabelled: unlabelledOf(this.segmentation) };
+    const segmented = drawLegend(drawSegmentation(this.image, labels, classes), segmentationLegend(labels, classes));
     if (draw === 'segmentation') return segmented;
     return sideBySide([{ raster: drawDetections(this.image, this, overlay) }, { raster: segmented }]);
   }
@@ -161,102 +168,47 @@ export class Result implements ResultFields, Iterable<Instance> {
 
   /**
    * Plain data for JSON: instances, each region class with its share and mask, the likeliest classes of the image. Timings
-   * only when asked for.
+   * only when asked for. docs/results.md describes every field.
    */
-  toJSON({ timings = false }: { timings?: boolean } = {}): ResultJson {
-    return {
-      image: this.imageSize,
-      ...(this.names.length > 0 && {
-        instances: Array.from(this, ({ mask, ...instance }) => ({
-          ...instance,
-          ...(mask && { area: mask.area, mask: mask.toRle() }),
-        })),
-      }),
-      ...(this.segmentation && { regions: regionsOf(this.segmentation, this.imageSize) }),
-      ...(this.classification && { classes: classesOf(this.classification) }),
-      ...(timings && { timings: this.timings }),
-    };
+  toJSON(options: { readonly timings?: boolean } = {}): ResultJson {
+    return resultJson(this, options);
   }
 
-  /** COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. */
-  toCOCO({ imageId }: { imageId: number | string }): CocoResult[] {
-    const ids = categoryIds(this.names);
-    return Array.from(this, ({ label, score, box: [x1, y1, x2, y2], mask }) => ({
-      image_id: imageId,
-      category_id: ids[label]!,
-      bbox: [x1, y1, x2 - x1, y2 - y1],
-      score,
-      ...(mask && { segmentation: mask.toRle() }),
-    }));
+  /** The instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. */
+  toCOCO({ imageId }: { readonly imageId: number | string }): CocoResult[] {
+    return cocoResults(this, imageId);
   }
-}
 
-export interface ResultJson {
-  readonly image: Size;
-  readonly instances?: readonly (Omit<Instance, 'mask'> & { readonly area?: number; readonly mask?: RleText })[];
-  readonly regions?: readonly RegionJson[];
-  readonly classes?: readonly ClassJson[];
-  readonly timings?: Timings;
-}
-
-export interface RegionJson {
-  readonly label: number;
-  readonly name: string;
-  readonly pixels: number;
-  /** Of the image, 0 to 1. */
-  readonly share: number;
-  readonly mask: RleText;
-}
-
-export interface ClassJson {
-  readonly label: number;
-  readonly name: string;
-  readonly score: number;
-}
-
-export interface CocoResult {
-  readonly image_id: number | string;
-  readonly category_id: number;
-  readonly bbox: readonly [number, number, number, number];
-  readonly score: number;
-  readonly segmentation?: RleText;
-}
-
-const classesOf = ({ labels, scores, names }: Classification): ClassJson[] =>
-  Array.from(labels, (label, i) => ({ label, name: names[label] ?? `class ${label}`, score: scores[i]! }));
-
-/** The classes that occur, each with its mask: one pass down the columns, which is COCO's order. */
-function regionsOf({ labels, names }: Segmentation, size: Size): RegionJson[] {
-  const { height, width } = size;
-  const runs = new Map<number, { pixels: number; collector: ReturnType<typeof runCollector> }>();
-  const end = height * width;
-  let start = 0;
-  let current = labels[0]!;
-  const close = (position: number) => {
-    const region = runs.get(current) ?? { pixels: 0, collector: runCollector(size) };
-    region.pixels += position - start;
-    region.collector.add(start, position);
-    runs.set(current, region);
-    start = position;
-  };
-  for (let position = 1, y = 1, x = 0; position < end; position++, y++) {
-    if (y === height) {
-      y = 0;
-      x++;
-    }
-    const label = labels[y * width + x]!;
-    if (label !== current) {
-      close(position);
-      current = label;
-    }
+  /** A file for labelme: instances as polygons, or rectangles where there are no masks; the map's classes without a detector. */
+  toLabelme(options: LabelmeOptions): LabelmeFile {
+    return labelmeFile(this, options);
   }
-  if (end > 0) close(end);
-  const found = [...runs].sort(([a], [b]) => a - b);
-  return found.map(([label, { pixels, collector }]) => ({
-    label,
-    name: names[label] ?? `class ${label}`,
-    pixels,
-    share: pixels / end,
-    mask: rleText(collector.finish()),
-  }));
+
+  /**
+   * The instances as YOLO's text: a line each, boxes or outlines, as parts of the image.
+   *
+   * @throws RangeError where outlines are asked for and the model gives no masks
+   */
+  toYOLO(options: YoloOptions = {}): string {
+    return yoloText(this, options);
+  }
+
+  /**
+   * The segmentation as a PNG of labels, in the data set's colours up to 255 classes; 0 is the first class.
+   *
+   * @throws RangeError where the model gives none
+   */
+  toLabelPng(): Uint8Array {
+    if (!this.segmentation) throw new RangeError('the model has no segmentation to write.');
+    return labelPng(this.segmentation, this.imageSize);
+  }
+
+  /**
+   * All masks as one PNG: 0 no instance, 1 the first, the better one on top.
+   *
+   * @throws RangeError where the model gives no masks
+   */
+  toInstancePng(): Uint8Array {
+    return instancePng(this);
+  }
 }

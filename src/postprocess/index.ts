@@ -24,6 +24,7 @@ export {
 export { meanLogits, refinedRegions } from './cascade.ts';
 export { compactMask, emptyMask, fullRle, maskArea, maskBitmap, maskBox } from './compact_mask.ts';
 export type { CompactMask, Detections, Rle } from './detections.ts';
+export { joinRings, type Part, partsOf, withSlits } from './join_rings.ts';
 export { type ProbabilityMap, pasteMask, pasteMasks } from './masks.ts';
 export { type NmsOptions, nms } from './nms.ts';
 export { fillBoxXywh, fillPolygons, fillRings, maskRings, type Ring, rleRings } from './polygons.ts';
@@ -34,4 +35,5 @@ export { rleFromString, rleToString } from './rle_text.ts';
 export { type RoiAlignOptions, roiAlign, roiAlignNhwc } from './roi_align.ts';
 export { type SecondStageOptions, secondStageDetections } from './second_stage.ts';
 export { type LabelOptions, labelsFrom, type ResizeStep, resizeLabels } from './segmentation.ts';
+export { simplifyRing } from './simplify.ts';
 export { type NetworkImage, type SingleStageOptions, singleStageDetections } from './single_stage.ts';

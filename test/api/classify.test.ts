@@ -90,7 +90,9 @@ for (const engine of ['cpu', 'onnxruntime']) {
     it('puts them into JSON and onto the picture', async () => {
       const result = await model.predict(photos[1]!, { top: 2 });
       const { labels, scores } = result.classification!;
-      expect(result.toJSON()).to.deep.equal({
+      const { schema: _, moganet: __, model: from, engine: ___, ...json } = result.toJSON();
+      expect(from!.name).to.equal('small_classifier');
+      expect(json).to.deep.equal({
         image: { height: 90, width: 40 },
         classes: [0, 1].map((i) => ({ label: labels[i], name: names[labels[i]!], score: scores[i] })),
       });

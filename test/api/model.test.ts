@@ -93,6 +93,25 @@ describe('a loaded model', () => {
     expect(error.message).to.include('unknown class "rihgt". Known: left, right. Did you mean "right"?');
   });
 
+  it('does the work of one head alone where only that is wanted, and gives the same for it', async () => {
+    const image = picture(50, 30);
+    const both = numbersOf(await model.predict(image));
+    const regions = await model.predict(image, { only: 'regions' });
+    expect([...regions.segmentation!.labels]).to.deep.equal(both.map);
+    expect(regions.length).to.equal(0);
+    expect(regions.names).to.deep.equal([]);
+    expect(regions.timings).not.to.have.any.keys('box', 'mask');
+    expect(regions.toJSON()).not.to.have.property('instances');
+    const instances = await model.predict(image, { only: 'instances' });
+    expect([...instances.boxes]).to.deep.equal(both.boxes);
+    expect(instances.segmentation).to.equal(undefined);
+    const detector = await loadModel({ weights: await smallFile(smallDetector) }, { engine: 'cpu' });
+    const refused = await errorOf(detector.predict(image, { only: 'regions' }));
+    await detector.dispose();
+    expect(refused).to.be.instanceOf(ConfigError);
+    expect(refused.message).to.equal('the model "small_detector" does not segment. Leave `only` out.');
+  });
+
   it('refuses an image that is none, and goes on', async () => {
     const empty = await errorOf(model.predict({ width: 0, height: 4, data: new Uint8ClampedArray(0) }));
     expect(empty).to.be.instanceOf(ImageError);

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { loadModel, type Result } from 'moganet';
 import type { Page } from 'playwright-core';
-import type { ResultJson } from '../../src/api/result.ts';
+import type { ResultJson } from '../../src/api/formats/json.ts';
 import { iouMatrix } from '../../src/postprocess/boxes.ts';
 import { compactMask, maskBitmap } from '../../src/postprocess/compact_mask.ts';
 import { rleFromString } from '../../src/postprocess/rle_text.ts';
