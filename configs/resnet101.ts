@@ -4,7 +4,7 @@ import { imageNet, releases, source } from './common/resnet.ts';
 export default {
   name: 'resnet101',
   config: imageNet('resnet101', 101),
-  weights: { url: `${releases}/resnet101-63fe2227.pth` },
+  weights: { url: `${releases}/resnet101-63fe2227.pth`, sha256: '63fe2227' },
   published: {
     params: 44.54916,
     flops: 7.8,

@@ -4,7 +4,7 @@ import { imageNet, releases, source } from './common/resnet.ts';
 export default {
   name: 'resnet152',
   config: imageNet('resnet152', 152),
-  weights: { url: `${releases}/resnet152-394f9c45.pth` },
+  weights: { url: `${releases}/resnet152-394f9c45.pth`, sha256: '394f9c45' },
   published: {
     params: 60.192808,
     flops: 11.51,

@@ -4,7 +4,7 @@ import { imageNet, releases, source } from './common/resnet.ts';
 export default {
   name: 'resnet18',
   config: imageNet('resnet18', 18),
-  weights: { url: `${releases}/resnet18-f37072fd.pth` },
+  weights: { url: `${releases}/resnet18-f37072fd.pth`, sha256: 'f37072fd' },
   published: {
     params: 11.689512,
     flops: 1.81,

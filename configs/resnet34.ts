@@ -4,7 +4,7 @@ import { imageNet, releases, source } from './common/resnet.ts';
 export default {
   name: 'resnet34',
   config: imageNet('resnet34', 34),
-  weights: { url: `${releases}/resnet34-b627a593.pth` },
+  weights: { url: `${releases}/resnet34-b627a593.pth`, sha256: 'b627a593' },
   published: {
     params: 21.797672,
     flops: 3.66,

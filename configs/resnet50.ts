@@ -4,7 +4,7 @@ import { imageNet, releases, source } from './common/resnet.ts';
 export default {
   name: 'resnet50',
   config: imageNet('resnet50', 50),
-  weights: { url: `${releases}/resnet50-0676ba61.pth` },
+  weights: { url: `${releases}/resnet50-0676ba61.pth`, sha256: '0676ba61' },
   published: {
     params: 25.557032,
     flops: 4.09,

@@ -44,6 +44,7 @@ export function cachedWeights({ weights }: ZooEntry): string | undefined {
 }
 
 export { type Ablation, type ArchName, ablation, ablationText, articleStatements } from './api/ablation.ts';
+export { comparisonText } from './api/comparison_text.ts';
 export { type Converted, type ConvertInput, type ConvertOptions, convertCheckpoints } from './api/convert.ts';
 export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './api/export.ts';
 export * from './api/index.ts';

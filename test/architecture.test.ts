@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   cli: {
     imports: ['entries'],
-    packages: ['node:', 'commander', 'picocolors', 'cli-progress', 'tinyglobby'],
+    packages: ['node:', 'commander', 'picocolors', 'cli-progress', 'tinyglobby', '@observablehq/plot', 'linkedom'],
   },
   samples: { imports: [], packages: ['moganet', 'node:'] },
 };

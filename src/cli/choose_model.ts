@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { UsageError } from './failure.ts';
+import { ownCommand } from './other_classes.ts';
 import { checkTask, type Task } from './tasks.ts';
 
 type Library = typeof import('../node.ts');
@@ -9,7 +10,15 @@ type Config = import('../node.ts').ModelConfig;
 export interface ChosenModel {
   /** As messages call it. */
   readonly name: string;
-  readonly ref: { readonly config?: Config | string; readonly weights: string };
+  readonly ref: { readonly config?: Config | string; readonly weights?: string };
+}
+
+export interface ChooseOptions {
+  readonly weights?: string | undefined;
+  /** What the model is to do. */
+  readonly task?: Task | 'any';
+  /** Published weights may be fetched. */
+  readonly pull?: boolean | undefined;
 }
 
 const isCheckpoint = (word: string): boolean => /\.(pth|pt|bin|safetensors|tar|ckpt)$/i.test(word);
@@ -20,18 +29,14 @@ const isConfig = (word: string): boolean => /\.json$/i.test(word);
  *
  * @throws UsageError saying where the weights come from, which name was meant, or that a model of that name cannot do the task
  */
-export function chooseModel(
-  library: Library,
-  model: string | undefined,
-  weights: string | undefined,
-  task: Task | 'any' = 'predict',
-): ChosenModel {
+export function chooseModel(library: Library, model: string | undefined, options: ChooseOptions = {}): ChosenModel {
+  const { weights } = options;
   if (model === undefined) {
-    return weights === undefined ? named(library, 'facade', undefined, task) : { name: weights, ref: { weights } };
+    return weights === undefined ? named(library, 'facade', options) : { name: weights, ref: { weights } };
   }
   if (isConfig(model)) {
     const config = readConfigFile(model);
-    return { name: model, ref: { config, weights: weights ?? shippedFor(library, config, model) } };
+    return { name: model, ref: { config, weights: weights ?? ownWeights(library, config, model) } };
   }
   if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) {
     if (weights !== undefined) {
@@ -39,7 +44,7 @@ export function chooseModel(
     }
     return { name: model, ref: { weights: model } };
   }
-  return named(library, model, weights, task);
+  return named(library, model, options);
 }
 
 /** The configuration of a model that needs no weights: a name, a configuration file or a checkpoint. */
@@ -49,15 +54,15 @@ export async function chooseConfig(library: Library, model: string): Promise<Con
   return findEntry(library, model).config;
 }
 
-function named(library: Library, name: string, weights: string | undefined, task: Task | 'any'): ChosenModel {
+function named(library: Library, name: string, { weights, task = 'predict', pull }: ChooseOptions): ChosenModel {
   const entry = findEntry(library, name);
   if (task !== 'any') checkTask(library, task, entry.name, entry.config);
-  if (weights !== undefined) return { name: entry.name, ref: { config: entry.name, weights } };
+  const chosen = { name: entry.name, ref: { config: entry.name, ...(weights !== undefined && { weights }) } };
   const { shipped, url } = entry.weights ?? {};
-  if (shipped) return { name: entry.name, ref: { config: entry.name, weights: library.shippedWeights(shipped) } };
+  if (weights !== undefined || shipped || library.cachedWeights(entry) || (url && pull)) return chosen;
   throw new UsageError(
     url
-      ? `the weights of ${entry.name} are not part of the package. Download them once:\n  curl -LO ${url}\nand add --weights ${url.slice(url.lastIndexOf('/') + 1)}`
+      ? `the weights of ${entry.name} are not here yet. Pull them once:\n  ${ownCommand()} pull ${entry.name}\nor add --pull. They are at ${url}; a file that you have is given with --weights.`
       : `there are no published weights of ${entry.name}. Give your own with --weights.`,
   );
 }
@@ -107,8 +112,10 @@ function readConfigFile(file: string): Config {
 }
 
 /** An edited configuration keeps the weights of the model that it names. */
-function shippedFor(library: Library, { name }: Config, file: string): string {
-  const shipped = name !== undefined && isKnown(library, name) ? library.findEntry(name).weights?.shipped : undefined;
-  if (shipped) return library.shippedWeights(shipped);
+function ownWeights(library: Library, { name }: Config, file: string): string {
+  const entry = name !== undefined && isKnown(library, name) ? library.findEntry(name) : undefined;
+  const { shipped } = entry?.weights ?? {};
+  const found = shipped ? library.shippedWeights(shipped) : entry && library.cachedWeights(entry);
+  if (found) return found;
   throw new UsageError(`${file}: a configuration needs weights. Give them with --weights.`);
 }

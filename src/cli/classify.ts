@@ -26,10 +26,20 @@ export function addClassifyCommand(program: Command, end: (code: number) => void
 }
 
 async function run(images: readonly string[], options: Options): Promise<number> {
-  const { quiet = false, json = false, overwrite = false, recursive = false, top, engine, threads, out } = options;
+  const {
+    quiet = false,
+    json = false,
+    overwrite = false,
+    recursive = false,
+    pull = false,
+    top,
+    engine,
+    threads,
+    out,
+  } = options;
   const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
   const library = await import('../node.ts');
-  const model = chooseModel(library, options.model, options.weights, 'classify');
+  const model = chooseModel(library, options.model, { weights: options.weights, task: 'classify', pull });
   const { exitCode, written } = await runImages(
     library,
     {
@@ -37,6 +47,7 @@ async function run(images: readonly string[], options: Options): Promise<number>
       images,
       recursive,
       model,
+      pull,
       engine,
       ...(threads !== undefined && { threads }),
       out,
@@ -55,7 +66,7 @@ The middle of each photo is looked at as in ImageNet's evaluation: its short sid
 With --out pictures are named <stem>.classification.png.
 
 Examples:
-  moganet classify cat.jpg --model moganet_xt --weights moganet_xtiny_sz224_8xbs128_ep300.pth.tar
+  moganet classify cat.jpg --model moganet_xt --pull
   moganet classify holiday/ --model trained.safetensors --top 3 --json > classes.json
 
 ${howToClassify('moganet')}

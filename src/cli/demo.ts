@@ -23,7 +23,7 @@ export function addDemoCommand(program: Command, end: (code: number) => void): v
         {
           task: 'predict',
           images: [library.sampleImages],
-          model: chooseModel(library, 'facade', undefined),
+          model: chooseModel(library, 'facade'),
           out,
           overwrite: true,
           score: 0.3,

@@ -2,6 +2,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { chooseModel } from './choose_model.ts';
 import { UsageError } from './failure.ts';
+import { loadingDisplay } from './loading_display.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { refuseExisting, writeWhole } from './write_whole.ts';
 
@@ -9,6 +10,7 @@ type Definition = import('../node.ts').ModelDefinition;
 
 interface Options {
   readonly weights?: string;
+  readonly pull?: boolean;
   readonly out?: string;
   readonly backbone?: boolean;
   readonly optimise?: boolean;
@@ -39,6 +41,7 @@ export function addExportCommand(program: Command, end: (code: number) => void):
     .description('Writes a model as ONNX files that any runtime reads, and a JSON file that says how they are used.')
     .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
     .option('--weights <file>', "the model's checkpoint, where it does not come by itself")
+    .option('--pull', 'fetch published weights that are not here yet')
     .option('-o, --out <path>', 'a folder, or the .onnx file of a model of one part (default: <name>-onnx)')
     .option('--backbone', 'only the image to the pyramid, whatever heads the model has')
     .option('--optimise', "fold norms and scales into convolutions; names are then no longer the checkpoint's")
@@ -56,10 +59,11 @@ export function addExportCommand(program: Command, end: (code: number) => void):
 async function exportModel(model: string, options: Options): Promise<void> {
   const terminal = openTerminal({ quiet: options.quiet ?? false });
   const library = await import('../node.ts');
-  const chosen = chooseModel(library, model, options.weights, 'any');
+  const chosen = chooseModel(library, model, { weights: options.weights, task: 'any', pull: options.pull });
   const { definition, weights, notices } = await library.readModel(chosen.ref, {
     ...(options.ema !== undefined && { ema: options.ema }),
-    onProgress: ({ done, total, text }) => terminal.progress(done, total, `loading ${basename(text)}`),
+    ...(options.pull && { pull: true }),
+    onProgress: loadingDisplay(terminal),
   });
   terminal.settle();
   for (const notice of notices) terminal.note(notice);

@@ -5,6 +5,7 @@ import { wholeNumber } from './arguments.ts';
 export interface ImageOptions {
   readonly model?: string;
   readonly weights?: string;
+  readonly pull?: boolean;
   readonly engine: string;
   readonly threads?: number;
   readonly out?: string;
@@ -29,6 +30,7 @@ export function imageCommand(
     .argument('<images...>', 'JPEG and PNG files, folders or glob patterns')
     .option('-m, --model <model>', model)
     .option('-w, --weights <file>', 'a .pth or .safetensors file, where the model does not bring its own')
+    .option('--pull', 'fetch published weights that are not here yet')
     .option('-o, --out <folder>', out)
     .option('--overwrite', 'replace pictures that are there already')
     .option('--json', 'results as JSON on stdout')

@@ -10,6 +10,7 @@ import { addExportCommand } from './export.ts';
 import { endOnSignals, endQuietlyOnClosedPipe, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { addModelsCommand } from './models.ts';
 import { addPredictCommands } from './predict.ts';
+import { addPullCommand } from './pull.ts';
 import { addSummaryCommand } from './summary.ts';
 import { openTerminal } from './terminal.ts';
 import { addVerifyCommand } from './verify.ts';
@@ -49,6 +50,7 @@ async function run(words: readonly string[]): Promise<number> {
   addPredictCommands(program, end);
   addClassifyCommand(program, end);
   addModelsCommand(program, end);
+  addPullCommand(program, end);
   addSummaryCommand(program, end);
   addAblateCommand(program, end);
   addConfigCommand(program, end);

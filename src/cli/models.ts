@@ -1,7 +1,10 @@
 import { type Command, Option } from 'commander';
-import { openTerminal } from './terminal.ts';
+import { UsageError } from './failure.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
 import { someOf } from './words.ts';
+import { refuseExisting, writeWhole } from './write_whole.ts';
 
+type Library = typeof import('../node.ts');
 type ZooEntry = import('../node.ts').ZooEntry;
 
 const taskOf = ({ config: { detector, segmentor, classifier } }: ZooEntry): string[] => [
@@ -10,26 +13,102 @@ const taskOf = ({ config: { detector, segmentor, classifier } }: ZooEntry): stri
   ...(classifier ? ['classify'] : []),
 ];
 
+interface Options {
+  readonly task?: string;
+  readonly json?: boolean;
+  readonly compare?: boolean;
+  readonly svg?: string;
+  readonly overwrite?: boolean;
+}
+
+const help = `
+--json gives an array of { "name", "tasks", "published", "weights", "file" (in the cache or the package), "terms" }, with
+--compare one of { "name", "family", "table", "input", "parameters", "macs", "published", "scores", "source", "reason" }.
+
+Examples:
+  moganet models
+  moganet models --task detect
+  moganet models --compare --svg models.svg`;
+
 /** `moganet models`: the zoo. */
 export function addModelsCommand(program: Command, end: (code: number) => void): void {
   program
     .command('models')
-    .summary('list the models that are known by name')
+    .summary('list the models that are known by name, or compare them')
     .description(
-      'Lists the models that are known by name: parameters in millions, FLOPs in billions and scores as published.',
+      'Lists the models that are known by name: parameters in millions, FLOPs in billions and scores as published; where ' +
+        'their weights are, and under which terms.',
     )
     .addOption(new Option('--task <task>', 'only those for a task').choices(['detect', 'segment', 'classify']))
-    .addHelpText('after', '\nExamples:\n  moganet models\n  moganet models --task detect')
-    .action(async ({ task }: { task?: string }) => {
-      const { entries } = await import('../node.ts');
+    .option('--json', 'as JSON on stdout')
+    .option('--compare', "the MogaNet article's comparison: our counts by one rule beside published figures and scores")
+    .option('--svg <file>', 'with --compare: parameters against top-1, drawn')
+    .option('--overwrite', 'replace the drawing if it is there already')
+    .addHelpText('after', help)
+    .action(async (options: Options) => {
+      if (options.svg !== undefined && !options.compare) throw new UsageError('--svg draws what --compare counts.');
+      const library = await import('../node.ts');
+      const { task } = options;
+      const entries = library.entries.filter((entry) => task === undefined || taskOf(entry).includes(task));
       const terminal = openTerminal();
-      const { bold, dim } = terminal.colors;
-      for (const entry of entries.filter((one) => task === undefined || taskOf(one).includes(task))) {
-        terminal.print(`${bold(entry.name)}  ${taskOf(entry).join(', ')}`);
-        for (const line of linesOf(entry)) terminal.print(`  ${dim(line)}`);
-      }
+      if (options.compare) await compare(library, entries, options, terminal);
+      else if (options.json)
+        terminal.print(
+          JSON.stringify(
+            entries.map((entry) => described(library, entry)),
+            null,
+            2,
+          ),
+        );
+      else list(library, entries, terminal);
       end(0);
     });
+}
+
+async function compare(library: Library, entries: readonly ZooEntry[], options: Options, terminal: Terminal) {
+  const { svg, json, overwrite } = options;
+  if (svg !== undefined && !overwrite) refuseExisting([svg], 'give another name');
+  const rows = library.comparison(entries);
+  if (svg !== undefined) {
+    const { scatterOf } = await import('./scatter.ts');
+    await writeWhole(svg, [new TextEncoder().encode(await scatterOf(rows))]);
+  }
+  terminal.print(json ? JSON.stringify(rows, null, 2) : library.comparisonText(rows));
+}
+
+function described(library: Library, entry: ZooEntry) {
+  const { name, published, weights } = entry;
+  return {
+    name,
+    tasks: taskOf(entry),
+    published,
+    weights,
+    file: fileOf(library, entry),
+    terms: library.termsOf(entry),
+  };
+}
+
+const fileOf = (library: Library, entry: ZooEntry): string | undefined =>
+  entry.weights?.shipped ? library.shippedWeights(entry.weights.shipped) : library.cachedWeights(entry);
+
+/** Terms are many entries' own: they are said once, at the end. */
+function list(library: Library, entries: readonly ZooEntry[], terminal: Terminal): void {
+  const { bold, dim, green } = terminal.colors;
+  const terms = new Map<string, number>();
+  const data = new Set<string>();
+  for (const entry of entries) {
+    const cached = library.cachedWeights(entry);
+    terminal.print(`${bold(entry.name)}  ${taskOf(entry).join(', ')}${cached ? `  ${green('in the cache')}` : ''}`);
+    for (const line of linesOf(entry)) terminal.print(`  ${dim(line)}`);
+    const found = library.termsOf(entry);
+    if (!found) continue;
+    terms.set(found.weights, (terms.get(found.weights) ?? 0) + 1);
+    for (const set of found.data) data.add(set);
+  }
+  terminal.print(`\nTerms of the weights, by where they are published:`);
+  for (const [text, count] of terms) terminal.print(`  ${text}: ${count} of these models`);
+  terminal.print('and of the data that they were trained on:');
+  for (const text of data) terminal.print(`  ${text}`);
 }
 
 function linesOf({ config: { detector, segmentor }, published, weights }: ZooEntry): string[] {

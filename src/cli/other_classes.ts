@@ -1,54 +1,38 @@
 /** How to get from the demo's classes to those of COCO and ADE20K: said after the demo, in the help and where nothing is found. */
 
-interface Published {
-  readonly classes: string;
-  readonly model: string;
-  readonly url: string;
-}
-
-const releases = 'https://github.com/Westlake-AI/MogaNet/releases/download';
-const published: readonly Published[] = [
+const published = [
   {
     classes: "COCO's 80 classes (people, cars, animals, furniture, …), boxes and masks",
     model: 'mask_rcnn_moganet_xt_fpn_1x_coco',
-    url: `${releases}/moganet-det-weights/mask_rcnn_moganet_xtiny_fpn_1x_coco.pth`,
   },
   {
     classes: "ADE20K's 150 classes (wall, sky, road, tree, …), every pixel",
     model: 'upernet_moganet_xt_512x512_160k_ade20k',
-    url: `${releases}/moganet-seg-weights/upernet_moganet_xtiny_512x512_160k_ade20k.pth`,
   },
-];
+] as const;
 
 /** @param command how the command line is called here: `moganet`, `npx moganet`, … */
 export function otherClasses(command: string): string {
-  const lines = ['Other classes come with the official weights, which you download once:'];
-  for (const { classes, model, url } of published) {
-    const file = url.slice(url.lastIndexOf('/') + 1);
+  const lines = ['Other classes come with the official weights, which are fetched once and kept:'];
+  for (const { classes, model } of published) {
     lines.push(
       '',
       `  ${classes}:`,
-      `    curl -LO ${url}`,
-      `    ${command} predict photo.jpg --model ${model} --weights ${file}`,
+      `    ${command} pull ${model}`,
+      `    ${command} predict photo.jpg --model ${model}`,
     );
   }
   lines.push('', `All models: ${command} models`);
   return lines.join('\n');
 }
 
-const classifier = {
-  model: 'moganet_xt',
-  url: `${releases}/moganet-in1k-weights/moganet_xtiny_sz224_8xbs128_ep300.pth.tar`,
-};
-
 /** How to get a classifier: the package ships none. */
 export function howToClassify(command: string): string {
-  const { model, url } = classifier;
   return [
-    "ImageNet's 1000 classes (animals, vehicles, tools, food, …) come with the official weights, which you download once:",
+    "ImageNet's 1000 classes (animals, vehicles, tools, food, …) come with the official weights, which are fetched once and kept:",
     '',
-    `    curl -LO ${url}`,
-    `    ${command} classify photo.jpg --model ${model} --weights ${url.slice(url.lastIndexOf('/') + 1)}`,
+    `    ${command} pull moganet_xt`,
+    `    ${command} classify photo.jpg --model moganet_xt`,
     '',
     `All classifiers with the addresses of their weights: ${command} models --task classify`,
   ].join('\n');

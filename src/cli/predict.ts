@@ -35,7 +35,16 @@ export function addPredictCommands(program: Command, end: (code: number) => void
 }
 
 async function run(task: Drawn, images: readonly string[], options: Options): Promise<number> {
-  const { quiet = false, json = false, overwrite = false, recursive = false, score, engine, threads } = options;
+  const {
+    quiet = false,
+    json = false,
+    overwrite = false,
+    recursive = false,
+    pull = false,
+    score,
+    engine,
+    threads,
+  } = options;
   const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
   const out = options.out ?? (json ? undefined : 'out');
   const library = await import('../node.ts');
@@ -45,7 +54,8 @@ async function run(task: Drawn, images: readonly string[], options: Options): Pr
       task,
       images,
       recursive,
-      model: chooseModel(library, options.model, options.weights, task),
+      model: chooseModel(library, options.model, { weights: options.weights, task, pull }),
+      pull,
       engine,
       ...(threads !== undefined && { threads }),
       out,

@@ -1,8 +1,8 @@
-import { basename } from 'node:path';
 import type { ChosenModel } from './choose_model.ts';
 import { exitCodes } from './failure.ts';
 import { findInputs, type Input, outputNames, type What } from './inputs.ts';
 import { jsonDocument } from './json_document.ts';
+import { loadingDisplay } from './loading_display.ts';
 import { checkTask, type Task } from './tasks.ts';
 import type { Terminal } from './terminal.ts';
 import { countsByClass, duration, knownClasses, likelyClasses, plural, sharesByClass } from './words.ts';
@@ -19,6 +19,8 @@ export interface ImagesJob {
   readonly images: readonly string[];
   readonly recursive?: boolean;
   readonly model: ChosenModel;
+  /** Published weights may be fetched. */
+  readonly pull?: boolean;
   readonly engine?: string;
   readonly threads?: number;
   /** Where pictures go; none are drawn without. */
@@ -55,7 +57,8 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
       if (!job.overwrite) refuseExisting(names.flat(), 'choose another folder with --out');
       return config;
     },
-    onProgress: ({ done, total, text }) => terminal.progress(done, total, `loading ${basename(text)}`),
+    ...(job.pull && { pull: true }),
+    onProgress: loadingDisplay(terminal),
   });
   try {
     introduce(library, model, terminal);

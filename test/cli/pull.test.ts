@@ -1,0 +1,113 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { findEntry } from 'moganet';
+import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
+import { cutAfter, type FileServer, serveFile, stallAfter, status, whole } from '../support/file_server.ts';
+import { smallFile } from '../support/small_model.ts';
+
+const file = 'moganet_xtiny_sz224_8xbs128_ep300.pth.tar';
+
+describe('moganet pull', () => {
+  const cwd = useFolder();
+  let server: FileServer;
+  let size: string;
+  let env: Record<string, string>;
+  let folders = 0;
+
+  before(async () => {
+    const bytes = await smallFile(findEntry('moganet_xt').config);
+    size = `${(bytes.length / 1e6).toFixed(1)} MB`;
+    server = await serveFile(bytes);
+    writePhoto(join(cwd, 'a.png'), 1);
+  });
+  after(() => server.close());
+  beforeEach(() => {
+    env = { MOGANET_CACHE: join(cwd, `cache${folders++}`), MOGANET_MIRROR: server.address };
+  });
+
+  it('prints the path, and says size, terms and every wait', async () => {
+    server.answer(cutAfter(5_000_000), whole);
+    const { code, stdout, stderr } = await moganet(['pull', 'moganet-x-tiny'], { env });
+    expect({ code, stdout }).to.deep.equal({ code: 0, stdout: `${join(env.MOGANET_CACHE!, file)}\n` });
+    const [first, wait, ...rest] = stderr.split('\n');
+    expect(first).to.equal(`fetching ${file}: ${size}`);
+    expect(wait).to.match(/^moganet_xtiny_.+: the connection broke \(.+\); trying again in 1 s \(1 of 5\)$/);
+    expect(rest[0]).to.match(new RegExp(`^moganet_xt: ${size}, sha256 [0-9a-f]{64}$`));
+    expect(rest[1]).to.equal('terms: Apache-2.0 (github.com/Westlake-AI/MogaNet)');
+
+    server.answer(status(500));
+    const again = await moganet(['pull', 'moganet_xt'], { env });
+    expect(again.stderr).to.match(/^moganet_xt: .+, here already, sha256 /);
+    const quiet = await moganet(['pull', 'moganet_xt', '--quiet'], { env });
+    expect(quiet).to.include({ code: 0, stdout, stderr: '' });
+    expect(server.requests).to.have.length(0);
+    const listed = await moganet(['models', '--task', 'classify'], { env });
+    expect(listed.stdout).to.match(/^moganet_xt {2}classify {2}in the cache\n/);
+  });
+
+  it('is done once by two processes at the same time', async () => {
+    server.answer(
+      (request, response, bytes) => void setTimeout(() => whole(request, response, bytes), 3000),
+      status(500),
+    );
+    const both = await Promise.all([
+      moganet(['pull', 'moganet_xt'], { env }),
+      moganet(['pull', 'moganet_xt'], { env }),
+    ]);
+    expect(both.map(({ code }) => code)).to.deep.equal([0, 0]);
+    expect(both[0].stdout).to.equal(both[1].stdout);
+    expect(server.requests).to.have.length(1);
+    expect(both.map(({ stderr }) => stderr).join('')).to.match(
+      /: process \d+ on .+ is pulling moganet_xtiny\S+ already; waiting for it\n/,
+    );
+    expect(readdirSync(env.MOGANET_CACHE!).sort()).to.deep.equal([file, `${file}.json`]);
+  });
+
+  it('leaves no lock when it is interrupted, and goes on afterwards', async () => {
+    server.answer(stallAfter(3_000_000));
+    const running = moganet(['pull', 'moganet_xt'], { env });
+    const begun = () => readdirSync(cwd, { recursive: true }).some((path) => `${path}`.endsWith(`${file}.part`));
+    for (let i = 0; i < 300 && !begun(); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    running.process.kill('SIGINT');
+    expect((await running).code).to.equal(130);
+    expect(readdirSync(env.MOGANET_CACHE!).sort()).to.deep.equal([`${file}.part`, `${file}.part.json`]);
+    server.answer(whole);
+    expect((await moganet(['pull', 'moganet_xt'], { env })).code).to.equal(0);
+    expect(server.requests[0]!.headers.range).to.match(/^bytes=[1-9]\d*-$/);
+  });
+
+  it('fails in one line with what to do', async () => {
+    server.answer(status(404));
+    const { code, stdout, stderr } = await moganet(['pull', 'moganet_xt'], { env });
+    expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
+    expect(stderr).to.equal(
+      `error: ${server.address}${file}: the server answered 404 Not Found: it has no such file (any more). Pull it from a mirror (--from, MOGANET_MIRROR).\n`,
+    );
+    const shipped = await moganet(['pull', 'facade'], { env });
+    expect(shipped).to.include({
+      code: 1,
+      stderr: 'error: the weights of facade are part of the package: there is nothing to pull.\n',
+    });
+  });
+
+  it('is part of other commands with --pull, and not needed by them afterwards', async () => {
+    server.answer(whole);
+    const words = ['classify', 'a.png', '--model', 'moganet_xt', '--top', '1'];
+    const refused = await moganet(words, { env, cwd });
+    expect(refused.code).to.equal(2);
+    expect(refused.stderr).to.include('\n  npm run moganet -- pull moganet_xt\nor add --pull.');
+    const pulled = await moganet([...words, '--pull'], { env, cwd });
+    expect(pulled.code).to.equal(0);
+    expect(pulled.stderr.split('\n')[0]).to.equal(`fetching ${file}: ${size}`);
+    server.answer(status(500));
+    const cached = await moganet(words, { env, cwd });
+    expect(cached).to.include({ code: 0 });
+    expect(cached.stderr).to.match(/^moganet \d/);
+    expect(server.requests).to.have.length(0);
+    // the file is known wherever it lies
+    const path = join(env.MOGANET_CACHE!, file);
+    const direct = await moganet(words.with(3, path), { env, cwd });
+    expect(direct.stderr.split('\n')[0]).to.match(/: moganet_xt classifies into /);
+  });
+});
