@@ -39,7 +39,3 @@ export function ndarray<T extends TypedArray>(shape: Shape, data: T): NDArray<T>
   }
   return { shape, data };
 }
-
-export function zeros(shape: Shape): NDArray {
-  return { shape, data: new Float32Array(sizeOf(shape)) };
-}

@@ -78,13 +78,3 @@ export async function expectMap(golden: GoldenCase, tensor: string, actual: NDAr
   const flat = rank === 2 && actual.shape.length === 4 && actual.shape.slice(2).every((extent) => extent === 1);
   await expectTensor(golden, tensor, flat ? { ...actual, shape: actual.shape.slice(0, 2) } : actual);
 }
-
-/** Every expected tensor of a case must be among those that its runner compares. */
-export function checkAllCompared(golden: GoldenCase, compared: Iterable<string>): void {
-  const names = new Set(compared);
-  for (const { name, role } of golden.tensors.values()) {
-    if (role !== 'input' && !names.has(name)) {
-      throw new GoldenMismatch(`${name}: the case lists this tensor and nothing is compared to it`);
-    }
-  }
-}
