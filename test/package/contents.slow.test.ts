@@ -1,0 +1,136 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { packed } from '../../scripts/pack.ts';
+
+/** What `npm publish` would send. */
+
+interface Manifest {
+  readonly bin: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly scripts: Readonly<Record<string, string>>;
+}
+
+describe('the packed package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'moganet-packed-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  let files: readonly string[];
+  let manifest: Manifest;
+  let tarball: string;
+  const textOf = (file: string): string => readFileSync(join(folder, file), 'utf8');
+
+  before(function () {
+    this.timeout(300_000); // it may have to be built
+    tarball = packed();
+    execFileSync('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1']);
+    files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => statSync(join(folder, file)).isFile())
+      .map((file) => file.replaceAll('\\', '/'));
+    manifest = JSON.parse(textOf('package.json'));
+  });
+
+  it('is at most 20 MB', () => {
+    const { size } = statSync(tarball);
+    console.log(`      ${(size / 1e6).toFixed(1)} MB, ${files.length} files`);
+    expect(size).to.be.below(20e6);
+  });
+
+  it('holds the modules with their types, the samples, the papers, and nothing else', () => {
+    const expected = [
+      /^dist\/(src|heads|configs)\/.*\.(js|d\.ts)$/,
+      /^samples\/images\/[\w-]+\.jpg$/,
+      /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md)$/,
+      /^samples\/verify\/[\w-]+\.(safetensors|json|png)$/,
+      /^(package\.json|(README|CHANGELOG|THIRD_PARTY_NOTICES)\.md|LICENSE)$/,
+    ];
+    expect(files.filter((file) => !expected.some((pattern) => pattern.test(file)))).to.deep.equal([]);
+    // …and something of each kind
+    expect(expected.filter((pattern) => !files.some((file) => pattern.test(file)))).to.deep.equal([]);
+    expect(files).to.include.members(['LICENSE', 'README.md', 'CHANGELOG.md', 'THIRD_PARTY_NOTICES.md']);
+    expect(files).to.include.members(['samples/weights/facade.safetensors', 'samples/weights/MODEL_CARD.md']);
+  });
+
+  it('has declarations beside each module, no map that leads nowhere and no path of the machine that built it', () => {
+    const modules = files.filter((file) => file.endsWith('.js'));
+    expect(modules.filter((file) => !files.includes(file.replace(/\.js$/, '.d.ts')))).to.deep.equal([]);
+    expect(files.filter((file) => /\.[jt]s$/.test(file) && textOf(file).includes('sourceMappingURL'))).to.deep.equal(
+      [],
+    );
+    const here = process.cwd();
+    expect(files.filter((file) => /\.(js|ts|json|md)$/.test(file) && textOf(file).includes(here))).to.deep.equal([]);
+  });
+
+  it('imports nothing that is not in it, or among its dependencies', () => {
+    const declared = namesOf(manifest, 'dependencies', 'optionalDependencies', 'peerDependencies');
+    const faults = files.flatMap((file) =>
+      importsOf(file, textOf).flatMap((specifier) => {
+        if (specifier.startsWith('.')) {
+          const target = join(folder, dirname(file), specifier);
+          // a declaration names the module that it stands for
+          const found = file.endsWith('.d.ts') ? existsSync(target.replace(/\.js$/, '.d.ts')) : existsSync(target);
+          return found ? [] : [`${file}: there is no ${specifier}`];
+        }
+        const name = packageOf(specifier);
+        const allowed = isBuiltin(specifier) || name === 'moganet' || declared.includes(name) || name in elsewhere;
+        return allowed ? [] : [`${file}: ${specifier} is in no list of package.json`];
+      }),
+    );
+    expect(faults).to.deep.equal([]);
+  });
+
+  it('uses each of its dependencies', () => {
+    const used = new Set(files.flatMap((file) => importsOf(file, textOf)).map(packageOf));
+    // a part of @tensorflow/tfjs, named so that no second version of it is installed
+    used.add('@tensorflow/tfjs-backend-webgl');
+    const declared = namesOf(manifest, 'dependencies', 'optionalDependencies', 'peerDependencies');
+    expect(declared.filter((name) => !used.has(name))).to.deep.equal([]);
+  });
+
+  it('runs nothing when it is installed', () => {
+    expect(manifest.scripts).not.to.have.any.keys('preinstall', 'install', 'postinstall', 'prepare');
+  });
+
+  it('is developed with the versions of its peers that it asks for', () => {
+    for (const [name, range] of Object.entries(manifest.peerDependencies)) {
+      const own = manifest.devDependencies[name];
+      expect(own, name).to.match(/^\d+\.\d+\.\d+$/);
+      expect(own!.replace(/\d+$/, 'x'), name).to.equal(range);
+    }
+  });
+
+  it('has a command that says what runs it', () => {
+    expect(textOf(manifest.bin.moganet!)).to.match(/^#!\/usr\/bin\/env node\n/);
+  });
+});
+
+/** Asked for at run time, with an answer for where they are missing. */
+const elsewhere: Readonly<Record<string, string>> = {};
+
+const namesOf = (
+  manifest: Manifest,
+  ...lists: readonly ('dependencies' | 'optionalDependencies' | 'peerDependencies')[]
+) => lists.flatMap((list) => Object.keys(manifest[list]));
+
+const isBuiltin = (specifier: string): boolean => specifier.startsWith('node:') || builtinModules.includes(specifier);
+
+/** `@scope/name/path` → `@scope/name`. */
+const packageOf = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+
+/** Of a module or its declarations, as the compiler writes them. */
+function importsOf(file: string, textOf: (file: string) => string): string[] {
+  if (!/\.(js|d\.ts)$/.test(file)) return [];
+  const statement =
+    /^(?:import|export)\s(?:[^;'"]*?\sfrom\s+)?['"]([^'"]+)['"]|\b(?:import|resolve)\(['"]([^'"]+)['"]\)/gm;
+  return [...textOf(file).matchAll(statement)].map(([, from, dynamic]) => (from ?? dynamic)!);
+}
