@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConfigError, DownloadError } from 'moganet';
 import { writeSafetensors } from '../../src/checkpoint/index.ts';
+import { cacheFolder } from '../../src/platform/node/cache.ts';
 import { cachedPath, findCached, type PullFileOptions, pullFile } from '../../src/platform/node/pull.ts';
 import { useFolder } from '../support/command_line.ts';
 import {
@@ -28,6 +30,17 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 /** Short waits; the machine may be busy, so a stall is not too short. */
 const timing = { stallMs: 300, retries: 2, waitMs: 5, longestWaitMs: 1500, lockBeatMs: 20, lockStaleMs: 400 };
+
+describe('the cache', () => {
+  it('is where MOGANET_CACHE says, or where the system keeps what can be fetched again', () => {
+    const home = homedir();
+    expect(cacheFolder({ MOGANET_CACHE: '/data/weights' }, 'linux')).to.equal('/data/weights');
+    expect(cacheFolder({}, 'linux')).to.equal(join(home, '.cache', 'moganet'));
+    expect(cacheFolder({ XDG_CACHE_HOME: '/x' }, 'linux')).to.equal(join('/x', 'moganet'));
+    expect(cacheFolder({}, 'darwin')).to.equal(join(home, 'Library', 'Caches', 'moganet'));
+    expect(cacheFolder({ LOCALAPPDATA: '/local' }, 'win32')).to.equal(join('/local', 'moganet', 'Cache'));
+  });
+});
 
 describe('a pull', () => {
   const root = useFolder();
