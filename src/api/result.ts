@@ -156,7 +156,10 @@ export class Result implements ResultFields, Iterable<Instance> {
     if (!this.segmentation) throw new RangeError('the model has no segmentation to draw.');
     const { labels, names } = this.segmentation;
     const classes = { names, unlabelled: unlabelledOf(this.segmentation) };
-    const segmented = drawLegend(drawSegmentation(this.image, labels, classes), segmentationLegend(labels, classes));
+    const segmented = drawLegend(drawSegmentation(this.image, labels, classes), segmentationLegend(labels, classes), {
+      moreGlyphs: overlay.moreGlyphs,
+      onMissingGlyphs: overlay.onMissingGlyphs,
+    });
     if (draw === 'segmentation') return segmented;
     return sideBySide([{ raster: drawDetections(this.image, this, overlay) }, { raster: segmented }]);
   }

@@ -2,6 +2,7 @@ import type { Raster } from '../image/raster.ts';
 import { alphaOf, type Canvas, canvasFrom, fillRect } from './canvas.ts';
 import { black, type Color, white } from './colors.ts';
 import { addRoundedRect, createCoverage, paintCoverage } from './coverage.ts';
+import type { MoreGlyphs } from './font.ts';
 import { percent } from './legend.ts';
 import { sizesFor } from './sizes.ts';
 import { fitText, measureText, paintText } from './text.ts';
@@ -11,6 +12,10 @@ export interface ClassificationOptions {
   readonly textSize?: number;
   /** Opacity of the panel behind the list, 0 to 1; 0.72 where it is not given. The text is opaque. */
   readonly opacity?: number;
+  /** Where characters come from that the baked font lacks. */
+  readonly moreGlyphs?: MoreGlyphs | undefined;
+  /** Told once, with the characters that no font has and that were drawn as frames. */
+  readonly onMissingGlyphs?: ((characters: readonly string[]) => void) | undefined;
 }
 
 /** Of the bars; one for all, since among a thousand classes a colour tells nothing. */
@@ -25,7 +30,7 @@ export function drawClassification(
   { labels, scores, names }: { labels: ArrayLike<number>; scores: ArrayLike<number>; names: readonly string[] },
   options: ClassificationOptions = {},
 ): Raster {
-  const { textSize = Math.round(sizesFor(raster).textSize * 1.2), opacity = 0.72 } = options;
+  const { textSize = Math.round(sizesFor(raster).textSize * 1.2), opacity = 0.72, moreGlyphs } = options;
   const canvas = canvasFrom(raster);
   const gap = Math.round(textSize * 0.6);
   const rowHeight = Math.round(textSize * 1.8);
@@ -36,8 +41,11 @@ export function drawClassification(
     score: scores[i]!,
   }));
   if (rows.length === 0) return canvas;
+  const missing = new Set(rows.flatMap(({ name }) => measureText(name, textSize, moreGlyphs).missing));
+  if (missing.size > 0) options.onMissingGlyphs?.([...missing]);
   const noteWidth = Math.max(...rows.map(({ score }) => measureText(percent(score), textSize).width));
-  const wanted = Math.max(...rows.map(({ name }) => measureText(name, textSize).width)) + 2 * gap + noteWidth;
+  const wanted =
+    Math.max(...rows.map(({ name }) => measureText(name, textSize, moreGlyphs).width)) + 2 * gap + noteWidth;
   const inner = Math.max(Math.ceil(noteWidth), Math.min(Math.ceil(wanted), raster.width - 4 * gap));
   const height = rows.length * rowHeight + 2 * gap;
   const top = Math.max(0, raster.height - height - gap);
@@ -50,9 +58,9 @@ export function drawClassification(
     const bar = { left, top: barTop, bottom: barTop + barHeight };
     fillRect(canvas, { ...bar, right: left + inner }, white, alphaOf(0.18));
     fillRect(canvas, { ...bar, right: left + Math.round(inner * score) }, barColor);
-    const line = { y: rowTop + textSize, size: textSize, color: white };
+    const line = { y: rowTop + textSize, size: textSize, color: white, moreGlyphs };
     const note = percent(score);
-    paintText(canvas, fitText(name, textSize, inner - noteWidth - gap), { ...line, x: left });
+    paintText(canvas, fitText(name, textSize, inner - noteWidth - gap, moreGlyphs), { ...line, x: left });
     paintText(canvas, note, { ...line, x: left + inner - measureText(note, textSize).width });
   });
   return canvas;

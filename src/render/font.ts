@@ -15,6 +15,28 @@ export interface Glyph {
   readonly contours: readonly (readonly OutlinePoint[])[];
 }
 
+/**
+ * Glyphs of characters that the baked font lacks, in its units (`fontMetrics.unitsPerEm`, y upwards); nothing where they
+ * are lacking there as well.
+ */
+export type MoreGlyphs = (character: string) => Glyph | undefined;
+
+/** A glyph of another font, cut off where it would reach out of the line: half an em beside it, the baked font's heights. */
+export function withinLine({ advance, contours }: Glyph): Glyph {
+  const beside = fontMetrics.unitsPerEm / 2;
+  const held = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most);
+  return {
+    advance,
+    contours: contours.map((contour) =>
+      contour.map(({ x, y, onCurve }) => ({
+        x: held(x, -beside, advance + beside),
+        y: held(y, fontMetrics.descender, fontMetrics.ascender),
+        onCurve,
+      })),
+    ),
+  };
+}
+
 /** Heights above and below the baseline, as parts of the text size. */
 export const fontMetrics = {
   unitsPerEm,

@@ -2,6 +2,7 @@
 export { type ClassificationOptions, drawClassification } from './classification_overlay.ts';
 export { type Color, colorDistance, colorFor, type Palette, paletteFor, readableOn } from './colors.ts';
 export { cropInstance } from './cutout.ts';
+export { fontMetrics, type Glyph, type MoreGlyphs, type OutlinePoint } from './font.ts';
 export {
   type ClassShare,
   classShares,

@@ -1,6 +1,7 @@
 import { alphaOf, type Canvas, type Rect } from './canvas.ts';
 import { type Color, readableOn } from './colors.ts';
 import { addRoundedRect, createCoverage, paintCoverage } from './coverage.ts';
+import type { MoreGlyphs } from './font.ts';
 import { placeLabels } from './label_layout.ts';
 import { measureText, paintText } from './text.ts';
 
@@ -15,6 +16,7 @@ export interface LabelStyle {
   readonly textSize: number;
   /** Opacity of the background, 0 to 1; the text itself is opaque. */
   readonly opacity: number;
+  readonly moreGlyphs?: MoreGlyphs | undefined;
 }
 
 /** A label with the sizes it is set in. */
@@ -32,20 +34,21 @@ interface Plate extends Label {
  * whichever reads better, and a darker rim that keeps plates apart where they touch. A label more than twice as wide as its
  * box is set a fifth smaller (not below 9 pixels). Returns the characters that the font lacks.
  */
-export function paintLabels(canvas: Canvas, labels: readonly Label[], { textSize, opacity }: LabelStyle): string[] {
-  const missing = new Set(labels.flatMap(({ text }) => measureText(text, textSize).missing));
+export function paintLabels(canvas: Canvas, labels: readonly Label[], style: LabelStyle): string[] {
+  const { textSize, opacity, moreGlyphs } = style;
+  const missing = new Set(labels.flatMap(({ text }) => measureText(text, textSize, moreGlyphs).missing));
   const small = Math.min(textSize, Math.max(9, Math.round(textSize * 0.8)));
   const plates = labels.map((label) => {
-    const plate = plateOf(label, textSize);
-    return plate.width > 2 * (label.box.right - label.box.left) ? plateOf(label, small) : plate;
+    const plate = plateOf(label, textSize, moreGlyphs);
+    return plate.width > 2 * (label.box.right - label.box.left) ? plateOf(label, small, moreGlyphs) : plate;
   });
   const places = placeLabels(plates, canvas);
-  for (let i = plates.length - 1; i >= 0; i--) paintPlate(canvas, plates[i]!, places[i]!, alphaOf(opacity));
+  for (let i = plates.length - 1; i >= 0; i--) paintPlate(canvas, plates[i]!, places[i]!, alphaOf(opacity), moreGlyphs);
   return [...missing];
 }
 
-function plateOf(label: Label, textSize: number): Plate {
-  const { width, ascent, descent } = measureText(label.text, textSize);
+function plateOf(label: Label, textSize: number, moreGlyphs?: MoreGlyphs): Plate {
+  const { width, ascent, descent } = measureText(label.text, textSize, moreGlyphs);
   const padding = Math.max(2, Math.round(textSize / 4));
   const margin = Math.max(1, Math.round(textSize / 8));
   // the heights of letters without accents: what labels are mostly made of
@@ -54,7 +57,7 @@ function plateOf(label: Label, textSize: number): Plate {
   return { ...label, textSize, padding, baseline, height, width: Math.ceil(width) + 2 * padding };
 }
 
-function paintPlate(canvas: Canvas, plate: Plate, { left, top }: Rect, alpha: number): void {
+function paintPlate(canvas: Canvas, plate: Plate, { left, top }: Rect, alpha: number, moreGlyphs?: MoreGlyphs): void {
   const { text, textSize, width, height, color } = plate;
   const radius = textSize / 5;
   const rim = createCoverage(plate);
@@ -68,6 +71,7 @@ function paintPlate(canvas: Canvas, plate: Plate, { left, top }: Rect, alpha: nu
     y: top + plate.baseline,
     size: textSize,
     color: readableOn(color),
+    moreGlyphs,
   });
 }
 

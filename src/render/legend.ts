@@ -1,6 +1,7 @@
 import type { Raster } from '../image/raster.ts';
 import { blankCanvas, fillRect, paste } from './canvas.ts';
 import { type Color, colorFor, type Palette, paletteFor, readableOn, white } from './colors.ts';
+import type { MoreGlyphs } from './font.ts';
 import { sizesFor } from './sizes.ts';
 import { fitText, measureText, paintText } from './text.ts';
 
@@ -64,16 +65,25 @@ export interface LegendOptions {
   readonly background?: Color;
   /** Size of the em square in pixels; that of labels where it is not given (see `sizesFor`). */
   readonly textSize?: number;
+  /** Where characters come from that the baked font lacks. */
+  readonly moreGlyphs?: MoreGlyphs | undefined;
+  /** Told once, with the characters that no font has and that were drawn as frames. */
+  readonly onMissingGlyphs?: ((characters: readonly string[]) => void) | undefined;
 }
 
 /** The picture with a legend below or beside it, on a larger raster. Without entries it is a copy of the picture. */
 export function drawLegend(raster: Raster, entries: readonly LegendEntry[], options: LegendOptions = {}): Raster {
-  const { position = 'below', background = white, textSize = sizesFor(raster).textSize } = options;
+  const { position = 'below', background = white, textSize = sizesFor(raster).textSize, moreGlyphs } = options;
+  const missing = new Set(entries.flatMap(({ name }) => measureText(name, textSize, moreGlyphs).missing));
+  if (missing.size > 0) options.onMissingGlyphs?.([...missing]);
   const gap = Math.round(textSize * 0.6);
   const columnGap = 3 * gap;
   const rowHeight = Math.round(textSize * 1.6);
   const widthOf = ({ name, note = '' }: LegendEntry) =>
-    textSize + gap + measureText(name, textSize).width + (note ? gap + measureText(note, textSize).width : 0);
+    textSize +
+    gap +
+    measureText(name, textSize, moreGlyphs).width +
+    (note ? gap + measureText(note, textSize).width : 0);
   const wanted = Math.ceil(Math.max(0, ...entries.map(widthOf)));
   const below = position === 'below';
   // below, columns share the picture's width; beside, as many are added as its height asks for
@@ -103,10 +113,10 @@ export function drawLegend(raster: Raster, entries: readonly LegendEntry[], opti
     const swatch = { left, top: swatchTop, right: left + textSize, bottom: swatchTop + textSize };
     fillRect(canvas, swatch, entry.color);
     const baseline = swatchTop + Math.round(textSize * 0.86);
-    const text = { y: baseline, size: textSize, color: textColor };
+    const text = { y: baseline, size: textSize, color: textColor, moreGlyphs };
     const noteWidth = entry.note ? measureText(entry.note, textSize).width : 0;
     const room = cellWidth - textSize - gap - (entry.note ? noteWidth + gap : 0);
-    paintText(canvas, fitText(entry.name, textSize, room + 0.001), { ...text, x: left + textSize + gap });
+    paintText(canvas, fitText(entry.name, textSize, room + 0.001, moreGlyphs), { ...text, x: left + textSize + gap });
     if (entry.note) paintText(canvas, entry.note, { ...text, x: left + cellWidth - noteWidth, opacity: 0.65 });
   });
   return canvas;

@@ -3,6 +3,7 @@ import type { Raster } from '../image/raster.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import { alphaOf, type Canvas, canvasFrom, type Rect, strokeRect } from './canvas.ts';
 import { type Color, colorFor, type Palette, paletteFor } from './colors.ts';
+import type { MoreGlyphs } from './font.ts';
 import { paintLabels } from './labels.ts';
 import { type MaskSpans, spansOf } from './mask_spans.ts';
 import { createContourBuffer, fillMask, strokeMask } from './paint_mask.ts';
@@ -24,8 +25,10 @@ export interface OverlayOptions extends Partial<DrawingSizes> {
   readonly contourOpacity?: number;
   readonly boxOpacity?: number;
   readonly labelOpacity?: number;
-  /** Told once, with the characters that the baked font lacks and that were drawn as frames. */
-  readonly onMissingGlyphs?: (characters: readonly string[]) => void;
+  /** Where characters come from that the baked font lacks. */
+  readonly moreGlyphs?: MoreGlyphs | undefined;
+  /** Told once, with the characters that no font has and that were drawn as frames. */
+  readonly onMissingGlyphs?: ((characters: readonly string[]) => void) | undefined;
 }
 
 /**
@@ -67,7 +70,11 @@ export function drawDetections(
       .reverse()
       .flatMap((i) => (rects[i] ? [{ box: rects[i], text: textOf(i), color: colors[i]! }] : []))
       .filter(({ text }) => text !== '');
-    const missing = paintLabels(canvas, plates, { textSize: sizes.textSize, opacity: options.labelOpacity ?? 1 });
+    const missing = paintLabels(canvas, plates, {
+      textSize: sizes.textSize,
+      opacity: options.labelOpacity ?? 1,
+      moreGlyphs: options.moreGlyphs,
+    });
     if (missing.length > 0) options.onMissingGlyphs?.(missing);
   }
   return canvas;

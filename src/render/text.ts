@@ -2,7 +2,16 @@ import type { Raster } from '../image/raster.ts';
 import { alphaOf, type Canvas, canvasFrom } from './canvas.ts';
 import { black, type Color } from './colors.ts';
 import { addCurve, addLine, type Coverage, createCoverage, paintCoverage } from './coverage.ts';
-import { fontMetrics, type Glyph, glyphOf, kerningOf, missingGlyph, type OutlinePoint } from './font.ts';
+import {
+  fontMetrics,
+  type Glyph,
+  glyphOf,
+  kerningOf,
+  type MoreGlyphs,
+  missingGlyph,
+  type OutlinePoint,
+  withinLine,
+} from './font.ts';
 
 export interface TextMeasure {
   /** From the first letter's origin to the end of the last one's advance, in pixels (not rounded). */
@@ -11,7 +20,7 @@ export interface TextMeasure {
   readonly ascent: number;
   /** Pixels from the baseline down to the lowest descender. */
   readonly descent: number;
-  /** Characters that the baked font lacks, each once; they are drawn as a frame. */
+  /** Characters that no font has, each once; they are drawn as a frame. */
   readonly missing: readonly string[];
 }
 
@@ -26,6 +35,8 @@ export interface TextOptions {
   readonly color?: Color;
   /** 0 to 1, 1 where it is not given. */
   readonly opacity?: number;
+  /** Where characters come from that the baked font lacks. */
+  readonly moreGlyphs?: MoreGlyphs | undefined;
 }
 
 interface Placed {
@@ -40,8 +51,8 @@ interface Line extends TextMeasure {
 }
 
 /** The size that `text` takes on one line at `size` pixels. Line breaks and tabs count as spaces. */
-export function measureText(text: string, size: number): TextMeasure {
-  const { width, ascent, descent, missing } = setLine(text, size);
+export function measureText(text: string, size: number, moreGlyphs?: MoreGlyphs): TextMeasure {
+  const { width, ascent, descent, missing } = setLine(text, size, moreGlyphs);
   return { width, ascent, descent, missing };
 }
 
@@ -57,8 +68,8 @@ export function drawText(raster: Raster, text: string, options: TextOptions): Ra
 
 /** As `drawText`, in place. */
 export function paintText(canvas: Canvas, text: string, options: TextOptions): void {
-  const { x, y, size, color = black, opacity = 1 } = options;
-  const line = setLine(text, size);
+  const { x, y, size, color = black, opacity = 1, moreGlyphs } = options;
+  const line = setLine(text, size, moreGlyphs);
   // letters may reach a little beyond their advance width on both sides
   const margin = Math.ceil(size / 2) + 1;
   const left = Math.floor(x) - margin;
@@ -74,28 +85,32 @@ export function paintText(canvas: Canvas, text: string, options: TextOptions): v
 }
 
 /** `text`, or as much of it as fits into `width` pixels with an ellipsis after it; empty where not even that fits. */
-export function fitText(text: string, size: number, width: number): string {
-  if (measureText(text, size).width <= width) return text;
+export function fitText(text: string, size: number, width: number, moreGlyphs?: MoreGlyphs): string {
+  if (measureText(text, size, moreGlyphs).width <= width) return text;
   const characters = [...text];
   for (let kept = characters.length - 1; kept > 0; kept--) {
     const shortened = `${characters.slice(0, kept).join('').trimEnd()}…`;
-    if (measureText(shortened, size).width <= width) return shortened;
+    if (measureText(shortened, size, moreGlyphs).width <= width) return shortened;
   }
   return '';
 }
 
-function setLine(text: string, size: number): Line {
+function setLine(text: string, size: number, moreGlyphs?: MoreGlyphs): Line {
   const { unitsPerEm, ascender, descender, xHeight } = fontMetrics;
   const scaleX = size / unitsPerEm;
   // instead of hinting: small letters end on a pixel border, which keeps their horizontal strokes sharp
   const scaleY = Math.max(1, Math.round(xHeight * scaleX)) / xHeight;
   const glyphs: Placed[] = [];
   const missing = new Set<string>();
+  const anotherGlyph = (character: string) => {
+    const glyph = moreGlyphs?.(character);
+    return glyph && withinLine(glyph);
+  };
   let x = 0;
   let previous = '';
   // NFC: "e" with a combining accent becomes the one character that the font has
   for (const character of text.normalize('NFC').replace(/\s/gu, ' ')) {
-    const glyph = glyphOf(character);
+    const glyph = glyphOf(character) ?? anotherGlyph(character);
     if (!glyph) missing.add(character);
     const drawn = glyph ?? missingGlyph;
     x += kerningOf(previous, character) * scaleX;
