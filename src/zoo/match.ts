@@ -29,8 +29,8 @@ interface Candidate {
 
 /**
  * The zoo entry that a checkpoint without configuration belongs to, by its keys and shapes. Entries that differ only in
- * their weights or in the size of their pictures count as one; its hints say which of them it is. Where networks or
- * preprocessing differ and no hint decides, the published default is taken and the others are named.
+ * their weights count as one; its hints say which of them it is. Where networks or preprocessing differ and no hint
+ * decides, the published default is taken and the others are named.
  *
  * @param all the entries to choose from
  * @throws CheckpointError listing the nearest entries where none fits, or those that fit where none of them is the default
@@ -80,8 +80,8 @@ function defaultOf(fitting: readonly Candidate[], what: string): Match {
         `Name the one you mean:\n${choices.join('\n')}`,
     );
   }
-  const own = computation(chosen.definition);
-  const others = fitting.filter(({ definition }) => computation(definition) !== own);
+  const own = evaluation(chosen.definition);
+  const others = fitting.filter(({ definition }) => evaluation(definition) !== own);
   return { entry: chosen.entry, others: others.map(({ entry }) => entry) };
 }
 
@@ -106,6 +106,11 @@ function computation({ parts, config }: ModelDefinition): string {
   const input = { ...classifier?.input, size: undefined };
   const graphs = Object.values(parts).map(recordPart);
   return JSON.stringify([rest, input, graphs.map(({ nodes, outputs }) => [nodes, outputs])]);
+}
+
+/** All that results depend on beside the weights. */
+function evaluation(definition: ModelDefinition): string {
+  return `${definition.config.classifier?.input.size} ${computation(definition)}`;
 }
 
 /** All that the model runs with is there in its shape, and nothing that its published checkpoint has not. */

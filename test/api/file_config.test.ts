@@ -86,7 +86,11 @@ describe('a file without a configuration', () => {
     const twice = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=True)"));
     expect(twice).to.deep.equal({ name: 'moganet_t_256_openmixup', size: 256, notices: [] });
     const once = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=False)"));
-    expect(once).to.deep.equal({ name: 'moganet_t', size: 224, notices: [] });
+    expect(once).to.deep.equal({
+      name: 'moganet_t',
+      size: 224,
+      notices: ['The weights are taken for moganet_t; they fit moganet_t_256 as well. Name the model you mean.'],
+    });
   });
 
   it('is the published default, with a notice, where nothing tells', async () => {

@@ -30,9 +30,9 @@ describe('opening weights', () => {
   });
 
   it('matches the keys and shapes of a published model where the file says nothing', async () => {
-    const xt: ModelConfig = { backbone: { type: 'moganet', arch: 'xt' }, classifier: { classes: 1000 } };
-    const { config, notices } = await openWeights(await file(xt));
-    expect(config.name).to.equal('moganet_xt');
+    const s: ModelConfig = { backbone: { type: 'moganet', arch: 's' }, classifier: { classes: 1000 } };
+    const { config, notices } = await openWeights(await file(s));
+    expect(config.name).to.equal('moganet_s');
     expect(notices).to.deep.equal([]);
   });
 
@@ -44,7 +44,7 @@ describe('opening weights', () => {
       const { config, notices } = await openWeights(await file(t, rename));
       expect(config.name).to.equal('moganet_t');
       expect(notices).to.deep.equal([
-        'The weights are taken for moganet_t; they fit moganet_t_256_openmixup as well. Name the model you mean.',
+        'The weights are taken for moganet_t; they fit moganet_t_256, moganet_t_256_openmixup as well. Name the model you mean.',
       ]);
     }
   });

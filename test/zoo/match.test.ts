@@ -34,10 +34,10 @@ describe('weights that fit several entries', () => {
     expect(matchEntry(shapes, 'latest.pth', {}, [variant, t])).to.deep.equal({ entry: t, others: [variant] });
   });
 
-  it('or count as one where only weights and the size of pictures differ', () => {
+  it('differ by the size of their pictures, of which the default decides and the other is named', () => {
     const larger = findEntry('moganet_t_256');
-    expect(matchEntry(shapes, 'latest.pth', {}, [t, larger])).to.deep.equal({ entry: t, others: [] });
-    expect(matchEntry(shapes, 'latest.pth', { size: 256 }, [t, larger]).entry).to.equal(larger);
+    expect(matchEntry(shapes, 'latest.pth', {}, [t, larger])).to.deep.equal({ entry: t, others: [larger] });
+    expect(matchEntry(shapes, 'latest.pth', { size: 256 }, [t, larger])).to.deep.equal({ entry: larger, others: [] });
     expect(matchEntry(shapes, 'latest.pth', { size: 320 }, [t, larger]).entry).to.equal(t);
   });
 
