@@ -21,7 +21,7 @@ export interface FileRecord {
 /** `MOGANET_CACHE`, or where the system keeps what programs can fetch again. */
 export function cacheFolder(
   env: Readonly<Record<string, string | undefined>> = process.env,
-  platform: NodeJS.Platform = process.platform,
+  platform: string = process.platform,
 ): string {
   if (env.MOGANET_CACHE) return env.MOGANET_CACHE;
   const home = homedir();
