@@ -35,6 +35,11 @@ export class TupleValue {
   }
 }
 
+/** Operations of a pickle as they are. */
+export class RawValue {
+  constructor(readonly operations: Uint8Array) {}
+}
+
 export function contiguous(shape: readonly number[]): number[] {
   return shape.map((_, axis) => shape.slice(axis + 1).reduce((n, extent) => n * extent, 1));
 }
@@ -85,6 +90,7 @@ function emit(value: unknown, out: number[]): void {
     emit(value.state, out);
     out.push(0x62);
   } else if (value instanceof TensorValue) emitTensor(value, out);
+  else if (value instanceof RawValue) for (const byte of value.operations) out.push(byte);
   else throw new TypeError(`no pickle of ${String(value)}`);
 }
 
