@@ -21,6 +21,7 @@ export interface RefusalFacts<Code extends string = string> {
   readonly remedy: string;
 }
 
+/** An error that refuses one file, with its facts as fields (see `isRefusal`). */
 export type Refusal<Code extends string = string> = MoganetError & RefusalFacts<Code>;
 
 /** Makes the refusals of one file: `throw refuse('malformed', 'entry data/0', 'it is empty')`. */
@@ -91,10 +92,13 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return best;
 }
 
+/** A name from outside, not longer than a message can bear. */
+export const shortened = (name: string): string => (name.length > 80 ? `${name.slice(0, 77)}...` : name);
+
 /** `unknown backbone "mogant". Known: moganet, … Did you mean "moganet"?` */
 export function unknownName(what: string, name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
-  return `unknown ${what} "${name}". Known: ${known.join(', ')}.${nearest ? ` Did you mean "${nearest}"?` : ''}`;
+  return `unknown ${what} "${shortened(name)}". Known: ${known.join(', ')}.${nearest ? ` Did you mean "${nearest}"?` : ''}`;
 }
 
 function editDistance(a: string, b: string): number {

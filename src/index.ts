@@ -17,6 +17,7 @@ export interface Assets {
   readonly tfjsWasm?: string | Readonly<Record<string, string>>;
 }
 
+/** The functions of this entry that load files of their own. */
 export interface Library {
   readonly loadModel: LoadModel;
   readonly createBackbone: CreateBackbone;
@@ -35,8 +36,29 @@ export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
   return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
 }
 
-const { loadModel, createBackbone, decodeImage } = withAssets({});
+const library = withAssets({});
+
+/**
+ * Loads a model with its weights: the demo's name, a file, an address, or a configuration with weights. The caller disposes it.
+ *
+ * @throws ConfigError, CheckpointError where model and weights are unknown or do not fit; EngineError where no engine starts
+ */
+export const loadModel: LoadModel = library.loadModel;
+
+/**
+ * Loads a backbone alone, image to pyramid. The caller disposes it.
+ *
+ * @throws ConfigError, CheckpointError where backbone and weights are unknown or do not fit; EngineError where no engine starts
+ */
+export const createBackbone: CreateBackbone = library.createBackbone;
+
+/**
+ * PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
+ *
+ * @throws ImageRefusal with code, place, reason and remedy
+ */
+export const decodeImage: DecodeImage = library.decodeImage;
 
 export * from './api/index.ts';
 export { encodePng } from './codecs/png_write_portable.ts';
-export { browserEngines, createBackbone, decodeImage, loadModel };
+export { browserEngines };

@@ -24,6 +24,7 @@ export type Weights = ReadonlyMap<string, NDArray>;
 /** A record by name; the order of its keys is the order of the things. */
 export type Named<T> = Readonly<Record<string, T>>;
 
+/** An extent in pixels: never a bare pair, whose order nobody knows. */
 export interface Size {
   readonly height: number;
   readonly width: number;

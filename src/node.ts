@@ -28,14 +28,57 @@ const platform = {
     openNodeEngine(name, { threads: usefulThreads(), ...options }),
 };
 
+/**
+ * Loads a model with its weights: a name of the zoo, a file, or a configuration with weights. The caller disposes it.
+ *
+ * @throws ConfigError, CheckpointError where model and weights are unknown or do not fit; DownloadError where published weights
+ *   cannot be fetched; EngineError where no engine starts
+ */
 export const loadModel = modelLoader(platform);
+
+/**
+ * Brings the published weights of a model into the cache: whole, checked, resumed after a break, by one process at a time.
+ *
+ * @throws ConfigError where there is nothing to pull, DownloadError saying what the server or the disk answered
+ */
 export const pullModel = modelPuller(platform);
+
+/**
+ * Loads a backbone alone, image to pyramid. The caller disposes it.
+ *
+ * @throws ConfigError, CheckpointError where backbone and weights are unknown or do not fit; EngineError where no engine starts
+ */
 export const createBackbone = backboneLoader(platform);
+
+/**
+ * The configuration that weights belong to: their own, or the zoo's entry that they fit. No tensor is read.
+ *
+ * @throws CheckpointError where the file cannot be read or fits nothing known, ConfigError or UnsupportedError where its own
+ *   configuration cannot be used
+ */
 export const readConfig = configReader(platform);
+
+/**
+ * A model as it is described, with its weights in memory and no engine: for export, counting and conversion.
+ *
+ * @throws ConfigError, CheckpointError as `loadModel`
+ */
 export const readModel = modelReader(platform);
+
+/**
+ * Standalone ONNX of a model's parts, sizes free, with a description of how they join.
+ *
+ * @throws ConfigError where a stem is given for several parts; CheckpointError, from `files`, where a weight is missing
+ */
 export const exportOnnx = onnxExporter(standaloneOnnx);
+
+/** Inputs and outputs of a model's parts, by which exported files are held to the library elsewhere. */
 export const exportSample = sampleExporter(platform);
+
+/** Holds this machine's engines to the shipped numbers of PyTorch. An engine that is missing is reported, not thrown. */
 export const verify = verifier(platform, verifySamples);
+
+/** The version of this package. */
 export const version = packageVersion();
 
 /** The path of a model's published weights if they are in the cache. */

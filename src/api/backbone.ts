@@ -21,9 +21,11 @@ export interface LoadedBackbone {
   forward(image: NDArray): Promise<NDArray[]>;
   /** The same with results left on the device, for those who compute on there; the caller disposes them. */
   run(image: NDArray | Resident): Promise<Resident[]>;
+  /** Frees the weights on the engine; a second call does nothing. */
   dispose(): Promise<void>;
 }
 
+/** Makes a backbone with its weights, from a configuration or from the name of a model that has it. */
 export type CreateBackbone = (
   config: ModelConfig['backbone'] | string,
   options: BackboneOptions,

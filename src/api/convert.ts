@@ -17,6 +17,7 @@ export interface ConvertInput {
   readonly scale?: readonly [number, number];
 }
 
+/** What is taken of a checkpoint, and how its numbers are kept. */
 export interface ConvertOptions extends SafetensorsOptions {
   /** Take the averaged weights. */
   readonly ema?: boolean;
@@ -28,6 +29,7 @@ export interface ConvertOptions extends SafetensorsOptions {
   readonly name?: string;
 }
 
+/** A checkpoint as it will be written. */
 export interface Converted {
   readonly config: ModelConfig;
   readonly tensors: number;

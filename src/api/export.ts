@@ -11,6 +11,7 @@ export type WriteOnnx = (
   weightsFile: string,
 ) => { readonly model: Uint8Array; readonly weights?: readonly Uint8Array[] };
 
+/** What is exported, and in what form. */
 export interface ExportOptions {
   /** Only the image to the pyramid, whatever heads the model has. */
   readonly backbone?: boolean;
@@ -43,11 +44,13 @@ export interface ExportDescription extends ExportGuide {
   readonly config: ResolvedConfig;
 }
 
+/** A file to write: its chunks one after another. */
 export interface ExportedFile {
   readonly name: string;
   readonly chunks: readonly Uint8Array[];
 }
 
+/** A model as ONNX files and what is said of them. */
 export interface OnnxExport {
   readonly description: ExportDescription;
   /** One part after the other, made when it is asked for. */

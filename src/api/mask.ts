@@ -44,7 +44,7 @@ export class Mask implements CompactMask {
   /**
    * Closed rings (x0, y0, x1, y1, …) along the pixels' edges, holes turning the other way.
    *
-   * @param options.tolerance how far off they may be, in pixels, for fewer points; every pixel's edge where it is not given
+   * @param options `tolerance`: how far off they may be, in pixels, for fewer points; every pixel's edge where it is not given
    */
   toPolygons({ tolerance }: { readonly tolerance?: number } = {}): Ring[] {
     const rings = maskRings(this);

@@ -25,6 +25,7 @@ import { Result } from './result.ts';
 import { stopwatch } from './stopwatch.ts';
 import { type Only, wantedHeads } from './wanted.ts';
 
+/** What one prediction does differently; where nothing is given, what the configuration says. */
 export interface PredictOptions extends DetectOptions, ClassifyOptions {
   /** Only instances of these classes, by name or label. */
   readonly classes?: readonly (string | number)[];

@@ -10,6 +10,7 @@ export type WeightsRef = string | URL | Blob | Uint8Array | ArrayBuffer;
 /** An image by path (Node), address, bytes of a PNG or JPEG file, or pixels (RGBA, as `ImageData`). */
 export type ImageRef = string | URL | Blob | Uint8Array | ArrayBuffer | Raster;
 
+/** How far loading has come. */
 export interface Progress {
   /** `download` counts bytes (total 0 where the server does not say), `weights` tensors, `engine` parts of the model. */
   readonly stage: 'download' | 'weights' | 'engine';

@@ -2,6 +2,7 @@ import { ConfigError, UnsupportedError } from '../errors.ts';
 import { findEntry, type ZooEntry } from '../zoo/index.ts';
 import type { Platform, Progress } from './platform.ts';
 
+/** Where weights are pulled from, and what is heard of it. */
 export interface PullOptions {
   /** A mirror: the address of the file, or of the folder that has it under its name. `MOGANET_MIRROR` where it is not given. */
   readonly from?: string;
@@ -10,6 +11,7 @@ export interface PullOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Published weights in the cache. */
 export interface PulledModel {
   readonly entry: ZooEntry;
   readonly path: string;
@@ -20,6 +22,7 @@ export interface PulledModel {
   readonly cached: boolean;
 }
 
+/** Brings the published weights of a model, by its name, into the cache. */
 export type PullModel = (name: string, options?: PullOptions) => Promise<PulledModel>;
 
 /** Brings the published weights of a model into the cache; those that are there are checked and kept. */

@@ -22,6 +22,7 @@ import type { Origin } from './origin.ts';
 /** Milliseconds of each step. */
 export type Timings = Readonly<Record<string, number>>;
 
+/** A class for every pixel. */
 export interface Segmentation {
   /** height × width of the image: an index into `names` for every pixel; 255 (65535 above 255 classes) is no class. */
   readonly labels: Uint8Array | Uint16Array;
@@ -38,6 +39,7 @@ export interface Classification {
   readonly names: readonly string[];
 }
 
+/** One object that was found. */
 export interface Instance {
   readonly label: number;
   readonly name: string;
@@ -65,6 +67,7 @@ export interface ResultFields {
   readonly origin?: Origin;
 }
 
+/** What is drawn, and how. */
 export interface RenderOptions extends OverlayOptions {
   /** Default: what the model gives; detections where it gives them with a segmentation. `both` is these two. */
   readonly draw?: 'detections' | 'segmentation' | 'both' | 'classification';
@@ -123,6 +126,7 @@ export class Result implements ResultFields, Iterable<Instance> {
     };
   }
 
+  /** The instances, best first. */
   *[Symbol.iterator](): Iterator<Instance> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }

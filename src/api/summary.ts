@@ -7,6 +7,7 @@ import { alignedColumns, summaryLines, summaryOf, withUnit } from '../nn/summary
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
 import { entries } from '../zoo/index.ts';
 
+/** Of which size, and in how much detail, a model is summed up. */
 export interface SummaryOptions {
   /** Size of the network's input; where it is not given, that of the published figures or of the test scale. */
   readonly size?: Size;

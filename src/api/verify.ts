@@ -16,6 +16,7 @@ export interface VerifySamples {
   readonly photo: { readonly image: ImageRef; readonly boxes: WeightsRef; readonly labels: WeightsRef };
 }
 
+/** An engine's numbers for the small network against PyTorch's. */
 export interface NumbersCheck {
   readonly passed: boolean;
   /** Of the output that is nearest to, or furthest beyond, its tolerance. */
@@ -25,6 +26,7 @@ export interface NumbersCheck {
   readonly milliseconds: number;
 }
 
+/** What `verify` found of one engine. */
 export interface EngineCheck {
   readonly engine: string;
   readonly status: 'passed' | 'failed' | 'unavailable';
@@ -37,6 +39,7 @@ export interface EngineCheck {
   readonly photo?: PhotoCheck;
 }
 
+/** What `verify` runs. */
 export interface VerifyOptions {
   /** Default: all of the platform. */
   readonly engines?: readonly string[];

@@ -20,6 +20,7 @@ interface ExpectedDetection {
   readonly box: readonly number[];
 }
 
+/** What an engine finds on the shipped photo, against the reference. */
 export interface PhotoCheck {
   readonly passed: boolean;
   readonly photo: string;

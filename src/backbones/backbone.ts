@@ -12,11 +12,13 @@ export interface Backbone {
   readonly stages: readonly Stage[];
   /** Channels of the image; 3 (red, green, blue) where it says nothing. */
   readonly imageChannels?: number;
+  /** The pyramid, finest stage first, of an image N×C×H×W: N×channels×⌈H/stride⌉×⌈W/stride⌉ each. */
   forward(scope: Scope, image: Value): Value[];
 }
 
 /** A backbone whose published form also classifies: the keys beside the pyramid's, and its logits N×classes×1×1. */
 export interface ClassifierBackbone extends Backbone {
+  /** Logits N×classes×1×1, with the pyramid that they were made of. */
   classify(scope: Scope, image: Value, classes: number): { logits: Value; pyramid: Value[] };
 }
 

@@ -10,8 +10,10 @@ import type { ClassifierBackbone, Stage } from './backbone.ts';
 const counts = z.tuple([z.int().positive(), z.int().positive(), z.int().positive(), z.int().positive()]);
 
 const archRecord = z.strictObject({ dims: counts, depths: counts });
+/** Channels and number of blocks of each stage. */
 export type ConvNextArch = z.output<typeof archRecord>;
 
+/** The published sizes, tiny to extra large. */
 export const archs = {
   t: { dims: [96, 192, 384, 768], depths: [3, 3, 9, 3] },
   s: { dims: [96, 192, 384, 768], depths: [3, 3, 27, 3] },
@@ -30,6 +32,7 @@ export const convNextConfig = z.strictObject({
    */
   outputNorms: z.boolean().optional(),
 });
+/** The backbone in a configuration: `arch` by name or as a record. */
 export type ConvNextConfig = z.input<typeof convNextConfig>;
 
 const eps = 1e-6;
@@ -54,6 +57,10 @@ const downsample = module((scope: Scope, x: Value, channels: number) =>
   conv2d(scope.at(1), layerNorm(scope.at(0), x, eps), channels, { kernel: 2, stride: 2, padding: 0 }),
 );
 
+/**
+ * ConvNeXt (arXiv 2201.03545): four stages of strides 4, 8, 16, 32, each with the LayerNorm that detectors put behind
+ * it.
+ */
 export function convnext({ arch, inChannels = 3, outputNorms = true }: ConvNextConfig): ClassifierBackbone {
   const { dims, depths } = typeof arch === 'string' ? archs[arch] : arch;
   const stages: Stage[] = dims.map((channels, i) => ({ channels, stride: 4 * 2 ** i }));

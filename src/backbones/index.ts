@@ -20,6 +20,7 @@ export { archs as swinArchs, type SwinArch, type SwinConfig, swin } from './swin
 
 /** Backbones by their `type` in a config. */
 export const backbones = { moganet, convnext, swin, parcnet, resnet, macro } as const;
+/** What may be written in a configuration for each backbone, as zod schemas. */
 export const backboneConfigs = [
   mogaNetConfig,
   convNextConfig,

@@ -58,9 +58,12 @@ export const macroConfig = z.strictObject({
   spatial: z.union([z.enum(namesOf(spatialMixers)), spatialForm]).optional(),
   channel: z.union([z.enum(namesOf(channelMixers)), channelForm]).optional(),
 });
+/** The backbone in a configuration: stem, spatial mixer and channel mixer by name. */
 export type MacroConfig = z.input<typeof macroConfig>;
 
 /**
+ * The macro framework of the MogaNet article: a stage embeds, then mixes among pixels and among channels in turn.
+ *
  * @throws ConfigError where a name is unknown, lists of the arch differ in length, or channels do not divide into the orders of a
  *   multi-order context
  */

@@ -20,8 +20,10 @@ export const archRecord = z.strictObject({
   /** Hidden channels of the channel mixer, as a multiple of the stage's. */
   ratios: z.array(z.number().positive()).min(1),
 });
+/** Channels, number of blocks and hidden ratio of each stage. */
 export type MogaNetArch = z.output<typeof archRecord>;
 
+/** The published sizes, extra tiny to extra large. */
 export const archs = {
   xt: { dims: [32, 64, 96, 192], depths: [3, 3, 10, 2], ratios: [8, 8, 4, 4] },
   t: { dims: [32, 64, 128, 256], depths: [3, 3, 12, 2], ratios: [8, 8, 4, 4] },
@@ -52,6 +54,7 @@ export const mogaNetConfig = z.strictObject({
   /** Trained with `attn_force_fp32` (OpenMixup's weights): the gate's activation is applied twice. */
   doubleActivation: z.boolean().optional(),
 });
+/** The backbone in a configuration: `arch` by name or as a record, and what the official class may be told. */
 export type MogaNetConfig = z.input<typeof mogaNetConfig>;
 export type MogaNetOptions = Omit<MogaNetConfig, 'type' | 'arch'>;
 type Activation = keyof typeof activations | null;

@@ -19,8 +19,10 @@ const archRecord = z.strictObject({
   widths: three,
   depths: three,
 });
+/** Channels of the local stages, and channels, widths and depths of those with circular convolutions. */
 export type ParCNetArch = z.output<typeof archRecord>;
 
+/** The published sizes. */
 export const archs = {
   xs: { local: [32, 64], dims: [96, 128, 160], widths: [96, 128, 160], depths: [2, 3, 2] },
   s: { local: [32, 64], dims: [96, 128, 160], widths: [192, 256, 320], depths: [2, 4, 3] },
@@ -31,6 +33,7 @@ export const parCNetConfig = z.strictObject({
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
   inChannels: z.int().positive().optional(),
 });
+/** The backbone in a configuration: `arch` by name or as a record. */
 export type ParCNetConfig = z.input<typeof parCNetConfig>;
 
 interface ConvLayerOptions {
@@ -139,6 +142,7 @@ const widest = 960;
 /** Extents of the maps of an image of 256×256. */
 const kernels = [32, 16, 8] as const;
 
+/** ParC-Net (arXiv 2203.03952): inverted residuals, then circular convolutions; four stages of strides 4, 8, 16, 32. */
 export function parcnet({ arch: size, inChannels = 3 }: ParCNetConfig): ClassifierBackbone {
   const { local, dims, widths, depths }: ParCNetArch = typeof size === 'string' ? archs[size] : size;
   const stages: Stage[] = [local[1], ...dims].map((channels, i) => ({ channels, stride: 4 * 2 ** i }));

@@ -24,6 +24,7 @@ export const resNetConfig = z.strictObject({
   /** Of a bottleneck: whether its 3×3 convolution strides (`pytorch`, the default) or its first 1×1 (`caffe`). */
   style: z.enum(['pytorch', 'caffe']).optional(),
 });
+/** The backbone in a configuration: its depth, and the form of stem and bottleneck. */
 export type ResNetConfig = z.input<typeof resNetConfig>;
 
 /** As mmdet, mmseg and mmpretrain have it, with the backbone below a name of its own. */
@@ -91,6 +92,7 @@ const stems = {
 const maxPool = module((scope: Scope, x: Value) => F.maxPool(x, { kernel: 3, stride: 2, padding: 1 }, scope));
 const avgPool = module((scope: Scope, x: Value) => F.globalAvgPool(x, scope));
 
+/** ResNet (arXiv 1512.03385): four stages of strides 4, 8, 16, 32. */
 export function resnet({ depth, inChannels = 3, stem = '7x7', style = 'pytorch' }: ResNetConfig): ClassifierBackbone {
   const { depths } = archs[depth];
   const { block, expansion } = blocks[archs[depth].block];

@@ -21,8 +21,10 @@ const archRecord = z.strictObject({
   depths: four,
   heads: four,
 });
+/** Channels of the first stage (each has twice those of the one before), and blocks and heads of each. */
 export type SwinArch = z.output<typeof archRecord>;
 
+/** The published sizes, tiny to large. */
 export const archs = {
   t: { dim: 96, depths: [2, 2, 6, 2], heads: [3, 6, 12, 24] },
   s: { dim: 96, depths: [2, 2, 18, 2], heads: [3, 6, 12, 24] },
@@ -46,6 +48,7 @@ export const swinConfig = z.strictObject({
   /** The form in which the pyramid is made; logits always are made by the classifier. Default `dense`. */
   form: z.enum(['dense', 'classifier']).optional(),
 });
+/** The backbone in a configuration: `arch` by name or as a record, and the form in which it was published. */
 export type SwinConfig = z.input<typeof swinConfig>;
 
 interface BlockOptions extends F.WindowAttention {
@@ -96,7 +99,11 @@ const patchEmbed = module((scope: Scope, image: Value, channels: number, norm: b
 
 const patch = 4;
 
-/** @throws ConfigError where the heads of a stage do not divide its channels */
+/**
+ * Swin Transformer (arXiv 2103.14030): four stages of strides 4, 8, 16, 32.
+ *
+ * @throws ConfigError where the heads of a stage do not divide its channels
+ */
 export function swin(config: SwinConfig): ClassifierBackbone {
   const arch: SwinArch = typeof config.arch === 'string' ? archs[config.arch] : config.arch;
   const { window = 7, imageSize = 224, mlpRatio = 4, qkvBias = true, patchNorm = true, outputNorms = true } = config;

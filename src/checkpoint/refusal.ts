@@ -33,6 +33,7 @@ export const checkpointRemedies = {
   value: 'Check the file: a model with such weights gives no usable result.',
 } as const;
 
+/** Why a checkpoint is refused: a closed list, in `docs/errors.md` with what to do. */
 export type CheckpointCode = keyof typeof checkpointRemedies;
 
 /** A checkpoint that is refused, with what a program needs to tell why and where. */

@@ -21,6 +21,7 @@ export const imageRemedies = {
   'not-an-image': 'Give a PNG or JPEG file.',
 } as const;
 
+/** Why an image is refused: a closed list, in `docs/errors.md` with what to do. */
 export type ImageCode = keyof typeof imageRemedies;
 
 /** An image that is refused, with what a program needs to tell why and where. */

@@ -30,6 +30,7 @@ export type Node<K extends Op = Op> = K extends Op ? NodeOf<K> : never;
 /** `ignored` ones (`num_batches_tracked`, second names) belong to the key list and to nothing else. */
 export type ParameterKind = 'parameter' | 'buffer' | 'ignored';
 
+/** A tensor of the state dict that a model asks for. */
 export interface Parameter {
   readonly key: string;
   readonly shape: Shape;

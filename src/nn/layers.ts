@@ -5,6 +5,7 @@ import { module, record, type Scope, type Value } from './scope.ts';
 
 /** The modules of `torch.nn` that bring parameters, and the activations where the official code has them as modules. */
 
+/** As of `torch.nn.Conv2d`; a number stands for both extents. */
 export interface ConvOptions {
   readonly kernel: number | Size;
   readonly stride?: number | Size;
@@ -15,6 +16,7 @@ export interface ConvOptions {
   readonly bias?: boolean;
 }
 
+/** `torch.nn.Conv2d`: N×C×H×W to N×channels×H'×W'. Keys `weight`, and `bias` unless it is turned off. */
 export const conv2d = module((scope: Scope, x: Value, channels: number, options: ConvOptions): Value => {
   const { groups = 1, bias = true } = options;
   const kernel = F.sizeFrom(options.kernel);
@@ -48,6 +50,7 @@ export const pointwise = module(
   },
 );
 
+/** `torch.nn.ConvTranspose2d` with a bias, without output padding. */
 export const convTranspose2d = module(
   (
     scope: Scope,
@@ -78,6 +81,7 @@ export const mixPositions = module((scope: Scope, x: Value, from: number | Size,
   return record('mixPositions', [x, ...parameters], sizes, x.channels, scope);
 });
 
+/** `torch.nn.BatchNorm2d` in evaluation: by the running mean and variance. */
 export const batchNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
   const shape = [x.channels];
   const inputs = [
@@ -91,6 +95,7 @@ export const batchNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
   return record('batchNorm', inputs, { eps }, x.channels, scope);
 });
 
+/** `torch.nn.GroupNorm`: mean and variance over the channels of a group and all pixels. */
 export const groupNorm = module((scope: Scope, x: Value, groups: number, eps = 1e-5): Value => {
   const inputs = [x, scope.parameter('weight', [x.channels]), scope.parameter('bias', [x.channels])] as const;
   return record('groupNorm', inputs, { groups, eps }, x.channels, scope);
@@ -102,6 +107,9 @@ export const layerNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
   return record('layerNorm', inputs, { eps }, x.channels, scope);
 });
 
+/** `torch.nn.GELU`, by erf, as a module of its own. */
 export const gelu = module((scope: Scope, x: Value): Value => F.gelu(x, scope));
+/** `torch.nn.SiLU` as a module of its own. */
 export const silu = module((scope: Scope, x: Value): Value => F.silu(x, scope));
+/** `torch.nn.ReLU` as a module of its own. */
 export const relu = module((scope: Scope, x: Value): Value => F.relu(x, scope));

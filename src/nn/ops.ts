@@ -69,24 +69,29 @@ export interface Attributes {
   addAlongAxis: { readonly axis: Axis };
 }
 
+/** An axis of a map that an operation works along. */
 export type Axis = 'height' | 'width';
 
 type Nothing = Readonly<Record<string, never>>;
 const nothing: Nothing = Object.freeze({});
 
+/** The names of all operations. */
 export type Op = keyof Attributes;
 
+/** A pooling window, in pixels; padding is symmetric. */
 export interface Window {
   readonly kernel: Size;
   readonly stride: Size;
   readonly padding: Size;
 }
 
+/** A convolution's window; dilation spreads its taps, groups split the channels. */
 export interface Convolution extends Window {
   readonly dilation: Size;
   readonly groups: number;
 }
 
+/** Of mmcv's RoIAlign. */
 export interface RoiAlignOptions {
   readonly outputSize: Size;
   readonly spatialScale: number;
@@ -96,6 +101,7 @@ export interface RoiAlignOptions {
   readonly aligned: boolean;
 }
 
+/** Into how many heads attention splits the channels. */
 export interface Heads {
   readonly heads: number;
 }
@@ -127,19 +133,28 @@ function elementwise(op: 'add' | 'sub' | 'mul') {
   };
 }
 
+/** a + b; one of them may have one channel, or one pixel, for all. */
 export const add = elementwise('add');
+/** a − b; one of them may have one channel, or one pixel, for all. */
 export const sub = elementwise('sub');
+/** a · b; one of them may have one channel, or one pixel, for all. */
 export const mul = elementwise('mul');
 
 function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu' | 'hardsigmoid' | 'hardswish') {
   return (x: Value, scope?: Scope): Value => record(op, [x], nothing, x.channels, scope);
 }
 
+/** max(x, 0). */
 export const relu = activation('relu');
+/** x · sigmoid(x). */
 export const silu = activation('silu');
+/** 1 / (1 + e⁻ˣ). */
 export const sigmoid = activation('sigmoid');
+/** x · Φ(x) by erf, not by tanh. */
 export const gelu = activation('gelu');
+/** x / 6 + 1/2, held between 0 and 1. */
 export const hardsigmoid = activation('hardsigmoid');
+/** x · hardsigmoid(x). */
 export const hardswish = activation('hardswish');
 
 /** x · parameter, channel by channel; the parameter's shape is [1, C, 1, 1]. */
@@ -174,6 +189,7 @@ export function globalAvgPool(x: Value, scope?: Scope): Value {
   return record('globalAvgPool', [x], nothing, x.channels, scope);
 }
 
+/** The means of `bins` areas of the map: N×C×bins. */
 export function adaptiveAvgPool(x: Value, bins: number | Size, scope?: Scope): Value {
   return record('adaptiveAvgPool', [x], { bins: sizeFrom(bins) }, x.channels, scope);
 }
@@ -193,7 +209,9 @@ function pooling(op: 'maxPool' | 'avgPool') {
   };
 }
 
+/** The largest pixel of each window; padding never wins. */
 export const maxPool = pooling('maxPool');
+/** The mean of each window; padding does not count. */
 export const avgPool = pooling('avgPool');
 
 /** Resizes to another value's height and width, or by an integer factor. `alignCorners` is of the bilinear mode. */
@@ -214,15 +232,19 @@ export function roiAlign(x: Value, regions: Value, options: RoiAlignOptions): Va
   return record('roiAlign', [x, regions], options, x.channels);
 }
 
+/** Zeros to the right and below, up to multiples of both extents. */
 export function padToMultiple(x: Value, multiple: number | Size): Value {
   return record('padToMultiple', [x], { multiple: sizeFrom(multiple) }, x.channels);
 }
 
+/** Tiles of 2×2 pixels to channels: N×4C×⌈H/2⌉×⌈W/2⌉. */
 export function mergePatches(x: Value): Value {
   return record('mergePatches', [x], nothing, 4 * x.channels);
 }
 
 /**
+ * Swin's attention within windows, and the shift and the filling that belong to it.
+ *
  * @param qkv queries, keys and values of every pixel: a third of the channels each, head by head
  * @param parameters `table` [(2·window − 1)², heads]: the position bias by row and column distance; `bias` [3C] of the
  *   projection that made `qkv`, where it has one

@@ -12,9 +12,14 @@ export const map = (channels: number): InputKind => ({ kind: 'map', channels });
 /** n × 5: batch index, x1, y1, x2, y2 in the pixels of the network's input; n may be 0. */
 export const regions: InputKind = { kind: 'regions' };
 
+/**
+ * A network between two pieces of arithmetic (`features`, `box`, `mask`): recorded, optimised and loaded once for every
+ * size.
+ */
 export interface Part {
   readonly name: string;
   readonly inputs: Named<InputKind>;
+  /** Records outputs by name from inputs by name. */
   forward(scope: Scope, inputs: Named<Value>): Named<Value>;
 }
 
@@ -55,12 +60,14 @@ export interface Resident {
   dispose(): void;
 }
 
+/** A part on an engine, its weights loaded. */
 export interface Runner {
   /** Inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them. */
   run(inputs: Named<NDArray | Resident>): Promise<Named<Resident>>;
   dispose(): void;
 }
 
+/** What runs programs: TensorFlow.js, onnxruntime, or one of your own. */
 export interface Engine {
   readonly name: string;
   /** What the command line says beside the name: threads, device. */

@@ -30,6 +30,7 @@ export class Scope {
     readonly path: string,
   ) {}
 
+  /** The scope of a child module: `scope.at('blocks').at(0)` is `blocks.0`, and so is `scope.at('blocks.0')`. */
   at(name: string | number): Scope {
     return new Scope(this.recording, this.path ? `${this.path}.${name}` : `${name}`);
   }

@@ -1,5 +1,6 @@
 import { descendingOrder } from './order.ts';
 
+/** Of non-maximum suppression. */
 export interface NmsOptions {
   /** A box goes when its IoU with a better one of its class is greater than this (not equal). */
   readonly iouThreshold: number;

@@ -4,6 +4,7 @@ import { type BoxCoder, takeBoxes } from './boxes.ts';
 import { anchorDecoder, bestOfMap, checkHeadMaps, hasSize, limitOf, sigmoid } from './head_maps.ts';
 import { nms } from './nms.ts';
 
+/** `test_cfg.rpn` of mmdet. */
 export interface ProposalOptions {
   readonly coder: BoxCoder;
   /** How many anchors of a level go on to decoding. */
@@ -14,6 +15,7 @@ export interface ProposalOptions {
   readonly minBoxSize: number;
 }
 
+/** Where objects may be, of whatever class. */
 export interface Proposals {
   /** n × xyxy in the network's pixels, best first */
   readonly boxes: Float32Array;

@@ -23,6 +23,7 @@ export function regionLevels(boxes: Float32Array, { finestScale, levels }: Level
   return chosen;
 }
 
+/** Boxes sorted to the levels of the pyramid that they are pooled from. */
 export interface SortedRegions {
   /** Per level n × 5, n may be 0: the inputs of the parts `box` and `mask`. */
   readonly regions: readonly NDArray[];

@@ -57,6 +57,7 @@ export function rleOf(counts: ArrayLike<number>, size: Size): Rle {
   return { height: size.height, width: size.width, counts: Uint32Array.from(counts) };
 }
 
+/** Run lengths of height × width values in row-major order; what is not 0 counts as 1. */
 export function encodeBitmap(bitmap: Uint8Array, size: Size): Rle {
   const { height, width } = size;
   const runs = runCollector(size);

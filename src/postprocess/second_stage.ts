@@ -6,6 +6,7 @@ import { limitOf } from './head_maps.ts';
 import { nms } from './nms.ts';
 import type { NetworkImage } from './single_stage.ts';
 
+/** `test_cfg.rcnn` of mmdet. */
 export interface SecondStageOptions {
   readonly coder: BoxCoder;
   readonly scoreThreshold: number;

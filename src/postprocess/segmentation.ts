@@ -12,6 +12,7 @@ export interface ResizeStep {
   readonly crop?: Size;
 }
 
+/** How logits are resized before each pixel takes its greatest. */
 export interface LabelOptions {
   /** The resizes that the reference does one after another: to the network's input, then to the original. */
   readonly steps: readonly ResizeStep[];

@@ -5,6 +5,7 @@ import type { Detections } from './detections.ts';
 import { anchorDecoder, bestOfMap, checkHeadMaps, hasSize, limitOf, sigmoid } from './head_maps.ts';
 import { nms } from './nms.ts';
 
+/** `test_cfg` of mmdet's single-stage detectors. */
 export interface SingleStageOptions {
   readonly classes: number;
   readonly coder: BoxCoder;
@@ -17,6 +18,7 @@ export interface SingleStageOptions {
   readonly minBoxSize: number;
 }
 
+/** The image as the network saw it, and what leads back to the original. */
 export interface NetworkImage {
   /** The network's image before padding: boxes are clipped to it. */
   readonly imageSize: Size;

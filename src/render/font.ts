@@ -9,6 +9,7 @@ export interface OutlinePoint {
   readonly onCurve: boolean;
 }
 
+/** A character's outline, in units of the font. */
 export interface Glyph {
   readonly advance: number;
   /** Closed contours; holes run the other way round. */

@@ -5,6 +5,7 @@ import type { MoreGlyphs } from './font.ts';
 import { sizesFor } from './sizes.ts';
 import { fitText, measureText, paintText } from './text.ts';
 
+/** How much of a label map is of a class. */
 export interface ClassShare {
   readonly label: number;
   readonly name: string;
@@ -25,6 +26,7 @@ export function classShares(labels: ArrayLike<number>, names: readonly string[],
     .map(([label, count]) => ({ label, name: names[label] ?? `class ${label}`, share: count / labels.length }));
 }
 
+/** A line of a legend. */
 export interface LegendEntry {
   readonly color: Color;
   readonly name: string;
@@ -58,6 +60,7 @@ export function detectionLegend(
   }));
 }
 
+/** Where a legend stands, and how. */
 export interface LegendOptions {
   /** Under the picture in as many columns as fit, or at its right; `below` where it is not given. */
   readonly position?: 'below' | 'beside';

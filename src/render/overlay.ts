@@ -9,6 +9,7 @@ import { type MaskSpans, spansOf } from './mask_spans.ts';
 import { createContourBuffer, fillMask, strokeMask } from './paint_mask.ts';
 import { type DrawingSizes, sizesFor } from './sizes.ts';
 
+/** How detections are drawn. */
 export interface OverlayOptions extends Partial<DrawingSizes> {
   /** Colours by class; those that belong to the names where it is not given (see `paletteFor`). */
   readonly palette?: Palette;

@@ -4,6 +4,7 @@ import { alphaOf, blend, canvasFrom } from './canvas.ts';
 import { type Color, colorFor, type Palette, paletteFor } from './colors.ts';
 import { sizesFor } from './sizes.ts';
 
+/** How a label map is drawn. */
 export interface SegmentationOptions {
   /** The classes by label. */
   readonly names: readonly string[];

@@ -11,6 +11,7 @@ export interface Panel {
   readonly caption?: string;
 }
 
+/** How pictures stand beside each other. */
 export interface SideBySideOptions {
   /** Pixels between the pictures; a hundredth of their total width (at least 2) where it is not given. */
   readonly gap?: number;

@@ -1,5 +1,6 @@
 import type { Size } from '../ndarray.ts';
 
+/** Sizes of what is drawn, in pixels of the picture. */
 export interface DrawingSizes {
   /** Width of box outlines, in pixels. */
   readonly lineWidth: number;

@@ -13,6 +13,7 @@ import {
   withinLine,
 } from './font.ts';
 
+/** The room that a line of text takes. */
 export interface TextMeasure {
   /** From the first letter's origin to the end of the last one's advance, in pixels (not rounded). */
   readonly width: number;
@@ -24,6 +25,7 @@ export interface TextMeasure {
   readonly missing: readonly string[];
 }
 
+/** Where and how a line of text is drawn. */
 export interface TextOptions {
   /** Where the baseline begins, in pixels from the left edge; fractions are kept. */
   readonly x: number;

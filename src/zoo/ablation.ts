@@ -27,6 +27,7 @@ export interface Count {
   readonly flops: number;
 }
 
+/** The article's ablation, counted. */
 export interface AblationRow extends Count {
   readonly name: string;
   readonly config: MacroConfig;

@@ -8,6 +8,7 @@ import { regionsOf } from './regions.ts';
 /** The shape of results as JSON; a field that changes its meaning gives it the next number. `docs/results.md` describes it. */
 export const resultSchema = 1;
 
+/** A result as plain data: coordinates in pixels of the image, masks as COCO run lengths. */
 export interface ResultJson extends Partial<Origin> {
   readonly schema: typeof resultSchema;
   /** Version of this package. */

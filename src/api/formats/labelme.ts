@@ -4,6 +4,7 @@ import { simplifyRing } from '../../postprocess/simplify.ts';
 import type { Result } from '../result.ts';
 import { regionsOf } from './regions.ts';
 
+/** What a labelme file says beside the shapes. */
 export interface LabelmeOptions {
   /** The image as labelme finds it from the JSON file: a path relative to it. */
   readonly imagePath: string;

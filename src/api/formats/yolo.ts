@@ -2,6 +2,7 @@ import { joinRings } from '../../postprocess/join_rings.ts';
 import { simplifyRing } from '../../postprocess/simplify.ts';
 import type { Instance, Result } from '../result.ts';
 
+/** What a YOLO label file holds. */
 export interface YoloOptions {
   /** Outlines instead of boxes: needs a model that gives masks. */
   readonly segments?: boolean;

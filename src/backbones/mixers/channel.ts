@@ -30,6 +30,7 @@ export const channelForm = z.strictObject({
   depthwise: z.boolean().optional(),
   weighing: z.enum(weighingNames).optional(),
 });
+/** What is in a channel mixer, as fields that may be set one by one. */
 export type ChannelForm = z.output<typeof channelForm>;
 
 /** The forms by name. As everywhere in MogaNet, the MLP that the others are compared with has the depthwise 3×3. */

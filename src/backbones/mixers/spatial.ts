@@ -48,6 +48,7 @@ export const spatialForm = z.strictObject({
   /** X is added, as the official code of MogaNet does beside the block's own shortcut: X is normed here. */
   shortcut: z.boolean().optional(),
 });
+/** What is in a spatial mixer, as fields that may be set one by one. */
 export type SpatialForm = z.output<typeof spatialForm>;
 
 /** What the steps of the article's ablation leave alone. */
