@@ -28,6 +28,7 @@ export interface CheckpointLimits {
   readonly inflatedRatio: number;
 }
 
+/** What is refused where nothing else is asked for. */
 export const defaultLimits: CheckpointLimits = {
   headerBytes: 16 * 2 ** 20,
   pickleBytes: 32 * 2 ** 20,

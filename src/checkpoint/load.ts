@@ -13,6 +13,7 @@ export interface ParameterSpec {
   readonly aliasOf?: string;
 }
 
+/** What may be amiss between a file and the parameters that it fills. */
 export interface FillOptions {
   /** Keys of the file that this model does not need, such as those of another head. */
   readonly ignore?: (key: string) => boolean;

@@ -9,6 +9,7 @@ import { type TensorEntry, tensorEntry } from './tensor_entry.ts';
 
 export type { TensorEntry } from './tensor_entry.ts';
 
+/** A safetensors file whose header was read and checked; numbers are read when they are asked for. */
 export interface SafetensorsFile {
   readonly metadata: Named<string>;
   /** In the order of the header. */

@@ -7,6 +7,7 @@ import type { TensorEntry } from './tensor_entry.ts';
 /** What can be written: an array, or a tensor of another file, which is then read only when its turn comes. */
 export type WritableTensor = NDArray<TypedArray> | TensorEntry;
 
+/** How numbers are kept. */
 export interface SafetensorsOptions {
   /** The type of all floating-point tensors; without it each keeps its own. Integers always keep theirs. */
   readonly dtype?: 'F32' | 'F16';

@@ -4,6 +4,7 @@ import { quoted } from './refusal.ts';
 import type { TensorEntry } from './tensor_entry.ts';
 import { isTensor } from './torch_tensor.ts';
 
+/** Which of a file's tensors are meant. */
 export interface StateDictOptions {
   /** Take the moving average of the weights, where the file has one. Default: the weights themselves. */
   readonly ema?: boolean;
@@ -11,6 +12,7 @@ export interface StateDictOptions {
   readonly prefix?: string;
 }
 
+/** The tensors of one model, under the keys of its modules. */
 export interface StateDict {
   /** By key, in the file's order, read when asked. */
   readonly entries: ReadonlyMap<string, TensorEntry>;

@@ -246,7 +246,7 @@ export function mergePatches(x: Value): Value {
  * Swin's attention within windows, and the shift and the filling that belong to it.
  *
  * @param qkv queries, keys and values of every pixel: a third of the channels each, head by head
- * @param parameters `table` [(2·window − 1)², heads]: the position bias by row and column distance; `bias` [3C] of the
+ * @param parameters `table` of the shape [(2·window − 1)², heads], the position bias by row and column distance; `bias` [3C] of the
  *   projection that made `qkv`, where it has one
  */
 export function windowAttention(

@@ -57,6 +57,7 @@ export interface Resident {
   readonly shape: Shape;
   /** N×C×H×W, whatever the engine's own layout. */
   read(): Promise<NDArray>;
+  /** Frees what it holds on the device. */
   dispose(): void;
 }
 
@@ -64,6 +65,7 @@ export interface Resident {
 export interface Runner {
   /** Inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them. */
   run(inputs: Named<NDArray | Resident>): Promise<Named<Resident>>;
+  /** Frees what it holds on the device. */
   dispose(): void;
 }
 
@@ -76,5 +78,6 @@ export interface Engine {
   readonly hint?: string;
   /** Compiles once; the runner serves every size and any number of regions. */
   load(program: Program): Promise<Runner>;
+  /** Frees the device, and every part that is loaded on it. */
   dispose(): Promise<void>;
 }

@@ -27,7 +27,7 @@ export interface Count {
   readonly flops: number;
 }
 
-/** The article's ablation, counted. */
+/** A network of the ablation, and what it costs. */
 export interface AblationRow extends Count {
   readonly name: string;
   readonly config: MacroConfig;
@@ -35,6 +35,7 @@ export interface AblationRow extends Count {
   readonly added?: Count;
 }
 
+/** The article's ablation, counted. */
 export interface Ablation {
   readonly arch: ArchName;
   readonly size: Size;
