@@ -54,7 +54,16 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   cli: {
     imports: ['entries'],
-    packages: ['node:', 'commander', 'picocolors', 'cli-progress', 'tinyglobby', '@observablehq/plot', 'linkedom'],
+    packages: [
+      'node:',
+      'commander',
+      'picocolors',
+      'cli-progress',
+      'tinyglobby',
+      '@observablehq/plot',
+      'linkedom',
+      'opentype.js',
+    ],
   },
   samples: { imports: [], packages: ['moganet', 'node:'] },
 };

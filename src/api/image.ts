@@ -25,16 +25,12 @@ function checked({ width, height, data }: Raster): Raster {
   return { width, height, data };
 }
 
-/** What a result calls the file of its image; nothing for bytes and pixels. */
-export function fileOf(image: ImageRef): string | undefined {
-  const name = nameOf(image);
-  return name === unnamed ? undefined : name;
-}
+/** What messages call it. */
+export const nameOf = (ref: unknown): string => fileOf(ref) ?? 'bytes';
 
-const unnamed = 'bytes';
-
-export function nameOf(ref: unknown): string {
+/** Path, address or file name; nothing for bytes and pixels. */
+export function fileOf(ref: unknown): string | undefined {
   if (typeof ref === 'string' || ref instanceof URL) return `${ref}`;
   if (typeof Blob !== 'undefined' && ref instanceof Blob && 'name' in ref) return `${ref.name}`;
-  return unnamed;
+  return undefined;
 }

@@ -20,6 +20,23 @@ export function heightByWidth(text: string): { height: number; width: number } {
   return { height, width };
 }
 
+/** More pixels than an image may have: the network's input would not fit into memory. */
+const mostPixels = 2 ** 26;
+
+/** `HxW` of the network's input, within what can be run. */
+export function inputSize(text: string): { height: number; width: number } {
+  const size = heightByWidth(text);
+  if (size.height * size.width > mostPixels) {
+    throw new InvalidArgumentError(`Expected at most ${mostPixels} pixels, such as 800x1280.`);
+  }
+  return size;
+}
+
+/** An option that may be given several times. */
+export function collected(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
 /** `WxH` as test scales are written: `1333x800`. Collects one per input. */
 export function scales(text: string, before: readonly (readonly [number, number])[] = []) {
   return [...before, edges(text, 'Expected two edges in pixels, such as 1333x800.')];

@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import { wholeNumber } from './arguments.ts';
 import { chooseModel } from './choose_model.ts';
 import { exitCodesHelp } from './failure.ts';
-import { type ImageOptions, imageCommand } from './image_command.ts';
+import { type ImageOptions, imageCommand, placeFor } from './image_command.ts';
 import { jsonHelp } from './json_document.ts';
 import { howToClassify } from './other_classes.ts';
 import { runImages } from './run_images.ts';
 import { openTerminal } from './terminal.ts';
-import { plural } from './words.ts';
+import { countOf } from './words.ts';
 
 interface Options extends ImageOptions {
   readonly top: number;
@@ -18,7 +18,7 @@ export function addClassifyCommand(program: Command, end: (code: number) => void
   imageCommand(program, 'classify', {
     summary: 'say what a picture shows: the likeliest classes with their scores',
     model: 'a name (see `moganet models --task classify`), a config.json or a checkpoint',
-    out: 'draw the classes on the photos, into this folder',
+    out: 'draw the classes on the photos, into this folder (- for stdout)',
   })
     .option('-k, --top <n>', 'how many classes', wholeNumber, 5)
     .addHelpText('after', help)
@@ -26,44 +26,20 @@ export function addClassifyCommand(program: Command, end: (code: number) => void
 }
 
 async function run(images: readonly string[], options: Options): Promise<number> {
-  const {
-    quiet = false,
-    json = false,
-    overwrite = false,
-    recursive = false,
-    pull = false,
-    top,
-    engine,
-    threads,
-    out,
-  } = options;
-  const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
+  const { quiet = false, json = false, pull = false, model, weights, ...rest } = options;
+  const out = placeFor(options, undefined);
+  const terminal = openTerminal({ quiet, results: json || out === '-' ? 'stderr' : 'stdout' });
   const library = await import('../node.ts');
-  const model = chooseModel(library, options.model, { weights: options.weights, task: 'classify', pull });
-  const { exitCode, written } = await runImages(
-    library,
-    {
-      task: 'classify',
-      images,
-      recursive,
-      model,
-      pull,
-      engine,
-      ...(threads !== undefined && { threads }),
-      out,
-      overwrite,
-      top,
-      json,
-    },
-    terminal,
-  );
-  if (written.length > 0) terminal.note(`${plural(written.length, 'picture')} in ${out}`);
+  const chosen = chooseModel(library, model, { weights, task: 'classify', pull });
+  const job = { ...rest, task: 'classify' as const, images, model: chosen, pull, out, json };
+  const { exitCode, written } = await runImages(library, job, terminal);
+  if (written.length > 0) terminal.note(`${countOf(written)} in ${out}`);
   return exitCode;
 }
 
 const help = `
 The middle of each photo is looked at as in ImageNet's evaluation: its short side resized, a square cut out.
-With --out pictures are named <stem>.classification.png.
+With --out pictures are named <stem>.classification.png, with --save json there is <stem>.result.json.
 
 Examples:
   moganet classify cat.jpg --model moganet_xt --pull

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
-import { wholeNumber } from './arguments.ts';
+import { inputSize, wholeNumber } from './arguments.ts';
+import { UsageError } from './failure.ts';
+import { type Save, saveList } from './outputs.ts';
 
 /** What the commands that work on images have in common. */
 export interface ImageOptions {
@@ -13,6 +15,24 @@ export interface ImageOptions {
   readonly json?: boolean;
   readonly recursive?: boolean;
   readonly quiet?: boolean;
+  readonly save?: readonly Save[];
+  readonly size?: { readonly height: number; readonly width: number };
+  readonly font?: string;
+}
+
+/**
+ * Where files go: what `--out` says, else `standard`. `--json` alone writes none, since it has stdout to itself.
+ *
+ * @throws UsageError where stdout would hold two things
+ */
+export function placeFor({ out, save, json = false }: ImageOptions, standard: string | undefined): string | undefined {
+  if (json && out === '-') {
+    throw new UsageError(
+      '--json and --out - both write to stdout. The JSON of one image alone is --save json --out -.',
+    );
+  }
+  if (out !== undefined) return out;
+  return json && !save ? undefined : (standard ?? (save && 'out'));
 }
 
 const engines = ['auto', 'onnxruntime', 'wasm', 'cpu'];
@@ -27,15 +47,22 @@ export function imageCommand(
     .command(name)
     .summary(summary)
     .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
-    .argument('<images...>', 'JPEG and PNG files, folders or glob patterns')
+    .argument('<images...>', 'JPEG and PNG files, folders or glob patterns; - for one image from stdin')
     .option('-m, --model <model>', model)
     .option('-w, --weights <file>', 'a .pth or .safetensors file, where the model does not bring its own')
     .option('--pull', 'fetch published weights that are not here yet')
     .option('-o, --out <folder>', out)
-    .option('--overwrite', 'replace pictures that are there already')
+    .option(
+      '--save <what>',
+      'what goes there, with commas between: overlay, labels, masks, json, coco, labelme, yolo',
+      saveList,
+    )
+    .option('--overwrite', 'replace files that are there already')
     .option('--json', 'results as JSON on stdout')
     .option('-r, --recursive', 'look into the folders of a folder, too')
     .addOption(new Option('-e, --engine <engine>', 'what runs the network').choices(engines).default('auto'))
     .option('-t, --threads <n>', 'threads of onnxruntime (default: one per core)', wholeNumber)
+    .option('--size <HxW>', "what the image is fitted into (default: the configuration's)", inputSize)
+    .option('--font <file>', 'a TrueType font for class names that the built-in letters (Latin-1) do not cover')
     .option('-q, --quiet', 'only results and errors');
 }

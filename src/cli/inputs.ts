@@ -9,6 +9,8 @@ export interface Input {
   readonly file: string;
   /** Its folder below the one that all arguments share: what is kept of it below `--out`. */
   readonly folder: string;
+  /** The image itself, where it is no file. */
+  readonly ref?: File;
 }
 
 const extensions = ['.jpg', '.jpeg', '.png'];
@@ -79,29 +81,30 @@ function displayed(file: string): string {
   return short.split(sep)[0] === '..' ? file : short;
 }
 
-/** What is written about an image. */
-export type What = 'detections' | 'segmentation' | 'classification';
-
 /**
- * Paths of the pictures of each input, in order: `<out>/<folder>/<stem>.<what>.png`, with the whole file name for the stem
- * where two would be the same.
+ * Paths of the outputs of each input, in order: `<out>/<folder>/<stem>.<suffix>`, with the whole file name for the stem
+ * where two would be the same (on a file system that takes `A` for `a`, too).
  */
-export function outputNames(inputs: readonly Input[], out: string, whats: readonly What[]): string[][] {
+export function outputNames(inputs: readonly Input[], out: string, suffixes: readonly string[]): string[][] {
   const names = inputs.map(({ file, folder }) => {
     const name = file.split(sep).at(-1)!;
     return { whole: join(folder, name), short: join(folder, name.replace(/(?<=.)\.[^.]*$/, '')), clashes: false };
   });
   const chosen = ({ whole, short, clashes }: (typeof names)[number]) => (clashes ? whole : short);
+  const folded = (name: string) => name.normalize('NFC').toLowerCase();
   // a whole name may be the stem of another (x.jpg, x.png, x.jpg.png), so until nothing changes
   for (let changed = true; changed; ) {
     const uses = new Map<string, number>();
-    for (const name of names) uses.set(chosen(name), (uses.get(chosen(name)) ?? 0) + 1);
+    for (const name of names) {
+      const key = folded(chosen(name));
+      uses.set(key, (uses.get(key) ?? 0) + 1);
+    }
     changed = false;
     for (const name of names) {
-      if (name.clashes || uses.get(name.short) === 1) continue;
+      if (name.clashes || uses.get(folded(name.short)) === 1) continue;
       name.clashes = true;
       changed = true;
     }
   }
-  return names.map((name) => whats.map((what) => join(out, `${chosen(name)}.${what}.png`)));
+  return names.map((name) => suffixes.map((suffix) => join(out, `${chosen(name)}.${suffix}`)));
 }

@@ -1,11 +1,12 @@
-import type { What } from './inputs.ts';
+import { writeToStdout } from './stdout.ts';
 
 type Model = import('../node.ts').Model;
 type Result = import('../node.ts').Result;
 
 /** Says what `--json` writes; part of the help. */
-export const jsonHelp = `--json writes one document to stdout:
-  { "moganet": version, "model": name, "engine": name, "score": least score (or "top": number of classes),
+export const jsonHelp = `--json writes one document to stdout (docs/results.md describes it):
+  { "schema": 1, "moganet": version, "model": { "name", "sha256" }, "engine": name,
+    "score": least score (or "top": number of classes),
     "results": [{ "file", "image": { "height", "width" },
                   "instances": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }],
                   "regions": [{ "label", "name", "pixels", "share", "mask" }],
@@ -14,37 +15,28 @@ export const jsonHelp = `--json writes one document to stdout:
   Boxes are in pixels of the image; masks are COCO run lengths { "size": [height, width], "counts" }.`;
 
 /** One JSON document that is written as it grows, so that a thousand photos need no more memory than one. */
-export function jsonDocument({
-  version,
-  model,
-  ...asked
-}: {
-  version: string;
-  model: Model;
-  score?: number;
-  top?: number;
-}) {
+export async function jsonDocument(
+  { name, sha256, engine }: Model,
+  asked: { readonly score?: number; readonly top?: number },
+) {
+  const { resultSchema, version } = await import('../node.ts');
+  const model = { name, ...(sha256 !== undefined && { sha256 }) };
+  const head = { schema: resultSchema, moganet: version, model, engine: engine.name, ...asked };
   const failures: { file: string; error: string }[] = [];
-  const write = (text: string) => process.stdout.write(text);
-  const head = { moganet: version, model: model.name, engine: model.engine.name, ...asked };
-  write(`${JSON.stringify(head).slice(0, -1)},"results":[`);
-  let separator = '\n';
+  let before = `${JSON.stringify(head).slice(0, -1)},"results":[\n`;
   return {
-    add(file: string, result: Result, whats: readonly What[]): void {
-      const { instances, regions, classes, ...rest } = result.toJSON();
-      const shown = {
-        ...(whats.includes('detections') && { instances }),
-        ...(whats.includes('segmentation') && { regions }),
-        ...(whats.includes('classification') && { classes }),
-      };
-      write(`${separator}${JSON.stringify({ file, ...rest, ...shown })}`);
-      separator = ',\n';
+    async add(result: Result): Promise<void> {
+      // what stands at the top is the same for all of them
+      const { schema: _, moganet: __, model: ___, engine: ____, ...own } = result.toJSON();
+      await writeToStdout(`${before}${JSON.stringify(own)}`);
+      before = ',\n';
     },
     fail(file: string, error: string): void {
       failures.push({ file, error });
     },
-    finish(): void {
-      write(`\n],"failures":${JSON.stringify(failures)}}\n`);
+    async finish(): Promise<void> {
+      const opening = before.startsWith(',') ? '' : before;
+      await writeToStdout(`${opening}\n],"failures":${JSON.stringify(failures)}}\n`);
     },
   };
 }

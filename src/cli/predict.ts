@@ -1,16 +1,20 @@
 import type { Command } from 'commander';
-import { unitInterval } from './arguments.ts';
+import { collected, unitInterval, wholeNumber } from './arguments.ts';
 import { chooseModel } from './choose_model.ts';
 import { exitCodesHelp } from './failure.ts';
-import { type ImageOptions, imageCommand } from './image_command.ts';
+import { type ImageOptions, imageCommand, placeFor } from './image_command.ts';
 import { jsonHelp } from './json_document.ts';
 import { otherClasses, ownCommand } from './other_classes.ts';
+import { saveHelp } from './outputs.ts';
 import { runImages } from './run_images.ts';
 import { openTerminal } from './terminal.ts';
-import { plural } from './words.ts';
+import { countOf } from './words.ts';
 
 interface Options extends ImageOptions {
   readonly score: number;
+  readonly classes?: readonly string[];
+  readonly max?: number;
+  readonly iou?: number;
 }
 
 const tasks = {
@@ -23,11 +27,26 @@ type Drawn = keyof typeof tasks;
 /** The commands `predict`, `detect` and `segment`. */
 export function addPredictCommands(program: Command, end: (code: number) => void): void {
   for (const [task, summary] of Object.entries(tasks) as [Drawn, string][]) {
-    imageCommand(program, task, {
+    const command = imageCommand(program, task, {
       summary,
       model: 'a name (see `moganet models`), a config.json or a checkpoint (default: "facade")',
-      out: 'where the pictures go (default: "out"; with --json none are drawn unless it is given)',
-    })
+      out: 'where files go, or - for stdout (default: "out"; - for an image from stdin; with --json none unless it or --save is given)',
+    });
+    if (task !== 'segment') {
+      command
+        .option(
+          '--classes <names>',
+          'only objects of these classes, with commas between or given several times',
+          collected,
+        )
+        .option('--max <n>', "at most so many objects per image, the best (default: the configuration's)", wholeNumber)
+        .option(
+          '--iou <share>',
+          "how much boxes of one class may overlap (default: the configuration's)",
+          unitInterval,
+        );
+    }
+    command
       .option('-s, --score <least>', 'draw and print only what scores at least this', unitInterval, 0.3)
       .addHelpText('after', () => help(task))
       .action(async (images: string[], options: Options) => end(await run(task, images, options)));
@@ -35,37 +54,14 @@ export function addPredictCommands(program: Command, end: (code: number) => void
 }
 
 async function run(task: Drawn, images: readonly string[], options: Options): Promise<number> {
-  const {
-    quiet = false,
-    json = false,
-    overwrite = false,
-    recursive = false,
-    pull = false,
-    score,
-    engine,
-    threads,
-  } = options;
-  const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
-  const out = options.out ?? (json ? undefined : 'out');
+  const { quiet = false, json = false, pull = false, model, weights, ...rest } = options;
+  const out = placeFor(options, images.includes('-') ? '-' : 'out');
+  const terminal = openTerminal({ quiet, results: json || out === '-' ? 'stderr' : 'stdout' });
   const library = await import('../node.ts');
-  const { exitCode, written, instances } = await runImages(
-    library,
-    {
-      task,
-      images,
-      recursive,
-      model: chooseModel(library, options.model, { weights: options.weights, task, pull }),
-      pull,
-      engine,
-      ...(threads !== undefined && { threads }),
-      out,
-      overwrite,
-      score,
-      json,
-    },
-    terminal,
-  );
-  if (written.length > 0) terminal.note(`${plural(written.length, 'picture')} in ${out}`);
+  const chosen = chooseModel(library, model, { weights, task, pull });
+  const job = { ...rest, task, images, model: chosen, pull, out, json };
+  const { exitCode, written, instances } = await runImages(library, job, terminal);
+  if (written.length > 0) terminal.note(`${countOf(written)} in ${out}`);
   if (instances === 0) {
     terminal.note(`\nNothing was found. A lower --score shows what was less certain.\n${otherClasses(ownCommand())}`);
   }
@@ -74,8 +70,10 @@ async function run(task: Drawn, images: readonly string[], options: Options): Pr
 
 function help(task: Drawn): string {
   return `
-Pictures are named <stem>.detections.png, <stem>.segmentation.png or <stem>.classification.png, below --out with the
-folders of the photos kept; where two photos share a stem, by the whole file name. Nothing is replaced without --overwrite.
+${saveHelp}
+
+They lie below --out with the folders of the photos kept; where two photos share a stem, the whole file name takes its
+place. Nothing is replaced without --overwrite.
 
 The model "facade" comes with the package: windows, balconies, cars and plants on street photos.
 
@@ -83,7 +81,9 @@ Examples:
   moganet ${task} photo.jpg
   moganet ${task} holiday/ --recursive --out overlays --score 0.5
   moganet ${task} 'photos/*.jpg' --json > results.json
-
+  moganet ${task} photo.jpg --save ${task === 'segment' ? 'labels,json' : 'overlay,coco,labelme'}
+  curl -s https://example.com/photo.jpg | moganet ${task} - > overlay.png
+${task === 'segment' ? '' : `  moganet ${task} street/ --classes car,window --max 20 --iou 0.6\n`}
 ${otherClasses('moganet')}
 
 ${jsonHelp}

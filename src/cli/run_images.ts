@@ -1,60 +1,80 @@
 import type { ChosenModel } from './choose_model.ts';
-import { exitCodes } from './failure.ts';
-import { findInputs, type Input, outputNames, type What } from './inputs.ts';
-import { jsonDocument } from './json_document.ts';
+import { UsageError } from './failure.ts';
+import { loadFont } from './font.ts';
+import { findInputs, type Input, outputNames } from './inputs.ts';
+import { type ChosenInstances, chooseInstances, type InstanceChoice } from './instance_choice.ts';
 import { loadingDisplay } from './loading_display.ts';
+import { type Output, outputsOf, picturesOf, type Save, type What } from './outputs.ts';
+import { runEach } from './run_each.ts';
+import { readStdin, stdinName } from './stdin.ts';
 import { checkTask, type Task } from './tasks.ts';
 import type { Terminal } from './terminal.ts';
-import { countsByClass, duration, knownClasses, likelyClasses, plural, sharesByClass } from './words.ts';
-import { refuseExisting, writeWhole } from './write_whole.ts';
+import { knownClasses } from './words.ts';
+import { refuseExisting } from './write_whole.ts';
 
 type Library = typeof import('../node.ts');
 type Config = import('../node.ts').ModelConfig;
 type Model = import('../node.ts').Model;
-type Result = import('../node.ts').Result;
+type Size = import('../node.ts').Size;
 
-export interface ImagesJob {
+export interface ImagesJob extends InstanceChoice {
   readonly task: Task;
-  /** Files, folders or patterns. */
+  /** Files, folders or patterns; `-` alone for an image from stdin. */
   readonly images: readonly string[];
-  readonly recursive?: boolean;
+  readonly recursive?: boolean | undefined;
   readonly model: ChosenModel;
   /** Published weights may be fetched. */
-  readonly pull?: boolean;
-  readonly engine?: string;
-  readonly threads?: number;
-  /** Where pictures go; none are drawn without. */
+  readonly pull?: boolean | undefined;
+  readonly engine?: string | undefined;
+  readonly threads?: number | undefined;
+  /** Where files go: a folder, or `-` for stdout; none are written without. */
   readonly out: string | undefined;
-  readonly overwrite?: boolean;
+  /** What is written there; overlays where it is not given. */
+  readonly save?: readonly Save[] | undefined;
+  readonly overwrite?: boolean | undefined;
+  /** A font for what the library's own letters lack. */
+  readonly font?: string | undefined;
+  readonly size?: Size | undefined;
   /** Least score of instances that are drawn and printed. */
-  readonly score?: number;
+  readonly score?: number | undefined;
   /** How many classes of a picture are drawn and printed. */
-  readonly top?: number;
+  readonly top?: number | undefined;
   /** JSON on stdout. */
-  readonly json?: boolean;
+  readonly json?: boolean | undefined;
 }
 
 export interface RunSummary {
   readonly exitCode: number;
-  /** Pictures that were written. */
+  /** Files that were written. */
   readonly written: readonly string[];
   /** Instances found in all images; undefined where the model has no detector. */
   readonly instances: number | undefined;
 }
 
+/** What is done with each image, settled before the first. */
+export interface Plan {
+  readonly inputs: readonly Input[];
+  readonly outputs: readonly Output[];
+  /** Paths of the outputs of each input; empty for stdout and where nothing is written. */
+  readonly names: readonly (readonly string[])[];
+  /** What the results hold. */
+  readonly whats: readonly What[];
+  readonly chosen: ChosenInstances;
+  /** The other head of a model with two would be work for nothing. */
+  readonly only?: 'regions';
+}
+
 /** Loads the model once and runs every image; one that fails costs one line. */
 export async function runImages(library: Library, job: ImagesJob, terminal: Terminal): Promise<RunSummary> {
-  const inputs = await findInputs(job.images, { recursive: job.recursive ?? false });
-  let names: string[][] = [];
-  let whats: readonly What[] = [];
+  const inputs = await inputsOf(job);
+  const moreGlyphs = job.font === undefined ? undefined : await loadFont(job.font);
+  let plan: Plan | undefined;
   const model = await library.loadModel(job.model.ref, {
     ...(job.engine !== undefined && { engine: job.engine }),
     ...(job.threads !== undefined && { threads: job.threads }),
     configure: (full) => {
       const config = configFor(library, job, full);
-      whats = picturesOf(job.task, config);
-      names = job.out === undefined ? inputs.map(() => []) : outputNames(inputs, job.out, whats);
-      if (!job.overwrite) refuseExisting(names.flat(), 'choose another folder with --out');
+      plan = planOf(job, inputs, config);
       return config;
     },
     ...(job.pull && { pull: true }),
@@ -62,10 +82,23 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   });
   try {
     introduce(library, model, terminal);
-    return await runAll(library, job, { model, inputs, names, whats }, terminal);
+    return await runEach(library, job, { model, moreGlyphs, ...plan! }, terminal);
   } finally {
     await model.dispose();
   }
+}
+
+async function inputsOf({ images, recursive = false, out }: ImagesJob): Promise<Input[]> {
+  if (!images.includes('-')) {
+    const inputs = await findInputs(images, { recursive });
+    if (out === '-' && inputs.length > 1) {
+      throw new UsageError(`--out - writes the result of one image to stdout, and there are ${inputs.length}.`);
+    }
+    return inputs;
+  }
+  if (images.length > 1)
+    throw new UsageError('- is the one image from stdin: give it alone (a file of that name is ./-).');
+  return [{ file: stdinName, folder: '', ref: await readStdin() }];
 }
 
 /** @throws UsageError where the model cannot do the task */
@@ -76,13 +109,38 @@ function configFor(library: Library, { task, model: { name } }: ImagesJob, confi
   return rest;
 }
 
-function picturesOf(task: Task, { detector, segmentor, classifier }: Config): What[] {
-  if (task === 'segment') return ['segmentation'];
-  return [
-    ...(detector ? (['detections'] as const) : []),
-    ...(segmentor ? (['segmentation'] as const) : []),
-    ...(classifier ? (['classification'] as const) : []),
-  ];
+/** @throws UsageError where the model cannot give what is asked for, OutputError where a file is there already */
+function planOf(job: ImagesJob, inputs: readonly Input[], config: Config): Plan {
+  const { task, out, save = ['overlay'], model, overwrite } = job;
+  const toStdout = out === '-';
+  const outputs = out === undefined ? [] : outputsOf(save, { task, name: model.name, config, joined: toStdout });
+  if (toStdout) checkStdout(outputs);
+  const suffixes = outputs.map(({ suffix }) => suffix);
+  const names = out === undefined || toStdout ? inputs.map(() => []) : outputNames(inputs, out, suffixes);
+  if (!overwrite) refuseExisting(names.flat(), 'choose another folder with --out');
+  return {
+    inputs,
+    outputs,
+    names,
+    whats: picturesOf(task, config),
+    chosen: chooseInstances(job, model.name, config),
+    // both heads stand on one trunk and on the detector's preprocessing: without it the numbers would be others
+    ...(task === 'segment' && config.detector && { only: 'regions' as const }),
+  };
+}
+
+function checkStdout(outputs: readonly Output[]): void {
+  if (outputs.length > 1) {
+    const words = [...new Set(outputs.map(({ save }) => save))].join(', ');
+    throw new UsageError(
+      `--out - writes one file to stdout, not ${outputs.length} (${words}). Give --save one of them.`,
+    );
+  }
+  if (process.stdout.isTTY && outputs[0]?.suffix.endsWith('.png')) {
+    throw new UsageError(
+      'a PNG is no text for a terminal: send stdout to a file (> overlay.png), or give --out a folder.',
+    );
+  }
 }
 
 /** The first line: what runs, on what, and what it knows. */
@@ -93,66 +151,3 @@ function introduce({ version }: Library, model: Model, terminal: Terminal): void
   terminal.note(`moganet ${version} on ${bold(name)} (${how}): ${bold(model.name)} ${knownClasses(model)}`);
   for (const notice of model.notices) terminal.note(dim(notice));
 }
-
-interface Work {
-  readonly model: Model;
-  readonly inputs: readonly Input[];
-  readonly names: readonly (readonly string[])[];
-  readonly whats: readonly What[];
-}
-
-async function runAll(library: Library, job: ImagesJob, work: Work, terminal: Terminal): Promise<RunSummary> {
-  const { model, inputs, names, whats } = work;
-  const { score: least = 0, top } = job;
-  const asked = { ...(job.score !== undefined && { score: least }), ...(top !== undefined && { top }) };
-  const document = job.json ? jsonDocument({ version: library.version, model, ...asked }) : undefined;
-  const written: string[] = [];
-  let instances = 0;
-  let failed = 0;
-  for (const [i, { file }] of inputs.entries()) {
-    if (inputs.length > 1) terminal.progress(i, inputs.length, `${i + 1} of ${inputs.length}  ${file}`);
-    try {
-      const start = performance.now();
-      const all = await model.predict(file, top === undefined ? {} : { top });
-      const result = all.filter(({ score }) => score >= least);
-      for (const [j, what] of whats.entries()) {
-        const path = names[i]![j];
-        if (path === undefined) continue;
-        await writeWhole(path, [library.encodePng(result.render({ draw: what }))]);
-        written.push(path);
-      }
-      instances += result.length;
-      document?.add(file, result, whats);
-      const took = duration(performance.now() - start);
-      terminal.print(`${file}: ${describe(all, result, whats, least)} ${terminal.colors.dim(`(${took})`)}`);
-    } catch (error) {
-      if (!(error instanceof library.MoganetError)) throw error;
-      failed++;
-      const text = nameInFront(error.message, file);
-      document?.fail(file, error.message);
-      terminal.complain(terminal.colors.red(text));
-    }
-  }
-  terminal.settle();
-  document?.finish();
-  if (failed > 0 && inputs.length > 1) terminal.note(`${failed} of ${plural(inputs.length, 'image')} failed.`);
-  return {
-    exitCode: failed > 0 ? exitCodes.someImages : exitCodes.good,
-    written,
-    instances: whats.includes('detections') && failed < inputs.length ? instances : undefined,
-  };
-}
-
-function describe(all: Result, result: Result, whats: readonly What[], score: number): string {
-  const parts: string[] = [];
-  if (whats.includes('detections')) {
-    const best = all.length > 0 ? ` (best: ${all.at(0).name} ${all.scores[0]!.toFixed(2)})` : '';
-    parts.push(result.length > 0 ? countsByClass(result) : `nothing with a score of ${score} or more${best}`);
-  }
-  if (whats.includes('segmentation')) parts.push(sharesByClass(result));
-  if (whats.includes('classification')) parts.push(likelyClasses(result));
-  return parts.join('; ');
-}
-
-const nameInFront = (message: string, file: string): string =>
-  message.startsWith(file) ? message : `${file}: ${message}`;

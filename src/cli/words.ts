@@ -68,3 +68,7 @@ export const plural = (count: number, word: string): string => `${count} ${word}
 /** `27.4 MB`, in powers of ten as servers and shops count. */
 export const bytes = (count: number): string =>
   count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+
+/** `4 pictures`, or `4 files` where others are among them. */
+export const countOf = (paths: readonly string[]): string =>
+  plural(paths.length, paths.every((path) => path.endsWith('.png')) ? 'picture' : 'file');

@@ -8,7 +8,7 @@ const named = (...files: string[]): string[] =>
   outputNames(
     files.map((file) => ({ file, folder: '' })),
     'out',
-    ['detections'],
+    ['detections.png'],
   ).flat();
 
 describe('names of pictures', () => {
@@ -40,7 +40,7 @@ describe('names of pictures', () => {
       { file: 'a/x.jpg', folder: 'a' },
       { file: 'b/x.jpg', folder: 'b' },
     ];
-    expect(outputNames(inputs, 'out', ['detections', 'segmentation'])).to.deep.equal([
+    expect(outputNames(inputs, 'out', ['detections.png', 'segmentation.png'])).to.deep.equal([
       [join('out', 'a', 'x.detections.png'), join('out', 'a', 'x.segmentation.png')],
       [join('out', 'b', 'x.detections.png'), join('out', 'b', 'x.segmentation.png')],
     ]);

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -27,18 +27,31 @@ export interface RunOptions {
   readonly imports?: readonly string[];
 }
 
-export function moganet(words: readonly string[], { cwd, env, imports = [] }: RunOptions = {}): Running {
+/** How Node is started for it. */
+function invocation(words: readonly string[], { env, imports = [] }: RunOptions) {
   const loaded = [...imports, tsx].flatMap((module) => ['--import', module]);
-  const child = spawn(process.execPath, [...loaded, main, ...words], {
-    cwd,
-    env: {
-      ...process.env,
-      NO_COLOR: '1',
-      TSX_TSCONFIG_PATH: fileURLToPath(new URL('../../tsconfig.json', import.meta.url)),
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const configuration = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
+  return {
+    args: [...loaded, main, ...words],
+    env: { ...process.env, NO_COLOR: '1', TSX_TSCONFIG_PATH: configuration, ...env },
+  };
+}
+
+/** With bytes on stdin and, taken as they are, from stdout. */
+export function piped(words: readonly string[], input: Uint8Array, options: RunOptions = {}) {
+  const { args, env } = invocation(words, options);
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    env,
+    input,
+    maxBuffer: 2 ** 28,
   });
+  return { code: status, stdout, stderr: stderr.toString('utf8') };
+}
+
+export function moganet(words: readonly string[], options: RunOptions = {}): Running {
+  const { args, env } = invocation(words, options);
+  const child = spawn(process.execPath, args, { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => {

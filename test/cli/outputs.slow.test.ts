@@ -1,0 +1,228 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { decodeImage, decodeLabelPng } from 'moganet';
+import { rleArea } from '../../src/postprocess/rle.ts';
+import { rleFromString } from '../../src/postprocess/rle_text.ts';
+import { moganet, piped, useFolder, writePhoto } from '../support/command_line.ts';
+import { smallBoth, smallClassifier, smallDetector, smallSegmentor, writeSmallModel } from '../support/small_model.ts';
+
+const inJapanese = {
+  ...smallDetector,
+  name: 'japanese',
+  detector: { ...smallDetector.detector!, classes: ['Ж犬', 'Я'] },
+};
+
+describe('what the command line writes', () => {
+  const cwd = useFolder();
+  const both = ['--model', 'both.safetensors', '--engine', 'cpu', '--score', '0'];
+  const text = (path: string) => readFileSync(join(cwd, path), 'utf8');
+  const files = (folder: string) => readdirSync(join(cwd, folder), { recursive: true }).map(String).sort();
+
+  before(async () => {
+    await writeSmallModel(join(cwd, 'both.safetensors'), smallBoth);
+    await writeSmallModel(join(cwd, 'segmentor.safetensors'), smallSegmentor);
+    await writeSmallModel(join(cwd, 'classifier.safetensors'), smallClassifier);
+    await writeSmallModel(join(cwd, 'japanese.safetensors'), inJapanese);
+    writePhoto(join(cwd, 'photos/000000000139.png'), 1);
+    writePhoto(join(cwd, 'photos/deep/b.PNG'), 2, { width: 40, height: 48 });
+  });
+
+  it('is everything that --save names, and the forms agree', async () => {
+    const all = 'overlay,labels,masks,json,coco,labelme,yolo';
+    const { code, stderr } = await moganet(['predict', 'photos', '-r', '--out', 'all', '--save', all, ...both], {
+      cwd,
+    });
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.include('16 files in all\n');
+    const suffixes = 'coco.json detections.png labelme.json labels.png masks.png result.json segmentation.png yolo.txt';
+    const expected = ['000000000139', 'deep/b'].flatMap((stem) => suffixes.split(' ').map((end) => `${stem}.${end}`));
+    expect(files('all').filter((name) => name !== 'deep')).to.deep.equal(expected);
+
+    const result = JSON.parse(text('all/000000000139.result.json'));
+    expect(result).to.include({ schema: 1, engine: 'cpu', file: 'photos/000000000139.png' });
+    const { instances, regions } = result;
+    expect(instances).to.have.length(5);
+    const coco = JSON.parse(text('all/000000000139.coco.json'));
+    expect(coco.map((one: { image_id: unknown }) => one.image_id)).to.deep.equal([139, 139, 139, 139, 139]);
+    expect(coco.map((one: { segmentation: unknown }) => one.segmentation)).to.deep.equal(
+      instances.map((one: { mask: unknown }) => one.mask),
+    );
+    expect(JSON.parse(text('all/deep/b.coco.json'))[0].image_id).to.equal('b');
+    expect(JSON.parse(text('all/deep/b.labelme.json')).imagePath).to.equal('../../photos/deep/b.PNG');
+    const drawn = instances.filter((one: { area: number }) => one.area > 0);
+    expect(text('all/000000000139.yolo.txt').trimEnd().split('\n')).to.have.length(drawn.length);
+
+    const labels = decodeLabelPng(readFileSync(join(cwd, 'all/000000000139.labels.png')));
+    for (const { label, pixels, mask } of regions) {
+      expect(labels.labels.filter((one) => one === label)).to.have.length(pixels);
+      expect(rleArea(rleFromString(mask.counts, labels))).to.equal(pixels);
+    }
+    const masks = decodeLabelPng(readFileSync(join(cwd, 'all/000000000139.masks.png')));
+    const first = masks.labels.filter((one) => one === 1);
+    expect(first).to.have.length(instances[0].area); // the best lies on top
+  });
+
+  it('passes pngcheck', function () {
+    if (spawnSync('pngcheck', ['-h']).error) this.skip(); // the tool is not installed here (Debian: pngcheck)
+    const pngs = files('all').filter((name) => name.endsWith('.png'));
+    expect(pngs).to.have.length(8);
+    const { status, stdout } = spawnSync('pngcheck', ['-q', ...pngs.map((name) => join(cwd, 'all', name))]);
+    expect({ status, said: stdout.toString() }).to.deep.equal({ status: 0, said: '' });
+  });
+
+  it('is only what the model can give', async () => {
+    const refusals = [
+      [
+        ['predict', '--save', 'masks', '--model', 'segmentor.safetensors'],
+        'segmentor.safetensors gives no masks here, which --save masks needs.',
+      ],
+      [
+        ['detect', '--save', 'labels', ...both],
+        'both.safetensors gives no map of classes here, which --save labels needs.',
+      ],
+      [
+        ['predict', '--max', '3', '--model', 'segmentor.safetensors'],
+        'segmentor.safetensors finds no objects for --max to choose from.',
+      ],
+      [
+        ['detect', '--classes', 'left,rihgt', ...both],
+        'unknown class "rihgt". Known: left, right. Did you mean "right"?',
+      ],
+      [['detect', '-', ...both], '- is the one image from stdin: give it alone (a file of that name is ./-).'],
+      [
+        ['detect', 'photos/deep/b.PNG', '--out', '-', ...both],
+        '--out - writes the result of one image to stdout, and there are 2.',
+      ],
+      [
+        ['detect', '--out', '-', '--save', 'json,coco', ...both],
+        '--out - writes one file to stdout, not 2 (json, coco). Give --save one of them.',
+      ],
+      [
+        ['detect', '--out', '-', '--json', ...both],
+        '--json and --out - both write to stdout. The JSON of one image alone is --save json --out -.',
+      ],
+      [['detect', '--font', 'none.ttf', ...both], 'none.ttf: there is no such file.'],
+      [
+        ['detect', '--font', 'both.safetensors', ...both],
+        'both.safetensors: no TrueType or OpenType font that can be read',
+      ],
+    ] as const;
+    for (const [words, said] of refusals) {
+      const [command, ...rest] = words;
+      const { code, stdout, stderr } = await moganet([command!, 'photos/000000000139.png', ...rest], { cwd });
+      expect(stderr).to.include(`error: ${said}`);
+      expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+    }
+    const unknown = await moganet(['detect', 'a.jpg', '--save', 'overlay,jsno'], { cwd });
+    expect(unknown.code).to.equal(2);
+    expect(unknown.stderr).to.include(
+      '"jsno" is none of overlay, labels, masks, json, coco, labelme, yolo. Did you mean "json"?',
+    );
+    expect(existsSync(join(cwd, 'out'))).to.equal(false);
+  });
+
+  it('takes an image from stdin and gives its overlay or its JSON on stdout', async () => {
+    const photo = readFileSync(join(cwd, 'photos/000000000139.png'));
+    const overlay = piped(['predict', '-', ...both], photo, { cwd });
+    expect(overlay.code, overlay.stderr).to.equal(0);
+    expect(overlay.stderr).to.include('\nstdin: ');
+    const picture = await decodeImage(overlay.stdout);
+    expect(picture.width).to.be.greaterThan(2 * 48); // detections and map side by side
+    const json = piped(['detect', '-', '--json', '--quiet', ...both], photo, { cwd });
+    expect(json.stderr).to.equal('');
+    const [result] = JSON.parse(json.stdout.toString()).results;
+    expect(result).to.include({ file: 'stdin' });
+    const alone = piped(['detect', '-', '--save', 'json', ...both], photo, { cwd });
+    const { schema: _, moganet: __, model, engine: ___, ...own } = JSON.parse(alone.stdout.toString());
+    expect(own).to.deep.equal(result);
+    expect(model.name).to.equal('small_both');
+    const folder = piped(['segment', '-', '--out', 'piped', '--save', 'labels', ...both], photo, { cwd });
+    expect(folder.code).to.equal(0);
+    expect(files('piped')).to.deep.equal(['stdin.labels.png']);
+    const broken = piped(['detect', '-', ...both], photo.subarray(0, 100), { cwd });
+    expect({ code: broken.code, bytes: broken.stdout.length }).to.deep.equal({ code: 3, bytes: 0 });
+    expect(broken.stderr).to.match(/\nstdin[:,] /);
+    expect(piped(['detect', '-', ...both], new Uint8Array(0), { cwd }).stderr).to.match(/\nstdin[:,] .*\n$/);
+  });
+
+  it('keeps to the instances that are wanted', async () => {
+    const run = async (...words: readonly string[]) => {
+      const { stdout } = await moganet(['detect', 'photos/000000000139.png', '--json', '--quiet', ...both, ...words], {
+        cwd,
+      });
+      return JSON.parse(stdout).results[0].instances as { name: string; score: number; box: number[] }[];
+    };
+    const all = await run();
+    const counted = all.filter(({ name }) => name === 'left');
+    expect(counted.length).to.be.greaterThan(0);
+    const wanted = await run('--classes', 'left');
+    expect(wanted.slice(0, counted.length)).to.deep.equal(counted);
+    expect(await run('--max', '2')).to.deep.equal(all.slice(0, 2));
+    expect(await run('--classes', 'left', '--max', '1')).to.deep.equal(wanted.slice(0, 1));
+    expect(await run('--classes', 'left,right')).to.deep.equal(all);
+    const boxes = (found: { box: number[] }[]) => JSON.stringify(found.map(({ box }) => box));
+    expect(boxes(await run('--iou', '0'))).not.to.equal(boxes(all));
+    expect(boxes(await run('--size', '96'))).not.to.equal(boxes(all));
+  });
+
+  it('draws class names in any script with a font, and says once what has no letter', async () => {
+    const words = ['detect', 'photos', '-r', '--model', 'japanese.safetensors', '--engine', 'cpu', '--score', '0'];
+    const font = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf');
+    const bare = await moganet([...words, '--out', 'bare'], { cwd });
+    expect(bare.stderr.match(/^Drawn as boxes, since the built-in font lacks them: .*$/gm)).to.have.length(1);
+    expect(bare.stderr).to.include('--font FILE takes them from a TrueType font.');
+    const lettered = await moganet([...words, '--out', 'lettered', '--font', font], { cwd });
+    expect(lettered.code).to.equal(0);
+    // DejaVu has Cyrillic and no Kanji
+    expect(lettered.stderr).not.to.match(/Drawn as boxes.*[ЖЯ]/);
+    const name = '000000000139.detections.png';
+    expect(readFileSync(join(cwd, 'bare', name)).equals(readFileSync(join(cwd, 'lettered', name)))).to.equal(false);
+  });
+
+  it('takes files of any name, and never writes two to one', async () => {
+    const names = [
+      'a b.png',
+      '50 %.png',
+      '#1.PNG',
+      '犬.png',
+      '-x.png',
+      'a.b.jpg',
+      'a.b.png',
+      'A.B.JPEG',
+      "it's [1].png",
+      'new\nline.png',
+    ];
+    for (const [i, name] of names.entries()) writePhoto(join(cwd, 'odd [1] #/', name), i); // the content decides
+    writeFileSync(join(cwd, 'odd [1] #/notes.txt'), '');
+    const folder = await moganet(['segment', 'odd [1] #', '--out', 'names', '--save', 'labels', ...both], { cwd });
+    expect(folder.code, folder.stderr).to.equal(0);
+    expect(files('names')).to.deep.equal(
+      [...['a b', '50 %', '#1', '犬', '-x', "it's [1]", 'new\nline'], ...['a.b.jpg', 'a.b.png', 'A.B.JPEG']]
+        .map((stem) => `${stem}.labels.png`)
+        .sort(),
+    );
+    const single = await moganet(['segment', '--out', 'dash', ...both, '--', '-x.png'], {
+      cwd: join(cwd, 'odd [1] #'),
+    });
+    expect(single.stderr).to.include('both.safetensors'); // the model is not in this folder: no guess is made
+    const dash = await moganet(
+      ['segment', '--out', 'dash', '--model', '../both.safetensors', '--engine', 'cpu', '--', '-x.png'],
+      { cwd: join(cwd, 'odd [1] #') },
+    );
+    expect(dash.code, dash.stderr).to.equal(0);
+    expect(files('odd [1] #/dash')).to.deep.equal(['-x.segmentation.png']);
+  });
+
+  it('is one JSON file per photo of a classifier, too', async () => {
+    const words = ['classify', 'photos/000000000139.png', '--model', 'classifier.safetensors', '--engine', 'cpu'];
+    const { code, stderr } = await moganet([...words, '--save', 'json'], { cwd });
+    expect(code, stderr).to.equal(0);
+    expect(JSON.parse(text('out/000000000139.result.json')).classes).to.have.length(5);
+    const refused = await moganet([...words, '--save', 'json'], { cwd });
+    expect(refused.code).to.equal(1);
+    expect(refused.stderr).to.include('out/000000000139.result.json exists already. Replace with --overwrite');
+  });
+});
