@@ -18,7 +18,7 @@ const windows = process.platform === 'win32';
 
 const checks = {
   'quick tests': ['node_modules/mocha/bin/mocha.js', 'test/**/*.test.ts', '--ignore', 'test/**/*.slow.test.ts'],
-  demo: ['--import', 'tsx', 'src/cli/main.ts', 'demo', '--out', 'out/node/demo', '--overwrite'],
+  demo: ['--import', 'tsx', 'src/cli/main.ts', 'demo', '--out', 'out/node/demo'],
   'installed package': ['node_modules/mocha/bin/mocha.js', 'test/package/installed.slow.test.ts'],
 } as const;
 

@@ -25,6 +25,7 @@ export interface ReadOptions extends Tables {
   readonly pull?: boolean;
   /** Changes the configuration before anything is built: drops a head that is not needed, sets a threshold. */
   readonly configure?: (config: ModelConfig) => ModelConfig;
+  /** Called as bytes, tensors and parts come. */
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }

@@ -45,6 +45,7 @@ export interface VerifyOptions {
   readonly engines?: readonly string[];
   /** Whether an engine runs the photo as well as the small network. Default: all do. */
   readonly photo?: (engine: string) => boolean;
+  /** Called before each check. */
   readonly onProgress?: (engine: string, what: 'numbers' | 'photo') => void;
 }
 

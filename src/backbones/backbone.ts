@@ -33,7 +33,9 @@ export interface Layout {
   /** Where the same numbers are kept in another order or shape; `pattern` is of our key. */
   readonly transforms?: readonly {
     readonly pattern: RegExp;
+    /** The shape in this package of a tensor of that shape in the file. */
     readonly shape: (shape: Shape) => Shape;
+    /** Its numbers in the order of this package. */
     readonly data: (array: NDArray) => NDArray;
   }[];
 }

@@ -11,7 +11,9 @@ export type RenameRule = readonly [pattern: RegExp, replacement: string | null];
 /** Where a layout keeps the same numbers in another order or shape. `pattern` is matched against the new key. */
 export interface TensorTransform {
   readonly pattern: RegExp;
+  /** The shape in this package of a tensor of that shape in the file. */
   readonly shape: (shape: readonly number[]) => readonly number[];
+  /** Its numbers in the order of this package. */
   readonly data: (array: NDArray) => NDArray;
 }
 

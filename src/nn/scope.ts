@@ -146,6 +146,8 @@ export function record<K extends Op>(
 /**
  * Marks a function as a node of the official module tree. Its path names costs and test taps, and its output is what
  * PyTorch's module of that name returns. Any other step is an ordinary function.
+ *
+ * @typeParam F `(scope, x, ...options)`, which stays as it is
  */
 export function module<F extends (scope: Scope, x: never, ...rest: never[]) => unknown>(body: F): F {
   const marked = (scope: Scope, x: never, ...rest: never[]) =>
