@@ -163,7 +163,7 @@ describe('the house', () => {
   });
 
   it('keeps files under 300 lines, but for tables of data and generated ones', () => {
-    const long = sources
+    const long = [...sources, ...filesBelow('scripts')]
       .filter((file) => !file.endsWith('.data.ts') && !file.includes('/generated/'))
       .map((file) => [file, textOf(file).split('\n').length - 1] as const)
       .filter(([, lines]) => lines > 300);
