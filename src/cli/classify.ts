@@ -5,6 +5,7 @@ import { exitCodesHelp } from './failure.ts';
 import { type ImageOptions, imageCommand, placeFor } from './image_command.ts';
 import { jsonHelp } from './json_document.ts';
 import { howToClassify } from './other_classes.ts';
+import { saveHelp } from './outputs.ts';
 import { runImages } from './run_images.ts';
 import { openTerminal } from './terminal.ts';
 import { countOf } from './words.ts';
@@ -18,7 +19,7 @@ export function addClassifyCommand(program: Command, end: (code: number) => void
   imageCommand(program, 'classify', {
     summary: 'say what a picture shows: the likeliest classes with their scores',
     model: 'a name (see `moganet models --task classify`), a config.json or a checkpoint',
-    out: 'draw the classes on the photos, into this folder (- for stdout)',
+    out: 'draw the classes on the photos, into this folder (- for stdout; "out" where only --save is given)',
   })
     .option('-k, --top <n>', 'how many classes', wholeNumber, 5)
     .addHelpText('after', help)
@@ -39,11 +40,14 @@ async function run(images: readonly string[], options: Options): Promise<number>
 
 const help = `
 The middle of each photo is looked at as in ImageNet's evaluation: its short side resized, a square cut out.
-With --out pictures are named <stem>.classification.png, with --save json there is <stem>.result.json.
+${saveHelp('classify')}
+
+Nothing is written unless --out or --save is given, and nothing replaced without --overwrite.
 
 Examples:
   moganet classify cat.jpg --model moganet_xt --pull
   moganet classify holiday/ --model trained.safetensors --top 3 --json > classes.json
+  moganet classify holiday/ --model trained.safetensors --save overlay,json --out classes
 
 ${howToClassify('moganet')}
 

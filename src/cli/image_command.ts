@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { inputSize, wholeNumber } from './arguments.ts';
 import { UsageError } from './failure.ts';
-import { type Save, saveList } from './outputs.ts';
+import { type Save, saveList, savesOf } from './outputs.ts';
+import type { Task } from './tasks.ts';
 
 /** What the commands that work on images have in common. */
 export interface ImageOptions {
@@ -40,7 +41,7 @@ const engines = ['auto', 'onnxruntime', 'wasm', 'cpu'];
 /** A command that takes images, with the common options. */
 export function imageCommand(
   program: Command,
-  name: string,
+  name: Task,
   { summary, model, out }: { readonly summary: string; readonly model: string; readonly out: string },
 ): Command {
   return program
@@ -52,11 +53,7 @@ export function imageCommand(
     .option('-w, --weights <file>', 'a .pth or .safetensors file, where the model does not bring its own')
     .option('--pull', 'fetch published weights that are not here yet')
     .option('-o, --out <folder>', out)
-    .option(
-      '--save <what>',
-      'what goes there, with commas between: overlay, labels, masks, json, coco, labelme, yolo',
-      saveList,
-    )
+    .option('--save <what>', `what goes there, with commas between: ${savesOf[name].join(', ')}`, saveList)
     .option('--overwrite', 'replace files that are there already')
     .option('--json', 'results as JSON on stdout')
     .option('-r, --recursive', 'look into the folders of a folder, too')

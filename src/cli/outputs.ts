@@ -32,14 +32,29 @@ const suffixes: Readonly<Record<Exclude<Save, 'overlay'>, string>> = {
   yolo: 'yolo.txt',
 };
 
-export const saveHelp = `--save takes one or more, with commas between them; names are <stem>.<what>.<ext>:
-  overlay  drawn on the photo: detections.png, segmentation.png or classification.png (the default)
-  labels   the class of every pixel as a number, 0 the first class: labels.png
-  masks    the instance at every pixel as a number from 1, 0 for none: masks.png
-  json     the result as --json writes it, one file per photo: result.json
-  coco     COCO's results format: coco.json
-  labelme  for the annotation tool labelme: labelme.json
-  yolo     YOLO's text, outlines where the model gives masks, boxes otherwise: yolo.txt`;
+const descriptions: Readonly<Record<Save, string>> = {
+  overlay: 'drawn on the photo: detections.png, segmentation.png or classification.png (the default)',
+  labels: 'the class of every pixel as a number, 0 the first class: labels.png',
+  masks: 'the instance at every pixel as a number from 1, 0 for none: masks.png',
+  json: 'the result as --json writes it, one file per photo: result.json',
+  coco: "COCO's results format: coco.json",
+  labelme: 'for the annotation tool labelme: labelme.json',
+  yolo: "YOLO's text, outlines where the model gives masks, boxes otherwise: yolo.txt",
+};
+
+/** What models for a task can give at all. */
+export const savesOf: Readonly<Record<Task, readonly Save[]>> = {
+  predict: saves,
+  detect: ['overlay', 'masks', 'json', 'coco', 'labelme', 'yolo'],
+  segment: ['overlay', 'labels', 'json', 'labelme'],
+  classify: ['overlay', 'json'],
+};
+
+/** Part of the help. */
+export function saveHelp(task: Task): string {
+  const lines = savesOf[task].map((save) => `  ${save.padEnd(8)} ${descriptions[save]}`);
+  return `--save takes one or more, with commas between them; names are <stem>.<what>.<ext>:\n${lines.join('\n')}`;
+}
 
 /** The words of `--save`. */
 export function saveList(text: string, before: readonly Save[] = []): readonly Save[] {

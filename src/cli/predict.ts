@@ -11,7 +11,7 @@ import { openTerminal } from './terminal.ts';
 import { countOf } from './words.ts';
 
 interface Options extends ImageOptions {
-  readonly score: number;
+  readonly score?: number;
   readonly classes?: readonly string[];
   readonly max?: number;
   readonly iou?: number;
@@ -40,14 +40,10 @@ export function addPredictCommands(program: Command, end: (code: number) => void
           collected,
         )
         .option('--max <n>', "at most so many objects per image, the best (default: the configuration's)", wholeNumber)
-        .option(
-          '--iou <share>',
-          "how much boxes of one class may overlap (default: the configuration's)",
-          unitInterval,
-        );
+        .option('--iou <share>', "how much boxes of one class may overlap (default: the configuration's)", unitInterval)
+        .option('-s, --score <least>', 'draw and print only what scores at least this', unitInterval, 0.3);
     }
     command
-      .option('-s, --score <least>', 'draw and print only what scores at least this', unitInterval, 0.3)
       .addHelpText('after', () => help(task))
       .action(async (images: string[], options: Options) => end(await run(task, images, options)));
   }
@@ -70,7 +66,7 @@ async function run(task: Drawn, images: readonly string[], options: Options): Pr
 
 function help(task: Drawn): string {
   return `
-${saveHelp}
+${saveHelp(task)}
 
 They lie below --out with the folders of the photos kept; where two photos share a stem, the whole file name takes its
 place. Nothing is replaced without --overwrite.
@@ -79,7 +75,7 @@ The model "facade" comes with the package: windows, balconies, cars and plants o
 
 Examples:
   moganet ${task} photo.jpg
-  moganet ${task} holiday/ --recursive --out overlays --score 0.5
+  moganet ${task} holiday/ --recursive --out overlays${task === 'segment' ? '' : ' --score 0.5'}
   moganet ${task} 'photos/*.jpg' --json > results.json
   moganet ${task} photo.jpg --save ${task === 'segment' ? 'labels,json' : 'overlay,coco,labelme'}
   curl -s https://example.com/photo.jpg | moganet ${task} - > overlay.png

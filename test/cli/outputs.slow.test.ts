@@ -17,7 +17,8 @@ const inJapanese = {
 
 describe('what the command line writes', () => {
   const cwd = useFolder();
-  const both = ['--model', 'both.safetensors', '--engine', 'cpu', '--score', '0'];
+  const plain = ['--model', 'both.safetensors', '--engine', 'cpu'];
+  const both = [...plain, '--score', '0'];
   const text = (path: string) => readFileSync(join(cwd, path), 'utf8');
   const files = (folder: string) => readdirSync(join(cwd, folder), { recursive: true }).map(String).sort();
 
@@ -139,7 +140,7 @@ describe('what the command line writes', () => {
     const { schema: _, moganet: __, model, engine: ___, ...own } = JSON.parse(alone.stdout.toString());
     expect(own).to.deep.equal(result);
     expect(model.name).to.equal('small_both');
-    const folder = piped(['segment', '-', '--out', 'piped', '--save', 'labels', ...both], photo, { cwd });
+    const folder = piped(['segment', '-', '--out', 'piped', '--save', 'labels', ...plain], photo, { cwd });
     expect(folder.code).to.equal(0);
     expect(files('piped')).to.deep.equal(['stdin.labels.png']);
     const broken = piped(['detect', '-', ...both], photo.subarray(0, 100), { cwd });
@@ -197,14 +198,14 @@ describe('what the command line writes', () => {
     ];
     for (const [i, name] of names.entries()) writePhoto(join(cwd, 'odd [1] #/', name), i); // the content decides
     writeFileSync(join(cwd, 'odd [1] #/notes.txt'), '');
-    const folder = await moganet(['segment', 'odd [1] #', '--out', 'names', '--save', 'labels', ...both], { cwd });
+    const folder = await moganet(['segment', 'odd [1] #', '--out', 'names', '--save', 'labels', ...plain], { cwd });
     expect(folder.code, folder.stderr).to.equal(0);
     expect(files('names')).to.deep.equal(
       [...['a b', '50 %', '#1', '犬', '-x', "it's [1]", 'new\nline'], ...['a.b.jpg', 'a.b.png', 'A.B.JPEG']]
         .map((stem) => `${stem}.labels.png`)
         .sort(),
     );
-    const single = await moganet(['segment', '--out', 'dash', ...both, '--', '-x.png'], {
+    const single = await moganet(['segment', '--out', 'dash', ...plain, '--', '-x.png'], {
       cwd: join(cwd, 'odd [1] #'),
     });
     expect(single.stderr).to.include('both.safetensors'); // the model is not in this folder: no guess is made

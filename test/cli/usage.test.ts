@@ -34,6 +34,12 @@ describe('the words of the command line', () => {
       const { code, stdout } = await moganet([command, '--help']);
       expect(code).to.equal(0);
       expect(stdout).to.match(new RegExp(`Examples:\n  moganet ${command}`));
+      // no example has an option that its own command does not know
+      const options = stdout.split('\n\n').find((part) => part.startsWith('Options:'))!;
+      const examples = /Examples:\n((?: {2}.*\n?)+)/.exec(stdout)![1]!.split('\n');
+      for (const line of examples.filter((one) => one.includes(`moganet ${command} `))) {
+        for (const [option] of line.matchAll(/(?<= )--[a-z-]+/g)) expect(options, line).to.include(`${option} `);
+      }
     }
   });
 

@@ -1,0 +1,93 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { ImageError, loadModel } from 'moganet';
+import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
+import { smallBoth, writeSmallModel } from '../support/small_model.ts';
+
+/** A folder of two hundred photos, three of them broken. */
+
+const count = 200;
+const nameOf = (i: number) => `${String(i).padStart(3, '0')}.png`;
+const broken = [nameOf(17), nameOf(100), nameOf(199)];
+const sizes = [48, 64, 90, 120];
+
+/** Resident memory of a process in megabytes, where /proc tells it. */
+function residentMb(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(/VmRSS:\s*(\d+) kB/.exec(text)?.[1]) / 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+describe('two hundred photos, three of them broken', function () {
+  this.timeout(600_000);
+  const cwd = useFolder();
+
+  before(async () => {
+    for (let i = 0; i < count; i++) {
+      const [height, width] = [sizes[i % 4]!, sizes[(i >> 2) % 4]!];
+      writePhoto(join(cwd, 'photos', nameOf(i)), i, { height, width });
+    }
+    const [cut, damaged, text] = broken.map((name) => join(cwd, 'photos', name));
+    writeFileSync(cut!, readFileSync(cut!).subarray(0, 300));
+    const bytes = readFileSync(damaged!);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(damaged!, bytes);
+    writeFileSync(text!, '<!doctype html>');
+    await writeSmallModel(join(cwd, 'both.safetensors'), smallBoth);
+  });
+
+  it('give 197 results, three lines that say why, and exit code 3, in memory that stays flat', async function () {
+    const words = ['predict', 'photos', '--size', '128', '--score', '0', '--json', '--out', 'out'];
+    const run = moganet([...words, '--save', 'overlay,labels,masks,json,coco,labelme,yolo'], { cwd });
+    const resident: number[] = [];
+    run.process.stderr!.on('data', (chunk: string) => {
+      for (const _ of chunk.matchAll(/^photos\//gm)) resident.push(residentMb(run.process.pid!) ?? Number.NaN);
+    });
+    const { code, stdout, stderr } = await run;
+    expect(code).to.equal(3);
+    const document = JSON.parse(stdout);
+    expect(document.results).to.have.length(count - 3);
+    expect(document.failures.map(({ file }: { file: string }) => file)).to.deep.equal(
+      broken.map((name) => `photos/${name}`),
+    );
+    const complaints = stderr.split('\n').filter((line) => broken.some((name) => line.startsWith(`photos/${name}`)));
+    expect(complaints).to.have.length(3);
+    expect(stderr).to.include('3 of 200 images failed.');
+    // eight files for each: the model gives detections and a map
+    expect(stderr).to.include(`${8 * (count - 3)} files in out`);
+
+    if (Number.isNaN(resident[0])) return this.skip(); // no /proc on this system, the rest has been held to
+    const [early, late] = [resident.slice(20, 60), resident.slice(-40)].map(median) as [number, number];
+    console.log(
+      `      resident: ${early.toFixed(0)} MB after 20 to 60 photos, ${late.toFixed(0)} MB after the last 40`,
+    );
+    // garbage collection alone makes a few per cent
+    expect(late).to.be.below(early * 1.1);
+  });
+
+  it('hold no tensor that was not held after the first', async () => {
+    const model = await loadModel({ weights: join(cwd, 'both.safetensors') }, { engine: 'wasm' });
+    const tensors: number[] = [];
+    let failed = 0;
+    for (let i = 0; i < count; i++) {
+      try {
+        await model.predict(join(cwd, 'photos', nameOf(i)), { score: 0 });
+      } catch (error) {
+        expect(error).to.be.instanceOf(ImageError);
+        failed++;
+      }
+      tensors.push(tf.memory().numTensors);
+    }
+    await model.dispose();
+    console.log(`      tensors: ${tensors[0]} after the first photo, ${tensors.at(-1)} after the last`);
+    expect(failed).to.equal(3);
+    expect([...new Set(tensors)]).to.have.length(1);
+  });
+});
