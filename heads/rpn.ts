@@ -16,11 +16,17 @@ export const anchorConfig = z.strictObject({
 export type AnchorConfig = z.output<typeof anchorConfig>;
 
 const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+const fourPositive = z.tuple([
+  z.number().positive(),
+  z.number().positive(),
+  z.number().positive(),
+  z.number().positive(),
+]);
 
 /** How boxes are written as deltas (dx, dy, dw, dh): (delta − mean) / std. */
 export const deltaConfig = z.strictObject({
   means: four.default([0, 0, 0, 0]),
-  stds: four.default([1, 1, 1, 1]),
+  stds: fourPositive.default([1, 1, 1, 1]),
 });
 export type DeltaConfig = z.output<typeof deltaConfig>;
 

@@ -6,6 +6,7 @@ import { backboneFromMm } from '../models/from_mm_backbones.ts';
 import { entries, knownNames } from '../zoo/index.ts';
 import { computesAs, type Hints } from '../zoo/match.ts';
 import { isNamed } from '../zoo/names.ts';
+import { configFromText } from './config_text.ts';
 
 /** What a checkpoint says about its model, beside the weights. */
 
@@ -33,7 +34,7 @@ export function ownConfig(
   try {
     const meta = metaOf(checkpoint);
     const written = meta?.[configKey];
-    if (typeof written === 'string') return JSON.parse(written) as ModelConfig;
+    if (typeof written === 'string') return configFromText(written, `${checkpoint.name}: ${configKey}`, tables);
     const read = mmConfigOf(checkpoint);
     // mm's classifiers say little of their head and less of their pictures: the zoo knows both
     if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;

@@ -16,6 +16,7 @@ export { type Compared, comparison } from '../zoo/comparison.ts';
 export { entries, findEntry, type ZooEntry } from '../zoo/index.ts';
 export { type Terms, termsOf } from '../zoo/terms.ts';
 export type { BackboneOptions, LoadedBackbone } from './backbone.ts';
+export { configFromText } from './config_text.ts';
 export type { CocoResult } from './formats/coco.ts';
 export { type ResultJson, resultSchema } from './formats/json.ts';
 export type { LabelmeFile, LabelmeOptions } from './formats/labelme.ts';

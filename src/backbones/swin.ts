@@ -44,7 +44,7 @@ export const swinConfig = z.strictObject({
   qkvBias: z.boolean().optional(),
   patchNorm: z.boolean().optional(),
   /** Whether each stage of the pyramid, or which, has a norm of its own (`norm0` … `norm3`), as dense models have it. Default true. */
-  outputNorms: z.union([z.boolean(), z.array(z.int().min(0).max(3))]).optional(),
+  outputNorms: z.union([z.boolean(), z.array(z.int().min(0).max(3)).min(1)]).optional(),
   /** The form in which the pyramid is made; logits always are made by the classifier. Default `dense`. */
   form: z.enum(['dense', 'classifier']).optional(),
 });

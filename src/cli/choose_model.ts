@@ -35,7 +35,7 @@ export function chooseModel(library: Library, model: string | undefined, options
     return weights === undefined ? named(library, 'facade', options) : { name: weights, ref: { weights } };
   }
   if (isConfig(model)) {
-    const config = readConfigFile(model);
+    const config = readConfigFile(library, model);
     return { name: model, ref: { config, weights: weights ?? ownWeights(library, config, model) } };
   }
   if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) {
@@ -49,7 +49,7 @@ export function chooseModel(library: Library, model: string | undefined, options
 
 /** The configuration of a model that needs no weights: a name, a configuration file or a checkpoint. */
 export async function chooseConfig(library: Library, model: string): Promise<Config> {
-  if (isConfig(model)) return readConfigFile(model);
+  if (isConfig(model)) return readConfigFile(library, model);
   if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) return library.readConfig(model);
   return findEntry(library, model).config;
 }
@@ -90,10 +90,10 @@ function isKnown(library: Library, name: string): boolean {
   }
 }
 
-function readConfigFile(file: string): Config {
-  let text: string;
+function readConfigFile(library: Library, file: string): Config {
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(file, 'utf8');
+    bytes = readFileSync(file);
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new UsageError(
@@ -101,14 +101,11 @@ function readConfigFile(file: string): Config {
     );
   }
   try {
-    const config: unknown = JSON.parse(text);
-    if (typeof config === 'object' && config !== null && 'backbone' in config) return config as Config;
+    return library.configFromText(bytes, file);
   } catch (cause) {
-    throw new UsageError(`${file}: this is not JSON: ${(cause as Error).message}.`);
+    if (!(cause instanceof library.ConfigError)) throw cause;
+    throw new UsageError(`${cause.message}\nSee \`moganet config facade\` for one that is right.`, { cause });
   }
-  throw new UsageError(
-    `${file}: this is no model's configuration: it has no "backbone". See \`moganet config facade\`.`,
-  );
 }
 
 /** An edited configuration keeps the weights of the model that it names. */

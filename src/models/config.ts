@@ -14,12 +14,13 @@ const threshold = z.number().min(0).max(1);
 const scale = z.tuple([z.int().positive(), z.int().positive()]);
 const size = z.strictObject({ height: z.int().positive(), width: z.int().positive() });
 const three = z.tuple([z.number(), z.number(), z.number()]);
+const threePositive = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 const neck = z.discriminatedUnion('type', neckConfigs);
 
 /** How bytes become numbers: (byte − mean) / std, per channel in the network's order. */
 export const imageConfig = z.strictObject({
   mean: three.default([123.675, 116.28, 103.53]),
-  std: three.default([58.395, 57.12, 57.375]),
+  std: threePositive.default([58.395, 57.12, 57.375]),
   channelOrder: z.enum(['rgb', 'bgr']).default('rgb'),
 });
 

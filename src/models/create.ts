@@ -1,6 +1,6 @@
 import { necks } from '../../heads/index.ts';
 import { type Backbone, backbones, type ClassifierBackbone, type Stage } from '../backbones/index.ts';
-import { ConfigError, unknownName } from '../errors.ts';
+import { ConfigError, shortened, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Named, NDArray } from '../ndarray.ts';
 import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
@@ -8,11 +8,12 @@ import { type Classifier, classifier } from './classifier.ts';
 import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
 import type { Detector } from './detector.ts';
 import { detectorOn } from './detectors.ts';
-import { parseConfig } from './parse_config.ts';
+import { checkNumbers, parseConfig } from './parse_config.ts';
 import { type Segmentor, segmentor } from './segmentor.ts';
 
 /** A single-pass head: what a user of the package writes. Its keys lie under `head.`, its outputs have the names `Output`. */
 export interface Head<Output extends string = string, Result = unknown> {
+  /** Records the head on the pyramid, finest stage first: outputs N×C×H×W by their names. */
   forward(scope: Scope, pyramid: readonly Value[]): Readonly<Record<Output, Value>>;
   /**
    * From the outputs of one image (1×C×H×W) to what the result is to hold: `boxes`, `scores`, `labels` and `names` for
@@ -23,8 +24,10 @@ export interface Head<Output extends string = string, Result = unknown> {
 
 /** Backbones and heads by the `type` that a config names. Add your own: `{ backbones: { ...backbones, mine } }`. */
 export interface Tables {
+  /** Makes a backbone of its field in a configuration. */
   // biome-ignore lint/suspicious/noExplicitAny: each factory knows the shape of its own config
   readonly backbones?: Readonly<Record<string, (config: any) => Backbone>>;
+  /** Makes a head of its field in a configuration, for the stages that feed it. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly heads?: Readonly<Record<string, (config: any, stages: readonly Stage[]) => Head>>;
 }
@@ -53,14 +56,8 @@ export interface ModelDefinition {
  */
 export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefinition {
   const known: NonNullable<Tables['backbones']> = { ...backbones, ...tables.backbones };
-  const type: unknown = config?.backbone?.type; // JSON comes in here as well
-  if (typeof type !== 'string') {
-    throw new ConfigError(`a config names its backbone as backbone.type. Known: ${Object.keys(known).join(', ')}.`);
-  }
-  const make = Object.hasOwn(known, type) ? known[type] : undefined;
-  if (!make) throw new ConfigError(unknownName('backbone', type, Object.keys(known)));
-  const resolved = resolve(config);
-  const backbone = make(resolved.backbone);
+  const resolved = resolveConfig(config, shortened(`${config?.name ?? 'config'}`), tables);
+  const backbone = known[resolved.backbone.type]!(resolved.backbone);
   const { stages } = backbone;
 
   const detector = resolved.detector && detectorOf(resolved.detector, stages);
@@ -138,11 +135,27 @@ function parametersOfParts(parts: readonly Part[]): Parameter[] {
   return [...new Map(all.map((parameter) => [parameter.key, parameter])).values()];
 }
 
-/** Only a backbone that is known here has a schema; one's own checks its own config. */
-function resolve(config: ModelConfig): ResolvedConfig {
-  const what = config.name ?? 'config';
-  if (Object.hasOwn(backbones, config.backbone.type)) return parseConfig(modelConfig, config, what);
-  const { backbone, ...others } = config;
+/**
+ * Fills in what a configuration leaves out. Only a backbone that is known here has a schema; one's own checks its own
+ * config.
+ *
+ * @param what names the configuration in the message: its name, or its file
+ * @throws ConfigError naming the field, what it holds and the nearest known name
+ */
+export function resolveConfig(config: unknown, what: string, tables: Tables = {}): ResolvedConfig {
+  const known = Object.keys({ ...backbones, ...tables.backbones });
+  const { backbone, ...others } = (config ?? {}) as Partial<ModelConfig>;
+  const type: unknown = backbone?.type;
+  if (typeof type !== 'string') {
+    throw new ConfigError(`${what}: a config names its backbone as backbone.type. Known: ${known.join(', ')}.`);
+  }
+  if (!known.includes(type)) throw new ConfigError(`${what}: ${unknownName('backbone', type, known)}`);
+  if (Object.hasOwn(backbones, type)) {
+    const resolved = parseConfig(modelConfig, config, what);
+    const { head: _, ...checked } = resolved; // a head of one's own has numbers of its own
+    checkNumbers(checked, what);
+    return resolved;
+  }
   const rest = parseConfig(modelConfig.omit({ backbone: true }), others, what);
   return { ...rest, backbone: backbone as ResolvedConfig['backbone'] };
 }

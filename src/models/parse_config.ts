@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ConfigError, nearestName, unknownName } from '../errors.ts';
+import { ConfigError, nearestName, shortened, unknownName } from '../errors.ts';
 
 /**
  * Checks outside data against a schema.
@@ -14,6 +14,22 @@ export function parseConfig<S extends z.ZodType>(schema: S, data: unknown, what:
   throw new ConfigError(`${what}: ${lines.join('\n')}`);
 }
 
+/** Beyond every size, count and threshold of a model, and still a size that can be worked with. */
+const largest = 2 ** 20;
+
+/**
+ * Refuses what a schema lets pass and no model has: what is written in a file must not order work without end.
+ *
+ * @throws ConfigError naming the place of a number beyond 2^20
+ */
+export function checkNumbers(value: unknown, what: string, path: Path = []): void {
+  if (typeof value === 'number' && Math.abs(value) > largest) {
+    throw new ConfigError(`${what}: ${path.join('.')}: no number is beyond ${largest}, got ${value}.`);
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, item] of Object.entries(value)) checkNumbers(item, what, [...path, key]);
+}
+
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
 
@@ -24,7 +40,7 @@ function describe(schema: z.ZodType, data: unknown, issue: Issue): string[] {
     return issue.keys.map((key) => {
       const nearest = nearestName(key, known);
       const hint = nearest ? ` Did you mean "${nearest}"?` : '';
-      return `${where}unknown key "${key}". Known: ${known.join(', ')}.${hint}`;
+      return `${where}unknown key "${shortened(key)}". Known: ${known.join(', ')}.${hint}`;
     });
   }
   if (issue.code === 'invalid_union') {

@@ -50,6 +50,9 @@ export class Scope {
   }
 }
 
+/** The largest model that is published has a few thousand; a configuration from a file must not order work without end. */
+const mostNodes = 100_000;
+
 /** Collects nodes while a model's functions run. */
 export class Recording {
   private readonly nodes: Node[] = [];
@@ -73,6 +76,9 @@ export class Recording {
       return place.id;
     });
     const id = this.nodes.length;
+    if (id >= mostNodes) {
+      throw new ShapeError(`${path}: a model of more than ${mostNodes} operations. Is a number of layers right?`);
+    }
     this.nodes.push({ id, op, inputs: ids, attributes, path, channels } as Node);
     return asValue({ recording: this, id, channels });
   }

@@ -1,0 +1,57 @@
+import { expect } from 'chai';
+import { ConfigError, configFromText, createModel, entries, modelParameters, ShapeError } from 'moganet';
+
+const good = '{"backbone": {"type": "moganet", "arch": "xt"}}';
+const configTextWith = (fields: object): string => JSON.stringify({ ...JSON.parse(good), ...fields });
+const refused = (text: string | Uint8Array, message: string | RegExp) =>
+  expect(() => configFromText(text, 'my.json')).to.throw(ConfigError, message);
+
+describe('a configuration from text', () => {
+  it('is read as it was written, from text or bytes, with a byte order mark or without', () => {
+    const expected = { backbone: { type: 'moganet', arch: 'xt' } };
+    const texts = [good, `\ufeff${good}`, new TextEncoder().encode(good), new TextEncoder().encode(`\ufeff${good}`)];
+    for (const text of texts)
+      expect(JSON.stringify(configFromText(text, 'my.json'))).to.equal(JSON.stringify(expected));
+  });
+
+  it('is read from what every model of the zoo says', () => {
+    for (const { config } of entries) {
+      const { config: resolved } = createModel(config);
+      expect(createModel(configFromText(JSON.stringify(resolved), 'my.json')).config).to.deep.equal(resolved);
+    }
+  });
+
+  it('is refused with the file, line and column where it is no JSON', () => {
+    refused('{\n  "backbone": {},\n}', 'my.json: this is not JSON, line 3, column 1: expected a name in double quotes');
+    refused('', 'my.json: this is not JSON, line 1, column 1: expected a value, found the end.');
+    refused('{"name": "a", "name": "b"}', 'the name "name" is given twice');
+    refused('[NaN]', 'line 1, column 2');
+    refused(Uint8Array.of(0xff, 0xfe, 0x7b, 0), 'my.json: this is not JSON: it is not UTF-8 text. Save it as UTF-8.');
+    refused('{"a":'.repeat(20000), 'nested deeper than 32');
+    refused(' '.repeat(5 * 2 ** 20), 'my.json: 5242880 bytes are too many for a configuration.');
+  });
+
+  it('is refused with the file and the field where it is no model', () => {
+    refused('null', 'my.json: a config names its backbone as backbone.type. Known: moganet');
+    refused('{"backbone": {"type": "mogant"}}', /my\.json: unknown backbone "mogant".*Did you mean "moganet"\?/);
+    refused(good.replace('"arch"', '"arhc"'), 'my.json: backbone.arch: ');
+    refused(good.replace('{"back', '{"__proto__": {"polluted": true}, "back'), 'my.json: unknown key "__proto__"');
+    expect(({} as { polluted?: unknown }).polluted).to.equal(undefined);
+    const long = configTextWith({ ['x'.repeat(100_000)]: 1 });
+    refused(long, /^my\.json: unknown key "x{77}\.\.\."\. Known: .{1,300}$/);
+  });
+
+  it('is refused where its numbers order work without end', () => {
+    refused(configTextWith({ image: { mean: [1e308, 0, 0] } }), 'my.json: image.mean.0: no number is beyond 1048576');
+    const layers = JSON.parse(JSON.stringify(entries[0]!.config));
+    layers.detector.box.convs = 1_000_000;
+    const start = performance.now();
+    // recording is what would not end; the message names the module that it stopped at
+    const model = createModel(configFromText(JSON.stringify(layers), 'my.json'));
+    expect(() => modelParameters(model)).to.throw(
+      ShapeError,
+      /roi_head\.bbox_head\.shared_convs\.\d+.*: a model of more than 100000 operations/,
+    );
+    expect(performance.now() - start).to.be.below(10_000);
+  });
+});
