@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UsageError } from './failure.ts';
+import { outputStems } from './output_stems.ts';
 
 /** One image to work on. */
 export interface Input {
@@ -81,30 +82,8 @@ function displayed(file: string): string {
   return short.split(sep)[0] === '..' ? file : short;
 }
 
-/**
- * Paths of the outputs of each input, in order: `<out>/<folder>/<stem>.<suffix>`, with the whole file name for the stem
- * where two would be the same (on a file system that takes `A` for `a`, too).
- */
+/** Paths of the outputs of each input, in order: `<out>/<folder>/<stem>.<suffix>`, no two of them the same. */
 export function outputNames(inputs: readonly Input[], out: string, suffixes: readonly string[]): string[][] {
-  const names = inputs.map(({ file, folder }) => {
-    const name = file.split(sep).at(-1)!;
-    return { whole: join(folder, name), short: join(folder, name.replace(/(?<=.)\.[^.]*$/, '')), clashes: false };
-  });
-  const chosen = ({ whole, short, clashes }: (typeof names)[number]) => (clashes ? whole : short);
-  const folded = (name: string) => name.normalize('NFC').toLowerCase();
-  // a whole name may be the stem of another (x.jpg, x.png, x.jpg.png), so until nothing changes
-  for (let changed = true; changed; ) {
-    const uses = new Map<string, number>();
-    for (const name of names) {
-      const key = folded(chosen(name));
-      uses.set(key, (uses.get(key) ?? 0) + 1);
-    }
-    changed = false;
-    for (const name of names) {
-      if (name.clashes || uses.get(folded(name.short)) === 1) continue;
-      name.clashes = true;
-      changed = true;
-    }
-  }
-  return names.map((name) => suffixes.map((suffix) => join(out, `${chosen(name)}.${suffix}`)));
+  const stems = outputStems(inputs.map(({ file, folder }) => join(folder, basename(file))));
+  return stems.map((stem) => suffixes.map((suffix) => join(out, `${stem}.${suffix}`)));
 }
