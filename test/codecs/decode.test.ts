@@ -6,7 +6,6 @@ import { build } from 'esbuild';
 import { ImageError } from '../../src/errors.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { decodeImage } from '../../src/platform/node/decode_image.ts';
-import { corpusFolder, imageCases, imageKinds, runImageCase } from '../support/corpus_images.ts';
 
 const text = (content: string) => new TextEncoder().encode(content);
 const shipped = new URL('../../samples/images/', import.meta.url);
@@ -105,23 +104,4 @@ describe('decodeImage', () => {
     expect(result.errors).to.deep.equal([]);
     expect(result.outputFiles[0]!.text).not.to.match(/node:|require\(/);
   });
-});
-
-describe('the bad-input corpus, images', () => {
-  const folder = corpusFolder();
-  for (const kind of imageKinds) {
-    it(`${kind}: every case that must, and nine tenths of those that should`, async function () {
-      if (!folder) return this.skip(); // the corpus is not part of the package
-      const should = { passed: 0, all: 0 };
-      for (const entry of imageCases(folder).filter((one) => one.kind === kind)) {
-        const { passed, text: found } = await runImageCase(entry, folder);
-        if (entry.level === 'must') expect(passed, `${entry.file} (${entry.wrong}): ${found}`).to.equal(true);
-        else {
-          should.all++;
-          if (passed) should.passed++;
-        }
-      }
-      expect(should.passed).to.be.at.least(0.9 * should.all);
-    });
-  }
 });

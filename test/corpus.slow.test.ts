@@ -1,0 +1,18 @@
+import { expect } from 'chai';
+import { corpusCases, corpusFolder, isMeasured } from './support/corpus/manifest.ts';
+import { run } from './support/corpus/run.ts';
+
+describe('bombs of the corpus', () => {
+  const folder = corpusFolder();
+  if (!folder) {
+    it('are not here: set MOGANET_CORPUS to the folder of the corpus');
+    return;
+  }
+  for (const entry of corpusCases(folder).filter(isMeasured)) {
+    it(`${entry.file} stays within ${entry.max_seconds} s and ${entry.max_rss_growth_mb} MB`, async () => {
+      const outcome = await run(entry, folder);
+      if (typeof outcome === 'string') throw new Error(outcome);
+      expect(outcome.passed, outcome.text).to.equal(true);
+    });
+  }
+});

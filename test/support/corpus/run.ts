@@ -1,0 +1,13 @@
+import { type Outcome, runCase } from './case.ts';
+import { type CorpusCase, isMeasured } from './manifest.ts';
+import { runMeasured } from './measured.ts';
+import { runners } from './runners.ts';
+
+/** Runs a case here, or in a process of its own where its limits are measured. @returns why not, where it cannot be run */
+export async function run(entry: CorpusCase, folder: string): Promise<Outcome | string> {
+  const runner = Object.hasOwn(runners, entry.kind) ? runners[entry.kind]! : undefined;
+  if (!runner) return `files of the kind ${entry.kind} are not read yet`;
+  const unsupported = runner.unsupported?.(entry);
+  if (unsupported) return unsupported;
+  return isMeasured(entry) ? runMeasured(entry, folder) : runCase(runner, entry, folder);
+}
