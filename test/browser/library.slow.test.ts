@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { Mask, type Raster, Result } from 'moganet';
 import type { Page } from 'playwright-core';
@@ -7,7 +7,7 @@ import { decodeImage } from '../../src/platform/node/decode_image.ts';
 import { compactMask } from '../../src/postprocess/compact_mask.ts';
 import { rleOf } from '../../src/postprocess/rle.ts';
 import { rleFromString, rleToString } from '../../src/postprocess/rle_text.ts';
-import { libraryPage } from '../support/browser.ts';
+import { libraryPage, sampleSet } from '../support/browser.ts';
 import type { Drawing } from './page/protocol.ts';
 
 const files: Readonly<Record<string, URL>> = {
@@ -51,6 +51,21 @@ describe('the library in a page', () => {
       expect(await page.evaluate((name) => window.calls.roundTrip(name), path)).to.deep.equal(expected);
     });
   }
+
+  it('decodes every sample to the same pixels as Node, and refuses the CMYK one in the same words', async function () {
+    if (!existsSync(sampleSet)) this.skip(); // the whole sample set is not part of the package
+    const at = (name: string) => new URL(`${sampleSet}/${name}`);
+    const names = Object.keys(JSON.parse(readFileSync(at('pixels.json'), 'utf8')).files);
+    expect(names).to.have.length.above(10);
+    for (const name of names) {
+      const here = await decodeImage(readFileSync(at(name))).then(hashed, ({ message }: Error) => message);
+      const there = await page
+        .evaluate((path) => window.calls.decode(path), `samples/${name}`)
+        .catch(({ message }: Error) => message);
+      if (typeof here === 'string') expect(there, name).to.include(here).and.to.include('CMYK');
+      else expect(there, name).to.deep.equal(here);
+    }
+  });
 
   it('draws the same overlay as Node, pixel for pixel', async () => {
     const image = await decoded('images/street-house.jpg');

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +58,9 @@ export function useSite(prepare: (folder: string) => Promise<void>): Site {
   };
 }
 
+/** Images of every form; beside the project, and not part of it. */
+export const sampleSet = new URL('../../../shared/samples', import.meta.url);
+
 /** The browser sample as users build it. */
 export const sampleSite = (): Site => useSite(buildSample);
 
@@ -80,6 +83,7 @@ export function libraryPage(): Site {
       cpSync(from, join(folder, to), { recursive: true });
     }
     for (const file of wasmFiles) cpSync(file, join(folder, basename(file)));
+    if (existsSync(sampleSet)) cpSync(sampleSet, join(folder, 'samples'), { recursive: true });
   });
 }
 
