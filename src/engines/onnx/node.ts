@@ -13,6 +13,8 @@ export const howToInstall = 'npm install onnxruntime-node --ignore-scripts';
  * fails, and it has no binaries for some systems (musl).
  */
 export async function loadOnnxRuntime(): Promise<FoundRuntime> {
+  // it keeps a device id and a database of events in the user's cache otherwise; who wants that sets the variable to 0
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
   const name: string = 'onnxruntime-node'; // a variable, so that neither compiler nor bundler insists on the package
   try {
     return { ort: (await import(name)) as OnnxRuntime };
