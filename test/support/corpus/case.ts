@@ -39,7 +39,8 @@ export async function runCase<Value>(
   onLoaded: () => void = () => undefined,
 ): Promise<Outcome> {
   const outcome = withLimits(await loaded(runner, entry, folder, onLoaded), entry);
-  const fault = outcome.passed ? await runner.also?.(join(folder, entry.file), entry) : undefined;
+  const also = async () => runner.also?.(join(folder, entry.file), entry);
+  const fault = outcome.passed ? await also().catch((error) => `${error.stack ?? error}`) : undefined;
   return fault === undefined ? outcome : { ...outcome, passed: false, text: fault };
 }
 

@@ -109,6 +109,7 @@ function edited(own: Json, { path, value }: Place, mutation: Mutation): Edit[] {
     object: isObject,
     required: isObject,
   }[mutation.on];
+  if (fits === undefined) throw new Error(`the corpus edits an unknown place: ${mutation.on}`);
   if (!fits) return [];
   const to = (item: Json) => JSON.stringify(replaced(own, path, item));
   if (mutation.set !== undefined) {
