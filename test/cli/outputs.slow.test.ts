@@ -201,7 +201,7 @@ describe('what the command line writes', () => {
     const folder = await moganet(['segment', 'odd [1] #', '--out', 'names', '--save', 'labels', ...plain], { cwd });
     expect(folder.code, folder.stderr).to.equal(0);
     expect(files('names')).to.deep.equal(
-      [...['a b', '50 %', '#1', '犬', '-x', "it's [1]", 'new\nline'], ...['a.b.jpg', 'a.b.png', 'A.B.JPEG']]
+      [...['a b', '50 %', '#1', '犬', '-x', "it's [1]", 'new_line'], ...['a.b.jpg', 'a.b.png', 'A.B.JPEG']]
         .map((stem) => `${stem}.labels.png`)
         .sort(),
     );
