@@ -11,7 +11,7 @@ import { verifier } from './api/verify.ts';
 import { nodeEngines, openNodeEngine } from './engines/node.ts';
 import { standaloneOnnx } from './engines/onnx/standalone.ts';
 import { cacheFolder } from './platform/node/cache.ts';
-import { usefulThreads } from './platform/node/cores.ts';
+import { allowedThreads, usefulThreads } from './platform/node/cores.ts';
 import { decodeImage } from './platform/node/decode_image.ts';
 import { openWeights, readImage } from './platform/node/files.ts';
 import { packageVersion, sampleImages, shippedWeights, verifySamples } from './platform/node/package_root.ts';
@@ -24,8 +24,8 @@ const platform = {
   cache: { find: (file: PublishedFile) => findCached(file), pull: pullFile },
   decodeImage: (bytes: Uint8Array, name: string) => decodeImage(bytes, { name }),
   engines: nodeEngines,
-  openEngine: (name: string, options: { readonly threads?: number }) =>
-    openNodeEngine(name, { threads: usefulThreads(), ...options }),
+  openEngine: async (name: string, { threads = usefulThreads() }: { readonly threads?: number }) =>
+    openNodeEngine(name, { threads: allowedThreads(threads) }),
 };
 
 /**

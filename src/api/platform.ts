@@ -47,6 +47,7 @@ export interface WeightsCache {
 }
 
 export interface EngineOptions {
+  /** Of onnxruntime in Node, at most as many as the process may use; one per core where it is not given. */
   readonly threads?: number;
 }
 

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { CheckpointError, EngineError, ImageError } from 'moganet';
+import { CheckpointError, EngineError, ImageError, loadModel } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
-import { coresIn } from '../../src/platform/node/cores.ts';
+import { allowedThreads, coresIn } from '../../src/platform/node/cores.ts';
 import { openWeights, readImage } from '../../src/platform/node/files.ts';
 import { useFolder } from '../support/command_line.ts';
 
@@ -91,5 +91,29 @@ describe('engines of Node', () => {
     const text = [0, 1].flatMap((p) => [0, 1, 0, 1].map((c) => processor(p, c))).join('\n');
     expect(coresIn(text)).to.equal(4);
     expect(coresIn('processor\t: 0\nBogoMIPS\t: 50.00\n\nprocessor\t: 1\n')).to.equal(undefined);
+  });
+
+  it('get no more threads than the process may use, and at least one', () => {
+    expect(allowedThreads(1, 2)).to.equal(1);
+    expect(allowedThreads(999_999, 2)).to.equal(2);
+    for (const [threads, found] of [
+      [0, '0'],
+      [-3, '-3'],
+      [1.5, '1.5'],
+      [Number.NaN, 'NaN'],
+      ['2', '"2"'],
+      [null, 'null'],
+    ]) {
+      expect(() => allowedThreads(threads)).to.throw(
+        EngineError,
+        `\`threads\` is a whole number of 1 or more, not ${found}. Leave it out for one per core (`,
+      );
+    }
+  });
+
+  it('refuse threads that are none before anything starts', async () => {
+    const error = await errorOf(loadModel('facade', { engine: 'wasm', threads: 0 }));
+    expect(error).to.be.instanceOf(EngineError);
+    expect(error.message).to.include('`threads` is a whole number of 1 or more, not 0.');
   });
 });

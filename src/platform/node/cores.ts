@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { EngineError } from '../../errors.ts';
 
 /**
  * How many threads are worth starting: one per physical core, since two hyperthreads share the units that convolutions
@@ -7,6 +8,22 @@ import { availableParallelism } from 'node:os';
  */
 export function usefulThreads(): number {
   return Math.min(physicalCores() ?? Number.POSITIVE_INFINITY, availableParallelism());
+}
+
+/**
+ * The threads that a caller asked for, at most as many as this process may use: more only wait for each other, and many
+ * more never come to an end.
+ *
+ * @throws EngineError where it is not a whole number of 1 or more
+ */
+export function allowedThreads(threads: unknown, most = availableParallelism()): number {
+  if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1) {
+    const found = typeof threads === 'string' ? `"${threads}"` : `${threads}`;
+    throw new EngineError(
+      `\`threads\` is a whole number of 1 or more, not ${found}. Leave it out for one per core (${usefulThreads()} here).`,
+    );
+  }
+  return Math.min(threads, most);
 }
 
 /** Linux tells; elsewhere it takes a program to find out. */
