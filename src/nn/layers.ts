@@ -18,6 +18,9 @@ export interface ConvOptions {
 
 /** `torch.nn.Conv2d`: N×C×H×W to N×channels×H'×W'. Keys `weight`, and `bias` unless it is turned off. */
 export const conv2d = module((scope: Scope, x: Value, channels: number, options: ConvOptions): Value => {
+  if (!Number.isInteger(channels) || options?.kernel === undefined) {
+    throw new ShapeError(`${scope.path}: conv2d is called conv2d(scope, x, channels, { kernel: 3 }).`);
+  }
   const { groups = 1, bias = true } = options;
   const kernel = F.sizeFrom(options.kernel);
   const stride = F.sizeFrom(options.stride ?? 1);

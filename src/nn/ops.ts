@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.ts';
 import type { Size } from '../ndarray.ts';
 import type { Parameter } from './graph.ts';
-import { type ParameterValue, record, type Scope, type Value } from './scope.ts';
+import { channelsOf, type ParameterValue, record, type Scope, type Value } from './scope.ts';
 
 /**
  * The vocabulary: PyTorch's names and semantics on maps N×C×H×W. Models use these functions, or the layers that bring
@@ -120,16 +120,18 @@ export interface WindowAttention {
   readonly padding: 'first' | 'last';
 }
 
-/** Both extents from one number or from a given size. */
-export const sizeFrom = (value: number | Size): Size =>
-  typeof value === 'number' ? { height: value, width: value } : value;
+/** Both extents from one number or from a given size. @throws ShapeError where it is neither */
+export function sizeFrom(value: number | Size): Size {
+  if (typeof value === 'number') return { height: value, width: value };
+  if (value && 'height' in value && 'width' in value) return value;
+  throw new ShapeError(`an extent is a number or { height, width }, not ${JSON.stringify(value)}.`);
+}
 
 function elementwise(op: 'add' | 'sub' | 'mul') {
   return (a: Value, b: Value): Value => {
-    if (a.channels !== b.channels && a.channels !== 1 && b.channels !== 1) {
-      throw new ShapeError(`${op} needs equal channels, or 1, got ${a.channels} and ${b.channels}.`);
-    }
-    return record(op, [a, b], nothing, Math.max(a.channels, b.channels));
+    const [m, n] = [channelsOf(a, op), channelsOf(b, op)];
+    if (m !== n && m !== 1 && n !== 1) throw new ShapeError(`${op} needs equal channels, or 1, got ${m} and ${n}.`);
+    return record(op, [a, b], nothing, Math.max(m, n));
   };
 }
 
@@ -141,7 +143,7 @@ export const sub = elementwise('sub');
 export const mul = elementwise('mul');
 
 function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu' | 'hardsigmoid' | 'hardswish') {
-  return (x: Value, scope?: Scope): Value => record(op, [x], nothing, x.channels, scope);
+  return (x: Value, scope?: Scope): Value => record(op, [x], nothing, channelsOf(x, op), scope);
 }
 
 /** max(x, 0). */
@@ -159,13 +161,14 @@ export const hardswish = activation('hardswish');
 
 /** x · parameter, channel by channel; the parameter's shape is [1, C, 1, 1]. */
 export function scale(x: Value, parameter: ParameterValue, scope?: Scope): Value {
-  return record('scale', [x, parameter], nothing, x.channels, scope);
+  return record('scale', [x, parameter], nothing, channelsOf(x, 'scale'), scope);
 }
 
 /** Joins maps of equal height and width along the channels, or results for several groups of regions along the batch. */
 export function concat(values: readonly Value[], axis: 'channels' | 'batch' = 'channels'): Value {
   const [first, ...rest] = values;
   if (!first) throw new ShapeError('concat needs at least one value.');
+  for (const value of values) channelsOf(value, 'concat');
   if (rest.length === 0) return first;
   if (axis === 'batch' && rest.some((value) => value.channels !== first.channels)) {
     throw new ShapeError(
@@ -177,7 +180,7 @@ export function concat(values: readonly Value[], axis: 'channels' | 'batch' = 'c
 }
 
 /** Channels `start` up to, not including, `end`. */
-export function slice(x: Value, start: number, end: number = x.channels): Value {
+export function slice(x: Value, start: number, end: number = channelsOf(x, 'slice')): Value {
   if (!(start >= 0 && start < end && end <= x.channels)) {
     throw new ShapeError(`slice of channels ${start} to ${end} does not lie within the ${x.channels} channels.`);
   }
@@ -186,12 +189,12 @@ export function slice(x: Value, start: number, end: number = x.channels): Value 
 
 /** The mean over height and width, N×C×1×1. */
 export function globalAvgPool(x: Value, scope?: Scope): Value {
-  return record('globalAvgPool', [x], nothing, x.channels, scope);
+  return record('globalAvgPool', [x], nothing, channelsOf(x, 'globalAvgPool'), scope);
 }
 
 /** The means of `bins` areas of the map: N×C×bins. */
 export function adaptiveAvgPool(x: Value, bins: number | Size, scope?: Scope): Value {
-  return record('adaptiveAvgPool', [x], { bins: sizeFrom(bins) }, x.channels, scope);
+  return record('adaptiveAvgPool', [x], { bins: sizeFrom(bins) }, channelsOf(x, 'adaptiveAvgPool'), scope);
 }
 
 function pooling(op: 'maxPool' | 'avgPool') {
@@ -205,7 +208,7 @@ function pooling(op: 'maxPool' | 'avgPool') {
     scope?: Scope,
   ): Value => {
     const window = { kernel: sizeFrom(kernel), stride: sizeFrom(stride), padding: sizeFrom(padding) };
-    return record(op, [x], window, x.channels, scope);
+    return record(op, [x], window, channelsOf(x, op), scope);
   };
 }
 
@@ -223,23 +226,23 @@ export function resize(
 ): Value {
   const how = { mode, alignCorners };
   return 'like' in to
-    ? record('resize', [x, to.like], how, x.channels, scope)
-    : record('resize', [x], { ...how, factor: to.factor }, x.channels, scope);
+    ? record('resize', [x, to.like], how, channelsOf(x, 'resize'), scope)
+    : record('resize', [x], { ...how, factor: to.factor }, channelsOf(x, 'resize'), scope);
 }
 
 /** Pools every region of `regions` (n × 5) from the map: n×C×outputSize. */
 export function roiAlign(x: Value, regions: Value, options: RoiAlignOptions): Value {
-  return record('roiAlign', [x, regions], options, x.channels);
+  return record('roiAlign', [x, regions], options, channelsOf(x, 'roiAlign'));
 }
 
 /** Zeros to the right and below, up to multiples of both extents. */
 export function padToMultiple(x: Value, multiple: number | Size): Value {
-  return record('padToMultiple', [x], { multiple: sizeFrom(multiple) }, x.channels);
+  return record('padToMultiple', [x], { multiple: sizeFrom(multiple) }, channelsOf(x, 'padToMultiple'));
 }
 
 /** Tiles of 2×2 pixels to channels: N×4C×⌈H/2⌉×⌈W/2⌉. */
 export function mergePatches(x: Value): Value {
-  return record('mergePatches', [x], nothing, 4 * x.channels);
+  return record('mergePatches', [x], nothing, 4 * channelsOf(x, 'mergePatches'));
 }
 
 /**
@@ -277,15 +280,15 @@ export function linearAttention(qkv: Value, heads: number, scope?: Scope): Value
 
 /** Moves a map down by `rows` and right by `columns`; zeros come in. */
 export function shift(x: Value, { rows = 0, columns = 0 }: { rows?: number; columns?: number }): Value {
-  return record('shift', [x], { rows, columns }, x.channels);
+  return record('shift', [x], { rows, columns }, channelsOf(x, 'shift'));
 }
 
 /** The weight is [C, 1, n, 1] along the height, [C, 1, 1, n] along the width, for whatever n. */
 export function circularConv2d(x: Value, weight: ParameterValue, axis: Axis): Value {
-  return record('circularConv2d', [x, weight], { axis }, x.channels);
+  return record('circularConv2d', [x, weight], { axis }, channelsOf(x, 'circularConv2d'));
 }
 
 /** The parameter is [1, C, n, 1] along the height, [1, C, 1, n] along the width, for whatever n. */
 export function addAlongAxis(x: Value, parameter: ParameterValue, axis: Axis): Value {
-  return record('addAlongAxis', [x, parameter], { axis }, x.channels);
+  return record('addAlongAxis', [x, parameter], { axis }, channelsOf(x, 'addAlongAxis'));
 }

@@ -128,17 +128,53 @@ export class Recording {
 
   finish(inputs: Record<string, Value>, outputs: Record<string, Value>): Graph {
     const ids = (values: Record<string, Value>) =>
-      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, placeOf(value).id]));
+      Object.fromEntries(
+        Object.entries(values).map(([name, value]) => {
+          if (!isPlace(value)) throw new ShapeError(noValue(name, 'the output', value));
+          return [name, placeOf(value).id];
+        }),
+      );
     const taps = Object.fromEntries(Object.entries(this.taps).filter(([, id]) => id >= 0));
     return { nodes: this.nodes, inputs: ids(inputs), outputs: ids(outputs), taps };
   }
+}
+
+/** `head.score: x is undefined, not a value of the model. …` */
+const noValue = (path: string, what: string, found: unknown): string =>
+  `${path}: ${what} is ${kindOf(found)}, not a value of the model. Is an index past the end of the pyramid, or a result not returned?`;
+
+function kindOf(found: unknown): string {
+  if (found instanceof Scope) return `the scope "${found.path}"`;
+  return found === undefined || found === null ? `${found}` : `of type ${typeof found}`;
+}
+
+/** What a user of the package is likely to get wrong first. @throws ShapeError saying how a module is called */
+function checkCall(scope: unknown, x: unknown): void {
+  if (!(scope instanceof Scope)) {
+    const found = isPlace(scope) ? 'the value came first' : `the first argument is ${kindOf(scope)}`;
+    throw new ShapeError(
+      `a layer takes (scope, x, …), but ${found}. Give it a place in the checkpoint, relu(scope.at('act'), x), or take ` +
+        'the operation, which needs none: F.relu(x).',
+    );
+  }
+  if (x === undefined || x === null || x instanceof Scope) throw new ShapeError(noValue(scope.path, 'x', x));
 }
 
 function isPlace(value: unknown): value is Place {
   return typeof value === 'object' && value !== null && 'recording' in value && 'id' in value;
 }
 
-/** Records an operation on values of one recording. */
+/** The channels of what an operation is given. @throws ShapeError where that is no value */
+export function channelsOf(x: Value, op: Op): number {
+  if (!isPlace(x)) throw new ShapeError(noValue(op, 'an input', x));
+  return x.channels;
+}
+
+/**
+ * Records an operation on values of one recording.
+ *
+ * @throws ShapeError naming the input that is no value
+ */
 export function record<K extends Op>(
   op: K,
   inputs: readonly [Value, ...(Value | ParameterValue)[]],
@@ -146,6 +182,9 @@ export function record<K extends Op>(
   channels: number,
   scope?: Scope,
 ): Value {
+  inputs.forEach((input, i) => {
+    if (!isPlace(input)) throw new ShapeError(noValue(scope?.path || op, `input ${i} of ${op}`, input));
+  });
   return placeOf(inputs[0]).recording.push(op, inputs, attributes, channels, scope);
 }
 
@@ -156,7 +195,9 @@ export function record<K extends Op>(
  * @typeParam F `(scope, x, ...options)`, which stays as it is
  */
 export function module<F extends (scope: Scope, x: never, ...rest: never[]) => unknown>(body: F): F {
-  const marked = (scope: Scope, x: never, ...rest: never[]) =>
-    scope.recording.module(scope, x, () => body(scope, x, ...rest));
+  const marked = (scope: Scope, x: never, ...rest: never[]) => {
+    checkCall(scope, x);
+    return scope.recording.module(scope, x, () => body(scope, x, ...rest));
+  };
   return marked as F; // the same parameters and result, which a generic wrapper cannot say
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
-import { conv2d, F, map, module, parametersOf, recordPart, type Scope, type Value } from '../../src/nn/index.ts';
+import { conv2d, F, map, module, parametersOf, recordPart, relu, type Scope, type Value } from '../../src/nn/index.ts';
 
 const record = (forward: (scope: Scope, x: Value) => Value) =>
   recordPart({ name: 'test', inputs: { x: map(8) }, forward: (scope, { x }) => ({ y: forward(scope, x!) }) });
@@ -61,5 +61,45 @@ describe('a module', () => {
       'outer:relu',
     ]);
     expect(graph.taps).to.deep.equal({ 'outer:in': 0, 'outer.inner:in': 0, 'outer.inner': 2, outer: 3 });
+  });
+});
+
+describe("a mistake in a model of one's own", () => {
+  const refused = (forward: (scope: Scope, x: Value) => unknown, text: string | RegExp) =>
+    expect(() => record((scope, x) => forward(scope, x) as Value)).to.throw(ShapeError, text);
+
+  it('is told how a layer is called, where it has no scope', () => {
+    // @ts-expect-error: what JavaScript lets pass
+    refused(
+      (_, x) => relu(x),
+      /^a layer takes \(scope, x, …\), but the value came first\. .* or take the operation, which needs none: F\.relu\(x\)\.$/,
+    );
+    // @ts-expect-error: as above
+    refused(() => relu(), 'but the first argument is undefined.');
+    // @ts-expect-error: as above
+    refused((scope) => relu(scope.at('act')), 'act: x is undefined, not a value of the model.');
+  });
+
+  it('is told where a value is none', () => {
+    const pyramid: Value[] = [];
+    const text =
+      'is undefined, not a value of the model. Is an index past the end of the pyramid, or a result not returned?';
+    refused((scope) => conv2d(scope.at('score'), pyramid[9]!, 1, { kernel: 1 }), `score: x ${text}`);
+    refused(() => F.relu(pyramid[9]!), `relu: an input ${text}`);
+    refused((_, x) => F.add(x, pyramid[9]!), `add: an input ${text}`);
+    refused((_, x) => F.concat([x, pyramid[9]!]), `concat: an input ${text}`);
+    refused((_, x) => F.resize(x, { like: pyramid[9]! }), `resize: input 1 of resize ${text}`);
+    refused(() => undefined, `y: the output ${text}`);
+    refused((scope) => F.relu(scope as never), 'relu: an input is the scope "", not a value');
+  });
+
+  it('is told what a convolution needs', () => {
+    const text = 'score: conv2d is called conv2d(scope, x, channels, { kernel: 3 }).';
+    // @ts-expect-error: what JavaScript lets pass
+    refused((scope, x) => conv2d(scope.at('score'), x, 4), text);
+    // @ts-expect-error: as above
+    refused((scope, x) => conv2d(scope.at('score'), x, { kernel: 3 }), text);
+    // @ts-expect-error: as above
+    refused((_, x) => F.maxPool(x, { kernel: '3' }), 'an extent is a number or { height, width }, not "3".');
   });
 });
