@@ -7,10 +7,11 @@ import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
 import { addDemoCommand } from './demo.ts';
 import { addExportCommand } from './export.ts';
-import { endOnSignals, endQuietlyOnClosedPipe, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
+import { endOnSignals, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { addModelsCommand } from './models.ts';
 import { addPredictCommands } from './predict.ts';
 import { addPullCommand } from './pull.ts';
+import { watchStandardStreams } from './stdout.ts';
 import { addSummaryCommand } from './summary.ts';
 import { openTerminal } from './terminal.ts';
 import { addVerifyCommand } from './verify.ts';
@@ -26,7 +27,7 @@ const examples = `Examples:
 
 \`moganet predict --help\` says how to use the 80 classes of COCO or the 150 of ADE20K.`;
 
-endQuietlyOnClosedPipe();
+watchStandardStreams(removeUnfinished);
 endOnSignals(removeUnfinished);
 process.exitCode = await run(process.argv);
 

@@ -1,9 +1,9 @@
-import { exitCodes } from './failure.ts';
+import { endingAtOnce, exitCodes } from './failure.ts';
 import type { Input } from './inputs.ts';
 import { jsonDocument } from './json_document.ts';
 import { contentOf, type What } from './outputs.ts';
 import type { ImagesJob, Plan, RunSummary } from './run_images.ts';
-import { writeToStdout } from './stdout.ts';
+import { stdoutClosed, writeToStdout } from './stdout.ts';
 import type { Terminal } from './terminal.ts';
 import { countsByClass, duration, likelyClasses, plural, sharesByClass } from './words.ts';
 import { writeWhole } from './write_whole.ts';
@@ -36,10 +36,12 @@ export async function runEach(library: Library, job: ImagesJob, work: Work, term
   let failed = 0;
   for (const [i, input] of inputs.entries()) {
     const { file } = input;
+    // nothing is left that anybody would see
+    if (stdoutClosed() && work.outputs.length === 0) break;
     if (inputs.length > 1) terminal.progress(i, inputs.length, `${i + 1} of ${inputs.length}  ${file}`);
     try {
       const start = performance.now();
-      const all = await predict(job, work, input);
+      const all = await endingAtOnce(() => predict(job, work, input));
       const good = all.filter(({ score }) => score >= least);
       const result = job.max === undefined ? good : good.filter((_, rank) => rank < job.max!);
       written.push(...(await write(library, job, work, { result, i, render })));

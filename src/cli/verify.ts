@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { exitCodes } from './failure.ts';
+import { endingAtOnce, exitCodes } from './failure.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { duration } from './words.ts';
 
@@ -38,11 +38,13 @@ export function addVerifyCommand(program: Command, end: (code: number) => void):
       const terminal = openTerminal({ results: json ? 'stderr' : 'stdout' });
       const library = await import('../node.ts');
       const wanted: readonly string[] = engine === undefined ? library.nodeEngines : [engine];
-      const checks = await library.verify({
-        engines: wanted,
-        photo: (name) => name !== slow || engine === slow,
-        onProgress: (name, what) => terminal.progress(wanted.indexOf(name), wanted.length, `${name}: ${what}`),
-      });
+      const checks = await endingAtOnce(() =>
+        library.verify({
+          engines: wanted,
+          photo: (name) => name !== slow || engine === slow,
+          onProgress: (name, what) => terminal.progress(wanted.indexOf(name), wanted.length, `${name}: ${what}`),
+        }),
+      );
       terminal.settle();
       if (json) process.stdout.write(`${JSON.stringify({ moganet: library.version, engines: checks }, null, 2)}\n`);
       else for (const check of checks) for (const line of linesOf(check, terminal)) terminal.print(line);

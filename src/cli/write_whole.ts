@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -24,7 +24,7 @@ export async function writeWhole(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const temporary = `${path}.${process.pid}.part`;
-  await written(path, async () => mkdirSync(dirname(path), { recursive: true }));
+  await written(path, async () => makeFolder(dirname(path)));
   const file = await written(path, () => open(temporary, 'w'));
   unfinished.add(temporary);
   try {
@@ -35,6 +35,19 @@ export async function writeWhole(
     await file.close(); // a second time does nothing
     rmSync(temporary, { force: true });
     unfinished.delete(temporary);
+  }
+}
+
+/** As `mkdir -p`. Node's own never ends where a file system says of a new folder that it is not there (/proc). */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // another process may have been faster
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
 }
 

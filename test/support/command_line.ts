@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodePng } from '../../src/codecs/png_write.ts';
@@ -11,6 +11,7 @@ const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
 
 export interface Ended {
+  /** 128 and the number of the signal, where one ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -37,13 +38,14 @@ function invocation(words: readonly string[], { env, imports = [] }: RunOptions)
   };
 }
 
-/** With bytes on stdin and, taken as they are, from stdout. */
-export function piped(words: readonly string[], input: Uint8Array, options: RunOptions = {}) {
+/** With bytes on stdin and, taken as they are, from stdout; or stdout into an open file. */
+export function piped(words: readonly string[], input: Uint8Array, options: RunOptions = {}, into?: number) {
   const { args, env } = invocation(words, options);
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     env,
     input,
+    stdio: ['pipe', into ?? 'pipe', 'pipe'],
     maxBuffer: 2 ** 28,
   });
   return { code: status, stdout, stderr: stderr.toString('utf8') };
@@ -60,7 +62,8 @@ export function moganet(words: readonly string[], options: RunOptions = {}): Run
   }
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, ...text }));
+    // as a shell says it
+    child.on('close', (code, signal) => resolve({ code: signal ? 128 + constants.signals[signal] : code, ...text }));
   });
   return Object.assign(ended, { process: child });
 }
