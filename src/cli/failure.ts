@@ -42,7 +42,9 @@ export function endOnSignals(cleanUp: () => void): void {
  * system ends the process at once.
  */
 export async function endingAtOnce<T>(work: () => Promise<T>): Promise<T> {
-  await turn(); // a signal that is here already is heard
+  // a signal that is here already is heard; the first turn may be the rest of this one
+  await turn();
+  await turn();
   release();
   try {
     return await work();
