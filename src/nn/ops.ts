@@ -123,7 +123,7 @@ export interface WindowAttention {
 /** Both extents from one number or from a given size. @throws ShapeError where it is neither */
 export function sizeFrom(value: number | Size): Size {
   if (typeof value === 'number') return { height: value, width: value };
-  if (value && 'height' in value && 'width' in value) return value;
+  if (typeof value === 'object' && value !== null && 'height' in value && 'width' in value) return value;
   throw new ShapeError(`an extent is a number or { height, width }, not ${JSON.stringify(value)}.`);
 }
 

@@ -69,8 +69,8 @@ describe("a mistake in a model of one's own", () => {
     expect(() => record((scope, x) => forward(scope, x) as Value)).to.throw(ShapeError, text);
 
   it('is told how a layer is called, where it has no scope', () => {
-    // @ts-expect-error: what JavaScript lets pass
     refused(
+      // @ts-expect-error: what JavaScript lets pass
       (_, x) => relu(x),
       /^a layer takes \(scope, x, …\), but the value came first\. .* or take the operation, which needs none: F\.relu\(x\)\.$/,
     );
