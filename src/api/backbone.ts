@@ -5,6 +5,7 @@ import { createModel, modelParameters } from '../models/create.ts';
 import type { NDArray } from '../ndarray.ts';
 import { passes, programOf, type Resident, recordPart } from '../nn/index.ts';
 import { findEntry } from '../zoo/index.ts';
+import { checkBackbone, checkMap } from './checks.ts';
 import { type LoadOptions, startEngine } from './load_model.ts';
 import type { Platform, WeightsRef } from './platform.ts';
 import { openWeights } from './weights.ts';
@@ -34,6 +35,7 @@ export type CreateBackbone = (
 /** The library's entry to bare backbones on a platform. */
 export function backboneLoader(platform: Platform): CreateBackbone {
   return async (config, options) => {
+    checkBackbone(config, options);
     const backbone = typeof config === 'string' ? findEntry(config).config.backbone : config;
     const definition = createModel({ backbone }, options);
     const source = await platform.openWeights(options.weights, options.signal);
@@ -52,6 +54,7 @@ export function backboneLoader(platform: Platform): CreateBackbone {
         stages: definition.stages,
         run,
         async forward(image) {
+          checkMap(image);
           const outputs = await run(image);
           try {
             return await Promise.all(outputs.map((output) => output.read()));

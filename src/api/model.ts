@@ -1,25 +1,19 @@
 import { CheckpointError, ConfigError, EngineError, unknownName } from '../errors.ts';
-import type { Geometry } from '../image/geometry.ts';
-import {
-  batchInputs,
-  type Prepared,
-  prepareClassification,
-  prepareDetection,
-  prepareSegmentation,
-} from '../image/preprocess.ts';
-import type { Raster } from '../image/raster.ts';
 import type { ClassifyOptions } from '../models/classifier.ts';
-import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import type { DetectOptions } from '../models/detector.ts';
 import type { Labels } from '../models/segmentor.ts';
 import type { Named, NDArray, Size } from '../ndarray.ts';
 import type { Engine, Resident, Runner } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
+import { checkFeatures, checkImage, checkImages, checkPredict } from './checks.ts';
 import { decodeRef, fileOf } from './image.ts';
 import { Mask } from './mask.ts';
+import { nextTask } from './next_task.ts';
 import type { Origin } from './origin.ts';
+import { decodeOwn, ownDetections } from './own_head.ts';
 import type { ImageRef, Platform } from './platform.ts';
+import { prepareInputs } from './prepare.ts';
 import type { ReadModel } from './read_model.ts';
 import { Result } from './result.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -33,6 +27,10 @@ export interface PredictOptions extends DetectOptions, ClassifyOptions {
   readonly size?: Size;
   /** Of a model that both detects and segments: its instances or its regions alone, without the work for the others. */
   readonly only?: Only;
+  /**
+   * Stops the work with the signal's reason, before the next part of the model at the latest. The TensorFlow.js engines compute
+   * on the caller's thread and hear it between parts only: a worker keeps a page alive meanwhile.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -66,13 +64,14 @@ export class Model {
     return this.definition.config.name ?? 'model';
   }
 
-  /** Classes of instances, of regions, and of pictures; absent where the model has no such head. */
-  get classes(): Readonly<Partial<Record<'detector' | 'segmentor' | 'classifier', readonly string[]>>> {
-    const { detector, segmentor, classifier } = this.definition;
+  /** Classes of instances, of regions, and of pictures; absent where the model has no such head. A head of one's own may say its. */
+  get classes(): Readonly<Partial<Record<'detector' | 'segmentor' | 'classifier' | 'head', readonly string[]>>> {
+    const { detector, segmentor, classifier, head } = this.definition;
     return {
       ...(detector && { detector: detector.classes }),
       ...(segmentor && { segmentor: segmentor.classes }),
       ...(classifier && { classifier: classifier.classes }),
+      ...(head?.classes && { head: head.classes }),
     };
   }
 
@@ -83,7 +82,9 @@ export class Model {
   predict(image: ImageRef, options?: PredictOptions): Promise<Result>;
   predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result[]>;
   async predict(images: ImageRef | readonly ImageRef[], options: PredictOptions = {}): Promise<Result | Result[]> {
+    checkPredict(options);
     if (!Array.isArray(images)) {
+      checkImage(images);
       const [result] = await this.enqueue(() => this.run([images as ImageRef], options));
       return result!;
     }
@@ -96,7 +97,9 @@ export class Model {
    * The reference's batch: every image padded to the largest and run together. Padding reaches into the features, so
    * numbers differ a little from `predict`'s; not a classifier's, whose crops have one size.
    */
-  predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
+  async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
+    checkImages(images);
+    checkPredict(options);
     return this.enqueue(() => (images.length === 0 ? Promise.resolve([]) : this.run(images, options)));
   }
 
@@ -106,12 +109,14 @@ export class Model {
    *
    * @throws as `predict`, CheckpointError where the backbone itself is without weights
    */
-  features(image: ImageRef, options: Pick<PredictOptions, 'size' | 'signal'> = {}): Promise<NDArray[]> {
+  async features(image: ImageRef, options: Pick<PredictOptions, 'size' | 'signal'> = {}): Promise<NDArray[]> {
+    checkFeatures(options);
     return this.enqueue(async () => {
       const runner = this.runners.features ?? this.runners.trunk;
       if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
-      const { input } = this.prepare([await decodeRef(image, this.platform)], options.size);
-      options.signal?.throwIfAborted();
+      const raster = await decodeRef(image, this.platform, options.signal);
+      const { input } = prepareInputs(this.definition.config, [raster], options.size);
+      await this.turn(options.signal);
       const outputs = await runner.run({ image: input });
       try {
         return await Promise.all(this.definition.stages.map((_, i) => outputs[`stage${i}`]!.read()));
@@ -142,12 +147,16 @@ export class Model {
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const clock = stopwatch();
     const { detector, segmentor, classifier, head } = wantedHeads(this.definition, options.only);
-    const keep = this.classFilter(options.classes);
-    const images = await clock.time('decode', () => Promise.all(refs.map((ref) => decodeRef(ref, this.platform))));
+    const known = head ? undefined : labelsOf(options.classes, this.definition.detector?.classes ?? []);
+    const images = await clock.time('decode', () =>
+      Promise.all(refs.map((ref) => decodeRef(ref, this.platform, options.signal))),
+    );
     options.signal?.throwIfAborted();
-    const { input, geometries } = await clock.time('preprocess', async () => this.prepare(images, options.size));
-    const run = (part: string, inputs: Named<NDArray | Resident>) => {
-      options.signal?.throwIfAborted();
+    const { input, geometries } = await clock.time('preprocess', async () =>
+      prepareInputs(this.definition.config, images, options.size),
+    );
+    const run = async (part: string, inputs: Named<NDArray | Resident>) => {
+      await this.turn(options.signal);
       return clock.time(part, () => this.runners[part]!.run(inputs));
     };
     // windows of the input take the place of the whole, unless another head needs it
@@ -165,10 +174,10 @@ export class Model {
         return labels;
       });
       const classLogits = classifier && (await clock.time('read', () => features.logits!.read()));
-      const decoded = head && (await this.decodeOwn(features, geometries));
+      const decoded = head && (await decodeOwn(head, features, geometries, options));
       const timings = clock.finish();
       return images.map((image, i) => {
-        const { masks, names, ...found } = ownDetections(decoded?.[i]) ?? {
+        const { masks, names, ...found } = (head && ownDetections(decoded?.[i], head, options)) ?? {
           ...(detections?.[i] ?? nothing),
           names: detector?.classes ?? [],
         };
@@ -186,7 +195,8 @@ export class Model {
           timings,
           origin: this.originOf(refs[i]!),
         });
-        return keep ? result.filter(keep) : result;
+        const wanted = head ? labelsOf(options.classes, names) : known; // an own head says its names with its results
+        return wanted ? result.filter(({ label }) => wanted.has(label)) : result;
       });
     } finally {
       for (const resident of Object.values(features)) resident.dispose();
@@ -203,50 +213,25 @@ export class Model {
     };
   }
 
-  /** A model with a detector has the detector's preprocessing, whatever else it carries. */
-  private prepare(images: readonly Raster[], size?: Size): { input: NDArray; geometries: Geometry[] } {
-    const { config } = this.definition;
-    if (config.classifier) {
-      const pipeline = { ...config.image, ...cropOf(config.classifier, size) };
-      const crops = images.map((image) => prepareClassification(image, pipeline));
-      return { input: batchInputs(crops).input, geometries: [] }; // nothing is brought back to the image
-    }
-    const segmentation = !config.detector && config.segmentor;
-    const { scale, divisor } = (config.detector ?? config.segmentor)?.input ?? ownInput;
-    const edges = size ? ([size.width, size.height] as const) : scale;
-    const pipeline = { ...config.image, scale: edges, divisor };
-    const prepare = segmentation ? prepareSegmentation : prepareDetection;
-    const prepared: Prepared[] = images.map((image) => prepare(image, pipeline));
-    if (prepared.length === 1) return { input: prepared[0]!.input, geometries: [prepared[0]!.geometry] };
-    const { input, padded } = batchInputs(prepared.map((one) => one.input));
-    return { input, geometries: prepared.map(({ geometry }) => ({ ...geometry, padded })) };
+  /** Before a part: what else is due has its turn where the engine computes on this thread, and an abort is heard. */
+  private async turn(signal: AbortSignal | undefined): Promise<void> {
+    if (this.engine.blocking) await nextTask();
+    signal?.throwIfAborted();
   }
+}
 
-  private classFilter(classes: PredictOptions['classes']): ((instance: { label: number }) => boolean) | undefined {
-    if (!classes) return undefined;
-    const names = this.definition.detector?.classes ?? [];
-    const wanted = new Set(
+/** @throws ConfigError for a class that there is not */
+function labelsOf(classes: PredictOptions['classes'], names: readonly string[]): ReadonlySet<number> | undefined {
+  return (
+    classes &&
+    new Set(
       classes.map((one) => {
         const label = typeof one === 'number' ? one : names.indexOf(one);
-        if (label < 0 || label >= names.length) {
-          throw new ConfigError(unknownName('class', `${one}`, names));
-        }
+        if (label < 0 || label >= names.length) throw new ConfigError(unknownName('class', `${one}`, names));
         return label;
       }),
-    );
-    return ({ label }) => wanted.has(label);
-  }
-
-  private async decodeOwn(features: Named<Resident>, geometries: readonly Geometry[]): Promise<unknown[]> {
-    const outputs = await Promise.all(
-      Object.entries(features)
-        .filter(([name]) => name.startsWith('head.'))
-        .map(async ([name, resident]) => [name.slice('head.'.length), await resident.read()] as const),
-    );
-    return geometries.map((geometry, image) =>
-      this.definition.head!.decode(Object.fromEntries(outputs.map(([name, all]) => [name, one(all, image)])), geometry),
-    );
-  }
+    )
+  );
 }
 
 const withoutWeights = (name: string, modules: readonly string[], what: string): CheckpointError =>
@@ -255,35 +240,8 @@ const withoutWeights = (name: string, modules: readonly string[], what: string):
       `weights: { ${modules[0]?.split('.')[0]}: file, … }, or train them.`,
   );
 
-/** @throws ConfigError where another size than a square is asked for */
-function cropOf({ input }: NonNullable<ResolvedConfig['classifier']>, size: Size | undefined) {
-  if (!size) return input;
-  const { height, width } = size;
-  if (height !== width) {
-    throw new ConfigError(`a classifier sees a square, not ${height}×${width}. Give \`size\` equal edges.`);
-  }
-  return { ...input, size: height };
-}
-
-/** What an own head's image is fitted into where the configuration says nothing. */
-const ownInput = { scale: [1333, 800] as [number, number], divisor: 32 };
-
 const nothing: Detections = {
   boxes: new Float32Array(0),
   scores: new Float32Array(0),
   labels: new Int32Array(0),
 };
-
-/** Image `i` of a batch, as a batch of one. */
-function one({ shape, data }: NDArray, i: number): NDArray {
-  const size = data.length / shape[0]!;
-  return { shape: [1, ...shape.slice(1)], data: data.subarray(i * size, (i + 1) * size) };
-}
-
-type NamedDetections = Detections & { readonly names: readonly string[] };
-
-/** An own head that decodes to detections fills the result's arrays like any detector. */
-function ownDetections(decoded: unknown): NamedDetections | undefined {
-  if (typeof decoded !== 'object' || decoded === null || !('boxes' in decoded)) return undefined;
-  return { names: [], ...(decoded as Detections) };
-}

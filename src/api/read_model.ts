@@ -4,6 +4,7 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
 import type { Named, Weights } from '../ndarray.ts';
 import { findEntry, type ZooEntry } from '../zoo/index.ts';
+import { checkModelRef } from './checks.ts';
 import { nameOf } from './image.ts';
 import { fillParts } from './part_weights.ts';
 import type { Platform, Progress, WeightsRef } from './platform.ts';
@@ -45,6 +46,7 @@ export type Read = (model: ModelRef, options?: ReadOptions) => Promise<ReadModel
 /** The library's entry to models without an engine, on a platform. */
 export function modelReader(platform: Platform): Read {
   return async (ref, options = {}) => {
+    checkModelRef(ref, options);
     const { config, weights, emaPublished } = await resolve(ref, options, platform);
     if (isByModule(weights)) return readParts(config, weights, options, platform);
     const { onProgress, configure = (found) => found } = options;

@@ -10,6 +10,7 @@ import {
   segmentationLegend,
   sideBySide,
 } from '../render/index.ts';
+import { checkCoco, checkRender } from './checks.ts';
 import { type CocoResult, cocoResults } from './formats/coco.ts';
 import { type ResultJson, resultJson } from './formats/json.ts';
 import { type LabelmeFile, type LabelmeOptions, labelmeFile } from './formats/labelme.ts';
@@ -151,6 +152,7 @@ export class Result implements ResultFields, Iterable<Instance> {
 
   /** The image with what was found drawn on it; nothing is changed in `image`. */
   render(options: RenderOptions = {}): Raster {
+    checkRender(options);
     const { draw = this.kind(), ...overlay } = options;
     if (draw === 'detections') return drawDetections(this.image, this, overlay);
     if (draw === 'classification') {
@@ -182,8 +184,9 @@ export class Result implements ResultFields, Iterable<Instance> {
   }
 
   /** The instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. */
-  toCOCO({ imageId }: { readonly imageId: number | string }): CocoResult[] {
-    return cocoResults(this, imageId);
+  toCOCO(options: { readonly imageId: number | string }): CocoResult[] {
+    checkCoco(options);
+    return cocoResults(this, options.imageId);
   }
 
   /** A file for labelme: instances as polygons, or rectangles where there are no masks; the map's classes without a detector. */

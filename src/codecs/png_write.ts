@@ -1,5 +1,5 @@
 import { PNG } from 'pngjs';
-import type { Raster } from '../image/raster.ts';
+import { checkRaster, type Raster } from '../image/raster.ts';
 import { packedPixels } from './png_pixels.ts';
 
 /**
@@ -8,6 +8,7 @@ import { packedPixels } from './png_pixels.ts';
  * @returns the file's bytes; 8-bit RGB where every pixel is opaque, else RGBA
  */
 export function encodePng(raster: Raster): Uint8Array {
+  checkRaster(raster);
   const { width, height } = raster;
   const { channels, bytes } = packedPixels(raster);
   const colorType = channels === 4 ? 6 : 2;

@@ -1,4 +1,4 @@
-import type { Raster } from '../image/raster.ts';
+import { checkRaster, type Raster } from '../image/raster.ts';
 import { pngFile } from './png_file.ts';
 import { packedPixels } from './png_pixels.ts';
 
@@ -7,6 +7,7 @@ import { packedPixels } from './png_pixels.ts';
  * back as the Node writer's file does; the bytes differ by the compressor.
  */
 export function encodePng(raster: Raster): Uint8Array {
+  checkRaster(raster);
   const { width, height } = raster;
   const { channels, bytes } = packedPixels(raster);
   const rowBytes = width * channels;

@@ -119,6 +119,8 @@ export const modelConfig = z.strictObject({
   classifier: classifierConfig.optional(),
   /** A head of one's own. */
   head: own.optional(),
+  /** What its image is fitted into; the other heads have theirs in their own part. */
+  input: z.strictObject({ scale: scale.default([1333, 800]), divisor: z.int().positive().default(32) }).optional(),
   image: imageConfig.prefault({}),
 });
 

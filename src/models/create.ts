@@ -6,20 +6,23 @@ import type { Named, NDArray } from '../ndarray.ts';
 import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
 import { type Classifier, classifier } from './classifier.ts';
 import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
-import type { Detector } from './detector.ts';
+import type { DetectOptions, Detector } from './detector.ts';
 import { detectorOn } from './detectors.ts';
 import { checkNumbers, parseConfig } from './parse_config.ts';
 import { type Segmentor, segmentor } from './segmentor.ts';
 
 /** A single-pass head: what a user of the package writes. Its keys lie under `head.`, its outputs have the names `Output`. */
 export interface Head<Output extends string = string, Result = unknown> {
+  /** Names of its classes, where they are always the same: what `model.classes.head` says, and `names` unless `decode` gives them. */
+  readonly classes?: readonly string[];
   /** Records the head on the pyramid, finest stage first: outputs N×C×H×W by their names. */
   forward(scope: Scope, pyramid: readonly Value[]): Readonly<Record<Output, Value>>;
   /**
    * From the outputs of one image (1×C×H×W) to what the result is to hold: `boxes`, `scores`, `labels` and `names` for
-   * detections in the original image's pixels, anything else under `head`.
+   * detections in the original image's pixels, anything else under `head`. Of detections the caller's least `score`, `max` and
+   * `classes` are applied to what is returned; `options` is for those that can save work, and for `iou`.
    */
-  decode(outputs: Readonly<Record<Output, NDArray>>, geometry: Geometry): Result;
+  decode(outputs: Readonly<Record<Output, NDArray>>, geometry: Geometry, options: DetectOptions): Result;
 }
 
 /** Backbones and heads by the `type` that a config names. Add your own: `{ backbones: { ...backbones, mine } }`. */
@@ -68,6 +71,11 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
     throw new ConfigError(`the backbone "${resolved.backbone.type}" has no classifier.`);
   }
   const dense = detector || semantic || head;
+  if (resolved.input && (detector || semantic || classification)) {
+    throw new ConfigError(
+      'the top-level "input" is for a head of one\'s own or a bare backbone: other heads have an "input" in their own part.',
+    );
+  }
   if (detector && resolved.segmentor?.neck) {
     throw new ConfigError(
       'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',

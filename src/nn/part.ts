@@ -76,6 +76,8 @@ export interface Engine {
   readonly detail: string;
   /** How to get a better one, where this one stands in for it. */
   readonly hint?: string;
+  /** Whether `run` computes on the caller's thread, so that nothing else has its turn until it is through. */
+  readonly blocking?: boolean;
   /** Compiles once; the runner serves every size and any number of regions. */
   load(program: Program): Promise<Runner>;
   /** Frees the device, and every part that is loaded on it. */

@@ -129,7 +129,7 @@ describe('createModel', () => {
         scaleY: 1,
       };
       const score = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 3) };
-      expect(model.head?.decode({ score }, geometry)).to.equal(2);
+      expect(model.head?.decode({ score }, geometry, {})).to.equal(2);
     });
 
     it('puts the heads that are known on it', () => {

@@ -36,6 +36,7 @@ export async function tfjsEngine(backend: BackendName, options: TfjsOptions = {}
   return {
     name: names[backend],
     detail,
+    blocking: true,
     load: async (program) => {
       if (disposed) throw new EngineError(`${backend}: the engine was disposed; create another one.`);
       const runner = runnerOf(backend, budget, program, () => runners.delete(runner));

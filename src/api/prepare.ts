@@ -1,0 +1,60 @@
+import { ConfigError } from '../errors.ts';
+import type { Geometry } from '../image/geometry.ts';
+import {
+  batchInputs,
+  type Prepared,
+  prepareClassification,
+  prepareDetection,
+  prepareSegmentation,
+} from '../image/preprocess.ts';
+import type { Raster } from '../image/raster.ts';
+import type { ResolvedConfig } from '../models/config.ts';
+import type { NDArray, Size } from '../ndarray.ts';
+import { longestEdge } from './checks.ts';
+
+/** What a network is given of images, and how to come back from there. */
+export interface Inputs {
+  readonly input: NDArray;
+  /** One per image; none of a classifier's, from which nothing is brought back. */
+  readonly geometries: readonly Geometry[];
+}
+
+/**
+ * A model with a detector has the detector's preprocessing, whatever else it carries.
+ *
+ * @throws ConfigError where the edges are longer than a network can be given, or a classifier's are not equal
+ */
+export function prepareInputs(config: ResolvedConfig, images: readonly Raster[], size?: Size): Inputs {
+  if (config.classifier) {
+    const pipeline = { ...config.image, ...cropOf(config.classifier, size) };
+    const crops = images.map((image) => prepareClassification(image, pipeline));
+    return { input: batchInputs(crops).input, geometries: [] };
+  }
+  const segmentation = !config.detector && config.segmentor;
+  const { scale, divisor } = (config.detector ?? config.segmentor)?.input ?? config.input ?? ownInput;
+  const edges = size ? ([size.width, size.height] as const) : scale;
+  if (Math.max(...edges) > longestEdge) {
+    throw new ConfigError(
+      `an image is fitted between edges of ${longestEdge} pixels at most, not ${edges.join('×')}. Give smaller ones as input.scale of the configuration.`,
+    );
+  }
+  const pipeline = { ...config.image, scale: edges, divisor };
+  const prepare = segmentation ? prepareSegmentation : prepareDetection;
+  const prepared: Prepared[] = images.map((image) => prepare(image, pipeline));
+  if (prepared.length === 1) return { input: prepared[0]!.input, geometries: [prepared[0]!.geometry] };
+  const { input, padded } = batchInputs(prepared.map((one) => one.input));
+  return { input, geometries: prepared.map(({ geometry }) => ({ ...geometry, padded })) };
+}
+
+/** @throws ConfigError where another size than a square is asked for */
+function cropOf({ input }: NonNullable<ResolvedConfig['classifier']>, size: Size | undefined) {
+  if (!size) return input;
+  const { height, width } = size;
+  if (height !== width) {
+    throw new ConfigError(`a classifier sees a square, not ${height}×${width}. Give \`size\` equal edges.`);
+  }
+  return { ...input, size: height };
+}
+
+/** What an own head's image is fitted into where the configuration says nothing. */
+const ownInput = { scale: [1333, 800] as [number, number], divisor: 32 };
