@@ -33,7 +33,10 @@ export function configFromText(text: string | Uint8Array, file: string, tables?:
 
 function decoded(bytes: Uint8Array, file: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // a byte order mark says which; PowerShell writes UTF-16
+    const utf16 =
+      bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff && 'utf-16be';
+    return new TextDecoder(utf16 || 'utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ConfigError(`${file}: this is not JSON: it is not UTF-8 text. Save it as UTF-8.`, { cause });
   }

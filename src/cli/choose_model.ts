@@ -114,5 +114,10 @@ function ownWeights(library: Library, { name }: Config, file: string): string {
   const { shipped } = entry?.weights ?? {};
   const found = shipped ? library.shippedWeights(shipped) : entry && library.cachedWeights(entry);
   if (found) return found;
-  throw new UsageError(`${file}: a configuration needs weights. Give them with --weights.`);
+  const named = name === undefined ? 'it has no "name"' : `its "name" is "${name}"`;
+  throw new UsageError(
+    entry
+      ? `${file}: the weights of ${entry.name} are not here. Pull them with \`${ownCommand()} pull ${entry.name}\`, or give a file with --weights.`
+      : `${file}: a configuration gets its weights through "name", the name of a model (see \`moganet models\`), and ${named}. Put back the name of the model that it was made from, or give a file with --weights.`,
+  );
 }

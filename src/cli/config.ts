@@ -9,7 +9,15 @@ export function addConfigCommand(program: Command, end: (code: number) => void):
     .summary('print the configuration of a model as JSON')
     .description('Prints the configuration of a model as JSON, defaults filled in. `--model` takes it back, changed.')
     .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
-    .addHelpText('after', '\nExamples:\n  moganet config facade > my.json\n  moganet predict photo.jpg --model my.json')
+    .addHelpText(
+      'after',
+      `
+Keep "name" as it is: the weights come through it. A configuration of another name needs --weights.
+
+Examples:
+  moganet config facade > my.json
+  moganet predict photo.jpg --model my.json`,
+    )
     .action(async (model: string) => {
       const library = await import('../node.ts');
       const { config } = library.createModel(await chooseConfig(library, model));

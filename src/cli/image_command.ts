@@ -48,7 +48,10 @@ export function imageCommand(
     .command(name)
     .summary(summary)
     .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
-    .argument('<images...>', 'JPEG and PNG files, folders or glob patterns; - for one image from stdin')
+    .argument(
+      '<images...>',
+      'JPEG and PNG files, folders, glob patterns or https addresses; - for one image from stdin',
+    )
     .option('-m, --model <model>', model)
     .option('-w, --weights <file>', 'a .pth or .safetensors file, where the model does not bring its own')
     .option('--pull', 'fetch published weights that are not here yet')
@@ -57,8 +60,16 @@ export function imageCommand(
     .option('--overwrite', 'replace files that are there already')
     .option('--json', 'results as JSON on stdout')
     .option('-r, --recursive', 'look into the folders of a folder, too')
-    .addOption(new Option('-e, --engine <engine>', 'what runs the network').choices(engines).default('auto'))
-    .option('-t, --threads <n>', 'threads of onnxruntime (default: one per core)', wholeNumber)
+    .addOption(
+      new Option('-e, --engine <engine>', 'what runs the network; cpu is a last resort: minutes per photo')
+        .choices(engines)
+        .default('auto'),
+    )
+    .option(
+      '-t, --threads <n>',
+      'threads of onnxruntime, at most one per processor (default: one per core); wasm and cpu have one',
+      wholeNumber,
+    )
     .option('--size <HxW>', "what the image is fitted into (default: the configuration's)", inputSize)
     .option('--font <file>', 'a TrueType font for class names that the built-in letters (Latin-1) do not cover')
     .option('-q, --quiet', 'only results and errors');

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UsageError } from './failure.ts';
@@ -6,8 +6,10 @@ import { outputStems } from './output_stems.ts';
 
 /** One image to work on. */
 export interface Input {
-  /** As it is named in messages: relative to the working folder where it lies below it. */
+  /** As it is named in messages: relative to the working folder where it lies below it; or an address. */
   readonly file: string;
+  /** What its outputs are called after, where that is not the name of the file. */
+  readonly name?: string;
   /** Its folder below the one that all arguments share: what is kept of it below `--out`. */
   readonly folder: string;
   /** The image itself, where it is no file. */
@@ -18,8 +20,9 @@ const extensions = ['.jpg', '.jpeg', '.png'];
 const isImage = (file: string): boolean => extensions.some((extension) => file.toLowerCase().endsWith(extension));
 
 interface Found {
-  /** The folder that the argument names: what lies below it is kept. */
-  readonly root: string;
+  /** The folder that the argument names: what lies below it is kept. None for an address. */
+  readonly root?: string;
+  /** Paths that begin at the root of the file system, and addresses. */
   readonly files: readonly string[];
 }
 
@@ -27,19 +30,49 @@ interface Found {
  * The images that the arguments name: files as they are, folders with the JPEG and PNG files in them (and below them with
  * `recursive`), and glob patterns for shells that do not expand them. Sorted within an argument; none twice.
  *
- * A file that is not there is an input like any other, and fails when its turn comes.
+ * An `http` or `https` address is an input as well. A file that is not there is an input like any other, and fails when
+ * its turn comes.
  *
- * @throws UsageError where a folder or pattern has no image
+ * @throws UsageError where a folder or pattern has no image, an argument is empty or an address of another kind
  */
 export async function findInputs(words: readonly string[], { recursive = false } = {}): Promise<Input[]> {
   const found: Found[] = [];
   for (const word of words) found.push(await filesOf(word, recursive));
-  const shared = sharedFolder(found.map(({ root }) => root));
+  const shared = sharedFolder(found.flatMap(({ root }) => root ?? []));
   const files = [...new Set(found.flatMap((one) => one.files))];
-  return files.map((file) => ({ file: displayed(file), folder: relative(shared, dirname(file)) }));
+  return files.map((file) =>
+    isAddress(file)
+      ? { file, name: nameIn(file), folder: '' }
+      : { file: displayed(file), folder: relative(shared, dirname(file)) },
+  );
+}
+
+const isAddress = (word: string): boolean => /^https?:\/\//i.test(word);
+
+/** The last part of an address's path; the server's name where there is none. */
+function nameIn(address: string): string {
+  const { pathname, hostname } = new URL(address);
+  const last = pathname.split('/').filter(Boolean).at(-1);
+  if (last === undefined) return hostname;
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last; // a % of its own
+  }
 }
 
 async function filesOf(word: string, recursive: boolean): Promise<Found> {
+  if (word === '') {
+    throw new UsageError('an empty word is no image. If it stands for a variable of the shell, that is not set.');
+  }
+  if (isAddress(word)) {
+    if (!URL.canParse(word)) throw new UsageError(`${word}: this is no address that can be read.`);
+    return { files: [word] };
+  }
+  const scheme = /^[a-z][a-z0-9+.-]+(?=:\/\/)/i.exec(word)?.[0];
+  if (scheme !== undefined && !existsSync(word)) {
+    throw new UsageError(`${word}: addresses begin with http:// or https://, and ${scheme}:// is not read.`);
+  }
   const path = resolve(word);
   const kind = statSync(path, { throwIfNoEntry: false });
   if (kind?.isDirectory()) {
@@ -84,6 +117,6 @@ function displayed(file: string): string {
 
 /** Paths of the outputs of each input, in order: `<out>/<folder>/<stem>.<suffix>`, no two of them the same. */
 export function outputNames(inputs: readonly Input[], out: string, suffixes: readonly string[]): string[][] {
-  const stems = outputStems(inputs.map(({ file, folder }) => join(folder, basename(file))));
+  const stems = outputStems(inputs.map(({ file, folder, name }) => join(folder, name ?? basename(file))));
   return stems.map((stem) => suffixes.map((suffix) => join(out, `${stem}.${suffix}`)));
 }

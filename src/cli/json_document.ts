@@ -12,7 +12,8 @@ export const jsonHelp = `--json writes one document to stdout (docs/results.md d
                   "regions": [{ "label", "name", "pixels", "share", "mask" }],
                   "classes": [{ "label", "name", "score" }] }],
     "failures": [{ "file", "error" }] }
-  Boxes are in pixels of the image; masks are COCO run lengths { "size": [height, width], "counts" }.`;
+  Boxes are in pixels of the image; masks are COCO run lengths { "size": [height, width], "counts" }.
+  From a checkout: \`npm run -s moganet -- …\`; without -s npm's own lines come first.`;
 
 /** One JSON document that is written as it grows, so that a thousand photos need no more memory than one. */
 export async function jsonDocument(

@@ -38,7 +38,7 @@ export function howToClassify(command: string): string {
   ].join('\n');
 }
 
-/** How to call the command line again: from a checkout it runs uncompiled. */
+/** How to call the command line again: from a checkout it runs uncompiled. Without -s npm writes its own lines to stdout. */
 export function ownCommand(): string {
-  return import.meta.url.endsWith('.ts') ? 'npm run moganet --' : 'npx moganet';
+  return import.meta.url.endsWith('.ts') ? 'npm run -s moganet --' : 'npx moganet';
 }

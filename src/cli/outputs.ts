@@ -137,7 +137,8 @@ export function contentOf(
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 
-const pathFrom = (path: string, file: string): string => relative(dirname(path), file).split(sep).join('/');
+const pathFrom = (path: string, file: string): string =>
+  /^https?:\/\//i.test(file) ? file : relative(dirname(path), file).split(sep).join('/');
 
 /** COCO's own images are named by their id: `000000000139.jpg`. */
 function imageIdOf(file: string): number | string {

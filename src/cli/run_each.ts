@@ -50,10 +50,11 @@ export async function runEach(library: Library, job: ImagesJob, work: Work, term
       const took = duration(performance.now() - start);
       terminal.print(`${file}: ${describe(all, result, whats, least)} ${terminal.colors.dim(`(${took})`)}`);
     } catch (error) {
-      if (!(error instanceof library.MoganetError)) throw error;
+      const message = reasonOf(library, error);
+      if (message === undefined) throw error;
       failed++;
-      const text = nameInFront(error.message, file);
-      document?.fail(file, error.message);
+      const text = nameInFront(message, file);
+      document?.fail(file, message);
       terminal.complain(terminal.colors.red(text));
     }
   }
@@ -108,6 +109,19 @@ function describe(all: Result, result: Result, whats: readonly What[], score: nu
   if (whats.includes('segmentation')) parts.push(sharesByClass(result));
   if (whats.includes('classification')) parts.push(likelyClasses(result));
   return parts.join('; ');
+}
+
+/** Why an image failed; undefined for an error that is ours. */
+export function reasonOf({ MoganetError }: Pick<Library, 'MoganetError'>, error: unknown): string | undefined {
+  if (error instanceof MoganetError) return error.message;
+  // what the engine of JavaScript says of an array that is too long, and of memory that is not there
+  if (
+    error instanceof RangeError &&
+    /^Invalid (typed )?array (buffer )?length|allocation failed/i.test(error.message)
+  ) {
+    return "the network's input does not fit into memory. Give a smaller --size, or a smaller input in the configuration.";
+  }
+  return undefined;
 }
 
 const nameInFront = (message: string, file: string): string =>

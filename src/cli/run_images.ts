@@ -9,6 +9,7 @@ import { runEach } from './run_each.ts';
 import { readStdin, stdinName } from './stdin.ts';
 import { checkTask, type Task } from './tasks.ts';
 import type { Terminal } from './terminal.ts';
+import { threadsNotice } from './threads.ts';
 import { knownClasses } from './words.ts';
 import { refuseExisting } from './write_whole.ts';
 
@@ -81,7 +82,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
     onProgress: loadingDisplay(terminal),
   });
   try {
-    introduce(library, model, terminal);
+    introduce(library, model, terminal, job.threads);
     return await runEach(library, job, { model, moreGlyphs, ...plan! }, terminal);
   } finally {
     await model.dispose();
@@ -144,10 +145,12 @@ function checkStdout(outputs: readonly Output[]): void {
 }
 
 /** The first line: what runs, on what, and what it knows. */
-function introduce({ version }: Library, model: Model, terminal: Terminal): void {
+function introduce({ version }: Library, model: Model, terminal: Terminal, threads: number | undefined): void {
   const { name, detail, hint } = model.engine;
   const { bold, yellow, dim } = terminal.colors;
   const how = [detail, ...(hint ? [yellow(hint)] : [])].join('; ');
   terminal.note(`moganet ${version} on ${bold(name)} (${how}): ${bold(model.name)} ${knownClasses(model)}`);
+  const ofThreads = threadsNotice(threads, name);
+  if (ofThreads !== undefined) terminal.note(yellow(ofThreads));
   for (const notice of model.notices) terminal.note(dim(notice));
 }

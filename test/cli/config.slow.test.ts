@@ -26,6 +26,39 @@ describe('config and convert', () => {
     expect(JSON.parse(run.stdout).results[0].instances).to.have.length(2);
   });
 
+  it('reads what editors and shells write, byte order marks of UTF-8 and UTF-16 included', async () => {
+    const text = '\ufeff{"name": "façade", "backbone": {"type": "moganet", "arch": "xt"}}';
+    const bytes = {
+      utf8: Buffer.from(text),
+      utf16le: Buffer.from(text, 'utf16le'),
+      utf16be: Buffer.from(text, 'utf16le').swap16(),
+    };
+    for (const [encoding, content] of Object.entries(bytes)) {
+      writeFileSync(join(cwd, `${encoding}.json`), content);
+      const { code, stdout, stderr } = await moganet(['config', `${encoding}.json`], { cwd });
+      expect({ code, stderr }, encoding).to.deep.equal({ code: 0, stderr: '' });
+      expect(JSON.parse(stdout).name).to.equal('façade');
+    }
+  });
+
+  it('says that weights come through the name, where a configuration has another or none', async () => {
+    const { name: _, ...nameless } = smallDetector as typeof smallDetector & { name?: string };
+    const cases = [
+      [{ ...nameless, name: 'mine' }, 'its "name" is "mine"'],
+      [nameless, 'it has no "name"'],
+    ] as const;
+    for (const [config, found] of cases) {
+      writeFileSync(join(cwd, 'mine.json'), JSON.stringify(config));
+      const { code, stderr } = await moganet(['detect', 'a.png', '--model', 'mine.json'], { cwd });
+      expect({ code, stderr }).to.deep.equal({
+        code: 2,
+        stderr:
+          'error: mine.json: a configuration gets its weights through "name", the name of a model (see `moganet models`), ' +
+          `and ${found}. Put back the name of the model that it was made from, or give a file with --weights.\n`,
+      });
+    }
+  });
+
   it('refuses an unknown key of a configuration with the nearest one', async () => {
     const config = { ...smallDetector, detecter: smallDetector.detector };
     writeFileSync(join(cwd, 'typo.json'), JSON.stringify(config));

@@ -19,7 +19,7 @@ describe('the demo', () => {
     for (const photo of photos) expect(stdout).to.match(new RegExp(`/${photo}\\.jpg: \\d+ window, .*facade \\d+ %`));
     const picture = await decodeImage(readFileSync(join(cwd, 'out/street-house.detections.png')));
     expect([picture.width, picture.height]).to.deep.equal([768, 768]);
-    expect(stderr).to.include(otherClasses('npm run moganet --'));
+    expect(stderr).to.include(otherClasses('npm run -s moganet --'));
     expect((await moganet(['demo', '--quiet'], { cwd })).code).to.equal(0);
   });
 });

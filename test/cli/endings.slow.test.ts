@@ -1,6 +1,8 @@
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { MoganetError } from 'moganet';
+import { reasonOf } from '../../src/cli/run_each.ts';
 import { moganet, piped, useFolder, writePhoto } from '../support/command_line.ts';
 import { smallDetector, writeSmallModel } from '../support/small_model.ts';
 
@@ -38,6 +40,21 @@ describe('the command line, where something gives way', () => {
     run.process.stdout!.destroy();
     expect((await run).code).to.equal(0);
     expect(readdirSync(join(cwd, 'o')).sort()).to.deep.equal(['a', 'b', 'c'].map((name) => `${name}.detections.png`));
+  });
+
+  it('says that an input does not fit into memory, and leaves our own errors to the stack', () => {
+    const allocate = (work: () => unknown): unknown => {
+      try {
+        return work();
+      } catch (error) {
+        return reasonOf({ MoganetError }, error);
+      }
+    };
+    const text =
+      "the network's input does not fit into memory. Give a smaller --size, or a smaller input in the configuration.";
+    expect(allocate(() => new Float32Array(2 ** 50))).to.equal(text);
+    expect(allocate(() => new ArrayBuffer(2 ** 52))).to.equal(text);
+    expect(allocate(() => (1).toFixed(999))).to.equal(undefined);
   });
 
   it('says of a folder that the system refuses to make that it cannot be written', async function () {

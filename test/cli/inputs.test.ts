@@ -71,6 +71,17 @@ describe('inputs of the command line', () => {
     expect(await foldersOf(at('p', '**', '*.jpeg'))).to.deep.equal(['deep']);
   });
 
+  it('may be addresses, which stay as they are; outputs are called after the last part', async () => {
+    const words = ['https://example.com/a%20b/x%20y.jpg?width=3', 'http://example.com', at('p', 'a.png')];
+    const inputs = await findInputs(words);
+    expect(inputs.map(({ file }) => file).slice(0, 2)).to.deep.equal(words.slice(0, 2));
+    expect(outputNames(inputs, 'out', ['detections.png']).flat()).to.deep.equal([
+      join('out', 'x y.detections.png'),
+      join('out', 'example.detections.png'),
+      join('out', 'a.detections.png'),
+    ]);
+  });
+
   it('are taken once, however often they are named', async () => {
     expect(await findInputs([at('p', 'a.png'), at('p'), at('p', 'a.*')])).to.have.length(2);
   });

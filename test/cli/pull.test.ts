@@ -96,7 +96,7 @@ describe('moganet pull', () => {
     const words = ['classify', 'a.png', '--model', 'moganet_xt', '--top', '1'];
     const refused = await moganet(words, { env, cwd });
     expect(refused.code).to.equal(2);
-    expect(refused.stderr).to.include('\n  npm run moganet -- pull moganet_xt\nor add --pull.');
+    expect(refused.stderr).to.include('\n  npm run -s moganet -- pull moganet_xt\nor add --pull.');
     const pulled = await moganet([...words, '--pull'], { env, cwd });
     expect(pulled.code).to.equal(0);
     expect(pulled.stderr.split('\n')[0]).to.equal(`fetching ${file}: ${size}`);

@@ -59,6 +59,18 @@ describe('the words of the command line', () => {
       ['predict', 'a.jpg', '--scor', '1'],
       "error: unknown option '--scor'\n(Did you mean --score?)\n",
     ],
+    [
+      'an empty word instead of an image',
+      ['detect', ''],
+      'error: an empty word is no image. If it stands for a variable of the shell, that is not set.\n',
+    ],
+    [
+      'an address that is not read',
+      ['detect', 's3://bucket/a.jpg'],
+      'error: s3://bucket/a.jpg: addresses begin with http:// or https://, and s3:// is not read.\n',
+    ],
+    ['an address that is none', ['detect', 'https://'], 'error: https://: this is no address that can be read.\n'],
+    ['a number of threads that is none', ['detect', 'a.jpg', '-t', '0'], 'Expected a whole number from 1.\n'],
     ['no image', ['detect'], "error: missing required argument 'images'\n"],
     ['a score that is none', ['detect', 'a.jpg', '--score', '2'], 'Expected a number from 0 to 1.\n'],
     [
@@ -107,8 +119,18 @@ describe('the words of the command line', () => {
     expect(code).to.equal(2);
     const name = 'mask_rcnn_moganet_xt_fpn_1x_coco';
     expect(stderr).to.equal(
-      `error: the weights of ${name} are not here yet. Pull them once:\n  npm run moganet -- pull ${name}\n` +
+      `error: the weights of ${name} are not here yet. Pull them once:\n  npm run -s moganet -- pull ${name}\n` +
         `or add --pull. They are at ${findEntry(name).weights!.url}; a file that you have is given with --weights.\n`,
+    );
+  });
+
+  it('says in the help how JSON comes from a checkout, and where a configuration has its weights from', async () => {
+    const [predict, config] = await Promise.all([moganet(['predict', '--help']), moganet(['config', '--help'])]);
+    expect(predict.stdout).to.include(
+      "From a checkout: `npm run -s moganet -- …`; without -s npm's own lines come first.",
+    );
+    expect(config.stdout).to.include(
+      '\nKeep "name" as it is: the weights come through it. A configuration of another name needs --weights.\n',
     );
   });
 
@@ -119,10 +141,10 @@ describe('the words of the command line', () => {
     expect(names).to.include('moganet_xt').and.to.include('moganet_xl');
     expect(stderr).to.equal(
       `error: facade does not classify. Use \`moganet predict\`, or one of these: ${names.join(', ')}.\n` +
-        `${howToClassify('npm run moganet --')}\n`,
+        `${howToClassify('npm run -s moganet --')}\n`,
     );
     expect(stderr).to.include(
-      'npm run moganet -- pull moganet_xt\n    npm run moganet -- classify photo.jpg --model moganet_xt\n',
+      'npm run -s moganet -- pull moganet_xt\n    npm run -s moganet -- classify photo.jpg --model moganet_xt\n',
     );
   });
 
