@@ -4,6 +4,7 @@ import { ConfigError, shortened, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Named, NDArray } from '../ndarray.ts';
 import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
+import { checkBackbone } from './check_backbone.ts';
 import { type Classifier, classifier } from './classifier.ts';
 import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
 import type { DetectOptions, Detector } from './detector.ts';
@@ -61,6 +62,9 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   const known: NonNullable<Tables['backbones']> = { ...backbones, ...tables.backbones };
   const resolved = resolveConfig(config, shortened(`${config?.name ?? 'config'}`), tables);
   const backbone = known[resolved.backbone.type]!(resolved.backbone);
+  if (tables.backbones && Object.hasOwn(tables.backbones, resolved.backbone.type)) {
+    checkBackbone(resolved.backbone.type, backbone);
+  }
   const { stages } = backbone;
 
   const detector = resolved.detector && detectorOf(resolved.detector, stages);

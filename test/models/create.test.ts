@@ -141,6 +141,41 @@ describe('createModel', () => {
       expect(createModel({ backbone: tiny(4) }, tables).stages).to.have.length(4);
     });
 
+    it('refuses a backbone whose stages are not what it gives', () => {
+      const create = (change: (stages: Stage[]) => unknown) => () =>
+        createModel(own, {
+          ...tables,
+          backbones: {
+            plain: (config) => {
+              const backbone = plainBackbone(config);
+              return { ...backbone, stages: change([...backbone.stages]) as Stage[] };
+            },
+          },
+        });
+      const changed = (i: number, change: Partial<Stage>) =>
+        create((stages) => stages.map((stage, j) => (i === j ? { ...stage, ...change } : stage)));
+      expect(create((stages) => stages)).not.to.throw();
+      expect(changed(1, { channels: 17 })).to.throw(
+        ConfigError,
+        'the backbone "plain": stage 1 of `stages` has 17 channels, and forward gives 16.',
+      );
+      expect(create((stages) => stages.slice(1))).to.throw(
+        ConfigError,
+        'the backbone "plain": `stages` has 3 levels, and forward gives 4 levels.',
+      );
+      expect(changed(0, { stride: 8 })).to.throw(
+        ConfigError,
+        'the backbone "plain": stage 0 of `stages` has the stride 8, which makes 32×32 of an image of 256×256, and forward gives 64×64.',
+      );
+      expect(changed(3, { stride: 0 })).to.throw(ConfigError, 'stage 3 of `stages` has no stride above 0, but 0.');
+      expect(create(() => undefined)).to.throw(ConfigError, 'has no stages. Give a list of { channels, stride }');
+      const single = () => ({ ...plainBackbone({ width: 8 }), forward: (_: unknown, image: Value) => image as never });
+      expect(() => createModel(own, { ...tables, backbones: { plain: single } })).to.throw(
+        ConfigError,
+        'and forward gives no list of levels.',
+      );
+    });
+
     it('names those that there are', () => {
       expect(() => createModel({ ...own, backbone: { type: 'plane' } }, tables)).to.throw(
         ConfigError,

@@ -1,0 +1,59 @@
+import type { Backbone } from '../backbones/index.ts';
+import { ConfigError, ShapeError } from '../errors.ts';
+import { type Graph, type MapShape, map, recordPart, shapesOf } from '../nn/index.ts';
+
+/**
+ * Holds a backbone of one's own to its word: `stages` is what necks, heads and anchors are built on, `forward` is what runs.
+ *
+ * @throws ConfigError naming the stage whose channels or stride are not those that `forward` gives, or their number
+ */
+export function checkBackbone(type: string, { stages, imageChannels = 3, forward }: Backbone): void {
+  const says = `the backbone "${type}"`;
+  if (!Array.isArray(stages) || stages.length === 0) {
+    throw new ConfigError(`${says} has no stages. Give a list of { channels, stride }, finest first.`);
+  }
+  const graph = recordPart({
+    name: type,
+    inputs: { image: map(imageChannels) },
+    forward: (scope, { image }) => {
+      const pyramid: unknown = forward(scope, image!);
+      if (!Array.isArray(pyramid) || pyramid.length !== stages.length) {
+        const found = Array.isArray(pyramid) ? `${pyramid.length} levels` : 'no list of levels';
+        throw new ConfigError(`${says}: \`stages\` has ${stages.length} levels, and forward gives ${found}.`);
+      }
+      return Object.fromEntries(pyramid.map((level, i) => [`stage ${i}`, level]));
+    },
+  });
+  const levels = Object.values(graph.outputs).map((id) => graph.nodes[id]!);
+  const side = 8 * Math.max(32, ...stages.map(({ stride }) => stride));
+  const shapes = shapesAt(side, graph);
+  for (const [i, { channels, stride }] of stages.entries()) {
+    const level = levels[i]!;
+    if (level.channels !== channels) {
+      throw new ConfigError(
+        `${says}: stage ${i} of \`stages\` has ${channels} channels, and forward gives ${level.channels}.`,
+      );
+    }
+    if (!(Number.isFinite(stride) && stride > 0)) {
+      throw new ConfigError(`${says}: stage ${i} of \`stages\` has no stride above 0, but ${stride}.`);
+    }
+    const { height, width } = shapes?.[level.id] ?? {};
+    const expected = Math.ceil(side / stride);
+    if (shapes && (height !== expected || width !== expected)) {
+      throw new ConfigError(
+        `${says}: stage ${i} of \`stages\` has the stride ${stride}, which makes ${expected}×${expected} of an image of ` +
+          `${side}×${side}, and forward gives ${height}×${width}.`,
+      );
+    }
+  }
+}
+
+/** Nothing where the backbone takes images of one size alone. */
+function shapesAt(side: number, graph: Graph): readonly (MapShape | undefined)[] | undefined {
+  try {
+    return shapesOf(graph, { image: { batch: 1, height: side, width: side } });
+  } catch (error) {
+    if (error instanceof ShapeError) return undefined;
+    throw error;
+  }
+}
