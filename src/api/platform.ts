@@ -12,10 +12,11 @@ export type ImageRef = string | URL | Blob | Uint8Array | ArrayBuffer | Raster;
 
 /** How far loading has come. */
 export interface Progress {
-  /** `download` counts bytes (total 0 where the server does not say), `weights` tensors, `engine` parts of the model. */
+  /** `download` counts bytes (total 0 where the server does not say), `weights` tensors, `engine` parts of the model; about a hundred calls of each. */
   readonly stage: 'download' | 'weights' | 'engine';
   readonly done: number;
   readonly total: number;
+  /** The name of the file, without its folders; of `engine` the engine and the part. */
   readonly text: string;
   /** A sentence for the user: what a download waits for, why it is tried again. */
   readonly notice?: string;

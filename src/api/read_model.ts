@@ -8,6 +8,7 @@ import { checkModelRef } from './checks.ts';
 import { nameOf } from './image.ts';
 import { fillParts } from './part_weights.ts';
 import type { Platform, Progress, WeightsRef } from './platform.ts';
+import { countOf } from './progress.ts';
 import { pullEntry } from './pull_model.ts';
 import { openWeights } from './weights.ts';
 
@@ -52,12 +53,15 @@ export function modelReader(platform: Platform): Read {
     const { onProgress, configure = (found) => found } = options;
     const source = await open(weights, options, platform);
     try {
-      onProgress?.({ stage: 'weights', done: 0, total: source.size, text: source.name });
       const file = await openWeights(source, { config, emaPublished, ema: options.ema, tables: options });
       const definition = createModel(configure(file.config), options);
-      const read = await file.fill(modelParameters(definition), (done, total) =>
-        onTensor(options, source.name, done, total),
-      );
+      const parameters = modelParameters(definition);
+      const count = countOf(onProgress, 'weights', source.name);
+      count(0, parameters.filter(({ kind }) => kind !== 'ignored').length);
+      const read = await file.fill(parameters, (done, total) => {
+        options.signal?.throwIfAborted();
+        count(done, total);
+      });
       options.signal?.throwIfAborted();
       return { definition, weights: read, unfilled: [], notices: file.notices };
     } finally {
@@ -73,14 +77,7 @@ function open(
   { signal, onProgress }: Pick<ReadOptions, 'signal' | 'onProgress'>,
   platform: Platform,
 ): Promise<OpenSource> {
-  return platform.openWeights(weights, signal, (done, total) =>
-    onProgress?.({ stage: 'download', done, total, text: nameOf(weights) }),
-  );
-}
-
-function onTensor({ signal, onProgress }: ReadOptions, text: string, done: number, total: number): void {
-  signal?.throwIfAborted();
-  onProgress?.({ stage: 'weights', done, total, text });
+  return platform.openWeights(weights, signal, countOf(onProgress, 'download', nameOf(weights)));
 }
 
 async function readParts(
@@ -97,12 +94,17 @@ async function readParts(
   const { configure = (given) => given } = options;
   const definition = createModel(configure(config), options);
   const sources: Record<string, OpenSource> = {};
+  const counts: Record<string, ReturnType<typeof countOf>> = {};
   try {
     for (const [name, ref] of Object.entries(weights)) sources[name] = await open(ref, options, platform);
     const filled = await fillParts(definition, sources, {
       ema: options.ema,
       tables: options,
-      onTensor: (file, done, total) => onTensor(options, file, done, total),
+      onTensor: (file, done, total) => {
+        options.signal?.throwIfAborted();
+        counts[file] ??= countOf(options.onProgress, 'weights', file);
+        counts[file](done, total);
+      },
     });
     return { definition, ...filled };
   } finally {

@@ -1,6 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { ConfigError, EngineError, ImageError, loadModel, type Model, type Raster, type Result } from 'moganet';
+import {
+  ConfigError,
+  EngineError,
+  ImageError,
+  loadModel,
+  type Model,
+  type Progress,
+  type Raster,
+  type Result,
+  shippedWeights,
+} from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { smallBoth, smallDetector, smallFile } from '../support/small_model.ts';
 
@@ -177,6 +187,20 @@ describe('a loaded model', () => {
 });
 
 describe('loading', () => {
+  it('counts tensors from none to all, under the name of the file', async () => {
+    const steps: Progress[] = [];
+    const weights = shippedWeights('facade.safetensors');
+    const model = await loadModel({ weights }, { engine: 'cpu', onProgress: (step) => steps.push(step) });
+    await model.dispose();
+    const found = steps.filter(({ stage }) => stage === 'weights');
+    const [{ total }] = found as [Progress];
+    expect(total).to.be.greaterThan(500);
+    expect(found).to.have.length.within(99, 101);
+    expect(found[0]).to.deep.equal({ stage: 'weights', done: 0, total, text: 'facade.safetensors' });
+    expect(found.at(-1)).to.deep.equal({ stage: 'weights', done: total, total, text: 'facade.safetensors' });
+    expect(found.every((step) => step.total === total)).to.equal(true);
+  });
+
   it('says which model was meant, and where its weights are', async () => {
     expect((await errorOf(loadModel('facde'))).message)
       .to.include('unknown model "facde".')
