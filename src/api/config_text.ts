@@ -9,8 +9,8 @@ const nesting = 32;
 const mostBytes = 4 * 2 ** 20;
 
 /**
- * Reads a model's configuration from JSON as the standard says and no more (no comments, no key twice); a byte order mark
- * in front is skipped.
+ * Reads a model's configuration from JSON as the standard says and no more (no comments, no key twice); UTF-8 or,
+ * where a byte order mark says so, UTF-16.
  *
  * @param file what messages call the text
  * @throws ConfigError naming the file and the place: the character, or the field and the nearest known name

@@ -15,16 +15,17 @@ export const checkpointRemedies = {
   malformed:
     'The file does not keep to its own format: obtain it again, or save it again with torch.save or safetensors.',
   /** The file asks for more than the options allow. */
-  limit: 'If the file is trusted, raise the limit in the options.',
+  limit: 'If you trust the file, load it in Python and save model.state_dict() alone.',
   /** A file, tensor or value of a kind that is not read; the reason names it. */
   unsupported: 'Load it in Python and save a plain state_dict (torch.save) or a safetensors file.',
   /** No checkpoint at all; the reason says what it looks like. */
   'not-a-checkpoint': 'Give a PyTorch state_dict file (.pth) or a .safetensors file.',
   /** The pickle names something that no state_dict needs, or calls what is only a name here. */
   'forbidden-global':
-    'Nothing of it was run. Save model.state_dict() alone; a harmless class can be named in the option inertClasses.',
+    'Nothing of it was run. If you trust the file, load it in Python and save model.state_dict() alone.',
   /** The file lacks parameters of the model, or has others. */
-  missing: 'Check that the file belongs to this model, or name the prefix of its keys.',
+  missing:
+    'Check that the file belongs to this model, or name the prefix of its keys: moganet convert --prefix, in code the option prefix.',
   /** A parameter has another shape in the model. */
   shape: 'Check that the file belongs to this model and size.',
   /** A parameter is no floating-point tensor. */

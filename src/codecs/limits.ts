@@ -42,7 +42,7 @@ export function checkPixels(
       'limit',
       place,
       `${width} × ${height} pixels are ${megapixels(width * height)}, the limit is ${megapixels(maxPixels)}`,
-      'Make it smaller, or raise `maxPixels` if you trust its source.',
+      'Make it smaller. In code, decodeImage takes a higher maxPixels for a source that you trust.',
     );
   }
 }

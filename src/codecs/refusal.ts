@@ -14,7 +14,7 @@ export const imageRemedies = {
   /** The file does not keep to its format. */
   malformed: 'Open it in an image editor and save it again as PNG or JPEG.',
   /** The file asks for more than the options allow. */
-  limit: 'Make it smaller, or raise the limit if you trust its source.',
+  limit: 'Make it smaller. In code, decodeImage takes a higher limit for a source that you trust.',
   /** A picture in a format, or a form of PNG or JPEG, that is not read; the reason names it. */
   unsupported: 'Convert it to PNG or baseline JPEG.',
   /** No picture at all; the reason says what it looks like. */

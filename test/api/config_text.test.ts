@@ -14,6 +14,12 @@ describe('a configuration from text', () => {
       expect(JSON.stringify(configFromText(text, 'my.json'))).to.equal(JSON.stringify(expected));
   });
 
+  it('is read from UTF-16 of either order, which a byte order mark tells', () => {
+    const little = Buffer.from(`\ufeff${good}`, 'utf16le');
+    for (const bytes of [little, Buffer.from(little).swap16()])
+      expect(configFromText(bytes, 'my.json')).to.deep.include({ backbone: { type: 'moganet', arch: 'xt' } });
+  });
+
   it('is read from what every model of the zoo says', () => {
     for (const { config } of entries) {
       const { config: resolved } = createModel(config);
@@ -26,7 +32,7 @@ describe('a configuration from text', () => {
     refused('', 'my.json: this is not JSON, line 1, column 1: expected a value, found the end.');
     refused('{"name": "a", "name": "b"}', 'the name "name" is given twice');
     refused('[NaN]', 'line 1, column 2');
-    refused(Uint8Array.of(0xff, 0xfe, 0x7b, 0), 'my.json: this is not JSON: it is not UTF-8 text. Save it as UTF-8.');
+    refused(Uint8Array.of(0x7b, 0xe9, 0x7d), 'my.json: this is not JSON: it is not UTF-8 text. Save it as UTF-8.');
     refused('{"a":'.repeat(20000), 'nested deeper than 32');
     refused(' '.repeat(5 * 2 ** 20), 'my.json: 5242880 bytes are too many for a configuration.');
   });
