@@ -47,6 +47,21 @@ export function ownConfig(
   }
 }
 
+/** The scale that images are tested at is taken, not read, where mm's text has none (its pipelines are often stored apart). */
+export function scaleNotices(checkpoint: Checkpoint, config: ModelConfig, tables?: Tables): string[] {
+  if (metaOf(checkpoint)?.[configKey] !== undefined) return [];
+  const silent = (['detector', 'segmentor'] as const).filter((head) => config[head] && !config[head].input?.scale);
+  if (silent.length === 0) return [];
+  const resolved = createModel(config, tables).config;
+  return silent.map((head) => {
+    const scale = resolved[head]!.input.scale.join('×');
+    return (
+      `The configuration in the file has no test scale: images are fitted between edges of ${scale}, the usual one of a ${head}. ` +
+      'Give another as `size` (--size on the command line), or write it into a new file: moganet convert --scale.'
+    );
+  });
+}
+
 type Dict = Readonly<Record<string, unknown>>;
 
 const isDict = (value: unknown): value is Dict => typeof value === 'object' && value !== null;

@@ -12,7 +12,7 @@ import { checkpointParameters, createModel, type Tables } from '../models/create
 import type { Weights } from '../ndarray.ts';
 import type { Parameter } from '../nn/index.ts';
 import { matchEntry } from '../zoo/match.ts';
-import { hintsOf, ownConfig } from './file_config.ts';
+import { hintsOf, ownConfig, scaleNotices } from './file_config.ts';
 import { inAnyLayout, inLayoutOf, trunkInLayoutOf } from './layouts.ts';
 
 export { configKey } from './file_config.ts';
@@ -60,7 +60,8 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
   const entries = isBare(config)
     ? trunkInLayoutOf(type, dict.entries)
     : inLayoutOf(type, dict.entries, isDense(config));
-  const notices = [...dict.notices, ...found.notices];
+  const assumed = own && !options.config ? scaleNotices(checkpoint, own, tables) : [];
+  const notices = [...dict.notices, ...found.notices, ...assumed];
 
   const others = new Set<string>();
   for (const model of [own, config]) {

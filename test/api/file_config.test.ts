@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import { openWeights } from '../../src/api/weights.ts';
 import { bytesSource } from '../../src/checkpoint/index.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
+import { fromMm } from '../../src/models/from_mm.ts';
 import { findEntry } from '../../src/zoo/index.ts';
+import { retinaNetXt, semanticFpnXt } from '../models/mm_dicts.data.ts';
 import { CallValue, TensorValue, torchZip } from '../support/torch_file.ts';
 
 /** The keys and shapes of a published file; all tensors are views of one number, since only their shapes count here. */
@@ -133,5 +135,51 @@ data = dict(test=dict(pipeline=[dict(type='MultiScaleFlipAug', img_scale=(2048, 
     expect(config.name).to.equal(undefined);
     expect(config.segmentor?.input?.divisor).to.equal(64);
     expect((await openWeights(file('mine.pth', content(32)))).config.name).to.equal(undefined);
+  });
+});
+
+describe('a configuration of mm in a file', () => {
+  const python = (value: unknown) =>
+    JSON.stringify(value)
+      .replace(/\btrue\b/g, 'True')
+      .replace(/\bfalse\b/g, 'False')
+      .replace(/\bnull\b/g, 'None');
+  const resize = (img_scale: number[]) => [{ type: 'MultiScaleFlipAug', img_scale, transforms: [{ type: 'Resize' }] }];
+  const content = (model: unknown, test_pipeline?: unknown) => {
+    const pipeline = test_pipeline ? `test_pipeline = ${python(test_pipeline)}\n` : '';
+    const config = createModel(fromMm(model)).config;
+    const tensors = checkpointParameters(createModel(config)).map(
+      ({ key, shape }) =>
+        [
+          key,
+          new TensorValue(
+            '0',
+            'FloatStorage',
+            1,
+            shape,
+            shape.map(() => 0),
+          ),
+        ] as const,
+    );
+    return new Map<string, unknown>([
+      ['meta', new Map([['config', `model = ${python(model)}\n${pipeline}`]])],
+      ['state_dict', new Map(tensors)],
+    ]);
+  };
+  const noticesOf = async (held: Map<string, unknown>, options = {}) =>
+    (await openWeights(file('mm.pth', held), options)).notices;
+  const text = (scale: string, head: string) =>
+    `The configuration in the file has no test scale: images are fitted between edges of ${scale}, the usual one of a ${head}. ` +
+    'Give another as `size` (--size on the command line), or write it into a new file: moganet convert --scale.';
+
+  it('says which test scale is taken where it has none', async () => {
+    expect(await noticesOf(content(retinaNetXt))).to.deep.equal([text('1333×800', 'detector')]);
+    expect(await noticesOf(content(semanticFpnXt))).to.deep.equal([text('2048×512', 'segmentor')]);
+  });
+
+  it('says nothing of one that it has, or that the caller gives', async () => {
+    expect(await noticesOf(content(retinaNetXt, resize([640, 480])))).to.deep.equal([]);
+    expect(await noticesOf(content(retinaNetXt), { scale: [640, 480] })).to.deep.equal([]);
+    expect(await noticesOf(content(retinaNetXt), { config: fromMm(retinaNetXt) })).to.deep.equal([]);
   });
 });
