@@ -21,6 +21,7 @@ export type { CocoResult } from './formats/coco.ts';
 export { type ResultJson, resultSchema } from './formats/json.ts';
 export type { LabelmeFile, LabelmeOptions } from './formats/labelme.ts';
 export type { YoloOptions } from './formats/yolo.ts';
+export { initialWeights } from './initial_weights.ts';
 export type { LoadOptions } from './load_model.ts';
 export { Mask } from './mask.ts';
 export { Model, type PredictOptions } from './model.ts';
