@@ -61,7 +61,7 @@ async function convert(files: readonly string[], options: Options): Promise<void
   }
   if (scale.length > 0 && scale.length !== paths.length) {
     throw new UsageError(
-      `--scale is given ${scale.length} times for ${plural(paths.length, 'input')}. Give it once per input.`,
+      `--scale is given ${scale.length === 1 ? 'once' : `${scale.length} times`} for ${plural(paths.length, 'input')}. Give it once per input.`,
     );
   }
   if (!overwrite) refuseExisting([out], 'give another name');

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UsageError } from './failure.ts';
@@ -77,7 +77,7 @@ async function filesOf(word: string, recursive: boolean): Promise<Found> {
   const kind = statSync(path, { throwIfNoEntry: false });
   if (kind?.isDirectory()) {
     const all = await glob(recursive ? '**/*' : '*', { cwd: path, absolute: true, expandDirectories: false });
-    const files = all.map((file) => resolve(file)).filter(isImage);
+    const files = onceEach(all.map((file) => resolve(file)).filter(isImage));
     if (files.length === 0) {
       const deeper = recursive ? '' : ' Images in its folders are found with --recursive.';
       throw new UsageError(`${word}: there is no JPEG or PNG file in this folder.${deeper}`);
@@ -90,6 +90,17 @@ async function filesOf(word: string, recursive: boolean): Promise<Found> {
   const files = all.map((file) => resolve(file)).filter(isImage);
   if (files.length === 0) throw new UsageError(`${word}: no JPEG or PNG file has such a name.`);
   return { root: resolve(staticPart(word)), files: files.sort(inOrder) };
+}
+
+/** A link to a folder above it shows every file again, below a longer path. */
+function onceEach(files: readonly string[]): string[] {
+  const folders = new Map<string, string>();
+  const real = (folder: string): string => {
+    if (!folders.has(folder)) folders.set(folder, realpathSync(folder));
+    return folders.get(folder)!;
+  };
+  const shortest = files.toSorted((a, b) => a.length - b.length);
+  return [...new Map(shortest.reverse().map((file) => [join(real(dirname(file)), basename(file)), file])).values()];
 }
 
 const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

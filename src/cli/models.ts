@@ -111,14 +111,17 @@ function list(library: Library, entries: readonly ZooEntry[], terminal: Terminal
   for (const text of data) terminal.print(`  ${text}`);
 }
 
+/** As it was published: numbers have lost the zero behind the point. */
+const figure = (value: number): string => (Number.isInteger(value) ? value.toFixed(1) : `${value}`);
+
 function linesOf({ config: { detector, segmentor }, published, weights }: ZooEntry): string[] {
   const lines: string[] = [];
   if (published) {
     const { params, flops, input, scores = {} } = published;
     const figures = [
-      ...(params === undefined ? [] : [`${params} M parameters`]),
-      ...(flops === undefined || !input ? [] : [`${flops} GFLOPs at ${input.height}×${input.width}`]),
-      ...Object.entries(scores).map(([metric, value]) => `${metric} ${value}`),
+      ...(params === undefined ? [] : [`${figure(params)} M parameters`]),
+      ...(flops === undefined || !input ? [] : [`${figure(flops)} GFLOPs at ${input.height}×${input.width}`]),
+      ...Object.entries(scores).map(([metric, value]) => `${metric} ${figure(value)}`),
     ];
     lines.push(figures.join(', '));
   }

@@ -2,24 +2,30 @@
 
 const published = [
   {
+    task: 'detect',
     classes: "COCO's 80 classes (people, cars, animals, furniture, …), boxes and masks",
     model: 'mask_rcnn_moganet_xt_fpn_1x_coco',
   },
   {
+    task: 'segment',
     classes: "ADE20K's 150 classes (wall, sky, road, tree, …), every pixel",
     model: 'upernet_moganet_xt_512x512_160k_ade20k',
   },
 ] as const;
 
-/** @param command how the command line is called here: `moganet`, `npx moganet`, … */
-export function otherClasses(command: string): string {
+/**
+ * @param command how the command line is called here: `moganet`, `npx moganet`, …
+ * @param only models for this task
+ */
+export function otherClasses(command: string, only?: 'detect' | 'segment'): string {
   const lines = ['Other classes come with the official weights, which are fetched once and kept:'];
-  for (const { classes, model } of published) {
+  for (const { task, classes, model } of published) {
+    if (only !== undefined && task !== only) continue;
     lines.push(
       '',
       `  ${classes}:`,
       `    ${command} pull ${model}`,
-      `    ${command} predict photo.jpg --model ${model}`,
+      `    ${command} ${only ?? 'predict'} photo.jpg --model ${model}`,
     );
   }
   lines.push('', `All models: ${command} models`);

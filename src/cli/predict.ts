@@ -80,7 +80,7 @@ Examples:
   moganet ${task} photo.jpg --save ${task === 'segment' ? 'labels,json' : 'overlay,coco,labelme'}
   curl -s https://example.com/photo.jpg | moganet ${task} - > overlay.png
 ${task === 'segment' ? '' : `  moganet ${task} street/ --classes car,window --max 20 --iou 0.6\n`}
-${otherClasses('moganet')}
+${otherClasses('moganet', task === 'predict' ? undefined : task)}
 
 ${jsonHelp}
 

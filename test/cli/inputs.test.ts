@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { expect } from 'chai';
 import { findInputs, outputNames } from '../../src/cli/inputs.ts';
@@ -62,6 +63,19 @@ describe('inputs of the command line', () => {
       (await findInputs([at('p')], { recursive })).map(({ file }) => file.split(sep).at(-1));
     expect(await names(false)).to.deep.equal(['a.png', 'b.JPG']);
     expect(await names(true)).to.deep.equal(['a.png', 'b.JPG', 'c.jpeg']);
+  });
+
+  it('are found once where a link leads back to a folder above', function () {
+    if (process.platform === 'win32') this.skip();
+    writePhoto(at('loop', 'deep', 'e.png'));
+    symlinkSync('..', at('loop', 'deep', 'back'));
+    symlinkSync('e.png', at('loop', 'deep', 'another.png'));
+    return findInputs([at('loop')], { recursive: true }).then((inputs) =>
+      expect(inputs.map(({ file }) => file)).to.deep.equal([
+        at('loop', 'deep', 'another.png'),
+        at('loop', 'deep', 'e.png'),
+      ]),
+    );
   });
 
   it('keep what lies below the folder that all arguments share', async () => {

@@ -97,7 +97,7 @@ describe('the words of the command line', () => {
     [
       'a scale too few',
       ['convert', 'a.pth', 'b.pth', 'c.safetensors', '--scale', '64x64'],
-      'error: --scale is given 1 times for 2 inputs. Give it once per input.\n',
+      'error: --scale is given once for 2 inputs. Give it once per input.\n',
     ],
     [
       'no name for the new file',
@@ -122,6 +122,14 @@ describe('the words of the command line', () => {
       `error: the weights of ${name} are not here yet. Pull them once:\n  npm run -s moganet -- pull ${name}\n` +
         `or add --pull. They are at ${findEntry(name).weights!.url}; a file that you have is given with --weights.\n`,
     );
+  });
+
+  it('says of each task only the classes that its models have', async () => {
+    const [detect, segment] = await Promise.all([moganet(['detect', '--help']), moganet(['segment', '--help'])]);
+    expect(detect.stdout).to.include("COCO's 80 classes").and.not.include('ADE20K');
+    expect(segment.stdout).to.include("ADE20K's 150 classes").and.not.include('COCO');
+    expect(segment.stdout).to.include('moganet segment photo.jpg --model upernet_moganet_xt_512x512_160k_ade20k');
+    expect(segment.stdout).not.to.include('--score');
   });
 
   it('says in the help how JSON comes from a checkout, and where a configuration has its weights from', async () => {
