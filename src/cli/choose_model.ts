@@ -31,6 +31,7 @@ const isConfig = (word: string): boolean => /\.json$/i.test(word);
  */
 export function chooseModel(library: Library, model: string | undefined, options: ChooseOptions = {}): ChosenModel {
   const { weights } = options;
+  if (weights !== undefined) checkFile(weights);
   if (model === undefined) {
     return weights === undefined ? named(library, 'facade', options) : { name: weights, ref: { weights } };
   }
@@ -42,6 +43,7 @@ export function chooseModel(library: Library, model: string | undefined, options
     if (weights !== undefined) {
       throw new UsageError(`--model ${model} and --weights ${weights} are both checkpoints. Give one of them.`);
     }
+    checkFile(model);
     return { name: model, ref: { weights: model } };
   }
   return named(library, model, options);
@@ -52,6 +54,11 @@ export async function chooseConfig(library: Library, model: string): Promise<Con
   if (isConfig(model)) return readConfigFile(library, model);
   if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) return library.readConfig(model);
   return findEntry(library, model).config;
+}
+
+/** @throws UsageError where there is no such file, before anything is loaded */
+function checkFile(file: string): void {
+  if (!/^(https?|file):\/\//i.test(file) && !existsSync(file)) throw new UsageError(`${file}: there is no such file.`);
 }
 
 function named(library: Library, name: string, { weights, task = 'predict', pull }: ChooseOptions): ChosenModel {

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { nearestName } from '../errors.ts';
 import { addAblateCommand } from './ablate.ts';
 import { addClassifyCommand } from './classify.ts';
 import { addConfigCommand } from './config.ts';
@@ -46,6 +48,7 @@ async function run(words: readonly string[]): Promise<number> {
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 110, 110) })
     .showSuggestionAfterError()
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(withDashHint(text)) })
     .addHelpText('after', `\n${examples}\n\n${exitCodesHelp}`);
   addDemoCommand(program, end);
   addPredictCommands(program, end);
@@ -59,12 +62,35 @@ async function run(words: readonly string[]): Promise<number> {
   addExportCommand(program, end);
   addVerifyCommand(program, end);
   for (const command of program.commands) command.helpOption('-h, --help', 'show help').showHelpAfterError(false);
+  const [, , first, asked] = words;
+  if (first === 'help' && asked !== undefined && !isCommand(program, asked)) {
+    const near = nearestName(
+      asked,
+      program.commands.map((command) => command.name()),
+    );
+    return await explain(
+      new UsageError(
+        `there is no command "${asked}".${near ? ` Did you mean "${near}"?` : ''} \`moganet help\` lists them.`,
+      ),
+    );
+  }
   try {
     await program.parseAsync([...words]);
     return exitCode;
   } catch (error) {
     return await explain(error);
   }
+}
+
+function isCommand(program: Command, name: string): boolean {
+  return name === 'help' || name.startsWith('-') || program.commands.some((command) => command.name() === name);
+}
+
+/** A pattern of the shell may give a file whose name looks like an option. */
+function withDashHint(text: string): string {
+  const file = /^error: unknown option '(-.+)'/.exec(text)?.[1];
+  if (file === undefined || !existsSync(file)) return text;
+  return `error: ${file} is taken for an option. If the file of that name is meant, write ./${file}, or -- before all files.\n`;
 }
 
 /** Says what went wrong in one line where it is the user's to mend, with a stack where it is ours. */

@@ -11,7 +11,7 @@ import { checkTask, type Task } from './tasks.ts';
 import type { Terminal } from './terminal.ts';
 import { threadsNotice } from './threads.ts';
 import { knownClasses } from './words.ts';
-import { refuseExisting } from './write_whole.ts';
+import { checkFolder, refuseExisting } from './write_whole.ts';
 
 type Library = typeof import('../node.ts');
 type Config = import('../node.ts').ModelConfig;
@@ -118,6 +118,7 @@ function planOf(job: ImagesJob, inputs: readonly Input[], config: Config): Plan 
   if (toStdout) checkStdout(outputs);
   const suffixes = outputs.map(({ suffix }) => suffix);
   const names = out === undefined || toStdout ? inputs.map(() => []) : outputNames(inputs, out, suffixes);
+  if (out !== undefined && !toStdout) checkFolder(out);
   if (!overwrite) refuseExisting(names.flat(), 'choose another folder with --out');
   return {
     inputs,

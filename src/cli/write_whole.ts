@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /** Files that are being written under a temporary name. */
 const unfinished = new Set<string>();
@@ -35,6 +35,26 @@ export async function writeWhole(
     await file.close(); // a second time does nothing
     rmSync(temporary, { force: true });
     unfinished.delete(temporary);
+  }
+}
+
+/**
+ * Looks whether files may be written below a folder, so that nobody waits for a result that has no place.
+ *
+ * @throws OutputError naming the folder and what stands in the way
+ */
+export function checkFolder(folder: string): void {
+  let nearest = resolve(folder);
+  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
+  if (!statSync(nearest).isDirectory()) {
+    throw new OutputError(`${folder} cannot be written: ${nearest} is a file. Choose a folder with --out.`);
+  }
+  try {
+    accessSync(nearest, constants.W_OK);
+  } catch (cause) {
+    throw new OutputError(`${folder} cannot be written: ${(cause as Error).message}. Choose a folder with --out.`, {
+      cause,
+    });
   }
 }
 

@@ -1,7 +1,9 @@
+import { realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { entries, findEntry, version } from 'moganet';
 import { howToClassify, otherClasses } from '../../src/cli/other_classes.ts';
-import { moganet } from '../support/command_line.ts';
+import { moganet, useFolder } from '../support/command_line.ts';
 
 const commands = [
   'demo',
@@ -18,6 +20,8 @@ const commands = [
 ];
 
 describe('the words of the command line', () => {
+  const cwd = useFolder();
+
   it('shows help and version on stdout and ends well', async () => {
     const [help, versionText] = await Promise.all([moganet(['--help']), moganet(['--version'])]);
     expect(help.code).to.equal(0);
@@ -69,6 +73,11 @@ describe('the words of the command line', () => {
       ['detect', 's3://bucket/a.jpg'],
       'error: s3://bucket/a.jpg: addresses begin with http:// or https://, and s3:// is not read.\n',
     ],
+    [
+      'help for a command that is none',
+      ['help', 'pedict'],
+      'error: there is no command "pedict". Did you mean "predict"? `moganet help` lists them.\n',
+    ],
     ['an address that is none', ['detect', 'https://'], 'error: https://: this is no address that can be read.\n'],
     ['a number of threads that is none', ['detect', 'a.jpg', '-t', '0'], 'Expected a whole number from 1.\n'],
     ['no image', ['detect'], "error: missing required argument 'images'\n"],
@@ -113,6 +122,32 @@ describe('the words of the command line', () => {
     });
   }
 
+  it('takes a file whose name looks like an option for one where it is there, and says what to write', async () => {
+    writeFileSync(join(cwd, '-dash.jpg'), '');
+    const { code, stderr } = await moganet(['predict', 'a.jpg', '-dash.jpg'], { cwd });
+    expect({ code, stderr }).to.deep.equal({
+      code: 2,
+      stderr:
+        'error: -dash.jpg is taken for an option. If the file of that name is meant, write ./-dash.jpg, or -- before all files.\n',
+    });
+  });
+
+  it('looks for files and folders before it loads a model', async () => {
+    writeFileSync(join(cwd, 'file'), '');
+    const cases = [
+      [['detect', 'a.jpg', '--weights', 'none.pth'], 2, 'error: none.pth: there is no such file.\n'],
+      [['detect', 'a.jpg', '--model', 'none.safetensors'], 2, 'error: none.safetensors: there is no such file.\n'],
+      [
+        ['detect', 'a.jpg', '--out', 'file/below'],
+        1,
+        `error: file/below cannot be written: ${join(realpathSync(cwd), 'file')} is a file. Choose a folder with --out.\n`,
+      ],
+    ] as const;
+    for (const [words, code, stderr] of cases) {
+      expect(await moganet(words, { cwd })).to.deep.equal({ code, stdout: '', stderr });
+    }
+  });
+
   it('names the command that pulls the weights where they are not here', async () => {
     const words = ['detect', 'a.jpg', '--model', 'mask_rcnn_moganet_xtiny_fpn_1x_coco.pth'];
     const { code, stderr } = await moganet(words, { env: { MOGANET_CACHE: '/nowhere' } });
@@ -127,7 +162,7 @@ describe('the words of the command line', () => {
   it('says of each task only the classes that its models have', async () => {
     const [detect, segment] = await Promise.all([moganet(['detect', '--help']), moganet(['segment', '--help'])]);
     expect(detect.stdout).to.include("COCO's 80 classes").and.not.include('ADE20K');
-    expect(segment.stdout).to.include("ADE20K's 150 classes").and.not.include('COCO');
+    expect(segment.stdout).to.include("ADE20K's 150 classes").and.not.include("COCO's 80");
     expect(segment.stdout).to.include('moganet segment photo.jpg --model upernet_moganet_xt_512x512_160k_ade20k');
     expect(segment.stdout).not.to.include('--score');
   });
