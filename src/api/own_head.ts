@@ -8,7 +8,7 @@ import type { Detections } from '../postprocess/detections.ts';
 
 /** A head of one's own: from its outputs to what the result holds. */
 
-export type NamedDetections = Detections & { readonly names: readonly string[] };
+type NamedDetections = Detections & { readonly names: readonly string[] };
 
 /** What it decodes of each image. */
 export async function decodeOwn(

@@ -13,7 +13,7 @@ import type { NDArray, Size } from '../ndarray.ts';
 import { longestEdge } from './checks.ts';
 
 /** What a network is given of images, and how to come back from there. */
-export interface Inputs {
+interface Inputs {
   readonly input: NDArray;
   /** One per image; none of a classifier's, from which nothing is brought back. */
   readonly geometries: readonly Geometry[];
