@@ -14,7 +14,7 @@ const tarball = join(folder, 'moganet.tgz');
 
 /** What `npm pack` reads: the sources that it builds, and what it takes as it is. */
 const ingredients: readonly string[] = [
-  ...['src', 'heads', 'configs', 'samples/images', 'samples/verify', 'samples/weights'],
+  ...['src', 'heads', 'configs', 'docs', 'samples'],
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],
   ...['README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md'],
 ];
