@@ -43,9 +43,11 @@ describe('the packed package', () => {
     expect(size).to.be.below(20e6);
   });
 
-  it('holds the modules with their types, the samples, the papers, and nothing else', () => {
+  it('holds the modules with their types, the samples, what README points to, and nothing else', () => {
     const expected = [
       /^dist\/(src|heads|configs)\/.*\.(js|d\.ts)$/,
+      /^docs\/\w+\.(md|png)$/,
+      /^samples\/(browser\/)?\w+\.(ts|html|css)$/,
       /^samples\/images\/[\w-]+\.jpg$/,
       /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md)$/,
       /^samples\/verify\/[\w-]+\.(safetensors|json|png)$/,
