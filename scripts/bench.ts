@@ -1,7 +1,7 @@
 /** Speed, measured side by side in one run: npm run bench -- backbone|mixed|detect|segment [--engine a,b] [--rounds n] */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { decodeImage, loadModel, type Model, type Raster } from 'moganet';
+import { decodeImage, loadModel, type Model, type Size } from 'moganet';
 import { nodeEngines, openNodeEngine } from '../src/engines/node.ts';
 import { resizeLinear } from '../src/image/resize.ts';
 import { createModel, modelParameters } from '../src/models/create.ts';
@@ -71,22 +71,27 @@ async function backbone(): Promise<void> {
   for (const engine of all) await engine.dispose();
 }
 
-/** Twenty photos of different sizes against twenty of one size: time per padded pixel, turn by turn. */
+/** Twenty photos of different sizes against twenty of one size and the same pixels in all: time per padded pixel, turn by turn. */
 async function mixed(): Promise<void> {
   const source = await decodeImage(readFileSync(photo));
   const sizes = Array.from({ length: 20 }, (_, i) => ({
     height: 320 + ((i * 97) % 320),
     width: 320 + ((i * 61) % 320),
   }));
-  const equal = { height: 480, width: 480 };
+  const padded = ({ height, width }: Size) => {
+    const ratio = 640 / Math.max(height, width);
+    const up = (edge: number) => Math.ceil(Math.floor(edge * ratio + 0.5) / 32) * 32;
+    return up(height) * up(width);
+  };
+  const total = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0);
+  const share = total(sizes.map(padded)) / sizes.length / 640 ** 2;
+  const equal = { height: Math.round(480 * share), width: 480 };
   for (const engine of values.engine?.split(',') ?? ['auto']) {
     const model = await loadModel('facade', { engine });
-    const padded = (photo: Raster) => {
-      const ratio = 640 / Math.max(photo.height, photo.width);
-      const up = (edge: number) => Math.ceil(Math.floor(edge * ratio + 0.5) / 32) * 32;
-      return up(photo.height) * up(photo.width);
+    const runs = {
+      mixed: { ms: [] as number[], pixels: [] as number[] },
+      equal: { ms: [] as number[], pixels: [] as number[] },
     };
-    const perPixel = { mixed: [] as number[], equal: [] as number[] };
     await model.predict(resizeLinear(source, equal));
     for (const size of sizes) {
       for (const [kind, target] of [
@@ -94,11 +99,12 @@ async function mixed(): Promise<void> {
         ['equal', equal],
       ] as const) {
         const image = resizeLinear(source, target);
-        perPixel[kind].push(((await clock(() => model.predict(image))) / padded(image)) * 1e6);
+        runs[kind].ms.push(await clock(() => model.predict(image)));
+        runs[kind].pixels.push(padded(image));
       }
     }
-    const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;
-    const [a, b] = [mean(perPixel.mixed), mean(perPixel.equal)];
+    const perMegapixel = ({ ms, pixels }: { ms: number[]; pixels: number[] }) => (total(ms) / total(pixels)) * 1e6;
+    const [a, b] = [perMegapixel(runs.mixed), perMegapixel(runs.equal)];
     console.log(
       `${model.engine.name}: mixed ${a.toFixed(0)} ms/Mpixel, equal ${b.toFixed(0)} ms/Mpixel, ratio ${(a / b).toFixed(2)}`,
     );
