@@ -63,20 +63,23 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
   const assumed = own && !options.config ? scaleNotices(checkpoint, own, tables) : [];
   const notices = [...dict.notices, ...found.notices, ...assumed];
 
-  const others = new Set<string>();
-  for (const model of [own, config]) {
-    if (model) for (const { key } of checkpointParameters(createModel(model, tables))) others.add(key);
-  }
   return {
     config,
     entries,
     notices,
     fill: (parameters, onTensor) => {
       const modules = new Set(parameters.map(({ key }) => moduleOf(key)));
+      const others = publishedKeys(own && own !== config ? [own, config] : [config], tables);
       const ignore = (key: string) => others.has(key) || (isBare(config) && !modules.has(moduleOf(key)));
       return fillParameters(parameters, entries, { ignore, file: source.name, ...(onTensor && { onTensor }) });
     },
   };
+}
+
+/** Every key that the checkpoints of these models have, with those that only training needs. */
+function publishedKeys(configs: readonly ModelConfig[], tables: Tables | undefined): ReadonlySet<string> {
+  const models = configs.map((config) => createModel(config, tables));
+  return new Set(models.flatMap((model) => checkpointParameters(model).map(({ key }) => key)));
 }
 
 const moduleOf = (key: string): string => key.slice(0, key.indexOf('.'));
