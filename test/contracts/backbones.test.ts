@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { backbones } from '../../src/backbones/index.ts';
 import { createModel } from '../../src/models/create.ts';
 import type { NDArray, Size } from '../../src/ndarray.ts';
-import { type Engine, parametersOf, passes, programOf, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
-import { engines } from '../support/engines.ts';
+import { parametersOf, passes, programOf, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
+import { engines, useEngine } from '../support/engines.ts';
 import { seededInput, seededWeight } from '../support/seeded.ts';
 import { smallBackbones } from '../support/small_heads.ts';
 
@@ -91,13 +91,7 @@ const reference = new Map<string, readonly NDArray[]>();
 
 for (const [engineName, start] of Object.entries(engines)) {
   describe(`backbones on the engine ${engineName}`, () => {
-    let engine: Engine;
-    before(async function () {
-      const started = await start();
-      if (typeof started === 'string') this.skip();
-      engine = started;
-    });
-    after(() => engine?.dispose());
+    const here = useEngine(start);
 
     for (const [name, config] of table) {
       describe(name, () => {
@@ -108,7 +102,7 @@ for (const [engineName, start] of Object.entries(engines)) {
           const weights = new Map(
             parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)] as const),
           );
-          runner = await engine.load(programOf(name, graph, weights, passes));
+          runner = await here.engine.load(programOf(name, graph, weights, passes));
         });
         after(() => runner?.dispose());
 

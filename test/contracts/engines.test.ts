@@ -14,7 +14,7 @@ import {
   recordPart,
   regions,
 } from '../../src/nn/index.ts';
-import { engines } from '../support/engines.ts';
+import { engines, useEngine } from '../support/engines.ts';
 import { operationCases } from '../support/operation_cases.ts';
 import { expectClose, graphOf, resultOf } from '../support/operations.ts';
 import { seededInput, seededWeight } from '../support/seeded.ts';
@@ -54,20 +54,11 @@ const reference = new Map<string, NDArray>();
 
 for (const [name, start] of Object.entries(engines)) {
   describe(`the engine ${name}`, () => {
-    let engine: Engine;
-    before(async function () {
-      const started = await start();
-      if (typeof started !== 'string') engine = started;
-      else {
-        console.log(`      skipped: ${started}`);
-        this.skip();
-      }
-    });
-    after(() => engine?.dispose());
+    const here = useEngine(start);
 
     for (const operation of operationCases) {
       it(`computes ${operation.name}`, async () => {
-        const result = await resultOf(engine, operation);
+        const result = await resultOf(here.engine, operation);
         const others = reference.get(operation.name);
         if (operation.expected) expectClose(result, operation.expected);
         if (others) expectClose(result, others);
@@ -81,13 +72,13 @@ for (const [name, start] of Object.entries(engines)) {
       const x: NDArray = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
       const none = boxesOf();
       before(async () => {
-        runner = await engine.load(programOf('doubling', doubling, doublingWeights));
+        runner = await here.engine.load(programOf('doubling', doubling, doublingWeights));
       });
       after(() => runner.dispose());
 
       it('says what it is', () => {
-        expect(engine.name).to.equal(name);
-        expect(engine.detail).to.match(/\w/);
+        expect(here.engine.name).to.equal(name);
+        expect(here.engine.detail).to.match(/\w/);
       });
 
       it('serves every size and batch', async () => {
@@ -147,7 +138,7 @@ for (const [name, start] of Object.entries(engines)) {
             return { same: value!, y, again: y };
           },
         });
-        const twice = await engine.load(programOf('twice', graph, new Map()));
+        const twice = await here.engine.load(programOf('twice', graph, new Map()));
         const { same, y, again } = await twice.run({ x });
         y!.dispose();
         twice.dispose();
@@ -172,14 +163,14 @@ for (const [name, start] of Object.entries(engines)) {
           }),
         });
         const weights = new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
-        const shrinking = await engine.load(programOf('shrinking', graph, weights));
+        const shrinking = await here.engine.load(programOf('shrinking', graph, weights));
         expect((await failureOf(() => shrinking.run({ x }))).message).to.equal(
           'stem.conv: conv2d of 1×1×2 leaves -5×-4. Use a larger image.',
         );
       });
 
       it('refuses to be used after it was disposed', async () => {
-        const short = await engine.load(programOf('short', doubling, doublingWeights));
+        const short = await here.engine.load(programOf('short', doubling, doublingWeights));
         const { y } = await short.run({ x, boxes: none });
         short.dispose();
         short.dispose();

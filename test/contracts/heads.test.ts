@@ -5,16 +5,8 @@ import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel, modelParameters } from '../../src/models/create.ts';
 import { detectors } from '../../src/models/detectors.ts';
 import type { Named, NDArray, Size } from '../../src/ndarray.ts';
-import {
-  type Engine,
-  passes,
-  programOf,
-  type Resident,
-  type Runner,
-  recordPart,
-  shapesOf,
-} from '../../src/nn/index.ts';
-import { engines } from '../support/engines.ts';
+import { passes, programOf, type Resident, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
+import { engines, useEngine } from '../support/engines.ts';
 import { seededInput, seededWeight } from '../support/seeded.ts';
 import { smallBackbones, smallDetectors, smallSegmentors } from '../support/small_heads.ts';
 
@@ -90,13 +82,7 @@ const reference = new Map<string, Named<NDArray>>();
 
 for (const [engineName, start] of Object.entries(engines)) {
   describe(`heads on the engine ${engineName}`, () => {
-    let engine: Engine;
-    before(async function () {
-      const started = await start();
-      if (typeof started === 'string') this.skip();
-      engine = started;
-    });
-    after(() => engine?.dispose());
+    const here = useEngine(start);
 
     for (const [name, heads] of models) {
       describe(name, () => {
@@ -108,7 +94,7 @@ for (const [engineName, start] of Object.entries(engines)) {
             modelParameters(definition).map(({ key, shape }) => [key, seededWeight(key, shape)] as const),
           );
           for (const part of Object.values(definition.parts)) {
-            runners.set(part.name, await engine.load(programOf(part.name, recordPart(part), weights, passes)));
+            runners.set(part.name, await here.engine.load(programOf(part.name, recordPart(part), weights, passes)));
           }
         });
         after(() => {

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Engine } from '../../../src/nn/index.ts';
-import { engines } from '../engines.ts';
+import { engines, useEngine } from '../engines.ts';
 import { openCase, shippedGolden } from '../golden.ts';
 import { networkRunners } from './networks.ts';
 
@@ -37,23 +36,14 @@ export const shippedSets: readonly NetworkSet[] = [
 export function describeNetworks(sets: readonly NetworkSet[]): void {
   for (const [name, start] of Object.entries(engines)) {
     describe(`networks on the engine ${name}`, () => {
-      let engine: Engine;
-      before(async function () {
-        const started = await start();
-        if (typeof started !== 'string') engine = started;
-        else {
-          console.log(`      skipped: ${started}`);
-          this.skip();
-        }
-      });
-      after(() => engine?.dispose());
+      const here = useEngine(start);
 
       for (const { title, folder, cases } of sets) {
         for (const entry of cases.filter((each) => name !== 'cpu' || isSmall(each))) {
           it(`give the numbers of ${entry.case} (${title})`, async () => {
             const golden = await openCase(folder, entry.case);
             let compared = 0;
-            await networkRunners(engine, () => compared++)[golden.kind]!(golden);
+            await networkRunners(here.engine, () => compared++)[golden.kind]!(golden);
             expect(compared).to.be.at.least(golden.tensors.size);
           });
         }
