@@ -1,6 +1,6 @@
 /** A backbone and a head of one's own in one model: the brightest spot of a photo. Run: npx tsx samples/own_head.ts */
 import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
-import { writeSafetensors } from 'moganet/checkpoint';
+import { writeSafetensors } from 'moganet/formats';
 import { conv2d } from 'moganet/nn';
 
 /** Convolutions of stride 2; `scope.at(name)` is a place in the checkpoint, sizes are whatever comes in. */

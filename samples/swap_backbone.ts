@@ -1,6 +1,6 @@
 /** One Mask R-CNN on every backbone: what changes is a line of its configuration. Run: npx tsx samples/swap_backbone.ts [size] */
 import { type backbones, createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
-import { writeSafetensors } from 'moganet/checkpoint';
+import { writeSafetensors } from 'moganet/formats';
 import { costOf, parameterCount, recordPart, totalCost } from 'moganet/nn';
 
 /** Of about the size of ResNet-50; a backbone that is new in the table is missed here by the compiler. */

@@ -6,7 +6,7 @@ import { nodeEngines, openNodeEngine } from '../src/engines/node.ts';
 import { resizeLinear } from '../src/image/resize.ts';
 import { createModel, modelParameters } from '../src/models/create.ts';
 import { costOf, type Engine, passes, programOf, type Runner, recordPart, totalCost } from '../src/nn/index.ts';
-import { seededInput, seededWeight } from '../test/support/seeded.ts';
+import { seededInput, seededWeight } from '../test/harness/seeded.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

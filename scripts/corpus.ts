@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { unknownName } from '../src/errors.ts';
-import { watch } from '../test/support/corpus/always.ts';
-import { type CorpusCase, corpusCases, corpusFolder } from '../test/support/corpus/manifest.ts';
-import { run } from '../test/support/corpus/run.ts';
+import { watch } from '../test/harness/corpus/always.ts';
+import { type CorpusCase, corpusCases, corpusFolder } from '../test/harness/corpus/manifest.ts';
+import { run } from '../test/harness/corpus/run.ts';
 
 /** Holds the package to the bad-input corpus, by its manifest alone. */
 

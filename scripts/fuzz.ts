@@ -2,8 +2,8 @@ import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { unknownName } from '../src/errors.ts';
-import { readers } from '../test/support/fuzz_readers.ts';
-import { watchedFuzz } from '../test/support/fuzz_watch.ts';
+import { readers } from '../test/harness/fuzz/readers.ts';
+import { watchedFuzz } from '../test/harness/fuzz/watch.ts';
 
 /** Feeds the readers of files with changed and invented ones: each is read rightly or refused, in little time and memory. */
 

@@ -4,9 +4,9 @@ import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { UnsupportedError } from '../src/errors.ts';
 import type { Engine } from '../src/nn/index.ts';
-import { engines as starters } from '../test/support/engines.ts';
-import { type Case, casesOf, foldersFrom } from '../test/support/golden/cases.ts';
-import { GoldenMismatch } from '../test/support/golden.ts';
+import { engines as starters } from '../test/harness/engines.ts';
+import { type Case, casesOf, foldersFrom } from '../test/harness/golden/cases.ts';
+import { GoldenMismatch } from '../test/harness/golden.ts';
 
 /** Holds the package to golden folders and says what passed, failed and is not supported. */
 

@@ -1,12 +1,12 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configKey } from '../src/api/weights.ts';
-import { writeSafetensors } from '../src/checkpoint/index.ts';
+import type { NDArray } from '../src/arrays.ts';
+import { writeSafetensors } from '../src/formats/index.ts';
+import { configKey } from '../src/loading/weights.ts';
 import type { ModelConfig } from '../src/models/config.ts';
 import { createModel, modelParameters } from '../src/models/create.ts';
-import type { NDArray } from '../src/ndarray.ts';
-import { inputOf, openCase, shippedGolden, toleranceOf } from '../test/support/golden.ts';
-import { seededWeight } from '../test/support/seeded.ts';
+import { inputOf, openCase, shippedGolden, toleranceOf } from '../test/harness/golden.ts';
+import { seededWeight } from '../test/harness/seeded.ts';
 
 /** Makes what `moganet verify` ships (samples/verify) from the goldens, which PyTorch has made. Run: npx tsx scripts/verify_samples.ts */
 

@@ -1,10 +1,10 @@
 /** The library in a browser, or wherever there is no Node. */
-import { backboneLoader, type CreateBackbone } from './api/backbone.ts';
-import { type LoadModel, modelLoader } from './api/load_model.ts';
-import type { DecodeImage } from './codecs/decode.ts';
+
 import { browserEngines, openBrowserEngine } from './engines/browser.ts';
-import { imageDecoderFor } from './platform/browser/decode_image.ts';
-import * as files from './platform/browser/files.ts';
+import type { DecodeImage } from './formats/image.ts';
+import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from './library/load.ts';
+import * as files from './platform/browser.ts';
+import { imageDecoderFor } from './platform/browser.ts';
 
 /** Where a page serves the WebAssembly files, which cannot be part of a bundle. */
 export interface Assets {
@@ -59,6 +59,6 @@ export const createBackbone: CreateBackbone = library.createBackbone;
  */
 export const decodeImage: DecodeImage = library.decodeImage;
 
-export * from './api/index.ts';
-export { encodePng } from './codecs/png_write_portable.ts';
+export { encodePng } from './formats/png_write.ts';
+export * from './library/index.ts';
 export { browserEngines };

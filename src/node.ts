@@ -1,21 +1,25 @@
 /** The library in Node: paths beside addresses and bytes, onnxruntime beside TensorFlow.js. */
-import { backboneLoader } from './api/backbone.ts';
-import { onnxExporter } from './api/export.ts';
-import { sampleExporter } from './api/export_sample.ts';
-import type { ZooEntry } from './api/index.ts';
-import { modelLoader } from './api/load_model.ts';
-import { modelPuller } from './api/pull_model.ts';
-import { configReader } from './api/read_config.ts';
-import { modelReader } from './api/read_model.ts';
-import { verifier } from './api/verify.ts';
+
 import { nodeEngines, openNodeEngine } from './engines/node.ts';
-import { standaloneOnnx } from './engines/onnx/standalone.ts';
+import { standaloneOnnx } from './engines/onnx/serialize.ts';
+import { onnxExporter } from './export/onnx.ts';
+import { sampleExporter } from './export/sample.ts';
+import { verifier } from './export/verify.ts';
+import type { ZooEntry } from './library/index.ts';
+import { backboneLoader, modelLoader } from './library/load.ts';
+import { configReader, modelPuller, modelReader } from './loading/read_model.ts';
 import { cacheFolder } from './platform/node/cache.ts';
 import { allowedThreads, usefulThreads } from './platform/node/cores.ts';
-import { decodeImage } from './platform/node/decode_image.ts';
-import { openWeights, readImage } from './platform/node/files.ts';
-import { packageVersion, sampleImages, shippedWeights, verifySamples } from './platform/node/package_root.ts';
-import { findCached, type PublishedFile, pullFile } from './platform/node/pull.ts';
+import { findCached, type PublishedFile, pullFile } from './platform/node/download.ts';
+import {
+  decodeImage,
+  openWeights,
+  packageVersion,
+  readImage,
+  sampleImages,
+  shippedWeights,
+  verifySamples,
+} from './platform/node/files.ts';
 
 const platform = {
   openWeights,
@@ -86,14 +90,13 @@ export function cachedWeights({ weights }: ZooEntry): string | undefined {
   return weights?.url ? findCached({ ...weights, url: weights.url }) : undefined;
 }
 
-export { type Ablation, type ArchName, ablation, ablationText, articleStatements } from './api/ablation.ts';
-export { comparisonText } from './api/comparison_text.ts';
-export { type Converted, type ConvertInput, type ConvertOptions, convertCheckpoints } from './api/convert.ts';
-export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './api/export.ts';
-export * from './api/index.ts';
-export { modelSummary, type SummaryOptions } from './api/summary.ts';
-export type { EngineCheck, NumbersCheck, VerifyOptions } from './api/verify.ts';
-export type { PhotoCheck } from './api/verify_photo.ts';
-export { encodePng } from './codecs/png_write.ts';
-export { openFileSource } from './platform/node/file_source.ts';
+export { type Ablation, type ArchName, ablation, ablationText, articleStatements } from './article/ablation.ts';
+export { comparisonText } from './article/comparison.ts';
+export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './export/onnx.ts';
+export type { EngineCheck, NumbersCheck, PhotoCheck, VerifyOptions } from './export/verify.ts';
+export { encodePng } from './formats/png_write_node.ts';
+export * from './library/index.ts';
+export { modelSummary, type SummaryOptions } from './library/summary.ts';
+export { type Converted, type ConvertInput, type ConvertOptions, convertCheckpoints } from './loading/convert.ts';
+export { openFileSource } from './platform/node/files.ts';
 export { cacheFolder, decodeImage, nodeEngines, sampleImages, shippedWeights };

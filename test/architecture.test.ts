@@ -18,57 +18,53 @@ interface Room {
   readonly packages?: readonly string[];
 }
 
-/** The first thing to read of a room: what it stands on. */
+/** The ladder: what each room stands on. Read it first. */
 const rooms: Readonly<Record<string, Room>> = {
   nn: { imports: [] },
-  checkpoint: { imports: [] },
   image: { imports: [] },
   postprocess: { imports: [] },
-  codecs: { imports: ['image'], packages: ['fflate', 'pngjs', '@jsquash/jpeg'] },
+  formats: { imports: ['image'], packages: ['fflate', 'pngjs', '@jsquash/jpeg'] },
   render: { imports: ['image', 'postprocess'] },
-  // a published layout is data for the checkpoint's renaming
-  backbones: { imports: ['nn'], types: ['checkpoint'], packages: ['zod'] },
-  heads: { imports: ['nn'], types: ['backbones', 'image', 'postprocess'], packages: ['zod'] },
-  models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image'], packages: ['zod'] },
+  backbones: { imports: ['nn'], packages: ['zod'] },
+  heads: { imports: ['nn', 'postprocess'], types: ['backbones', 'image'], packages: ['zod'] },
   engines: {
     imports: ['nn', 'postprocess'],
     packages: ['@tensorflow/', 'onnxruntime-node', 'onnxruntime-web', '@bufbuild/protobuf'],
   },
-  zoo: { imports: ['configs', 'models', 'backbones', 'nn'] },
+  models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image'], packages: ['zod'] },
   // data, typed by what it configures
   configs: { imports: [], types: ['models', 'backbones', 'heads'] },
-  'platform/node': { imports: ['checkpoint', 'codecs', 'image', 'platform'], packages: ['node:'] },
-  'platform/browser': { imports: ['checkpoint', 'codecs', 'image', 'platform'] },
-  platform: { imports: ['checkpoint', 'codecs', 'image'] },
-  api: {
-    imports: [
-      ...['nn', 'backbones', 'heads', 'models', 'postprocess', 'image', 'checkpoint', 'codecs', 'render', 'zoo'],
-      'configs',
-    ],
+  zoo: { imports: ['configs', 'models', 'backbones', 'nn'] },
+  // what the library needs from where it runs: types that Node and the browser implement
+  platform: { imports: [], types: ['formats', 'image', 'nn'] },
+  'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:'] },
+  'platform/browser': { imports: ['platform', 'formats', 'image'] },
+  loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'] },
+  results: { imports: ['image', 'postprocess', 'formats', 'render'], types: ['models'] },
+  library: {
+    imports: ['nn', 'backbones', 'models', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
+    types: ['postprocess', 'heads'],
   },
-  // engines are handed to the API by the entries, so that no bundle for browsers meets another platform's
+  export: { imports: ['nn', 'models', 'image', 'formats', 'platform', 'zoo', 'loading', 'results', 'library'] },
+  // counts and comparisons of the article; nothing that runs a model needs it
+  article: { imports: ['nn', 'backbones', 'models', 'zoo', 'configs'] },
+  // the entries hand platform and engines in, so that no bundle for browsers meets another platform's
   entries: {
-    imports: ['api', 'nn', 'backbones', 'codecs', 'engines', 'platform', 'platform/node', 'platform/browser'],
-    types: ['image', 'models', 'postprocess', 'checkpoint'],
+    imports: [
+      ...['nn', 'backbones', 'heads', 'models', 'formats', 'zoo', 'loading', 'results', 'library', 'export'],
+      ...['engines', 'platform', 'platform/node', 'platform/browser'],
+    ],
+    types: ['image', 'postprocess'],
     packages: ['@tensorflow/'],
   },
   cli: {
-    imports: ['entries'],
-    packages: [
-      'node:',
-      'commander',
-      'picocolors',
-      'cli-progress',
-      'tinyglobby',
-      '@observablehq/plot',
-      'linkedom',
-      'opentype.js',
-    ],
+    imports: ['entries', 'article'],
+    packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
   samples: { imports: [], packages: ['moganet', 'node:'] },
 };
 
-const shared = ['src/errors.ts', 'src/ndarray.ts', 'src/crc32.ts'];
+const shared = ['src/errors.ts', 'src/arrays.ts'];
 
 interface Import {
   readonly file: string;
@@ -93,7 +89,7 @@ function roomOf(file: string): string | undefined {
   const [first, second, third] = file.split('/');
   if (first !== 'src') return first;
   if (second!.endsWith('.ts')) return 'entries';
-  const inner = `${second}/${third}`;
+  const inner = `${second}/${third?.replace(/\.ts$/, '')}`;
   return Object.hasOwn(rooms, inner) ? inner : second;
 }
 
@@ -129,10 +125,38 @@ function faultOf({ file, specifier, typeOnly }: Import): string | undefined {
   return `${file} imports ${typeOnly ? 'types of ' : ''}${target}: ${from} may not import ${to}`;
 }
 
+/** Groups of files that import each other, directly or through others (Tarjan's strongly connected components). */
+function circlesOf(imports: readonly Import[]): string[][] {
+  const targets = new Map<string, string[]>(sources.map((file) => [file, []]));
+  for (const { file, specifier } of imports) {
+    const target = specifier.startsWith('.') ? relative(root, join(root, dirname(file), specifier)) : file;
+    if (target !== file) targets.get(file)?.push(target);
+  }
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const stack: string[] = [];
+  const circles: string[][] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    lowest.set(file, order.get(file)!);
+    stack.push(file);
+    for (const target of targets.get(file) ?? []) {
+      if (!order.has(target)) visit(target);
+      else if (!stack.includes(target)) continue;
+      lowest.set(file, Math.min(lowest.get(file)!, lowest.get(target)!));
+    }
+    if (lowest.get(file) !== order.get(file)) return;
+    const circle = stack.splice(stack.indexOf(file));
+    if (circle.length > 1) circles.push(circle);
+  };
+  for (const file of sources) if (!order.has(file)) visit(file);
+  return circles;
+}
+
 describe('the house', () => {
   it('reads import lines of every form', () => {
     const forms = importsOf('src/nn/layers.ts').map(({ specifier }) => specifier);
-    expect(forms).to.include.members(['../errors.ts', './ops.ts']);
+    expect(forms).to.include.members(['../errors.ts', './ops.ts', './functional.ts']);
     expect(allImports.length).to.be.greaterThan(sources.length);
     expect(allImports.some(({ typeOnly }) => typeOnly)).to.equal(true);
     expect(faultOf({ file: 'src/nn/ops.ts', specifier: '../models/rcnn.ts', typeOnly: false })).to.equal(
@@ -144,11 +168,15 @@ describe('the house', () => {
     expect(faultOf({ file: 'heads/fpn.ts', specifier: '../src/backbones/moganet.ts', typeOnly: false })).to.be.a(
       'string',
     );
-    expect(faultOf({ file: 'src/api/model.ts', specifier: 'node:fs', typeOnly: false })).to.be.a('string');
+    expect(faultOf({ file: 'src/library/model.ts', specifier: 'node:fs', typeOnly: false })).to.be.a('string');
   });
 
   it('has every room import only what its line in the table allows', () => {
     expect(allImports.flatMap((one) => faultOf(one) ?? [])).to.deep.equal([]);
+  });
+
+  it('has no circle of files, types included', () => {
+    expect(circlesOf(allImports)).to.deep.equal([]);
   });
 
   it('has a line in the table for every room, and no line for none', () => {
@@ -162,11 +190,11 @@ describe('the house', () => {
     expect(without.map(({ file, specifier }) => `${file}: ${specifier}`)).to.deep.equal([]);
   });
 
-  it('keeps files under 300 lines, but for tables of data and generated ones', () => {
+  it('keeps files under 500 lines, but for tables of data and generated ones', () => {
     const long = [...sources, ...filesBelow('scripts')]
       .filter((file) => !file.endsWith('.data.ts') && !file.includes('/generated/'))
       .map((file) => [file, textOf(file).split('\n').length - 1] as const)
-      .filter(([, lines]) => lines > 300);
+      .filter(([, lines]) => lines > 500);
     expect(long).to.deep.equal([]);
   });
 
@@ -189,7 +217,7 @@ describe('the house', () => {
     this.timeout(60000);
     const bundle = await bundleFor('src/index.ts');
     expect(bundle.faults).to.deep.equal([]);
-    expect(bundle.inputs).to.include('src/api/model.ts');
+    expect(bundle.inputs).to.include('src/library/model.ts');
     expect(bundle.inputs.filter((file) => file.startsWith('src/platform/node/'))).to.deep.equal([]);
     expect(bundle.inputs.filter((file) => file.includes('onnxruntime-node'))).to.deep.equal([]);
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { corpusCases, corpusFolder, isMeasured } from './support/corpus/manifest.ts';
-import { run } from './support/corpus/run.ts';
+import { corpusCases, corpusFolder, isMeasured } from './harness/corpus/manifest.ts';
+import { run } from './harness/corpus/run.ts';
 
 describe('bombs of the corpus', () => {
   const folder = corpusFolder();

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { runCase } from './support/corpus/case.ts';
-import { corpusCases, corpusFolder, isMeasured } from './support/corpus/manifest.ts';
-import { run } from './support/corpus/run.ts';
+import { runCase } from './harness/corpus/case.ts';
+import { corpusCases, corpusFolder, isMeasured } from './harness/corpus/manifest.ts';
+import { run } from './harness/corpus/run.ts';
 
 describe('the corpus of bad files', () => {
   const folder = corpusFolder();

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { bytesSource, openCheckpoint } from '../src/checkpoint/index.ts';
-import { checkpointRemedies } from '../src/checkpoint/refusal.ts';
-import { imageRemedies } from '../src/codecs/refusal.ts';
 import * as errors from '../src/errors.ts';
-import { decodeImage } from '../src/platform/node/decode_image.ts';
-import { rejection } from './support/rejection.ts';
+import { checkpointRemedies, imageRemedies } from '../src/formats/context.ts';
+import { bytesSource, openCheckpoint } from '../src/formats/index.ts';
+import { decodeImage } from '../src/platform/node/files.ts';
+import { rejection } from './harness/rejection.ts';
 
 const page = `\n${readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')}`;
 

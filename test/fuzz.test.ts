@@ -2,10 +2,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { fuzz } from './support/fuzz.ts';
-import { readers } from './support/fuzz_readers.ts';
-import { watchedFuzz } from './support/fuzz_watch.ts';
-import { mutated, randomFrom } from './support/mutations.ts';
+import { fuzz } from './harness/fuzz/index.ts';
+import { readers } from './harness/fuzz/readers.ts';
+import { watchedFuzz } from './harness/fuzz/watch.ts';
+import { mutated, randomFrom } from './harness/mutations.ts';
 
 describe('changed and invented files', () => {
   for (const [name, fuzzer] of Object.entries(readers)) {
@@ -35,7 +35,7 @@ describe('what watches a reader', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('finds a hang, a wrong value and an untyped error, keeps their inputs and goes on', async () => {
-    const module = new URL('./support/fuzz_faulty.ts', import.meta.url);
+    const module = new URL('./harness/fuzz/faulty.ts', import.meta.url);
     const options = { reader: 'faulty', seed: 5, count: 6, seconds: 0.3, folder, module };
     const { findings, read, refused } = await watchedFuzz(options);
     const file = (i: number) => join(folder, `fuzz-faulty-5-${i}.bin`);

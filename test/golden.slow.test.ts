@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { UnsupportedError } from '../src/errors.ts';
-import { casesOf, foldersFrom } from './support/golden/cases.ts';
-import { type Engines, startEngines, suiteKinds } from './support/golden/everywhere.ts';
-import { goldenFolders, shippedGolden } from './support/golden.ts';
+import { casesOf, foldersFrom } from './harness/golden/cases.ts';
+import { type Engines, startEngines, suiteKinds } from './harness/golden/everywhere.ts';
+import { goldenFolders, shippedGolden } from './harness/golden.ts';
 
 /** Whole models against the numbers of the published code, the whole set where it is there, and the command. */
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { casesOf } from './support/golden/cases.ts';
-import { type Engines, startEngines, suiteKinds } from './support/golden/everywhere.ts';
-import { runners as headRunners } from './support/golden/heads.ts';
-import { shippedGolden } from './support/golden.ts';
+import { casesOf } from './harness/golden/cases.ts';
+import { type Engines, startEngines, suiteKinds } from './harness/golden/everywhere.ts';
+import { runners as headRunners } from './harness/golden/heads.ts';
+import { shippedGolden } from './harness/golden.ts';
 
 /** Heads and key lists against the numbers of the published code: the shipped set. Whole models are in the slow suite. */
 describe('the shipped golden numbers', () => {

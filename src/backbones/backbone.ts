@@ -1,4 +1,4 @@
-import type { NDArray, Shape } from '../ndarray.ts';
+import type { NDArray, Shape } from '../arrays.ts';
 import type { Scope, Value } from '../nn/index.ts';
 
 /** A level of the pyramid: `stride` image pixels to one of the map's. */

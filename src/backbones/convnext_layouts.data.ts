@@ -1,4 +1,4 @@
-import type { NDArray, Shape } from '../ndarray.ts';
+import type { NDArray, Shape } from '../arrays.ts';
 import type { Layout } from './backbone.ts';
 
 /** ConvNeXt as timm, torchvision and the mm libraries name it, renamed to the official layout. */

@@ -7,13 +7,11 @@ import { resNetConfig, resNetLayouts, resnet } from './resnet.ts';
 import { swin, swinConfig } from './swin.ts';
 import { swinLayouts } from './swin_layouts.data.ts';
 
+export { fromOfficial } from '../models/mm/moganet.ts';
 export type { Backbone, ClassifierBackbone, Layout, Stage } from './backbone.ts';
 export { archs as convNextArchs, type ConvNextArch, type ConvNextConfig, convnext } from './convnext.ts';
-export { type MacroConfig, macro } from './macro.ts';
-export { type ChannelForm, channelMixers } from './mixers/channel.ts';
-export { type SpatialForm, spatialMixers } from './mixers/spatial.ts';
+export { type ChannelForm, channelMixers, type MacroConfig, macro, type SpatialForm, spatialMixers } from './macro.ts';
 export { archs as mogaNetArchs, type MogaNetArch, type MogaNetConfig, mogaNetSize, moganet } from './moganet.ts';
-export { fromOfficial } from './moganet_official.ts';
 export { archs as parCNetArchs, type ParCNetArch, type ParCNetConfig, parcnet } from './parcnet.ts';
 export { type ResNetConfig, resnet } from './resnet.ts';
 export { archs as swinArchs, type SwinArch, type SwinConfig, swin } from './swin.ts';

@@ -1,6 +1,17 @@
 import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
-import { conv2d, F, gelu, layerNorm, linear, module, pointwise, type Scope, type Value } from '../nn/index.ts';
+import {
+  conv2d,
+  F,
+  gelu,
+  layerNorm,
+  linear,
+  module,
+  pointwise,
+  type Scope,
+  type Value,
+  type WindowAttention,
+} from '../nn/index.ts';
 import type { ClassifierBackbone, Stage } from './backbone.ts';
 
 /**
@@ -51,7 +62,7 @@ export const swinConfig = z.strictObject({
 /** The backbone in a configuration: `arch` by name or as a record, and the form in which it was published. */
 export type SwinConfig = z.input<typeof swinConfig>;
 
-interface BlockOptions extends F.WindowAttention {
+interface BlockOptions extends WindowAttention {
   readonly hidden: number;
   readonly qkvBias: boolean;
   /** Windows at the size that a classifier is made for, whose masks its state dict keeps. */
@@ -68,7 +79,7 @@ const windowMsa = module((scope: Scope, x: Value, o: BlockOptions) => {
   return pointwise(scope.at('proj'), F.windowAttention(qkv, { table, bias }, attentionOf(o)), x.channels);
 });
 
-const attentionOf = ({ heads, window, shift, padding }: BlockOptions): F.WindowAttention => ({
+const attentionOf = ({ heads, window, shift, padding }: BlockOptions): WindowAttention => ({
   heads,
   window,
   shift,

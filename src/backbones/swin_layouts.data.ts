@@ -1,4 +1,4 @@
-import type { NDArray } from '../ndarray.ts';
+import type { NDArray } from '../arrays.ts';
 import type { Layout } from './backbone.ts';
 
 /** Swin as timm, torchvision and the mm libraries name it, renamed to Microsoft's layout. */

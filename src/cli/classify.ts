@@ -1,14 +1,11 @@
 import type { Command } from 'commander';
-import { wholeNumber } from './arguments.ts';
-import { chooseModel } from './choose_model.ts';
-import { exitCodesHelp } from './failure.ts';
-import { type ImageOptions, imageCommand, placeFor } from './image_command.ts';
-import { jsonHelp } from './json_document.ts';
-import { howToClassify } from './other_classes.ts';
-import { saveHelp } from './outputs.ts';
-import { runImages } from './run_images.ts';
+import { countOf, wholeNumber } from './arguments.ts';
+import { runImages } from './images.ts';
+import { exitCodesHelp } from './main.ts';
+import { chooseModel, howToClassify } from './model.ts';
+import { jsonHelp, saveHelp } from './outputs.ts';
+import { type ImageOptions, imageCommand, placeFor } from './predict.ts';
 import { openTerminal } from './terminal.ts';
-import { countOf } from './words.ts';
 
 interface Options extends ImageOptions {
   readonly top: number;

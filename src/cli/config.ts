@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { chooseConfig } from './choose_model.ts';
+import { chooseConfig } from './model.ts';
 import { openTerminal } from './terminal.ts';
 
 /** `moganet config`: the configuration of a model, to read or to change. */

@@ -1,10 +1,9 @@
 import { basename, extname } from 'node:path';
 import { type Command, Option } from 'commander';
-import { scales } from './arguments.ts';
-import { UsageError } from './failure.ts';
+import { plural, scales } from './arguments.ts';
+import { UsageError } from './main.ts';
+import { refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal } from './terminal.ts';
-import { plural } from './words.ts';
-import { refuseExisting, writeWhole } from './write_whole.ts';
 
 interface Options {
   readonly dtype?: 'f16' | 'f32';

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { chooseModel } from './choose_model.ts';
-import { otherClasses, ownCommand } from './other_classes.ts';
-import { runImages } from './run_images.ts';
+import { runImages } from './images.ts';
+import { chooseModel, otherClasses, ownCommand } from './model.ts';
 import { openTerminal } from './terminal.ts';
 
 /** `moganet demo`: the shipped photos through the shipped model. */

@@ -1,10 +1,9 @@
 import { basename, dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { chooseModel } from './choose_model.ts';
-import { UsageError } from './failure.ts';
-import { loadingDisplay } from './loading_display.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
-import { refuseExisting, writeWhole } from './write_whole.ts';
+import { UsageError } from './main.ts';
+import { chooseModel } from './model.ts';
+import { refuseExisting, writeWhole } from './outputs.ts';
+import { loadingDisplay, openTerminal, type Terminal } from './terminal.ts';
 
 type Definition = import('../node.ts').ModelDefinition;
 

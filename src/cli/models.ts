@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
-import { UsageError } from './failure.ts';
+import { someOf } from './arguments.ts';
+import { UsageError } from './main.ts';
+import { refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-import { someOf } from './words.ts';
-import { refuseExisting, writeWhole } from './write_whole.ts';
 
 type Library = typeof import('../node.ts');
 type ZooEntry = import('../node.ts').ZooEntry;
@@ -70,7 +70,7 @@ async function compare(library: Library, entries: readonly ZooEntry[], options: 
   if (svg !== undefined && !overwrite) refuseExisting([svg], 'give another name');
   const rows = library.comparison(entries);
   if (svg !== undefined) {
-    const { scatterOf } = await import('./scatter.ts');
+    const { scatterOf } = await import('../../scripts/comparison_plot.ts');
     await writeWhole(svg, [new TextEncoder().encode(await scatterOf(rows))]);
   }
   terminal.print(json ? JSON.stringify(rows, null, 2) : library.comparisonText(rows));

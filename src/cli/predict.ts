@@ -1,14 +1,171 @@
-import type { Command } from 'commander';
-import { collected, unitInterval, wholeNumber } from './arguments.ts';
-import { chooseModel } from './choose_model.ts';
-import { exitCodesHelp } from './failure.ts';
-import { type ImageOptions, imageCommand, placeFor } from './image_command.ts';
-import { jsonHelp } from './json_document.ts';
-import { otherClasses, ownCommand } from './other_classes.ts';
-import { saveHelp } from './outputs.ts';
-import { runImages } from './run_images.ts';
+import { type Command, Option } from 'commander';
+import { unknownName } from '../errors.ts';
+import { collected, countOf, inputSize, unitInterval, wholeNumber } from './arguments.ts';
+import { runImages } from './images.ts';
+import { exitCodesHelp, UsageError } from './main.ts';
+import { chooseModel, howToClassify, otherClasses, ownCommand } from './model.ts';
+import { jsonHelp, type Save, saveHelp, saveList, savesOf } from './outputs.ts';
 import { openTerminal } from './terminal.ts';
-import { countOf } from './words.ts';
+
+type Library = typeof import('../node.ts');
+type Config = import('../node.ts').ModelConfig;
+
+/** What the commands on images do; `predict` is whatever the model does. */
+export type Task = 'predict' | 'detect' | 'segment' | 'classify';
+
+const refusals = {
+  detect: 'finds no objects',
+  segment: 'does not segment',
+  classify: 'does not classify',
+} as const;
+
+/**
+ * @param name what messages call the model
+ * @throws UsageError where the model cannot do the task, with what it can and with models that can
+ */
+export function checkTask(
+  { entries }: Library,
+  task: Task,
+  name: string,
+  { detector, segmentor, classifier }: Config,
+): void {
+  const able = [
+    ...(detector ? (['detect'] as const) : []),
+    ...(segmentor ? (['segment'] as const) : []),
+    ...(classifier ? (['classify'] as const) : []),
+  ];
+  if (able.length === 0) {
+    throw new UsageError(
+      `${name} neither finds objects nor segments nor classifies: there is nothing to show. See \`moganet models\`.`,
+    );
+  }
+  if (task === 'predict' || able.includes(task)) return;
+  const use = `Use \`moganet ${able.length > 1 ? 'predict' : able[0]}\``;
+  if (task !== 'classify') throw new UsageError(`${name} ${refusals[task]}. ${use}.`);
+  const classifiers = entries.filter(({ config }) => config.classifier).map((entry) => entry.name);
+  throw new UsageError(
+    `${name} ${refusals[task]}. ${use}, or one of these: ${classifiers.join(', ')}.\n${howToClassify(ownCommand())}`,
+  );
+}
+
+type ChoiceConfig = import('../node.ts').ModelConfig;
+
+/** Which of the instances are wanted: the options of `predict` and `detect`. */
+export interface InstanceChoice {
+  /** As given: names, or several with commas between them. */
+  readonly classes?: readonly string[] | undefined;
+  readonly max?: number | undefined;
+  readonly iou?: number | undefined;
+}
+
+/** The same in the form that `predict` takes. */
+export interface ChosenInstances {
+  readonly classes?: readonly string[];
+  readonly max?: number;
+  readonly iou?: number;
+}
+
+/**
+ * @param name what messages call the model
+ * @throws UsageError for an unknown class, and where the model finds no instances at all
+ */
+export function chooseInstances(choice: InstanceChoice, name: string, { detector }: ChoiceConfig): ChosenInstances {
+  const { classes, max, iou } = choice;
+  const given = Object.entries({ classes, max, iou }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${key}`],
+  );
+  if (given.length === 0) return {};
+  if (!detector) throw new UsageError(`${name} finds no objects for ${given.join(' and ')} to choose from.`);
+  const names = classes?.flatMap((text) => namesIn(text, detector.classes));
+  // of a hundred instances the ten best cars may be far down
+  const most = names && max !== undefined ? Math.max(max, detector.test?.maxPerImage ?? 100) : max;
+  return {
+    ...(names && { classes: names }),
+    ...(most !== undefined && { max: most }),
+    ...(iou !== undefined && { iou }),
+  };
+}
+
+/** A class name may have a comma in it. */
+function namesIn(text: string, known: readonly string[]): string[] {
+  if (known.includes(text)) return [text];
+  return text.split(',').map((word) => {
+    const name = word.trim();
+    if (!known.includes(name)) throw new UsageError(unknownName('class', name, known));
+    return name;
+  });
+}
+
+/** What the commands that work on images have in common. */
+export interface ImageOptions {
+  readonly model?: string;
+  readonly weights?: string;
+  readonly pull?: boolean;
+  readonly engine: string;
+  readonly threads?: number;
+  readonly out?: string;
+  readonly overwrite?: boolean;
+  readonly json?: boolean;
+  readonly recursive?: boolean;
+  readonly quiet?: boolean;
+  readonly save?: readonly Save[];
+  readonly size?: { readonly height: number; readonly width: number };
+  readonly font?: string;
+}
+
+/**
+ * Where files go: what `--out` says, else `standard`. `--json` alone writes none, since it has stdout to itself.
+ *
+ * @throws UsageError where stdout would hold two things
+ */
+export function placeFor({ out, save, json = false }: ImageOptions, standard: string | undefined): string | undefined {
+  if (json && out === '-') {
+    throw new UsageError(
+      '--json and --out - both write to stdout. The JSON of one image alone is --save json --out -.',
+    );
+  }
+  if (out !== undefined) return out;
+  return json && !save ? undefined : (standard ?? (save && 'out'));
+}
+
+const engines = ['auto', 'onnxruntime', 'wasm', 'cpu'];
+
+/** A command that takes images, with the common options. */
+export function imageCommand(
+  program: Command,
+  name: Task,
+  { summary, model, out }: { readonly summary: string; readonly model: string; readonly out: string },
+): Command {
+  return program
+    .command(name)
+    .summary(summary)
+    .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
+    .argument(
+      '<images...>',
+      'JPEG and PNG files, folders, glob patterns or https addresses; - for one image from stdin',
+    )
+    .option('-m, --model <model>', model)
+    .option('-w, --weights <file>', 'a .pth or .safetensors file, where the model does not bring its own')
+    .option('--pull', 'fetch published weights that are not here yet')
+    .option('-o, --out <folder>', out)
+    .option('--save <what>', `what goes there, with commas between: ${savesOf[name].join(', ')}`, saveList)
+    .option('--overwrite', 'replace files that are there already')
+    .option('--json', 'results as JSON on stdout')
+    .option('-r, --recursive', 'look into the folders of a folder, too')
+    .addOption(
+      new Option('-e, --engine <engine>', 'what runs the network; cpu is a last resort: minutes per photo')
+        .choices(engines)
+        .default('auto'),
+    )
+    .option(
+      '-t, --threads <n>',
+      'threads of onnxruntime, at most one per processor (default: one per core); wasm and cpu have one',
+      wholeNumber,
+    )
+    .option('--size <HxW>', "what the image is fitted into (default: the configuration's)", inputSize)
+    .option('--font <file>', 'a TrueType font for class names that the built-in letters (Latin-1) do not cover')
+    .option('-q, --quiet', 'only results and errors');
+}
 
 interface Options extends ImageOptions {
   readonly score?: number;

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { loadingDisplay } from './loading_display.ts';
-import { openTerminal } from './terminal.ts';
-import { bytes } from './words.ts';
+import { bytes } from './arguments.ts';
+import { loadingDisplay, openTerminal } from './terminal.ts';
 
 interface Options {
   readonly from?: string;

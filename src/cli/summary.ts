@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { heightByWidth, wholeNumber } from './arguments.ts';
-import { chooseConfig } from './choose_model.ts';
+import { chooseConfig } from './model.ts';
 import { openTerminal } from './terminal.ts';
 
 interface Options {

@@ -1,4 +1,48 @@
+import { once } from 'node:events';
+import { writeSync } from 'node:fs';
+import { basename } from 'node:path';
 import picocolors from 'picocolors';
+import { bytes } from './arguments.ts';
+import { exitCodes } from './main.ts';
+
+let closed = false;
+
+/** Whether the reader of stdout has gone (`| head`). */
+export const stdoutClosed = (): boolean => closed;
+
+/**
+ * A reader that closed the pipe has seen enough: no message, no stack, and what is being written elsewhere is finished.
+ * Any other fault of stdout or stderr ends the process with one line.
+ *
+ * @param cleanUp called before the process ends
+ */
+export function watchStandardStreams(cleanUp: () => void): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    process[name].on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') {
+        if (name === 'stdout') closed = true;
+        return;
+      }
+      cleanUp();
+      try {
+        writeSync(2, `error: ${name} cannot be written: ${error.message}.\n`);
+      } catch {
+        // nobody is left to be told
+      }
+      process.exit(exitCodes.failure);
+    });
+  }
+}
+
+/** Writes to stdout and waits where its reader is slow, so that nothing piles up in memory. */
+export async function writeToStdout(content: string | Uint8Array): Promise<void> {
+  if (closed || process.stdout.write(content)) return;
+  try {
+    await once(process.stdout, 'drain');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error; // its listener has ended the process
+  }
+}
 
 /** Where words go: results to stdout, everything about the run to stderr, progress only where a person looks on. */
 export interface Terminal {
@@ -65,5 +109,34 @@ function progressBar(stream: NodeJS.WriteStream) {
       if (shown) stream.write('\r\x1b[K');
       shown = '';
     },
+  };
+}
+
+type Progress = import('../node.ts').Progress;
+
+/** How often a download says how far it is where no bar can be drawn, in milliseconds. */
+const every = 10_000;
+
+/** Shows the loading of a model; a download says its size first, and every wait why. */
+export function loadingDisplay(terminal: Terminal): (progress: Progress) => void {
+  let [file, began, start, said] = ['', 0, 0, 0];
+  return ({ stage, done, total, text, notice }) => {
+    if (notice !== undefined) return terminal.note(`${text}: ${notice}`);
+    if (stage !== 'download') return terminal.progress(done, total, `loading ${basename(text)}`);
+    const now = performance.now();
+    if (text !== file) {
+      [file, began, start, said] = [text, now, done, now];
+      const rest = done > 0 ? `, ${bytes(done)} of it are here already` : '';
+      terminal.note(
+        `fetching ${basename(text)}: ${total > 0 ? bytes(total) : 'the server does not say how much'}${rest}`,
+      );
+    }
+    const speed = now > began && done > start ? `, ${bytes((1000 * (done - start)) / (now - began))}/s` : '';
+    const far = `${basename(text)}  ${bytes(done)}${total > 0 ? ` of ${bytes(total)}` : ''}${speed}`;
+    if (process.stderr.isTTY) terminal.progress(done, total, far);
+    else if (now - said >= every) {
+      said = now;
+      terminal.note(far);
+    }
   };
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import { endingAtOnce, exitCodes } from './failure.ts';
+import { duration } from './arguments.ts';
+import { endingAtOnce, exitCodes } from './main.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-import { duration } from './words.ts';
 
 type EngineCheck = import('../node.ts').EngineCheck;
 

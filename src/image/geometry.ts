@@ -1,4 +1,4 @@
-import type { Size } from '../ndarray.ts';
+import type { Size } from '../arrays.ts';
 
 /** How an image became a network's input; what is needed to bring boxes, masks and label maps back to it. */
 export interface Geometry {

@@ -1,5 +1,5 @@
+import type { Size } from '../arrays.ts';
 import { ImageError } from '../errors.ts';
-import type { Size } from '../ndarray.ts';
 
 /** An image as 8-bit RGBA, rows top down: the shape of the browser's `ImageData`. */
 export interface Raster extends Size {

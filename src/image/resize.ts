@@ -1,4 +1,4 @@
-import type { Size } from '../ndarray.ts';
+import type { Size } from '../arrays.ts';
 import type { Raster } from './raster.ts';
 
 /**

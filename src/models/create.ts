@@ -1,16 +1,16 @@
 import { necks } from '../../heads/index.ts';
+import type { Named, NDArray } from '../arrays.ts';
 import { type Backbone, backbones, type ClassifierBackbone, type Stage } from '../backbones/index.ts';
 import { ConfigError, shortened, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
-import type { Named, NDArray } from '../ndarray.ts';
 import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
 import { checkBackbone } from './check_backbone.ts';
-import { type Classifier, classifier } from './classifier.ts';
+import { type Classifier, classifier } from './classification.ts';
 import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
 import type { DetectOptions, Detector } from './detector.ts';
 import { detectorOn } from './detectors.ts';
 import { checkNumbers, parseConfig } from './parse_config.ts';
-import { type Segmentor, segmentor } from './segmentor.ts';
+import { type Segmentor, segmentor } from './segmentation.ts';
 
 /** A single-pass head: what a user of the package writes. Its keys lie under `head.`, its outputs have the names `Output`. */
 export interface Head<Output extends string = string, Result = unknown> {

@@ -1,5 +1,5 @@
+import type { Named, NDArray } from '../arrays.ts';
 import type { Geometry } from '../image/geometry.ts';
-import type { Named, NDArray } from '../ndarray.ts';
 import type { Part, Resident, Scope, Value } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
 

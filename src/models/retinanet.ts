@@ -1,10 +1,9 @@
 import type { Neck } from '../../heads/head.ts';
 import { retinaHead } from '../../heads/retina.ts';
-import { singleStageDetections } from '../postprocess/single_stage.ts';
-import { anchorsOf, readLevels } from './anchor_levels.ts';
+import { singleStageDetections } from '../postprocess/detections.ts';
 import type { RetinaNetConfig } from './config.ts';
 import type { Detector } from './detector.ts';
-import { named } from './region_parts.ts';
+import { anchorsOf, named, readLevels } from './rcnn.ts';
 
 /** RetinaNet (arXiv 1708.02002) as mmdet runs it: every anchor of every level is scored once, without regions. */
 export function retinanet(config: RetinaNetConfig, neck: Neck): Detector {

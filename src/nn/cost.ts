@@ -1,4 +1,4 @@
-import { type Named, sizeOf } from '../ndarray.ts';
+import { type Named, sizeOf } from '../arrays.ts';
 import type { Graph, Node } from './graph.ts';
 import { type Op, sizeFrom } from './ops.ts';
 import { filledUp, type InputExtent, type MapShape, shapesOf } from './shapes.ts';

@@ -1,5 +1,5 @@
-import type { Named, Shape } from '../ndarray.ts';
-import type { Attributes, Op } from './ops.ts';
+import type { Named, Shape } from '../arrays.ts';
+import type { Attributes, Op, Parameter } from './ops.ts';
 
 /**
  * A model as plain data: nodes in topological order. No closures, no tensors and no sizes, so that one recording serves
@@ -26,20 +26,6 @@ interface NodeOf<K extends Op> {
 
 /** Distributes over the operations, so that testing `op` narrows `attributes`. */
 export type Node<K extends Op = Op> = K extends Op ? NodeOf<K> : never;
-
-/** `ignored` ones (`num_batches_tracked`, second names) belong to the key list and to nothing else. */
-export type ParameterKind = 'parameter' | 'buffer' | 'ignored';
-
-/** A tensor of the state dict that a model asks for. */
-export interface Parameter {
-  readonly key: string;
-  readonly shape: Shape;
-  readonly kind: ParameterKind;
-  /** The shape in which operations take it, where the checkpoint has the same numbers in another: a 1×1 convolution kept as [out, in]. */
-  readonly view?: Shape;
-  /** The key of which this one is another name: a state dict has the tensor under both, or under either. */
-  readonly aliasOf?: string;
-}
 
 /** What an engine hands to the operations. */
 export const operandShape = ({ shape, view }: Parameter): Shape => view ?? shape;

@@ -1,6 +1,7 @@
 /** The vocabulary of models: scopes, layers and operations (`F`), parts, and the readings of a recorded graph. */
 export { type Cost, type CostRow, costOf, parameterCount, totalCost } from './cost.ts';
-export { type Graph, type Node, type Parameter, type ParameterKind, parametersOf, prune, withTaps } from './graph.ts';
+export * as F from './functional.ts';
+export { type Graph, type Node, parametersOf, prune, withTaps } from './graph.ts';
 export {
   batchNorm,
   type ConvOptions,
@@ -15,7 +16,7 @@ export {
   relu,
   silu,
 } from './layers.ts';
-export * as F from './ops.ts';
+export type { Parameter, ParameterKind, WindowAttention } from './ops.ts';
 export { passes } from './optimise/index.ts';
 export {
   type Engine,

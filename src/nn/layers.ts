@@ -1,6 +1,7 @@
+import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { Size } from '../ndarray.ts';
-import * as F from './ops.ts';
+import * as F from './functional.ts';
+import { sizeFrom } from './ops.ts';
 import { module, record, type Scope, type Value } from './scope.ts';
 
 /** The modules of `torch.nn` that bring parameters, and the activations where the official code has them as modules. */
@@ -22,10 +23,10 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
     throw new ShapeError(`${scope.path}: conv2d is called conv2d(scope, x, channels, { kernel: 3 }).`);
   }
   const { groups = 1, bias = true } = options;
-  const kernel = F.sizeFrom(options.kernel);
-  const stride = F.sizeFrom(options.stride ?? 1);
-  const dilation = F.sizeFrom(options.dilation ?? 1);
-  const padding = F.sizeFrom(
+  const kernel = sizeFrom(options.kernel);
+  const stride = sizeFrom(options.stride ?? 1);
+  const dilation = sizeFrom(options.dilation ?? 1);
+  const padding = sizeFrom(
     options.padding ?? {
       height: (dilation.height * (kernel.height - 1)) >> 1,
       width: (dilation.width * (kernel.width - 1)) >> 1,
@@ -45,7 +46,7 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
 export const pointwise = module(
   (scope: Scope, x: Value, channels: number, { bias = true }: { readonly bias?: boolean } = {}): Value => {
     const weight = scope.parameter('weight', [channels, x.channels], 'parameter', [channels, x.channels, 1, 1]);
-    const [one, none] = [F.sizeFrom(1), F.sizeFrom(0)];
+    const [one, none] = [sizeFrom(1), sizeFrom(0)];
     const attributes = { kernel: one, stride: one, padding: none, dilation: one, groups: 1 };
     return bias
       ? record('conv2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope)
@@ -61,16 +62,16 @@ export const convTranspose2d = module(
     channels: number,
     options: { kernel: number | Size; stride: number | Size; padding?: number | Size },
   ): Value => {
-    const kernel = F.sizeFrom(options.kernel);
+    const kernel = sizeFrom(options.kernel);
     const weight = scope.parameter('weight', [x.channels, channels, kernel.height, kernel.width]);
-    const attributes = { kernel, stride: F.sizeFrom(options.stride), padding: F.sizeFrom(options.padding ?? 0) };
+    const attributes = { kernel, stride: sizeFrom(options.stride), padding: sizeFrom(options.padding ?? 0) };
     return record('convTranspose2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope);
   },
 );
 
 /** Flattens a map of `size` (default 1×1) in C·H·W order. */
 export const linear = module((scope: Scope, x: Value, features: number, size: number | Size = 1): Value => {
-  const { height, width } = F.sizeFrom(size);
+  const { height, width } = sizeFrom(size);
   const inFeatures = x.channels * height * width;
   const weight = scope.parameter('weight', [features, inFeatures]);
   return record('linear', [x, weight, scope.parameter('bias', [features])], { inFeatures }, features, scope);
@@ -78,7 +79,7 @@ export const linear = module((scope: Scope, x: Value, features: number, size: nu
 
 /** `torch.nn.Linear` over the pixels of maps of the size `from`, the same for every channel; gives maps of the size `to`. */
 export const mixPositions = module((scope: Scope, x: Value, from: number | Size, to: number | Size): Value => {
-  const sizes = { from: F.sizeFrom(from), to: F.sizeFrom(to) };
+  const sizes = { from: sizeFrom(from), to: sizeFrom(to) };
   const [inputs, outputs] = [sizes.from, sizes.to].map(({ height, width }) => height * width) as [number, number];
   const parameters = [scope.parameter('weight', [outputs, inputs]), scope.parameter('bias', [outputs])] as const;
   return record('mixPositions', [x, ...parameters], sizes, x.channels, scope);

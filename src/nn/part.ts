@@ -1,4 +1,4 @@
-import type { Named, NDArray, Shape, Weights } from '../ndarray.ts';
+import type { Named, NDArray, Shape, Weights } from '../arrays.ts';
 import { type Graph, prune } from './graph.ts';
 import { Recording, Scope, type Value } from './scope.ts';
 

@@ -1,4 +1,4 @@
-import type { Named, Size } from '../ndarray.ts';
+import type { Named, Size } from '../arrays.ts';
 import type { Graph, Node } from './graph.ts';
 import { type Op, sizeFrom, type Window } from './ops.ts';
 

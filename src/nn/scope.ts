@@ -1,7 +1,7 @@
+import type { Shape } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { Shape } from '../ndarray.ts';
-import type { Graph, Node, Parameter, ParameterKind } from './graph.ts';
-import type { Attributes, Op } from './ops.ts';
+import type { Graph, Node } from './graph.ts';
+import type { Attributes, Op, Parameter, ParameterKind } from './ops.ts';
 
 /** A map N×C×H×W of a model being recorded. It knows its channels and nothing else: batch, height and width are whatever comes in. */
 export interface Value {

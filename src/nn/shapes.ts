@@ -1,5 +1,5 @@
+import type { Named, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { Named, Size } from '../ndarray.ts';
 import type { Graph, Node } from './graph.ts';
 import type { Op, Window } from './ops.ts';
 

@@ -1,4 +1,4 @@
-import { type Named, sizeOf } from '../ndarray.ts';
+import { type Named, sizeOf } from '../arrays.ts';
 import { costOf } from './cost.ts';
 import type { Graph } from './graph.ts';
 import { type InputExtent, type MapShape, shapesOf, text } from './shapes.ts';

@@ -1,4 +1,4 @@
-import type { Size } from '../ndarray.ts';
+import type { Size } from '../arrays.ts';
 
 /**
  * Anchors as mmdet's `AnchorGenerator` makes them. In a level's list the row of an anchor is `(y * width + x) * A + a`;

@@ -1,4 +1,4 @@
-import type { NDArray, Size } from '../ndarray.ts';
+import type { NDArray, Size } from '../arrays.ts';
 
 /** Boxes are x1, y1, x2, y2 in pixels, four values a row. Arithmetic is double, results are float32. */
 

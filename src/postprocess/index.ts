@@ -21,19 +21,61 @@ export {
   toNetwork,
   toOriginal,
 } from './boxes.ts';
-export { meanLogits, refinedRegions } from './cascade.ts';
-export { compactMask, emptyMask, fullRle, maskArea, maskBitmap, maskBox } from './compact_mask.ts';
 export type { CompactMask, Detections, Rle } from './detections.ts';
-export { joinRings, type Part, partsOf, withSlits } from './join_rings.ts';
-export { type ProbabilityMap, pasteMask, pasteMasks } from './masks.ts';
+export {
+  meanLogits,
+  type NetworkImage,
+  refinedRegions,
+  type SecondStageOptions,
+  type SingleStageOptions,
+  secondStageDetections,
+  singleStageDetections,
+} from './detections.ts';
+export {
+  compactMask,
+  emptyMask,
+  fullRle,
+  maskArea,
+  maskBitmap,
+  maskBox,
+  type ProbabilityMap,
+  pasteMask,
+  pasteMasks,
+} from './masks.ts';
 export { type NmsOptions, nms } from './nms.ts';
-export { fillBoxXywh, fillPolygons, fillRings, maskRings, type Ring, rleRings } from './polygons.ts';
+export {
+  fillBoxXywh,
+  fillPolygons,
+  fillRings,
+  joinRings,
+  maskRings,
+  type Part,
+  partsOf,
+  type Ring,
+  rleRings,
+  simplifyRing,
+  withSlits,
+} from './polygons.ts';
 export { type ProposalOptions, type Proposals, proposalsFrom } from './proposals.ts';
-export { type LevelOptions, regionLevels, type SortedRegions, sortByLevel, toBoxOrder } from './regions.ts';
-export { decodeBitmap, encodeBitmap, mergeRles, rleArea, rleBoxXywh, rleIou, rleOf } from './rle.ts';
-export { rleFromString, rleToString } from './rle_text.ts';
-export { type RoiAlignOptions, roiAlign, roiAlignNhwc } from './roi_align.ts';
-export { type SecondStageOptions, secondStageDetections } from './second_stage.ts';
+export {
+  decodeBitmap,
+  encodeBitmap,
+  mergeRles,
+  rleArea,
+  rleBoxXywh,
+  rleFromString,
+  rleIou,
+  rleOf,
+  rleToString,
+} from './rle.ts';
+export {
+  type LevelOptions,
+  type RoiAlignOptions,
+  regionLevels,
+  roiAlign,
+  roiAlignNhwc,
+  type SortedRegions,
+  sortByLevel,
+  toBoxOrder,
+} from './roi_align.ts';
 export { type LabelOptions, labelsFrom, type ResizeStep, resizeLabels } from './segmentation.ts';
-export { simplifyRing } from './simplify.ts';
-export { type NetworkImage, type SingleStageOptions, singleStageDetections } from './single_stage.ts';

@@ -1,9 +1,55 @@
+import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { NDArray, Size } from '../ndarray.ts';
-import { emptyMask } from './compact_mask.ts';
-import type { CompactMask } from './detections.ts';
-import { sigmoid } from './head_maps.ts';
-import { runCollector } from './rle.ts';
+import type { CompactMask, Rle } from './detections.ts';
+import { sigmoid } from './proposals.ts';
+import { forEachColumnStretch, rleArea, rleBoxXywh, runCollector } from './rle.ts';
+
+/** Readings of a mask that is kept as crop and runs, and the way there from a mask of the whole image. */
+
+/** The crop around what is set; an empty mask has an empty crop. */
+export function compactMask(rle: Rle): CompactMask {
+  const [left, top, width, height] = rleBoxXywh(rle);
+  const runs = runCollector({ height, width });
+  forEachColumnStretch(rle, (x, from, to) => {
+    runs.add((x - left) * height + from - top, (x - left) * height + to - top);
+  });
+  return { imageSize: { height: rle.height, width: rle.width }, left, top, rle: runs.finish() };
+}
+
+/** The mask as runs over the whole image, as COCO wants it. */
+export function fullRle({ imageSize, left, top, rle }: CompactMask): Rle {
+  const runs = runCollector(imageSize);
+  forEachColumnStretch(rle, (x, from, to) => {
+    const column = (left + x) * imageSize.height + top;
+    runs.add(column + from, column + to);
+  });
+  return runs.finish();
+}
+
+/** The mask over the whole image: height × width values, 0 or 1. */
+export function maskBitmap({ imageSize, left, top, rle }: CompactMask): Uint8Array {
+  const bitmap = new Uint8Array(imageSize.height * imageSize.width);
+  forEachColumnStretch(rle, (x, from, to) => {
+    for (let y = from; y < to; y++) bitmap[(top + y) * imageSize.width + left + x] = 1;
+  });
+  return bitmap;
+}
+
+/** How many pixels are set. */
+export function maskArea({ rle }: CompactMask): number {
+  return rleArea(rle);
+}
+
+/** The smallest box around what is set, x1, y1, x2, y2; all 0 for an empty mask. */
+export function maskBox({ left, top, rle }: CompactMask): [x1: number, y1: number, x2: number, y2: number] {
+  const [x, y, width, height] = rleBoxXywh(rle);
+  return width === 0 ? [0, 0, 0, 0] : [left + x, top + y, left + x + width, top + y + height];
+}
+
+/** The mask with nothing set. */
+export function emptyMask(imageSize: Size): CompactMask {
+  return { imageSize, left: 0, top: 0, rle: { height: 0, width: 0, counts: new Uint32Array(0) } };
+}
 
 /**
  * Pasting a mask head's small maps into the image, as mmdet does on the CPU: column by column, never a dense map of the

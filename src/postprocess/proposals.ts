@@ -1,8 +1,125 @@
-import type { NDArray, Size } from '../ndarray.ts';
+import type { NDArray, Size } from '../arrays.ts';
+import { ShapeError } from '../errors.ts';
 import type { AnchorLevel } from './anchors.ts';
-import { type BoxCoder, takeBoxes } from './boxes.ts';
-import { anchorDecoder, bestOfMap, checkHeadMaps, hasSize, limitOf, sigmoid } from './head_maps.ts';
+import { type BoxCoder, deltaDecoder, takeBoxes } from './boxes.ts';
 import { nms } from './nms.ts';
+import { type Best, bestOf } from './order.ts';
+
+/**
+ * Reading the maps of dense heads, N × (A * K) × height × width, where they lie. The references permute them to H, W, A
+ * * K first; an index here is an index into that order: `(y * width + x) * channels + channel`.
+ */
+
+/** The `limit` best values greater than `threshold` of one image's map; of equal values those of lower index. */
+export function bestOfMap(map: NDArray, image: number, limit: number, threshold = -Infinity): Best {
+  const [, channels = 0, height = 0, width = 0] = map.shape;
+  const positions = height * width;
+  const first = image * channels * positions;
+  const { data } = map;
+  const best = bestOf(limit, threshold);
+  let { bar } = best;
+  for (let channel = 0; channel < channels; channel++) {
+    const plane = first + channel * positions;
+    for (let position = 0; position < positions; position++) {
+      const value = data[plane + position]!;
+      if (value >= bar) {
+        best.offer(value, position * channels + channel);
+        ({ bar } = best);
+      }
+    }
+  }
+  return best.take();
+}
+
+/** Writes the box of the level's anchor number `anchor` to `out[at … at + 3]`. */
+export type AnchorDecoder = (out: Float32Array, at: number, anchor: number) => void;
+
+/**
+ * Decodes single anchors of a level from its delta map, N × (A * 4) × height × width; anchors are made where they are
+ * needed.
+ */
+export function anchorDecoder(
+  { stride, base }: AnchorLevel,
+  deltas: NDArray,
+  image: number,
+  coder: BoxCoder,
+  clip: Size,
+): AnchorDecoder {
+  const decode = deltaDecoder(coder, clip);
+  const [, channels = 0, height = 0, width = 0] = deltas.shape;
+  const perPosition = base.length / 4;
+  const positions = height * width;
+  const first = image * channels * positions;
+  const { data } = deltas;
+  const box = new Float64Array(4);
+  return (out, at, anchor) => {
+    const position = Math.floor(anchor / perPosition);
+    const a = anchor - position * perPosition;
+    const y = Math.floor(position / width);
+    const shiftX = (position - y * width) * stride.width;
+    const shiftY = y * stride.height;
+    box[0] = base[4 * a]! + shiftX;
+    box[1] = base[4 * a + 1]! + shiftY;
+    box[2] = base[4 * a + 2]! + shiftX;
+    box[3] = base[4 * a + 3]! + shiftY;
+    const plane = first + 4 * a * positions + position;
+    decode(
+      out,
+      at,
+      box,
+      0,
+      data[plane]!,
+      data[plane + positions]!,
+      data[plane + 2 * positions]!,
+      data[plane + 3 * positions]!,
+    );
+  };
+}
+
+/**
+ * Refuses maps that do not belong to the anchors: one pair of maps per level, `classes` scores and 4 deltas per anchor,
+ * equal sizes.
+ */
+export function checkHeadMaps(
+  levels: readonly AnchorLevel[],
+  scores: readonly NDArray[],
+  deltas: readonly NDArray[],
+  classes: number,
+): void {
+  if (scores.length !== levels.length || deltas.length !== levels.length) {
+    throw new ShapeError(
+      `dense head: ${levels.length} anchor levels need as many maps, ` +
+        `got ${scores.length} of scores and ${deltas.length} of deltas.`,
+    );
+  }
+  levels.forEach(({ base }, i) => {
+    const [batch, channels, ...size] = scores[i]!.shape;
+    const anchors = base.length / 4;
+    const expected = [batch, anchors * 4, ...size].join('×');
+    if (channels !== anchors * classes || deltas[i]!.shape.join('×') !== expected) {
+      throw new ShapeError(
+        `dense head, level ${i}: ${anchors} anchors of ${classes} classes need ` +
+          `${anchors * classes} score channels and deltas ${expected}, ` +
+          `got scores ${scores[i]!.shape.join('×')} and deltas ${deltas[i]!.shape.join('×')}.`,
+      );
+    }
+  });
+}
+
+/** A box counts when both sides are longer than `minBoxSize`; a negative size (mmdet's default) lets all count. */
+export function hasSize(boxes: Float32Array, at: number, minBoxSize: number): boolean {
+  if (minBoxSize < 0) return true;
+  return boxes[at + 2]! - boxes[at]! > minBoxSize && boxes[at + 3]! - boxes[at + 1]! > minBoxSize;
+}
+
+/** mmdet writes "no limit" as a number that is not positive. */
+export function limitOf(count: number): number {
+  return count > 0 ? count : Infinity;
+}
+
+export function sigmoid(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
+}
 
 /** `test_cfg.rpn` of mmdet. */
 export interface ProposalOptions {

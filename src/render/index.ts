@@ -1,8 +1,7 @@
 /** Drawing results on pictures: raster in, raster out, the same pixels in Node and in the browser. */
-export { type ClassificationOptions, drawClassification } from './classification_overlay.ts';
+
 export { type Color, colorDistance, colorFor, type Palette, paletteFor, readableOn } from './colors.ts';
-export { cropInstance } from './cutout.ts';
-export { fontMetrics, type Glyph, type MoreGlyphs, type OutlinePoint } from './font.ts';
+export { cropInstance, type Panel, type SideBySideOptions, sideBySide } from './compose.ts';
 export {
   type ClassShare,
   classShares,
@@ -12,9 +11,25 @@ export {
   type LegendOptions,
   segmentationLegend,
 } from './legend.ts';
-export { drawDetections, type OverlayOptions } from './overlay.ts';
+export {
+  type ClassificationOptions,
+  type DrawingSizes,
+  drawClassification,
+  drawDetections,
+  drawSegmentation,
+  type OverlayOptions,
+  type SegmentationOptions,
+  sizesFor,
+} from './overlay.ts';
 export { ade20kColors, cocoColors, facadeColors } from './palettes.data.ts';
-export { drawSegmentation, type SegmentationOptions } from './segmentation_overlay.ts';
-export { type Panel, type SideBySideOptions, sideBySide } from './side_by_side.ts';
-export { type DrawingSizes, sizesFor } from './sizes.ts';
-export { drawText, fitText, measureText, type TextMeasure, type TextOptions } from './text.ts';
+export {
+  drawText,
+  fitText,
+  fontMetrics,
+  type Glyph,
+  type MoreGlyphs,
+  measureText,
+  type OutlinePoint,
+  type TextMeasure,
+  type TextOptions,
+} from './text.ts';

@@ -1,8 +1,8 @@
 import type { Raster } from '../image/raster.ts';
 import { blankCanvas, fillRect, paste } from './canvas.ts';
 import { type Color, colorFor, type Palette, paletteFor, readableOn, white } from './colors.ts';
-import type { MoreGlyphs } from './font.ts';
-import { sizesFor } from './sizes.ts';
+import { sizesFor } from './overlay.ts';
+import type { MoreGlyphs } from './text.ts';
 import { fitText, measureText, paintText } from './text.ts';
 
 /** How much of a label map is of a class. */

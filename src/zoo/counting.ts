@@ -1,6 +1,6 @@
 import type { CountingRule, ZooEntry } from '../../configs/common/entry.ts';
+import type { Named, Size } from '../arrays.ts';
 import type { ModelDefinition } from '../models/create.ts';
-import type { Named, Size } from '../ndarray.ts';
 import { type CostRow, costOf, type InputExtent, type Part, recordPart, totalCost } from '../nn/index.ts';
 
 /** The rules by which published FLOPs were counted, each a sum over our own rows. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { type ConvNextConfig, convnext } from '../../src/backbones/convnext.ts';
 import { convNextLayouts } from '../../src/backbones/convnext_layouts.data.ts';
-import { renamedKey } from '../../src/checkpoint/rename.ts';
-import type { NDArray } from '../../src/ndarray.ts';
+import { renamedKey } from '../../src/loading/layouts.ts';
 import { costOf, map, parametersOf, recordPart, totalCost } from '../../src/nn/index.ts';
 
 const small: ConvNextConfig = { type: 'convnext', arch: { dims: [4, 8, 12, 16], depths: [1, 1, 2, 1] } };

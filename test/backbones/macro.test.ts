@@ -1,11 +1,16 @@
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { type MacroConfig, macro, mogaNetArchs, moganet } from '../../src/backbones/index.ts';
-import { channelMixer, channelMixers } from '../../src/backbones/mixers/channel.ts';
-import { headsOf } from '../../src/backbones/mixers/contexts.ts';
-import { type SpatialForm, spatialMixer, spatialMixers } from '../../src/backbones/mixers/spatial.ts';
+import {
+  channelMixer,
+  channelMixers,
+  headsOf,
+  type SpatialForm,
+  spatialMixer,
+  spatialMixers,
+} from '../../src/backbones/macro.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { createModel } from '../../src/models/create.ts';
-import type { NDArray } from '../../src/ndarray.ts';
 import {
   type Engine,
   type Graph,
@@ -18,8 +23,8 @@ import {
   type Scope,
   type Value,
 } from '../../src/nn/index.ts';
-import { engines } from '../support/engines.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
+import { engines } from '../harness/engines.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 const arch = { dims: [8, 16, 24, 32], depths: [1, 1, 2, 1], ratios: [4, 3, 2, 2] };
 const config = (options: Partial<MacroConfig> = {}): MacroConfig => ({ type: 'macro', arch, ...options });

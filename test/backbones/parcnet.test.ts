@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { fillParameters, type TensorEntry } from '../../src/checkpoint/index.ts';
+import type { TensorEntry } from '../../src/formats/index.ts';
+import { fillParameters } from '../../src/loading/fill.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { parameterCount, recordPart } from '../../src/nn/index.ts';
-import { seededWeight } from '../support/seeded.ts';
+import { seededWeight } from '../harness/seeded.ts';
 
 const definition = createModel({
   backbone: {

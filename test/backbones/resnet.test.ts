@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import { sizeOf } from '../../src/arrays.ts';
 import { type ResNetConfig, resNetLayouts, resnet } from '../../src/backbones/resnet.ts';
-import { renamedKey } from '../../src/checkpoint/rename.ts';
-import { sizeOf } from '../../src/ndarray.ts';
+import { renamedKey } from '../../src/loading/layouts.ts';
 import { map, type Node, parametersOf, recordPart } from '../../src/nn/index.ts';
 
 const graphOf = (config: ResNetConfig) => {

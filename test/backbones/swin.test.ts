@@ -1,10 +1,10 @@
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { type SwinConfig, swin } from '../../src/backbones/swin.ts';
 import { swinLayouts } from '../../src/backbones/swin_layouts.data.ts';
-import { renamedKey } from '../../src/checkpoint/rename.ts';
 import { ConfigError } from '../../src/errors.ts';
+import { renamedKey } from '../../src/loading/layouts.ts';
 import { createModel } from '../../src/models/create.ts';
-import type { NDArray } from '../../src/ndarray.ts';
 import { map, type Node, parametersOf, recordPart } from '../../src/nn/index.ts';
 
 const small: SwinConfig = { type: 'swin', arch: { dim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 4, 8] } };

@@ -3,11 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { Mask, type Raster, Result } from 'moganet';
 import type { Page } from 'playwright-core';
-import { decodeImage } from '../../src/platform/node/decode_image.ts';
-import { compactMask } from '../../src/postprocess/compact_mask.ts';
-import { rleOf } from '../../src/postprocess/rle.ts';
-import { rleFromString, rleToString } from '../../src/postprocess/rle_text.ts';
-import { libraryPage, sampleSet } from '../support/browser.ts';
+import { decodeImage } from '../../src/platform/node/files.ts';
+import { compactMask } from '../../src/postprocess/masks.ts';
+import { rleFromString, rleOf, rleToString } from '../../src/postprocess/rle.ts';
+import { libraryPage, sampleSet } from '../harness/browser.ts';
 import type { Drawing } from './page/protocol.ts';
 
 const files: Readonly<Record<string, URL>> = {

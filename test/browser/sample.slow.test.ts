@@ -2,11 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { loadModel, type Result } from 'moganet';
 import type { Page } from 'playwright-core';
-import type { ResultJson } from '../../src/api/formats/json.ts';
 import { iouMatrix } from '../../src/postprocess/boxes.ts';
-import { compactMask, maskBitmap } from '../../src/postprocess/compact_mask.ts';
-import { rleFromString } from '../../src/postprocess/rle_text.ts';
-import { sampleSite } from '../support/browser.ts';
+import { compactMask, maskBitmap } from '../../src/postprocess/masks.ts';
+import { rleFromString } from '../../src/postprocess/rle.ts';
+import type { ResultJson } from '../../src/results/json.ts';
+import { sampleSite } from '../harness/browser.ts';
 
 const photo = (name: string) => fileURLToPath(new URL(`../../samples/images/${name}`, import.meta.url));
 

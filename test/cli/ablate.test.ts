@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { moganet } from '../support/command_line.ts';
+import { moganet } from '../harness/command_line.ts';
 
 describe('moganet ablate', () => {
   it('prints the ablation of MogaNet-XT at 224×224', async () => {

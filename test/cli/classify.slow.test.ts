@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage } from 'moganet';
-import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
-import { smallClassifier, smallDetector, writeSmallModel } from '../support/small_model.ts';
+import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { smallClassifier, smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 const word = '(?:cat|dog|bird|fish|snail|bee|worm)';
 

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
-import { smallDetector, smallSegmentor, writeSmallModel } from '../support/small_model.ts';
+import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
 
 describe('config and convert', () => {
   const cwd = useFolder();

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage } from 'moganet';
-import { otherClasses } from '../../src/cli/other_classes.ts';
-import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
-import { smallDetector, writeSmallModel } from '../support/small_model.ts';
+import { otherClasses } from '../../src/cli/model.ts';
+import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 describe('the demo', () => {
   const cwd = useFolder();
@@ -26,7 +26,7 @@ describe('the demo', () => {
 
 describe('where onnxruntime is missing', () => {
   const cwd = useFolder();
-  const imports = [new URL('../support/without_onnxruntime.mjs', import.meta.url).href];
+  const imports = [new URL('../harness/without_onnxruntime.mjs', import.meta.url).href];
 
   before(async () => {
     await writeSmallModel(join(cwd, 'small.safetensors'), smallDetector);

@@ -2,9 +2,9 @@ import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { MoganetError } from 'moganet';
-import { reasonOf } from '../../src/cli/run_each.ts';
-import { moganet, piped, useFolder, writePhoto } from '../support/command_line.ts';
-import { smallDetector, writeSmallModel } from '../support/small_model.ts';
+import { reasonOf } from '../../src/cli/images.ts';
+import { moganet, piped, useFolder, writePhoto } from '../harness/command_line.ts';
+import { smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 describe('the command line, where something gives way', () => {
   const cwd = useFolder();

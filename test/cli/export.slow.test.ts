@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { moganet, useFolder } from '../support/command_line.ts';
-import { smallDetector, smallSegmentor, writeSmallModel } from '../support/small_model.ts';
+import { moganet, useFolder } from '../harness/command_line.ts';
+import { smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
 
 describe('export', () => {
   const cwd = useFolder();

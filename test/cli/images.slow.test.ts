@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage, version } from 'moganet';
-import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
-import { smallBoth, smallDetector, writeSmallModel } from '../support/small_model.ts';
+import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { smallBoth, smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 /** Files below a folder, sorted. */
 const filesIn = (folder: string): string[] =>

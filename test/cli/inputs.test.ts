@@ -1,8 +1,8 @@
 import { symlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { expect } from 'chai';
-import { findInputs, outputNames } from '../../src/cli/inputs.ts';
-import { useFolder, writePhoto } from '../support/command_line.ts';
+import { findInputs, outputNames } from '../../src/cli/images.ts';
+import { useFolder, writePhoto } from '../harness/command_line.ts';
 
 /** Pictures of files in one folder. */
 const named = (...files: string[]): string[] =>

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { ImageError, loadModel } from 'moganet';
-import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
-import { smallBoth, writeSmallModel } from '../support/small_model.ts';
+import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { smallBoth, writeSmallModel } from '../harness/small_model.ts';
 
 /** A folder of two hundred photos, three of them broken. */
 

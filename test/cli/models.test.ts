@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Compared, comparison, comparisonText, entries, findEntry, termsOf } from 'moganet';
-import { scatterOf } from '../../src/cli/scatter.ts';
-import { moganet, useFolder } from '../support/command_line.ts';
+import { scatterOf } from '../../scripts/comparison_plot.ts';
+import { moganet, useFolder } from '../harness/command_line.ts';
 import { classifiers } from '../zoo/expected.data.ts';
 
 describe('the comparison of models', () => {
@@ -123,7 +123,7 @@ describe('moganet models', () => {
   it('are not drawn without being compared, nor without a plotting library', async () => {
     const alone = await moganet(['models', '--svg', 'a.svg'], { env, cwd });
     expect(alone).to.include({ code: 2, stderr: 'error: --svg draws what --compare counts.\n' });
-    const imports = [new URL('../support/without_plot.mjs', import.meta.url).href];
+    const imports = [new URL('../harness/without_plot.mjs', import.meta.url).href];
     const { code, stderr } = await moganet(['models', '--compare', '--svg', 'a.svg'], { env, cwd, imports });
     expect({ code, stderr }).to.deep.equal({
       code: 2,

@@ -1,7 +1,7 @@
 import { resolve, sep } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { outputStems } from '../../src/cli/output_stems.ts';
+import { outputStems } from '../../src/cli/outputs.ts';
 
 describe('stems of outputs', () => {
   it('keep folders, and names of every kind that all file systems take', () => {

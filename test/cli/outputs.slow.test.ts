@@ -4,10 +4,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage, decodeLabelPng } from 'moganet';
-import { rleArea } from '../../src/postprocess/rle.ts';
-import { rleFromString } from '../../src/postprocess/rle_text.ts';
-import { moganet, piped, useFolder, writePhoto } from '../support/command_line.ts';
-import { smallBoth, smallClassifier, smallDetector, smallSegmentor, writeSmallModel } from '../support/small_model.ts';
+import { rleArea, rleFromString } from '../../src/postprocess/rle.ts';
+import { moganet, piped, useFolder, writePhoto } from '../harness/command_line.ts';
+import { smallBoth, smallClassifier, smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
 
 const inJapanese = {
   ...smallDetector,

@@ -2,9 +2,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findEntry } from 'moganet';
-import { moganet, useFolder } from '../support/command_line.ts';
-import { type FileServer, serveFile, stallAfter, whole } from '../support/file_server.ts';
-import { smallFile } from '../support/small_model.ts';
+import { moganet, useFolder } from '../harness/command_line.ts';
+import { type FileServer, serveFile, stallAfter, whole } from '../harness/file_server.ts';
+import { smallFile } from '../harness/small_model.ts';
 
 describe('moganet pull, killed', () => {
   const cwd = useFolder();

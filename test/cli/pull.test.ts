@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findEntry } from 'moganet';
-import { moganet, useFolder, writePhoto } from '../support/command_line.ts';
-import { cutAfter, type FileServer, serveFile, stallAfter, status, whole } from '../support/file_server.ts';
-import { smallFile } from '../support/small_model.ts';
+import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { cutAfter, type FileServer, serveFile, stallAfter, status, whole } from '../harness/file_server.ts';
+import { smallFile } from '../harness/small_model.ts';
 
 const file = 'moganet_xtiny_sz224_8xbs128_ep300.pth.tar';
 

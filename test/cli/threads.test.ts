@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { threadsNotice } from '../../src/cli/threads.ts';
+import { threadsNotice } from '../../src/cli/arguments.ts';
 
 describe('--threads', () => {
   it('says how many there are where more were asked for', () => {

@@ -2,8 +2,8 @@ import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { entries, findEntry, version } from 'moganet';
-import { howToClassify, otherClasses } from '../../src/cli/other_classes.ts';
-import { moganet, useFolder } from '../support/command_line.ts';
+import { howToClassify, otherClasses } from '../../src/cli/model.ts';
+import { moganet, useFolder } from '../harness/command_line.ts';
 
 const commands = [
   'demo',

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { moganet } from '../support/command_line.ts';
+import { moganet } from '../harness/command_line.ts';
 
-const withoutOnnxRuntime = { imports: [new URL('../support/without_onnxruntime.mjs', import.meta.url).href] };
+const withoutOnnxRuntime = { imports: [new URL('../harness/without_onnxruntime.mjs', import.meta.url).href] };
 
 describe('verify', () => {
   it('prints error, detections, labels and time of an engine', async () => {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { refuseExisting, writeWhole } from '../../src/cli/write_whole.ts';
-import { useFolder } from '../support/command_line.ts';
+import { refuseExisting, writeWhole } from '../../src/cli/outputs.ts';
+import { useFolder } from '../harness/command_line.ts';
 
 async function messageOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
+import type { NDArray, Size } from '../../src/arrays.ts';
 import { backbones } from '../../src/backbones/index.ts';
 import { createModel } from '../../src/models/create.ts';
-import type { NDArray, Size } from '../../src/ndarray.ts';
 import { parametersOf, passes, programOf, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
-import { engines, useEngine } from '../support/engines.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
-import { smallBackbones } from '../support/small_heads.ts';
+import { engines, useEngine } from '../harness/engines.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
+import { smallBackbones } from '../harness/small_heads.ts';
 
 /** What holds for every backbone, on every engine: heads rely on it. */
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import type { Named, NDArray } from '../../src/arrays.ts';
 import { kernels } from '../../src/engines/tfjs/kernels.ts';
 import { EngineError, ShapeError } from '../../src/errors.ts';
-import type { Named, NDArray } from '../../src/ndarray.ts';
 import {
   conv2d,
   type Engine,
@@ -14,10 +14,10 @@ import {
   recordPart,
   regions,
 } from '../../src/nn/index.ts';
-import { engines, useEngine } from '../support/engines.ts';
-import { operationCases } from '../support/operation_cases.ts';
-import { expectClose, graphOf, resultOf } from '../support/operations.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
+import { engines, useEngine } from '../harness/engines.ts';
+import { operationCases } from '../harness/operation_cases.ts';
+import { expectClose, graphOf, resultOf } from '../harness/operations.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 describe('the table of operation cases', () => {
   it('has a case for every operation', () => {

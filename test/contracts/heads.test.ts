@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { segmentationHeads } from '../../heads/index.ts';
+import type { Named, NDArray, Size } from '../../src/arrays.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel, modelParameters } from '../../src/models/create.ts';
 import { detectors } from '../../src/models/detectors.ts';
-import type { Named, NDArray, Size } from '../../src/ndarray.ts';
 import { passes, programOf, type Resident, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
-import { engines, useEngine } from '../support/engines.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
-import { smallBackbones, smallDetectors, smallSegmentors } from '../support/small_heads.ts';
+import { engines, useEngine } from '../harness/engines.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
+import { smallBackbones, smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
 
 /** What holds for every detector and every segmentation head, on every engine. */
 

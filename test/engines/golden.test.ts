@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { UnsupportedError } from '../../src/errors.ts';
 import type { Engine } from '../../src/nn/index.ts';
-import { engines } from '../support/engines.ts';
-import { describeNetworks, shippedSets } from '../support/golden/network_suite.ts';
-import { expectKeys, networkRunners } from '../support/golden/networks.ts';
-import { type GoldenCase, GoldenMismatch, goldenFolders, openCase, shippedGolden } from '../support/golden.ts';
+import { engines } from '../harness/engines.ts';
+import { describeNetworks, shippedSets } from '../harness/golden/network_suite.ts';
+import { expectKeys, networkRunners } from '../harness/golden/networks.ts';
+import { type GoldenCase, GoldenMismatch, goldenFolders, openCase, shippedGolden } from '../harness/golden.ts';
 
 /** Whole networks against the shipped numbers of the published code; the whole set is in the slow suite. */
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import type { Named, NDArray, Shape } from '../../src/arrays.ts';
 import { moganet } from '../../src/backbones/moganet.ts';
+import { loadOnnxRuntime } from '../../src/engines/node.ts';
 import { onnxEngine } from '../../src/engines/onnx/engine.ts';
-import { loadOnnxRuntime } from '../../src/engines/onnx/node.ts';
 import type {
   GraphOptimizationLevel,
   OnnxRuntime,
@@ -10,7 +11,6 @@ import type {
 } from '../../src/engines/onnx/runtime.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
 import { EngineError } from '../../src/errors.ts';
-import type { Named, NDArray, Shape } from '../../src/ndarray.ts';
 import {
   conv2d,
   type Engine,
@@ -24,7 +24,7 @@ import {
   regions,
 } from '../../src/nn/index.ts';
 import { roiAlign } from '../../src/postprocess/roi_align.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 /** What only this engine promises; what all do is in the contract suite. */
 

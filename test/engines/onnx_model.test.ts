@@ -1,13 +1,13 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { moganet } from '../../src/backbones/moganet.ts';
 import { emitOnnx } from '../../src/engines/onnx/emit.ts';
 import { type ModelProto, ModelProtoSchema, type ValueInfoProto } from '../../src/engines/onnx/generated/onnx_pb.ts';
 import { onnxFile, onnxInParts } from '../../src/engines/onnx/serialize.ts';
 import { CheckpointError, EngineError } from '../../src/errors.ts';
-import type { NDArray } from '../../src/ndarray.ts';
 import { conv2d, F, map, parametersOf, programOf, recordPart, regions, withTaps } from '../../src/nn/index.ts';
-import { seededWeight } from '../support/seeded.ts';
+import { seededWeight } from '../harness/seeded.ts';
 
 const nano = moganet({ type: 'moganet', arch: { dims: [16, 32], depths: [1, 1], ratios: [2, 2] } });
 const graph = recordPart({

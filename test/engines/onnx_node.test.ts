@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { loadOnnxRuntime } from '../../src/engines/onnx/node.ts';
+import { loadOnnxRuntime } from '../../src/engines/node.ts';
 
 describe('onnxruntime in Node', () => {
   it('leaves no record of its use in the home folder', async function () {

@@ -1,19 +1,17 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { emitOnnx } from '../../src/engines/onnx/emit.ts';
+import type { Named, NDArray, Size } from '../../src/arrays.ts';
+import { loadOnnxRuntime } from '../../src/engines/node.ts';
+import { emitOnnx, modelWriter } from '../../src/engines/onnx/emit.ts';
 import { onnxEngine } from '../../src/engines/onnx/engine.ts';
-import { modelWriter } from '../../src/engines/onnx/model_writer.ts';
-import { loadOnnxRuntime } from '../../src/engines/onnx/node.ts';
 import type { OnnxRuntime, OnnxSession } from '../../src/engines/onnx/runtime.ts';
-import { onnxBeside, onnxFile } from '../../src/engines/onnx/serialize.ts';
-import { emitSizedArray } from '../../src/engines/onnx/sized_operators.ts';
-import { standaloneOnnx } from '../../src/engines/onnx/standalone.ts';
-import { type SizedArray, sizedArray } from '../../src/engines/sized_arrays.ts';
-import type { Named, NDArray, Size } from '../../src/ndarray.ts';
+import { onnxBeside, onnxFile, standaloneOnnx } from '../../src/engines/onnx/serialize.ts';
+import { emitSizedArray } from '../../src/engines/onnx/shape_dependent.ts';
+import { type SizedArray, sizedArray } from '../../src/engines/shape_dependent.ts';
 import { type Graph, linear, map, parametersOf, passes, programOf, recordPart } from '../../src/nn/index.ts';
-import { operationCases } from '../support/operation_cases.ts';
-import { expectClose, graphOf, resultOf } from '../support/operations.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
+import { operationCases } from '../harness/operation_cases.ts';
+import { expectClose, graphOf, resultOf } from '../harness/operations.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 /** A sized array alone in a model: the map goes in, the array comes out as floats. */
 function modelOf(array: SizedArray): Uint8Array {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { poolingMatrix } from '../../src/engines/pooling.ts';
+import { poolingMatrix } from '../../src/engines/shape_dependent.ts';
 
 describe('poolingMatrix', () => {
   const rowsOf = (bins: number, extent: number) => {

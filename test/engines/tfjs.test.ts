@@ -1,14 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { onBackend } from '../../src/engines/tfjs/backend.ts';
 import { residentOf, tensorOf, tfjsEngine } from '../../src/engines/tfjs/index.ts';
 import { kernels } from '../../src/engines/tfjs/kernels.ts';
-import { permute } from '../../src/engines/tfjs/layouts.ts';
-import { peakBytes } from '../../src/engines/tfjs/memory.ts';
-import { planOf, replay } from '../../src/engines/tfjs/replay.ts';
+import { peakBytes, planOf, replay } from '../../src/engines/tfjs/replay.ts';
+import { permute } from '../../src/engines/tfjs/weight_layouts.ts';
 import { EngineError, UnsupportedError } from '../../src/errors.ts';
-import type { NDArray } from '../../src/ndarray.ts';
 import {
   conv2d,
   type Engine,
@@ -21,8 +20,8 @@ import {
   recordPart,
   shapesOf,
 } from '../../src/nn/index.ts';
-import { networkOf } from '../support/golden/networks.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
+import { networkOf } from '../harness/golden/networks.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 const seededProgram = (graph: Graph) =>
   programOf(

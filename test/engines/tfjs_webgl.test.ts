@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Engine } from '../../src/nn/index.ts';
-import { type BrowserEngine, browserEngine } from '../support/browser_engine.ts';
-import { engines } from '../support/engines.ts';
-import { networkRunners } from '../support/golden/networks.ts';
-import { openCase, shippedGolden } from '../support/golden.ts';
-import { operationCases } from '../support/operation_cases.ts';
-import { expectClose, resultOf } from '../support/operations.ts';
+import { type BrowserEngine, browserEngine } from '../harness/browser_engine.ts';
+import { engines } from '../harness/engines.ts';
+import { networkRunners } from '../harness/golden/networks.ts';
+import { openCase, shippedGolden } from '../harness/golden.ts';
+import { operationCases } from '../harness/operation_cases.ts';
+import { expectClose, resultOf } from '../harness/operations.ts';
 
 describe('the engine webgl, in Chromium', () => {
   let engine: BrowserEngine;

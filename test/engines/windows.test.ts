@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { biasRows, windowPlaces, windowRegions, windowTokens } from '../../src/engines/windows.ts';
+import { biasRows, windowPlaces, windowRegions, windowTokens } from '../../src/engines/shape_dependent.ts';
 
 describe('windows', () => {
   const row = { height: 1, width: 5 };

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { keepRatioSize, roundUpSize } from '../../src/image/geometry.ts';
 import { batchInputs, prepareDetection, prepareLabels, prepareSegmentation } from '../../src/image/preprocess.ts';
-import { runners } from '../support/golden/images.ts';
-import { goldenFolders, openCase, shippedGolden } from '../support/golden.ts';
+import { runners } from '../harness/golden/images.ts';
+import { goldenFolders, openCase, shippedGolden } from '../harness/golden.ts';
 
 const plain = { mean: [0, 0, 0], std: [1, 1, 1] } as const;
 /** A picture whose pixel i is (i, 10 + i, 20 + i), half transparent. */

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { centerCrop, sizeBeforeCrop } from '../../src/image/center_crop.ts';
-import { prepareClassification } from '../../src/image/preprocess.ts';
+import { centerCrop, prepareClassification, sizeBeforeCrop } from '../../src/image/preprocess.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { resizePillow } from '../../src/image/resize_pillow.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { classifier, topClasses } from '../../src/models/classifier.ts';
+import { classifier, topClasses } from '../../src/models/classification.ts';
 import { classifierConfig } from '../../src/models/config.ts';
 
 const rounded = ({ labels, scores }: { labels: Int32Array; scores: Float32Array }) => ({

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
 import type { RunPart } from '../../src/models/detector.ts';
-import type { NDArray } from '../../src/ndarray.ts';
 import type { Resident } from '../../src/nn/index.ts';
-import { maskBitmap } from '../../src/postprocess/compact_mask.ts';
-import { smallBackbones, smallDetectors, smallSegmentors } from '../support/small_heads.ts';
+import { maskBitmap } from '../../src/postprocess/masks.ts';
+import { smallBackbones, smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
 
 /** Maps and heads' answers written by hand: what remains is the arithmetic between the parts. */
 

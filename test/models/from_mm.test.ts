@@ -5,9 +5,9 @@ import { maskRcnn, uperNet } from '../../configs/common/moganet.ts';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
 import type { RcnnConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
-import { fromMm, type MmContext } from '../../src/models/from_mm.ts';
+import { fromMm, type MmContext } from '../../src/models/mm/index.ts';
 import { cocoNames, knownNames } from '../../src/zoo/index.ts';
-import { shippedGolden } from '../support/golden.ts';
+import { shippedGolden } from '../harness/golden.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
 type Dict = any;

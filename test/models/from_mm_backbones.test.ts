@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import { fromMm } from '../../src/models/from_mm.ts';
-import { backboneFromMm } from '../../src/models/from_mm_backbones.ts';
-import { segmentorFromMm } from '../../src/models/from_mm_segmentor.ts';
+import { backboneFromMm } from '../../src/models/mm/backbones.ts';
+import { fromMm } from '../../src/models/mm/index.ts';
+import { segmentorFromMm } from '../../src/models/mm/segmentation.ts';
 
 const resNet = { type: 'ResNet', depth: 50, num_stages: 4, out_indices: [0, 1, 2, 3], norm_eval: true };
 const convNext = { type: 'mmpretrain.ConvNeXt', arch: 'tiny', out_indices: [0, 1, 2, 3], gap_before_final_norm: false };

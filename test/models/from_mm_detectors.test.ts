@@ -3,7 +3,7 @@ import { cascadeMaskRcnn, cascadeMaskRcnnGiou, retinaNet, semanticFpn } from '..
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
-import { fromMm } from '../../src/models/from_mm.ts';
+import { fromMm } from '../../src/models/mm/index.ts';
 import { knownNames } from '../../src/zoo/index.ts';
 import { cascadeGiouS, cascadeS, retinaNetXt, semanticFpnXt } from './mm_dicts.data.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import { backboneFromMm, onWholePyramid } from '../../src/models/from_mm_backbones.ts';
+import { backboneFromMm, onWholePyramid } from '../../src/models/mm/backbones.ts';
 
 /** Swin as the mm libraries and Microsoft's detection repository configure it. */
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { conv2d, convTranspose2d, costOf, F, gelu, linear, map, recordPart, totalCost } from '../../src/nn/index.ts';
-import { type CostRowSpec, expectCosts } from '../support/golden/network_costs.ts';
-import { GoldenMismatch, goldenFolders, shippedGolden } from '../support/golden.ts';
+import { type CostRowSpec, expectCosts } from '../harness/golden/network_costs.ts';
+import { GoldenMismatch, goldenFolders, shippedGolden } from '../harness/golden.ts';
 
 const rowsIn = (folder: string): CostRowSpec[] => {
   const { rows } = JSON.parse(readFileSync(join(folder, 'macs.json'), 'utf8')) as { rows: CostRowSpec[] };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import type { NDArray, Weights } from '../../src/arrays.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
-import type { NDArray, Weights } from '../../src/ndarray.ts';
 import {
   batchNorm,
   conv2d,
@@ -15,8 +15,8 @@ import {
   type Value,
 } from '../../src/nn/index.ts';
 import { foldBatchNorm } from '../../src/nn/optimise/fold_batch_norm.ts';
-import { networkOf } from '../support/golden/networks.ts';
-import { seededInput, seededWeight } from '../support/seeded.ts';
+import { networkOf } from '../harness/golden/networks.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 const record = (forward: (scope: Scope, x: Value) => Readonly<Record<string, Value>>) =>
   recordPart({ name: 'test', inputs: { x: map(3) }, forward: (scope, { x }) => forward(scope, x!) });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { moganet } from '../../src/backbones/moganet.ts';
-import type { NDArray } from '../../src/ndarray.ts';
 import {
   batchNorm,
   conv2d,

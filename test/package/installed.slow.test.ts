@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { type Installed, installPackage } from '../support/installed.ts';
+import { type Installed, installPackage } from '../harness/installed.ts';
 
 /** What a user does first with the published package, on the Node that runs the tests. */
 

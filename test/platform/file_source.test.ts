@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CheckpointError } from '../../src/errors.ts';
-import { openFileSource } from '../../src/platform/node/file_source.ts';
+import { openFileSource } from '../../src/platform/node/files.ts';
 
 const failure = async (action: () => Promise<unknown>) => {
   const error = await action().then(

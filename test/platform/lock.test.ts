@@ -2,8 +2,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { withLock } from '../../src/platform/node/lock.ts';
-import { useFolder } from '../support/command_line.ts';
+import { withLock } from '../../src/platform/node/cache.ts';
+import { useFolder } from '../harness/command_line.ts';
 
 describe('a lock', () => {
   const folder = useFolder();

@@ -8,7 +8,7 @@ import { CheckpointError, EngineError, ImageError, loadModel } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { allowedThreads, coresIn } from '../../src/platform/node/cores.ts';
 import { openWeights, readImage } from '../../src/platform/node/files.ts';
-import { useFolder } from '../support/command_line.ts';
+import { useFolder } from '../harness/command_line.ts';
 
 async function errorOf(promise: Promise<unknown>): Promise<Error> {
   const outcome = await promise.then(

@@ -4,10 +4,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConfigError, DownloadError } from 'moganet';
-import { writeSafetensors } from '../../src/checkpoint/index.ts';
+import { writeSafetensors } from '../../src/formats/index.ts';
 import { cacheFolder } from '../../src/platform/node/cache.ts';
-import { cachedPath, findCached, type PullFileOptions, pullFile } from '../../src/platform/node/pull.ts';
-import { useFolder } from '../support/command_line.ts';
+import { cachedPath, findCached, type PullFileOptions, pullFile } from '../../src/platform/node/download.ts';
+import { useFolder } from '../harness/command_line.ts';
 import {
   type Answer,
   chunked,
@@ -24,7 +24,7 @@ import {
   truncated,
   whole,
   withoutRanges,
-} from '../support/file_server.ts';
+} from '../harness/file_server.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 

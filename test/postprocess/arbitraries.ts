@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Size } from '../../src/ndarray.ts';
+import type { Size } from '../../src/arrays.ts';
 
 /** What the property tests of this room draw from. */
 

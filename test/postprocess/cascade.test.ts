@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
-import { meanLogits, refinedRegions } from '../../src/postprocess/cascade.ts';
+import { meanLogits, refinedRegions } from '../../src/postprocess/detections.ts';
 
 const array = (shape: number[], data: number[]) => ({ shape, data: Float32Array.from(data) });
 const coder = { means: [0, 0, 0, 0], stds: [0.5, 0.5, 1, 1] } as const;

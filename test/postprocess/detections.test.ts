@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
 import { anchorLevels } from '../../src/postprocess/anchors.ts';
-import { secondStageDetections } from '../../src/postprocess/second_stage.ts';
-import { singleStageDetections } from '../../src/postprocess/single_stage.ts';
+import { secondStageDetections, singleStageDetections } from '../../src/postprocess/detections.ts';
 
 const coder = { means: [0, 0, 0, 0], stds: [1, 1, 1, 1] } as const;
 const imageSize = { height: 100, width: 100 };

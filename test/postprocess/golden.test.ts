@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { UnsupportedError } from '../../src/errors.ts';
-import { runners } from '../support/golden/postprocess.ts';
-import { type GoldenCase, GoldenMismatch, goldenFolders, openCase, shippedGolden } from '../support/golden.ts';
+import { runners } from '../harness/golden/postprocess.ts';
+import { type GoldenCase, GoldenMismatch, goldenFolders, openCase, shippedGolden } from '../harness/golden.ts';
 
 /** The shipped cases and, where there is one, the whole set: all kinds of this room. */
 const folders = [join(shippedGolden, 'heads'), ...goldenFolders()].filter((folder) => existsSync(folder));

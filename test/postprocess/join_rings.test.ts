@@ -1,8 +1,7 @@
 import { expect } from 'chai';
-import { joinRings, partsOf, withSlits } from '../../src/postprocess/join_rings.ts';
-import { fillRings, rleRings } from '../../src/postprocess/polygons.ts';
+import { fillRings, joinRings, partsOf, rleRings, withSlits } from '../../src/postprocess/polygons.ts';
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
-import { seededInput } from '../support/seeded.ts';
+import { seededInput } from '../harness/seeded.ts';
 
 /** Rows of a picture: `#` is set. */
 const bitmapOf = (...rows: readonly string[]) => ({

@@ -1,9 +1,17 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
-import type { Size } from '../../src/ndarray.ts';
-import { compactMask, fullRle, maskArea, maskBitmap, maskBox } from '../../src/postprocess/compact_mask.ts';
-import { type ProbabilityMap, pasteMask, pasteMasks } from '../../src/postprocess/masks.ts';
+import {
+  compactMask,
+  fullRle,
+  maskArea,
+  maskBitmap,
+  maskBox,
+  type ProbabilityMap,
+  pasteMask,
+  pasteMasks,
+} from '../../src/postprocess/masks.ts';
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
 import { bitmaps, noise } from './arbitraries.ts';
 

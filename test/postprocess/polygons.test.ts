@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ShapeError } from '../../src/errors.ts';
-import { compactMask } from '../../src/postprocess/compact_mask.ts';
+import { compactMask } from '../../src/postprocess/masks.ts';
 import { fillBoxXywh, fillPolygons, fillRings, maskRings, rleRings } from '../../src/postprocess/polygons.ts';
 import { decodeBitmap, encodeBitmap, rleArea } from '../../src/postprocess/rle.ts';
 import { bitmaps } from './arbitraries.ts';

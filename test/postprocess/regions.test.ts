@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { regionLevels, sortByLevel, toBoxOrder } from '../../src/postprocess/regions.ts';
+import { regionLevels, sortByLevel, toBoxOrder } from '../../src/postprocess/roi_align.ts';
 import { boxes } from './arbitraries.ts';
 
 describe('region levels', () => {

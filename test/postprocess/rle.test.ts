@@ -8,10 +8,11 @@ import {
   mergeRles,
   rleArea,
   rleBoxXywh,
+  rleFromString,
   rleIou,
   rleOf,
+  rleToString,
 } from '../../src/postprocess/rle.ts';
-import { rleFromString, rleToString } from '../../src/postprocess/rle_text.ts';
 import { bitmaps } from './arbitraries.ts';
 
 // . # #      columns: .##  #..  #.#

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { NDArray } from '../../src/ndarray.ts';
+import type { NDArray } from '../../src/arrays.ts';
 import { type RoiAlignOptions, roiAlign, roiAlignNhwc } from '../../src/postprocess/roi_align.ts';
-import { toNchw, toNhwc } from '../support/golden/layouts.ts';
+import { toNchw, toNhwc } from '../harness/golden/layouts.ts';
 import { noise } from './arbitraries.ts';
 
 /** mmcv's loops: every sample of every bin of every channel. */

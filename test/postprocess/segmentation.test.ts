@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { NDArray, Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
-import type { NDArray, Size } from '../../src/ndarray.ts';
 import { labelsFrom, resizeLabels } from '../../src/postprocess/segmentation.ts';
 import { noise } from './arbitraries.ts';
 

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { fillRings, type Ring, rleRings } from '../../src/postprocess/polygons.ts';
+import { fillRings, type Ring, rleRings, simplifyRing } from '../../src/postprocess/polygons.ts';
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
-import { simplifyRing } from '../../src/postprocess/simplify.ts';
 
 /** Of a point from the nearest edge of a closed ring. */
 function distanceTo(ring: Ring, x: number, y: number): number {

@@ -1,9 +1,14 @@
 import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
-import type { NDArray } from '../../src/ndarray.ts';
-import { labelsFrom, resizedLogits } from '../../src/postprocess/segmentation.ts';
-import { labelsFromWindows, slidingWindows, windowOf } from '../../src/postprocess/sliding_windows.ts';
-import { seededInput } from '../support/seeded.ts';
+import {
+  labelsFrom,
+  labelsFromWindows,
+  resizedLogits,
+  slidingWindows,
+  windowOf,
+} from '../../src/postprocess/segmentation.ts';
+import { seededInput } from '../harness/seeded.ts';
 
 const square = (extent: number) => ({ height: extent, width: extent });
 

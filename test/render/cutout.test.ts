@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
-import { cropInstance } from '../../src/render/cutout.ts';
+import { cropInstance } from '../../src/render/compose.ts';
 import { landscape, maskOf, pixel, plain } from './pictures.ts';
 
 const size = { width: 5, height: 5 };

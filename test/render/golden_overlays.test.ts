@@ -1,4 +1,4 @@
-import type { Size } from '../../src/ndarray.ts';
+import type { Size } from '../../src/arrays.ts';
 import {
   cropInstance,
   drawClassification,

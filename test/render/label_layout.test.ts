@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { placeLabels } from '../../src/render/label_layout.ts';
+import { placeLabels } from '../../src/render/labels.ts';
 
 const image = { width: 100, height: 80 };
 const label = { width: 30, height: 10 };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Size } from '../../src/ndarray.ts';
-import { forEachEdgePixel, type MaskSpans, spansOf } from '../../src/render/mask_spans.ts';
+import type { Size } from '../../src/arrays.ts';
+import { forEachEdgePixel, type MaskSpans, spansOf } from '../../src/render/masks.ts';
 import { encodeMask, maskOf } from './pictures.ts';
 
 const image: Size = { height: 5, width: 5 };

@@ -1,9 +1,7 @@
 import { expect } from 'chai';
-import { drawClassification } from '../../src/render/classification_overlay.ts';
-import { fontMetrics, type Glyph, type MoreGlyphs } from '../../src/render/font.ts';
 import { drawLegend } from '../../src/render/legend.ts';
-import { drawDetections } from '../../src/render/overlay.ts';
-import { drawText, fitText, measureText } from '../../src/render/text.ts';
+import { drawClassification, drawDetections } from '../../src/render/overlay.ts';
+import { drawText, fitText, fontMetrics, type Glyph, type MoreGlyphs, measureText } from '../../src/render/text.ts';
 
 /** A square of 1024 units on the baseline, half an em. */
 const square: Glyph = {

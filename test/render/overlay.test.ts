@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
 import type { CompactMask } from '../../src/postprocess/detections.ts';
-import { drawDetections } from '../../src/render/overlay.ts';
-import { sizesFor } from '../../src/render/sizes.ts';
+import { drawDetections, sizesFor } from '../../src/render/overlay.ts';
 import { asText, landscape, maskOf, pixel, plain } from './pictures.ts';
 
 const grey = [100, 100, 100] as const;

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
+import type { Size } from '../../src/arrays.ts';
 import type { Raster } from '../../src/image/raster.ts';
-import type { Size } from '../../src/ndarray.ts';
 import type { CompactMask } from '../../src/postprocess/detections.ts';
 
 /** Small pictures and masks for the tests of drawing, and the comparison with kept overlay pictures. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
+import { sideBySide } from '../../src/render/compose.ts';
 import { classShares, detectionLegend, drawLegend, segmentationLegend } from '../../src/render/legend.ts';
-import { drawSegmentation } from '../../src/render/segmentation_overlay.ts';
-import { sideBySide } from '../../src/render/side_by_side.ts';
+import { drawSegmentation } from '../../src/render/overlay.ts';
 import { asText, pixel, plain } from './pictures.ts';
 
 const grey = [100, 100, 100] as const;

@@ -1,9 +1,14 @@
 import { expect } from 'chai';
-import { blankCanvas } from '../../src/render/canvas.ts';
-import { addCurve, addLine, addRoundedRect, createCoverage, paintCoverage } from '../../src/render/coverage.ts';
+import {
+  addCurve,
+  addLine,
+  addRoundedRect,
+  blankCanvas,
+  createCoverage,
+  paintCoverage,
+} from '../../src/render/canvas.ts';
 import { glyphs } from '../../src/render/font.data.ts';
-import { fontMetrics, glyphOf, kerningOf } from '../../src/render/font.ts';
-import { drawText, fitText, measureText } from '../../src/render/text.ts';
+import { drawText, fitText, fontMetrics, glyphOf, kerningOf, measureText } from '../../src/render/text.ts';
 import { asText, pixel, plain } from './pictures.ts';
 
 /** Coverage in parts of 255 of a shape drawn in black on white. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { sizeOf } from '../../src/arrays.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
-import { sizeOf } from '../../src/ndarray.ts';
 import { entries, findEntry } from '../../src/zoo/index.ts';
-import { fnv1a32 } from '../support/seeded.ts';
+import { fnv1a32 } from '../harness/seeded.ts';
 import { swapModels } from './expected.data.ts';
 
 /** Detectors and segmentors that others have published on backbones which can take MogaNet's place. */

@@ -1,4 +1,3 @@
 /** The engine on TensorFlow.js: cpu, wasm and webgl. */
 export type { BackendName } from './backend.ts';
-export { type TfjsOptions, tfjsEngine } from './engine.ts';
-export { residentOf, tensorOf } from './resident.ts';
+export { residentOf, type TfjsOptions, tensorOf, tfjsEngine } from './engine.ts';

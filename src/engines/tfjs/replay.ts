@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import { type Named, type NDArray, type Shape, sizeOf } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
-import type { Named, NDArray, Shape } from '../../ndarray.ts';
-import { type Graph, type Node, operandShape } from '../../nn/graph.ts';
+import { type Graph, type Node, operandShape, parametersOf } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
 import type { MapShape } from '../../nn/shapes.ts';
 import type { Kernel, Kernels, Operation } from './kernels.ts';
-import { type Layout, layouts } from './layouts.ts';
+import { type Layout, layouts } from './weight_layouts.ts';
 
 /** A program with its parameters in the backend's memory, and what may be freed when. */
 export interface Plan {
@@ -154,4 +154,68 @@ function expectShape(node: Node, actual: Shape, expected: Shape): void {
       `${node.path}: the kernel of ${node.op} gave N×H×W×C ${actual.join('×')}, its shape rule says ${expected.join('×')}.`,
     );
   }
+}
+
+/**
+ * The wasm backend's memory is at most 4 GB, and when it is full tensors are overwritten without a word. So what a model
+ * and a run will need is added up before anything is allocated.
+ */
+
+/** Leaves room for what TensorFlow.js does not count: scratch memory and the gaps between tensors. */
+export const defaultBudget = 3e9;
+
+const bytesPerValue = 4;
+
+/** One memory per page or process, whatever the number of engines: copies of the parameters that convolutions keep, packed their own way. */
+let packedBytes = 0;
+
+export interface Budget {
+  /** @throws EngineError where the parameters would not fit */
+  reserve(program: string, parameterBytes: number): void;
+  release(parameterBytes: number): void;
+  /** @throws EngineError where a run at these sizes would not fit */
+  admit(program: string, runBytes: number): void;
+}
+
+export function budgetOf(bytes: number): Budget {
+  const expectFits = (what: string, needed: number, advice: string): void => {
+    const used = tf.memory().numBytes + packedBytes;
+    if (used + needed <= bytes) return;
+    throw new EngineError(
+      `${what} needs about ${inGigabytes(needed)} of memory, with ${inGigabytes(used)} in use and a budget of ` +
+        `${inGigabytes(bytes)}: past 4 GB the wasm backend overwrites its own tensors. ${advice}`,
+    );
+  };
+  return {
+    reserve: (program, parameterBytes) => {
+      expectFits(program, 2 * parameterBytes, 'Dispose other models, or use the engine onnxruntime or webgl.');
+      packedBytes += parameterBytes;
+    },
+    release: (parameterBytes) => {
+      packedBytes -= parameterBytes;
+    },
+    admit: (program, runBytes) =>
+      expectFits(`${program} at this size`, runBytes, 'Use a smaller image, or the engine onnxruntime or webgl.'),
+  };
+}
+
+/** The backends whose memory is not ours to count. */
+export const unlimited: Budget = { reserve: () => {}, release: () => {}, admit: () => {} };
+
+const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e8 ? 3 : 1)} GB`;
+
+export const parameterBytes = (graph: Graph): number =>
+  bytesPerValue * parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
+/** The most that a replay holds at once. A kernel of several steps has up to two more maps of its result's size. */
+export function peakBytes({ graph, steps }: Plan, shapes: readonly (MapShape | undefined)[]): number {
+  const bytes = (id: number) => sizeOf(nhwc(shapes[id]!)) * bytesPerValue;
+  let live = Object.values(graph.inputs).reduce((sum, id) => sum + bytes(id), 0);
+  let peak = live;
+  for (const { node, lastUses } of steps) {
+    live += bytes(node.id);
+    peak = Math.max(peak, live + 2 * bytes(node.id));
+    for (const id of lastUses) live -= bytes(id);
+  }
+  return peak;
 }

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import type { NDArray, Size } from '../../ndarray.ts';
+import type { NDArray, Size } from '../../arrays.ts';
 import type { WindowAttention } from '../../nn/ops.ts';
-import { biasRows, maskedScore, windowRegions } from '../windows.ts';
+import { biasRows, maskedScore, windowRegions } from '../shape_dependent.ts';
 import type { Kernel } from './kernels.ts';
-import type { Layout } from './layouts.ts';
+import type { Layout } from './weight_layouts.ts';
 
 /**
  * Attention in windows. Pixels come into windows and back by slices and transpositions: gathering them by lists, as the ONNX

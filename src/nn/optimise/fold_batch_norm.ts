@@ -1,4 +1,4 @@
-import type { NDArray, Weights } from '../../ndarray.ts';
+import type { NDArray, Weights } from '../../arrays.ts';
 import { consumersOf, type Graph, type Node, operandShape, prune } from '../graph.ts';
 
 /**

@@ -1,12 +1,108 @@
-import type { Stats } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync, type Stats } from 'node:fs';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { refuserOf } from '../../checkpoint/refusal.ts';
-import { blobSource, bytesSource, type Source } from '../../checkpoint/source.ts';
-import { imageRefuserOf } from '../../codecs/refusal.ts';
 import { isRefusal, type Refusal } from '../../errors.ts';
+import { imageRefuserOf, refuserOf } from '../../formats/context.ts';
+import { imageDecoder } from '../../formats/image.ts';
+import { blobSource, bytesSource, type Source } from '../../formats/source.ts';
 import { fetchBytes, type OnBytes } from '../fetch_bytes.ts';
-import { openFileSource } from './file_source.ts';
+
+/** The folder of the package, whether this file runs from `src/` or from `dist/`. */
+export const packageRoot: URL = findRoot();
+
+function findRoot(): URL {
+  let folder = new URL('./', import.meta.url);
+  while (!existsSync(new URL('package.json', folder)) && folder.pathname !== '/') folder = new URL('../', folder);
+  return folder;
+}
+
+/** The package's version. */
+export function packageVersion(): string {
+  return JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')).version;
+}
+
+/** The path of weights that the package ships. */
+export function shippedWeights(file: string): string {
+  return fileURLToPath(new URL(`samples/weights/${file}`, packageRoot));
+}
+
+/** The folder of the photos that the package ships. */
+export const sampleImages: string = fileURLToPath(new URL('samples/images', packageRoot));
+
+const shipped = (path: string): string => fileURLToPath(new URL(`samples/${path}`, packageRoot));
+
+/** What `verify` holds the engines to. */
+export const verifySamples = {
+  numbers: shipped('verify/moganet_pico.safetensors'),
+  photo: {
+    image: shipped('images/street-house.jpg'),
+    boxes: shipped('verify/street-house.json'),
+    labels: shipped('verify/street-house.png'),
+  },
+} as const;
+
+/** Compiles the JPEG decoder from the installed package; its own loader fetches a file URL, which Node refuses. */
+export async function loadJpegWasm(): Promise<WebAssembly.Module> {
+  const file = createRequire(import.meta.url).resolve('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm');
+  return WebAssembly.compile(await readFile(file));
+}
+
+/**
+ * PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
+ */
+export const decodeImage = imageDecoder(loadJpegWasm);
+
+/** A file that is read by position. Whoever opens it closes it. */
+export interface FileSource extends Source {
+  close(): Promise<void>;
+}
+
+/** More than this in one call is not portable. */
+const mostBytes = 2 ** 30;
+
+/**
+ * Opens a file for reading by position.
+ *
+ * @throws CheckpointRefusal `unreadable` where it cannot be opened or is no file, and on reading where it has become shorter.
+ */
+export async function openFileSource(path: string): Promise<FileSource> {
+  const refuse = refuserOf(path);
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    const reason = missing ? 'there is no such file' : `it cannot be opened: ${(cause as Error).message}`;
+    throw refuse('unreadable', '', reason, 'Check the path.', cause);
+  }
+  const stats = await handle.stat();
+  if (!stats.isFile()) {
+    await handle.close();
+    throw refuse('unreadable', '', `this is ${stats.isDirectory() ? 'a folder' : 'no regular file'}`, 'Give a file.');
+  }
+  const readInto = async (target: Uint8Array, offset: number) => {
+    for (let at = 0; at < target.length; ) {
+      const { bytesRead } = await handle.read(target, at, Math.min(target.length - at, mostBytes), offset + at);
+      if (bytesRead === 0) {
+        const reason = `the file ends here, it had ${stats.size} bytes`;
+        throw refuse('truncated', `byte ${offset + at}`, reason, 'Is it being written?');
+      }
+      at += bytesRead;
+    }
+  };
+  return {
+    name: path,
+    size: stats.size,
+    read: async (offset, length) => {
+      const bytes = new Uint8Array(length);
+      await readInto(bytes, offset);
+      return bytes;
+    },
+    readInto,
+    close: () => handle.close(),
+  };
+}
 
 /** Files of Node: paths and `file:` addresses are read by position, other addresses fetched, bytes taken as they are. */
 

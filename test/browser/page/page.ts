@@ -10,10 +10,10 @@ import {
   Result,
   withAssets,
 } from '../../../src/index.ts';
-import { compactMask } from '../../../src/postprocess/compact_mask.ts';
-import { rleFromString } from '../../../src/postprocess/rle_text.ts';
-import { networkRunners } from '../../support/golden/networks.ts';
-import { openCase } from '../../support/golden.ts';
+import { compactMask } from '../../../src/postprocess/masks.ts';
+import { rleFromString } from '../../../src/postprocess/rle.ts';
+import { networkRunners } from '../../harness/golden/networks.ts';
+import { openCase } from '../../harness/golden.ts';
 import type { Drawing, Size, Stay } from './protocol.ts';
 
 /** What tests call in a page. Everything that comes and goes is plain data. */

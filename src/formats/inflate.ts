@@ -1,0 +1,102 @@
+import type { Source } from './source.ts';
+
+/** CRC-32 as zip and PNG use it (polynomial 0xEDB88320), eight bytes a step. */
+
+const tables = Array.from({ length: 8 }, () => new Int32Array(256));
+
+for (let byte = 0; byte < 256; byte++) {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+  tables[0]![byte] = value;
+}
+for (let slice = 1; slice < 8; slice++) {
+  for (let byte = 0; byte < 256; byte++) {
+    const before = tables[slice - 1]![byte]!;
+    tables[slice]![byte] = (before >>> 8) ^ tables[0]![before & 255]!;
+  }
+}
+const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+];
+
+/** The CRC of what gave `previous`, followed by `bytes`. */
+export function crc32(bytes: Uint8Array, previous = 0): number {
+  let crc = ~previous;
+  let i = 0;
+  for (const end = bytes.length - 7; i < end; i += 8) {
+    crc ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
+    crc =
+      t7[crc & 255]! ^
+      t6[(crc >>> 8) & 255]! ^
+      t5[(crc >>> 16) & 255]! ^
+      t4[crc >>> 24]! ^
+      t3[bytes[i + 4]!]! ^
+      t2[bytes[i + 5]!]! ^
+      t1[bytes[i + 6]!]! ^
+      t0[bytes[i + 7]!]!;
+  }
+  for (; i < bytes.length; i++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[i]!) & 255]!;
+  return ~crc >>> 0;
+}
+
+/** The checksum of zlib data: the Adler-32 of what went before (1 at the start) followed by `bytes`. */
+export function adler32(bytes: Uint8Array, before = 1): number {
+  let low = before & 0xffff;
+  let high = before >>> 16;
+  // 5552 is the longest run before `high` could pass 2^32 (zlib's NMAX)
+  for (let i = 0; i < bytes.length; ) {
+    const stop = Math.min(i + 5552, bytes.length);
+    for (; i < stop; i++) {
+      low += bytes[i]!;
+      high += low;
+    }
+    low %= 65521;
+    high %= 65521;
+  }
+  return ((high << 16) | low) >>> 0;
+}
+
+const blockBytes = 2 ** 18;
+
+/**
+ * Inflates raw deflate data at `offset` of a source, block by block, with the platform's decoder.
+ *
+ * @throws whatever the platform throws where the data is no deflate stream.
+ */
+export async function* inflate(source: Source, offset: number, length: number): AsyncGenerator<Uint8Array> {
+  const { readable, writable } = new DecompressionStream('deflate-raw');
+  const writer = writable.getWriter();
+  const reader = readable.getReader();
+  let stopped = false;
+  let failure: unknown;
+  const feed = async () => {
+    for (let at = 0; at < length && !stopped; at += blockBytes) {
+      // a copy: the stream may detach or keep what it is given
+      await writer.write((await source.read(offset + at, Math.min(blockBytes, length - at))).slice());
+    }
+    if (!stopped) await writer.close();
+  };
+  const feeding = feed().catch((error) => {
+    failure ??= error;
+  });
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      yield value;
+    }
+  } finally {
+    // reached on failure and when the caller has enough, too: nothing may stay pending
+    stopped = true;
+    await Promise.allSettled([reader.cancel(), writer.abort()]);
+    await feeding;
+  }
+  if (failure) throw failure;
+}

@@ -1,0 +1,292 @@
+import { type Named, type NDArray, sizeOf, type TypedArray } from '../arrays.ts';
+import { CheckpointError } from '../errors.ts';
+import { type CheckpointLimits, limitsFrom, quoted, type RefuseCheckpoint, refuserOf } from './context.ts';
+import { JsonProblem, type JsonValue, parseStrictJson } from './json.ts';
+import { describeForeign } from './sniff.ts';
+import { readInto, type Source } from './source.ts';
+import {
+  type DType,
+  dtypeFacts,
+  dtypeNames,
+  dtypes,
+  type TensorEntry,
+  tensorEntry,
+  toHalf,
+  unreadSafetensorsDTypes,
+} from './tensors.ts';
+
+export type { TensorEntry } from './tensors.ts';
+
+/** A safetensors file whose header was read and checked; numbers are read when they are asked for. */
+export interface SafetensorsFile {
+  readonly metadata: Named<string>;
+  /** In the order of the header. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+}
+
+interface HeaderEntry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Opens a safetensors file: an 8-byte header length, a JSON header, then the elements without gaps or overlaps.
+ * Every rule of the format is checked before an element is read.
+ *
+ * @throws CheckpointRefusal `truncated`, `malformed`, `limit`, `unsupported` (element types) or `not-a-checkpoint`.
+ */
+export async function openSafetensors(
+  source: Source,
+  options: Partial<CheckpointLimits> = {},
+): Promise<SafetensorsFile> {
+  const limits = limitsFrom(options);
+  const refuse = refuserOf(source.name);
+  const { text, dataStart } = await readHeaderText(source, limits, refuse);
+  const header = parseHeader(text, limits, refuse);
+
+  const metadata = metadataOf(header.get('__metadata__'), refuse);
+  const entries: HeaderEntry[] = [];
+  for (const [name, value] of header) {
+    if (name !== '__metadata__') entries.push(headerEntry(name, value, limits, refuse));
+  }
+  checkLayout(entries, source.size - dataStart, refuse);
+
+  const tensors = new Map<string, TensorEntry>();
+  for (const { name, dtype, shape, begin } of entries) {
+    const { bytes } = dtypes[dtype];
+    const start = dataStart + begin;
+    const elements = {
+      unit: 1,
+      fill: (target: Uint8Array, from: number) => readInto(source, target, start + from * bytes),
+    };
+    tensors.set(name, tensorEntry(shape, dtype, elements));
+  }
+  return { metadata, tensors };
+}
+
+async function readHeaderText(source: Source, limits: CheckpointLimits, refuse: RefuseCheckpoint) {
+  if (source.size < 8)
+    throw refuse('truncated', '', `a file of ${source.size} bytes, where the header length alone takes 8`);
+  const head = await source.read(0, Math.min(source.size, 512));
+  // a length may look like the first bytes of another format, so the brace behind it decides
+  const foreign = head[8] === 0x7b ? undefined : describeForeign(head);
+  if (foreign) throw refuse('not-a-checkpoint', '', `this is ${foreign}, not a safetensors file`);
+  const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(limits.headerBytes)) {
+    throw refuse('limit', 'offset 0', `the header length is ${length} bytes, the limit ${limits.headerBytes}`);
+  }
+  const size = Number(length);
+  if (8 + size > source.size) {
+    throw refuse(
+      'truncated',
+      'offset 0',
+      `the header takes ${size} bytes, the file has ${source.size - 8} after its length`,
+    );
+  }
+  const bytes = await source.read(8, size);
+  if (bytes[0] !== 0x7b) throw refuse('malformed', 'offset 8', 'the header does not begin with "{"');
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), dataStart: 8 + size };
+  } catch (cause) {
+    throw refuse('malformed', 'header', 'the header is not UTF-8', undefined, cause);
+  }
+}
+
+function parseHeader(text: string, limits: CheckpointLimits, refuse: RefuseCheckpoint): ReadonlyMap<string, JsonValue> {
+  let value: JsonValue;
+  try {
+    value = parseStrictJson(text, limits.nesting);
+  } catch (cause) {
+    if (!(cause instanceof JsonProblem)) throw cause;
+    throw refuse('malformed', `header character ${cause.offset}`, cause.message, undefined, cause);
+  }
+  return value as ReadonlyMap<string, JsonValue>; // a text that begins with "{" gives nothing else
+}
+
+function metadataOf(value: JsonValue | undefined, refuse: RefuseCheckpoint): Named<string> {
+  // without a prototype, since the names are the file's
+  const metadata: Record<string, string> = Object.create(null);
+  if (value === undefined) return metadata;
+  if (!(value instanceof Map)) throw refuse('malformed', '__metadata__', 'the metadata is not an object');
+  for (const [name, text] of value) {
+    if (typeof text !== 'string')
+      throw refuse('malformed', '__metadata__', `the value of ${quoted(name)} is not a string`);
+    metadata[name] = text;
+  }
+  return metadata;
+}
+
+const entryFields = ['dtype', 'shape', 'data_offsets'];
+
+function headerEntry(name: string, value: JsonValue, limits: CheckpointLimits, refuse: RefuseCheckpoint): HeaderEntry {
+  const place = `tensor ${quoted(name)}`;
+  if (!(value instanceof Map)) throw refuse('malformed', place, 'its entry is not an object');
+  for (const field of value.keys()) {
+    if (!entryFields.includes(field))
+      throw refuse('malformed', place, `its entry has an unknown field ${quoted(field)}`);
+  }
+  const dtypeName = value.get('dtype');
+  const dtype = dtypeNames.find((known) => dtypes[known].safetensors === dtypeName);
+  if (!dtype) {
+    const text = typeof dtypeName === 'string' ? quoted(dtypeName) : 'missing or not a string';
+    const known = typeof dtypeName === 'string' && unreadSafetensorsDTypes.includes(dtypeName);
+    if (known) throw refuse('unsupported', place, `elements of type ${dtypeName} are not read`);
+    throw refuse('malformed', place, `its dtype is ${text}`);
+  }
+  const shape = naturals(value.get('shape'));
+  if (!shape) throw refuse('malformed', place, 'its shape is not a list of natural numbers below 2^53');
+  if (shape.length > limits.rank)
+    throw refuse('limit', place, `it has ${shape.length} dimensions, the limit is ${limits.rank}`);
+  const [begin, end, ...rest] = naturals(value.get('data_offsets')) ?? [];
+  if (begin === undefined || end === undefined || rest.length > 0 || end < begin) {
+    throw refuse('malformed', place, 'its data_offsets are not two ascending natural numbers below 2^53');
+  }
+  // an extent of 0 makes the product 0 whatever the others; else a product past 2^53 fits no file
+  const bytes = sizeOf(shape) * dtypes[dtype].bytes;
+  if (bytes !== end - begin) {
+    const found = `${end - begin} bytes for shape [${shape.join(', ')}] of ${dtypes[dtype].safetensors}`;
+    throw refuse('malformed', place, `${found}, which takes ${bytes}`);
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+function naturals(value: JsonValue | undefined): readonly number[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return value.every((item) => Number.isSafeInteger(item) && item >= 0) ? value : undefined;
+}
+
+function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, refuse: RefuseCheckpoint): void {
+  const ordered = [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let position = 0;
+  for (const { name, begin, end } of ordered) {
+    const place = `tensor ${quoted(name)}`;
+    if (end > dataBytes) {
+      throw refuse('truncated', place, `its elements end at byte ${end} of the data, which has ${dataBytes}`);
+    }
+    if (begin < position)
+      throw refuse('malformed', place, `it overlaps the tensor before it by ${position - begin} bytes`);
+    if (begin > position) throw refuse('malformed', place, `there is a gap of ${begin - position} bytes before it`);
+    position = end;
+  }
+  if (position < dataBytes) {
+    throw refuse('malformed', `data byte ${position}`, `${dataBytes - position} bytes follow the last tensor`);
+  }
+}
+
+/** What can be written: an array, or a tensor of another file, which is then read only when its turn comes. */
+export type WritableTensor = NDArray<TypedArray> | TensorEntry;
+
+/** How numbers are kept. */
+export interface SafetensorsOptions {
+  /** The type of all floating-point tensors; without it each keeps its own. Integers always keep theirs. */
+  readonly dtype?: 'F32' | 'F16';
+}
+
+/** A file that is not yet written: its size is known, its bytes are made tensor by tensor. */
+export interface SafetensorsOutput {
+  readonly size: number;
+  /** The bytes in order: the header, then one tensor at a time. May be iterated more than once. */
+  chunks(): AsyncGenerator<Uint8Array>;
+  /** The whole file in memory. */
+  bytes(): Promise<Uint8Array>;
+}
+
+/**
+ * A safetensors file of `tensors`. Equal tensors and metadata give equal bytes, whatever the order of the map: wide
+ * elements come first (so that all are aligned), then names in code-unit order, as in the official writer.
+ *
+ * @throws CheckpointError from `chunks()` and `bytes()` where a finite value does not fit F16.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, WritableTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+  options: SafetensorsOptions = {},
+): SafetensorsOutput {
+  if (tensors.has('__metadata__'))
+    throw new CheckpointError('a tensor cannot be named "__metadata__": the format uses that name');
+  const planned = [...tensors]
+    .map(([name, tensor]) => ({ name, tensor, dtype: writtenDType(tensor, options) }))
+    .sort((a, b) => dtypeFacts(b.dtype).bytes - dtypeFacts(a.dtype).bytes || (a.name < b.name ? -1 : 1));
+
+  const fields: string[] = [];
+  if (Object.keys(metadata).length > 0) fields.push(`"__metadata__":${JSON.stringify(metadata)}`);
+  let offset = 0;
+  for (const { name, tensor, dtype } of planned) {
+    const end = offset + tensor.shape.reduce((n, extent) => n * extent, dtypeFacts(dtype).bytes);
+    const entry = { dtype: dtypes[dtype].safetensors, shape: tensor.shape, data_offsets: [offset, end] };
+    // text by text: an object would reorder or lose names such as "1" and "__proto__"
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
+    offset = end;
+  }
+  const header = headerBytes(`{${fields.join(',')}}`);
+  const size = header.length + offset;
+
+  async function* chunks() {
+    yield header;
+    for (const { name, tensor, dtype } of planned) yield await tensorBytes(name, tensor, dtype);
+  }
+  return {
+    size,
+    chunks,
+    bytes: async () => {
+      const file = new Uint8Array(size);
+      let at = 0;
+      for await (const chunk of chunks()) {
+        file.set(chunk, at);
+        at += chunk.length;
+      }
+      return file;
+    },
+  };
+}
+
+function isEntry(tensor: WritableTensor): tensor is TensorEntry {
+  return 'read' in tensor;
+}
+
+function storedDType(tensor: WritableTensor): DType {
+  if (isEntry(tensor)) return tensor.dtype;
+  // the first type with this array class: a Uint8Array is uint8, a Float32Array float32
+  const name = dtypeNames.find((dtype) => tensor.data instanceof dtypes[dtype].array);
+  if (!name) throw new CheckpointError('an array of a class that safetensors has no type for');
+  return name;
+}
+
+function writtenDType(tensor: WritableTensor, options: SafetensorsOptions): DType {
+  const dtype = storedDType(tensor);
+  if (!options.dtype || !dtypes[dtype].float) return dtype;
+  return options.dtype === 'F16' ? 'float16' : 'float32';
+}
+
+function headerBytes(json: string): Uint8Array {
+  const text = new TextEncoder().encode(json);
+  const padded = Math.ceil(text.length / 8) * 8;
+  const bytes = new Uint8Array(8 + padded).fill(0x20, 8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(text, 8);
+  return bytes;
+}
+
+async function tensorBytes(name: string, tensor: WritableTensor, dtype: DType): Promise<Uint8Array> {
+  const stored = storedDType(tensor);
+  if (stored === dtype) return isEntry(tensor) ? tensor.bytes() : rawBytes(tensor.data);
+  const data = isEntry(tensor) ? (await tensor.readFloat32()).data : (tensor.data as Float32Array | Float64Array);
+  if (dtype === 'float32') return rawBytes(Float32Array.from(data));
+  const halves = toHalf(data);
+  for (let i = 0; i < halves.length; i++) {
+    if ((halves[i]! & 0x7fff) === 0x7c00 && Number.isFinite(data[i])) {
+      throw new CheckpointError(
+        `${name}: value ${i} is ${data[i]}, which does not fit F16 (largest 65504). Write it as F32.`,
+      );
+    }
+  }
+  return rawBytes(halves);
+}
+
+/** Typed arrays have the byte order of the machine, and every machine that runs JavaScript today is little-endian. */
+function rawBytes(data: TypedArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

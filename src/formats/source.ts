@@ -1,0 +1,46 @@
+/** Checkpoints are read by position, so that what is not needed (optimizer state, other heads) is never loaded. */
+export interface Source {
+  /** What messages call it: a path, an address, or "bytes". */
+  readonly name: string;
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`; the caller stays within `size` and does not change the bytes. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** The same without a second buffer, where a source can: fills `target` from `offset`. */
+  readInto?(target: Uint8Array, offset: number): Promise<void>;
+}
+
+/** A source over bytes in memory; reads are views, not copies. */
+export function bytesSource(bytes: Uint8Array, name = 'bytes'): Source {
+  return { name, size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
+}
+
+/** A source over a file that the user chose in a browser. */
+export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): Source {
+  return {
+    name,
+    size: blob.size,
+    read: async (offset, length) => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
+  };
+}
+
+const blockBytes = 4 * 2 ** 20;
+
+/** Fills `target` from `offset`, by blocks where the source can only hand out buffers of its own. */
+export async function readInto(source: Source, target: Uint8Array, offset: number): Promise<void> {
+  if (source.readInto) return source.readInto(target, offset);
+  for (let at = 0; at < target.length; at += blockBytes) {
+    const length = Math.min(blockBytes, target.length - at);
+    target.set(await source.read(offset + at, length), at);
+  }
+}
+
+/** A run of bytes that can be read by position: a tensor's storage. */
+export interface Region {
+  readonly size: number;
+  /** Fills `target` from byte `from` of the region. */
+  readInto(target: Uint8Array, from: number): Promise<void>;
+}
+
+export function sourceRegion(source: Source, offset: number, size: number): Region {
+  return { size, readInto: (target, from) => readInto(source, target, offset + from) };
+}

@@ -1,0 +1,171 @@
+import { type NDArray, type Shape, sizeOf, type TypedArray } from '../arrays.ts';
+
+/** The two 16-bit float formats, by their bits, so that NaN payloads and signed zeros survive. */
+
+/** IEEE 754 binary16 → the bits of the same value in binary32. */
+export function halfToFloatBits(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 31;
+  const mantissa = half & 0x3ff;
+  if (exponent === 31) return sign | 0x7f800000 | (mantissa << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (mantissa << 13);
+  if (mantissa === 0) return sign;
+  // a subnormal becomes normal: its leading bit moves to position 10, which the format leaves out
+  const shift = Math.clz32(mantissa) - 21;
+  return sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13);
+}
+
+/** The bits of a binary32 → the nearest binary16, ties to even; above 65504 + half a step it is infinity. */
+export function floatBitsToHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >> 13) & 0x1ff); // NaN stays NaN
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude >= 0x38800000) return sign | roundedShift(magnitude - 0x38000000, 13);
+  if (magnitude <= 0x33000000) return sign; // at most half of the smallest subnormal
+  const exponent = magnitude >>> 23;
+  return sign | roundedShift((magnitude & 0x7fffff) | 0x800000, 126 - exponent);
+}
+
+function roundedShift(value: number, shift: number): number {
+  const kept = value >>> shift;
+  const rest = value & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return rest > half || (rest === half && (kept & 1) === 1) ? kept + 1 : kept;
+}
+
+/** Narrows values to binary16, ties to even. */
+export function toHalf(values: ArrayLike<number>): Uint16Array {
+  const float = new Float32Array(1);
+  const bits = new Uint32Array(float.buffer);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    float[0] = values[i]!;
+    halves[i] = floatBitsToHalf(bits[0]!);
+  }
+  return halves;
+}
+
+/** The element types that are read, under PyTorch's names. */
+export type DType = keyof typeof dtypes;
+
+interface DTypeFacts {
+  /** Bytes of an element in the file. */
+  readonly bytes: number;
+  readonly float: boolean;
+  readonly safetensors: string;
+  /** The class by which torch.save names a storage of it. */
+  readonly storage?: string;
+  readonly array: new (buffer: ArrayBuffer) => TypedArray;
+}
+
+export const dtypes = {
+  float64: { bytes: 8, float: true, safetensors: 'F64', storage: 'DoubleStorage', array: Float64Array },
+  float32: { bytes: 4, float: true, safetensors: 'F32', storage: 'FloatStorage', array: Float32Array },
+  float16: { bytes: 2, float: true, safetensors: 'F16', storage: 'HalfStorage', array: Float32Array },
+  bfloat16: { bytes: 2, float: true, safetensors: 'BF16', storage: 'BFloat16Storage', array: Float32Array },
+  int64: { bytes: 8, float: false, safetensors: 'I64', storage: 'LongStorage', array: BigInt64Array },
+  int32: { bytes: 4, float: false, safetensors: 'I32', storage: 'IntStorage', array: Int32Array },
+  int16: { bytes: 2, float: false, safetensors: 'I16', storage: 'ShortStorage', array: Int16Array },
+  int8: { bytes: 1, float: false, safetensors: 'I8', storage: 'CharStorage', array: Int8Array },
+  uint8: { bytes: 1, float: false, safetensors: 'U8', storage: 'ByteStorage', array: Uint8Array },
+  bool: { bytes: 1, float: false, safetensors: 'BOOL', storage: 'BoolStorage', array: Uint8Array },
+  uint16: { bytes: 2, float: false, safetensors: 'U16', array: Uint16Array },
+} as const satisfies Record<string, DTypeFacts>;
+
+export const dtypeNames = Object.keys(dtypes) as DType[];
+
+export function dtypeFacts(dtype: DType): DTypeFacts {
+  return dtypes[dtype];
+}
+
+/** Types that exist in the formats and are not read; named in the refusal. */
+export const unreadSafetensorsDTypes = [
+  'F8_E4M3',
+  'F8_E5M2',
+  'F8_E8M0',
+  'F4',
+  'F6_E2M3',
+  'F6_E3M2',
+  'U32',
+  'U64',
+  'C64',
+];
+
+/**
+ * Bytes per element of the array that `read` returns. 16-bit floats are widened to 32 bits: their raw bytes are put
+ * into the second half of the new buffer and widened in place by `widenInPlace`, so that no second buffer exists.
+ */
+export function arrayBytes(dtype: DType): number {
+  return dtype === 'float16' || dtype === 'bfloat16' ? 4 : dtypes[dtype].bytes;
+}
+
+/** `buffer` holds count × 2 bytes of 16-bit floats in its second half; afterwards it holds count 32-bit floats. */
+export function widenInPlace(dtype: 'float16' | 'bfloat16', buffer: ArrayBuffer): void {
+  const wide = new Uint32Array(buffer);
+  const count = wide.length;
+  const narrow = new Uint16Array(buffer, count * 2, count);
+  // element i is read before 4i..4i+3 is written, and 4i + 4 <= 2 count + 2(i + 1): no unread element is overwritten
+  if (dtype === 'bfloat16') for (let i = 0; i < count; i++) wide[i] = narrow[i]! << 16;
+  else for (let i = 0; i < count; i++) wide[i] = halfToFloatBits(narrow[i]!);
+}
+
+/** A tensor of a checkpoint: known by shape and type, read when asked, and never kept. */
+export interface TensorEntry {
+  readonly shape: Shape;
+  /** The type in the file, under PyTorch's name. */
+  readonly dtype: DType;
+  /** A fresh array in C order. float16 and bfloat16 are widened to Float32Array, int64 is a BigInt64Array, bool 0 and 1. */
+  read(): Promise<NDArray<TypedArray>>;
+  /** A floating-point tensor as 32-bit floats (float64 is rounded, and may become infinite). */
+  readFloat32(): Promise<NDArray>;
+  /** The elements as they are in the file: C order, little-endian. */
+  bytes(): Promise<Uint8Array>;
+}
+
+/** Where the elements come from. */
+export interface ElementSource {
+  /** `fill` is asked for multiples of this many elements: 1, or what one step of the first axis holds. */
+  readonly unit: number;
+  /** Fills `target` with raw little-endian elements in C order, starting at element `from`. */
+  fill(target: Uint8Array, from: number): Promise<void>;
+}
+
+/** Elements that are converted at once where the result is narrower than the file. */
+const piece = 2 ** 22;
+
+export function tensorEntry(shape: Shape, dtype: DType, elements: ElementSource): TensorEntry {
+  const count = sizeOf(shape);
+  const { bytes: narrow, array: ArrayType } = dtypeFacts(dtype);
+
+  const read = async (): Promise<NDArray<TypedArray>> => {
+    const wide = arrayBytes(dtype);
+    const buffer = new ArrayBuffer(count * wide);
+    await elements.fill(new Uint8Array(buffer, count * (wide - narrow)), 0);
+    if (dtype === 'float16' || dtype === 'bfloat16') widenInPlace(dtype, buffer);
+    return { shape, data: new ArrayType(buffer) };
+  };
+
+  return {
+    shape,
+    dtype,
+    read,
+    readFloat32: async () => {
+      if (!dtypes[dtype].float) throw new TypeError(`a ${dtype} tensor has no 32-bit float form`);
+      if (dtype !== 'float64') return (await read()) as NDArray;
+      const data = new Float32Array(count);
+      const step = elements.unit * Math.max(1, Math.floor(piece / elements.unit));
+      for (let from = 0; from < count; from += step) {
+        const part = new Float64Array(Math.min(step, count - from));
+        await elements.fill(new Uint8Array(part.buffer), from);
+        data.set(part, from);
+      }
+      return { shape, data };
+    },
+    bytes: async () => {
+      const raw = new Uint8Array(count * narrow);
+      await elements.fill(raw, 0);
+      return raw;
+    },
+  };
+}

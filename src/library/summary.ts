@@ -1,0 +1,83 @@
+import { type Size, sizeOf } from '../arrays.ts';
+import type { ModelConfig } from '../models/config.ts';
+import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
+import { recordPart } from '../nn/index.ts';
+import { receptiveFields } from '../nn/receptive_field.ts';
+import { alignedColumns, summaryLines, summaryOf, withUnit } from '../nn/summary.ts';
+import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
+import { entries } from '../zoo/index.ts';
+
+/** Of which size, and in how much detail, a model is summed up. */
+export interface SummaryOptions {
+  /** Size of the network's input; where it is not given, that of the published figures or of the test scale. */
+  readonly size?: Size;
+  /** How deep modules are listed; where it is not given, down to the stages of the backbone. */
+  readonly depth?: number;
+}
+
+/**
+ * A model as text: its parts by module, stages, and totals by the rules of the published figures. Needs no weights.
+ *
+ * @throws ConfigError where the configuration is wrong, ShapeError where the size is too small for the network
+ */
+export function modelSummary(config: ModelConfig, { size, depth: wanted }: SummaryOptions = {}): string {
+  const definition = createModel(config);
+  const depth = wanted ?? (config.detector || config.segmentor ? 2 : 1);
+  const published = entries.find(({ name }) => name === config.name)?.published;
+  const input = size ?? published?.input ?? testSize(definition);
+  const { height, width } = input;
+  const lines = [`${config.name ?? 'model'} at ${height}×${width} (height × width)`];
+  for (const part of Object.values(definition.parts)) {
+    const extents = partExtents(part, input);
+    const regions = Object.values(extents).reduce((sum, { batch, height: rows }) => sum + (rows ? 0 : batch), 0);
+    lines.push('', regions > 0 ? `${part.name}, ${regions} regions` : part.name);
+    lines.push(...indented(summaryLines(summaryOf(recordPart(part), extents, depth))));
+  }
+  lines.push('', 'stages', ...indented(stageLines(definition)));
+  lines.push('', 'totals', ...indented(totalLines(definition, input)));
+  if (published?.flops !== undefined) {
+    const { params, flops, input: at = input, source, note } = published;
+    lines.push(`  published: ${params} M parameters, ${flops} GFLOPs at ${at.height}×${at.width} (${source})`);
+    if (note) lines.push(`  ${note}`);
+  }
+  return lines.join('\n');
+}
+
+const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+
+/** What an image of 4:3 or so becomes: the scale's short edge by its long one, padded. */
+function testSize({ config: { detector, segmentor, classifier } }: ModelDefinition): Size {
+  if (classifier) return { height: classifier.input.size, width: classifier.input.size };
+  const { scale, divisor } = (detector ?? segmentor)?.input ?? { scale: [224, 224] as const, divisor: 1 };
+  const padded = (edge: number) => Math.ceil(edge / divisor) * divisor;
+  return { height: padded(Math.min(...scale)), width: padded(Math.max(...scale)) };
+}
+
+function stageLines({ config, stages }: ModelDefinition): string[] {
+  const bare = createModel({ backbone: config.backbone });
+  const fields = Object.values(receptiveFields(recordPart(bare.parts.features!)));
+  const rows = stages.map(({ channels, stride }, i) => {
+    const extent = fields[i]?.extent;
+    const sees = extent ? `${extent.height}×${extent.width}` : 'whole image';
+    return [`stage ${i + 1}`, `${channels}`, `${stride}`, sees];
+  });
+  return alignedColumns([['', 'channels', 'stride', 'receptive field'], ...rows]);
+}
+
+function totalLines(definition: ModelDefinition, input: Size): string[] {
+  const rows = modelCost(definition, input);
+  const macs = rows.reduce((sum, row) => sum + row.macs, 0);
+  const trainable = modelParameters(definition).filter(({ kind }) => kind === 'parameter');
+  const parameters = trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const classifier = definition.config.classifier !== undefined;
+  return alignedColumns([
+    ['parameters', withUnit(parameters)],
+    ['MACs', withUnit(macs)],
+    ...(classifier
+      ? [
+          ["MACs with biases (the paper's rule)", withUnit(paperMacs(rows))],
+          ["FLOPs by fvcore's rule", withUnit(fvcoreFlops(rows))],
+        ]
+      : [["FLOPs by mmcv's rule", withUnit(mmcvFlops(rows))]]),
+  ]);
+}

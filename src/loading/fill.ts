@@ -1,0 +1,138 @@
+import type { NDArray, Shape, Weights } from '../arrays.ts';
+import { type CheckpointCode, CheckpointRefusal } from '../formats/context.ts';
+import type { TensorEntry } from '../formats/tensors.ts';
+import { dtypes } from '../formats/tensors.ts';
+
+/** A parameter as a model knows it. */
+export interface ParameterSpec {
+  readonly key: string;
+  readonly shape: Shape;
+  /** `ignored` ones (`num_batches_tracked`, second names) may be in the file or not, and are never loaded. */
+  readonly kind: 'parameter' | 'buffer' | 'ignored';
+  /** The key of which this one is another name. Where the file has only this one, its tensor is taken. */
+  readonly aliasOf?: string;
+}
+
+/** What may be amiss between a file and the parameters that it fills. */
+export interface FillOptions {
+  /** Keys of the file that this model does not need, such as those of another head. */
+  readonly ignore?: (key: string) => boolean;
+  /** Load NaN and infinite weights, too. Default: they are refused, since the model could only give NaN. */
+  readonly allowNonFinite?: boolean;
+  /** What messages call the file. Default "checkpoint". */
+  readonly file?: string;
+  /** Called after each tensor, for progress. */
+  readonly onTensor?: (done: number, total: number) => void;
+}
+
+/**
+ * Reads a model's parameters, all or nothing: keys and shapes are compared as sets before a tensor is read, and what
+ * is missing, unexpected, misshapen or no floating-point tensor is reported together. Tensors are read one by one, so
+ * that little more than the result is ever in memory.
+ *
+ * @returns 32-bit floats by key, in the order of `parameters`.
+ * @throws CheckpointRefusal with code `missing`, `shape`, `dtype` (the first that applies) or `value`.
+ */
+export async function fillParameters(
+  parameters: readonly ParameterSpec[],
+  found: ReadonlyMap<string, TensorEntry>,
+  options: FillOptions = {},
+): Promise<Weights> {
+  const entries = withSecondNames(parameters, found);
+  const { ignore = () => false, allowNonFinite = false, file = 'checkpoint', onTensor } = options;
+  checkKeys(parameters, entries, ignore, file);
+  const weights = new Map<string, NDArray>();
+  const nonFinite: string[] = [];
+  const loaded = new Set(parameters.filter(({ kind }) => kind !== 'ignored').map(({ key }) => key));
+  for (const key of loaded) {
+    const array = await entries.get(key)!.readFloat32();
+    if (!allowNonFinite && !array.data.every(Number.isFinite)) nonFinite.push(key);
+    weights.set(key, array);
+    onTensor?.(weights.size, loaded.size);
+  }
+  if (nonFinite.length > 0) {
+    throw new CheckpointRefusal('value', file, '', `NaN or infinite values as 32-bit floats in ${listed(nonFinite)}`);
+  }
+  return weights;
+}
+
+function withSecondNames(
+  parameters: readonly ParameterSpec[],
+  entries: ReadonlyMap<string, TensorEntry>,
+): ReadonlyMap<string, TensorEntry> {
+  const known = new Map(entries);
+  for (const { key, aliasOf } of parameters) {
+    const entry = entries.get(key);
+    if (aliasOf !== undefined && entry && !entries.has(aliasOf)) known.set(aliasOf, entry);
+  }
+  return known;
+}
+
+function checkKeys(
+  parameters: readonly ParameterSpec[],
+  entries: ReadonlyMap<string, TensorEntry>,
+  ignore: (key: string) => boolean,
+  file: string,
+): void {
+  const wanted = new Map(parameters.map((parameter) => [parameter.key, parameter]));
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  const mistyped: string[] = [];
+  for (const { key, shape, kind } of wanted.values()) {
+    if (kind === 'ignored') continue;
+    const entry = entries.get(key);
+    if (!entry) missing.push(key);
+    else if (entry.shape.join() !== shape.join()) {
+      misshapen.push(`${key} ${sizes(entry.shape)} (the model has ${sizes(shape)})`);
+    } else if (!dtypes[entry.dtype].float) mistyped.push(`${key} ${entry.dtype}`);
+  }
+  const unexpected = [...entries.keys()].filter((key) => !wanted.has(key) && !ignore(key));
+
+  const problems: readonly (readonly [CheckpointCode, string, readonly string[]])[] = [
+    ['missing', 'missing', missing],
+    ['missing', 'unexpected', unexpected],
+    ['shape', 'of another shape', misshapen],
+    ['dtype', 'not of a floating-point type', mistyped],
+  ];
+  const found = problems.filter(([, , keys]) => keys.length > 0);
+  const [first] = found;
+  if (!first) return;
+  const reason = found.map(([, what, keys]) => `${keys.length} ${what}: ${listed(keys)}`).join('; ');
+  throw new CheckpointRefusal(
+    first[0],
+    file,
+    '',
+    `it does not fit the model: ${reason}`,
+    prefixHint(missing, unexpected),
+  );
+}
+
+/** Where one prefix explains all that is missing, it is named; otherwise the usual remedy stands. */
+function prefixHint(missing: readonly string[], unexpected: readonly string[]): string | undefined {
+  const extra = surroundingPrefix(missing, unexpected);
+  if (extra) return `The file's keys begin with "${extra}", the model's do not: load it with the prefix "${extra}".`;
+  const lacking = surroundingPrefix(unexpected, missing);
+  return (
+    lacking && `The model's keys begin with "${lacking}", the file's do not: it holds only that part of the model.`
+  );
+}
+
+/** The prefix that turns every one of `inner` into one of `outer`. */
+function surroundingPrefix(inner: readonly string[], outer: readonly string[]): string | undefined {
+  const [first] = inner;
+  if (first === undefined) return undefined;
+  const all = new Set(outer);
+  return outer
+    .filter((key) => key.endsWith(`.${first}`))
+    .map((key) => key.slice(0, -first.length))
+    .find((prefix) => inner.every((key) => all.has(prefix + key)));
+}
+
+const shownKeys = 12;
+
+function listed(keys: readonly string[]): string {
+  const shown = keys.slice(0, shownKeys).join(', ');
+  return keys.length > shownKeys ? `${shown} and ${keys.length - shownKeys} more` : shown;
+}
+
+const sizes = (shape: Shape) => `[${shape.join(', ')}]`;

@@ -1,0 +1,148 @@
+import * as z from 'zod';
+import { ConfigError, UnsupportedError } from '../../errors.ts';
+import type { ClassNames, ModelConfig } from '../config.ts';
+import { parseConfig } from '../parse_config.ts';
+import { backboneFromMm, onWholePyramid } from './backbones.ts';
+import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detection.ts';
+import { segmentorFromMm } from './segmentation.ts';
+
+/** Parts of an mm model dict are told apart by their `type`; what we do not read is refused by that name. */
+
+const typed = z.looseObject({ type: z.string() });
+
+/**
+ * What a table holds for a type; mm 3.x may write where the type comes from (`mmdet.MaskRCNN`).
+ *
+ * @throws UnsupportedError naming the type and what is known
+ */
+export function byType<T>(table: Readonly<Record<string, T>>, type: string, what: string): T {
+  const bare = type.replace(/^(mmdet|mmseg|mmcls|mmpretrain)\./, '');
+  if (Object.hasOwn(table, bare)) return table[bare]!;
+  throw new UnsupportedError(`the ${what} "${type}" is not supported. Known: ${Object.keys(table).join(', ')}.`);
+}
+
+/**
+ * Reads one part by the schema of its type.
+ *
+ * @param model what the part belongs to, for the message
+ * @param part the part's name in the dict
+ * @throws UnsupportedError where its type is not in the table, ConfigError where a field does not fit
+ */
+export function parsePart<S extends z.ZodType>(
+  schemas: Readonly<Record<string, S>>,
+  data: unknown,
+  model: string,
+  part: string,
+): z.output<S> {
+  const what = `${model}: ${part}`;
+  const { type } = parseConfig(typed, data, what);
+  const schema = byType(schemas, type, part);
+  return parseConfig(schema, { ...(data as object), type: type.replace(/^.*\./, '') }, what);
+}
+
+/** Reads the configuration of an mmdetection 2.x / 3.x or mmsegmentation model, as their checkpoints carry it. */
+
+export interface MmContext {
+  /** The names that the checkpoint's meta gives. */
+  readonly classes?: readonly string[];
+  /** Names for a number of classes where the checkpoint has none; default "class 0", "class 1", … */
+  readonly namesFor?: (count: number) => readonly string[] | undefined;
+  /** Test scale, in place of the one in the configuration or the field's default. */
+  readonly scale?: readonly [number, number];
+  readonly name?: string;
+}
+
+const dict = z.record(z.string(), z.unknown());
+const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
+
+type Dense = Pick<ModelConfig, 'detector' | 'segmentor'>;
+/** `divisor` as segmentors mean it: what the image is stretched to a multiple of. */
+type Input = { scale?: [number, number]; divisor?: number };
+
+type Read = (model: unknown, classes: ClassNames, input: Input) => Dense;
+
+const detectorBy =
+  (read: typeof rcnnFromMm): Read =>
+  (model, classes, { scale }) => ({ detector: { ...read(model, classes), input: scale ? { scale } : {} } });
+
+const models: Readonly<Record<string, Read>> = {
+  MaskRCNN: detectorBy(rcnnFromMm),
+  FasterRCNN: detectorBy(rcnnFromMm),
+  CascadeRCNN: detectorBy(cascadeFromMm),
+  RetinaNet: detectorBy(retinaNetFromMm),
+  EncoderDecoder: (model, classes, input) => ({ segmentor: { ...segmentorFromMm(model, classes), input } }),
+};
+/**
+ * @param config the model dict, or a whole configuration with `model` in it
+ * @throws ConfigError where a field is missing or of the wrong kind; UnsupportedError where the model is of a type that is not read
+ */
+export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
+  const what = context.name ?? 'mm config';
+  const whole = parseConfig(dict, config, what);
+  const model = onWholePyramid(parseConfig(full, whole.model ?? whole, what));
+  const dense = byType(models, model.type, 'model');
+  const { scale, ...input } = testInput(whole);
+  const [long, short] = context.scale ?? scale ?? [];
+  return {
+    ...(context.name && { name: context.name }),
+    backbone: backboneFromMm(model.backbone),
+    image: imageOf(whole, model),
+    ...dense(model, (count) => namesOf(count, context), {
+      ...input,
+      ...(long && short && { scale: [long, short] }),
+    }),
+  };
+}
+
+function namesOf(count: number, { classes, namesFor }: MmContext): string[] {
+  if (classes && classes.length !== count) {
+    throw new ConfigError(`the checkpoint names ${classes.length} classes, its head has ${count}.`);
+  }
+  const names = classes ?? namesFor?.(count) ?? Array.from({ length: count }, (_, i) => `class ${i}`);
+  return [...names];
+}
+
+const three = z.tuple([z.number(), z.number(), z.number()]);
+const preprocessor = z.looseObject({ mean: three, std: three, bgr_to_rgb: z.boolean().default(false) });
+const normalisation = z.looseObject({ mean: three, std: three, to_rgb: z.boolean().default(true) });
+
+/** Images are decoded as BGR there; `bgr_to_rgb` (3.x) or `to_rgb` (2.x) turns them before mean and std are applied. */
+function imageOf(whole: Record<string, unknown>, model: Record<string, unknown>): NonNullable<ModelConfig['image']> {
+  const newer = preprocessor.safeParse(model.data_preprocessor ?? whole.data_preprocessor);
+  if (newer.success) {
+    const { mean, std, bgr_to_rgb } = newer.data;
+    return { mean, std, channelOrder: bgr_to_rgb ? 'rgb' : 'bgr' };
+  }
+  const older = normalisation.safeParse(whole.img_norm_cfg);
+  if (!older.success) return {};
+  const { mean, std, to_rgb } = older.data;
+  return { mean, std, channelOrder: to_rgb ? 'rgb' : 'bgr' };
+}
+
+const pair = z.tuple([z.number(), z.number()]);
+const step = z.looseObject({
+  type: z.string(),
+  img_scale: pair.optional(),
+  scale: pair.optional(),
+  size_divisor: z.number().optional(),
+  transforms: z.array(z.unknown()).optional(),
+});
+
+/** What the test pipeline does first to the image, where the configuration has one: to which scale, stretched or not. */
+function testInput(whole: Record<string, unknown>): Input {
+  const data = dict.safeParse(whole.data).data;
+  const pipeline = whole.test_pipeline ?? dict.safeParse(data?.test).data?.pipeline;
+  return Array.isArray(pipeline) ? firstResize(pipeline) : {};
+}
+
+function firstResize(steps: readonly unknown[]): Input {
+  for (const entry of steps) {
+    const found = step.safeParse(entry).data;
+    const scale = found?.scale ?? found?.img_scale;
+    const scaled = scale && { scale };
+    if (found?.type === 'MultiScaleFlipAug') return { ...firstResize(found.transforms ?? []), ...scaled };
+    if (found?.type === 'Resize') return { divisor: 1, ...scaled };
+    if (found?.type === 'AlignResize') return { divisor: found.size_divisor ?? 32, ...scaled };
+  }
+  return {};
+}

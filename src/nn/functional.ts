@@ -1,0 +1,173 @@
+import type { Size } from '../arrays.ts';
+import { ShapeError } from '../errors.ts';
+import type { Axis, Nothing, Op, RoiAlignOptions, WindowAttention } from './ops.ts';
+import { sizeFrom } from './ops.ts';
+import { channelsOf, type ParameterValue, record, type Scope, type Value } from './scope.ts';
+
+const nothing: Nothing = Object.freeze({});
+
+function elementwise(op: 'add' | 'sub' | 'mul') {
+  return (a: Value, b: Value): Value => {
+    const [m, n] = [channelsOf(a, op), channelsOf(b, op)];
+    if (m !== n && m !== 1 && n !== 1) throw new ShapeError(`${op} needs equal channels, or 1, got ${m} and ${n}.`);
+    return record(op, [a, b], nothing, Math.max(m, n));
+  };
+}
+
+/** a + b; one of them may have one channel, or one pixel, for all. */
+export const add = elementwise('add');
+/** a − b; one of them may have one channel, or one pixel, for all. */
+export const sub = elementwise('sub');
+/** a · b; one of them may have one channel, or one pixel, for all. */
+export const mul = elementwise('mul');
+
+function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu' | 'hardsigmoid' | 'hardswish') {
+  return (x: Value, scope?: Scope): Value => record(op, [x], nothing, channelsOf(x, op), scope);
+}
+
+/** max(x, 0). */
+export const relu = activation('relu');
+/** x · sigmoid(x). */
+export const silu = activation('silu');
+/** 1 / (1 + e⁻ˣ). */
+export const sigmoid = activation('sigmoid');
+/** x · Φ(x) by erf, not by tanh. */
+export const gelu = activation('gelu');
+/** x / 6 + 1/2, held between 0 and 1. */
+export const hardsigmoid = activation('hardsigmoid');
+/** x · hardsigmoid(x). */
+export const hardswish = activation('hardswish');
+
+/** x · parameter, channel by channel; the parameter's shape is [1, C, 1, 1]. */
+export function scale(x: Value, parameter: ParameterValue, scope?: Scope): Value {
+  return record('scale', [x, parameter], nothing, channelsOf(x, 'scale'), scope);
+}
+
+/** Joins maps of equal height and width along the channels, or results for several groups of regions along the batch. */
+export function concat(values: readonly Value[], axis: 'channels' | 'batch' = 'channels'): Value {
+  const [first, ...rest] = values;
+  if (!first) throw new ShapeError('concat needs at least one value.');
+  for (const value of values) channelsOf(value, 'concat');
+  if (rest.length === 0) return first;
+  if (axis === 'batch' && rest.some((value) => value.channels !== first.channels)) {
+    throw new ShapeError(
+      `concat along the batch needs equal channels, got ${values.map((v) => v.channels).join(', ')}.`,
+    );
+  }
+  const channels = axis === 'channels' ? values.reduce((sum, value) => sum + value.channels, 0) : first.channels;
+  return record('concat', [first, ...rest], { axis }, channels);
+}
+
+/** Channels `start` up to, not including, `end`. */
+export function slice(x: Value, start: number, end: number = channelsOf(x, 'slice')): Value {
+  if (!(start >= 0 && start < end && end <= x.channels)) {
+    throw new ShapeError(`slice of channels ${start} to ${end} does not lie within the ${x.channels} channels.`);
+  }
+  return record('slice', [x], { start, end }, end - start);
+}
+
+/** The mean over height and width, N×C×1×1. */
+export function globalAvgPool(x: Value, scope?: Scope): Value {
+  return record('globalAvgPool', [x], nothing, channelsOf(x, 'globalAvgPool'), scope);
+}
+
+/** The means of `bins` areas of the map: N×C×bins. */
+export function adaptiveAvgPool(x: Value, bins: number | Size, scope?: Scope): Value {
+  return record('adaptiveAvgPool', [x], { bins: sizeFrom(bins) }, channelsOf(x, 'adaptiveAvgPool'), scope);
+}
+
+function pooling(op: 'maxPool' | 'avgPool') {
+  return (
+    x: Value,
+    {
+      kernel,
+      stride = kernel,
+      padding = 0,
+    }: { kernel: number | Size; stride?: number | Size; padding?: number | Size },
+    scope?: Scope,
+  ): Value => {
+    const window = { kernel: sizeFrom(kernel), stride: sizeFrom(stride), padding: sizeFrom(padding) };
+    return record(op, [x], window, channelsOf(x, op), scope);
+  };
+}
+
+/** The largest pixel of each window; padding never wins. */
+export const maxPool = pooling('maxPool');
+/** The mean of each window; padding does not count. */
+export const avgPool = pooling('avgPool');
+
+/** Resizes to another value's height and width, or by an integer factor. `alignCorners` is of the bilinear mode. */
+export function resize(
+  x: Value,
+  to: { like: Value } | { factor: number },
+  { mode = 'bilinear', alignCorners = false }: { mode?: 'bilinear' | 'nearest'; alignCorners?: boolean } = {},
+  scope?: Scope,
+): Value {
+  const how = { mode, alignCorners };
+  return 'like' in to
+    ? record('resize', [x, to.like], how, channelsOf(x, 'resize'), scope)
+    : record('resize', [x], { ...how, factor: to.factor }, channelsOf(x, 'resize'), scope);
+}
+
+/** Pools every region of `regions` (n × 5) from the map: n×C×outputSize. */
+export function roiAlign(x: Value, regions: Value, options: RoiAlignOptions): Value {
+  return record('roiAlign', [x, regions], options, channelsOf(x, 'roiAlign'));
+}
+
+/** Zeros to the right and below, up to multiples of both extents. */
+export function padToMultiple(x: Value, multiple: number | Size): Value {
+  return record('padToMultiple', [x], { multiple: sizeFrom(multiple) }, channelsOf(x, 'padToMultiple'));
+}
+
+/** Tiles of 2×2 pixels to channels: N×4C×⌈H/2⌉×⌈W/2⌉. */
+export function mergePatches(x: Value): Value {
+  return record('mergePatches', [x], nothing, 4 * channelsOf(x, 'mergePatches'));
+}
+
+/**
+ * Swin's attention within windows, and the shift and the filling that belong to it.
+ *
+ * @param qkv queries, keys and values of every pixel: a third of the channels each, head by head
+ * @param parameters `table` of the shape [(2·window − 1)², heads], the position bias by row and column distance; `bias` [3C] of the
+ *   projection that made `qkv`, where it has one
+ */
+export function windowAttention(
+  qkv: Value,
+  { table, bias }: { table: ParameterValue; bias?: ParameterValue | undefined },
+  options: WindowAttention,
+): Value {
+  const channels = attended('windowAttention', qkv, options.heads);
+  return record('windowAttention', bias ? [qkv, table, bias] : [qkv, table], options, channels);
+}
+
+/** Channels of what attention gives: a third. */
+function attended(op: Op, qkv: Value, heads: number): number {
+  const channels = qkv.channels / 3;
+  if (Number.isInteger(channels / heads)) return channels;
+  throw new ShapeError(`${op} needs channels for queries, keys and values of ${heads} heads, got ${qkv.channels}.`);
+}
+
+/** `qkv`: queries, keys and values of every pixel, a third of the channels each, head by head. */
+export function attention(qkv: Value, heads: number, scope?: Scope): Value {
+  return record('attention', [qkv], { heads }, attended('attention', qkv, heads), scope);
+}
+
+/** As `attention`, by the kernel φ in place of the softmax. */
+export function linearAttention(qkv: Value, heads: number, scope?: Scope): Value {
+  return record('linearAttention', [qkv], { heads }, attended('linearAttention', qkv, heads), scope);
+}
+
+/** Moves a map down by `rows` and right by `columns`; zeros come in. */
+export function shift(x: Value, { rows = 0, columns = 0 }: { rows?: number; columns?: number }): Value {
+  return record('shift', [x], { rows, columns }, channelsOf(x, 'shift'));
+}
+
+/** The weight is [C, 1, n, 1] along the height, [C, 1, 1, n] along the width, for whatever n. */
+export function circularConv2d(x: Value, weight: ParameterValue, axis: Axis): Value {
+  return record('circularConv2d', [x, weight], { axis }, channelsOf(x, 'circularConv2d'));
+}
+
+/** The parameter is [1, C, n, 1] along the height, [1, C, 1, n] along the width, for whatever n. */
+export function addAlongAxis(x: Value, parameter: ParameterValue, axis: Axis): Value {
+  return record('addAlongAxis', [x, parameter], { axis }, channelsOf(x, 'addAlongAxis'));
+}

@@ -1,0 +1,50 @@
+import { joinRings, simplifyRing } from '../postprocess/polygons.ts';
+import type { Instance, Result } from './result.ts';
+
+/** What a YOLO label file holds. */
+export interface YoloOptions {
+  /** Outlines instead of boxes: needs a model that gives masks. */
+  readonly segments?: boolean;
+  /** How far outlines may be off, in pixels, for fewer points (see `simplifyRing`). Default 1. */
+  readonly tolerance?: number;
+  /** The score at the end of each line, as YOLO's own predictions have it; annotations have none. */
+  readonly scores?: boolean;
+}
+
+/**
+ * One line per instance: the label, then the box as centre x, centre y, width, height, or with `segments` the outline as x,
+ * y, x, y, …; all as parts of the image's width and height, 0 to 1, six digits (0.002 pixels of a photo 4000 wide).
+ * Labels count from 0. What lies outside the image is cut off. An outline is one ring: parts and holes are joined by slits,
+ * since the format has neither. An instance whose mask is empty has no line among outlines.
+ *
+ * @throws RangeError where outlines are asked for and the model gives no masks
+ */
+export function yoloText(result: Result, options: YoloOptions = {}): string {
+  const { segments = false, tolerance = 1, scores = false } = options;
+  const { height, width } = result.imageSize;
+  if (segments && result.length > 0 && !result.masks) {
+    throw new RangeError('the model gives no masks: YOLO outlines need them, boxes do not.');
+  }
+  const across = (x: number) => digits(x / width);
+  const down = (y: number) => digits(y / height);
+  const outlineOf = ({ mask }: Instance): string[] =>
+    joinRings((mask?.toPolygons() ?? []).map((ring) => simplifyRing(ring, tolerance))).map((value, i) =>
+      i % 2 === 0 ? across(value) : down(value),
+    );
+  const boxOf = ({ box: [x1, y1, x2, y2] }: Instance): string[] => {
+    const [left, right] = [within(x1, width), within(x2, width)];
+    const [top, bottom] = [within(y1, height), within(y2, height)];
+    return [across((left + right) / 2), down((top + bottom) / 2), across(right - left), down(bottom - top)];
+  };
+  const lines = Array.from(result, (instance) => {
+    const numbers = segments ? outlineOf(instance) : boxOf(instance);
+    if (numbers.length === 0) return '';
+    return `${[instance.label, ...numbers, ...(scores ? [digits(instance.score)] : [])].join(' ')}\n`;
+  });
+  return lines.join('');
+}
+
+const within = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
+
+/** Six digits after the point, without zeros at the end. */
+const digits = (value: number): string => `${Number(value.toFixed(6))}`;

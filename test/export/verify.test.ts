@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { EngineError, Result, verify } from 'moganet';
+import { openNodeEngine } from '../../src/engines/node.ts';
+import { comparePhoto, type ExpectedPhoto, verifier } from '../../src/export/verify.ts';
+import type { Engine, Resident } from '../../src/nn/index.ts';
+import type { Platform } from '../../src/platform/contract.ts';
+import { decodeImage, openWeights, readImage, shippedWeights, verifySamples } from '../../src/platform/node/files.ts';
+
+/** An engine whose every value is changed on the way out. */
+async function changed(change: (value: number) => number): Promise<Engine> {
+  const engine = await openNodeEngine('cpu');
+  const altered = (resident: Resident): Resident => ({
+    ...resident,
+    read: async () => {
+      const { shape, data } = await resident.read();
+      return { shape, data: data.map(change) };
+    },
+  });
+  return {
+    ...engine,
+    load: async (program) => {
+      const runner = await engine.load(program);
+      return {
+        dispose: () => runner.dispose(),
+        run: async (inputs) =>
+          Object.fromEntries(Object.entries(await runner.run(inputs)).map(([name, one]) => [name, altered(one)])),
+      };
+    },
+  };
+}
+
+const platformWith = (engines: Readonly<Record<string, () => Promise<Engine>>>): Platform => ({
+  openWeights,
+  readImage,
+  shippedWeights,
+  decodeImage: (bytes, name) => decodeImage(bytes, { name }),
+  engines: Object.keys(engines),
+  openEngine: (name) => engines[name]!(),
+});
+
+describe('verifying engines', () => {
+  it('passes the engine of plain JavaScript on PyTorch’s numbers', async () => {
+    const steps: string[] = [];
+    const [check] = await verify({
+      engines: ['cpu'],
+      photo: () => false,
+      onProgress: (engine, what) => steps.push(`${engine} ${what}`),
+    });
+    expect(check).to.include({ engine: 'cpu', status: 'passed', detail: 'plain JavaScript' });
+    expect(check!.photo).to.equal(undefined);
+    expect(check!.numbers!.maxError).to.be.within(0, check!.numbers!.tolerance);
+    // single precision: neither exact nor loose
+    expect(check!.numbers!.tolerance).to.be.within(1e-7, 1e-4);
+    expect(steps).to.deep.equal(['cpu numbers']);
+  });
+
+  it('fails one that is a little off, or gives what is no number, and reports one that is missing', async () => {
+    const engines = {
+      drifting: () => changed((value) => value * 1.0001),
+      broken: () => changed(() => Number.NaN),
+      missing: () => Promise.reject(new EngineError('it is not installed.')),
+      good: () => openNodeEngine('cpu'),
+    };
+    const checks = await verifier(platformWith(engines), verifySamples)({ photo: () => false });
+    expect(checks.map(({ engine, status }) => [engine, status])).to.deep.equal([
+      ['drifting', 'failed'],
+      ['broken', 'failed'],
+      ['missing', 'unavailable'],
+      ['good', 'passed'],
+    ]);
+    expect(checks[0]!.numbers!.maxError).to.be.within(1e-5, 1e-3);
+    expect(checks[1]!.numbers!.maxError).to.equal(Number.POSITIVE_INFINITY);
+    expect(checks[2]!.reason).to.equal('it is not installed.');
+  });
+});
+
+describe('holding a photo’s result to the reference’s', () => {
+  const gray = (value: number) => [value, value, value, 255];
+  const expected: ExpectedPhoto = {
+    photo: 'two.png',
+    detections: [
+      { label: 0, score: 0.9, box: [0, 0, 100, 100] },
+      { label: 1, score: 0.5, box: [0, 0, 50, 50] },
+      { label: 1, score: 0.299, box: [9, 9, 20, 20] },
+    ],
+    labels: { width: 2, height: 1, data: new Uint8ClampedArray([...gray(3), ...gray(4)]) },
+    uncertainPixels: 0,
+  };
+  const result = (boxes: number[][], scores: number[], labels: number[], map = [3, 4]) =>
+    new Result({
+      boxes: Float32Array.from(boxes.flat()),
+      scores: Float32Array.from(scores),
+      labels: Int32Array.from(labels),
+      names: ['a', 'b'],
+      segmentation: { labels: Uint8Array.from(map), names: [] },
+      image: expected.labels,
+      timings: { total: 7 },
+    });
+  const [whole, half, small] = [
+    [0, 0, 100, 100],
+    [0, 0, 50, 50],
+    [9, 9, 20, 20],
+  ] as [number[], number[], number[]];
+
+  it('passes what is the same within rounding', () => {
+    const check = comparePhoto(result([whole, half], [0.901, 0.4985], [0, 1]), expected);
+    expect(check).to.deep.equal({
+      passed: true,
+      photo: 'two.png',
+      expected: 2,
+      found: 2,
+      additional: 0,
+      pixels: 2,
+      differentPixels: 0,
+      uncertainPixels: 0,
+      milliseconds: 7,
+    });
+    // 0.301 is within rounding of the reference's 0.299
+    expect(comparePhoto(result([whole, half, small], [0.9, 0.5, 0.3005], [0, 1, 1]), expected).passed).to.equal(true);
+  });
+
+  it('counts what is missing, additional, of another class, or elsewhere', () => {
+    expect(comparePhoto(result([whole], [0.9], [0]), expected)).to.include({ passed: false, found: 1 });
+    expect(comparePhoto(result([whole, half, [0, 0, 9, 9]], [0.9, 0.5, 0.4], [0, 1, 0]), expected)).to.include({
+      passed: false,
+      found: 2,
+      additional: 1,
+    });
+    expect(comparePhoto(result([whole, half], [0.9, 0.5], [0, 0]), expected)).to.include({ found: 1, additional: 1 });
+    expect(comparePhoto(result([whole, [0, 0, 50, 51]], [0.9, 0.5], [0, 1]), expected)).to.include({ found: 1 });
+    expect(comparePhoto(result([whole, half], [0.9, 0.5], [0, 1], [3, 5]), expected)).to.include({
+      passed: false,
+      differentPixels: 1,
+    });
+    expect(
+      comparePhoto(result([whole, half], [0.9, 0.5], [0, 1], [3, 5]), { ...expected, uncertainPixels: 1 }).passed,
+    ).to.equal(true);
+  });
+});

@@ -1,0 +1,205 @@
+import { expect } from 'chai';
+import { isRefusal } from '../../src/errors.ts';
+import { decodePng, pngSignature } from '../../src/formats/png.ts';
+import { buildPng, chunk, header, join, type PngSpec } from '../harness/png_builder.ts';
+
+/** Samples that vary in every direction and reach both ends of their range. */
+const sampleOf =
+  (depth: number, most = 2 ** depth - 1) =>
+  (x: number, y: number, c: number) =>
+    (x * 40503 + y * 25717 + c * 9973 + ((x * y) << 4)) % (most + 1);
+
+const toByte = (value: number, depth: number) => (depth === 16 ? value >> 8 : (value * 255) / (2 ** depth - 1));
+
+function refused(bytes: Uint8Array, code: string, text: RegExp, limits = {}): void {
+  let error: unknown;
+  try {
+    decodePng(bytes, limits);
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(isRefusal(error), String(error)).to.equal(true);
+  expect(error).to.have.property('code', code);
+  expect((error as Error).message).to.match(text);
+}
+
+const depthsOf: [colorType: number, depths: number[]][] = [
+  [0, [1, 2, 4, 8, 16]],
+  [2, [8, 16]],
+  [3, [1, 2, 4, 8]],
+  [4, [8, 16]],
+  [6, [8, 16]],
+];
+const sizes = [
+  [1, 1],
+  [3, 2],
+  [8, 8],
+  [13, 9],
+  [33, 17],
+] as const;
+
+describe('reading PNG', () => {
+  for (const [colorType, depths] of depthsOf) {
+    for (const depth of depths) {
+      for (const interlaced of [false, true]) {
+        it(`reads colour type ${colorType} at ${depth} bits${interlaced ? ', interlaced' : ''}`, () => {
+          for (const [width, height] of sizes) {
+            const sample = sampleOf(depth);
+            const palette = Array.from({ length: 3 * 2 ** depth }, (_, i) => (i * 7) % 256);
+            const before = colorType === 3 ? [chunk('PLTE', palette)] : [];
+            const raster = decodePng(buildPng({ width, height, depth, colorType, interlaced, sample, before }));
+            expect([raster.width, raster.height, raster.data.length]).to.deep.equal([
+              width,
+              height,
+              width * height * 4,
+            ]);
+            for (let y = 0; y < height; y++) {
+              for (let x = 0; x < width; x++) {
+                const value = (c: number) => toByte(sample(x, y, c), depth);
+                const index = sample(x, y, 0);
+                const expected = {
+                  0: [value(0), value(0), value(0), 255],
+                  2: [value(0), value(1), value(2), 255],
+                  3: [...palette.slice(3 * index, 3 * index + 3), 255],
+                  4: [value(0), value(0), value(0), value(1)],
+                  6: [value(0), value(1), value(2), value(3)],
+                }[colorType];
+                const o = (y * width + x) * 4;
+                expect([...raster.data.subarray(o, o + 4)], `${width}×${height} at ${x}, ${y}`).to.deep.equal(expected);
+              }
+            }
+          }
+        });
+      }
+    }
+  }
+
+  it('takes transparency by palette index, entries that are missing are opaque', () => {
+    const before = [chunk('PLTE', [1, 2, 3, 4, 5, 6, 7, 8, 9]), chunk('tRNS', [0, 128])];
+    const sample = (x: number) => x;
+    const { data } = decodePng(buildPng({ width: 3, height: 1, depth: 2, colorType: 3, sample, before }));
+    expect([...data]).to.deep.equal([1, 2, 3, 0, 4, 5, 6, 128, 7, 8, 9, 255]);
+  });
+
+  it('makes the one transparent colour transparent, compared at full depth', () => {
+    // 0x1234 is transparent; 0x1235 has the same high byte and is not
+    const deep = { width: 2, height: 1, depth: 16, colorType: 0, sample: (x: number) => 0x1234 + x };
+    const grey = decodePng(buildPng({ ...deep, before: [chunk('tRNS', [0x12, 0x34])] }));
+    expect([...grey.data]).to.deep.equal([0x12, 0x12, 0x12, 0, 0x12, 0x12, 0x12, 255]);
+    const plain = {
+      width: 2,
+      height: 1,
+      depth: 8,
+      colorType: 2,
+      sample: (x: number, _: number, c: number) => 10 * c + x,
+    };
+    const colors = decodePng(buildPng({ ...plain, before: [chunk('tRNS', [0, 0, 0, 10, 0, 20])] }));
+    expect([...colors.data]).to.deep.equal([0, 10, 20, 0, 1, 11, 21, 255]);
+  });
+
+  const grey: PngSpec = { width: 13, height: 9, depth: 8, colorType: 0, sample: sampleOf(8) };
+  const good = buildPng(grey);
+  const withByte = (at: number, value: number) => good.map((byte, i) => (i === at ? value : byte));
+
+  it('skips text, profiles and unknown ancillary chunks, and what follows the end', () => {
+    const before = [chunk('gAMA', [0, 0, 177, 143]), chunk('zTXt', [65, 0, 0, 1, 2, 3]), chunk('moGa', [1])];
+    const decorated = decodePng(join(buildPng({ ...grey, before }), [1, 2, 3]));
+    expect(decorated.data).to.deep.equal(decodePng(good).data);
+  });
+
+  it('refuses every file that is cut short', () => {
+    for (let length = 8; length < good.length; length++) refused(good.slice(0, length), 'truncated', /^bytes, PNG /);
+  });
+
+  it('refuses a changed byte anywhere', () => {
+    for (let at = 8; at < good.length; at++) {
+      expect(() => decodePng(withByte(at, good[at]! ^ 0x41)), `byte ${at}`).to.throw(/^bytes, PNG /);
+    }
+    refused(
+      withByte(41 + 8, good[49]! ^ 1),
+      'checksum',
+      /chunk IDAT at byte 33: it has the checksum [0-9a-f]{8}, its data has/,
+    );
+  });
+
+  it('refuses sizes over the limit, of nothing, and beyond what the data can hold, before allocating', () => {
+    const sized = (width: number, height: number) =>
+      join(pngSignature, header({ ...grey, width, height }), good.subarray(33));
+    refused(
+      sized(100000, 100000),
+      'limit',
+      /100000 × 100000 pixels are 10000\.0 megapixels, the limit is 67\.1 megapixels\. Make it smaller\. In code, decodeImage takes a higher maxPixels for a source that you trust\./,
+    );
+    refused(good, 'limit', /13 × 9 pixels/, { maxPixels: 116 });
+    expect(decodePng(good, { maxPixels: 117 }).width).to.equal(13);
+    refused(sized(0, 9), 'malformed', /0 × 9 pixels/);
+    refused(sized(8000, 8000), 'truncated', /at most \d+ of the 64008000 bytes/);
+  });
+
+  it('refuses too few and too many rows, and says how many bytes there were', () => {
+    refused(buildPng({ ...grey, edit: (d) => d.subarray(0, 100) }), 'truncated', /holds 100 of the 126 bytes/);
+    refused(buildPng({ ...grey, edit: () => new Uint8Array(0) }), 'truncated', /holds 0 of the 126 bytes/);
+    refused(buildPng({ ...grey, edit: (d) => join(d, [0]) }), 'malformed', /holds more than the 126 bytes/);
+    refused(buildPng({ ...grey, edit: () => new Uint8Array(4e7) }), 'malformed', /holds more than the 126 bytes/);
+  });
+
+  it('refuses a wrong Adler-32 under a right CRC', () => {
+    const data = good.subarray(good.length - 12 - 4 - 4, good.length - 12 - 4);
+    const idat = good.subarray(33 + 17, good.length - 12);
+    const body = join(idat.subarray(8, idat.length - 8), [data[0]! ^ 1, ...data.subarray(1)]);
+    const file = join(good.subarray(0, 33 + 17), chunk('IDAT', body), chunk('IEND'));
+    refused(file, 'checksum', /Adler-32/);
+  });
+
+  it('refuses filters that do not exist', () => {
+    refused(
+      buildPng({ ...grey, filter: (row) => (row === 2 ? 5 : 0) }),
+      'malformed',
+      /PNG image data \(IDAT\): its row 2 has the filter 5/,
+    );
+  });
+
+  it('refuses headers that the standard does not allow', () => {
+    const withHeader = (data: number[]) => join(pngSignature, chunk('IHDR', data), good.subarray(33));
+    const size = [0, 0, 0, 13, 0, 0, 0, 9];
+    refused(withHeader([...size, 3, 0, 0, 0, 0]), 'malformed', /has depth 3; colour type 0 has 1, 2, 4, 8, 16/);
+    refused(withHeader([...size, 8, 5, 0, 0, 0]), 'malformed', /colour type 5/);
+    refused(withHeader([...size, 8, 0, 1, 0, 0]), 'malformed', /compression method 1/);
+    refused(withHeader([...size, 8, 0, 0, 1, 0]), 'malformed', /filter method 1/);
+    refused(withHeader([...size, 8, 0, 0, 0, 2]), 'malformed', /interlace method 2/);
+    refused(withHeader(size), 'malformed', /has 8 bytes, not 13/);
+  });
+
+  it('refuses chunks in the wrong order, twice, or critical and unknown', () => {
+    const [start, data, end] = [
+      good.subarray(0, 33),
+      good.subarray(33, good.length - 12),
+      good.subarray(good.length - 12),
+    ];
+    const first = good.subarray(33, 33 + 17);
+    refused(join(pngSignature, data, end), 'malformed', /chunk IDAT at byte 8: it comes first; IHDR must/);
+    refused(join(start, good.subarray(8)), 'malformed', /IHDR at byte 33: it is a second header/);
+    refused(join(start, end), 'malformed', /comes before any image data/);
+    refused(join(start, first, chunk('tEXt'), good.subarray(50)), 'malformed', /does not follow the other image data/);
+    refused(
+      join(start, chunk('MOGA'), data, end),
+      'malformed',
+      /MOGA at byte 33: it is a critical chunk that is not part/,
+    );
+    refused(join(start, chunk('PLTE', [1, 2, 3]), data, end), 'malformed', /palette in a grey image/);
+    refused(join(pngSignature, chunk('CgBI', [0]), good.subarray(8)), 'unsupported', /Apple/);
+  });
+
+  it('refuses palettes that are missing, of a wrong length, or too short for a pixel', () => {
+    const spec: PngSpec = { width: 4, height: 1, depth: 4, colorType: 3, sample: (x) => x };
+    refused(buildPng(spec), 'malformed', /without a palette/);
+    refused(buildPng({ ...spec, before: [chunk('PLTE', [1, 2, 3, 4])] }), 'malformed', /has 4 bytes; a palette has 3/);
+    refused(
+      buildPng({ ...spec, before: [chunk('PLTE', new Uint8Array(9))] }),
+      'malformed',
+      /colour 3 of a palette of 3/,
+    );
+    const long = [chunk('PLTE', new Uint8Array(12)), chunk('tRNS', new Uint8Array(5))];
+    refused(buildPng({ ...spec, before: long }), 'malformed', /5 entries for 4 colours/);
+  });
+});

@@ -1,0 +1,79 @@
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { Named, NDArray } from '../../src/arrays.ts';
+import type { BackendName } from '../../src/engines/tfjs/index.ts';
+import type { Engine, Resident } from '../../src/nn/index.ts';
+import type { Page, Parcel } from './browser_engine_page.ts';
+import { launchChromium } from './chromium.ts';
+
+/**
+ * An engine of a real browser, as Node's tests see it: programs are plain data and go there as they are. Every input and
+ * output travels, so keep sizes small.
+ */
+export interface BrowserEngine extends Engine {
+  tensorCount(): Promise<number>;
+}
+
+/** The engine, or why there is none here. */
+export async function browserEngine(backend: BackendName): Promise<BrowserEngine | string> {
+  const browser = await launchChromium();
+  if (typeof browser === 'string') return browser;
+  const entry = fileURLToPath(new URL('./browser_engine_page.ts', import.meta.url));
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    platform: 'browser',
+    logLevel: 'error',
+  });
+  try {
+    const tab = await browser.newPage();
+    await tab.addScriptTag({ content: outputFiles[0]!.text });
+    const call = <K extends keyof Page>(name: K, ...args: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>> =>
+      // the function runs in the page, where the bundle has left its half
+      tab.evaluate(
+        ([method, given]) => {
+          const page = (globalThis as unknown as { moganetPage: Record<string, (...rest: unknown[]) => unknown> })
+            .moganetPage;
+          return page[method]!(...given);
+        },
+        [name, args] as [string, unknown[]],
+      ) as Promise<Awaited<ReturnType<Page[K]>>>;
+    const detail = await call('start', backend);
+    return {
+      name: backend,
+      detail,
+      load: async ({ name, graph, weights }) => {
+        const used = new Set(graph.nodes.flatMap((node) => (node.op === 'param' ? [node.attributes.key] : [])));
+        const parcels = [...weights]
+          .filter(([key]) => used.has(key))
+          .map(([key, value]) => [key, pack(value)] as const);
+        const runner = await call('load', name, graph, parcels);
+        return {
+          run: async (inputs: Named<NDArray | Resident>) => {
+            const given: Record<string, Parcel> = {};
+            for (const [key, value] of Object.entries(inputs))
+              given[key] = pack('read' in value ? await value.read() : value);
+            const outputs = await call('run', runner, given);
+            return Object.fromEntries(Object.entries(outputs).map(([key, parcel]) => [key, arrived(parcel)]));
+          },
+          dispose: () => void call('dispose', runner),
+        };
+      },
+      tensorCount: () => call('tensorCount'),
+      dispose: () => browser.close(),
+    };
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+}
+
+const pack = ({ shape, data }: NDArray): Parcel => ({ shape, data: [...data] });
+
+const arrived = ({ shape, data }: Parcel): Resident => ({
+  shape,
+  read: async () => ({ shape, data: Float32Array.from(data) }),
+  dispose: () => {},
+});

@@ -1,0 +1,22 @@
+import { Finding, type Fuzzer } from './index.ts';
+
+/** A reader with every fault that can be found, for the test of what finds them. */
+
+const outcomes: readonly (() => 'read' | 'refused')[] = [
+  () => 'refused',
+  () => {
+    for (;;);
+  },
+  () => {
+    throw new Finding('an error that is no refusal: TypeError: oops');
+  },
+  () => 'read',
+  () => {
+    throw new Finding('a wrong value: it is 4');
+  },
+  () => 'read',
+];
+
+export const readers: Readonly<Record<string, Fuzzer>> = {
+  faulty: { input: (_, i) => Uint8Array.of(i), run: async (_, i) => outcomes[i]!() },
+};

@@ -1,0 +1,176 @@
+import type { NDArray, Shape, Weights } from '../../../src/arrays.ts';
+import type { ClassifierBackbone, Layout } from '../../../src/backbones/backbone.ts';
+import { convnext } from '../../../src/backbones/convnext.ts';
+import { convNextLayouts } from '../../../src/backbones/convnext_layouts.data.ts';
+import { layouts } from '../../../src/backbones/index.ts';
+import { moganet } from '../../../src/backbones/moganet.ts';
+import { parcnet } from '../../../src/backbones/parcnet.ts';
+import { resNetConfig, resNetLayouts, resnet } from '../../../src/backbones/resnet.ts';
+import { swin } from '../../../src/backbones/swin.ts';
+import { swinLayouts } from '../../../src/backbones/swin_layouts.data.ts';
+import { UnsupportedError } from '../../../src/errors.ts';
+import { renamedKey } from '../../../src/loading/layouts.ts';
+import type { ModelDefinition } from '../../../src/models/create.ts';
+import { fromOfficial } from '../../../src/models/mm/moganet.ts';
+
+/** The backbones of golden cases by the `kind` that the cases give them, and the layouts in which they list keys. */
+
+export interface ModelSpec {
+  readonly kind: string;
+  readonly arch?: unknown;
+  readonly kwargs?: Readonly<Record<string, unknown>>;
+}
+
+export interface BackboneKind {
+  readonly backbone: ClassifierBackbone;
+  /** 0 where the case has a pyramid only. */
+  readonly classes: number;
+  /** Layouts that the case's keys may be in beside ours. */
+  readonly layouts: readonly Layout[];
+  /** The top module that the reference counts a module's or step's work for; undefined where it does not count it. */
+  readonly moduleOf: (path: string) => string | undefined;
+  /** A module of two names, and the one that its work is counted under; parameters are counted under both. */
+  readonly countedAs?: readonly [RegExp, string];
+  /** Buffers of ours that the publisher's state dict does not have. */
+  readonly absent?: RegExp;
+  /** Tensors of the cases that are neither logits nor stages → their modules. */
+  readonly taps?: Readonly<Record<string, string>>;
+  /** Where the reference counts an operation under another name than most. */
+  readonly operators?: Readonly<Record<string, string>>;
+}
+
+type Make = (spec: ModelSpec, name: string) => BackboneKind;
+
+/** The first step of the path; the mean before a classifier is plain tensor code in most references, and not counted. */
+const topModule = (path: string): string | undefined =>
+  path === ':globalAvgPool' ? undefined : path.split(/[.:]/)[0]!;
+
+const timmModules: readonly (readonly [RegExp, string])[] = [
+  [/^downsample_layers\.0\b/, 'stem'],
+  [/^(downsample_layers|stages)\b/, 'stages'],
+  [/^(norm|head|:globalAvgPool)/, 'head'],
+];
+
+const convNextSizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as const;
+
+/** The size stands only in the name, as in `convnext_tiny_timm`. */
+const convNext =
+  (outputNorms: boolean, moduleOf = topModule): Make =>
+  (_, name) => {
+    const size = /^convnext_([a-z]+)_/.exec(name)?.[1] ?? '';
+    if (!Object.hasOwn(convNextSizes, size)) throw new UnsupportedError(`${name} names no known size of ConvNeXt`);
+    const arch = convNextSizes[size as keyof typeof convNextSizes];
+    const classes = outputNorms ? 0 : 1000;
+    return { backbone: convnext({ type: 'convnext', arch, outputNorms }), classes, layouts: convNextLayouts, moduleOf };
+  };
+
+const swinSizes = { tiny: 't', small: 's', base: 'b', large: 'l' } as const;
+
+const swinOf =
+  (classes: number, absent?: RegExp): Make =>
+  (_, name) => {
+    const size = /^swin_([a-z]+)_/.exec(name)?.[1] ?? '';
+    if (!Object.hasOwn(swinSizes, size)) throw new UnsupportedError(`${name} names no known size of Swin`);
+    const arch = swinSizes[size as keyof typeof swinSizes];
+    return {
+      backbone: swin({ type: 'swin', arch }),
+      classes,
+      layouts: swinLayouts,
+      moduleOf: topModule,
+      ...(absent && { absent }),
+    };
+  };
+
+const kinds: Readonly<Record<string, Make>> = {
+  moganet: ({ arch, kwargs = {} }) => {
+    const { config, classes } = fromOfficial({ arch, ...kwargs });
+    return { backbone: moganet(config), classes, layouts: [], moduleOf: topModule };
+  },
+  convnext_official: convNext(false),
+  convnext_timm: convNext(false, (path) => timmModules.find(([pattern]) => pattern.test(path))?.[1]),
+  convnext_torchvision: convNext(false),
+  convnext_det: convNext(true),
+  swin_det: swinOf(0),
+  swin_cls: swinOf(1000),
+  swin_timm: swinOf(1000, /\.(relative_position_index|attn_mask)$/),
+  parcnet: () => ({
+    backbone: parcnet({ type: 'parcnet', arch: 's' }),
+    classes: 1000,
+    layouts: [],
+    moduleOf: topModule,
+    countedAs: [/^layer_5\.0\b/, 'residual'],
+    taps: { layer1: 'layer_1' },
+    // by `addmm`, whose bias it does not count
+    operators: { linear: 'addmm' },
+  }),
+};
+
+/**
+ * @param name of the key list or cost row, which says the size where the spec does not
+ * @throws UnsupportedError for a kind that is not known
+ */
+export function backboneKind(spec: ModelSpec, name: string): BackboneKind {
+  const depth = /^resnet(\d+)$/.exec(spec.kind)?.[1];
+  if (depth) {
+    const config = resNetConfig.parse({ type: 'resnet', depth: Number(depth) });
+    return { backbone: resnet(config), classes: 1000, layouts: resNetLayouts, moduleOf: topModule };
+  }
+  const make = Object.hasOwn(kinds, spec.kind) ? kinds[spec.kind] : undefined;
+  if (!make) throw new UnsupportedError(`the backbone ${spec.kind} is not supported yet`);
+  return make(spec, name);
+}
+
+/** Cost rows name a model by its kind and size: `moganet_xt`, `resnet50`, `convnext_tiny_timm`. */
+export function backboneOfRow(model: string): BackboneKind {
+  const [family, size, publisher] = model.split('_');
+  return backboneKind({ kind: publisher ? `${family}_${publisher}` : family!, arch: size }, model);
+}
+
+/** The layouts that a detector or segmentor may have its backbone in, below `backbone.`. */
+export const layoutsOf = ({ config }: ModelDefinition): readonly Layout[] => {
+  const known: Readonly<Record<string, readonly Layout[]>> = layouts;
+  return Object.hasOwn(known, config.backbone.type) ? known[config.backbone.type]! : [];
+};
+
+type Key = readonly [key: string, shape: Shape, dtype?: string];
+
+/** The keys of a list → key and shape in our layout; undefined for a key that is left out. */
+export function keysInOurLayout(
+  keys: readonly Key[],
+  layouts: readonly Layout[],
+  prefix = '',
+): Map<string, Key | undefined> {
+  const names = keys.map(([key]) => key);
+  const translate = translator(names, layouts, prefix);
+  return new Map(
+    keys.map(([key, shape, dtype]) => {
+      const found = translate(key);
+      return [key, found && [found.key, found.transform?.shape(shape) ?? shape, dtype]];
+    }),
+  );
+}
+
+/** A key list in our layout; what is left out is not in it. */
+export const inOurLayout = (keys: readonly Key[], layouts: readonly Layout[], prefix?: string): Key[] =>
+  [...keysInOurLayout(keys, layouts, prefix).values()].filter((key) => key !== undefined);
+
+/** Weights that were made under the list's names, under ours. */
+export function weightsInOurLayout(weights: Weights, layouts: readonly Layout[], prefix = ''): Weights {
+  const translate = translator([...weights.keys()], layouts, prefix);
+  return new Map(
+    [...weights].flatMap(([key, value]): [string, NDArray][] => {
+      const found = translate(key);
+      return found ? [[found.key, found.transform?.data(value) ?? value]] : [];
+    }),
+  );
+}
+
+function translator(keys: readonly string[], layouts: readonly Layout[], prefix: string) {
+  const layout = layouts.find(({ has }) => keys.includes(prefix + has));
+  return (key: string) => {
+    if (!layout || !key.startsWith(prefix)) return { key, transform: undefined };
+    const to = renamedKey(key, layout.rules, prefix);
+    const transform = layout.transforms?.find(({ pattern }) => to !== null && pattern.test(to.slice(prefix.length)));
+    return to === null ? undefined : { key: to, transform };
+  };
+}

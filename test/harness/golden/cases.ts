@@ -1,0 +1,176 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { type Shape, sizeOf } from '../../../src/arrays.ts';
+import { UnsupportedError } from '../../../src/errors.ts';
+import type { Engine } from '../../../src/nn/index.ts';
+import { type GoldenCase, openCase } from '../golden.ts';
+import { checkpointCases, runners as checkpointRunners } from './checkpoints.ts';
+import { runners as headRunners } from './heads.ts';
+import { runners as imageRunners } from './images.ts';
+import { expectModelKeys, type ModelKeyList } from './key_lists.ts';
+import { expectLayout, type LayoutMapSpec } from './layout_maps.ts';
+import { type CostRowSpec, expectCosts } from './network_costs.ts';
+import { expectKeys, type KeyList, networkRunners } from './networks.ts';
+import { runners as postprocessRunners } from './postprocess.ts';
+import { runSmallCheckpoint } from './small_checkpoint.ts';
+
+/** A golden folder as a list of cases, each of which passes, fails, or is not supported. */
+
+export interface Case {
+  readonly name: string;
+  readonly kind: string;
+  /** Printed and not counted, since the reference itself has no answer. */
+  readonly informative: boolean;
+  /** Of what must run on every engine: whether it is little enough for plain JavaScript. */
+  readonly onEngines?: { readonly small: boolean };
+  /** Without an engine: what needs none. Throws GoldenMismatch or UnsupportedError. */
+  run(engine?: Engine): Promise<void>;
+}
+
+type Runner = (golden: GoldenCase) => Promise<void>;
+
+const plainRunners: Readonly<Record<string, Runner>> = {
+  ...postprocessRunners,
+  ...imageRunners,
+  ...checkpointRunners,
+};
+
+const networkKinds = ['forward', 'trace', 'resize'];
+
+/** What other kinds wait for. */
+const missing: Readonly<Record<string, string>> = {
+  train: 'training',
+  train_step: 'training',
+  losses: 'training',
+  assigner: 'training',
+  optimizer: 'training',
+  lr: 'training',
+  coco_eval: 'COCO evaluation',
+  miou: 'evaluation of segmentations',
+};
+
+/**
+ * Every case of a folder: its index, checkpoints, key lists, cost rows and layout maps; those of `heads/` inside as well.
+ *
+ * @throws Error where the folder has no index
+ */
+export function casesOf(folder: string): Case[] {
+  const index = join(folder, 'index.json');
+  if (!existsSync(index)) throw new Error(`${folder}: no golden folder, it has no index.json.`);
+  const { cases, checkpoints = [] }: Index = readJson(index);
+  const written = cases.map((entry) => ({
+    name: entry.case,
+    json: readJson<CaseJson>(join(folder, `${entry.case}.json`)),
+  }));
+  const inside = existsSync(join(folder, 'heads', 'index.json')) ? casesOf(join(folder, 'heads')) : [];
+  return [
+    ...written.map(({ name, json }) => caseOf(folder, name, json)),
+    ...checkpoints.map((file) => plain(file, 'checkpoint', () => runSmallCheckpoint(join(folder, file), written))),
+    ...checkpointCases(folder).map(({ name, run }) => plain(name, 'checkpoint', run)),
+    ...keyLists(folder),
+    ...rowsOf<CostRowSpec>(folder, 'macs.json', 'rows').map((row) =>
+      plain(`macs: ${row.model} at ${row.input.join('×')}`, 'cost', () => expectCosts(row)),
+    ),
+    ...rowsOf<LayoutMapSpec>(folder, 'layouts.json', 'maps').map((row) =>
+      plain(`layout: ${row.map}`, 'layout', () => expectLayout(row, folder)),
+    ),
+    ...inside,
+  ];
+}
+
+interface Index {
+  readonly cases: readonly { readonly case: string }[];
+  /** Files that cases of the folder load; `checkpoints/` has an index of its own. */
+  readonly checkpoints?: readonly string[];
+}
+
+/** The folders that `MOGANET_GOLDEN` names, separated as in PATH; the default where it names none. */
+export function foldersFrom(variable: string | undefined, fallback: string): string[] {
+  const named = (variable ?? '').split(delimiter).filter(Boolean);
+  const folders = [...new Set((named.length > 0 ? named : [fallback]).map((folder) => resolve(folder)))];
+  // a `heads/` is part of the folder around it
+  return folders.filter((folder) => !folders.some((other) => folder === join(other, 'heads')));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the fields differ by kind
+type CaseJson = any;
+
+/** The tensors are opened when the case is run. */
+function caseOf(folder: string, name: string, json: CaseJson): Case {
+  const kind: string = json.kind ?? json.type;
+  const [needsNone, needsEngine] = [plainRunners[kind], engineRunner(kind)];
+  return {
+    name,
+    kind,
+    informative: /informative only/i.test(json.note ?? ''),
+    ...(needsEngine && { onEngines: { small: workOf(folder, json) <= smallWork } }),
+    run: async (engine) => {
+      if (engine && needsEngine) return needsEngine(await openCase(folder, name), engine);
+      if (needsNone) return needsNone(await openCase(folder, name));
+      if (!needsEngine) throw new UnsupportedError(`${missing[kind] ?? `the kind "${kind}"`} is not supported yet`);
+    },
+  };
+}
+
+function engineRunner(kind: string) {
+  if (networkKinds.includes(kind)) {
+    return (golden: GoldenCase, engine: Engine) => networkRunners(engine)[kind]!(golden);
+  }
+  return Object.hasOwn(headRunners, kind) ? headRunners[kind] : undefined;
+}
+
+function plain(name: string, kind: string, run: () => void | Promise<void>): Case {
+  return { name, kind, informative: false, run: async () => run() };
+}
+
+function keyLists(folder: string): Case[] {
+  return ['keys', 'keys_swap'].flatMap((name) => {
+    const within = join(folder, name);
+    if (!existsSync(within)) return [];
+    const files = readdirSync(within).filter((file) => file.endsWith('.json'));
+    return files.flatMap((file) => {
+      const list: KeyList | ModelKeyList = readJson(join(within, file));
+      if (!Array.isArray(list.keys)) return []; // tables about the lists
+      const expect = () => (isModelList(list) ? expectModelKeys(list) : expectKeys(list));
+      return [plain(`${name}/${file}`, 'keys', expect)];
+    });
+  });
+}
+
+/** Lists of detectors and segmentors say the model's name, those of backbones how it is made. */
+const isModelList = (list: KeyList | ModelKeyList): list is ModelKeyList => typeof list.model === 'string';
+
+function rowsOf<T>(folder: string, file: string, field: string): readonly T[] {
+  const path = join(folder, file);
+  return existsSync(path) ? readJson<Record<string, readonly T[]>>(path)[field]! : [];
+}
+
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/**
+ * Small is what plain JavaScript does in seconds. The measure is parameters times positions of the input, which grows as the
+ * multiply-adds do: MogaNet-XT at 64×96 has 18 billion, the nano trace 0.6, the small UperNet end to end 8.
+ */
+const smallWork = 8e9;
+
+function workOf(folder: string, json: CaseJson): number {
+  const inputs: readonly { shape?: Shape }[] = json.inputs ?? [json.input ?? {}];
+  const positions = inputs.reduce((sum, { shape }) => sum + (shape ? sizeOf([shape[0]!, ...shape.slice(2)]) : 0), 0);
+  const { pad_shape, batch_input_shape = pad_shape } = json.img_metas?.[0] ?? {};
+  const pictures = batch_input_shape ? json.img_metas.length * sizeOf(batch_input_shape) : 0;
+  return parametersIn(folder, json) * Math.max(positions, pictures);
+}
+
+function parametersIn(folder: string, { weights, checkpoint }: CaseJson): number {
+  if (checkpoint) return statSync(join(folder, checkpoint)).size / 4;
+  if (!weights?.keys) return 1;
+  const keys: KeyList['keys'] = Array.isArray(weights.keys)
+    ? weights.keys
+    : readJson<KeyList>(keyFile(folder, weights.keys)).keys;
+  return keys.reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
+}
+
+const keyFile = (folder: string, name: string): string =>
+  name.endsWith('.json') ? join(folder, name) : join(folder, 'keys', `${name}.json`);

@@ -1,0 +1,134 @@
+import type { Named, NDArray, Weights } from '../../../src/arrays.ts';
+import type { CascadeConfig, RcnnConfig } from '../../../src/models/config.ts';
+import { createModel, type ModelDefinition } from '../../../src/models/create.ts';
+import type { RunPart } from '../../../src/models/detector.ts';
+import { regionHeads, runOnRegions } from '../../../src/models/rcnn.ts';
+import {
+  type Engine,
+  type Part,
+  type Pass,
+  programOf,
+  type Resident,
+  type Runner,
+  recordPart,
+} from '../../../src/nn/index.ts';
+import { readAll } from './run_graph.ts';
+
+/** A whole model on an engine, with what inference does not need: the bare pyramid, the auxiliary head, taps. */
+export interface LoadedModel {
+  readonly definition: ModelDefinition;
+  readonly run: RunPart;
+  /** `stage0` … and, where the model has an auxiliary head, `aux_logits`. */
+  beside(image: NDArray): Promise<Named<NDArray>>;
+  dispose(): void;
+}
+
+/** The configuration of a detector that works on regions, or undefined. */
+export function twoStageOf({ config: { detector } }: ModelDefinition): RcnnConfig | CascadeConfig | undefined {
+  return detector && 'rpn' in detector ? detector : undefined;
+}
+
+/** Outputs to add to a part: their names, and the modules that give them. */
+function tapsOf(definition: ModelDefinition, part: string): Named<string> {
+  const config = twoStageOf(definition);
+  const stage = config && regionHeads(config).boxes.find((box) => box.part === part);
+  if (stage) return { [`roi_feats${stage.config.region.size}`]: `roi_head.${stage.path}:in` };
+  const { segmentor, detector } = definition.config;
+  // detectors on regions give their pyramid anyway
+  const neck = segmentor?.neck ?? (config ? undefined : detector?.neck);
+  if (part !== 'features' || !neck) return {};
+  return Object.fromEntries(Array.from({ length: neck.outs }, (_, i) => [`fpn${i}`, `neck.fpn_convs.${i}.conv`]));
+}
+
+export async function loadModel(
+  engine: Engine,
+  definition: ModelDefinition,
+  weights: Weights,
+  passes: readonly Pass[],
+): Promise<LoadedModel> {
+  const runners = new Map<string, Runner>();
+  const load = async (part: Part, values: Weights, taps: Named<string> = {}) => {
+    const graph = recordPart(part);
+    const added = Object.entries(taps).map(([name, path]) => [name, graph.taps[path]!] as const);
+    const tapped = { ...graph, outputs: { ...graph.outputs, ...Object.fromEntries(added) } };
+    runners.set(part.name, await engine.load(programOf(part.name, tapped, values, passes)));
+  };
+  const dispose = () => {
+    for (const runner of runners.values()) runner.dispose();
+  };
+  try {
+    for (const part of Object.values(definition.parts)) await load(part, weights, tapsOf(definition, part.name));
+    // the trunk by itself has its keys at the root
+    const trunk = createModel({ backbone: definition.config.backbone }).parts.features!;
+    await load({ ...trunk, name: 'trunk' }, withoutPrefix(weights, 'backbone.'));
+    if (definition.auxiliary) await load(definition.auxiliary, weights);
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  return {
+    definition,
+    run: (part, inputs) => runners.get(part)!.run(inputs),
+    beside: async (image) => {
+      const stages = await readAll(await runners.get('trunk')!.run({ image }));
+      const auxiliary = runners.get('auxiliary');
+      return { ...stages, ...(auxiliary && (await readAll(await auxiliary.run(stages)))) };
+    },
+    dispose,
+  };
+}
+
+function withoutPrefix(weights: Weights, prefix: string): Weights {
+  return new Map(
+    [...weights].flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [])),
+  );
+}
+
+/**
+ * Box heads on regions of several images, in the order of the regions: per stage `roi_feats…`, `cls_score`, `bbox_pred`.
+ *
+ * @param rois n × (image, x1, y1, x2, y2)
+ */
+export function boxOutputs(
+  model: LoadedModel,
+  features: Named<Resident>,
+  rois: NDArray,
+  stage: number,
+): Promise<Named<NDArray>> {
+  const { part, config } = regionHeads(twoStageOf(model.definition)!).boxes[stage]!;
+  return perImage(rois, (boxes, image) => runOnRegions(part, config.region, boxes, image, features, model.run));
+}
+
+/** The mask heads' logits on such regions, one map for each stage; none where the model has no masks. */
+export async function maskOutputs(model: LoadedModel, features: Named<Resident>, rois: NDArray): Promise<NDArray[]> {
+  const { masks } = regionHeads(twoStageOf(model.definition)!);
+  if (!masks) return [];
+  const { part, config, paths } = masks;
+  const outputs = await perImage(rois, (boxes, image) =>
+    runOnRegions(part, config.region, boxes, image, features, model.run),
+  );
+  return Object.keys(paths).map((output) => outputs[output]!);
+}
+
+/** Calls with the boxes of one image after the other and lays the rows back where their regions were. */
+export async function perImage(
+  { data }: NDArray,
+  run: (boxes: Float32Array, image: number) => Promise<Named<NDArray>>,
+): Promise<Named<NDArray>> {
+  const count = data.length / 5;
+  const images = Uint32Array.from({ length: count }, (_, i) => data[5 * i]!);
+  const results: Record<string, { shape: readonly number[]; data: Float32Array }> = {};
+  for (const image of new Set(images)) {
+    const rows = [...images.keys()].filter((i) => images[i] === image);
+    const boxes = Float32Array.from(rows.flatMap((i) => [...data.subarray(5 * i + 1, 5 * i + 5)]));
+    for (const [name, part] of Object.entries(await run(boxes, image))) {
+      const size = part.data.length / rows.length;
+      results[name] ??= { shape: [count, ...part.shape.slice(1)], data: new Float32Array(count * size) };
+      const whole = results[name];
+      rows.forEach((row, i) => {
+        whole.data.set(part.data.subarray(i * size, (i + 1) * size), row * size);
+      });
+    }
+  }
+  return results;
+}

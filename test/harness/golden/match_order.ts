@@ -1,0 +1,66 @@
+import type { NDArray } from '../../../src/arrays.ts';
+import { type GoldenCase, GoldenMismatch, toleranceOf } from '../golden.ts';
+
+/**
+ * Results are compared in order, except that neighbours whose expected scores are closer than twice the tolerance may
+ * have changed places.
+ *
+ * @returns for every expected row the row that was found for it
+ */
+export async function matchOrder(
+  golden: GoldenCase,
+  names: { readonly boxes: string; readonly scores: string },
+  found: { readonly boxes: Float32Array; readonly scores: Float32Array },
+): Promise<Uint32Array> {
+  const spec = golden.tensors.get(names.scores);
+  if (!spec) throw new GoldenMismatch(`${names.scores}: the case ${golden.name} lists no such tensor`);
+  const scores = (await golden.stored(names.scores)).data as Float32Array;
+  const boxes = (await golden.stored(names.boxes)).data as Float32Array;
+  if (found.scores.length !== scores.length) {
+    throw new GoldenMismatch(`${names.scores}: ${found.scores.length} results, expected ${scores.length}`);
+  }
+  const tie = 2 * toleranceOf(spec);
+  const order = Uint32Array.from(scores.keys());
+  for (let first = 0; first < scores.length; ) {
+    let end = first + 1;
+    while (end < scores.length && scores[end - 1]! - scores[end]! < tie) end++;
+    const free = [...order.subarray(first, end)];
+    for (let i = first; i < end; i++) {
+      let nearest = 0;
+      for (let k = 1; k < free.length; k++) {
+        if (distance(found.boxes, free[k]!, boxes, i) < distance(found.boxes, free[nearest]!, boxes, i)) nearest = k;
+      }
+      order[i] = free.splice(nearest, 1)[0]!;
+    }
+    first = end;
+  }
+  return order;
+}
+
+function distance(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  let sum = 0;
+  for (let k = 0; k < 4; k++) sum += Math.abs(a[4 * i + k]! - b[4 * j + k]!);
+  return sum;
+}
+
+/** The rows of a result in another order. */
+export function rowsInOrder<T extends Float32Array | Int32Array>(rows: T, order: Uint32Array): T {
+  const size = rows.length / order.length;
+  const sorted = rows.slice() as T;
+  order.forEach((from, to) => {
+    sorted.set(rows.subarray(from * size, (from + 1) * size), to * size);
+  });
+  return sorted;
+}
+
+/** Several results with equal rows, one after the other. */
+export function joinRows(parts: readonly NDArray[]): NDArray {
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+  }
+  const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
+  return { shape: [rows, ...parts[0]!.shape.slice(1)], data };
+}

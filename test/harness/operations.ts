@@ -1,0 +1,38 @@
+import { expect } from 'chai';
+import type { NDArray } from '../../src/arrays.ts';
+import { type Engine, type Graph, parametersOf, passes, programOf, recordPart } from '../../src/nn/index.ts';
+import { kindOf, type OperationCase } from './operation_cases.ts';
+import { seededWeight } from './seeded.ts';
+
+/** Running operation cases on an engine. */
+
+/** Float32 sums of at most a few hundred products, in whatever order an engine adds them. */
+const relativeTolerance = 1e-5;
+
+export const graphOf = ({ name, inputs, forward }: OperationCase): Graph =>
+  recordPart({
+    name,
+    inputs: Object.fromEntries(Object.entries(inputs).map(([key, value]) => [key, kindOf(value)])),
+    forward: (scope, values) => ({ y: forward(scope, values) }),
+  });
+
+export async function resultOf(engine: Engine, operation: OperationCase): Promise<NDArray> {
+  const graph = graphOf(operation);
+  const weights = new Map(
+    parametersOf(graph).map(({ key, shape }) => [key, operation.weights?.[key] ?? seededWeight(key, shape)]),
+  );
+  const runner = await engine.load(programOf(operation.name, graph, weights, passes));
+  const { y } = await runner.run(operation.inputs);
+  const result = await y!.read();
+  y!.dispose();
+  runner.dispose();
+  return result;
+}
+
+export function expectClose(actual: NDArray, expected: NDArray): void {
+  expect(actual.shape, 'shape').to.deep.equal(expected.shape);
+  const peak = expected.data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  expected.data.forEach((value, i) => {
+    expect(actual.data[i], `value ${i}`).to.be.closeTo(value, relativeTolerance * peak);
+  });
+}

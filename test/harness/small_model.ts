@@ -1,0 +1,75 @@
+import { writeFileSync } from 'node:fs';
+import type { NDArray } from '../../src/arrays.ts';
+import { writeSafetensors } from '../../src/formats/index.ts';
+import { configKey } from '../../src/loading/weights.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
+import { checkpointParameters, createModel } from '../../src/models/create.ts';
+import { seededWeight } from './seeded.ts';
+
+/** Models of a few channels with seeded weights: they find nonsense, but quickly and always the same. */
+
+const region = (size: number) => ({
+  size,
+  samplingRatio: 2,
+  aligned: true,
+  finestScale: 28,
+  strides: [4, 8, 16, 32],
+});
+
+const backbone = {
+  type: 'moganet' as const,
+  arch: { dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
+};
+
+export const smallDetector: ModelConfig = {
+  name: 'small_detector',
+  backbone,
+  detector: {
+    type: 'mask_rcnn',
+    classes: ['left', 'right'],
+    neck: { type: 'fpn', channels: 8, outs: 5 },
+    rpn: { channels: 8, anchors: { scales: [4], ratios: [1], strides: [4, 8, 16, 32, 64] }, maxPerImage: 20 },
+    box: { channels: 16, deltas: { stds: [0.1, 0.1, 0.2, 0.2] }, region: region(7) },
+    mask: { convs: 1, channels: 8, region: region(14) },
+    test: { maxPerImage: 5 },
+    input: { scale: [64, 64] },
+  },
+};
+
+export const smallSegmentor: ModelConfig = {
+  name: 'small_segmentor',
+  backbone,
+  segmentor: {
+    classes: ['sky', 'ground', 'water'],
+    head: { type: 'uper_head', channels: 8 },
+    auxiliary: { type: 'fcn_head', channels: 8, level: 2, convs: 1, concatInput: false },
+    input: { scale: [64, 64] },
+  },
+};
+
+export const smallBoth: ModelConfig = { ...smallSegmentor, ...smallDetector, name: 'small_both' };
+
+export const smallClassifier: ModelConfig = {
+  name: 'small_classifier',
+  backbone,
+  classifier: { classes: ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'], input: { size: 32 } },
+};
+
+/** Every tensor of the published file of such a model. */
+export function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArray> {
+  const parameters = checkpointParameters(createModel(config));
+  return new Map(
+    parameters
+      .filter(({ kind }) => kind !== 'ignored')
+      .map(({ key, shape }) => [key, seededWeight(key, shape, { salt })]),
+  );
+}
+
+/** The bytes of a safetensors file that carries its configuration. */
+export function smallFile(config: ModelConfig, salt = ''): Promise<Uint8Array> {
+  return writeSafetensors(smallWeights(config, salt), { [configKey]: JSON.stringify(config) }).bytes();
+}
+
+export async function writeSmallModel(path: string, config: ModelConfig, salt = ''): Promise<void> {
+  writeFileSync(path, await smallFile(config, salt));
+}

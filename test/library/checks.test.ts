@@ -1,0 +1,177 @@
+import { expect } from 'chai';
+import { ConfigError, createBackbone, encodePng, ImageError, loadModel, type Model, type Raster } from 'moganet';
+import { encodePng as encodePortable } from '../../src/formats/png_write.ts';
+import { smallBoth, smallFile } from '../harness/small_model.ts';
+
+type Kind = new (text: string) => Error;
+
+const picture: Raster = { width: 8, height: 8, data: new Uint8ClampedArray(256).fill(255) };
+
+async function refused(promise: Promise<unknown>, kind: Kind, text: string): Promise<void> {
+  const error: unknown = await promise.then(
+    () => new Error('nothing was thrown'),
+    (reason: unknown) => reason,
+  );
+  expect(error).to.be.instanceOf(kind);
+  expect((error as Error).message).to.include(text);
+}
+
+/** What JavaScript lets pass. */
+const untyped = (value: unknown) => value as never;
+
+describe('what a caller hands in', () => {
+  let model: Model;
+  let weights: Uint8Array;
+
+  before(async () => {
+    weights = await smallFile(smallBoth);
+    model = await loadModel({ weights }, { engine: 'cpu' });
+  });
+  after(() => model.dispose());
+
+  it('is refused by the name of the option and its value', async () => {
+    const size = 'predict: `size` is { height, width } in whole pixels from 1 to 16384, not ';
+    const cases: readonly (readonly [options: unknown, text: string])[] = [
+      [{ score: Number.NaN }, 'predict: `score` is a number from 0 to 1, not NaN.'],
+      [{ score: 2 }, 'predict: `score` is a number from 0 to 1, not 2.'],
+      [{ score: '0.5' }, 'predict: `score` is a number from 0 to 1, not "0.5".'],
+      [{ iou: -1 }, 'predict: `iou` is a number from 0 to 1, not -1.'],
+      ...[0, -1, 1.5].map((max) => [{ max }, `predict: \`max\` is a whole number of 1 or more, not ${max}.`] as const),
+      [
+        { scor: 1 },
+        'predict knows no option "scor". Known: score, iou, max, top, classes, size, only, signal. Did you mean "score"?',
+      ],
+      [{ size: { height: 0, width: 0 } }, `${size}{"height":0,"width":0}.`],
+      [{ size: [320, 320] }, `${size}[320,320].`],
+      [{ size: 320 }, `${size}320.`],
+      [{ size: { height: 1e6, width: 1e6 } }, `${size}{"height":1000000,"width":1000000}.`],
+      [{ classes: 'window' }, 'predict: `classes` is a list of names or labels, not "window".'],
+      [{ signal: {} }, 'predict: `signal` is an AbortSignal, not {}.'],
+      [null, 'the options of predict are an object, not null.'],
+    ];
+    for (const [options, text] of cases) {
+      await refused(model.predict(picture, untyped(options)), ConfigError, text);
+      await refused(model.predictBatch([picture], untyped(options)), ConfigError, text);
+    }
+    await refused(model.features(picture, untyped({ max: 1 })), ConfigError, 'features knows no option "max".');
+    expect((await model.predict(picture, untyped({ score: undefined }))).length).to.be.greaterThan(0);
+  });
+
+  it('is refused as an image where it is none', async () => {
+    const forms =
+      'an image is a path, an address, the bytes of a file (Uint8Array, ArrayBuffer or Blob), or pixels { width, height, data }, not ';
+    const found: readonly [image: unknown, text: string][] = [
+      [undefined, `${forms}undefined.`],
+      [null, `${forms}null.`],
+      [5, `${forms}5.`],
+      [{}, `${forms}{}.`],
+      ['', `${forms}"".`],
+      [new Int16Array(20), `${forms}of class Int16Array.`],
+      [{ ...picture, data: new Float32Array(256) }, 'Uint8ClampedArray or Uint8Array, not Float32Array.'],
+      [{ ...picture, data: [0, 0, 0, 0] }, 'Uint8ClampedArray or Uint8Array, not Array.'],
+    ];
+    for (const [image, text] of found) await refused(model.predict(untyped(image)), ImageError, text);
+    await refused(
+      model.predictBatch(untyped('x.jpg')),
+      ImageError,
+      'predictBatch takes a list of images, not "x.jpg". For one there is predict.',
+    );
+  });
+
+  it('is read from a data: address, and not repeated in messages', async () => {
+    const address = (bytes: Uint8Array) => `data:image/png;base64,${Buffer.from(bytes).toString('base64')}`;
+    const [direct, coded] = [await model.predict(picture), await model.predict(address(encodePng(picture)))];
+    expect([...coded.scores]).to.deep.equal([...direct.scores]);
+    expect(coded.origin?.file).to.equal(undefined);
+    await refused(model.predict(address(new Uint8Array(48_000))), ImageError, 'bytes: ');
+    await refused(model.predict('data:image/png;base64,@@@'), ImageError, 'data: address: it is no base64. Encode the');
+  });
+
+  it('is refused where a result is drawn or written', async () => {
+    const result = await model.predict(picture);
+    expect(() => result.render(untyped({ draw: 'bth' }))).to.throw(
+      ConfigError,
+      'render: `draw` is one of detections, segmentation, both, classification, not "bth".',
+    );
+    expect(() => result.render(untyped({ lineWdth: 2 }))).to.throw(ConfigError, 'Did you mean "lineWidth"?');
+    const coco = "toCOCO takes the image's id in the data set, { imageId: 42 }, not undefined.";
+    expect(() => result.toCOCO(untyped({}))).to.throw(ConfigError, coco);
+    expect(() => result.toCOCO(untyped(undefined))).to.throw(ConfigError, coco);
+    for (const encode of [encodePng, encodePortable]) {
+      expect(() => encode(untyped(result))).to.throw(
+        ImageError,
+        'pixels are { width, height, data } with data a Uint8ClampedArray or Uint8Array, not Undefined.',
+      );
+    }
+  });
+
+  it('is refused as a model where it is none', async () => {
+    const load = (ref: unknown, options?: unknown) => loadModel(untyped(ref), untyped(options));
+    await refused(
+      load(undefined),
+      ConfigError,
+      'a model is its name, or { config, weights }, not undefined. A file alone is { weights: file }.',
+    );
+    await refused(load(weights), ConfigError, 'not of class Uint8Array. A file alone is { weights: file }.');
+    await refused(
+      load({ config: {}, weights }),
+      ConfigError,
+      'a model: `config` is the name of a model, or a configuration with backbone.type, not {}.',
+    );
+    await refused(
+      load({ wieghts: weights }),
+      ConfigError,
+      'a model knows no option "wieghts". Known: config, weights.',
+    );
+    await refused(
+      load({ weights: 5 }),
+      ConfigError,
+      '`weights` is a file, an address or bytes, or these by module, not 5.',
+    );
+    await refused(load('facade', { thread: 1 }), ConfigError, 'loadModel knows no option "thread".');
+    await refused(
+      load('facade', { engine: 3 }),
+      ConfigError,
+      '`engine` is the name of an engine, or an engine, not 3.',
+    );
+  });
+
+  it('is refused as a backbone where it is none, and as its input', async () => {
+    const create = (config: unknown, options?: unknown) => createBackbone(untyped(config), untyped(options));
+    const need = 'createBackbone needs weights: createBackbone(config, { weights: file, address or bytes }).';
+    await refused(create('moganet_xt'), ConfigError, need);
+    await refused(create('moganet_xt', {}), ConfigError, need);
+    await refused(create({}), ConfigError, 'takes the name of a model, or a configuration with its `type`, not {}.');
+    const backbone = await createBackbone(smallBoth.backbone, { weights, engine: 'cpu' });
+    const data = new Float32Array(5);
+    await refused(
+      backbone.forward({ shape: [1, 3, 32, 32], data }),
+      ConfigError,
+      'an array of shape [1, 3, 32, 32] has 3072 values, not 5.',
+    );
+    await refused(
+      backbone.forward(untyped({ data })),
+      ConfigError,
+      'an image for a backbone is { shape: [n, 3, height, width], data: Float32Array }.',
+    );
+    await backbone.dispose();
+  });
+
+  it('may be a configuration, whose edges have a limit', async () => {
+    const detector = { ...smallBoth.detector!, input: { scale: [100_000, 100_000] as [number, number] } };
+    const huge = await loadModel({ weights }, { engine: 'cpu', configure: (config) => ({ ...config, detector }) });
+    await refused(
+      huge.predict(picture),
+      ConfigError,
+      'an image is fitted between edges of 16384 pixels at most, not 100000×100000.',
+    );
+    await huge.dispose();
+  });
+
+  it('may be taken back while an engine computes on this thread', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error('enough')), 0);
+    // nothing but the turns between the parts lets the timer run: pixels are there already
+    await refused(model.predict(picture, { signal: controller.signal }), Error, 'enough');
+  });
+});

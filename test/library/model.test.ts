@@ -1,0 +1,215 @@
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import {
+  ConfigError,
+  EngineError,
+  ImageError,
+  loadModel,
+  type Model,
+  type Progress,
+  type Raster,
+  type Result,
+  shippedWeights,
+} from 'moganet';
+import { openNodeEngine } from '../../src/engines/node.ts';
+import { smallBoth, smallDetector, smallFile } from '../harness/small_model.ts';
+
+/** Stripes that depend on the place; no file needed. */
+function picture(width: number, height: number, seed = 0): Raster {
+  const data = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i++) {
+    data[4 * i] = (i * 7 + seed * 31) % 256;
+    data[4 * i + 1] = (Math.floor(i / width) * 11) % 256;
+  }
+  return { width, height, data };
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  if (!outcome) throw new Error('nothing was thrown');
+  return outcome;
+}
+
+const numbersOf = ({ boxes, scores, labels, segmentation }: Result) => ({
+  boxes: [...boxes],
+  scores: [...scores],
+  labels: [...labels],
+  map: [...segmentation!.labels],
+});
+
+describe('a loaded model', () => {
+  let model: Model;
+  let weights: Uint8Array;
+  const progress: string[] = [];
+
+  before(async () => {
+    weights = await smallFile(smallBoth);
+    model = await loadModel({ weights }, { engine: 'cpu', onProgress: ({ stage }) => progress.push(stage) });
+  });
+  after(() => model.dispose());
+
+  it('knows its name, its classes and its engine', () => {
+    expect(model.name).to.equal('small_both');
+    expect(model.classes).to.deep.equal({ detector: ['left', 'right'], segmentor: ['sky', 'ground', 'water'] });
+    expect(model.engine.name).to.equal('cpu');
+    expect([...new Set(progress)]).to.deep.equal(['weights', 'engine']);
+  });
+
+  it('gives parallel arrays, best first, in pixels of the image', async () => {
+    const result = await model.predict(picture(50, 30));
+    expect(result.length).to.equal(5);
+    expect(result.boxes).to.have.length(20);
+    expect(result.masks).to.have.length(5);
+    expect([...result.scores]).to.deep.equal([...result.scores].sort((a, b) => b - a));
+    for (let i = 0; i < 20; i++) expect(result.boxes[i]).to.be.within(0, i % 2 === 0 ? 50 : 30);
+    expect(result.segmentation!.labels).to.have.length(1500);
+    expect(result.imageSize).to.deep.equal({ height: 30, width: 50 });
+    expect(result.timings).to.include.keys('decode', 'preprocess', 'features', 'box', 'detect', 'segment', 'total');
+  });
+
+  it('gives the same whether images come alone, in a list or at once', async () => {
+    const images = [picture(50, 30), picture(30, 44, 1), picture(64, 64, 2)];
+    const alone = [];
+    for (const image of images) alone.push(numbersOf(await model.predict(image)));
+    const list = await model.predict(images);
+    const atOnce = await Promise.all(images.map((image) => model.predict(image)));
+    expect(list.map(numbersOf)).to.deep.equal(alone);
+    expect(atOnce.map(numbersOf)).to.deep.equal(alone);
+  });
+
+  it('runs images of one batch together, each cropped to its own size', async () => {
+    const images = [picture(50, 30), picture(30, 44, 1)];
+    const results = await model.predictBatch(images);
+    expect(results.map(({ imageSize }) => imageSize)).to.deep.equal([
+      { height: 30, width: 50 },
+      { height: 44, width: 30 },
+    ]);
+    expect(results[1]!.segmentation!.labels).to.have.length(44 * 30);
+    expect(await model.predictBatch([])).to.deep.equal([]);
+  });
+
+  it('takes what a caller asks for differently', async () => {
+    const image = picture(50, 30);
+    expect((await model.predict(image, { max: 2 })).length).to.equal(2);
+    expect((await model.predict(image, { score: 1 })).length).to.equal(0);
+    const named = await model.predict(image, { classes: ['right'] });
+    const all = await model.predict(image);
+    expect(named.length).to.equal([...all].filter(({ name }) => name === 'right').length);
+    const error = await errorOf(model.predict(image, { classes: ['rihgt'] }));
+    expect(error).to.be.instanceOf(ConfigError);
+    expect(error.message).to.include('unknown class "rihgt". Known: left, right. Did you mean "right"?');
+  });
+
+  it('does the work of one head alone where only that is wanted, and gives the same for it', async () => {
+    const image = picture(50, 30);
+    const both = numbersOf(await model.predict(image));
+    const regions = await model.predict(image, { only: 'regions' });
+    expect([...regions.segmentation!.labels]).to.deep.equal(both.map);
+    expect(regions.length).to.equal(0);
+    expect(regions.names).to.deep.equal([]);
+    expect(regions.timings).not.to.have.any.keys('box', 'mask');
+    expect(regions.toJSON()).not.to.have.property('instances');
+    const instances = await model.predict(image, { only: 'instances' });
+    expect([...instances.boxes]).to.deep.equal(both.boxes);
+    expect(instances.segmentation).to.equal(undefined);
+    const detector = await loadModel({ weights: await smallFile(smallDetector) }, { engine: 'cpu' });
+    const refused = await errorOf(detector.predict(image, { only: 'regions' }));
+    await detector.dispose();
+    expect(refused).to.be.instanceOf(ConfigError);
+    expect(refused.message).to.equal('the model "small_detector" does not segment. Leave `only` out.');
+  });
+
+  it('refuses an image that is none, and goes on', async () => {
+    const empty = await errorOf(model.predict({ width: 0, height: 4, data: new Uint8ClampedArray(0) }));
+    expect(empty).to.be.instanceOf(ImageError);
+    expect(empty.message).to.equal('an image of 0×4 pixels has none.');
+    const short = await errorOf(model.predict({ width: 2, height: 2, data: new Uint8ClampedArray(12) }));
+    expect(short.message).to.equal('an image of 2×2 pixels needs 16 bytes (RGBA), got 12.');
+    expect(await errorOf(model.predict('gone.jpg'))).to.be.instanceOf(ImageError);
+    expect((await model.predict(picture(8, 8))).imageSize).to.deep.equal({ height: 8, width: 8 });
+  });
+
+  it('stops where its signal says so', async () => {
+    const controller = new AbortController();
+    controller.abort(new Error('enough'));
+    expect((await errorOf(model.predict(picture(50, 30), { signal: controller.signal }))).message).to.equal('enough');
+  });
+
+  it('holds as many tensors after twenty sizes as after one', async () => {
+    await model.predict(picture(50, 30));
+    const { numTensors } = tf.memory();
+    for (let i = 0; i < 20; i++) await model.predict(picture(20 + 3 * i, 60 - 2 * i, i));
+    expect(tf.memory().numTensors).to.equal(numTensors);
+  });
+
+  it('loads each part once, whatever sizes come', async () => {
+    const engine = await openNodeEngine('cpu');
+    const loaded: string[] = [];
+    const counting = {
+      ...engine,
+      load: (program: Parameters<typeof engine.load>[0]) => {
+        loaded.push(program.name);
+        return engine.load(program);
+      },
+    };
+    const own = await loadModel({ weights }, { engine: counting });
+    for (let i = 0; i < 4; i++) await own.predict(picture(20 + 9 * i, 60 - 7 * i, i));
+    expect(loaded).to.deep.equal(['features', 'box', 'mask']);
+    await own.dispose();
+  });
+
+  it('builds only the heads that its configuration keeps', async () => {
+    const configure = () => smallDetector;
+    const detector = await loadModel({ weights }, { engine: 'cpu', configure });
+    const image = picture(50, 30);
+    const alone = await detector.predict(image);
+    expect(alone.segmentation).to.equal(undefined);
+    expect([...alone.scores]).to.deep.equal([...(await model.predict(image)).scores]);
+    await detector.dispose();
+  });
+
+  it('finishes what was asked before it is disposed, and refuses what comes after', async () => {
+    const { numTensors } = tf.memory();
+    const own = await loadModel({ weights }, { engine: 'cpu' });
+    const running = own.predict(picture(50, 30));
+    const end = own.dispose();
+    expect((await running).length).to.equal(5);
+    await end;
+    const error = await errorOf(own.predict(picture(50, 30)));
+    expect(error).to.be.instanceOf(EngineError);
+    expect(error.message).to.equal('the model "small_both" was disposed. Load it again.');
+    await own.dispose();
+    expect(tf.memory().numTensors).to.equal(numTensors);
+  });
+});
+
+describe('loading', () => {
+  it('counts tensors from none to all, under the name of the file', async () => {
+    const steps: Progress[] = [];
+    const weights = shippedWeights('facade.safetensors');
+    const model = await loadModel({ weights }, { engine: 'cpu', onProgress: (step) => steps.push(step) });
+    await model.dispose();
+    const found = steps.filter(({ stage }) => stage === 'weights');
+    const [{ total }] = found as [Progress];
+    expect(total).to.be.greaterThan(500);
+    expect(found).to.have.length.within(99, 101);
+    expect(found[0]).to.deep.equal({ stage: 'weights', done: 0, total, text: 'facade.safetensors' });
+    expect(found.at(-1)).to.deep.equal({ stage: 'weights', done: total, total, text: 'facade.safetensors' });
+    expect(found.every((step) => step.total === total)).to.equal(true);
+  });
+
+  it('says which model was meant, and where its weights are', async () => {
+    expect((await errorOf(loadModel('facde'))).message)
+      .to.include('unknown model "facde".')
+      .and.include('Did you mean "facade"?');
+    expect((await errorOf(loadModel('moganet_s'))).message).to.match(
+      /^the weights of moganet_s are not here yet\. Pull them once: moganet pull moganet_s \(or allow it here: \{ pull: true \}\)\.$/,
+    );
+    expect((await errorOf(loadModel({}))).message).to.equal(
+      'loadModel needs weights: a file, an address or bytes, or the name of a model.',
+    );
+  });
+});

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { loadModel, version } from 'moganet';
+import { version as written } from '../../src/results/json.ts';
+import { weightsHash } from '../../src/results/result.ts';
+import { smallDetector, smallFile } from '../harness/small_model.ts';
+
+const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+
+describe('where a result comes from', () => {
+  it('has the version of the package', () => {
+    const { version: stated } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect([version, written]).to.deep.equal([stated, stated]);
+  });
+
+  it('has a hash of the weights by their values, whatever their order', async () => {
+    const a = { shape: [2, 1], data: Float32Array.of(1, -2) };
+    const b = { shape: [1], data: new Float32Array(3).fill(0.5).subarray(1, 2) };
+    // IEEE 754, little-endian: 1 is 0000803f, -2 is 000000c0, 0.5 is 0000003f
+    const lines = `a 2x1 ${sha256(Buffer.from('0000803f000000c0', 'hex'))}\nb 1 ${sha256(Buffer.from('0000003f', 'hex'))}\n`;
+    const expected = sha256(lines);
+    const inOrder = new Map([
+      ['a', a],
+      ['b', b],
+    ]);
+    expect(await weightsHash(inOrder)).to.equal(expected);
+    expect(await weightsHash(new Map([...inOrder].reverse()))).to.equal(expected);
+    const other = new Map([...inOrder, ['a', { ...a, shape: [1, 2] }]]);
+    expect(await weightsHash(other)).not.to.equal(expected);
+  });
+
+  it('stands in the results of a model: its name, hash and engine, and the file where there is one', async () => {
+    const image = { width: 8, height: 8, data: new Uint8ClampedArray(256).fill(255) };
+    const from = async (salt: string) => {
+      const model = await loadModel({ weights: await smallFile(smallDetector, salt) }, { engine: 'cpu' });
+      const { origin } = await model.predict(image);
+      await model.dispose();
+      return origin!;
+    };
+    const origin = await from('');
+    expect(origin.model.name).to.equal('small_detector');
+    expect(origin.model.sha256).to.match(/^[0-9a-f]{64}$/);
+    expect(origin.engine).to.equal('cpu');
+    expect(origin).not.to.have.property('file');
+    expect((await from('')).model.sha256).to.equal(origin.model.sha256);
+    expect((await from('other')).model.sha256).not.to.equal(origin.model.sha256);
+  });
+});

@@ -1,0 +1,115 @@
+import { expect } from 'chai';
+import { ConfigError, createModel, type Head, loadModel, type Raster, ShapeError } from 'moganet';
+import { conv2d } from 'moganet/nn';
+import { smallDetector, smallFile } from '../harness/small_model.ts';
+
+const picture: Raster = { width: 16, height: 8, data: new Uint8ClampedArray(512).fill(200) };
+const { backbone } = smallDetector;
+
+/** Takes nothing from the image: what is decoded is what is handed in. */
+const saying = (found: unknown, more: Partial<Head> = {}) => ({
+  heads: {
+    fixed: (): Head => ({
+      forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 }) }),
+      decode: () => found,
+      ...more,
+    }),
+  },
+});
+
+async function loaded(tables: ReturnType<typeof saying>, more: object = {}) {
+  const config = { backbone, head: { type: 'fixed' }, input: { scale: [32, 32] as [number, number] }, ...more };
+  const weights = { backbone: await smallFile(smallDetector), head: await headFile() };
+  return loadModel({ config, weights }, { ...tables, engine: 'cpu' });
+}
+
+async function headFile(): Promise<Uint8Array> {
+  const { writeSafetensors } = await import('moganet/formats');
+  const file = writeSafetensors(
+    new Map([
+      ['head.score.weight', { shape: [1, 16, 1, 1], data: new Float32Array(16) }],
+      ['head.score.bias', { shape: [1], data: new Float32Array(1) }],
+    ]),
+  );
+  return file.bytes();
+}
+
+const three = {
+  boxes: Float32Array.of(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5),
+  scores: Float32Array.of(0.25, 0.75, 0.5),
+  labels: Int32Array.of(0, 1, 0),
+  names: ['door', 'window'],
+};
+
+describe("detections of a head of one's own", () => {
+  it('are sorted, and thinned as the caller asks', async () => {
+    const model = await loaded(saying(three));
+    const scores = async (options = {}) => [...(await model.predict(picture, options)).scores];
+    expect(await scores()).to.deep.equal([0.75, 0.5, 0.25]);
+    expect(await scores({ score: 0.5 })).to.deep.equal([0.75, 0.5]);
+    expect(await scores({ max: 1 })).to.deep.equal([0.75]);
+    expect(await scores({ classes: ['door'] })).to.deep.equal([0.5, 0.25]);
+    const error = await model.predict(picture, { classes: ['dor'] }).catch((reason: unknown) => reason as Error);
+    expect(error).to.be.instanceOf(ConfigError);
+    expect((error as Error).message).to.equal('unknown class "dor". Known: door, window. Did you mean "door"?');
+    expect([...(await model.predict(picture, { max: 1 })).boxes]).to.deep.equal([2, 2, 3, 3]);
+    await model.dispose();
+  });
+
+  it('get their names from the head where it says them', async () => {
+    const { names, ...nameless } = three;
+    const model = await loaded(saying(nameless, { classes: names }));
+    expect(model.classes).to.deep.equal({ head: names });
+    expect((await model.predict(picture)).at(0).name).to.equal('window');
+    await model.dispose();
+  });
+
+  it('are told what the caller asks for', async () => {
+    let told: unknown;
+    const decode: Head['decode'] = (_, __, options) => {
+      told = options;
+      return three;
+    };
+    const model = await loaded(saying(three, { decode }));
+    await model.predict(picture, { iou: 0.3, score: 0.1, classes: [0] });
+    expect(told).to.deep.equal({ score: 0.1, iou: 0.3 });
+    await model.dispose();
+  });
+
+  it('are refused where they are not the arrays of a result', async () => {
+    const { names: _, ...nameless } = three;
+    const cases: readonly [found: unknown, what: string][] = [
+      [{ ...three, boxes: [0, 0, 1, 1] }, 'boxes as Array'],
+      [{ boxes: three.boxes }, 'scores as undefined'],
+      [{ ...three, labels: [0, 1, 0] }, 'labels as Array'],
+      [nameless, 'names as undefined'],
+      [{ ...three, scores: Float32Array.of(1) }, '12 numbers of boxes, 1 scores and 3 labels'],
+    ];
+    for (const [found, what] of cases) {
+      const model = await loaded(saying(found));
+      const error = await model.predict(picture).catch((reason: unknown) => reason as Error);
+      await model.dispose();
+      expect(error).to.be.instanceOf(ShapeError);
+      expect((error as Error).message).to.equal(
+        `the head decoded ${what}. Detections are { boxes: Float32Array of 4·n, scores: Float32Array of n, labels: ` +
+          'Int32Array of n, names: string[] }, and `masks` where it has them.',
+      );
+    }
+  });
+
+  it('come from an image of the size that the configuration says', async () => {
+    let seen: unknown;
+    const decode: Head['decode'] = (_, { resized, padded }) => {
+      seen = { resized, padded };
+      return 'anything';
+    };
+    const model = await loaded(saying(three, { decode }), { input: { scale: [48, 24], divisor: 16 } });
+    expect((await model.predict(picture)).head).to.equal('anything');
+    expect(seen).to.deep.equal({ resized: { height: 24, width: 48 }, padded: { height: 32, width: 48 } });
+    await model.dispose();
+    expect(() => createModel({ ...smallDetector, input: { scale: [48, 24] } })).to.throw(
+      ConfigError,
+      'the top-level "input" is for a head of one\'s own or a bare backbone',
+    );
+  });
+});

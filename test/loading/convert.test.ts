@@ -1,0 +1,70 @@
+import { expect } from 'chai';
+import { convertCheckpoints, type ModelConfig } from 'moganet';
+import { bytesSource } from '../../src/formats/index.ts';
+import { openWeights } from '../../src/loading/weights.ts';
+import { createModel, modelParameters } from '../../src/models/create.ts';
+import { smallDetector, smallFile, smallSegmentor } from '../harness/small_model.ts';
+
+const source = async (config: ModelConfig, name: string, salt?: string) =>
+  bytesSource(await smallFile(config, salt), name);
+
+async function messageOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'nothing was thrown',
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
+}
+
+describe('converting checkpoints', () => {
+  it('keeps every value, one after the other, and drops what only training needs', async () => {
+    const input = await source(smallSegmentor, 'segmentor');
+    const { output, notices } = await convertCheckpoints([{ source: input }], { name: 'mine' });
+    expect(notices).to.deep.equal([]);
+    const before = await openWeights(input);
+    const after = await openWeights(bytesSource(await output.bytes()));
+    expect(after.config.name).to.equal('mine');
+    const parameters = modelParameters(createModel(after.config));
+    expect([...(await after.fill(parameters))]).to.deep.equal([...(await before.fill(parameters))]);
+    const dropped = [...before.entries.keys()].filter((key) => !after.entries.has(key));
+    expect(dropped.length).to.be.greaterThan(0);
+    expect(dropped.every((key) => key.startsWith('auxiliary_head.'))).to.equal(true);
+  });
+
+  it('rounds to half precision where asked to', async () => {
+    const { output } = await convertCheckpoints([{ source: await source(smallDetector, 'detector') }], {
+      dtype: 'F16',
+    });
+    const { entries } = await openWeights(bytesSource(await output.bytes()));
+    expect([...new Set([...entries.values()].map(({ dtype }) => dtype))]).to.deep.equal(['float16']);
+  });
+
+  it('writes equal bytes for equal inputs', async () => {
+    const once = async () => {
+      const inputs = [{ source: await source(smallDetector, 'a') }, { source: await source(smallSegmentor, 'b') }];
+      return (await convertCheckpoints(inputs)).output.bytes();
+    };
+    expect(await once()).to.deep.equal(await once());
+  });
+
+  it('refuses what does not make one model', async () => {
+    const detector = { source: await source(smallDetector, 'first') };
+    expect(await messageOf(convertCheckpoints([]))).to.equal('ConfigError: there is no file to convert.');
+    expect(await messageOf(convertCheckpoints([detector, { source: await source(smallDetector, 'second') }]))).to.equal(
+      'ConfigError: second: another file has a detector already.',
+    );
+    const wider = {
+      ...smallSegmentor,
+      backbone: {
+        type: 'moganet' as const,
+        arch: { dims: [8, 8, 16, 24], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
+      },
+    };
+    expect(await messageOf(convertCheckpoints([detector, { source: await source(wider, 'wider') }]))).to.equal(
+      'ConfigError: wider: its backbone is another than that of first. Heads on one trunk need the same.',
+    );
+    const other = { source: await source(smallSegmentor, 'other', 'salt') };
+    expect(await messageOf(convertCheckpoints([detector, other]))).to.match(
+      /^CheckpointError: backbone\.\S+ differs between first and other\./,
+    );
+  });
+});

@@ -1,0 +1,185 @@
+import { expect } from 'chai';
+import { bytesSource } from '../../src/formats/index.ts';
+import { openWeights } from '../../src/loading/weights.ts';
+import { checkpointParameters, createModel } from '../../src/models/create.ts';
+import { fromMm } from '../../src/models/mm/index.ts';
+import { findEntry } from '../../src/zoo/index.ts';
+import { CallValue, TensorValue, torchZip } from '../harness/torch_file.ts';
+import { retinaNetXt, semanticFpnXt } from '../models/mm_dicts.data.ts';
+
+/** The keys and shapes of a published file; all tensors are views of one number, since only their shapes count here. */
+function stateDict(name: string, rename = (key: string) => key): Map<string, TensorValue> {
+  const parameters = checkpointParameters(createModel(findEntry(name).config));
+  return new Map(
+    parameters.map(({ key, shape, kind }) => {
+      const none = shape.map(() => 0);
+      const integer = kind === 'ignored';
+      return [
+        rename(key),
+        new TensorValue(integer ? '1' : '0', integer ? 'LongStorage' : 'FloatStorage', 1, shape, none),
+      ];
+    }),
+  );
+}
+
+const file = (name: string, content: Map<string, unknown>) =>
+  bytesSource(torchZip(content, { 0: new Uint8Array(4), 1: new Uint8Array(8) }), name);
+
+/** As timm's trainer writes it: arguments as a namespace. */
+const timm = (model: string, args: Record<string, unknown>) =>
+  new Map<string, unknown>([
+    ['arch', args.model],
+    ['state_dict', stateDict(model)],
+    ['args', new CallValue('argparse', 'Namespace', [], new Map(Object.entries(args)))],
+  ]);
+
+/** As OpenMixup's trainer writes it: its configuration as text, the backbone below its name. */
+const openMixup = (backbone: string) =>
+  new Map<string, unknown>([
+    ['meta', new Map([['config', `model = dict(type='Classification', backbone=${backbone})\n`]])],
+    [
+      'state_dict',
+      stateDict('moganet_t', (key) => key.replace(/^head\./, 'head.fc.').replace(/^(?!head)/, 'backbone.')),
+    ],
+  ]);
+
+async function opened(name: string, content: Map<string, unknown>) {
+  const { config, notices } = await openWeights(file(name, content));
+  return { name: config.name, size: config.classifier?.input?.size, notices };
+}
+
+describe('a file without a configuration', () => {
+  it('is known by the name it was published under', async () => {
+    const published = ['moganet_t', 'moganet_t_256', 'moganet_t_256_openmixup', 'swin_base_22kto1k', 'moganet_xt_256'];
+    for (const name of published) {
+      const { url } = findEntry(name).weights!;
+      const called = url!.slice(url!.lastIndexOf('/') + 1);
+      for (const path of [called, `/downloads/${called}`, called.replace(/\.pth/, ' (1).pth')]) {
+        const found = await opened(path, new Map([['state_dict', stateDict(name)]]));
+        expect(found, path).to.include({ name }).and.to.have.property('notices').that.deep.equals([]);
+      }
+    }
+  });
+
+  it('is not taken for another model because of its name', async () => {
+    const { name } = await opened(
+      'moganet_small_sz224_8xbs128_ep300.pth.tar',
+      new Map([['state_dict', stateDict('moganet_xt')]]),
+    );
+    expect(name).to.equal('moganet_xt');
+  });
+
+  it('or by what its trainer noted, where the name says nothing', async () => {
+    const trained = await opened('model_best.pth.tar', timm('moganet_t', { model: 'moganet_tiny', img_size: 256 }));
+    expect(trained).to.deep.equal({ name: 'moganet_t_256', size: 256, notices: [] });
+    const smaller = await opened('best.pth', timm('moganet_t', { model: 'moganet_tiny', input_size: [3, 224, 224] }));
+    expect(smaller).to.include({ name: 'moganet_t', size: 224 });
+  });
+
+  it('or by the size of the pictures alone, with a notice where networks differ', async () => {
+    const { name, notices } = await opened('best.pth', timm('moganet_t', { img_size: 256 }));
+    expect(name).to.equal('moganet_t_256');
+    expect(notices).to.deep.equal([
+      'The weights are taken for moganet_t_256; they fit moganet_t_256_openmixup as well. Name the model you mean.',
+    ]);
+  });
+
+  it('or by the backbone in the configuration of a trainer of classifiers', async () => {
+    const twice = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=True)"));
+    expect(twice).to.deep.equal({ name: 'moganet_t_256_openmixup', size: 256, notices: [] });
+    const once = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=False)"));
+    expect(once).to.deep.equal({
+      name: 'moganet_t',
+      size: 224,
+      notices: ['The weights are taken for moganet_t; they fit moganet_t_256 as well. Name the model you mean.'],
+    });
+  });
+
+  it('is the published default, with a notice, where nothing tells', async () => {
+    const { name, notices } = await opened('latest.pth', new Map([['state_dict', stateDict('moganet_t')]]));
+    expect(name).to.equal('moganet_t');
+    expect(notices).to.have.length(1);
+  });
+});
+
+describe('a file with a configuration of mm', () => {
+  const backbone = "dict(type='MogaNet_feat', arch='tiny')";
+  const fpn = `
+model = dict(
+    type='EncoderDecoder', backbone=${backbone},
+    neck=dict(type='FPN', in_channels=[32, 64, 128, 256], out_channels=256, num_outs=4),
+    decode_head=dict(type='FPNHead', in_channels=[256, 256, 256, 256], in_index=[0, 1, 2, 3],
+        feature_strides=[4, 8, 16, 32], channels=128, num_classes=150, align_corners=False,
+        norm_cfg=dict(type='SyncBN', requires_grad=True)),
+    test_cfg=dict(mode='whole'))
+img_norm_cfg = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+data = dict(test=dict(pipeline=[dict(type='MultiScaleFlipAug', img_scale=(2048, 512),
+    transforms=[dict(type='AlignResize', keep_ratio=True, size_divisor=SCALE)])]))
+`;
+  const content = (divisor: number) =>
+    new Map<string, unknown>([
+      ['meta', new Map([['config', fpn.replace('SCALE', `${divisor}`)]])],
+      ['state_dict', stateDict('fpn_moganet_t_80k_ade20k')],
+    ]);
+  const { url } = findEntry('fpn_moganet_t_80k_ade20k').weights!;
+  const called = url!.slice(url!.lastIndexOf('/') + 1);
+
+  it('is called after the zoo’s entry that it is, by its name', async () => {
+    const { config, notices } = await openWeights(file(called, content(32)));
+    expect(config.name).to.equal('fpn_moganet_t_80k_ade20k');
+    expect(notices).to.deep.equal([]);
+  });
+
+  it('keeps its own configuration, nameless, where that is another', async () => {
+    const { config } = await openWeights(file(called, content(64)));
+    expect(config.name).to.equal(undefined);
+    expect(config.segmentor?.input?.divisor).to.equal(64);
+    expect((await openWeights(file('mine.pth', content(32)))).config.name).to.equal(undefined);
+  });
+});
+
+describe('a configuration of mm in a file', () => {
+  const python = (value: unknown) =>
+    JSON.stringify(value)
+      .replace(/\btrue\b/g, 'True')
+      .replace(/\bfalse\b/g, 'False')
+      .replace(/\bnull\b/g, 'None');
+  const resize = (img_scale: number[]) => [{ type: 'MultiScaleFlipAug', img_scale, transforms: [{ type: 'Resize' }] }];
+  const content = (model: unknown, test_pipeline?: unknown) => {
+    const pipeline = test_pipeline ? `test_pipeline = ${python(test_pipeline)}\n` : '';
+    const config = createModel(fromMm(model)).config;
+    const tensors = checkpointParameters(createModel(config)).map(
+      ({ key, shape }) =>
+        [
+          key,
+          new TensorValue(
+            '0',
+            'FloatStorage',
+            1,
+            shape,
+            shape.map(() => 0),
+          ),
+        ] as const,
+    );
+    return new Map<string, unknown>([
+      ['meta', new Map([['config', `model = ${python(model)}\n${pipeline}`]])],
+      ['state_dict', new Map(tensors)],
+    ]);
+  };
+  const noticesOf = async (held: Map<string, unknown>, options = {}) =>
+    (await openWeights(file('mm.pth', held), options)).notices;
+  const text = (scale: string, head: string) =>
+    `The configuration in the file has no test scale: images are fitted between edges of ${scale}, the usual one of a ${head}. ` +
+    'Give another as `size` (--size on the command line), or write it into a new file: moganet convert --scale.';
+
+  it('says which test scale is taken where it has none', async () => {
+    expect(await noticesOf(content(retinaNetXt))).to.deep.equal([text('1333×800', 'detector')]);
+    expect(await noticesOf(content(semanticFpnXt))).to.deep.equal([text('2048×512', 'segmentor')]);
+  });
+
+  it('says nothing of one that it has, or that the caller gives', async () => {
+    expect(await noticesOf(content(retinaNetXt, resize([640, 480])))).to.deep.equal([]);
+    expect(await noticesOf(content(retinaNetXt), { scale: [640, 480] })).to.deep.equal([]);
+    expect(await noticesOf(content(retinaNetXt), { config: fromMm(retinaNetXt) })).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,199 @@
+import { expect } from 'chai';
+import { CheckpointError, ConfigError, createBackbone, loadModel, type ModelConfig, type Raster } from 'moganet';
+import { writeSafetensors } from '../../src/formats/index.ts';
+import { partParameters } from '../../src/loading/by_module.ts';
+import { createModel, modelParameters } from '../../src/models/create.ts';
+import { rejection } from '../harness/rejection.ts';
+import { seededWeight } from '../harness/seeded.ts';
+import { smallBoth, smallDetector, smallSegmentor } from '../harness/small_model.ts';
+
+const { backbone } = smallDetector;
+const classifier: ModelConfig = { backbone, classifier: { classes: 5 } };
+const image: Raster = { width: 50, height: 30, data: new Uint8ClampedArray(6000).map((_, i) => (i * 7) % 256) };
+
+/** A file with the model's keys, renamed or left out, filled by formula. */
+async function fileOf(config: ModelConfig, rename: (key: string) => string | undefined = (key) => key, salt = '') {
+  const tensors = modelParameters(createModel(config)).flatMap(({ key, shape, kind }) => {
+    const name = kind === 'ignored' ? undefined : rename(key);
+    return name === undefined ? [] : [[name, seededWeight(key.replace(/^backbone\./, ''), shape, { salt })] as const];
+  });
+  return writeSafetensors(new Map(tensors)).bytes();
+}
+
+const engine = 'cpu';
+
+describe('weights by module', () => {
+  it('fill the trunk from a classifier’s file, drop its head and name what is left', async () => {
+    const model = await loadModel({ config: smallBoth, weights: { backbone: await fileOf(classifier) } }, { engine });
+    expect(model.unfilled).to.deep.equal(['neck', 'rpn_head', 'decode_head', 'roi_head']);
+    const pyramid = await model.features(image);
+    expect(pyramid.map(({ shape }) => shape)).to.deep.equal([
+      [1, 8, 16, 16],
+      [1, 8, 8, 8],
+      [1, 16, 4, 4],
+      [1, 16, 2, 2],
+    ]);
+    await model.dispose();
+  });
+
+  it('give the same pyramid from every layout, and as the whole model gives it', async () => {
+    const openMixup = (key: string) => (key.startsWith('head.') ? key.replace('head.', 'head.fc.') : `backbone.${key}`);
+    const files = [
+      await fileOf(classifier),
+      await fileOf(classifier, openMixup),
+      await fileOf(smallDetector),
+      await fileOf({ backbone }),
+    ];
+    const pyramids = [];
+    for (const file of files) {
+      const model = await loadModel({ config: smallDetector, weights: { backbone: file } }, { engine });
+      pyramids.push(await model.features(image));
+      await model.dispose();
+    }
+    const whole = await loadModel({ config: smallDetector, weights: await fileOf(smallDetector) }, { engine });
+    expect(whole.unfilled).to.deep.equal([]);
+    const expected = await whole.features(image);
+    expect(expected[3]!.data.some((value) => value !== 0)).to.equal(true);
+    for (const pyramid of pyramids) expect(pyramid).to.deep.equal(expected);
+    await whole.dispose();
+  });
+
+  it('refuse to predict by name, alone and in batches', async () => {
+    const model = await loadModel(
+      { config: smallDetector, weights: { backbone: await fileOf(classifier) } },
+      { engine },
+    );
+    for (const refused of [model.predict(image), model.predictBatch([image])]) {
+      const error = await rejection(refused);
+      expect(error).to.be.instanceOf(CheckpointError);
+      expect(error.message).to.equal(
+        'the model "small_detector" has no weights for neck, rpn_head, roi_head, which predict needs. ' +
+          'Give a file for each as weights: { neck: file, … }, or train them.',
+      );
+    }
+    await model.dispose();
+  });
+
+  it('predict once every module has a file, of a whole model or of the module alone', async () => {
+    const whole = await fileOf(smallDetector);
+    const alone = await fileOf(smallDetector, (key) => /^roi_head\.(.*)/.exec(key)?.[1]);
+    const weights = { backbone: await fileOf(classifier), neck: whole, rpn_head: whole, roi_head: alone };
+    const joined = await loadModel({ config: smallDetector, weights }, { engine });
+    const reference = await loadModel({ config: smallDetector, weights: whole }, { engine });
+    expect(joined.unfilled).to.deep.equal([]);
+    const [a, b] = [await joined.predict(image), await reference.predict(image)];
+    expect(a.length).to.equal(5);
+    expect([...a.boxes, ...a.scores]).to.deep.equal([...b.boxes, ...b.scores]);
+    await joined.dispose();
+    await reference.dispose();
+  });
+
+  it('leave the features to be refused where the trunk has no weights', async () => {
+    const neck = await fileOf(smallDetector);
+    const model = await loadModel({ config: smallDetector, weights: { neck } }, { engine });
+    expect(model.unfilled).to.deep.equal(['backbone', 'rpn_head', 'roi_head']);
+    const error = await rejection(model.features(image));
+    expect(error.message).to.match(
+      /^the model "small_detector" has no weights for backbone, .* which features needs\./,
+    );
+    await model.dispose();
+  });
+
+  it('give a classifier a trunk and leave its head', async () => {
+    const config: ModelConfig = { ...classifier, classifier: { classes: 9 } };
+    for (const file of [await fileOf(classifier), await fileOf(smallDetector)]) {
+      const model = await loadModel({ config, weights: { backbone: file } }, { engine });
+      expect(model.unfilled).to.deep.equal(['head']);
+      expect(await model.features(image)).to.have.length(4);
+      await model.dispose();
+    }
+  });
+
+  const small = { dims: [4, 8, 8, 16], depths: [1, 1, 1, 1] };
+  const normed = {
+    convnext: { type: 'convnext', arch: small, outputNorms: true },
+    swin: { type: 'swin', arch: { dim: 8, depths: [1, 1, 2, 1], heads: [1, 1, 2, 4] }, window: 4 },
+  } as const;
+  for (const [name, bare] of Object.entries(normed) as [string, ModelConfig['backbone']][]) {
+    it(`name norms on the stages’ outputs of ${name}, which no classifier has, as unfilled`, async () => {
+      const config: ModelConfig = { ...smallSegmentor, backbone: bare };
+      const published = await fileOf({ backbone: bare, classifier: { classes: 3 } });
+      const model = await loadModel({ config, weights: { backbone: published } }, { engine });
+      const norms = ['backbone.norm0', 'backbone.norm1', 'backbone.norm2', 'backbone.norm3'];
+      expect(model.unfilled).to.deep.equal([...norms, 'decode_head']);
+      const error = await rejection(model.features(image));
+      expect(error.message).to.include('no weights for backbone.norm0, backbone.norm1').and.include('{ backbone: file');
+      await model.dispose();
+      const trained = await loadModel({ config, weights: { backbone: await fileOf(config) } }, { engine });
+      expect(trained.unfilled).to.deep.equal(['decode_head']);
+      expect(await trained.features(image)).to.have.length(4);
+      await trained.dispose();
+      const some = await fileOf(config, (key) => (key.startsWith('backbone.norm2') ? undefined : key));
+      const partly = await rejection(loadModel({ config, weights: { backbone: some } }, { engine }));
+      expect(partly.message).to.include('2 missing: norm2.weight, norm2.bias');
+    });
+  }
+
+  it('refuse files that do not hold a module completely', async () => {
+    const [broken, wide] = [
+      await fileOf(classifier, (key) => (key === 'norm1.weight' ? undefined : key)),
+      await fileOf({ ...smallDetector, detector: { ...smallDetector.detector!, classes: ['one'] } } as ModelConfig),
+    ];
+    const trunk = await rejection(loadModel({ config: smallDetector, weights: { backbone: broken } }, { engine }));
+    expect(trunk).to.be.instanceOf(CheckpointError);
+    expect(trunk.message).to.include('1 missing: norm1.weight');
+    const head = await rejection(loadModel({ config: smallDetector, weights: { roi_head: wide } }, { engine }));
+    expect(head.message)
+      .to.include('roi_head')
+      .and.to.include('bbox_head.fc_cls.weight [2, 16] (the model has [3, 16])');
+    const other = await rejection(
+      loadModel(
+        { config: smallDetector, weights: { backbone: await fileOf({ backbone: { type: 'resnet', depth: 18 } }) } },
+        { engine },
+      ),
+    );
+    expect(other.message).to.include('it does not fit the model');
+  });
+
+  it('refuse an unknown module with the nearest name, and modules without a configuration', async () => {
+    const file = await fileOf(classifier);
+    const unknown = await rejection(loadModel({ config: smallDetector, weights: { backbon: file } }, { engine }));
+    expect(unknown).to.be.instanceOf(ConfigError);
+    expect(unknown.message).to.equal(
+      'unknown part of the model "backbon". Known: backbone, neck, rpn_head, roi_head. Did you mean "backbone"?',
+    );
+    const none = await rejection(loadModel({ weights: { backbone: file } }, { engine }));
+    expect(none.message).to.equal(
+      'weights by module (backbone) need the configuration of the model that they go into.',
+    );
+  });
+
+  it('know every parameter of a model in exactly one module', () => {
+    for (const config of [smallBoth, classifier, { backbone }] as ModelConfig[]) {
+      const definition = createModel(config);
+      const keys = [...partParameters(definition).values()].flat().map(({ key }) => key);
+      expect(keys.sort()).to.deep.equal(
+        modelParameters(definition)
+          .map(({ key }) => key)
+          .sort(),
+      );
+    }
+    expect([...partParameters(createModel(classifier)).keys()]).to.deep.equal(['backbone', 'head']);
+  });
+});
+
+describe('a bare backbone', () => {
+  it('is taken out of any model that has it in it', async () => {
+    const arch = { dims: [4, 8, 8, 16], depths: [1, 1, 1, 1] };
+    const own: ModelConfig = { backbone: { type: 'convnext', arch } };
+    const dense: ModelConfig = { ...smallSegmentor, ...own };
+    const input = { shape: [1, 3, 32, 32], data: new Float32Array(3072).fill(0.5) };
+    const pyramids = [];
+    for (const weights of [await fileOf(own), await fileOf(dense)]) {
+      const loaded = await createBackbone(own.backbone, { weights, engine });
+      pyramids.push(await loaded.forward(input));
+      await loaded.dispose();
+    }
+    expect(pyramids[1]).to.deep.equal(pyramids[0]);
+  });
+});

@@ -1,0 +1,111 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import {
+  ConfigError,
+  cachedWeights,
+  DownloadError,
+  findEntry,
+  loadModel,
+  type Progress,
+  pullModel,
+  UnsupportedError,
+} from 'moganet';
+import { modelReader } from '../../src/loading/read_model.ts';
+import { openWeights, readImage } from '../../src/platform/browser.ts';
+import { useCache } from '../harness/cache.ts';
+import { type FileServer, serveFile, status, whole } from '../harness/file_server.ts';
+import { rejection } from '../harness/rejection.ts';
+import { smallFile } from '../harness/small_model.ts';
+
+describe('published weights', () => {
+  const cache = useCache();
+  const entry = findEntry('moganet_xt');
+  const file = 'moganet_xtiny_sz224_8xbs128_ep300.pth.tar';
+  let server: FileServer;
+  let size: number;
+
+  before(async () => {
+    const bytes = await smallFile(entry.config);
+    size = bytes.length;
+    server = await serveFile(bytes);
+    cache.mirror(server.address);
+  });
+  after(() => server.close());
+
+  it('are not fetched without permission, and the error names the command', async () => {
+    const error = await rejection(loadModel('moganet_xtiny'));
+    expect(error).to.be.instanceOf(UnsupportedError);
+    expect(error.message).to.equal(
+      'the weights of moganet_xt are not here yet. Pull them once: moganet pull moganet_xt (or allow it here: { pull: true }).',
+    );
+    expect(server.requests).to.have.length(0);
+    expect(readdirSync(cache.folder)).to.deep.equal([]);
+    expect(cachedWeights(entry)).to.equal(undefined);
+  });
+
+  it('are pulled with it, the size said first and waits in words, and stay', async () => {
+    server.answer(status(500), whole);
+    const progress: Progress[] = [];
+    const model = await loadModel('moganet_xt', {
+      engine: 'cpu',
+      pull: true,
+      onProgress: (step) => progress.push(step),
+    });
+    expect(model.name).to.equal('moganet_xt');
+    await model.dispose();
+    const downloads = progress.filter(({ stage }) => stage === 'download');
+    expect(downloads[0]!.notice).to.match(/^the server answered 500 Internal Server Error; trying again in 1 s/);
+    expect(downloads[1]).to.deep.equal({ stage: 'download', done: 0, total: size, text: file });
+    expect(downloads.at(-1)).to.deep.equal({ stage: 'download', done: size, total: size, text: file });
+    expect(cachedWeights(entry)).to.equal(join(cache.folder, file));
+  });
+
+  it('are taken from the cache without a word, with no connection', async () => {
+    server.answer(status(500));
+    const stages = new Set<string>();
+    const model = await loadModel('moganet_xt', { engine: 'cpu', onProgress: ({ stage }) => stages.add(stage) });
+    await model.dispose();
+    expect(stages).not.to.include('download');
+    expect(server.requests).to.have.length(0);
+  });
+
+  it('are pulled by name as well', async () => {
+    const pulled = await pullModel('moganet-x-tiny');
+    expect(pulled).to.include({ path: join(cache.folder, file), size, cached: true });
+    expect(pulled.entry).to.equal(entry);
+  });
+
+  it('are refused where they were changed since', async () => {
+    writeFileSync(join(cache.folder, file), Buffer.alloc(size));
+    expect(await rejection(loadModel('moganet_xt'))).to.be.instanceOf(DownloadError);
+  });
+
+  it('that come with the package or exist nowhere are not pulled', async () => {
+    const shipped = await rejection(pullModel('facade'));
+    expect(shipped).to.be.instanceOf(ConfigError);
+    expect(shipped.message).to.equal('the weights of facade are part of the package: there is nothing to pull.');
+    const none = await rejection(pullModel('upernet_moganet_xl_512x512_160k_ade20k'));
+    expect(none.message).to.equal(
+      'there are no published weights of upernet_moganet_xl_512x512_160k_ade20k. Give your own as weights.',
+    );
+  });
+
+  it('are the page’s to fetch in a browser, which keeps no files', async () => {
+    const read = modelReader({
+      openWeights,
+      readImage,
+      shippedWeights: (name) => name,
+      decodeImage: () => Promise.reject(new Error('no image here')),
+      engines: [],
+      openEngine: () => Promise.reject(new Error('no engine here')),
+    });
+    const url = entry.weights!.url!;
+    expect((await rejection(read('moganet_xt'))).message).to.equal(
+      `the weights of moganet_xt are not shipped. Download ${url} and give the file as weights.`,
+    );
+    expect((await rejection(read('moganet_xt', { pull: true }))).message).to.equal(
+      `a page keeps no files. Fetch ${url} and give the bytes as weights.`,
+    );
+  });
+});

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { bytesSource, writeSafetensors } from '../../src/formats/index.ts';
+import { configKey, openWeights } from '../../src/loading/weights.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
+import { createModel, modelParameters } from '../../src/models/create.ts';
+import { rejection } from '../harness/rejection.ts';
+import { seededWeight } from '../harness/seeded.ts';
+
+const arch = { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [4, 4, 2, 2] };
+const pico: ModelConfig = { backbone: { type: 'moganet', arch }, classifier: { classes: 5 } };
+const bare: ModelConfig = { backbone: { type: 'moganet', arch } };
+
+const checkpoint = (file: string) => {
+  const path = new URL(`../golden/checkpoints/${file}`, import.meta.url).pathname;
+  return bytesSource(readFileSync(path), file);
+};
+
+async function file(config: ModelConfig, rename = (key: string) => key, metadata = {}) {
+  const tensors = modelParameters(createModel(config))
+    .filter(({ kind }) => kind !== 'ignored')
+    .map(({ key, shape }) => [rename(key), seededWeight(key, shape)] as const);
+  return bytesSource(await writeSafetensors(new Map(tensors), metadata).bytes(), 'test.safetensors');
+}
+
+describe('opening weights', () => {
+  it('finds the configuration that the package wrote itself', async () => {
+    const source = await file(pico, undefined, { [configKey]: JSON.stringify(pico) });
+    expect((await openWeights(source)).config).to.deep.equal(pico);
+  });
+
+  it('matches the keys and shapes of a published model where the file says nothing', async () => {
+    const s: ModelConfig = { backbone: { type: 'moganet', arch: 's' }, classifier: { classes: 1000 } };
+    const { config, notices } = await openWeights(await file(s));
+    expect(config.name).to.equal('moganet_s');
+    expect(notices).to.deep.equal([]);
+  });
+
+  it('takes the published default among unequal networks, and names the others', async () => {
+    const t: ModelConfig = { backbone: { type: 'moganet', arch: 't' }, classifier: { classes: 1000 } };
+    const inOpenMixup = (key: string) =>
+      key.startsWith('head.') ? key.replace('head.', 'head.fc.') : `backbone.${key}`;
+    for (const rename of [undefined, inOpenMixup]) {
+      const { config, notices } = await openWeights(await file(t, rename));
+      expect(config.name).to.equal('moganet_t');
+      expect(notices).to.deep.equal([
+        'The weights are taken for moganet_t; they fit moganet_t_256, moganet_t_256_openmixup as well. Name the model you mean.',
+      ]);
+    }
+  });
+
+  it('lists the nearest where nothing fits', async () => {
+    const error = await rejection(openWeights(await file(pico)));
+    expect(error.message).to.match(/^test\.safetensors: the weights fit no known model, .* Nearest:\n {2}moganet_/s);
+  });
+
+  it('fills a bare backbone from a classifier, whatever its layout', async () => {
+    const inOpenMixup = (key: string) =>
+      key.startsWith('head.') ? key.replace('head.', 'head.fc.') : `backbone.${key}`;
+    for (const rename of [undefined, inOpenMixup]) {
+      const opened = await openWeights(await file(pico, rename), { config: bare });
+      const weights = await opened.fill(modelParameters(createModel(bare)));
+      expect(weights.get('norm4.weight')?.data).to.deep.equal(seededWeight('norm4.weight', [32]).data);
+      expect(weights.has('head.weight')).to.equal(false);
+    }
+  });
+
+  it('reports what is missing, unexpected and misshapen together', async () => {
+    const six: ModelConfig = { ...pico, classifier: { classes: 6 } };
+    const source = await file(pico, (key) => (key === 'norm1.weight' ? 'norm9.weight' : key));
+    const opened = await openWeights(source, { config: six });
+    const error = await rejection(opened.fill(modelParameters(createModel(six))));
+    expect(error.message).to.contain('1 missing: norm1.weight');
+    expect(error.message).to.contain('1 unexpected: norm9.weight');
+    expect(error.message).to.contain('head.weight [5, 32] (the model has [6, 32])');
+  });
+
+  it('lets the caller choose between two sets, and names the other', async () => {
+    const plain = await openWeights(checkpoint('pico_module_ema.pth.tar'), { config: pico });
+    expect(plain.notices.join(' ')).to.contain('"state_dict_ema"');
+    const averaged = await openWeights(checkpoint('pico_module_ema.pth.tar'), { config: pico, ema: true });
+    const published = await openWeights(checkpoint('pico_module_ema.pth.tar'), { config: pico, emaPublished: true });
+    const parameters = modelParameters(createModel(pico));
+    const [a, b, c] = await Promise.all([plain, averaged, published].map((opened) => opened.fill(parameters)));
+    expect(a!.get('norm1.weight')?.data).to.deep.equal(seededWeight('norm1.weight', [8]).data);
+    expect(b!.get('norm1.weight')?.data).to.deep.equal(seededWeight('norm1.weight', [8], { salt: 'ema:' }).data);
+    expect(c).to.deep.equal(b);
+  });
+});
