@@ -3,6 +3,6 @@ import { maskRcnnLite, trunk, uperNetLite } from './common/facade.ts';
 
 export default {
   name: 'facade',
-  config: { name: 'facade', backbone: trunk, detector: maskRcnnLite, segmentor: uperNetLite },
+  config: { name: 'facade', backbone: trunk, detection: maskRcnnLite, segmentation: uperNetLite },
   weights: { shipped: 'facade.safetensors' },
 } satisfies ZooEntry;

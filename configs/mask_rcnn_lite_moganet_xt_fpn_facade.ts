@@ -3,6 +3,6 @@ import { maskRcnnLite, trunk } from './common/facade.ts';
 
 export default {
   name: 'mask_rcnn_lite_moganet_xt_fpn_facade',
-  config: { name: 'mask_rcnn_lite_moganet_xt_fpn_facade', backbone: trunk, detector: maskRcnnLite },
+  config: { name: 'mask_rcnn_lite_moganet_xt_fpn_facade', backbone: trunk, detection: maskRcnnLite },
   weights: { shipped: 'facade.safetensors' },
 } satisfies ZooEntry;

@@ -10,7 +10,7 @@ export default {
   config: {
     name: 'parcnet_s',
     backbone: { type: 'parcnet', arch: 's' },
-    classifier: { classes: imageNetNames, input: { size: 256, cropPct: 256 / 288, interpolation: 'bilinear' } },
+    classification: { classes: imageNetNames, input: { size: 256, cropPct: 256 / 288, interpolation: 'bilinear' } },
     image: { mean: [0, 0, 0], std: [255, 255, 255], channelOrder: 'bgr' },
   },
   weights: {

@@ -3,6 +3,6 @@ import { trunk, uperNetLite } from './common/facade.ts';
 
 export default {
   name: 'upernet_lite_moganet_xt_facade',
-  config: { name: 'upernet_lite_moganet_xt_facade', backbone: trunk, segmentor: uperNetLite },
+  config: { name: 'upernet_lite_moganet_xt_facade', backbone: trunk, segmentation: uperNetLite },
   weights: { shipped: 'facade.safetensors' },
 } satisfies ZooEntry;

@@ -37,8 +37,8 @@ export const rpnConfig = z.strictObject({
   /** Best scores kept per level before suppression. */
   nmsPre: z.int().positive().default(1000),
   /** Proposals kept per image. */
-  maxPerImage: z.int().positive().default(1000),
-  nmsIou: z.number().min(0).max(1).default(0.7),
+  max: z.int().positive().default(1000),
+  iou: z.number().min(0).max(1).default(0.7),
   minSize: z.number().nonnegative().default(0),
 });
 export type RpnConfig = z.output<typeof rpnConfig>;

@@ -1,4 +1,4 @@
-import { UsageError } from '../src/cli/main.ts';
+import { UsageError } from '../src/cli/failure.ts';
 
 type Compared = import('../src/node.ts').Compared;
 

@@ -24,7 +24,7 @@ async function writeNumbers(): Promise<void> {
   const config: ModelConfig = {
     name: 'moganet_pico',
     backbone: { type: 'moganet', arch: { dims, depths, ratios } },
-    classifier: { classes: golden.json.model.kwargs.num_classes },
+    classification: { classes: golden.json.model.kwargs.num_classes },
   };
   const { salt } = golden.json.weights;
   const tensors = new Map<string, NDArray>();

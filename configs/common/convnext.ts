@@ -12,6 +12,6 @@ export function imageNet(name: string, arch: 't' | 's' | 'b' | 'l' | 'xl') {
   return {
     name,
     backbone: { type: 'convnext', arch, outputNorms: false },
-    classifier: { classes: imageNetNames, input: { size: 224, cropPct: 0.875 } },
+    classification: { classes: imageNetNames, input: { size: 224, cropPct: 0.875 } },
   } satisfies ModelConfig;
 }

@@ -5,7 +5,7 @@ import { ade20kNames, cocoNames } from './labels.data.ts';
 /** The detectors and segmentors of mmdet and mmseg that are published on several backbones. */
 
 type Backbone = ModelConfig['backbone'];
-type Segmentor = NonNullable<ModelConfig['segmentor']>;
+type Segmentor = NonNullable<ModelConfig['segmentation']>;
 
 const region = (size: number) => ({
   size,
@@ -17,7 +17,7 @@ const region = (size: number) => ({
 
 /** What Mask R-CNN and Cascade Mask R-CNN have in common on COCO. */
 const twoStage: Pick<
-  Extract<NonNullable<ModelConfig['detector']>, { type: 'mask_rcnn' }>,
+  Extract<NonNullable<ModelConfig['detection']>, { type: 'mask_rcnn' }>,
   'classes' | 'neck' | 'rpn' | 'mask' | 'test' | 'input'
 > = {
   classes: cocoNames,
@@ -40,7 +40,7 @@ const sharpening: readonly [Four, Four, Four] = [
 /** COCO, mask_rcnn_r50_fpn on any backbone. */
 export function maskRcnn(name: string, backbone: Backbone): ModelConfig {
   const box = { channels: 1024, deltas: { stds: sharpening[0] }, region: region(7) };
-  return { name, backbone, detector: { type: 'mask_rcnn', ...twoStage, box } };
+  return { name, backbone, detection: { type: 'mask_rcnn', ...twoStage, box } };
 }
 
 /** COCO, cascade_mask_rcnn_r50_fpn on any backbone: class-agnostic boxes. */
@@ -55,7 +55,7 @@ export function cascadeMaskRcnnGiou(name: string, backbone: Backbone): ModelConf
 
 function cascade(name: string, backbone: Backbone, head: { channels: number } & Partial<BoxConfig>): ModelConfig {
   const box = sharpening.map((stds) => ({ ...head, deltas: { stds }, region: region(7) }));
-  return { name, backbone, detector: { type: 'cascade_mask_rcnn', ...twoStage, box } };
+  return { name, backbone, detection: { type: 'cascade_mask_rcnn', ...twoStage, box } };
 }
 
 /** COCO, retinanet_r50_fpn on any backbone. */
@@ -63,7 +63,7 @@ export function retinaNet(name: string, backbone: Backbone): ModelConfig {
   return {
     name,
     backbone,
-    detector: {
+    detection: {
       type: 'retinanet',
       classes: cocoNames,
       neck: { type: 'fpn', channels: 256, outs: 5, startLevel: 1, extraConvs: 'on_input' },
@@ -86,7 +86,7 @@ export function semanticFpn(name: string, backbone: Backbone): ModelConfig {
   return {
     name,
     backbone,
-    segmentor: {
+    segmentation: {
       classes: ade20kNames,
       neck: { type: 'fpn', channels: 256, outs: 4 },
       head: { type: 'semantic_fpn_head', channels: 128 },
@@ -100,7 +100,7 @@ export function uperNet(name: string, backbone: Backbone, rest: Partial<Segmento
   return {
     name,
     backbone,
-    segmentor: {
+    segmentation: {
       classes: ade20kNames,
       head: { type: 'uper_head', channels: 512 },
       auxiliary: { type: 'fcn_head', channels: 256, level: 2, convs: 1, concatInput: false },

@@ -13,7 +13,7 @@ const region = (size: number) => ({
   strides: [4, 8, 16, 32],
 });
 
-export const maskRcnnLite: NonNullable<ModelConfig['detector']> = {
+export const maskRcnnLite: NonNullable<ModelConfig['detection']> = {
   type: 'mask_rcnn',
   classes: facadeThings,
   neck: { type: 'fpn', channels: 64, outs: 5 },
@@ -24,7 +24,7 @@ export const maskRcnnLite: NonNullable<ModelConfig['detector']> = {
   input: { scale: [640, 640] },
 };
 
-export const uperNetLite: NonNullable<ModelConfig['segmentor']> = {
+export const uperNetLite: NonNullable<ModelConfig['segmentation']> = {
   classes: facadeRegions,
   head: { type: 'uper_head', channels: 64 },
   auxiliary: { type: 'fcn_head', channels: 64, level: 2, convs: 1, concatInput: false },

@@ -21,7 +21,7 @@ export function imageNet(name: string, arch: Arch, { size = 224, ...options }: O
   return {
     name,
     backbone: backbone(arch, options),
-    classifier: { classes: imageNetNames, input: { size, cropPct: 0.9 } },
+    classification: { classes: imageNetNames, input: { size, cropPct: 0.9 } },
   } satisfies ModelConfig;
 }
 

@@ -12,6 +12,6 @@ export function imageNet(name: string, depth: ResNetConfig['depth']) {
   return {
     name,
     backbone: { type: 'resnet', depth },
-    classifier: { classes: imageNetNames, input: { size: 224, cropPct: 0.875, interpolation: 'bilinear' } },
+    classification: { classes: imageNetNames, input: { size: 224, cropPct: 0.875, interpolation: 'bilinear' } },
   } satisfies ModelConfig;
 }

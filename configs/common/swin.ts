@@ -19,7 +19,7 @@ export function imageNet(name: string, arch: Arch, size: 224 | 384 = 224): Model
   return {
     name,
     backbone: { type: 'swin', arch, ...(large && { window: 12, imageSize: size }) },
-    classifier: { classes: imageNetNames, input: { size, cropPct: large ? 1 : 0.875 } },
+    classification: { classes: imageNetNames, input: { size, cropPct: large ? 1 : 0.875 } },
   };
 }
 

@@ -120,7 +120,7 @@ const difference = (before: Count, after: Count): Count => ({
 function publishedTop1(arch: ArchName, { height, width }: Size): Ablation['whole']['top1'] {
   for (const { config, published } of entries) {
     const percent = published?.scores?.['top-1'];
-    const { backbone, classifier } = config;
+    const { backbone, classification: classifier } = config;
     const same = backbone.type === 'moganet' && 'arch' in backbone && backbone.arch === arch;
     if (percent === undefined || !same || !classifier) continue;
     if (classifier.input?.size === height && height === width) return { percent, source: published!.source };

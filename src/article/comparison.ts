@@ -52,11 +52,11 @@ function comparedOf(entry: ZooEntry): Compared[] {
   const table = tableOf(entry);
   if (!published || !table) return [];
   const definition = createModel(config);
-  const input = published.input ?? (config.detector ? coco : ade20k);
+  const input = published.input ?? (config.detection ? coco : ade20k);
   const rows = modelCost(definition, input);
   const trained = checkpointParameters(definition).filter(({ kind }) => kind === 'parameter');
   const { macs } = totalCost(rows);
-  const { params, flops, scores = {}, source, note, rule = config.classifier ? 'macs+biases' : 'mmcv' } = published;
+  const { params, flops, scores = {}, source, note, rule = config.classification ? 'macs+biases' : 'mmcv' } = published;
   const equal = flops === undefined || (macs / 1e9).toFixed(decimals(flops)) === flops.toFixed(decimals(flops));
   const explained = flops !== undefined && Math.abs(publishedFlops(entry, rows) / 1e9 / flops - 1) <= rounding;
   return [
@@ -94,7 +94,11 @@ const tables = [
 ];
 
 /** The table that an entry belongs to; the demo belongs to none. */
-function tableOf({ name, config: { detector, segmentor, classifier }, weights }: ZooEntry): string | undefined {
+function tableOf({
+  name,
+  config: { detection: detector, segmentation: segmentor, classification: classifier },
+  weights,
+}: ZooEntry): string | undefined {
   if (weights?.shipped) return undefined;
   if (classifier) return tables[0];
   if (segmentor) return segmentor.head.type === 'uper_head' ? 'ADE20K, UPerNet 160k' : 'ADE20K, Semantic FPN 80k';

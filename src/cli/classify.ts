@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { countOf, wholeNumber } from './arguments.ts';
+import { exitCodesHelp } from './failure.ts';
 import { runImages } from './images.ts';
-import { exitCodesHelp } from './main.ts';
 import { chooseModel, howToClassify } from './model.ts';
 import { jsonHelp, saveHelp } from './outputs.ts';
 import { type ImageOptions, imageCommand, placeFor } from './predict.ts';

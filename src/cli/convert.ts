@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { plural, scales } from './arguments.ts';
-import { UsageError } from './main.ts';
+import { UsageError } from './failure.ts';
 import { refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -80,7 +80,11 @@ async function convert(files: readonly string[], options: Options): Promise<void
     );
     for (const notice of notices) terminal.note(notice);
     await writeWhole(out, output.chunks());
-    const heads = [config.detector && 'detector', config.segmentor && 'segmentor', config.classifier && 'classifier'];
+    const heads = [
+      config.detection && 'detector',
+      config.segmentation && 'segmentor',
+      config.classification && 'classifier',
+    ];
     const parts = ['backbone', ...heads.filter(Boolean)].join(', ');
     terminal.print(`${out}: ${parts}; ${tensors} tensors, ${(output.size / 1e6).toFixed(1)} MB`);
   } finally {

@@ -1,6 +1,6 @@
 import { basename, dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from './main.ts';
+import { UsageError } from './failure.ts';
 import { chooseModel } from './model.ts';
 import { refuseExisting, writeWhole } from './outputs.ts';
 import { loadingDisplay, openTerminal, type Terminal } from './terminal.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Font, PathCommand } from 'opentype.js';
-import { UsageError } from './main.ts';
+import { UsageError } from './failure.ts';
 
 type MoreGlyphs = NonNullable<import('../node.ts').RenderOptions['moreGlyphs']>;
 type Glyph = NonNullable<ReturnType<MoreGlyphs>>;

@@ -10,8 +10,8 @@ import {
   sharesByClass,
   threadsNotice,
 } from './arguments.ts';
+import { endingAtOnce, exitCodes, UsageError } from './failure.ts';
 import { loadFont } from './font.ts';
-import { endingAtOnce, exitCodes, UsageError } from './main.ts';
 import type { ChosenModel } from './model.ts';
 import {
   checkFolder,
@@ -271,7 +271,7 @@ async function inputsOf({ images, recursive = false, out }: ImagesJob): Promise<
 function configFor(library: Library, { task, model: { name } }: ImagesJob, config: Config): Config {
   checkTask(library, task, name, config);
   if (task !== 'detect') return config;
-  const { segmentor: _, ...rest } = config; // the other head would be work for nothing
+  const { segmentation: _, ...rest } = config; // the other head would be work for nothing
   return rest;
 }
 
@@ -292,7 +292,7 @@ function planOf(job: ImagesJob, inputs: readonly Input[], config: Config): Plan 
     whats: picturesOf(task, config),
     chosen: chooseInstances(job, model.name, config),
     // both heads stand on one trunk and on the detector's preprocessing: without it the numbers would be others
-    ...(task === 'segment' && config.detector && { only: 'regions' as const }),
+    ...(task === 'segment' && config.detection && { only: 'regions' as const }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { UsageError } from './main.ts';
+import { UsageError } from './failure.ts';
 import { checkTask, type Task } from './predict.ts';
 
 /** How to get from the demo's classes to those of COCO and ADE20K: said after the demo, in the help and where nothing is found. */

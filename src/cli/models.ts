@@ -1,13 +1,15 @@
 import { type Command, Option } from 'commander';
 import { someOf } from './arguments.ts';
-import { UsageError } from './main.ts';
+import { UsageError } from './failure.ts';
 import { refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 type Library = typeof import('../node.ts');
 type ZooEntry = import('../node.ts').ZooEntry;
 
-const taskOf = ({ config: { detector, segmentor, classifier } }: ZooEntry): string[] => [
+const taskOf = ({
+  config: { detection: detector, segmentation: segmentor, classification: classifier },
+}: ZooEntry): string[] => [
   ...(detector ? ['detect'] : []),
   ...(segmentor ? ['segment'] : []),
   ...(classifier ? ['classify'] : []),
@@ -114,7 +116,7 @@ function list(library: Library, entries: readonly ZooEntry[], terminal: Terminal
 /** As it was published: numbers have lost the zero behind the point. */
 const figure = (value: number): string => (Number.isInteger(value) ? value.toFixed(1) : `${value}`);
 
-function linesOf({ config: { detector, segmentor }, published, weights }: ZooEntry): string[] {
+function linesOf({ config: { detection: detector, segmentation: segmentor }, published, weights }: ZooEntry): string[] {
   const lines: string[] = [];
   if (published) {
     const { params, flops, input, scores = {} } = published;

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { nearestName } from '../errors.ts';
-import { UsageError } from './main.ts';
+import { UsageError } from './failure.ts';
 import type { Task } from './predict.ts';
 import { writeToStdout } from './terminal.ts';
 
@@ -292,7 +292,10 @@ export function saveList(text: string, before: readonly Save[] = []): readonly S
 }
 
 /** What an overlay of this model can show. */
-export function picturesOf(task: Task, { detector, segmentor, classifier }: Config): What[] {
+export function picturesOf(
+  task: Task,
+  { detection: detector, segmentation: segmentor, classification: classifier }: Config,
+): What[] {
   if (task === 'segment') return ['segmentation'];
   return [
     ...(detector ? (['detections'] as const) : []),
@@ -315,7 +318,7 @@ export function outputsOf(
   const whats = picturesOf(task, config);
   const instances = whats.includes('detections');
   const regions = whats.includes('segmentation');
-  const masks = instances && config.detector && 'mask' in config.detector && config.detector.mask;
+  const masks = instances && config.detection && 'mask' in config.detection && config.detection.mask;
   const needs: Partial<Record<Save, readonly [able: unknown, what: string]>> = {
     labels: [regions, 'no map of classes'],
     masks: [masks, 'no masks'],

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { unknownName } from '../errors.ts';
 import { collected, countOf, inputSize, unitInterval, wholeNumber } from './arguments.ts';
+import { exitCodesHelp, UsageError } from './failure.ts';
 import { runImages } from './images.ts';
-import { exitCodesHelp, UsageError } from './main.ts';
 import { chooseModel, howToClassify, otherClasses, ownCommand } from './model.ts';
 import { jsonHelp, type Save, saveHelp, saveList, savesOf } from './outputs.ts';
 import { openTerminal } from './terminal.ts';
@@ -27,7 +27,7 @@ export function checkTask(
   { entries }: Library,
   task: Task,
   name: string,
-  { detector, segmentor, classifier }: Config,
+  { detection: detector, segmentation: segmentor, classification: classifier }: Config,
 ): void {
   const able = [
     ...(detector ? (['detect'] as const) : []),
@@ -42,7 +42,7 @@ export function checkTask(
   if (task === 'predict' || able.includes(task)) return;
   const use = `Use \`moganet ${able.length > 1 ? 'predict' : able[0]}\``;
   if (task !== 'classify') throw new UsageError(`${name} ${refusals[task]}. ${use}.`);
-  const classifiers = entries.filter(({ config }) => config.classifier).map((entry) => entry.name);
+  const classifiers = entries.filter(({ config }) => config.classification).map((entry) => entry.name);
   throw new UsageError(
     `${name} ${refusals[task]}. ${use}, or one of these: ${classifiers.join(', ')}.\n${howToClassify(ownCommand())}`,
   );
@@ -69,7 +69,11 @@ export interface ChosenInstances {
  * @param name what messages call the model
  * @throws UsageError for an unknown class, and where the model finds no instances at all
  */
-export function chooseInstances(choice: InstanceChoice, name: string, { detector }: ChoiceConfig): ChosenInstances {
+export function chooseInstances(
+  choice: InstanceChoice,
+  name: string,
+  { detection: detector }: ChoiceConfig,
+): ChosenInstances {
   const { classes, max, iou } = choice;
   const given = Object.entries({ classes, max, iou }).flatMap(([key, value]) =>
     value === undefined ? [] : [`--${key}`],
@@ -78,7 +82,7 @@ export function chooseInstances(choice: InstanceChoice, name: string, { detector
   if (!detector) throw new UsageError(`${name} finds no objects for ${given.join(' and ')} to choose from.`);
   const names = classes?.flatMap((text) => namesIn(text, detector.classes));
   // of a hundred instances the ten best cars may be far down
-  const most = names && max !== undefined ? Math.max(max, detector.test?.maxPerImage ?? 100) : max;
+  const most = names && max !== undefined ? Math.max(max, detector.test?.max ?? 100) : max;
   return {
     ...(names && { classes: names }),
     ...(most !== undefined && { max: most }),

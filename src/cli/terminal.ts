@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import picocolors from 'picocolors';
 import { bytes } from './arguments.ts';
-import { exitCodes } from './main.ts';
+import { exitCodes } from './failure.ts';
 
 let closed = false;
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { duration } from './arguments.ts';
-import { endingAtOnce, exitCodes } from './main.ts';
+import { endingAtOnce, exitCodes } from './failure.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 type EngineCheck = import('../node.ts').EngineCheck;

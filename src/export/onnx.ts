@@ -15,7 +15,7 @@ export interface ExportGuide {
 }
 
 export function guideTo(config: ResolvedConfig): ExportGuide {
-  const { detector, segmentor, classifier } = config;
+  const { detection: detector, segmentation: segmentor, classification: classifier } = config;
   const anchors = detector && (detector.type === 'retinanet' ? detector.head.anchors : detector.rpn.anchors);
   const classes = {
     ...(detector && { detector: detector.classes }),
@@ -39,7 +39,12 @@ export function guideTo(config: ResolvedConfig): ExportGuide {
   };
 }
 
-function preprocessing({ image, detector, segmentor, classifier }: ResolvedConfig): string[] {
+function preprocessing({
+  image,
+  detection: detector,
+  segmentation: segmentor,
+  classification: classifier,
+}: ResolvedConfig): string[] {
   const { mean, std, channelOrder } = image;
   const bytes = 'Decode to bytes: EXIF orientation applied, alpha dropped, grey repeated to three channels.';
   const planes =
@@ -72,7 +77,7 @@ const coder = ({ means, stds }: { means: readonly number[]; stds: readonly numbe
 
 function detection(config: DetectorConfig): string[] {
   const { test } = config;
-  const keep = `NMS per class at IoU ${test.nmsIou}; keep the ${test.maxPerImage} best`;
+  const keep = `NMS per class at IoU ${test.iou}; keep the ${test.max} best`;
   const grid =
     'At position (x, y) of a level the anchors are its base anchors plus (x, y, x, y) * stride; anchor a is channels of ' +
     'the score map (a * classes + class) and 4 * a to 4 * a + 3 of the delta map.';
@@ -80,7 +85,7 @@ function detection(config: DetectorConfig): string[] {
   if (config.type === 'retinanet') {
     return [
       grid,
-      `Scores are sigmoid(cls). Of each level keep the ${config.test.nmsPre} best pairs of anchor and class above ${test.scoreThr}.`,
+      `Scores are sigmoid(cls). Of each level keep the ${config.test.nmsPre} best pairs of anchor and class above ${test.score}.`,
       `Boxes: ${coder(config.head.deltas, 'anchor')}. Drop those of width or height ${config.test.minSize} or less. ${original} ${keep}.`,
     ];
   }
@@ -91,8 +96,8 @@ function detection(config: DetectorConfig): string[] {
   return [
     `${grid} The proposals have one class.`,
     `Proposals: of each level the ${rpn.nmsPre} best of rpn_cls; boxes from rpn_reg: ${coder(rpn.deltas, 'anchor')}. Drop ` +
-      `those of width or height ${rpn.minSize} or less; NMS within each level at IoU ${rpn.nmsIou}; keep the ` +
-      `${rpn.maxPerImage} best of all by sigmoid(rpn_cls).`,
+      `those of width or height ${rpn.minSize} or less; NMS within each level at IoU ${rpn.iou}; keep the ` +
+      `${rpn.max} best of all by sigmoid(rpn_cls).`,
     `Regions go to level floor(log2(sqrt(area) / ${region.finestScale} + 1e-6)), limited to 0 .. ${region.strides.length - 1}: ` +
       `input rois<level> of a region part has their rows (index in the batch, x1, y1, x2, y2), in pixels of the input, and ` +
       'may have no row. Outputs have the rows of rois0, rois1, ... one after the other; the fpn<level> are outputs of features.',
@@ -105,14 +110,14 @@ function detection(config: DetectorConfig): string[] {
       ),
     `Part ${config.type === 'mask_rcnn' ? 'box' : `box${stages.length - 1}`} on the regions. Scores are softmax of cls_score` +
       `${stages.length > 1 ? ', the mean of all stages' : ''}; the last column is the background. Every class above ` +
-      `${test.scoreThr} counts. Boxes: ${coder(last.deltas, 'region')}; deltas of class c are columns ` +
+      `${test.score} counts. Boxes: ${coder(last.deltas, 'region')}; deltas of class c are columns ` +
       `${last.classAgnostic ? '0 to 3' : '4 * c to 4 * c + 3'}. ${original} ${keep}.`,
     ...(config.mask
       ? [
           `Part mask on the boxes ${box} that stay, in pixels of the input. Of each box take the map of its class` +
             `${config.mask.classAgnostic ? ' (there is one for all)' : ''}, sigmoid` +
             `${stages.length > 1 ? ', the mean of all outputs' : ''}, resize bilinearly (pixel centres at half) onto the box ` +
-            `in the original image; the mask is where it is at least ${config.test.maskThr}.`,
+            `in the original image; the mask is where it is at least ${config.test.maskThreshold}.`,
         ]
       : []),
   ];
@@ -227,7 +232,7 @@ const headless = { detector: undefined, segmentor: undefined, classifier: undefi
 /** The parts with what their users ask of them: of a model with heads not the pyramid, which `backbone` gives. */
 export function exportedParts({ parts, trunk, config }: ModelDefinition, backbone: boolean): Part[] {
   if (backbone) return [{ ...trunk, name: 'backbone' }];
-  const { detector, segmentor, classifier, head } = config;
+  const { detection: detector, segmentation: segmentor, classification: classifier, head } = config;
   if (!detector && !segmentor && !classifier && !head) return Object.values(parts);
   return Object.values(parts).map((part) =>
     part.name === 'features'

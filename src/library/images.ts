@@ -58,13 +58,13 @@ interface Inputs {
  * @throws ConfigError where the edges are longer than a network can be given, or a classifier's are not equal
  */
 export function prepareInputs(config: ResolvedConfig, images: readonly Raster[], size?: Size): Inputs {
-  if (config.classifier) {
-    const pipeline = { ...config.image, ...cropOf(config.classifier, size) };
+  if (config.classification) {
+    const pipeline = { ...config.image, ...cropOf(config.classification, size) };
     const crops = images.map((image) => prepareClassification(image, pipeline));
     return { input: batchInputs(crops).input, geometries: [] };
   }
-  const segmentation = !config.detector && config.segmentor;
-  const { scale, divisor } = (config.detector ?? config.segmentor)?.input ?? config.input ?? ownInput;
+  const segmentation = !config.detection && config.segmentation;
+  const { scale, divisor } = (config.detection ?? config.segmentation)?.input ?? config.input ?? ownInput;
   const edges = size ? ([size.width, size.height] as const) : scale;
   if (Math.max(...edges) > longestEdge) {
     throw new ConfigError(
@@ -80,7 +80,7 @@ export function prepareInputs(config: ResolvedConfig, images: readonly Raster[],
 }
 
 /** @throws ConfigError where another size than a square is asked for */
-function cropOf({ input }: NonNullable<ResolvedConfig['classifier']>, size: Size | undefined) {
+function cropOf({ input }: NonNullable<ResolvedConfig['classification']>, size: Size | undefined) {
   if (!size) return input;
   const { height, width } = size;
   if (height !== width) {

@@ -22,7 +22,7 @@ export interface SummaryOptions {
  */
 export function modelSummary(config: ModelConfig, { size, depth: wanted }: SummaryOptions = {}): string {
   const definition = createModel(config);
-  const depth = wanted ?? (config.detector || config.segmentor ? 2 : 1);
+  const depth = wanted ?? (config.detection || config.segmentation ? 2 : 1);
   const published = entries.find(({ name }) => name === config.name)?.published;
   const input = size ?? published?.input ?? testSize(definition);
   const { height, width } = input;
@@ -46,7 +46,9 @@ export function modelSummary(config: ModelConfig, { size, depth: wanted }: Summa
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
 /** What an image of 4:3 or so becomes: the scale's short edge by its long one, padded. */
-function testSize({ config: { detector, segmentor, classifier } }: ModelDefinition): Size {
+function testSize({
+  config: { detection: detector, segmentation: segmentor, classification: classifier },
+}: ModelDefinition): Size {
   if (classifier) return { height: classifier.input.size, width: classifier.input.size };
   const { scale, divisor } = (detector ?? segmentor)?.input ?? { scale: [224, 224] as const, divisor: 1 };
   const padded = (edge: number) => Math.ceil(edge / divisor) * divisor;
@@ -69,7 +71,7 @@ function totalLines(definition: ModelDefinition, input: Size): string[] {
   const macs = rows.reduce((sum, row) => sum + row.macs, 0);
   const trainable = modelParameters(definition).filter(({ kind }) => kind === 'parameter');
   const parameters = trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const classifier = definition.config.classifier !== undefined;
+  const classifier = definition.config.classification !== undefined;
   return alignedColumns([
     ['parameters', withUnit(parameters)],
     ['MACs', withUnit(macs)],

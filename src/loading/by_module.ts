@@ -119,7 +119,7 @@ function addedToClassifier(
   tables?: Tables,
 ): Set<string> {
   if (!('classify' in backbone)) return new Set();
-  const classifier = createModel({ backbone: config.backbone, classifier: { classes: 1 } }, tables);
+  const classifier = createModel({ backbone: config.backbone, classification: { classes: 1 } }, tables);
   const known = new Set(modelParameters(classifier).map(({ key }) => key));
   return new Set(trunk.flatMap(({ key, kind }) => (kind === 'ignored' || known.has(key) ? [] : [key])));
 }

@@ -83,7 +83,7 @@ function reduced(config: ModelConfig, prefix: string | undefined): ModelConfig {
 
 function scaled(config: ModelConfig, scale: readonly [number, number] | undefined, file: string): ModelConfig {
   if (!scale) return config;
-  const { detector, segmentor } = config;
+  const { detection: detector, segmentation: segmentor } = config;
   if (!detector === !segmentor) {
     throw new ConfigError(
       `${file}: a scale belongs to a file with one detector or segmentor, this has ${detector ? 'both' : 'none'}.`,
@@ -92,8 +92,8 @@ function scaled(config: ModelConfig, scale: readonly [number, number] | undefine
   const input = { scale: [scale[0], scale[1]] as [number, number] };
   return {
     ...config,
-    ...(detector && { detector: { ...detector, input: { ...detector.input, ...input } } }),
-    ...(segmentor && { segmentor: { ...segmentor, input: { ...segmentor.input, ...input } } }),
+    ...(detector && { detection: { ...detector, input: { ...detector.input, ...input } } }),
+    ...(segmentor && { segmentation: { ...segmentor, input: { ...segmentor.input, ...input } } }),
   };
 }
 
@@ -110,7 +110,7 @@ function joinConfigs(files: readonly { readonly file: string; readonly config: M
         );
       }
     }
-    for (const head of ['detector', 'segmentor', 'classifier'] as const) {
+    for (const head of ['detection', 'segmentation', 'classification'] as const) {
       if (config[head] && joined[head]) throw new ConfigError(`${file}: another file has a ${head} already.`);
     }
     joined = { ...config, ...joined };
@@ -118,8 +118,8 @@ function joinConfigs(files: readonly { readonly file: string; readonly config: M
   return joined;
 }
 
-function withoutAuxiliary({ segmentor, ...rest }: ModelConfig): ModelConfig {
+function withoutAuxiliary({ segmentation: segmentor, ...rest }: ModelConfig): ModelConfig {
   if (!segmentor) return rest;
   const { auxiliary: _, ...kept } = segmentor;
-  return { ...rest, segmentor: kept };
+  return { ...rest, segmentation: kept };
 }

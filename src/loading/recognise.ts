@@ -60,7 +60,7 @@ export function matchEntry(
   if (fitting.length === 0) throw new CheckpointError(`${what}: ${nearest(candidates, shapes)}`);
   const alike = backbone && fitting.filter((one) => computesAs(one.definition, withBackbone(one.entry, backbone)));
   const sized = (found: readonly Candidate[]) =>
-    found.filter(({ entry }) => size !== undefined && entry.config.classifier?.input?.size === size);
+    found.filter(({ entry }) => size !== undefined && entry.config.classification?.input?.size === size);
   return defaultOf(
     nonEmpty(
       sized,
@@ -112,7 +112,7 @@ export function computesAs(a: ModelDefinition, b: ModelDefinition): boolean {
 
 /** All that results depend on beside the weights, but for the size of the pictures. */
 function computation({ parts, config }: ModelDefinition): string {
-  const { name: _, backbone: __, classifier, ...rest } = config; // the graphs tell more of the backbone than its name
+  const { name: _, backbone: __, classification: classifier, ...rest } = config; // the graphs tell more of the backbone than its name
   const input = { ...classifier?.input, size: undefined };
   const graphs = Object.values(parts).map(recordPart);
   return JSON.stringify([rest, input, graphs.map(({ nodes, outputs }) => [nodes, outputs])]);
@@ -120,7 +120,7 @@ function computation({ parts, config }: ModelDefinition): string {
 
 /** All that results depend on beside the weights. */
 function evaluation(definition: ModelDefinition): string {
-  return `${definition.config.classifier?.input.size} ${computation(definition)}`;
+  return `${definition.config.classification?.input.size} ${computation(definition)}`;
 }
 
 /** All that the model runs with is there in its shape, and nothing that its published checkpoint has not. */
@@ -189,7 +189,7 @@ export function ownConfig(
 /** The scale that images are tested at is taken, not read, where mm's text has none (its pipelines are often stored apart). */
 export function scaleNotices(checkpoint: Checkpoint, config: ModelConfig, tables?: Tables): string[] {
   if (metaOf(checkpoint)?.[configKey] !== undefined) return [];
-  const silent = (['detector', 'segmentor'] as const).filter((head) => config[head] && !config[head].input?.scale);
+  const silent = (['detection', 'segmentation'] as const).filter((head) => config[head] && !config[head].input?.scale);
   if (silent.length === 0) return [];
   const resolved = createModel(config, tables).config;
   return silent.map((head) => {

@@ -78,10 +78,11 @@ function publishedKeys(configs: readonly ModelConfig[], tables: Tables | undefin
 const moduleOf = (key: string): string => key.slice(0, key.indexOf('.'));
 
 /** A model that has the backbone under a name of its own. */
-const isDense = ({ detector, segmentor, head }: ModelConfig): boolean => Boolean(detector || segmentor || head);
+const isDense = ({ detection: detector, segmentation: segmentor, head }: ModelConfig): boolean =>
+  Boolean(detector || segmentor || head);
 
 /** A backbone by itself: other parts of the file are not its own. */
-const isBare = (config: ModelConfig): boolean => !isDense(config) && !config.classifier;
+const isBare = (config: ModelConfig): boolean => !isDense(config) && !config.classification;
 
 /** The set of weights that the caller, or else the zoo entry, means. */
 function chosenSet(checkpoint: Checkpoint, { ema, prefix }: WeightsOptions, published = false): StateDict {

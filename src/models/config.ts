@@ -26,9 +26,9 @@ export const imageConfig = z.strictObject({
 
 /** What is kept of what was found. */
 const keep = {
-  scoreThr: threshold.default(0.05),
-  nmsIou: threshold.default(0.5),
-  maxPerImage: z.int().positive().default(100),
+  score: threshold.default(0.05),
+  iou: threshold.default(0.5),
+  max: z.int().positive().default(100),
 };
 
 /** What every detector has. */
@@ -41,7 +41,7 @@ const detector = {
 const twoStage = {
   ...detector,
   rpn: rpnConfig,
-  test: z.strictObject({ ...keep, maskThr: threshold.default(0.5) }),
+  test: z.strictObject({ ...keep, maskThreshold: threshold.default(0.5) }),
 };
 
 export const rcnnConfig = z.strictObject({
@@ -114,9 +114,9 @@ const own = z.looseObject({ type: z.string() });
 export const modelConfig = z.strictObject({
   name: z.string().optional(),
   backbone: z.discriminatedUnion('type', backboneConfigs),
-  detector: z.discriminatedUnion('type', detectorConfigs).optional(),
-  segmentor: segmentorConfig.optional(),
-  classifier: classifierConfig.optional(),
+  detection: z.discriminatedUnion('type', detectorConfigs).optional(),
+  segmentation: segmentorConfig.optional(),
+  classification: classifierConfig.optional(),
   /** A head of one's own. */
   head: own.optional(),
   /** What its image is fitted into; the other heads have theirs in their own part. */

@@ -67,10 +67,10 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   }
   const { stages } = backbone;
 
-  const detector = resolved.detector && detectorOf(resolved.detector, stages);
-  const semantic = resolved.segmentor && segmentor(resolved.segmentor, stages);
+  const detector = resolved.detection && detectorOf(resolved.detection, stages);
+  const semantic = resolved.segmentation && segmentor(resolved.segmentation, stages);
   const head = resolved.head && ownHead(resolved.head, stages, tables);
-  const classification = resolved.classifier && classifier(resolved.classifier);
+  const classification = resolved.classification && classifier(resolved.classification);
   if (classification && !('classify' in backbone)) {
     throw new ConfigError(`the backbone "${resolved.backbone.type}" has no classifier.`);
   }
@@ -80,7 +80,7 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
       'the top-level "input" is for a head of one\'s own or a bare backbone: other heads have an "input" in their own part.',
     );
   }
-  if (detector && resolved.segmentor?.neck) {
+  if (detector && resolved.segmentation?.neck) {
     throw new ConfigError(
       'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',
     );

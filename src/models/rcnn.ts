@@ -204,7 +204,7 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck): Detector {
     const regions = toNetwork(found.boxes, scaleOf(geometry));
     const logits = await runOnRegions(masks.part, masks.config.region, regions, image, features, run);
     const maps = Object.keys(masks.paths).map((output) => logits[output]!);
-    return { ...found, masks: pasteMasks(maps, found.boxes, found.labels, geometry.original, test.maskThr) };
+    return { ...found, masks: pasteMasks(maps, found.boxes, found.labels, geometry.original, test.maskThreshold) };
   }
 
   /** Scores are softmax of the mean of the stages' logits; boxes are the last stage's. */
@@ -234,9 +234,9 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck): Detector {
       { imageSize: geometry.resized, scale: scaleOf(geometry) },
       {
         coder: last.config.deltas,
-        scoreThreshold: options.score ?? test.scoreThr,
-        iouThreshold: options.iou ?? test.nmsIou,
-        maxPerImage: options.max ?? test.maxPerImage,
+        score: options.score ?? test.score,
+        iou: options.iou ?? test.iou,
+        max: options.max ?? test.max,
       },
     );
   }
@@ -253,9 +253,9 @@ export async function readProposals(
 ): Promise<Proposals[]> {
   const scores = await readLevels(features, 'rpn_cls', anchors.length);
   const deltas = await readLevels(features, 'rpn_reg', anchors.length);
-  const { deltas: coder, nmsPre, maxPerImage, nmsIou: iouThreshold, minSize: minBoxSize } = config;
+  const { deltas: coder, nmsPre, max, iou, minSize } = config;
   return images.map(({ resized }, image) =>
-    proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, maxPerImage, iouThreshold, minBoxSize }, image),
+    proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, max, iou, minSize }, image),
   );
 }
 

@@ -34,10 +34,10 @@ export function retinanet(config: RetinaNetConfig, neck: Neck): Detector {
         classes: classes.length,
         coder: head.deltas,
         nmsPre: test.nmsPre,
-        minBoxSize: test.minSize,
-        scoreThreshold: options.score ?? test.scoreThr,
-        iouThreshold: options.iou ?? test.nmsIou,
-        maxPerImage: options.max ?? test.maxPerImage,
+        minSize: test.minSize,
+        score: options.score ?? test.score,
+        iou: options.iou ?? test.iou,
+        max: options.max ?? test.max,
       };
       return images.map(({ resized, scaleX, scaleY }, image) => {
         const place = { imageSize: resized, scale: { x: scaleX, y: scaleY } };

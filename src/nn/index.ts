@@ -19,6 +19,7 @@ export {
 export type { Parameter, ParameterKind, WindowAttention } from './ops.ts';
 export { passes } from './optimise/index.ts';
 export {
+  type DeviceTensor as Resident,
   type Engine,
   type InputKind,
   map,
@@ -26,7 +27,6 @@ export {
   type Pass,
   type Program,
   programOf,
-  type Resident,
   type Runner,
   recordPart,
   regions,

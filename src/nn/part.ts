@@ -53,7 +53,7 @@ export function programOf(name: string, graph: Graph, weights: Weights, passes: 
 }
 
 /** A result that stays where it was made until it is read. */
-export interface Resident {
+export interface DeviceTensor {
   readonly shape: Shape;
   /** N×C×H×W, whatever the engine's own layout. */
   read(): Promise<NDArray>;
@@ -64,7 +64,7 @@ export interface Resident {
 /** A part on an engine, its weights loaded. */
 export interface Runner {
   /** Inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them. */
-  run(inputs: Named<NDArray | Resident>): Promise<Named<Resident>>;
+  run(inputs: Named<NDArray | DeviceTensor>): Promise<Named<DeviceTensor>>;
   /** Frees what it holds on the device. */
   dispose(): void;
 }

@@ -91,11 +91,11 @@ export interface SingleStageOptions {
   readonly coder: BoxCoder;
   /** How many pairs of anchor and class of a level go on to decoding. */
   readonly nmsPre: number;
-  readonly scoreThreshold: number;
-  readonly iouThreshold: number;
-  readonly maxPerImage: number;
+  readonly score: number;
+  readonly iou: number;
+  readonly max: number;
   /** Boxes go whose width or height is not greater; negative keeps all. */
-  readonly minBoxSize: number;
+  readonly minSize: number;
 }
 
 /** The image as the network saw it, and what leads back to the original. */
@@ -122,9 +122,9 @@ export function singleStageDetections(
   options: SingleStageOptions,
   image = 0,
 ): Detections {
-  const { classes, coder, minBoxSize } = options;
+  const { classes, coder, minSize } = options;
   checkHeadMaps(levels, scores, deltas, classes);
-  const threshold = logitOf(options.scoreThreshold);
+  const threshold = logitOf(options.score);
   const best = scores.map((map) => bestOfMap(map, image, limitOf(options.nmsPre), threshold));
   const total = best.reduce((sum, { indices }) => sum + indices.length, 0);
   const decoded = new Float32Array(4 * total);
@@ -136,7 +136,7 @@ export function singleStageDetections(
     for (let i = 0; i < indices.length; i++) {
       const anchor = Math.floor(indices[i]! / classes);
       decode(decoded, 4 * count, anchor);
-      if (!hasSize(decoded, 4 * count, minBoxSize)) continue;
+      if (!hasSize(decoded, 4 * count, minSize)) continue;
       logits[count] = values[i]!;
       labels[count++] = indices[i]! - anchor * classes;
     }
@@ -144,9 +144,9 @@ export function singleStageDetections(
   // the reference suppresses in the original's pixels, where axes may be scaled unequally
   const boxes = scale ? toOriginal(decoded, scale) : decoded;
   const kept = nms(boxes, logits.subarray(0, count), {
-    iouThreshold: options.iouThreshold,
+    iou: options.iou,
     classes: labels,
-    limit: limitOf(options.maxPerImage),
+    limit: limitOf(options.max),
   });
   return {
     boxes: takeBoxes(boxes, kept),
@@ -164,9 +164,9 @@ function logitOf(probability: number): number {
 /** `test_cfg.rcnn` of mmdet. */
 export interface SecondStageOptions {
   readonly coder: BoxCoder;
-  readonly scoreThreshold: number;
-  readonly iouThreshold: number;
-  readonly maxPerImage: number;
+  readonly score: number;
+  readonly iou: number;
+  readonly max: number;
 }
 
 /**
@@ -199,7 +199,7 @@ export function secondStageDetections(
   const probabilities = softmaxRows(logits.data, columns);
   const candidates: number[] = [];
   for (let at = 0; at < probabilities.length; at++) {
-    if (at % columns !== classes && probabilities[at]! > options.scoreThreshold) candidates.push(at);
+    if (at % columns !== classes && probabilities[at]! > options.score) candidates.push(at);
   }
   const decode = deltaDecoder(options.coder, imageSize);
   const decoded = new Float32Array(4 * candidates.length);
@@ -216,9 +216,9 @@ export function secondStageDetections(
   });
   const boxes = scale ? toOriginal(decoded, scale) : decoded;
   const kept = nms(boxes, scores, {
-    iouThreshold: options.iouThreshold,
+    iou: options.iou,
     classes: labels,
-    limit: limitOf(options.maxPerImage),
+    limit: limitOf(options.max),
   });
   return {
     boxes: takeBoxes(boxes, kept),

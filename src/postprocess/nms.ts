@@ -3,7 +3,7 @@ import { descendingOrder } from './order.ts';
 /** Of non-maximum suppression. */
 export interface NmsOptions {
   /** A box goes when its IoU with a better one of its class is greater than this (not equal). */
-  readonly iouThreshold: number;
+  readonly iou: number;
   /** One class per box (or the level, for proposals); boxes of different classes leave each other alone. */
   readonly classes?: ArrayLike<number>;
   /** How many boxes are wanted at most; the search ends there. */
@@ -19,7 +19,7 @@ export interface NmsOptions {
  * @returns the indices of the boxes that stay, best first
  */
 export function nms(boxes: Float32Array, scores: Float32Array, options: NmsOptions): Uint32Array {
-  const { iouThreshold, classes, limit = Infinity } = options;
+  const { iou: most, classes, limit = Infinity } = options;
   const order = descendingOrder(scores);
   const { bucketOf, starts } = buckets(scores.length, classes);
   const ends = starts.slice();
@@ -42,7 +42,7 @@ export function nms(boxes: Float32Array, scores: Float32Array, options: NmsOptio
       const height = Math.min(y2, stay[at + 3]!) - Math.max(y1, stay[at + 1]!);
       if (!(height > 0)) continue;
       const both = width * height;
-      if (both / (area + stay[at + 4]! - both) > iouThreshold) {
+      if (both / (area + stay[at + 4]! - both) > most) {
         suppressed = true;
         break;
       }

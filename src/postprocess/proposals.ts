@@ -106,10 +106,10 @@ export function checkHeadMaps(
   });
 }
 
-/** A box counts when both sides are longer than `minBoxSize`; a negative size (mmdet's default) lets all count. */
-export function hasSize(boxes: Float32Array, at: number, minBoxSize: number): boolean {
-  if (minBoxSize < 0) return true;
-  return boxes[at + 2]! - boxes[at]! > minBoxSize && boxes[at + 3]! - boxes[at + 1]! > minBoxSize;
+/** A box counts when both sides are longer than `minSize`; a negative size (mmdet's default) lets all count. */
+export function hasSize(boxes: Float32Array, at: number, minSize: number): boolean {
+  if (minSize < 0) return true;
+  return boxes[at + 2]! - boxes[at]! > minSize && boxes[at + 3]! - boxes[at + 1]! > minSize;
 }
 
 /** mmdet writes "no limit" as a number that is not positive. */
@@ -126,10 +126,10 @@ export interface ProposalOptions {
   readonly coder: BoxCoder;
   /** How many anchors of a level go on to decoding. */
   readonly nmsPre: number;
-  readonly iouThreshold: number;
-  readonly maxPerImage: number;
+  readonly iou: number;
+  readonly max: number;
   /** Boxes go whose width or height is not greater; negative keeps all. */
-  readonly minBoxSize: number;
+  readonly minSize: number;
 }
 
 /** Where objects may be, of whatever class. */
@@ -157,7 +157,7 @@ export function proposalsFrom(
   image = 0,
 ): Proposals {
   checkHeadMaps(levels, scores, deltas, 1);
-  const { coder, minBoxSize } = options;
+  const { coder, minSize } = options;
   // the sigmoid grows with the logit: everything is decided on logits, only what stays needs a score
   const best = scores.map((map) => bestOfMap(map, image, limitOf(options.nmsPre)));
   const total = best.reduce((sum, { indices }) => sum + indices.length, 0);
@@ -169,15 +169,15 @@ export function proposalsFrom(
     const decode = anchorDecoder(levels[level]!, deltas[level]!, image, coder, imageSize);
     for (let i = 0; i < indices.length; i++) {
       decode(boxes, 4 * count, indices[i]!);
-      if (!hasSize(boxes, 4 * count, minBoxSize)) continue;
+      if (!hasSize(boxes, 4 * count, minSize)) continue;
       logits[count] = values[i]!;
       levelOf[count++] = level;
     }
   });
   const kept = nms(boxes, logits.subarray(0, count), {
-    iouThreshold: options.iouThreshold,
+    iou: options.iou,
     classes: levelOf,
-    limit: limitOf(options.maxPerImage),
+    limit: limitOf(options.max),
   });
   return { boxes: takeBoxes(boxes, kept), scores: Float32Array.from(kept, (i) => sigmoid(logits[i]!)) };
 }

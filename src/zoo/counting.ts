@@ -34,7 +34,7 @@ export function fvcoreFlops(rows: readonly CostRow[]): number {
 
 /** The figure that an entry's publisher would state, by the rule that the entry says. */
 export function publishedFlops({ config, published }: ZooEntry, rows: readonly CostRow[]): number {
-  const rule = published?.rule ?? (config.classifier ? 'macs+biases' : 'mmcv');
+  const rule = published?.rule ?? (config.classification ? 'macs+biases' : 'mmcv');
   return counters[rule](rows);
 }
 

@@ -58,7 +58,10 @@ const dataTerms = {
 } as const;
 
 /** The terms of an entry's published weights; those of shipped ones are in the package's THIRD_PARTY_NOTICES. */
-export function termsOf({ weights, config: { detector, segmentor } }: ZooEntry): Terms | undefined {
+export function termsOf({
+  weights,
+  config: { detection: detector, segmentation: segmentor },
+}: ZooEntry): Terms | undefined {
   const { url } = weights ?? {};
   const terms = url && publishers.find(([address]) => url.startsWith(address))?.[1];
   if (!terms) return undefined;
@@ -90,7 +93,7 @@ export function findEntry(name: string): ZooEntry {
 /** What class names to give a head of so many classes whose checkpoint names none. */
 export function knownNames(count: number): readonly string[] | undefined {
   for (const { config } of entries) {
-    const { detector, segmentor, classifier } = config;
+    const { detection: detector, segmentation: segmentor, classification: classifier } = config;
     const names = detector?.classes ?? segmentor?.classes ?? classifier?.classes;
     if (typeof names === 'object' && names.length === count && count >= 80) return names;
   }

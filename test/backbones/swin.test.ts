@@ -24,7 +24,9 @@ function attentions(config: SwinConfig, use: 'forward' | 'classify') {
 
 const keysOf = (config: SwinConfig, classifier = false) =>
   parametersOf(
-    recordPart(createModel({ backbone: config, ...(classifier && { classifier: { classes: 2 } }) }).parts.features!),
+    recordPart(
+      createModel({ backbone: config, ...(classifier && { classification: { classes: 2 } }) }).parts.features!,
+    ),
   );
 
 describe('Swin', () => {

@@ -18,8 +18,8 @@ describe('config and convert', () => {
     const { code, stdout } = await moganet(['config', 'detector.safetensors'], { cwd });
     expect(code).to.equal(0);
     const config = JSON.parse(stdout);
-    expect(config.detector.test).to.deep.equal({ scoreThr: 0.05, nmsIou: 0.5, maxPerImage: 5, maskThr: 0.5 });
-    config.detector.test.maxPerImage = 2;
+    expect(config.detection.test).to.deep.equal({ score: 0.05, iou: 0.5, max: 5, maskThreshold: 0.5 });
+    config.detection.test.max = 2;
     writeFileSync(join(cwd, 'two.json'), JSON.stringify(config));
     const words = ['detect', 'a.png', '--model', 'two.json', '--weights', 'detector.safetensors', '--engine', 'cpu'];
     const run = await moganet([...words, '--json', '--score', '0'], { cwd });
@@ -60,12 +60,12 @@ describe('config and convert', () => {
   });
 
   it('refuses an unknown key of a configuration with the nearest one', async () => {
-    const config = { ...smallDetector, detecter: smallDetector.detector };
+    const config = { ...smallDetector, detectoin: smallDetector.detection };
     writeFileSync(join(cwd, 'typo.json'), JSON.stringify(config));
     const words = ['detect', 'a.png', '--model', 'typo.json', '--weights', 'detector.safetensors', '--engine', 'cpu'];
     const { code, stderr } = await moganet(words, { cwd });
     expect(code).to.equal(2);
-    expect(stderr).to.include('typo.json: unknown key "detecter"').and.to.include('Did you mean "detector"?');
+    expect(stderr).to.include('typo.json: unknown key "detectoin"').and.to.include('Did you mean "detection"?');
   });
 
   it('refuses text that is no configuration', async () => {
@@ -89,7 +89,7 @@ describe('config and convert', () => {
     expect(stdout).to.match(/^joined\.safetensors: backbone, detector, segmentor; \d+ tensors, \d\.\d MB\n$/);
     const config = JSON.parse((await moganet(['config', 'joined.safetensors'], { cwd })).stdout);
     expect(config.name).to.equal('joined');
-    expect(config.detector.input.scale).to.deep.equal([96, 64]);
+    expect(config.detection.input.scale).to.deep.equal([96, 64]);
     expect(config.segmentor.input.scale).to.deep.equal([48, 48]);
     expect(config.segmentor).not.to.have.property('auxiliary');
     const run = await moganet(['predict', 'a.png', '--model', 'joined.safetensors', '--engine', 'cpu', '--json'], {

@@ -111,7 +111,9 @@ describe('moganet models', () => {
     const words = ['models', '--compare', '--task', 'classify', '--svg', 'models.svg'];
     const { code, stdout } = await moganet(words, { env, cwd });
     expect(code).to.equal(0);
-    expect(`${stdout}`).to.equal(`${comparisonText(comparison(entries.filter(({ config }) => config.classifier)))}\n`);
+    expect(`${stdout}`).to.equal(
+      `${comparisonText(comparison(entries.filter(({ config }) => config.classification)))}\n`,
+    );
     expect(readFileSync(join(cwd, 'models.svg'), 'utf8')).to.match(/^<svg .*<\/svg>\n$/s);
     const again = await moganet(words, { env, cwd });
     expect(again.code).to.equal(1);

@@ -11,7 +11,7 @@ import { smallBoth, smallClassifier, smallDetector, smallSegmentor, writeSmallMo
 const inJapanese = {
   ...smallDetector,
   name: 'japanese',
-  detector: { ...smallDetector.detector!, classes: ['Ж犬', 'Я'] },
+  detection: { ...smallDetector.detection!, classes: ['Ж犬', 'Я'] },
 };
 
 describe('what the command line writes', () => {

@@ -180,7 +180,7 @@ describe('the words of the command line', () => {
   it('says which models classify and how to get their weights, since the shipped one does not', async () => {
     const { code, stdout, stderr } = await moganet(['classify', 'a.jpg']);
     expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
-    const names = entries.filter(({ config }) => config.classifier).map(({ name }) => name);
+    const names = entries.filter(({ config }) => config.classification).map(({ name }) => name);
     expect(names).to.include('moganet_xt').and.to.include('moganet_xl');
     expect(stderr).to.equal(
       `error: facade does not classify. Use \`moganet predict\`, or one of these: ${names.join(', ')}.\n` +

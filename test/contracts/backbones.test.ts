@@ -70,7 +70,9 @@ for (const [name, config] of table) {
 
     it('has below `backbone.` in a dense model the keys that it has alone', () => {
       const segmentor = { classes: ['a'], head: { type: 'fcn_head' as const, channels: 1, level: 0 }, input: {} };
-      const dense = parametersOf(recordPart(createModel({ backbone: config, segmentor }).parts.features!));
+      const dense = parametersOf(
+        recordPart(createModel({ backbone: config, segmentation: segmentor }).parts.features!),
+      );
       const below = dense.flatMap(({ key }) => (key.startsWith('backbone.') ? [key.slice('backbone.'.length)] : []));
       expect(below).to.deep.equal(parametersOf(graph).map(({ key }) => key));
     });
@@ -78,7 +80,7 @@ for (const [name, config] of table) {
     const backbone = backbones[name as keyof typeof backbones](config as never); // the table pairs them
     if ('classify' in backbone) {
       it('classifies', () => {
-        const { features } = createModel({ backbone: config, classifier: { classes: 7 } }).parts;
+        const { features } = createModel({ backbone: config, classification: { classes: 7 } }).parts;
         const recorded = recordPart(features!);
         const shape = shapesOf(recorded, { image: { batch: 2, ...even } })[recorded.outputs.logits!];
         expect(shape).to.deep.equal({ batch: 2, channels: 7, height: 1, width: 1 });

@@ -14,11 +14,11 @@ import { smallBackbones, smallDetectors, smallSegmentors } from '../harness/smal
 
 const backbone = smallBackbones.moganet!;
 const wider = { type: 'moganet' as const, arch: { dims: [16, 8, 40, 16], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } };
-type Dense = Pick<ModelConfig, 'detector' | 'segmentor'>;
+type Dense = Pick<ModelConfig, 'detection' | 'segmentation'>;
 
 const models: readonly (readonly [name: string, heads: Dense])[] = [
-  ...Object.entries(smallDetectors).map(([name, detector]) => [name, { detector }] as const),
-  ...Object.entries(smallSegmentors).map(([name, segmentor]) => [name, { segmentor }] as const),
+  ...Object.entries(smallDetectors).map(([name, detector]) => [name, { detection: detector }] as const),
+  ...Object.entries(smallSegmentors).map(([name, segmentor]) => [name, { segmentation: segmentor }] as const),
 ];
 
 /** Strided convolutions of MogaNet pad: every stage has half the pixels of the one before, rounded up. */
@@ -71,8 +71,9 @@ for (const [name, heads] of models) {
 
     it('has as many channels as it has classes', () => {
       const channels = (output: string) => features.nodes[features.outputs[output]!]!.channels;
-      if (heads.segmentor) expect(channels('seg_logits')).to.equal(heads.segmentor.classes.length);
-      else if (heads.detector?.type === 'retinanet') expect([channels('cls0'), channels('reg0')]).to.deep.equal([2, 4]);
+      if (heads.segmentation) expect(channels('seg_logits')).to.equal(heads.segmentation.classes.length);
+      else if (heads.detection?.type === 'retinanet')
+        expect([channels('cls0'), channels('reg0')]).to.deep.equal([2, 4]);
       else expect([channels('rpn_cls0'), channels('rpn_reg0')]).to.deep.equal([1, 4]);
     });
   });

@@ -10,10 +10,10 @@ import { anchorLevels, gridAnchors } from '../../src/postprocess/anchors.ts';
 import { seededWeight } from '../harness/seeded.ts';
 import { smallBoth, smallDetector, smallSegmentor } from '../harness/small_model.ts';
 
-const classifier: ModelConfig = { backbone: smallDetector.backbone, classifier: { classes: ['cat', 'dog'] } };
+const classifier: ModelConfig = { backbone: smallDetector.backbone, classification: { classes: ['cat', 'dog'] } };
 const retinanet: ModelConfig = {
   backbone: smallDetector.backbone,
-  detector: {
+  detection: {
     type: 'retinanet',
     classes: ['left', 'right'],
     neck: { type: 'fpn', channels: 8, outs: 5 },
@@ -79,7 +79,7 @@ describe('a model as ONNX files', () => {
   it('says the numbers of its configuration in its steps', () => {
     const { description } = exported({
       ...smallDetector,
-      detector: { ...smallDetector.detector!, test: { scoreThr: 0.07, nmsIou: 0.41, maxPerImage: 13 } },
+      detection: { ...smallDetector.detection!, test: { score: 0.07, iou: 0.41, max: 13 } },
     } as ModelConfig);
     const text = description.postprocessing.join('\n');
     for (const number of ['0.07', '0.41', 'the 13 best', '[0.1, 0.1, 0.2, 0.2]', '/ 28 +', 'at least 0.5']) {
@@ -92,7 +92,7 @@ describe('a model as ONNX files', () => {
       'Resize seg_logits bilinearly (pixel centres at half) to the input, then to the original image; the label is the argmax over the classes.',
     ]);
     const slide = { crop: { height: 64, width: 64 }, stride: { height: 40, width: 40 } };
-    const sliding = exported({ ...smallSegmentor, segmentor: { ...smallSegmentor.segmentor!, slide } });
+    const sliding = exported({ ...smallSegmentor, segmentation: { ...smallSegmentor.segmentation!, slide } });
     expect(sliding.description.postprocessing[0]).to.include(
       'windows of 64 x 64 pixels (height x width) every 40 x 40',
     );
@@ -100,7 +100,7 @@ describe('a model as ONNX files', () => {
 
   it('lists anchors that a shift by the stride makes the ones of every position', () => {
     const { description, definition } = exported(retinanet);
-    const config = definition.config.detector!;
+    const config = definition.config.detection!;
     if (config.type !== 'retinanet') throw new Error('another detector');
     const levels = anchorLevels(config.head.anchors);
     const [x, y, a, width] = [2, 1, 1, 4];

@@ -20,7 +20,7 @@ export const smallBackbones: Readonly<Record<string, ModelConfig['backbone']>> =
   },
 };
 
-type Written<T> = T extends { type: infer K } ? Extract<NonNullable<ModelConfig['detector']>, { type: K }> : never;
+type Written<T> = T extends { type: infer K } ? Extract<NonNullable<ModelConfig['detection']>, { type: K }> : never;
 type SmallDetectors = { readonly [K in keyof typeof detectors]: Written<Extract<DetectorConfig, { type: K }>> };
 
 const region = (size: number) => ({
@@ -37,10 +37,10 @@ const twoStage = {
   rpn: {
     channels: 8,
     anchors: { scales: [4], ratios: [1], strides: [4, 8, 16, 32, 64] },
-    maxPerImage: 12,
+    max: 12,
   },
   mask: { convs: 1, channels: 8, region: region(14) },
-  test: { maxPerImage: 5 },
+  test: { max: 5 },
   input: { scale: [64, 64] },
 } satisfies Partial<SmallDetectors['mask_rcnn']>;
 
@@ -67,13 +67,13 @@ export const smallDetectors: SmallDetectors = {
     classes: ['left', 'right'],
     neck: { type: 'fpn', channels: 8, outs: 5, startLevel: 1, extraConvs: 'on_input' },
     head: { convs: 1, channels: 8, anchors: { scales: [4], ratios: [1], strides: [8, 16, 32, 64, 128] } },
-    test: { maxPerImage: 5 },
+    test: { max: 5 },
     input: { scale: [64, 64] },
   },
 };
 
 type SmallSegmentors = {
-  readonly [K in keyof typeof segmentationHeads]: NonNullable<ModelConfig['segmentor']> & {
+  readonly [K in keyof typeof segmentationHeads]: NonNullable<ModelConfig['segmentation']> & {
     head: { type: SegmentorConfig['head']['type'] & K };
   };
 };

@@ -24,14 +24,14 @@ const backbone = {
 export const smallDetector: ModelConfig = {
   name: 'small_detector',
   backbone,
-  detector: {
+  detection: {
     type: 'mask_rcnn',
     classes: ['left', 'right'],
     neck: { type: 'fpn', channels: 8, outs: 5 },
-    rpn: { channels: 8, anchors: { scales: [4], ratios: [1], strides: [4, 8, 16, 32, 64] }, maxPerImage: 20 },
+    rpn: { channels: 8, anchors: { scales: [4], ratios: [1], strides: [4, 8, 16, 32, 64] }, max: 20 },
     box: { channels: 16, deltas: { stds: [0.1, 0.1, 0.2, 0.2] }, region: region(7) },
     mask: { convs: 1, channels: 8, region: region(14) },
-    test: { maxPerImage: 5 },
+    test: { max: 5 },
     input: { scale: [64, 64] },
   },
 };
@@ -39,7 +39,7 @@ export const smallDetector: ModelConfig = {
 export const smallSegmentor: ModelConfig = {
   name: 'small_segmentor',
   backbone,
-  segmentor: {
+  segmentation: {
     classes: ['sky', 'ground', 'water'],
     head: { type: 'uper_head', channels: 8 },
     auxiliary: { type: 'fcn_head', channels: 8, level: 2, convs: 1, concatInput: false },
@@ -52,7 +52,7 @@ export const smallBoth: ModelConfig = { ...smallSegmentor, ...smallDetector, nam
 export const smallClassifier: ModelConfig = {
   name: 'small_classifier',
   backbone,
-  classifier: { classes: ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'], input: { size: 32 } },
+  classification: { classes: ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'], input: { size: 32 } },
 };
 
 /** Every tensor of the published file of such a model. */

@@ -158,8 +158,11 @@ describe('what a caller hands in', () => {
   });
 
   it('may be a configuration, whose edges have a limit', async () => {
-    const detector = { ...smallBoth.detector!, input: { scale: [100_000, 100_000] as [number, number] } };
-    const huge = await loadModel({ weights }, { engine: 'cpu', configure: (config) => ({ ...config, detector }) });
+    const detector = { ...smallBoth.detection!, input: { scale: [100_000, 100_000] as [number, number] } };
+    const huge = await loadModel(
+      { weights },
+      { engine: 'cpu', configure: (config) => ({ ...config, detection: detector }) },
+    );
     await refused(
       huge.predict(picture),
       ConfigError,

@@ -21,7 +21,7 @@ async function reference(image: Raster): Promise<number[]> {
   const engine = await engines.cpu!();
   if (typeof engine === 'string') throw new Error(engine);
   const runner = await engine.load(programOf('features', recordPart(parts.features!), smallWeights(smallClassifier)));
-  const input = prepareClassification(image, { ...config.image, ...config.classifier!.input });
+  const input = prepareClassification(image, { ...config.image, ...config.classification!.input });
   const outputs = await runner.run({ image: input });
   const { data } = await outputs.logits!.read();
   runner.dispose();

@@ -18,7 +18,7 @@ const whole: ModelConfig = {
 };
 const sliding = (crop: number, stride: number): ModelConfig => ({
   ...whole,
-  segmentor: { ...whole.segmentor!, slide: { crop: square(crop), stride: square(stride) } },
+  segmentation: { ...whole.segmentation!, slide: { crop: square(crop), stride: square(stride) } },
 });
 
 /** Weights under mmpretrain's names. */
@@ -63,7 +63,7 @@ describe('a segmentor that slides', () => {
   });
 
   it('does so beside a detector, which sees the whole', async () => {
-    const config: ModelConfig = { ...sliding(32, 24), detector: smallDetector.detector, name: 'both' };
+    const config: ModelConfig = { ...sliding(32, 24), detection: smallDetector.detection, name: 'both' };
     const model = await loadModel({ config, weights: await renamed(config) }, { engine: 'cpu' });
     const result = await model.predict(picture);
     expect(result.segmentation!.labels).to.have.length(90 * 60);

@@ -45,7 +45,7 @@ const openMixup = (backbone: string) =>
 
 async function opened(name: string, content: Map<string, unknown>) {
   const { config, notices } = await openWeights(file(name, content));
-  return { name: config.name, size: config.classifier?.input?.size, notices };
+  return { name: config.name, size: config.classification?.input?.size, notices };
 }
 
 describe('a file without a configuration', () => {
@@ -133,7 +133,7 @@ data = dict(test=dict(pipeline=[dict(type='MultiScaleFlipAug', img_scale=(2048, 
   it('keeps its own configuration, nameless, where that is another', async () => {
     const { config } = await openWeights(file(called, content(64)));
     expect(config.name).to.equal(undefined);
-    expect(config.segmentor?.input?.divisor).to.equal(64);
+    expect(config.segmentation?.input?.divisor).to.equal(64);
     expect((await openWeights(file('mine.pth', content(32)))).config.name).to.equal(undefined);
   });
 });
@@ -173,8 +173,8 @@ describe('a configuration of mm in a file', () => {
     'Give another as `size` (--size on the command line), or write it into a new file: moganet convert --scale.';
 
   it('says which test scale is taken where it has none', async () => {
-    expect(await noticesOf(content(retinaNetXt))).to.deep.equal([text('1333×800', 'detector')]);
-    expect(await noticesOf(content(semanticFpnXt))).to.deep.equal([text('2048×512', 'segmentor')]);
+    expect(await noticesOf(content(retinaNetXt))).to.deep.equal([text('1333×800', 'detection')]);
+    expect(await noticesOf(content(semanticFpnXt))).to.deep.equal([text('2048×512', 'segmentation')]);
   });
 
   it('says nothing of one that it has, or that the caller gives', async () => {

@@ -8,7 +8,7 @@ import { seededWeight } from '../harness/seeded.ts';
 import { smallBoth, smallDetector, smallSegmentor } from '../harness/small_model.ts';
 
 const { backbone } = smallDetector;
-const classifier: ModelConfig = { backbone, classifier: { classes: 5 } };
+const classifier: ModelConfig = { backbone, classification: { classes: 5 } };
 const image: Raster = { width: 50, height: 30, data: new Uint8ClampedArray(6000).map((_, i) => (i * 7) % 256) };
 
 /** A file with the model's keys, renamed or left out, filled by formula. */
@@ -100,7 +100,7 @@ describe('weights by module', () => {
   });
 
   it('give a classifier a trunk and leave its head', async () => {
-    const config: ModelConfig = { ...classifier, classifier: { classes: 9 } };
+    const config: ModelConfig = { ...classifier, classification: { classes: 9 } };
     for (const file of [await fileOf(classifier), await fileOf(smallDetector)]) {
       const model = await loadModel({ config, weights: { backbone: file } }, { engine });
       expect(model.unfilled).to.deep.equal(['head']);
@@ -117,7 +117,7 @@ describe('weights by module', () => {
   for (const [name, bare] of Object.entries(normed) as [string, ModelConfig['backbone']][]) {
     it(`name norms on the stages’ outputs of ${name}, which no classifier has, as unfilled`, async () => {
       const config: ModelConfig = { ...smallSegmentor, backbone: bare };
-      const published = await fileOf({ backbone: bare, classifier: { classes: 3 } });
+      const published = await fileOf({ backbone: bare, classification: { classes: 3 } });
       const model = await loadModel({ config, weights: { backbone: published } }, { engine });
       const norms = ['backbone.norm0', 'backbone.norm1', 'backbone.norm2', 'backbone.norm3'];
       expect(model.unfilled).to.deep.equal([...norms, 'decode_head']);
@@ -137,7 +137,7 @@ describe('weights by module', () => {
   it('refuse files that do not hold a module completely', async () => {
     const [broken, wide] = [
       await fileOf(classifier, (key) => (key === 'norm1.weight' ? undefined : key)),
-      await fileOf({ ...smallDetector, detector: { ...smallDetector.detector!, classes: ['one'] } } as ModelConfig),
+      await fileOf({ ...smallDetector, detection: { ...smallDetector.detection!, classes: ['one'] } } as ModelConfig),
     ];
     const trunk = await rejection(loadModel({ config: smallDetector, weights: { backbone: broken } }, { engine }));
     expect(trunk).to.be.instanceOf(CheckpointError);

@@ -8,7 +8,7 @@ import { rejection } from '../harness/rejection.ts';
 import { seededWeight } from '../harness/seeded.ts';
 
 const arch = { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [4, 4, 2, 2] };
-const pico: ModelConfig = { backbone: { type: 'moganet', arch }, classifier: { classes: 5 } };
+const pico: ModelConfig = { backbone: { type: 'moganet', arch }, classification: { classes: 5 } };
 const bare: ModelConfig = { backbone: { type: 'moganet', arch } };
 
 const checkpoint = (file: string) => {
@@ -30,14 +30,14 @@ describe('opening weights', () => {
   });
 
   it('matches the keys and shapes of a published model where the file says nothing', async () => {
-    const s: ModelConfig = { backbone: { type: 'moganet', arch: 's' }, classifier: { classes: 1000 } };
+    const s: ModelConfig = { backbone: { type: 'moganet', arch: 's' }, classification: { classes: 1000 } };
     const { config, notices } = await openWeights(await file(s));
     expect(config.name).to.equal('moganet_s');
     expect(notices).to.deep.equal([]);
   });
 
   it('takes the published default among unequal networks, and names the others', async () => {
-    const t: ModelConfig = { backbone: { type: 'moganet', arch: 't' }, classifier: { classes: 1000 } };
+    const t: ModelConfig = { backbone: { type: 'moganet', arch: 't' }, classification: { classes: 1000 } };
     const inOpenMixup = (key: string) =>
       key.startsWith('head.') ? key.replace('head.', 'head.fc.') : `backbone.${key}`;
     for (const rename of [undefined, inOpenMixup]) {
@@ -66,7 +66,7 @@ describe('opening weights', () => {
   });
 
   it('reports what is missing, unexpected and misshapen together', async () => {
-    const six: ModelConfig = { ...pico, classifier: { classes: 6 } };
+    const six: ModelConfig = { ...pico, classification: { classes: 6 } };
     const source = await file(pico, (key) => (key === 'norm1.weight' ? 'norm9.weight' : key));
     const opened = await openWeights(source, { config: six });
     const error = await rejection(opened.fill(modelParameters(createModel(six))));

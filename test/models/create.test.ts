@@ -51,19 +51,21 @@ describe('createModel', () => {
 
   it('makes a classifier, with names or with their number', () => {
     expect(
-      createModel({ backbone: tiny(4), classifier: { classes: ['cat', 'dog'] } }).classifier?.classes,
+      createModel({ backbone: tiny(4), classification: { classes: ['cat', 'dog'] } }).classifier?.classes,
     ).to.deep.equal(['cat', 'dog']);
-    expect(createModel({ backbone: tiny(4), classifier: { classes: 2 } }).classifier?.classes).to.deep.equal([
+    expect(createModel({ backbone: tiny(4), classification: { classes: 2 } }).classifier?.classes).to.deep.equal([
       'class 0',
       'class 1',
     ]);
-    expect(outputsOf({ backbone: tiny(4), classifier: { classes: 2 } })).to.include('logits');
-    const keys = modelParameters(createModel({ backbone: tiny(4), classifier: { classes: 2 } })).map(({ key }) => key);
+    expect(outputsOf({ backbone: tiny(4), classification: { classes: 2 } })).to.include('logits');
+    const keys = modelParameters(createModel({ backbone: tiny(4), classification: { classes: 2 } })).map(
+      ({ key }) => key,
+    );
     expect(keys).to.include('head.weight').and.to.include('norm4.weight');
   });
 
   it('gives a detector the parts that run on regions', () => {
-    const model = createModel({ backbone: trunk, detector: maskRcnnLite });
+    const model = createModel({ backbone: trunk, detection: maskRcnnLite });
     expect(Object.keys(model.parts)).to.deep.equal(['features', 'box', 'mask']);
     expect(Object.keys(model.parts.box!.inputs)).to.deep.equal([
       ...['fpn0', 'fpn1', 'fpn2', 'fpn3'],
@@ -71,11 +73,14 @@ describe('createModel', () => {
     ]);
     if (maskRcnnLite.type !== 'mask_rcnn') throw new Error('the demo is no Mask R-CNN');
     const { mask: _, ...boxesOnly } = maskRcnnLite;
-    expect(Object.keys(createModel({ backbone: trunk, detector: boxesOnly }).parts)).to.deep.equal(['features', 'box']);
+    expect(Object.keys(createModel({ backbone: trunk, detection: boxesOnly }).parts)).to.deep.equal([
+      'features',
+      'box',
+    ]);
   });
 
   it('runs the part of regions on none at all', () => {
-    const { box } = createModel({ backbone: trunk, detector: maskRcnnLite }).parts;
+    const { box } = createModel({ backbone: trunk, detection: maskRcnnLite }).parts;
     const graph = recordPart(box!);
     const maps = [0, 1, 2, 3].map((i) => [`fpn${i}`, { batch: 1, height: 32 >> i, width: 40 >> i }]);
     const rois = [0, 1, 2, 3].map((i) => [`rois${i}`, { batch: 0 }]);
@@ -84,21 +89,21 @@ describe('createModel', () => {
   });
 
   it('puts several heads on one trunk, which is recorded once', () => {
-    const both: ModelConfig = { backbone: trunk, detector: maskRcnnLite, segmentor: uperNetLite };
+    const both: ModelConfig = { backbone: trunk, detection: maskRcnnLite, segmentation: uperNetLite };
     expect(outputsOf(both)).to.include.members(['fpn0', 'rpn_cls0', 'seg_logits']);
     const { nodes } = recordPart(createModel(both).parts.features!);
     const stems = nodes.filter(({ path, op }) => path === 'backbone.patch_embed1.projection.0' && op === 'conv2d');
     expect(stems).to.have.length(1);
     const keys = (config: ModelConfig) => modelParameters(createModel(config)).map(({ key }) => key);
     const apart = [
-      ...keys({ backbone: trunk, detector: maskRcnnLite }),
-      ...keys({ backbone: trunk, segmentor: uperNetLite }),
+      ...keys({ backbone: trunk, detection: maskRcnnLite }),
+      ...keys({ backbone: trunk, segmentation: uperNetLite }),
     ];
     expect(new Set(keys(both))).to.deep.equal(new Set(apart));
   });
 
   it('does not run the auxiliary head, which is in the checkpoint', () => {
-    const model = createModel({ backbone: trunk, segmentor: uperNetLite });
+    const model = createModel({ backbone: trunk, segmentation: uperNetLite });
     const auxiliary = (key: string) => key.startsWith('auxiliary_head.');
     expect(modelParameters(model).filter(({ key }) => auxiliary(key))).to.deep.equal([]);
     const published = checkpointParameters(model).filter(({ key }) => auxiliary(key));
@@ -133,7 +138,7 @@ describe('createModel', () => {
     });
 
     it('puts the heads that are known on it', () => {
-      const { parts } = createModel({ ...own, head: undefined, segmentor: uperNetLite } as ModelConfig, tables);
+      const { parts } = createModel({ ...own, head: undefined, segmentation: uperNetLite } as ModelConfig, tables);
       expect(Object.keys(recordPart(parts.features!).outputs)).to.deep.equal([...pyramid, 'seg_logits']);
     });
 
@@ -203,7 +208,7 @@ describe('createModel', () => {
   describe('refuses', () => {
     it('a detector on another number of stages than four', () => {
       for (const stages of [3, 5]) {
-        expect(() => createModel({ backbone: tiny(stages), detector: maskRcnnLite })).to.throw(
+        expect(() => createModel({ backbone: tiny(stages), detection: maskRcnnLite })).to.throw(
           ConfigError,
           `a detector needs a backbone of four stages, this one has ${stages}.`,
         );
@@ -211,14 +216,13 @@ describe('createModel', () => {
     });
 
     it('a classifier beside other heads', () => {
-      expect(() => createModel({ backbone: trunk, classifier: { classes: 3 }, segmentor: uperNetLite })).to.throw(
-        ConfigError,
-        'a classifier cannot share a model with other heads.',
-      );
+      expect(() =>
+        createModel({ backbone: trunk, classification: { classes: 3 }, segmentation: uperNetLite }),
+      ).to.throw(ConfigError, 'a classifier cannot share a model with other heads.');
     });
 
     it('a classifier on a backbone that has none', () => {
-      const config: ModelConfig = { backbone: { type: 'plain', width: 8 }, classifier: { classes: 3 } };
+      const config: ModelConfig = { backbone: { type: 'plain', width: 8 }, classification: { classes: 3 } };
       expect(() => createModel(config, { backbones: { plain: plainBackbone } })).to.throw(
         ConfigError,
         'the backbone "plain" has no classifier.',
@@ -235,15 +239,15 @@ describe('createModel', () => {
     });
 
     it('an unknown key, with the name of the configuration', () => {
-      expect(() => createModel({ name: 'mine', backbone: tiny(4), detecter: {} } as ModelConfig)).to.throw(
+      expect(() => createModel({ name: 'mine', backbone: tiny(4), detectoin: {} } as ModelConfig)).to.throw(
         ConfigError,
-        /^mine: unknown key "detecter"\..*Did you mean "detector"\?/,
+        /^mine: unknown key "detectoin"\..*Did you mean "detection"\?/,
       );
     });
 
     it('a pyramid of fewer levels than the backbone gives', () => {
       const neck = { ...maskRcnnLite.neck, outs: 3 };
-      expect(() => createModel({ backbone: trunk, detector: { ...maskRcnnLite, neck } })).to.throw(
+      expect(() => createModel({ backbone: trunk, detection: { ...maskRcnnLite, neck } })).to.throw(
         ConfigError,
         'FPN: outs 3 with startLevel 0 does not fit a backbone of 4 stages.',
       );

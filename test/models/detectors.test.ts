@@ -26,7 +26,10 @@ function peak(shape: [number, number, number, number], rest: number, value: numb
   return resident(shape, data);
 }
 
-const model = (detector: ModelConfig['detector']): ModelConfig => ({ backbone: smallBackbones.moganet!, detector });
+const model = (detector: ModelConfig['detection']): ModelConfig => ({
+  backbone: smallBackbones.moganet!,
+  detection: detector,
+});
 const { cascade_mask_rcnn: cascade, retinanet } = smallDetectors;
 
 const square = { height: 64, width: 64 };
@@ -36,8 +39,8 @@ const perLevel = (name: string, make: (size: number, level: number) => Resident)
   Object.fromEntries(sizes.map((size, level) => [`${name}${level}`, make(size, level)]));
 
 describe('a cascade', () => {
-  const rpn = { ...cascade.rpn, maxPerImage: 1 };
-  const { detector } = createModel(model({ ...cascade, rpn, test: { scoreThr: 0.3 } }));
+  const rpn = { ...cascade.rpn, max: 1 };
+  const { detector } = createModel(model({ ...cascade, rpn, test: { score: 0.3 } }));
 
   /** One proposal: the anchor at row 3, column 2 of the finest level, 16×16 around (8, 12), clipped to (0, 4, 16, 20). */
   const features = {
@@ -190,7 +193,7 @@ describe('a detector whose levels do not fit', () => {
 
   it('is refused where a segmentor has a neck, too, since both keep it under the same keys', () => {
     refusal(
-      { ...model(retinanet), segmentor: smallSegmentors.semantic_fpn_head },
+      { ...model(retinanet), segmentation: smallSegmentors.semantic_fpn_head },
       'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',
     );
   });

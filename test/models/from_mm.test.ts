@@ -28,7 +28,7 @@ function changed(dict: Dict, change: (copy: Dict) => void): Dict {
 const resolved = (dict: Dict, context?: MmContext) => createModel(fromMm(dict, context)).config;
 /** Of a Mask R-CNN. */
 function rcnnOf(dict: Dict): RcnnConfig {
-  const { detector: found } = resolved(dict);
+  const { detection: found } = resolved(dict);
   if (found?.type !== 'mask_rcnn') throw new Error(`the detector is a ${found?.type}`);
   return found;
 }
@@ -58,12 +58,12 @@ describe('an mm configuration', () => {
     });
     expect(found.neck.channels).to.equal(32);
     expect(found.box.channels).to.equal(48);
-    expect(found.rpn).to.include({ nmsPre: 200, maxPerImage: 80 });
-    expect(found.test).to.deep.equal({ scoreThr: 0.05, nmsIou: 0.5, maxPerImage: 40, maskThr: 0.5 });
+    expect(found.rpn).to.include({ nmsPre: 200, max: 80 });
+    expect(found.test).to.deep.equal({ score: 0.05, iou: 0.5, max: 40, maskThreshold: 0.5 });
   });
 
   it('is found within a whole configuration, with its pipeline’s scale and normalisation', () => {
-    const { detector: found, image } = resolved({
+    const { detection: found, image } = resolved({
       model: lite,
       img_norm_cfg: { mean: [1, 2, 3], std: [4, 5, 6], to_rgb: false },
       data: {
@@ -83,14 +83,14 @@ describe('an mm configuration', () => {
     });
     const { image } = resolved(dict);
     expect(image).to.deep.equal({ mean: [1, 2, 3], std: [4, 5, 6], channelOrder: 'rgb' });
-    expect(resolved(changed(segmentor, (copy) => (copy.type = 'mmseg.EncoderDecoder'))).segmentor).to.not.equal(
+    expect(resolved(changed(segmentor, (copy) => (copy.type = 'mmseg.EncoderDecoder'))).segmentation).to.not.equal(
       undefined,
     );
   });
 
   it('takes the scale that the caller asks for', () => {
-    expect(resolved(lite, { scale: [320, 200] }).detector?.input.scale).to.deep.equal([320, 200]);
-    expect(resolved(lite).detector?.input.scale).to.deep.equal([1333, 800]);
+    expect(resolved(lite, { scale: [320, 200] }).detection?.input.scale).to.deep.equal([320, 200]);
+    expect(resolved(lite).detection?.input.scale).to.deep.equal([1333, 800]);
   });
 
   describe('where it is silent', () => {
@@ -151,7 +151,7 @@ describe('an mm configuration', () => {
 
   it('reads extra levels of the pyramid, by their old spelling, too', () => {
     const extra = (add_extra_convs: unknown) =>
-      resolved(changed(detector, ({ neck }) => Object.assign(neck, { start_level: 1, add_extra_convs }))).detector
+      resolved(changed(detector, ({ neck }) => Object.assign(neck, { start_level: 1, add_extra_convs }))).detection
         ?.neck;
     expect(extra('on_output')).to.include({ startLevel: 1, extraConvs: 'on_output' });
     expect(extra(true)).to.include({ extraConvs: 'on_input' });
@@ -169,11 +169,11 @@ describe('an mm configuration', () => {
   describe('names its classes', () => {
     it('by the checkpoint', () => {
       const classes = ['a', 'b', 'c', 'd', 'e'];
-      expect(resolved(lite, { classes }).detector?.classes).to.deep.equal(classes);
+      expect(resolved(lite, { classes }).detection?.classes).to.deep.equal(classes);
     });
     it('by their number, or by counting', () => {
-      expect(resolved(detector, named).detector?.classes).to.deep.equal(cocoNames);
-      expect(resolved(lite, named).detector?.classes).to.deep.equal([
+      expect(resolved(detector, named).detection?.classes).to.deep.equal(cocoNames);
+      expect(resolved(lite, named).detection?.classes).to.deep.equal([
         'class 0',
         'class 1',
         'class 2',

@@ -79,7 +79,7 @@ describe('a segmentor of mmseg', () => {
   });
 
   it('stretches its input only where its pipeline aligns it', () => {
-    const inputOf = (test_pipeline: unknown[]) => fromMm({ model, test_pipeline }).segmentor!.input;
+    const inputOf = (test_pipeline: unknown[]) => fromMm({ model, test_pipeline }).segmentation!.input;
     expect(inputOf([{ type: 'Resize', scale: [2048, 512], keep_ratio: true }])).to.deep.equal({
       scale: [2048, 512],
       divisor: 1,

@@ -60,7 +60,7 @@ describe('an mm configuration', () => {
         roi_head.bbox_roi_extractor = [1, 2, 3].map(() => structuredClone(roi_head.bbox_roi_extractor));
         roi_head.mask_head = [1, 2, 3].map(() => structuredClone(roi_head.mask_head));
       });
-      const { detector } = resolved(one);
+      const { detection: detector } = resolved(one);
       if (detector?.type !== 'cascade_mask_rcnn') throw new Error('it is no cascade');
       expect(detector.box.map(({ deltas }) => deltas.stds)).to.deep.equal([0, 1, 2].map(() => [0.1, 0.1, 0.2, 0.2]));
     });

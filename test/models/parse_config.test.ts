@@ -13,7 +13,7 @@ const fault = (config: unknown, text: string | RegExp) => expect(() => parse(con
 
 describe('a configuration from outside', () => {
   it('comes back with every default filled', () => {
-    const { image, segmentor: filled } = parse({ backbone, segmentor });
+    const { image, segmentation: filled } = parse({ backbone, segmentation: segmentor });
     expect(image).to.deep.equal({ mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], channelOrder: 'rgb' });
     expect(filled).to.deep.equal({
       classes: ['sky', 'wall'],
@@ -23,14 +23,14 @@ describe('a configuration from outside', () => {
   });
 
   it('is refused with the nearest name for a key that nobody knows', () => {
-    fault({ backbone, segmentr: {} }, 'my.json: unknown key "segmentr". Known: name, backbone,');
-    fault({ backbone, segmentr: {} }, 'Did you mean "segmentor"?');
+    fault({ backbone, segmentatoin: {} }, 'my.json: unknown key "segmentatoin". Known: name, backbone,');
+    fault({ backbone, segmentatoin: {} }, 'Did you mean "segmentation"?');
   });
 
   it('lists, of parts told apart by type, the keys of the one that is meant', () => {
     fault(
-      { backbone, segmentor: { ...segmentor, head: { ...head, aligncorner: true } } },
-      'my.json: segmentor.head: unknown key "aligncorner". Known: type, channels, poolScales, alignCorners. ' +
+      { backbone, segmentation: { ...segmentor, head: { ...head, aligncorner: true } } },
+      'my.json: segmentation.head: unknown key "aligncorner". Known: type, channels, poolScales, alignCorners. ' +
         'Did you mean "alignCorners"?',
     );
     fault(
@@ -45,21 +45,21 @@ describe('a configuration from outside', () => {
 
   it('is refused with the place and the value of what is of the wrong kind', () => {
     fault(
-      { backbone, segmentor: { ...segmentor, head: { ...head, channels: '8' } } },
-      'my.json: segmentor.head.channels: Invalid input: expected number, received string, got "8".',
+      { backbone, segmentation: { ...segmentor, head: { ...head, channels: '8' } } },
+      'my.json: segmentation.head.channels: Invalid input: expected number, received string, got "8".',
     );
-    fault({ backbone, segmentor: { ...segmentor, classes: [] } }, 'my.json: segmentor.classes: ');
+    fault({ backbone, segmentation: { ...segmentor, classes: [] } }, 'my.json: segmentation.classes: ');
   });
 
   it('says that a field is missing', () => {
-    fault({ backbone, segmentor: { ...segmentor, head: { type: 'uper_head' } } }, 'segmentor.head.channels: ');
-    fault({ backbone, segmentor: { ...segmentor, head: { type: 'uper_head' } } }, 'got nothing.');
+    fault({ backbone, segmentation: { ...segmentor, head: { type: 'uper_head' } } }, 'segmentation.head.channels: ');
+    fault({ backbone, segmentation: { ...segmentor, head: { type: 'uper_head' } } }, 'got nothing.');
   });
 
   it('names the types that there are', () => {
     fault(
-      { backbone, segmentor: { ...segmentor, head: { ...head, type: 'upper_head' } } },
-      /^my\.json: segmentor\.head\.type: unknown type "upper_head"\. Known: uper_head, .*Did you mean "uper_head"\?$/,
+      { backbone, segmentation: { ...segmentor, head: { ...head, type: 'upper_head' } } },
+      /^my\.json: segmentation\.head\.type: unknown type "upper_head"\. Known: uper_head, .*Did you mean "uper_head"\?$/,
     );
   });
 
@@ -79,12 +79,13 @@ describe('a configuration from outside', () => {
   });
 
   it('reports all faults together, one a line', () => {
-    const lines = errorOf({ backbone, segmentor: { ...segmentor, classes: 3, head: { ...head, chanels: 1 } } }).split(
-      '\n',
-    );
+    const lines = errorOf({
+      backbone,
+      segmentation: { ...segmentor, classes: 3, head: { ...head, chanels: 1 } },
+    }).split('\n');
     expect(lines).to.have.length(2);
-    expect(lines[0]).to.match(/^my\.json: segmentor\.classes: /);
-    expect(lines[1]).to.match(/^segmentor\.head: unknown key "chanels"\./);
+    expect(lines[0]).to.match(/^my\.json: segmentation\.classes: /);
+    expect(lines[1]).to.match(/^segmentation\.head: unknown key "chanels"\./);
   });
 
   it('finds keys within lists and optional fields', () => {

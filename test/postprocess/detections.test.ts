@@ -9,7 +9,7 @@ const array = (shape: number[], data: number[]) => ({ shape, data: Float32Array.
 const log = Math.log;
 
 describe('detections of a box head', () => {
-  const options = { coder, scoreThreshold: 0.2, iouThreshold: 0.5, maxPerImage: -1 };
+  const options = { coder, score: 0.2, iou: 0.5, max: -1 };
   const region = Float32Array.of(10, 10, 30, 30);
   // probabilities 0.3, 0.5 and 0.2 for the background
   const logits = array([1, 3], [log(3), log(5), log(2)]);
@@ -43,7 +43,7 @@ describe('detections of a box head', () => {
       options,
     );
     expect([none.boxes.length, none.scores.length, none.labels.length]).to.deep.equal([0, 0, 0]);
-    const strict = { ...options, scoreThreshold: 1 };
+    const strict = { ...options, score: 1 };
     const low = secondStageDetections(region, logits, array([1, 4], [0, 0, 0, 0]), { imageSize }, strict);
     expect(low.scores.length).to.equal(0);
   });
@@ -66,10 +66,10 @@ describe('detections of a dense head', () => {
     classes: 2,
     coder,
     nmsPre: 10,
-    scoreThreshold: 0.5,
-    iouThreshold: 0.5,
-    maxPerImage: 10,
-    minBoxSize: -1,
+    score: 0.5,
+    iou: 0.5,
+    max: 10,
+    minSize: -1,
   };
   const deltas = [array([1, 4, 1, 2], Array(8).fill(0))];
   // class 0: positions 0 and 1, then class 1
@@ -90,7 +90,8 @@ describe('detections of a dense head', () => {
   it('are all where the threshold is 0 and none where it is 1', () => {
     const counts = [0, 1].map(
       (scoreThreshold) =>
-        singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, scoreThreshold }).scores.length,
+        singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, score: scoreThreshold }).scores
+          .length,
     );
     expect(counts).to.deep.equal([4, 0]);
   });

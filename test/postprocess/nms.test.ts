@@ -30,38 +30,38 @@ describe('nms', () => {
   const row = Float32Array.of(0, 0, 2, 4, 1, 0, 3, 4, 2, 0, 4, 4);
 
   it('keeps what a suppressed box would have suppressed', () => {
-    expect([...nms(row, Float32Array.of(3, 2, 1), { iouThreshold: 0.3 })]).to.deep.equal([0, 2]);
+    expect([...nms(row, Float32Array.of(3, 2, 1), { iou: 0.3 })]).to.deep.equal([0, 2]);
   });
 
   it('suppresses only beyond the threshold, not at it', () => {
     // the second is half of the first: IoU 0.5
     const half = Float32Array.of(0, 0, 4, 4, 0, 0, 4, 2);
-    expect([...nms(half, Float32Array.of(1, 0.5), { iouThreshold: 0.5 })]).to.deep.equal([0, 1]);
-    expect([...nms(half, Float32Array.of(1, 0.5), { iouThreshold: 0.49 })]).to.deep.equal([0]);
+    expect([...nms(half, Float32Array.of(1, 0.5), { iou: 0.5 })]).to.deep.equal([0, 1]);
+    expect([...nms(half, Float32Array.of(1, 0.5), { iou: 0.49 })]).to.deep.equal([0]);
   });
 
   it('keeps the lower index when scores tie', () => {
     const twice = Float32Array.of(0, 0, 4, 4, 0, 0, 4, 4);
-    expect([...nms(twice, Float32Array.of(0.7, 0.7), { iouThreshold: 0.5 })]).to.deep.equal([0]);
+    expect([...nms(twice, Float32Array.of(0.7, 0.7), { iou: 0.5 })]).to.deep.equal([0]);
   });
 
   it('leaves boxes without area alone, whose IoU is no number', () => {
     const points = Float32Array.of(1, 1, 1, 1, 1, 1, 1, 1);
-    expect([...nms(points, Float32Array.of(1, 2), { iouThreshold: 0.5 })]).to.deep.equal([1, 0]);
+    expect([...nms(points, Float32Array.of(1, 2), { iou: 0.5 })]).to.deep.equal([1, 0]);
   });
 
   it('keeps classes apart, whatever their numbers', () => {
     const twice = Float32Array.of(0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4);
-    const kept = nms(twice, Float32Array.of(1, 2, 3), { iouThreshold: 0.5, classes: [70000, -1, 70000] });
+    const kept = nms(twice, Float32Array.of(1, 2, 3), { iou: 0.5, classes: [70000, -1, 70000] });
     expect([...kept]).to.deep.equal([2, 1]);
   });
 
   it('ends at the limit, best first', () => {
-    expect([...nms(row, Float32Array.of(1, 2, 3), { iouThreshold: 0.5, limit: 2 })]).to.deep.equal([2, 1]);
+    expect([...nms(row, Float32Array.of(1, 2, 3), { iou: 0.5, limit: 2 })]).to.deep.equal([2, 1]);
   });
 
   it('gives nothing for nothing', () => {
-    expect([...nms(new Float32Array(0), new Float32Array(0), { iouThreshold: 0.5, classes: [] })]).to.deep.equal([]);
+    expect([...nms(new Float32Array(0), new Float32Array(0), { iou: 0.5, classes: [] })]).to.deep.equal([]);
   });
 
   it('does what the definition says', () => {
@@ -77,7 +77,7 @@ describe('nms', () => {
     fc.assert(
       fc.property(cases, ({ all, scores, classes, iouThreshold, limit }) => {
         const expected = bruteForce(all, scores, classes, iouThreshold).slice(0, limit);
-        expect([...nms(all, scores, { iouThreshold, classes, limit })]).to.deep.equal(expected);
+        expect([...nms(all, scores, { iou: iouThreshold, classes, limit })]).to.deep.equal(expected);
       }),
       { numRuns: 300 },
     );

@@ -7,7 +7,7 @@ import { proposalsFrom } from '../../src/postprocess/proposals.ts';
 import { noise } from './arbitraries.ts';
 
 const coder = { means: [0, 0, 0, 0], stds: [1, 1, 1, 1] } as const;
-const options = { coder, nmsPre: 50, iouThreshold: 0.7, maxPerImage: 40, minBoxSize: 0 };
+const options = { coder, nmsPre: 50, iou: 0.7, max: 40, minSize: 0 };
 
 describe('proposals', () => {
   const levels = anchorLevels({ strides: [4, 8], ratios: [0.5, 1, 2], scales: [2] });
@@ -48,7 +48,7 @@ describe('proposals', () => {
       }
     });
     const all = Float32Array.from(boxes);
-    const kept = nms(all, Float32Array.from(logits), { iouThreshold: 0.7, classes: level }).slice(0, 40);
+    const kept = nms(all, Float32Array.from(logits), { iou: 0.7, classes: level }).slice(0, 40);
     return Array.from(kept, (i) => [...all.subarray(4 * i, 4 * i + 4), Math.fround(1 / (1 + Math.exp(-logits[i]!)))]);
   }
 
@@ -71,15 +71,15 @@ describe('proposals', () => {
     const all = proposalsFrom(levels, scores, deltas, image, {
       ...options,
       nmsPre: -1,
-      maxPerImage: -1,
-      iouThreshold: 1,
-      minBoxSize: -1,
+      max: -1,
+      iou: 1,
+      minSize: -1,
     });
     expect(all.scores.length).to.equal(3 * (9 * 7 + 5 * 4));
   });
 
   it('need sides longer than the minimum', () => {
-    const { boxes } = proposalsFrom(levels, scores, deltas, image, { ...options, minBoxSize: 6 });
+    const { boxes } = proposalsFrom(levels, scores, deltas, image, { ...options, minSize: 6 });
     expect(boxes.length).to.be.greaterThan(0);
     for (let i = 0; i < boxes.length; i += 4) {
       expect(Math.min(boxes[i + 2]! - boxes[i]!, boxes[i + 3]! - boxes[i + 1]!)).to.be.greaterThan(6);

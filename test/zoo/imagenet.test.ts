@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createModel } from '../../src/models/create.ts';
 import { entries, findEntry, imageNetNames } from '../../src/zoo/index.ts';
 
-const classifiers = entries.filter(({ config }) => config.classifier);
+const classifiers = entries.filter(({ config }) => config.classification);
 
 describe('the names of ImageNet', () => {
   it('are a thousand, none twice, not even by case', () => {
@@ -48,13 +48,13 @@ describe('the classifiers of the zoo', () => {
   it('see the size that their published figures are for', () => {
     for (const { name, config, published } of classifiers) {
       if (!published?.input) continue;
-      expect(createModel(config).config.classifier!.input.size, name).to.equal(published.input.width);
+      expect(createModel(config).config.classification!.input.size, name).to.equal(published.input.width);
     }
   });
 
   it('see 0.9 of the short side where MogaNet’s authors do', () => {
     for (const name of ['moganet_xt', 'moganet_xt_256', 'moganet_xl', 'moganet_t_256_openmixup']) {
-      expect(createModel(findEntry(name).config).config.classifier!.input.cropPct).to.equal(0.9);
+      expect(createModel(findEntry(name).config).config.classification!.input.cropPct).to.equal(0.9);
     }
   });
 });

@@ -21,7 +21,7 @@ describe('the zoo’s models on other backbones', () => {
   it('are all of those on ConvNeXt and ResNet', () => {
     const listed = new Set<string>(swapModels.map(({ name }) => name));
     const dense = entries.filter(
-      ({ config }) => ['convnext', 'resnet'].includes(config.backbone.type) && !config.classifier,
+      ({ config }) => ['convnext', 'resnet'].includes(config.backbone.type) && !config.classification,
     );
     expect(dense.map(({ name }) => name).filter((name) => !listed.has(name))).to.deep.equal([]);
   });

@@ -52,7 +52,7 @@ describe('the zoo', () => {
 
     it('for every detector and segmentor', () => {
       const counted = new Set<string>([...denseModels, ...otherDenseModels].map(({ name }) => name));
-      const dense = entries.filter(({ config, weights }) => !config.classifier && !weights?.shipped);
+      const dense = entries.filter(({ config, weights }) => !config.classification && !weights?.shipped);
       expect(dense.map(({ name }) => name).filter((name) => !counted.has(name))).to.deep.equal([]);
     });
 

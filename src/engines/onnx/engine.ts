@@ -1,7 +1,7 @@
 import type { Named, NDArray, Shape } from '../../arrays.ts';
 import { EngineError, ShapeError } from '../../errors.ts';
 import type { Node } from '../../nn/graph.ts';
-import type { Engine, Program, Resident, Runner } from '../../nn/part.ts';
+import type { DeviceTensor, Engine, Program, Runner } from '../../nn/part.ts';
 import { type InputExtent, shapesOf } from '../../nn/shapes.ts';
 import { sizedArray } from '../shape_dependent.ts';
 import { emitOnnx, type OnnxModel } from './emit.ts';
@@ -22,17 +22,17 @@ export function taskQueue(): Queue {
 
 /** Results in onnxruntime's memory, which other runs take as they are. */
 
-const tensors = new WeakMap<Resident, () => OnnxTensor>();
+const tensors = new WeakMap<DeviceTensor, () => OnnxTensor>();
 
 /** Takes the tensor over: disposing the result disposes it. `what` names it in errors. */
-export function residentOf(tensor: OnnxTensor, what: string): Resident {
+export function residentOf(tensor: OnnxTensor, what: string): DeviceTensor {
   let disposed = false;
   const shape = [...tensor.dims];
   const get = (): OnnxTensor => {
     if (disposed) throw new EngineError(`${what} was disposed.`);
     return tensor;
   };
-  const resident: Resident = {
+  const resident: DeviceTensor = {
     shape,
     read: async () => ({ shape, data: (await get().getData()) as Float32Array }), // on the CPU no copy
     dispose: () => {
@@ -45,7 +45,7 @@ export function residentOf(tensor: OnnxTensor, what: string): Resident {
 }
 
 /** An input as onnxruntime takes it: without a copy, unless it is a result of another kind of engine. */
-export async function tensorOf(ort: OnnxRuntime, value: NDArray | Resident): Promise<OnnxTensor> {
+export async function tensorOf(ort: OnnxRuntime, value: NDArray | DeviceTensor): Promise<OnnxTensor> {
   if (!('read' in value)) return new ort.Tensor('float32', value.data, value.shape);
   const own = tensors.get(value);
   if (own) return own();
@@ -100,7 +100,7 @@ export function onnxRunner(
     return data instanceof Int32Array ? new ort.Tensor('int32', data, shape) : new ort.Tensor('float32', data, shape);
   }
 
-  async function run(given: Named<NDArray | Resident>): Promise<Named<Resident>> {
+  async function run(given: Named<NDArray | DeviceTensor>): Promise<Named<DeviceTensor>> {
     const feeds: Record<string, OnnxTensor> = {};
     const extents: Record<string, InputExtent> = {};
     for (const node of inputs) {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Named, NDArray, Shape } from '../../arrays.ts';
 import { EngineError, ShapeError, UnsupportedError } from '../../errors.ts';
 import type { Node } from '../../nn/graph.ts';
-import type { Engine, Program, Resident, Runner } from '../../nn/part.ts';
+import type { DeviceTensor, Engine, Program, Runner } from '../../nn/part.ts';
 import { type InputExtent, shapesOf } from '../../nn/shapes.ts';
 import { type BackendName, type BackendOptions, describeBackend, onBackend, startBackend } from './backend.ts';
 import { kernels } from './kernels.ts';
@@ -20,13 +20,13 @@ import {
 
 /** Results that stay in the backend's memory, N×H×W×C there and N×C×H×W to everybody else. */
 
-const tensors = new WeakMap<Resident, { readonly what: string; readonly tensor: tf.Tensor4D }>();
+const tensors = new WeakMap<DeviceTensor, { readonly what: string; readonly tensor: tf.Tensor4D }>();
 
 /** Takes the tensor over: disposing the result disposes it. `what` names it in errors. */
-export function residentOf(tensor: tf.Tensor4D, what = 'the tensor'): Resident {
+export function residentOf(tensor: tf.Tensor4D, what = 'the tensor'): DeviceTensor {
   const [batch, height, width, channels] = tensor.shape;
   const shape = [batch, channels, height, width];
-  const resident: Resident = {
+  const resident: DeviceTensor = {
     shape,
     read: async () => {
       const data = (await tensorOf(resident).data()) as Float32Array;
@@ -45,14 +45,14 @@ export function residentOf(tensor: tf.Tensor4D, what = 'the tensor'): Resident {
  *
  * @throws EngineError where the result was disposed or belongs to another kind of engine
  */
-export function tensorOf(resident: Resident): tf.Tensor4D {
+export function tensorOf(resident: DeviceTensor): tf.Tensor4D {
   const entry = tensors.get(resident);
   if (!entry) throw new EngineError('this result is of another engine and has no tensor; read() it instead.');
   if (entry.tensor.isDisposed) throw new EngineError(`${entry.what} was disposed.`);
   return entry.tensor;
 }
 
-export const hasTensor = (resident: Resident): boolean => tensors.has(resident);
+export const hasTensor = (resident: DeviceTensor): boolean => tensors.has(resident);
 
 /** Uploads a map, or regions n × 5 as n×1×1×5, to the current backend. */
 export function upload({ shape, data }: NDArray): tf.Tensor4D {
@@ -78,7 +78,7 @@ function swapped(data: Float32Array, batch: number, rows: number, columns: numbe
 
 /** What a backbone on the TensorFlow.js engine can do with results left where they are. */
 export interface ResidentBackbone {
-  run(image: Resident): Promise<Resident[]>;
+  run(image: DeviceTensor): Promise<DeviceTensor[]>;
 }
 
 /** A backbone for TensorFlow.js programs: an image N×H×W×C, normalised, to its pyramid in N×H×W×C, finest first. */
@@ -143,8 +143,8 @@ function runnerOf(backend: BackendName, budget: Budget, program: Program, onDisp
   );
   let disposed = false;
 
-  async function run(given: Named<NDArray | Resident>): Promise<Named<Resident>> {
-    const values: Record<string, NDArray | Resident> = {};
+  async function run(given: Named<NDArray | DeviceTensor>): Promise<Named<DeviceTensor>> {
+    const values: Record<string, NDArray | DeviceTensor> = {};
     const extents: Record<string, InputExtent> = {};
     for (const node of inputs) {
       const input = node.attributes.name;
@@ -165,7 +165,7 @@ function runnerOf(backend: BackendName, budget: Budget, program: Program, onDisp
     const outputs = withTraps(backend, name, () =>
       onBackend(backend, () => {
         const uploaded: tf.Tensor4D[] = [];
-        const tensorFor = (value: NDArray | Resident): tf.Tensor4D => {
+        const tensorFor = (value: NDArray | DeviceTensor): tf.Tensor4D => {
           if (isResident(value)) return tensorOf(value);
           const tensor = upload(value);
           uploaded.push(tensor);
@@ -205,7 +205,7 @@ function loadWithin(budget: Budget, { name, graph }: Program, load: () => Plan):
   }
 }
 
-const isResident = (value: NDArray | Resident): value is Resident => 'read' in value;
+const isResident = (value: NDArray | DeviceTensor): value is DeviceTensor => 'read' in value;
 
 function extentOf(program: string, { attributes: { name, kind }, channels }: Node<'input'>, shape: Shape): InputExtent {
   const [batch = 0, second, height, width] = shape;

@@ -205,7 +205,7 @@ export const retinaHeadFromMm = (head: unknown) => read({ RetinaHead: retinaHead
 
 /** The model dicts of mmdet's detectors. */
 
-type Detector = NonNullable<ModelConfig['detector']>;
+type Detector = NonNullable<ModelConfig['detection']>;
 
 const what = 'mmdet model';
 const part = z.unknown().optional();
@@ -305,15 +305,15 @@ function twoStageParts({ neck, rpn_head, test_cfg: { rpn, rcnn } }: z.output<typ
     rpn: {
       ...rpnHeadFromMm(rpn_head),
       nmsPre: rpn.nms_pre,
-      maxPerImage: rpn.max_per_img,
-      nmsIou: rpn.nms.iou_threshold,
+      max: rpn.max_per_img,
+      iou: rpn.nms.iou_threshold,
       minSize: rpn.min_bbox_size,
     },
     test: {
-      scoreThr: rcnn.score_thr,
-      nmsIou: rcnn.nms.iou_threshold,
-      maxPerImage: rcnn.max_per_img,
-      maskThr: rcnn.mask_thr_binary,
+      score: rcnn.score_thr,
+      iou: rcnn.nms.iou_threshold,
+      max: rcnn.max_per_img,
+      maskThreshold: rcnn.mask_thr_binary,
     },
     input: {},
   };
@@ -342,9 +342,9 @@ export function retinaNetFromMm(model: unknown, classes: ClassNames): Detector {
     neck: neckFromMm(neck),
     head,
     test: {
-      scoreThr: test.score_thr,
-      nmsIou: test.nms.iou_threshold,
-      maxPerImage: test.max_per_img,
+      score: test.score_thr,
+      iou: test.nms.iou_threshold,
+      max: test.max_per_img,
       nmsPre: test.nms_pre,
       minSize: test.min_bbox_size,
     },

@@ -55,7 +55,7 @@ export interface MmContext {
 const dict = z.record(z.string(), z.unknown());
 const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
 
-type Dense = Pick<ModelConfig, 'detector' | 'segmentor'>;
+type Dense = Pick<ModelConfig, 'detection' | 'segmentation'>;
 /** `divisor` as segmentors mean it: what the image is stretched to a multiple of. */
 type Input = { scale?: [number, number]; divisor?: number };
 
@@ -63,14 +63,14 @@ type Read = (model: unknown, classes: ClassNames, input: Input) => Dense;
 
 const detectorBy =
   (read: typeof rcnnFromMm): Read =>
-  (model, classes, { scale }) => ({ detector: { ...read(model, classes), input: scale ? { scale } : {} } });
+  (model, classes, { scale }) => ({ detection: { ...read(model, classes), input: scale ? { scale } : {} } });
 
 const models: Readonly<Record<string, Read>> = {
   MaskRCNN: detectorBy(rcnnFromMm),
   FasterRCNN: detectorBy(rcnnFromMm),
   CascadeRCNN: detectorBy(cascadeFromMm),
   RetinaNet: detectorBy(retinaNetFromMm),
-  EncoderDecoder: (model, classes, input) => ({ segmentor: { ...segmentorFromMm(model, classes), input } }),
+  EncoderDecoder: (model, classes, input) => ({ segmentation: { ...segmentorFromMm(model, classes), input } }),
 };
 /**
  * @param config the model dict, or a whole configuration with `model` in it

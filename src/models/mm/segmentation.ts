@@ -109,7 +109,7 @@ const encoderDecoder = z.looseObject({
  *
  * @throws UnsupportedError naming a head or neck that is not read, ConfigError where a field does not fit
  */
-export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['segmentor']> {
+export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['segmentation']> {
   const { decode_head, auxiliary_head, neck, test_cfg } = parseConfig(encoderDecoder, model, 'mmseg model');
   const decode = segmentationHeadFromMm(decode_head);
   const auxiliary = isThere(auxiliary_head) ? segmentationHeadFromMm(auxiliary_head, 'auxiliary_head') : undefined;

@@ -82,6 +82,6 @@ async function reportsNonFinite(entries: ReadonlyMap<string, TensorEntry>, file:
 async function fill(model: OfficialModel, entries: ReadonlyMap<string, TensorEntry>, file: string): Promise<void> {
   if (model.kind !== 'moganet') throw new Error(`the corpus asks for a model of the unknown kind ${model.kind}`);
   const { config, classes } = fromOfficial({ type: 'MogaNet', arch: model.arch, ...model.kwargs });
-  const definition = createModel({ backbone: config, classifier: { classes } });
+  const definition = createModel({ backbone: config, classification: { classes } });
   await fillParameters(checkpointParameters(definition), entries, { file });
 }

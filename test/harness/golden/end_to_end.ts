@@ -185,7 +185,7 @@ export const runSegmentor = endToEnd(async (golden, model, { image, geometries }
   const maps = await readAllOf(features);
   const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...maps, head_logits: logits };
   await expectSome(golden, outputs);
-  const { alignCorners = false } = config.segmentor!.head;
+  const { alignCorners = false } = config.segmentation!.head;
   const resized = (sizes: (geometry: Geometry) => Parameters<typeof resizedLogits>[1]['steps']) =>
     joinRows(
       geometries.map((geometry, i) => {

@@ -24,7 +24,9 @@ export interface LoadedModel {
 }
 
 /** The configuration of a detector that works on regions, or undefined. */
-export function twoStageOf({ config: { detector } }: ModelDefinition): RcnnConfig | CascadeConfig | undefined {
+export function twoStageOf({
+  config: { detection: detector },
+}: ModelDefinition): RcnnConfig | CascadeConfig | undefined {
   return detector && 'rpn' in detector ? detector : undefined;
 }
 
@@ -33,7 +35,7 @@ function tapsOf(definition: ModelDefinition, part: string): Named<string> {
   const config = twoStageOf(definition);
   const stage = config && regionHeads(config).boxes.find((box) => box.part === part);
   if (stage) return { [`roi_feats${stage.config.region.size}`]: `roi_head.${stage.path}:in` };
-  const { segmentor, detector } = definition.config;
+  const { segmentation: segmentor, detection: detector } = definition.config;
   // detectors on regions give their pyramid anyway
   const neck = segmentor?.neck ?? (config ? undefined : detector?.neck);
   if (part !== 'features' || !neck) return {};

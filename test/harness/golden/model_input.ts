@@ -22,11 +22,11 @@ export function definitionOf({ json }: GoldenCase): ModelDefinition {
 
 function withDivisor(config: ModelConfig, divisor: number | undefined): ModelConfig {
   if (divisor === undefined) return config;
-  const { detector, segmentor } = config;
+  const { detection: detector, segmentation: segmentor } = config;
   return {
     ...config,
-    ...(detector && { detector: { ...detector, input: { ...detector.input, divisor } } }),
-    ...(segmentor && { segmentor: { ...segmentor, input: { ...segmentor.input, divisor } } }),
+    ...(detector && { detection: { ...detector, input: { ...detector.input, divisor } } }),
+    ...(segmentor && { segmentation: { ...segmentor, input: { ...segmentor.input, divisor } } }),
   };
 }
 
@@ -48,7 +48,7 @@ export async function modelInput(golden: GoldenCase, { config }: ModelDefinition
   const expected: Geometry[] = img_metas.map(geometryFrom);
   if (input.kind !== 'image') return { image: await inputOf(golden, 'input'), geometries: expected };
 
-  const { detector, segmentor, image } = config;
+  const { detection: detector, segmentation: segmentor, image } = config;
   const { scale, divisor } = (detector ?? segmentor)!.input;
   const prepare = detector ? prepareDetection : prepareSegmentation;
   const rasters = await Promise.all(

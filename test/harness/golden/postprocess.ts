@@ -99,8 +99,8 @@ async function nmsRuns(golden: GoldenCase) {
   const { data: scores } = await inputOf(golden, 'scores');
   const { data: classes } = await golden.stored('ids');
   for (const { iou_threshold: iouThreshold, keep, keep_batched } of golden.json.runs) {
-    const alone = nms(boxes, scores, { iouThreshold });
-    const batched = nms(boxes, scores, { iouThreshold, classes: classes as Int32Array });
+    const alone = nms(boxes, scores, { iou: iouThreshold });
+    const batched = nms(boxes, scores, { iou: iouThreshold, classes: classes as Int32Array });
     same(`keep ${iouThreshold}`, alone, keep);
     same(`keep_batched ${iouThreshold}`, batched, keep_batched);
     await expectTensor(golden, `keep_${iouThreshold}`, list(Int32Array.from(alone)));
@@ -176,9 +176,9 @@ async function rpn(golden: GoldenCase) {
     const found = proposalsFrom(levels, scores, deltas, sizeFrom(img_meta.img_shape), {
       coder: coderFrom(config),
       nmsPre: test_cfg.nms_pre,
-      iouThreshold: iouOf(test_cfg.nms),
-      maxPerImage: limit ? Number(limit) : test_cfg.max_per_img,
-      minBoxSize: test_cfg.min_bbox_size ?? -1,
+      iou: iouOf(test_cfg.nms),
+      max: limit ? Number(limit) : test_cfg.max_per_img,
+      minSize: test_cfg.min_bbox_size ?? -1,
     });
     const suffix = name.slice('proposals'.length);
     await expectDetections(golden, { boxes: name, scores: `scores${suffix}` }, found);
@@ -194,9 +194,9 @@ async function boxHead(golden: GoldenCase) {
   for (const run of runs) {
     const found = secondStageDetections(regions, logits, deltas, imageOf(img_meta, run), {
       coder: coderFrom(config),
-      scoreThreshold: run.score_thr,
-      iouThreshold: run.iou_threshold,
-      maxPerImage: run.max_per_img,
+      score: run.score_thr,
+      iou: run.iou_threshold,
+      max: run.max_per_img,
     });
     await expectRun(golden, run, found);
   }
@@ -212,10 +212,10 @@ async function retina(golden: GoldenCase) {
       classes: config.num_classes,
       coder: coderFrom(config),
       nmsPre: test_cfg.nms_pre,
-      scoreThreshold: run.score_thr ?? test_cfg.score_thr,
-      iouThreshold: run.iou_threshold ?? iouOf(test_cfg.nms),
-      maxPerImage: run.max_per_img,
-      minBoxSize: test_cfg.min_bbox_size ?? -1,
+      score: run.score_thr ?? test_cfg.score_thr,
+      iou: run.iou_threshold ?? iouOf(test_cfg.nms),
+      max: run.max_per_img,
+      minSize: test_cfg.min_bbox_size ?? -1,
     });
     await expectRun(golden, run, found);
   }
