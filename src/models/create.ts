@@ -4,12 +4,12 @@ import { type Backbone, backbones, type ClassifierBackbone, type Stage } from '.
 import { ConfigError, shortened, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
+import { checkNumbers, validate } from '../validate.ts';
 import { checkBackbone } from './check_backbone.ts';
 import { type Classifier, classifier } from './classification.ts';
 import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
 import type { DetectOptions, Detector } from './detector.ts';
 import { detectorOn } from './detectors.ts';
-import { checkNumbers, parseConfig } from './parse_config.ts';
 import { type Segmentor, segmentor } from './segmentation.ts';
 
 /** A single-pass head: what a user of the package writes. Its keys lie under `head.`, its outputs have the names `Output`. */
@@ -163,12 +163,12 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
   }
   if (!known.includes(type)) throw new ConfigError(`${what}: ${unknownName('backbone', type, known)}`);
   if (Object.hasOwn(backbones, type)) {
-    const resolved = parseConfig(modelConfig, config, what);
+    const resolved = validate(modelConfig, config, what);
     const { head: _, ...checked } = resolved; // a head of one's own has numbers of its own
     checkNumbers(checked, what);
     return resolved;
   }
-  const rest = parseConfig(modelConfig.omit({ backbone: true }), others, what);
+  const rest = validate(modelConfig.omit({ backbone: true }), others, what);
   return { ...rest, backbone: backbone as ResolvedConfig['backbone'] };
 }
 

@@ -48,7 +48,7 @@ describe('a configuration from text', () => {
   });
 
   it('is refused where its numbers order work without end', () => {
-    refused(configTextWith({ image: { mean: [1e308, 0, 0] } }), 'my.json: image.mean.0: no number is beyond 1048576');
+    refused(configTextWith({ image: { mean: [1e308, 0, 0] } }), /my\.json: image\.mean\.0: .*1048576/);
     const layers = JSON.parse(JSON.stringify(entries[0]!.config));
     layers.detector.box.convs = 1_000_000;
     const start = performance.now();

@@ -9,8 +9,8 @@ import {
   swinArchs,
 } from '../../backbones/index.ts';
 import { UnsupportedError } from '../../errors.ts';
+import { validate } from '../../validate.ts';
 import type { ModelConfig } from '../config.ts';
-import { parseConfig } from '../parse_config.ts';
 import { byType } from './index.ts';
 
 /**
@@ -63,7 +63,7 @@ const resNetOptions = z.strictObject({
 const resNet =
   (stem?: ResNetConfig['stem']): Read =>
   (options) => {
-    const { depth, in_channels, style, deep_stem } = parseConfig(resNetOptions, options, 'mm model: ResNet');
+    const { depth, in_channels, style, deep_stem } = validate(resNetOptions, options, 'mm model: ResNet');
     return {
       type: 'resnet',
       depth,
@@ -103,7 +103,7 @@ const convNext: Read = (options) => {
       'mm model: ConvNeXt without out_indices gives one map. Detectors and segmentors read four: [0, 1, 2, 3].',
     );
   }
-  const read = parseConfig(convNextOptions, { out_indices: [0, 1, 2, 3], ...options }, 'mm model: ConvNeXt');
+  const read = validate(convNextOptions, { out_indices: [0, 1, 2, 3], ...options }, 'mm model: ConvNeXt');
   const { arch, depths, dims, in_chans, in_channels = in_chans } = read;
   const named = typeof arch === 'string' ? convNextArchs[sizes[arch]] : { depths: arch.depths, dims: arch.channels };
   return {
@@ -157,7 +157,7 @@ const swinOptions = z.strictObject({
 });
 
 const swin: Read = (options) => {
-  const read = parseConfig(swinOptions, options, 'mm model: SwinTransformer');
+  const read = validate(swinOptions, options, 'mm model: SwinTransformer');
   const { embed_dim = 96, embed_dims = embed_dim, depths, num_heads, in_chans, in_channels = in_chans } = read;
   const arch = { dim: embed_dims, depths, heads: num_heads };
   const names = Object.keys(swinArchs) as (keyof typeof swinArchs)[];

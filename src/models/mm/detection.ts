@@ -2,8 +2,8 @@ import * as z from 'zod';
 import type { BoxConfig } from '../../../heads/box.ts';
 import type { FpnConfig } from '../../../heads/fpn.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
+import { validate } from '../../validate.ts';
 import type { ClassNames, ModelConfig } from '../config.ts';
-import { parseConfig } from '../parse_config.ts';
 import { parsePart } from './index.ts';
 
 /**
@@ -246,7 +246,7 @@ const twoStage = z.looseObject({
  * @throws UnsupportedError naming the type of a part that is not read, ConfigError where a field does not fit
  */
 export function rcnnFromMm(model: unknown, classes: ClassNames): Detector {
-  const dict = parseConfig(twoStage, model, what);
+  const dict = validate(twoStage, model, what);
   const roi = parsePart({ StandardRoIHead: standardRoiHead }, dict.roi_head, what, 'roi_head');
   const { box, ...head } = boxHeadFromMm(roi.bbox_head);
   return {
@@ -265,7 +265,7 @@ export function rcnnFromMm(model: unknown, classes: ClassNames): Detector {
  *   field does not fit
  */
 export function cascadeFromMm(model: unknown, classes: ClassNames): Detector {
-  const dict = parseConfig(twoStage, model, what);
+  const dict = validate(twoStage, model, what);
   const roi = parsePart({ CascadeRoIHead: cascadeRoiHead }, dict.roi_head, what, 'roi_head');
   const perStage = (name: keyof typeof roiHead) => stagesOf(name, roi[name], roi.num_stages);
   const extractors = perStage('bbox_roi_extractor').map(regionsFromMm);
@@ -334,7 +334,7 @@ const retinaNet = z.looseObject({
  * @throws UnsupportedError naming the type of a part that is not read, ConfigError where a field does not fit
  */
 export function retinaNetFromMm(model: unknown, classes: ClassNames): Detector {
-  const { neck, bbox_head, test_cfg: test } = parseConfig(retinaNet, model, what);
+  const { neck, bbox_head, test_cfg: test } = validate(retinaNet, model, what);
   const { head, ...found } = retinaHeadFromMm(bbox_head);
   return {
     type: 'retinanet',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
+import { validate } from '../../validate.ts';
 import type { ClassNames, ModelConfig } from '../config.ts';
-import { parseConfig } from '../parse_config.ts';
 import { backboneFromMm, onWholePyramid } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detection.ts';
 import { segmentorFromMm } from './segmentation.ts';
@@ -35,9 +35,9 @@ export function parsePart<S extends z.ZodType>(
   part: string,
 ): z.output<S> {
   const what = `${model}: ${part}`;
-  const { type } = parseConfig(typed, data, what);
+  const { type } = validate(typed, data, what);
   const schema = byType(schemas, type, part);
-  return parseConfig(schema, { ...(data as object), type: type.replace(/^.*\./, '') }, what);
+  return validate(schema, { ...(data as object), type: type.replace(/^.*\./, '') }, what);
 }
 
 /** Reads the configuration of an mmdetection 2.x / 3.x or mmsegmentation model, as their checkpoints carry it. */
@@ -78,8 +78,8 @@ const models: Readonly<Record<string, Read>> = {
  */
 export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const what = context.name ?? 'mm config';
-  const whole = parseConfig(dict, config, what);
-  const model = onWholePyramid(parseConfig(full, whole.model ?? whole, what));
+  const whole = validate(dict, config, what);
+  const model = onWholePyramid(validate(full, whole.model ?? whole, what));
   const dense = byType(models, model.type, 'model');
   const { scale, ...input } = testInput(whole);
   const [long, short] = context.scale ?? scale ?? [];

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ConfigError } from '../../errors.ts';
+import { validate } from '../../validate.ts';
 import type { ClassNames, ModelConfig } from '../config.ts';
-import { parseConfig } from '../parse_config.ts';
 import { neckFromMm } from './detection.ts';
 import { parsePart } from './index.ts';
 
@@ -110,7 +110,7 @@ const encoderDecoder = z.looseObject({
  * @throws UnsupportedError naming a head or neck that is not read, ConfigError where a field does not fit
  */
 export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['segmentation']> {
-  const { decode_head, auxiliary_head, neck, test_cfg } = parseConfig(encoderDecoder, model, 'mmseg model');
+  const { decode_head, auxiliary_head, neck, test_cfg } = validate(encoderDecoder, model, 'mmseg model');
   const decode = segmentationHeadFromMm(decode_head);
   const auxiliary = isThere(auxiliary_head) ? segmentationHeadFromMm(auxiliary_head, 'auxiliary_head') : undefined;
   if (auxiliary && auxiliary.classes !== decode.classes) {

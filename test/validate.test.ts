@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import * as z from 'zod';
-import { ConfigError } from '../../src/errors.ts';
-import { modelConfig } from '../../src/models/config.ts';
-import { parseConfig } from '../../src/models/parse_config.ts';
+import { ConfigError } from '../src/errors.ts';
+import { modelConfig } from '../src/models/config.ts';
+import { foundIn, validate } from '../src/validate.ts';
 
 const backbone = { type: 'moganet', arch: 'xt' };
 const head = { type: 'uper_head', channels: 8 };
 const segmentor = { classes: ['sky', 'wall'], head, input: {} };
 
-const parse = (config: unknown) => parseConfig(modelConfig, config, 'my.json');
+const parse = (config: unknown) => validate(modelConfig, config, 'my.json');
 const fault = (config: unknown, text: string | RegExp) => expect(() => parse(config)).to.throw(ConfigError, text);
 
 describe('a configuration from outside', () => {
@@ -90,7 +90,7 @@ describe('a configuration from outside', () => {
 
   it('finds keys within lists and optional fields', () => {
     const schema = z.strictObject({ list: z.array(z.strictObject({ width: z.number() })).optional() });
-    expect(() => parseConfig(schema, { list: [{ width: 1 }, { widht: 2, width: 1 }] }, 'x')).to.throw(
+    expect(() => validate(schema, { list: [{ width: 1 }, { widht: 2, width: 1 }] }, 'x')).to.throw(
       ConfigError,
       'x: list.1: unknown key "widht". Known: width. Did you mean "width"?',
     );
@@ -99,6 +99,15 @@ describe('a configuration from outside', () => {
   it('may be no object at all', () => {
     fault(null, 'my.json: Invalid input: expected object, received null, got null.');
     fault('moganet', 'got "moganet".');
+  });
+});
+
+describe('what a message says was found', () => {
+  it('is a plain value as it is written, or the class of an object', () => {
+    const found = [undefined, null, NaN, 8n, 'a', [1], { a: 1 }, new Map(), () => 1].map(foundIn);
+    const wanted = ['nothing', 'null', 'NaN', '8', '"a"', '[1]', '{"a":1}', 'an object of class Map', 'a function'];
+    expect(found).to.deep.equal(wanted);
+    expect(foundIn('x'.repeat(1000))).to.have.length(82);
   });
 });
 
