@@ -17,17 +17,19 @@ export {
   silu,
 } from './layers.ts';
 export type { Parameter, ParameterKind, WindowAttention } from './ops.ts';
-export { passes } from './optimise/index.ts';
+export { type Pass, passes } from './optimise/index.ts';
 export {
   type DeviceTensor as Resident,
   type Engine,
   type InputKind,
+  loadPart,
   map,
   type Part,
-  type Pass,
   type Program,
   programOf,
+  type RecordedPart,
   type Runner,
+  recorded,
   recordPart,
   regions,
 } from './part.ts';

@@ -1,5 +1,6 @@
 import type { Named, NDArray, Shape, Weights } from '../arrays.ts';
 import { type Graph, prune } from './graph.ts';
+import { type Pass, passes } from './optimise/index.ts';
 import { Recording, Scope, type Value } from './scope.ts';
 
 /** A dense part of a model, and what runs it. Between parts there is only arithmetic on typed arrays. */
@@ -23,7 +24,19 @@ export interface Part {
   forward(scope: Scope, inputs: Named<Value>): Named<Value>;
 }
 
-/** Records a part once, for every size. */
+/** A part whose network is recorded: plain data, which serves every size. */
+export interface RecordedPart {
+  readonly name: string;
+  readonly inputs: Named<InputKind>;
+  readonly graph: Graph;
+}
+
+/** Returns the part with its graph in place of the function that records it. */
+export function recorded(part: Part): RecordedPart {
+  return { name: part.name, inputs: part.inputs, graph: recordPart(part) };
+}
+
+/** Records the graph of a part, which serves every size. */
 export function recordPart(part: Part): Graph {
   const recording = new Recording();
   const root = new Scope(recording, '');
@@ -43,13 +56,10 @@ export interface Program {
   readonly weights: Weights;
 }
 
-/** A pure function on graph and weights; see `optimise/`. */
-export type Pass = (graph: Graph, weights: Weights) => { readonly graph: Graph; readonly weights: Weights };
-
-/** The program of a graph: what no output needs is dropped, then the passes run in order. */
-export function programOf(name: string, graph: Graph, weights: Weights, passes: readonly Pass[] = []): Program {
+/** Returns the program of a graph: drops what no output needs, then runs the passes in order (none by default). */
+export function programOf(name: string, graph: Graph, weights: Weights, order: readonly Pass[] = []): Program {
   const start = { graph: prune(graph), weights };
-  return { name, ...passes.reduce((program, pass) => pass(program.graph, program.weights), start) };
+  return { name, ...order.reduce((program, pass) => pass(program.graph, program.weights), start) };
 }
 
 /** A result that stays where it was made until it is read. */
@@ -82,4 +92,14 @@ export interface Engine {
   load(program: Program): Promise<Runner>;
   /** Frees the device, and every part that is loaded on it. */
   dispose(): Promise<void>;
+}
+
+/** Loads a recorded part with its weights on an engine, optimised by default. */
+export function loadPart(
+  engine: Engine,
+  { name, graph }: Pick<RecordedPart, 'name' | 'graph'>,
+  weights: Weights,
+  order: readonly Pass[] = passes,
+): Promise<Runner> {
+  return engine.load(programOf(name, graph, weights, order));
 }

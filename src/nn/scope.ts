@@ -55,10 +55,17 @@ const mostNodes = 100_000;
 
 /** Collects nodes while a model's functions run. */
 export class Recording {
+  /** @internal The number of recordings of this process: a test shows with it that a model is recorded once. */
+  static count = 0;
+
   private readonly nodes: Node[] = [];
   private readonly taps: Record<string, number> = Object.create(null);
   private readonly parameters = new Map<string, ParameterValue>();
   private readonly entered: string[] = [''];
+
+  constructor() {
+    Recording.count++;
+  }
 
   /** Appends a node. With a scope the node is that module; without, a step of the module that is running. */
   push<K extends Op>(
