@@ -153,5 +153,3 @@ export const entries: readonly ZooEntry[] = [
 ];
 
 export type { ZooEntry } from './common/entry.ts';
-export { imageNetNames } from './common/imagenet.data.ts';
-export { ade20kNames, cocoNames } from './common/labels.data.ts';

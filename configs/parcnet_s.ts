@@ -1,5 +1,4 @@
 import type { ZooEntry } from './common/entry.ts';
-import { imageNetNames } from './common/imagenet.data.ts';
 
 /**
  * The official evaluation resizes the short side to 288 with OpenCV, which does not smooth, and takes bytes in the order blue, green,
@@ -10,7 +9,7 @@ export default {
   config: {
     name: 'parcnet_s',
     backbone: { type: 'parcnet', arch: 's' },
-    classification: { classes: imageNetNames, input: { size: 256, cropPct: 256 / 288, interpolation: 'bilinear' } },
+    classification: { dataset: 'imagenet', input: { size: 256, cropPct: 256 / 288, interpolation: 'bilinear' } },
     image: { mean: [0, 0, 0], std: [255, 255, 255], channelOrder: 'bgr' },
   },
   weights: {

@@ -59,6 +59,9 @@ function faultsOf(schema: z.ZodType, data: unknown, issue: Issue): string[] {
     const nearest = nearestForm(issue);
     if (nearest) return nearest.flatMap((inner) => faultsOf(schema, data, inner));
   }
+  if (issue.code === 'invalid_value' && issue.values.length > 1 && typeof issue.input === 'string') {
+    return [where + unknownName(String(issue.path.at(-1)), issue.input, issue.values.map(String))];
+  }
   return [`${where}${messageOf(issue)}, got ${foundIn(issue.input)}.`];
 }
 

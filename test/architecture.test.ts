@@ -21,6 +21,8 @@ interface Room {
 /** The ladder: what each room stands on. Read it first. */
 const rooms: Readonly<Record<string, Room>> = {
   nn: { imports: [] },
+  // classes, colours, category ids and licences as values
+  datasets: { imports: [] },
   image: { imports: [] },
   postprocess: { imports: [] },
   formats: { imports: ['image'], packages: ['fflate', 'pngjs', '@jsquash/jpeg'] },
@@ -31,18 +33,18 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ['nn', 'postprocess'],
     packages: ['@tensorflow/', 'onnxruntime-node', 'onnxruntime-web', '@bufbuild/protobuf'],
   },
-  models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image'], packages: ['zod'] },
+  models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image', 'datasets'], packages: ['zod'] },
   // data, typed by what it configures
   configs: { imports: [], types: ['models', 'backbones', 'heads'] },
-  zoo: { imports: ['configs', 'models', 'backbones', 'nn'] },
+  zoo: { imports: ['configs', 'models', 'backbones', 'nn', 'datasets'] },
   // what the library needs from where it runs: types that Node and the browser implement
   platform: { imports: [], types: ['formats', 'image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:'] },
   'platform/browser': { imports: ['platform', 'formats', 'image'] },
   loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'] },
-  results: { imports: ['image', 'postprocess', 'formats', 'render'], types: ['models'] },
+  results: { imports: ['image', 'postprocess', 'formats', 'render', 'datasets'], types: ['models'] },
   library: {
-    imports: ['nn', 'backbones', 'models', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
+    imports: ['nn', 'backbones', 'models', 'datasets', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
     types: ['postprocess', 'heads'],
   },
   export: { imports: ['nn', 'models', 'image', 'formats', 'platform', 'zoo', 'loading', 'results', 'library'] },
@@ -51,14 +53,26 @@ const rooms: Readonly<Record<string, Room>> = {
   // the entries hand platform and engines in, so that no bundle for browsers meets another platform's
   entries: {
     imports: [
-      ...['nn', 'backbones', 'heads', 'models', 'formats', 'zoo', 'loading', 'results', 'library', 'export'],
+      ...[
+        'nn',
+        'datasets',
+        'backbones',
+        'heads',
+        'models',
+        'formats',
+        'zoo',
+        'loading',
+        'results',
+        'library',
+        'export',
+      ],
       ...['engines', 'platform', 'platform/node', 'platform/browser'],
     ],
     types: ['image', 'postprocess'],
     packages: ['@tensorflow/'],
   },
   cli: {
-    imports: ['entries', 'article'],
+    imports: ['entries', 'article', 'datasets'],
     packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
   samples: { imports: [], packages: ['moganet', 'node:'] },

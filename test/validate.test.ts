@@ -27,6 +27,21 @@ describe('a configuration from outside', () => {
     fault({ backbone, segmentatoin: {} }, 'Did you mean "segmentation"?');
   });
 
+  it('says its classes exactly once: by the name of a data set, or as a list', () => {
+    const { classes, ...unlabelled } = segmentor;
+    expect(parse({ backbone, segmentation: { ...unlabelled, dataset: 'ade20k' } }).segmentation).to.include({
+      dataset: 'ade20k',
+    });
+    const choice = /^my\.json: segmentation\.classes: .*"dataset" \(coco, ade20k, .*"classes"/;
+    fault({ backbone, segmentation: unlabelled }, choice);
+    fault({ backbone, segmentation: { ...unlabelled, classes, dataset: 'ade20k' } }, /not both/);
+    fault({ backbone, classification: {} }, /^my\.json: classification\.classes: .*"dataset"/);
+    fault(
+      { backbone, segmentation: { ...unlabelled, dataset: 'ade20' } },
+      /^my\.json: segmentation\.dataset: .*"ade20"\. Known: coco, .* Did you mean "ade20k"\?/,
+    );
+  });
+
   it('lists, of parts told apart by type, the keys of the one that is meant', () => {
     fault(
       { backbone, segmentation: { ...segmentor, head: { ...head, aligncorner: true } } },

@@ -1,5 +1,4 @@
 import type { ModelConfig } from '../../src/models/config.ts';
-import { imageNetNames } from './imagenet.data.ts';
 
 /** The official ConvNeXt classifiers. */
 
@@ -12,6 +11,6 @@ export function imageNet(name: string, arch: 't' | 's' | 'b' | 'l' | 'xl') {
   return {
     name,
     backbone: { type: 'convnext', arch, outputNorms: false },
-    classification: { classes: imageNetNames, input: { size: 224, cropPct: 0.875 } },
+    classification: { dataset: 'imagenet', input: { size: 224, cropPct: 0.875 } },
   } satisfies ModelConfig;
 }

@@ -1,6 +1,5 @@
 import type { BoxConfig } from '../../heads/box.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
-import { ade20kNames, cocoNames } from './labels.data.ts';
 
 /** The detectors and segmentors of mmdet and mmseg that are published on several backbones. */
 
@@ -18,9 +17,9 @@ const region = (size: number) => ({
 /** What Mask R-CNN and Cascade Mask R-CNN have in common on COCO. */
 const twoStage: Pick<
   Extract<NonNullable<ModelConfig['detection']>, { type: 'mask_rcnn' }>,
-  'classes' | 'neck' | 'rpn' | 'mask' | 'test' | 'input'
+  'dataset' | 'neck' | 'rpn' | 'mask' | 'test' | 'input'
 > = {
-  classes: cocoNames,
+  dataset: 'coco',
   neck: { type: 'fpn', channels: 256, outs: 5 },
   rpn: { channels: 256, anchors: { scales: [8], ratios: [0.5, 1, 2], strides: [4, 8, 16, 32, 64] } },
   mask: { channels: 256, region: region(14) },
@@ -65,7 +64,7 @@ export function retinaNet(name: string, backbone: Backbone): ModelConfig {
     backbone,
     detection: {
       type: 'retinanet',
-      classes: cocoNames,
+      dataset: 'coco',
       neck: { type: 'fpn', channels: 256, outs: 5, startLevel: 1, extraConvs: 'on_input' },
       head: {
         channels: 256,
@@ -87,7 +86,7 @@ export function semanticFpn(name: string, backbone: Backbone): ModelConfig {
     name,
     backbone,
     segmentation: {
-      classes: ade20kNames,
+      dataset: 'ade20k',
       neck: { type: 'fpn', channels: 256, outs: 4 },
       head: { type: 'semantic_fpn_head', channels: 128 },
       input: { scale: [2048, 512] },
@@ -101,7 +100,7 @@ export function uperNet(name: string, backbone: Backbone, rest: Partial<Segmento
     name,
     backbone,
     segmentation: {
-      classes: ade20kNames,
+      dataset: 'ade20k',
       head: { type: 'uper_head', channels: 512 },
       auxiliary: { type: 'fcn_head', channels: 256, level: 2, convs: 1, concatInput: false },
       input: { scale: [2048, 512] },

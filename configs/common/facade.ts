@@ -1,5 +1,4 @@
 import type { ModelConfig } from '../../src/models/config.ts';
-import { facadeRegions, facadeThings } from './labels.data.ts';
 
 /** The demo: one MogaNet-XT trunk, a narrow Mask R-CNN and a narrow UperNet, trained on street facades. */
 
@@ -15,7 +14,7 @@ const region = (size: number) => ({
 
 export const maskRcnnLite: NonNullable<ModelConfig['detection']> = {
   type: 'mask_rcnn',
-  classes: facadeThings,
+  dataset: 'facade_instances',
   neck: { type: 'fpn', channels: 64, outs: 5 },
   rpn: { channels: 64, anchors: { scales: [4], ratios: [0.5, 1, 2], strides: [4, 8, 16, 32, 64] } },
   box: { channels: 256, deltas: { stds: [0.1, 0.1, 0.2, 0.2] }, region: region(7) },
@@ -25,7 +24,7 @@ export const maskRcnnLite: NonNullable<ModelConfig['detection']> = {
 };
 
 export const uperNetLite: NonNullable<ModelConfig['segmentation']> = {
-  classes: facadeRegions,
+  dataset: 'facade_classes',
   head: { type: 'uper_head', channels: 64 },
   auxiliary: { type: 'fcn_head', channels: 64, level: 2, convs: 1, concatInput: false },
   input: { scale: [512, 512] },

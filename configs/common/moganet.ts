@@ -1,7 +1,6 @@
 import type { MogaNetConfig } from '../../src/backbones/moganet.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import * as dense from './dense.ts';
-import { imageNetNames } from './imagenet.data.ts';
 
 /** The official MogaNet models; a published one is a call of one of these. */
 
@@ -21,7 +20,7 @@ export function imageNet(name: string, arch: Arch, { size = 224, ...options }: O
   return {
     name,
     backbone: backbone(arch, options),
-    classification: { classes: imageNetNames, input: { size, cropPct: 0.9 } },
+    classification: { dataset: 'imagenet', input: { size, cropPct: 0.9 } },
   } satisfies ModelConfig;
 }
 

@@ -1,6 +1,5 @@
 import type { ResNetConfig } from '../../src/backbones/resnet.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
-import { imageNetNames } from './imagenet.data.ts';
 
 /** torchvision's ResNet classifiers, the weights that repeat the paper's training (IMAGENET1K_V1). */
 
@@ -12,6 +11,6 @@ export function imageNet(name: string, depth: ResNetConfig['depth']) {
   return {
     name,
     backbone: { type: 'resnet', depth },
-    classification: { classes: imageNetNames, input: { size: 224, cropPct: 0.875, interpolation: 'bilinear' } },
+    classification: { dataset: 'imagenet', input: { size: 224, cropPct: 0.875, interpolation: 'bilinear' } },
   } satisfies ModelConfig;
 }

@@ -1,7 +1,6 @@
 import type { SwinConfig } from '../../src/backbones/swin.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import type { ZooEntry } from './entry.ts';
-import { imageNetNames } from './imagenet.data.ts';
 
 /** Microsoft's Swin classifiers. */
 
@@ -19,7 +18,7 @@ export function imageNet(name: string, arch: Arch, size: 224 | 384 = 224): Model
   return {
     name,
     backbone: { type: 'swin', arch, ...(large && { window: 12, imageSize: size }) },
-    classification: { classes: imageNetNames, input: { size, cropPct: large ? 1 : 0.875 } },
+    classification: { dataset: 'imagenet', input: { size, cropPct: large ? 1 : 0.875 } },
   };
 }
 

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { datasetOf } from '../datasets/index.ts';
 import { someOf } from './arguments.ts';
 import { UsageError } from './failure.ts';
 import { refuseExisting, writeWhole } from './outputs.ts';
@@ -127,8 +128,8 @@ function linesOf({ config: { detection: detector, segmentation: segmentor }, pub
     ];
     lines.push(figures.join(', '));
   }
-  if (detector && weights?.shipped) lines.push(`finds ${someOf(detector.classes)}`);
-  if (segmentor && weights?.shipped) lines.push(`segments ${someOf(segmentor.classes)}`);
+  if (detector && weights?.shipped) lines.push(`finds ${someOf(datasetOf(detector).classes)}`);
+  if (segmentor && weights?.shipped) lines.push(`segments ${someOf(datasetOf(segmentor).classes)}`);
   lines.push(weights?.shipped ? 'weights in the package' : `weights: ${weights?.url ?? 'none published'}`);
   return lines;
 }

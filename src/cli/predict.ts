@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { datasetOf } from '../datasets/index.ts';
 import { unknownName } from '../errors.ts';
 import { collected, countOf, inputSize, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
@@ -80,7 +81,7 @@ export function chooseInstances(
   );
   if (given.length === 0) return {};
   if (!detector) throw new UsageError(`${name} finds no objects for ${given.join(' and ')} to choose from.`);
-  const names = classes?.flatMap((text) => namesIn(text, detector.classes));
+  const names = classes?.flatMap((text) => namesIn(text, datasetOf(detector).classes));
   // of a hundred instances the ten best cars may be far down
   const most = names && max !== undefined ? Math.max(max, detector.test?.max ?? 100) : max;
   return {

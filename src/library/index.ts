@@ -4,6 +4,7 @@ export type { Named, NDArray, Size } from '../arrays.ts';
 export { type Compared, comparison } from '../article/comparison.ts';
 export type { Backbone, Stage } from '../backbones/index.ts';
 export { backbones } from '../backbones/index.ts';
+export { type Dataset, type DatasetId, datasetOf, datasets } from '../datasets/index.ts';
 export * from '../errors.ts';
 export type { CheckpointCode, ImageCode } from '../formats/context.ts';
 export { decodeLabelPng, type LabelMap } from '../formats/png_labels.ts';

@@ -1,4 +1,5 @@
 import type { Named, NDArray, Size } from '../arrays.ts';
+import { datasetOf } from '../datasets/index.ts';
 import { CheckpointError, ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { ReadModel } from '../loading/read_model.ts';
 import type { ClassifyOptions } from '../models/classification.ts';
@@ -252,7 +253,8 @@ export class Model {
       const decoded = head && (await decodeOwn(head, features, geometries, options));
       const timings = clock.finish();
       return images.map((image, i) => {
-        const { masks, names, ...found } = (head && ownDetections(decoded?.[i], head, options)) ?? {
+        const own = head && ownDetections(decoded?.[i], head, options);
+        const { masks, names, ...found } = own ?? {
           ...(detections?.[i] ?? nothing),
           names: detector?.classes ?? [],
         };
@@ -260,8 +262,15 @@ export class Model {
         const result = new Result({
           ...found,
           names,
+          dataset: own || !detector ? undefined : datasetOf(this.definition.config.detection ?? {}),
           ...(masks && { masks: masks.map((mask) => new Mask(mask)) }),
-          ...(labels && { segmentation: { labels, names: segmentor!.classes } }),
+          ...(labels && {
+            segmentation: {
+              labels,
+              names: segmentor!.classes,
+              dataset: datasetOf(this.definition.config.segmentation ?? {}),
+            },
+          }),
           ...(classLogits && {
             classification: { ...classifier!.classify(classLogits, i, options), names: classifier!.classes },
           }),

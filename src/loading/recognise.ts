@@ -13,7 +13,7 @@ import {
 import { backboneFromMm } from '../models/mm/backbones.ts';
 import { fromMm } from '../models/mm/index.ts';
 import { recordPart } from '../nn/index.ts';
-import { isNamed, knownNames } from '../zoo/index.ts';
+import { isNamed } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
 
 /** What a file says about itself beside its weights. */
@@ -178,8 +178,10 @@ export function ownConfig(
     // mm's classifiers say little of their head and less of their pictures: the zoo knows both
     if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;
     const classes = classNames(meta);
-    const own = fromMm(read, { ...(classes && { classes }), ...(scale && { scale }), namesFor: knownNames });
-    return config ? own : recognised(own, checkpoint.name, tables);
+    const entry = entries.find((one) => isNamed(one, checkpoint.name));
+    const dataset = entry?.config.detection?.dataset ?? entry?.config.segmentation?.dataset;
+    const own = fromMm(read, { classes, scale, dataset });
+    return config ? own : recognised(own, entry, tables);
   } catch (error) {
     if (config) return undefined;
     throw error;
@@ -227,8 +229,7 @@ function classNames(meta: Dict | undefined): readonly string[] | undefined {
  * The configuration under the name of the zoo's entry that the file is called after, if that computes the same: mm's
  * configurations have no name.
  */
-function recognised(own: ModelConfig, file: string, tables?: Tables): ModelConfig {
-  const entry = own.name === undefined ? entries.find((one) => isNamed(one, file)) : undefined;
+function recognised(own: ModelConfig, entry?: ZooEntry, tables?: Tables): ModelConfig {
   const same = entry && computesAs(createModel(entry.config), createModel(own, tables));
   return same ? { ...own, name: entry.name } : own;
 }

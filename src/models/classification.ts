@@ -1,4 +1,5 @@
 import type { NDArray } from '../arrays.ts';
+import { datasetOf } from '../datasets/index.ts';
 import { bestOf } from '../postprocess/order.ts';
 import type { ClassifierConfig } from './config.ts';
 
@@ -21,8 +22,8 @@ export interface Classifier {
   classify(logits: NDArray, image: number, options?: ClassifyOptions): Classification;
 }
 
-export function classifier({ classes }: ClassifierConfig): Classifier {
-  const names = typeof classes === 'number' ? Array.from({ length: classes }, (_, i) => `class ${i}`) : classes;
+export function classifier(config: ClassifierConfig): Classifier {
+  const { classes: names } = datasetOf(config);
   return {
     classes: names,
     classify: ({ data }, image, { top = 5 } = {}) =>

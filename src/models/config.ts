@@ -5,10 +5,30 @@ import { maskConfig } from '../../heads/mask.ts';
 import { retinaConfig } from '../../heads/retina.ts';
 import { rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
+import { type DatasetId, datasetIds } from '../datasets/index.ts';
 
 /** The configuration of a model: plain data, JSON as it stands. What is written here is all that the network depends on. */
 
+const dataset = z.enum(datasetIds).optional();
 const classes = z.array(z.string().min(1)).min(1);
+/** The classes of a task: the id of a data set, or their names. `datasetOf` gives both forms as one value. */
+const labels = { dataset, classes: classes.optional() };
+
+/** Checks that a task says its classes exactly once. */
+const labelled = <S extends z.ZodType<{ dataset?: unknown; classes?: unknown }>>(schema: S): S =>
+  schema.check(
+    z.superRefine(
+      ({ dataset, classes }, context) => {
+        if ((dataset === undefined) !== (classes === undefined)) return;
+        const choice = `name a data set as "dataset" (${datasetIds.join(', ')}) or list "classes"`;
+        const message = dataset === undefined ? choice : `${choice}, not both`;
+        context.addIssue({ code: 'custom', path: ['classes'], message, input: classes });
+      },
+      // beside the faults of other fields
+      { when: ({ value }) => typeof value === 'object' && value !== null },
+    ),
+  );
+
 const threshold = z.number().min(0).max(1);
 /** Two edges that the image is fitted between: the larger bounds its long side, the smaller its short side. */
 const scale = z.tuple([z.int().positive(), z.int().positive()]);
@@ -33,7 +53,7 @@ const keep = {
 
 /** What every detector has. */
 const detector = {
-  classes,
+  ...labels,
   neck,
   input: z.strictObject({ scale: scale.default([1333, 800]), divisor: z.int().positive().default(32) }),
 };
@@ -44,36 +64,42 @@ const twoStage = {
   test: z.strictObject({ ...keep, maskThreshold: threshold.default(0.5) }),
 };
 
-export const rcnnConfig = z.strictObject({
-  type: z.literal('mask_rcnn'),
-  ...twoStage,
-  box: boxConfig,
-  /** Without it the detector gives boxes only (Faster R-CNN). */
-  mask: maskConfig.optional(),
-});
+export const rcnnConfig = labelled(
+  z.strictObject({
+    type: z.literal('mask_rcnn'),
+    ...twoStage,
+    box: boxConfig,
+    /** Without it the detector gives boxes only (Faster R-CNN). */
+    mask: maskConfig.optional(),
+  }),
+);
 export type RcnnConfig = z.output<typeof rcnnConfig>;
 
-export const cascadeConfig = z.strictObject({
-  type: z.literal('cascade_mask_rcnn'),
-  ...twoStage,
-  /** One per stage, each on the boxes of the one before. */
-  box: z.array(boxConfig).min(1),
-  /** Every stage has a head of this form, all on the last boxes. Without it the detector gives boxes only (Cascade R-CNN). */
-  mask: maskConfig.optional(),
-});
+export const cascadeConfig = labelled(
+  z.strictObject({
+    type: z.literal('cascade_mask_rcnn'),
+    ...twoStage,
+    /** One per stage, each on the boxes of the one before. */
+    box: z.array(boxConfig).min(1),
+    /** Every stage has a head of this form, all on the last boxes. Without it the detector gives boxes only (Cascade R-CNN). */
+    mask: maskConfig.optional(),
+  }),
+);
 export type CascadeConfig = z.output<typeof cascadeConfig>;
 
-export const retinaNetConfig = z.strictObject({
-  type: z.literal('retinanet'),
-  ...detector,
-  head: retinaConfig,
-  test: z.strictObject({
-    ...keep,
-    /** Pairs of anchor and class of a level that are decoded. */
-    nmsPre: z.int().positive().default(1000),
-    minSize: z.number().nonnegative().default(0),
+export const retinaNetConfig = labelled(
+  z.strictObject({
+    type: z.literal('retinanet'),
+    ...detector,
+    head: retinaConfig,
+    test: z.strictObject({
+      ...keep,
+      /** Pairs of anchor and class of a level that are decoded. */
+      nmsPre: z.int().positive().default(1000),
+      minSize: z.number().nonnegative().default(0),
+    }),
   }),
-});
+);
 export type RetinaNetConfig = z.output<typeof retinaNetConfig>;
 
 export const detectorConfigs = [rcnnConfig, cascadeConfig, retinaNetConfig] as const;
@@ -81,31 +107,36 @@ export type DetectorConfig = z.output<(typeof detectorConfigs)[number]>;
 
 const segmentationHead = z.discriminatedUnion('type', segmentationHeadConfigs);
 
-export const segmentorConfig = z.strictObject({
-  classes,
-  /** Between the backbone and the heads. */
-  neck: neck.optional(),
-  head: segmentationHead,
-  /** Trained beside the head and in the checkpoint; inference does not need it. */
-  auxiliary: segmentationHead.optional(),
-  /** Looks at windows of the input that overlap, and takes the mean of their logits; without, at all of it at once. */
-  slide: z.strictObject({ crop: size, stride: size }).optional(),
-  input: z.strictObject({ scale: scale.default([2048, 512]), divisor: z.int().positive().default(32) }),
-});
+export const segmentorConfig = labelled(
+  z.strictObject({
+    ...labels,
+    /** Between the backbone and the heads. */
+    neck: neck.optional(),
+    head: segmentationHead,
+    /** Trained beside the head and in the checkpoint; inference does not need it. */
+    auxiliary: segmentationHead.optional(),
+    /** Looks at windows of the input that overlap, and takes the mean of their logits; without, at all of it at once. */
+    slide: z.strictObject({ crop: size, stride: size }).optional(),
+    input: z.strictObject({ scale: scale.default([2048, 512]), divisor: z.int().positive().default(32) }),
+  }),
+);
 export type SegmentorConfig = z.output<typeof segmentorConfig>;
 
-export const classifierConfig = z.strictObject({
-  /** Names, or only their number. */
-  classes: z.union([classes, z.int().positive()]),
-  /** The square of `size` pixels in the middle of the picture, whose short side is resized to floor(size / cropPct). */
-  input: z
-    .strictObject({
-      size: z.int().positive().default(224),
-      cropPct: z.number().positive().max(1).default(0.9),
-      interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic'),
-    })
-    .prefault({}),
-});
+export const classifierConfig = labelled(
+  z.strictObject({
+    dataset,
+    /** Names, or only their number. */
+    classes: z.union([classes, z.int().positive()]).optional(),
+    /** The square of `size` pixels in the middle of the picture, whose short side is resized to floor(size / cropPct). */
+    input: z
+      .strictObject({
+        size: z.int().positive().default(224),
+        cropPct: z.number().positive().max(1).default(0.9),
+        interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic'),
+      })
+      .prefault({}),
+  }),
+);
 export type ClassifierConfig = z.output<typeof classifierConfig>;
 
 /** A part of which only the type is known here: the tables handed to `createModel` know the rest. */
@@ -132,5 +163,5 @@ export type ModelConfig = Omit<z.input<typeof modelConfig>, 'backbone'> & {
 /** As used: every field filled. */
 export type ResolvedConfig = z.output<typeof modelConfig>;
 
-/** Names for the number of classes that a head has. */
-export type ClassNames = (count: number) => string[];
+/** Gives the classes of a task for the number that its head has. */
+export type ClassesOf = (count: number) => { dataset?: DatasetId | undefined; classes?: string[] | undefined };

@@ -3,6 +3,7 @@ import type { Neck } from '../../heads/head.ts';
 import { type MaskConfig, maskHead } from '../../heads/mask.ts';
 import { type AnchorConfig, type RpnConfig, rpnHead } from '../../heads/rpn.ts';
 import type { Named, NDArray } from '../arrays.ts';
+import { datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { F, map, type Part, type Resident, regions, type Scope, type Value } from '../nn/index.ts';
@@ -153,7 +154,8 @@ async function mapAsync<T, R>(values: Named<T>, each: (value: T) => Promise<R>):
  * boxes for the proposals (in a cascade each stage starts from the boxes of the one before), masks for the boxes that stay.
  */
 export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck): Detector {
-  const { rpn, test, classes } = config;
+  const { rpn, test } = config;
+  const { classes } = datasetOf(config);
   const anchors = anchorsOf(rpn.anchors, neck);
   const { boxes, masks } = regionHeads(config);
 

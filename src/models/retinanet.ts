@@ -1,5 +1,6 @@
 import type { Neck } from '../../heads/head.ts';
 import { retinaHead } from '../../heads/retina.ts';
+import { datasetOf } from '../datasets/index.ts';
 import { singleStageDetections } from '../postprocess/detections.ts';
 import type { RetinaNetConfig } from './config.ts';
 import type { Detector } from './detector.ts';
@@ -7,7 +8,8 @@ import { anchorsOf, named, readLevels } from './rcnn.ts';
 
 /** RetinaNet (arXiv 1708.02002) as mmdet runs it: every anchor of every level is scored once, without regions. */
 export function retinanet(config: RetinaNetConfig, neck: Neck): Detector {
-  const { head, classes, test } = config;
+  const { head, test } = config;
+  const { classes } = datasetOf(config);
   const anchors = anchorsOf(head.anchors, neck);
   return {
     classes,

@@ -2,6 +2,7 @@ import type { SegmentationHead } from '../../heads/head.ts';
 import { necks, segmentationHeads } from '../../heads/index.ts';
 import type { Named, NDArray } from '../arrays.ts';
 import type { Stage } from '../backbones/backbone.ts';
+import { datasetOf } from '../datasets/index.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import {
@@ -32,7 +33,8 @@ export type Labels = Uint8Array | Uint16Array;
 
 /** @throws ConfigError where the neck does not fit the stages */
 export function segmentor(config: SegmentorConfig, stages: readonly Stage[]): Segmentor {
-  const { classes, slide: sliding } = config;
+  const { slide: sliding } = config;
+  const { classes } = datasetOf(config);
   const neck = config.neck && necks[config.neck.type](config.neck, stages);
   const levels = neck?.stages ?? stages;
   const levelsOf = (scope: Scope, pyramid: readonly Value[]) => neck?.forward(scope.at('neck'), pyramid) ?? pyramid;

@@ -1,30 +1,15 @@
-import { ade20kColors, cocoColors, facadeColors } from './palettes.data.ts';
-
 /** 8-bit sRGB: red, green, blue. */
 export type Color = readonly [red: number, green: number, blue: number];
 /** Colours by class index; it may be shorter than the list of classes. */
 export type Palette = readonly Color[];
 
+/** The part of a data set that drawing needs. */
+export interface ColoredClasses {
+  readonly colors?: Palette | undefined;
+}
+
 export const black: Color = [0, 0, 0];
 export const white: Color = [255, 255, 255];
-
-/** Label sets with published colours, recognised by their length and their first and last name. */
-const published = [
-  { classes: 80, first: 'person', last: 'toothbrush', colors: cocoColors },
-  { classes: 150, first: 'wall', last: 'flag', colors: ade20kColors },
-] as const;
-
-/**
- * The colours that belong to a list of class names: the published ones of COCO and ADE20K; the demo's colours where
- * every name is one of its classes, so that a window is blue whichever head found it; otherwise generated ones.
- */
-export function paletteFor(names: readonly string[]): Palette {
-  const set = published.find((s) => s.classes === names.length && s.first === names[0] && s.last === names.at(-1));
-  if (set) return set.colors;
-  const facade = names.map((name) => facadeColors[name]);
-  if (facade.every((color) => color !== undefined)) return facade;
-  return [];
-}
 
 /**
  * The colour of class `index` (a whole number ≥ 0): the palette's, and beyond its end a generated one.

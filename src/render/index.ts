@@ -1,8 +1,9 @@
 /** Drawing results on pictures: raster in, raster out, the same pixels in Node and in the browser. */
 
-export { type Color, colorDistance, colorFor, type Palette, paletteFor, readableOn } from './colors.ts';
+export { type Color, type ColoredClasses, colorDistance, colorFor, type Palette, readableOn } from './colors.ts';
 export { cropInstance, type Panel, type SideBySideOptions, sideBySide } from './compose.ts';
 export {
+  type ClassNames,
   type ClassShare,
   classShares,
   detectionLegend,
@@ -21,7 +22,6 @@ export {
   type SegmentationOptions,
   sizesFor,
 } from './overlay.ts';
-export { ade20kColors, cocoColors, facadeColors } from './palettes.data.ts';
 export {
   drawText,
   fitText,

@@ -1,6 +1,6 @@
 import type { Raster } from '../image/raster.ts';
 import { blankCanvas, fillRect, paste } from './canvas.ts';
-import { type Color, colorFor, type Palette, paletteFor, readableOn, white } from './colors.ts';
+import { type Color, type ColoredClasses, colorFor, type Palette, readableOn, white } from './colors.ts';
 import { sizesFor } from './overlay.ts';
 import type { MoreGlyphs } from './text.ts';
 import { fitText, measureText, paintText } from './text.ts';
@@ -34,12 +34,19 @@ export interface LegendEntry {
   readonly note?: string;
 }
 
+/** The classes of labels and their colours: those of the data set by default, generated ones without it. */
+export interface ClassNames {
+  readonly names: readonly string[];
+  readonly dataset?: ColoredClasses | undefined;
+  readonly palette?: Palette | undefined;
+}
+
 /** A legend's entries for a label map: the classes that occur with their share of the picture in per cent. */
 export function segmentationLegend(
   labels: ArrayLike<number>,
-  options: { readonly names: readonly string[]; readonly palette?: Palette; readonly unlabelled?: number },
+  options: ClassNames & { readonly unlabelled?: number },
 ): LegendEntry[] {
-  const { names, palette = paletteFor(names), unlabelled } = options;
+  const { names, dataset, palette = dataset?.colors, unlabelled } = options;
   return classShares(labels, names, unlabelled).map(({ label, name, share }) => ({
     color: colorFor(label, palette),
     name,
@@ -48,11 +55,8 @@ export function segmentationLegend(
 }
 
 /** A legend's entries for detections: the classes that occur with their number, the most frequent first. */
-export function detectionLegend(
-  labels: ArrayLike<number>,
-  options: { readonly names: readonly string[]; readonly palette?: Palette },
-): LegendEntry[] {
-  const { names, palette = paletteFor(names) } = options;
+export function detectionLegend(labels: ArrayLike<number>, options: ClassNames): LegendEntry[] {
+  const { names, dataset, palette = dataset?.colors } = options;
   return classShares(labels, names, -1).map(({ label, name, share }) => ({
     color: colorFor(label, palette),
     name,

@@ -14,7 +14,7 @@ import {
   type Rect,
   strokeRect,
 } from './canvas.ts';
-import { black, type Color, colorFor, type Palette, paletteFor, white } from './colors.ts';
+import { black, type Color, type ColoredClasses, colorFor, type Palette, white } from './colors.ts';
 import { paintLabels } from './labels.ts';
 import { percent } from './legend.ts';
 import { createContourBuffer, fillMask, type MaskSpans, spansOf, strokeMask } from './masks.ts';
@@ -50,8 +50,8 @@ export function sizesFor({ width, height }: Size): DrawingSizes {
 
 /** How detections are drawn. */
 export interface OverlayOptions extends Partial<DrawingSizes> {
-  /** Colours by class; those that belong to the names where it is not given (see `paletteFor`). */
-  readonly palette?: Palette;
+  /** Colours by class: those of the data set by default, generated ones without it. */
+  readonly palette?: Palette | undefined;
   /** One colour per class, or one per detection (in order of score); `class` where it is not given. */
   readonly colorBy?: 'class' | 'instance';
   /** What is drawn; everything that is there where it is not given. */
@@ -80,14 +80,14 @@ export interface OverlayOptions extends Partial<DrawingSizes> {
  */
 export function drawDetections(
   raster: Raster,
-  detections: Detections & { readonly names: readonly string[] },
+  detections: Detections & { readonly names: readonly string[]; readonly dataset?: ColoredClasses | undefined },
   options: OverlayOptions = {},
 ): Raster {
   checkDetections(raster, detections);
   const canvas = canvasFrom(raster);
-  const { labels, names } = detections;
+  const { labels, names, dataset } = detections;
   const sizes = sizesOf(raster, options);
-  const palette = options.palette ?? paletteFor(names);
+  const palette = options.palette ?? dataset?.colors;
   const colors = Array.from(labels, (label, i) =>
     options.colorBy === 'instance' ? colorFor(i) : colorFor(label, palette),
   );
@@ -181,8 +181,10 @@ function sizesOf(raster: Raster, options: OverlayOptions): DrawingSizes {
 export interface SegmentationOptions {
   /** The classes by label. */
   readonly names: readonly string[];
-  /** Colours by label; those that belong to the names where it is not given (see `paletteFor`). */
-  readonly palette?: Palette;
+  /** Gives the colours by default. */
+  readonly dataset?: ColoredClasses | undefined;
+  /** Colours by label: those of the data set by default, generated ones without it. */
+  readonly palette?: Palette | undefined;
   /** How much of the picture the colours cover, 0 to 1; 0.5 where it is not given. */
   readonly opacity?: number;
   /** Opacity of the lines along the borders of regions, 0 to 1; 0.9 where it is not given, 0 draws none. */
@@ -200,7 +202,7 @@ export interface SegmentationOptions {
  */
 export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, options: SegmentationOptions): Raster {
   checkLabelMap(raster, labels, 'drawSegmentation');
-  const { names, palette = paletteFor(names), opacity = 0.5, borderOpacity = 0.9, unlabelled = 255 } = options;
+  const { dataset, palette = dataset?.colors, opacity = 0.5, borderOpacity = 0.9, unlabelled = 255 } = options;
   const canvas = canvasFrom(raster);
   const { width, height, data } = canvas;
   const colors = new Map<number, Color>();

@@ -1,20 +1,19 @@
 import type { Size } from '../arrays.ts';
 import { encodeGrey16Png, encodeIndexedPng } from '../formats/png_labels.ts';
 import { forEachColumnStretch } from '../postprocess/rle.ts';
-import { black, colorFor, paletteFor } from '../render/colors.ts';
+import { black, colorFor } from '../render/colors.ts';
 import type { Result, Segmentation } from './result.ts';
 
 /**
  * A label map as PNG: up to 255 classes 8 bits with the data set's colours as palette, above that 16-bit grey. A pixel's
  * number is its label, and 0 is the first class; 255 (65535 in 16 bits) is a pixel without a class.
  */
-export function labelPng({ labels, names }: Segmentation, { height, width }: Size): Uint8Array {
+export function labelPng({ labels, names, dataset }: Segmentation, { height, width }: Size): Uint8Array {
   const map = { height, width, labels };
   if (names.length > 255) return encodeGrey16Png(map);
-  const palette = paletteFor(names);
   return encodeIndexedPng(
     map,
-    names.map((_, label) => colorFor(label, palette)),
+    names.map((_, label) => colorFor(label, dataset?.colors)),
   );
 }
 

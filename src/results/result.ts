@@ -1,4 +1,5 @@
 import type { Size, Weights } from '../arrays.ts';
+import type { Dataset } from '../datasets/index.ts';
 import type { Raster } from '../image/raster.ts';
 import { checkCoco, checkRender } from '../library/options.ts';
 import { cropInstance } from '../render/compose.ts';
@@ -61,6 +62,8 @@ export interface Segmentation {
   /** height × width of the image: an index into `names` for every pixel; 255 (65535 above 255 classes) is no class. */
   readonly labels: Uint8Array | Uint16Array;
   readonly names: readonly string[];
+  /** Gives the colours. */
+  readonly dataset?: Dataset | undefined;
 }
 
 /** The likeliest classes of the image, the likeliest first. */
@@ -92,6 +95,8 @@ export interface ResultFields {
   readonly masks?: readonly Mask[];
   /** Class names of `labels`; empty where the model has no detector. */
   readonly names: readonly string[];
+  /** The data set of `labels`: gives colours and category ids. */
+  readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation;
   readonly classification?: Classification;
   /** What a head of one's own decoded. */
@@ -114,6 +119,8 @@ export class Result implements ResultFields, Iterable<Instance> {
   readonly labels: Int32Array;
   readonly masks?: readonly Mask[];
   readonly names: readonly string[];
+  /** The data set of `labels`, if the model's configuration says it. */
+  readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation;
   readonly classification?: Classification;
   readonly head?: unknown;
@@ -129,6 +136,7 @@ export class Result implements ResultFields, Iterable<Instance> {
     this.labels = fields.labels;
     if (fields.masks) this.masks = fields.masks;
     this.names = fields.names;
+    this.dataset = fields.dataset;
     if (fields.segmentation) this.segmentation = fields.segmentation;
     if (fields.classification) this.classification = fields.classification;
     if (fields.head !== undefined) this.head = fields.head;
@@ -193,8 +201,8 @@ export class Result implements ResultFields, Iterable<Instance> {
       return drawClassification(this.image, this.classification, overlay);
     }
     if (!this.segmentation) throw new RangeError('the model has no segmentation to draw.');
-    const { labels, names } = this.segmentation;
-    const classes = { names, unlabelled: unlabelledOf(this.segmentation) };
+    const { labels, names, dataset } = this.segmentation;
+    const classes = { names, dataset, unlabelled: unlabelledOf(this.segmentation) };
     const segmented = drawLegend(drawSegmentation(this.image, labels, classes), segmentationLegend(labels, classes), {
       moreGlyphs: overlay.moreGlyphs,
       onMissingGlyphs: overlay.onMissingGlyphs,

@@ -75,7 +75,7 @@ export function termsOf({
   };
 }
 
-export { ade20kNames, cocoNames, entries, imageNetNames, type ZooEntry } from '../../configs/index.ts';
+export { entries, type ZooEntry } from '../../configs/index.ts';
 
 /**
  * A published or shipped model by its name. Official spellings of sizes are aliases (`moganet_xtiny`, `moganet-x-tiny`),
@@ -88,14 +88,4 @@ export function findEntry(name: string): ZooEntry {
   if (found) return found;
   const names = entries.map((entry) => entry.name);
   throw new ConfigError(unknownName('model', name, names));
-}
-
-/** What class names to give a head of so many classes whose checkpoint names none. */
-export function knownNames(count: number): readonly string[] | undefined {
-  for (const { config } of entries) {
-    const { detection: detector, segmentation: segmentor, classification: classifier } = config;
-    const names = detector?.classes ?? segmentor?.classes ?? classifier?.classes;
-    if (typeof names === 'object' && names.length === count && count >= 80) return names;
-  }
-  return undefined;
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { segmentationHeads } from '../../heads/index.ts';
 import type { Named, NDArray, Size } from '../../src/arrays.ts';
+import { datasetOf } from '../../src/datasets/index.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel, modelParameters } from '../../src/models/create.ts';
@@ -71,7 +72,7 @@ for (const [name, heads] of models) {
 
     it('has as many channels as it has classes', () => {
       const channels = (output: string) => features.nodes[features.outputs[output]!]!.channels;
-      if (heads.segmentation) expect(channels('seg_logits')).to.equal(heads.segmentation.classes.length);
+      if (heads.segmentation) expect(channels('seg_logits')).to.equal(datasetOf(heads.segmentation).classes.length);
       else if (heads.detection?.type === 'retinanet')
         expect([channels('cls0'), channels('reg0')]).to.deep.equal([2, 4]);
       else expect([channels('rpn_cls0'), channels('rpn_reg0')]).to.deep.equal([1, 4]);

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { maskRcnn, uperNet } from '../../configs/common/moganet.ts';
+import { datasetOf, datasets } from '../../src/datasets/index.ts';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import type { RcnnConfig } from '../../src/models/config.ts';
+import type { ModelConfig, RcnnConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
 import { fromMm, type MmContext } from '../../src/models/mm/index.ts';
-import { cocoNames, knownNames } from '../../src/zoo/index.ts';
 import { shippedGolden } from '../harness/golden.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
@@ -32,7 +32,6 @@ function rcnnOf(dict: Dict): RcnnConfig {
   if (found?.type !== 'mask_rcnn') throw new Error(`the detector is a ${found?.type}`);
   return found;
 }
-const named: MmContext = { namesFor: knownNames };
 const refusal = (dict: Dict, type: typeof ConfigError | typeof UnsupportedError, text: string | RegExp) =>
   expect(() => fromMm(dict)).to.throw(type, text);
 
@@ -40,13 +39,13 @@ describe('an mm configuration', () => {
   it('of the published Mask R-CNN is the zoo’s', () => {
     const { name, ...ours } = createModel(maskRcnn('ours', 'xt')).config;
     expect(name).to.equal('ours');
-    expect(resolved(detector, named)).to.deep.equal(ours);
+    expect(resolved({ model: detector, dataset_type: 'CocoDataset' })).to.deep.equal(ours);
   });
 
   it('of the published UperNet is the zoo’s', () => {
     const { name, ...ours } = createModel(uperNet('ours', 'xt')).config;
     expect(name).to.equal('ours');
-    expect(resolved(segmentor, named)).to.deep.equal(ours);
+    expect(resolved({ model: segmentor, dataset_type: 'ADE20KDataset' })).to.deep.equal(ours);
   });
 
   it('may be of other channels, depths and limits', () => {
@@ -171,9 +170,31 @@ describe('an mm configuration', () => {
       const classes = ['a', 'b', 'c', 'd', 'e'];
       expect(resolved(lite, { classes }).detection?.classes).to.deep.equal(classes);
     });
-    it('by their number, or by counting', () => {
-      expect(resolved(detector, named).detection?.classes).to.deep.equal(cocoNames);
-      expect(resolved(lite, named).detection?.classes).to.deep.equal([
+    it('by the data set that the configuration tests on, in mm 2.x and 3.x', () => {
+      const classes: readonly string[] = datasets.coco.classes;
+      for (const says of [
+        { dataset_type: 'CocoDataset' },
+        { data: { test: { type: 'CocoDataset' } }, dataset_type: 'ADE20KDataset' },
+        { test_dataloader: { dataset: { type: 'mmdet.CocoDataset' } } },
+      ]) {
+        const labels = ({ detection }: ModelConfig) => ({ dataset: detection?.dataset, classes: detection?.classes });
+        const coco = { dataset: 'coco', classes: undefined };
+        expect(labels(fromMm({ model: detector, ...says }))).to.deep.equal(coco);
+        expect(labels(fromMm({ model: detector, ...says }, { classes }))).to.deep.equal(coco);
+        const renamed = classes.with(79, 'comb');
+        expect(labels(fromMm({ model: detector, ...says }, { classes: renamed }))).to.deep.equal({
+          dataset: undefined,
+          classes: renamed,
+        });
+      }
+    });
+    it('by the data set of the caller, if the configuration names none and the numbers agree', () => {
+      expect(fromMm(detector, { dataset: 'coco' }).detection?.dataset).to.equal('coco');
+      expect(fromMm(lite, { dataset: 'coco' }).detection?.classes).to.have.length(5);
+    });
+    it('by counting, whatever the number is', () => {
+      expect(datasetOf(resolved(detector).detection!).classes[79]).to.equal('class 79');
+      expect(resolved({ model: lite, dataset_type: 'CocoDataset' }).detection?.classes).to.deep.equal([
         'class 0',
         'class 1',
         'class 2',

@@ -63,7 +63,7 @@ describe('ConvNeXt of an mm model', () => {
 describe('a segmentor of mmseg', () => {
   const head = { type: 'UPerHead', channels: 8, num_classes: 3, in_index: [0, 1, 2, 3], norm_cfg: { type: 'BN' } };
   const model = { type: 'EncoderDecoder', backbone: convNext, decode_head: head };
-  const threeOf = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
+  const threeOf = (count: number) => ({ classes: Array.from({ length: count }, (_, i) => `${i}`) });
 
   it('slides where its test_cfg does, with height before width', () => {
     const test_cfg = { mode: 'slide', crop_size: [512, 640], stride: [341, 426] };

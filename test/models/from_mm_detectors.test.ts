@@ -4,7 +4,6 @@ import { ConfigError, UnsupportedError } from '../../src/errors.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
 import { fromMm } from '../../src/models/mm/index.ts';
-import { knownNames } from '../../src/zoo/index.ts';
 import { cascadeGiouS, cascadeS, retinaNetXt, semanticFpnXt } from './mm_dicts.data.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
@@ -16,7 +15,10 @@ function changed(dict: Dict, change: (copy: Dict) => void): Dict {
   return copy;
 }
 
-const resolved = (dict: Dict) => createModel(fromMm(dict, { name: 'ours', namesFor: knownNames })).config;
+const resolved = (model: Dict) => {
+  const dataset_type = model.type === 'EncoderDecoder' ? 'ADE20KDataset' : 'CocoDataset';
+  return createModel(fromMm({ model, dataset_type }, { name: 'ours' })).config;
+};
 const refusal = (dict: Dict, type: typeof ConfigError | typeof UnsupportedError, text: string) =>
   expect(() => fromMm(dict)).to.throw(type, text);
 

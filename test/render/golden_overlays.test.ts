@@ -1,4 +1,5 @@
 import type { Size } from '../../src/arrays.ts';
+import { datasets } from '../../src/datasets/index.ts';
 import {
   cropInstance,
   drawClassification,
@@ -14,8 +15,8 @@ import { encodeMask, expectOverlay, landscape, plain } from './pictures.ts';
 /** Pictures to look at. Each is kept as a file and must come out the same to the bit. */
 
 const size = { width: 160, height: 120 };
-const detectionNames = ['window', 'balcony-fence', 'vegetation', 'car', 'shop'];
-const classNames = ['sky', 'facade', 'window', 'vegetation', 'street', 'car', 'balcony-fence', 'fence', 'shop'];
+const instances = { names: datasets.facade_instances.classes, dataset: datasets.facade_instances };
+const classes = { names: datasets.facade_classes.classes, dataset: datasets.facade_classes };
 
 function ellipse(box: readonly number[], image: Size) {
   const [x1, y1, x2, y2] = box as [number, number, number, number];
@@ -38,7 +39,7 @@ function scene(withMasks: boolean) {
     boxes: Float32Array.from(boxes.flat()),
     scores: Float32Array.from([0.98, 0.93, 0.81, 0.74, 0.6, 0.37]),
     labels: Int32Array.from([0, 0, 0, 2, 3, 4]),
-    names: detectionNames,
+    ...instances,
     ...(withMasks && { masks: boxes.map((box) => ellipse(box, size)) }),
   };
 }
@@ -57,7 +58,7 @@ function labelMap(): Uint8Array {
 describe('overlay pictures', () => {
   const picture = landscape(size);
   const labels = labelMap();
-  const segmentation = drawSegmentation(picture, labels, { names: classNames });
+  const segmentation = drawSegmentation(picture, labels, classes);
 
   it('boxes with labels', () => expectOverlay('boxes', drawDetections(picture, scene(false))));
 
@@ -76,12 +77,12 @@ describe('overlay pictures', () => {
     ));
 
   it('a segmentation map with its legend below', () =>
-    expectOverlay('segmentation_below', drawLegend(segmentation, segmentationLegend(labels, { names: classNames }))));
+    expectOverlay('segmentation_below', drawLegend(segmentation, segmentationLegend(labels, classes))));
 
   it('a segmentation map with its legend beside it, on dark', () =>
     expectOverlay(
       'segmentation_beside',
-      drawLegend(segmentation, segmentationLegend(labels, { names: classNames }), {
+      drawLegend(segmentation, segmentationLegend(labels, classes), {
         position: 'beside',
         background: [30, 32, 38],
       }),

@@ -2,14 +2,12 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { Mask, Result, version } from 'moganet';
 import type { Size } from '../../src/arrays.ts';
+import { datasets } from '../../src/datasets/index.ts';
 import { decodePng } from '../../src/formats/png.ts';
 import { decodeLabelPng } from '../../src/formats/png_labels.ts';
 import { compactMask } from '../../src/postprocess/masks.ts';
 import { fillRings } from '../../src/postprocess/polygons.ts';
 import { encodeBitmap, rleFromString } from '../../src/postprocess/rle.ts';
-import { cocoColors } from '../../src/render/palettes.data.ts';
-import { categoryIds } from '../../src/results/coco.ts';
-import { cocoNames } from '../../src/zoo/index.ts';
 
 const size = { height: 4, width: 6 };
 
@@ -75,7 +73,8 @@ function manyInstances(masks: boolean): Result {
         ),
       ],
     }),
-    names: cocoNames,
+    names: datasets.coco.classes,
+    dataset: datasets.coco,
     image: imageOf({ height, width }),
     timings: {},
   });
@@ -119,14 +118,16 @@ describe('what docs/results.md shows', () => {
 });
 
 describe('COCO results', () => {
-  it('have the ids of COCO, with their gaps, where the classes are COCO’s', () => {
+  it('have the ids of COCO, with their gaps, if COCO is the data set', () => {
     const [first, second] = manyInstances(false).toCOCO({ imageId: 139 });
     expect([first!.category_id, second!.category_id]).to.deep.equal([90, 1]);
-    const ids = categoryIds(cocoNames);
+    const ids = datasets.coco.categoryIds;
     expect(ids).to.have.length(80);
     // stop sign is 13, since 12 is not used; of the ten gaps the last is before teddy bear
     expect([ids[10], ids[11], ids[77]]).to.deep.equal([11, 13, 88]);
-    expect(categoryIds(['a', 'b'])).to.deep.equal([1, 2]);
+    const { dataset: _, ...unnamed } = manyInstances(false);
+    const numbered = new Result(unnamed).toCOCO({ imageId: 139 });
+    expect(numbered.map(({ category_id }) => category_id)).to.deep.equal([80, 1]);
   });
 
   it('read back to the same boxes, scores and masks', () => {
@@ -223,12 +224,12 @@ describe('maps as PNG', () => {
       ...fields,
       names: [],
       image: imageOf({ height: 2, width: 2 }),
-      segmentation: { labels, names: cocoNames },
+      segmentation: { labels, names: datasets.coco.classes, dataset: datasets.coco },
     });
     expect(decodeLabelPng(map.toLabelPng())).to.deep.equal({ height: 2, width: 2, labels });
     const colors = decodePng(map.toLabelPng()).data;
-    expect([...colors.slice(0, 3)]).to.deep.equal(cocoColors[0]);
-    expect([...colors.slice(4, 7)]).to.deep.equal(cocoColors[79]);
+    expect([...colors.slice(0, 3)]).to.deep.equal(datasets.coco.colors[0]);
+    expect([...colors.slice(4, 7)]).to.deep.equal(datasets.coco.colors[79]);
     expect([...colors.slice(8, 11)]).to.deep.equal([0, 0, 0]);
     expect(map.toJSON().regions!.map(({ label }) => label)).to.deep.equal([0, 1, 79]);
   });

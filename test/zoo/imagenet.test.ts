@@ -1,7 +1,9 @@
 import { expect } from 'chai';
+import { datasets } from '../../src/datasets/index.ts';
 import { createModel } from '../../src/models/create.ts';
-import { entries, findEntry, imageNetNames } from '../../src/zoo/index.ts';
+import { entries, findEntry } from '../../src/zoo/index.ts';
 
+const imageNetNames: readonly string[] = datasets.imagenet.classes;
 const classifiers = entries.filter(({ config }) => config.classification);
 
 describe('the names of ImageNet', () => {

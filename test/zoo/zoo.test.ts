@@ -5,7 +5,7 @@ import { matchEntry } from '../../src/loading/recognise.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { type CostRow, totalCost } from '../../src/nn/index.ts';
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, publishedFlops } from '../../src/zoo/counting.ts';
-import { entries, findEntry, knownNames, type ZooEntry } from '../../src/zoo/index.ts';
+import { entries, findEntry, type ZooEntry } from '../../src/zoo/index.ts';
 import { fnv1a32 } from '../harness/seeded.ts';
 import { classifiers, denseModels, otherDenseModels } from './expected.data.ts';
 
@@ -128,13 +128,6 @@ describe('the zoo', () => {
     const names = entries.map(({ name }) => name);
     expect(new Set(names).size).to.equal(names.length);
     for (const { name, config } of entries) expect(config.name).to.equal(name);
-  });
-
-  it('knows the names of COCO, ADE20K and ImageNet by their number: 80, 150 and 1000', () => {
-    expect(knownNames(80)?.[0]).to.equal('person');
-    expect(knownNames(150)?.[0]).to.equal('wall');
-    expect(knownNames(1000)?.[0]).to.equal('tench');
-    expect(knownNames(7)).to.equal(undefined);
   });
 
   describe('matches weights without a configuration', () => {

@@ -3,7 +3,7 @@ import type { BoxConfig } from '../../../heads/box.ts';
 import type { FpnConfig } from '../../../heads/fpn.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
-import type { ClassNames, ModelConfig } from '../config.ts';
+import type { ClassesOf, ModelConfig } from '../config.ts';
 import { parsePart } from './index.ts';
 
 /**
@@ -245,13 +245,13 @@ const twoStage = z.looseObject({
  *
  * @throws UnsupportedError naming the type of a part that is not read, ConfigError where a field does not fit
  */
-export function rcnnFromMm(model: unknown, classes: ClassNames): Detector {
+export function rcnnFromMm(model: unknown, classes: ClassesOf): Detector {
   const dict = validate(twoStage, model, what);
   const roi = parsePart({ StandardRoIHead: standardRoiHead }, dict.roi_head, what, 'roi_head');
   const { box, ...head } = boxHeadFromMm(roi.bbox_head);
   return {
     type: 'mask_rcnn',
-    classes: classes(head.classes),
+    ...classes(head.classes),
     ...twoStageParts(dict),
     box: { ...box, region: regionsFromMm(roi.bbox_roi_extractor) },
     ...maskOf(roi.mask_head, roi.mask_roi_extractor ?? roi.bbox_roi_extractor),
@@ -264,7 +264,7 @@ export function rcnnFromMm(model: unknown, classes: ClassNames): Detector {
  * @throws UnsupportedError naming the type of a part that is not read, or mask heads that differ; ConfigError where a
  *   field does not fit
  */
-export function cascadeFromMm(model: unknown, classes: ClassNames): Detector {
+export function cascadeFromMm(model: unknown, classes: ClassesOf): Detector {
   const dict = validate(twoStage, model, what);
   const roi = parsePart({ CascadeRoIHead: cascadeRoiHead }, dict.roi_head, what, 'roi_head');
   const perStage = (name: keyof typeof roiHead) => stagesOf(name, roi[name], roi.num_stages);
@@ -277,7 +277,7 @@ export function cascadeFromMm(model: unknown, classes: ClassNames): Detector {
   const equal = (name: keyof typeof roiHead) => onlyOne(name, perStage(name));
   return {
     type: 'cascade_mask_rcnn',
-    classes: classes(numbers[0]!),
+    ...classes(numbers[0]!),
     ...twoStageParts(dict),
     box: heads.map(({ box }, i): BoxConfig => ({ ...box, region: extractors[i]! })),
     ...maskOf(equal('mask_head'), equal('mask_roi_extractor') ?? equal('bbox_roi_extractor')),
@@ -333,12 +333,12 @@ const retinaNet = z.looseObject({
  *
  * @throws UnsupportedError naming the type of a part that is not read, ConfigError where a field does not fit
  */
-export function retinaNetFromMm(model: unknown, classes: ClassNames): Detector {
+export function retinaNetFromMm(model: unknown, classes: ClassesOf): Detector {
   const { neck, bbox_head, test_cfg: test } = validate(retinaNet, model, what);
   const { head, ...found } = retinaHeadFromMm(bbox_head);
   return {
     type: 'retinanet',
-    classes: classes(found.classes),
+    ...classes(found.classes),
     neck: neckFromMm(neck),
     head,
     test: {

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { type DatasetId, datasets, numberedClasses } from '../../datasets/index.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
-import type { ClassNames, ModelConfig } from '../config.ts';
+import type { ClassesOf, ModelConfig } from '../config.ts';
 import { backboneFromMm, onWholePyramid } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detection.ts';
 import { segmentorFromMm } from './segmentation.ts';
@@ -44,11 +45,11 @@ export function parsePart<S extends z.ZodType>(
 
 export interface MmContext {
   /** The names that the checkpoint's meta gives. */
-  readonly classes?: readonly string[];
-  /** Names for a number of classes where the checkpoint has none; default "class 0", "class 1", … */
-  readonly namesFor?: (count: number) => readonly string[] | undefined;
+  readonly classes?: readonly string[] | undefined;
+  /** The data set if the configuration names none: the one of the published model that the file is called after. */
+  readonly dataset?: DatasetId | undefined;
   /** Test scale, in place of the one in the configuration or the field's default. */
-  readonly scale?: readonly [number, number];
+  readonly scale?: readonly [number, number] | undefined;
   readonly name?: string;
 }
 
@@ -59,7 +60,7 @@ type Dense = Pick<ModelConfig, 'detection' | 'segmentation'>;
 /** `divisor` as segmentors mean it: what the image is stretched to a multiple of. */
 type Input = { scale?: [number, number]; divisor?: number };
 
-type Read = (model: unknown, classes: ClassNames, input: Input) => Dense;
+type Read = (model: unknown, classes: ClassesOf, input: Input) => Dense;
 
 const detectorBy =
   (read: typeof rcnnFromMm): Read =>
@@ -87,19 +88,33 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
     ...(context.name && { name: context.name }),
     backbone: backboneFromMm(model.backbone),
     image: imageOf(whole, model),
-    ...dense(model, (count) => namesOf(count, context), {
+    ...dense(model, (count) => classesOf(count, { ...context, dataset: datasetIn(whole) ?? context.dataset }), {
       ...input,
       ...(long && short && { scale: [long, short] }),
     }),
   };
 }
 
-function namesOf(count: number, { classes, namesFor }: MmContext): string[] {
+/** The data sets by mm's names of their classes. */
+const datasetTypes: Readonly<Record<string, DatasetId>> = { CocoDataset: 'coco', ADE20KDataset: 'ade20k' };
+
+/** Returns the data set that the configuration tests on, if it is one that is known here. */
+function datasetIn(whole: Record<string, unknown>): DatasetId | undefined {
+  const older = dict.safeParse(dict.safeParse(whole.data).data?.test).data;
+  const newer = dict.safeParse(dict.safeParse(whole.test_dataloader).data?.dataset).data;
+  const type = `${older?.type ?? newer?.type ?? whole.dataset_type}`.replace(/^.*\./, '');
+  return Object.hasOwn(datasetTypes, type) ? datasetTypes[type] : undefined;
+}
+
+/** Configurations of other data sets in COCO's format say `CocoDataset` too, so its classes must agree with the head and the names. */
+function classesOf(count: number, { classes, dataset }: MmContext) {
   if (classes && classes.length !== count) {
     throw new ConfigError(`the checkpoint names ${classes.length} classes, its head has ${count}.`);
   }
-  const names = classes ?? namesFor?.(count) ?? Array.from({ length: count }, (_, i) => `class ${i}`);
-  return [...names];
+  const known = dataset && datasets[dataset].classes;
+  const agrees = known?.length === count && (classes ?? known).every((name, label) => name === known[label]);
+  if (agrees) return { dataset };
+  return { classes: classes ? [...classes] : numberedClasses(count) };
 }
 
 const three = z.tuple([z.number(), z.number(), z.number()]);

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ConfigError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
-import type { ClassNames, ModelConfig } from '../config.ts';
+import type { ClassesOf, ModelConfig } from '../config.ts';
 import { neckFromMm } from './detection.ts';
 import { parsePart } from './index.ts';
 
@@ -109,7 +109,7 @@ const encoderDecoder = z.looseObject({
  *
  * @throws UnsupportedError naming a head or neck that is not read, ConfigError where a field does not fit
  */
-export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullable<ModelConfig['segmentation']> {
+export function segmentorFromMm(model: unknown, classes: ClassesOf): NonNullable<ModelConfig['segmentation']> {
   const { decode_head, auxiliary_head, neck, test_cfg } = validate(encoderDecoder, model, 'mmseg model');
   const decode = segmentationHeadFromMm(decode_head);
   const auxiliary = isThere(auxiliary_head) ? segmentationHeadFromMm(auxiliary_head, 'auxiliary_head') : undefined;
@@ -119,7 +119,7 @@ export function segmentorFromMm(model: unknown, classes: ClassNames): NonNullabl
     );
   }
   return {
-    classes: classes(decode.classes),
+    ...classes(decode.classes),
     ...(isThere(neck) && { neck: neckFromMm(neck) }),
     head: decode.head,
     ...(auxiliary && { auxiliary: auxiliary.head }),

@@ -1,6 +1,6 @@
-import type { Color } from './colors.ts';
+type Color = readonly [red: number, green: number, blue: number];
 
-/** Colours of the published label sets, 8-bit sRGB, in the order of their classes. */
+/** Colours of the data sets, 8-bit sRGB, in the order of their classes. */
 
 /** COCO, 80 things: the `PALETTE` of mmdet's CocoDataset. */
 export const cocoColors: readonly Color[] = [
@@ -43,15 +43,18 @@ export const ade20kColors: readonly Color[] = [
   [184, 255, 0], [0, 133, 255], [255, 214, 0], [25, 194, 194], [102, 255, 0], [92, 0, 255],
 ];
 
-/** The facade classes of the demo model, by name, since its two heads count them differently. */
-export const facadeColors: Readonly<Record<string, Color>> = {
-  sky: [125, 200, 255],
-  facade: [236, 178, 102],
-  window: [38, 92, 255],
-  vegetation: [46, 170, 70],
-  street: [132, 120, 160],
-  car: [232, 34, 62],
-  'balcony-fence': [255, 214, 10],
-  fence: [140, 82, 40],
-  shop: [226, 60, 214],
-};
+/** The demo: an object has the same colour whether it is detected or segmented. */
+const sky: Color = [125, 200, 255];
+const facade: Color = [236, 178, 102];
+const window: Color = [38, 92, 255];
+const vegetation: Color = [46, 170, 70];
+const street: Color = [132, 120, 160];
+const car: Color = [232, 34, 62];
+const balconyFence: Color = [255, 214, 10];
+const fence: Color = [140, 82, 40];
+const shop: Color = [226, 60, 214];
+
+export const facadeInstanceColors: readonly Color[] = [window, balconyFence, vegetation, car, shop];
+export const facadeClassColors: readonly Color[] = [
+  sky, facade, window, vegetation, street, car, balconyFence, fence, shop,
+];

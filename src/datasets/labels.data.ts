@@ -1,6 +1,6 @@
-/** Class names in the order of the published heads. */
+/** Class names of the data sets, in the order of the published heads. */
 
-/** COCO's 80 things, in mmdet's order. */
+/** COCO: 80 things in mmdet's order. */
 export const cocoNames = [
   'person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat', 'traffic light',
   'fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog', 'horse', 'sheep', 'cow', 'elephant',
@@ -12,7 +12,7 @@ export const cocoNames = [
   'refrigerator', 'book', 'clock', 'vase', 'scissors', 'teddy bear', 'hair drier', 'toothbrush',
 ];
 
-/** ADE20K's 150 classes, in mmseg's order (`reduce_zero_label`: wall is 0). */
+/** ADE20K: 150 classes in mmseg's order (`reduce_zero_label`: wall is 0). */
 export const ade20kNames = [
   'wall', 'building', 'sky', 'floor', 'tree', 'ceiling', 'road', 'bed', 'windowpane', 'grass', 'cabinet', 'sidewalk',
   'person', 'earth', 'door', 'table', 'mountain', 'plant', 'curtain', 'chair', 'car', 'water', 'painting', 'sofa',
@@ -30,10 +30,10 @@ export const ade20kNames = [
   'pier', 'crt screen', 'plate', 'monitor', 'bulletin board', 'shower', 'radiator', 'glass', 'clock', 'flag',
 ];
 
-/** What the demo's detector finds. */
-export const facadeThings = ['window', 'balcony-fence', 'vegetation', 'car', 'shop'];
+/** The classes that the demo detects. */
+export const facadeInstances = ['window', 'balcony-fence', 'vegetation', 'car', 'shop'];
 
-/** What the demo's segmentor tells apart. */
-export const facadeRegions = [
+/** The classes that the demo segments. */
+export const facadeClasses = [
   'sky', 'facade', 'window', 'vegetation', 'street', 'car', 'balcony-fence', 'fence', 'shop',
 ];

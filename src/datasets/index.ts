@@ -1,0 +1,75 @@
+import { ade20kColors, cocoColors, facadeClassColors, facadeInstanceColors } from './colors.data.ts';
+import { imageNetNames } from './imagenet.data.ts';
+import { ade20kNames, cocoNames, facadeClasses, facadeInstances } from './labels.data.ts';
+
+/** The classes that a model tells apart. A published data set has an id, by which configurations name it. */
+export interface Dataset {
+  /** Absent for a list of classes that a configuration brings itself. */
+  readonly id?: string | undefined;
+  /** The name as its publisher writes it. */
+  readonly title?: string | undefined;
+  /** Class names by label. */
+  readonly classes: readonly string[];
+  /** Published colours by label, 8-bit sRGB (red, green, blue). */
+  readonly colors?: readonly (readonly [red: number, green: number, blue: number])[] | undefined;
+  /** The ids by label that the data set's annotation files use. */
+  readonly categoryIds?: readonly number[] | undefined;
+  /** The terms under which annotations and images are published, with a URL. */
+  readonly licence?: string | undefined;
+}
+
+/** Ids between 1 and 90 that COCO's detection set does not use. */
+const cocoGaps = new Set([12, 26, 29, 30, 45, 66, 68, 69, 71, 83]);
+
+const imageNetLicence = 'images for non-commercial research and education (image-net.org/download)';
+
+/** Every data set that a configuration can name, by its id. */
+export const datasets = {
+  coco: {
+    id: 'coco',
+    title: 'COCO',
+    classes: cocoNames,
+    colors: cocoColors,
+    categoryIds: Array.from({ length: 90 }, (_, i) => i + 1).filter((id) => !cocoGaps.has(id)),
+    licence: "annotations CC BY 4.0, images under Flickr's terms (cocodataset.org/#termsofuse)",
+  },
+  ade20k: {
+    id: 'ade20k',
+    title: 'ADE20K',
+    classes: ade20kNames,
+    colors: ade20kColors,
+    licence: 'annotations BSD-3-Clause, images for non-commercial research and education (ade20k.csail.mit.edu/terms)',
+  },
+  imagenet: { id: 'imagenet', title: 'ImageNet', classes: imageNetNames, licence: imageNetLicence },
+  facade_instances: {
+    id: 'facade_instances',
+    title: 'Facades, instances',
+    classes: facadeInstances,
+    colors: facadeInstanceColors,
+  },
+  facade_classes: {
+    id: 'facade_classes',
+    title: 'Facades, classes',
+    classes: facadeClasses,
+    colors: facadeClassColors,
+  },
+} as const satisfies Readonly<Record<string, Dataset>>;
+
+export type DatasetId = keyof typeof datasets;
+
+export const datasetIds = Object.keys(datasets) as readonly DatasetId[];
+
+/** The fields of a task's configuration that say its classes: the id of a data set, or names, or only their number. */
+export interface ClassesConfig {
+  readonly dataset?: DatasetId | undefined;
+  readonly classes?: readonly string[] | number | undefined;
+}
+
+/** Returns the data set of a task: the named one, or the listed classes as a data set without an id. */
+export function datasetOf({ dataset, classes = [] }: ClassesConfig): Dataset {
+  if (dataset) return datasets[dataset];
+  return { classes: typeof classes === 'number' ? numberedClasses(classes) : classes };
+}
+
+/** "class 0", "class 1", …: names if only the number of classes is known. */
+export const numberedClasses = (count: number): string[] => Array.from({ length: count }, (_, i) => `class ${i}`);
