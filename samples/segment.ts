@@ -5,7 +5,7 @@ import { encodePng, loadModel } from 'moganet';
 const photo = process.argv[2] ?? new URL('images/facade-balconies.jpg', import.meta.url);
 const model = await loadModel('upernet_lite_moganet_xt_facade');
 const result = await model.predict(photo);
-for (const { name, share } of result.toJSON().regions ?? []) console.log(`${name}  ${(100 * share).toFixed(1)} %`);
+for (const { name, share } of result.toJSON().segmentation ?? []) console.log(`${name}  ${(100 * share).toFixed(1)} %`);
 await mkdir('out', { recursive: true });
 await writeFile('out/segmentation.png', encodePng(result.render()));
 await model.dispose();

@@ -60,7 +60,8 @@ function faultsOf(schema: z.ZodType, data: unknown, issue: Issue): string[] {
     if (nearest) return nearest.flatMap((inner) => faultsOf(schema, data, inner));
   }
   if (issue.code === 'invalid_value' && issue.values.length > 1 && typeof issue.input === 'string') {
-    return [where + unknownName(String(issue.path.at(-1)), issue.input, issue.values.map(String))];
+    const field = issue.path.findLast((step) => typeof step === 'string') ?? 'value';
+    return [where + unknownName(String(field), issue.input, issue.values.map(String))];
   }
   return [`${where}${messageOf(issue)}, got ${foundIn(issue.input)}.`];
 }
@@ -80,9 +81,10 @@ function nearestForm({ errors, path }: z.core.$ZodIssueInvalidUnion): Issue[] | 
   return nearest?.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
 }
 
-/** The message of an issue; that of a union names all its forms. */
+/** The message of an issue. That of a union without a message of its own names all forms. */
 function messageOf(issue: Issue): string {
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue.message;
+  const told = issue.code !== 'invalid_union' || issue.errors.length === 0 || issue.message !== 'Invalid input';
+  if (told) return issue.message;
   const forms = issue.errors.flatMap(([first]) => (first ? [first.message.replace(/^Invalid \w+: /, '')] : []));
   return `Invalid input: ${forms.join(', or ')}`;
 }

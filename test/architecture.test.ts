@@ -42,12 +42,14 @@ const rooms: Readonly<Record<string, Room>> = {
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:'] },
   'platform/browser': { imports: ['platform', 'formats', 'image'] },
   loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'] },
-  results: { imports: ['image', 'postprocess', 'formats', 'render', 'datasets'], types: ['models'] },
+  results: { imports: ['image', 'postprocess', 'formats', 'render'], types: ['datasets'], packages: ['zod'] },
   library: {
     imports: ['nn', 'backbones', 'models', 'datasets', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
     types: ['postprocess', 'heads'],
   },
-  export: { imports: ['nn', 'models', 'image', 'formats', 'platform', 'zoo', 'loading', 'results', 'library'] },
+  export: {
+    imports: ['nn', 'models', 'postprocess', 'image', 'formats', 'platform', 'zoo', 'loading', 'results', 'library'],
+  },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'zoo', 'configs'] },
   // the entries hand platform and engines in, so that no bundle for browsers meets another platform's

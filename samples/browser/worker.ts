@@ -73,7 +73,7 @@ async function answer({ id, picture, edge }: Question, signal: AbortSignal): Pro
   const { labels, names } = result.segmentation!;
   const views = {
     picture: result.image,
-    objects: result.render({ draw: 'detections' }),
+    objects: result.render({ draw: 'detection' }),
     regions: drawSegmentation(result.image, labels, { names }),
   };
   tell(

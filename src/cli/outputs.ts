@@ -192,9 +192,9 @@ export const jsonHelp = `--json writes one document to stdout (docs/results.md d
   { "schema": 1, "moganet": version, "model": { "name", "sha256" }, "engine": name,
     "score": least score (or "top": number of classes),
     "results": [{ "file", "image": { "height", "width" },
-                  "instances": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }],
-                  "regions": [{ "label", "name", "pixels", "share", "mask" }],
-                  "classes": [{ "label", "name", "score" }] }],
+                  "detection": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }],
+                  "segmentation": [{ "label", "name", "pixels", "share", "mask" }],
+                  "classification": [{ "label", "name", "score" }] }],
     "failures": [{ "file", "error" }] }
   Boxes are in pixels of the image; masks are COCO run lengths { "size": [height, width], "counts" }.
   From a checkout: \`npm run -s moganet -- …\`; without -s npm's own lines come first.`;
@@ -335,6 +335,13 @@ export function outputsOf(
   });
 }
 
+const drawings = {
+  detections: 'detection',
+  segmentation: 'segmentation',
+  classification: 'classification',
+  both: ['detection', 'segmentation'],
+} as const;
+
 /** The bytes of one output. `path` is where they go; nowhere on stdout. */
 export function contentOf(
   library: Library,
@@ -344,7 +351,7 @@ export function contentOf(
 ): Uint8Array {
   switch (save) {
     case 'overlay':
-      return library.encodePng(result.render({ ...render, ...(draw && { draw }) }));
+      return library.encodePng(result.render({ ...render, draw: draw && drawings[draw] }));
     case 'labels':
       return result.toLabelPng();
     case 'masks':

@@ -19,17 +19,11 @@ export type { Engine, Scope, Value } from '../nn/index.ts';
 export type { ImageRef, Progress, WeightsRef } from '../platform/contract.ts';
 export type { CompactMask, Detections, Rle } from '../postprocess/detections.ts';
 export type { CocoResult } from '../results/coco.ts';
+export type { Classification, Instance, Origin, Segmentation } from '../results/fields.ts';
 export { type ResultJson, resultSchema } from '../results/json.ts';
 export type { LabelmeFile, LabelmeOptions } from '../results/labelme.ts';
 export { Mask } from '../results/mask.ts';
-export type { Origin } from '../results/result.ts';
-export {
-  type Classification,
-  type Instance,
-  type RenderOptions,
-  Result,
-  type Segmentation,
-} from '../results/result.ts';
+export { type Drawing, type RenderOptions, Result } from '../results/result.ts';
 export type { YoloOptions } from '../results/yolo.ts';
 export { entries, findEntry, type Terms, termsOf, type ZooEntry } from '../zoo/index.ts';
 export type { BackboneOptions, LoadedBackbone, LoadOptions } from './load.ts';

@@ -7,7 +7,7 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, modelParameters } from '../models/create.ts';
 import { type Engine, passes, programOf, type Resident, type Runner, recordPart } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
-import { weightsHash } from '../results/result.ts';
+import { weightsHash } from '../results/fields.ts';
 import { findEntry } from '../zoo/index.ts';
 import { Model } from './model.ts';
 import { checkBackbone, checkMap } from './options.ts';

@@ -10,8 +10,9 @@ import type { Labels } from '../models/segmentation.ts';
 import type { Engine, Resident, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
 import type { Detections } from '../postprocess/detections.ts';
+import type { Origin, Timings } from '../results/fields.ts';
 import { Mask } from '../results/mask.ts';
-import { type Origin, Result, type Timings } from '../results/result.ts';
+import { Result } from '../results/result.ts';
 import { decodeRef, fileOf, prepareInputs } from './images.ts';
 import { checkFeatures, checkImage, checkImages, checkPredict } from './options.ts';
 

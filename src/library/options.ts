@@ -31,7 +31,6 @@ const whole = demand('a whole number of 1 or more', isWhole);
 const part = demand('a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1);
 const flag = demand('true or false', (value) => typeof value === 'boolean');
 const call = demand('a function', (value) => typeof value === 'function');
-const positive = demand('a number above 0', (value) => typeof value === 'number' && value > 0 && value < 1e6);
 const oneOf = (...names: readonly string[]): Check =>
   demand(`one of ${names.join(', ')}`, (value) => names.includes(value as string));
 const signal = demand('an AbortSignal', (value) => isObject(value) && typeof value.throwIfAborted === 'function');
@@ -80,36 +79,6 @@ export const checkPredict = (options: unknown): void => checkOptions('predict', 
 
 /** @throws ConfigError */
 export const checkFeatures = (options: unknown): void => checkOptions('features', options, { size, signal });
-
-const renderChecks: Readonly<Record<string, Check>> = {
-  draw: oneOf('detections', 'segmentation', 'both', 'classification'),
-  palette: anything,
-  colorBy: oneOf('class', 'instance'),
-  boxes: flag,
-  masks: flag,
-  labels: flag,
-  labelOf: call,
-  maskOpacity: part,
-  contourOpacity: part,
-  boxOpacity: part,
-  labelOpacity: part,
-  moreGlyphs: anything,
-  onMissingGlyphs: call,
-  lineWidth: positive,
-  contourWidth: positive,
-  textSize: positive,
-};
-
-/** @throws ConfigError */
-export const checkRender = (options: unknown): void => checkOptions('render', options, renderChecks);
-
-/** @throws ConfigError */
-export function checkCoco(options: unknown): void {
-  checkOptions('toCOCO', options ?? {}, { imageId: anything });
-  const id = isObject(options) ? options.imageId : undefined;
-  if (typeof id === 'string' || Number.isFinite(id)) return;
-  throw new ConfigError(`toCOCO takes the image's id in the data set, { imageId: 42 }, not ${foundIn(id)}.`);
-}
 
 const readChecks: Readonly<Record<string, Check>> = {
   backbones: demand('a table of backbones by type', isObject),

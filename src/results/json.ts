@@ -1,65 +1,22 @@
 import type { Size } from '../arrays.ts';
-import type { Rle } from '../postprocess/detections.ts';
-import { runCollector } from '../postprocess/rle.ts';
+import {
+  type Classification,
+  classPixels,
+  type Instance,
+  instancesOf,
+  nameOf,
+  type Origin,
+  type ResultFields,
+  type Segmentation,
+  type Timings,
+} from './fields.ts';
 import { type RleText, rleText } from './mask.ts';
-import type { Classification, Instance, Origin, Result, Segmentation, Timings } from './result.ts';
 
-/** One class of a label map with all its pixels. */
-export interface Region {
-  readonly label: number;
-  readonly name: string;
-  readonly pixels: number;
-  readonly rle: Rle;
-}
-
-/** The label that means "no class": 255, and 65535 where there are more than 255 classes. 0 is the first class. */
-export function unlabelledOf({ names }: Segmentation): number {
-  return names.length > 255 ? 65535 : 255;
-}
-
-/** The classes that occur, the lowest label first: one pass down the columns, which is the order of COCO's runs. */
-export function regionsOf(segmentation: Segmentation, size: Size): Region[] {
-  const { labels, names } = segmentation;
-  const { height, width } = size;
-  const found = new Map<number, { pixels: number; collector: ReturnType<typeof runCollector> }>();
-  const end = height * width;
-  let start = 0;
-  let current = labels[0]!;
-  const close = (position: number) => {
-    const region = found.get(current) ?? { pixels: 0, collector: runCollector(size) };
-    region.pixels += position - start;
-    region.collector.add(start, position);
-    found.set(current, region);
-    start = position;
-  };
-  for (let position = 1, y = 1, x = 0; position < end; position++, y++) {
-    if (y === height) {
-      y = 0;
-      x++;
-    }
-    const label = labels[y * width + x]!;
-    if (label !== current) {
-      close(position);
-      current = label;
-    }
-  }
-  if (end > 0) close(end);
-  found.delete(unlabelledOf(segmentation));
-  return [...found]
-    .sort(([a], [b]) => a - b)
-    .map(([label, { pixels, collector }]) => ({
-      label,
-      name: names[label] ?? `class ${label}`,
-      pixels,
-      rle: collector.finish(),
-    }));
-}
-
-/** The package's version, for what is written where there is no package.json to read; a test holds the two together. */
+/** The package's version, for files that are written where no package.json can be read. A test compares the two. */
 export const version = '0.1.0';
 
-/** The shape of results as JSON; a field that changes its meaning gives it the next number. `docs/results.md` describes it. */
-export const resultSchema = 1;
+/** Version of the JSON form of results. It grows when a field changes its name or meaning; see docs/results.md. */
+export const resultSchema = 2;
 
 /** A result as plain data: coordinates in pixels of the image, masks as COCO run lengths. */
 export interface ResultJson extends Partial<Origin> {
@@ -67,23 +24,25 @@ export interface ResultJson extends Partial<Origin> {
   /** Version of this package. */
   readonly moganet: string;
   readonly image: Size;
-  readonly instances?: readonly InstanceJson[];
-  readonly regions?: readonly RegionJson[];
-  readonly classes?: readonly ClassJson[];
-  readonly timings?: Timings;
+  /** Absent if the model does not detect, as are the other tasks. */
+  readonly detection?: readonly InstanceJson[] | undefined;
+  readonly segmentation?: readonly SegmentJson[] | undefined;
+  readonly classification?: readonly ClassJson[] | undefined;
+  readonly timings?: Timings | undefined;
 }
 
 export interface InstanceJson extends Omit<Instance, 'mask'> {
   /** Pixels of the mask. */
-  readonly area?: number;
-  readonly mask?: RleText;
+  readonly area?: number | undefined;
+  readonly mask?: RleText | undefined;
 }
 
-export interface RegionJson {
+/** One class of a segmentation. */
+export interface SegmentJson {
   readonly label: number;
   readonly name: string;
   readonly pixels: number;
-  /** Of the image, 0 to 1. */
+  /** Share of the image, 0 to 1. */
   readonly share: number;
   readonly mask: RleText;
 }
@@ -94,34 +53,34 @@ export interface ClassJson {
   readonly score: number;
 }
 
-export function resultJson(result: Result, { timings = false }: { readonly timings?: boolean } = {}): ResultJson {
-  const { origin, imageSize, names, segmentation, classification } = result;
-  const { height, width } = imageSize;
+/** A result as plain data. Timings only if asked for, so that two runs write the same bytes. */
+export function resultJson(result: ResultFields, { timings = false } = {}): ResultJson {
+  const { origin, image, names, segmentation, classification } = result;
+  const { height, width } = image;
   return {
     schema: resultSchema,
     moganet: version,
     ...origin,
     image: { height, width },
-    ...(names.length > 0 && {
-      instances: Array.from(result, ({ mask, ...instance }) => ({
-        ...instance,
-        ...(mask && { area: mask.area, mask: mask.toRle() }),
-      })),
-    }),
-    ...(segmentation && { regions: regionsJson(segmentation, imageSize) }),
-    ...(classification && { classes: classesJson(classification) }),
-    ...(timings && { timings: result.timings }),
+    detection: names.length > 0 ? Array.from(instancesOf(result), instanceJson) : undefined,
+    segmentation: segmentation && segmentationJson(segmentation, image),
+    classification: classification && classificationJson(classification),
+    timings: timings ? result.timings : undefined,
   };
 }
 
-const regionsJson = (segmentation: Segmentation, size: Size): RegionJson[] =>
-  regionsOf(segmentation, size).map(({ label, name, pixels, rle }) => ({
-    label,
-    name,
-    pixels,
-    share: pixels / (size.height * size.width),
+const instanceJson = ({ mask, ...instance }: Instance): InstanceJson => ({
+  ...instance,
+  area: mask?.area,
+  mask: mask?.toRle(),
+});
+
+const segmentationJson = (segmentation: Segmentation, { height, width }: Size): SegmentJson[] =>
+  classPixels(segmentation, { height, width }).map(({ rle, ...one }) => ({
+    ...one,
+    share: one.pixels / (height * width),
     mask: rleText(rle),
   }));
 
-const classesJson = ({ labels, scores, names }: Classification): ClassJson[] =>
-  Array.from(labels, (label, i) => ({ label, name: names[label] ?? `class ${label}`, score: scores[i]! }));
+const classificationJson = ({ labels, scores, names }: Classification): ClassJson[] =>
+  Array.from(labels, (label, i) => ({ label, name: nameOf(names, label), score: scores[i]! }));

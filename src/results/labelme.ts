@@ -1,15 +1,14 @@
 import { partsOf, type Ring, rleRings, simplifyRing, withSlits } from '../postprocess/polygons.ts';
-import { regionsOf } from './json.ts';
-import type { Result } from './result.ts';
+import { classPixels, instancesOf, type ResultFields } from './fields.ts';
 
-/** What a labelme file says beside the shapes. */
+/** What a labelme file holds beside the shapes. */
 export interface LabelmeOptions {
-  /** The image as labelme finds it from the JSON file: a path relative to it. */
+  /** Path of the image, relative to the JSON file. */
   readonly imagePath: string;
-  /** The image file itself as base64, so that the JSON is all labelme needs; it opens `imagePath` where it is not given. */
-  readonly imageData?: string;
-  /** How far outlines may be off, in pixels, for fewer points (see `simplifyRing`). Default 1. */
-  readonly tolerance?: number;
+  /** The image file as base64, so that labelme needs only the JSON. By default it opens `imagePath`. */
+  readonly imageData?: string | undefined;
+  /** How far outlines may move, in pixels, for fewer points (see `simplifyRing`). Default 1. */
+  readonly tolerance?: number | undefined;
 }
 
 /** A file of the annotation tool labelme (version 5). */
@@ -25,20 +24,20 @@ export interface LabelmeFile {
 
 export interface LabelmeShape {
   readonly label: string;
-  /** x, y in the image's pixels: pixel (0, 0) reaches from 0 to 1. Of a rectangle two opposite corners. */
+  /** x, y in pixels of the image: pixel (0, 0) reaches from 0 to 1. A rectangle has two opposite corners. */
   readonly points: readonly (readonly [x: number, y: number])[];
-  /** Shapes with one number are one instance (or class) in several parts. */
+  /** Shapes with the same number are parts of one instance (or class). */
   readonly group_id: number | null;
   readonly description: string;
   readonly shape_type: 'polygon' | 'rectangle';
   readonly flags: Readonly<Record<string, boolean>>;
   readonly mask: null;
-  /** Not labelme's own; it keeps what it does not know. */
-  readonly score?: number;
+  /** Unknown to labelme, which keeps such fields. */
+  readonly score?: number | undefined;
 }
 
-/** What was outlined, and in which way: rings of a mask, or nothing but a box. */
-interface Outlined {
+/** The outline of an instance or class: rings, or only a box. */
+interface Outline {
   readonly name: string;
   readonly score?: number;
   readonly rings?: readonly Ring[];
@@ -46,15 +45,18 @@ interface Outlined {
 }
 
 /**
- * Instances as polygons (as rectangles, where the model gives no masks), or, where it finds none, the classes of its map.
- * labelme has no holes: a hole is cut out by a slit from the outline to it and back.
+ * Instances as polygons, or as rectangles if the model gives no masks. A model that only segments gives the polygons of its
+ * classes. labelme has no holes: a hole is cut out by a slit from the outline to it and back.
  */
-export function labelmeFile(result: Result, { imagePath, imageData, tolerance = 1 }: LabelmeOptions): LabelmeFile {
-  const { height, width } = result.imageSize;
+export function labelmeFile(
+  result: ResultFields,
+  { imagePath, imageData, tolerance = 1 }: LabelmeOptions,
+): LabelmeFile {
+  const { height, width } = result.image;
   return {
     version: '5.5.0',
     flags: {},
-    shapes: outlinedIn(result).flatMap((one, i) => shapesOf(one, i, tolerance)),
+    shapes: outlinesIn(result).flatMap((outline, i) => shapesOf(outline, i, tolerance)),
     imagePath,
     imageData: imageData ?? null,
     imageHeight: height,
@@ -62,17 +64,17 @@ export function labelmeFile(result: Result, { imagePath, imageData, tolerance = 
   };
 }
 
-function outlinedIn(result: Result): Outlined[] {
-  const { segmentation, imageSize } = result;
-  if (result.names.length === 0 && segmentation) {
-    return regionsOf(segmentation, imageSize).map(({ name, rle }) => ({ name, rings: rleRings(rle) }));
+function outlinesIn(result: ResultFields): Outline[] {
+  const { segmentation, image, names } = result;
+  if (names.length === 0 && segmentation) {
+    return classPixels(segmentation, image).map(({ name, rle }) => ({ name, rings: rleRings(rle) }));
   }
-  return Array.from(result, ({ name, score, box, mask }) =>
+  return Array.from(instancesOf(result), ({ name, score, box, mask }) =>
     mask ? { name, score, rings: mask.toPolygons() } : { name, score, box },
   );
 }
 
-function shapesOf({ name, score, rings, box }: Outlined, i: number, tolerance: number): LabelmeShape[] {
+function shapesOf({ name, score, rings = [], box }: Outline, i: number, tolerance: number): LabelmeShape[] {
   const shape = (shape_type: LabelmeShape['shape_type'], points: LabelmeShape['points'], group_id: number | null) => ({
     label: name,
     points,
@@ -81,23 +83,18 @@ function shapesOf({ name, score, rings, box }: Outlined, i: number, tolerance: n
     shape_type,
     flags: {},
     mask: null,
-    ...(score !== undefined && { score }),
+    score,
   });
   if (box) {
     const [x1, y1, x2, y2] = box;
-    return [
-      shape(
-        'rectangle',
-        [
-          [x1, y1],
-          [x2, y2],
-        ],
-        null,
-      ),
+    const corners: LabelmeShape['points'] = [
+      [x1, y1],
+      [x2, y2],
     ];
+    return [shape('rectangle', corners, null)];
   }
-  // parts are told by the pixels' own edges, so simplifying comes after
-  const parts = partsOf(rings ?? []).map(({ outer, holes }) =>
+  // parts are told apart by the edges of pixels, so simplifying comes after
+  const parts = partsOf(rings).map(({ outer, holes }) =>
     withSlits({
       outer: simplifyRing(outer, tolerance),
       holes: holes.map((hole) => simplifyRing(hole, tolerance)),

@@ -11,12 +11,17 @@ export interface RleText {
   readonly counts: string;
 }
 
-/** A mask of one instance, kept as its crop; the other forms are made when asked for. */
+/** The mask of one instance, kept as a crop. The other forms are made on demand. */
 export class Mask implements CompactMask {
   readonly imageSize: Size;
   readonly left: number;
   readonly top: number;
   readonly rle: Rle;
+
+  /** Returns the mask itself if it is one already. */
+  static from(mask: CompactMask): Mask {
+    return mask instanceof Mask ? mask : new Mask(mask);
+  }
 
   constructor({ imageSize, left, top, rle }: CompactMask) {
     this.imageSize = imageSize;
@@ -25,37 +30,38 @@ export class Mask implements CompactMask {
     this.rle = rle;
   }
 
-  /** Pixels set. */
+  /** Number of pixels set. */
   get area(): number {
     return maskArea(this);
   }
 
-  /** height × width of the image, row by row, 0 or 1. */
+  /** Returns height × width bytes, row by row, 0 or 1. */
   toBitmap(): Uint8Array {
     return maskBitmap(this);
   }
 
-  /** Run lengths over the whole image. */
+  /** Returns run lengths over the whole image. */
   toRle(): RleText {
     return rleText(fullRle(this));
   }
 
   /**
-   * Closed rings (x0, y0, x1, y1, …) along the pixels' edges, holes turning the other way.
+   * Returns closed rings (x0, y0, x1, y1, …) along the edges of pixels; holes turn the other way.
    *
-   * @param options `tolerance`: how far off they may be, in pixels, for fewer points; every pixel's edge where it is not given
+   * @param options `tolerance`: leave points out while no edge moves farther than this, in pixels. By default every edge stays.
    */
-  toPolygons({ tolerance }: { readonly tolerance?: number } = {}): Ring[] {
+  toPolygons({ tolerance }: { readonly tolerance?: number | undefined } = {}): Ring[] {
     const rings = maskRings(this);
     return tolerance === undefined ? rings : rings.map((ring) => simplifyRing(ring, tolerance));
   }
 
-  /** A grey PNG of the image's size: 255 where it is set, 0 elsewhere. */
+  /** Returns a grey PNG of the image's size: 255 where the mask is set, 0 elsewhere. */
   toPng(): Uint8Array {
     return encodeMaskPng(this.toBitmap(), this.imageSize);
   }
 }
 
+/** Run lengths in COCO's compressed form. */
 export function rleText(rle: Rle): RleText {
   return { size: [rle.height, rle.width], counts: rleToString(rle) };
 }

@@ -2,11 +2,11 @@ import type { Size } from '../arrays.ts';
 import { encodeGrey16Png, encodeIndexedPng } from '../formats/png_labels.ts';
 import { forEachColumnStretch } from '../postprocess/rle.ts';
 import { black, colorFor } from '../render/colors.ts';
-import type { Result, Segmentation } from './result.ts';
+import type { ResultFields, Segmentation } from './fields.ts';
 
 /**
- * A label map as PNG: up to 255 classes 8 bits with the data set's colours as palette, above that 16-bit grey. A pixel's
- * number is its label, and 0 is the first class; 255 (65535 in 16 bits) is a pixel without a class.
+ * A label map as PNG: 8 bits with the data set's colours as palette up to 255 classes, 16-bit grey above. The number of a
+ * pixel is its label, and 0 is the first class; 255 (65535 in 16 bits) is a pixel without a class.
  */
 export function labelPng({ labels, names, dataset }: Segmentation, { height, width }: Size): Uint8Array {
   const map = { height, width, labels };
@@ -17,23 +17,22 @@ export function labelPng({ labels, names, dataset }: Segmentation, { height, wid
   );
 }
 
-/** Numbers of an 8-bit instance map: 0 is none, 255 is left to mean nothing. */
+/** Numbers of an 8-bit instance map: 0 is no instance, 255 is left unused. */
 const fewInstances = 254;
 
 /**
- * Which instance each pixel shows: 0 none, 1 the first (best) of the result, and so on; where masks overlap, the better one.
- * 8 bits with a colour for each up to 254 instances, above that 16-bit grey.
+ * The instance of each pixel: 0 none, 1 the first (best) of the result, and so on. The better one is on top. 8 bits with a
+ * colour for each up to 254 instances, 16-bit grey above.
  *
- * @throws RangeError where the model gives no masks, or there are more than 65535
+ * @throws RangeError if the model gives no masks, or there are more than 65535
  */
-export function instancePng(result: Result): Uint8Array {
-  const { masks, imageSize, length } = result;
+export function instancePng({ masks, image, scores }: ResultFields): Uint8Array {
+  const { length } = scores;
   if (!masks && length > 0) throw new RangeError('the model gives no masks to write.');
-  if (length > 65535) throw new RangeError(`a map holds 65535 instances, not ${length}.`);
-  const { height, width } = imageSize;
+  if (length > 65535) throw new RangeError(`the map can number 65535 instances, got ${length}.`);
+  const { height, width } = image;
   const labels = length <= fewInstances ? new Uint8Array(height * width) : new Uint16Array(height * width);
-  for (let i = length - 1; i >= 0; i--) {
-    const { left, top, rle } = masks![i]!;
+  for (const [i, { left, top, rle }] of [...(masks ?? []).entries()].reverse()) {
     forEachColumnStretch(rle, (x, from, to) => {
       for (let y = top + from; y < top + to; y++) labels[y * width + left + x] = i + 1;
     });

@@ -1,7 +1,7 @@
-import type { Size, Weights } from '../arrays.ts';
+import * as z from 'zod';
+import type { Size } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import type { Raster } from '../image/raster.ts';
-import { checkCoco, checkRender } from '../library/options.ts';
 import { cropInstance } from '../render/compose.ts';
 import {
   drawClassification,
@@ -12,139 +12,93 @@ import {
   segmentationLegend,
   sideBySide,
 } from '../render/index.ts';
+import { validate } from '../validate.ts';
 import { type CocoResult, cocoResults } from './coco.ts';
-import { type ResultJson, resultJson, unlabelledOf } from './json.ts';
+import {
+  type Classification,
+  type Instance,
+  instanceAt,
+  instancesOf,
+  type Origin,
+  type ResultFields,
+  type Segmentation,
+  type Timings,
+  unlabelledOf,
+} from './fields.ts';
+import { type ResultJson, resultJson } from './json.ts';
 import { type LabelmeFile, type LabelmeOptions, labelmeFile } from './labelme.ts';
-import type { Mask } from './mask.ts';
+import { Mask } from './mask.ts';
 import { instancePng, labelPng } from './png.ts';
 import { type YoloOptions, yoloText } from './yolo.ts';
 
-/** Where a result comes from: what a file of results needs, to be understood years later. */
-export interface Origin {
-  readonly model: {
-    readonly name: string;
-    /** Of the weights that ran, see `weightsHash`; absent where the page has no `crypto.subtle` (it is not served by https). */
-    readonly sha256?: string;
-  };
-  /** Name of the engine that ran it. */
-  readonly engine: string;
-  /** Path, address or file name of the image; absent for bytes and pixels. */
-  readonly file?: string;
-}
-
-/**
- * SHA-256 of weights by their values: of one line per parameter, sorted by key, `key shape sha256` with the shape as
- * `64x3x3x3` and the hash of its little-endian float32 values. So it is the same for the `.pth` file and for what was
- * converted from it, and differs between averaged and plain weights of one file. Hex.
- */
-export async function weightsHash(weights: Weights): Promise<string | undefined> {
-  const subtle = globalThis.crypto?.subtle;
-  if (!subtle) return undefined;
-  const sha256 = async (bytes: Uint8Array<ArrayBuffer>) =>
-    Array.from(new Uint8Array(await subtle.digest('SHA-256', bytes)), (byte) =>
-      byte.toString(16).padStart(2, '0'),
-    ).join('');
-  const lines: string[] = [];
-  for (const key of [...weights.keys()].sort()) {
-    const { shape, data } = weights.get(key)!;
-    // tensors are never in shared memory, which `digest` refuses
-    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-    lines.push(`${key} ${shape.join('x')} ${await sha256(bytes)}\n`);
-  }
-  return sha256(new TextEncoder().encode(lines.join('')));
-}
-
-/** Milliseconds of each step. */
-export type Timings = Readonly<Record<string, number>>;
-
-/** A class for every pixel. */
-export interface Segmentation {
-  /** height × width of the image: an index into `names` for every pixel; 255 (65535 above 255 classes) is no class. */
-  readonly labels: Uint8Array | Uint16Array;
-  readonly names: readonly string[];
-  /** Gives the colours. */
-  readonly dataset?: Dataset | undefined;
-}
-
-/** The likeliest classes of the image, the likeliest first. */
-export interface Classification {
-  /** Indices into `names`. */
-  readonly labels: Int32Array;
-  /** Softmax over all classes. */
-  readonly scores: Float32Array;
-  /** All classes of the model. */
-  readonly names: readonly string[];
-}
-
-/** One object that was found. */
-export interface Instance {
-  readonly label: number;
-  readonly name: string;
-  readonly score: number;
-  /** x1, y1, x2, y2 in the image's pixels. */
-  readonly box: readonly [number, number, number, number];
-  readonly mask?: Mask;
-}
-
-/** Parallel arrays, best first. */
-export interface ResultFields {
-  /** n × (x1, y1, x2, y2) in the image's pixels. */
-  readonly boxes: Float32Array;
-  readonly scores: Float32Array;
-  readonly labels: Int32Array;
-  readonly masks?: readonly Mask[];
-  /** Class names of `labels`; empty where the model has no detector. */
-  readonly names: readonly string[];
-  /** The data set of `labels`: gives colours and category ids. */
-  readonly dataset?: Dataset | undefined;
-  readonly segmentation?: Segmentation;
-  readonly classification?: Classification;
-  /** What a head of one's own decoded. */
-  readonly head?: unknown;
-  readonly image: Raster;
-  readonly timings: Timings;
-  readonly origin?: Origin;
-}
+/** The tasks whose results can be drawn. */
+const drawings = ['detection', 'segmentation', 'classification'] as const;
+export type Drawing = (typeof drawings)[number];
 
 /** What is drawn, and how. */
 export interface RenderOptions extends OverlayOptions {
-  /** Default: what the model gives; detections where it gives them with a segmentation. `both` is these two. */
-  readonly draw?: 'detections' | 'segmentation' | 'both' | 'classification';
+  /** The task whose result is drawn; several are drawn side by side. By default the first of detection, segmentation and classification that the model has. */
+  readonly draw?: Drawing | readonly Drawing[] | undefined;
 }
 
-/** What a model found in one image: plain typed arrays in the image's own pixels, and the forms that people use. */
+const fraction = z.number().min(0).max(1).optional();
+const pixels = z.number().gt(0).lt(1e6).optional();
+const aFunction = (value: unknown): boolean => typeof value === 'function';
+
+const renderOptions = z.strictObject({
+  draw: z.union([z.enum(drawings), z.array(z.enum(drawings)).min(1)]).optional(),
+  palette: z.custom<OverlayOptions['palette']>().optional(),
+  colorBy: z.enum(['class', 'instance']).optional(),
+  boxes: z.boolean().optional(),
+  masks: z.boolean().optional(),
+  labels: z.boolean().optional(),
+  labelOf: z.custom<(index: number) => string>(aFunction, 'must be a function').optional(),
+  maskOpacity: fraction,
+  contourOpacity: fraction,
+  boxOpacity: fraction,
+  labelOpacity: fraction,
+  moreGlyphs: z.custom<OverlayOptions['moreGlyphs']>().optional(),
+  onMissingGlyphs: z.custom<(characters: readonly string[]) => void>(aFunction, 'must be a function').optional(),
+  lineWidth: pixels,
+  contourWidth: pixels,
+  textSize: pixels,
+} satisfies Record<keyof RenderOptions, z.ZodType>);
+
+const cocoOptions = z.strictObject({
+  imageId: z.union([z.string(), z.number()], "must be the image's id in the data set, as in { imageId: 42 }"),
+});
+
+/** What a model found in one image: typed arrays in pixels of the image, and the forms that people use. */
 export class Result implements ResultFields, Iterable<Instance> {
   readonly boxes: Float32Array;
   readonly scores: Float32Array;
   readonly labels: Int32Array;
-  readonly masks?: readonly Mask[];
+  readonly masks?: readonly Mask[] | undefined;
   readonly names: readonly string[];
-  /** The data set of `labels`, if the model's configuration says it. */
   readonly dataset?: Dataset | undefined;
-  readonly segmentation?: Segmentation;
-  readonly classification?: Classification;
+  readonly segmentation?: Segmentation | undefined;
+  readonly classification?: Classification | undefined;
   readonly head?: unknown;
-  /** The decoded image, RGBA. */
   readonly image: Raster;
   readonly timings: Timings;
-  /** Model, engine and image file. */
-  readonly origin?: Origin;
+  readonly origin?: Origin | undefined;
 
   constructor(fields: ResultFields) {
     this.boxes = fields.boxes;
     this.scores = fields.scores;
     this.labels = fields.labels;
-    if (fields.masks) this.masks = fields.masks;
+    this.masks = fields.masks?.map((mask) => Mask.from(mask));
     this.names = fields.names;
     this.dataset = fields.dataset;
-    if (fields.segmentation) this.segmentation = fields.segmentation;
-    if (fields.classification) this.classification = fields.classification;
-    if (fields.head !== undefined) this.head = fields.head;
+    this.segmentation = fields.segmentation;
+    this.classification = fields.classification;
+    this.head = fields.head;
     this.image = fields.image;
     this.timings = fields.timings;
-    if (fields.origin) this.origin = fields.origin;
+    this.origin = fields.origin;
   }
 
+  /** Number of instances. */
   get length(): number {
     return this.scores.length;
   }
@@ -153,101 +107,100 @@ export class Result implements ResultFields, Iterable<Instance> {
     return { height: this.image.height, width: this.image.width };
   }
 
-  /** @throws RangeError where there is no instance `i` */
+  /** @throws RangeError if there is no instance `i` */
   at(i: number): Instance {
-    const label = this.labels[i];
-    if (label === undefined) throw new RangeError(`there is no instance ${i}: the result has ${this.length}.`);
-    const [x1, y1, x2, y2] = this.boxes.subarray(4 * i, 4 * i + 4);
-    const mask = this.masks?.[i];
-    return {
-      label,
-      name: this.names[label] ?? `class ${label}`,
-      score: this.scores[i]!,
-      box: [x1!, y1!, x2!, y2!],
-      ...(mask && { mask }),
-    };
+    return instanceAt(this, i);
   }
 
   /** The instances, best first. */
-  *[Symbol.iterator](): Iterator<Instance> {
-    for (let i = 0; i < this.length; i++) yield this.at(i);
+  [Symbol.iterator](): Iterator<Instance> {
+    return instancesOf(this);
   }
 
-  /** The instances for which `keep` is true; the segmentation stays. */
+  /** Returns a result with the instances for which `keep` is true. What the other tasks found stays. */
   filter(keep: (instance: Instance, i: number) => boolean): Result {
+    const { boxes, scores, labels, masks } = this;
     const kept = [...this].flatMap((instance, i) => (keep(instance, i) ? [i] : []));
+    const isKept = new Set(kept);
     return new Result({
       ...this,
-      boxes: Float32Array.from(kept.flatMap((i) => [...this.boxes.subarray(4 * i, 4 * i + 4)])),
-      scores: Float32Array.from(kept, (i) => this.scores[i]!),
-      labels: Int32Array.from(kept, (i) => this.labels[i]!),
-      ...(this.masks && { masks: kept.map((i) => this.masks![i]!) }),
+      boxes: Float32Array.from(kept.flatMap((i) => [...boxes.subarray(4 * i, 4 * i + 4)])),
+      scores: scores.filter((_, i) => isKept.has(i)),
+      labels: labels.filter((_, i) => isKept.has(i)),
+      masks: masks?.filter((_, i) => isKept.has(i)),
     });
   }
 
-  /** Instance `i` cut out of the image: RGBA, transparent outside its mask (or its box, where there is none). */
+  /** Cuts instance `i` out of the image: RGBA, transparent outside its mask (or its box, if there is no mask). */
   crop(i: number): Raster {
     const { box, mask } = this.at(i);
     return cropInstance(this.image, box, mask);
   }
 
-  /** The image with what was found drawn on it; nothing is changed in `image`. */
+  /**
+   * Draws what was found on a copy of the image.
+   *
+   * @throws ConfigError for an unknown or impossible option, RangeError if the model lacks a task that is to be drawn
+   */
   render(options: RenderOptions = {}): Raster {
-    checkRender(options);
-    const { draw = this.kind(), ...overlay } = options;
-    if (draw === 'detections') return drawDetections(this.image, this, overlay);
-    if (draw === 'classification') {
+    const { draw = this.usualDrawing(), ...overlay } = validate(renderOptions, options, 'render');
+    const [first, ...others] = [draw].flat().map((task) => this.draw(task, overlay));
+    if (!first) throw new RangeError('there is nothing to draw.');
+    return others.length === 0 ? first : sideBySide([first, ...others].map((raster) => ({ raster })));
+  }
+
+  private usualDrawing(): Drawing {
+    if (this.names.length > 0) return 'detection';
+    if (this.segmentation) return 'segmentation';
+    return this.classification ? 'classification' : 'detection';
+  }
+
+  private draw(task: Drawing, options: OverlayOptions): Raster {
+    if (task === 'detection') return drawDetections(this.image, this, options);
+    const { moreGlyphs, onMissingGlyphs } = options;
+    if (task === 'classification') {
       if (!this.classification) throw new RangeError('the model has no classification to draw.');
-      return drawClassification(this.image, this.classification, overlay);
+      return drawClassification(this.image, this.classification, options);
     }
     if (!this.segmentation) throw new RangeError('the model has no segmentation to draw.');
     const { labels, names, dataset } = this.segmentation;
     const classes = { names, dataset, unlabelled: unlabelledOf(this.segmentation) };
-    const segmented = drawLegend(drawSegmentation(this.image, labels, classes), segmentationLegend(labels, classes), {
-      moreGlyphs: overlay.moreGlyphs,
-      onMissingGlyphs: overlay.onMissingGlyphs,
-    });
-    if (draw === 'segmentation') return segmented;
-    return sideBySide([{ raster: drawDetections(this.image, this, overlay) }, { raster: segmented }]);
-  }
-
-  private kind(): 'detections' | 'segmentation' | 'classification' {
-    if (this.names.length > 0) return 'detections';
-    return this.segmentation ? 'segmentation' : this.classification ? 'classification' : 'detections';
+    const segmented = drawSegmentation(this.image, labels, classes);
+    return drawLegend(segmented, segmentationLegend(labels, classes), { moreGlyphs, onMissingGlyphs });
   }
 
   /**
-   * Plain data for JSON: instances, each region class with its share and mask, the likeliest classes of the image. Timings
-   * only when asked for. docs/results.md describes every field.
+   * Returns plain data for JSON: instances, each class of a segmentation with its share and mask, the most likely classes of the
+   * image; timings if asked for. docs/results.md describes every field.
    */
   toJSON(options: { readonly timings?: boolean } = {}): ResultJson {
     return resultJson(this, options);
   }
 
-  /** The instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. */
+  /** Returns the instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. */
   toCOCO(options: { readonly imageId: number | string }): CocoResult[] {
-    checkCoco(options);
-    return cocoResults(this, options.imageId);
+    const { imageId } = validate(cocoOptions, options ?? {}, 'toCOCO');
+    return cocoResults(this, imageId);
   }
 
-  /** A file for labelme: instances as polygons, or rectangles where there are no masks; the map's classes without a detector. */
+  /** Returns a file for labelme: instances as polygons, or rectangles if there are no masks; the classes of a model that only segments. */
   toLabelme(options: LabelmeOptions): LabelmeFile {
     return labelmeFile(this, options);
   }
 
   /**
-   * The instances as YOLO's text: a line each, boxes or outlines, as parts of the image.
+   * Returns the instances as YOLO's text: a line each, boxes or outlines, as fractions of the image.
    *
-   * @throws RangeError where outlines are asked for and the model gives no masks
+   * @throws RangeError if outlines are asked for and the model gives no masks
    */
   toYOLO(options: YoloOptions = {}): string {
     return yoloText(this, options);
   }
 
   /**
-   * The segmentation as a PNG of labels, in the data set's colours up to 255 classes; 0 is the first class.
+   * Returns the segmentation as a PNG of labels, in the data set's colours up to 255 classes; 0 is the first class.
    *
-   * @throws RangeError where the model gives none
+   * @throws RangeError if the model does not segment
    */
   toLabelPng(): Uint8Array {
     if (!this.segmentation) throw new RangeError('the model has no segmentation to write.');
@@ -255,9 +208,9 @@ export class Result implements ResultFields, Iterable<Instance> {
   }
 
   /**
-   * All masks as one PNG: 0 no instance, 1 the first, the better one on top.
+   * Returns all masks as one PNG: 0 no instance, 1 the first, the better one on top.
    *
-   * @throws RangeError where the model gives no masks
+   * @throws RangeError if the model gives no masks
    */
   toInstancePng(): Uint8Array {
     return instancePng(this);

@@ -1,28 +1,28 @@
 import { joinRings, simplifyRing } from '../postprocess/polygons.ts';
-import type { Instance, Result } from './result.ts';
+import { type Instance, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a YOLO label file holds. */
 export interface YoloOptions {
-  /** Outlines instead of boxes: needs a model that gives masks. */
-  readonly segments?: boolean;
-  /** How far outlines may be off, in pixels, for fewer points (see `simplifyRing`). Default 1. */
-  readonly tolerance?: number;
-  /** The score at the end of each line, as YOLO's own predictions have it; annotations have none. */
-  readonly scores?: boolean;
+  /** Outlines instead of boxes. The model must give masks. */
+  readonly segments?: boolean | undefined;
+  /** How far outlines may move, in pixels, for fewer points (see `simplifyRing`). Default 1. */
+  readonly tolerance?: number | undefined;
+  /** Write the score at the end of each line, as YOLO's predictions do; annotations have none. */
+  readonly scores?: boolean | undefined;
 }
 
 /**
  * One line per instance: the label, then the box as centre x, centre y, width, height, or with `segments` the outline as x,
- * y, x, y, …; all as parts of the image's width and height, 0 to 1, six digits (0.002 pixels of a photo 4000 wide).
- * Labels count from 0. What lies outside the image is cut off. An outline is one ring: parts and holes are joined by slits,
- * since the format has neither. An instance whose mask is empty has no line among outlines.
+ * y, x, y, …. All are fractions of the image's width and height with six digits (0.002 pixels of an image 4000 wide).
+ * Labels count from 0. The part outside the image is cut off. An outline is one ring: the format has neither parts nor
+ * holes, so slits join them. With `segments` an instance with an empty mask has no line.
  *
- * @throws RangeError where outlines are asked for and the model gives no masks
+ * @throws RangeError if outlines are asked for and the model gives no masks
  */
-export function yoloText(result: Result, options: YoloOptions = {}): string {
+export function yoloText(result: ResultFields, options: YoloOptions = {}): string {
   const { segments = false, tolerance = 1, scores = false } = options;
-  const { height, width } = result.imageSize;
-  if (segments && result.length > 0 && !result.masks) {
+  const { height, width } = result.image;
+  if (segments && result.scores.length > 0 && !result.masks) {
     throw new RangeError('the model gives no masks: YOLO outlines need them, boxes do not.');
   }
   const across = (x: number) => digits(x / width);
@@ -36,7 +36,7 @@ export function yoloText(result: Result, options: YoloOptions = {}): string {
     const [top, bottom] = [within(y1, height), within(y2, height)];
     return [across((left + right) / 2), down((top + bottom) / 2), across(right - left), down(bottom - top)];
   };
-  const lines = Array.from(result, (instance) => {
+  const lines = Array.from(instancesOf(result), (instance) => {
     const numbers = segments ? outlineOf(instance) : boxOf(instance);
     if (numbers.length === 0) return '';
     return `${[instance.label, ...numbers, ...(scores ? [digits(instance.score)] : [])].join(' ')}\n`;
@@ -46,5 +46,5 @@ export function yoloText(result: Result, options: YoloOptions = {}): string {
 
 const within = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
 
-/** Six digits after the point, without zeros at the end. */
+/** Six decimals, without trailing zeros. */
 const digits = (value: number): string => `${Number(value.toFixed(6))}`;

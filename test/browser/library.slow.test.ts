@@ -80,7 +80,7 @@ describe('the library in a page', () => {
       image,
       timings: {},
     });
-    const expected = hashed(result.render({ draw: 'both' }));
+    const expected = hashed(result.render({ draw: ['detection', 'segmentation'] }));
     expect(expected.sha256, 'something is drawn').to.not.equal(hashed(image).sha256);
     expect(await page.evaluate((given) => window.calls.draw(given), drawing)).to.deep.equal(expected);
   });

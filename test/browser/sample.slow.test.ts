@@ -85,7 +85,7 @@ async function numbersOf(page: Page): Promise<ResultJson> {
 }
 
 /** Scores within 0.005 and boxes of IoU ≥ 0.99: two engines add the same products in another order. */
-function expectSameObjects({ instances = [] }: ResultJson, expected: Result): void {
+function expectSameObjects({ detection: instances = [] }: ResultJson, expected: Result): void {
   type Found = { readonly label: number; readonly score: number; readonly box: readonly number[] };
   const all = [...expected];
   const pair = (from: readonly Found[], to: readonly Found[]) => {
@@ -104,7 +104,7 @@ function expectSameObjects({ instances = [] }: ResultJson, expected: Result): vo
   pair(instances, all);
 }
 
-function labelsOf({ image, regions = [] }: ResultJson): Uint8Array {
+function labelsOf({ image, segmentation: regions = [] }: ResultJson): Uint8Array {
   const map = new Uint8Array(image.width * image.height).fill(255);
   for (const { label, mask } of regions) {
     maskBitmap(compactMask(rleFromString(mask.counts, image))).forEach((set, i) => {

@@ -23,7 +23,7 @@ describe('config and convert', () => {
     writeFileSync(join(cwd, 'two.json'), JSON.stringify(config));
     const words = ['detect', 'a.png', '--model', 'two.json', '--weights', 'detector.safetensors', '--engine', 'cpu'];
     const run = await moganet([...words, '--json', '--score', '0'], { cwd });
-    expect(JSON.parse(run.stdout).results[0].instances).to.have.length(2);
+    expect(JSON.parse(run.stdout).results[0].detection).to.have.length(2);
   });
 
   it('reads what editors and shells write, byte order marks of UTF-8 and UTF-16 included', async () => {

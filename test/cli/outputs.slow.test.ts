@@ -42,7 +42,7 @@ describe('what the command line writes', () => {
     expect(files('all').filter((name) => name !== 'deep')).to.deep.equal(expected);
 
     const result = JSON.parse(text('all/000000000139.result.json'));
-    expect(result).to.include({ schema: 1, engine: 'cpu', file: 'photos/000000000139.png' });
+    expect(result).to.include({ schema: 2, engine: 'cpu', file: 'photos/000000000139.png' });
     const { instances, regions } = result;
     expect(instances).to.have.length(5);
     const coco = JSON.parse(text('all/000000000139.coco.json'));
@@ -153,7 +153,7 @@ describe('what the command line writes', () => {
       const { stdout } = await moganet(['detect', 'photos/000000000139.png', '--json', '--quiet', ...both, ...words], {
         cwd,
       });
-      return JSON.parse(stdout).results[0].instances as { name: string; score: number; box: number[] }[];
+      return JSON.parse(stdout).results[0].detection as { name: string; score: number; box: number[] }[];
     };
     const all = await run();
     const counted = all.filter(({ name }) => name === 'left');

@@ -91,10 +91,16 @@ describe('what a caller hands in', () => {
     const result = await model.predict(picture);
     expect(() => result.render(untyped({ draw: 'bth' }))).to.throw(
       ConfigError,
-      'render: `draw` is one of detections, segmentation, both, classification, not "bth".',
+      /^render: draw: .*"detection"\|"segmentation"\|"classification".* got "bth"\.$/,
     );
     expect(() => result.render(untyped({ lineWdth: 2 }))).to.throw(ConfigError, 'Did you mean "lineWidth"?');
-    const coco = "toCOCO takes the image's id in the data set, { imageId: 42 }, not undefined.";
+    expect(() => result.render(untyped({ draw: [] }))).to.throw(ConfigError, /^render: draw: .* got \[\]\.$/);
+    for (const options of [{ maskOpacity: 2 }, { labelOf: 'name' }, { boxes: 1 }, { lineWidth: 0 }]) {
+      const [[name, value] = []] = Object.entries(options);
+      const facts = new RegExp(`^render: ${name}: .* got ${JSON.stringify(value)}\\.$`);
+      expect(() => result.render(untyped(options))).to.throw(ConfigError, facts);
+    }
+    const coco = /^toCOCO: imageId: .*\{ imageId: 42 \}, got nothing\.$/;
     expect(() => result.toCOCO(untyped({}))).to.throw(ConfigError, coco);
     expect(() => result.toCOCO(untyped(undefined))).to.throw(ConfigError, coco);
     for (const encode of [encodePng, encodePortable]) {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { loadModel, version } from 'moganet';
+import { weightsHash } from '../../src/results/fields.ts';
 import { version as written } from '../../src/results/json.ts';
-import { weightsHash } from '../../src/results/result.ts';
 import { smallDetector, smallFile } from '../harness/small_model.ts';
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');

@@ -112,7 +112,7 @@ describe('the installed package', () => {
 
     const found = nobody([main, 'predict', '../photo.jpg', '--json']);
     expect(found.status, found.stderr).to.equal(0);
-    expect(JSON.parse(found.stdout).results[0].instances).to.have.length.above(10);
+    expect(JSON.parse(found.stdout).results[0].detection).to.have.length.above(10);
 
     const models = nobody([main, 'models']);
     expect(models.status, models.stderr).to.equal(0);

@@ -105,7 +105,7 @@ describe('what docs/results.md shows', () => {
   it('leaves out what is not known, and the timings unless they are asked for', () => {
     const { origin: _, segmentation: __, ...fields } = result;
     const json = written(new Result(fields).toJSON());
-    expect(json).to.have.all.keys('schema', 'moganet', 'image', 'instances');
+    expect(json).to.have.all.keys('schema', 'moganet', 'image', 'detection');
     const empty = new Result({
       ...fields,
       boxes: new Float32Array(0),
@@ -113,7 +113,7 @@ describe('what docs/results.md shows', () => {
       labels: new Int32Array(0),
       masks: [],
     });
-    expect(empty.toJSON().instances).to.deep.equal([]);
+    expect(empty.toJSON().detection).to.deep.equal([]);
   });
 });
 
@@ -160,7 +160,7 @@ describe('files for labelme', () => {
     }
   });
 
-  it('hold rectangles without masks, and the regions of a model that only segments', () => {
+  it('hold rectangles without masks, and the classes of a model that only segments', () => {
     const [box] = manyInstances(false).toLabelme({ imagePath: 'x.jpg' }).shapes;
     expect(box!.shape_type).to.equal('rectangle');
     expect(box!.points.flat()).to.deep.equal([...manyInstances(false).boxes.subarray(0, 4)]);
@@ -231,7 +231,7 @@ describe('maps as PNG', () => {
     expect([...colors.slice(0, 3)]).to.deep.equal(datasets.coco.colors[0]);
     expect([...colors.slice(4, 7)]).to.deep.equal(datasets.coco.colors[79]);
     expect([...colors.slice(8, 11)]).to.deep.equal([0, 0, 0]);
-    expect(map.toJSON().regions!.map(({ label }) => label)).to.deep.equal([0, 1, 79]);
+    expect(map.toJSON().segmentation!.map(({ label }) => label)).to.deep.equal([0, 1, 79]);
   });
 
   it('have 16 bits above 255 classes, and 65535 where there is no class', () => {
@@ -245,7 +245,7 @@ describe('maps as PNG', () => {
       segmentation: { labels, names },
     });
     expect(decodeLabelPng(map.toLabelPng())).to.deep.equal({ height: 2, width: 2, labels });
-    expect(map.toJSON().regions!.map(({ label }) => label)).to.deep.equal([0, 255, 299]);
+    expect(map.toJSON().segmentation!.map(({ label }) => label)).to.deep.equal([0, 255, 299]);
     // class 255 is drawn as any other
     expect([...map.render({ draw: 'segmentation' }).data.slice(0, 3)]).not.to.deep.equal([0, 0, 0]);
   });

@@ -64,9 +64,9 @@ describe('a result', () => {
 
   it('becomes JSON, with timings only when asked', () => {
     const json = JSON.parse(JSON.stringify(result));
-    expect(json).to.include({ schema: 1, moganet: version });
+    expect(json).to.include({ schema: 2, moganet: version });
     expect(json.image).to.deep.equal({ height: 4, width: 6 });
-    expect(json.instances[0]).to.deep.equal({
+    expect(json.detection[0]).to.deep.equal({
       label: 1,
       name: 'dog',
       score: 0.75,
@@ -74,14 +74,14 @@ describe('a result', () => {
       area: 3,
       mask: result.at(0).mask!.toRle(),
     });
-    expect(json.regions.map(({ name, pixels, share }: Record<string, unknown>) => [name, pixels, share])).to.deep.equal(
-      [
-        ['sky', 12, 0.5],
-        ['sand', 12, 0.5],
-      ],
-    );
+    expect(
+      json.segmentation.map(({ name, pixels, share }: Record<string, unknown>) => [name, pixels, share]),
+    ).to.deep.equal([
+      ['sky', 12, 0.5],
+      ['sand', 12, 0.5],
+    ]);
     // the right half: twelve zeros, twelve ones
-    expect(json.regions[1].mask).to.deep.equal({ size: [4, 6], counts: '<<' });
+    expect(json.segmentation[1].mask).to.deep.equal({ size: [4, 6], counts: '<<' });
     expect(json).not.to.have.property('timings');
     expect(result.toJSON({ timings: true }).timings).to.deep.equal({ total: 1 });
   });
@@ -91,7 +91,7 @@ describe('a result', () => {
     const detections = result.render();
     expect([detections.width, detections.height]).to.deep.equal([6, 4]);
     expect(detections.data).not.to.deep.equal(before);
-    expect(result.render({ draw: 'both' }).width).to.be.greaterThan(12);
+    expect(result.render({ draw: ['detection', 'segmentation'] }).width).to.be.greaterThan(12);
     expect(image.data).to.deep.equal(before);
     const { segmentation: _, ...rest } = result;
     expect(() => new Result({ ...rest }).render({ draw: 'segmentation' })).to.throw(

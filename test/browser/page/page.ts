@@ -64,7 +64,7 @@ export const calls = {
       image,
       timings: {},
     });
-    return hashed(result.render({ draw: 'both' }));
+    return hashed(result.render({ draw: ['detection', 'segmentation'] }));
   },
 
   /** Predicts twice beside a program that uses TensorFlow.js on a backend of its own. */

@@ -1,0 +1,162 @@
+import type { Size, Weights } from '../arrays.ts';
+import type { Dataset } from '../datasets/index.ts';
+import type { Raster } from '../image/raster.ts';
+import type { CompactMask, Rle } from '../postprocess/detections.ts';
+import { runCollector } from '../postprocess/rle.ts';
+import { Mask } from './mask.ts';
+
+/** What a result holds, as plain data, and the two readings that the formats share: by instance and by class. */
+
+/** Milliseconds of each step. */
+export type Timings = Readonly<Record<string, number>>;
+
+/** Where a result comes from, so that a file of results can be understood years later. */
+export interface Origin {
+  readonly model: {
+    readonly name: string;
+    /** Hash of the weights that ran, see `weightsHash`. Absent if the page has no `crypto.subtle` (it is served without https). */
+    readonly sha256?: string | undefined;
+  };
+  /** Name of the engine. */
+  readonly engine: string;
+  /** Path, URL or file name of the image; absent for bytes and pixels. */
+  readonly file?: string | undefined;
+}
+
+/** A class for every pixel. */
+export interface Segmentation {
+  /** height × width of the image: an index into `names` for every pixel; 255 (65535 above 255 classes) is no class. */
+  readonly labels: Uint8Array | Uint16Array;
+  readonly names: readonly string[];
+  /** Gives the colours. */
+  readonly dataset?: Dataset | undefined;
+}
+
+/** The most likely classes of the image, best first. */
+export interface Classification {
+  /** Indices into `names`. */
+  readonly labels: Int32Array;
+  /** Softmax over all classes. */
+  readonly scores: Float32Array;
+  /** All classes of the model. */
+  readonly names: readonly string[];
+}
+
+/** One detected object. */
+export interface Instance {
+  readonly label: number;
+  readonly name: string;
+  readonly score: number;
+  /** x1, y1, x2, y2 in pixels of the image. */
+  readonly box: readonly [x1: number, y1: number, x2: number, y2: number];
+  readonly mask?: Mask | undefined;
+}
+
+/** Detections as parallel arrays, best first, and what the other tasks of the model found. */
+export interface ResultFields {
+  /** n × (x1, y1, x2, y2) in pixels of the image. */
+  readonly boxes: Float32Array;
+  readonly scores: Float32Array;
+  readonly labels: Int32Array;
+  readonly masks?: readonly CompactMask[] | undefined;
+  /** Class names of `labels`; empty if the model does not detect. */
+  readonly names: readonly string[];
+  /** The data set of `labels`, if the model's configuration names one. Gives colours and category ids. */
+  readonly dataset?: Dataset | undefined;
+  readonly segmentation?: Segmentation | undefined;
+  readonly classification?: Classification | undefined;
+  /** What a custom head decoded. */
+  readonly head?: unknown;
+  /** The decoded image, RGBA. */
+  readonly image: Raster;
+  readonly timings: Timings;
+  /** Model, engine and image file. */
+  readonly origin?: Origin | undefined;
+}
+
+/** The name of a label, also of one beyond the names. */
+export const nameOf = (names: readonly string[], label: number): string => names[label] ?? `class ${label}`;
+
+/** @throws RangeError if there is no instance `i` */
+export function instanceAt({ boxes, scores, labels, masks, names }: ResultFields, i: number): Instance {
+  const label = labels[i];
+  const score = scores[i];
+  if (label === undefined || score === undefined) {
+    throw new RangeError(`there is no instance ${i}: the result has ${scores.length}.`);
+  }
+  const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = boxes.subarray(4 * i, 4 * i + 4);
+  const mask = masks?.[i];
+  return { label, name: nameOf(names, label), score, box: [x1, y1, x2, y2], mask: mask && Mask.from(mask) };
+}
+
+/** The instances one by one, best first. */
+export function* instancesOf(fields: ResultFields): Generator<Instance> {
+  for (let i = 0; i < fields.scores.length; i++) yield instanceAt(fields, i);
+}
+
+/** The label of pixels without a class: 255, or 65535 above 255 classes. 0 is the first class. */
+export function unlabelledOf({ names }: Segmentation): number {
+  return names.length > 255 ? 65535 : 255;
+}
+
+/** One class of a label map with all its pixels. */
+export interface ClassPixels {
+  readonly label: number;
+  readonly name: string;
+  readonly pixels: number;
+  readonly rle: Rle;
+}
+
+/** The classes that occur in a label map, the lowest label first. Reads it once, by columns, as COCO's run lengths go. */
+export function classPixels(segmentation: Segmentation, size: Size): ClassPixels[] {
+  const { labels, names } = segmentation;
+  const { height, width } = size;
+  const found = new Map<number, { pixels: number; collector: ReturnType<typeof runCollector> }>();
+  const end = height * width;
+  let start = 0;
+  let current = labels[0]!;
+  const close = (position: number) => {
+    const one = found.get(current) ?? { pixels: 0, collector: runCollector(size) };
+    one.pixels += position - start;
+    one.collector.add(start, position);
+    found.set(current, one);
+    start = position;
+  };
+  for (let position = 1, y = 1, x = 0; position < end; position++, y++) {
+    if (y === height) {
+      y = 0;
+      x++;
+    }
+    const label = labels[y * width + x]!;
+    if (label !== current) {
+      close(position);
+      current = label;
+    }
+  }
+  if (end > 0) close(end);
+  found.delete(unlabelledOf(segmentation));
+  return [...found]
+    .sort(([a], [b]) => a - b)
+    .map(([label, { pixels, collector }]) => ({ label, name: nameOf(names, label), pixels, rle: collector.finish() }));
+}
+
+/**
+ * Returns the SHA-256 (hex) of weights by their values: of one line per parameter, sorted by key, `key shape sha256`, with the
+ * shape as `64x3x3x3` and the hash of the little-endian float32 values. A `.pth` file and the file converted from it have the
+ * same hash; averaged and plain weights of one file differ. Returns undefined if there is no `crypto.subtle`.
+ */
+export async function weightsHash(weights: Weights): Promise<string | undefined> {
+  const subtle = globalThis.crypto?.subtle;
+  if (!subtle) return undefined;
+  const sha256 = async (bytes: Uint8Array<ArrayBuffer>) =>
+    Array.from(new Uint8Array(await subtle.digest('SHA-256', bytes)), (byte) =>
+      byte.toString(16).padStart(2, '0'),
+    ).join('');
+  const lines: string[] = [];
+  for (const [key, { shape, data }] of [...weights].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    // tensors are never in shared memory, which `digest` refuses
+    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    lines.push(`${key} ${shape.join('x')} ${await sha256(bytes)}\n`);
+  }
+  return sha256(new TextEncoder().encode(lines.join('')));
+}
