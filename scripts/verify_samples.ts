@@ -56,7 +56,7 @@ function writePhoto(): void {
       box: box.map(round),
     }));
   const lines = detections.map((detection: unknown) => `  ${JSON.stringify(detection)}`).join(',\n');
-  const head = `"photo": "${photo}.jpg", "uncertainPixels": ${expected.uncertain_joint}`;
+  const head = `"file": "${photo}.jpg", "uncertainPixels": ${expected.uncertain_joint}`;
   writeFileSync(join(out, `${photo}.json`), `{ ${head}, "detections": [\n${lines}\n] }\n`);
   copyFileSync(join(folder, `expected_joint_${photo}.png`), join(out, `${photo}.png`));
 }

@@ -93,7 +93,7 @@ export function cachedWeights({ weights }: ZooEntry): string | undefined {
 export { type Ablation, type ArchName, ablation, ablationText, articleStatements } from './article/ablation.ts';
 export { comparisonText } from './article/comparison.ts';
 export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './export/onnx.ts';
-export type { EngineCheck, NumbersCheck, PhotoCheck, VerifyOptions } from './export/verify.ts';
+export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions } from './export/verify.ts';
 export { encodePng } from './formats/png_write_node.ts';
 export * from './library/index.ts';
 export { modelSummary, type SummaryOptions } from './library/summary.ts';

@@ -48,7 +48,19 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['postprocess', 'heads'],
   },
   export: {
-    imports: ['nn', 'models', 'postprocess', 'image', 'formats', 'platform', 'zoo', 'loading', 'results', 'library'],
+    imports: [
+      'nn',
+      'models',
+      'datasets',
+      'postprocess',
+      'image',
+      'formats',
+      'platform',
+      'zoo',
+      'loading',
+      'results',
+      'library',
+    ],
   },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'zoo', 'configs'] },

@@ -41,7 +41,7 @@ export function addVerifyCommand(program: Command, end: (code: number) => void):
       const checks = await endingAtOnce(() =>
         library.verify({
           engines: wanted,
-          photo: (name) => name !== slow || engine === slow,
+          image: (name) => name !== slow || engine === slow,
           onProgress: (name, what) => terminal.progress(wanted.indexOf(name), wanted.length, `${name}: ${what}`),
         }),
       );
@@ -60,7 +60,7 @@ function passed(checks: readonly EngineCheck[], named: boolean): boolean {
   );
 }
 
-function linesOf({ engine, status, detail, reason, numbers, photo }: EngineCheck, { colors }: Terminal): string[] {
+function linesOf({ engine, status, detail, reason, numbers, image }: EngineCheck, { colors }: Terminal): string[] {
   const color = { passed: colors.green, failed: colors.red, unavailable: colors.yellow }[status];
   const lines = [`${colors.bold(engine)}${detail ? ` (${detail})` : ''}: ${color(status)}`];
   if (reason) lines.push(`  ${reason}`);
@@ -71,11 +71,11 @@ function linesOf({ engine, status, detail, reason, numbers, photo }: EngineCheck
         colors.dim(`(${duration(milliseconds)})`),
     );
   }
-  if (photo) {
-    const { expected, found, additional, pixels, differentPixels, milliseconds } = photo;
+  if (image) {
+    const { expected, found, additional, pixels, differentPixels, milliseconds } = image;
     const agreement = ((100 * (pixels - differentPixels)) / pixels).toFixed(2);
     lines.push(
-      `  ${photo.photo}: ${found} of ${expected} detections${additional > 0 ? ` and ${additional} more` : ''}, ` +
+      `  ${image.file}: ${found} of ${expected} detections${additional > 0 ? ` and ${additional} more` : ''}, ` +
         `${agreement} % of the labels ${colors.dim(`(${duration(milliseconds)})`)}`,
     );
   } else if (numbers && status === 'passed') {

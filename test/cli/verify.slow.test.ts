@@ -24,8 +24,8 @@ describe('verify', () => {
       ['cpu', 'passed'],
     ]);
     expect(engines[0].reason).to.include('onnxruntime-node is not installed');
-    expect(engines[1].photo).to.include({ expected: 24, found: 24, additional: 0 });
-    expect(engines[2]).not.to.have.property('photo');
+    expect(engines[1].image).to.include({ expected: 24, found: 24, additional: 0 });
+    expect(engines[2]).not.to.have.property('image');
     expect(code).to.equal(0);
   });
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fromBinary } from '@bufbuild/protobuf';
 import { expect } from 'chai';
 import { createModel, exportOnnx, exportSample, type ModelConfig, modelParameters } from 'moganet';
@@ -30,6 +31,10 @@ function exported(config: ModelConfig, options?: ExportOptions) {
   return { definition, weights, ...exportOnnx(definition, weights, options) };
 }
 
+function boxOf({ detection }: ModelConfig): unknown {
+  return detection && 'box' in detection ? detection.box : undefined;
+}
+
 const shapesOf = (ports: readonly ExportedPort[]) => Object.fromEntries(ports.map(({ name, shape }) => [name, shape]));
 
 describe('a model as ONNX files', () => {
@@ -38,23 +43,25 @@ describe('a model as ONNX files', () => {
     expect(description.parts).to.have.length(1);
     expect(shapesOf(description.parts[0]!.outputs)).to.deep.equal({ logits: ['batch', 2] });
     expect([...files()].map(({ name }) => name)).to.deep.equal(['features.onnx']);
-    expect(description.classes).to.deep.equal({ classifier: ['cat', 'dog'] });
-    expect(description.preprocessing[1]).to.equal(
-      "Resize the short side to 248 pixels (Pillow's antialiased bicubic), crop the 224 x 224 in the middle.",
-    );
+    expect(description.classes).to.deep.equal({ classification: ['cat', 'dog'] });
+    expect(description.config.classification!.input).to.deep.equal({
+      size: 224,
+      cropPct: 0.9,
+      interpolation: 'bicubic',
+    });
   });
 
   it('is the pyramid alone where only the backbone is asked for', () => {
     for (const config of [smallBoth, classifier, { backbone: smallDetector.backbone }]) {
-      const { description } = exported(config, { backbone: true, stem: 'trunk' });
-      expect(description.parts.map(({ name, file }) => [name, file])).to.deep.equal([['backbone', 'trunk.onnx']]);
+      const { description } = exported(config, { backbone: true, stem: 'pyramid' });
+      expect(description.parts.map(({ name, file }) => [name, file])).to.deep.equal([['backbone', 'pyramid.onnx']]);
       expect(shapesOf(description.parts[0]!.outputs)).to.deep.equal({
         stage0: ['batch', 8, 'height / 4', 'width / 4'],
         stage1: ['batch', 8, 'height / 8', 'width / 8'],
         stage2: ['batch', 16, 'height / 16', 'width / 16'],
         stage3: ['batch', 16, 'height / 32', 'width / 32'],
       });
-      expect(description.postprocessing).to.deep.equal([]);
+      expect(JSON.parse(JSON.stringify(description))).not.to.have.any.keys('classes', 'anchors');
     }
   });
 
@@ -76,26 +83,15 @@ describe('a model as ONNX files', () => {
     expect([...files()].map(({ name }) => name)).to.deep.equal(['features.onnx', 'box.onnx', 'mask.onnx']);
   });
 
-  it('says the numbers of its configuration in its steps', () => {
-    const { description } = exported({
-      ...smallDetector,
-      detection: { ...smallDetector.detection!, test: { score: 0.07, iou: 0.41, max: 13 } },
-    } as ModelConfig);
-    const text = description.postprocessing.join('\n');
-    for (const number of ['0.07', '0.41', 'the 13 best', '[0.1, 0.1, 0.2, 0.2]', '/ 28 +', 'at least 0.5']) {
-      expect(text).to.include(number);
-    }
-    expect(exported(retinanet).description.postprocessing.join('\n'))
-      .to.include('sigmoid(cls)')
-      .and.include('1000 best');
-    expect(exported(smallSegmentor).description.postprocessing).to.deep.equal([
-      'Resize seg_logits bilinearly (pixel centres at half) to the input, then to the original image; the label is the argmax over the classes.',
-    ]);
-    const slide = { crop: { height: 64, width: 64 }, stride: { height: 40, width: 40 } };
-    const sliding = exported({ ...smallSegmentor, segmentation: { ...smallSegmentor.segmentation!, slide } });
-    expect(sliding.description.postprocessing[0]).to.include(
-      'windows of 64 x 64 pixels (height x width) every 40 x 40',
-    );
+  it('has its configuration, which holds the numbers of the steps between the parts', () => {
+    const test = { score: 0.07, iou: 0.41, max: 13 };
+    const config = { ...smallDetector, detection: { ...smallDetector.detection!, test } } as ModelConfig;
+    const { description } = exported(config);
+    expect(description.format).to.equal('moganet.onnx/2');
+    expect(description.config.detection!.test).to.deep.equal({ ...test, maskThreshold: 0.5 });
+    expect(description.classes).to.deep.equal({ detection: smallDetector.detection!.classes });
+    const both = exported(smallBoth).description;
+    expect(Object.keys(both.classes!)).to.deep.equal(['detection', 'segmentation']);
   });
 
   it('lists anchors that a shift by the stride makes the ones of every position', () => {
@@ -111,6 +107,36 @@ describe('a model as ONNX files', () => {
         ...all.subarray(at, at + 4),
       ]);
     });
+  });
+
+  it('is explained in docs/onnx.md: every part, port, field and number of the steps in between', () => {
+    const page = readFileSync(new URL('../../docs/onnx.md', import.meta.url), 'utf8');
+    const cascade = {
+      ...smallDetector,
+      detection: {
+        ...smallDetector.detection!,
+        type: 'cascade_mask_rcnn',
+        box: [boxOf(smallDetector), boxOf(smallDetector)],
+      },
+    } as ModelConfig;
+    const named = [smallDetector, smallBoth, smallSegmentor, classifier, retinanet, cascade].flatMap((config) => {
+      const { description } = exported(config);
+      const ports = description.parts.flatMap(({ name, inputs, outputs }) => [
+        name,
+        ...[...inputs, ...outputs].map((port) =>
+          port.name.replace(/^(fpn|rois|rpn_cls|rpn_reg|cls|reg)\d$/, '$1<level>'),
+        ),
+      ]);
+      const { detection, classification } = description.config;
+      const thresholds = Object.keys(detection?.test ?? {}).map((name) => `test.${name}`);
+      const proposals = ['nmsPre', 'iou', 'max', 'minSize'].map((name) => `rpn.${name}`);
+      const crop = Object.keys(classification?.input ?? {}).map((name) => `input.${name}`);
+      return [...ports, ...thresholds, ...proposals, ...crop, ...Object.keys(description)];
+    });
+    const more = ['image.mean', 'image.std', 'image.channelOrder', 'input.scale', 'input.divisor', 'head.alignCorners'];
+    const code = [...page.matchAll(/`[^`\n]+`|^\(dx.*/gm)].join('\n');
+    const missing = [...new Set([...named, ...more])].filter((name) => name !== 'image' && !code.includes(name));
+    expect(missing).to.deep.equal([]);
   });
 
   it('keeps the checkpoint’s names, unless it is optimised', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { EngineError, Result, verify } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
-import { comparePhoto, type ExpectedPhoto, verifier } from '../../src/export/verify.ts';
+import { compareImage, type ExpectedImage, verifier } from '../../src/export/verify.ts';
 import type { Engine, Resident } from '../../src/nn/index.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { decodeImage, openWeights, readImage, shippedWeights, verifySamples } from '../../src/platform/node/files.ts';
@@ -43,11 +43,11 @@ describe('verifying engines', () => {
     const steps: string[] = [];
     const [check] = await verify({
       engines: ['cpu'],
-      photo: () => false,
+      image: () => false,
       onProgress: (engine, what) => steps.push(`${engine} ${what}`),
     });
     expect(check).to.include({ engine: 'cpu', status: 'passed', detail: 'plain JavaScript' });
-    expect(check!.photo).to.equal(undefined);
+    expect(check!.image).to.equal(undefined);
     expect(check!.numbers!.maxError).to.be.within(0, check!.numbers!.tolerance);
     // single precision: neither exact nor loose
     expect(check!.numbers!.tolerance).to.be.within(1e-7, 1e-4);
@@ -61,7 +61,7 @@ describe('verifying engines', () => {
       missing: () => Promise.reject(new EngineError('it is not installed.')),
       good: () => openNodeEngine('cpu'),
     };
-    const checks = await verifier(platformWith(engines), verifySamples)({ photo: () => false });
+    const checks = await verifier(platformWith(engines), verifySamples)({ image: () => false });
     expect(checks.map(({ engine, status }) => [engine, status])).to.deep.equal([
       ['drifting', 'failed'],
       ['broken', 'failed'],
@@ -74,10 +74,10 @@ describe('verifying engines', () => {
   });
 });
 
-describe('holding a photo’s result to the reference’s', () => {
+describe('comparing the result on an image with the reference’s', () => {
   const gray = (value: number) => [value, value, value, 255];
-  const expected: ExpectedPhoto = {
-    photo: 'two.png',
+  const expected: ExpectedImage = {
+    file: 'two.png',
     detections: [
       { label: 0, score: 0.9, box: [0, 0, 100, 100] },
       { label: 1, score: 0.5, box: [0, 0, 50, 50] },
@@ -103,10 +103,10 @@ describe('holding a photo’s result to the reference’s', () => {
   ] as [number[], number[], number[]];
 
   it('passes what is the same within rounding', () => {
-    const check = comparePhoto(result([whole, half], [0.901, 0.4985], [0, 1]), expected);
+    const check = compareImage(result([whole, half], [0.901, 0.4985], [0, 1]), expected);
     expect(check).to.deep.equal({
       passed: true,
-      photo: 'two.png',
+      file: 'two.png',
       expected: 2,
       found: 2,
       additional: 0,
@@ -116,24 +116,24 @@ describe('holding a photo’s result to the reference’s', () => {
       milliseconds: 7,
     });
     // 0.301 is within rounding of the reference's 0.299
-    expect(comparePhoto(result([whole, half, small], [0.9, 0.5, 0.3005], [0, 1, 1]), expected).passed).to.equal(true);
+    expect(compareImage(result([whole, half, small], [0.9, 0.5, 0.3005], [0, 1, 1]), expected).passed).to.equal(true);
   });
 
   it('counts what is missing, additional, of another class, or elsewhere', () => {
-    expect(comparePhoto(result([whole], [0.9], [0]), expected)).to.include({ passed: false, found: 1 });
-    expect(comparePhoto(result([whole, half, [0, 0, 9, 9]], [0.9, 0.5, 0.4], [0, 1, 0]), expected)).to.include({
+    expect(compareImage(result([whole], [0.9], [0]), expected)).to.include({ passed: false, found: 1 });
+    expect(compareImage(result([whole, half, [0, 0, 9, 9]], [0.9, 0.5, 0.4], [0, 1, 0]), expected)).to.include({
       passed: false,
       found: 2,
       additional: 1,
     });
-    expect(comparePhoto(result([whole, half], [0.9, 0.5], [0, 0]), expected)).to.include({ found: 1, additional: 1 });
-    expect(comparePhoto(result([whole, [0, 0, 50, 51]], [0.9, 0.5], [0, 1]), expected)).to.include({ found: 1 });
-    expect(comparePhoto(result([whole, half], [0.9, 0.5], [0, 1], [3, 5]), expected)).to.include({
+    expect(compareImage(result([whole, half], [0.9, 0.5], [0, 0]), expected)).to.include({ found: 1, additional: 1 });
+    expect(compareImage(result([whole, [0, 0, 50, 51]], [0.9, 0.5], [0, 1]), expected)).to.include({ found: 1 });
+    expect(compareImage(result([whole, half], [0.9, 0.5], [0, 1], [3, 5]), expected)).to.include({
       passed: false,
       differentPixels: 1,
     });
     expect(
-      comparePhoto(result([whole, half], [0.9, 0.5], [0, 1], [3, 5]), { ...expected, uncertainPixels: 1 }).passed,
+      compareImage(result([whole, half], [0.9, 0.5], [0, 1], [3, 5]), { ...expected, uncertainPixels: 1 }).passed,
     ).to.equal(true);
   });
 });

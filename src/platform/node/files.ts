@@ -35,8 +35,8 @@ const shipped = (path: string): string => fileURLToPath(new URL(`samples/${path}
 /** What `verify` holds the engines to. */
 export const verifySamples = {
   numbers: shipped('verify/moganet_pico.safetensors'),
-  photo: {
-    image: shipped('images/street-house.jpg'),
+  image: {
+    file: shipped('images/street-house.jpg'),
     boxes: shipped('verify/street-house.json'),
     labels: shipped('verify/street-house.png'),
   },
