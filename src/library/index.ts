@@ -17,7 +17,9 @@ export { createModel, type Head, type ModelDefinition, modelParameters, type Tab
 export { fromMm, type MmContext } from '../models/mm/index.ts';
 export type { Engine, Scope, Value } from '../nn/index.ts';
 export type { ImageRef, Progress, WeightsRef } from '../platform/contract.ts';
-export type { CompactMask, Detections, Rle } from '../postprocess/detections.ts';
+export type { Detections } from '../postprocess/detections.ts';
+export type { CompactMask } from '../postprocess/masks.ts';
+export type { Rle } from '../postprocess/rle.ts';
 export type { CocoResult } from '../results/coco.ts';
 export type { Classification, Instance, Origin, Segmentation } from '../results/fields.ts';
 export { type ResultJson, resultSchema } from '../results/json.ts';

@@ -1,6 +1,6 @@
 import type { NDArray } from '../arrays.ts';
 import { datasetOf } from '../datasets/index.ts';
-import { bestOf } from '../postprocess/order.ts';
+import { bestOf } from '../postprocess/scores.ts';
 import type { ClassifierConfig } from './config.ts';
 
 /** The likeliest classes of a picture, the likeliest first. */

@@ -1,8 +1,9 @@
 import type { Size } from '../arrays.ts';
+import { boxAt } from './boxes.ts';
 
 /**
  * Anchors as mmdet's `AnchorGenerator` makes them. In a level's list the row of an anchor is `(y * width + x) * A + a`;
- * within a position `a` runs over the ratios, and per ratio over the scales.
+ * within a position `a` runs over the ratios, and within a ratio over the scales.
  */
 
 interface AnchorLayout {
@@ -10,13 +11,13 @@ interface AnchorLayout {
   readonly strides: readonly (number | Size)[];
   /** Height divided by width. */
   readonly ratios: readonly number[];
-  /** One per level; the smaller stride where absent. */
-  readonly baseSizes?: readonly number[];
-  /** Where the anchors of position (0, 0) are centred, in base sizes: 0 in mmdet 2.x and later, 0.5 before. */
-  readonly centerOffset?: number;
+  /** One per level; by default the smaller stride. */
+  readonly baseSizes?: readonly number[] | undefined;
+  /** The centre of the anchors of position (0, 0), in base sizes. By default 0 as in mmdet 2.x and later; 0.5 before. */
+  readonly centerOffset?: number | undefined;
 }
 
-/** Scales are given one by one, or as `octaveBaseScale * 2 ** (k / scalesPerOctave)`. */
+/** How a detector lays out its anchors. Scales are given one by one, or as `octaveBaseScale * 2 ** (k / scalesPerOctave)`. */
 export type AnchorConfig = AnchorLayout &
   ({ readonly scales: readonly number[] } | { readonly octaveBaseScale: number; readonly scalesPerOctave: number });
 
@@ -26,7 +27,7 @@ export interface AnchorLevel {
   readonly base: Float32Array;
 }
 
-/** The levels of `config`, finest first as in its `strides`. */
+/** Returns the levels of `config` in the order of its `strides`, finest first. */
 export function anchorLevels(config: AnchorConfig): AnchorLevel[] {
   const scales = scalesOf(config);
   return config.strides.map((given, level) => {
@@ -36,7 +37,7 @@ export function anchorLevels(config: AnchorConfig): AnchorLevel[] {
   });
 }
 
-/** How many anchors each position has: the channels of an RPN's score map. */
+/** Counts the anchors of each position: the channels of an RPN's score map. */
 export function anchorsPerPosition(config: AnchorConfig): number {
   return config.ratios.length * scalesOf(config).length;
 }
@@ -60,7 +61,7 @@ function baseAnchors(size: number, ratios: readonly number[], scales: readonly n
   );
 }
 
-/** All anchors of a level on a map of `map` positions: (height * width * A) × xyxy in network pixels. */
+/** Returns all anchors of a level on a map of `map` positions: (height * width * A) × xyxy in network pixels. */
 export function gridAnchors({ stride, base }: AnchorLevel, map: Size): Float32Array {
   const anchors = new Float32Array(map.height * map.width * base.length);
   let at = 0;
@@ -74,7 +75,7 @@ export function gridAnchors({ stride, base }: AnchorLevel, map: Size): Float32Ar
   return anchors;
 }
 
-/** 1 for the anchors whose position lies on the image of size `padded` (the map may reach further): one per anchor. */
+/** Returns one flag per anchor: 1 if its position lies on the image of size `padded` (the map may reach further). */
 export function validFlags({ stride, base }: AnchorLevel, map: Size, padded: Size): Uint8Array {
   const height = Math.min(Math.ceil(padded.height / stride.height), map.height);
   const width = Math.min(Math.ceil(padded.width / stride.width), map.width);
@@ -88,8 +89,8 @@ export function validFlags({ stride, base }: AnchorLevel, map: Size, padded: Siz
 }
 
 /**
- * 1 for the `valid` anchors that stay within `allowedBorder` pixels of the image; a negative border allows every valid
- * one. The right and lower limits are exclusive, as in mmdet's `anchor_inside_flags`.
+ * Returns one flag per anchor: 1 if it is `valid` and stays within `allowedBorder` pixels of the image. A negative border
+ * allows every valid one. The right and lower limits are exclusive, as in mmdet's `anchor_inside_flags`.
  */
 export function insideFlags(
   anchors: Float32Array,
@@ -99,11 +100,9 @@ export function insideFlags(
 ): Uint8Array {
   if (allowedBorder < 0) return valid.slice();
   return valid.map((flag, i) => {
+    const [x1, y1, x2, y2] = boxAt(anchors, i);
     const inside =
-      anchors[4 * i]! >= -allowedBorder &&
-      anchors[4 * i + 1]! >= -allowedBorder &&
-      anchors[4 * i + 2]! < image.width + allowedBorder &&
-      anchors[4 * i + 3]! < image.height + allowedBorder;
+      Math.min(x1, y1) >= -allowedBorder && x2 < image.width + allowedBorder && y2 < image.height + allowedBorder;
     return flag && inside ? 1 : 0;
   });
 }

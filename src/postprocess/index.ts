@@ -1,4 +1,4 @@
-/** From a network's numbers to boxes, masks and label maps: arithmetic on typed arrays, the same for every engine. */
+/** From a network's outputs to boxes, masks and label maps: arithmetic on typed arrays, the same for every engine. */
 
 export {
   type AnchorConfig,
@@ -21,8 +21,8 @@ export {
   toNetwork,
   toOriginal,
 } from './boxes.ts';
-export type { CompactMask, Detections, Rle } from './detections.ts';
 export {
+  type Detections,
   meanLogits,
   type NetworkImage,
   refinedRegions,
@@ -32,6 +32,7 @@ export {
   singleStageDetections,
 } from './detections.ts';
 export {
+  type CompactMask,
   compactMask,
   emptyMask,
   fullRle,
@@ -61,6 +62,7 @@ export {
   decodeBitmap,
   encodeBitmap,
   mergeRles,
+  type Rle,
   rleArea,
   rleBoxXywh,
   rleFromString,

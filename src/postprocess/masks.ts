@@ -1,12 +1,23 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { CompactMask, Rle } from './detections.ts';
-import { sigmoid } from './proposals.ts';
-import { forEachColumnStretch, rleArea, rleBoxXywh, runCollector } from './rle.ts';
+import { boxAt } from './boxes.ts';
+import { forEachColumnStretch, type Rle, rleArea, rleBoxXywh, runCollector } from './rle.ts';
+import { sigmoid } from './scores.ts';
 
-/** Readings of a mask that is kept as crop and runs, and the way there from a mask of the whole image. */
+/**
+ * Masks kept as a crop and its runs: how to read them, how to make one from a mask of the whole image, and how to paste a
+ * mask head's small maps into the image. Nothing in this file makes a dense map of the image unless it is asked for.
+ */
 
-/** The crop around what is set; an empty mask has an empty crop. */
+/** The mask of one image, kept as its crop: nothing is set outside. `rle` has the crop's size. */
+export interface CompactMask {
+  readonly imageSize: Size;
+  readonly left: number;
+  readonly top: number;
+  readonly rle: Rle;
+}
+
+/** Cuts a mask of the whole image to what is set. An empty mask has an empty crop. */
 export function compactMask(rle: Rle): CompactMask {
   const [left, top, width, height] = rleBoxXywh(rle);
   const runs = runCollector({ height, width });
@@ -16,7 +27,7 @@ export function compactMask(rle: Rle): CompactMask {
   return { imageSize: { height: rle.height, width: rle.width }, left, top, rle: runs.finish() };
 }
 
-/** The mask as runs over the whole image, as COCO wants it. */
+/** Returns the mask as runs over the whole image, as COCO wants it. */
 export function fullRle({ imageSize, left, top, rle }: CompactMask): Rle {
   const runs = runCollector(imageSize);
   forEachColumnStretch(rle, (x, from, to) => {
@@ -26,7 +37,7 @@ export function fullRle({ imageSize, left, top, rle }: CompactMask): Rle {
   return runs.finish();
 }
 
-/** The mask over the whole image: height × width values, 0 or 1. */
+/** Returns the mask over the whole image: height × width values, 0 or 1. */
 export function maskBitmap({ imageSize, left, top, rle }: CompactMask): Uint8Array {
   const bitmap = new Uint8Array(imageSize.height * imageSize.width);
   forEachColumnStretch(rle, (x, from, to) => {
@@ -35,26 +46,21 @@ export function maskBitmap({ imageSize, left, top, rle }: CompactMask): Uint8Arr
   return bitmap;
 }
 
-/** How many pixels are set. */
+/** Counts the pixels that are set. */
 export function maskArea({ rle }: CompactMask): number {
   return rleArea(rle);
 }
 
-/** The smallest box around what is set, x1, y1, x2, y2; all 0 for an empty mask. */
+/** Returns the smallest box around what is set, x1, y1, x2, y2; all 0 for an empty mask. */
 export function maskBox({ left, top, rle }: CompactMask): [x1: number, y1: number, x2: number, y2: number] {
   const [x, y, width, height] = rleBoxXywh(rle);
   return width === 0 ? [0, 0, 0, 0] : [left + x, top + y, left + x + width, top + y + height];
 }
 
-/** The mask with nothing set. */
+/** Returns a mask with nothing set. */
 export function emptyMask(imageSize: Size): CompactMask {
   return { imageSize, left: 0, top: 0, rle: { height: 0, width: 0, counts: new Uint32Array(0) } };
 }
-
-/**
- * Pasting a mask head's small maps into the image, as mmdet does on the CPU: column by column, never a dense map of the
- * image.
- */
 
 /** A map of probabilities, row by row. */
 export interface ProbabilityMap extends Size {
@@ -62,81 +68,85 @@ export interface ProbabilityMap extends Size {
 }
 
 /**
- * The masks of n detections.
+ * Returns the masks of n detections.
  *
- * @param logits n × classes × height × width, or n × 1 × … of a class-agnostic head; several such arrays (Cascade's
- *   stages) are averaged after the sigmoid
+ * @param logits n × classes × height × width, or n × 1 × … of a class-agnostic head; several such arrays (the stages of a
+ *   cascade) are averaged after the sigmoid
  * @param boxes n × xyxy in the image's pixels, fractional
- * @param threshold set is where the pasted probability is at least this
- * @throws ShapeError where the arrays do not fit together
+ * @param maskThreshold pixels are set if their pasted probability is at least this
+ * @throws ShapeError if the arrays do not fit together
  */
 export function pasteMasks(
   logits: NDArray | readonly NDArray[],
   boxes: Float32Array,
   labels: Int32Array,
   imageSize: Size,
-  threshold: number,
+  maskThreshold: number,
 ): CompactMask[] {
   const stages = 'shape' in logits ? [logits] : logits;
   return Array.from(labels, (label, i) =>
-    pasteMask(meanProbabilities(stages, i, label), boxes.subarray(4 * i, 4 * i + 4), imageSize, threshold),
+    pasteMask(meanProbabilities(stages, i, label), boxAt(boxes, i), imageSize, maskThreshold),
   );
 }
 
-/** Detection `i`'s map of its own class: the mean of the stages' sigmoids. */
+/** The map of detection `i` for its class: the mean of the stages' sigmoids. */
 function meanProbabilities(stages: readonly NDArray[], i: number, label: number): ProbabilityMap {
-  const [, classes = 0, height = 0, width = 0] = stages[0]!.shape;
+  const [, , height = 0, width = 0] = stages[0]?.shape ?? [];
   const cells = height * width;
-  const channel = classes === 1 ? 0 : label;
-  if (stages.some(({ shape }) => i >= shape[0]! || channel >= shape[1]! || shape[2] !== height || shape[3] !== width)) {
-    throw new ShapeError(
-      `mask head: detection ${i} of class ${label} has no map in logits ` +
-        `${stages.map(({ shape }) => shape.join('×')).join(', ')}.`,
-    );
-  }
   const data = new Float64Array(cells);
-  for (const { data: values, shape } of stages) {
-    const plane = (i * shape[1]! + channel) * cells;
-    for (let cell = 0; cell < cells; cell++) data[cell]! += sigmoid(values[plane + cell]!) / stages.length;
+  for (const { data: logits, shape } of stages) {
+    const [count = 0, classes = 0, ...size] = shape;
+    const channel = classes === 1 ? 0 : label;
+    if (i >= count || channel >= classes || size[0] !== height || size[1] !== width) {
+      throw new ShapeError(
+        `mask head: detection ${i} of class ${label} has no map in logits ` +
+          `${stages.map((stage) => stage.shape.join('×')).join(', ')}.`,
+      );
+    }
+    const plane = (i * classes + channel) * cells;
+    for (let cell = 0; cell < cells; cell++) data[cell]! += sigmoid(logits[plane + cell]!) / stages.length;
   }
   return { height, width, data };
 }
 
-/** One mask, cut to what is set. `box` is x1, y1, x2, y2 in the image's pixels. */
+/**
+ * Pastes one map into its box, as mmdet does on the CPU, and cuts the mask to what is set.
+ *
+ * @param box x1, y1, x2, y2 in the image's pixels
+ * @param maskThreshold pixels are set if their pasted probability is at least this
+ */
 export function pasteMask(
   map: ProbabilityMap,
   box: ArrayLike<number>,
   imageSize: Size,
-  threshold: number,
+  maskThreshold: number,
 ): CompactMask {
-  const stretches: number[] = []; // x, from, to
-  let [top, bottom] = [imageSize.height, 0];
-  forEachPastedColumn(map, box, imageSize, (x, first, values) => {
-    for (let i = 0; i < values.length; ) {
-      while (i < values.length && !(values[i]! >= threshold)) i++;
-      const from = i;
-      while (i < values.length && values[i]! >= threshold) i++;
-      if (i === from) continue;
-      stretches.push(x, first + from, first + i);
-      top = Math.min(top, first + from);
-      bottom = Math.max(bottom, first + i);
+  const stretches: { x: number; from: number; to: number }[] = [];
+  forEachPastedColumn(map, box, imageSize, (x, top, values) => {
+    for (let y = 0; y < values.length; ) {
+      while (y < values.length && !(values[y]! >= maskThreshold)) y++;
+      const from = y;
+      while (y < values.length && values[y]! >= maskThreshold) y++;
+      if (y > from) stretches.push({ x, from: top + from, to: top + y });
     }
   });
-  if (stretches.length === 0) return emptyMask(imageSize);
-  const left = stretches[0]!;
-  const height = bottom - top;
-  const runs = runCollector({ height, width: stretches.at(-3)! - left + 1 });
-  for (let i = 0; i < stretches.length; i += 3) {
-    const column = (stretches[i]! - left) * height - top;
-    runs.add(column + stretches[i + 1]!, column + stretches[i + 2]!);
+  const [first, last] = [stretches[0], stretches.at(-1)];
+  if (!first || !last) return emptyMask(imageSize);
+  const left = first.x;
+  const top = stretches.reduce((least, { from }) => Math.min(least, from), imageSize.height);
+  const height = stretches.reduce((most, { to }) => Math.max(most, to), 0) - top;
+  const runs = runCollector({ height, width: last.x - left + 1 });
+  for (const { x, from, to } of stretches) {
+    const column = (x - left) * height - top;
+    runs.add(column + from, column + to);
   }
   return { imageSize, left, top, rle: runs.finish() };
 }
 
 /**
- * The pasted probabilities, column by column from left to right: `visit(x, top, values)` gets those of rows `top` and
- * below (a buffer that is used again). Columns and rows further than a pixel from the box are left out: the reference
- * does not look there either.
+ * Visits the pasted probabilities column by column from left to right: `visit(x, top, values)` gets those of rows `top`
+ * and below, in a buffer that is used again. Columns and rows further than a pixel from the box are left out: the
+ * reference does not look there either.
  */
 export function forEachPastedColumn(
   map: ProbabilityMap,
@@ -144,17 +154,17 @@ export function forEachPastedColumn(
   imageSize: Size,
   visit: (x: number, top: number, values: Float64Array) => void,
 ): void {
-  const columns = samplesOf(box[0]!, box[2]!, map.width, imageSize.width);
-  const rows = samplesOf(box[1]!, box[3]!, map.height, imageSize.height);
+  const [x1, y1, x2, y2] = boxAt(box, 0);
+  const columns = samplesOf(x1, x2, map.width, imageSize.width);
+  const rows = samplesOf(y1, y2, map.height, imageSize.height);
   const values = new Float64Array(rows.low.length);
-  // one zero before the first row and one after the last: what is outside of the map counts 0
+  // one zero before the first row and one after the last: cells outside the map count 0
   const column = new Float64Array(map.height + 2);
-  for (let i = 0; i < columns.low.length; i++) {
-    const low = columns.low[i]!;
+  for (const [i, low] of columns.low.entries()) {
     const high = columns.high[i]!;
     for (let y = 0; y < map.height; y++) {
       const row = y * map.width;
-      // the map's own column -1 and column `width` are outside, too
+      // cells -1 and `width` of a row are outside as well
       const a = low >= 0 ? map.data[row + low]! : 0;
       const b = low + 1 < map.width ? map.data[row + low + 1]! : 0;
       column[y + 1] = a * (1 - high) + b * high;
@@ -169,9 +179,9 @@ export function forEachPastedColumn(
 }
 
 /**
- * Where the pixel centres of one axis lie on the map's `cells`: between cell `low` and the next, `high` is the next
- * one's share. Rounded to float32 after each step as the reference is: positions carry its rounding errors, which steep
- * edges of a map make visible in the sixth decimal.
+ * Locates the pixel centres of one axis on the map's `cells`: between cell `low` and the next, `high` is the next one's
+ * share. Rounded to float32 after each step as the reference is: positions carry its rounding errors, which steep edges
+ * of a map make visible in the sixth decimal.
  */
 function samplesOf(from: number, to: number, cells: number, extent: number) {
   const first = Math.max(Math.floor(from) - 1, 0);
@@ -185,10 +195,11 @@ function samplesOf(from: number, to: number, cells: number, extent: number) {
     // a box without extent divides by zero; the reference then takes the middle of the map
     if (Math.abs(grid) === Infinity) grid = 0;
     const position = fround(fround(fround(grid + 1) * (cells / 2)) - 0.5);
-    // from a whole cell outside on all is 0; beyond that the distance does not matter
+    // a whole cell outside and beyond, all is 0: the distance does not matter
     const clamped = Math.min(Math.max(position, -1), cells);
-    low[i] = Math.min(Math.floor(clamped), cells - 1);
-    high[i] = clamped - low[i]!;
+    const cell = Math.min(Math.floor(clamped), cells - 1);
+    low[i] = cell;
+    high[i] = clamped - cell;
   }
   return { first, low, high };
 }

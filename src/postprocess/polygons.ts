@@ -1,24 +1,44 @@
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { CompactMask, Rle } from './detections.ts';
-import { decodeBitmap, mergeRles, runCollector } from './rle.ts';
+import type { CompactMask } from './masks.ts';
+import { decodeBitmap, mergeRles, type Rle, runCollector } from './rle.ts';
+
+/** Outlines of masks: filling rings, tracing them, joining them for formats without holes, and simplifying them. */
 
 /**
- * A closed ring, x0, y0, x1, y1, …: COCO's flat form. Coordinates are of pixel corners: pixel (0, 0) lies between 0 and
- * 1.
+ * A closed ring, x0, y0, x1, y1, …: COCO's flat form. Coordinates are of pixel corners: pixel (0, 0) lies between 0 and 1.
  */
 export type Ring = readonly number[];
 
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+function pointsOf(ring: Ring): Point[] {
+  return Array.from({ length: Math.floor(ring.length / 2) }, (_, i) => ({ x: ring[2 * i]!, y: ring[2 * i + 1]! }));
+}
+
+const ringOf = (points: readonly Point[]): Ring => points.flatMap(({ x, y }) => [x, y]);
+
+type Edge = readonly [from: Point, to: Point];
+
+/** Each point with the next one, the last with the first. */
+function edgesOf(ring: Ring): Edge[] {
+  const points = pointsOf(ring);
+  return points.map((point, i) => [point, points[i + 1] ?? points[0] ?? point]);
+}
+
 /** COCO draws outlines on a grid five times as fine. */
 const upsampling = 5;
-/** Coordinates beyond this are no image's; walking along such an edge would take minutes. */
+/** Coordinates beyond this belong to no image. Walking along such an edge would take minutes. */
 const farthest = 1e6;
 
 /**
- * What the rings enclose by the even-odd rule, so a ring within a ring is a hole; one ring gives what COCO's
+ * Fills what the rings enclose by the even-odd rule, so a ring within a ring is a hole. One ring gives what COCO's
  * `rleFrPoly` does, to the pixel.
  *
- * @throws ShapeError for coordinates that are no numbers or absurdly far away
+ * @throws ShapeError for coordinates that are not numbers or absurdly far away
  */
 export function fillRings(rings: readonly Ring[], size: Size): Rle {
   const crossings = Float64Array.from(rings.flatMap((ring) => crossingsOf(ring, size))).sort();
@@ -28,7 +48,7 @@ export function fillRings(rings: readonly Ring[], size: Size): Rle {
   return runs.finish();
 }
 
-/** COCO's polygon segmentation: several polygons mean what any of them covers (there are no holes in this form). */
+/** Fills COCO's polygon segmentation: what any of several polygons covers. There are no holes in this form. */
 export function fillPolygons(polygons: readonly Ring[], size: Size): Rle {
   return mergeRles(
     polygons.map((polygon) => fillRings([polygon], size)),
@@ -36,47 +56,39 @@ export function fillPolygons(polygons: readonly Ring[], size: Size): Rle {
   );
 }
 
-/** A box as COCO's `rleFrBbox` fills it. */
+/** Fills a box as COCO's `rleFrBbox` does. */
 export function fillBoxXywh([x, y, width, height]: readonly [number, number, number, number], size: Size): Rle {
   return fillRings([[x, y, x, y + height, x + width, y + height, x + width, y]], size);
 }
 
 /**
- * The positions, column by column, at which a downward walk through a column crosses the ring. Follows `rleFrPoly`
- * statement by statement, with its truncations and its order of points, but without its lists: only neighbouring points
- * matter.
+ * Returns the positions, column by column, at which a downward walk through a column crosses the ring. Follows
+ * `rleFrPoly` statement by statement, with its truncations and its order of points, but without its lists: only
+ * neighbouring points matter.
  */
 function crossingsOf(ring: Ring, { height, width }: Size): number[] {
-  const crossings: number[] = [];
-  const count = Math.floor(ring.length / 2);
-  for (const value of ring) {
-    if (!(Math.abs(value) <= farthest)) {
-      throw new ShapeError(`polygon: ${value} is no coordinate of an image of ${height}×${width}.`);
-    }
+  const invalid = ring.find((value) => !(Math.abs(value) <= farthest));
+  if (invalid !== undefined) {
+    throw new ShapeError(`polygon: ${invalid} is not a coordinate of an image of ${height}×${width}.`);
   }
-  let [lastX, lastY, isFirst] = [0, 0, true];
+  const crossings: number[] = [];
+  let last: Point | undefined;
   const walk = (x: number, y: number) => {
-    if (!isFirst && x !== lastX) {
-      const column = ((x < lastX ? x : x - 1) + 0.5) / upsampling - 0.5;
+    if (last && x !== last.x) {
+      const column = ((x < last.x ? x : x - 1) + 0.5) / upsampling - 0.5;
       if (Number.isInteger(column) && column >= 0 && column <= width - 1) {
-        const row = (Math.min(y, lastY) + 0.5) / upsampling - 0.5;
+        const row = (Math.min(y, last.y) + 0.5) / upsampling - 0.5;
         crossings.push(column * height + Math.ceil(Math.min(Math.max(row, 0), height)));
       }
     }
-    [lastX, lastY, isFirst] = [x, y, false];
+    last = { x, y };
   };
   const fine = (value: number) => Math.trunc(upsampling * value + 0.5);
-  for (let i = 0; i < count; i++) {
-    const next = (i + 1) % count;
-    walkEdge(fine(ring[2 * i]!), fine(ring[2 * i + 1]!), fine(ring[2 * next]!), fine(ring[2 * next + 1]!), walk);
-  }
+  for (const [a, b] of edgesOf(ring)) walkEdge(fine(a.x), fine(a.y), fine(b.x), fine(b.y), walk);
   return crossings;
 }
 
-/**
- * All points of an edge on the fine grid, both ends included; computed from its lower (or left) end whichever way it
- * runs.
- */
+/** Visits all points of an edge on the fine grid, both ends included; computed from its lower (or left) end in either direction. */
 function walkEdge(x1: number, y1: number, x2: number, y2: number, walk: (x: number, y: number) => void): void {
   const dx = Math.abs(x2 - x1);
   const dy = Math.abs(y2 - y1);
@@ -93,22 +105,18 @@ function walkEdge(x1: number, y1: number, x2: number, y2: number, walk: (x: numb
 }
 
 /**
- * The outlines of a mask along its pixels' edges, in the image's coordinates: outer rings run clockwise on the screen,
- * holes the other way. Pixels that touch only at a corner belong to different rings. `fillRings` of them is the mask
- * again.
+ * Traces the outlines of a mask along its pixels' edges, in the image's coordinates: outer rings run clockwise on the
+ * screen, holes the other way. Pixels that touch only at a corner belong to different rings. `fillRings` of them is the
+ * mask again.
  */
 export function maskRings(mask: CompactMask): Ring[] {
   return traceBitmap(decodeBitmap(mask.rle), mask.rle, mask.left, mask.top);
 }
 
-/** The outlines of a run-length mask of the whole image. */
+/** Traces the outlines of a run-length mask of the whole image. */
 export function rleRings(rle: Rle): Ring[] {
   return traceBitmap(decodeBitmap(rle), rle, 0, 0);
 }
-
-/** Steps to the right, down, left, up. */
-const stepX = [1, 0, -1, 0] as const;
-const stepY = [0, 1, 0, -1] as const;
 
 function traceBitmap(bitmap: Uint8Array, { height, width }: Size, left: number, top: number): Ring[] {
   const isSet = (x: number, y: number) => x >= 0 && y >= 0 && x < width && y < height && bitmap[y * width + x] === 1;
@@ -119,28 +127,24 @@ function traceBitmap(bitmap: Uint8Array, { height, width }: Size, left: number, 
     for (let startX = 0; startX < width; startX++) {
       if (!isSet(startX, startY) || isSet(startX, startY - 1) || passed[startY * width + startX]) continue;
       const ring: number[] = [];
-      let [x, y, direction] = [startX, startY, 0];
+      let [x, y, dx, dy] = [startX, startY, 1, 0];
       do {
-        if (direction === 0) passed[y * width + x] = 1;
-        x += stepX[direction]!;
-        y += stepY[direction]!;
+        if (dx === 1) passed[y * width + x] = 1;
+        x += dx;
+        y += dy;
         // the pixels ahead, on the right and on the left hand of the way
-        const [right, before] = [(direction + 1) % 4, (direction + 3) % 4];
-        const aheadX = x + (stepX[direction]! - 1) / 2;
-        const aheadY = y + (stepY[direction]! - 1) / 2;
-        const onRight = isSet(aheadX + stepX[right]! / 2, aheadY + stepY[right]! / 2);
-        const onLeft = isSet(aheadX + stepX[before]! / 2, aheadY + stepY[before]! / 2);
-        const turned = !onRight ? right : onLeft ? before : direction;
-        if (turned !== direction) ring.push(left + x, top + y);
-        direction = turned;
-      } while (x !== startX || y !== startY || direction !== 0);
+        const [aheadX, aheadY] = [x + (dx - 1) / 2, y + (dy - 1) / 2];
+        const onRight = isSet(aheadX - dy / 2, aheadY + dx / 2);
+        const onLeft = isSet(aheadX + dy / 2, aheadY - dx / 2);
+        if (onRight && !onLeft) continue;
+        ring.push(left + x, top + y);
+        [dx, dy] = onRight ? [dy, -dx] : [-dy, dx];
+      } while (x !== startX || y !== startY || dx !== 1);
       rings.push(ring);
     }
   }
   return rings;
 }
-
-/** Rings for formats that know neither holes nor several parts: bridged by slits that enclose nothing. */
 
 /** One outline of a mask with the holes in it. */
 export interface Part {
@@ -148,150 +152,145 @@ export interface Part {
   readonly holes: readonly Ring[];
 }
 
-/**
- * The parts of a mask from its rings as `maskRings` gives them: outer rings run clockwise on the screen, holes the other
- * way. A hole belongs to the smallest outer ring around it.
- */
+/** Groups the rings of a mask, as `maskRings` gives them, into parts. A hole belongs to the smallest outer ring around it. */
 export function partsOf(rings: readonly Ring[]): Part[] {
-  const areas = new Map(rings.map((ring) => [ring, signedArea(ring)]));
-  const outers = rings.filter((ring) => areas.get(ring)! > 0).map((outer) => ({ outer, holes: [] as Ring[] }));
-  const smallestFirst = [...outers].sort((a, b) => areas.get(a.outer)! - areas.get(b.outer)!);
-  for (const hole of rings) {
-    if (areas.get(hole)! > 0) continue;
-    smallestFirst.find(({ outer }) => contains(outer, hole))?.holes.push(hole);
+  const measured = rings.map((ring) => {
+    const edges = edgesOf(ring);
+    return { ring, edges, area: areaInside(edges), holes: [] as Ring[] };
+  });
+  const outers = measured.filter(({ area }) => area > 0);
+  const smallestFirst = outers.toSorted((a, b) => a.area - b.area);
+  for (const { ring, area } of measured) {
+    if (!(area > 0)) smallestFirst.find(({ edges }) => contains(edges, ring))?.holes.push(ring);
   }
-  return outers;
+  return outers.map(({ ring, holes }) => ({ outer: ring, holes }));
 }
 
-/** The part as one ring, which goes to each hole and back on the shortest way between two of their points. */
-export function withSlits({ outer, holes }: Part): Ring {
-  return joinRings([outer, ...holes]);
+/** The area inside, positive if the edges run clockwise on the screen (y downwards). */
+function areaInside(edges: readonly Edge[]): number {
+  return edges.reduce((sum, [a, b]) => sum + (a.x * b.y - b.x * a.y) / 2, 0);
 }
 
-/**
- * All rings as one: each is entered from what is joined so far over the shortest way between two points, and left on the
- * same way, so that the even-odd rule encloses what the rings enclose. The nearest ring comes next.
- */
-export function joinRings(rings: readonly Ring[]): Ring {
-  let [joined = [], ...rest] = rings as readonly Ring[];
-  // each waiting ring remembers its nearest place on what is joined; only new points can be nearer
-  let bridges = rest.map((ring) => nearest(joined, ring));
-  while (rest.length > 0) {
-    const next = bridges.reduce((best, { distance }, i) => (distance < bridges[best]!.distance ? i : best), 0);
-    const ring = rest[next]!;
-    const { x, y, to } = bridges[next]!;
-    const at = indexOf(joined, x, y);
-    const turned = [...ring.slice(2 * to), ...ring.slice(0, 2 * to)];
-    joined = [...joined.slice(0, 2 * at + 2), ...turned, turned[0]!, turned[1]!, ...joined.slice(2 * at)];
-    rest = rest.filter((_, i) => i !== next);
-    bridges = bridges.filter((_, i) => i !== next);
-    bridges = rest.map((waiting, i) => {
-      const now = nearest(ring, waiting);
-      return now.distance < bridges[i]!.distance ? now : bridges[i]!;
-    });
-  }
-  return joined;
-}
-
-interface Bridge {
-  /** A point of the ring that is there already. */
-  readonly x: number;
-  readonly y: number;
-  /** The point of the other ring. */
-  readonly to: number;
-  readonly distance: number;
-}
-
-function nearest(a: Ring, b: Ring): Bridge {
-  let best: Bridge = { x: a[0]!, y: a[1]!, to: 0, distance: Number.POSITIVE_INFINITY };
-  for (let i = 0; i < a.length; i += 2) {
-    for (let j = 0; j < b.length; j += 2) {
-      const distance = (a[i]! - b[j]!) ** 2 + (a[i + 1]! - b[j + 1]!) ** 2;
-      if (distance < best.distance) best = { x: a[i]!, y: a[i + 1]!, to: j / 2, distance };
-    }
-  }
-  return best;
-}
-
-function indexOf(ring: Ring, x: number, y: number): number {
-  for (let i = 0; i < ring.length; i += 2) if (ring[i] === x && ring[i + 1] === y) return i / 2;
-  return 0;
-}
-
-/** Positive where the ring runs clockwise on the screen (y downwards). */
-function signedArea(ring: Ring): number {
-  let twice = 0;
-  for (let i = 0, j = ring.length - 2; i < ring.length; j = i, i += 2) {
-    twice += ring[j]! * ring[i + 1]! - ring[i]! * ring[j + 1]!;
-  }
-  return twice / 2;
-}
-
-/** Whether a hole of the same mask lies in the ring. */
-function contains(outer: Ring, hole: Ring): boolean {
-  // the middle of the first pixel edge: on no other ring, and no ring's corner
-  const x = hole[0]! + Math.sign(hole[2]! - hole[0]!) / 2;
-  const y = hole[1]! + Math.sign(hole[3]! - hole[1]!) / 2;
+/** Tells if a hole of the same mask lies inside the edges of a ring. */
+function contains(edges: readonly Edge[], hole: Ring): boolean {
+  const [start, next] = pointsOf(hole);
+  if (!start || !next) return false;
+  // the middle of the first pixel edge: on no other ring, and not a corner of one
+  const x = start.x + Math.sign(next.x - start.x) / 2;
+  const y = start.y + Math.sign(next.y - start.y) / 2;
   let inside = false;
-  for (let i = 0, j = outer.length - 2; i < outer.length; j = i, i += 2) {
-    const [xi, yi, xj, yj] = [outer[i]!, outer[i + 1]!, outer[j]!, outer[j + 1]!];
-    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+  for (const [a, b] of edges) {
+    if (a.y > y !== b.y > y && x < ((a.x - b.x) * (y - b.y)) / (a.y - b.y) + b.x) inside = !inside;
   }
   return inside;
 }
 
 /**
- * A closed ring with fewer points (Douglas and Peucker, 1973): every point that is left out lies within `tolerance` pixels
- * of the edge that takes its place. The ring is cut at its first point and the one farthest from it, and each half is
- * simplified by itself. A ring keeps at least three points; edges of a simplified ring may touch or cross.
+ * Writes the part as one ring, for formats that know neither holes nor several parts. The ring goes to each hole and back
+ * on the shortest way between two of their points, a slit that encloses nothing.
+ */
+export function withSlits({ outer, holes }: Part): Ring {
+  return joinRings([outer, ...holes]);
+}
+
+/**
+ * Joins rings into one. Each is entered from what is joined so far over the shortest way between two points, and left on
+ * the same way, so that the even-odd rule encloses what the rings enclose. The nearest ring comes next.
+ */
+export function joinRings(rings: readonly Ring[]): Ring {
+  const [first = [], ...others] = rings;
+  if (others.length === 0) return first;
+  let joined = pointsOf(first);
+  // each waiting ring remembers its shortest bridge to what is joined; only new points can make a shorter one
+  let waiting = others.map(pointsOf).map((points) => ({ points, bridge: shortestBridge(joined, points) }));
+  while (waiting.length > 0) {
+    const nearest = waiting.reduce((best, one) => (one.bridge.distance < best.bridge.distance ? one : best));
+    const { points, bridge } = nearest;
+    const at = Math.max(
+      0,
+      joined.findIndex(({ x, y }) => x === bridge.from?.x && y === bridge.from.y),
+    );
+    const entry = bridge.to ? points.indexOf(bridge.to) : 0;
+    const turned = [...points.slice(entry), ...points.slice(0, entry)];
+    joined = [...joined.slice(0, at + 1), ...turned, ...turned.slice(0, 1), ...joined.slice(at)];
+    waiting = waiting
+      .filter((one) => one !== nearest)
+      .map((one) => {
+        const other = shortestBridge(points, one.points);
+        return other.distance < one.bridge.distance ? { ...one, bridge: other } : one;
+      });
+  }
+  return ringOf(joined);
+}
+
+interface Bridge {
+  /** A point that is joined already. */
+  readonly from: Point | undefined;
+  /** A point of the other ring. */
+  readonly to: Point | undefined;
+  readonly distance: number;
+}
+
+function shortestBridge(joined: readonly Point[], other: readonly Point[]): Bridge {
+  let best: Bridge = { from: joined[0], to: other[0], distance: Infinity };
+  for (const from of joined) {
+    for (const to of other) {
+      const distance = (from.x - to.x) ** 2 + (from.y - to.y) ** 2;
+      if (distance < best.distance) best = { from, to, distance };
+    }
+  }
+  return best;
+}
+
+/**
+ * Returns a closed ring with fewer points (Douglas and Peucker, 1973): every point that is left out lies within
+ * `tolerance` pixels of the edge that replaces it. The ring is cut at its first point and the one farthest from it, and
+ * each half is simplified by itself. A ring keeps at least three points. Edges of a simplified ring may touch or cross.
  *
  * @param tolerance pixels; 0 leaves out only points on straight lines
- * @throws RangeError for a tolerance that is negative or no number
+ * @throws RangeError for a tolerance that is negative or not a number
  */
 export function simplifyRing(ring: Ring, tolerance: number): Ring {
-  if (!(tolerance >= 0)) throw new RangeError(`a polygon's tolerance is a number of pixels from 0, got ${tolerance}.`);
-  const count = ring.length / 2;
+  if (!(tolerance >= 0)) {
+    throw new RangeError(`a polygon's tolerance is a number of pixels, at least 0, got ${tolerance}.`);
+  }
+  const points = pointsOf(ring);
+  const count = points.length;
   if (count <= 3) return ring;
-  const kept = new Uint8Array(count);
-  const middle = farthestFromLine(ring, 0, count, 0).index;
-  kept[0] = 1;
-  kept[middle] = 1;
+  const closed = [...points, ...points.slice(0, 1)];
+  const middle = farthestBetween(closed, 0, count).index;
+  const kept = new Set([0, middle]);
   const open: [from: number, to: number][] = [
     [0, middle],
     [middle, count],
   ];
   for (let range = open.pop(); range; range = open.pop()) {
-    const { index, distance } = farthestFromLine(ring, range[0], range[1], range[1]);
+    const [from, to] = range;
+    const { index, distance } = farthestBetween(closed, from, to);
     if (distance <= tolerance) continue;
-    kept[index] = 1;
-    open.push([range[0], index], [index, range[1]]);
+    kept.add(index);
+    open.push([from, index], [index, to]);
   }
-  if (kept.reduce((sum, one) => sum + one, 0) < 3) kept[farthestFromBoth(ring, middle)] = 1;
-  const simple: number[] = [];
-  for (let i = 0; i < count; i++) if (kept[i]) simple.push(ring[2 * i]!, ring[2 * i + 1]!);
-  return simple;
+  if (kept.size < 3) {
+    // the third corner of a ring whose points all lie near one line
+    const [one, other] = [farthestBetween(closed, 0, middle), farthestBetween(closed, middle, count)];
+    kept.add(one.distance >= other.distance ? one.index : other.index);
+  }
+  return ringOf(points.filter((_, i) => kept.has(i)));
 }
 
-/** Of the points strictly between two of the ring the one farthest from the segment of `from` and `end`. */
-function farthestFromLine(ring: Ring, from: number, to: number, end: number): { index: number; distance: number } {
-  const count = ring.length / 2;
-  const [ax, ay] = [ring[2 * from]!, ring[2 * from + 1]!];
-  const [dx, dy] = [ring[2 * (end % count)]! - ax, ring[2 * (end % count) + 1]! - ay];
+/** Finds the point strictly between two of the ring that is farthest from the segment of the two. */
+function farthestBetween(closed: readonly Point[], from: number, to: number): { index: number; distance: number } {
+  const [a, b] = [closed[from]!, closed[to]!];
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
   const length = dx * dx + dy * dy;
   let [index, distance] = [-1, -1];
   for (let i = from + 1; i < to; i++) {
-    const [x, y] = [ring[2 * i]! - ax, ring[2 * i + 1]! - ay];
+    const point = closed[i]!;
+    const [x, y] = [point.x - a.x, point.y - a.y];
     const along = length === 0 ? 0 : Math.min(1, Math.max(0, (x * dx + y * dy) / length));
     const away = Math.hypot(x - along * dx, y - along * dy);
     if (away > distance) [index, distance] = [i, away];
   }
   return { index, distance };
-}
-
-/** The third corner of a ring whose points all lie near one line. */
-function farthestFromBoth(ring: Ring, middle: number): number {
-  const count = ring.length / 2;
-  const one = farthestFromLine(ring, 0, middle, middle);
-  const other = farthestFromLine(ring, middle, count, count);
-  return one.distance >= other.distance ? one.index : other.index;
 }

@@ -1,17 +1,120 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import type { AnchorLevel } from './anchors.ts';
-import { type BoxCoder, deltaDecoder, takeBoxes } from './boxes.ts';
+import { type BoxCoder, boxAt, deltaDecoder, takeBoxes } from './boxes.ts';
 import { nms } from './nms.ts';
-import { type Best, bestOf } from './order.ts';
+import { type Best, bestOf, limitOf, logitOf, sigmoid } from './scores.ts';
 
 /**
- * Reading the maps of dense heads, N × (A * K) × height × width, where they lie. The references permute them to H, W, A
- * * K first; an index here is an index into that order: `(y * width + x) * channels + channel`.
+ * Dense heads: the RPN's proposals, and the candidates of every head that scores anchors. Maps are N × (A * K) × height ×
+ * width and are read where they lie. The references permute them to height, width, A * K first; an index in this file is
+ * an index into that order: `(y * width + x) * channels + channel`.
  */
 
-/** The `limit` best values greater than `threshold` of one image's map; of equal values those of lower index. */
-export function bestOfMap(map: NDArray, image: number, limit: number, threshold = -Infinity): Best {
+/** What a dense head needs to choose candidates. */
+export interface DenseOptions {
+  /** How many classes each anchor is scored for. */
+  readonly classes: number;
+  readonly coder: BoxCoder;
+  /** How many pairs of anchor and class of a level are decoded. No limit if it is not positive. */
+  readonly nmsPre: number;
+  /** Boxes whose width or height is not greater are dropped; a negative size keeps all. */
+  readonly minSize: number;
+  /** Candidates have a greater score than this. By default all are candidates. */
+  readonly score?: number | undefined;
+}
+
+/** Boxes before non-maximum suppression, level by level, best first within a level. */
+export interface Candidates {
+  /** n × xyxy in the network's pixels */
+  readonly boxes: Float32Array;
+  readonly logits: Float32Array;
+  readonly labels: Int32Array;
+  /** The index of the level that each box comes from. */
+  readonly levels: Uint8Array;
+}
+
+/**
+ * Chooses the best pairs of anchor and class of each level, decodes their boxes and clips them to the image.
+ *
+ * @param scores per level N × (A * classes) × height × width, logits, the class index running fastest
+ * @param deltas per level N × (A * 4) × height × width
+ * @param imageSize the network's image before padding
+ * @throws ShapeError if maps and anchors do not fit together
+ */
+export function denseCandidates(
+  levels: readonly AnchorLevel[],
+  scores: readonly NDArray[],
+  deltas: readonly NDArray[],
+  imageSize: Size,
+  options: DenseOptions,
+  image: number,
+): Candidates {
+  const { classes, coder, nmsPre, minSize, score = 0 } = options;
+  // the sigmoid grows with the logit: everything is decided on logits, and only what stays needs a score
+  const threshold = logitOf(score);
+  const chosen = headLevels(levels, scores, deltas, classes).map((level) => ({
+    best: bestOfMap(level.scores, image, limitOf(nmsPre), threshold),
+    decode: anchorDecoder(level.anchors, level.deltas, image, coder, imageSize),
+  }));
+  const total = chosen.reduce((sum, { best }) => sum + best.indices.length, 0);
+  const boxes = new Float32Array(4 * total);
+  const logits = new Float32Array(total);
+  const labels = new Int32Array(total);
+  const levelOf = new Uint8Array(total);
+  let count = 0;
+  for (const [level, { best, decode }] of chosen.entries()) {
+    for (const [i, index] of best.indices.entries()) {
+      const anchor = Math.floor(index / classes);
+      decode(boxes, 4 * count, anchor);
+      if (!hasSize(boxes, count, minSize)) continue;
+      logits[count] = best.values[i]!;
+      labels[count] = index - anchor * classes;
+      levelOf[count++] = level;
+    }
+  }
+  return {
+    boxes: boxes.subarray(0, 4 * count),
+    logits: logits.subarray(0, count),
+    labels: labels.subarray(0, count),
+    levels: levelOf.subarray(0, count),
+  };
+}
+
+/**
+ * Pairs anchors and maps of each level. Refuses maps that do not belong to the anchors: one pair of maps per level,
+ * `classes` scores and 4 deltas per anchor, equal sizes.
+ */
+function headLevels(
+  levels: readonly AnchorLevel[],
+  scores: readonly NDArray[],
+  deltas: readonly NDArray[],
+  classes: number,
+) {
+  if (scores.length !== levels.length || deltas.length !== levels.length) {
+    throw new ShapeError(
+      `dense head: ${levels.length} anchor levels need as many maps, ` +
+        `got ${scores.length} of scores and ${deltas.length} of deltas.`,
+    );
+  }
+  return levels.map((anchors, i) => {
+    const level = { anchors, scores: scores[i]!, deltas: deltas[i]! };
+    const [batch, channels, ...size] = level.scores.shape;
+    const perPosition = anchors.base.length / 4;
+    const expected = [batch, perPosition * 4, ...size].join('×');
+    if (channels !== perPosition * classes || level.deltas.shape.join('×') !== expected) {
+      throw new ShapeError(
+        `dense head, level ${i}: ${perPosition} anchors of ${classes} classes need ` +
+          `${perPosition * classes} score channels and deltas ${expected}, ` +
+          `got scores ${level.scores.shape.join('×')} and deltas ${level.deltas.shape.join('×')}.`,
+      );
+    }
+    return level;
+  });
+}
+
+/** Selects the `limit` best values greater than `threshold` of one image's map; of equal values those of lower index. */
+function bestOfMap(map: NDArray, image: number, limit: number, threshold: number): Best {
   const [, channels = 0, height = 0, width = 0] = map.shape;
   const positions = height * width;
   const first = image * channels * positions;
@@ -32,13 +135,10 @@ export function bestOfMap(map: NDArray, image: number, limit: number, threshold 
 }
 
 /** Writes the box of the level's anchor number `anchor` to `out[at … at + 3]`. */
-export type AnchorDecoder = (out: Float32Array, at: number, anchor: number) => void;
+type AnchorDecoder = (out: Float32Array, at: number, anchor: number) => void;
 
-/**
- * Decodes single anchors of a level from its delta map, N × (A * 4) × height × width; anchors are made where they are
- * needed.
- */
-export function anchorDecoder(
+/** Returns the decoder of single anchors of a level. Only the anchors that are decoded are made. */
+function anchorDecoder(
   { stride, base }: AnchorLevel,
   deltas: NDArray,
   image: number,
@@ -49,90 +149,32 @@ export function anchorDecoder(
   const [, channels = 0, height = 0, width = 0] = deltas.shape;
   const perPosition = base.length / 4;
   const positions = height * width;
-  const first = image * channels * positions;
-  const { data } = deltas;
-  const box = new Float64Array(4);
   return (out, at, anchor) => {
     const position = Math.floor(anchor / perPosition);
     const a = anchor - position * perPosition;
     const y = Math.floor(position / width);
-    const shiftX = (position - y * width) * stride.width;
-    const shiftY = y * stride.height;
-    box[0] = base[4 * a]! + shiftX;
-    box[1] = base[4 * a + 1]! + shiftY;
-    box[2] = base[4 * a + 2]! + shiftX;
-    box[3] = base[4 * a + 3]! + shiftY;
-    const plane = first + 4 * a * positions + position;
-    decode(
-      out,
-      at,
-      box,
-      0,
-      data[plane]!,
-      data[plane + positions]!,
-      data[plane + 2 * positions]!,
-      data[plane + 3 * positions]!,
-    );
+    const [shiftX, shiftY] = [(position - y * width) * stride.width, y * stride.height];
+    const [x1, y1, x2, y2] = boxAt(base, a);
+    const plane = (image * channels + 4 * a) * positions;
+    decode(out, at, [x1 + shiftX, y1 + shiftY, x2 + shiftX, y2 + shiftY], deltas.data, plane + position, positions);
   };
 }
 
-/**
- * Refuses maps that do not belong to the anchors: one pair of maps per level, `classes` scores and 4 deltas per anchor,
- * equal sizes.
- */
-export function checkHeadMaps(
-  levels: readonly AnchorLevel[],
-  scores: readonly NDArray[],
-  deltas: readonly NDArray[],
-  classes: number,
-): void {
-  if (scores.length !== levels.length || deltas.length !== levels.length) {
-    throw new ShapeError(
-      `dense head: ${levels.length} anchor levels need as many maps, ` +
-        `got ${scores.length} of scores and ${deltas.length} of deltas.`,
-    );
-  }
-  levels.forEach(({ base }, i) => {
-    const [batch, channels, ...size] = scores[i]!.shape;
-    const anchors = base.length / 4;
-    const expected = [batch, anchors * 4, ...size].join('×');
-    if (channels !== anchors * classes || deltas[i]!.shape.join('×') !== expected) {
-      throw new ShapeError(
-        `dense head, level ${i}: ${anchors} anchors of ${classes} classes need ` +
-          `${anchors * classes} score channels and deltas ${expected}, ` +
-          `got scores ${scores[i]!.shape.join('×')} and deltas ${deltas[i]!.shape.join('×')}.`,
-      );
-    }
-  });
-}
-
-/** A box counts when both sides are longer than `minSize`; a negative size (mmdet's default) lets all count. */
-export function hasSize(boxes: Float32Array, at: number, minSize: number): boolean {
-  if (minSize < 0) return true;
-  return boxes[at + 2]! - boxes[at]! > minSize && boxes[at + 3]! - boxes[at + 1]! > minSize;
-}
-
-/** mmdet writes "no limit" as a number that is not positive. */
-export function limitOf(count: number): number {
-  return count > 0 ? count : Infinity;
-}
-
-export function sigmoid(logit: number): number {
-  return 1 / (1 + Math.exp(-logit));
+function hasSize(boxes: Float32Array, index: number, minSize: number): boolean {
+  if (minSize < 0) return true; // mmdet's default
+  const [x1, y1, x2, y2] = boxAt(boxes, index);
+  return x2 - x1 > minSize && y2 - y1 > minSize;
 }
 
 /** `test_cfg.rpn` of mmdet. */
-export interface ProposalOptions {
-  readonly coder: BoxCoder;
-  /** How many anchors of a level go on to decoding. */
-  readonly nmsPre: number;
+export interface ProposalOptions extends Omit<DenseOptions, 'classes' | 'score'> {
+  /** A proposal is suppressed if its IoU with a better one of its level is greater. */
   readonly iou: number;
+  /** The most proposals of all levels. No limit if it is not positive. */
   readonly max: number;
-  /** Boxes go whose width or height is not greater; negative keeps all. */
-  readonly minSize: number;
 }
 
-/** Where objects may be, of whatever class. */
+/** Boxes in which objects of any class may be. */
 export interface Proposals {
   /** n × xyxy in the network's pixels, best first */
   readonly boxes: Float32Array;
@@ -140,44 +182,26 @@ export interface Proposals {
 }
 
 /**
- * The RPN's proposals for one image of the batch (mmdet's `RPNHead`): the best anchors of each level, decoded and
+ * Returns the RPN's proposals for one image of the batch (mmdet's `RPNHead`): the best anchors of each level, decoded and
  * clipped, NMS within each level, the best of all levels.
  *
  * @param scores per level N × A × height × width, logits
  * @param deltas per level N × (A * 4) × height × width
  * @param imageSize the network's image before padding
- * @throws ShapeError where maps and anchors do not fit together
+ * @throws ShapeError if maps and anchors do not fit together
  */
 export function proposalsFrom(
   levels: readonly AnchorLevel[],
   scores: readonly NDArray[],
   deltas: readonly NDArray[],
   imageSize: Size,
-  options: ProposalOptions,
+  { iou, max, ...options }: ProposalOptions,
   image = 0,
 ): Proposals {
-  checkHeadMaps(levels, scores, deltas, 1);
-  const { coder, minSize } = options;
-  // the sigmoid grows with the logit: everything is decided on logits, only what stays needs a score
-  const best = scores.map((map) => bestOfMap(map, image, limitOf(options.nmsPre)));
-  const total = best.reduce((sum, { indices }) => sum + indices.length, 0);
-  const boxes = new Float32Array(4 * total);
-  const logits = new Float32Array(total);
-  const levelOf = new Uint8Array(total);
-  let count = 0;
-  best.forEach(({ values, indices }, level) => {
-    const decode = anchorDecoder(levels[level]!, deltas[level]!, image, coder, imageSize);
-    for (let i = 0; i < indices.length; i++) {
-      decode(boxes, 4 * count, indices[i]!);
-      if (!hasSize(boxes, 4 * count, minSize)) continue;
-      logits[count] = values[i]!;
-      levelOf[count++] = level;
-    }
-  });
-  const kept = nms(boxes, logits.subarray(0, count), {
-    iou: options.iou,
-    classes: levelOf,
-    limit: limitOf(options.max),
-  });
-  return { boxes: takeBoxes(boxes, kept), scores: Float32Array.from(kept, (i) => sigmoid(logits[i]!)) };
+  const found = denseCandidates(levels, scores, deltas, imageSize, { ...options, classes: 1 }, image);
+  const kept = nms(found.boxes, found.logits, { iou, classes: found.levels, max });
+  return {
+    boxes: takeBoxes(found.boxes, kept),
+    scores: Float32Array.from(kept, (i) => sigmoid(found.logits[i]!)),
+  };
 }

@@ -1,15 +1,17 @@
 import type { Size } from '../arrays.ts';
 import { ImageError, ShapeError } from '../errors.ts';
-import type { Rle } from './detections.ts';
 
 /**
  * COCO's run-length masks, computed with directly, without a bitmap. A position counts column by column (`x * height +
  * y`); a stretch is a half-open range of positions that are set. Bitmaps are row by row, 0 or not.
  */
 
-/**
- * Collects stretches, given in ascending order, into runs; neighbours that touch become one, empty ones are left out.
- */
+/** COCO's run lengths: column by column, the first run counts zeros. */
+export interface Rle extends Size {
+  readonly counts: Uint32Array;
+}
+
+/** Collects stretches, given in ascending order, into runs. Neighbours that touch become one, empty ones are left out. */
 export function runCollector(size: Size): { add(from: number, to: number): void; finish(): Rle } {
   const counts: number[] = [];
   let end = 0;
@@ -29,57 +31,14 @@ export function runCollector(size: Size): { add(from: number, to: number): void;
 }
 
 /** Calls `visit` with every stretch that is set. */
-export function forEachStretch({ counts }: Rle, visit: (from: number, to: number) => void): void {
+function forEachStretch({ counts }: Rle, visit: (from: number, to: number) => void): void {
   let position = 0;
-  for (let run = 0; run < counts.length; run++) {
-    const end = position + counts[run]!;
-    if (run % 2 === 1 && end > position) visit(position, end);
-    position = end;
+  let isSet = false;
+  for (const count of counts) {
+    if (isSet && count > 0) visit(position, position + count);
+    position += count;
+    isSet = !isSet;
   }
-}
-
-/** Runs from outside (COCO's uncompressed `counts`), checked. @throws ShapeError where they do not fill the size */
-export function rleOf(counts: ArrayLike<number>, size: Size): Rle {
-  let sum = 0;
-  for (let i = 0; i < counts.length; i++) {
-    const count = counts[i]!;
-    if (!Number.isInteger(count) || count < 0) {
-      throw new ShapeError(`mask: run ${i} is ${count}; runs are whole numbers of pixels, at least 0.`);
-    }
-    sum += count;
-  }
-  if (sum !== size.height * size.width) {
-    throw new ShapeError(
-      `mask: the runs cover ${sum} pixels, but ${size.height}×${size.width} has ${size.height * size.width}. ` +
-        'Give the size of the image that the mask was made for.',
-    );
-  }
-  return { height: size.height, width: size.width, counts: Uint32Array.from(counts) };
-}
-
-/** Run lengths of height × width values in row-major order; what is not 0 counts as 1. */
-export function encodeBitmap(bitmap: Uint8Array, size: Size): Rle {
-  const { height, width } = size;
-  const runs = runCollector(size);
-  for (let x = 0; x < width; x++) {
-    for (let y = 0; y < height; ) {
-      while (y < height && !bitmap[y * width + x]) y++;
-      const from = y;
-      while (y < height && bitmap[y * width + x]) y++;
-      runs.add(x * height + from, x * height + y);
-    }
-  }
-  return runs.finish();
-}
-
-/** height × width values, 0 or 1. */
-export function decodeBitmap(rle: Rle): Uint8Array {
-  const { height, width } = rle;
-  const bitmap = new Uint8Array(height * width);
-  forEachColumnStretch(rle, (x, from, to) => {
-    for (let y = from; y < to; y++) bitmap[y * width + x] = 1;
-  });
-  return bitmap;
 }
 
 /** Calls `visit` with every stretch, cut at the ends of columns: rows `from` up to `to` (exclusive) of column `x`. */
@@ -95,15 +54,67 @@ export function forEachColumnStretch(rle: Rle, visit: (x: number, from: number, 
   });
 }
 
-/** How many pixels are set. */
-export function rleArea({ counts }: Rle): number {
+/**
+ * Checks runs from outside (COCO's uncompressed `counts`).
+ *
+ * @throws ShapeError if they do not fill the size
+ */
+export function rleOf(counts: ArrayLike<number>, size: Size): Rle {
+  const runs = Array.from(counts);
+  let sum = 0;
+  for (const [run, count] of runs.entries()) {
+    if (!Number.isInteger(count) || count < 0) {
+      throw new ShapeError(`mask: run ${run} is ${count}; runs are whole numbers of pixels, at least 0.`);
+    }
+    sum += count;
+  }
+  if (sum !== size.height * size.width) {
+    throw new ShapeError(
+      `mask: the runs cover ${sum} pixels, but ${size.height}×${size.width} has ${size.height * size.width}. ` +
+        'Give the size of the image that the mask was made for.',
+    );
+  }
+  return { height: size.height, width: size.width, counts: Uint32Array.from(runs) };
+}
+
+/** Encodes height × width values in row-major order; any value but 0 counts as set. */
+export function encodeBitmap(bitmap: Uint8Array, size: Size): Rle {
+  const { height, width } = size;
+  const runs = runCollector(size);
+  for (let x = 0; x < width; x++) {
+    for (let y = 0; y < height; ) {
+      while (y < height && !bitmap[y * width + x]) y++;
+      const from = y;
+      while (y < height && bitmap[y * width + x]) y++;
+      runs.add(x * height + from, x * height + y);
+    }
+  }
+  return runs.finish();
+}
+
+/** Decodes to height × width values, 0 or 1. */
+export function decodeBitmap(rle: Rle): Uint8Array {
+  const { height, width } = rle;
+  const bitmap = new Uint8Array(height * width);
+  forEachColumnStretch(rle, (x, from, to) => {
+    for (let y = from; y < to; y++) bitmap[y * width + x] = 1;
+  });
+  return bitmap;
+}
+
+/** Counts the pixels that are set. */
+export function rleArea(rle: Rle): number {
   let area = 0;
-  for (let run = 1; run < counts.length; run += 2) area += counts[run]!;
+  forEachStretch(rle, (from, to) => {
+    area += to - from;
+  });
   return area;
 }
 
-/** The smallest box around what is set: left, top, width, height; all 0 for an empty mask. */
-export function rleBoxXywh(rle: Rle): [x: number, y: number, width: number, height: number] {
+type Xywh = [x: number, y: number, width: number, height: number];
+
+/** Returns the smallest box around what is set: left, top, width, height; all 0 for an empty mask. */
+export function rleBoxXywh(rle: Rle): Xywh {
   let [left, top, right, bottom] = [Infinity, Infinity, 0, 0];
   forEachStretch(rle, (from, to) => {
     const first = Math.floor(from / rle.height);
@@ -117,7 +128,11 @@ export function rleBoxXywh(rle: Rle): [x: number, y: number, width: number, heig
   return right === 0 ? [0, 0, 0, 0] : [left, top, right - left, bottom - top];
 }
 
-/** What is set in any of the masks, or in all of them. @throws ShapeError for masks of different sizes, or none */
+/**
+ * Merges masks of one size: what is set in any of them, or in all of them.
+ *
+ * @throws ShapeError for masks of different sizes, or without a mask
+ */
 export function mergeRles(rles: readonly Rle[], how: 'union' | 'intersection'): Rle {
   const [first, ...others] = rles;
   if (!first) throw new ShapeError('mask: merging needs at least one mask, got none.');
@@ -131,42 +146,38 @@ export function mergeRles(rles: readonly Rle[], how: 'union' | 'intersection'): 
 }
 
 /**
- * The IoU of every detection with every ground truth, n × m as COCO computes it: where the ground truth is a crowd, the
- * intersection is divided by the detection's area.
+ * Returns the IoU of every detection with every ground truth, n × m as COCO computes it. If the ground truth is a crowd,
+ * the intersection is divided by the detection's area.
  */
 export function rleIou(detections: readonly Rle[], truths: readonly Rle[], crowd: readonly boolean[]): Float64Array {
-  const areas = (rles: readonly Rle[]) => rles.map(rleArea);
-  const boxes = (rles: readonly Rle[]) => rles.map(rleBoxXywh);
-  const [detectionAreas, truthAreas] = [areas(detections), areas(truths)];
-  const [detectionBoxes, truthBoxes] = [boxes(detections), boxes(truths)];
-  const matrix = new Float64Array(detections.length * truths.length);
-  detections.forEach((detection, i) => {
-    truths.forEach((truth, j) => {
+  const measured = (rles: readonly Rle[]) => rles.map((rle) => ({ rle, area: rleArea(rle), box: rleBoxXywh(rle) }));
+  const [ones, others] = [measured(detections), measured(truths)];
+  const matrix = new Float64Array(ones.length * others.length);
+  for (const [i, detection] of ones.entries()) {
+    for (const [j, truth] of others.entries()) {
       // most pairs are far apart: their runs need no walk
-      if (!touch(detectionBoxes[i]!, truthBoxes[j]!)) return;
+      if (!touch(detection.box, truth.box)) continue;
       let both = 0;
-      forEachOverlay(detection, truth, (from, to, inA, inB) => {
+      forEachOverlay(detection.rle, truth.rle, (from, to, inA, inB) => {
         if (inA && inB) both += to - from;
       });
-      const whole = crowd[j] ? detectionAreas[i]! : detectionAreas[i]! + truthAreas[j]! - both;
-      if (both > 0) matrix[i * truths.length + j] = both / whole;
-    });
-  });
+      const whole = crowd[j] ? detection.area : detection.area + truth.area - both;
+      if (both > 0) matrix[i * others.length + j] = both / whole;
+    }
+  }
   return matrix;
 }
-
-type Xywh = readonly [number, number, number, number];
 
 function touch([ax, ay, aw, ah]: Xywh, [bx, by, bw, bh]: Xywh): boolean {
   return Math.min(ax + aw, bx + bw) > Math.max(ax, bx) && Math.min(ay + ah, by + bh) > Math.max(ay, by);
 }
 
-/** Walks two masks of one size together: every range in which both keep their value. */
+/** Walks two masks of one size together and visits every range in which both keep their value. */
 function forEachOverlay(a: Rle, b: Rle, visit: (from: number, to: number, inA: boolean, inB: boolean) => void): void {
   if (a.height !== b.height || a.width !== b.width) {
     throw new ShapeError(
-      `mask: masks of ${a.height}×${a.width} and ${b.height}×${b.width} cannot be compared; ` +
-        'both must be of one image size.',
+      `mask: cannot compare masks of ${a.height}×${a.width} and ${b.height}×${b.width}. ` +
+        'Both must be of one image size.',
     );
   }
   let [runA, runB, position] = [0, 0, 0];
@@ -181,14 +192,14 @@ function forEachOverlay(a: Rle, b: Rle, visit: (from: number, to: number, inA: b
 }
 
 /**
- * COCO's compressed string: from the fourth run on the difference to the run two before, in groups of five bits, lowest
- * first, sign in the last group; the sixth bit says that another group follows; 48 is added to make a character.
+ * Writes COCO's compressed string. From the fourth run on it holds the difference to the run two before, in groups of
+ * five bits, lowest first, sign in the last group; the sixth bit says that another group follows; 48 is added to make a
+ * character.
  */
-
 export function rleToString({ counts }: Rle): string {
   const characters: string[] = [];
-  for (let run = 0; run < counts.length; run++) {
-    let rest = run > 2 ? counts[run]! - counts[run - 2]! : counts[run]!;
+  for (const [run, count] of counts.entries()) {
+    let rest = run > 2 ? count - counts[run - 2]! : count;
     for (let more = true; more; ) {
       const group = rest & 31;
       rest >>= 5;
@@ -199,7 +210,11 @@ export function rleToString({ counts }: Rle): string {
   return characters.join('');
 }
 
-/** @throws ImageError for text that is no run-length string, ShapeError where the runs do not fill the size */
+/**
+ * Reads COCO's compressed string.
+ *
+ * @throws ImageError if the text is not a run-length string, ShapeError if the runs do not fill the size
+ */
 export function rleFromString(text: string, size: Size): Rle {
   const counts: number[] = [];
   for (let at = 0; at < text.length; ) {
@@ -208,17 +223,17 @@ export function rleFromString(text: string, size: Size): Rle {
       const code = text.charCodeAt(at) - 48;
       if (Number.isNaN(code) || shift > 30) {
         throw new ImageError(
-          `mask: the run-length string ends inside number ${counts.length}, or is none: ${text.length} characters.`,
+          `mask: invalid run-length string of ${text.length} characters: it ends inside number ${counts.length}.`,
         );
       }
       if (code < 0 || code > 63) {
         throw new ImageError(
-          `mask: "${text[at]}" at ${at} is no character of a COCO run-length string (they reach from "0" to "o").`,
+          `mask: invalid character "${text[at]}" at ${at} of a COCO run-length string. Characters go from "0" to "o".`,
         );
       }
       value |= (code & 31) << shift;
       more = (code & 32) !== 0;
-      // the sign of the last group goes on to the left
+      // extends the sign of the last group to the left
       if (!more && code & 16 && shift < 25) value |= -1 << (shift + 5);
       at++;
     }

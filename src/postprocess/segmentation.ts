@@ -2,17 +2,18 @@ import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 
 /**
- * From a segmentation head's logits to classes, row by row: at the size of a large photo the logits of 150 classes
- * would take gigabytes, so no resized map is ever whole.
+ * From a segmentation head's logits to the class of each pixel, row by row: at the size of a large image the logits of 150
+ * classes would take gigabytes, so no resized map is ever whole. At the end mmseg's slide mode: the mean of the logits of
+ * overlapping windows.
  */
 
 export interface ResizeStep {
   readonly size: Size;
-  /** The part, from the upper left corner, that goes on: what of a padded image shows the image. */
-  readonly crop?: Size;
+  /** The part, from the upper left corner, that goes on: what of a padded image shows the image. By default all. */
+  readonly crop?: Size | undefined;
 }
 
-/** How logits are resized before each pixel takes its greatest. */
+/** How logits are resized before each pixel takes its highest class. */
 export interface LabelOptions {
   /** The resizes that the reference does one after another: to the network's input, then to the original. */
   readonly steps: readonly ResizeStep[];
@@ -20,81 +21,41 @@ export interface LabelOptions {
 }
 
 /**
- * All classes' values of one row, `classes` × `width`; valid until the next call. Rows are asked for in ascending
- * order.
- */
-export interface RowSource extends Size {
-  row(y: number): Float32Array;
-}
-
-/**
- * The class of each pixel at the size of the last step: the highest of its bilinearly resized logits (PyTorch's
+ * Returns the class of each pixel at the size of the last step: the highest of its bilinearly resized logits (PyTorch's
  * `interpolate`, float32 between the steps); of equal ones the lowest class.
  *
  * @param logits N × classes × height × width
  * @returns height × width of the last step; bytes up to 256 classes
- * @throws ShapeError without a step, or where a crop is larger than what it cuts
+ * @throws ShapeError without a step, or if a crop is larger than what it is cut from
  */
-export function labelsFrom(logits: NDArray, options: LabelOptions, image = 0): Uint8Array | Uint16Array {
-  const [, classes = 0, height = 0, width = 0] = logits.shape;
-  const { steps, alignCorners } = options;
+export function labelsFrom(
+  logits: NDArray,
+  { steps, alignCorners }: LabelOptions,
+  image = 0,
+): Uint8Array | Uint16Array {
   const last = steps.at(-1);
   if (!last) throw new ShapeError('segmentation: at least one size is needed to resize the logits to, got none.');
   checkCrops(steps);
-  let source = rowsOfMap(logits.data, image, { classes, height, width });
-  for (const step of steps.slice(0, -1)) source = resizedRows(source, classes, step, alignCorners);
-  return labelsOfRows(source, classes, last, alignCorners);
-}
-
-/** The class of each pixel of rows that are resized once more. */
-export function labelsOfRows(
-  source: RowSource,
-  classes: number,
-  last: ResizeStep,
-  alignCorners: boolean,
-): Uint8Array | Uint16Array {
-  const { height: rows, width: columns } = last.crop ?? last.size;
-  const labels = classes > 256 ? new Uint16Array(rows * columns) : new Uint8Array(rows * columns);
-  const blend = rowBlender(source, classes, last, alignCorners);
-  const best = new Float32Array(columns);
-  for (let y = 0; y < rows; y++) {
-    const { upper, lower, share } = blend(y);
-    const row = labels.subarray(y * columns, (y + 1) * columns);
-    best.fill(-Infinity);
-    for (let c = 0; c < classes; c++) {
-      const at = c * columns;
-      for (let x = 0; x < columns; x++) {
-        const value = Math.fround(upper[at + x]! * (1 - share) + lower[at + x]! * share);
-        if (value > best[x]!) {
-          best[x] = value;
-          row[x] = c;
-        }
-      }
-    }
-  }
-  return labels;
+  return labelsOfRows(resizedSteps(rowsOfMap(logits, image), steps.slice(0, -1), alignCorners), last, alignCorners);
 }
 
 /**
- * The resized logits themselves, for a map small enough to be whole: classes × height × width of the last step, from
- * which `labelsFrom` takes the highest.
+ * Returns the resized logits themselves, for a map small enough to be whole: classes × height × width of the last step,
+ * from which `labelsFrom` takes the highest.
  *
- * @throws ShapeError where a crop is larger than what it cuts
+ * @throws ShapeError if a crop is larger than what it is cut from
  */
 export function resizedLogits(logits: NDArray, { steps, alignCorners }: LabelOptions, image = 0): NDArray {
-  const [, classes = 0, height = 0, width = 0] = logits.shape;
   checkCrops(steps);
-  let source = rowsOfMap(logits.data, image, { classes, height, width });
-  for (const step of steps) source = resizedRows(source, classes, step, alignCorners);
-  const plane = source.height * source.width;
-  const data = new Float32Array(classes * plane);
-  for (let y = 0; y < source.height; y++) {
-    const row = source.row(y);
+  const { classes, height, width, row } = resizedSteps(rowsOfMap(logits, image), steps, alignCorners);
+  const data = new Float32Array(classes * height * width);
+  for (let y = 0; y < height; y++) {
+    const values = row(y);
     for (let c = 0; c < classes; c++) {
-      data.set(row.subarray(c * source.width, (c + 1) * source.width), c * plane + y * source.width);
+      data.set(values.subarray(c * width, (c + 1) * width), (c * height + y) * width);
     }
   }
-  return { shape: [classes, source.height, source.width], data };
+  return { shape: [classes, height, width], data };
 }
 
 function checkCrops(steps: readonly ResizeStep[]) {
@@ -107,16 +68,24 @@ function checkCrops(steps: readonly ResizeStep[]) {
   }
 }
 
-export function rowsOfMap(data: Float32Array, image: number, shape: Size & { classes: number }): RowSource {
-  const { classes, height, width } = shape;
-  const first = image * classes * height * width;
+/** A map of logits that is computed row by row. */
+interface Rows extends Size {
+  readonly classes: number;
+  /** All classes' values of one row, `classes` × `width`; valid until the next call. Rows are asked for in ascending order. */
+  row(y: number): Float32Array;
+}
+
+/** One image of a map N × classes × height × width. */
+function rowsOfMap({ shape, data }: NDArray, image: number): Rows {
+  const [, classes = 0, height = 0, width = 0] = shape;
   const values = new Float32Array(classes * width);
   return {
+    classes,
     height,
     width,
     row(y) {
       for (let c = 0; c < classes; c++) {
-        const start = first + (c * height + y) * width;
+        const start = ((image * classes + c) * height + y) * width;
         values.set(data.subarray(start, start + width), c * width);
       }
       return values;
@@ -124,36 +93,68 @@ export function rowsOfMap(data: Float32Array, image: number, shape: Size & { cla
   };
 }
 
-export function resizedRows(source: RowSource, classes: number, step: ResizeStep, alignCorners: boolean): RowSource {
+function resizedSteps(source: Rows, steps: readonly ResizeStep[], alignCorners: boolean): Rows {
+  return steps.reduce((rows, step) => resizedRows(rows, step, alignCorners), source);
+}
+
+function resizedRows(source: Rows, step: ResizeStep, alignCorners: boolean): Rows {
+  const { classes } = source;
   const { height, width } = step.crop ?? step.size;
-  const blend = rowBlender(source, classes, step, alignCorners);
+  const between = rowsBetween(source, step, alignCorners);
   const values = new Float32Array(classes * width);
   return {
+    classes,
     height,
     width,
     row(y) {
-      const { upper, lower, share } = blend(y);
+      const { upper, lower, share } = between(y);
       for (let i = 0; i < values.length; i++) values[i] = upper[i]! * (1 - share) + lower[i]! * share;
       return values;
     },
   };
 }
 
+/** The highest class of each pixel of rows that are resized once more. */
+function labelsOfRows(source: Rows, last: ResizeStep, alignCorners: boolean): Uint8Array | Uint16Array {
+  const { classes } = source;
+  const { height, width } = last.crop ?? last.size;
+  const labels = classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
+  const between = rowsBetween(source, last, alignCorners);
+  const best = new Float32Array(width);
+  for (let y = 0; y < height; y++) {
+    const { upper, lower, share } = between(y);
+    const row = labels.subarray(y * width, (y + 1) * width);
+    best.fill(-Infinity);
+    for (let c = 0; c < classes; c++) {
+      const at = c * width;
+      for (let x = 0; x < width; x++) {
+        const value = Math.fround(upper[at + x]! * (1 - share) + lower[at + x]! * share);
+        if (value > best[x]!) {
+          best[x] = value;
+          row[x] = c;
+        }
+      }
+    }
+  }
+  return labels;
+}
+
 /**
- * For a row of the resized map the two rows of the source that it lies between, already stretched to the new width.
- * Each source row is read and stretched once: rows come in ascending order, so two are remembered.
+ * Returns, for a row of the resized map, the two rows of the source that it lies between, already stretched to the new
+ * width. Each source row is read and stretched once: rows come in ascending order, so two are remembered.
  */
-function rowBlender(source: RowSource, classes: number, { size, crop = size }: ResizeStep, alignCorners: boolean) {
+function rowsBetween(source: Rows, { size, crop = size }: ResizeStep, alignCorners: boolean) {
   const vertical = bilinearSamples(source.height, size.height, alignCorners);
   const horizontal = bilinearSamples(source.width, size.width, alignCorners);
-  const remembered = [0, 1].map(() => ({ y: -1, values: new Float32Array(classes * crop.width) }));
+  const slot = () => ({ y: -1, values: new Float32Array(source.classes * crop.width) });
+  const [even, odd] = [slot(), slot()];
   const stretched = (y: number): Float32Array => {
-    const slot = remembered[y % 2]!;
-    if (slot.y !== y) {
-      stretchRow(source.row(y), source.width, slot.values, crop.width, horizontal);
-      slot.y = y;
+    const remembered = y % 2 === 0 ? even : odd;
+    if (remembered.y !== y) {
+      stretchRow(source.row(y), source.width, remembered.values, crop.width, horizontal);
+      remembered.y = y;
     }
-    return slot.values;
+    return remembered.values;
   };
   return (y: number) => {
     const low = vertical.low[y]!;
@@ -164,12 +165,13 @@ function rowBlender(source: RowSource, classes: number, { size, crop = size }: R
 }
 
 function stretchRow(from: Float32Array, fromWidth: number, to: Float32Array, toWidth: number, samples: Samples): void {
-  const { low, share } = samples;
   for (let start = 0, at = 0; at < to.length; start += fromWidth, at += toWidth) {
     for (let x = 0; x < toWidth; x++) {
-      const a = from[start + low[x]!]!;
+      const low = start + samples.low[x]!;
+      const share = samples.share[x]!;
+      const a = from[low]!;
       // at the last pixel the share is 0 and the next value does not matter
-      to[at + x] = share[x]! > 0 ? a + (from[start + low[x]! + 1]! - a) * share[x]! : a;
+      to[at + x] = share > 0 ? a + (from[low + 1]! - a) * share : a;
     }
   }
 }
@@ -177,7 +179,7 @@ function stretchRow(from: Float32Array, fromWidth: number, to: Float32Array, toW
 interface Samples {
   /** The source pixel at or before each target pixel. */
   readonly low: Int32Array;
-  /** What the source pixel after it weighs, 0 at the end. */
+  /** The weight of the source pixel after it, 0 at the end. */
   readonly share: Float64Array;
 }
 
@@ -188,14 +190,15 @@ function bilinearSamples(from: number, to: number, alignCorners: boolean): Sampl
   const scale = alignCorners ? (to > 1 ? (from - 1) / (to - 1) : 0) : from / to;
   for (let i = 0; i < to; i++) {
     const position = alignCorners ? i * scale : Math.max((i + 0.5) * scale - 0.5, 0);
-    low[i] = Math.min(Math.floor(position), from - 1);
-    share[i] = low[i]! < from - 1 ? position - low[i]! : 0;
+    const before = Math.min(Math.floor(position), from - 1);
+    low[i] = before;
+    share[i] = before < from - 1 ? position - before : 0;
   }
   return { low, share };
 }
 
 /**
- * A label map at another size: nearest as OpenCV's `INTER_NEAREST` takes it, floor(target / (new / old)) per axis.
+ * Resizes a label map by nearest neighbour, as OpenCV's `INTER_NEAREST` does: floor(target / (new / old)) per axis.
  *
  * @param labels from.height × from.width
  */
@@ -204,17 +207,13 @@ export function resizeLabels<T extends Uint8Array | Uint16Array>(labels: T, from
     const step = 1 / (target / old);
     return Int32Array.from({ length: target }, (_, i) => Math.min(Math.floor(i * step), old - 1));
   };
-  const rows = nearest(from.height, to.height);
   const columns = nearest(from.width, to.width);
   const resized = new (labels.constructor as new (length: number) => T)(to.height * to.width);
-  for (let y = 0; y < to.height; y++) {
-    const source = rows[y]! * from.width;
-    for (let x = 0; x < to.width; x++) resized[y * to.width + x] = labels[source + columns[x]!]!;
+  for (const [y, row] of nearest(from.height, to.height).entries()) {
+    for (let x = 0; x < to.width; x++) resized[y * to.width + x] = labels[row * from.width + columns[x]!]!;
   }
   return resized;
 }
-
-/** mmseg's slide mode: a network looks at windows of its input that overlap, and the mean of their logits counts. */
 
 /** A part of the network's input. */
 export interface InputWindow extends Size {
@@ -228,8 +227,8 @@ export interface Sliding {
 }
 
 /**
- * Windows row by row. The last of a row or column is moved back to end with the input; an input smaller than the crop is
- * one window of its own size.
+ * Returns the windows of mmseg's slide mode, row by row. The last of a row or column is moved back to end with the input.
+ * An input smaller than the crop is one window of its size.
  */
 export function slidingWindows(input: Size, { crop, stride }: Sliding): InputWindow[] {
   const along = (axis: 'height' | 'width') => {
@@ -250,7 +249,7 @@ export function slidingWindows(input: Size, { crop, stride }: Sliding): InputWin
   );
 }
 
-/** One image's window of a batch N×C×H×W, as a batch of one. */
+/** Cuts one image's window out of a batch N×C×H×W, as a batch of one. */
 export function windowOf({ shape, data }: NDArray, image: number, window: InputWindow): NDArray {
   const [, channels = 0, height = 0, width = 0] = shape;
   const out = new Float32Array(channels * window.height * window.width);
@@ -266,59 +265,48 @@ export function windowOf({ shape, data }: NDArray, image: number, window: InputW
 
 export interface WindowLogits {
   readonly window: InputWindow;
-  /** 1 × classes × height × width, at whatever stride the head has. */
+  /** 1 × classes × height × width, at the stride of the head. */
   readonly logits: NDArray;
 }
 
 /**
- * The class of each pixel of the original image. Every window's logits are resized to the window, their mean is taken
- * where windows overlap, and that is resized to the original size: row by row, as in `labelsFrom`.
+ * Returns the class of each pixel of the original image. Every window's logits are resized to the window; where windows
+ * overlap, the mean counts; that is resized to the original size, row by row as in `labelsFrom`.
  *
  * @param windows together they cover the input
- * @param resized the part of the input that shows the image
+ * @param sizes `resized` is the part of the input that shows the image
+ * @throws ShapeError without a window
  */
 export function labelsFromWindows(
   windows: readonly WindowLogits[],
   { resized, original }: { readonly resized: Size; readonly original: Size },
   alignCorners: boolean,
 ): Uint8Array | Uint16Array {
-  const classes = windows[0]?.logits.shape[1];
-  if (classes === undefined) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
-  const mean = meanRows(windows, classes, resized, alignCorners);
-  return labelsOfRows(mean, classes, { size: original }, alignCorners);
-}
-
-function meanRows(
-  windows: readonly WindowLogits[],
-  classes: number,
-  { height, width }: Size,
-  alignCorners: boolean,
-): RowSource {
-  const sources = windows.map(({ window, logits }) => {
-    const [, , rows = 0, columns = 0] = logits.shape;
-    const map = rowsOfMap(logits.data, 0, { classes, height: rows, width: columns });
-    return { ...window, rows: resizedRows(map, classes, { size: window }, alignCorners) };
-  });
+  const sources = windows.map(({ window, logits }) => ({
+    ...window,
+    ...resizedRows(rowsOfMap(logits, 0), { size: window }, alignCorners),
+  }));
+  const [first] = sources;
+  if (!first) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
+  const { classes } = first;
+  const { height, width } = resized;
   const sum = new Float32Array(classes * width);
   const count = new Uint8Array(width);
-  return {
-    height,
-    width,
-    row(y) {
-      sum.fill(0);
-      count.fill(0);
-      for (const { top, left, rows } of sources) {
-        if (y < top || y >= top + rows.height) continue;
-        const values = rows.row(y - top);
-        const shown = Math.min(rows.width, width - left); // a batch's padding is not shown
-        for (let x = 0; x < shown; x++) count[left + x]!++;
-        for (let c = 0; c < classes; c++) {
-          const [from, to] = [c * rows.width, c * width + left];
-          for (let x = 0; x < shown; x++) sum[to + x]! += values[from + x]!;
-        }
+  const row = (y: number): Float32Array => {
+    sum.fill(0);
+    count.fill(0);
+    for (const source of sources) {
+      if (y < source.top || y >= source.top + source.height) continue;
+      const values = source.row(y - source.top);
+      const shown = Math.min(source.width, width - source.left); // the padding of a batch is not shown
+      for (let x = 0; x < shown; x++) count[source.left + x]!++;
+      for (let c = 0; c < classes; c++) {
+        const [from, to] = [c * source.width, c * width + source.left];
+        for (let x = 0; x < shown; x++) sum[to + x]! += values[from + x]!;
       }
-      for (let i = 0; i < sum.length; i++) sum[i]! /= count[i % width]!;
-      return sum;
-    },
+    }
+    for (let i = 0; i < sum.length; i++) sum[i]! /= count[i % width]!;
+    return sum;
   };
+  return labelsOfRows({ classes, height, width, row }, { size: original }, alignCorners);
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
-import type { CompactMask } from '../postprocess/detections.ts';
+import type { CompactMask } from '../postprocess/masks.ts';
 import { blankCanvas, paste } from './canvas.ts';
 import { type Color, readableOn, white } from './colors.ts';
 import { spansOf } from './masks.ts';

@@ -1,5 +1,5 @@
 import type { Size } from '../arrays.ts';
-import type { CompactMask } from '../postprocess/detections.ts';
+import type { CompactMask } from '../postprocess/masks.ts';
 import { blend, type Canvas, mix } from './canvas.ts';
 import type { Color } from './colors.ts';
 

@@ -1,8 +1,8 @@
 import type { Size, Weights } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import type { Raster } from '../image/raster.ts';
-import type { CompactMask, Rle } from '../postprocess/detections.ts';
-import { runCollector } from '../postprocess/rle.ts';
+import type { CompactMask } from '../postprocess/masks.ts';
+import { type Rle, runCollector } from '../postprocess/rle.ts';
 import { Mask } from './mask.ts';
 
 /** What a result holds, as plain data, and the two readings that the formats share: by instance and by class. */

@@ -1,9 +1,8 @@
 import type { Size } from '../arrays.ts';
 import { encodeMaskPng } from '../formats/png_labels.ts';
-import type { CompactMask, Rle } from '../postprocess/detections.ts';
-import { fullRle, maskArea, maskBitmap } from '../postprocess/masks.ts';
+import { type CompactMask, fullRle, maskArea, maskBitmap } from '../postprocess/masks.ts';
 import { maskRings, type Ring, simplifyRing } from '../postprocess/polygons.ts';
-import { rleToString } from '../postprocess/rle.ts';
+import { type Rle, rleToString } from '../postprocess/rle.ts';
 
 /** COCO's compressed run lengths. */
 export interface RleText {

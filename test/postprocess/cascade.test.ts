@@ -39,10 +39,7 @@ describe('the regions of a cascade’s next stage', () => {
   it('are refused where the head is of other classes than its boxes', () => {
     expect(() =>
       refinedRegions(regions, array([2, 3], new Array(6).fill(0)), array([2, 12], new Array(24).fill(0)), coder, image),
-    ).to.throw(
-      ShapeError,
-      'box head: 2 regions need logits 2×(classes + 1) and deltas 2×(classes * 4) or 2×4, got logits 2×3 and deltas 2×12.',
-    );
+    ).to.throw(ShapeError, /box head.*2×\(classes \+ 1\).*got logits 2×3 and deltas 2×12/);
   });
 });
 

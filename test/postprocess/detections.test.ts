@@ -51,11 +51,7 @@ describe('detections of a box head', () => {
   it('refuse deltas of another number of classes', () => {
     expect(() =>
       secondStageDetections(region, logits, array([1, 12], Array(12).fill(0)), { imageSize }, options),
-    ).to.throw(
-      ShapeError,
-      'box head: 1 regions need logits 1×(classes + 1) and deltas 1×(classes * 4) or 1×4, ' +
-        'got logits 1×3 and deltas 1×12.',
-    );
+    ).to.throw(ShapeError, /box head.*1×\(classes \+ 1\).*got logits 1×3 and deltas 1×12/);
   });
 });
 
@@ -89,9 +85,7 @@ describe('detections of a dense head', () => {
 
   it('are all where the threshold is 0 and none where it is 1', () => {
     const counts = [0, 1].map(
-      (scoreThreshold) =>
-        singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, score: scoreThreshold }).scores
-          .length,
+      (score) => singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, score }).scores.length,
     );
     expect(counts).to.deep.equal([4, 0]);
   });

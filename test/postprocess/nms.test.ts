@@ -7,7 +7,7 @@ import { boxes, scoresOf } from './arbitraries.ts';
  * As the definition says: a box stays unless a better one of its class that stays overlaps it by more than the
  * threshold.
  */
-function bruteForce(all: Float32Array, scores: Float32Array, classes: ArrayLike<number>, iouThreshold: number) {
+function bruteForce(all: Float32Array, scores: Float32Array, classes: ArrayLike<number>, iou: number) {
   const order = Array.from(scores, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
   const kept: number[] = [];
   const area = ([x1 = 0, y1 = 0, x2 = 0, y2 = 0]: ArrayLike<number> & Iterable<number>) => (x2 - x1) * (y2 - y1);
@@ -18,7 +18,7 @@ function bruteForce(all: Float32Array, scores: Float32Array, classes: ArrayLike<
       const width = Math.max(0, Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!));
       const height = Math.max(0, Math.min(a[3]!, b[3]!) - Math.max(a[1]!, b[1]!));
       const both = width * height;
-      return classes[i] === classes[j] && both / (area(a) + area(b) - both) > iouThreshold;
+      return classes[i] === classes[j] && both / (area(a) + area(b) - both) > iou;
     });
     if (!suppressed) kept.push(i);
   }
@@ -56,8 +56,8 @@ describe('nms', () => {
     expect([...kept]).to.deep.equal([2, 1]);
   });
 
-  it('ends at the limit, best first', () => {
-    expect([...nms(row, Float32Array.of(1, 2, 3), { iou: 0.5, limit: 2 })]).to.deep.equal([2, 1]);
+  it('keeps at most `max`, best first', () => {
+    expect([...nms(row, Float32Array.of(1, 2, 3), { iou: 0.5, max: 2 })]).to.deep.equal([2, 1]);
   });
 
   it('gives nothing for nothing', () => {
@@ -70,14 +70,14 @@ describe('nms', () => {
         all: fc.constant(all),
         scores: scoresOf(all.length / 4),
         classes: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: all.length / 4, maxLength: all.length / 4 }),
-        iouThreshold: fc.constantFrom(0, 0.25, 0.3, 0.5, 0.7),
-        limit: fc.constantFrom(1, 5, Infinity),
+        iou: fc.constantFrom(0, 0.25, 0.3, 0.5, 0.7),
+        max: fc.constantFrom(1, 5, Infinity),
       }),
     );
     fc.assert(
-      fc.property(cases, ({ all, scores, classes, iouThreshold, limit }) => {
-        const expected = bruteForce(all, scores, classes, iouThreshold).slice(0, limit);
-        expect([...nms(all, scores, { iou: iouThreshold, classes, limit })]).to.deep.equal(expected);
+      fc.property(cases, ({ all, scores, classes, iou, max }) => {
+        const expected = bruteForce(all, scores, classes, iou).slice(0, max);
+        expect([...nms(all, scores, { iou, classes, max })]).to.deep.equal(expected);
       }),
       { numRuns: 300 },
     );

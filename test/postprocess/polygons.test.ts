@@ -44,11 +44,8 @@ describe('filling', () => {
   });
 
   it('refuses coordinates of no image', () => {
-    expect(() => fillRings([[0, 0, Number.NaN, 1]], size)).to.throw(
-      ShapeError,
-      'polygon: NaN is no coordinate of an image of 5×5.',
-    );
-    expect(() => fillRings([[0, 0, 1e9, 1]], size)).to.throw(ShapeError, 'polygon: 1000000000 is no coordinate');
+    expect(() => fillRings([[0, 0, Number.NaN, 1]], size)).to.throw(ShapeError, /polygon: NaN .*5×5/);
+    expect(() => fillRings([[0, 0, 1e9, 1]], size)).to.throw(ShapeError, /1000000000/);
   });
 });
 

@@ -89,12 +89,11 @@ describe('proposals', () => {
   it('refuse maps that do not belong to the anchors', () => {
     expect(() => proposalsFrom(levels, scores.slice(1), deltas, image, options)).to.throw(
       ShapeError,
-      'dense head: 2 anchor levels need as many maps, got 1 of scores and 2 of deltas.',
+      /2 anchor levels.*1 of scores and 2 of deltas/,
     );
     expect(() => proposalsFrom(levels, deltas, deltas, image, options)).to.throw(
       ShapeError,
-      'dense head, level 0: 3 anchors of 1 classes need 3 score channels and deltas 2×12×9×7, ' +
-        'got scores 2×12×9×7 and deltas 2×12×9×7.',
+      /level 0.* 3 anchors.*3 score channels and deltas 2×12×9×7.*got scores 2×12×9×7 and deltas 2×12×9×7/,
     );
   });
 });

@@ -89,19 +89,10 @@ describe('run-length masks', () => {
 
   it('refuse what does not fit', () => {
     const other = encodeBitmap(new Uint8Array(2), { height: 1, width: 2 });
-    expect(() => mergeRles([picture, other], 'union')).to.throw(
-      ShapeError,
-      'mask: masks of 3×3 and 1×2 cannot be compared; both must be of one image size.',
-    );
-    expect(() => mergeRles([], 'union')).to.throw(ShapeError, 'mask: merging needs at least one mask, got none.');
-    expect(() => rleOf([1, 3], size)).to.throw(
-      ShapeError,
-      'mask: the runs cover 4 pixels, but 3×3 has 9. Give the size of the image that the mask was made for.',
-    );
-    expect(() => rleOf([10, -1], size)).to.throw(
-      ShapeError,
-      'mask: run 1 is -1; runs are whole numbers of pixels, at least 0.',
-    );
+    expect(() => mergeRles([picture, other], 'union')).to.throw(ShapeError, /3×3 and 1×2.*one image size/);
+    expect(() => mergeRles([], 'union')).to.throw(ShapeError, /at least one.*none/);
+    expect(() => rleOf([1, 3], size)).to.throw(ShapeError, /4 pixels.*3×3 has 9.*size of the image/);
+    expect(() => rleOf([10, -1], size)).to.throw(ShapeError, /run 1 is -1.*at least 0/);
   });
 });
 
@@ -133,15 +124,9 @@ describe('COCO’s run-length string', () => {
   });
 
   it('is refused where it is none', () => {
-    expect(() => rleFromString('1 2', size)).to.throw(
-      ImageError,
-      'mask: " " at 1 is no character of a COCO run-length string (they reach from "0" to "o").',
-    );
-    expect(() => rleFromString('1X', size)).to.throw(
-      ImageError,
-      'mask: the run-length string ends inside number 1, or is none: 2 characters.',
-    );
+    expect(() => rleFromString('1 2', size)).to.throw(ImageError, /" " at 1.*"0" to "o"/);
+    expect(() => rleFromString('1X', size)).to.throw(ImageError, /2 characters.*ends inside number 1/);
     expect(() => rleFromString('ooooooooo1', size)).to.throw(ImageError, 'ends inside number 0');
-    expect(() => rleFromString('5', size)).to.throw(ShapeError, 'the runs cover 5 pixels, but 3×3 has 9');
+    expect(() => rleFromString('5', size)).to.throw(ShapeError, /5 pixels.*3×3 has 9/);
   });
 });

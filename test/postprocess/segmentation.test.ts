@@ -96,11 +96,11 @@ describe('labelsFrom', () => {
     const steps = [{ size: { height: 2, width: 2 }, crop: { height: 2, width: 3 } }];
     expect(() => labelsFrom(logits, { steps, alignCorners: false })).to.throw(
       ShapeError,
-      'segmentation: cannot cut 2×3 out of logits resized to 2×2.',
+      /cut 2×3 out of logits resized to 2×2/,
     );
     expect(() => labelsFrom(logits, { steps: [], alignCorners: false })).to.throw(
       ShapeError,
-      'segmentation: at least one size is needed to resize the logits to, got none.',
+      /at least one size.*got none/,
     );
   });
 });

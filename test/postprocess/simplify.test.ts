@@ -69,10 +69,7 @@ describe('a simplified ring', () => {
   });
 
   it('is refused with a tolerance that is none', () => {
-    expect(() => simplifyRing([0, 0, 1, 0, 0, 1], -1)).to.throw(
-      RangeError,
-      "a polygon's tolerance is a number of pixels from 0, got -1.",
-    );
+    expect(() => simplifyRing([0, 0, 1, 0, 0, 1], -1)).to.throw(RangeError, /tolerance.*at least 0, got -1/);
     expect(() => simplifyRing([0, 0, 1, 0, 0, 1], Number.NaN)).to.throw(RangeError);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
-import type { CompactMask } from '../../src/postprocess/detections.ts';
+import type { CompactMask } from '../../src/postprocess/masks.ts';
 import { drawDetections, sizesFor } from '../../src/render/overlay.ts';
 import { asText, landscape, maskOf, pixel, plain } from './pictures.ts';
 

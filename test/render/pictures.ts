@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
 import type { Size } from '../../src/arrays.ts';
 import type { Raster } from '../../src/image/raster.ts';
-import type { CompactMask } from '../../src/postprocess/detections.ts';
+import type { CompactMask } from '../../src/postprocess/masks.ts';
 
 /** Small pictures and masks for the tests of drawing, and the comparison with kept overlay pictures. */
 

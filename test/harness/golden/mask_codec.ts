@@ -1,12 +1,12 @@
 import type { Size } from '../../../src/arrays.ts';
 import { iouXywh } from '../../../src/postprocess/boxes.ts';
-import type { Rle } from '../../../src/postprocess/detections.ts';
 import { compactMask, fullRle } from '../../../src/postprocess/masks.ts';
 import { fillBoxXywh, fillPolygons, fillRings } from '../../../src/postprocess/polygons.ts';
 import {
   decodeBitmap,
   encodeBitmap,
   mergeRles,
+  type Rle,
   rleArea,
   rleBoxXywh,
   rleFromString,

@@ -9,8 +9,7 @@ import {
   validFlags,
 } from '../../../src/postprocess/anchors.ts';
 import { type BoxCoder, decodeDeltas, encodeDeltas } from '../../../src/postprocess/boxes.ts';
-import type { Detections } from '../../../src/postprocess/detections.ts';
-import { secondStageDetections, singleStageDetections } from '../../../src/postprocess/detections.ts';
+import { type Detections, secondStageDetections, singleStageDetections } from '../../../src/postprocess/detections.ts';
 import { nms } from '../../../src/postprocess/nms.ts';
 import { proposalsFrom } from '../../../src/postprocess/proposals.ts';
 import { regionLevels, roiAlign, roiAlignNhwc } from '../../../src/postprocess/roi_align.ts';
@@ -98,13 +97,13 @@ async function nmsRuns(golden: GoldenCase) {
   const { data: boxes } = await inputOf(golden, 'boxes');
   const { data: scores } = await inputOf(golden, 'scores');
   const { data: classes } = await golden.stored('ids');
-  for (const { iou_threshold: iouThreshold, keep, keep_batched } of golden.json.runs) {
-    const alone = nms(boxes, scores, { iou: iouThreshold });
-    const batched = nms(boxes, scores, { iou: iouThreshold, classes: classes as Int32Array });
-    same(`keep ${iouThreshold}`, alone, keep);
-    same(`keep_batched ${iouThreshold}`, batched, keep_batched);
-    await expectTensor(golden, `keep_${iouThreshold}`, list(Int32Array.from(alone)));
-    await expectTensor(golden, `keep_batched_${iouThreshold}`, list(Int32Array.from(batched)));
+  for (const { iou_threshold: iou, keep, keep_batched } of golden.json.runs) {
+    const alone = nms(boxes, scores, { iou });
+    const batched = nms(boxes, scores, { iou, classes: classes as Int32Array });
+    same(`keep ${iou}`, alone, keep);
+    same(`keep_batched ${iou}`, batched, keep_batched);
+    await expectTensor(golden, `keep_${iou}`, list(Int32Array.from(alone)));
+    await expectTensor(golden, `keep_batched_${iou}`, list(Int32Array.from(batched)));
   }
 }
 

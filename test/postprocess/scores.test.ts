@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bestOf, descendingOrder } from '../../src/postprocess/order.ts';
+import { bestOf, descendingOrder } from '../../src/postprocess/scores.ts';
 import { noise } from './arbitraries.ts';
 
 const floats = fc.array(fc.oneof(fc.float({ noNaN: true }), fc.constantFrom(0, -0, 0.5, -0.5, 1)), { maxLength: 60 });
