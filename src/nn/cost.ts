@@ -1,7 +1,7 @@
 import { type Named, sizeOf } from '../arrays.ts';
-import type { Graph, Node } from './graph.ts';
-import { type Op, sizeFrom } from './ops.ts';
-import { filledUp, type InputExtent, type MapShape, shapesOf } from './shapes.ts';
+import { type Graph, inputsOf, type Node, nodeAt, parametersOf } from './graph.ts';
+import { type Op, type Operands, type Operation, sizeFrom } from './ops.ts';
+import { type InputExtent, type MapShape, paddedTo, shapeAt, shapesOf } from './shapes.ts';
 
 /**
  * The reading of a graph that counts. Kinds of work are counted apart, so that each published rule (fvcore's, mmcv's)
@@ -10,8 +10,8 @@ import { filledUp, type InputExtent, type MapShape, shapesOf } from './shapes.ts
 export interface Cost {
   /** Multiply-adds of convolutions and matrix products. A transposed convolution counts at its input positions. */
   readonly macs: number;
-  /** Multiply-adds of linear layers on the filling of windows: the published code does them, and we do not need to. */
-  readonly filling: number;
+  /** Multiply-adds of linear layers on the padding of windows: the published code does them, this package skips them. */
+  readonly padding: number;
   /** Outputs of convolutions that add a bias. */
   readonly convBias: number;
   /** Outputs of linear layers that add a bias. */
@@ -20,7 +20,7 @@ export interface Cost {
   readonly norm: number;
   /** Elements that a layer normalisation reads. */
   readonly layerNorm: number;
-  /** Elements that an activation which is a module of its own reads; functional ones are in `elementwise`. */
+  /** Elements that an activation reads if it is a module; functional ones are in `elementwise`. */
   readonly activation: number;
   /** Elements that a pooling reads. */
   readonly pool: number;
@@ -38,7 +38,7 @@ export interface CostRow extends Cost {
 
 const nothing: Cost = {
   macs: 0,
-  filling: 0,
+  padding: 0,
   convBias: 0,
   linearBias: 0,
   norm: 0,
@@ -49,43 +49,41 @@ const nothing: Cost = {
   elementwise: 0,
 };
 
-interface Shapes {
-  readonly output: MapShape;
-  readonly inputs: readonly MapShape[];
-  readonly biased: boolean;
-}
+type CostRule<K extends Operation> = (
+  node: Node<K>,
+  output: MapShape,
+  inputs: Operands<MapShape, undefined>[K],
+) => Partial<Cost>;
 
-type CostRule<K extends Op> = (node: Node<K>, shapes: Shapes) => Partial<Cost>;
+type Inputs = readonly [MapShape, ...unknown[]];
 
 const elements = ({ batch, channels, height, width }: MapShape): number => batch * channels * height * width;
-/** A step that is no module of its own has a path that ends with its operation. */
-const isModule = (node: Node): boolean => !node.path.endsWith(`:${node.op}`);
+/** The path of a step that is not a module ends with its operation. */
+const isModule = ({ path, op }: Node): boolean => !path.endsWith(`:${op}`);
 
-const normalisation = (_: Node, { inputs }: Shapes) => ({ norm: elements(inputs[0]!) });
-const activation = (node: Node, { output }: Shapes) =>
+const normalisation = (_: Node, __: MapShape, [x]: Inputs) => ({ norm: elements(x) });
+const activation = (node: Node, output: MapShape) =>
   isModule(node) ? { activation: elements(output) } : { elementwise: elements(output) };
-const pooling = (_: Node, { inputs }: Shapes) => ({ pool: elements(inputs[0]!) });
-const elementwise = (_: Node, { output }: Shapes) => ({ elementwise: elements(output) });
+const pooling = (_: Node, __: MapShape, [x]: Inputs) => ({ pool: elements(x) });
+const elementwise = (_: Node, output: MapShape) => ({ elementwise: elements(output) });
 const free = () => nothing;
 
-const rules: { [K in Op]: CostRule<K> } = {
-  input: free,
-  param: free,
-  conv2d: ({ attributes: { kernel, groups } }, { inputs, output, biased }) => ({
-    macs: elements(output) * kernel.height * kernel.width * (inputs[0]!.channels / groups),
-    convBias: biased ? elements(output) : 0,
+const rules: { [K in Operation]: CostRule<K> } = {
+  conv2d: ({ attributes: { kernel, groups }, inputs: [, , bias] }, output, [x]) => ({
+    macs: elements(output) * kernel.height * kernel.width * (x.channels / groups),
+    convBias: bias === undefined ? 0 : elements(output),
   }),
-  convTranspose2d: ({ attributes: { kernel } }, { inputs, output, biased }) => ({
-    macs: elements(inputs[0]!) * kernel.height * kernel.width * output.channels,
-    convBias: biased ? elements(output) : 0,
+  convTranspose2d: ({ attributes: { kernel } }, output, [x]) => ({
+    macs: elements(x) * kernel.height * kernel.width * output.channels,
+    convBias: elements(output),
   }),
-  linear: ({ attributes: { inFeatures } }, { output, biased }) => ({
+  linear: ({ attributes: { inFeatures } }, output) => ({
     macs: output.batch * inFeatures * output.channels,
-    linearBias: biased ? elements(output) : 0,
+    linearBias: elements(output),
   }),
   batchNorm: normalisation,
   groupNorm: normalisation,
-  layerNorm: (_, { inputs }) => ({ layerNorm: elements(inputs[0]!) }),
+  layerNorm: (_, __, [x]) => ({ layerNorm: elements(x) }),
   relu: activation,
   silu: activation,
   sigmoid: activation,
@@ -106,55 +104,51 @@ const rules: { [K in Op]: CostRule<K> } = {
   roiAlign: elementwise,
   padToMultiple: free,
   mergePatches: free,
-  // queries by keys, and weights by values, filling included; projections to queries, keys and values, and of the result
-  windowAttention: ({ attributes: { window } }, { output }) => {
-    const filled = elements(filledUp(output, sizeFrom(window)));
-    return { macs: 2 * filled * window ** 2, filling: 4 * (filled - elements(output)) * output.channels };
+  // queries by keys and weights by values, padding included; projections to queries, keys and values, and of the result
+  windowAttention: ({ attributes: { window } }, output) => {
+    const padded = elements(paddedTo(output, sizeFrom(window)));
+    return { macs: 2 * padded * window ** 2, padding: 4 * (padded - elements(output)) * output.channels };
   },
   // queries by keys, and weights by values
-  attention: (_, { output }) => ({ macs: 2 * elements(output) * output.height * output.width }),
+  attention: (_, output) => ({ macs: 2 * elements(output) * output.height * output.width }),
   // keys by values, queries by that; and queries by the sum of keys
-  linearAttention: ({ attributes: { heads } }, { output }) => ({
+  linearAttention: ({ attributes: { heads } }, output) => ({
     macs: elements(output) * ((2 * output.channels) / heads + 1),
   }),
-  mixPositions: ({ attributes: { from } }, { output }) => ({
+  mixPositions: ({ attributes: { from } }, output) => ({
     macs: elements(output) * from.height * from.width,
     linearBias: elements(output),
   }),
   shift: free,
-  circularConv2d: ({ attributes: { axis } }, { output }) => ({
+  circularConv2d: ({ attributes: { axis } }, output) => ({
     macs: elements(output) * output[axis],
     resized: output.channels * output[axis],
   }),
-  addAlongAxis: ({ attributes: { axis } }, { output }) => ({
+  addAlongAxis: ({ attributes: { axis } }, output) => ({
     elementwise: elements(output),
     resized: output.channels * output[axis],
   }),
 };
 
-/** One row per node, in order. */
+/** Counts every operation of a graph: one row per node, in order. */
 export function costOf(graph: Graph, inputs: Named<InputExtent>): CostRow[] {
   const shapes = shapesOf(graph, inputs);
   return graph.nodes.flatMap((node) => {
     if (node.op === 'param' || node.op === 'input') return [];
-    const rule = rules[node.op] as CostRule<Op>; // the table pairs each operation with its own attributes
-    const cost = rule(node, {
-      output: shapes[node.id]!,
-      inputs: node.inputs.flatMap((id) => shapes[id] ?? []),
-      biased: node.inputs.length > 2,
-    });
-    const row = { ...nothing, ...cost, path: node.path, op: node.op };
+    const rule = rules[node.op] as (node: Node, output: MapShape, inputs: unknown) => Partial<Cost>; // the table pairs them
+    const known = inputsOf(node).map((id) => shapes[id]);
+    const row: CostRow = { ...nothing, ...rule(node, shapeAt(shapes, node.id), known), path: node.path, op: node.op };
     return [isPointwise(graph, node) ? { ...row, op: 'linear', convBias: 0, linearBias: row.convBias } : row];
   });
 }
 
 /** A convolution whose weight has two dimensions in the state dict is a linear layer there, and counted as one. */
 function isPointwise(graph: Graph, node: Node): boolean {
-  const weight = node.op === 'conv2d' ? graph.nodes[node.inputs[1]!] : undefined;
+  const weight = node.op === 'conv2d' ? nodeAt(graph, node.inputs[1]) : undefined;
   return weight?.op === 'param' && weight.attributes.shape.length === 2;
 }
 
-/** The sum of the rows that lie under a module path (all by default). */
+/** Sums the rows that lie under a module path (all by default). */
 export function totalCost(rows: readonly CostRow[], under = ''): Cost {
   const total = { ...nothing } as { -readonly [K in keyof Cost]: number };
   for (const row of rows) {
@@ -164,12 +158,11 @@ export function totalCost(rows: readonly CostRow[], under = ''): Cost {
   return total;
 }
 
-/** Trainable parameters under a module path, as the papers count them: buffers are left out. */
+/** Counts the trainable parameters under a module path, as the papers do: buffers are left out. */
 export function parameterCount(graph: Graph, under = ''): number {
   let count = 0;
-  for (const node of graph.nodes) {
-    if (node.op !== 'param' || node.attributes.kind !== 'parameter') continue;
-    if (!under || node.attributes.key.startsWith(`${under}.`)) count += sizeOf(node.attributes.shape);
+  for (const { kind, key, shape } of parametersOf(graph)) {
+    if (kind === 'parameter' && (!under || key.startsWith(`${under}.`))) count += sizeOf(shape);
   }
   return count;
 }

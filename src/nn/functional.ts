@@ -1,7 +1,6 @@
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { Axis, Nothing, Op, RoiAlignOptions, WindowAttention } from './ops.ts';
-import { sizeFrom } from './ops.ts';
+import { type Axis, type Nothing, type Op, type RoiAlignOptions, sizeFrom, type WindowAttention } from './ops.ts';
 import { channelsOf, type ParameterValue, record, type Scope, type Value } from './scope.ts';
 
 const nothing: Nothing = Object.freeze({});
@@ -14,11 +13,11 @@ function elementwise(op: 'add' | 'sub' | 'mul') {
   };
 }
 
-/** a + b; one of them may have one channel, or one pixel, for all. */
+/** a + b; either may have one channel, or one pixel, for all. */
 export const add = elementwise('add');
-/** a − b; one of them may have one channel, or one pixel, for all. */
+/** a − b; either may have one channel, or one pixel, for all. */
 export const sub = elementwise('sub');
-/** a · b; one of them may have one channel, or one pixel, for all. */
+/** a · b; either may have one channel, or one pixel, for all. */
 export const mul = elementwise('mul');
 
 function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu' | 'hardsigmoid' | 'hardswish') {
@@ -31,9 +30,9 @@ export const relu = activation('relu');
 export const silu = activation('silu');
 /** 1 / (1 + e⁻ˣ). */
 export const sigmoid = activation('sigmoid');
-/** x · Φ(x) by erf, not by tanh. */
+/** x · Φ(x), by erf and not by tanh. */
 export const gelu = activation('gelu');
-/** x / 6 + 1/2, held between 0 and 1. */
+/** x / 6 + 1/2, clamped to 0 and 1. */
 export const hardsigmoid = activation('hardsigmoid');
 /** x · hardsigmoid(x). */
 export const hardswish = activation('hardswish');
@@ -58,7 +57,7 @@ export function concat(values: readonly Value[], axis: 'channels' | 'batch' = 'c
   return record('concat', [first, ...rest], { axis }, channels);
 }
 
-/** Channels `start` up to, not including, `end`. */
+/** Takes channels `start` up to, not including, `end`. */
 export function slice(x: Value, start: number, end: number = channelsOf(x, 'slice')): Value {
   if (!(start >= 0 && start < end && end <= x.channels)) {
     throw new ShapeError(`slice of channels ${start} to ${end} does not lie within the ${x.channels} channels.`);
@@ -66,12 +65,12 @@ export function slice(x: Value, start: number, end: number = channelsOf(x, 'slic
   return record('slice', [x], { start, end }, end - start);
 }
 
-/** The mean over height and width, N×C×1×1. */
+/** Takes the mean over height and width, N×C×1×1. */
 export function globalAvgPool(x: Value, scope?: Scope): Value {
   return record('globalAvgPool', [x], nothing, channelsOf(x, 'globalAvgPool'), scope);
 }
 
-/** The means of `bins` areas of the map: N×C×bins. */
+/** Takes the means of `bins` areas of the map: N×C×bins. */
 export function adaptiveAvgPool(x: Value, bins: number | Size, scope?: Scope): Value {
   return record('adaptiveAvgPool', [x], { bins: sizeFrom(bins) }, channelsOf(x, 'adaptiveAvgPool'), scope);
 }
@@ -91,12 +90,12 @@ function pooling(op: 'maxPool' | 'avgPool') {
   };
 }
 
-/** The largest pixel of each window; padding never wins. */
+/** Takes the largest pixel of each window; padding never wins. */
 export const maxPool = pooling('maxPool');
-/** The mean of each window; padding does not count. */
+/** Takes the mean of each window; padding does not count. */
 export const avgPool = pooling('avgPool');
 
-/** Resizes to another value's height and width, or by an integer factor. `alignCorners` is of the bilinear mode. */
+/** Resizes to another value's height and width, or by an integer factor. Only the bilinear mode reads `alignCorners`. */
 export function resize(
   x: Value,
   to: { like: Value } | { factor: number },
@@ -114,22 +113,22 @@ export function roiAlign(x: Value, regions: Value, options: RoiAlignOptions): Va
   return record('roiAlign', [x, regions], options, channelsOf(x, 'roiAlign'));
 }
 
-/** Zeros to the right and below, up to multiples of both extents. */
+/** Pads by zeros to the right and below, up to multiples of both extents. */
 export function padToMultiple(x: Value, multiple: number | Size): Value {
   return record('padToMultiple', [x], { multiple: sizeFrom(multiple) }, channelsOf(x, 'padToMultiple'));
 }
 
-/** Tiles of 2×2 pixels to channels: N×4C×⌈H/2⌉×⌈W/2⌉. */
+/** Moves tiles of 2×2 pixels to channels: N×4C×⌈H/2⌉×⌈W/2⌉. */
 export function mergePatches(x: Value): Value {
   return record('mergePatches', [x], nothing, 4 * channelsOf(x, 'mergePatches'));
 }
 
 /**
- * Swin's attention within windows, and the shift and the filling that belong to it.
+ * Swin's attention within windows, with the shift and the padding that belong to it.
  *
  * @param qkv queries, keys and values of every pixel: a third of the channels each, head by head
  * @param parameters `table` of the shape [(2·window − 1)², heads], the position bias by row and column distance; `bias` [3C] of the
- *   projection that made `qkv`, where it has one
+ *   projection that made `qkv`, if it has one
  */
 export function windowAttention(
   qkv: Value,
@@ -140,19 +139,19 @@ export function windowAttention(
   return record('windowAttention', bias ? [qkv, table, bias] : [qkv, table], options, channels);
 }
 
-/** Channels of what attention gives: a third. */
+/** Returns the channels of what attention gives: a third. */
 function attended(op: Op, qkv: Value, heads: number): number {
   const channels = qkv.channels / 3;
   if (Number.isInteger(channels / heads)) return channels;
   throw new ShapeError(`${op} needs channels for queries, keys and values of ${heads} heads, got ${qkv.channels}.`);
 }
 
-/** `qkv`: queries, keys and values of every pixel, a third of the channels each, head by head. */
+/** Attention among all pixels. `qkv` holds queries, keys and values: a third of the channels each, head by head. */
 export function attention(qkv: Value, heads: number, scope?: Scope): Value {
   return record('attention', [qkv], { heads }, attended('attention', qkv, heads), scope);
 }
 
-/** As `attention`, by the kernel φ in place of the softmax. */
+/** Like `attention`, with the kernel φ in place of the softmax. */
 export function linearAttention(qkv: Value, heads: number, scope?: Scope): Value {
   return record('linearAttention', [qkv], { heads }, attended('linearAttention', qkv, heads), scope);
 }
@@ -162,12 +161,12 @@ export function shift(x: Value, { rows = 0, columns = 0 }: { rows?: number; colu
   return record('shift', [x], { rows, columns }, channelsOf(x, 'shift'));
 }
 
-/** The weight is [C, 1, n, 1] along the height, [C, 1, 1, n] along the width, for whatever n. */
+/** Convolves around an axis. The weight is [C, 1, n, 1] along the height, [C, 1, 1, n] along the width, for any n. */
 export function circularConv2d(x: Value, weight: ParameterValue, axis: Axis): Value {
   return record('circularConv2d', [x, weight], { axis }, channelsOf(x, 'circularConv2d'));
 }
 
-/** The parameter is [1, C, n, 1] along the height, [1, C, 1, n] along the width, for whatever n. */
+/** Adds a parameter along an axis: [1, C, n, 1] along the height, [1, C, 1, n] along the width, for any n. */
 export function addAlongAxis(x: Value, parameter: ParameterValue, axis: Axis): Value {
   return record('addAlongAxis', [x, parameter], { axis }, channelsOf(x, 'addAlongAxis'));
 }

@@ -4,13 +4,13 @@ import * as F from './functional.ts';
 import { sizeFrom } from './ops.ts';
 import { module, record, type Scope, type Value } from './scope.ts';
 
-/** The modules of `torch.nn` that bring parameters, and the activations where the official code has them as modules. */
+/** The modules of `torch.nn` that bring parameters, and the activations that the official code has as modules. */
 
-/** As of `torch.nn.Conv2d`; a number stands for both extents. */
+/** The options of `torch.nn.Conv2d`; a number stands for both extents. */
 export interface ConvOptions {
   readonly kernel: number | Size;
   readonly stride?: number | Size;
-  /** Default: symmetric, so that stride 1 keeps the size of an odd kernel: dilation · (kernel − 1) / 2. */
+  /** By default dilation · (kernel − 1) / 2, so that stride 1 keeps the size if the kernel is odd. */
   readonly padding?: number | Size;
   readonly dilation?: number | Size;
   readonly groups?: number;
@@ -69,7 +69,7 @@ export const convTranspose2d = module(
   },
 );
 
-/** Flattens a map of `size` (default 1×1) in C·H·W order. */
+/** `torch.nn.Linear` on a map of `size` (1×1 by default), flattened in C·H·W order. */
 export const linear = module((scope: Scope, x: Value, features: number, size: number | Size = 1): Value => {
   const { height, width } = sizeFrom(size);
   const inFeatures = x.channels * height * width;
@@ -77,15 +77,15 @@ export const linear = module((scope: Scope, x: Value, features: number, size: nu
   return record('linear', [x, weight, scope.parameter('bias', [features])], { inFeatures }, features, scope);
 });
 
-/** `torch.nn.Linear` over the pixels of maps of the size `from`, the same for every channel; gives maps of the size `to`. */
+/** `torch.nn.Linear` over the pixels of maps of the size `from`, the same for every channel: gives maps of the size `to`. */
 export const mixPositions = module((scope: Scope, x: Value, from: number | Size, to: number | Size): Value => {
   const sizes = { from: sizeFrom(from), to: sizeFrom(to) };
-  const [inputs, outputs] = [sizes.from, sizes.to].map(({ height, width }) => height * width) as [number, number];
-  const parameters = [scope.parameter('weight', [outputs, inputs]), scope.parameter('bias', [outputs])] as const;
-  return record('mixPositions', [x, ...parameters], sizes, x.channels, scope);
+  const outputs = sizes.to.height * sizes.to.width;
+  const weight = scope.parameter('weight', [outputs, sizes.from.height * sizes.from.width]);
+  return record('mixPositions', [x, weight, scope.parameter('bias', [outputs])], sizes, x.channels, scope);
 });
 
-/** `torch.nn.BatchNorm2d` in evaluation: by the running mean and variance. */
+/** `torch.nn.BatchNorm2d` in evaluation mode: by the running mean and variance. */
 export const batchNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
   const shape = [x.channels];
   const inputs = [
@@ -105,15 +105,15 @@ export const groupNorm = module((scope: Scope, x: Value, groups: number, eps = 1
   return record('groupNorm', inputs, { groups, eps }, x.channels, scope);
 });
 
-/** Over the channels of every position: `torch.nn.LayerNorm` on maps. */
+/** `torch.nn.LayerNorm` over the channels of every position of a map. */
 export const layerNorm = module((scope: Scope, x: Value, eps = 1e-5): Value => {
   const inputs = [x, scope.parameter('weight', [x.channels]), scope.parameter('bias', [x.channels])] as const;
   return record('layerNorm', inputs, { eps }, x.channels, scope);
 });
 
-/** `torch.nn.GELU`, by erf, as a module of its own. */
+/** `torch.nn.GELU`, by erf. */
 export const gelu = module((scope: Scope, x: Value): Value => F.gelu(x, scope));
-/** `torch.nn.SiLU` as a module of its own. */
+/** `torch.nn.SiLU`. */
 export const silu = module((scope: Scope, x: Value): Value => F.silu(x, scope));
-/** `torch.nn.ReLU` as a module of its own. */
+/** `torch.nn.ReLU`. */
 export const relu = module((scope: Scope, x: Value): Value => F.relu(x, scope));

@@ -2,11 +2,11 @@ import type { Shape, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 
 /**
- * The vocabulary: PyTorch's names and semantics on maps N×C×H×W. Models use these functions, or the layers that bring
- * their parameters; interpreters are exhaustive tables over `Op`.
+ * The vocabulary: PyTorch's names and semantics on maps N×C×H×W. Models use the functions of `functional.ts`, or the layers
+ * that bring their parameters. Interpreters are exhaustive tables over `Op`.
  */
 export interface Attributes {
-  /** A map handed in by the caller, or (n × 5: batch index, x1, y1, x2, y2 in image pixels) regions. */
+  /** A map from the caller, or regions (n × 5: batch index, x1, y1, x2, y2 in image pixels). */
   input: { readonly name: string; readonly kind: 'map' | 'regions' };
   param: Parameter;
   conv2d: Convolution;
@@ -14,10 +14,10 @@ export interface Attributes {
   convTranspose2d: { readonly kernel: Size; readonly stride: Size; readonly padding: Size };
   /** Flattens in C·H·W order; gives N×out×1×1. */
   linear: { readonly inFeatures: number };
-  /** In evaluation mode, by the running statistics: inputs x, weight, bias, mean, variance. */
+  /** In evaluation mode: normalises by the running statistics. */
   batchNorm: { readonly eps: number };
   groupNorm: { readonly groups: number; readonly eps: number };
-  /** Over the channels of every position. */
+  /** Normalises over the channels of every position. */
   layerNorm: { readonly eps: number };
   relu: Nothing;
   silu: Nothing;
@@ -44,35 +44,85 @@ export interface Attributes {
   maxPool: Window;
   /** The mean of a window's pixels; padding does not count (`count_include_pad=False`). */
   avgPool: Window;
-  /** To the size of the second input, or by an integer factor where there is none. Nearest reads floor(dst · in / out). */
-  resize: { readonly mode: 'bilinear' | 'nearest'; readonly alignCorners: boolean; readonly factor?: number };
+  /** To the size of `like`, or by an integer factor without it. Nearest reads floor(dst · in / out). */
+  resize: {
+    readonly mode: 'bilinear' | 'nearest';
+    readonly alignCorners: boolean;
+    readonly factor?: number | undefined;
+  };
   /** mmcv's RoIAlign, average mode; `spatialScale` takes image pixels to the map. */
   roiAlign: RoiAlignOptions;
   /** Zeros to the right and below, up to multiples of both extents. */
   padToMultiple: { readonly multiple: Size };
-  /** Tiles of 2×2 pixels to channels: top left, bottom left, top right, bottom right. Odd sizes count as padded by zeros. */
+  /** Tiles of 2×2 pixels to channels: top left, bottom left, top right, bottom right. Odd sizes are padded by zeros first. */
   mergePatches: Nothing;
   windowAttention: WindowAttention;
-  /** Among all pixels: softmax(q·kᵀ / √depth) · v, head by head. Its scores are the square of the pixels. */
+  /** Among all pixels: softmax(q·kᵀ / √depth) · v, head by head. The number of scores is the square of the pixels. */
   attention: Heads;
   /** Among all pixels: φ(q) · (φ(k)ᵀ·v) / (φ(q) · Σφ(k)) with φ = elu + 1, head by head; linear in the pixels (arXiv 2006.16236). */
   linearAttention: Heads;
   /** A linear layer over the pixels of maps of one size, the same for every channel: weight [to, from] in row-major order. */
   mixPositions: { readonly from: Size; readonly to: Size };
-  /** y[i, j] = x[i − rows, j − columns], zero where x has no such pixel. */
+  /** y[i, j] = x[i − rows, j − columns], zero if x has no such pixel. */
   shift: { readonly rows: number; readonly columns: number };
   /** Depthwise around a whole axis of n pixels: y[i] = Σ w[k] · x[(i + k) mod n], the weight resized to n (corners aligned). */
   circularConv2d: { readonly axis: Axis };
-  /** x plus a parameter with a value for every place along an axis, resized to its extent (corners aligned). */
+  /** x plus a parameter with a value for every position along an axis, resized to its extent (corners aligned). */
   addAlongAxis: { readonly axis: Axis };
 }
+
+/**
+ * The inputs of each operation: maps `M` first, then parameters `P`. An interpreter fills in what it has for each kind:
+ * ids of nodes, shapes, names of ONNX values.
+ */
+export interface Operands<M, P> {
+  input: readonly [];
+  param: readonly [];
+  conv2d: readonly [x: M, weight: P, bias?: P];
+  convTranspose2d: readonly [x: M, weight: P, bias: P];
+  linear: readonly [x: M, weight: P, bias: P];
+  batchNorm: readonly [x: M, weight: P, bias: P, mean: P, variance: P];
+  groupNorm: readonly [x: M, weight: P, bias: P];
+  layerNorm: readonly [x: M, weight: P, bias: P];
+  relu: readonly [x: M];
+  silu: readonly [x: M];
+  sigmoid: readonly [x: M];
+  gelu: readonly [x: M];
+  hardsigmoid: readonly [x: M];
+  hardswish: readonly [x: M];
+  scale: readonly [x: M, factor: P];
+  add: readonly [a: M, b: M];
+  sub: readonly [a: M, b: M];
+  mul: readonly [a: M, b: M];
+  concat: readonly [first: M, ...others: M[]];
+  slice: readonly [x: M];
+  globalAvgPool: readonly [x: M];
+  adaptiveAvgPool: readonly [x: M];
+  maxPool: readonly [x: M];
+  avgPool: readonly [x: M];
+  resize: readonly [x: M, like?: M];
+  roiAlign: readonly [x: M, regions: M];
+  padToMultiple: readonly [x: M];
+  mergePatches: readonly [x: M];
+  windowAttention: readonly [qkv: M, table: P, bias?: P];
+  attention: readonly [qkv: M];
+  linearAttention: readonly [qkv: M];
+  mixPositions: readonly [x: M, weight: P, bias: P];
+  shift: readonly [x: M];
+  circularConv2d: readonly [x: M, weight: P];
+  addAlongAxis: readonly [x: M, parameter: P];
+}
+
+/** The names of all operations. */
+export type Op = keyof Attributes;
+
+/** The operations that compute; the others hand in values. */
+export type Operation = Exclude<Op, 'input' | 'param'>;
 
 /** An axis of a map that an operation works along. */
 export type Axis = 'height' | 'width';
 
 export type Nothing = Readonly<Record<string, never>>;
-/** The names of all operations. */
-export type Op = keyof Attributes;
 
 /** A pooling window, in pixels; padding is symmetric. */
 export interface Window {
@@ -87,7 +137,7 @@ export interface Convolution extends Window {
   readonly groups: number;
 }
 
-/** Of mmcv's RoIAlign. */
+/** The options of mmcv's RoIAlign. */
 export interface RoiAlignOptions {
   readonly outputSize: Size;
   readonly spatialScale: number;
@@ -97,7 +147,7 @@ export interface RoiAlignOptions {
   readonly aligned: boolean;
 }
 
-/** Into how many heads attention splits the channels. */
+/** The number of heads into which attention splits the channels. */
 export interface Heads {
   readonly heads: number;
 }
@@ -107,11 +157,11 @@ export interface WindowAttention {
   readonly heads: number;
   /** Side of the square windows. */
   readonly window: number;
-  /** Pixels by which the windows lie further right and below; the parts of a window that are no neighbours do not see each other. */
+  /** Pixels by which the windows lie further right and below; parts of a window that are not neighbours do not see each other. */
   readonly shift: number;
   /**
-   * Maps are filled up to whole windows at the right and below, `first` before they are rolled by the shift (Microsoft's detection
-   * code, mmdet, mmseg), or `last`, after it (timm). Filling is what the projection makes of zeros, and is attended to.
+   * Maps are padded to whole windows at the right and below, `first` before they are rolled by the shift (Microsoft's detection
+   * code, mmdet, mmseg), or `last`, after it (timm). A padded pixel is what the projection makes of zeros, and is attended to.
    */
   readonly padding: 'first' | 'last';
 }
@@ -124,13 +174,13 @@ export interface Parameter {
   readonly key: string;
   readonly shape: Shape;
   readonly kind: ParameterKind;
-  /** The shape in which operations take it, where the checkpoint has the same numbers in another: a 1×1 convolution kept as [out, in]. */
-  readonly view?: Shape;
-  /** The key of which this one is another name: a state dict has the tensor under both, or under either. */
-  readonly aliasOf?: string;
+  /** The shape in which operations take it, if the checkpoint has the same numbers in another: a 1×1 convolution kept as [out, in]. */
+  readonly view?: Shape | undefined;
+  /** The key that this one is another name of: a state dict has the tensor under both, or under either. */
+  readonly aliasOf?: string | undefined;
 }
 
-/** Both extents from one number or from a given size. @throws ShapeError where it is neither */
+/** Returns both extents from one number or from a given size. @throws ShapeError if it is neither */
 export function sizeFrom(value: number | Size): Size {
   if (typeof value === 'number') return { height: value, width: value };
   if (typeof value === 'object' && value !== null && 'height' in value && 'width' in value) return value;

@@ -16,12 +16,14 @@ export const regions: InputKind = { kind: 'regions' };
 /**
  * A network between two pieces of arithmetic (`features`, `box`, `mask`): recorded, optimised and loaded once for every
  * size.
+ *
+ * @typeParam Input the names of its inputs, if they are known to the compiler
  */
-export interface Part {
+export interface Part<Input extends string = string> {
   readonly name: string;
-  readonly inputs: Named<InputKind>;
+  readonly inputs: Readonly<Record<Input, InputKind>>;
   /** Records outputs by name from inputs by name. */
-  forward(scope: Scope, inputs: Named<Value>): Named<Value>;
+  forward(scope: Scope, inputs: Readonly<Record<Input, Value>>): Named<Value>;
 }
 
 /** A part whose network is recorded: plain data, which serves every size. */
@@ -32,20 +34,20 @@ export interface RecordedPart {
 }
 
 /** Returns the part with its graph in place of the function that records it. */
-export function recorded(part: Part): RecordedPart {
+export function recorded<Input extends string>(part: Part<Input>): RecordedPart {
   return { name: part.name, inputs: part.inputs, graph: recordPart(part) };
 }
 
 /** Records the graph of a part, which serves every size. */
-export function recordPart(part: Part): Graph {
+export function recordPart<Input extends string>(part: Part<Input>): Graph {
   const recording = new Recording();
   const root = new Scope(recording, '');
   const inputs = Object.fromEntries(
-    Object.entries(part.inputs).map(([name, input]) => [
+    Object.entries<InputKind>(part.inputs).map(([name, input]) => [
       name,
       recording.push('input', [], { name, kind: input.kind }, input.kind === 'map' ? input.channels : 5, root.at(name)),
     ]),
-  );
+  ) as Record<Input, Value>;
   return recording.finish(inputs, part.forward(root, inputs));
 }
 
@@ -62,32 +64,32 @@ export function programOf(name: string, graph: Graph, weights: Weights, order: r
   return { name, ...order.reduce((program, pass) => pass(program.graph, program.weights), start) };
 }
 
-/** A result that stays where it was made until it is read. */
+/** A tensor that stays on the device where it was computed until it is read. */
 export interface DeviceTensor {
   readonly shape: Shape;
-  /** N×C×H×W, whatever the engine's own layout. */
+  /** Returns the values, N×C×H×W whatever the engine's order in memory. */
   read(): Promise<NDArray>;
-  /** Frees what it holds on the device. */
+  /** Frees what it holds on the device; a second call does nothing. */
   dispose(): void;
 }
 
 /** A part on an engine, its weights loaded. */
 export interface Runner {
-  /** Inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them. */
+  /** Takes inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them. */
   run(inputs: Named<NDArray | DeviceTensor>): Promise<Named<DeviceTensor>>;
-  /** Frees what it holds on the device. */
+  /** Frees what it holds on the device; a second call does nothing. */
   dispose(): void;
 }
 
-/** What runs programs: TensorFlow.js, onnxruntime, or one of your own. */
+/** Runs programs: TensorFlow.js, onnxruntime, or a custom one. */
 export interface Engine {
   readonly name: string;
-  /** What the command line says beside the name: threads, device. */
+  /** The threads or the device, shown beside the name. */
   readonly detail: string;
-  /** How to get a better one, where this one stands in for it. */
-  readonly hint?: string;
-  /** Whether `run` computes on the caller's thread, so that nothing else has its turn until it is through. */
-  readonly blocking?: boolean;
+  /** How to get a better engine, if this one stands in for it. */
+  readonly hint?: string | undefined;
+  /** Whether `run` computes on the caller's thread, so that no other task runs until it is done. */
+  readonly blocking?: boolean | undefined;
   /** Compiles once; the runner serves every size and any number of regions. */
   load(program: Program): Promise<Runner>;
   /** Frees the device, and every part that is loaded on it. */

@@ -1,18 +1,18 @@
 import type { Named, Size } from '../arrays.ts';
-import type { Graph, Node } from './graph.ts';
-import { type Op, sizeFrom, type Window } from './ops.ts';
+import { type Graph, inputsOf, type Node } from './graph.ts';
+import { type Op, type Operands, sizeFrom, type Window } from './ops.ts';
 
-/** The reading of a graph that says how far a value sees. */
-
-/** Of one value, in pixels of the input along each axis. */
+/** The reading of a graph that says how far a value sees: in pixels of the input along each axis. */
 export interface ReceptiveField {
-  /** Distance of neighbouring values. */
+  /** The distance of neighbouring values. */
   readonly stride: Size;
   /** Pixels that a value depends on through sliding windows; what a pooling of the whole map adds is not counted. */
   readonly extent: Size;
 }
 
-type Rule<K extends Op> = (node: Node<K>, inputs: readonly ReceptiveField[]) => ReceptiveField | undefined;
+/** Undefined for a value that depends on every pixel: that is not a window. */
+type Field = ReceptiveField | undefined;
+type Rule<K extends Op> = (node: Node<K>, inputs: Operands<Field, undefined>[K]) => Field;
 
 const size = (of: (axis: 'height' | 'width') => number): Size => ({ height: of('height'), width: of('width') });
 const ones: Size = { height: 1, width: 1 };
@@ -24,21 +24,21 @@ function window({ stride, extent }: ReceptiveField, { kernel, stride: step }: Wi
   };
 }
 
-/** Values that are combined: the wider one counts. */
-const widest: Rule<Op> = (_, inputs) =>
-  inputs.reduce<ReceptiveField | undefined>(
-    (best, field) => ({
-      stride: field.stride,
-      extent: size((axis) => Math.max(field.extent[axis], best?.extent[axis] ?? 0)),
-    }),
+/** The wider one of values that are combined. One that depends on every pixel is not counted. */
+const widest = (_: Node, inputs: readonly Field[]): Field =>
+  inputs.reduce<Field>(
+    (best, field) =>
+      field
+        ? { stride: field.stride, extent: size((axis) => Math.max(field.extent[axis], best?.extent[axis] ?? 0)) }
+        : best,
     undefined,
   );
 
-/** Depends on every pixel: not a window, and not counted where it is combined with one. */
 const everywhere = () => undefined;
 
-const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
+const rules: { [K in Op]: Rule<K> } = {
   input: () => ({ stride: ones, extent: ones }),
+  param: everywhere,
   conv2d: ({ attributes }, [x]) => x && window(x, attributes, attributes.dilation),
   convTranspose2d: ({ attributes: { kernel, stride } }, [x]) =>
     x && {
@@ -88,21 +88,13 @@ const rules: { [K in Exclude<Op, 'param'>]: Rule<K> } = {
   addAlongAxis: widest,
 };
 
-/** Receptive fields of a graph's outputs; undefined where an output depends on the whole input. */
+/** Returns the receptive fields of a graph's outputs; undefined if an output depends on the whole input. */
 export function receptiveFields(graph: Graph): Named<ReceptiveField | undefined> {
-  const fields: (ReceptiveField | undefined)[] = [];
+  const fields: Field[] = [];
   for (const node of graph.nodes) {
-    if (node.op === 'param') {
-      fields.push(undefined);
-    } else {
-      const rule = rules[node.op] as Rule<Op>; // the table pairs each operation with its own attributes
-      fields.push(
-        rule(
-          node,
-          node.inputs.flatMap((id) => fields[id] ?? []),
-        ),
-      );
-    }
+    const rule = rules[node.op] as (node: Node, inputs: unknown) => Field; // the table pairs each operation with its inputs
+    const known = inputsOf(node).map((id) => fields[id]);
+    fields.push(rule(node, known));
   }
   return Object.fromEntries(Object.entries(graph.outputs).map(([name, id]) => [name, fields[id]]));
 }

@@ -1,29 +1,29 @@
 import type { Shape } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import type { Graph, Node } from './graph.ts';
-import type { Attributes, Op, Parameter, ParameterKind } from './ops.ts';
+import type { Attributes, Op, Operands, Operation, Parameter, ParameterKind } from './ops.ts';
 
-/** A map N×C×H×W of a model being recorded. It knows its channels and nothing else: batch, height and width are whatever comes in. */
+/** A map N×C×H×W of a model being recorded. It knows its channels only: batch, height and width are decided by a run. */
 export interface Value {
   readonly channels: number;
 }
 
-/** A parameter of a model being recorded, to be handed to an operation. */
+/** A parameter of a model being recorded, to be passed to an operation. */
 export interface ParameterValue {
   readonly shape: Shape;
 }
 
-/** What both kinds are inside: a node of a recording. */
-interface Place {
+/** The inside of both: a node of a recording. */
+interface Reference {
   readonly recording: Recording;
   readonly id: number;
 }
 
 // The only two doors between the opaque values of model code and the recording.
-const asValue = (place: Place & { channels: number }): Value => place;
-const placeOf = (value: Value | ParameterValue): Place => value as unknown as Place;
+const asValue = (reference: Reference & { channels: number }): Value => reference;
+const referenceOf = (value: Value | ParameterValue): Reference => value as unknown as Reference;
 
-/** A place in the official state dict: its path is the prefix of the keys, letter for letter. */
+/** A module of the official state dict: its path is the prefix of the keys, letter for letter. */
 export class Scope {
   constructor(
     readonly recording: Recording,
@@ -36,21 +36,22 @@ export class Scope {
   }
 
   /**
-   * The parameter `name` of this module; asking twice gives the same one.
+   * Returns the parameter `name` of this module; asking twice gives the same one.
    *
-   * @param view the shape in which operations take it, where it is not the checkpoint's
+   * @param view the shape in which operations take it, if that is not the checkpoint's
    */
   parameter(name: string, shape: Shape, kind: ParameterKind = 'parameter', view?: Shape): ParameterValue {
-    return this.recording.parameter({ key: this.at(name).path, shape, kind, ...(view && { view }) });
+    const { path: key } = this.at(name);
+    return this.recording.parameter(view ? { key, shape, kind, view } : { key, shape, kind });
   }
 
-  /** Says that this place is another name of a module that has been recorded: its parameters are in the state dict twice. */
+  /** Makes this path another name of a module that has been recorded: its parameters are in the state dict twice. */
   alias(module: Scope): void {
     this.recording.alias(this.path, module.path);
   }
 }
 
-/** The largest model that is published has a few thousand; a configuration from a file must not order work without end. */
+/** Published models have a few thousand. A configuration from a file must not cause unlimited work. */
 const mostNodes = 100_000;
 
 /** Collects nodes while a model's functions run. */
@@ -61,7 +62,7 @@ export class Recording {
   private readonly nodes: Node[] = [];
   private readonly taps: Record<string, number> = Object.create(null);
   private readonly parameters = new Map<string, ParameterValue>();
-  private readonly entered: string[] = [''];
+  private readonly entered: string[] = [];
 
   constructor() {
     Recording.count++;
@@ -70,23 +71,22 @@ export class Recording {
   /** Appends a node. With a scope the node is that module; without, a step of the module that is running. */
   push<K extends Op>(
     op: K,
-    inputs: readonly (Value | ParameterValue)[],
+    inputs: Operands<Value, ParameterValue>[K],
     attributes: Attributes[K],
     channels: number,
     scope?: Scope,
   ): Value {
-    const within = this.entered[this.entered.length - 1]!;
-    const path = scope ? scope.path : `${within}:${op}`;
-    const ids = inputs.map((input) => {
-      const place = placeOf(input);
-      if (place.recording !== this) throw new ShapeError(`${path}: an input of ${op} was recorded in another model.`);
-      return place.id;
+    const path = scope ? scope.path : `${this.entered.at(-1) ?? ''}:${op}`;
+    const ids = listed(inputs).map((input) => {
+      const { recording, id } = referenceOf(input);
+      if (recording !== this) throw new ShapeError(`${path}: an input of ${op} was recorded in another model.`);
+      return id;
     });
     const id = this.nodes.length;
     if (id >= mostNodes) {
-      throw new ShapeError(`${path}: a model of more than ${mostNodes} operations. Is a number of layers right?`);
+      throw new ShapeError(`${path}: the model has more than ${mostNodes} operations. Check the numbers of layers.`);
     }
-    this.nodes.push({ id, op, inputs: ids, attributes, path, channels } as Node);
+    this.nodes.push({ id, op, inputs: ids, attributes, path, channels } as unknown as Node); // ids in place of the values
     return asValue({ recording: this, id, channels });
   }
 
@@ -99,8 +99,8 @@ export class Recording {
       }
       return known;
     }
-    const { id } = placeOf(this.push('param', [], parameter, 0, new Scope(this, key)));
-    const value: ParameterValue & Place = { recording: this, id, shape };
+    const { id } = referenceOf(this.push('param', [], parameter, 0, new Scope(this, key)));
+    const value: ParameterValue & Reference = { recording: this, id, shape };
     this.parameters.set(key, value);
     return value;
   }
@@ -127,9 +127,9 @@ export class Recording {
     }
   }
 
-  /** A list is no tap: as an input it only marks that the module was called. */
+  /** A list is not a tap: as an input it only marks that the module was called. */
   private tap(name: string, value: unknown): void {
-    if (isPlace(value)) this.taps[name] = value.id;
+    if (isReference(value)) this.taps[name] = value.id;
     else if (name.endsWith(':in')) this.taps[name] = -1;
   }
 
@@ -137,8 +137,8 @@ export class Recording {
     const ids = (values: Record<string, Value>) =>
       Object.fromEntries(
         Object.entries(values).map(([name, value]) => {
-          if (!isPlace(value)) throw new ShapeError(noValue(name, 'the output', value));
-          return [name, placeOf(value).id];
+          if (!isReference(value)) throw new ShapeError(notAValue(name, 'the output', value));
+          return [name, value.id];
         }),
       );
     const taps = Object.fromEntries(Object.entries(this.taps).filter(([, id]) => id >= 0));
@@ -146,53 +146,59 @@ export class Recording {
   }
 }
 
+/** The inputs of an operation as a list. */
+const listed = <K extends Op>(inputs: Operands<Value, ParameterValue>[K]) =>
+  inputs as readonly unknown[] as readonly (Value | ParameterValue)[];
+
 /** `head.score: x is undefined, not a value of the model. …` */
-const noValue = (path: string, what: string, found: unknown): string =>
-  `${path}: ${what} is ${kindOf(found)}, not a value of the model. Is an index past the end of the pyramid, or a result not returned?`;
+const notAValue = (path: string, what: string, found: unknown): string =>
+  `${path}: ${what} is ${kindOf(found)}, not a value of the model. ` +
+  'Is an index past the end of the pyramid, or does a function not return its result?';
 
 function kindOf(found: unknown): string {
   if (found instanceof Scope) return `the scope "${found.path}"`;
   return found === undefined || found === null ? `${found}` : `of type ${typeof found}`;
 }
 
-/** What a user of the package is likely to get wrong first. @throws ShapeError saying how a module is called */
+/** Checks what a user of the package is likely to get wrong first. @throws ShapeError that shows how a module is called */
 function checkCall(scope: unknown, x: unknown): void {
   if (!(scope instanceof Scope)) {
-    const found = isPlace(scope) ? 'the value came first' : `the first argument is ${kindOf(scope)}`;
+    const found = isReference(scope) ? 'the value came first' : `the first argument is ${kindOf(scope)}`;
     throw new ShapeError(
-      `a layer takes (scope, x, …), but ${found}. Give it a place in the checkpoint, relu(scope.at('act'), x), or take ` +
-        'the operation, which needs none: F.relu(x).',
+      `a layer takes (scope, x, …), but ${found}. Pass its scope, relu(scope.at('act'), x), or use the operation, ` +
+        'which needs no scope: F.relu(x).',
     );
   }
-  if (x === undefined || x === null || x instanceof Scope) throw new ShapeError(noValue(scope.path, 'x', x));
+  if (x === undefined || x === null || x instanceof Scope) throw new ShapeError(notAValue(scope.path, 'x', x));
 }
 
-function isPlace(value: unknown): value is Place {
+function isReference(value: unknown): value is Reference {
   return typeof value === 'object' && value !== null && 'recording' in value && 'id' in value;
 }
 
-/** The channels of what an operation is given. @throws ShapeError where that is no value */
+/** Returns the channels of an operation's input. @throws ShapeError if that is not a value */
 export function channelsOf(x: Value, op: Op): number {
-  if (!isPlace(x)) throw new ShapeError(noValue(op, 'an input', x));
+  if (!isReference(x)) throw new ShapeError(notAValue(op, 'an input', x));
   return x.channels;
 }
 
 /**
  * Records an operation on values of one recording.
  *
- * @throws ShapeError naming the input that is no value
+ * @throws ShapeError that names the input that is not a value
  */
-export function record<K extends Op>(
+export function record<K extends Operation>(
   op: K,
-  inputs: readonly [Value, ...(Value | ParameterValue)[]],
+  inputs: Operands<Value, ParameterValue>[K],
   attributes: Attributes[K],
   channels: number,
   scope?: Scope,
 ): Value {
-  inputs.forEach((input, i) => {
-    if (!isPlace(input)) throw new ShapeError(noValue(scope?.path || op, `input ${i} of ${op}`, input));
-  });
-  return placeOf(inputs[0]).recording.push(op, inputs, attributes, channels, scope);
+  for (const [i, input] of listed(inputs).entries()) {
+    if (!isReference(input)) throw new ShapeError(notAValue(scope?.path || op, `input ${i} of ${op}`, input));
+  }
+  const [first] = inputs;
+  return referenceOf(first).recording.push(op, inputs, attributes, channels, scope);
 }
 
 /**

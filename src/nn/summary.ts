@@ -1,6 +1,6 @@
 import { type Named, sizeOf } from '../arrays.ts';
 import { costOf } from './cost.ts';
-import type { Graph } from './graph.ts';
+import { type Graph, parametersOf } from './graph.ts';
 import { type InputExtent, type MapShape, shapesOf, text } from './shapes.ts';
 
 /** The reading of a graph as a table by module. */
@@ -10,8 +10,8 @@ export interface SummaryRow {
   readonly path: string;
   /** 1 for the graph's own modules. */
   readonly depth: number;
-  /** What the module gives (its first call); of a list of modules, what its last one gives. */
-  readonly output?: MapShape;
+  /** The output of the module's first call; for a list of modules, of its last one. */
+  readonly output?: MapShape | undefined;
   /** Trainable parameters in it. */
   readonly parameters: number;
   /** Multiply-adds in it. */
@@ -27,34 +27,37 @@ interface Branch {
 
 const branch = (): Branch => ({ children: new Map(), parameters: 0, macs: 0 });
 
-/** Modules down to `depth`, each after the one that holds it, in the order of their first use. */
+/** Lists modules down to `depth`, each after the one that holds it, in the order of their first use. */
 export function summaryOf(graph: Graph, inputs: Named<InputExtent>, depth: number): SummaryRow[] {
   const shapes = shapesOf(graph, inputs);
   const root = branch();
-  /** The branches from the root to a module. */
-  const along = (path: string): Branch[] => {
-    const branches = [root];
+  /** Returns the branch of a module, after `visit` has seen every branch from the root to it. */
+  const branchOf = (path: string, visit: (branch: Branch) => void = () => {}): Branch => {
+    let current = root;
+    visit(current);
     for (const step of path.split('.').filter(Boolean)) {
-      const { children } = branches.at(-1)!;
-      if (!children.has(step)) children.set(step, branch());
-      branches.push(children.get(step)!);
+      const child = current.children.get(step) ?? branch();
+      current.children.set(step, child);
+      current = child;
+      visit(current);
     }
-    return branches;
+    return current;
   };
-  for (const node of graph.nodes) {
-    if (node.op !== 'param' || node.attributes.kind !== 'parameter') continue;
-    const { key, shape } = node.attributes;
-    for (const one of along(key.slice(0, Math.max(0, key.lastIndexOf('.'))))) one.parameters += sizeOf(shape);
+  for (const { kind, key, shape } of parametersOf(graph)) {
+    if (kind !== 'parameter') continue;
+    branchOf(key.slice(0, Math.max(0, key.lastIndexOf('.'))), (each) => {
+      each.parameters += sizeOf(shape);
+    });
   }
   for (const { path, op, macs } of costOf(graph, inputs)) {
-    // a step that is no module of its own counts for the module that does it
+    // a step that is not a module counts for the module that does it
     const module = path === op ? '' : path.replace(/:[^.]*$/, '').replace(/#\d+/g, '');
-    for (const one of along(module)) one.macs += macs;
+    branchOf(module, (each) => {
+      each.macs += macs;
+    });
   }
   for (const [path, id] of Object.entries(graph.taps)) {
-    if (/[#:]/.test(path)) continue;
-    const branches = along(path);
-    branches.at(-1)!.output = shapes[id];
+    if (!/[#:]/.test(path)) branchOf(path).output = shapes[id];
   }
   return [...rowsOf(root, '', 1, depth)];
 }
@@ -62,10 +65,9 @@ export function summaryOf(graph: Graph, inputs: Named<InputExtent>, depth: numbe
 function* rowsOf({ children }: Branch, path: string, level: number, depth: number): Generator<SummaryRow> {
   if (level > depth) return;
   for (const [name, child] of children) {
-    const here = path ? `${path}.${name}` : name;
-    const output = outputOf(child);
-    yield { path: here, depth: level, ...(output && { output }), parameters: child.parameters, macs: child.macs };
-    yield* rowsOf(child, here, level + 1, depth);
+    const childPath = path ? `${path}.${name}` : name;
+    yield { path: childPath, depth: level, output: outputOf(child), parameters: child.parameters, macs: child.macs };
+    yield* rowsOf(child, childPath, level + 1, depth);
   }
 }
 
@@ -75,7 +77,7 @@ function outputOf({ output, children }: Branch): MapShape | undefined {
   return last && outputOf(last);
 }
 
-/** Lines of aligned columns: module, output (channels×height×width), parameters, multiply-adds. */
+/** Writes lines of aligned columns: module, output (channels×height×width), parameters, multiply-adds. */
 export function summaryLines(rows: readonly SummaryRow[]): string[] {
   const cells = rows.map(({ path, depth, output, parameters, macs }) => [
     `${'  '.repeat(depth - 1)}${path.slice(path.lastIndexOf('.') + 1)}`,
@@ -86,12 +88,15 @@ export function summaryLines(rows: readonly SummaryRow[]): string[] {
   return alignedColumns([['module', 'output', 'parameters', 'MACs'], ...cells]);
 }
 
-/** The first column to the left, numbers to the right. */
+/** Aligns the first column to the left and the others, which are numbers, to the right. */
 export function alignedColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, { length }] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, length);
+  }
   return rows.map((row) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ')
       .trimEnd(),
   );
@@ -103,7 +108,7 @@ const units = [
   [1e3, 'k'],
 ] as const;
 
-/** Three digits or more, and a unit: `2.98 M`, `185.4 G`. */
+/** Writes a number with three digits or more, and a unit: `2.98 M`, `185.4 G`. */
 export function withUnit(value: number): string {
   const [size, unit] = units.find(([least]) => value >= least * 0.99995) ?? [1, ''];
   if (!unit) return `${value}`;

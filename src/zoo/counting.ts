@@ -10,13 +10,13 @@ const isModule = ({ path, op }: CostRow): boolean => !path.endsWith(`:${op}`);
 /**
  * mmcv 1.x's counter, which the papers of detectors and segmentors used: multiply-adds, one more per output for a
  * convolution's bias, 2 per element that a norm of the backbone reads, 1 per element of ReLU and pooling *modules*. What it
- * was run on projects the filling of windows as well.
+ * was run on projects the padding of windows as well.
  */
 export function mmcvFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
     const norm = row.path.startsWith('backbone.') ? 2 * (row.norm + row.layerNorm) : 0;
     const modules = isModule(row) ? row.pool + (row.op === 'relu' ? row.activation : 0) : 0;
-    return sum + row.macs + row.filling + row.convBias + norm + modules;
+    return sum + row.macs + row.padding + row.convBias + norm + modules;
   }, 0);
 }
 

@@ -19,7 +19,7 @@ import { networkOf } from '../harness/golden/networks.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 const record = (forward: (scope: Scope, x: Value) => Readonly<Record<string, Value>>) =>
-  recordPart({ name: 'test', inputs: { x: map(3) }, forward: (scope, { x }) => forward(scope, x!) });
+  recordPart({ name: 'test', inputs: { x: map(3) }, forward: (scope, { x }) => forward(scope, x) });
 const seeded = (graph: Graph): Weights =>
   new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
 const countOf = (graph: Graph, op: string) => graph.nodes.filter((node) => node.op === op).length;
@@ -34,9 +34,9 @@ describe('foldBatchNorm', () => {
   async function outputsOf(graph: Graph, weights: Weights, inputs: Readonly<Record<string, NDArray>>) {
     const runner = await engine.load({ name: 'test', graph, weights });
     const outputs = new Map<string, NDArray>();
-    for (const [name, resident] of Object.entries(await runner.run(inputs))) {
-      outputs.set(name, await resident.read());
-      resident.dispose();
+    for (const [name, tensor] of Object.entries(await runner.run(inputs))) {
+      outputs.set(name, await tensor.read());
+      tensor.dispose();
     }
     runner.dispose();
     return outputs;
@@ -48,11 +48,13 @@ describe('foldBatchNorm', () => {
     const folded = programOf('folded', graph, seeded(graph), [foldBatchNorm]);
     const expected = await outputsOf(plain.graph, plain.weights, { [name]: input });
     const actual = await outputsOf(folded.graph, folded.weights, { [name]: input });
-    for (const [output, { shape, data }] of expected) {
-      const peak = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-      expect(actual.get(output)!.shape).to.deep.equal(shape);
-      data.forEach((value, i) => {
-        expect(actual.get(output)!.data[i], `${output}, value ${i}`).to.be.closeTo(value, 2e-6 * peak);
+    expect([...actual.keys()]).to.deep.equal([...expected.keys()]);
+    for (const [output, { shape, data }] of actual) {
+      const wanted = expected.get(output);
+      const peak = wanted?.data.reduce((max, value) => Math.max(max, Math.abs(value)), 0) ?? 0;
+      expect(shape).to.deep.equal(wanted?.shape);
+      wanted?.data.forEach((value, i) => {
+        expect(data[i], `${output}, value ${i}`).to.be.closeTo(value, 2e-6 * peak);
       });
     }
     return folded.graph;
@@ -93,7 +95,7 @@ describe('foldBatchNorm', () => {
     expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(0);
   });
 
-  it('leaves a convolution alone that somebody else reads, or that is an output', async () => {
+  it('leaves a convolution alone that another node reads, or that is an output', async () => {
     const shared = record((s, y) => {
       const convolved = conv2d(s.at('conv'), y, 4, { kernel: 1 });
       return { y: F.add(convolved, batchNorm(s.at('bn'), convolved)) };
@@ -111,12 +113,37 @@ describe('foldBatchNorm', () => {
     expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(1);
   });
 
-  it('folds one convolution’s weights for each norm, where a module is called twice', async () => {
+  it('folds one convolution’s weights for each norm if a module is called twice', async () => {
     const graph = record((s, y) => ({
       a: batchNorm(s.at('bn0'), conv2d(s.at('conv'), y, 4, { kernel: 1 })),
       b: batchNorm(s.at('bn1'), conv2d(s.at('conv'), F.relu(y), 4, { kernel: 1 })),
     }));
     expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(0);
+  });
+
+  it('folds a norm that is called after two convolutions into each of them', async () => {
+    const graph = record((s, y) => {
+      const norm = s.at('bn');
+      const after = (name: string) => batchNorm(norm, conv2d(s.at(name), y, 4, { kernel: 1, bias: false }));
+      return { a: after('conv0'), b: after('conv1') };
+    });
+    const folded = await expectSameOutputs(graph, x);
+    expect(countOf(folded, 'batchNorm')).to.equal(0);
+    expect(parametersOf(folded).map(({ key }) => key)).to.deep.equal([
+      'bn:folded.weight',
+      'bn:folded.bias',
+      'bn#2:folded.weight',
+      'bn#2:folded.bias',
+    ]);
+  });
+
+  it('shares the folded weights of a convolution and a norm that are called twice', async () => {
+    const graph = record((s, y) => {
+      const both = (value: Value) => batchNorm(s.at('bn'), conv2d(s.at('conv'), value, 3, { kernel: 1 }));
+      return { y: both(both(y)) };
+    });
+    const folded = await expectSameOutputs(graph, x);
+    expect(folded.nodes.map(({ op }) => op)).to.deep.equal(['input', 'param', 'param', 'conv2d', 'conv2d']);
   });
 
   it('keeps MogaNet’s outputs, and leaves the norms that follow no convolution', async () => {

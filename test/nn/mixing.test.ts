@@ -20,7 +20,7 @@ const graphOf = (channels: number, forward: (scope: Scope, x: Value) => Value): 
   recordPart({
     name: 'mixing',
     inputs: { x: map(channels) },
-    forward: (scope, { x }) => ({ y: forward(scope.at('mix'), x!) }),
+    forward: (scope, { x }) => ({ y: forward(scope.at('mix'), x) }),
   });
 
 const costAt = (graph: Graph, height: number, width: number) =>

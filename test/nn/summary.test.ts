@@ -12,7 +12,7 @@ const graph = recordPart({
   name: 'small',
   inputs: { image: map(3) },
   forward: (scope, { image }) => {
-    const features = block(scope.at('blocks.0'), image!);
+    const features = block(scope.at('blocks.0'), image);
     return { features, mixed: F.mul(features, F.globalAvgPool(features)), mean: F.globalAvgPool(features) };
   },
 });
@@ -59,7 +59,7 @@ describe('receptive fields', () => {
     // 3, then 4 steps of dilation 2 at stride 2: 3 + 4·2·2
     const extent = { height: 19, width: 19 };
     expect(fields.features).to.deep.equal({ stride: { height: 2, width: 2 }, extent });
-    expect(fields.mixed!.extent).to.deep.equal(extent);
+    expect(fields.mixed?.extent).to.deep.equal(extent);
     expect(fields.mean).to.equal(undefined);
   });
 });

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { NDArray } from '../../arrays.ts';
 import { CheckpointError } from '../../errors.ts';
-import { consumersOf, type Node, operandShape } from '../../nn/graph.ts';
+import { consumersOf, inputsOf, type Node, operandShape } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
 import { type SizedArray, sizedForm } from '../shape_dependent.ts';
 import {
@@ -188,7 +188,7 @@ export function emitOnnx({ name, graph, weights }: Program, { standalone = false
       }
       writer.weight(values[node.id]!, { shape: operandShape(node.attributes), data: weight.data });
     } else {
-      const inputs = node.inputs.map((id) => values[id]!);
+      const inputs = inputsOf(node).map((id) => values[id]!);
       const emit = emitters[node.op] as (onnx: OperatorWriter, inputs: readonly string[], node: Node) => void;
       emit(operatorWriter(writer, node, inputs, sized, standalone), inputs, node); // the table pairs each operation with its own attributes
       const path = writer.unique(node.path || node.op); // a model that is a single module has no path

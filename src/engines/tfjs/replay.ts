@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Named, type NDArray, type Shape, sizeOf } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
-import { type Graph, type Node, operandShape, parametersOf } from '../../nn/graph.ts';
+import { type Graph, inputsOf, type Node, operandShape, parametersOf } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
 import type { MapShape } from '../../nn/shapes.ts';
 import type { Kernel, Kernels, Operation } from './kernels.ts';
@@ -31,7 +31,7 @@ export interface Step {
 export function planOf({ name, graph, weights }: Program): Plan {
   const uploaded = new Map<string, tf.Tensor[]>();
   const lastReader = new Map<number, number>();
-  for (const node of graph.nodes) for (const id of node.inputs) lastReader.set(id, node.id);
+  for (const node of graph.nodes) for (const id of inputsOf(node)) lastReader.set(id, node.id);
   const staying = new Set<number>([...Object.values(graph.outputs), ...Object.values(graph.inputs)]);
 
   const parameterOf = ({ attributes }: Node<'param'>): NDArray => {
@@ -80,7 +80,7 @@ export function planOf({ name, graph, weights }: Program): Plan {
 function partition(graph: Graph, node: Node): [params: Node<'param'>[], inputs: number[]] {
   const params: Node<'param'>[] = [];
   const inputs: number[] = [];
-  for (const id of node.inputs) {
+  for (const id of inputsOf(node)) {
     const input = graph.nodes[id]!;
     if (input.op === 'param') params.push(input);
     else inputs.push(id);

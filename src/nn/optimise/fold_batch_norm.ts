@@ -1,55 +1,80 @@
 import type { NDArray, Weights } from '../../arrays.ts';
-import { consumersOf, type Graph, type Node, operandShape, prune } from '../graph.ts';
+import { CheckpointError } from '../../errors.ts';
+import { consumersOf, type Graph, type Node, nodeAt, operandShape, parametersOf, prune, rewriting } from '../graph.ts';
 
 /**
- * A BatchNorm right after a convolution becomes part of it: w' = w · γ/√(σ² + ε), b' = (b − μ) · γ/√(σ² + ε) + β.
- * A convolution whose result somebody else reads as well stays as it is. The taps of what was folded go with it.
+ * Folds a BatchNorm right after a convolution into it: w' = w · γ/√(σ² + ε), b' = (b − μ) · γ/√(σ² + ε) + β.
+ * A convolution whose result is read elsewhere as well stays as it is. The taps of what was folded are dropped.
  */
 export function foldBatchNorm(graph: Graph, weights: Weights): { graph: Graph; weights: Weights } {
   const consumers = consumersOf(graph);
-  const nodes: Node[] = [];
-  const folded = new Map(weights);
-  const place = new Map<number, number>(); // old id → new id
-  const push = (node: Node): number => nodes.push({ ...node, id: nodes.length } as Node) - 1;
-  const param = (key: string, value: NDArray): number => {
-    folded.set(key, value);
-    const attributes = { key, shape: value.shape, kind: 'parameter' as const };
-    return push({ id: 0, op: 'param', inputs: [], attributes, path: key, channels: 0 });
+  const rewritten = rewriting(graph);
+  const values = new Map(weights);
+  /** Parameters of the convolution and the norm → the new weight and bias: modules that are called again share theirs. */
+  const folded = new Map<string, readonly [weight: number, bias: number]>();
+
+  const parameter = (key: string, { shape, data }: NDArray): number => {
+    values.set(key, { shape, data });
+    const attributes = { key, shape, kind: 'parameter' as const };
+    return rewritten.append<'param'>({ op: 'param', inputs: [], attributes, path: key, channels: 0 });
   };
-  const tensorOf = (id: number): NDArray => {
-    const { attributes } = graph.nodes[id] as Node<'param'>;
-    return { shape: operandShape(attributes), data: weights.get(attributes.key)!.data };
+  const foldedParameters = (conv: Node<'conv2d'>, norm: Node<'batchNorm'>): readonly [number, number] => {
+    const sources = JSON.stringify([conv.inputs.slice(1), norm.inputs.slice(1), norm.attributes.eps]);
+    const known = folded.get(sources);
+    if (known) return known;
+    const { weight, bias } = foldedValues(graph, weights, conv, norm);
+    const prefix = unusedPrefix(norm.path, values);
+    const made = [parameter(`${prefix}.weight`, weight), parameter(`${prefix}.bias`, bias)] as const;
+    folded.set(sources, made);
+    return made;
   };
 
   for (const node of graph.nodes) {
-    const before = node.op === 'batchNorm' ? graph.nodes[node.inputs[0]!] : undefined;
+    const before = node.op === 'batchNorm' ? nodeAt(graph, node.inputs[0]) : undefined;
     if (node.op === 'batchNorm' && before?.op === 'conv2d' && consumers[before.id] === 1) {
-      const [, gamma, beta, mean, variance] = node.inputs.map((id) => (id === before.id ? undefined : tensorOf(id)));
-      const [, weightId, biasId] = before.inputs;
-      const weight = tensorOf(weightId!);
-      const bias = biasId === undefined ? undefined : tensorOf(biasId);
-      const { data, shape } = weight;
-      const perChannel = data.length / node.channels;
-      const newWeight = new Float32Array(data.length);
-      const newBias = new Float32Array(node.channels);
-      for (let c = 0; c < node.channels; c++) {
-        const factor = gamma!.data[c]! / Math.sqrt(variance!.data[c]! + node.attributes.eps);
-        newBias[c] = ((bias?.data[c] ?? 0) - mean!.data[c]!) * factor + beta!.data[c]!;
-        for (let i = c * perChannel; i < (c + 1) * perChannel; i++) newWeight[i] = data[i]! * factor;
-      }
-      const inputs = [
-        place.get(before.inputs[0]!)!,
-        param(`${node.path}:folded.weight`, { shape, data: newWeight }),
-        param(`${node.path}:folded.bias`, { shape: [node.channels], data: newBias }),
-      ];
-      place.set(node.id, push({ ...before, inputs }));
+      const inputs = [rewritten.idOf(before.inputs[0]), ...foldedParameters(before, node)] as const;
+      rewritten.place(node.id, rewritten.append<'conv2d'>({ ...before, inputs }));
     } else {
-      place.set(node.id, push({ ...node, inputs: node.inputs.map((id) => place.get(id)!) } as Node));
+      rewritten.copy(node);
     }
   }
-  const move = (ids: Readonly<Record<string, number>>) =>
-    Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, place.get(id)!]));
-  const result = prune({ nodes, inputs: move(graph.inputs), outputs: move(graph.outputs), taps: move(graph.taps) });
-  const used = new Set(result.nodes.flatMap((node) => (node.op === 'param' ? [node.attributes.key] : [])));
-  return { graph: result, weights: new Map([...folded].filter(([key]) => used.has(key))) };
+  const result = prune(rewritten.finish());
+  const used = new Set(parametersOf(result).map(({ key }) => key));
+  return { graph: result, weights: new Map([...values].filter(([key]) => used.has(key))) };
+}
+
+function foldedValues(graph: Graph, weights: Weights, conv: Node<'conv2d'>, norm: Node<'batchNorm'>) {
+  const tensorOf = (id: number): NDArray => {
+    const node = nodeAt(graph, id);
+    const value = node.op === 'param' ? weights.get(node.attributes.key) : undefined;
+    if (node.op !== 'param' || !value) throw new CheckpointError(`${node.path}: the weights have no such parameter.`);
+    return { shape: operandShape(node.attributes), data: value.data };
+  };
+  const [, weightId, biasId] = conv.inputs;
+  const [, gammaId, betaId, meanId, varianceId] = norm.inputs;
+  const { shape, data } = tensorOf(weightId);
+  const bias = biasId === undefined ? undefined : tensorOf(biasId).data;
+  const gamma = tensorOf(gammaId).data;
+  const beta = tensorOf(betaId).data;
+  const mean = tensorOf(meanId).data;
+  const variance = tensorOf(varianceId).data;
+
+  const { channels } = norm;
+  const perChannel = data.length / channels;
+  const newWeight = new Float32Array(data.length);
+  const newBias = new Float32Array(channels);
+  for (let c = 0; c < channels; c++) {
+    const factor = gamma[c]! / Math.sqrt(variance[c]! + norm.attributes.eps);
+    newBias[c] = ((bias?.[c] ?? 0) - mean[c]!) * factor + beta[c]!;
+    for (let i = c * perChannel; i < (c + 1) * perChannel; i++) newWeight[i] = data[i]! * factor;
+  }
+  return { weight: { shape, data: newWeight }, bias: { shape: [channels], data: newBias } };
+}
+
+/** A norm that is called after two convolutions is folded twice: the second pair of keys gets `#2`, as calls do in taps. */
+function unusedPrefix(path: string, values: Weights): string {
+  for (let count = 1; ; count++) {
+    const prefix = `${path}${count > 1 ? `#${count}` : ''}:folded`;
+    if (!values.has(`${prefix}.weight`)) return prefix;
+  }
 }
