@@ -124,8 +124,8 @@ describe('foldBatchNorm', () => {
   it('folds a norm that is called after two convolutions into each of them', async () => {
     const graph = record((s, y) => {
       const norm = s.at('bn');
-      const after = (name: string) => batchNorm(norm, conv2d(s.at(name), y, 4, { kernel: 1, bias: false }));
-      return { a: after('conv0'), b: after('conv1') };
+      const normed = (name: string) => batchNorm(norm, conv2d(s.at(name), y, 4, { kernel: 1, bias: false }));
+      return { a: normed('conv0'), b: normed('conv1') };
     });
     const folded = await expectSameOutputs(graph, x);
     expect(countOf(folded, 'batchNorm')).to.equal(0);
