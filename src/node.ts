@@ -8,9 +8,10 @@ import { verifier } from './export/verify.ts';
 import type { ZooEntry } from './library/index.ts';
 import { backboneLoader, modelLoader } from './library/load.ts';
 import { configReader, modelPuller, modelReader } from './loading/read_model.ts';
+import type { PublishedFile } from './platform/contract.ts';
 import { cacheFolder } from './platform/node/cache.ts';
 import { allowedThreads, usefulThreads } from './platform/node/cores.ts';
-import { findCached, type PublishedFile, pullFile } from './platform/node/download.ts';
+import { findCached, pullFile } from './platform/node/download.ts';
 import {
   decodeImage,
   openWeights,

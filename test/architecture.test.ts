@@ -38,7 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
   configs: { imports: [], types: ['models', 'backbones', 'heads'] },
   zoo: { imports: ['configs', 'models', 'backbones', 'nn', 'datasets'] },
   // what the library needs from where it runs: types that Node and the browser implement
-  platform: { imports: [], types: ['formats', 'image', 'nn'] },
+  platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:'] },
   'platform/browser': { imports: ['platform', 'formats', 'image'] },
   loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'] },

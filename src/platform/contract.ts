@@ -1,92 +1,95 @@
 import type { Source } from '../formats/source.ts';
 import type { Raster } from '../image/raster.ts';
 import type { Engine } from '../nn/index.ts';
+import type { FileRef, OnBytes } from './refs.ts';
 
-/** What the library needs from where it runs. The two entries (Node, browser) hand in theirs. */
-
-/** Weights by path (Node), address, or bytes. */
-export type WeightsRef = string | URL | Blob | Uint8Array | ArrayBuffer;
-
-/** An image by path (Node), address, bytes of a PNG or JPEG file, or pixels (RGBA, as `ImageData`). */
-export type ImageRef = string | URL | Blob | Uint8Array | ArrayBuffer | Raster;
-
-/** How far loading has come. */
-export interface Progress {
-  /** `download` counts bytes (total 0 where the server does not say), `weights` tensors, `engine` parts of the model; about a hundred calls of each. */
-  readonly stage: 'download' | 'weights' | 'engine';
-  readonly done: number;
-  readonly total: number;
-  /** The name of the file, without its folders; of `engine` the engine and the part. */
-  readonly text: string;
-  /** A sentence for the user: what a download waits for, why it is tried again. */
-  readonly notice?: string;
+/** What the library needs from the platform that it runs on. The two entries (Node, browser) hand in theirs. */
+export interface Platform {
+  openWeights(
+    weights: WeightsRef,
+    signal?: AbortSignal,
+    onBytes?: OnBytes,
+  ): Promise<Source & { close?(): Promise<void> }>;
+  /** Weights that the package ships, by file name. */
+  shippedWeights(file: string): WeightsRef;
+  /** Absent if the platform cannot keep files. */
+  readonly cache?: WeightsCache | undefined;
+  readImage(image: Exclude<ImageRef, Raster>, signal?: AbortSignal): Promise<Uint8Array>;
+  decodeImage(bytes: Uint8Array, name: string): Promise<Raster>;
+  /** Names of the engines, the preferred one first. */
+  readonly engines: readonly string[];
+  /** Starts an engine; `auto` takes the first available one. @throws EngineError saying how to get it */
+  openEngine(name: string, options: EngineOptions): Promise<Engine>;
 }
 
-/** A file as its publisher has it. */
+/** Weights by path (Node), URL, or bytes. */
+export type WeightsRef = FileRef;
+
+/** An image by path (Node), URL, bytes of a PNG or JPEG file, or pixels (RGBA, as `ImageData`). */
+export type ImageRef = FileRef | Raster;
+
+export interface EngineOptions {
+  /** Threads of onnxruntime in Node, at most as many as the process may use. Default: one per physical core. */
+  readonly threads?: number | undefined;
+}
+
+/** A file as its publisher states it. */
 export interface PublishedFile {
   readonly url: string;
-  /** Bytes, where they are known beforehand. */
+  /** Bytes, if known beforehand. */
   readonly size?: number | undefined;
-  /** In hex, or its beginning. */
+  /** In hex, or the beginning of it. */
   readonly sha256?: string | undefined;
 }
 
-/** Where published files are kept once they were fetched. */
+/** Keeps published files that were downloaded. */
 export interface WeightsCache {
-  /** The path of a file that is there; asks nobody. */
+  /** Returns the path of a file if it is in the cache. Uses no network. */
   find(file: PublishedFile): string | undefined;
-  /** Makes sure that a file is there and right: fetched where it is not, checked where it is. @throws DownloadError */
+  /** Downloads a file unless it is in the cache, and checks it. @throws DownloadError */
   pull(
     file: PublishedFile,
     options: {
       readonly from?: string | undefined;
-      readonly onBytes?: ((done: number, total: number) => void) | undefined;
+      readonly onBytes?: OnBytes | undefined;
       readonly onNotice?: ((text: string) => void) | undefined;
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<{ readonly path: string; readonly size: number; readonly sha256: string; readonly cached: boolean }>;
 }
 
-export interface EngineOptions {
-  /** Of onnxruntime in Node, at most as many as the process may use; one per core where it is not given. */
-  readonly threads?: number;
+/** How far loading has come. */
+export interface Progress {
+  /** `download` counts bytes (total 0 if the server does not say), `weights` tensors, `engine` parts of the model. About a hundred calls each. */
+  readonly stage: 'download' | 'weights' | 'engine';
+  readonly done: number;
+  readonly total: number;
+  /** Name of the file without its folders; for `engine` the engine and the part. */
+  readonly text: string;
+  /** A sentence for the user: what a download waits for, why it is tried again. */
+  readonly notice?: string | undefined;
 }
 
-export interface Platform {
-  openWeights(
-    weights: WeightsRef,
-    signal?: AbortSignal,
-    onBytes?: (done: number, total: number) => void,
-  ): Promise<Source & { close?(): Promise<void> }>;
-  /** Weights that the package ships, by file name. */
-  shippedWeights(file: string): WeightsRef;
-  /** Only where there are files to keep. */
-  readonly cache?: WeightsCache;
-  readImage(image: Exclude<ImageRef, Raster>, signal?: AbortSignal): Promise<Uint8Array>;
-  decodeImage(bytes: Uint8Array, name: string): Promise<Raster>;
-  /** Names of the engines, the preferred one first. */
-  readonly engines: readonly string[];
-  /** Starts an engine; `auto` takes the first that is there. @throws EngineError saying how to get it */
-  openEngine(name: string, options: EngineOptions): Promise<Engine>;
-}
-
-/** Says how far one count has come: its start, its end and each hundredth, however many steps there are. */
+/** Returns a counter that reports the start, the end and each hundredth, however many steps there are. */
 export function countOf(
   onProgress: ((progress: Progress) => void) | undefined,
   stage: Progress['stage'],
   file: string,
-): (done: number, total: number) => void {
-  const text = lastOf(file);
-  let said = -1;
-  let saidTotal = -1;
+): OnBytes {
+  const text = fileName(file);
+  let lastStep = -1;
+  let lastTotal = -1;
   return (done, total) => {
-    // where the total is not known, each mebibyte of a download
+    // each mebibyte of a download if its total is unknown
     const step = total > 0 ? Math.floor((100 * done) / total) : Math.floor(done / 2 ** 20);
-    if (step === said && total === saidTotal) return;
-    [said, saidTotal] = [step, total];
+    if (step === lastStep && total === lastTotal) return;
+    [lastStep, lastTotal] = [step, total];
     onProgress?.({ stage, done, total, text });
   };
 }
 
-/** The file's own name of a path or an address. */
-const lastOf = (file: string): string => file.split(/[?#]/)[0]!.split(/[/\\]/).at(-1) || file;
+/** The last component of a path or URL. */
+function fileName(file: string): string {
+  const [path = file] = file.split(/[?#]/);
+  return path.split(/[/\\]/).at(-1) || file;
+}

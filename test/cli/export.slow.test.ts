@@ -22,7 +22,7 @@ describe('export', () => {
     );
     const text = readFileSync(join(cwd, 'small_detector-onnx/model.json'), 'utf8');
     const description = JSON.parse(text);
-    expect(description.format).to.equal('moganet.onnx/1');
+    expect(description.format).to.equal('moganet.onnx/2');
     expect(description.config.detector.classes).to.deep.equal(['left', 'right']);
     expect(text).to.include('"shape": ["batch", 3, "height", "width"]');
     const again = await moganet(['export', 'detector.safetensors'], { cwd });

@@ -59,7 +59,7 @@ describe('moganet pull', () => {
     expect(both[0].stdout).to.equal(both[1].stdout);
     expect(server.requests).to.have.length(1);
     expect(both.map(({ stderr }) => stderr).join('')).to.match(
-      /: process \d+ on .+ is pulling moganet_xtiny\S+ already; waiting for it\n/,
+      /: process \d+ on .+ moganet_xtiny\S+; waiting for it\n/,
     );
     expect(readdirSync(env.MOGANET_CACHE!).sort()).to.deep.equal([file, `${file}.json`]);
   });
@@ -81,9 +81,8 @@ describe('moganet pull', () => {
     server.answer(status(404));
     const { code, stdout, stderr } = await moganet(['pull', 'moganet_xt'], { env });
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
-    expect(stderr).to.equal(
-      `error: ${server.address}${file}: the server answered 404 Not Found: it has no such file (any more). Pull it from a mirror (--from, MOGANET_MIRROR).\n`,
-    );
+    expect(stderr).to.include(`error: ${server.address}${file}: the server answered 404 Not Found: `);
+    expect(stderr).to.match(/mirror \(--from, MOGANET_MIRROR\)\.\n$/);
     const shipped = await moganet(['pull', 'facade'], { env });
     expect(shipped).to.include({
       code: 1,

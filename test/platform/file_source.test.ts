@@ -32,7 +32,7 @@ describe('a file as a source', () => {
     expect([...target]).to.deep.equal([3, 4]);
     await truncate(path, 2);
     expect(await failure(() => source.read(1, 3))).to.match(
-      /byte 2: the file ends here, it had 5 bytes\. Is it being written\?/,
+      /byte 2: .* it had 5 bytes\./,
     );
     await source.close();
   });

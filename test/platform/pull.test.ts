@@ -118,16 +118,16 @@ describe('a pull', () => {
     const cases: readonly (readonly [what: string, answers: readonly Answer[], notice: RegExp | undefined])[] = [
       ['cuts the connection', [cutAfter(7000), whole], /^the connection broke \(.+\); trying again in 1 s \(1 of 2\)$/],
       ['cuts it again and again', [cutAfter(7000), cutAfter(5), whole], /\(2 of 2\)$/],
-      ['stalls', [stallAfter(3000), whole], /^no byte came for 0\.3 s; trying again/],
-      ['stalls before its answer', [() => undefined, whole], /^no byte came for 0\.3 s; trying again/],
+      ['stalls', [stallAfter(3000), whole], /0\.3 s; trying again/],
+      ['stalls before its answer', [() => undefined, whole], /0\.3 s; trying again/],
       ['cuts, and then answers a range with the whole', [cutAfter(7000), withoutRanges], /trying again/],
       ['answers 500 once', [status(500), whole], /^the server answered 500 Internal Server Error; trying again/],
-      ['answers 503 and wants a second of peace', [status(503, { 'retry-after': '1' }), whole], /again in 1 s/],
+      ['answers 503 and asks to wait a second', [status(503, { 'retry-after': '1' }), whole], /again in 1 s/],
       ['answers 429', [status(429), whole], /^the server answered 429 Too Many Requests; trying again/],
       ['redirects', [redirect('/elsewhere'), whole], undefined],
       ['compresses', [gzipped], undefined],
       ['says no length', [chunked], undefined],
-      ['sends a broken file once', [truncated(9000), whole], /^what came is not the file; fetching it once more$/],
+      ['sends a broken file once', [truncated(9000), whole], /file is wrong.*again$/],
       ['sends more than it promises, once', [claiming(9000), whole], /./],
       ['promises more than it sends, once', [claiming(99_999), whole], /trying again/],
       [
@@ -220,38 +220,40 @@ describe('a pull', () => {
   describe('ends with what to do where', () => {
     it('the server has no such file', async () => {
       server.answer(status(404));
-      expect(await refusal()).to.equal(
-        `${url}: the server answered 404 Not Found: it has no such file (any more). Pull it from a mirror (--from, MOGANET_MIRROR).`,
-      );
+      const message = await refusal();
+      expect(message).to.include(`${url}: the server answered 404 Not Found: `);
+      expect(message).to.match(/mirror \(--from, MOGANET_MIRROR\)\.$/);
       expect(server.requests, 'no second try').to.have.length(1);
     });
 
     it('it is not for everyone', async () => {
       server.answer(status(403));
-      expect(await refusal()).to.include('403 Forbidden: it does not give the file to everyone. Pull it from a mirror');
+      expect(await refusal()).to.match(/403 Forbidden: .*mirror \(--from, MOGANET_MIRROR\)\.$/);
     });
 
     it('the server is out of order for good', async () => {
       server.answer(status(502));
-      expect(await refusal()).to.equal(
-        `${url}: the server answered 502 Bad Gateway, 3 times in a row. Try later, or a mirror (--from, MOGANET_MIRROR).`,
-      );
+      const message = await refusal();
+      expect(message).to.include(`${url}: the server answered 502 Bad Gateway, 3 times in a row. Try later`);
+      expect(message).to.match(/mirror \(--from, MOGANET_MIRROR\)\.$/);
       expect(server.requests).to.have.length(3);
     });
 
-    it('it wants to be left alone for long', async () => {
+    it('it asks to retry much later', async () => {
       server.answer(status(429, { 'retry-after': '3600' }));
-      expect(await refusal()).to.equal(
-        `${url}: the server answered 429 Too Many Requests and asks for 3600 s of peace. Try after that, or a mirror (--from, MOGANET_MIRROR).`,
-      );
+      const message = await refusal();
+      expect(message).to.include(`${url}: the server answered 429 Too Many Requests and asks to retry after 3600 s.`);
+      expect(message).to.match(/mirror \(--from, MOGANET_MIRROR\)\.$/);
       server.answer(status(503, { 'retry-after': new Date(Date.now() + 90_000).toUTCString() }));
-      expect(await refusal()).to.match(/asks for (89|90) s of peace/);
+      expect(await refusal()).to.match(/asks to retry after (89|90) s/);
     });
 
     it('it stalls for good, and keeps what came', async () => {
       server.answer(stallAfter(3000), stallAfter(0));
-      expect(await refusal()).to.equal(
-        `${url}: no byte came for 0.3 s, 3 times in a row. Try later, or a mirror (--from, MOGANET_MIRROR). The 3000 bytes that came are kept: the same command goes on from there.`,
+      const message = await refusal();
+      expect(message).to.include(url).and.to.include('0.3 s, 3 times in a row. Try later');
+      expect(message).to.match(
+        /mirror \(--from, MOGANET_MIRROR\)\. The 3000 bytes .+ kept: the same command continues/,
       );
     });
 
@@ -262,14 +264,12 @@ describe('a pull', () => {
 
     it('it sends more than it promises', async () => {
       server.answer(claiming(9000));
-      expect(await refusal()).to.match(/the connection broke|this is no whole checkpoint/); // whichever Node notices first
+      expect(await refusal()).to.match(/the connection broke|not a complete checkpoint/); // whichever Node notices first
     });
 
     it('it sends less than the file, which its length cannot show', async () => {
       server.answer(truncated(9000));
-      expect(await refusal()).to.match(
-        /: this is no whole checkpoint\. what came, tensor "weight": .+ cut short.+ Pull it from a mirror/,
-      );
+      expect(await refusal()).to.match(/: .*not a complete checkpoint\. .+, tensor "weight": .+ cut short.+ mirror \(/);
       expect(files()).to.deep.equal([]);
       expect(server.requests).to.have.length(2);
     });
@@ -278,14 +278,14 @@ describe('a pull', () => {
       server.answer(
         (_request, response) => void response.writeHead(200).end('<!DOCTYPE html><html>Please log in</html>'),
       );
-      expect(await refusal()).to.match(/this is no whole checkpoint\. what came: .*HTML/);
+      expect(await refusal()).to.match(/not a complete checkpoint\. .*HTML/);
     });
 
     it('the bytes are not those that were published', async () => {
       server.answer(corruptAt(bytes.length - 5));
       const known = sha256(bytes).slice(0, 8);
       expect(await refusal({ sha256: known })).to.match(
-        new RegExp(`the sha256 of what came is [0-9a-f]{64}, that of the published file begins with ${known}\\. Pull`),
+        new RegExp(`sha256 .+ is [0-9a-f]{64}, that of the published one begins with ${known}\\. .*mirror \\(`),
       );
       expect(files()).to.deep.equal([]);
       server.answer(whole);
@@ -294,8 +294,9 @@ describe('a pull', () => {
 
     it('the size is not the published one', async () => {
       server.answer(whole);
-      expect(await refusal({ size: 100 })).to.equal(
-        `${url}: the server has a file of ${bytes.length} bytes, the published one has 100. Pull it from a mirror (--from, MOGANET_MIRROR).`,
+      const message = await refusal({ size: 100 });
+      expect(message).to.match(
+        new RegExp(`^${url}: .* ${bytes.length} bytes, the published one has 100\\..* mirror \\(`),
       );
       server.answer(chunked);
       expect(await refusal({ size: 100 })).to.include('the server sends more than 100 bytes');
@@ -313,7 +314,7 @@ describe('a pull', () => {
 
     it('redirects run in a circle', async () => {
       server.answer(redirect('/round'));
-      expect(await refusal()).to.match(/redirect count exceeded\. Pull it from a mirror/);
+      expect(await refusal()).to.match(/redirect count exceeded\. .*mirror \(/);
     });
 
     it('nobody answers', async () => {
@@ -327,18 +328,17 @@ describe('a pull', () => {
     it('the cache cannot be made', async () => {
       writeFileSync(join(folder, 'file'), '');
       expect(await refusal({ folder: join(folder, 'file', 'cache') })).to.match(
-        /^the cache cannot be made: .* Set MOGANET_CACHE to another folder\.$/,
+        /^the cache folder cannot be created: .* Set MOGANET_CACHE to another folder\.$/,
       );
     });
 
-    it('the mirror is no address', async () => {
-      expect(await refusal({ from: '/mnt/usb' }, ConfigError)).to.equal(
-        '"/mnt/usb" is no mirror: give an address that begins with http:// or https://. A file on this machine is opened as it is.',
-      );
+    it('the mirror is not a URL', async () => {
+      const message = await refusal({ from: '/mnt/usb' }, ConfigError);
+      expect(message).to.match(/mirror "\/mnt\/usb": give a URL that begins with http:\/\/ or https:\/\//);
     });
   });
 
-  it('takes the file from a mirror, by folder, by address or by environment', async () => {
+  it('takes the file from a mirror, by folder, by URL or by environment', async () => {
     const far = 'http://127.0.0.1:1/release/weights.safetensors';
     const asked = async (from?: string) => {
       server.answer(whole);
@@ -381,7 +381,7 @@ describe('a pull', () => {
       const error = await pull().catch((reason: Error) => reason);
       expect(error).to.be.instanceOf(DownloadError);
       expect((error as Error).message).to.match(
-        /weights\.safetensors: this is another file: its sha256 is [0-9a-f]{64}, it was [0-9a-f]{64} when it was first seen\. Remove it and pull it again\.$/,
+        /weights\.safetensors: this is a different file: its sha256 is [0-9a-f]{64}, it was [0-9a-f]{64} when it was first seen\. Remove it and pull it again\.$/,
       );
     });
 
@@ -419,7 +419,7 @@ describe('a pull', () => {
       expect([one.cached, two.cached]).to.deep.equal([false, true]);
       expect(server.requests).to.have.length(1);
       expect(second).to.have.length(1);
-      expect(second[0]).to.match(/^process \d+ on .+ is pulling weights\.safetensors already; waiting for it$/);
+      expect(second[0]).to.match(/^process \d+ on .+ weights\.safetensors; waiting for it$/);
       expectWhole(two.path);
     });
 
@@ -429,7 +429,7 @@ describe('a pull', () => {
       writeFileSync(`${cachedPath({ url }, folder)}.lock`, JSON.stringify({ pid: 1, host: 'gone' }));
       server.answer(whole);
       expectWhole((await pull()).path);
-      expect(notices.at(-1)).to.equal('process 1 on gone is pulling weights.safetensors already; waiting for it');
+      expect(notices.at(-1)).to.match(/^process 1 on gone .*weights\.safetensors; waiting/);
       expect(server.requests[0]!.headers.range).to.equal('bytes=7000-');
     });
   });

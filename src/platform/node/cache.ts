@@ -15,27 +15,109 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DownloadError } from '../../errors.ts';
 
 /**
- * One process at a time for one file: a lock file beside it, which its owner touches as long as it lives. Others wait, and
- * take over a lock that nobody has touched for a while. They watch it for that long by themselves, so neither clocks
- * that differ nor process numbers that are used again matter.
+ * The folder of downloaded weights. A file has the name its publisher gave it; `<name>.json` beside it records where it came
+ * from and what it was. Unfinished files have other names (`.part`), so a file with the right name is complete. A lock lets one
+ * process at a time write a file.
  */
 
+/** Returns `MOGANET_CACHE`, or the system's folder for files that programs can fetch again. */
+export function cacheFolder(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  platform: string = process.platform,
+): string {
+  if (env.MOGANET_CACHE) return env.MOGANET_CACHE;
+  const home = homedir();
+  if (platform === 'win32') return join(env.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'moganet', 'Cache');
+  if (platform === 'darwin') return join(home, 'Library', 'Caches', 'moganet');
+  return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'moganet');
+}
+
+/** What is recorded about a file. */
+export interface FileRecord {
+  readonly url: string;
+  readonly size: number;
+  /** Hash of the bytes that were first seen under this name, in hex. */
+  readonly sha256: string;
+  /** Time of the last write. While it is unchanged, the bytes are not read again to check them. */
+  readonly mtimeMs: number;
+}
+
+/** Returns the record of the file at `path`; undefined if there is none or it is broken, and the file is taken as it is. */
+export function recordOf(path: string): FileRecord | undefined {
+  try {
+    const { url, size, sha256, mtimeMs } = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as FileRecord;
+    return typeof sha256 === 'string' && typeof size === 'number' ? { url, size, sha256, mtimeMs } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeRecord(path: string, record: FileRecord): void {
+  const temporary = `${path}.json.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(temporary, `${path}.json`);
+}
+
+/** Says whether a complete file is there, judging by its size. Reads only its record. */
+export function isCached(path: string): boolean {
+  try {
+    const facts = statSync(path);
+    return facts.isFile() && (recordOf(path)?.size ?? facts.size) === facts.size;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Makes sure that the file at `path` is the one that was downloaded (and the published one, if its `sha256` or the beginning
+ * of it is known). Reads it only if it was written since. A file that somebody put there is recorded as first seen.
+ *
+ * @throws DownloadError if it is a different file
+ */
+export async function checkCached(path: string, url: string, published?: string): Promise<FileRecord> {
+  const { size, mtimeMs } = statSync(path);
+  const record = recordOf(path);
+  const unchanged = record?.size === size && record.mtimeMs === mtimeMs;
+  const sha256 = unchanged ? record.sha256 : await sha256Of(path);
+  const difference = !sha256.startsWith(published?.toLowerCase() ?? '')
+    ? `its sha256 is ${sha256}, that of the published file begins with ${published}`
+    : record && sha256 !== record.sha256
+      ? `its sha256 is ${sha256}, it was ${record.sha256} when it was first seen`
+      : undefined;
+  if (difference) {
+    throw new DownloadError(`${path}: this is a different file: ${difference}. Remove it and pull it again.`);
+  }
+  const now = { url: record?.url ?? url, size, sha256, mtimeMs };
+  if (!unchanged) writeRecord(path, now);
+  return now;
+}
+
+export async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
 export interface LockOptions {
-  /** Called at every look at a lock of somebody else. */
-  readonly onWait?: (owner: string) => void;
+  /** Called at every look at a lock that another process has. */
+  readonly onWait?: ((owner: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** How often the owner touches the lock, and others look at it. */
-  readonly beatMs?: number;
-  /** After how long without a touch the owner counts as gone: many beats, for machines under load. */
-  readonly staleMs?: number;
+  /** Interval at which the owner touches the lock, and others look at it. */
+  readonly beatMs?: number | undefined;
+  /** Time without a touch after which the owner counts as gone: many beats, for machines under load. */
+  readonly staleMs?: number | undefined;
 }
 
 export interface Lock {
-  /** Whether nobody has taken it over, which happens to a process that was stopped for long. */
+  /** Says whether the lock still belongs to this process. Another may take it over if this one was stopped for long. */
   held(): boolean;
 }
 
-/** Runs `work` while this process has the lock at `path`; its folder exists. */
+/**
+ * Runs `work` while this process has the lock file at `path`, whose folder must exist. The owner touches the lock as long as it
+ * lives. Others wait, and take over a lock that was not touched for a while. They measure that time themselves, so
+ * neither different clocks nor reused process numbers matter.
+ */
 export async function withLock<T>(path: string, work: (lock: Lock) => Promise<T>, options: LockOptions = {}) {
   const { beatMs = 1000 } = options;
   const token = JSON.stringify({ pid: process.pid, host: hostname(), id: randomUUID() });
@@ -80,7 +162,7 @@ async function acquire(
   }
 }
 
-/** The file appears with its content at once: written under another name, then linked, which fails where there is one. */
+/** Creates the lock with its content at once: writes it under another name, then links it, which fails if the lock exists. */
 function create(path: string, token: string): boolean {
   const temporary = `${path}.${randomUUID()}`;
   writeFileSync(temporary, token);
@@ -88,10 +170,8 @@ function create(path: string, token: string): boolean {
     linkSync(temporary, path);
     return true;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return false;
     // file systems without hard links
-    return createPlain(path, token);
+    return (error as NodeJS.ErrnoException).code !== 'EEXIST' && createPlain(path, token);
   } finally {
     rmSync(temporary, { force: true });
   }
@@ -107,13 +187,13 @@ function createPlain(path: string, token: string): boolean {
   }
 }
 
-/** Of several that take a stale lock away one succeeds; a living lock that came in between is put back. */
+/** Takes a stale lock away: one of several processes succeeds. A living lock that appeared meanwhile is put back. */
 function takeAway(path: string, stale: string): void {
   const aside = `${path}.${randomUUID()}`;
   try {
     renameSync(path, aside);
   } catch {
-    return; // another was faster
+    return; // another process was faster
   }
   if (contentOf(aside) !== stale) {
     try {
@@ -148,84 +228,4 @@ function ownerOf(content: string | undefined): string {
   } catch {
     return 'another process';
   }
-}
-
-/**
- * The folder of pulled weights. A file there has the name its publisher gave it, and beside it `<name>.json` says where it
- * came from and what it was. Unfinished files have other names (`.part`), so that what bears the name is whole.
- */
-
-export interface FileRecord {
-  readonly url: string;
-  readonly size: number;
-  /** Of the bytes that were first seen under this name, in hex. */
-  readonly sha256: string;
-  /** When the file was last written: while it is the same, the bytes are not read again to check them. */
-  readonly mtimeMs: number;
-}
-
-/** `MOGANET_CACHE`, or where the system keeps what programs can fetch again. */
-export function cacheFolder(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-  platform: string = process.platform,
-): string {
-  if (env.MOGANET_CACHE) return env.MOGANET_CACHE;
-  const home = homedir();
-  if (platform === 'win32') return join(env.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'moganet', 'Cache');
-  if (platform === 'darwin') return join(home, 'Library', 'Caches', 'moganet');
-  return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'moganet');
-}
-
-/** What is known of the file at `path`; undefined where nothing is. */
-export function recordOf(path: string): FileRecord | undefined {
-  try {
-    const { url, size, sha256, mtimeMs } = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as FileRecord;
-    return typeof sha256 === 'string' && typeof size === 'number' ? { url, size, sha256, mtimeMs } : undefined;
-  } catch {
-    return undefined; // none, or cut short: the file itself is then taken as it is
-  }
-}
-
-export function writeRecord(path: string, record: FileRecord): void {
-  const temporary = `${path}.json.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(temporary, `${path}.json`);
-}
-
-/** Whether a whole file is there, as far as its size tells. Fast: nothing is read but its record. */
-export function isCached(path: string): boolean {
-  try {
-    const facts = statSync(path);
-    return facts.isFile() && (recordOf(path)?.size ?? facts.size) === facts.size;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Makes sure that the file at `path` is the one that was pulled (and the published one, where `sha256`, or the beginning
- * of it, is known). Reads it only where it was written since. A file that somebody put there is recorded as first seen.
- *
- * @throws DownloadError where it is another one
- */
-export async function checkCached(path: string, url: string, published?: string): Promise<FileRecord> {
-  const { size, mtimeMs } = statSync(path);
-  const record = recordOf(path);
-  const unchanged = record?.size === size && record.mtimeMs === mtimeMs;
-  const sha256 = unchanged ? record.sha256 : await sha256Of(path);
-  const other = !sha256.startsWith(published?.toLowerCase() ?? '')
-    ? `its sha256 is ${sha256}, that of the published file begins with ${published}`
-    : record && sha256 !== record.sha256
-      ? `its sha256 is ${sha256}, it was ${record.sha256} when it was first seen`
-      : undefined;
-  if (other) throw new DownloadError(`${path}: this is another file: ${other}. Remove it and pull it again.`);
-  const now = { url: record?.url ?? url, size, sha256, mtimeMs };
-  if (!unchanged) writeRecord(path, now);
-  return now;
-}
-
-export async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }

@@ -3,30 +3,29 @@ import { availableParallelism } from 'node:os';
 import { EngineError } from '../../errors.ts';
 
 /**
- * How many threads are worth starting: one per physical core, since two hyperthreads share the units that convolutions
- * keep busy, and never more than this process may use.
+ * Returns the useful number of threads: one per physical core, since hyperthreads share the units that convolutions use,
+ * and at most as many as the process may use.
  */
 export function usefulThreads(): number {
   return Math.min(physicalCores() ?? Number.POSITIVE_INFINITY, availableParallelism());
 }
 
 /**
- * The threads that a caller asked for, at most as many as this process may use: more only wait for each other, and many
- * more never come to an end.
+ * Limits a caller's number of threads to what the process may use. More would wait for each other, and far more never finish.
  *
- * @throws EngineError where it is not a whole number of 1 or more
+ * @throws EngineError if it is not a whole number of at least 1
  */
 export function allowedThreads(threads: unknown, most = availableParallelism()): number {
   if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1) {
     const found = typeof threads === 'string' ? `"${threads}"` : `${threads}`;
     throw new EngineError(
-      `\`threads\` is a whole number of 1 or more, not ${found}. Leave it out for one per core (${usefulThreads()} here).`,
+      `\`threads\` must be a whole number of at least 1, got ${found}. By default it is one per core (${usefulThreads()} on this machine).`,
     );
   }
   return Math.min(threads, most);
 }
 
-/** Linux tells; elsewhere it takes a program to find out. */
+/** Only Linux tells without starting a program. */
 function physicalCores(): number | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
@@ -36,7 +35,7 @@ function physicalCores(): number | undefined {
   }
 }
 
-/** Distinct pairs of socket and core in the text of `/proc/cpuinfo`; undefined where it does not name them (ARM). */
+/** Counts the distinct pairs of socket and core in the text of `/proc/cpuinfo`. Returns undefined if it names none (ARM). */
 export function coresIn(cpuinfo: string): number | undefined {
   const cores = new Set<string>();
   for (const processor of cpuinfo.split(/\n\s*\n/)) {

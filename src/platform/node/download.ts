@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CheckpointError, ConfigError, DownloadError } from '../../errors.ts';
 import { openCheckpoint } from '../../formats/index.ts';
+import type { PublishedFile } from '../contract.ts';
+import type { OnBytes } from '../refs.ts';
 import {
   cacheFolder,
   checkCached,
@@ -17,14 +19,17 @@ import {
 } from './cache.ts';
 import { openFileSource } from './files.ts';
 
-/** What answers and faults of the network mean: try again, or give up, and what to do then. */
+/**
+ * Downloads published files into the cache: complete, checked, and by one process at a time. First what answers and faults of the
+ * network mean, then one request, then the repetitions and checks around it.
+ */
 
-/** What to do where this server will not do. */
-export const elsewhere = 'Pull it from a mirror (--from, MOGANET_MIRROR).';
+/** What to do if this server will not do. */
+const elsewhere = 'Use a mirror (--from, MOGANET_MIRROR).';
 
-/** The transfer ended early, and another may do better. */
-export class Interruption extends Error {
-  /** How long the server wants to be left alone, in milliseconds. */
+/** The transfer ended early; another try may succeed. */
+class Interruption extends Error {
+  /** Time after which the server wants the next request, in milliseconds. */
   readonly waitMs: number | undefined;
   constructor(message: string, { waitMs, cause }: { waitMs?: number | undefined; cause?: unknown } = {}) {
     super(message, { cause });
@@ -32,22 +37,22 @@ export class Interruption extends Error {
   }
 }
 
-/** What a status says about another try. */
-export function refusalOf({ status, statusText, headers }: Response, url: string): Error {
+/** Returns the error of a status: an `Interruption` if another try may succeed. */
+function refusalOf({ status, statusText, headers }: Response, url: string): Error {
   const said = `the server answered ${status}${statusText ? ` ${statusText}` : ''}`;
   if (status === 408 || status === 429 || status >= 500) {
     return new Interruption(said, { waitMs: retryAfter(headers.get('retry-after')) });
   }
   const why =
     status === 401 || status === 403
-      ? 'it does not give the file to everyone'
+      ? 'access to the file is restricted'
       : status === 404 || status === 410
-        ? 'it has no such file (any more)'
-        : 'that is no file';
+        ? 'there is no such file (any more)'
+        : 'this is not a file';
   return new DownloadError(`${url}: ${said}: ${why}. ${elsewhere}`);
 }
 
-/** Seconds, or a date. */
+/** Milliseconds of a `Retry-After` header, which holds seconds or a date. */
 function retryAfter(text: string | null): number | undefined {
   if (!text) return undefined;
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
@@ -57,14 +62,14 @@ function retryAfter(text: string | null): number | undefined {
 const remedies: Readonly<Record<string, string>> = {
   ...Object.fromEntries(['ENOSPC', 'EDQUOT', 'EFBIG'].map((code) => [code, 'Make room'])),
   ...Object.fromEntries(['EACCES', 'EPERM', 'EROFS'].map((code) => [code, 'Make it writable'])),
-  ...Object.fromEntries(['EIO', 'EISDIR', 'ENOENT', 'EMFILE'].map((code) => [code, 'Mend that'])),
+  ...Object.fromEntries(['EIO', 'EISDIR', 'ENOENT', 'EMFILE'].map((code) => [code, 'Repair that'])),
 };
 
-/** Another try gives the same. */
+/** Faults for which another try gives the same. */
 const final = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|ENOTFOUND|redirect|bad port|unknown scheme/i;
 
-/** What ended a transfer: fetch says "fetch failed" or "terminated", and why in its cause; the disk has a code of its own. */
-export function faultOf(error: unknown, url: string): Error {
+/** Returns the error that ended a transfer. fetch says "fetch failed" or "terminated", and why in its cause; the disk has a code. */
+function faultOf(error: unknown, url: string): Error {
   const { code = '', message, cause } = error as NodeJS.ErrnoException;
   const remedy = remedies[code];
   if (remedy) {
@@ -74,38 +79,36 @@ export function faultOf(error: unknown, url: string): Error {
   const inner = (cause ?? error) as NodeJS.ErrnoException;
   const why = inner.message || inner.code || String(error);
   if (!final.test(`${inner.code} ${why}`)) return new Interruption(`the connection broke (${why})`, { cause: error });
-  const hint = inner.code === 'ENOTFOUND' ? ' Is there a connection?' : '';
+  const hint = inner.code === 'ENOTFOUND' ? ' Is this machine online?' : '';
   return new DownloadError(`${url}: ${why}.${hint} ${elsewhere}`, { cause: error });
 }
 
-/** One request for a file, or for what is missing of it. */
-
-export interface Transfer {
+/** One request for a file, or for the missing rest of it. */
+interface Transfer {
   readonly url: string;
-  /** The unfinished file; `<part>.json` says which file it is the beginning of. */
+  /** Path of the unfinished file; `<part>.json` says which file it is the beginning of. */
   readonly part: string;
-  /** Of the whole, where it is known beforehand. */
+  /** Bytes of the whole file, if known beforehand. */
   readonly size?: number | undefined;
-  /** Without a byte for so long, the server counts as gone. */
+  /** Time without a byte after which the server counts as gone. */
   readonly stallMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Bytes so far, and of the whole: 0 where the server does not say. */
-  readonly onBytes?: ((done: number, total: number) => void) | undefined;
+  readonly onBytes?: OnBytes | undefined;
 }
 
-/** No published checkpoint comes near it; a server that never ends would fill the disk. */
+/** Larger than any published checkpoint. A server that never ends would fill the disk. */
 const mostBytes = 16 * 2 ** 30;
 
 /**
- * Fetches `url` into the unfinished file, from where that ends if the server still has the same file. Returns when the
- * answer is there to its end.
+ * Fetches `url` into the unfinished file, from the end of that on if the server still has the same file. Returns after the
+ * last byte of the answer.
  *
- * @throws Interruption where another try may help, DownloadError where it will not
+ * @throws Interruption if another try may help, DownloadError if it will not
  */
-export async function transfer(job: Transfer): Promise<void> {
+async function transfer(job: Transfer): Promise<void> {
   const { url, part, stallMs, signal } = job;
   const begun = beginningOf(part, url);
-  if (begun && begun.done === begun.total) return; // ended before it got its name
+  if (begun && begun.done === begun.total) return; // complete, but not renamed yet
   const watch = watchdog(stallMs);
   try {
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
@@ -117,7 +120,7 @@ export async function transfer(job: Transfer): Promise<void> {
     await receive(response, answer, job, watch);
   } catch (error) {
     signal?.throwIfAborted();
-    if (watch.signal.aborted) throw new Interruption(`no byte came for ${stallMs / 1000} s`, { cause: error });
+    if (watch.signal.aborted) throw new Interruption(`no data for ${stallMs / 1000} s`, { cause: error });
     throw error instanceof Interruption || error instanceof DownloadError ? error : faultOf(error, url);
   } finally {
     watch.stop();
@@ -126,13 +129,13 @@ export async function transfer(job: Transfer): Promise<void> {
 
 interface Beginning {
   readonly url: string;
-  /** What tells the server which version is meant: a strong ETag, or the date of the last change. */
+  /** Identifies the version for the server: a strong ETag, or the date of the last change. */
   readonly validator: string;
   readonly done: number;
   readonly total: number;
 }
 
-/** What is there of this very file; undefined where it is begun anew. */
+/** Returns what is there of this very file; undefined if it has to be fetched from its beginning. */
 function beginningOf(part: string, url: string): Beginning | undefined {
   const done = statSync(part, { throwIfNoEntry: false })?.size ?? 0;
   if (done === 0) return undefined;
@@ -145,18 +148,18 @@ function beginningOf(part: string, url: string): Beginning | undefined {
 }
 
 /** Removes an unfinished file. */
-export function discard(part: string): void {
+function discard(part: string): void {
   for (const file of [part, `${part}.json`]) rmSync(file, { force: true });
 }
 
 interface Answer {
-  /** Where its first byte belongs. */
+  /** Offset of its first byte in the file. */
   readonly offset: number;
-  /** Of the whole; 0 where the server does not say. */
+  /** Bytes of the whole file; 0 if the server does not say. */
   readonly total: number;
 }
 
-/** What the server's answer is, before its body. */
+/** Checks the head of the server's answer. */
 function answerOf(
   response: Response,
   { url, part, size }: Transfer,
@@ -167,10 +170,10 @@ function answerOf(
     throw new DownloadError(`${url}: the server redirects to ${response.url}, which is not encrypted. ${elsewhere}`);
   }
   // the length and the ranges of compressed content are not those of the file
-  const coded = !['', 'identity'].includes(headers.get('content-encoding') ?? '');
+  const compressed = !['', 'identity'].includes(headers.get('content-encoding') ?? '');
   if (status === 206 || status === 416) {
     const [, first, total] = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
-    const same = begun && !coded && (begun.total === 0 || total === '*' || Number(total) === begun.total);
+    const same = begun && !compressed && (begun.total === 0 || total === '*' || Number(total) === begun.total);
     const version = strong(headers.get('etag'));
     if (same && !(strong(begun.validator) && version && version !== begun.validator)) {
       if (status === 416 && Number(total) === begun.done) return 'complete';
@@ -183,19 +186,19 @@ function answerOf(
     throw new Interruption('the server answered with another part of the file', { waitMs: 0 });
   }
   if (status !== 200) throw refusalOf(response, url);
-  const total = coded ? 0 : Number(headers.get('content-length') ?? 0);
+  const total = compressed ? 0 : Number(headers.get('content-length') ?? 0);
   if (size !== undefined && total > 0 && total !== size) {
     throw new DownloadError(
       `${url}: the server has a file of ${total} bytes, the published one has ${size}. ${elsewhere}`,
     );
   }
-  const validator = coded ? '' : strong(headers.get('etag')) || (headers.get('last-modified') ?? '');
+  const validator = compressed ? '' : strong(headers.get('etag')) || (headers.get('last-modified') ?? '');
   discard(part);
   writeFileSync(`${part}.json`, JSON.stringify({ url, validator, total }));
   return { offset: 0, total };
 }
 
-/** An ETag that stands for the very bytes; a weak one begins with W. */
+/** Returns an ETag that identifies the very bytes; a weak one begins with W. */
 const strong = (etag: string | null): string => (etag?.startsWith('"') ? etag : '');
 
 async function receive(
@@ -218,8 +221,8 @@ async function receive(
         discard(part);
         throw new DownloadError(`${url}: the server sends more than ${most} bytes. ${elsewhere}`);
       }
-      for (let at = 0; at < chunk.length; ) {
-        at += (await file.write(chunk, at, chunk.length - at, done + at)).bytesWritten;
+      for (let written = 0; written < chunk.length; ) {
+        written += (await file.write(chunk, written, chunk.length - written, done + written)).bytesWritten;
       }
       done += chunk.length;
       onBytes?.(done, total);
@@ -237,7 +240,7 @@ interface Watchdog {
   stop(): void;
 }
 
-/** Barks when it is not fed for so long. */
+/** Aborts its signal `ms` after the last reset. */
 function watchdog(ms: number): Watchdog {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), ms);
@@ -248,46 +251,38 @@ function watchdog(ms: number): Watchdog {
     },
     stop: () => {
       clearTimeout(timer);
-      controller.abort(); // what may still come is not wanted
+      controller.abort(); // ends the request if it is still open
     },
   };
 }
 
-/** A published file, as an entry of the zoo knows it. */
-export interface PublishedFile {
-  readonly url: string;
-  readonly size?: number | undefined;
-  /** In hex, or its beginning. */
-  readonly sha256?: string | undefined;
-}
-
 export interface PullFileOptions {
-  /** Where to fetch from instead: the address of the file, or one ending with `/` below which it is. */
+  /** A mirror to use instead: the URL of the file, or of a folder that has it. */
   readonly from?: string | undefined;
-  /** The cache; `MOGANET_CACHE` or the system's where it is not given. */
+  /** Folder of the cache. Default: `cacheFolder()`. */
   readonly folder?: string | undefined;
-  /** Bytes so far and of the whole (0 where it is not known), first before any byte is written. */
-  readonly onBytes?: ((done: number, total: number) => void) | undefined;
-  /** Sentences about waits and second tries. */
+  /** First called before any byte is written. */
+  readonly onBytes?: OnBytes | undefined;
+  /** Told sentences about waits and repeated tries. */
   readonly onNotice?: ((text: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly timing?: Partial<Timing> | undefined;
 }
 
-export interface Timing {
-  /** Without a byte for so long, the connection is given up and made anew. */
+interface Timing {
+  /** Time without a byte after which the connection is closed and opened again. */
   readonly stallMs: number;
-  /** How often in a row a transfer that gets nowhere is tried again. */
+  /** How often in a row a transfer without progress is repeated. */
   readonly retries: number;
-  /** Before the first of them; doubled for each further one. */
+  /** Wait before the first repetition; doubled for each further one. */
   readonly waitMs: number;
-  /** No wait is longer, whatever the server asks for. */
+  /** Longest wait, whatever the server asks for. */
   readonly longestWaitMs: number;
   readonly lockBeatMs: number;
   readonly lockStaleMs: number;
 }
 
-const patience: Timing = {
+const usualTiming: Timing = {
   stallMs: 30_000,
   retries: 5,
   waitMs: 1000,
@@ -298,28 +293,28 @@ const patience: Timing = {
 
 export interface PulledFile extends FileRecord {
   readonly path: string;
-  /** It was there already. */
+  /** True if nothing had to be downloaded. */
   readonly cached: boolean;
 }
 
 /** The name of a published file, in the cache and at mirrors. */
-export const fileNameOf = (url: string): string => decodeURIComponent(new URL(url).pathname.split('/').at(-1)!);
+const fileNameOf = (url: string): string => decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '');
 
 export function cachedPath({ url }: PublishedFile, folder = cacheFolder()): string {
   return join(folder, fileNameOf(url));
 }
 
-/** The path of a published file if it is in the cache; asks nobody. */
+/** Returns the path of a published file if it is in the cache. Uses no network. */
 export function findCached(file: PublishedFile, folder?: string): string | undefined {
   const path = cachedPath(file, folder);
   return isCached(path) ? path : undefined;
 }
 
 /**
- * Brings a published file into the cache: whole, checked, and by one process at a time. What is there already is checked and
- * kept; what was begun is gone on with.
+ * Downloads a published file into the cache unless it is there. A file that is there is checked and kept; an unfinished one is
+ * continued.
  *
- * @throws DownloadError saying what the server or the disk answered and what to do; ConfigError for a mirror that is no address
+ * @throws DownloadError saying what the server or the disk answered and what to do; ConfigError for an invalid mirror
  */
 export async function pullFile(file: PublishedFile, options: PullFileOptions = {}): Promise<PulledFile> {
   const { folder = cacheFolder(), onNotice, onBytes, signal, timing } = options;
@@ -328,16 +323,16 @@ export async function pullFile(file: PublishedFile, options: PullFileOptions = {
     isCached(path) ? { ...(await checkCached(path, file.url, file.sha256)), path, cached: true } : undefined;
   const found = await present();
   if (found) return found;
-  const address = addressOf(file.url, options.from ?? process.env.MOGANET_MIRROR);
+  const url = urlOf(file.url, options.from ?? process.env.MOGANET_MIRROR);
   makeFolder(folder);
-  const { lockBeatMs: beatMs, lockStaleMs: staleMs } = { ...patience, ...timing };
+  const { lockBeatMs: beatMs, lockStaleMs: staleMs } = { ...usualTiming, ...timing };
   let told = '';
   const onWait = (owner: string) => {
-    if (owner !== told) onNotice?.(`${owner} is pulling ${fileNameOf(file.url)} already; waiting for it`);
+    if (owner !== told) onNotice?.(`${owner} is already downloading ${fileNameOf(file.url)}; waiting for it`);
     told = owner;
     onBytes?.(statSync(`${path}.part`, { throwIfNoEntry: false })?.size ?? 0, file.size ?? 0);
   };
-  const work = async (lock: Lock) => (await present()) ?? (await fetchInto(path, file, address, lock, options));
+  const work = async (lock: Lock) => (await present()) ?? (await fetchInto(path, file, url, lock, options));
   return withLock(`${path}.lock`, work, { onWait, signal, beatMs, staleMs });
 }
 
@@ -346,16 +341,18 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
     const { message } = cause as Error;
-    throw new DownloadError(`the cache cannot be made: ${message}. Set MOGANET_CACHE to another folder.`, { cause });
+    throw new DownloadError(`the cache folder cannot be created: ${message}. Set MOGANET_CACHE to another folder.`, {
+      cause,
+    });
   }
 }
 
-/** Where a file is fetched from: its publisher, or the mirror. */
-function addressOf(url: string, mirror: string | undefined): string {
+/** The URL to fetch a file from: its publisher's, or that of the mirror. */
+function urlOf(url: string, mirror: string | undefined): string {
   if (!mirror) return url;
   if (!/^https?:\/\//i.test(mirror) || !URL.canParse(mirror)) {
     throw new ConfigError(
-      `"${mirror}" is no mirror: give an address that begins with http:// or https://. A file on this machine is opened as it is.`,
+      `invalid mirror "${mirror}": give a URL that begins with http:// or https://. A file on this machine can be opened directly.`,
     );
   }
   const name = fileNameOf(url);
@@ -366,35 +363,36 @@ function addressOf(url: string, mirror: string | undefined): string {
   return given.href;
 }
 
-/** Fetches, checks, and only then gives the file its name. What turns out wrong is fetched once more from its beginning. */
+/** Fetches and checks the file, and only then gives it its name. A wrong file is fetched once more from its beginning. */
 async function fetchInto(
   path: string,
   file: PublishedFile,
-  address: string,
+  url: string,
   lock: Lock,
   options: PullFileOptions,
 ): Promise<PulledFile> {
   const part = `${path}.part`;
   for (let first = true; ; first = false) {
-    await transferAll(part, address, file, options);
+    await transferAll(part, url, file, options);
     const { size, mtimeMs } = statSync(part);
     const sha256 = await sha256Of(part);
-    if (!lock.held()) throw new DownloadError(`${path}: another process has gone on with this file. Run it again.`);
+    if (!lock.held())
+      throw new DownloadError(`${path}: another process has taken this download over. Run the command again.`);
     const fault = await faultIn(part, { size, sha256 }, file, path);
     if (!fault) {
-      const record = { url: address, size, sha256, mtimeMs };
+      const record = { url, size, sha256, mtimeMs };
       writeRecord(path, record);
       renameSync(part, path);
-      discard(part); // its description
+      discard(part); // removes `<part>.json`
       return { ...record, path, cached: false };
     }
     discard(part);
-    if (!first) throw new DownloadError(`${address}: ${fault}`);
-    options.onNotice?.(`what came is not the file; fetching it once more`);
+    if (!first) throw new DownloadError(`${url}: ${fault}`);
+    options.onNotice?.('the received file is wrong; downloading it again');
   }
 }
 
-/** Why the bytes are not the published file. */
+/** Says why the bytes are not the published file; undefined if they are. */
 async function faultIn(
   part: string,
   { size, sha256 }: { readonly size: number; readonly sha256: string },
@@ -402,35 +400,35 @@ async function faultIn(
   path: string,
 ): Promise<string | undefined> {
   if (file.size !== undefined && size !== file.size) {
-    return `${size} bytes came, the published file has ${file.size}. ${elsewhere}`;
+    return `the received file has ${size} bytes, the published one ${file.size}. ${elsewhere}`;
   }
   if (file.sha256 && !sha256.startsWith(file.sha256.toLowerCase())) {
-    return `the sha256 of what came is ${sha256}, that of the published file begins with ${file.sha256}. ${elsewhere}`;
+    return `the sha256 of the received file is ${sha256}, that of the published one begins with ${file.sha256}. ${elsewhere}`;
   }
   const seen = recordOf(path)?.sha256;
   if (seen && seen !== sha256) {
-    return `the sha256 of what came is ${sha256}; it was ${seen} when the file was first seen. If its publisher has replaced it, remove ${path}.json and pull again.`;
+    return `the sha256 of the received file is ${sha256}; it was ${seen} when the file was first seen. If its publisher has replaced it, remove ${path}.json and pull again.`;
   }
   const source = await openFileSource(part);
   try {
-    await openCheckpoint({ ...source, name: 'what came' });
+    await openCheckpoint({ ...source, name: 'the received file' });
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
-    return `this is no whole checkpoint. ${error.message} ${elsewhere}`;
+    return `this is not a complete checkpoint. ${error.message} ${elsewhere}`;
   } finally {
     await source.close();
   }
   return undefined;
 }
 
-/** Transfers again and again until the answer is there to its end; the server's faults cost time, not what has come. */
+/** Repeats the transfer until the file is complete. Faults of the server cost time, not the bytes that were received. */
 async function transferAll(
   part: string,
   url: string,
   { size }: PublishedFile,
   { onBytes, onNotice, signal, timing }: PullFileOptions,
 ): Promise<void> {
-  const { stallMs, retries, waitMs, longestWaitMs } = { ...patience, ...timing };
+  const { stallMs, retries, waitMs, longestWaitMs } = { ...usualTiming, ...timing };
   const have = () => statSync(part, { throwIfNoEntry: false })?.size ?? 0;
   for (let failures = 0; ; ) {
     const before = have();
@@ -440,14 +438,17 @@ async function transferAll(
     } catch (error) {
       if (!(error instanceof Interruption)) throw error;
       failures = have() - before >= worthwhile ? 1 : failures + 1;
-      const kept = have() > 0 ? ` The ${have()} bytes that came are kept: the same command goes on from there.` : '';
-      const give = (why: string) => new DownloadError(`${url}: ${why}.${kept}`, { cause: error });
+      const kept =
+        have() > 0 ? ` The ${have()} bytes received so far are kept: the same command continues from there.` : '';
+      const failure = (why: string) => new DownloadError(`${url}: ${why}.${kept}`, { cause: error });
       if (failures > retries)
-        throw give(`${error.message}, ${failures} times in a row. Try later, or a mirror (--from, MOGANET_MIRROR)`);
+        throw failure(
+          `${error.message}, ${failures} times in a row. Try later, or use a mirror (--from, MOGANET_MIRROR)`,
+        );
       const wait = error.waitMs ?? waitMs * 2 ** (failures - 1);
       if (wait > longestWaitMs && error.waitMs !== undefined) {
-        throw give(
-          `${error.message} and asks for ${Math.ceil(wait / 1000)} s of peace. Try after that, or a mirror (--from, MOGANET_MIRROR)`,
+        throw failure(
+          `${error.message} and asks to retry after ${Math.ceil(wait / 1000)} s. Try then, or use a mirror (--from, MOGANET_MIRROR)`,
         );
       }
       onNotice?.(`${error.message}; trying again in ${Math.ceil(wait / 1000)} s (${failures} of ${retries})`);
@@ -456,5 +457,5 @@ async function transferAll(
   }
 }
 
-/** A try that brought so much is no failure in a row. */
+/** Bytes of a try that count as progress, so that it does not count as a failure in a row. */
 const worthwhile = 2 ** 20;

@@ -1,70 +1,27 @@
-import { existsSync, readFileSync, type Stats } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isRefusal, type Refusal } from '../../errors.ts';
 import { imageRefuserOf, refuserOf } from '../../formats/context.ts';
 import { imageDecoder } from '../../formats/image.ts';
-import { blobSource, bytesSource, type Source } from '../../formats/source.ts';
-import { fetchBytes, type OnBytes } from '../fetch_bytes.ts';
+import { bytesSource, type Source } from '../../formats/source.ts';
+import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from '../refs.ts';
 
-/** The folder of the package, whether this file runs from `src/` or from `dist/`. */
-export const packageRoot: URL = findRoot();
+/** Files in Node: paths and `file:` URLs are read by position, other URLs fetched. Also the files of the package itself. */
 
-function findRoot(): URL {
-  let folder = new URL('./', import.meta.url);
-  while (!existsSync(new URL('package.json', folder)) && folder.pathname !== '/') folder = new URL('../', folder);
-  return folder;
-}
-
-/** The package's version. */
-export function packageVersion(): string {
-  return JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')).version;
-}
-
-/** The path of weights that the package ships. */
-export function shippedWeights(file: string): string {
-  return fileURLToPath(new URL(`samples/weights/${file}`, packageRoot));
-}
-
-/** The folder of the photos that the package ships. */
-export const sampleImages: string = fileURLToPath(new URL('samples/images', packageRoot));
-
-const shipped = (path: string): string => fileURLToPath(new URL(`samples/${path}`, packageRoot));
-
-/** What `verify` holds the engines to. */
-export const verifySamples = {
-  numbers: shipped('verify/moganet_pico.safetensors'),
-  image: {
-    file: shipped('images/street-house.jpg'),
-    boxes: shipped('verify/street-house.json'),
-    labels: shipped('verify/street-house.png'),
-  },
-} as const;
-
-/** Compiles the JPEG decoder from the installed package; its own loader fetches a file URL, which Node refuses. */
-export async function loadJpegWasm(): Promise<WebAssembly.Module> {
-  const file = createRequire(import.meta.url).resolve('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm');
-  return WebAssembly.compile(await readFile(file));
-}
-
-/**
- * PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
- */
-export const decodeImage = imageDecoder(loadJpegWasm);
-
-/** A file that is read by position. Whoever opens it closes it. */
+/** A file that is read by position. The one who opens it closes it. */
 export interface FileSource extends Source {
   close(): Promise<void>;
 }
 
-/** More than this in one call is not portable. */
+/** Reading more in one call is not portable. */
 const mostBytes = 2 ** 30;
 
 /**
  * Opens a file for reading by position.
  *
- * @throws CheckpointRefusal `unreadable` where it cannot be opened or is no file, and on reading where it has become shorter.
+ * @throws CheckpointRefusal `unreadable` if it cannot be opened or is not a file, `truncated` on reading if it has become shorter
  */
 export async function openFileSource(path: string): Promise<FileSource> {
   const refuse = refuserOf(path);
@@ -79,16 +36,22 @@ export async function openFileSource(path: string): Promise<FileSource> {
   const stats = await handle.stat();
   if (!stats.isFile()) {
     await handle.close();
-    throw refuse('unreadable', '', `this is ${stats.isDirectory() ? 'a folder' : 'no regular file'}`, 'Give a file.');
+    throw refuse(
+      'unreadable',
+      '',
+      `this is ${stats.isDirectory() ? 'a folder' : 'not a regular file'}`,
+      'Give a file.',
+    );
   }
   const readInto = async (target: Uint8Array, offset: number) => {
-    for (let at = 0; at < target.length; ) {
-      const { bytesRead } = await handle.read(target, at, Math.min(target.length - at, mostBytes), offset + at);
+    for (let done = 0; done < target.length; ) {
+      const length = Math.min(target.length - done, mostBytes);
+      const { bytesRead } = await handle.read(target, done, length, offset + done);
       if (bytesRead === 0) {
         const reason = `the file ends here, it had ${stats.size} bytes`;
-        throw refuse('truncated', `byte ${offset + at}`, reason, 'Is it being written?');
+        throw refuse('truncated', `byte ${offset + done}`, reason, 'Is another program writing it?');
       }
-      at += bytesRead;
+      done += bytesRead;
     }
   };
   return {
@@ -104,49 +67,42 @@ export async function openFileSource(path: string): Promise<FileSource> {
   };
 }
 
-/** Files of Node: paths and `file:` addresses are read by position, other addresses fetched, bytes taken as they are. */
-
-type FileRef = string | URL | Blob | Uint8Array | ArrayBuffer;
-
-/** More than an image within the pixel limit takes in any format that is read. */
-const imageBytes = 512 * 2 ** 20;
-
-/** @throws CheckpointRefusal naming the file and why it cannot be read */
+/** @throws CheckpointRefusal naming the file and why it cannot be read; the signal's reason if it was aborted */
 export async function openWeights(
   weights: FileRef,
   signal?: AbortSignal,
   onBytes?: OnBytes,
 ): Promise<Source & { close?(): Promise<void> }> {
-  if (weights instanceof Blob) return blobSource(weights);
-  if (weights instanceof Uint8Array) return bytesSource(weights);
-  if (weights instanceof ArrayBuffer) return bytesSource(new Uint8Array(weights));
-  const place = placeOf(weights);
-  if (!(place instanceof URL)) return openFileSource(place);
+  const source = memorySource(weights);
+  if (source) return source;
+  const location = locationOf(weights as string | URL);
+  if (!(location instanceof URL)) return openFileSource(location);
   try {
-    return bytesSource(await fetchBytes(place, signal, onBytes), place.href);
+    return bytesSource(await fetchBytes(location, signal, onBytes), location.href);
   } catch (cause) {
-    throw readable(cause, place, signal, refuserOf);
+    throw refusalOf(cause, location, signal, refuserOf);
   }
 }
 
-/** @throws ImageRefusal naming the file and why it cannot be read */
+/** Larger than any file of an image within the pixel limit. */
+const imageBytes = 512 * 2 ** 20;
+
+/** @throws ImageRefusal naming the file and why it cannot be read; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
-  if (image instanceof Blob) return new Uint8Array(await image.arrayBuffer());
-  if (image instanceof Uint8Array) return image;
-  if (image instanceof ArrayBuffer) return new Uint8Array(image);
-  const place = placeOf(image);
+  const bytes = await memoryBytes(image);
+  if (bytes) return bytes;
+  const location = locationOf(image as string | URL);
   try {
-    if (place instanceof URL) return await fetchBytes(place, signal);
-    const { size } = await imageFile(place);
-    if (size > imageBytes) throw new Problem('limit', `it has ${size} bytes; an image has at most ${imageBytes}`);
-    return await readFile(place, signal ? { signal } : {});
+    if (location instanceof URL) return await fetchBytes(location, signal);
+    await checkImageFile(location);
+    return await readFile(location, signal ? { signal } : {});
   } catch (cause) {
-    throw readable(cause, place, signal, imageRefuserOf);
+    throw refusalOf(cause, location, signal, imageRefuserOf);
   }
 }
 
-/** A path, or the address to fetch. */
-function placeOf(ref: string | URL): string | URL {
+/** Returns a path, or the URL to fetch. */
+function locationOf(ref: string | URL): string | URL {
   if (typeof ref === 'string' && !/^(https?|file):\/\//i.test(ref)) return ref;
   const url = new URL(ref);
   return url.protocol === 'file:' ? fileURLToPath(url) : url;
@@ -154,8 +110,8 @@ function placeOf(ref: string | URL): string | URL {
 
 type Code = 'unreadable' | 'limit';
 
-/** What is wrong with a file, before its kind of refusal is known. */
-class Problem extends Error {
+/** A fault of a file, before the kind of its refusal is known. */
+class Fault extends Error {
   constructor(
     readonly code: Code,
     readonly reason: string,
@@ -165,11 +121,13 @@ class Problem extends Error {
   }
 }
 
-async function imageFile(path: string): Promise<Stats> {
-  const facts = await stat(path);
-  if (facts.isDirectory()) throw new Problem('unreadable', 'this is a folder', 'Give an image file.');
-  if (!facts.isFile()) throw new Problem('unreadable', 'this is a device or a pipe', 'Give an image file.');
-  return facts;
+async function checkImageFile(path: string): Promise<void> {
+  const stats = await stat(path);
+  if (stats.isDirectory()) throw new Fault('unreadable', 'this is a folder', 'Give an image file.');
+  if (!stats.isFile()) throw new Fault('unreadable', 'this is a device or a pipe', 'Give an image file.');
+  if (stats.size > imageBytes) {
+    throw new Fault('limit', `it has ${stats.size} bytes; an image has at most ${imageBytes}`);
+  }
 }
 
 const causes: Readonly<Record<string, string>> = {
@@ -185,16 +143,61 @@ type RefuserOf = (
   file: string,
 ) => (code: Code, place: string, reason: string, remedy?: string, cause?: unknown) => Refusal;
 
-/** The refusal in the words of a user; one that is made already and an aborted call stay as they are. */
-function readable(cause: unknown, place: string | URL, signal: AbortSignal | undefined, refuserOf: RefuserOf): unknown {
+/** Returns the refusal for the user. A refusal and the reason of an aborted call stay as they are. */
+function refusalOf(
+  cause: unknown,
+  location: string | URL,
+  signal: AbortSignal | undefined,
+  refuserOf: RefuserOf,
+): unknown {
   if (isRefusal(cause) || signal?.aborted) return cause;
-  const refuse = refuserOf(`${place}`);
-  if (cause instanceof Problem) return refuse(cause.code, '', cause.reason, cause.remedy);
+  const refuse = refuserOf(`${location}`);
+  if (cause instanceof Fault) return refuse(cause.code, '', cause.reason, cause.remedy);
   const text = (error: unknown): string => {
     const { code, message, cause: inner } = error as NodeJS.ErrnoException;
     // fetch says "fetch failed", and why in its cause
     return causes[code ?? ''] ?? (inner ? text(inner) : message || `${error}`);
   };
-  const remedy = place instanceof URL ? 'Check the address.' : 'Check the path.';
+  const remedy = location instanceof URL ? 'Check the URL.' : 'Check the path.';
   return refuse('unreadable', '', text(cause), remedy, cause);
 }
+
+/** The folder of the package, whether this file runs from `src/` or from `dist/`. */
+export const packageRoot: URL = findRoot();
+
+function findRoot(): URL {
+  let folder = new URL('./', import.meta.url);
+  while (!existsSync(new URL('package.json', folder)) && folder.pathname !== '/') folder = new URL('../', folder);
+  return folder;
+}
+
+const pathInPackage = (path: string): string => fileURLToPath(new URL(path, packageRoot));
+
+export function packageVersion(): string {
+  return JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')).version;
+}
+
+/** The path of weights that the package ships. */
+export const shippedWeights = (file: string): string => pathInPackage(`samples/weights/${file}`);
+
+/** The folder of the images that the package ships. */
+export const sampleImages: string = pathInPackage('samples/images');
+
+/** What `verify` compares the engines with. */
+export const verifySamples = {
+  numbers: pathInPackage('samples/verify/moganet_pico.safetensors'),
+  image: {
+    file: pathInPackage('samples/images/street-house.jpg'),
+    boxes: pathInPackage('samples/verify/street-house.json'),
+    labels: pathInPackage('samples/verify/street-house.png'),
+  },
+} as const;
+
+/** Compiles the JPEG decoder from the installed package. Its own loader fetches a file URL, which Node refuses. */
+export async function loadJpegWasm(): Promise<WebAssembly.Module> {
+  const file = createRequire(import.meta.url).resolve('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm');
+  return WebAssembly.compile(await readFile(file));
+}
+
+/** Decodes PNG and JPEG to RGBA as OpenCV reads them: EXIF rotation applied, alpha dropped, 16 bits by their high byte. */
+export const decodeImage = imageDecoder(loadJpegWasm);
