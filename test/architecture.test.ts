@@ -35,8 +35,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image', 'datasets'], packages: ['zod'] },
   // data, typed by what it configures
-  configs: { imports: [], types: ['models', 'backbones', 'heads'] },
-  zoo: { imports: ['configs', 'models', 'backbones', 'nn', 'datasets'] },
+  configs: { imports: ['datasets'], types: ['models', 'backbones', 'heads'] },
+  zoo: { imports: ['configs', 'models', 'backbones', 'nn'] },
   // what the library needs from where it runs: types that Node and the browser implement
   platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:'] },
@@ -63,7 +63,7 @@ const rooms: Readonly<Record<string, Room>> = {
     ],
   },
   // counts and comparisons of the article; nothing that runs a model needs it
-  article: { imports: ['nn', 'backbones', 'models', 'zoo', 'configs'] },
+  article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },
   // the entries hand platform and engines in, so that no bundle for browsers meets another platform's
   entries: {
     imports: [

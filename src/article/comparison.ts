@@ -1,45 +1,59 @@
-import { entries, type ZooEntry } from '../../configs/index.ts';
-import { sizeOf } from '../arrays.ts';
+import { type CountingRule, countedAt, entries, type ZooEntry } from '../../configs/index.ts';
+import { type Size, sizeOf } from '../arrays.ts';
+import { datasetOf, imageNet22k } from '../datasets/index.ts';
 import { checkpointParameters, createModel } from '../models/create.ts';
-import { totalCost } from '../nn/index.ts';
+import { type CostRow, totalCost } from '../nn/index.ts';
 import { alignedColumns } from '../nn/summary.ts';
-import { modelCost, publishedFlops } from '../zoo/counting.ts';
+import { mmcvFlops, modelCost, paperMacs } from '../zoo/counting.ts';
 
-/** The MogaNet article's comparison (arXiv 2211.03295, figure 1 and its tables) over the models that are here. */
+/** The comparison of the MogaNet article (arXiv 2211.03295, figure 1 and its tables) over the models of this package. */
 
 export interface Compared {
   readonly name: string;
-  /** The backbone's. */
+  /** The type of the backbone. */
   readonly family: string;
-  /** What it is compared in: models of one table were trained and rated alike. */
+  /** The table of the comparison: models of one table were trained and rated alike. */
   readonly table: string;
-  /** Of the network's input, in pixels: the counts and, for classifiers, the scores are for it. */
-  readonly input: { readonly height: number; readonly width: number };
-  /** Counted on our own graph, for every model by the same rule. */
+  /** Size of the network's input in pixels, for the counts and, for classifiers, the scores. */
+  readonly input: Size;
+  /** Counted on the recorded graph, for every model by the same rule. */
   readonly parameters: number;
-  /** Multiply-adds of convolutions, matrix products and attention; biases, norms and activations do not count. */
+  /** Multiply-adds of convolutions, matrix products and attention, without biases, norms and activations. */
   readonly macs: number;
   /** Millions and billions, as the publisher states them. */
   readonly published: { readonly params?: number | undefined; readonly flops?: number | undefined };
-  /** Its trunk saw ImageNet-22k first: not to be compared with those that did not. */
+  /** The backbone saw ImageNet-22k first: not to be compared with those that did not. */
   readonly moreData: boolean;
   readonly scores: Readonly<Record<string, number>>;
   readonly source: string;
-  /** Why the published FLOPs are not our multiply-adds, where they are not. */
+  /** Why the published FLOPs differ from our multiply-adds. */
   readonly reason?: string | undefined;
 }
 
-/** What the papers' rounding explains. */
+/** The difference that the rounding in papers explains. */
 const rounding = 0.006;
 
 /** What a publisher's rule counts beside multiply-adds. */
-const rules = {
+const rules: Readonly<Record<CountingRule, string | undefined>> = {
   macs: undefined,
   'macs+biases': 'The publisher counts biases as well, one per output.',
-  mmcv: 'The publisher counts with mmcv: biases, norms of the backbone, ReLU and pooling modules and the filling of windows as well.',
-} as const;
+  mmcv: 'The publisher counts with mmcv: biases, norms of the backbone, ReLU and pooling modules and the padding of windows as well.',
+};
 
-/** Every published model with its counts, by table; inside one by family, the smallest first. */
+const counters: Readonly<Record<CountingRule, (rows: readonly CostRow[]) => number>> = {
+  macs: (rows) => totalCost(rows).macs,
+  'macs+biases': paperMacs,
+  mmcv: mmcvFlops,
+};
+
+/** The rule by which an entry's published FLOPs were counted. */
+const ruleOf = ({ config, published }: ZooEntry): CountingRule =>
+  published?.rule ?? (config.classification ? 'macs+biases' : 'mmcv');
+
+/** Counts the FLOPs that an entry's publisher would state. */
+export const publishedFlops = (entry: ZooEntry, rows: readonly CostRow[]): number => counters[ruleOf(entry)](rows);
+
+/** Returns every published model with its counts, by table; inside one by family, the smallest first. */
 export function comparison(of: readonly ZooEntry[] = entries): Compared[] {
   const rows = of.flatMap(comparedOf);
   const families = [...new Set(rows.map(({ family }) => family))];
@@ -48,15 +62,15 @@ export function comparison(of: readonly ZooEntry[] = entries): Compared[] {
 }
 
 function comparedOf(entry: ZooEntry): Compared[] {
-  const { name, config, published, weights } = entry;
+  const { name, config, published, trainedOn = [] } = entry;
   const table = tableOf(entry);
   if (!published || !table) return [];
   const definition = createModel(config);
-  const input = published.input ?? (config.detection ? coco : ade20k);
+  const input = published.input ?? countedAt[config.detection ? 'detection' : 'segmentation'];
   const rows = modelCost(definition, input);
   const trained = checkpointParameters(definition).filter(({ kind }) => kind === 'parameter');
   const { macs } = totalCost(rows);
-  const { params, flops, scores = {}, source, note, rule = config.classification ? 'macs+biases' : 'mmcv' } = published;
+  const { params, flops, scores = {}, source, note } = published;
   const equal = flops === undefined || (macs / 1e9).toFixed(decimals(flops)) === flops.toFixed(decimals(flops));
   const explained = flops !== undefined && Math.abs(publishedFlops(entry, rows) / 1e9 / flops - 1) <= rounding;
   return [
@@ -68,23 +82,22 @@ function comparedOf(entry: ZooEntry): Compared[] {
       parameters: trained.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
       macs,
       published: { params, flops },
-      moreData: weights?.url?.includes('22k') ?? false,
+      moreData: trainedOn.includes(imageNet22k),
       scores,
       source,
-      reason: note ?? (equal ? undefined : ((explained ? rules[rule] : undefined) ?? 'Nobody has said why.')),
+      reason: note ?? (equal ? undefined : ((explained ? rules[ruleOf(entry)] : undefined) ?? 'Nobody has said why.')),
     },
   ];
 }
 
-/** How many a publisher states. */
+/** The number of decimals that a publisher states. */
 const decimals = (value: number): number => `${value}`.split('.')[1]?.length ?? 0;
 
-/** The sizes that papers count detectors and segmentors at. */
-const coco = { height: 1280, width: 800 };
-const ade20k = { height: 2048, width: 512 };
+const imageNetTable = 'ImageNet-1k classification';
 
+/** The tables in their order. */
 const tables = [
-  'ImageNet-1k classification',
+  imageNetTable,
   'COCO, RetinaNet 1x',
   'COCO, Mask R-CNN 1x',
   'COCO, Mask R-CNN 3x',
@@ -93,21 +106,25 @@ const tables = [
   'ADE20K, UPerNet 160k',
 ];
 
-/** The table that an entry belongs to; the demo belongs to none. */
-function tableOf({
-  name,
-  config: { detection: detector, segmentation: segmentor, classification: classifier },
-  weights,
-}: ZooEntry): string | undefined {
+/** The names of detectors and of segmentation heads in papers. */
+const methods = {
+  retinanet: 'RetinaNet',
+  mask_rcnn: 'Mask R-CNN',
+  cascade_mask_rcnn: 'Cascade Mask R-CNN',
+  semantic_fpn_head: 'Semantic FPN',
+  uper_head: 'UPerNet',
+  fcn_head: 'FCN',
+} as const;
+
+/** Returns the table of an entry: its data set, method and schedule. The demo has none. */
+function tableOf({ config: { detection, segmentation, classification }, schedule, weights }: ZooEntry) {
   if (weights?.shipped) return undefined;
-  if (classifier) return tables[0];
-  if (segmentor) return segmentor.head.type === 'uper_head' ? 'ADE20K, UPerNet 160k' : 'ADE20K, Semantic FPN 80k';
-  const longer = name.includes('3x') ? '3x' : '1x';
-  if (detector?.type === 'retinanet') return `COCO, RetinaNet ${longer}`;
-  return detector && `COCO, ${detector.type === 'cascade_mask_rcnn' ? 'Cascade ' : ''}Mask R-CNN ${longer}`;
+  if (classification) return imageNetTable;
+  const [task, method] = detection ? [detection, detection.type] : [segmentation, segmentation?.head.type];
+  return task && method && `${datasetOf(task).title}, ${methods[method]} ${schedule}`;
 }
 
-/** The comparison as text: a table for each task and schedule, then what its figures come from. */
+/** Prints the comparison: a table for each task and schedule, then the sources of its figures. */
 export function comparisonText(rows: readonly Compared[]): string {
   const sources = footnotes(rows.map(({ source }) => source));
   const reasons = footnotes(rows.flatMap(({ reason }) => reason ?? []));
@@ -143,5 +160,5 @@ export function comparisonText(rows: readonly Compared[]): string {
 const footnotes = (texts: readonly string[]): Map<string, number> =>
   new Map([...new Set(texts)].map((text, i) => [text, i + 1]));
 
-/** Publishers state parameters to the unit or to the million; six digits are none of them. */
+/** Some publishers state parameters to the unit: four digits are enough in a table. */
 const stated = (value: number | undefined): string => (value === undefined ? '–' : `${Number(value.toPrecision(4))}`);

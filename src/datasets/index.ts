@@ -2,26 +2,32 @@ import { ade20kColors, cocoColors, facadeClassColors, facadeInstanceColors } fro
 import { imageNetNames } from './imagenet.data.ts';
 import { ade20kNames, cocoNames, facadeClasses, facadeInstances } from './labels.data.ts';
 
+/** A data set that weights were trained on. */
+export interface TrainingData {
+  /** The name as its publisher writes it. */
+  readonly title: string;
+  /** The terms under which annotations and images are published, with a URL. */
+  readonly licence?: string | undefined;
+}
+
 /** The classes that a model tells apart. A published data set has an id, by which configurations name it. */
-export interface Dataset {
+export interface Dataset extends Partial<TrainingData> {
   /** Absent for a list of classes that a configuration brings itself. */
   readonly id?: string | undefined;
-  /** The name as its publisher writes it. */
-  readonly title?: string | undefined;
   /** Class names by label. */
   readonly classes: readonly string[];
   /** Published colours by label, 8-bit sRGB (red, green, blue). */
   readonly colors?: readonly (readonly [red: number, green: number, blue: number])[] | undefined;
   /** The ids by label that the data set's annotation files use. */
   readonly categoryIds?: readonly number[] | undefined;
-  /** The terms under which annotations and images are published, with a URL. */
-  readonly licence?: string | undefined;
 }
 
 /** Ids between 1 and 90 that COCO's detection set does not use. */
 const cocoGaps = new Set([12, 26, 29, 30, 45, 66, 68, 69, 71, 83]);
 
 const imageNetLicence = 'images for non-commercial research and education (image-net.org/download)';
+
+const facadeLicence = 'CC BY 4.0 (building-facade-segmentation-instance v1, Roboflow Universe)';
 
 /** Every data set that a configuration can name, by its id. */
 export const datasets = {
@@ -46,14 +52,19 @@ export const datasets = {
     title: 'Facades, instances',
     classes: facadeInstances,
     colors: facadeInstanceColors,
+    licence: facadeLicence,
   },
   facade_classes: {
     id: 'facade_classes',
     title: 'Facades, classes',
     classes: facadeClasses,
     colors: facadeClassColors,
+    licence: facadeLicence,
   },
 } as const satisfies Readonly<Record<string, Dataset>>;
+
+/** Backbones saw it before ImageNet-1k; no model here tells its 21841 classes apart. */
+export const imageNet22k: TrainingData = { title: 'ImageNet-22k', licence: imageNetLicence };
 
 export type DatasetId = keyof typeof datasets;
 

@@ -1,16 +1,15 @@
-import type { CountingRule, ZooEntry } from '../../configs/common/entry.ts';
 import type { Named, Size } from '../arrays.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import { type CostRow, costOf, type InputExtent, type Part, recordPart, totalCost } from '../nn/index.ts';
 
-/** The rules by which published FLOPs were counted, each a sum over our own rows. */
+/** The cost of a model for one image, and the rules by which published FLOPs are counted: each is a sum over the cost rows. */
 
 const isModule = ({ path, op }: CostRow): boolean => !path.endsWith(`:${op}`);
 
 /**
- * mmcv 1.x's counter, which the papers of detectors and segmentors used: multiply-adds, one more per output for a
- * convolution's bias, 2 per element that a norm of the backbone reads, 1 per element of ReLU and pooling *modules*. What it
- * was run on projects the padding of windows as well.
+ * Counts as mmcv 1.x does, which the papers of detectors and segmentors used: multiply-adds, one more per output for a
+ * convolution's bias, 2 per element that a norm of the backbone reads, 1 per element of ReLU and pooling *modules*. The
+ * models that it was run on project the padding of windows as well.
  */
 export function mmcvFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
@@ -21,39 +20,27 @@ export function mmcvFlops(rows: readonly CostRow[]): number {
 }
 
 /**
- * fvcore's counter on a classifier: multiply-adds, 2 per element of a BatchNorm, 5 of a LayerNorm, and pooling inside the
- * network, where it is no maximum.
+ * Counts a classifier as fvcore does: multiply-adds, 2 per element of a BatchNorm, 5 per element of a LayerNorm, and
+ * pooling inside the network, except maximum pooling.
  */
 export function fvcoreFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
-    // the classifier's mean over the last map is no pooling to it
+    // it does not count the classifier's mean over the last map as pooling
     const pooled = row.path === `:${row.op}` || row.op === 'maxPool' ? 0 : row.pool;
     return sum + row.macs + 2 * row.norm + 5 * row.layerNorm + pooled;
   }, 0);
 }
 
-/** The figure that an entry's publisher would state, by the rule that the entry says. */
-export function publishedFlops({ config, published }: ZooEntry, rows: readonly CostRow[]): number {
-  const rule = published?.rule ?? (config.classification ? 'macs+biases' : 'mmcv');
-  return counters[rule](rows);
-}
-
-/** Multiply-adds with biases, which is what the MogaNet paper states for classifiers. */
+/** Counts multiply-adds with biases, as the MogaNet paper does for classifiers. */
 export function paperMacs(rows: readonly CostRow[]): number {
   const { macs, convBias, linearBias } = totalCost(rows);
   return macs + convBias + linearBias;
 }
 
-const counters: Readonly<Record<CountingRule, (rows: readonly CostRow[]) => number>> = {
-  macs: (rows) => totalCost(rows).macs,
-  'macs+biases': paperMacs,
-  mmcv: mmcvFlops,
-};
-
 /** Regions that the published figures of two-stage detectors assume. */
 const publishedRegions: Readonly<Record<string, number>> = { box: 1000, mask: 100 };
 
-/** The rows of every part of a model for one image; regions are counted as the published figures count them. */
+/** Returns the cost rows of all parts of a model for one image, with as many regions as the published figures assume. */
 export function modelCost(definition: ModelDefinition, { height, width }: Size): CostRow[] {
   return Object.values(definition.parts).flatMap((part) =>
     costOf(recordPart(part), partExtents(part, { height, width })),
@@ -61,8 +48,8 @@ export function modelCost(definition: ModelDefinition, { height, width }: Size):
 }
 
 /**
- * Inputs of a part for one image. All regions are given to the finest level: the work on pooled regions does not depend
- * on where they come from.
+ * Returns the extents of a part's inputs for one image. All regions go to the finest level: the work on pooled regions
+ * does not depend on the level that they come from.
  */
 export function partExtents(part: Part, { height, width }: Size): Named<InputExtent> {
   let regions = publishedRegions[part.name.replace(/\d+$/, '')] ?? 0; // every stage of a cascade

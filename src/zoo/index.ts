@@ -2,9 +2,26 @@ import { entries, type ZooEntry } from '../../configs/index.ts';
 import { mogaNetSize } from '../backbones/index.ts';
 import { ConfigError, unknownName } from '../errors.ts';
 
+/** The published and shipped models: how they are found, and the terms of their weights. */
+
+export { entries, type Publisher, type ZooEntry } from '../../configs/index.ts';
+
 /**
- * Whether `name` means an entry: its own name, the name of its published file, or another spelling of them
- * (`moganet-x-tiny`). Folders, endings and a browser's ` (1)` do not matter.
+ * Returns a published or shipped model by its name. Official spellings of sizes are aliases (`moganet_xtiny`,
+ * `moganet-x-tiny`), and so are the names of the published weight files.
+ *
+ * @throws ConfigError listing the known names
+ */
+export function findEntry(name: string): ZooEntry {
+  const found = entries.find((entry) => isNamed(entry, name));
+  if (found) return found;
+  const names = entries.map((entry) => entry.name);
+  throw new ConfigError(unknownName('model', name, names));
+}
+
+/**
+ * Says if `wanted` means the entry: its name, the name of its published file, or another spelling of them
+ * (`moganet-x-tiny`). Folders, file endings and a browser's ` (1)` do not matter.
  */
 export function isNamed({ name, weights }: ZooEntry, wanted: string): boolean {
   const canonicalName = canonical(wanted);
@@ -26,66 +43,19 @@ function canonical(name: string): string {
   });
 }
 
-/** Under which terms weights and the data they were trained on are published. Facts to read up, no legal advice. */
-
+/** The terms under which weights and their training data are published. Facts to read up, not legal advice. */
 export interface Terms {
-  /** Of the weights. */
+  /** Licence and publisher of the weights. */
   readonly weights: string;
-  /** Of each data set that they were trained on. */
+  /** Title and licence of each data set that they were trained on. */
   readonly data: readonly string[];
 }
 
-/** By the beginning of the address of the weights. */
-const publishers: readonly (readonly [address: string, terms: string])[] = [
-  ['https://github.com/Westlake-AI/MogaNet/', 'Apache-2.0 (github.com/Westlake-AI/MogaNet)'],
-  ['https://github.com/Westlake-AI/openmixup/', 'Apache-2.0 (github.com/Westlake-AI/openmixup)'],
-  ['https://dl.fbaipublicfiles.com/convnext/', 'MIT (github.com/facebookresearch/ConvNeXt)'],
-  ['https://github.com/SwinTransformer/storage/', 'MIT (github.com/SwinTransformer/storage)'],
-  ['https://github.com/hkzhang-git/ParC-Net/', 'none stated (github.com/hkzhang-git/ParC-Net): ask its authors'],
-  [
-    'https://download.pytorch.org/models/',
-    'torchvision, BSD-3-Clause; its README: weights may have terms that derive from the data',
-  ],
-  ['https://download.openmmlab.com/mmdetection/', 'Apache-2.0 (github.com/open-mmlab/mmdetection)'],
-  ['https://download.openmmlab.com/mmsegmentation/', 'Apache-2.0 (github.com/open-mmlab/mmsegmentation)'],
-];
-
-const dataTerms = {
-  imageNet: 'ImageNet: pictures for non-commercial research and education (image-net.org/download)',
-  coco: "COCO: annotations CC BY 4.0, pictures under Flickr's terms (cocodataset.org/#termsofuse)",
-  ade20k:
-    'ADE20K: annotations BSD-3-Clause, pictures for non-commercial research and education (ade20k.csail.mit.edu/terms)',
-} as const;
-
-/** The terms of an entry's published weights; those of shipped ones are in the package's THIRD_PARTY_NOTICES. */
-export function termsOf({
-  weights,
-  config: { detection: detector, segmentation: segmentor },
-}: ZooEntry): Terms | undefined {
-  const { url } = weights ?? {};
-  const terms = url && publishers.find(([address]) => url.startsWith(address))?.[1];
-  if (!terms) return undefined;
+/** Returns the terms of an entry's published weights. Those of shipped weights are in the package's THIRD_PARTY_NOTICES. */
+export function termsOf({ weights, publisher, trainedOn = [] }: ZooEntry): Terms | undefined {
+  if (!weights?.url || !publisher) return undefined;
   return {
-    weights: terms,
-    data: [
-      ...(detector ? [dataTerms.coco] : []),
-      ...(segmentor ? [dataTerms.ade20k] : []),
-      dataTerms.imageNet, // trunks of detectors and segmentors were trained on it first
-    ],
+    weights: `${publisher.licence} (${publisher.name})`,
+    data: trainedOn.map(({ title, licence = 'none stated' }) => `${title}: ${licence}`),
   };
-}
-
-export { entries, type ZooEntry } from '../../configs/index.ts';
-
-/**
- * A published or shipped model by its name. Official spellings of sizes are aliases (`moganet_xtiny`, `moganet-x-tiny`),
- * and so are the stems of the published weight files.
- *
- * @throws ConfigError listing the known names
- */
-export function findEntry(name: string): ZooEntry {
-  const found = entries.find((entry) => isNamed(entry, name));
-  if (found) return found;
-  const names = entries.map((entry) => entry.name);
-  throw new ConfigError(unknownName('model', name, names));
 }

@@ -1,10 +1,13 @@
 import { expect } from 'chai';
-import { maskRcnnLite, trunk, uperNetLite } from '../../configs/common/facade.ts';
+import { facadeModels } from '../../configs/facade.ts';
 import type { Backbone, Stage } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { checkpointParameters, createModel, type Head, modelParameters } from '../../src/models/create.ts';
 import { conv2d, recordPart, type Scope, shapesOf, type Value } from '../../src/nn/index.ts';
+
+const demo = facadeModels[0]!.config;
+const { backbone: trunk, detection: maskRcnnLite, segmentation: uperNetLite } = demo as Required<typeof demo>;
 
 const tiny = (stages: number) => ({
   type: 'moganet' as const,

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { maskRcnn, uperNet } from '../../configs/common/moganet.ts';
 import { datasetOf, datasets } from '../../src/datasets/index.ts';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
 import type { ModelConfig, RcnnConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
 import { fromMm, type MmContext } from '../../src/models/mm/index.ts';
+import { findEntry } from '../../src/zoo/index.ts';
 import { shippedGolden } from '../harness/golden.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
@@ -37,14 +37,12 @@ const refusal = (dict: Dict, type: typeof ConfigError | typeof UnsupportedError,
 
 describe('an mm configuration', () => {
   it('of the published Mask R-CNN is the zoo’s', () => {
-    const { name, ...ours } = createModel(maskRcnn('ours', 'xt')).config;
-    expect(name).to.equal('ours');
+    const { name: _, ...ours } = createModel(findEntry('mask_rcnn_moganet_xt_fpn_1x_coco').config).config;
     expect(resolved({ model: detector, dataset_type: 'CocoDataset' })).to.deep.equal(ours);
   });
 
   it('of the published UperNet is the zoo’s', () => {
-    const { name, ...ours } = createModel(uperNet('ours', 'xt')).config;
-    expect(name).to.equal('ours');
+    const { name: _, ...ours } = createModel(findEntry('upernet_moganet_xt_512x512_160k_ade20k').config).config;
     expect(resolved({ model: segmentor, dataset_type: 'ADE20KDataset' })).to.deep.equal(ours);
   });
 

@@ -1,9 +1,8 @@
 import { expect } from 'chai';
-import { cascadeMaskRcnn, cascadeMaskRcnnGiou, retinaNet, semanticFpn } from '../../configs/common/moganet.ts';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
 import { fromMm } from '../../src/models/mm/index.ts';
+import { findEntry } from '../../src/zoo/index.ts';
 import { cascadeGiouS, cascadeS, retinaNetXt, semanticFpnXt } from './mm_dicts.data.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
@@ -23,15 +22,16 @@ const refusal = (dict: Dict, type: typeof ConfigError | typeof UnsupportedError,
   expect(() => fromMm(dict)).to.throw(type, text);
 
 describe('an mm configuration', () => {
-  const published: readonly [what: string, dict: Dict, config: ModelConfig][] = [
-    ['RetinaNet', retinaNetXt, retinaNet('ours', 'xt')],
-    ['Cascade Mask R-CNN', cascadeS, cascadeMaskRcnn('ours', 's')],
-    ['Cascade Mask R-CNN with GIoU', cascadeGiouS, cascadeMaskRcnnGiou('ours', 's')],
-    ['Semantic FPN', semanticFpnXt, semanticFpn('ours', 'xt')],
+  const published: readonly [what: string, dict: Dict, entry: string][] = [
+    ['RetinaNet', retinaNetXt, 'retinanet_moganet_xt_fpn_1x_coco'],
+    ['Cascade Mask R-CNN', cascadeS, 'cascade_mask_rcnn_moganet_s_fpn_ms_3x_coco'],
+    ['Cascade Mask R-CNN with GIoU', cascadeGiouS, 'cascade_mask_rcnn_moganet_s_fpn_giou_4conv1f_ms_3x_coco'],
+    ['Semantic FPN', semanticFpnXt, 'fpn_moganet_xt_80k_ade20k'],
   ];
-  for (const [what, dict, config] of published) {
+  for (const [what, dict, entry] of published) {
     it(`of the published ${what} is the zoo’s`, () => {
-      expect(resolved(dict)).to.deep.equal(createModel(config).config);
+      const { config } = findEntry(entry);
+      expect(resolved(dict)).to.deep.equal(createModel({ ...config, name: 'ours' }).config);
     });
   }
 

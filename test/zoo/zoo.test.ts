@@ -1,10 +1,11 @@
 import { expect } from 'chai';
 import { type Shape, sizeOf } from '../../src/arrays.ts';
+import { publishedFlops } from '../../src/article/comparison.ts';
 import { CheckpointError, ConfigError } from '../../src/errors.ts';
 import { matchEntry } from '../../src/loading/recognise.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { type CostRow, totalCost } from '../../src/nn/index.ts';
-import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, publishedFlops } from '../../src/zoo/counting.ts';
+import { fvcoreFlops, mmcvFlops, modelCost, paperMacs } from '../../src/zoo/counting.ts';
 import { entries, findEntry, type ZooEntry } from '../../src/zoo/index.ts';
 import { fnv1a32 } from '../harness/seeded.ts';
 import { classifiers, denseModels, otherDenseModels } from './expected.data.ts';

@@ -1,0 +1,81 @@
+import type { SwinConfig } from '../src/backbones/swin.ts';
+import { datasets, imageNet22k } from '../src/datasets/index.ts';
+import type { Publisher, TrainingData, ZooEntry } from './entry.ts';
+import {
+  classifier,
+  type Figures,
+  maskRcnn,
+  mmdetection,
+  mmsegmentation,
+  published,
+  retinaNet,
+  square,
+  unstretched,
+  uperNet,
+} from './helpers.ts';
+
+/** Microsoft's Swin classifiers, and the dense models that mmdetection and mmsegmentation publish on them. */
+
+const readme = 'github.com/microsoft/Swin-Transformer, README at f82860bf';
+const publisher: Publisher = { name: 'github.com/SwinTransformer/storage', licence: 'MIT' };
+
+type Arch = Extract<SwinConfig['arch'], string>;
+
+const swin = (arch: Arch) => ({ type: 'swin' as const, arch });
+
+/**
+ * At 224 pixels the official evaluation takes a center crop of the image, its short side resized to 256. At 384 it stretches the
+ * whole image to a square; the center crop is taken instead, as timm does with these weights. The README counts multiply-adds.
+ */
+function imageNet(
+  name: string,
+  arch: Arch,
+  size: 224 | 384,
+  figures: Figures,
+  file: string,
+  trainedOn?: TrainingData[],
+): ZooEntry {
+  const backbone = size === 384 ? { ...swin(arch), window: 12, imageSize: size } : swin(arch);
+  return classifier(
+    name,
+    backbone,
+    { size, cropPct: size === 384 ? 1 : 0.875 },
+    {
+      publisher,
+      trainedOn,
+      weights: { url: `https://github.com/SwinTransformer/storage/releases/download/${file}.pth` },
+      published: { ...published('classification', figures, readme, square(size)), rule: 'macs' },
+    },
+  );
+}
+
+const more = [datasets.imagenet, imageNet22k];
+
+const counted = (params: number, flops: number) => ({ params, flops, source: readme });
+
+// biome-ignore format: one row per model
+export const swinModels: readonly ZooEntry[] = [
+  // ImageNet-1k                              size [parameters (M), FLOPs (G), top-1, top-5]
+  imageNet('swin_tiny',              't', 224, [ 28,   4.5, 81.2, 95.5], 'v1.0.0/swin_tiny_patch4_window7_224'),
+  imageNet('swin_small',             's', 224, [ 50,   8.7, 83.2, 96.2], 'v1.0.0/swin_small_patch4_window7_224'),
+  imageNet('swin_base',              'b', 224, [ 88,  15.4, 83.5, 96.5], 'v1.0.0/swin_base_patch4_window7_224'),
+  imageNet('swin_base_384',          'b', 384, [ 88,  47.1, 84.5, 97.0], 'v1.0.0/swin_base_patch4_window12_384'),
+  imageNet('swin_tiny_22kto1k',      't', 224, [ 28,   4.5, 80.9, 96.0], 'v1.0.8/swin_tiny_patch4_window7_224_22kto1k_finetune', more),
+  imageNet('swin_small_22kto1k',     's', 224, [ 50,   8.7, 83.2, 97.0], 'v1.0.8/swin_small_patch4_window7_224_22kto1k_finetune', more),
+  imageNet('swin_base_22kto1k',      'b', 224, [ 88,  15.4, 85.2, 97.5], 'v1.0.0/swin_base_patch4_window7_224_22kto1k', more),
+  imageNet('swin_base_384_22kto1k',  'b', 384, [ 88,  47.1, 86.4, 98.0], 'v1.0.0/swin_base_patch4_window12_384_22kto1k', more),
+  imageNet('swin_large_22kto1k',     'l', 224, [197,  34.5, 86.3, 97.9], 'v1.0.0/swin_large_patch4_window7_224_22kto1k', more),
+  imageNet('swin_large_384_22kto1k', 'l', 384, [197, 103.9, 87.3, 98.2], 'v1.0.0/swin_large_patch4_window12_384_22kto1k', more),
+
+  // COCO: [box AP, mask AP]
+  maskRcnn('mask_rcnn_swin_t_p4_w7_fpn_1x_coco', swin('t'), '1x',
+    mmdetection([42.7, 39.3], 'swin/mask_rcnn_swin-t-p4-w7_fpn_1x_coco/mask_rcnn_swin-t-p4-w7_fpn_1x_coco_20210902_120937-9d6b7cfa', counted(48, 267))),
+  maskRcnn('mask_rcnn_swin_s_p4_w7_fpn_amp_ms_crop_3x_coco', swin('s'), '3x',
+    mmdetection([48.2, 43.2], 'swin/mask_rcnn_swin-s-p4-w7_fpn_fp16_ms-crop-3x_coco/mask_rcnn_swin-s-p4-w7_fpn_fp16_ms-crop-3x_coco_20210903_104808-b92c91f1', counted(69, 359))),
+  // mmdetection's configuration, for which it has neither weights nor figures. Its first map is not used, and has no norm.
+  retinaNet('retinanet_swin_t_p4_w7_fpn_1x_coco', { ...swin('t'), outputNorms: [1, 2, 3] }, '1x', {}),
+
+  // ADE20K: [mIoU, with several scales and flips]
+  uperNet('swin_tiny_patch4_window7_in1k_pre_upernet_8xb2_160k_ade20k_512x512', swin('t'),
+    mmsegmentation([44.41, 45.79], 'swin/upernet_swin_tiny_patch4_window7_512x512_160k_ade20k_pretrain_224x224_1K/upernet_swin_tiny_patch4_window7_512x512_160k_ade20k_pretrain_224x224_1K_20210531_112542-e380ad3e', counted(60, 945)), { input: unstretched }),
+];
