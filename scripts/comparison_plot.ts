@@ -1,6 +1,10 @@
-import { UsageError } from '../src/cli/failure.ts';
+import { writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import { type Compared, comparison } from '../src/article/comparison.ts';
 
-type Compared = import('../src/node.ts').Compared;
+/** Draws figure 1 of the MogaNet article over the models of the zoo: npm run plot -- out.svg */
 
 const names: Readonly<Record<string, string>> = {
   moganet: 'MogaNet',
@@ -10,33 +14,33 @@ const names: Readonly<Record<string, string>> = {
   parcnet: 'ParC-Net',
 };
 
-/** Where names stand, seen from their points: families that meet on other sides. */
+/** Positions of the labels relative to their points, for families whose labels would overlap. */
 const beside: Readonly<Record<string, { textAnchor: 'start' | 'end'; dx: number; dy: number }>> = {
   MogaNet: { textAnchor: 'end', dx: -8, dy: -12 },
   Swin: { textAnchor: 'start', dx: 6, dy: 18 },
 };
 
-/** Larger pictures are another comparison. */
+/** Larger images are another comparison. */
 const largest = 256;
 
 /**
- * The article's figure 1 as SVG: parameters against top-1 for classifiers trained on ImageNet-1k alone, an area for their
+ * Draws parameters against top-1 as SVG, for classifiers trained on ImageNet-1k alone; the area of a point is its
  * multiply-adds.
- *
- * @throws UsageError where the plotting library is not installed
  */
-export async function scatterOf(rows: readonly Compared[]): Promise<string> {
-  const { Plot, document } = await plotting();
-  const points = rows
-    .filter(({ scores, moreData, input }) => scores['top-1'] !== undefined && !moreData && input.height <= largest)
-    .map(({ name, family, parameters, macs, input, scores }) => ({
+export function scatterOf(rows: readonly Compared[]): string {
+  const { document } = parseHTML('<html><body></body></html>');
+  const points = rows.flatMap(({ name, family, parameters, macs, input, scores, moreData }) => {
+    const top1 = scores['top-1'];
+    if (top1 === undefined || moreData || input.height > largest) return [];
+    return {
       name,
       family: names[family] ?? family,
       parameters: parameters / 1e6,
       macs: macs / 1e9,
       size: input.height,
-      top1: scores['top-1']!,
-    }));
+      top1,
+    };
+  });
   const families = [...new Set(points.map(({ family }) => family))];
   const place = { x: 'parameters', y: 'top1' } as const;
   const plot = Plot.plot({
@@ -92,12 +96,8 @@ export async function scatterOf(rows: readonly Compared[]): Promise<string> {
   return `${plot.outerHTML}\n`;
 }
 
-/** Not part of the package: few need a picture of the zoo. */
-async function plotting() {
-  try {
-    const [Plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')]);
-    return { Plot, document: parseHTML('<html><body></body></html>').document };
-  } catch (cause) {
-    throw new UsageError('--svg needs a plotting library: npm install @observablehq/plot linkedom', { cause });
-  }
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [, , file] = process.argv;
+  if (!file) throw new Error('name the file to write: npm run plot -- out.svg');
+  writeFileSync(file, scatterOf(comparison()));
 }

@@ -91,8 +91,6 @@ export function cachedWeights({ weights }: ZooEntry): string | undefined {
   return weights?.url ? findCached({ ...weights, url: weights.url }) : undefined;
 }
 
-export { type Ablation, type ArchName, ablation, ablationText, articleStatements } from './article/ablation.ts';
-export { comparisonText } from './article/comparison.ts';
 export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './export/onnx.ts';
 export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions } from './export/verify.ts';
 export { encodePng } from './formats/png_write_node.ts';

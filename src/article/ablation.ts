@@ -15,8 +15,8 @@ import { alignedColumns } from '../nn/summary.ts';
 import { paperMacs } from '../zoo/counting.ts';
 
 /**
- * The ablation of the MogaNet article (arXiv 2211.03295), counted on our own graphs: its networks are configurations of the
- * macro framework, classifiers of ImageNet's 1000 classes.
+ * The ablation of the MogaNet article (arXiv 2211.03295), counted on recorded graphs: its networks are configurations of
+ * the macro framework, classifiers of ImageNet's 1000 classes.
  */
 
 export type ArchName = keyof typeof mogaNetArchs;
@@ -28,26 +28,28 @@ export interface Count {
   readonly flops: number;
 }
 
-/** A network of the ablation, and what it costs. */
+/** A network of the ablation and its cost. */
 export interface AblationRow extends Count {
   readonly name: string;
   readonly config: MacroConfig;
-  /** Against the row before (spatial mixers), or against the MLP of the same ratio (channel mixers); none where it is the first. */
-  readonly added?: Count;
+  /** Difference from the row before (spatial mixers) or from the MLP of the same ratio (channel mixers). The first row has none. */
+  readonly added?: Count | undefined;
 }
 
-/** The article's ablation, counted. */
+/** The counted ablation. */
 export interface Ablation {
   readonly arch: ArchName;
   readonly size: Size;
-  /** The ratios of the stages in the rows of spatial mixers and of the whole. */
+  /** Ratios of the stages in the rows of spatial mixers and of the whole network. */
   readonly ratios: readonly number[];
   /** Each row has one step more than the one before. */
   readonly spatial: readonly AblationRow[];
-  /** With one ratio in all stages, three mixers to a ratio. */
+  /** One ratio in all stages, three mixers for each ratio. */
   readonly channel: readonly (AblationRow & { readonly ratio: number })[];
-  /** The published network, with its published accuracy where there is one for the size. */
-  readonly whole: AblationRow & { readonly top1?: { readonly percent: number; readonly source: string } };
+  /** The published network, with its published accuracy if there is one for the size. */
+  readonly whole: AblationRow & {
+    readonly top1?: { readonly percent: number; readonly source: string } | undefined;
+  };
 }
 
 const { dw7x7, moga } = spatialMixers;
@@ -69,8 +71,10 @@ const channelSteps: readonly (readonly [name: string, form: ChannelForm])[] = [
 export const ablatedRatios = [2, 4, 6, 8] as const;
 
 /**
- * @throws ConfigError for an arch that MogaNet has not
- * @throws ShapeError where the size is too small for the network
+ * Counts the networks of the ablation for images of `size`.
+ *
+ * @throws ConfigError for an unknown arch
+ * @throws ShapeError if the size is too small for the network
  */
 export function ablation(arch: ArchName, size: Size): Ablation {
   if (!Object.hasOwn(mogaNetArchs, arch)) throw new ConfigError(unknownName('MogaNet arch', arch, archNames));
@@ -80,28 +84,27 @@ export function ablation(arch: ArchName, size: Size): Ablation {
   for (const [name, form] of spatialSteps) {
     const next = row(name, network(arch, form, channelMixers.mlp));
     const before = spatial.at(-1);
-    spatial.push(before ? { ...next, added: difference(before, next) } : next);
+    spatial.push({ ...next, added: before && difference(before, next) });
   }
   const channel = ablatedRatios.flatMap((ratio) => {
-    const rows = channelSteps.map(([name, form]) => row(name, network(arch, moga, form, ratio)));
-    const [mlp] = rows;
-    return rows.map((one) => ({ ...one, ratio, ...(one !== mlp && { added: difference(mlp!, one) }) }));
+    const rows = channelSteps.map(([name, form]) => ({ ...row(name, network(arch, moga, form, ratio)), ratio }));
+    const [mlp, ...others] = rows;
+    return mlp ? [mlp, ...others.map((one) => ({ ...one, added: difference(mlp, one) }))] : [];
   });
-  const top1 = publishedTop1(arch, size);
-  const whole = { ...row('MogaNet', network(arch, moga, channelMixers.ca)), ...(top1 && { top1 }) };
+  const whole = { ...row('MogaNet', network(arch, moga, channelMixers.ca)), top1: publishedTop1(arch, size) };
   return { arch, size, ratios: mogaNetArchs[arch].ratios, spatial, channel, whole };
 }
 
-/** Mixers in the frame of a MogaNet, at its own ratios or at one for all stages. */
+/** Puts mixers into the frame of a MogaNet, at its ratios or at one ratio for all stages. */
 function network(arch: ArchName, spatial: SpatialForm, channel: ChannelForm, ratio?: number): MacroConfig {
   const { dims, depths, ratios } = mogaNetArchs[arch];
-  const record = { dims: [...dims], depths: [...depths], ratios: ratios.map((own) => ratio ?? own) };
+  const record = { dims: [...dims], depths: [...depths], ratios: ratios.map((published) => ratio ?? published) };
   return { type: 'macro', arch: record, spatial, channel };
 }
 
 const classes = 1000;
 
-/** Records once; counts for any size. */
+/** Records the network once and returns a counter for any size. */
 function counter(config: MacroConfig): (size: Size) => Count {
   const graph = recordPart({
     name: 'classifier',
@@ -120,22 +123,22 @@ const difference = (before: Count, after: Count): Count => ({
 function publishedTop1(arch: ArchName, { height, width }: Size): Ablation['whole']['top1'] {
   for (const { config, published } of entries) {
     const percent = published?.scores?.['top-1'];
-    const { backbone, classification: classifier } = config;
+    const { backbone, classification } = config;
     const same = backbone.type === 'moganet' && 'arch' in backbone && backbone.arch === arch;
-    if (percent === undefined || !same || !classifier) continue;
-    if (classifier.input?.size === height && height === width) return { percent, source: published!.source };
+    if (!published || percent === undefined || !same || !classification) continue;
+    if (classification.input?.size === height && height === width) return { percent, source: published.source };
   }
   return undefined;
 }
 
-/** What the article says a step adds, in its own decimals, and between which networks that is. */
+/** A statement of the article about what a step adds, and the networks that it may mean. */
 export interface Statement {
   readonly text: string;
-  /** Where the words leave the networks open, one reading each. */
+  /** One reading for each pair of networks that the words allow. */
   readonly readings: readonly { readonly name: string; readonly found: readonly Finding[] }[];
 }
 
-/** Whether a statement follows from our counts, in the two decimals that it has. */
+/** The counted difference of a statement, and if the statement follows from it in its two decimals. */
 export interface Finding {
   readonly arch: ArchName;
   readonly size: Size;
@@ -144,7 +147,7 @@ export interface Finding {
   readonly flopsFollow: boolean;
 }
 
-/** What both statements say a step adds. */
+/** The difference that both statements claim for a step. */
 export const stated = { parameters: 0.04e6, flops: 0.01e9 } as const satisfies Count;
 const twoDecimals = (value: number, unit: number): number => Math.round((100 * value) / unit);
 
@@ -176,10 +179,10 @@ const statements: readonly { text: string; readings: readonly { name: string; ne
   },
 ];
 
-/** Square sizes at which the statements are tried. */
+/** Edges of the square images at which the statements are tried. */
 export const triedSizes = [224, 256, 320, 384] as const;
 
-/** The article's two statements at every arch, at the sizes that are tried and one more. */
+/** Checks the article's two statements for every arch, at the tried sizes and one more. */
 export function articleStatements(another?: Size): Statement[] {
   const sizes: Size[] = triedSizes.map((edge) => ({ height: edge, width: edge }));
   const known = sizes.some(({ height, width }) => height === another?.height && width === another.width);
@@ -189,9 +192,10 @@ export function articleStatements(another?: Size): Statement[] {
     readings: readings.map(({ name, networks }) => ({
       name,
       found: archNames.flatMap((arch) => {
-        const [before, after] = networks(arch).map(counter);
+        const [before, after] = networks(arch);
+        const [countBefore, countAfter] = [counter(before), counter(after)];
         return sizes.map((size): Finding => {
-          const added = difference(before!(size), after!(size));
+          const added = difference(countBefore(size), countAfter(size));
           return {
             arch,
             size,
@@ -205,8 +209,6 @@ export function articleStatements(another?: Size): Statement[] {
   }));
 }
 
-/** The ablation of the MogaNet article as text. */
-
 const millions = (value: number): string => (value / 1e6).toFixed(3);
 const billions = (value: number): string => (value / 1e9).toFixed(3);
 const signed = (text: string): string => (text.startsWith('-') ? text : `+${text}`);
@@ -214,7 +216,7 @@ const square = ({ height, width }: Size): string => (height === width ? `${heigh
 const titled = (arch: string): string => `MogaNet-${arch.toUpperCase()}`;
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
-/** Tables of the steps with what each adds, and where the article's statements follow from the counts. */
+/** Prints tables of the steps with the difference that each makes, and the findings about the article's statements. */
 export function ablationText(
   ablation: Ablation,
   statements: readonly Statement[] = articleStatements(ablation.size),
@@ -241,11 +243,11 @@ export function ablationText(
       ),
     ),
     '',
-    `The whole: Moga, CA at ratios ${ratios.join(', ')}`,
+    `The whole network: Moga, CA at ratios ${ratios.join(', ')}`,
     `  ${millions(whole.parameters)} M, ${billions(whole.flops)} G${top1 ? `; published top-1 ${top1.percent} % (${top1.source})` : ''}`,
     '  The MLP has the depthwise 3×3 of CA; SE squeezes its hidden channels to a sixteenth. No accuracies of the ablated networks are listed: no source of them could be cited.',
     '',
-    'What the article states, and where it follows from these counts, rounded to its two decimals',
+    'Statements of the article, and where they follow from these counts, rounded to two decimals',
     ...statements.flatMap((statement, i) => indented(statementLines(statement, i + 1, ablation))),
   ].join('\n');
 }
@@ -287,7 +289,7 @@ function verdict({ added, parametersFollow, flopsFollow }: Finding): string {
   return `${numbers}: the ${yes} follow, the ${no} do not`;
 }
 
-/** Over all that was tried: where the parameters follow (no size matters to them), where the FLOPs, and where both. */
+/** Lists where the parameters follow (they do not depend on the size), where the FLOPs follow, and where both do. */
 export function whereLines(found: readonly Finding[]): string[] {
   const withParameters = [...new Set(found.filter((one) => one.parametersFollow).map(({ arch }) => arch))];
   const distance = ({ added }: Finding) => Math.abs(added.parameters - stated.parameters);

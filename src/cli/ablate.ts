@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { heightByWidth } from './arguments.ts';
 import { openTerminal } from './terminal.ts';
 
-type ArchName = import('../node.ts').ArchName;
+type ArchName = import('../article/index.ts').ArchName;
 
 interface Options {
   readonly arch: ArchName;
@@ -39,7 +39,7 @@ export function addAblateCommand(program: Command, end: (code: number) => void):
     .option('--json', 'one JSON document instead of text')
     .addHelpText('after', `\nExamples:\n  moganet ablate\n  moganet ablate --arch s --size 256 --json\n\n${jsonHelp}`)
     .action(async ({ arch, size, json }: Options) => {
-      const { ablation, ablationText, articleStatements } = await import('../node.ts');
+      const { ablation, ablationText, articleStatements } = await import('../article/index.ts');
       const counted = ablation(arch, size);
       const statements = articleStatements(size);
       const text = json ? JSON.stringify({ ...counted, statements }, null, 2) : ablationText(counted, statements);

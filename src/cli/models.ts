@@ -1,8 +1,6 @@
 import { type Command, Option } from 'commander';
 import { datasetOf } from '../datasets/index.ts';
 import { someOf } from './arguments.ts';
-import { UsageError } from './failure.ts';
-import { refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 type Library = typeof import('../node.ts');
@@ -20,8 +18,6 @@ interface Options {
   readonly task?: string;
   readonly json?: boolean;
   readonly compare?: boolean;
-  readonly svg?: string;
-  readonly overwrite?: boolean;
 }
 
 const help = `
@@ -31,7 +27,7 @@ const help = `
 Examples:
   moganet models
   moganet models --task detect
-  moganet models --compare --svg models.svg`;
+  moganet models --compare`;
 
 /** `moganet models`: the zoo. */
 export function addModelsCommand(program: Command, end: (code: number) => void): void {
@@ -45,16 +41,13 @@ export function addModelsCommand(program: Command, end: (code: number) => void):
     .addOption(new Option('--task <task>', 'only those for a task').choices(['detect', 'segment', 'classify']))
     .option('--json', 'as JSON on stdout')
     .option('--compare', "the MogaNet article's comparison: our counts by one rule beside published figures and scores")
-    .option('--svg <file>', 'with --compare: parameters against top-1, drawn')
-    .option('--overwrite', 'replace the drawing if it is there already')
     .addHelpText('after', help)
     .action(async (options: Options) => {
-      if (options.svg !== undefined && !options.compare) throw new UsageError('--svg draws what --compare counts.');
       const library = await import('../node.ts');
       const { task } = options;
       const entries = library.entries.filter((entry) => task === undefined || taskOf(entry).includes(task));
       const terminal = openTerminal();
-      if (options.compare) await compare(library, entries, options, terminal);
+      if (options.compare) await compare(entries, options, terminal);
       else if (options.json)
         terminal.print(
           JSON.stringify(
@@ -68,15 +61,10 @@ export function addModelsCommand(program: Command, end: (code: number) => void):
     });
 }
 
-async function compare(library: Library, entries: readonly ZooEntry[], options: Options, terminal: Terminal) {
-  const { svg, json, overwrite } = options;
-  if (svg !== undefined && !overwrite) refuseExisting([svg], 'give another name');
-  const rows = library.comparison(entries);
-  if (svg !== undefined) {
-    const { scatterOf } = await import('../../scripts/comparison_plot.ts');
-    await writeWhole(svg, [new TextEncoder().encode(await scatterOf(rows))]);
-  }
-  terminal.print(json ? JSON.stringify(rows, null, 2) : library.comparisonText(rows));
+async function compare(entries: readonly ZooEntry[], { json }: Options, terminal: Terminal) {
+  const { comparison, comparisonText } = await import('../article/index.ts');
+  const rows = comparison(entries);
+  terminal.print(json ? JSON.stringify(rows, null, 2) : comparisonText(rows));
 }
 
 function described(library: Library, entry: ZooEntry) {

@@ -1,7 +1,6 @@
 /** What both entries export beside the functions that need a platform. */
 
 export type { Named, NDArray, Size } from '../arrays.ts';
-export { type Compared, comparison } from '../article/comparison.ts';
 export type { Backbone, Stage } from '../backbones/index.ts';
 export { backbones } from '../backbones/index.ts';
 export { type Dataset, type DatasetId, datasetOf, datasets } from '../datasets/index.ts';
