@@ -1,17 +1,8 @@
 /** One Mask R-CNN on every backbone: what changes is a line of its configuration. Run: npx tsx samples/swap_backbone.ts [size] */
-import { type backbones, createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
+import { createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
+import { families } from 'moganet/backbones';
 import { writeSafetensors } from 'moganet/formats';
 import { costOf, parameterCount, recordPart, totalCost } from 'moganet/nn';
-
-/** Of about the size of ResNet-50; a backbone that is new in the table is missed here by the compiler. */
-const sizes: Record<keyof typeof backbones, ModelConfig['backbone']> = {
-  moganet: { type: 'moganet', arch: 's' },
-  convnext: { type: 'convnext', arch: 't' },
-  swin: { type: 'swin', arch: 't' },
-  parcnet: { type: 'parcnet', arch: 's' },
-  resnet: { type: 'resnet', depth: 50 },
-  macro: { type: 'macro', arch: 's', spatial: 'dw7x7', channel: 'mlp' },
-};
 
 const size = Number(process.argv[2] ?? 320);
 const maskRcnn = findEntry('mask_rcnn_moganet_s_fpn_1x_coco').config;
@@ -19,7 +10,7 @@ const photo = new URL('images/street-house.jpg', import.meta.url); // 768×768, 
 
 console.log(`features (backbone, FPN, RPN) at ${size}×${size}; weights are zero, so nothing is detected`);
 console.log('backbone   stages (channels at stride)                parameters     MACs       ms');
-for (const [name, backbone] of Object.entries(sizes)) {
+for (const [name, { medium: backbone }] of Object.entries(families)) {
   const config: ModelConfig = { ...maskRcnn, name, backbone };
   const definition = createModel(config);
   const graph = recordPart(definition.parts.features!);

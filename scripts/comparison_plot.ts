@@ -3,16 +3,11 @@ import { pathToFileURL } from 'node:url';
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { type Compared, comparison } from '../src/article/comparison.ts';
+import { families } from '../src/backbones/index.ts';
 
 /** Draws figure 1 of the MogaNet article over the models of the zoo: npm run plot -- out.svg */
 
-const names: Readonly<Record<string, string>> = {
-  moganet: 'MogaNet',
-  convnext: 'ConvNeXt',
-  resnet: 'ResNet',
-  swin: 'Swin',
-  parcnet: 'ParC-Net',
-};
+const titles = new Map(Object.entries(families).map(([name, { title }]) => [name, title]));
 
 /** Positions of the labels relative to their points, for families whose labels would overlap. */
 const beside: Readonly<Record<string, { textAnchor: 'start' | 'end'; dx: number; dy: number }>> = {
@@ -34,7 +29,7 @@ export function scatterOf(rows: readonly Compared[]): string {
     if (top1 === undefined || moreData || input.height > largest) return [];
     return {
       name,
-      family: names[family] ?? family,
+      family: titles.get(family) ?? family,
       parameters: parameters / 1e6,
       macs: macs / 1e9,
       size: input.height,

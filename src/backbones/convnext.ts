@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { conv2d, F, gelu, layerNorm, linear, module, pointwise, type Scope, type Value } from '../nn/index.ts';
-import type { ClassifierBackbone, Stage } from './backbone.ts';
+import { archOf, type ClassifierBackbone, type Family, type Stage, stageRows } from './backbone.ts';
+import { convNextKeyLayouts } from './key_layouts.ts';
 
 /**
- * ConvNeXt (arXiv 2201.03545). Module names follow the official models/convnext.py, and those of the outputs' norms its
+ * ConvNeXt (arXiv 2201.03545). Module names follow the official models/convnext.py; the norms of the outputs follow its
  * object_detection/…/convnext.py. Layer normalisation is over the channels of every position, with eps 1e-6.
  */
 
@@ -27,8 +28,8 @@ export const convNextConfig = z.strictObject({
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
   inChannels: z.int().positive().optional(),
   /**
-   * Whether each stage of the pyramid has a norm of its own (`norm0` … `norm3`), as the published detectors and segmentors
-   * have it; without, the pyramid is that of the ImageNet classifiers, which have none. Default true.
+   * Gives each stage of the pyramid a norm (`norm0` … `norm3`), as the published detectors and segmentors have it. The
+   * ImageNet classifiers have none. True by default.
    */
   outputNorms: z.boolean().optional(),
 });
@@ -37,7 +38,7 @@ export type ConvNextConfig = z.input<typeof convNextConfig>;
 
 const eps = 1e-6;
 
-/** x + γ · MLP(LN(DW 7×7(x))): what spatial mixing and channel mixing are elsewhere, in one residual. */
+/** x + γ · MLP(LN(DW 7×7(x))): spatial and channel mixing in one residual. */
 const block = module((scope: Scope, x: Value) => {
   const { channels } = x;
   let y = conv2d(scope.at('dwconv'), x, channels, { kernel: 7, groups: channels });
@@ -46,32 +47,32 @@ const block = module((scope: Scope, x: Value) => {
   return F.add(x, F.scale(y, scope.parameter('gamma', [channels], 'parameter', [1, channels, 1, 1])));
 });
 
-/** 4×4 patches of the image. */
+/** Embeds 4×4 patches of the image. */
 const stem = module((scope: Scope, image: Value, channels: number) => {
   const patches = conv2d(scope.at(0), image, channels, { kernel: 4, stride: 4, padding: 0 });
   return layerNorm(scope.at(1), patches, eps);
 });
 
-/** Half the size; the norm comes first, so that the last map of a stage stays without. */
+/** Halves the map. The norm comes first, so that the last map of a stage has none. */
 const downsample = module((scope: Scope, x: Value, channels: number) =>
   conv2d(scope.at(1), layerNorm(scope.at(0), x, eps), channels, { kernel: 2, stride: 2, padding: 0 }),
 );
 
-/**
- * ConvNeXt (arXiv 2201.03545): four stages of strides 4, 8, 16, 32, each with the LayerNorm that detectors put behind
- * it.
- */
+/** ConvNeXt: four stages of strides 4, 8, 16, 32. */
 export function convnext({ arch, inChannels = 3, outputNorms = true }: ConvNextConfig): ClassifierBackbone {
-  const { dims, depths } = typeof arch === 'string' ? archs[arch] : arch;
-  const stages: Stage[] = dims.map((channels, i) => ({ channels, stride: 4 * 2 ** i }));
+  const rows = stageRows('ConvNeXt', archOf<ConvNextArch>('ConvNeXt', archs, arch));
+  const stages: Stage[] = rows.map(({ dims: channels }, i) => ({ channels, stride: 4 * 2 ** i }));
+
+  /** Records the last map of every stage, without a norm. */
   const maps = (scope: Scope, image: Value): Value[] => {
     let x = image;
-    return dims.map((channels, i) => {
+    return rows.map(({ dims: channels, depths: depth }, i) => {
       x = (i === 0 ? stem : downsample)(scope.at('downsample_layers').at(i), x, channels);
-      for (let j = 0; j < depths[i]!; j++) x = block(scope.at('stages').at(i).at(j), x);
+      for (let j = 0; j < depth; j++) x = block(scope.at('stages').at(i).at(j), x);
       return x;
     });
   };
+
   return {
     stages,
     imageChannels: inChannels,
@@ -86,3 +87,12 @@ export function convnext({ arch, inChannels = 3, outputNorms = true }: ConvNextC
     },
   };
 }
+
+export const convNextFamily = {
+  title: 'ConvNeXt',
+  config: convNextConfig,
+  make: convnext,
+  keyLayouts: convNextKeyLayouts,
+  small: { type: 'convnext', arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1] } },
+  medium: { type: 'convnext', arch: 't' },
+} satisfies Family<typeof convNextConfig>;

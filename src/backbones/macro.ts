@@ -1,43 +1,57 @@
 import * as z from 'zod';
 import { ConfigError, unknownName } from '../errors.ts';
-import { batchNorm, conv2d, F, gelu, linear, mixPositions, module, relu, type Scope, type Value } from '../nn/index.ts';
-import type { ClassifierBackbone } from './backbone.ts';
-import { contextAggregation, type MacroStage, macroNetwork, type Step } from './macro_network.ts';
+import type { ConvOptions, Scope, Value } from '../nn/index.ts';
+import { batchNorm, conv2d, F, gelu, linear, mixPositions, module, relu, silu } from '../nn/index.ts';
+import { archOf, type ClassifierBackbone, checkSplit, type Family, stageRows } from './backbone.ts';
 import {
   archRecord,
   archs,
   channelAggregation,
-  channelFFN,
   convPatchEmbed,
-  gateActivation,
+  featureDecomposition,
   type MogaNetArch,
   multiOrderDWConv,
-  officialDefaults,
-  projection,
-  regionalityPerception,
   stackConvPatchEmbed,
 } from './moganet.ts';
 
-/** s = σ(W₂ ReLU(W₁ GAP(X))) with C/16 channels between: a weight per channel and image, N×C×1×1 (SE-Net, arXiv 1709.01507). */
-export const squeezeExcite = module((scope: Scope, x: Value, reduction = 16) => {
-  const squeezed = Math.max(1, Math.floor(x.channels / reduction));
+/**
+ * The macro framework of the MogaNet article (arXiv 2211.03295, section 4.1; MetaFormer, 2111.11418): a stage is an embedding
+ * stem, then residual blocks of a spatial mixer and a channel mixer. Stems and mixers are chosen by name or described as data.
+ * With those of MogaNet, which are the defaults, the network is MogaNet, key by key. Module names are those of the official
+ * models/moganet.py.
+ */
+
+/** A step of a network: a map to a map, with its parameters under the scope. */
+type Step = (scope: Scope, x: Value) => Value;
+
+const namesOf = <K extends string>(table: Readonly<Record<K, unknown>>) => Object.keys(table) as K[];
+
+/** s = σ(W₂ ReLU(W₁ GAP(X))) with C/16 channels inside: a weight per channel and image, N×C×1×1 (SE-Net, arXiv 1709.01507). */
+const squeezeExcite = module((scope: Scope, x: Value) => {
+  const squeezed = Math.max(1, Math.floor(x.channels / 16));
   const y = relu(scope.at('act'), conv2d(scope.at('fc1'), F.globalAvgPool(x), squeezed, { kernel: 1 }));
   return F.sigmoid(conv2d(scope.at('fc2'), y, x.channels, { kernel: 1 }));
 });
 
-/** Context branches G(Z): how a pixel learns of the others. They serve maps of every size. */
+const projection = (scope: Scope, x: Value): Value => conv2d(scope, x, x.channels, { kernel: 1 });
+
+/*
+ * Context branches G(Z): how a pixel learns of the others. They take maps of every size.
+ */
 
 /** G(Z) = Conv1×1(DW7×7(Z)): one order of interaction (the large kernel of ConvNeXt, arXiv 2201.03545). */
-const depthwise7x7 = module((scope: Scope, z: Value) => {
-  const y = conv2d(scope.at('DW_conv'), z, z.channels, { kernel: 7, groups: z.channels });
-  return conv2d(scope.at('PW_conv'), y, z.channels, { kernel: 1 });
-});
+const depthwise7x7 = module((scope: Scope, z: Value) =>
+  projection(scope.at('PW_conv'), conv2d(scope.at('DW_conv'), z, z.channels, { kernel: 7, groups: z.channels })),
+);
 
-const channelsOfAHead = 32;
+const channelSplit: [number, number, number] = [1, 3, 4];
 
-/** Heads of at least 32 channels, as many as divide the map's. */
+/** MogaNet's three orders (arXiv 2211.03295, eq. 5). */
+const multiOrder: Step = (scope, z) => multiOrderDWConv(scope, z, channelSplit, [1, 2, 3]);
+
+/** Returns the number of attention heads: at least 32 channels each, as many as divide the map's channels. */
 export function headsOf(channels: number): number {
-  let heads = Math.max(1, Math.floor(channels / channelsOfAHead));
+  let heads = Math.max(1, Math.floor(channels / 32));
   while (channels % heads !== 0) heads--;
   return heads;
 }
@@ -45,50 +59,44 @@ export function headsOf(channels: number): number {
 const queriesKeysValues = (scope: Scope, z: Value): Value => conv2d(scope.at('qkv'), z, 3 * z.channels, { kernel: 1 });
 
 /**
- * G(Z) = softmax(QKᵀ / √d) V, with Q, K, V = Conv1×1(Z), among all pixels (arXiv 2010.11929). Nothing in it knows places, and
- * its scores are the square of the pixels: for maps of a few thousand at most.
+ * G(Z) = softmax(QKᵀ / √d) V, with Q, K, V = Conv1×1(Z), among all pixels (arXiv 2010.11929). It has no position embedding.
+ * Its scores grow with the square of the pixels: it is for maps of a few thousand at most.
  */
 const selfAttention = module((scope: Scope, z: Value) => F.attention(queriesKeysValues(scope, z), headsOf(z.channels)));
 
-/** G(Z) = φ(Q)(φ(K)ᵀV) / (φ(Q) Σφ(K)) with φ = elu + 1, among all pixels, at a price linear in them (arXiv 2006.16236). */
+/** G(Z) = φ(Q)(φ(K)ᵀV) / (φ(Q) Σφ(K)) with φ = elu + 1, among all pixels, at a cost linear in them (arXiv 2006.16236). */
 const linearAttention = module((scope: Scope, z: Value) =>
   F.linearAttention(queriesKeysValues(scope, z), headsOf(z.channels)),
 );
 
-/** G(Z) = AvgPool3×3(Z) − Z, padding not counted: no parameters (PoolFormer, arXiv 2111.11418). */
+/** G(Z) = AvgPool3×3(Z) − Z; padding does not count. No parameters (PoolFormer, arXiv 2111.11418). */
 const pooling: Step = (_, z) => F.sub(F.avgPool(z, { kernel: 3, stride: 1, padding: 1 }), z);
 
-const shiftedShare = 12;
 const directions = [{ columns: -1 }, { columns: 1 }, { rows: -1 }, { rows: 1 }] as const;
 
-/** G(Z): a twelfth of the channels moved by one pixel to each of four sides, the rest left: no parameters (arXiv 2201.10801). */
+/** G(Z): a twelfth of the channels moves by one pixel to each of four sides, the rest stays. No parameters (arXiv 2201.10801). */
 const shift: Step = (_, z) => {
-  const count = Math.max(1, Math.floor(z.channels / shiftedShare));
+  const count = Math.max(1, Math.floor(z.channels / 12));
   const moved = directions.map((by, i) => F.shift(F.slice(z, i * count, (i + 1) * count), by));
-  const rest = z.channels - moved.length * count;
-  return F.concat(rest > 0 ? [...moved, F.slice(z, moved.length * count)] : moved);
+  const start = moved.length * count;
+  return F.concat(start < z.channels ? [...moved, F.slice(z, start)] : moved);
 };
 
-/** Side of the grid that the spatial MLP works on. */
-const grid = 7;
-
 /**
- * G(Z) = up(W₂ GELU(W₁ pool(Z))): MLP-Mixer's layers over positions (arXiv 2105.01601), the same for every channel. They have a
- * weight per pair of positions, so a map of any size is first pooled to 7×7, as PVT v2 does before attention (arXiv 2106.13797),
- * and what they give is resized back. Twice the positions inside.
+ * G(Z) = up(W₂ GELU(W₁ pool₇ₓ₇(Z))): MLP-Mixer's layers over positions (arXiv 2105.01601), the same for every channel, with
+ * twice the positions inside. They have a weight per pair of positions, so a map is first pooled to 7×7, as PVT v2 does before
+ * attention (arXiv 2106.13797), and the result is resized back.
  */
 const spatialMLP = module((scope: Scope, z: Value) => {
-  const hidden = { height: 2 * grid, width: grid };
+  const [grid, hidden] = [7, { height: 14, width: 7 }] as const;
   const pooled = F.adaptiveAvgPool(z, grid);
   const y = gelu(scope.at('act'), mixPositions(scope.at('fc1'), pooled, grid, hidden));
   return F.resize(mixPositions(scope.at('fc2'), y, hidden, grid), { like: z });
 });
 
-export const contexts = {
+const contexts = {
   dw7x7: depthwise7x7,
-  /** MogaNet's three orders (arXiv 2211.03295, eq. 5). */
-  multi_order: (scope: Scope, z: Value) =>
-    multiOrderDWConv(scope, z, { channelSplit: [...officialDefaults.channelSplit] }, officialDefaults.dilations),
+  multi_order: multiOrder,
   self_attention: selfAttention,
   linear_attention: linearAttention,
   pooling,
@@ -96,60 +104,60 @@ export const contexts = {
   spatial_mlp: spatialMLP,
 } as const satisfies Record<string, Step>;
 
-/**
- * Spatial mixers of the MogaNet article, as data. Their general form is regionality perception and context aggregation,
+/*
+ * Spatial mixers. Their general form is regionality perception, then context aggregation,
  *
- *     Z = R(X),   SMixer(X) = P(act F(Z) ⊙ act G(Z)),
+ *     Z = R(X),   SMixer(X) = P(φ F(Z) ⊙ φ G(Z)),
  *
- * with an aggregation branch F that weighs the context G, and an output projection P where there is one.
+ * with an aggregation branch F that weighs the context G, an activation φ = SiLU, and an output projection P. Each of them is
+ * optional except the context.
  */
 
 /** R. */
 const perceptions = {
   /** Z = X. */
-  none: undefined,
-  /** Z = SiLU(Conv1×1(X)). */
-  projection: regionalityPerception(officialDefaults.activation, false),
-  /** Z = SiLU(FD(Conv1×1(X))), FD(Y) = Y + σ (Y − GAP(Y)) (arXiv 2211.03295, eq. 4). */
-  decomposition: regionalityPerception(officialDefaults.activation),
-} as const satisfies Record<string, Step | undefined>;
+  none: (_, x) => x,
+  /** Z = φ(Conv1×1(X)). */
+  projection: (scope, x) => silu(scope.at('act_value'), projection(scope.at('proj_1'), x)),
+  /** Z = φ(FD(Conv1×1(X))), FD(Y) = Y + σ (Y − GAP(Y)) (arXiv 2211.03295, eq. 4). */
+  decomposition: (scope, x) =>
+    silu(scope.at('act_value'), featureDecomposition(scope, projection(scope.at('proj_1'), x))),
+} as const satisfies Record<string, Step>;
 
 /** F. */
 const aggregations = {
   /** F(Z) = 1. */
   none: undefined,
-  /** F(Z) = Conv1×1(Z), activated as the context is. */
-  gate: projection('gate'),
+  /** F(Z) = Conv1×1(Z). */
+  gate: (scope, z) => projection(scope.at('gate'), z),
   /** F(Z) = σ(Conv1×1(Z)): a gated linear unit (arXiv 1612.08083). */
-  glu: (scope, z) => F.sigmoid(projection('gate')(scope, z)),
+  glu: (scope, z) => F.sigmoid(projection(scope.at('gate'), z)),
   /** F(Z) = σ(W₂ ReLU(W₁ GAP(Z))): a weight per channel (arXiv 1709.01507). */
   se: (scope, z) => squeezeExcite(scope.at('se'), z),
 } as const satisfies Record<string, Step | undefined>;
 
-const namesIn = <K extends string>(table: Readonly<Record<K, unknown>>) => Object.keys(table) as K[];
-
-export const spatialForm = z.strictObject({
-  perception: z.enum(namesIn(perceptions)).optional(),
-  aggregation: z.enum(namesIn(aggregations)).optional(),
-  context: z.enum(namesIn(contexts)),
-  /** SiLU on the branches. */
+const spatialForm = z.strictObject({
+  perception: z.enum(namesOf(perceptions)).optional(),
+  aggregation: z.enum(namesOf(aggregations)).optional(),
+  context: z.enum(namesOf(contexts)),
+  /** Applies SiLU to both branches. */
   activated: z.boolean().optional(),
   /** P = Conv1×1. */
   projected: z.boolean().optional(),
-  /** X is added, as the official code of MogaNet does beside the block's own shortcut: X is normed here. */
+  /** Adds X, which is normed here, as the official code of MogaNet does beside the block's shortcut. */
   shortcut: z.boolean().optional(),
 });
-/** What is in a spatial mixer, as fields that may be set one by one. */
+/** The parts of a spatial mixer, as fields that can be set one by one. */
 export type SpatialForm = z.output<typeof spatialForm>;
 
-/** What the steps of the article's ablation leave alone. */
+/** What all steps of the article's ablation have in common. */
 const frame = { activated: true, projected: true, shortcut: true } as const;
 
-/** The forms by name. What follows a mixer's name is SMixer(X), and φ is SiLU. */
+/** The spatial mixers by name, each with its SMixer(X). */
 export const spatialMixers = {
-  /** Conv1×1(φ(Conv1×1(Z)) ⊙ φ(multiOrder(Z))) + X, Z = φ(FD(Conv1×1(X))): MogaNet's own. */
+  /** MogaNet's: Conv1×1(φ(Conv1×1(Z)) ⊙ φ(multiOrder(Z))) + X, Z = φ(FD(Conv1×1(X))). */
   moga: { perception: 'decomposition', aggregation: 'gate', context: 'multi_order', ...frame },
-  /** Conv1×1(φ(Conv1×1(DW7×7(Z)))) + X, Z = φ(Conv1×1(X)): where the article's ablation begins. */
+  /** Conv1×1(φ(Conv1×1(DW7×7(Z)))) + X, Z = φ(Conv1×1(X)): the start of the article's ablation. */
   dw7x7: { perception: 'projection', context: 'dw7x7', ...frame },
   /** Conv1×1(φ(multiOrder(Z))) + X, Z = φ(Conv1×1(X)): without gate and feature decomposition. */
   multi_order: { perception: 'projection', context: 'multi_order', ...frame },
@@ -163,56 +171,48 @@ export const spatialMixers = {
   se: { aggregation: 'se', context: 'dw7x7', projected: true },
   /** AvgPool3×3(X) − X. */
   pooling: { context: 'pooling' },
-  /** A twelfth of the channels of X moved to each of four sides. */
+  /** A twelfth of the channels of X, moved to each of four sides. */
   shift: { context: 'shift' },
   /** up(W₂ GELU(W₁ pool₇ₓ₇(X))), over positions. */
   spatial_mlp: { context: 'spatial_mlp' },
 } as const satisfies Record<string, SpatialForm>;
 
-export type SpatialMixer = keyof typeof spatialMixers;
-
 export const spatialMixer = module((scope: Scope, x: Value, form: SpatialForm) => {
   const { perception = 'none', aggregation = 'none', context, activated, projected, shortcut } = form;
-  const y = contextAggregation(scope, x, {
-    perceive: perceptions[perception],
-    aggregate: aggregations[aggregation],
-    context: (at, z) => contexts[context](at.at('value'), z),
-    activations: activated ? [gateActivation(officialDefaults.activation)] : [],
-    project: projected ? projection('proj_2') : undefined,
-  });
+  const act = (y: Value) => (activated ? silu(scope.at('act_gate'), y) : y);
+  const z = perceptions[perception](scope, x);
+  const weights = aggregations[aggregation]?.(scope, z);
+  const branch = contexts[context](scope.at('value'), z);
+  let y = weights ? F.mul(act(weights), act(branch)) : act(branch);
+  if (projected) y = projection(scope.at('proj_2'), y);
   return shortcut ? F.add(y, x) : y;
 });
 
-/**
- * Channel mixers of the MogaNet article, as data. Their general form is an inverted bottleneck whose hidden channels are
- * weighed,
+/*
+ * Channel mixers. Their general form is an inverted bottleneck whose hidden channels are weighed,
  *
- *     CMixer(X) = Conv1×1(A(GELU(DW3×3(Conv1×1(X))))),
- *
- * with r times the channels inside.
+ *     CMixer(X) = Conv1×1(A(GELU(DW3×3(Conv1×1(X))))).
  */
 
 /** A: how the hidden channels Y are weighed. */
 const weighings = {
   /** A(Y) = Y. */
-  none: undefined,
+  none: (_, y) => y,
   /** A(Y) = σ(W₂ ReLU(W₁ GAP(Y))) ⊙ Y: by their means (arXiv 1709.01507). */
   se: (scope, y) => F.mul(squeezeExcite(scope.at('se'), y), y),
   /** A(Y) = Y + σ (Y − GELU(Conv1×1(Y))): by one map that they have in common (arXiv 2211.03295, eq. 7). */
   ca: channelAggregation,
-} as const satisfies Record<string, Step | undefined>;
+} as const satisfies Record<string, Step>;
 
-const weighingNames = Object.keys(weighings) as (keyof typeof weighings)[];
-
-export const channelForm = z.strictObject({
-  /** Without the depthwise 3×3 it is the MLP of transformers. */
+const channelForm = z.strictObject({
+  /** If false, the depthwise 3×3 is left out: the MLP of transformers. */
   depthwise: z.boolean().optional(),
-  weighing: z.enum(weighingNames).optional(),
+  weighing: z.enum(namesOf(weighings)).optional(),
 });
-/** What is in a channel mixer, as fields that may be set one by one. */
+/** The parts of a channel mixer, as fields that can be set one by one. */
 export type ChannelForm = z.output<typeof channelForm>;
 
-/** The forms by name. As everywhere in MogaNet, the MLP that the others are compared with has the depthwise 3×3. */
+/** The channel mixers by name. As everywhere in MogaNet, the MLP that the others are compared with has the depthwise 3×3. */
 export const channelMixers = {
   /** Conv1×1(GELU(DW3×3(Conv1×1(X)))). */
   mlp: { weighing: 'none' },
@@ -222,45 +222,38 @@ export const channelMixers = {
   ca: { weighing: 'ca' },
 } as const satisfies Record<string, ChannelForm>;
 
-export type ChannelMixer = keyof typeof channelMixers;
-
 /** @param ratio hidden channels as a multiple of the map's */
-export function channelMixer({ depthwise = true, weighing = 'none' }: ChannelForm, ratio: number): Step {
-  return (scope, x) => channelFFN(scope, x, ratio, { depthwise, weigh: weighings[weighing] });
-}
+export const channelMixer = module((scope: Scope, x: Value, form: ChannelForm, ratio: number) => {
+  const { depthwise = true, weighing = 'none' } = form;
+  const hidden = Math.floor(x.channels * ratio);
+  let y = conv2d(scope.at('fc1'), x, hidden, { kernel: 1 });
+  if (depthwise) y = conv2d(scope.at('dwconv'), y, hidden, { kernel: 3, groups: hidden });
+  y = weighings[weighing](scope, gelu(scope.at('act'), y));
+  return conv2d(scope.at('fc2'), y, x.channels, { kernel: 1 });
+});
 
-/**
- * A network of the macro framework of the MogaNet article (arXiv 2211.03295) from parts by name: embedding stem, spatial mixer,
- * channel mixer. With those of MogaNet, which are the defaults, it is MogaNet, key by key.
+/*
+ * Stems: the embedding of the image, and the embeddings between stages.
  */
 
-const namesOf = <K extends string>(table: Readonly<Record<K, unknown>>) => Object.keys(table) as K[];
+/** `first` says that the map is the image. The strides are 4 on the image and 2 between stages. */
+type Stem = (scope: Scope, x: Value, channels: number, first: boolean) => Value;
 
-/** The embedding of a stage; `first` reads the image. */
-type Stem = (channels: number, first: boolean) => { readonly embed: Step; readonly stride: number };
-
-const norm = { convNorm: 'BN' } as const;
-
-const patch = module((scope: Scope, x: Value, channels: number, kernel: number, stride: number, padding: number) =>
-  batchNorm(scope.at('norm'), conv2d(scope.at('projection'), x, channels, { kernel, stride, padding })),
+const patches = module((scope: Scope, x: Value, channels: number, options: ConvOptions) =>
+  batchNorm(scope.at('norm'), conv2d(scope.at('projection'), x, channels, options)),
 );
 
 const stems = {
   /** MogaNet's: two strided 3×3 on the image, one between stages. */
-  conv: (channels, first) =>
-    first
-      ? { embed: (scope, x) => stackConvPatchEmbed(scope, x, norm, channels, 3), stride: 4 }
-      : { embed: (scope, x) => convPatchEmbed(scope, x, norm, channels, 3), stride: 2 },
+  conv: (scope, x, channels, first) => (first ? stackConvPatchEmbed : convPatchEmbed)(scope, x, channels, 3, batchNorm),
   /** Patches that touch: 4×4 on the image, 2×2 between stages (Swin, arXiv 2103.14030; ConvNeXt, 2201.03545). */
-  patch: (channels, first) => {
+  patch: (scope, x, channels, first) => {
     const side = first ? 4 : 2;
-    return { embed: (scope, x) => patch(scope, x, channels, side, side, 0), stride: side };
+    return patches(scope, x, channels, { kernel: side, stride: side, padding: 0 });
   },
-  /** Patches that overlap: 7×7 by 4 on the image, 3×3 by 2 between stages (PVT v2, arXiv 2106.13797). */
-  overlap: (channels, first) => {
-    const [kernel, stride] = first ? [7, 4] : [3, 2];
-    return { embed: (scope, x) => patch(scope, x, channels, kernel, stride, kernel >> 1), stride };
-  },
+  /** Patches that overlap: 7×7 with stride 4 on the image, 3×3 with stride 2 between stages (PVT v2, arXiv 2106.13797). */
+  overlap: (scope, x, channels, first) =>
+    patches(scope, x, channels, first ? { kernel: 7, stride: 4, padding: 3 } : { kernel: 3, stride: 2, padding: 1 }),
 } as const satisfies Record<string, Stem>;
 
 export const macroConfig = z.strictObject({
@@ -276,51 +269,64 @@ export const macroConfig = z.strictObject({
 /** The backbone in a configuration: stem, spatial mixer and channel mixer by name. */
 export type MacroConfig = z.input<typeof macroConfig>;
 
+/** Y = X + γ₁ · SMixer(Norm(X)),   Z = Y + γ₂ · CMixer(Norm(Y)). */
+const block = module((scope: Scope, x: Value, spatial: SpatialForm, channel: ChannelForm, ratio: number) => {
+  const scaled = (name: string, y: Value) => F.scale(y, scope.parameter(name, [1, x.channels, 1, 1]));
+  const mixed = spatialMixer(scope.at('attn'), batchNorm(scope.at('norm1'), x), spatial);
+  const y = F.add(x, scaled('layer_scale_1', mixed));
+  const fed = channelMixer(scope.at('mlp'), batchNorm(scope.at('norm2'), y), channel, ratio);
+  return F.add(y, scaled('layer_scale_2', fed));
+});
+
 /**
- * The macro framework of the MogaNet article: a stage embeds, then mixes among pixels and among channels in turn.
+ * The macro framework of the MogaNet article: strides 4, 8, 16, 32 and on.
  *
- * @throws ConfigError where a name is unknown, lists of the arch differ in length, or channels do not divide into the orders of a
+ * @throws ConfigError if a name is unknown, lists of the arch differ in length, or channels do not divide into the orders of a
  *   multi-order context
  */
 export function macro(config: MacroConfig): ClassifierBackbone {
   const { arch = 'xt', inChannels = 3, stem = 'conv', spatial = 'moga', channel = 'ca' } = config;
-  const { dims, depths, ratios } = typeof arch === 'string' ? known('arch', archs, arch) : arch;
-  const embedding: Stem = known('stem', stems, stem);
-  const mixing = typeof spatial === 'string' ? known('spatial mixer', spatialMixers, spatial) : spatial;
-  const feeding = typeof channel === 'string' ? known('channel mixer', channelMixers, channel) : channel;
-  checkArch({ dims, depths, ratios }, mixing.context === 'multi_order');
-  let stride = 1;
-  const stages = dims.map((channels, i): MacroStage => {
-    const { embed, stride: step } = embedding(channels, i === 0);
-    stride *= step;
-    return {
-      channels,
-      stride,
-      depth: depths[i]!,
-      embed,
-      spatial: (scope, x) => spatialMixer(scope, x, mixing),
-      channel: channelMixer(feeding, ratios[i]!),
-    };
-  });
-  return macroNetwork({ imageChannels: inChannels, stages, norm: batchNorm, outputNorm: batchNorm });
+  const lists: MogaNetArch = archOf('macro', archs, arch);
+  const embed = known('stem', stems, stem);
+  const mixing: SpatialForm = typeof spatial === 'string' ? known('spatial mixer', spatialMixers, spatial) : spatial;
+  const feeding: ChannelForm = typeof channel === 'string' ? known('channel mixer', channelMixers, channel) : channel;
+  const rows = stageRows('macro', lists);
+  if (mixing.context === 'multi_order') checkSplit('macro', lists.dims, channelSplit);
+
+  const forward = (scope: Scope, image: Value): Value[] => {
+    let x = image;
+    return rows.map(({ dims: channels, depths: depth, ratios: ratio }, i) => {
+      x = embed(scope.at(`patch_embed${i + 1}`), x, channels, i === 0);
+      for (let j = 0; j < depth; j++) x = block(scope.at(`blocks${i + 1}`).at(j), x, mixing, feeding, ratio);
+      x = batchNorm(scope.at(`norm${i + 1}`), x);
+      return x;
+    });
+  };
+  const classify = (scope: Scope, image: Value, classes: number) => {
+    const pyramid = forward(scope, image);
+    return { pyramid, logits: linear(scope.at('head'), F.globalAvgPool(pyramid.at(-1)!), classes) };
+  };
+  const stages = rows.map(({ dims: channels }, i) => ({ channels, stride: 4 * 2 ** i }));
+  return { stages, imageChannels: inChannels, forward, classify };
 }
 
+/** @throws ConfigError with the known names */
 function known<K extends string, V>(what: string, table: Readonly<Record<K, V>>, name: K): V {
   if (Object.hasOwn(table, name)) return table[name];
   throw new ConfigError(`macro: ${unknownName(what, name, Object.keys(table))}`);
 }
 
-function checkArch(
-  { dims, depths, ratios }: Readonly<Record<keyof MogaNetArch, readonly number[]>>,
-  multiOrder: boolean,
-): void {
-  for (const [name, list] of Object.entries({ depths, ratios })) {
-    if (list.length !== dims.length) {
-      throw new ConfigError(`macro: ${name} has ${list.length} entries, dims has ${dims.length}.`);
-    }
-  }
-  const orders = officialDefaults.channelSplit;
-  const parts = orders.reduce((sum, part) => sum + part, 0);
-  const odd = multiOrder && dims.find((channels) => channels % parts !== 0);
-  if (odd) throw new ConfigError(`macro: ${odd} channels do not divide into ${orders.join(' : ')} (${parts} parts).`);
-}
+export const macroFamily = {
+  title: 'Macro framework',
+  config: macroConfig,
+  make: macro,
+  keyLayouts: [],
+  small: {
+    type: 'macro',
+    arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
+    stem: 'overlap',
+    spatial: 'linear_attention',
+    channel: 'mlp_se',
+  },
+  medium: { type: 'macro', arch: 's', spatial: 'dw7x7', channel: 'mlp' },
+} satisfies Family<typeof macroConfig>;

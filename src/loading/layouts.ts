@@ -1,5 +1,5 @@
 import type { NDArray, TypedArray } from '../arrays.ts';
-import { type Layout, layouts } from '../backbones/index.ts';
+import { type KeyLayout, keyLayouts } from '../backbones/index.ts';
 import { CheckpointError } from '../errors.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
 import { withoutPrefix } from './state_dict.ts';
@@ -92,16 +92,16 @@ export function trunkInLayoutOf(type: string, entries: Entries): Entries {
   return inLayoutOf(type, inner.size > 0 && !layoutOf(type, entries) ? inner : entries, false);
 }
 
-function layoutOf(type: string, entries: Entries, prefix = ''): Layout | undefined {
-  const known: readonly Layout[] = Object.hasOwn(layouts, type) ? layouts[type as keyof typeof layouts] : [];
-  return known.find(({ has }) => entries.has(prefix + has));
+function layoutOf(type: string, entries: Entries, prefix = ''): KeyLayout | undefined {
+  const known = Object.hasOwn(keyLayouts, type) ? keyLayouts[type] : undefined;
+  return known?.find(({ has }) => entries.has(prefix + has));
 }
 
 /** Weights of an unknown model: a backbone or classifier alone, or a model with a backbone in it. */
 export function inAnyLayout(entries: Entries): Entries {
   const keys = [...entries.keys()];
-  for (const { has, whole, rules, transforms } of Object.values(layouts).flat() as readonly Layout[]) {
-    if (entries.has(has) && whole(keys)) return renamed(entries, rules, transforms);
+  for (const { has, whole, rules, transforms } of Object.values(keyLayouts).flat()) {
+    if (entries.has(has) && whole && keys.every((key) => whole.test(key))) return renamed(entries, rules, transforms);
     if (entries.has(withinDense + has)) return renamed(entries, rules, transforms, withinDense);
   }
   return entries;

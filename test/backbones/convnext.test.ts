@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
 import { type ConvNextConfig, convnext } from '../../src/backbones/convnext.ts';
-import { convNextLayouts } from '../../src/backbones/convnext_layouts.data.ts';
+import { convNextKeyLayouts } from '../../src/backbones/key_layouts.ts';
 import { renamedKey } from '../../src/loading/layouts.ts';
 import { costOf, map, parametersOf, recordPart, totalCost } from '../../src/nn/index.ts';
 
@@ -56,7 +56,7 @@ describe('ConvNeXt', () => {
   });
 });
 
-describe('the layouts of ConvNeXt', () => {
+describe('the key layouts of ConvNeXt', () => {
   const cases: readonly [publisher: string, key: string, ours: string][] = [
     ['stages.0.blocks.0.conv_dw.weight', 'stem.1.bias', 'downsample_layers.0.1.bias'],
     ['stages.0.blocks.0.conv_dw.weight', 'stages.2.downsample.1.weight', 'downsample_layers.2.1.weight'],
@@ -76,12 +76,12 @@ describe('the layouts of ConvNeXt', () => {
   ];
   for (const [has, key, ours] of cases) {
     it(`take ${key} for ${ours}`, () => {
-      expect(renamedKey(key, convNextLayouts.find((layout) => layout.has === has)!.rules)).to.equal(ours);
+      expect(renamedKey(key, convNextKeyLayouts.find((layout) => layout.has === has)!.rules)).to.equal(ours);
     });
   }
 
   it('drop the extents of one, and nothing else', () => {
-    const [first] = convNextLayouts;
+    const [first] = convNextKeyLayouts;
     const transformed = (key: string, shape: number[]) => {
       const { shape: to, data } = first!.transforms!.find(({ pattern }) => pattern.test(key))!;
       const array: NDArray = {

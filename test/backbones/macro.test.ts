@@ -114,13 +114,13 @@ describe('the macro framework', () => {
     };
     for (const name of channelNames) {
       it(`${channels[name]} in ${name} of ${C} channels at ratio 4`, () => {
-        const graph = mixerGraph(C, channelMixer(channelMixers[name], 4));
+        const graph = mixerGraph(C, (scope, x) => channelMixer(scope, x, channelMixers[name], 4));
         expect(parameterCount(graph)).to.equal(channels[name]);
       });
     }
 
     it('and in an MLP without its depthwise convolution', () => {
-      const graph = mixerGraph(C, channelMixer({ depthwise: false }, 4));
+      const graph = mixerGraph(C, (scope, x) => channelMixer(scope, x, { depthwise: false }, 4));
       expect(parameterCount(graph)).to.equal(mlp - dw(3, hidden));
     });
   });
@@ -182,7 +182,7 @@ describe('the macro framework', () => {
       );
       expect(() => macro(config({ channel: 'mpl' as 'mlp' }))).to.throw(ConfigError, 'unknown channel mixer "mpl"');
       expect(() => macro(config({ stem: 'patches' as 'patch' }))).to.throw(ConfigError, 'Did you mean "patch"?');
-      expect(() => macro(config({ arch: 'tt' as 't' }))).to.throw(ConfigError, 'macro: unknown arch "tt"');
+      expect(() => macro(config({ arch: 'tt' as 't' }))).to.throw(ConfigError, /unknown macro arch "tt"/);
     });
 
     it('lists of unequal length, and channels that the orders do not divide', () => {

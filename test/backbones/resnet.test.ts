@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { sizeOf } from '../../src/arrays.ts';
-import { type ResNetConfig, resNetLayouts, resnet } from '../../src/backbones/resnet.ts';
+import { resNetKeyLayouts } from '../../src/backbones/key_layouts.ts';
+import { type ResNetConfig, resnet } from '../../src/backbones/resnet.ts';
 import { renamedKey } from '../../src/loading/layouts.ts';
 import { map, type Node, parametersOf, recordPart } from '../../src/nn/index.ts';
 
@@ -55,7 +56,7 @@ describe('ResNet', () => {
   });
 
   it('is taken out of the mm libraries’ models and classifiers', () => {
-    const [{ rules }] = resNetLayouts as [(typeof resNetLayouts)[number]];
+    const [{ rules }] = resNetKeyLayouts as [(typeof resNetKeyLayouts)[number]];
     expect(renamedKey('backbone.layer1.0.conv1.weight', rules)).to.equal('layer1.0.conv1.weight');
     expect(renamedKey('head.fc.weight', rules)).to.equal('fc.weight');
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
+import { swinKeyLayouts } from '../../src/backbones/key_layouts.ts';
 import { type SwinConfig, swin } from '../../src/backbones/swin.ts';
-import { swinLayouts } from '../../src/backbones/swin_layouts.data.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { renamedKey } from '../../src/loading/layouts.ts';
 import { createModel } from '../../src/models/create.ts';
@@ -74,8 +74,8 @@ describe('Swin', () => {
   });
 });
 
-describe('layouts of Swin', () => {
-  const layoutWith = (key: string) => swinLayouts.find(({ has }) => has === key)!;
+describe('the key layouts of Swin', () => {
+  const layoutWith = (key: string) => swinKeyLayouts.find(({ has }) => has === key)!;
   const timm = layoutWith('layers.3.downsample.norm.weight');
   const torchvision = layoutWith('features.1.0.attn.qkv.weight');
   const mm = layoutWith('stages.0.blocks.0.attn.w_msa.qkv.weight');

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { segmentationHeads } from '../../heads/index.ts';
 import type { Named, NDArray, Size } from '../../src/arrays.ts';
+import { families } from '../../src/backbones/index.ts';
 import { datasetOf } from '../../src/datasets/index.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
@@ -9,11 +10,11 @@ import { detectors } from '../../src/models/detectors.ts';
 import { passes, programOf, type Resident, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
 import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
-import { smallBackbones, smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
+import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
 
 /** What holds for every detector and every segmentation head, on every engine. */
 
-const backbone = smallBackbones.moganet!;
+const backbone = families.moganet.small;
 const wider = { type: 'moganet' as const, arch: { dims: [16, 8, 40, 16], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } };
 type Dense = Pick<ModelConfig, 'detection' | 'segmentation'>;
 

@@ -2,23 +2,7 @@ import type { segmentationHeads } from '../../heads/index.ts';
 import type { DetectorConfig, ModelConfig, SegmentorConfig } from '../../src/models/config.ts';
 import type { detectors } from '../../src/models/detectors.ts';
 
-/** The smallest form of every backbone, detector and segmentation head: what contract suites loop over. */
-
-/** By the backbone's `type`; a suite says which is missing. */
-export const smallBackbones: Readonly<Record<string, ModelConfig['backbone']>> = {
-  moganet: { type: 'moganet', arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } },
-  convnext: { type: 'convnext', arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1] } },
-  resnet: { type: 'resnet', depth: 18 },
-  swin: { type: 'swin', arch: { dim: 8, depths: [2, 2, 2, 2], heads: [1, 2, 4, 8] }, window: 3 },
-  parcnet: { type: 'parcnet', arch: { local: [8, 16], dims: [16, 24, 32], widths: [16, 24, 32], depths: [1, 1, 1] } },
-  macro: {
-    type: 'macro',
-    arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
-    stem: 'overlap',
-    spatial: 'linear_attention',
-    channel: 'mlp_se',
-  },
-};
+/** The smallest form of every detector and segmentation head: what contract suites loop over. Backbones have theirs in their table. */
 
 type Written<T> = T extends { type: infer K } ? Extract<NonNullable<ModelConfig['detection']>, { type: K }> : never;
 type SmallDetectors = { readonly [K in keyof typeof detectors]: Written<Extract<DetectorConfig, { type: K }>> };

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
+import { families } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
@@ -7,7 +8,7 @@ import { createModel } from '../../src/models/create.ts';
 import type { RunPart } from '../../src/models/detector.ts';
 import type { Resident } from '../../src/nn/index.ts';
 import { maskBitmap } from '../../src/postprocess/masks.ts';
-import { smallBackbones, smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
+import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
 
 /** Maps and heads' answers written by hand: what remains is the arithmetic between the parts. */
 
@@ -27,7 +28,7 @@ function peak(shape: [number, number, number, number], rest: number, value: numb
 }
 
 const model = (detector: ModelConfig['detection']): ModelConfig => ({
-  backbone: smallBackbones.moganet!,
+  backbone: families.moganet.small,
   detection: detector,
 });
 const { cascade_mask_rcnn: cascade, retinanet } = smallDetectors;

@@ -2,7 +2,6 @@ import * as z from 'zod';
 import {
   type ConvNextConfig,
   convNextArchs,
-  fromOfficial,
   type MogaNetConfig,
   type ResNetConfig,
   type SwinConfig,
@@ -12,6 +11,7 @@ import { UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ModelConfig } from '../config.ts';
 import { byType } from './index.ts';
+import { fromOfficial } from './moganet.ts';
 
 /**
  * The backbones of mm model dicts, by their type. Arguments of training and of loading say nothing about the network and

@@ -1,19 +1,18 @@
 import type { NDArray, Shape, Weights } from '../../../src/arrays.ts';
-import type { ClassifierBackbone, Layout } from '../../../src/backbones/backbone.ts';
+import type { Backbone, ClassifierBackbone, Family, KeyLayout } from '../../../src/backbones/backbone.ts';
 import { convnext } from '../../../src/backbones/convnext.ts';
-import { convNextLayouts } from '../../../src/backbones/convnext_layouts.data.ts';
-import { layouts } from '../../../src/backbones/index.ts';
+import { families, keyLayouts } from '../../../src/backbones/index.ts';
 import { moganet } from '../../../src/backbones/moganet.ts';
 import { parcnet } from '../../../src/backbones/parcnet.ts';
-import { resNetConfig, resNetLayouts, resnet } from '../../../src/backbones/resnet.ts';
+import { resNetConfig, resnet } from '../../../src/backbones/resnet.ts';
 import { swin } from '../../../src/backbones/swin.ts';
-import { swinLayouts } from '../../../src/backbones/swin_layouts.data.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
 import { renamedKey } from '../../../src/loading/layouts.ts';
 import type { ModelDefinition } from '../../../src/models/create.ts';
 import { fromOfficial } from '../../../src/models/mm/moganet.ts';
 
-/** The backbones of golden cases by the `kind` that the cases give them, and the layouts in which they list keys. */
+/** The backbones of golden cases by the `kind` that the cases give them, and the key layouts of their lists. A family needs no line
+ * here: its goldens have its type as their kind. */
 
 export interface ModelSpec {
   readonly kind: string;
@@ -22,11 +21,11 @@ export interface ModelSpec {
 }
 
 export interface BackboneKind {
-  readonly backbone: ClassifierBackbone;
+  readonly backbone: Backbone | ClassifierBackbone;
   /** 0 where the case has a pyramid only. */
   readonly classes: number;
-  /** Layouts that the case's keys may be in beside ours. */
-  readonly layouts: readonly Layout[];
+  /** Key layouts that the case's keys may be in beside ours. */
+  readonly layouts: readonly KeyLayout[];
   /** The top module that the reference counts a module's or step's work for; undefined where it does not count it. */
   readonly moduleOf: (path: string) => string | undefined;
   /** A module of two names, and the one that its work is counted under; parameters are counted under both. */
@@ -61,7 +60,12 @@ const convNext =
     if (!Object.hasOwn(convNextSizes, size)) throw new UnsupportedError(`${name} names no known size of ConvNeXt`);
     const arch = convNextSizes[size as keyof typeof convNextSizes];
     const classes = outputNorms ? 0 : 1000;
-    return { backbone: convnext({ type: 'convnext', arch, outputNorms }), classes, layouts: convNextLayouts, moduleOf };
+    return {
+      backbone: convnext({ type: 'convnext', arch, outputNorms }),
+      classes,
+      layouts: families.convnext.keyLayouts,
+      moduleOf,
+    };
   };
 
 const swinSizes = { tiny: 't', small: 's', base: 'b', large: 'l' } as const;
@@ -75,7 +79,7 @@ const swinOf =
     return {
       backbone: swin({ type: 'swin', arch }),
       classes,
-      layouts: swinLayouts,
+      layouts: families.swin.keyLayouts,
       moduleOf: topModule,
       ...(absent && { absent }),
     };
@@ -113,11 +117,21 @@ export function backboneKind(spec: ModelSpec, name: string): BackboneKind {
   const depth = /^resnet(\d+)$/.exec(spec.kind)?.[1];
   if (depth) {
     const config = resNetConfig.parse({ type: 'resnet', depth: Number(depth) });
-    return { backbone: resnet(config), classes: 1000, layouts: resNetLayouts, moduleOf: topModule };
+    return { backbone: resnet(config), classes: 1000, layouts: families.resnet.keyLayouts, moduleOf: topModule };
   }
-  const make = Object.hasOwn(kinds, spec.kind) ? kinds[spec.kind] : undefined;
-  if (!make) throw new UnsupportedError(`the backbone ${spec.kind} is not supported yet`);
-  return make(spec, name);
+  if (Object.hasOwn(kinds, spec.kind)) return kinds[spec.kind]!(spec, name);
+  if (Object.hasOwn(families, spec.kind)) return familyKind(families[spec.kind as keyof typeof families], spec);
+  throw new UnsupportedError(`the backbone ${spec.kind} is not supported yet`);
+}
+
+/** The kind of a family's goldens by default: arch and options as in a configuration, logits of 1000 classes. */
+export function familyKind(
+  { config, make, keyLayouts: layouts }: Family,
+  { kind, arch, kwargs }: ModelSpec,
+): BackboneKind {
+  const written = arch === undefined ? { type: kind, ...kwargs } : { type: kind, arch, ...kwargs };
+  const backbone: Backbone = make(config.parse(written));
+  return { backbone, classes: 'classify' in backbone ? 1000 : 0, layouts, moduleOf: topModule };
 }
 
 /** Cost rows name a model by its kind and size: `moganet_xt`, `resnet50`, `convnext_tiny_timm`. */
@@ -126,18 +140,15 @@ export function backboneOfRow(model: string): BackboneKind {
   return backboneKind({ kind: publisher ? `${family}_${publisher}` : family!, arch: size }, model);
 }
 
-/** The layouts that a detector or segmentor may have its backbone in, below `backbone.`. */
-export const layoutsOf = ({ config }: ModelDefinition): readonly Layout[] => {
-  const known: Readonly<Record<string, readonly Layout[]>> = layouts;
-  return Object.hasOwn(known, config.backbone.type) ? known[config.backbone.type]! : [];
-};
+/** The key layouts that a detector or segmentor may have its backbone in, below `backbone.`. */
+export const layoutsOf = ({ config }: ModelDefinition): readonly KeyLayout[] => keyLayouts[config.backbone.type] ?? [];
 
 type Key = readonly [key: string, shape: Shape, dtype?: string];
 
 /** The keys of a list → key and shape in our layout; undefined for a key that is left out. */
 export function keysInOurLayout(
   keys: readonly Key[],
-  layouts: readonly Layout[],
+  layouts: readonly KeyLayout[],
   prefix = '',
 ): Map<string, Key | undefined> {
   const names = keys.map(([key]) => key);
@@ -151,11 +162,11 @@ export function keysInOurLayout(
 }
 
 /** A key list in our layout; what is left out is not in it. */
-export const inOurLayout = (keys: readonly Key[], layouts: readonly Layout[], prefix?: string): Key[] =>
+export const inOurLayout = (keys: readonly Key[], layouts: readonly KeyLayout[], prefix?: string): Key[] =>
   [...keysInOurLayout(keys, layouts, prefix).values()].filter((key) => key !== undefined);
 
 /** Weights that were made under the list's names, under ours. */
-export function weightsInOurLayout(weights: Weights, layouts: readonly Layout[], prefix = ''): Weights {
+export function weightsInOurLayout(weights: Weights, layouts: readonly KeyLayout[], prefix = ''): Weights {
   const translate = translator([...weights.keys()], layouts, prefix);
   return new Map(
     [...weights].flatMap(([key, value]): [string, NDArray][] => {
@@ -165,7 +176,7 @@ export function weightsInOurLayout(weights: Weights, layouts: readonly Layout[],
   );
 }
 
-function translator(keys: readonly string[], layouts: readonly Layout[], prefix: string) {
+function translator(keys: readonly string[], layouts: readonly KeyLayout[], prefix: string) {
   const layout = layouts.find(({ has }) => keys.includes(prefix + has));
   return (key: string) => {
     if (!layout || !key.startsWith(prefix)) return { key, transform: undefined };

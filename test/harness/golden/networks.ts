@@ -58,7 +58,7 @@ export function partOf({ backbone, classes }: BackboneKind): Part {
     name: 'network',
     inputs: { input: map(backbone.imageChannels ?? 3) },
     forward: (scope, { input }) => {
-      if (classes === 0) return named(backbone.forward(scope, input!));
+      if (classes === 0 || !('classify' in backbone)) return named(backbone.forward(scope, input!));
       const { logits, pyramid } = backbone.classify(scope, input!, classes);
       return { logits, ...named(pyramid) };
     },
