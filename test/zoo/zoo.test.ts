@@ -1,12 +1,13 @@
 import { expect } from 'chai';
+import { maskRcnn, mmdetection } from '../../configs/helpers.ts';
 import { type Shape, sizeOf } from '../../src/arrays.ts';
-import { publishedFlops } from '../../src/article/comparison.ts';
+import { comparison, publishedFlops } from '../../src/article/comparison.ts';
 import { CheckpointError, ConfigError } from '../../src/errors.ts';
 import { matchEntry } from '../../src/loading/recognise.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { type CostRow, totalCost } from '../../src/nn/index.ts';
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs } from '../../src/zoo/counting.ts';
-import { entries, findEntry, type ZooEntry } from '../../src/zoo/index.ts';
+import { entries, findEntry, isNamed, termsOf, type ZooEntry } from '../../src/zoo/index.ts';
 import { fnv1a32 } from '../harness/seeded.ts';
 import { classifiers, denseModels, otherDenseModels } from './expected.data.ts';
 
@@ -129,6 +130,21 @@ describe('the zoo', () => {
     const names = entries.map(({ name }) => name);
     expect(new Set(names).size).to.equal(names.length);
     for (const { name, config } of entries) expect(config.name).to.equal(name);
+  });
+
+  it('needs one row for a published model: it is matched, compared and has terms', () => {
+    const file = 'mask_rcnn/mask_rcnn_r18_fpn_1x_coco_20300101-01234567';
+    const row = maskRcnn(
+      'mask_rcnn_r18_fpn_1x_coco',
+      { type: 'resnet', depth: 18 },
+      '1x',
+      mmdetection([33.9, 31], file),
+    );
+    expect(matchEntry(shapesOf(row), 'mine.pth', {}, [...entries, row]).entry).to.equal(row);
+    expect(isNamed(row, `${file}.pth`)).to.equal(true);
+    const [compared] = comparison([row]);
+    expect(compared).to.deep.include({ table: 'COCO, Mask R-CNN 1x', scores: { 'box AP': 33.9, 'mask AP': 31 } });
+    expect(termsOf(row)?.weights).to.equal('Apache-2.0 (github.com/open-mmlab/mmdetection)');
   });
 
   describe('matches weights without a configuration', () => {
