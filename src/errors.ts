@@ -24,23 +24,9 @@ export interface RefusalFacts<Code extends string = string> {
 /** An error that refuses one file, with its facts as fields (see `isRefusal`). */
 export type Refusal<Code extends string = string> = MoganetError & RefusalFacts<Code>;
 
-/** Makes the refusals of one file: `throw refuse('malformed', 'entry data/0', 'it is empty')`. */
-export type Refuse<Code extends string, Made extends Refusal<Code>> = (
-  code: Code,
-  place: string,
-  reason: string,
-  remedy?: string,
-  cause?: unknown,
-) => Made;
-
 /** Whether a file was refused, whatever kind of file it was. */
 export function isRefusal(error: unknown): error is Refusal {
   return error instanceof MoganetError && ['code', 'file', 'place', 'reason', 'remedy'].every((name) => name in error);
-}
-
-/** `photo.png, PNG chunk IDAT at byte 41: it is there twice. Open it …` */
-export function refusalText({ file, place, reason, remedy }: RefusalFacts): string {
-  return `${file}${place && `, ${place}`}: ${reason}. ${remedy}`;
 }
 
 /** A checkpoint, safetensors file or one tensor of it cannot be used. */

@@ -24,20 +24,22 @@ function tableBelow(heading: string): string[][] {
   );
 }
 
-/** What a source file says of each code in its comment. */
-function meaningsIn(file: string): string[] {
-  const text = readFileSync(new URL(`../src/${file}`, import.meta.url), 'utf8');
-  return [...text.matchAll(/^ {2}\/\*\* (.+) \*\/\n {2}'?[a-z-]+'?:/gm)].map(([, meaning]) => meaning!);
+/** The comment of each code in a table of the source. */
+function meaningsIn(table: string): string[] {
+  const text = readFileSync(new URL('../src/formats/context.ts', import.meta.url), 'utf8');
+  const start = text.indexOf(`export const ${table} = {`);
+  const rows = text.slice(start, text.indexOf('} as const;', start));
+  return [...rows.matchAll(/^ {2}\/\*\* (.+) \*\/\n {2}'?[a-z-]+'?:/gm)].map(([, meaning]) => meaning!);
 }
 
 describe('the page of errors', () => {
   const readers = [
-    ['### Images', imageRemedies, 'codecs/refusal.ts'],
-    ['### Checkpoints', checkpointRemedies, 'checkpoint/refusal.ts'],
+    ['### Images', imageRemedies, 'imageRemedies'],
+    ['### Checkpoints', checkpointRemedies, 'checkpointRemedies'],
   ] as const;
-  for (const [heading, remedies, file] of readers) {
-    it(`lists the codes of ${file} with their meaning and remedy`, () => {
-      const meanings = meaningsIn(file);
+  for (const [heading, remedies, table] of readers) {
+    it(`lists the codes of ${table} with their meaning and remedy`, () => {
+      const meanings = meaningsIn(table);
       const expected = Object.entries(remedies).map(([code, remedy], i) => [code, meanings[i], remedy]);
       expect(tableBelow(heading)).to.deep.equal(expected);
     });

@@ -1,18 +1,20 @@
-import { type CheckpointLimits, limitsFrom, type RefuseCheckpoint, refuserOf } from './context.ts';
+import { type CheckpointContext, type CheckpointLimits, checkpointContext } from './context.ts';
 import { isTuple, type PickleMade, PickleObject, type PickleValue } from './pickle_values.ts';
-import { openSafetensors } from './safetensors.ts';
-import { checkpointFormatOf, describeForeign, type Format, firstLine } from './sniff.ts';
+import { isForeign, readSafetensors } from './safetensors.ts';
+import { formatOf, sniffedBytes } from './sniff.ts';
 import type { Source } from './source.ts';
 import type { TensorEntry } from './tensors.ts';
 import { readTorchLegacy, readTorchZip } from './torch.ts';
-import { isTensor, type TorchTensor } from './torch_tensor.ts';
+import { checkpointGlobals, isTensor, type TorchTensor } from './torch_tensor.ts';
+
+/** Opens checkpoints of any format, and finds tensors and values in them. */
 
 export interface CheckpointOptions extends Partial<CheckpointLimits> {
   /** Full names of further classes whose instances are skipped as records, for example "my_project.config.Config". */
-  readonly inertClasses?: readonly string[];
+  readonly inertClasses?: readonly string[] | undefined;
 }
 
-/** Where something stands: dict keys and list positions from the root object. */
+/** Dict keys and list positions, from the root object to a value. */
 export type ValuePath = readonly (string | number)[];
 
 export interface LocatedTensor {
@@ -21,55 +23,43 @@ export interface LocatedTensor {
 }
 
 /** An opened checkpoint of any format. Nothing but its structure is in memory. */
-export interface Checkpoint {
-  /** What messages call the file. */
-  readonly name: string;
-  readonly format: Format;
-  /** The object in the file. Of a safetensors file: its tensors by name, and `__metadata__`. */
+export interface Checkpoint extends CheckpointContext {
+  readonly format: 'zip' | 'legacy' | 'safetensors';
+  /** The object in the file. For a safetensors file: its tensors by name, and `__metadata__`. */
   readonly root: PickleValue;
-  readonly limits: CheckpointLimits;
-  readonly refuse: RefuseCheckpoint;
 }
 
 /**
- * Opens a PyTorch (zip or legacy) or safetensors file; the content decides which, not the name. Its structure is read
- * and checked, no tensor is.
+ * Opens a PyTorch (zip or legacy) or safetensors file. The content decides which, not the name. The structure is read
+ * and checked; tensors are read when asked for.
  *
- * @throws CheckpointRefusal with code, place, reason and remedy for every file that is not one of these to the letter.
+ * @throws CheckpointRefusal with code, place, reason and remedy for every file that breaks the rules of these formats
  */
 export async function openCheckpoint(source: Source, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  const { inertClasses = [], ...rest } = options;
-  const limits = limitsFrom(rest);
-  const refuse = refuserOf(source.name);
-  const named = { name: source.name, limits, refuse };
-  const head = await source.read(0, Math.min(source.size, 512));
-  const format =
-    checkpointFormatOf(head) ??
-    (/\.safetensors$/i.test(source.name) && !describeForeign(head) ? 'safetensors' : undefined);
-  if (format === undefined) throw unknownFormat(head, refuse);
-  if (format === 'safetensors') {
-    const { tensors, metadata } = await openSafetensors(source, limits);
-    const root = new Map<PickleValue, PickleValue>();
-    for (const [key, entry] of tensors) root.set(key, { made: 'tensor', entry } satisfies TorchTensor as PickleMade);
-    if (Object.keys(metadata).length > 0) root.set('__metadata__', new Map(Object.entries(metadata)));
-    return { ...named, format, root };
+  const context = checkpointContext(source.name, options);
+  const { refuse } = context;
+  const head = await source.read(0, Math.min(source.size, sniffedBytes));
+  const { kind, name } = formatOf(head, ['zip', 'safetensors', 'pickle']);
+
+  // a damaged safetensors file is still refused as such, if it has the name of one
+  if (kind === 'safetensors' || (/\.safetensors$/i.test(source.name) && !isForeign(kind))) {
+    return { ...context, format: 'safetensors', root: await safetensorsRoot(source, context) };
   }
-  const read = format === 'zip' ? readTorchZip : readTorchLegacy;
-  const root = await read(source, limits, inertClasses, refuse);
+  if (kind !== 'zip' && kind !== 'pickle') {
+    throw refuse(kind === 'tar' ? 'unsupported' : 'not-a-checkpoint', '', `this is ${name}`);
+  }
+  const read = kind === 'zip' ? readTorchZip : readTorchLegacy;
+  const root = await read(source, checkpointGlobals(options.inertClasses ?? []), context);
   if (!holdsTensor(root)) throw refuse('not-a-checkpoint', '', 'it holds no tensor');
-  return { ...named, format, root };
+  return { ...context, format: kind === 'zip' ? 'zip' : 'legacy', root };
 }
 
-function unknownFormat(head: Uint8Array, refuse: RefuseCheckpoint) {
-  const foreign = describeForeign(head);
-  if (foreign)
-    return refuse(foreign === 'a tar archive' ? 'unsupported' : 'not-a-checkpoint', '', `this is ${foreign}`);
-  const text = firstLine(head);
-  return refuse(
-    'not-a-checkpoint',
-    '',
-    text ? `this is text that begins ${JSON.stringify(text)}` : 'its first bytes are of no known format',
-  );
+async function safetensorsRoot(source: Source, context: CheckpointContext): Promise<PickleValue> {
+  const { tensors, metadata } = await readSafetensors(source, context);
+  const root = new Map<PickleValue, PickleValue>();
+  for (const [key, entry] of tensors) root.set(key, { made: 'tensor', entry } satisfies TorchTensor as PickleMade);
+  if (Object.keys(metadata).length > 0) root.set('__metadata__', new Map(Object.entries(metadata)));
+  return root;
 }
 
 function childrenOf(value: PickleValue): Iterable<readonly [PickleValue, PickleValue]> {
@@ -80,7 +70,7 @@ function childrenOf(value: PickleValue): Iterable<readonly [PickleValue, PickleV
   return [];
 }
 
-/** Looks at each container once, so that references that repeat each other cost nothing. */
+/** Tells whether there is a tensor anywhere. Each container is looked at once, so repeated references cost nothing. */
 function holdsTensor(root: PickleValue): boolean {
   const seen = new Set<PickleValue>();
   const open = [root];
@@ -94,10 +84,10 @@ function holdsTensor(root: PickleValue): boolean {
 }
 
 /**
- * Every tensor of a file by its path from the root, in the file's order. A tensor that is referred to twice is listed
- * twice.
+ * Lists every tensor of a file by its path from the root, in the file's order. A tensor that is referred to twice is
+ * listed twice.
  *
- * @throws CheckpointRefusal `limit` where the values nest too deep, contain themselves or repeat too often.
+ * @throws CheckpointRefusal `limit` if the values nest too deep, contain themselves or repeat too often
  */
 export function tensorsOf({ root, limits, refuse }: Checkpoint): readonly LocatedTensor[] {
   const found: LocatedTensor[] = [];
@@ -114,7 +104,7 @@ export function tensorsOf({ root, limits, refuse }: Checkpoint): readonly Locate
 
 const pathPart = (key: PickleValue): string | number => (typeof key === 'number' ? key : String(key));
 
-/** The value at a path; `undefined` where there is none. */
+/** Returns the value at a path; `undefined` if there is none. */
 export function valueAt({ root }: Checkpoint, path: ValuePath): PickleValue | undefined {
   let value: PickleValue | undefined = root;
   for (const part of path) {
@@ -128,10 +118,10 @@ export function valueAt({ root }: Checkpoint, path: ValuePath): PickleValue | un
 }
 
 /**
- * A value as plain data: dicts as objects without a prototype, tuples and sets as arrays, records as their state,
- * integers beyond 2^53 as bigint. What has no plain form (tensors, bytes, names) becomes `null`.
+ * Returns a value as plain data: dicts as objects without a prototype, tuples and sets as arrays, records as their
+ * state, integers beyond 2^53 as bigint. Values without a plain form (tensors, bytes, names) become `null`.
  *
- * @throws CheckpointRefusal `limit`, as `tensorsOf`.
+ * @throws CheckpointRefusal `limit`, as `tensorsOf`
  */
 export function plainValue({ limits, refuse }: Checkpoint, value: PickleValue): unknown {
   let budget = limits.values;
@@ -158,10 +148,12 @@ function recordValue(object: PickleObject): PickleValue {
   return null;
 }
 
-/** What mmcv and its kin note beside the weights (`meta`), or a safetensors file's metadata; `undefined` without any. */
+/**
+ * Returns the notes beside the weights: the `meta` of mmcv and similar frameworks, or the metadata of a safetensors
+ * file. `undefined` if there are none.
+ */
 export function metaOf(checkpoint: Checkpoint): Readonly<Record<string, unknown>> | undefined {
-  const { root } = checkpoint;
-  const meta =
-    root instanceof Map ? root.get(checkpoint.format === 'safetensors' ? '__metadata__' : 'meta') : undefined;
+  const { format, root } = checkpoint;
+  const meta = root instanceof Map ? root.get(format === 'safetensors' ? '__metadata__' : 'meta') : undefined;
   return meta instanceof Map ? (plainValue(checkpoint, meta) as Record<string, unknown>) : undefined;
 }

@@ -1,27 +1,62 @@
 import type { Raster } from '../image/raster.ts';
-import type { DecodeOptions } from './context.ts';
-import { imageRefuserOf } from './context.ts';
+import { type ImageLimits, imageContext } from './context.ts';
 import { jpegDecoder, type LoadWasm } from './jpeg.ts';
-import { decodePng } from './png.ts';
-import { imageFormatOf } from './sniff.ts';
+import { decodePng, type PngHeader, type RowWriter, readPngChunks, readPngRows } from './png.ts';
+import type { LabelMap } from './png_write.ts';
+import { formatOf } from './sniff.ts';
 
-export type { DecodeOptions } from './context.ts';
+/** Reads image files: as colours, whatever the format, and as labels. */
+
+export interface DecodeOptions extends Partial<ImageLimits> {
+  /** The file's name in messages: its path or URL. Default "bytes". */
+  readonly name?: string | undefined;
+}
 
 /**
- * Reads an image file by its content, whatever its name says.
+ * Reads an image file. Its content decides the format, not its name.
+ *
  * @throws ImageRefusal with code, place, reason and remedy; formats that are not read are named
  */
 export type DecodeImage = (bytes: Uint8Array, options?: DecodeOptions) => Promise<Raster>;
 
-/** PNG and JPEG in one function. `loadJpegWasm` is the platform's; it is called with the first JPEG. */
+/** Joins the PNG and JPEG readers. `loadJpegWasm` is the platform's; it is called with the first JPEG. */
 export function imageDecoder(loadJpegWasm: LoadWasm): DecodeImage {
   const decodeJpeg = jpegDecoder(loadJpegWasm);
   return async (bytes, options = {}) => {
-    const format = imageFormatOf(bytes);
-    if (format.kind === 'png') return decodePng(bytes, options);
-    if (format.kind === 'jpeg') return decodeJpeg(bytes, options);
-    const refuse = imageRefuserOf(options.name);
-    if (format.kind === 'not-an-image') throw refuse('not-an-image', '', `this is ${format.name}`);
-    throw refuse('unsupported', '', `this is ${format.name}, which is not read`, 'Convert it to PNG or JPEG.');
+    const context = imageContext(options.name, options);
+    const { kind, name } = formatOf(bytes, ['png', 'jpeg']);
+    if (kind === 'png') return decodePng(bytes, context);
+    if (kind === 'jpeg') return decodeJpeg(bytes, context);
+    if (kind !== 'other-image') throw context.refuse('not-an-image', '', `this is ${name}`);
+    throw context.refuse('unsupported', '', `this is ${name}, which is not read`, 'Convert it to PNG or JPEG.');
   };
 }
+
+/**
+ * Reads a label map: the palette indices or grey values of an 8 or 16-bit PNG, as they are stored. A file of
+ * `encodeMaskPng` has 0 and 255.
+ *
+ * @throws ImageRefusal as `decodeImage`, and `unsupported` for colours and for fewer than 8 bits
+ */
+export function decodeLabelPng(bytes: Uint8Array, options: DecodeOptions = {}): LabelMap {
+  const context = imageContext(options.name, options);
+  const file = readPngChunks(bytes, context);
+  const { height, width, depth } = file.header;
+  if (!holdsLabels(file.header)) {
+    const remedy = 'Give a label map: PNG with a palette or grey, 8 or 16 bits.';
+    throw context.refuse('unsupported', 'PNG chunk IHDR at byte 8', 'its pixels are colours, not labels', remedy);
+  }
+  const begin = () => {
+    const labels = depth === 16 ? new Uint16Array(height * width) : new Uint8Array(height * width);
+    const write: RowWriter = (row, pass, y) => {
+      const start = (pass.top + y * pass.stepY) * width + pass.left;
+      for (let x = 0; x < pass.width; x++) {
+        labels[start + x * pass.stepX] = depth === 16 ? (row[2 * x]! << 8) | row[2 * x + 1]! : row[x]!;
+      }
+    };
+    return { pixels: labels, write };
+  };
+  return { height, width, labels: readPngRows(file, begin, context) };
+}
+
+const holdsLabels = ({ colorType, depth }: PngHeader): boolean => (colorType === 0 || colorType === 3) && depth >= 8;

@@ -1,4 +1,4 @@
-/** Checkpoints: bytes in, tensors out. PyTorch zip and legacy files, safetensors; nothing in a file is ever run. */
+/** Files: bytes in, checked data out. Checkpoints (PyTorch, safetensors), their configurations, and images. */
 
 export {
   type Checkpoint,
@@ -11,7 +11,17 @@ export {
   type ValuePath,
   valueAt,
 } from './checkpoint.ts';
-export { type CheckpointCode, type CheckpointLimits, CheckpointRefusal, defaultLimits } from './context.ts';
+export {
+  type CheckpointCode,
+  type CheckpointLimits,
+  CheckpointRefusal,
+  defaultLimits,
+  type ImageCode,
+  type ImageLimits,
+  ImageRefusal,
+} from './context.ts';
+export { type DecodeImage, type DecodeOptions, decodeLabelPng, imageDecoder } from './image.ts';
+export { encodeGrey16Png, encodeIndexedPng, encodeMaskPng, encodePng, type LabelMap } from './png_write.ts';
 export { readConfigText } from './python.ts';
 export {
   openSafetensors,

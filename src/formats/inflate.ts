@@ -1,32 +1,24 @@
 import type { Source } from './source.ts';
 
-/** CRC-32 as zip and PNG use it (polynomial 0xEDB88320), eight bytes a step. */
+/** Checksums and deflate data, as zip and PNG use them. */
 
-const tables = Array.from({ length: 8 }, () => new Int32Array(256));
-
-for (let byte = 0; byte < 256; byte++) {
+/** The CRC-32 (polynomial 0xEDB88320) of each byte. */
+const t0 = Int32Array.from({ length: 256 }, (_, byte) => {
   let value = byte;
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-  tables[0]![byte] = value;
-}
-for (let slice = 1; slice < 8; slice++) {
-  for (let byte = 0; byte < 256; byte++) {
-    const before = tables[slice - 1]![byte]!;
-    tables[slice]![byte] = (before >>> 8) ^ tables[0]![before & 255]!;
-  }
-}
-const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-  Int32Array,
-];
+  return value;
+});
+/** The CRC of one zero byte more: with eight tables, a step takes eight bytes. */
+const next = (table: Int32Array): Int32Array => table.map((before) => (before >>> 8) ^ t0[before & 255]!);
+const t1 = next(t0);
+const t2 = next(t1);
+const t3 = next(t2);
+const t4 = next(t3);
+const t5 = next(t4);
+const t6 = next(t5);
+const t7 = next(t6);
 
-/** The CRC of what gave `previous`, followed by `bytes`. */
+/** Returns the CRC-32 of the bytes that gave `previous`, followed by `bytes`. */
 export function crc32(bytes: Uint8Array, previous = 0): number {
   let crc = ~previous;
   let i = 0;
@@ -46,10 +38,10 @@ export function crc32(bytes: Uint8Array, previous = 0): number {
   return ~crc >>> 0;
 }
 
-/** The checksum of zlib data: the Adler-32 of what went before (1 at the start) followed by `bytes`. */
-export function adler32(bytes: Uint8Array, before = 1): number {
-  let low = before & 0xffff;
-  let high = before >>> 16;
+/** Returns the Adler-32, the checksum of zlib data, of the bytes that gave `previous`, followed by `bytes`. */
+export function adler32(bytes: Uint8Array, previous = 1): number {
+  let low = previous & 0xffff;
+  let high = previous >>> 16;
   // 5552 is the longest run before `high` could pass 2^32 (zlib's NMAX)
   for (let i = 0; i < bytes.length; ) {
     const stop = Math.min(i + 5552, bytes.length);
@@ -68,7 +60,7 @@ const blockBytes = 2 ** 18;
 /**
  * Inflates raw deflate data at `offset` of a source, block by block, with the platform's decoder.
  *
- * @throws whatever the platform throws where the data is no deflate stream.
+ * @throws the platform's error if the data is not a deflate stream
  */
 export async function* inflate(source: Source, offset: number, length: number): AsyncGenerator<Uint8Array> {
   const { readable, writable } = new DecompressionStream('deflate-raw');
@@ -93,7 +85,7 @@ export async function* inflate(source: Source, offset: number, length: number): 
       yield value;
     }
   } finally {
-    // reached on failure and when the caller has enough, too: nothing may stay pending
+    // also reached on failure, and when the caller stops early: nothing may stay pending
     stopped = true;
     await Promise.allSettled([reader.cancel(), writer.abort()]);
     await feeding;

@@ -1,24 +1,31 @@
-import { type CheckpointCode, type CheckpointLimits, quoted, type RefuseCheckpoint } from './context.ts';
+import { type CheckpointCode, type CheckpointContext, type CheckpointLimits, quoted } from './context.ts';
 import {
-  type BuildContext,
-  type GlobalMeaning,
+  exact,
+  type Globals,
+  isList,
   isTuple,
   kindOf,
+  type Machine,
   PickleGlobal,
   PickleObject,
   type PickleValue,
 } from './pickle_values.ts';
 
-/** The bytes ended inside a pickle: cut short, or a longer piece has to be read. */
+/**
+ * Reads pickles (protocols 0 to 5). A pickle is a program for a stack machine; this machine can only build data. It has
+ * three parts: a cursor over the bytes, the machine's state, and a table of operations.
+ */
+
+/** Thrown if the bytes end inside a pickle: the file is cut short, or a longer piece has to be read. */
 export class PickleEnd extends Error {}
 
-/** Bytes that should be text and are none. */
-export class NotText extends Error {}
+/** Thrown for bytes that should be text and are not. */
+class NotText extends Error {}
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** A cursor over pickle bytes. Every length is checked against what is there before anything is allocated. */
-export class PickleReader {
+class PickleReader {
   private readonly view: DataView;
   constructor(
     private readonly bytes: Uint8Array,
@@ -27,7 +34,7 @@ export class PickleReader {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Moves over `count` bytes and returns where they begin. */
+  /** Moves over `count` bytes and returns their offset. */
   private over(count: number): number {
     const start = this.at;
     if (!(count <= this.bytes.length - start)) throw new PickleEnd(`the data ends at byte ${this.bytes.length}`);
@@ -47,7 +54,7 @@ export class PickleReader {
   u32(): number {
     return this.view.getUint32(this.over(4), true);
   }
-  /** A length of 8 bytes; beyond 2^53 it is past the end of anything. */
+  /** Reads a length of 8 bytes. It may be rounded beyond 2^53, which is past the end of any file. */
   u64(): number {
     return Number(this.view.getBigUint64(this.over(8), true));
   }
@@ -70,7 +77,7 @@ export class PickleReader {
     }
   }
 
-  /** The text up to a line feed, which is passed over. */
+  /** Reads the text up to a line feed, and skips the line feed. */
   line(): string {
     const end = this.bytes.indexOf(10, this.at);
     if (end < 0) throw new PickleEnd(`a line without end at byte ${this.at}`);
@@ -79,7 +86,7 @@ export class PickleReader {
     return line;
   }
 
-  /** A little-endian two's complement integer of any length. */
+  /** Reads a little-endian two's complement integer of any length. */
   integer(count: number): number | bigint {
     const bytes = this.raw(count);
     let value = 0n;
@@ -88,26 +95,19 @@ export class PickleReader {
   }
 }
 
-/** A number where it is exact, a bigint otherwise. */
-export function exact(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}
-
 /** What the file around a pickle decides. */
 export interface PickleHost {
-  readonly refuse: RefuseCheckpoint;
-  /** What messages call this pickle: an entry of an archive, or its number in a legacy file. */
+  readonly context: CheckpointContext;
+  /** The pickle's name in messages: an entry of an archive, or its part of a legacy file. */
   readonly place: string;
-  readonly limits: CheckpointLimits;
-  /** What the names mean, by `module name`. */
-  readonly globals: ReadonlyMap<string, GlobalMeaning>;
-  /** What a persistent id stands for: a storage. Absent where none may occur. */
-  readonly persistent?: (id: PickleValue, context: BuildContext) => PickleValue;
+  readonly globals: Globals;
+  /** Returns the storage of a persistent id; by default there may be none. */
+  readonly persistent?: ((id: PickleValue, machine: Machine) => PickleValue) | undefined;
 }
 
-/** The stack machine that a pickle is a program for, restricted to what builds data. */
-export class PickleMachine implements BuildContext {
+/** The state of the stack machine, and what its operations have in common. */
+class PickleMachine implements Machine {
+  readonly limits: CheckpointLimits;
   private stack: PickleValue[] = [];
   private readonly marks: PickleValue[][] = [];
   private readonly memo = new Map<number, PickleValue>();
@@ -116,25 +116,27 @@ export class PickleMachine implements BuildContext {
   constructor(
     readonly host: PickleHost,
     readonly reader: PickleReader,
-  ) {}
-
-  refusal(code: CheckpointCode, reason: string, remedy?: string, cause?: unknown): Error {
-    return this.host.refuse(code, `${this.host.place} byte ${this.reader.at}`, reason, remedy, cause);
+  ) {
+    this.limits = host.context.limits;
   }
-  wrong(reason: string): Error {
+
+  refusal(code: CheckpointCode, reason: string, cause?: unknown): Error {
+    return this.host.context.refuse(code, `${this.host.place} byte ${this.reader.at}`, reason, undefined, cause);
+  }
+  malformed(reason: string): Error {
     return this.refusal('malformed', reason);
   }
   unsupported(reason: string): Error {
     return this.refusal('unsupported', reason);
   }
-  limit(reason: string): Error {
+  overLimit(reason: string): Error {
     return this.refusal('limit', reason);
   }
 
   spend(bytes: number): void {
     this.spent += bytes;
-    if (this.spent > this.host.limits.pickleBytes)
-      throw this.limit(`it makes more than ${this.host.limits.pickleBytes} bytes`);
+    const { pickleBytes } = this.limits;
+    if (this.spent > pickleBytes) throw this.overLimit(`it makes more than ${pickleBytes} bytes`);
   }
 
   push(value: PickleValue): void {
@@ -142,14 +144,14 @@ export class PickleMachine implements BuildContext {
   }
 
   pop(): PickleValue {
-    const value = this.stack.pop();
-    if (value === undefined) throw this.wrong('an operation finds too few values');
+    const value = this.top();
+    this.stack.pop();
     return value;
   }
 
   top(): PickleValue {
     const value = this.stack.at(-1);
-    if (value === undefined) throw this.wrong('an operation finds too few values');
+    if (value === undefined) throw this.malformed('an operation finds too few values');
     return value;
   }
 
@@ -158,45 +160,46 @@ export class PickleMachine implements BuildContext {
     this.stack = [];
   }
 
-  /** The values since the last mark, which is removed. */
+  /** Removes the last mark and the values since, and returns these. */
   popToMark(): PickleValue[] {
     const values = this.stack;
     const below = this.marks.pop();
-    if (!below) throw this.wrong('an operation finds no mark');
+    if (!below) throw this.malformed('an operation finds no mark');
     this.stack = below;
     return values;
   }
 
-  /** POP also takes a mark that lies on top. */
+  /** Removes the top value, or a mark if that lies on top. */
   popAny(): void {
     if (this.stack.length === 0 && this.marks.length > 0) this.popToMark();
     else this.pop();
   }
 
-  /** The only value left, at STOP. */
+  /** Returns the only value left, at STOP. */
   result(): PickleValue {
     if (this.marks.length > 0 || this.stack.length !== 1) {
-      throw this.wrong(`it stops with ${this.stack.length} values and ${this.marks.length} marks instead of one value`);
+      throw this.malformed(
+        `it stops with ${this.stack.length} values and ${this.marks.length} marks instead of one value`,
+      );
     }
     return this.pop();
   }
 
   put(index: number): void {
-    if (!Number.isSafeInteger(index) || index < 0) throw this.wrong('a memo index that is no natural number');
     this.memo.set(index, this.top());
-    if (this.memo.size > this.host.limits.memo)
-      throw this.limit(`it remembers more than ${this.host.limits.memo} values`);
+    const { memo } = this.limits;
+    if (this.memo.size > memo) throw this.overLimit(`it remembers more than ${memo} values`);
   }
   memoize(): void {
     this.put(this.memo.size);
   }
   get(index: number): void {
     const value = this.memo.get(index);
-    if (value === undefined) throw this.wrong(`it refers to value ${index}, which it did not remember`);
+    if (value === undefined) throw this.malformed(`it refers to value ${index}, which it did not remember`);
     this.push(value);
   }
 
-  /** A name is looked up in the table of the host and nowhere else. */
+  /** Looks up a name in the table of the host, and nowhere else. */
   global(module: string, name: string): PickleGlobal {
     const full = `${module}.${name}`;
     const meaning = this.host.globals.get(`${module} ${name}`);
@@ -210,47 +213,47 @@ export class PickleMachine implements BuildContext {
     return new PickleGlobal(full, meaning);
   }
 
-  call(callee: PickleValue, args: readonly PickleValue[]): PickleValue {
-    if (!isTuple(args)) throw this.wrong(`arguments that are ${kindOf(args)} instead of a tuple`);
-    if (!(callee instanceof PickleGlobal)) throw this.wrong(`a call of ${kindOf(callee)}`);
+  call(callee: PickleValue, args: PickleValue): PickleValue {
+    if (!isTuple(args)) throw this.malformed(`arguments that are ${kindOf(args)} instead of a tuple`);
+    if (!(callee instanceof PickleGlobal)) throw this.malformed(`a call of ${kindOf(callee)}`);
     if (callee.meaning.kind === 'call') return callee.meaning.build(args, this);
     if (callee.meaning.kind === 'inert') return new PickleObject(callee.name, args);
-    throw this.refusal('forbidden-global', `it calls ${quoted(callee.name)}, which is only a name here`);
+    throw this.refusal('forbidden-global', `it calls ${quoted(callee.name)}, which may only be mentioned`);
   }
 
   setItems(target: PickleValue, values: readonly PickleValue[]): void {
     const map = target instanceof PickleObject ? target.entries : target;
-    if (!(map instanceof Map)) throw this.wrong(`an item is set in ${kindOf(target)}`);
-    if (values.length % 2) throw this.wrong('a key without a value');
+    if (!(map instanceof Map)) throw this.malformed(`an item is set in ${kindOf(target)}`);
+    if (values.length % 2) throw this.malformed('a key without a value');
     for (let i = 0; i < values.length; i += 2) {
       const key = values[i]!;
-      if (key instanceof Map || key instanceof Set || (Array.isArray(key) && !isTuple(key))) {
-        throw this.wrong(`${kindOf(key)} as the key of a dict`);
+      if (key instanceof Map || key instanceof Set || isList(key)) {
+        throw this.malformed(`${kindOf(key)} as the key of a dict`);
       }
-      if (map.has(key)) throw this.wrong(`the key ${quoted(String(key))} is given twice`);
+      if (map.has(key)) throw this.malformed(`the key ${quoted(String(key))} is given twice`);
       map.set(key, values[i + 1]!);
     }
   }
 
   append(target: PickleValue, values: readonly PickleValue[]): void {
     const list = target instanceof PickleObject ? target.items : target;
-    if (!Array.isArray(list) || isTuple(list)) throw this.wrong(`a value is appended to ${kindOf(target)}`);
-    for (const value of values) (list as PickleValue[]).push(value);
+    if (!isList(list)) throw this.malformed(`a value is appended to ${kindOf(target)}`);
+    for (const value of values) list.push(value);
   }
 
-  /** BUILD gives an object its state. Only records keep it: dicts carry bookkeeping (`_metadata`), tensors hooks. */
+  /** Gives an object its state. Only records keep it: that of dicts is bookkeeping (`_metadata`), that of tensors hooks. */
   build(target: PickleValue, state: PickleValue): void {
     if (target instanceof PickleObject) target.state = state;
     else if (!(target instanceof Map) && !(typeof target === 'object' && target !== null && 'made' in target)) {
-      throw this.wrong(`a state is given to ${kindOf(target)}`);
+      throw this.malformed(`a state is given to ${kindOf(target)}`);
     }
   }
 }
 
 type Operation = (machine: PickleMachine) => void;
 
-/** Every operation of pickle protocols 0 to 5 that builds data, by its byte; STOP is the interpreter's. */
-export const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>(
+/** The operations of pickle protocols 0 to 5, by their byte. STOP is left to `unpickle`. */
+const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>(
   Object.entries({
     // structure of the stream
     '\x80': (m) => {
@@ -329,7 +332,7 @@ export const operations: ReadonlyMap<number, Operation> = new Map<number, Operat
     '\x90': (m) => {
       const values = m.popToMark();
       const set = m.top();
-      if (!(set instanceof Set)) throw m.wrong(`a value is added to ${kindOf(set)}`);
+      if (!(set instanceof Set)) throw m.malformed(`a value is added to ${kindOf(set)}`);
       for (const value of values) set.add(value);
     },
     '\x91': (m) => m.push(new Set(m.popToMark())),
@@ -351,21 +354,21 @@ export const operations: ReadonlyMap<number, Operation> = new Map<number, Operat
     '\x93': (m) => {
       const name = m.pop();
       const module = m.pop();
-      if (typeof name !== 'string' || typeof module !== 'string') throw m.wrong('a name that is not text');
+      if (typeof name !== 'string' || typeof module !== 'string') throw m.malformed('a name that is not text');
       m.push(m.global(module, name));
     },
     R: (m) => {
       const args = m.pop();
-      m.push(m.call(m.pop(), args as readonly PickleValue[]));
+      m.push(m.call(m.pop(), args));
     },
     '\x81': (m) => {
       const args = m.pop();
-      m.push(m.call(m.pop(), args as readonly PickleValue[]));
+      m.push(m.call(m.pop(), args));
     },
     '\x92': (m) => {
-      m.pop(); // keyword arguments are kept by no record
+      m.pop(); // keyword arguments: no record keeps them
       const args = m.pop();
-      m.push(m.call(m.pop(), args as readonly PickleValue[]));
+      m.push(m.call(m.pop(), args));
     },
     i: (m) => {
       const module = m.reader.line();
@@ -374,7 +377,7 @@ export const operations: ReadonlyMap<number, Operation> = new Map<number, Operat
     },
     o: (m) => {
       const [callee, ...args] = m.popToMark();
-      if (!(callee instanceof PickleGlobal)) throw m.wrong(`a call of ${kindOf(callee)}`);
+      if (!(callee instanceof PickleGlobal)) throw m.malformed(`a call of ${kindOf(callee)}`);
       m.push(m.call(callee, Object.freeze(args)));
     },
     b: (m) => {
@@ -383,11 +386,11 @@ export const operations: ReadonlyMap<number, Operation> = new Map<number, Operat
     },
     Q: (m) => {
       const id = m.pop();
-      if (!m.host.persistent) throw m.wrong('a storage where none belongs');
+      if (!m.host.persistent) throw m.malformed('a storage in a pickle that may have none');
       m.push(m.host.persistent(id, m));
     },
 
-    // known, and never needed by a checkpoint
+    // known, and not needed by any checkpoint
     P: refused('a storage id as text (protocol 0)'),
     S: refused('text in protocol 0'),
     V: refused('text in protocol 0'),
@@ -407,13 +410,13 @@ function refused(what: string): Operation {
 
 function tuple(m: PickleMachine, count: number): void {
   const values: PickleValue[] = [];
-  for (let i = 0; i < count; i++) values.unshift(m.pop());
-  m.push(Object.freeze(values));
+  for (let i = 0; i < count; i++) values.push(m.pop());
+  m.push(Object.freeze(values.reverse()));
 }
 
-/** Python 2 wrote text and bytes alike. */
+/** Reads a string of Python 2, which wrote text and bytes alike. */
 function oldText(m: PickleMachine, length: number): PickleValue {
-  if (length < 0) throw m.wrong('text of negative length');
+  if (length < 0) throw m.malformed('text of negative length');
   const start = m.reader.at;
   try {
     return m.reader.text(length);
@@ -425,55 +428,56 @@ function oldText(m: PickleMachine, length: number): PickleValue {
 }
 
 function integer(m: PickleMachine, length: number): number | bigint {
-  if (length < 0) throw m.wrong('an integer of negative length');
-  if (length > m.host.limits.integerBytes) {
-    throw m.limit(`an integer of ${length} bytes, the limit is ${m.host.limits.integerBytes}`);
+  if (length < 0) throw m.malformed('an integer of negative length');
+  if (length > m.limits.integerBytes) {
+    throw m.overLimit(`an integer of ${length} bytes, the limit is ${m.limits.integerBytes}`);
   }
   return m.reader.integer(length);
 }
 
 function decimal(m: PickleMachine, line: string): number | bigint {
-  if (line.length > 2.4 * m.host.limits.integerBytes) throw m.limit(`an integer of ${line.length} digits`);
-  if (!/^[-+]?\d+$/.test(line)) throw m.wrong('an integer that is not written in digits');
+  if (line.length > 2.4 * m.limits.integerBytes) throw m.overLimit(`an integer of ${line.length} digits`);
+  if (!/^[-+]?\d+$/.test(line)) throw m.malformed('an integer that is not written in digits');
   return exact(BigInt(line.replace(/^\+/, '')));
 }
 
 function real(m: PickleMachine, line: string): number {
   const named = { inf: Infinity, '-inf': -Infinity, nan: Number.NaN }[line];
   if (named !== undefined) return named;
-  if (!/^[-+]?[\d.]+(?:e[-+]?\d+)?$/i.test(line)) throw m.wrong('a float that is no number');
+  if (!/^[-+]?[\d.]+(?:e[-+]?\d+)?$/i.test(line)) throw m.malformed('a float that is not a number');
   return Number(line);
 }
 
 function index(m: PickleMachine): number {
   const line = m.reader.line();
-  if (!/^\d{1,15}$/.test(line)) throw m.wrong('a memo index that is no natural number');
+  if (!/^\d{1,15}$/.test(line)) throw m.malformed('a memo index that is not a natural number');
   return Number(line);
 }
 
 const stop = '.'.charCodeAt(0);
 
 /**
- * Runs one pickle as a program that can only build data: no name in it is ever looked up as code, calls are answered
- * from the host's table, and counts are limited before anything is allocated.
+ * Runs one pickle. No name in it is ever looked up as code, calls are answered from the host's table, and counts are
+ * limited before anything is allocated.
  *
- * @returns the value, and the offset behind the pickle.
- * @throws PickleEnd where the bytes end first; CheckpointRefusal for everything else.
+ * @returns the value, and the offset behind the pickle
+ * @throws PickleEnd if the bytes end first; CheckpointRefusal for every other fault
  */
 export function unpickle(bytes: Uint8Array, offset: number, host: PickleHost): { value: PickleValue; end: number } {
   const reader = new PickleReader(bytes, offset);
   const machine = new PickleMachine(host, reader);
+  const { opcodes } = machine.limits;
   for (let count = 0; ; count++) {
-    if (count >= host.limits.opcodes) throw machine.limit(`it takes more than ${host.limits.opcodes} operations`);
+    if (count >= opcodes) throw machine.overLimit(`it takes more than ${opcodes} operations`);
     const byte = reader.u8();
     if (byte === stop) return { value: machine.result(), end: reader.at };
     const operation = operations.get(byte);
-    if (!operation) throw machine.wrong(`0x${byte.toString(16)} is no pickle operation`);
+    if (!operation) throw machine.malformed(`0x${byte.toString(16)} is not a pickle operation`);
     try {
       operation(machine);
     } catch (cause) {
       if (!(cause instanceof NotText)) throw cause;
-      throw machine.refusal('malformed', cause.message, undefined, cause);
+      throw machine.refusal('malformed', cause.message, cause);
     }
   }
 }

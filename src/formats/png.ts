@@ -1,16 +1,13 @@
 import { Inflate } from 'fflate';
 import type { Raster } from '../image/raster.ts';
-import {
-  checkPixels,
-  type DecodeOptions,
-  type ImageLimits,
-  imageLimitsFrom,
-  imageRefuserOf,
-  type RefuseImage,
-} from './context.ts';
+import { checkPixels, type ImageContext, imageContext } from './context.ts';
 import { adler32, crc32 } from './inflate.ts';
 
-/** The container of a PNG (ISO/IEC 15948): signature, chunks, their order and checksums. No pixel is touched. */
+/**
+ * Reads PNG (ISO/IEC 15948) strictly. First the container: signature, chunks, their order and checksums. Then the image
+ * data, inflated a piece at a time: each row is unfiltered and handed on as it becomes complete, so besides the image
+ * only two rows are in memory, and a stream that holds more than its header says is stopped there.
+ */
 
 export const pngSignature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
@@ -27,15 +24,15 @@ export interface PngHeader {
 
 export interface PngFile {
   readonly header: PngHeader;
-  /** RGB triples of colour type 3 (elsewhere a suggestion, and not kept). */
-  readonly palette?: Uint8Array;
+  /** RGB triples of colour type 3. Other colour types may suggest a palette, which is not kept. */
+  readonly palette: Uint8Array | undefined;
   /** The tRNS chunk: alpha by palette index, or the one transparent colour as 16-bit samples. */
-  readonly transparency?: Uint8Array;
+  readonly transparency: Uint8Array | undefined;
   /** The compressed data, in its parts. */
   readonly data: readonly Uint8Array[];
 }
 
-export const samplesPerPixel: Record<ColorType, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+const samplesPerPixel: Record<ColorType, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 const depthsOf: Record<ColorType, readonly number[]> = {
   0: [1, 2, 4, 8, 16],
@@ -54,25 +51,32 @@ interface Chunk {
 const placeOf = ({ type, at }: Pick<Chunk, 'type' | 'at'>) => `PNG chunk ${type} at byte ${at}`;
 
 /**
- * Checks the whole container and gives its parts as views into `bytes`. Text and profiles are checksummed and skipped,
+ * Checks the whole container and returns its parts as views into `bytes`. Text and profiles are checksummed and skipped,
  * never inflated.
+ *
  * @throws ImageRefusal `truncated`, `checksum`, `malformed`, `limit` or `unsupported`, with the chunk and its byte offset
  */
-export function readPngChunks(bytes: Uint8Array, limits: ImageLimits, refuse: RefuseImage): PngFile {
+export function readPngChunks(bytes: Uint8Array, context: ImageContext): PngFile {
+  const { refuse } = context;
   let header: PngHeader | undefined;
   let palette: Uint8Array | undefined;
   let transparency: Uint8Array | undefined;
   const data: Uint8Array[] = [];
   let dataEnded = false;
-  for (const chunk of chunksOf(bytes, refuse)) {
+  for (const chunk of chunksOf(bytes, context)) {
     const { type } = chunk;
     const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
     if (!header) {
       if (type === 'CgBI') {
-        throw refuse('unsupported', placeOf(chunk), 'this is Apple’s own variant of PNG', 'Export it as a plain PNG.');
+        throw refuse(
+          'unsupported',
+          placeOf(chunk),
+          'this is Apple’s variant of PNG (CgBI)',
+          'Export it as a plain PNG.',
+        );
       }
       if (type !== 'IHDR') throw bad('comes first; IHDR must');
-      header = readHeader(chunk, limits, refuse);
+      header = readHeader(chunk, context);
       continue;
     }
     if (data.length > 0 && type !== 'IDAT') dataEnded = true;
@@ -89,7 +93,7 @@ export function readPngChunks(bytes: Uint8Array, limits: ImageLimits, refuse: Re
         break;
       case 'tRNS':
         if (transparency || data.length > 0) throw bad(transparency ? 'is there twice' : 'comes after the image data');
-        checkTransparency(chunk, header, palette, refuse);
+        checkTransparency(chunk, header, palette, context);
         transparency = chunk.data;
         break;
       case 'IDAT':
@@ -102,15 +106,15 @@ export function readPngChunks(bytes: Uint8Array, limits: ImageLimits, refuse: Re
         if (header.colorType === 3 && !palette) throw bad('ends a palette image without a palette (PLTE)');
         return { header, palette: header.colorType === 3 ? palette : undefined, transparency, data };
       default:
-        // the fifth bit of the first letter: a reader that does not know a critical chunk must not guess
+        // bit 5 of the first letter is 0: the chunk is critical, so a reader that does not know it must not guess
         if ((type.charCodeAt(0) & 32) === 0) throw bad('is a critical chunk that is not part of PNG');
     }
   }
   throw refuse('truncated', `PNG byte ${bytes.length}`, 'the file ends without an end chunk (IEND)');
 }
 
-/** The chunks up to IEND, each wholly inside the file and with the right checksum. What follows IEND is not looked at. */
-function* chunksOf(bytes: Uint8Array, refuse: RefuseImage): Generator<Chunk> {
+/** Yields the chunks up to IEND, each wholly inside the file and with the right checksum. Bytes after IEND are ignored. */
+function* chunksOf(bytes: Uint8Array, { refuse }: ImageContext): Generator<Chunk> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8) throw refuse('truncated', 'PNG signature', `only ${bytes.length} of its 8 bytes are there`);
   for (let at = 8; at < bytes.length; ) {
@@ -137,22 +141,22 @@ function* chunksOf(bytes: Uint8Array, refuse: RefuseImage): Generator<Chunk> {
   }
 }
 
-function readHeader(chunk: Chunk, limits: ImageLimits, refuse: RefuseImage): PngHeader {
+function readHeader(chunk: Chunk, context: ImageContext): PngHeader {
   const { data } = chunk;
-  const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
+  const bad = (what: string) => context.refuse('malformed', placeOf(chunk), `it ${what}`);
   if (data.length !== 13) throw bad(`has ${data.length} bytes, not 13`);
   const view = new DataView(data.buffer, data.byteOffset, 13);
   const width = view.getUint32(0);
   const height = view.getUint32(4);
-  const [depth, colorType, compression, filter, interlace] = [8, 9, 10, 11, 12].map((i) => data[i]!);
+  const [depth = 0, colorType = 0, compression = 0, filter = 0, interlace = 0] = data.subarray(8);
   const depths = depthsOf[colorType as ColorType] as readonly number[] | undefined;
   if (!depths) throw bad(`has the colour type ${colorType}; there are 0, 2, 3, 4 and 6`);
-  if (!depths.includes(depth!)) throw bad(`has depth ${depth}; colour type ${colorType} has ${depths.join(', ')}`);
+  if (!depths.includes(depth)) throw bad(`has depth ${depth}; colour type ${colorType} has ${depths.join(', ')}`);
   if (compression !== 0) throw bad(`has the unknown compression method ${compression}`);
   if (filter !== 0) throw bad(`has the unknown filter method ${filter}`);
-  if (interlace! > 1) throw bad(`has the unknown interlace method ${interlace}`);
+  if (interlace > 1) throw bad(`has the unknown interlace method ${interlace}`);
   if (width > 0x7fffffff || height > 0x7fffffff) throw bad(`has a size over 2^31: ${width} × ${height}`);
-  checkPixels(placeOf(chunk), { width, height }, limits, refuse);
+  checkPixels(placeOf(chunk), { width, height }, context);
   return {
     width,
     height,
@@ -166,7 +170,7 @@ function checkTransparency(
   chunk: Chunk,
   { colorType }: PngHeader,
   palette: Uint8Array | undefined,
-  refuse: RefuseImage,
+  { refuse }: ImageContext,
 ): void {
   const { data } = chunk;
   const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
@@ -178,12 +182,6 @@ function checkTransparency(
     throw bad(`has ${data.length} bytes, not ${samplesPerPixel[colorType] * 2}`);
   }
 }
-
-/**
- * From compressed data to rows of samples. The data is inflated a piece at a time and each row is unfiltered and handed on as it
- * becomes complete, so besides the picture only two rows are in memory, and a stream that holds more than its header says
- * is stopped there, whatever it would grow to.
- */
 
 /** A rectangle of pixels that is stored as one: the image, or one of the seven of Adam7. */
 export interface Pass {
@@ -206,7 +204,7 @@ const adam7 = [
   [0, 1, 1, 2],
 ] as const;
 
-export function passesOf({ width, height, interlaced }: PngHeader): Pass[] {
+function passesOf({ width, height, interlaced }: PngHeader): Pass[] {
   if (!interlaced) return [{ left: 0, top: 0, stepX: 1, stepY: 1, width, height }];
   return adam7
     .map(([left, top, stepX, stepY]) => ({
@@ -223,19 +221,19 @@ export function passesOf({ width, height, interlaced }: PngHeader): Pass[] {
 const bitsPerPixel = ({ depth, colorType }: PngHeader): number => depth * samplesPerPixel[colorType];
 const bytesPerRow = (pass: Pass, header: PngHeader): number => Math.ceil((pass.width * bitsPerPixel(header)) / 8);
 
-/** How much filtered data the header promises: every row has a byte for its filter in front. */
-export function filteredSize(header: PngHeader): number {
+/** Returns how many bytes the rows take, each with a byte for its filter in front. */
+function filteredSize(header: PngHeader): number {
   return passesOf(header).reduce((sum, pass) => sum + pass.height * (1 + bytesPerRow(pass, header)), 0);
 }
 
-const place = 'PNG image data (IDAT)';
+const dataPlace = 'PNG image data (IDAT)';
 
-/** Deflate cannot shrink better than 1 : 1032, so a promise beyond that is known to be empty without inflating anything. */
+/** Deflate cannot shrink better than 1 : 1032, so a header that asks for more can be refused without inflating anything. */
 const deflateRatio = 1032;
 /** Bytes of compressed data inflated at once; they make at most 17 MB. */
 const pieceSize = 16384;
 
-/** The part `[start, end)` of the joined `parts`, in pieces, without joining them. */
+/** Yields the part `[start, end)` of the joined `parts`, in pieces, without joining them. */
 function* piecesOf(parts: readonly Uint8Array[], start: number, end: number): Generator<Uint8Array> {
   let at = 0;
   for (const part of parts) {
@@ -246,38 +244,55 @@ function* piecesOf(parts: readonly Uint8Array[], start: number, end: number): Ge
   }
 }
 
-/** A few bytes of the joined `parts`. */
-function bytesAt(parts: readonly Uint8Array[], start: number, end: number): number[] {
-  return [...piecesOf(parts, start, end)].flatMap((piece) => [...piece]);
+/** A big-endian number of the few bytes `[start, end)` of the joined `parts`. */
+function numberAt(parts: readonly Uint8Array[], start: number, end: number): number {
+  let value = 0;
+  for (const piece of piecesOf(parts, start, end)) for (const byte of piece) value = value * 256 + byte;
+  return value;
 }
 
+/** Receives each row's packed samples (the array is used again), its pass, and its index in the pass. */
+export type RowWriter = (row: Uint8Array, pass: Pass, y: number) => void;
+
 /**
- * Inflates and unfilters; `onRow` receives each row's packed samples (the array is used again), its pass and its index in it.
- * @throws ImageRefusal `truncated` (too few rows), `malformed` (too much data, a broken stream, an unknown filter), `checksum`
+ * Inflates and unfilters the rows. `begin` is called with the first row, so that a stream that is broken from its start
+ * costs no memory; it returns the pixels and what writes rows into them.
+ *
+ * @returns the pixels, complete
+ * @throws ImageRefusal `truncated` (too few rows), `malformed` (too much data, a broken stream, an unknown filter),
+ *   `checksum`, and what the writer throws
  */
-export function readPngRows(
+export function readPngRows<Pixels>(
   { header, data }: PngFile,
-  onRow: (row: Uint8Array, pass: Pass, y: number) => void,
-  refuse: RefuseImage,
-): void {
+  begin: () => { readonly pixels: Pixels; readonly write: RowWriter },
+  context: ImageContext,
+): Pixels {
+  const { refuse } = context;
   const total = data.reduce((sum, part) => sum + part.length, 0);
   const expected = filteredSize(header);
   const tooLittle = (got: string) =>
-    refuse('truncated', place, `it holds ${got} of the ${expected} bytes that its rows need`);
+    refuse('truncated', dataPlace, `it holds ${got} of the ${expected} bytes that its rows need`);
   if (total < 6) throw tooLittle('none');
-  const [method, flags] = bytesAt(data, 0, 2);
-  if ((method! & 15) !== 8 || method! >> 4 > 7 || ((method! << 8) | flags!) % 31 !== 0 || (flags! & 32) !== 0) {
-    throw refuse('malformed', place, 'it does not begin with a zlib header');
+  // compression method 8 with a window of at most 32 KB, a check number, no preset dictionary
+  const zlibHeader = numberAt(data, 0, 2);
+  const method = zlibHeader >> 8;
+  if ((method & 15) !== 8 || method >> 4 > 7 || zlibHeader % 31 !== 0 || (zlibHeader & 32) !== 0) {
+    throw refuse('malformed', dataPlace, 'it does not begin with a zlib header');
   }
   if (expected > total * deflateRatio) throw tooLittle(`at most ${total * deflateRatio}`);
 
-  const rows = rowAssembler(header, onRow, refuse);
+  let image: ReturnType<typeof begin> | undefined;
+  const onRow: RowWriter = (row, pass, y) => {
+    image ??= begin();
+    image.write(row, pass, y);
+  };
+  const rows = rowAssembler(header, onRow, context);
   let received = 0;
   let checksum = 1;
   const inflate = new Inflate((piece) => {
     received += piece.length;
     if (received > expected) {
-      throw refuse('malformed', place, `it holds more than the ${expected} bytes that its rows need`);
+      throw refuse('malformed', dataPlace, `it holds more than the ${expected} bytes that its rows need`);
     }
     checksum = adler32(piece, checksum);
     rows(piece);
@@ -288,19 +303,20 @@ export function readPngRows(
   } catch (error) {
     if (error instanceof Error && error.message === 'unexpected EOF') throw tooLittle(`${received}`);
     if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
-      throw refuse('malformed', place, `it cannot be inflated (${error.message})`, undefined, error);
+      throw refuse('malformed', dataPlace, `it cannot be inflated (${error.message})`, undefined, error);
     }
     throw error;
   }
-  if (received < expected) throw tooLittle(`${received}`);
-  const [a, b, c, d] = bytesAt(data, total - 4, total);
-  if (((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0 !== checksum) {
-    throw refuse('checksum', place, 'it does not end with its checksum (Adler-32)');
+  // every image has a row, so a whole stream has begun an image
+  if (received < expected || !image) throw tooLittle(`${received}`);
+  if (numberAt(data, total - 4, total) !== checksum) {
+    throw refuse('checksum', dataPlace, 'it does not end with its checksum (Adler-32)');
   }
+  return image.pixels;
 }
 
 /** Cuts a stream of bytes into rows, takes the filter off each and passes it on. */
-function rowAssembler(header: PngHeader, onRow: (row: Uint8Array, pass: Pass, y: number) => void, refuse: RefuseImage) {
+function rowAssembler(header: PngHeader, onRow: RowWriter, { refuse }: ImageContext) {
   const passes = passesOf(header);
   const distance = Math.max(1, bitsPerPixel(header) >> 3);
   const longest = Math.max(...passes.map((pass) => bytesPerRow(pass, header)));
@@ -315,7 +331,7 @@ function rowAssembler(header: PngHeader, onRow: (row: Uint8Array, pass: Pass, y:
     for (let i = 0; i < piece.length; ) {
       if (filter < 0) {
         filter = piece[i++]!;
-        if (filter > 4) throw refuse('malformed', place, `its row ${y} has the filter ${filter}; there are 0 to 4`);
+        if (filter > 4) throw refuse('malformed', dataPlace, `its row ${y} has the filter ${filter}; there are 0 to 4`);
         continue;
       }
       const take = Math.min(length - filled, piece.length - i);
@@ -339,7 +355,7 @@ function rowAssembler(header: PngHeader, onRow: (row: Uint8Array, pass: Pass, y:
   };
 }
 
-/** Filters 0 to 4 (PNG section 9.2): `row` in place, from the row `above` and the byte `distance` to the left. */
+/** Undoes filters 0 to 4 (PNG section 9.2) of `row` in place, from the row `above` and the byte `distance` to the left. */
 function unfilter(filter: number, row: Uint8Array, above: Uint8Array, distance: number): void {
   const n = row.length;
   if (filter === 1) {
@@ -364,44 +380,34 @@ function unfilter(filter: number, row: Uint8Array, above: Uint8Array, distance: 
 }
 
 /**
- * Reads a PNG of any depth, colour type and interlacing, strictly: every checksum, the order of the chunks and the amount of
- * data are verified, and the size is checked before a picture is allocated.
+ * Reads a PNG of any depth, colour type and interlacing, strictly: every checksum, the order of the chunks and the
+ * amount of data are verified, and the size is checked before an image is allocated.
  *
  * Colours are those of `cv2.imread`: 16-bit samples by their high byte, grey as three equal channels, gamma and colour
- * profiles ignored. Transparency (alpha channel or tRNS) is in A and the colours are not blended with it. EXIF inside a PNG
- * is not applied.
+ * profiles ignored. Transparency (alpha channel or tRNS) is in A, and the colours are not blended with it. EXIF inside a
+ * PNG is not applied.
+ *
  * @throws ImageRefusal with the chunk and its byte offset
  */
-export function decodePng(bytes: Uint8Array, options: DecodeOptions = {}): Raster {
-  const refuse = imageRefuserOf(options.name);
-  const file = readPngChunks(bytes, imageLimitsFrom(options), refuse);
-  const { width, height } = file.header;
-  // written as words or as bytes, whichever the row writer likes; handed out in ImageData's own type
-  let buffer: ArrayBuffer | undefined;
-  let write: RowWriter | undefined;
-  const onRow: RowWriter = (row, pass, y) => {
-    // allocated with the first row, not before: a stream that cannot even begin costs nothing
-    buffer ??= new ArrayBuffer(width * height * 4);
-    write ??= rowWriter(file, buffer, refuse);
-    write(row, pass, y);
+export function decodePng(bytes: Uint8Array, context: ImageContext = imageContext()): Raster {
+  const file = readPngChunks(bytes, context);
+  const { width, height, depth, colorType } = file.header;
+  const indexed = colorType === 3 || (colorType === 0 && depth <= 8);
+  const begin = () => {
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    const write = indexed
+      ? indexedWriter(file, new Uint32Array(pixels.buffer), context)
+      : sampledWriter(file, new Uint8Array(pixels.buffer)); // plain bytes: nothing to clamp
+    return { pixels, write };
   };
-  readPngRows(file, onRow, refuse);
-  return { width, height, data: new Uint8ClampedArray(buffer!) };
+  return { width, height, data: readPngRows(file, begin, context) };
 }
 
-type RowWriter = (row: Uint8Array, pass: Pass, y: number) => void;
-
-function rowWriter(file: PngFile, buffer: ArrayBuffer, refuse: RefuseImage): RowWriter {
-  const { depth, colorType } = file.header;
-  if (colorType === 3 || (colorType === 0 && depth <= 8)) return indexedWriter(file, new Uint32Array(buffer), refuse);
-  return sampledWriter(file, new Uint8Array(buffer));
-}
-
-/** Palette and grey up to 8 bits: a pixel is one of at most 256 colours, looked up as a word. */
+/** Writes palette and grey pixels up to 8 bits: each is one of at most 256 colours, looked up as a word. */
 function indexedWriter(
   { header, palette, transparency }: PngFile,
   pixels: Uint32Array,
-  refuse: RefuseImage,
+  { refuse }: ImageContext,
 ): RowWriter {
   const { depth, width } = header;
   const count = palette ? Math.min(palette.length / 3, 2 ** depth) : 2 ** depth;
@@ -429,7 +435,7 @@ function indexedWriter(
   };
 }
 
-/** Whole samples of one or two bytes, of which the first is the high one. */
+/** Writes pixels of whole samples of one or two bytes, of which the first is the high one. */
 function sampledWriter({ header, transparency }: PngFile, pixels: Uint8Array): RowWriter {
   const { depth, colorType, width } = header;
   const size = depth / 8;
@@ -439,7 +445,7 @@ function sampledWriter({ header, transparency }: PngFile, pixels: Uint8Array): R
   const green = colored ? size : 0;
   const blue = 2 * green;
   const alpha = colorType === 4 || colorType === 6 ? stride - size : -1;
-  // the transparent colour in the row's own bytes: an 8-bit sample is the low half of its 16 bits
+  // the transparent colour as bytes of a row: an 8-bit sample is the low half of its 16 bits
   const key = transparency?.filter((_, i) => size === 2 || i % 2 === 1);
   const isKey = (row: Uint8Array, at: number): boolean => key?.every((byte, i) => row[at + i] === byte) ?? false;
   return (row, pass, y) => {

@@ -1,7 +1,52 @@
+import { zlibSync } from 'fflate';
+import type { Size } from '../arrays.ts';
+import { ShapeError } from '../errors.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
-import { pngFile } from './png_labels.ts';
+import { crc32 } from './inflate.ts';
+import { type ColorType, pngSignature } from './png.ts';
 
-/** A raster's bytes as a PNG writer wants them: without the alpha channel where it says nothing (a fifth less to store). */
+/** Writes PNG files: colours, and label maps whose pixels are numbers. It runs in Node and in browsers alike. */
+
+interface PngContents extends Size {
+  readonly depth: 8 | 16;
+  readonly colorType: ColorType;
+  /** RGB triples of colour type 3. */
+  readonly palette?: Uint8Array | undefined;
+  /** All rows, each with its filter byte in front. */
+  readonly filtered: Uint8Array;
+  /** Compression level, 0 to 9. */
+  readonly level: 3 | 6;
+}
+
+function pngFile({ height, width, depth, colorType, palette, filtered, level }: PngContents): Uint8Array {
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([depth, colorType, 0, 0, 0], 8); // deflate, the five filters, not interlaced
+  const parts = [pngSignature, chunk('IHDR', header)];
+  if (palette) parts.push(chunk('PLTE', palette));
+  parts.push(chunk('IDAT', zlibSync(filtered, { level })), chunk('IEND', new Uint8Array(0)));
+  const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(12 + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, data.length);
+  for (let i = 0; i < 4; i++) bytes[4 + i] = type.charCodeAt(i);
+  bytes.set(data, 8);
+  view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
+  return bytes;
+}
+
+/** Returns a raster's bytes without its alpha channel if every pixel is opaque: a fifth less to store. */
 export function packedPixels({ data }: Raster): { readonly channels: 3 | 4; readonly bytes: Raster['data'] } {
   for (let i = 3; i < data.length; i += 4) if (data[i] !== 255) return { channels: 4, bytes: data };
   const bytes = new Uint8Array((data.length / 4) * 3);
@@ -14,8 +59,10 @@ export function packedPixels({ data }: Raster): { readonly channels: 3 | 4; read
 }
 
 /**
- * The PNG writer for the browser, where pngjs does not run: 8-bit RGB or RGBA, the `Sub` filter on every row. It reads
- * back as the Node writer's file does; the bytes differ by the compressor.
+ * Writes a raster as PNG in the browser, where pngjs does not run: 8-bit RGB or RGBA, filter `Sub` on every row. The
+ * file reads back as the Node writer's does (`png_write_node.ts`); the bytes differ by the compressor.
+ *
+ * @throws ImageError if the raster's size and data do not fit together
  */
 export function encodePng(raster: Raster): Uint8Array {
   checkRaster(raster);
@@ -31,4 +78,74 @@ export function encodePng(raster: Raster): Uint8Array {
     }
   }
   return pngFile({ height, width, depth: 8, colorType: channels === 4 ? 6 : 2, filtered, level: 3 });
+}
+
+/** An image whose pixels are numbers rather than colours: classes, instances or a mask. */
+export interface LabelMap extends Size {
+  /** height × width, row by row. */
+  readonly labels: Uint8Array | Uint16Array;
+}
+
+type Colors = readonly (readonly [red: number, green: number, blue: number])[];
+
+/**
+ * Writes labels as an 8-bit PNG whose pixels are palette indices. Any viewer shows it in `colors`; tools that keep the
+ * indices (Pillow's mode `P`) read it as plain numbers. Indices without a colour are black.
+ *
+ * @throws ShapeError if there is not one label per pixel, or a label is over 255
+ */
+export function encodeIndexedPng(map: LabelMap, colors: Colors): Uint8Array {
+  const { height, width } = map;
+  checkLabels(map, 255);
+  const palette = new Uint8Array(3 * 256);
+  for (const [i, color] of colors.slice(0, 256).entries()) palette.set(color, 3 * i);
+  return pngFile({ height, width, depth: 8, colorType: 3, palette, filtered: unfilteredRows(map), level: 6 });
+}
+
+/**
+ * Writes labels as a 16-bit grey PNG: the pixel's value is the label.
+ *
+ * @throws ShapeError if there is not one label per pixel
+ */
+export function encodeGrey16Png(map: LabelMap): Uint8Array {
+  const { height, width, labels } = map;
+  checkLabels(map, 65535);
+  const filtered = new Uint8Array(height * (1 + 2 * width));
+  for (let y = 0, o = 0, i = 0; y < height; y++) {
+    filtered[o++] = 0;
+    for (let x = 0; x < width; x++, i++) {
+      filtered[o++] = labels[i]! >> 8;
+      filtered[o++] = labels[i]! & 255;
+    }
+  }
+  return pngFile({ height, width, depth: 16, colorType: 0, filtered, level: 6 });
+}
+
+/**
+ * Writes a mask as an 8-bit grey PNG: 255 where it is set, 0 elsewhere.
+ *
+ * @param mask height × width, 0 or 1
+ * @throws ShapeError if there is not one value per pixel
+ */
+export function encodeMaskPng(mask: Uint8Array, { height, width }: Size): Uint8Array {
+  const map = { height, width, labels: mask.map((set) => (set ? 255 : 0)) };
+  checkLabels(map, 255);
+  return pngFile({ height, width, depth: 8, colorType: 0, filtered: unfilteredRows(map), level: 6 });
+}
+
+/** Rows of bytes without a filter: neighbouring labels are equal, and deflate compresses them best as they are. */
+function unfilteredRows({ height, width, labels }: LabelMap): Uint8Array {
+  const filtered = new Uint8Array(height * (1 + width));
+  for (let y = 0; y < height; y++) filtered.set(labels.subarray(y * width, (y + 1) * width), y * (1 + width) + 1);
+  return filtered;
+}
+
+function checkLabels({ height, width, labels }: LabelMap, most: number): void {
+  if (labels.length !== height * width) {
+    throw new ShapeError(
+      `PNG: a map of ${width}×${height} pixels needs ${height * width} labels, got ${labels.length}.`,
+    );
+  }
+  const high = labels.find((label) => label > most);
+  if (high !== undefined) throw new ShapeError(`PNG: the label ${high} does not fit into a map of at most ${most}.`);
 }

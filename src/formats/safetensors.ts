@@ -1,23 +1,25 @@
 import { type Named, type NDArray, sizeOf, type TypedArray } from '../arrays.ts';
 import { CheckpointError } from '../errors.ts';
-import { type CheckpointLimits, limitsFrom, quoted, type RefuseCheckpoint, refuserOf } from './context.ts';
+import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
 import { JsonProblem, type JsonValue, parseStrictJson } from './json.ts';
-import { describeForeign } from './sniff.ts';
+import { type FileKind, formatOf, sniffedBytes } from './sniff.ts';
 import { readInto, type Source } from './source.ts';
 import {
   type DType,
   dtypeFacts,
   dtypeNames,
-  dtypes,
   type TensorEntry,
   tensorEntry,
   toHalf,
   unreadSafetensorsDTypes,
 } from './tensors.ts';
 
-export type { TensorEntry } from './tensors.ts';
+/**
+ * Reads and writes safetensors: an 8-byte header length, a JSON header, then the elements without gaps or overlaps.
+ * The header is checked by its own code and not by a schema: it is hostile input, and a refusal names exact offsets.
+ */
 
-/** A safetensors file whose header was read and checked; numbers are read when they are asked for. */
+/** A safetensors file whose header was read and checked; numbers are read when asked for. */
 export interface SafetensorsFile {
   readonly metadata: Named<string>;
   /** In the order of the header. */
@@ -33,30 +35,32 @@ interface HeaderEntry {
 }
 
 /**
- * Opens a safetensors file: an 8-byte header length, a JSON header, then the elements without gaps or overlaps.
- * Every rule of the format is checked before an element is read.
+ * Opens a safetensors file. Every rule of the format is checked before an element is read.
  *
- * @throws CheckpointRefusal `truncated`, `malformed`, `limit`, `unsupported` (element types) or `not-a-checkpoint`.
+ * @throws CheckpointRefusal `truncated`, `malformed`, `limit`, `unsupported` (element types) or `not-a-checkpoint`
  */
 export async function openSafetensors(
   source: Source,
   options: Partial<CheckpointLimits> = {},
 ): Promise<SafetensorsFile> {
-  const limits = limitsFrom(options);
-  const refuse = refuserOf(source.name);
-  const { text, dataStart } = await readHeaderText(source, limits, refuse);
-  const header = parseHeader(text, limits, refuse);
+  return readSafetensors(source, checkpointContext(source.name, options));
+}
 
-  const metadata = metadataOf(header.get('__metadata__'), refuse);
+/** As `openSafetensors`, with a context that is already made. */
+export async function readSafetensors(source: Source, context: CheckpointContext): Promise<SafetensorsFile> {
+  const { text, dataStart } = await readHeaderText(source, context);
+  const header = parseHeader(text, context);
+
+  const metadata = metadataOf(header.get('__metadata__'), context);
   const entries: HeaderEntry[] = [];
   for (const [name, value] of header) {
-    if (name !== '__metadata__') entries.push(headerEntry(name, value, limits, refuse));
+    if (name !== '__metadata__') entries.push(headerEntry(name, value, context));
   }
-  checkLayout(entries, source.size - dataStart, refuse);
+  checkLayout(entries, source.size - dataStart, context);
 
   const tensors = new Map<string, TensorEntry>();
   for (const { name, dtype, shape, begin } of entries) {
-    const { bytes } = dtypes[dtype];
+    const { bytes } = dtypeFacts(dtype);
     const start = dataStart + begin;
     const elements = {
       unit: 1,
@@ -67,27 +71,38 @@ export async function openSafetensors(
   return { metadata, tensors };
 }
 
-async function readHeaderText(source: Source, limits: CheckpointLimits, refuse: RefuseCheckpoint) {
-  if (source.size < 8)
-    throw refuse('truncated', '', `a file of ${source.size} bytes, where the header length alone takes 8`);
-  const head = await source.read(0, Math.min(source.size, 512));
+/**
+ * The kinds of files that cannot be a damaged safetensors file. The header length of one may still look like an image or
+ * like text.
+ */
+const foreign: readonly FileKind[] = ['zip', 'pickle', 'tar', 'archive', 'arrays', 'not-downloaded', 'empty'];
+
+/** Tells whether a file of this kind is not a safetensors file, not even a damaged one. */
+export const isForeign = (kind: FileKind): boolean => foreign.includes(kind);
+
+const brace = 0x7b;
+
+async function readHeaderText(source: Source, { limits, refuse }: CheckpointContext) {
+  if (source.size < 8) {
+    throw refuse('truncated', '', `a file of ${source.size} bytes, but the header length alone takes 8`);
+  }
+  const head = await source.read(0, Math.min(source.size, sniffedBytes));
   // a length may look like the first bytes of another format, so the brace behind it decides
-  const foreign = head[8] === 0x7b ? undefined : describeForeign(head);
-  if (foreign) throw refuse('not-a-checkpoint', '', `this is ${foreign}, not a safetensors file`);
+  const { kind, name } = formatOf(head, ['safetensors']);
+  if (head[8] !== brace && isForeign(kind)) {
+    throw refuse('not-a-checkpoint', '', `this is ${name}, not a safetensors file`);
+  }
   const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(limits.headerBytes)) {
     throw refuse('limit', 'offset 0', `the header length is ${length} bytes, the limit ${limits.headerBytes}`);
   }
   const size = Number(length);
   if (8 + size > source.size) {
-    throw refuse(
-      'truncated',
-      'offset 0',
-      `the header takes ${size} bytes, the file has ${source.size - 8} after its length`,
-    );
+    const reason = `the header takes ${size} bytes, the file has ${source.size - 8} after its length`;
+    throw refuse('truncated', 'offset 0', reason);
   }
   const bytes = await source.read(8, size);
-  if (bytes[0] !== 0x7b) throw refuse('malformed', 'offset 8', 'the header does not begin with "{"');
+  if (bytes[0] !== brace) throw refuse('malformed', 'offset 8', 'the header does not begin with "{"');
   try {
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), dataStart: 8 + size };
   } catch (cause) {
@@ -95,7 +110,7 @@ async function readHeaderText(source: Source, limits: CheckpointLimits, refuse: 
   }
 }
 
-function parseHeader(text: string, limits: CheckpointLimits, refuse: RefuseCheckpoint): ReadonlyMap<string, JsonValue> {
+function parseHeader(text: string, { limits, refuse }: CheckpointContext): ReadonlyMap<string, JsonValue> {
   let value: JsonValue;
   try {
     value = parseStrictJson(text, limits.nesting);
@@ -106,14 +121,15 @@ function parseHeader(text: string, limits: CheckpointLimits, refuse: RefuseCheck
   return value as ReadonlyMap<string, JsonValue>; // a text that begins with "{" gives nothing else
 }
 
-function metadataOf(value: JsonValue | undefined, refuse: RefuseCheckpoint): Named<string> {
-  // without a prototype, since the names are the file's
+function metadataOf(value: JsonValue | undefined, { refuse }: CheckpointContext): Named<string> {
+  // without a prototype: the names come from the file
   const metadata: Record<string, string> = Object.create(null);
   if (value === undefined) return metadata;
   if (!(value instanceof Map)) throw refuse('malformed', '__metadata__', 'the metadata is not an object');
   for (const [name, text] of value) {
-    if (typeof text !== 'string')
+    if (typeof text !== 'string') {
       throw refuse('malformed', '__metadata__', `the value of ${quoted(name)} is not a string`);
+    }
     metadata[name] = text;
   }
   return metadata;
@@ -121,44 +137,49 @@ function metadataOf(value: JsonValue | undefined, refuse: RefuseCheckpoint): Nam
 
 const entryFields = ['dtype', 'shape', 'data_offsets'];
 
-function headerEntry(name: string, value: JsonValue, limits: CheckpointLimits, refuse: RefuseCheckpoint): HeaderEntry {
+function headerEntry(name: string, value: JsonValue, { limits, refuse }: CheckpointContext): HeaderEntry {
   const place = `tensor ${quoted(name)}`;
   if (!(value instanceof Map)) throw refuse('malformed', place, 'its entry is not an object');
   for (const field of value.keys()) {
-    if (!entryFields.includes(field))
+    if (!entryFields.includes(field)) {
       throw refuse('malformed', place, `its entry has an unknown field ${quoted(field)}`);
+    }
   }
   const dtypeName = value.get('dtype');
-  const dtype = dtypeNames.find((known) => dtypes[known].safetensors === dtypeName);
+  const dtype = dtypeNames.find((known) => dtypeFacts(known).safetensors === dtypeName);
   if (!dtype) {
-    const text = typeof dtypeName === 'string' ? quoted(dtypeName) : 'missing or not a string';
-    const known = typeof dtypeName === 'string' && unreadSafetensorsDTypes.includes(dtypeName);
+    if (typeof dtypeName !== 'string') throw refuse('malformed', place, 'its dtype is missing or not a string');
+    const known = unreadSafetensorsDTypes.includes(dtypeName);
     if (known) throw refuse('unsupported', place, `elements of type ${dtypeName} are not read`);
-    throw refuse('malformed', place, `its dtype is ${text}`);
+    throw refuse('malformed', place, `its dtype is ${quoted(dtypeName)}`);
   }
   const shape = naturals(value.get('shape'));
   if (!shape) throw refuse('malformed', place, 'its shape is not a list of natural numbers below 2^53');
-  if (shape.length > limits.rank)
+  if (shape.length > limits.rank) {
     throw refuse('limit', place, `it has ${shape.length} dimensions, the limit is ${limits.rank}`);
+  }
   const [begin, end, ...rest] = naturals(value.get('data_offsets')) ?? [];
   if (begin === undefined || end === undefined || rest.length > 0 || end < begin) {
     throw refuse('malformed', place, 'its data_offsets are not two ascending natural numbers below 2^53');
   }
-  // an extent of 0 makes the product 0 whatever the others; else a product past 2^53 fits no file
-  const bytes = sizeOf(shape) * dtypes[dtype].bytes;
+  // with an extent of 0 the product is 0; any other product past 2^53 fits no file
+  const facts = dtypeFacts(dtype);
+  const bytes = sizeOf(shape) * facts.bytes;
   if (bytes !== end - begin) {
-    const found = `${end - begin} bytes for shape [${shape.join(', ')}] of ${dtypes[dtype].safetensors}`;
+    const found = `${end - begin} bytes for shape [${shape.join(', ')}] of ${facts.safetensors}`;
     throw refuse('malformed', place, `${found}, which takes ${bytes}`);
   }
   return { name, dtype, shape, begin, end };
 }
 
+/** A list of natural numbers; `undefined` for every other value. */
 function naturals(value: JsonValue | undefined): readonly number[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return value.every((item) => Number.isSafeInteger(item) && item >= 0) ? value : undefined;
 }
 
-function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, refuse: RefuseCheckpoint): void {
+/** Checks that the elements of all tensors follow each other and fill the file. */
+function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, { refuse }: CheckpointContext): void {
   const ordered = [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end);
   let position = 0;
   for (const { name, begin, end } of ordered) {
@@ -166,8 +187,9 @@ function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, refuse:
     if (end > dataBytes) {
       throw refuse('truncated', place, `its elements end at byte ${end} of the data, which has ${dataBytes}`);
     }
-    if (begin < position)
+    if (begin < position) {
       throw refuse('malformed', place, `it overlaps the tensor before it by ${position - begin} bytes`);
+    }
     if (begin > position) throw refuse('malformed', place, `there is a gap of ${begin - position} bytes before it`);
     position = end;
   }
@@ -176,13 +198,12 @@ function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, refuse:
   }
 }
 
-/** What can be written: an array, or a tensor of another file, which is then read only when its turn comes. */
+/** A tensor to write: an array, or a tensor of another file, which is read only when its turn comes. */
 export type WritableTensor = NDArray<TypedArray> | TensorEntry;
 
-/** How numbers are kept. */
 export interface SafetensorsOptions {
-  /** The type of all floating-point tensors; without it each keeps its own. Integers always keep theirs. */
-  readonly dtype?: 'F32' | 'F16';
+  /** The type of all floating-point tensors. By default each keeps its type. Integers always keep theirs. */
+  readonly dtype?: 'F32' | 'F16' | undefined;
 }
 
 /** A file that is not yet written: its size is known, its bytes are made tensor by tensor. */
@@ -195,18 +216,20 @@ export interface SafetensorsOutput {
 }
 
 /**
- * A safetensors file of `tensors`. Equal tensors and metadata give equal bytes, whatever the order of the map: wide
+ * Writes tensors as a safetensors file. Equal tensors and metadata give equal bytes, whatever the order of the map: wide
  * elements come first (so that all are aligned), then names in code-unit order, as in the official writer.
  *
- * @throws CheckpointError from `chunks()` and `bytes()` where a finite value does not fit F16.
+ * @throws CheckpointError for a tensor named `__metadata__`; from `chunks()` and `bytes()` if a finite value does not
+ *   fit F16
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, WritableTensor>,
   metadata: Readonly<Record<string, string>> = {},
   options: SafetensorsOptions = {},
 ): SafetensorsOutput {
-  if (tensors.has('__metadata__'))
+  if (tensors.has('__metadata__')) {
     throw new CheckpointError('a tensor cannot be named "__metadata__": the format uses that name');
+  }
   const planned = [...tensors]
     .map(([name, tensor]) => ({ name, tensor, dtype: writtenDType(tensor, options) }))
     .sort((a, b) => dtypeFacts(b.dtype).bytes - dtypeFacts(a.dtype).bytes || (a.name < b.name ? -1 : 1));
@@ -215,8 +238,9 @@ export function writeSafetensors(
   if (Object.keys(metadata).length > 0) fields.push(`"__metadata__":${JSON.stringify(metadata)}`);
   let offset = 0;
   for (const { name, tensor, dtype } of planned) {
-    const end = offset + tensor.shape.reduce((n, extent) => n * extent, dtypeFacts(dtype).bytes);
-    const entry = { dtype: dtypes[dtype].safetensors, shape: tensor.shape, data_offsets: [offset, end] };
+    const facts = dtypeFacts(dtype);
+    const end = offset + sizeOf(tensor.shape) * facts.bytes;
+    const entry = { dtype: facts.safetensors, shape: tensor.shape, data_offsets: [offset, end] };
     // text by text: an object would reorder or lose names such as "1" and "__proto__"
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
     offset = end;
@@ -250,14 +274,14 @@ function isEntry(tensor: WritableTensor): tensor is TensorEntry {
 function storedDType(tensor: WritableTensor): DType {
   if (isEntry(tensor)) return tensor.dtype;
   // the first type with this array class: a Uint8Array is uint8, a Float32Array float32
-  const name = dtypeNames.find((dtype) => tensor.data instanceof dtypes[dtype].array);
+  const name = dtypeNames.find((dtype) => tensor.data instanceof dtypeFacts(dtype).array);
   if (!name) throw new CheckpointError('an array of a class that safetensors has no type for');
   return name;
 }
 
 function writtenDType(tensor: WritableTensor, options: SafetensorsOptions): DType {
   const dtype = storedDType(tensor);
-  if (!options.dtype || !dtypes[dtype].float) return dtype;
+  if (!options.dtype || !dtypeFacts(dtype).float) return dtype;
   return options.dtype === 'F16' ? 'float16' : 'float32';
 }
 
@@ -286,7 +310,7 @@ async function tensorBytes(name: string, tensor: WritableTensor, dtype: DType): 
   return rawBytes(halves);
 }
 
-/** Typed arrays have the byte order of the machine, and every machine that runs JavaScript today is little-endian. */
+/** Returns the memory of a typed array: every machine that runs JavaScript today is little-endian, as the file. */
 function rawBytes(data: TypedArray): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

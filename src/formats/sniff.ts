@@ -1,75 +1,115 @@
-/** What a file is by its first bytes, so that a refusal can name it. */
+/**
+ * Tells files apart by their first bytes, never by their names: names lie, and a failed download keeps the name it was
+ * given. One table serves the image reader and the checkpoint reader.
+ */
 
-export type KnownFormat =
-  | { readonly kind: 'png' }
-  | { readonly kind: 'jpeg' }
-  /** A picture in a format that is not read, or no picture at all; `name` begins with its article. */
-  | { readonly kind: 'other-image' | 'not-an-image'; readonly name: string };
+/** The kinds of files that a reader of this package takes, and the groups of those that none takes. */
+export type FileKind =
+  | 'png'
+  | 'jpeg'
+  /** A zip archive, as torch.save writes it since 1.6. */
+  | 'zip'
+  | 'safetensors'
+  /** A pickle, as torch.save wrote it before 1.6. */
+  | 'pickle'
+  /** A tar archive, as torch.save wrote it before 0.1.10. */
+  | 'tar'
+  /** An image in a format that is not read. */
+  | 'other-image'
+  | 'archive'
+  /** Arrays or tensors in a format that is not read. */
+  | 'arrays'
+  /** What stands in for a file that was not downloaded: an HTML page, a git-lfs pointer. */
+  | 'not-downloaded'
+  | 'empty'
+  | 'text'
+  | 'other';
 
-/** The format's name, its signature (one byte per character) and where that stands. */
-type Signature = readonly [name: string, magic: string, at?: number];
-
-const pngSignature = '\x89PNG\r\n\x1a\n';
-
-const otherImages: readonly Signature[] = [
-  ['a GIF image', 'GIF8'],
-  ['a WebP image', 'WEBP', 8],
-  ['an AVIF image', 'ftypavi', 4],
-  ...['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'mif1', 'msf1'].map(
-    (brand): Signature => ['a HEIC image', `ftyp${brand}`, 4],
-  ),
-  ['a BMP image', 'BM'],
-  ...['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].map((magic): Signature => ['a TIFF image', magic]),
-  ['a JPEG 2000 image', 'jP  ', 4],
-  ['a JPEG 2000 image', '\xff\x4f\xff\x51'],
-  ['a JPEG XL image', 'JXL ', 4],
-  ['a JPEG XL image', '\xff\x0a'],
-  ['an icon (ICO)', '\0\0\x01\0'],
-  ['a Photoshop document', '8BPS'],
-  ['a QOI image', 'qoif'],
-  ['an OpenEXR image', 'v/1\x01'],
-  ['a MNG animation', '\x8aMNG'],
-  ['a JNG image', '\x8bJNG'],
-  ...['P1', 'P2', 'P3', 'P4', 'P5', 'P6'].map((magic): Signature => ['a PNM image', `${magic}\n`]),
-  ['a PDF document', '%PDF'],
-];
-
-const otherFiles: readonly Signature[] = [
-  ['a git-lfs pointer, not the file that it stands for', 'version https://git-lfs'],
-  ['a PNG whose signature was damaged, as by a transfer in text mode', 'PNG', 1],
-  ['a PNG whose signature was damaged, as by a transfer in text mode', 'NG\r', 2],
-  ['a JPEG without its first marker', 'JFIF', 4],
-  ['a JPEG without its first marker', 'Exif', 4],
-  ['a video (MP4)', 'ftyp', 4],
-  ['a program (ELF)', '\x7fELF'],
-  ['a zip archive', 'PK\x03\x04'],
-  ['a gzip archive', '\x1f\x8b'],
-];
-
-/** Goes by content alone: names of files are often wrong. */
-export function imageFormatOf(bytes: Uint8Array): KnownFormat {
-  if (bytes.length === 0) return { kind: 'not-an-image', name: 'an empty file' };
-  if (startsWith(bytes, '\xff\xd8')) return { kind: 'jpeg' };
-  // a file cut inside the signature is still called a PNG, cut short
-  if (bytes.length > 1 && startsWith(bytes, pngSignature.slice(0, bytes.length))) return { kind: 'png' };
-  const matches = ([, magic, at]: Signature) => startsWith(bytes, magic, at);
-  const image = otherImages.find(matches);
-  if (image) return { kind: 'other-image', name: image[0] };
-  const file = otherFiles.find(matches);
-  return file ? { kind: 'not-an-image', name: file[0] } : textOrBinary(bytes);
+export interface FileFormat {
+  readonly kind: FileKind;
+  /** A phrase for messages, with its article. */
+  readonly name: string;
 }
 
-function textOrBinary(bytes: Uint8Array): KnownFormat {
-  const start = bytes.subarray(0, 512);
-  if (start.some((byte) => byte < 9 || (byte > 13 && byte < 32))) {
-    return { kind: 'not-an-image', name: 'data of no known format' };
-  }
-  const text = new TextDecoder().decode(start).trimStart().toLowerCase();
-  if (/^<(!doctype html|html|head|body)/.test(text)) {
-    return { kind: 'not-an-image', name: 'an HTML page, perhaps an error page saved under the name of an image' };
-  }
-  if (text.startsWith('<') && text.includes('<svg')) return { kind: 'other-image', name: 'an SVG drawing' };
-  return { kind: 'not-an-image', name: /^[[{]/.test(text) ? 'JSON text' : 'text' };
+/** How a file of a format begins: one byte per character of `magic`, from offset `at` (by default 0). */
+type Signature = readonly [kind: FileKind, name: string, magic: string, at?: number];
+
+/** The signatures that have one kind and name in common. */
+const each = (kind: FileKind, name: string, magics: readonly string[], at?: number): readonly Signature[] =>
+  magics.map((magic) => [kind, name, magic, at]);
+
+const pngSignature = '\x89PNG\r\n\x1a\n';
+const heicBrands = ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'mif1', 'msf1'];
+const damagedPng = 'a PNG whose signature was damaged, as by a transfer in text mode';
+
+/** The first that fits decides, so longer signatures stand before their beginnings. */
+const signatures: readonly Signature[] = [
+  ['tar', 'a tar archive', 'ustar', 257],
+
+  ['png', 'a PNG image', pngSignature],
+  ['jpeg', 'a JPEG image', '\xff\xd8'],
+  ['other-image', 'a GIF image', 'GIF8'],
+  ['other-image', 'a WebP image', 'WEBP', 8],
+  ['other-image', 'an AVIF image', 'ftypavi', 4],
+  ...each(
+    'other-image',
+    'a HEIC image',
+    heicBrands.map((brand) => `ftyp${brand}`),
+    4,
+  ),
+  ['other-image', 'a BMP image', 'BM'],
+  ...each('other-image', 'a TIFF image', ['II*\0', 'MM\0*', 'II+\0', 'MM\0+']),
+  ['other-image', 'a JPEG 2000 image', 'jP  ', 4],
+  ['other-image', 'a JPEG 2000 image', '\xff\x4f\xff\x51'],
+  ['other-image', 'a JPEG XL image', 'JXL ', 4],
+  ['other-image', 'a JPEG XL image', '\xff\x0a'],
+  ['other-image', 'an icon (ICO)', '\0\0\x01\0'],
+  ['other-image', 'a Photoshop document', '8BPS'],
+  ['other-image', 'a QOI image', 'qoif'],
+  ['other-image', 'an OpenEXR image', 'v/1\x01'],
+  ['other-image', 'a MNG animation', '\x8aMNG'],
+  ['other-image', 'a JNG image', '\x8bJNG'],
+  ...each('other-image', 'a PNM image', ['P1\n', 'P2\n', 'P3\n', 'P4\n', 'P5\n', 'P6\n']),
+  ['other-image', 'a PDF document', '%PDF'],
+
+  ['zip', 'a zip archive', 'PK\x03\x04'],
+  ['safetensors', 'a safetensors file', '\0\0{', 6], // a header length below 2^48, then the header
+  ...each('pickle', 'a Python pickle', ['\x80\0', '\x80\x01', '\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05']),
+
+  ['archive', 'an empty zip archive', 'PK\x05'],
+  ['archive', 'a zip archive', 'PK'],
+  ['archive', 'a gzip file (unpack it first)', '\x1f\x8b'],
+  ['archive', 'a bzip2 file (unpack it first)', 'BZh'],
+  ['archive', 'an xz file (unpack it first)', '\xfd7zXZ'],
+  ['arrays', 'an HDF5 file', '\x89HDF'],
+  ['arrays', 'a NumPy array file', '\x93NUMPY'],
+  ['arrays', 'a GGUF file', 'GGUF'],
+  ['not-downloaded', 'a git-lfs pointer (run `git lfs pull` for the file itself)', 'version https://git-lfs'],
+
+  ['other', damagedPng, 'PNG', 1],
+  ['other', damagedPng, 'NG\r', 2],
+  ['other', 'a JPEG without its first marker', 'JFIF', 4],
+  ['other', 'a JPEG without its first marker', 'Exif', 4],
+  ['other', 'a video (MP4)', 'ftyp', 4],
+  ['other', 'a program (ELF)', '\x7fELF'],
+];
+
+/** Bytes from the start of a file that are enough to tell its format. */
+export const sniffedBytes = 512;
+
+/**
+ * Returns the format of a file that begins with `bytes`.
+ *
+ * @param readable the kinds that the caller reads. Their signatures are tried first, since a few bytes may begin files
+ *   of two kinds: the header length of a safetensors file may look like a BMP image.
+ */
+export function formatOf(bytes: Uint8Array, readable: readonly FileKind[]): FileFormat {
+  if (bytes.length === 0) return { kind: 'empty', name: 'an empty file' };
+  const matches = ([kind, , magic, at]: Signature) =>
+    // a file that is cut inside the signature of PNG is a PNG, cut short
+    startsWith(bytes, kind === 'png' && bytes.length > 1 ? magic.slice(0, bytes.length) : magic, at);
+  const found = signatures.find((one) => readable.includes(one[0]) && matches(one)) ?? signatures.find(matches);
+  return found ? { kind: found[0], name: found[1] } : formatOfText(bytes.subarray(0, sniffedBytes));
 }
 
 function startsWith(bytes: Uint8Array, magic: string, at = 0): boolean {
@@ -78,44 +118,20 @@ function startsWith(bytes: Uint8Array, magic: string, at = 0): boolean {
   return true;
 }
 
-/** Telling files apart by their first bytes: names lie, and a failed download keeps the name it was given. */
-
-export type Format = 'zip' | 'legacy' | 'safetensors';
-
-const hasBytes = (head: Uint8Array, ...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
-
-function startOfText(head: Uint8Array): string {
-  return String.fromCharCode(...head.subarray(0, 200)).trimStart();
-}
-
-/** Which reader a file is for; `undefined` for none. */
-export function checkpointFormatOf(head: Uint8Array): Format | undefined {
-  if (hasBytes(head, 0x50, 0x4b, 3, 4)) return 'zip';
-  if (head.length >= 9 && head[8] === 0x7b && head[6] === 0 && head[7] === 0) return 'safetensors';
-  if (head[0] === 0x80 && (head[1] ?? 99) <= 5) return 'legacy';
-  return undefined;
-}
-
-/** What a file is that no reader here takes, as a phrase for a message; `undefined` where that cannot be said. */
-export function describeForeign(head: Uint8Array): string | undefined {
-  if (head.length === 0) return 'an empty file';
-  if (hasBytes(head, 0x50, 0x4b)) return head[2] === 5 ? 'an empty zip archive' : 'a zip archive';
-  if (hasBytes(head, 0x1f, 0x8b)) return 'a gzip file (unpack it first)';
-  if (hasBytes(head, 0x42, 0x5a, 0x68)) return 'a bzip2 file (unpack it first)';
-  if (hasBytes(head, 0xfd, 0x37, 0x7a, 0x58, 0x5a)) return 'an xz file (unpack it first)';
-  if (hasBytes(head, 0x89, 0x48, 0x44, 0x46)) return 'an HDF5 file';
-  if (hasBytes(head, 0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59)) return 'a NumPy array file';
-  if (hasBytes(head, 0x47, 0x47, 0x55, 0x46)) return 'a GGUF file';
-  if (head[0] === 0x80 && (head[1] ?? 99) <= 5) return 'a Python pickle';
-  const text = startOfText(head);
-  if (text.startsWith('version https://git-lfs')) return 'a git-lfs pointer (run `git lfs pull` for the file itself)';
-  if (/^<(?:!doctype|html|\?xml|head|body)/i.test(text)) return 'an HTML page (a failed download)';
-  if (String.fromCharCode(...head.subarray(257, 262)) === 'ustar') return 'a tar archive';
-  return undefined;
-}
-
-/** The beginning of a file that is text, for a message; `undefined` for binary ones. */
-export function firstLine(head: Uint8Array): string | undefined {
-  const line = startOfText(head).split(/[\r\n]/, 1)[0]!;
-  return /^[\t\x20-\x7e]+$/.test(line) ? line.slice(0, 60) : undefined;
+/** Formats without a fixed beginning. */
+function formatOfText(start: Uint8Array): FileFormat {
+  const text = new TextDecoder().decode(start).trimStart();
+  if (/^<(?:!doctype html|html|head|body)/i.test(text)) {
+    return { kind: 'not-downloaded', name: 'an HTML page (a failed download)' };
+  }
+  if (start.some((byte) => byte < 9 || (byte > 13 && byte < 32))) {
+    return { kind: 'other', name: 'data of no known format' };
+  }
+  if (text.startsWith('<') && /<svg/i.test(text)) return { kind: 'other-image', name: 'an SVG drawing' };
+  if (/^<(?:!doctype|\?xml)/i.test(text))
+    return { kind: 'not-downloaded', name: 'an XML document (a failed download)' };
+  const json = /^[[{]/.test(text) ? 'JSON text' : 'text';
+  const [line = ''] = text.split(/[\r\n]/, 1);
+  const printable = /^[\t\x20-\x7e]+$/.test(line);
+  return { kind: 'text', name: printable ? `${json} that begins ${JSON.stringify(line.slice(0, 60))}` : json };
 }

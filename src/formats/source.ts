@@ -1,20 +1,20 @@
 /** Checkpoints are read by position, so that what is not needed (optimizer state, other heads) is never loaded. */
 export interface Source {
-  /** What messages call it: a path, an address, or "bytes". */
+  /** Its name in messages: a path, a URL, or "bytes". */
   readonly name: string;
   readonly size: number;
-  /** Exactly `length` bytes from `offset`; the caller stays within `size` and does not change the bytes. */
+  /** Returns exactly `length` bytes from `offset`. The caller stays within `size` and does not change the bytes. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** The same without a second buffer, where a source can: fills `target` from `offset`. */
+  /** Fills `target` from `offset`, for sources that can do so without a second buffer. */
   readInto?(target: Uint8Array, offset: number): Promise<void>;
 }
 
-/** A source over bytes in memory; reads are views, not copies. */
+/** Makes a source of bytes in memory. Reads are views, not copies. */
 export function bytesSource(bytes: Uint8Array, name = 'bytes'): Source {
   return { name, size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
-/** A source over a file that the user chose in a browser. */
+/** Makes a source of a file that the user chose in a browser. */
 export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): Source {
   return {
     name,
@@ -25,7 +25,7 @@ export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name)
 
 const blockBytes = 4 * 2 ** 20;
 
-/** Fills `target` from `offset`, by blocks where the source can only hand out buffers of its own. */
+/** Fills `target` from `offset`, block by block if the source can only return new buffers. */
 export async function readInto(source: Source, target: Uint8Array, offset: number): Promise<void> {
   if (source.readInto) return source.readInto(target, offset);
   for (let at = 0; at < target.length; at += blockBytes) {
@@ -34,7 +34,7 @@ export async function readInto(source: Source, target: Uint8Array, offset: numbe
   }
 }
 
-/** A run of bytes that can be read by position: a tensor's storage. */
+/** A range of bytes that is read by position: an entry of an archive, a tensor's storage. */
 export interface Region {
   readonly size: number;
   /** Fills `target` from byte `from` of the region. */

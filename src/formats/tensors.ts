@@ -1,8 +1,11 @@
 import { type NDArray, type Shape, sizeOf, type TypedArray } from '../arrays.ts';
 
-/** The two 16-bit float formats, by their bits, so that NaN payloads and signed zeros survive. */
+/**
+ * Element types and tensors of checkpoint files. The two 16-bit float formats are converted by their bits, so that NaN
+ * payloads and signed zeros survive.
+ */
 
-/** IEEE 754 binary16 → the bits of the same value in binary32. */
+/** Widens IEEE 754 binary16 to the bits of the same value in binary32. */
 export function halfToFloatBits(half: number): number {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >> 10) & 31;
@@ -15,7 +18,7 @@ export function halfToFloatBits(half: number): number {
   return sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13);
 }
 
-/** The bits of a binary32 → the nearest binary16, ties to even; above 65504 + half a step it is infinity. */
+/** Narrows the bits of a binary32 to the nearest binary16, ties to even. From 65520 on the result is infinite. */
 export function floatBitsToHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
@@ -46,20 +49,17 @@ export function toHalf(values: ArrayLike<number>): Uint16Array {
   return halves;
 }
 
-/** The element types that are read, under PyTorch's names. */
-export type DType = keyof typeof dtypes;
-
 interface DTypeFacts {
   /** Bytes of an element in the file. */
   readonly bytes: number;
   readonly float: boolean;
   readonly safetensors: string;
-  /** The class by which torch.save names a storage of it. */
-  readonly storage?: string;
+  /** The class that torch.save names for a storage of it. */
+  readonly storage?: string | undefined;
   readonly array: new (buffer: ArrayBuffer) => TypedArray;
 }
 
-export const dtypes = {
+const dtypes = {
   float64: { bytes: 8, float: true, safetensors: 'F64', storage: 'DoubleStorage', array: Float64Array },
   float32: { bytes: 4, float: true, safetensors: 'F32', storage: 'FloatStorage', array: Float32Array },
   float16: { bytes: 2, float: true, safetensors: 'F16', storage: 'HalfStorage', array: Float32Array },
@@ -73,13 +73,16 @@ export const dtypes = {
   uint16: { bytes: 2, float: false, safetensors: 'U16', array: Uint16Array },
 } as const satisfies Record<string, DTypeFacts>;
 
+/** The element types that are read, under PyTorch's names. */
+export type DType = keyof typeof dtypes;
+
 export const dtypeNames = Object.keys(dtypes) as DType[];
 
 export function dtypeFacts(dtype: DType): DTypeFacts {
   return dtypes[dtype];
 }
 
-/** Types that exist in the formats and are not read; named in the refusal. */
+/** The types of safetensors that are not read. A refusal names them. */
 export const unreadSafetensorsDTypes = [
   'F8_E4M3',
   'F8_E5M2',
@@ -93,14 +96,9 @@ export const unreadSafetensorsDTypes = [
 ];
 
 /**
- * Bytes per element of the array that `read` returns. 16-bit floats are widened to 32 bits: their raw bytes are put
- * into the second half of the new buffer and widened in place by `widenInPlace`, so that no second buffer exists.
+ * Widens count × 2 bytes of 16-bit floats in the second half of `buffer` to count 32-bit floats in all of it, so that no
+ * second buffer is needed.
  */
-export function arrayBytes(dtype: DType): number {
-  return dtype === 'float16' || dtype === 'bfloat16' ? 4 : dtypes[dtype].bytes;
-}
-
-/** `buffer` holds count × 2 bytes of 16-bit floats in its second half; afterwards it holds count 32-bit floats. */
 export function widenInPlace(dtype: 'float16' | 'bfloat16', buffer: ArrayBuffer): void {
   const wide = new Uint32Array(buffer);
   const count = wide.length;
@@ -115,34 +113,35 @@ export interface TensorEntry {
   readonly shape: Shape;
   /** The type in the file, under PyTorch's name. */
   readonly dtype: DType;
-  /** A fresh array in C order. float16 and bfloat16 are widened to Float32Array, int64 is a BigInt64Array, bool 0 and 1. */
+  /** Reads a new array in C order. float16 and bfloat16 are widened to Float32Array, int64 is a BigInt64Array, bool 0 and 1. */
   read(): Promise<NDArray<TypedArray>>;
-  /** A floating-point tensor as 32-bit floats (float64 is rounded, and may become infinite). */
+  /** Reads a floating-point tensor as 32-bit floats. float64 is rounded, and may become infinite. */
   readFloat32(): Promise<NDArray>;
-  /** The elements as they are in the file: C order, little-endian. */
+  /** Reads the elements in the type of the file: C order, little-endian. */
   bytes(): Promise<Uint8Array>;
 }
 
-/** Where the elements come from. */
+/** Reads the elements of a tensor from its file. */
 export interface ElementSource {
-  /** `fill` is asked for multiples of this many elements: 1, or what one step of the first axis holds. */
+  /** `fill` is asked for multiples of this many elements: 1, or those of one step of the first axis. */
   readonly unit: number;
   /** Fills `target` with raw little-endian elements in C order, starting at element `from`. */
   fill(target: Uint8Array, from: number): Promise<void>;
 }
 
-/** Elements that are converted at once where the result is narrower than the file. */
+/** The elements of a float64 tensor that are converted at once. */
 const piece = 2 ** 22;
 
 export function tensorEntry(shape: Shape, dtype: DType, elements: ElementSource): TensorEntry {
   const count = sizeOf(shape);
-  const { bytes: narrow, array: ArrayType } = dtypeFacts(dtype);
+  const { bytes: narrow, float, array: ArrayType } = dtypeFacts(dtype);
 
   const read = async (): Promise<NDArray<TypedArray>> => {
-    const wide = arrayBytes(dtype);
+    const halves = dtype === 'float16' || dtype === 'bfloat16' ? dtype : undefined;
+    const wide = halves ? 4 : narrow;
     const buffer = new ArrayBuffer(count * wide);
     await elements.fill(new Uint8Array(buffer, count * (wide - narrow)), 0);
-    if (dtype === 'float16' || dtype === 'bfloat16') widenInPlace(dtype, buffer);
+    if (halves) widenInPlace(halves, buffer);
     return { shape, data: new ArrayType(buffer) };
   };
 
@@ -151,7 +150,7 @@ export function tensorEntry(shape: Shape, dtype: DType, elements: ElementSource)
     dtype,
     read,
     readFloat32: async () => {
-      if (!dtypes[dtype].float) throw new TypeError(`a ${dtype} tensor has no 32-bit float form`);
+      if (!float) throw new TypeError(`a ${dtype} tensor has no 32-bit float form`);
       if (dtype !== 'float64') return (await read()) as NDArray;
       const data = new Float32Array(count);
       const step = elements.unit * Math.max(1, Math.floor(piece / elements.unit));

@@ -1,10 +1,15 @@
-import { CheckpointError } from '../errors.ts';
-import { type CheckpointLimits, quoted, type RefuseCheckpoint } from './context.ts';
+import { isRefusal } from '../errors.ts';
+import { type CheckpointContext, quoted } from './context.ts';
 import { crc32, inflate } from './inflate.ts';
 import { type Region, readInto, type Source } from './source.ts';
 
-/** One entry as the central directory describes it. */
-export interface ZipEntry {
+/**
+ * Reads zip archives (zip32 and zip64, stored and deflated entries) by position. An archive whose records disagree with
+ * each other or with the file's size, or that two readers could understand differently, is refused.
+ */
+
+/** An entry as the central directory describes it. */
+interface ZipEntry {
   readonly name: string;
   readonly flags: number;
   /** 0 stored, 8 deflated. */
@@ -12,13 +17,13 @@ export interface ZipEntry {
   readonly crc: number;
   readonly compressedSize: number;
   readonly size: number;
-  /** Of the local header. */
+  /** Offset of the local header. */
   readonly offset: number;
 }
 
-export interface ZipDirectory {
+interface ZipDirectory {
   readonly entries: ReadonlyMap<string, ZipEntry>;
-  /** Where entries must have ended. */
+  /** Offset of the directory, before which all entries end. */
   readonly start: number;
 }
 
@@ -26,24 +31,19 @@ const endBytes = 22;
 const u16max = 0xffff;
 const u32max = 0xffffffff;
 
+const placeOf = ({ name }: Pick<ZipEntry, 'name'>) => `entry ${quoted(name)}`;
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/** The end record: number of entries, bytes and offset of the directory. */
 interface End {
   readonly count: number;
   readonly size: number;
   readonly start: number;
 }
 
-/**
- * Reads the central directory, in zip32 or zip64 form. Archives whose records disagree with each other or with the
- * file's size, or that two readers could understand differently, are refused.
- */
-export async function readZipDirectory(
-  source: Source,
-  limits: CheckpointLimits,
-  refuse: RefuseCheckpoint,
-): Promise<ZipDirectory> {
-  const end = await readEnd(source, refuse);
+async function readDirectory(source: Source, context: CheckpointContext): Promise<ZipDirectory> {
+  const { limits, refuse } = context;
+  const end = await readEnd(source, context);
   if (end.count > limits.zipEntries) {
     throw refuse('limit', 'end record', `it counts ${end.count} entries, the limit is ${limits.zipEntries}`);
   }
@@ -51,12 +51,13 @@ export async function readZipDirectory(
   if (end.size > end.count * (46 + 3 * u16max)) {
     throw refuse('malformed', 'end record', `a directory of ${end.size} bytes for ${end.count} entries`);
   }
-  const entries = parseDirectory(await source.read(end.start, end.size), end, refuse);
-  checkOverlap(entries, end.start, refuse);
+  const entries = parseDirectory(await source.read(end.start, end.size), end, context);
+  checkOverlap(entries, end.start, context);
   return { entries, start: end.start };
 }
 
-async function readEnd(source: Source, refuse: RefuseCheckpoint): Promise<End> {
+async function readEnd(source: Source, context: CheckpointContext): Promise<End> {
+  const { refuse } = context;
   const tailBytes = Math.min(source.size, endBytes + u16max);
   const tailStart = source.size - tailBytes;
   const tail = await source.read(tailStart, tailBytes);
@@ -77,14 +78,15 @@ async function readEnd(source: Source, refuse: RefuseCheckpoint): Promise<End> {
   }
   if (second !== undefined) throw refuse('malformed', 'end record', 'two records could be the end of the archive');
 
-  const disks = [view.getUint16(at + 4, true), view.getUint16(at + 6, true)];
-  const counts = [view.getUint16(at + 8, true), view.getUint16(at + 10, true)];
-  const end = { count: counts[1]!, size: view.getUint32(at + 12, true), start: view.getUint32(at + 16, true) };
-  const zip64 = await readZip64End(source, tailStart + at, refuse);
-  if (!zip64 && (disks.some(Boolean) || counts[0] !== counts[1])) {
-    throw refuse('unsupported', 'end record', 'the archive is one part of several');
-  }
-  const directory = zip64 ? mergeZip64(end, zip64, refuse) : end;
+  const several = view.getUint32(at + 4, true) !== 0 || view.getUint16(at + 8, true) !== view.getUint16(at + 10, true);
+  const end = {
+    count: view.getUint16(at + 10, true),
+    size: view.getUint32(at + 12, true),
+    start: view.getUint32(at + 16, true),
+  };
+  const zip64 = await readZip64End(source, tailStart + at, context);
+  if (several && !zip64) throw refuse('unsupported', 'end record', 'the archive is one part of several');
+  const directory = zip64 ? mergeZip64(end, zip64, context) : end;
   const expectedEnd = zip64?.position ?? tailStart + at;
   if (directory.start + directory.size !== expectedEnd) {
     const stated = `bytes ${directory.start} to ${directory.start + directory.size}`;
@@ -93,7 +95,7 @@ async function readEnd(source: Source, refuse: RefuseCheckpoint): Promise<End> {
   return directory;
 }
 
-async function readZip64End(source: Source, endPosition: number, refuse: RefuseCheckpoint) {
+async function readZip64End(source: Source, endPosition: number, { refuse }: CheckpointContext) {
   if (endPosition < 20 + 56) return undefined;
   const locator = viewOf(await source.read(endPosition - 20, 20));
   if (locator.getUint32(0, true) !== 0x07064b50) return undefined;
@@ -101,12 +103,13 @@ async function readZip64End(source: Source, endPosition: number, refuse: RefuseC
   if (locator.getUint32(4, true) !== 0 || locator.getUint32(16, true) > 1) {
     throw refuse('unsupported', 'zip64 locator', 'the archive is one part of several');
   }
-  if (position + 56 > endPosition - 20)
+  if (position + 56 > endPosition - 20) {
     throw refuse('malformed', 'zip64 locator', `it points at ${position}, past itself`);
+  }
   const record = viewOf(await source.read(position, 56));
   const length = Number(record.getBigUint64(4, true));
   if (record.getUint32(0, true) !== 0x06064b50 || position + 12 + length !== endPosition - 20) {
-    throw refuse('malformed', `offset ${position}`, 'there is no zip64 end record where its locator points');
+    throw refuse('malformed', `offset ${position}`, 'the zip64 locator points to it, but it is not an end record');
   }
   const count = record.getBigUint64(32, true);
   if (record.getUint32(16, true) !== 0 || record.getUint32(20, true) !== 0 || record.getBigUint64(24, true) !== count) {
@@ -120,7 +123,8 @@ async function readZip64End(source: Source, endPosition: number, refuse: RefuseC
   };
 }
 
-function mergeZip64(end: End, zip64: End, refuse: RefuseCheckpoint): End {
+/** Returns the zip64 record, if the short one says the same or refers to it. */
+function mergeZip64(end: End, zip64: End, { refuse }: CheckpointContext): End {
   const agree = (short: number, long: number, max: number) => short === max || short === long;
   if (
     !agree(end.count, zip64.count, u16max) ||
@@ -132,7 +136,8 @@ function mergeZip64(end: End, zip64: End, refuse: RefuseCheckpoint): End {
   return zip64;
 }
 
-function parseDirectory(bytes: Uint8Array, end: End, refuse: RefuseCheckpoint): Map<string, ZipEntry> {
+function parseDirectory(bytes: Uint8Array, end: End, context: CheckpointContext): Map<string, ZipEntry> {
+  const { refuse } = context;
   const view = viewOf(bytes);
   const entries = new Map<string, ZipEntry>();
   let at = 0;
@@ -145,8 +150,8 @@ function parseDirectory(bytes: Uint8Array, end: End, refuse: RefuseCheckpoint): 
     const extraBytes = view.getUint16(at + 30, true);
     const next = at + 46 + nameBytes + extraBytes + view.getUint16(at + 32, true);
     if (next > bytes.length) throw refuse('malformed', place, 'it runs past the end of the directory');
-    const name = entryName(bytes.subarray(at + 46, at + 46 + nameBytes), place, refuse);
-    if (entries.has(name)) throw refuse('malformed', `entry ${quoted(name)}`, 'two entries have this name');
+    const name = entryName(bytes.subarray(at + 46, at + 46 + nameBytes), place, context);
+    if (entries.has(name)) throw refuse('malformed', placeOf({ name }), 'two entries have this name');
     const sizes = {
       size: view.getUint32(at + 24, true),
       compressedSize: view.getUint32(at + 20, true),
@@ -158,22 +163,19 @@ function parseDirectory(bytes: Uint8Array, end: End, refuse: RefuseCheckpoint): 
       flags: view.getUint16(at + 8, true),
       method: view.getUint16(at + 10, true),
       crc: view.getUint32(at + 16, true),
-      ...wideSizes(sizes, extra, `entry ${quoted(name)}`, refuse),
+      ...wideSizes(sizes, extra, placeOf({ name }), context),
     });
     at = next;
   }
   if (at !== bytes.length) {
-    throw refuse(
-      'malformed',
-      'directory',
-      `${bytes.length - at} bytes follow the ${end.count} entries that the end record counts`,
-    );
+    const reason = `${bytes.length - at} bytes follow the ${end.count} entries that the end record counts`;
+    throw refuse('malformed', 'directory', reason);
   }
   return entries;
 }
 
-/** The decoded name; names that would mean different files to different readers are refused. */
-export function entryName(bytes: Uint8Array, place: string, refuse: RefuseCheckpoint): string {
+/** Decodes a name. A name that would mean different files to different readers is refused. */
+function entryName(bytes: Uint8Array, place: string, { refuse }: CheckpointContext): string {
   let name: string;
   try {
     name = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -189,11 +191,11 @@ export function entryName(bytes: Uint8Array, place: string, refuse: RefuseCheckp
 }
 
 /** Replaces each size of 2^32 − 1 by its 64-bit form in the extra field, in the fixed order of the format. */
-export function wideSizes<T extends Record<string, number>>(
+function wideSizes<T extends Record<string, number>>(
   sizes: T,
   extra: Uint8Array,
   place: string,
-  refuse: RefuseCheckpoint,
+  { refuse }: CheckpointContext,
 ): T {
   const wide: Record<string, number> = { ...sizes };
   const missing = Object.keys(sizes).filter((key) => sizes[key] === u32max);
@@ -211,117 +213,112 @@ export function wideSizes<T extends Record<string, number>>(
   throw refuse('malformed', place, 'its zip64 sizes are missing');
 }
 
-function checkOverlap(entries: ReadonlyMap<string, ZipEntry>, directoryStart: number, refuse: RefuseCheckpoint): void {
+function checkOverlap(
+  entries: ReadonlyMap<string, ZipEntry>,
+  directoryStart: number,
+  { refuse }: CheckpointContext,
+): void {
   const ordered = [...entries.values()].sort((a, b) => a.offset - b.offset);
-  ordered.forEach(({ name, offset, compressedSize }, i) => {
+  for (const [i, entry] of ordered.entries()) {
     // the local header repeats the name and may add an extra field: this much at least
-    const end = offset + 30 + new TextEncoder().encode(name).length + compressedSize;
-    const limit = ordered[i + 1]?.offset ?? directoryStart;
-    if (end <= limit) return;
-    const what = limit === directoryStart ? 'the directory' : `entry ${quoted(ordered[i + 1]!.name)}`;
-    throw refuse('malformed', `entry ${quoted(name)}`, `its bytes ${offset} to ${end} run into ${what} at ${limit}`);
-  });
+    const end = entry.offset + 30 + new TextEncoder().encode(entry.name).length + entry.compressedSize;
+    const next = ordered[i + 1];
+    const limit = next?.offset ?? directoryStart;
+    if (end <= limit) continue;
+    const what = next && limit !== directoryStart ? placeOf(next) : 'the directory';
+    throw refuse('malformed', placeOf(entry), `its bytes ${entry.offset} to ${end} run into ${what} at ${limit}`);
+  }
 }
 
 /** A zip archive whose entries are read by position, and checked when they are read. */
 export interface ZipArchive {
   /** Sizes by name, as the central directory has them. */
   readonly sizes: ReadonlyMap<string, number>;
-  /** The bytes of an entry, checked against its CRC before any of them is used. */
+  /** Returns the bytes of an entry, checked against its CRC before any of them is used. The name is one of `sizes`. */
   region(name: string): Region;
-  /** All of a small entry. */
-  readAll(name: string): Promise<Uint8Array>;
+}
+
+/** What the entries of one archive have in common. */
+interface Opened {
+  readonly source: Source;
+  readonly directoryStart: number;
+  readonly context: CheckpointContext;
+  /** torch.save can be told to leave checksums out. Then all are 0, which real ones never are together. */
+  readonly checksums: boolean;
+  /** The inflated entry that was read in part last: other views of it follow. */
+  kept?: { readonly entry: ZipEntry; readonly bytes: Uint8Array } | undefined;
 }
 
 /**
  * Opens a zip archive with stored or deflated entries.
  *
- * @throws CheckpointRefusal, here for what the directory tells, on reading for headers, CRC and deflate data.
+ * @throws CheckpointRefusal for faults of the directory; on reading for headers, CRC and deflate data
  */
-export async function openZip(source: Source, limits: CheckpointLimits, refuse: RefuseCheckpoint): Promise<ZipArchive> {
-  const directory = await readZipDirectory(source, limits, refuse);
-  const entries = [...directory.entries.values()];
-  for (const entry of entries) checkEntry(entry, refuse);
-  const inflated = entries.reduce((sum, entry) => sum + (entry.method === 8 ? entry.size : 0), 0);
+export async function openZip(source: Source, context: CheckpointContext): Promise<ZipArchive> {
+  const { limits, refuse } = context;
+  const { entries, start: directoryStart } = await readDirectory(source, context);
+  const sizes = new Map<string, number>();
+  let inflated = 0;
+  let checksums = false;
+  for (const entry of entries.values()) {
+    checkEntry(entry, context);
+    sizes.set(entry.name, entry.size);
+    if (entry.method === 8) inflated += entry.size;
+    if (entry.crc !== 0) checksums = true;
+  }
   const allowed = Math.max(limits.inflatedBytes, limits.inflatedRatio * source.size);
   if (inflated > allowed) {
-    throw refuse(
-      'limit',
-      'directory',
-      `its entries inflate to ${inflated} bytes, the limit for this file is ${allowed}`,
-    );
+    const reason = `its entries inflate to ${inflated} bytes, the limit for this file is ${allowed}`;
+    throw refuse('limit', 'directory', reason);
   }
-  // torch.save can be told to leave checksums out; then all are 0, which real ones never are together
-  const checksums = entries.some((entry) => entry.crc !== 0);
+  const opened: Opened = { source, directoryStart, context, checksums };
   const regions = new Map<string, Region>();
-  const kept: Kept = {};
-  const archive: ZipArchive = {
-    sizes: new Map(entries.map((entry) => [entry.name, entry.size])),
+  return {
+    sizes,
     region: (name) => {
       const known = regions.get(name);
       if (known) return known;
-      const entry = directory.entries.get(name)!;
-      const region =
-        entry.method === 0
-          ? storedRegion(source, entry, directory, checksums, refuse)
-          : deflatedRegion(source, entry, directory, checksums, kept, refuse);
+      const entry = entries.get(name);
+      if (!entry) throw new RangeError(`the archive has no entry ${quoted(name)}`);
+      const region = entry.method === 0 ? storedRegion(entry, opened) : deflatedRegion(entry, opened);
       regions.set(name, region);
       return region;
     },
-    readAll: async (name) => {
-      const region = archive.region(name);
-      const bytes = new Uint8Array(region.size);
-      await region.readInto(bytes, 0);
-      return bytes;
-    },
   };
-  return archive;
 }
 
-const placeOf = (entry: ZipEntry) => `entry ${quoted(entry.name)}`;
-
-function checkEntry(entry: ZipEntry, refuse: RefuseCheckpoint): void {
+function checkEntry(entry: ZipEntry, { refuse }: CheckpointContext): void {
   if (entry.flags & 0x2041) throw refuse('unsupported', placeOf(entry), 'it is encrypted');
   if (entry.method !== 0 && entry.method !== 8) {
-    throw refuse(
-      'unsupported',
-      placeOf(entry),
-      `compression method ${entry.method} is not read, only stored and deflated`,
-    );
+    const reason = `compression method ${entry.method} is not read, only stored and deflated`;
+    throw refuse('unsupported', placeOf(entry), reason);
   }
   if (entry.method === 0 && entry.size !== entry.compressedSize) {
-    throw refuse(
-      'malformed',
-      placeOf(entry),
-      `stored with ${entry.compressedSize} bytes, but its size is ${entry.size}`,
-    );
+    const reason = `stored with ${entry.compressedSize} bytes, but its size is ${entry.size}`;
+    throw refuse('malformed', placeOf(entry), reason);
   }
 }
 
-/** Where an entry's data begins. The local header repeats the directory; where the two disagree, readers would too. */
-async function dataStart(
-  source: Source,
-  entry: ZipEntry,
-  directory: ZipDirectory,
-  refuse: RefuseCheckpoint,
-): Promise<number> {
+/** Returns the offset of an entry's data. Its local header must repeat the directory, or readers would disagree. */
+async function dataStart(entry: ZipEntry, { source, directoryStart, context }: Opened): Promise<number> {
+  const { refuse } = context;
   const place = placeOf(entry);
   // one read takes the name and the padding that torch.save puts into the extra field, too; longer ones take a second
-  let header = await source.read(entry.offset, Math.min(512, directory.start - entry.offset));
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  let header = await source.read(entry.offset, Math.min(512, directoryStart - entry.offset));
+  const view = viewOf(header);
   if (view.getUint32(0, true) !== 0x04034b50) {
     throw refuse('malformed', place, `there is no local header at its offset ${entry.offset}`);
   }
   const nameBytes = view.getUint16(26, true);
   const extraBytes = view.getUint16(28, true);
   const start = entry.offset + 30 + nameBytes + extraBytes;
-  if (start + entry.compressedSize > directory.start) {
+  if (start + entry.compressedSize > directoryStart) {
     throw refuse('malformed', place, 'its data runs into the directory');
   }
   const length = 30 + nameBytes + extraBytes;
   if (length > header.length) header = await source.read(entry.offset, length);
   const rest = header.subarray(30, length);
-  const local = entryName(rest.subarray(0, nameBytes), place, refuse);
+  const local = entryName(rest.subarray(0, nameBytes), place, context);
   if (local !== entry.name) throw refuse('malformed', place, `its local header names ${quoted(local)}`);
   if (view.getUint16(6, true) !== entry.flags || view.getUint16(8, true) !== entry.method) {
     throw refuse('malformed', place, 'its local header has other flags or another method than the directory');
@@ -330,9 +327,9 @@ async function dataStart(
   const later = (entry.flags & 8) !== 0; // sizes and CRC follow the data, the header may leave them 0
   const extra = rest.subarray(nameBytes);
   const leftOut = later && (stated.size === 0 || extra.length === 0);
-  const sizes = leftOut ? stated : wideSizes(stated, extra, place, refuse);
+  const sizes = leftOut ? stated : wideSizes(stated, extra, place, context);
   const agrees = (value: number, expected: number) =>
-    value === expected || (later && (value === 0 || value === 0xffffffff));
+    value === expected || (later && (value === 0 || value === u32max));
   if (
     !agrees(sizes.size, entry.size) ||
     !agrees(sizes.compressedSize, entry.compressedSize) ||
@@ -343,25 +340,21 @@ async function dataStart(
   return start;
 }
 
-function wrongChecksum(entry: ZipEntry, refuse: RefuseCheckpoint) {
-  return refuse('checksum', placeOf(entry), 'its bytes do not give the checksum that the archive holds');
+function checkCrc(crc: number, entry: ZipEntry, { context }: Opened): void {
+  if (crc === entry.crc) return;
+  throw context.refuse('checksum', placeOf(entry), 'its bytes do not give the checksum that the archive holds');
 }
 
 const scanBytes = 2 ** 20;
 
-function storedRegion(
-  source: Source,
-  entry: ZipEntry,
-  directory: ZipDirectory,
-  checksums: boolean,
-  refuse: RefuseCheckpoint,
-): Region {
+function storedRegion(entry: ZipEntry, opened: Opened): Region {
+  const { source } = opened;
   let start: Promise<number> | undefined;
-  let verified = !checksums;
+  let verified = !opened.checksums;
   return {
     size: entry.size,
     readInto: async (target, from) => {
-      start ??= dataStart(source, entry, directory, refuse);
+      start ??= dataStart(entry, opened);
       const data = await start;
       if (!verified && target.length < entry.size) {
         // many views may share a storage: its checksum is taken once, without keeping it
@@ -372,35 +365,25 @@ function storedRegion(
           await readInto(source, part, data + at);
           crc = crc32(part, crc);
         }
-        if (crc !== entry.crc) throw wrongChecksum(entry, refuse);
+        checkCrc(crc, entry, opened);
         verified = true;
       }
       await readInto(source, target, data + from);
       if (verified) return;
-      if (crc32(target) !== entry.crc) throw wrongChecksum(entry, refuse);
+      checkCrc(crc32(target), entry, opened);
       verified = true;
     },
   };
 }
 
-/** The inflated storage that was read in part last is kept, up to this size, since other views of it follow. */
+/** The most bytes of an inflated entry that are kept. */
 const keptBytes = 16 * 2 ** 20;
 
-interface Kept {
-  entry?: ZipEntry;
-  bytes?: Uint8Array;
-}
-
-function deflatedRegion(
-  source: Source,
-  entry: ZipEntry,
-  directory: ZipDirectory,
-  checksums: boolean,
-  kept: Kept,
-  refuse: RefuseCheckpoint,
-): Region {
+function deflatedRegion(entry: ZipEntry, opened: Opened): Region {
+  const { source, checksums } = opened;
+  const { refuse } = opened.context;
   const inflateInto = async (target: Uint8Array, from: number) => {
-    const start = await dataStart(source, entry, directory, refuse);
+    const start = await dataStart(entry, opened);
     let at = 0;
     let crc = 0;
     try {
@@ -414,24 +397,27 @@ function deflatedRegion(
         at += block.length;
       }
     } catch (cause) {
-      if (cause instanceof CheckpointError) throw cause;
+      if (isRefusal(cause)) throw cause;
       throw refuse('malformed', placeOf(entry), 'its deflate data is broken', undefined, cause);
     }
-    if (at < entry.size)
+    if (at < entry.size) {
       throw refuse('truncated', placeOf(entry), `it inflates to ${at} of the ${entry.size} bytes that it states`);
-    if (checksums && crc !== entry.crc) throw wrongChecksum(entry, refuse);
+    }
+    if (checksums) checkCrc(crc, entry, opened);
   };
 
   return {
     size: entry.size,
     readInto: async (target, from) => {
       if (target.length === entry.size || entry.size > keptBytes) return inflateInto(target, from);
-      if (kept.entry !== entry) {
-        const whole = new Uint8Array(entry.size);
-        await inflateInto(whole, 0);
-        Object.assign(kept, { entry, bytes: whole });
+      let kept = opened.kept;
+      if (kept?.entry !== entry) {
+        const bytes = new Uint8Array(entry.size);
+        await inflateInto(bytes, 0);
+        kept = { entry, bytes };
+        opened.kept = kept;
       }
-      target.set(kept.bytes!.subarray(from, from + target.length));
+      target.set(kept.bytes.subarray(from, from + target.length));
     },
   };
 }

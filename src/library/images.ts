@@ -1,6 +1,6 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
-import { imageRefuserOf } from '../formats/context.ts';
+import { imageContext } from '../formats/context.ts';
 import type { Geometry } from '../image/geometry.ts';
 import {
   batchInputs,
@@ -41,7 +41,7 @@ async function bytesIn(address: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await (await fetch(address)).arrayBuffer());
   } catch (cause) {
-    throw imageRefuserOf('data: address')('malformed', '', 'it is no base64', 'Encode the file again.', cause);
+    throw imageContext('data: address').refuse('malformed', '', 'it is no base64', 'Encode the file again.', cause);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { NDArray, Shape, Weights } from '../arrays.ts';
 import { type CheckpointCode, CheckpointRefusal } from '../formats/context.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
-import { dtypes } from '../formats/tensors.ts';
+import { dtypeFacts } from '../formats/tensors.ts';
 
 /** A parameter as a model knows it. */
 export interface ParameterSpec {
@@ -84,7 +84,7 @@ function checkKeys(
     if (!entry) missing.push(key);
     else if (entry.shape.join() !== shape.join()) {
       misshapen.push(`${key} ${sizes(entry.shape)} (the model has ${sizes(shape)})`);
-    } else if (!dtypes[entry.dtype].float) mistyped.push(`${key} ${entry.dtype}`);
+    } else if (!dtypeFacts(entry.dtype).float) mistyped.push(`${key} ${entry.dtype}`);
   }
   const unexpected = [...entries.keys()].filter((key) => !wanted.has(key) && !ignore(key));
 

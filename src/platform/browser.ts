@@ -1,5 +1,5 @@
 import { EngineError, UnsupportedError } from '../errors.ts';
-import { imageRefuserOf, refuserOf } from '../formats/context.ts';
+import { checkpointContext, imageContext } from '../formats/context.ts';
 import { type DecodeImage, imageDecoder } from '../formats/image.ts';
 import { bytesSource, type Source } from '../formats/source.ts';
 import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from './refs.ts';
@@ -13,7 +13,7 @@ export async function openWeights(weights: FileRef, signal?: AbortSignal, onByte
   const url = `${weights as string | URL}`;
   const bytes = await fetchBytes(url, signal, onBytes).catch((cause: unknown) => {
     if (signal?.aborted) throw cause;
-    throw refuserOf(url)('unreadable', '', messageOf(cause), 'Check the URL.', cause);
+    throw checkpointContext(url).refuse('unreadable', '', messageOf(cause), 'Check the URL.', cause);
   });
   return bytesSource(bytes, url);
 }
@@ -25,7 +25,7 @@ export async function readImage(image: FileRef, signal?: AbortSignal): Promise<U
   const url = `${image as string | URL}`;
   return fetchBytes(url, signal).catch((cause: unknown) => {
     if (signal?.aborted) throw cause;
-    throw imageRefuserOf(url)('unreadable', '', messageOf(cause), 'Check the URL.', cause);
+    throw imageContext(url).refuse('unreadable', '', messageOf(cause), 'Check the URL.', cause);
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Size } from '../arrays.ts';
-import { encodeMaskPng } from '../formats/png_labels.ts';
+import { encodeMaskPng } from '../formats/png_write.ts';
 import { type CompactMask, fullRle, maskArea, maskBitmap } from '../postprocess/masks.ts';
 import { maskRings, type Ring, simplifyRing } from '../postprocess/polygons.ts';
 import { type Rle, rleToString } from '../postprocess/rle.ts';

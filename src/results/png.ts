@@ -1,5 +1,5 @@
 import type { Size } from '../arrays.ts';
-import { encodeGrey16Png, encodeIndexedPng } from '../formats/png_labels.ts';
+import { encodeGrey16Png, encodeIndexedPng } from '../formats/png_write.ts';
 import { forEachColumnStretch } from '../postprocess/rle.ts';
 import { black, colorFor } from '../render/colors.ts';
 import type { ResultFields, Segmentation } from './fields.ts';

@@ -61,7 +61,7 @@ describe('decodeImage', () => {
       [text('\0\0\0\x0cjP  '), 'unsupported', /JPEG 2000/],
       [text('<?xml version="1.0"?><!-- a --><svg/>'), 'unsupported', /SVG/],
       [text('%PDF-1.7'), 'unsupported', /PDF/],
-      [text('  <!DOCTYPE html><html>404'), 'not-an-image', /HTML page, perhaps an error page/],
+      [text('  <!DOCTYPE html><html>404'), 'not-an-image', /an HTML page \(a failed download\)/],
       [text('{"message": "not found"}'), 'not-an-image', /JSON/],
       [text('version https://git-lfs.github.com/spec/v1'), 'not-an-image', /git-lfs pointer/],
       [text('hello'), 'not-an-image', /this is text/],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { isRefusal } from '../../src/errors.ts';
+import { type ImageLimits, imageContext } from '../../src/formats/context.ts';
 import { jpegDecoder } from '../../src/formats/jpeg.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { loadJpegWasm } from '../../src/platform/node/files.ts';
@@ -9,8 +10,13 @@ import { join } from '../harness/png_builder.ts';
 const file = (name: string) => new Uint8Array(readFileSync(new URL(`../images/${name}.jpg`, import.meta.url)));
 const decodeJpeg = jpegDecoder(loadJpegWasm);
 
-async function refused(bytes: Uint8Array, code: string, text: RegExp, limits = {}): Promise<void> {
-  const error = await decodeJpeg(bytes, limits).then(
+async function refused(
+  bytes: Uint8Array,
+  code: string,
+  text: RegExp,
+  limits: Partial<ImageLimits> = {},
+): Promise<void> {
+  const error = await decodeJpeg(bytes, imageContext('bytes', limits)).then(
     () => undefined,
     (thrown) => thrown,
   );
@@ -38,7 +44,7 @@ function exif(orientation: number): number[] {
   return [0xff, 0xe1, 0, data.length + 2, ...data];
 }
 
-/** The stored pixel that shows at (x, y) of the upright picture, by the table of the EXIF standard. */
+/** The stored pixel that shows at (x, y) of the upright image, by the table of the EXIF standard. */
 function upright({ width: w, height: h, data }: Raster, orientation: number): Raster {
   const turned = orientation >= 5;
   const [width, height] = turned ? [h, w] : [w, h];

@@ -1,14 +1,13 @@
 import { expect } from 'chai';
-import { CheckpointRefusal, defaultLimits, refuserOf } from '../../src/formats/context.ts';
+import { CheckpointRefusal, checkpointContext } from '../../src/formats/context.ts';
 import { PickleEnd, unpickle } from '../../src/formats/pickle.ts';
-import { pythonGlobals } from '../../src/formats/pickle_values.ts';
+import { pythonGlobals } from '../../src/formats/pickle_globals.ts';
 import { CallValue, pickleOf, TupleValue } from '../harness/torch_file.ts';
 
 const run = (bytes: Uint8Array, limits = {}) =>
   unpickle(bytes, 0, {
-    refuse: refuserOf('f'),
+    context: checkpointContext('f', limits),
     place: 'p',
-    limits: { ...defaultLimits, ...limits },
     globals: pythonGlobals,
   }).value;
 /** A pickle by its bytes: text for opcodes, numbers for the rest. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { isRefusal } from '../../src/errors.ts';
+import { type ImageLimits, imageContext } from '../../src/formats/context.ts';
 import { decodePng, pngSignature } from '../../src/formats/png.ts';
 import { buildPng, chunk, header, join, type PngSpec } from '../harness/png_builder.ts';
 
@@ -11,10 +12,10 @@ const sampleOf =
 
 const toByte = (value: number, depth: number) => (depth === 16 ? value >> 8 : (value * 255) / (2 ** depth - 1));
 
-function refused(bytes: Uint8Array, code: string, text: RegExp, limits = {}): void {
+function refused(bytes: Uint8Array, code: string, text: RegExp, limits: Partial<ImageLimits> = {}): void {
   let error: unknown;
   try {
-    decodePng(bytes, limits);
+    decodePng(bytes, imageContext('bytes', limits));
   } catch (thrown) {
     error = thrown;
   }
@@ -131,7 +132,7 @@ describe('reading PNG', () => {
       /100000 × 100000 pixels are 10000\.0 megapixels, the limit is 67\.1 megapixels\. Make it smaller\. In code, decodeImage takes a higher maxPixels for a source that you trust\./,
     );
     refused(good, 'limit', /13 × 9 pixels/, { maxPixels: 116 });
-    expect(decodePng(good, { maxPixels: 117 }).width).to.equal(13);
+    expect(decodePng(good, imageContext('bytes', { maxPixels: 117 })).width).to.equal(13);
     refused(sized(0, 9), 'malformed', /0 × 9 pixels/);
     refused(sized(8000, 8000), 'truncated', /at most \d+ of the 64008000 bytes/);
   });

@@ -3,9 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { decodeLabelPng } from '../../src/formats/image.ts';
 import { decodePng } from '../../src/formats/png.ts';
-import { decodeLabelPng, encodeGrey16Png, encodeIndexedPng, encodeMaskPng } from '../../src/formats/png_labels.ts';
-import { encodePng as portableEncode } from '../../src/formats/png_write.ts';
+import {
+  encodeGrey16Png,
+  encodeIndexedPng,
+  encodeMaskPng,
+  encodePng as portableEncode,
+} from '../../src/formats/png_write.ts';
 import { encodePng as nodeEncode } from '../../src/formats/png_write_node.ts';
 
 const size = { height: 5, width: 7 };

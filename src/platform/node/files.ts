@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isRefusal, type Refusal } from '../../errors.ts';
-import { imageRefuserOf, refuserOf } from '../../formats/context.ts';
+import { checkpointContext, imageContext, type Refuse } from '../../formats/context.ts';
 import { imageDecoder } from '../../formats/image.ts';
 import { bytesSource, type Source } from '../../formats/source.ts';
 import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from '../refs.ts';
@@ -24,7 +24,7 @@ const mostBytes = 2 ** 30;
  * @throws CheckpointRefusal `unreadable` if it cannot be opened or is not a file, `truncated` on reading if it has become shorter
  */
 export async function openFileSource(path: string): Promise<FileSource> {
-  const refuse = refuserOf(path);
+  const { refuse } = checkpointContext(path);
   let handle: FileHandle;
   try {
     handle = await open(path, 'r');
@@ -80,7 +80,7 @@ export async function openWeights(
   try {
     return bytesSource(await fetchBytes(location, signal, onBytes), location.href);
   } catch (cause) {
-    throw refusalOf(cause, location, signal, refuserOf);
+    throw refusalOf(cause, location, signal, checkpointContext);
   }
 }
 
@@ -97,7 +97,7 @@ export async function readImage(image: FileRef, signal?: AbortSignal): Promise<U
     await checkImageFile(location);
     return await readFile(location, signal ? { signal } : {});
   } catch (cause) {
-    throw refusalOf(cause, location, signal, imageRefuserOf);
+    throw refusalOf(cause, location, signal, imageContext);
   }
 }
 
@@ -139,19 +139,17 @@ const causes: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
 };
 
-type RefuserOf = (
-  file: string,
-) => (code: Code, place: string, reason: string, remedy?: string, cause?: unknown) => Refusal;
+type ContextOf = (name: string) => { readonly refuse: (...facts: Parameters<Refuse<Code>>) => Refusal };
 
 /** Returns the refusal for the user. A refusal and the reason of an aborted call stay as they are. */
 function refusalOf(
   cause: unknown,
   location: string | URL,
   signal: AbortSignal | undefined,
-  refuserOf: RefuserOf,
+  contextOf: ContextOf,
 ): unknown {
   if (isRefusal(cause) || signal?.aborted) return cause;
-  const refuse = refuserOf(`${location}`);
+  const { refuse } = contextOf(`${location}`);
   if (cause instanceof Fault) return refuse(cause.code, '', cause.reason, cause.remedy);
   const text = (error: unknown): string => {
     const { code, message, cause: inner } = error as NodeJS.ErrnoException;

@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
-import { type NDArray, ndarray, type TypedArray } from '../../../src/arrays.ts';
-import { bytesSource, type DType, openCheckpoint, tensorsOf, writeSafetensors } from '../../../src/formats/index.ts';
+import type { NDArray, TypedArray } from '../../../src/arrays.ts';
+import { bytesSource, type DType, openCheckpoint, tensorsOf } from '../../../src/formats/index.ts';
 import { mutated, type Random } from '../mutations.ts';
 import { legacyPickleArbitrary, pickleArbitrary } from '../pickle_arbitrary.ts';
 import { bytesOf, CallValue, pickleOf, RawValue, TensorValue, torchLegacy, torchZip, zipOf } from '../torch_file.ts';
@@ -162,13 +162,16 @@ const headerArbitrary = fc
   )
   .map((entries) => entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join());
 
-const tensors = new Map<string, NDArray<TypedArray>>([
-  ['a', ndarray([2, 3], new Float32Array(6).fill(1))],
-  ['b', ndarray([1], BigInt64Array.of(5n))],
-  ['c', ndarray([0, 4], new Int32Array(0))],
-]);
-const whole = await writeSafetensors(tensors, { note: 'text' }).bytes();
-const dataStart = 8 + Number(new DataView(whole.buffer, whole.byteOffset).getBigUint64(0, true));
+const wholeHeader = new TextEncoder().encode(
+  JSON.stringify({
+    __metadata__: { note: 'text' },
+    b: { dtype: 'I64', shape: [1], data_offsets: [0, 8] },
+    a: { dtype: 'F32', shape: [2, 3], data_offsets: [8, 32] },
+    c: { dtype: 'I32', shape: [0, 4], data_offsets: [32, 32] },
+  }),
+);
+const wholeData = Buffer.concat([bytesOf(BigInt64Array.of(5n)), bytesOf(new Float32Array(6).fill(1))]);
+const whole = safetensorsFile(wholeHeader, wholeData);
 
 /** The bytes of each tensor are those at its offsets, in this plain reading of the header. */
 function faultOfPlaces(found: readonly Tensor[], bytes: Uint8Array): string | undefined {
@@ -196,13 +199,13 @@ export const safetensors: FuzzReader<readonly Tensor[]> = {
     { make: (random) => mutated(whole, random), fault: faultOfPlaces },
     // with the right length in front, so that the change reaches the parser
     {
-      make: (random) => safetensorsFile(mutated(whole.subarray(8, dataStart), random), whole.subarray(dataStart)),
+      make: (random) => safetensorsFile(mutated(wholeHeader, random), wholeData),
       fault: faultOfPlaces,
     },
     {
       make: (random) => {
         const header = new TextEncoder().encode(`{${once(headerArbitrary, random)}}`);
-        return safetensorsFile(header, whole.subarray(dataStart, dataStart + random(40)));
+        return safetensorsFile(header, wholeData.subarray(0, random(40)));
       },
       fault: faultOfPlaces,
     },

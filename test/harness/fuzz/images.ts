@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
+import { imageContext } from '../../../src/formats/context.ts';
 import { crc32 } from '../../../src/formats/inflate.ts';
 import { jpegDecoder } from '../../../src/formats/jpeg.ts';
 import { decodePng, pngSignature } from '../../../src/formats/png.ts';
@@ -90,7 +91,7 @@ const samePixels = new Set<string>();
 const pixelsOf = ({ width, height, data }: Raster) => `${width}×${height} ${Buffer.from(data).toString('latin1')}`;
 
 export const png: FuzzReader<Raster> = {
-  read: async (bytes) => decodePng(bytes, { name: 'fuzz' }),
+  read: async (bytes) => decodePng(bytes, imageContext('fuzz')),
   kinds: [
     {
       make: (random) => mutated(pngFiles[random(pngFiles.length)]!, random, pngFiles),
@@ -113,7 +114,7 @@ export const png: FuzzReader<Raster> = {
 };
 
 const jpegFiles = ['ok_420', 'ok_420_prog', 'ok_444', 'ok_gray', 'ok_restart', 'cmyk'].map(
-  (name) => new Uint8Array(readFileSync(new URL(`../images/${name}.jpg`, import.meta.url))),
+  (name) => new Uint8Array(readFileSync(new URL(`../../images/${name}.jpg`, import.meta.url))),
 );
 
 /** The first frame header's size, either way round, since orientations may turn the picture. */
@@ -162,7 +163,7 @@ const jpegArbitrary = fc
 const decodeJpeg = jpegDecoder(loadJpegWasm);
 
 export const jpeg: FuzzReader<Raster> = {
-  read: (bytes) => decodeJpeg(bytes, { name: 'fuzz' }),
+  read: (bytes) => decodeJpeg(bytes, imageContext('fuzz')),
   kinds: [
     {
       // what does not begin as a JPEG is never given to this reader
