@@ -27,8 +27,10 @@ export function imageDecoder(loadJpegWasm: LoadWasm): DecodeImage {
     const { kind, name } = formatOf(bytes, ['png', 'jpeg']);
     if (kind === 'png') return decodePng(bytes, context);
     if (kind === 'jpeg') return decodeJpeg(bytes, context);
-    if (kind !== 'other-image') throw context.refuse('not-an-image', '', `this is ${name}`);
-    throw context.refuse('unsupported', '', `this is ${name}, which is not read`, 'Convert it to PNG or JPEG.');
+    if (kind === 'other-image' || kind === 'drawing') {
+      throw context.refuse('unsupported', '', `this is ${name}, which is not read`, 'Convert it to PNG or JPEG.');
+    }
+    throw context.refuse('not-an-image', '', `this is ${name}`);
   };
 }
 

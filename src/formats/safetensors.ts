@@ -75,7 +75,16 @@ export async function readSafetensors(source: Source, context: CheckpointContext
  * The kinds of files that cannot be a damaged safetensors file. The header length of one may still look like an image or
  * like text.
  */
-const foreign: readonly FileKind[] = ['zip', 'pickle', 'tar', 'archive', 'arrays', 'not-downloaded', 'empty'];
+const foreign: readonly FileKind[] = [
+  'zip',
+  'pickle',
+  'tar',
+  'archive',
+  'arrays',
+  'drawing',
+  'not-downloaded',
+  'empty',
+];
 
 /** Tells whether a file of this kind is not a safetensors file, not even a damaged one. */
 export const isForeign = (kind: FileKind): boolean => foreign.includes(kind);

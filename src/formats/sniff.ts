@@ -16,6 +16,8 @@ export type FileKind =
   | 'tar'
   /** An image in a format that is not read. */
   | 'other-image'
+  /** An image that is text (SVG). */
+  | 'drawing'
   | 'archive'
   /** Arrays or tensors in a format that is not read. */
   | 'arrays'
@@ -121,17 +123,19 @@ function startsWith(bytes: Uint8Array, magic: string, at = 0): boolean {
 /** Formats without a fixed beginning. */
 function formatOfText(start: Uint8Array): FileFormat {
   const text = new TextDecoder().decode(start).trimStart();
+  const binary = start.some((byte) => byte < 9 || (byte > 13 && byte < 32));
   if (/^<(?:!doctype html|html|head|body)/i.test(text)) {
     return { kind: 'not-downloaded', name: 'an HTML page (a failed download)' };
   }
-  if (start.some((byte) => byte < 9 || (byte > 13 && byte < 32))) {
-    return { kind: 'other', name: 'data of no known format' };
-  }
-  if (text.startsWith('<') && /<svg/i.test(text)) return { kind: 'other-image', name: 'an SVG drawing' };
+  if (!binary && text.startsWith('<') && /<svg/i.test(text)) return { kind: 'drawing', name: 'an SVG drawing' };
   if (/^<(?:!doctype|\?xml)/i.test(text))
     return { kind: 'not-downloaded', name: 'an XML document (a failed download)' };
-  const json = /^[[{]/.test(text) ? 'JSON text' : 'text';
+  const what = binary ? 'data' : /^[[{]/.test(text) ? 'JSON text' : 'text';
   const [line = ''] = text.split(/[\r\n]/, 1);
   const printable = /^[\t\x20-\x7e]+$/.test(line);
-  return { kind: 'text', name: printable ? `${json} that begins ${JSON.stringify(line.slice(0, 60))}` : json };
+  const unknown = binary ? 'data of no known format' : what;
+  return {
+    kind: binary ? 'other' : 'text',
+    name: printable ? `${what} that begins ${JSON.stringify(line.slice(0, 60))}` : unknown,
+  };
 }
