@@ -4,7 +4,7 @@ import opentype, { type Font } from 'opentype.js';
 
 /**
  * Writes `src/render/font.data.ts`: the outlines of DejaVu Sans for the characters of European class names.
- * Run it with `npx tsx scripts/bake_font.ts` after changing the list of characters; `test/render/font.test.ts` reads
+ * Run it with `npx tsx scripts/bake_font.ts` after changing the list of characters; `test/render/text.test.ts` reads
  * what it wrote. The glyphs are the font's own quadratic curves, nothing is hinted or simplified.
  */
 
@@ -17,11 +17,11 @@ const characters = [
   ...range(0x20, 0x7e),
   ...range(0xa0, 0xff).filter((character) => character !== '\u00ad'),
   ...'–—‘’“”•…€→−≤≥',
-].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+].sort((a, b) => (a < b ? -1 : 1));
 
 const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** Base64 VLQ as source maps use it: sign in the lowest bit, five bits a digit, the sixth says that more follow. */
+/** Encodes base64 VLQ as source maps do: sign in the lowest bit, five bits a digit, the sixth says that more follow. */
 function vlq(value: number): string {
   let rest = value < 0 ? (-value << 1) | 1 : value << 1;
   let text = '';
@@ -33,7 +33,7 @@ function vlq(value: number): string {
   return text;
 }
 
-/** A contour is its number of points, then per point the step (dx, dy) from the one before, dx doubled plus "on the curve". */
+/** Encodes a contour as its number of points, then per point the step (dx, dy) from the one before, dx doubled plus "on the curve". */
 function encodeContours(font: Font, character: string): string {
   const glyph = font.charToGlyph(character);
   if (glyph.index === 0) throw new Error(`DejaVu Sans has no "${character}"`);
@@ -80,7 +80,7 @@ writeFileSync(
   target,
   `/**
  * Outlines of DejaVu Sans 2.37 (licence in THIRD_PARTY_NOTICES.md), written by scripts/bake_font.ts: do not edit.
- * Lengths are in font units; \`font.ts\` decodes the contours.
+ * Lengths are in font units; \`text.ts\` decodes the contours.
  */
 
 export const unitsPerEm = ${font.unitsPerEm};
@@ -92,7 +92,7 @@ export const glyphs: readonly (readonly [character: string, advance: number, con
 ${characters.map((c) => `  [${quoted(c)}, ${font.charToGlyph(c).advanceWidth}, '${encodeContours(font, c)}'],`).join('\n')}
 ];
 
-/** Kerning: a value and the pairs of characters that it moves together (or apart, where positive). */
+/** Kerning: a value and the pairs of characters that it moves together (or apart, if positive). */
 export const kerning: readonly (readonly [value: number, pairs: string])[] = [
 ${[...kerning]
   .sort(([a], [b]) => a - b)

@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { drawDetections, drawSegmentation } from '../src/render/index.ts';
-import { encodeMask, landscape } from '../test/render/pictures.ts';
+import { encodeMask, landscape } from '../test/render/images.ts';
 
-/** Times of drawing on 1024 × 1024 pixels: `npx tsx scripts/bench_render.ts`. Elliptic masks with wavy edges, fixed seed. */
+/** Times drawing on 1024 × 1024 pixels: `npx tsx scripts/bench_render.ts`. Masks are ellipses with wavy edges, from a fixed seed. */
 
 const size = { width: 1024, height: 1024 };
-const picture = landscape(size);
+const image = landscape(size);
 
 /** Numbers of 0 to 1, the same on every run. */
 function random(seed: number): () => number {
@@ -46,9 +46,9 @@ function report(what: string, draw: () => void): void {
     draw();
     return performance.now() - start;
   });
-  const first = times[0]!.toFixed(0);
-  const median = times.sort((a, b) => a - b)[7]!.toFixed(0);
-  console.log(`${what}: first ${first} ms, median ${median} ms`);
+  const [first = 0] = times;
+  const median = times.toSorted((a, b) => a - b)[7] ?? 0;
+  console.log(`${what}: first ${first.toFixed(0)} ms, median ${median.toFixed(0)} ms`);
 }
 
 for (const [count, smallest, largest] of [
@@ -58,8 +58,8 @@ for (const [count, smallest, largest] of [
 ] as const) {
   const detections = scene(count, smallest, largest);
   report(`${count} masks, boxes and labels of ${smallest} to ${largest} pixels`, () =>
-    drawDetections(picture, detections),
+    drawDetections(image, detections),
   );
 }
 const labels = Uint8Array.from({ length: 1024 * 1024 }, (_, i) => ((i >> 15) + ((i & 1023) >> 6)) % 9);
-report('segmentation map', () => drawSegmentation(picture, labels, { names: [] }));
+report('segmentation map', () => drawSegmentation(image, labels, { names: [] }));

@@ -3,14 +3,17 @@ import type { Raster } from '../image/raster.ts';
 import type { Color } from './colors.ts';
 
 /**
- * The picture under work. Public functions of this room take a raster, paint on a copy and return it; only the painters
- * inside change pixels in place. Colours are mixed in 8-bit sRGB with whole numbers, so every machine gives the same bytes.
+ * Painting pixels: rectangles, other rasters and anti-aliased shapes. Public functions of this room take a raster, paint
+ * on a copy and return it; only the painters inside change pixels in place. Colours are mixed in 8-bit sRGB with whole
+ * numbers, so every machine gives the same bytes.
  */
+
+/** The image being painted. */
 export interface Canvas extends Size {
   readonly data: Uint8ClampedArray;
 }
 
-/** Whole pixels; `right` and `bottom` are the first ones outside. */
+/** A rectangle of whole pixels; `right` and `bottom` are the first ones outside. */
 export interface Rect {
   readonly left: number;
   readonly top: number;
@@ -18,12 +21,40 @@ export interface Rect {
   readonly bottom: number;
 }
 
-/** A copy to paint on. */
+/** Sizes of what is drawn, in pixels of the image. */
+export interface DrawingSizes {
+  /** The width of box outlines. */
+  readonly lineWidth: number;
+  /** The width of mask contours. */
+  readonly contourWidth: number;
+  /** The size of the em square of labels. */
+  readonly textSize: number;
+}
+
+/**
+ * Returns sizes that look alike on small and large images if these are shown equally large. With s = √(width · height):
+ * lines are s / 400 wide, contours s / 512 (both at least 1), text is s / 70 (at least 10, so that it stays legible); all
+ * rounded.
+ *
+ * ```
+ * 320×240: 1, 1, 10   768×768: 2, 2, 11   1024×1024: 3, 2, 15   4000×3000: 9, 7, 49
+ * ```
+ */
+export function sizesFor({ width, height }: Size): DrawingSizes {
+  const side = Math.sqrt(width * height);
+  return {
+    lineWidth: Math.max(1, Math.round(side / 400)),
+    contourWidth: Math.max(1, Math.round(side / 512)),
+    textSize: Math.max(10, Math.round(side / 70)),
+  };
+}
+
+/** Copies a raster to paint on. */
 export function canvasFrom({ width, height, data }: Raster): Canvas {
   return { width, height, data: new Uint8ClampedArray(data) };
 }
 
-/** An opaque canvas of one colour. */
+/** Makes an opaque canvas of one colour. */
 export function blankCanvas({ width, height }: Size, [r, g, b]: Color): Canvas {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let at = 0; at < data.length; at += 4) {
@@ -35,12 +66,12 @@ export function blankCanvas({ width, height }: Size, [r, g, b]: Color): Canvas {
   return { width, height, data };
 }
 
-/** An opacity of 0 to 1 as the 0 to 255 that the painters take; values outside are held to the range. */
+/** Converts an opacity of 0 to 1 to the 0 to 255 that the painters take; values outside are clamped. */
 export function alphaOf(opacity: number): number {
   return Math.round(255 * Math.min(1, Math.max(0, opacity)));
 }
 
-/** One channel of an opaque pixel under `alpha` parts in 255 of `value`. */
+/** Mixes one channel of an opaque pixel with `alpha` parts in 255 of `value`. */
 export function mix(value: number, below: number, alpha: number): number {
   return ((value * alpha + below * (255 - alpha) + 127) / 255) | 0;
 }
@@ -65,7 +96,7 @@ export function blend(data: Uint8ClampedArray, at: number, [r, g, b]: Color, alp
 }
 
 /** The part of `rect` that lies on the canvas; empty (`right <= left` or `bottom <= top`) if there is none. */
-export function clip(rect: Rect, { width, height }: Size): Rect {
+function clip(rect: Rect, { width, height }: Size): Rect {
   return {
     left: Math.max(0, rect.left),
     top: Math.max(0, rect.top),
@@ -74,7 +105,7 @@ export function clip(rect: Rect, { width, height }: Size): Rect {
   };
 }
 
-/** Fills a rectangle; what lies off the canvas is left out. */
+/** Fills a rectangle, clipped to the canvas. */
 export function fillRect(canvas: Canvas, rect: Rect, color: Color, alpha = 255): void {
   const { left, top, right, bottom } = clip(rect, canvas);
   for (let y = top; y < bottom; y++) {
@@ -83,7 +114,7 @@ export function fillRect(canvas: Canvas, rect: Rect, color: Color, alpha = 255):
   }
 }
 
-/** The outline of a rectangle, `width` pixels wide, inside its edges. Every pixel is painted once. */
+/** Draws the outline of a rectangle, `width` pixels wide, inside its edges. Every pixel is painted once. */
 export function strokeRect(canvas: Canvas, rect: Rect, width: number, color: Color, alpha = 255): void {
   const { left, top, right, bottom } = rect;
   if (right - left <= 2 * width || bottom - top <= 2 * width) {
@@ -96,7 +127,7 @@ export function strokeRect(canvas: Canvas, rect: Rect, width: number, color: Col
   fillRect(canvas, { left: right - width, top: top + width, right, bottom: bottom - width }, color, alpha);
 }
 
-/** Copies a raster onto the canvas with its top left corner at (left, top). Transparent pixels let the canvas through. */
+/** Paints a raster with its top left corner at (left, top). Transparent pixels let the canvas through. */
 export function paste(canvas: Canvas, raster: Raster, left: number, top: number): void {
   const seen = clip({ left, top, right: left + raster.width, bottom: top + raster.height }, canvas);
   for (let y = seen.top; y < seen.bottom; y++) {
@@ -109,21 +140,21 @@ export function paste(canvas: Canvas, raster: Raster, left: number, top: number)
 }
 
 /**
- * Anti-aliased filling by signed areas (Raph Levien, "Inside the fastest font renderer in the world", 2016): every edge
+ * A shape to fill with anti-aliasing, by signed areas (Raph Levien, "Inside the fastest font renderer in the world", 2016): every edge
  * leaves, per row, the change of coverage it causes; a running sum along the row is the exact share of each pixel that
- * lies inside. The order of the edges does not matter, so shapes are simply drawn one after another.
+ * lies inside. The order of the edges does not matter, so several shapes may be drawn on one coverage.
  */
 export interface Coverage extends Size {
-  /** Changes of coverage, one more column than the width so that an edge may end at the right border. */
+  /** The changes of coverage, one more column than the width so that an edge may end at the right border. */
   readonly changes: Float64Array;
 }
 
-/** An empty shape on `width` × `height` pixels. Everything drawn on it must lie inside. */
+/** Makes an empty shape on `width` × `height` pixels. Everything drawn on it must lie inside. */
 export function createCoverage({ width, height }: Size): Coverage {
   return { width, height, changes: new Float64Array((width + 1) * height) };
 }
 
-/** A straight edge; a closed outline is a chain of them. */
+/** Adds a straight edge; a closed outline is a chain of them. */
 export function addLine(shape: Coverage, x0: number, y0: number, x1: number, y1: number): void {
   if (y0 === y1) return;
   const direction = y0 < y1 ? 1 : -1;
@@ -132,14 +163,14 @@ export function addLine(shape: Coverage, x0: number, y0: number, x1: number, y1:
   let x = topX;
   for (let y = Math.floor(top); y < Math.min(shape.height, Math.ceil(bottom)); y++) {
     const height = Math.min(y + 1, bottom) - Math.max(y, top);
-    // the last step lands on the end itself: rounding must not carry the edge past the border
+    // the last step ends exactly on the end: rounding must not carry the edge past the border
     const next = y + 1 >= bottom ? bottomX : x + slope * height;
     addRowEdge(shape.changes, y * (shape.width + 1), x, next, height * direction);
     x = next;
   }
 }
 
-/** The part of an edge within one row: it goes from `from` to `to` and covers `height` (signed) of the row. */
+/** Adds the part of an edge within one row: it goes from `from` to `to` and covers `height` (signed) of the row. */
 function addRowEdge(changes: Float64Array, row: number, from: number, to: number, height: number): void {
   const [left, right] = from < to ? [from, to] : [to, from];
   const first = Math.floor(left);
@@ -167,7 +198,7 @@ function addRowEdge(changes: Float64Array, row: number, from: number, to: number
   changes[row + end]! += height * (1 - before);
 }
 
-/** A quadratic curve, flattened so that no piece is further than 1/20 pixel from it. */
+/** Adds a quadratic curve, flattened so that no piece is further than 1/20 pixel from it. */
 export function addCurve(
   shape: Coverage,
   x0: number,
@@ -177,7 +208,7 @@ export function addCurve(
   x1: number,
   y1: number,
 ): void {
-  // the distance of a quadratic from its chord is a quarter of |p0 − 2c + p1|, and falls with the square of the pieces
+  // the distance of a quadratic from its chord is |p0 − 2c + p1| / 4 and falls with the square of the number of pieces
   const bendX = x0 - 2 * cx + x1;
   const bendY = y0 - 2 * cy + y1;
   const pieces = Math.max(1, Math.ceil(Math.sqrt(5 * Math.sqrt(bendX * bendX + bendY * bendY))));
@@ -194,7 +225,7 @@ export function addCurve(
   }
 }
 
-/** A rectangle with rounded corners. */
+/** Adds a rectangle with rounded corners. */
 export function addRoundedRect(
   shape: Coverage,
   left: number,
@@ -212,7 +243,7 @@ export function addRoundedRect(
   addLine(shape, left, bottom - r, left, top + r);
 }
 
-/** Paints the shape with its top left corner at (left, top); what lies off the canvas is left out. */
+/** Paints the shape with its top left corner at (left, top), clipped to the canvas. */
 export function paintCoverage(
   canvas: Canvas,
   shape: Coverage,
@@ -227,7 +258,7 @@ export function paintCoverage(
     let sum = 0;
     for (let x = 0; x < shape.width; x++) {
       sum += shape.changes[row + x]!;
-      // outlines that overlap count twice, holes count zero: whatever is inside at all is covered
+      // outlines that overlap count twice, holes count zero: a pixel inside any of them is covered
       const covered = Math.round(Math.min(1, Math.abs(sum)) * alpha);
       if (covered > 0 && left + x >= 0 && left + x < canvas.width) blend(canvas.data, target + x * 4, color, covered);
     }

@@ -1,98 +1,95 @@
 import { ShapeError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
+import { boxAt } from '../postprocess/boxes.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
-import { blankCanvas, paste } from './canvas.ts';
+import { blankCanvas, paste, sizesFor } from './canvas.ts';
 import { type Color, readableOn, white } from './colors.ts';
 import { spansOf } from './masks.ts';
-import { sizesFor } from './overlay.ts';
 import { fitText, measureText, paintText } from './text.ts';
 
+/** Images made from images: an instance cut out, and a row of images with captions. */
+
 /**
- * The pixels of a box, cut out: the smallest crop of whole pixels that holds it. With a mask everything outside the mask is
- * transparent black, so nothing of the background is left in the file; inside, the picture's own alpha stays.
+ * Cuts out the pixels of a box: the smallest crop of whole pixels that holds it. With a mask everything outside the mask is
+ * transparent black, so nothing of the background is left in the file; inside, the image's alpha stays.
  *
- * @param box x1, y1, x2, y2 in pixels of the picture; the part beyond the picture is cut off.
- * @throws ShapeError where the box covers no pixel of the picture, or the mask belongs to a picture of another size.
+ * @param box x1, y1, x2, y2 in pixels of the image; the part beyond the image is cut off
+ * @throws ShapeError if the box covers no pixel of the image, or the mask belongs to an image of another size
  */
 export function cropInstance(raster: Raster, box: ArrayLike<number>, mask?: CompactMask): Raster {
-  const left = Math.max(0, Math.floor(box[0]!));
-  const top = Math.max(0, Math.floor(box[1]!));
-  const right = Math.min(raster.width, Math.ceil(box[2]!));
-  const bottom = Math.min(raster.height, Math.ceil(box[3]!));
-  // written so that NaN counts as nothing
+  const [x1, y1, x2, y2] = boxAt(box, 0);
+  const left = Math.max(0, Math.floor(x1));
+  const top = Math.max(0, Math.floor(y1));
+  const right = Math.min(raster.width, Math.ceil(x2));
+  const bottom = Math.min(raster.height, Math.ceil(y2));
+  // written so that NaN covers nothing
   if (!(right > left && bottom > top)) {
     throw new ShapeError(
-      `cropInstance: the box (${Array.from(box, (v) => Number(v.toFixed(2))).join(', ')}) covers no pixel of a picture of ` +
-        `${raster.width}×${raster.height}. Boxes are x1, y1, x2, y2 in the picture's pixels.`,
+      `cropInstance: the box (${Array.from(box, (v) => Number(v.toFixed(2))).join(', ')}) covers no pixel of an image of ` +
+        `${raster.width}×${raster.height}. Boxes are x1, y1, x2, y2 in the image's pixels.`,
     );
   }
   const width = right - left;
   const height = bottom - top;
   const data = new Uint8ClampedArray(width * height * 4);
+  const copyRow = (x: number, y: number, length: number) => {
+    const from = (y * raster.width + x) * 4;
+    data.set(raster.data.subarray(from, from + 4 * length), ((y - top) * width + x - left) * 4);
+  };
   if (!mask) {
-    for (let y = 0; y < height; y++) {
-      const from = ((top + y) * raster.width + left) * 4;
-      data.set(raster.data.subarray(from, from + width * 4), y * width * 4);
-    }
+    for (let y = top; y < bottom; y++) copyRow(left, y, width);
     return { width, height, data };
   }
   if (mask.imageSize.width !== raster.width || mask.imageSize.height !== raster.height) {
     throw new ShapeError(
-      `cropInstance: the mask belongs to a picture of ${mask.imageSize.width}×${mask.imageSize.height} pixels, this one ` +
-        `has ${raster.width}×${raster.height}. Cut from the picture that was predicted.`,
+      `cropInstance: the mask belongs to an image of ${mask.imageSize.width}×${mask.imageSize.height} pixels, this one ` +
+        `has ${raster.width}×${raster.height}. Cut from the image that was predicted.`,
     );
   }
   const spans = spansOf(mask, raster);
-  for (let column = 0; column + 1 < spans.offsets.length; column++) {
+  for (const [column, stretches] of spans.columns.entries()) {
     const x = spans.left + column;
     if (x < left || x >= right) continue;
-    for (let i = spans.offsets[column]!; i < spans.offsets[column + 1]!; i++) {
-      const end = Math.min(bottom, spans.ends[i]!);
-      for (let y = Math.max(top, spans.starts[i]!); y < end; y++) {
-        const from = (y * raster.width + x) * 4;
-        data.set(raster.data.subarray(from, from + 4), ((y - top) * width + x - left) * 4);
-      }
+    for (const { start, end } of stretches) {
+      for (let y = Math.max(top, start); y < Math.min(bottom, end); y++) copyRow(x, y, 1);
     }
   }
   return { width, height, data };
 }
 
-/** A picture of a row and what stands under it. */
+/** An image of a row and the caption under it. */
 export interface Panel {
   readonly raster: Raster;
-  readonly caption?: string;
+  readonly caption?: string | undefined;
 }
 
-/** How pictures stand beside each other. */
+/** How images are arranged in a row. */
 export interface SideBySideOptions {
-  /** Pixels between the pictures; a hundredth of their total width (at least 2) where it is not given. */
-  readonly gap?: number;
-  /** How pictures of different height stand beside each other; `top` where it is not given. */
-  readonly align?: 'top' | 'middle';
-  /** White where it is not given. */
-  readonly background?: Color;
-  /** Size of the captions' em square in pixels; that of labels on the first picture where it is not given. */
-  readonly textSize?: number;
+  /** Pixels between the images. By default a hundredth of their total width, at least 2. */
+  readonly gap?: number | undefined;
+  /** How images of different height are aligned. By default `top`. */
+  readonly align?: 'top' | 'middle' | undefined;
+  /** By default white. */
+  readonly background?: Color | undefined;
+  /** The size of the captions' em square in pixels. By default that of labels on the first image. */
+  readonly textSize?: number | undefined;
 }
 
 /**
- * Pictures in a row, each with its caption centred below it (shortened with "…" where it is wider). Pixels stay as they
- * are: no picture is scaled, the room under (or around) a lower one shows the background.
+ * Puts images in a row, each with its caption centred below it (shortened with "…" if it is wider). No image is scaled.
+ * The background shows under (or around) a lower one.
  *
- * @throws ShapeError where there is no picture.
+ * @throws ShapeError without an image
  */
 export function sideBySide(panels: readonly Panel[], options: SideBySideOptions = {}): Raster {
-  const first = panels[0];
-  if (!first) throw new ShapeError('sideBySide: there is no picture. Give at least one panel.');
-  const pictures = panels.reduce((sum, { raster }) => sum + raster.width, 0);
+  const [first] = panels;
+  if (!first) throw new ShapeError('sideBySide: there is no image. Give at least one panel.');
+  const total = panels.reduce((sum, { raster }) => sum + raster.width, 0);
   const { align = 'top', background = white, textSize = sizesFor(first.raster).textSize } = options;
-  const gap = Math.max(0, Math.round(options.gap ?? Math.max(2, pictures / 100)));
+  const gap = Math.max(0, Math.round(options.gap ?? Math.max(2, total / 100)));
   const height = Math.max(...panels.map(({ raster }) => raster.height));
   const captionHeight = panels.some(({ caption }) => caption) ? Math.round(textSize * 1.8) : 0;
-  const canvas = blankCanvas(
-    { width: pictures + gap * (panels.length - 1), height: height + captionHeight },
-    background,
-  );
+  const canvas = blankCanvas({ width: total + gap * (panels.length - 1), height: height + captionHeight }, background);
   const color = readableOn(background);
   let left = 0;
   for (const { raster, caption = '' } of panels) {

@@ -1,6 +1,6 @@
 /**
  * Outlines of DejaVu Sans 2.37 (licence in THIRD_PARTY_NOTICES.md), written by scripts/bake_font.ts: do not edit.
- * Lengths are in font units; `font.ts` decodes the contours.
+ * Lengths are in font units; `text.ts` decodes the contours.
  */
 
 export const unitsPerEm = 2048;
@@ -214,7 +214,7 @@ export const glyphs: readonly (readonly [character: string, advance: number, con
   ['≥', 1716, 'Ombw/BCgLqgF/WC1KngFhXCkLm4DkRImoBzjBC1KngFAC0K'],
 ];
 
-/** Kerning: a value and the pairs of characters that it moves together (or apart, where positive). */
+/** Kerning: a value and the pairs of characters that it moves together (or apart, if positive). */
 export const kerning: readonly (readonly [value: number, pairs: string])[] = [
   [-538, 'L”'],
   [-415, 'L“Y.Ý.'],

@@ -1,38 +1,35 @@
 import type { Size } from '../arrays.ts';
 import { addRoundedRect, alphaOf, type Canvas, createCoverage, paintCoverage, type Rect } from './canvas.ts';
 import { type Color, readableOn } from './colors.ts';
-import { type MoreGlyphs, measureText, paintText } from './text.ts';
+import { type GlyphOptions, type MoreGlyphs, measureText, paintText, reportMissing } from './text.ts';
 
-/** A label to be placed: the rectangle it belongs to and its own size, in whole pixels. */
+/** Labels of boxes: where each one goes, and how it is painted. */
+
+/** A label to be placed: the rectangle it belongs to and the label's size, in whole pixels. */
 export interface LabelRequest extends Size {
   readonly box: Rect;
 }
 
 /**
- * A place for every label. Earlier requests choose first (give them best first): above the box, outside; where there is no
- * room, inside it if it is large enough, else below or beside it. Of the places that lie in the image the first
- * that covers no earlier label is taken, or the one that covers the least. A label larger than the image begins at its
- * top left corner; any other lies wholly inside.
+ * Places every label. Earlier requests choose first (give them best first). Each prefers the position above its box,
+ * outside; then inside if the box is large enough; then below, then beside. Of the positions that lie in the image it
+ * takes the first that covers no earlier label, or the one that covers the least. A label larger than the image begins at
+ * its top left corner; any other lies wholly inside.
  */
 export function placeLabels(requests: readonly LabelRequest[], image: Size): Rect[] {
   const placed: Rect[] = [];
   for (const request of requests) {
-    let best: Rect | undefined;
-    let leastCovered = Number.POSITIVE_INFINITY;
-    for (const place of placesFor(request, image)) {
-      const covered = placed.reduce((sum, other) => sum + overlap(place, other), 0);
-      if (covered < leastCovered) {
-        best = place;
-        leastCovered = covered;
-      }
-      if (covered === 0) break;
-    }
-    placed.push(best!);
+    const costs = positionsFor(request, image).map((position) => ({
+      position,
+      covered: placed.reduce((sum, other) => sum + overlap(position, other), 0),
+    }));
+    placed.push(costs.reduce((best, one) => (one.covered < best.covered ? one : best)).position);
   }
   return placed;
 }
 
-function* placesFor({ box, width, height }: LabelRequest, image: Size): Generator<Rect> {
+/** The positions for a label, the preferred one first; at least one. */
+function positionsFor({ box, width, height }: LabelRequest, image: Size): Rect[] {
   const { left, top, right, bottom } = box;
   const atRight = right - width;
   const outside = [
@@ -55,19 +52,15 @@ function* placesFor({ box, width, height }: LabelRequest, image: Size): Generato
     [right, bottom - height],
     [left - width, bottom - height],
   ] as const;
-  // a label inside hides part of what it names: only where that is a small part
+  // a label inside hides part of what it names: only if that is a small part
   const roomy = right - left >= 1.5 * width && bottom - top >= 4 * height;
   const order = roomy ? [...outside, ...inside, ...below, ...beside] : [...outside, ...below, ...beside, ...inside];
-  for (const [x, y] of order) {
-    // moved sideways into the image, but not up or down: that would be another place
-    if (y >= 0 && y + height <= image.height) yield at(Math.max(0, Math.min(x, image.width - width)), y);
-  }
-  const held = (value: number, room: number) => Math.max(0, Math.min(value, room));
-  yield at(held(left, image.width - width), held(top - height, image.height - height));
-
-  function at(x: number, y: number): Rect {
-    return { left: x, top: y, right: x + width, bottom: y + height };
-  }
+  const clamp = (value: number, room: number) => Math.max(0, Math.min(value, room));
+  const rectAt = (x: number, y: number): Rect => ({ left: x, top: y, right: x + width, bottom: y + height });
+  const atLast = rectAt(clamp(left, image.width - width), clamp(top - height, image.height - height));
+  // moved sideways into the image, but not up or down: that would be another position
+  const fitting = order.filter(([, y]) => y >= 0 && y + height <= image.height);
+  return [...fitting.map(([x, y]) => rectAt(clamp(x, image.width - width), y)), atLast];
 }
 
 function overlap(a: Rect, b: Rect): number {
@@ -83,14 +76,13 @@ export interface Label {
   readonly color: Color;
 }
 
-export interface LabelStyle {
+export interface LabelStyle extends GlyphOptions {
   readonly textSize: number;
-  /** Opacity of the background, 0 to 1; the text itself is opaque. */
+  /** The opacity of the background, 0 to 1; the text is opaque. */
   readonly opacity: number;
-  readonly moreGlyphs?: MoreGlyphs | undefined;
 }
 
-/** A label with the sizes it is set in. */
+/** A label with its sizes. */
 interface Plate extends Label {
   readonly textSize: number;
   readonly padding: number;
@@ -102,20 +94,22 @@ interface Plate extends Label {
 
 /**
  * Places labels (best first) and paints them, the best on top: a plate of the box's colour with black or white text,
- * whichever reads better, and a darker rim that keeps plates apart where they touch. A label more than twice as wide as its
- * box is set a fifth smaller (not below 9 pixels). Returns the characters that the font lacks.
+ * whichever reads better, and a darker rim that keeps plates apart if they touch. A label more than twice as wide as its
+ * box is a fifth smaller (not below 9 pixels).
  */
-export function paintLabels(canvas: Canvas, labels: readonly Label[], style: LabelStyle): string[] {
+export function paintLabels(canvas: Canvas, labels: readonly Label[], style: LabelStyle): void {
   const { textSize, opacity, moreGlyphs } = style;
-  const missing = new Set(labels.flatMap(({ text }) => measureText(text, textSize, moreGlyphs).missing));
+  reportMissing(
+    labels.map(({ text }) => text),
+    style,
+  );
   const small = Math.min(textSize, Math.max(9, Math.round(textSize * 0.8)));
   const plates = labels.map((label) => {
     const plate = plateOf(label, textSize, moreGlyphs);
     return plate.width > 2 * (label.box.right - label.box.left) ? plateOf(label, small, moreGlyphs) : plate;
   });
-  const places = placeLabels(plates, canvas);
-  for (let i = plates.length - 1; i >= 0; i--) paintPlate(canvas, plates[i]!, places[i]!, alphaOf(opacity), moreGlyphs);
-  return [...missing];
+  const placed = placeLabels(plates, canvas).map((position, i) => ({ ...plates[i]!, position }));
+  for (const plate of placed.reverse()) paintPlate(canvas, plate, plate.position, alphaOf(opacity), moreGlyphs);
 }
 
 function plateOf(label: Label, textSize: number, moreGlyphs?: MoreGlyphs): Plate {

@@ -12,7 +12,7 @@ import {
 import { black, type Color } from './colors.ts';
 import { ascender, descender, glyphs, kerning, unitsPerEm } from './font.data.ts';
 
-/** The baked font: outlines on demand, in units of the em square, y upwards. */
+/** Lines of text, anti-aliased, from a baked font: its outlines, measuring, and painting. */
 
 /** A point of a TrueType contour. Between two points off the curve lies an implied one on it, half way. */
 export interface OutlinePoint {
@@ -21,7 +21,7 @@ export interface OutlinePoint {
   readonly onCurve: boolean;
 }
 
-/** A character's outline, in units of the font. */
+/** A character's outline, in units of the font, y upwards. */
 export interface Glyph {
   readonly advance: number;
   /** Closed contours; holes run the other way round. */
@@ -29,33 +29,25 @@ export interface Glyph {
 }
 
 /**
- * Glyphs of characters that the baked font lacks, in its units (`fontMetrics.unitsPerEm`, y upwards); nothing where they
- * are lacking there as well.
+ * Finds glyphs of characters that the baked font lacks, in its units (`fontMetrics.unitsPerEm`, y upwards). Returns
+ * undefined if they are lacking there as well.
  */
 export type MoreGlyphs = (character: string) => Glyph | undefined;
 
-/** A glyph of another font, cut off where it would reach out of the line: half an em beside it, the baked font's heights. */
-export function withinLine({ advance, contours }: Glyph): Glyph {
-  const beside = fontMetrics.unitsPerEm / 2;
-  const held = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most);
-  return {
-    advance,
-    contours: contours.map((contour) =>
-      contour.map(({ x, y, onCurve }) => ({
-        x: held(x, -beside, advance + beside),
-        y: held(y, fontMetrics.descender, fontMetrics.ascender),
-        onCurve,
-      })),
-    ),
-  };
+/** Options of everything that writes names. */
+export interface GlyphOptions {
+  /** Gives the characters that the baked font lacks. */
+  readonly moreGlyphs?: MoreGlyphs | undefined;
+  /** Called once, with the characters that no font has and that were drawn as frames. */
+  readonly onMissingGlyphs?: ((characters: readonly string[]) => void) | undefined;
 }
 
-/** Heights above and below the baseline, as parts of the text size. */
+/** Heights in units of the em square, above (or below) the baseline. */
 export const fontMetrics = {
   unitsPerEm,
   ascender,
   descender,
-  /** Height of a small x: text is scaled so that this falls on a whole pixel. */
+  /** The height of a small x: text is scaled so that this falls on a whole pixel. */
   xHeight: 1120,
   capHeight: 1493,
 } as const;
@@ -64,40 +56,25 @@ let records: Map<string, readonly [advance: number, contours: string]> | undefin
 let pairs: Map<string, number> | undefined;
 const decoded = new Map<string, Glyph>();
 
-/** The glyph of one character (a code point), or undefined where the font was not baked with it. */
+/** Returns the glyph of one character (a code point), or undefined if the font was not baked with it. */
 export function glyphOf(character: string): Glyph | undefined {
   const known = decoded.get(character);
   if (known) return known;
   records ??= new Map(glyphs.map(([name, advance, contours]) => [name, [advance, contours]]));
   const record = records.get(character);
   if (!record) return undefined;
-  const glyph = { advance: record[0], contours: decodeContours(record[1]) };
+  const [advance, contours] = record;
+  const glyph = { advance, contours: decodeContours(contours) };
   decoded.set(character, glyph);
   return glyph;
 }
 
-/** How much closer (negative) `right` stands to `left` than their advance widths say. */
+/** Returns how much closer (negative) `right` stands to `left` than their advance widths say. */
 export function kerningOf(left: string, right: string): number {
   pairs ??= new Map(
     kerning.flatMap(([value, text]) => (text.match(/../gsu) ?? []).map((pair) => [pair, value] as const)),
   );
   return pairs.get(left + right) ?? 0;
-}
-
-/** What stands for a character that the font lacks: an upright frame. */
-export const missingGlyph: Glyph = {
-  advance: 1229,
-  contours: [frame(102, 0, 1127, 1493, 1), frame(204, 102, 1025, 1391, -1)],
-};
-
-function frame(left: number, bottom: number, right: number, top: number, direction: 1 | -1): OutlinePoint[] {
-  const corners = [
-    [left, bottom],
-    [left, top],
-    [right, top],
-    [right, bottom],
-  ].map(([x, y]) => ({ x: x!, y: y!, onCurve: true }));
-  return direction === 1 ? corners : corners.reverse();
 }
 
 const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -108,7 +85,7 @@ function decodeContours(text: string): OutlinePoint[][] {
   const next = () => {
     let value = 0;
     for (let shift = 0; ; shift += 5) {
-      const digit = base64.indexOf(text[position++]!);
+      const digit = base64.indexOf(text.charAt(position++));
       value |= (digit & 31) << shift;
       if (!(digit & 32)) return value & 1 ? -(value >> 1) : value >> 1;
     }
@@ -129,6 +106,33 @@ function decodeContours(text: string): OutlinePoint[][] {
   return contours;
 }
 
+/** Replaces a character that no font has: an upright frame. */
+const missingGlyph: Glyph = {
+  advance: 1229,
+  contours: [frame(102, 0, 1127, 1493), frame(204, 102, 1025, 1391).reverse()],
+};
+
+function frame(left: number, bottom: number, right: number, top: number): OutlinePoint[] {
+  const corner = (x: number, y: number) => ({ x, y, onCurve: true });
+  return [corner(left, bottom), corner(left, top), corner(right, top), corner(right, bottom)];
+}
+
+/** Cuts off a glyph of another font that reaches out of the line: half an em beside it, the baked font's heights. */
+function withinLine({ advance, contours }: Glyph): Glyph {
+  const beside = fontMetrics.unitsPerEm / 2;
+  const clamp = (value: number, least: number, most: number) => Math.min(Math.max(value, least), most);
+  return {
+    advance,
+    contours: contours.map((contour) =>
+      contour.map(({ x, y, onCurve }) => ({
+        x: clamp(x, -beside, advance + beside),
+        y: clamp(y, fontMetrics.descender, fontMetrics.ascender),
+        onCurve,
+      })),
+    ),
+  };
+}
+
 /** The room that a line of text takes. */
 export interface TextMeasure {
   /** From the first letter's origin to the end of the last one's advance, in pixels (not rounded). */
@@ -141,42 +145,86 @@ export interface TextMeasure {
   readonly missing: readonly string[];
 }
 
-/** Where and how a line of text is drawn. */
-export interface TextOptions {
-  /** Where the baseline begins, in pixels from the left edge; fractions are kept. */
-  readonly x: number;
-  /** The baseline, in pixels from the top; rounded, so that letters stand on a pixel border. */
-  readonly y: number;
-  /** Size of the em square in pixels. */
-  readonly size: number;
-  /** Black where it is not given. */
-  readonly color?: Color;
-  /** 0 to 1, 1 where it is not given. */
-  readonly opacity?: number;
-  /** Where characters come from that the baked font lacks. */
-  readonly moreGlyphs?: MoreGlyphs | undefined;
-}
-
-interface Placed {
-  readonly glyph: Glyph;
-  readonly x: number;
-}
-
+/** A line of text laid out. */
 interface Line extends TextMeasure {
-  readonly glyphs: readonly Placed[];
+  readonly glyphs: readonly { readonly glyph: Glyph; readonly x: number }[];
   readonly scaleX: number;
   readonly scaleY: number;
 }
 
-/** The size that `text` takes on one line at `size` pixels. Line breaks and tabs count as spaces. */
+function layOut(text: string, size: number, moreGlyphs?: MoreGlyphs): Line {
+  const { unitsPerEm, ascender, descender, xHeight } = fontMetrics;
+  const scaleX = size / unitsPerEm;
+  // instead of hinting: small letters end on a pixel border, which keeps their horizontal strokes sharp
+  const scaleY = Math.max(1, Math.round(xHeight * scaleX)) / xHeight;
+  const placed: { glyph: Glyph; x: number }[] = [];
+  const missing = new Set<string>();
+  let x = 0;
+  let previous = '';
+  // NFC: "e" with a combining accent becomes the one character that the font has
+  for (const character of text.normalize('NFC').replace(/\s/gu, ' ')) {
+    const other = glyphOf(character) ? undefined : moreGlyphs?.(character);
+    const known = glyphOf(character) ?? (other && withinLine(other));
+    if (!known) missing.add(character);
+    const glyph = known ?? missingGlyph;
+    x += kerningOf(previous, character) * scaleX;
+    placed.push({ glyph, x });
+    x += glyph.advance * scaleX;
+    previous = character;
+  }
+  return {
+    width: x,
+    ascent: ascender * scaleY,
+    descent: -descender * scaleY,
+    missing: [...missing],
+    glyphs: placed,
+    scaleX,
+    scaleY,
+  };
+}
+
+/** Measures `text` on one line at `size` pixels. Line breaks and tabs count as spaces. */
 export function measureText(text: string, size: number, moreGlyphs?: MoreGlyphs): TextMeasure {
-  const { width, ascent, descent, missing } = setLine(text, size, moreGlyphs);
+  const { width, ascent, descent, missing } = layOut(text, size, moreGlyphs);
   return { width, ascent, descent, missing };
 }
 
+/** Calls `onMissingGlyphs` if no font has some character of the texts. */
+export function reportMissing(texts: readonly string[], { moreGlyphs, onMissingGlyphs }: GlyphOptions): void {
+  const missing = new Set(texts.flatMap((text) => layOut(text, 1, moreGlyphs).missing));
+  if (missing.size > 0) onMissingGlyphs?.([...missing]);
+}
+
+/** Returns `text`, or as much of it as fits into `width` pixels with an ellipsis after it; empty if not even that fits. */
+export function fitText(text: string, size: number, width: number, moreGlyphs?: MoreGlyphs): string {
+  if (measureText(text, size, moreGlyphs).width <= width) return text;
+  const characters = [...text];
+  for (let kept = characters.length - 1; kept > 0; kept--) {
+    const shortened = `${characters.slice(0, kept).join('').trimEnd()}…`;
+    if (measureText(shortened, size, moreGlyphs).width <= width) return shortened;
+  }
+  return '';
+}
+
+/** Where and how a line of text is drawn. */
+export interface TextOptions {
+  /** The start of the baseline, in pixels from the left edge; fractions are kept. */
+  readonly x: number;
+  /** The baseline, in pixels from the top; rounded, so that letters stand on a pixel border. */
+  readonly y: number;
+  /** The size of the em square in pixels. */
+  readonly size: number;
+  /** By default black. */
+  readonly color?: Color | undefined;
+  /** 0 to 1, by default 1. */
+  readonly opacity?: number | undefined;
+  /** Gives the characters that the baked font lacks. */
+  readonly moreGlyphs?: MoreGlyphs | undefined;
+}
+
 /**
- * Draws one line of text on a copy of the raster, anti-aliased, from the baked font (ASCII, Latin-1 and a few signs).
- * A character that the font lacks is drawn as a frame; `measureText(...).missing` names it.
+ * Draws one line of text on a copy of the raster, anti-aliased, from the baked font (ASCII, Latin-1 and a few signs). A
+ * character that no font has is drawn as a frame; `measureText(...).missing` names it.
  */
 export function drawText(raster: Raster, text: string, options: TextOptions): Raster {
   const canvas = canvasFrom(raster);
@@ -187,7 +235,7 @@ export function drawText(raster: Raster, text: string, options: TextOptions): Ra
 /** As `drawText`, in place. */
 export function paintText(canvas: Canvas, text: string, options: TextOptions): void {
   const { x, y, size, color = black, opacity = 1, moreGlyphs } = options;
-  const line = setLine(text, size, moreGlyphs);
+  const line = layOut(text, size, moreGlyphs);
   // letters may reach a little beyond their advance width on both sides
   const margin = Math.ceil(size / 2) + 1;
   const left = Math.floor(x) - margin;
@@ -202,45 +250,7 @@ export function paintText(canvas: Canvas, text: string, options: TextOptions): v
   paintCoverage(canvas, shape, left, Math.round(y) - ascent, color, alphaOf(opacity));
 }
 
-/** `text`, or as much of it as fits into `width` pixels with an ellipsis after it; empty where not even that fits. */
-export function fitText(text: string, size: number, width: number, moreGlyphs?: MoreGlyphs): string {
-  if (measureText(text, size, moreGlyphs).width <= width) return text;
-  const characters = [...text];
-  for (let kept = characters.length - 1; kept > 0; kept--) {
-    const shortened = `${characters.slice(0, kept).join('').trimEnd()}…`;
-    if (measureText(shortened, size, moreGlyphs).width <= width) return shortened;
-  }
-  return '';
-}
-
-function setLine(text: string, size: number, moreGlyphs?: MoreGlyphs): Line {
-  const { unitsPerEm, ascender, descender, xHeight } = fontMetrics;
-  const scaleX = size / unitsPerEm;
-  // instead of hinting: small letters end on a pixel border, which keeps their horizontal strokes sharp
-  const scaleY = Math.max(1, Math.round(xHeight * scaleX)) / xHeight;
-  const glyphs: Placed[] = [];
-  const missing = new Set<string>();
-  const anotherGlyph = (character: string) => {
-    const glyph = moreGlyphs?.(character);
-    return glyph && withinLine(glyph);
-  };
-  let x = 0;
-  let previous = '';
-  // NFC: "e" with a combining accent becomes the one character that the font has
-  for (const character of text.normalize('NFC').replace(/\s/gu, ' ')) {
-    const glyph = glyphOf(character) ?? anotherGlyph(character);
-    if (!glyph) missing.add(character);
-    const drawn = glyph ?? missingGlyph;
-    x += kerningOf(previous, character) * scaleX;
-    glyphs.push({ glyph: drawn, x });
-    x += drawn.advance * scaleX;
-    previous = character;
-  }
-  const measure = { width: x, ascent: ascender * scaleY, descent: -descender * scaleY, missing: [...missing] };
-  return { ...measure, glyphs, scaleX, scaleY };
-}
-
-/** Adds a TrueType contour with its origin at (x, baseline), y turned downwards. */
+/** Adds a TrueType contour with its origin at (x, baseline), turned so that y points down. */
 function addContour(shape: Coverage, contour: readonly OutlinePoint[], x: number, baseline: number, line: Line): void {
   const points = contour.map((p) => ({
     x: x + p.x * line.scaleX,

@@ -7,7 +7,7 @@ import { runners } from '../harness/golden/images.ts';
 import { goldenFolders, openCase, shippedGolden } from '../harness/golden.ts';
 
 const plain = { mean: [0, 0, 0], std: [1, 1, 1] } as const;
-/** A picture whose pixel i is (i, 10 + i, 20 + i), half transparent. */
+/** An image whose pixel i is (i, 10 + i, 20 + i), half transparent. */
 function ramp(width: number, height: number) {
   const pixels = Array.from({ length: width * height }, (_, i) => [i, 10 + i, 20 + i, 128]);
   return { width, height, data: Uint8ClampedArray.from(pixels.flat()) };
@@ -139,7 +139,7 @@ describe('the reference pipelines', () => {
     });
   }
 
-  // the photograph of the others is not ours to ship, so they run where the whole set is there
+  // the photograph of the others cannot be shipped: they run where the whole set is installed
   for (const folder of goldenFolders()) {
     const { cases = [] } = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as {
       cases?: { case: string; kind?: string }[];

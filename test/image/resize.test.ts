@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Raster } from '../../src/image/raster.ts';
 import { resizeLinear, resizeNearest, resizeRows } from '../../src/image/resize.ts';
 
-/** A reproducible picture without structure: every byte value occurs next to every other. */
+/** A reproducible image without structure: every byte value occurs next to every other. */
 function noise(width: number, height: number): Raster {
   const data = new Uint8ClampedArray(width * height * 4);
   let state = width * 7919 + height;

@@ -64,7 +64,7 @@ describe('resizePillow', () => {
     expect(new Set(reds(even))).to.deep.equal(new Set([201]));
   });
 
-  it('drops alpha and gives an opaque picture', () => {
+  it('drops alpha and gives an opaque image', () => {
     const size = { width: 6, height: 5 };
     const expected = resizePillow(grey(9, 7, noise), size);
     expect([...resizePillow(grey(9, 7, noise, 0), size).data]).to.deep.equal([...expected.data]);

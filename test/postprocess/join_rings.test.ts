@@ -3,7 +3,7 @@ import { fillRings, joinRings, partsOf, rleRings, withSlits } from '../../src/po
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
 import { seededInput } from '../harness/seeded.ts';
 
-/** Rows of a picture: `#` is set. */
+/** Rows of an image: `#` is set. */
 const bitmapOf = (...rows: readonly string[]) => ({
   size: { height: rows.length, width: rows[0]!.length },
   rle: encodeBitmap(

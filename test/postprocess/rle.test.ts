@@ -20,7 +20,7 @@ import { bitmaps } from './arbitraries.ts';
 // # . #
 const bits = Uint8Array.of(0, 1, 1, 1, 0, 0, 1, 0, 1);
 const size = { height: 3, width: 3 };
-const picture = encodeBitmap(bits, size);
+const mask = encodeBitmap(bits, size);
 
 /** Two bitmaps of one size. */
 const pairs = fc
@@ -29,14 +29,14 @@ const pairs = fc
 
 describe('run-length masks', () => {
   it('count column by column, zeros first', () => {
-    expect([...picture.counts]).to.deep.equal([1, 3, 2, 1, 1, 1]);
+    expect([...mask.counts]).to.deep.equal([1, 3, 2, 1, 1, 1]);
     expect([...encodeBitmap(Uint8Array.of(1, 1), { height: 1, width: 2 }).counts]).to.deep.equal([0, 2]);
     expect([...encodeBitmap(Uint8Array.of(0, 0), { height: 1, width: 2 }).counts]).to.deep.equal([2]);
   });
 
   it('give their stretches cut at the ends of columns', () => {
     const stretches: number[][] = [];
-    forEachColumnStretch(picture, (...stretch) => stretches.push(stretch));
+    forEachColumnStretch(mask, (...stretch) => stretches.push(stretch));
     expect(stretches).to.deep.equal([
       [0, 1, 3],
       [1, 0, 1],
@@ -47,7 +47,7 @@ describe('run-length masks', () => {
 
   it('know area and box', () => {
     const pixel = encodeBitmap(Uint8Array.of(0, 0, 0, 0, 0, 1), { height: 2, width: 3 });
-    expect([rleArea(picture), rleBoxXywh(picture)]).to.deep.equal([5, [0, 0, 3, 3]]);
+    expect([rleArea(mask), rleBoxXywh(mask)]).to.deep.equal([5, [0, 0, 3, 3]]);
     expect([rleArea(pixel), rleBoxXywh(pixel)]).to.deep.equal([1, [2, 1, 1, 1]]);
     expect(rleBoxXywh(encodeBitmap(new Uint8Array(6), { height: 2, width: 3 }))).to.deep.equal([0, 0, 0, 0]);
   });
@@ -84,12 +84,12 @@ describe('run-length masks', () => {
   });
 
   it('keep one mask as it is when merging it alone', () => {
-    expect(mergeRles([picture], 'union')).to.equal(picture);
+    expect(mergeRles([mask], 'union')).to.equal(mask);
   });
 
   it('refuse what does not fit', () => {
     const other = encodeBitmap(new Uint8Array(2), { height: 1, width: 2 });
-    expect(() => mergeRles([picture, other], 'union')).to.throw(ShapeError, /3×3 and 1×2.*one image size/);
+    expect(() => mergeRles([mask, other], 'union')).to.throw(ShapeError, /3×3 and 1×2.*one image size/);
     expect(() => mergeRles([], 'union')).to.throw(ShapeError, /at least one.*none/);
     expect(() => rleOf([1, 3], size)).to.throw(ShapeError, /4 pixels.*3×3 has 9.*size of the image/);
     expect(() => rleOf([10, -1], size)).to.throw(ShapeError, /run 1 is -1.*at least 0/);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Raster } from '../../src/image/raster.ts';
 import { drawClassification } from '../../src/render/index.ts';
-import { plain } from './pictures.ts';
+import { plain } from './images.ts';
 
 const grey = [128, 128, 128] as const;
 const blue = [86, 180, 233];
@@ -27,8 +27,8 @@ describe('drawClassification', () => {
   const names = ['left', 'right', 'middle'];
 
   it('draws a bar for each class, as long as its score, best on top', () => {
-    const picture = plain({ width: 200, height: 150 }, grey);
-    const drawn = drawClassification(picture, { labels: [2, 0, 1], scores: [0.5, 0.3, 0.2], names });
+    const image = plain({ width: 200, height: 150 }, grey);
+    const drawn = drawClassification(image, { labels: [2, 0, 1], scores: [0.5, 0.3, 0.2], names });
     const [first, second, third] = bars(drawn) as [number, number, number];
     // each rounded to a whole pixel
     expect(second / first).to.be.closeTo(0.3 / 0.5, 1 / first);
@@ -36,12 +36,12 @@ describe('drawClassification', () => {
     expect(bars(drawn)).to.have.length(3);
   });
 
-  it('covers only its corner and leaves the picture as it was', () => {
-    const picture = plain({ width: 200, height: 150 }, grey);
-    const before = Uint8ClampedArray.from(picture.data);
-    const drawn = drawClassification(picture, { labels: [0], scores: [1], names });
+  it('covers only its corner and leaves the image as it was', () => {
+    const image = plain({ width: 200, height: 150 }, grey);
+    const before = Uint8ClampedArray.from(image.data);
+    const drawn = drawClassification(image, { labels: [0], scores: [1], names });
     expect([drawn.width, drawn.height]).to.deep.equal([200, 150]);
-    expect(picture.data).to.deep.equal(before);
+    expect(image.data).to.deep.equal(before);
     const untouched = inRows(drawn, grey);
     expect(untouched[0]).to.equal(200);
     expect(untouched[149]).to.equal(200);
@@ -60,10 +60,10 @@ describe('drawClassification', () => {
     expect(bars(drawClassification(plain({ width: 200, height: 30 }, grey), five, { textSize: 10 }))).to.have.length(1);
   });
 
-  it('draws nothing where there is no class, and survives pictures smaller than a word', () => {
-    const picture = plain({ width: 60, height: 40 }, grey);
-    const none = drawClassification(picture, { labels: [], scores: [], names });
-    expect(none.data).to.deep.equal(picture.data);
+  it('draws nothing where there is no class, and survives images smaller than a word', () => {
+    const image = plain({ width: 60, height: 40 }, grey);
+    const none = drawClassification(image, { labels: [], scores: [], names });
+    expect(none.data).to.deep.equal(image.data);
     for (const size of [1, 2, 9, 30]) {
       const { width, height } = drawClassification(plain({ width: size, height: size }, grey), {
         labels: [0],

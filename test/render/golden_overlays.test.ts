@@ -10,9 +10,9 @@ import {
   segmentationLegend,
   sideBySide,
 } from '../../src/render/index.ts';
-import { encodeMask, expectOverlay, landscape, plain } from './pictures.ts';
+import { encodeMask, expectOverlay, landscape, plain } from './images.ts';
 
-/** Pictures to look at. Each is kept as a file and must come out the same to the bit. */
+/** Images to look at. Each is kept as a file and must come out the same to the bit. */
 
 const size = { width: 160, height: 120 };
 const instances = { names: datasets.facade_instances.classes, dataset: datasets.facade_instances };
@@ -55,19 +55,19 @@ function labelMap(): Uint8Array {
   });
 }
 
-describe('overlay pictures', () => {
-  const picture = landscape(size);
+describe('overlay images', () => {
+  const image = landscape(size);
   const labels = labelMap();
-  const segmentation = drawSegmentation(picture, labels, classes);
+  const segmentation = drawSegmentation(image, labels, classes);
 
-  it('boxes with labels', () => expectOverlay('boxes', drawDetections(picture, scene(false))));
+  it('boxes with labels', () => expectOverlay('boxes', drawDetections(image, scene(false))));
 
-  it('masks, contours, boxes and labels', () => expectOverlay('masks', drawDetections(picture, scene(true))));
+  it('masks, contours, boxes and labels', () => expectOverlay('masks', drawDetections(image, scene(true))));
 
   it('instances in colours of their own, thick lines, translucent plates', () =>
     expectOverlay(
       'instances',
-      drawDetections(picture, scene(true), {
+      drawDetections(image, scene(true), {
         colorBy: 'instance',
         lineWidth: 2,
         contourWidth: 3,
@@ -94,14 +94,14 @@ describe('overlay pictures', () => {
       scores: [0.62, 0.31, 0.05, 0.0002],
       names: ['sky', 'Dandie Dinmont terrier', 'street', 'palace'],
     };
-    expectOverlay('classification', drawClassification(picture, classification));
+    expectOverlay('classification', drawClassification(image, classification));
   });
 
-  it('pictures side by side with captions', () => {
+  it('images side by side with captions', () => {
     const detections = scene(true);
-    const crop = cropInstance(picture, detections.boxes.subarray(0, 4), detections.masks?.[0]);
+    const crop = cropInstance(image, detections.boxes.subarray(0, 4), detections.masks?.[0]);
     const panels = [
-      { raster: drawDetections(picture, detections, { labels: false }), caption: 'instances' },
+      { raster: drawDetections(image, detections, { labels: false }), caption: 'instances' },
       { raster: crop, caption: 'window' },
     ];
     expectOverlay('side_by_side', sideBySide(panels));

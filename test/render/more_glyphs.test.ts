@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { drawLegend } from '../../src/render/legend.ts';
-import { drawClassification, drawDetections } from '../../src/render/overlay.ts';
+import { drawClassification, drawLegend } from '../../src/render/legend.ts';
+import { drawDetections } from '../../src/render/overlay.ts';
 import { drawText, fitText, fontMetrics, type Glyph, type MoreGlyphs, measureText } from '../../src/render/text.ts';
 
 /** A square of 1024 units on the baseline, half an em. */
@@ -8,11 +8,11 @@ const square: Glyph = {
   advance: 1024,
   contours: [
     [
-      [0, 0],
-      [0, 1024],
-      [1024, 1024],
-      [1024, 0],
-    ].map(([x, y]) => ({ x: x!, y: y!, onCurve: true })),
+      { x: 0, y: 0, onCurve: true },
+      { x: 0, y: 1024, onCurve: true },
+      { x: 1024, y: 1024, onCurve: true },
+      { x: 1024, y: 0, onCurve: true },
+    ],
   ],
 };
 const onlyDog: MoreGlyphs = (character) => (character === '犬' ? square : undefined);

@@ -9,7 +9,7 @@ import {
 } from '../../src/render/canvas.ts';
 import { glyphs } from '../../src/render/font.data.ts';
 import { drawText, fitText, fontMetrics, glyphOf, kerningOf, measureText } from '../../src/render/text.ts';
-import { asText, pixel, plain } from './pictures.ts';
+import { asText, pixel, plain } from './images.ts';
 
 /** Coverage in parts of 255 of a shape drawn in black on white. */
 function covered(width: number, height: number, draw: (shape: ReturnType<typeof createCoverage>) => void): number[][] {
@@ -137,8 +137,8 @@ describe('text', () => {
 
   it('stands with small letters on whole pixels', () => {
     // at 12 pixels an x is 6.56 high and is set 7 high: its feet and head fill their rows
-    const picture = drawText(plain({ width: 12, height: 12 }, [255, 255, 255]), 'z', { x: 1, y: 10, size: 12 });
-    const ink = asText(picture, (r) => (r < 64 ? '#' : r < 250 ? '+' : '.'));
+    const image = drawText(plain({ width: 12, height: 12 }, [255, 255, 255]), 'z', { x: 1, y: 10, size: 12 });
+    const ink = asText(image, (r) => (r < 64 ? '#' : r < 250 ? '+' : '.'));
     expect(ink[2]).to.equal('............');
     expect(ink[3]).to.match(/^\.\+?#{3,}/);
     expect(ink[9]).to.match(/^\.\+?#{3,}/);
@@ -154,8 +154,8 @@ describe('text', () => {
     const { missing, width } = measureText('窗 window 窗🚗', 10);
     expect(missing).to.deep.equal(['窗', '🚗']);
     expect(width).to.be.greaterThan(measureText(' window ', 10).width + 15);
-    const picture = drawText(plain({ width: 16, height: 20 }, [255, 255, 255]), '窗', { x: 1, y: 16, size: 20 });
-    const ink = asText(picture, (r) => (r < 128 ? '#' : '.'));
+    const image = drawText(plain({ width: 16, height: 20 }, [255, 255, 255]), '窗', { x: 1, y: 16, size: 20 });
+    const ink = asText(image, (r) => (r < 128 ? '#' : '.'));
     // a frame with nothing in it
     expect(ink[8]).to.match(/^\.+#+\.{5,}#+\.+$/);
     expect(measureText('plain ÄÖÜ ß €', 10).missing).to.deep.equal([]);
@@ -172,13 +172,13 @@ describe('text', () => {
 
   it('mixes by opacity', () => {
     // the middle of a bar 17 pixels wide is wholly covered: 255 · (1 − 128/255) = 127
-    const picture = drawText(plain({ width: 60, height: 60 }, [255, 255, 255]), '|', {
+    const image = drawText(plain({ width: 60, height: 60 }, [255, 255, 255]), '|', {
       x: 0,
       y: 40,
       size: 200,
       opacity: 0.5,
     });
-    expect(Math.min(...picture.data.filter((_, i) => i % 4 === 0))).to.equal(127);
+    expect(Math.min(...image.data.filter((_, i) => i % 4 === 0))).to.equal(127);
   });
 
   it('shortens with an ellipsis to the width that there is', () => {

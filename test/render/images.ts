@@ -6,9 +6,9 @@ import type { Size } from '../../src/arrays.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import type { CompactMask } from '../../src/postprocess/masks.ts';
 
-/** Small pictures and masks for the tests of drawing, and the comparison with kept overlay pictures. */
+/** Small images and masks for the tests of drawing, and the comparison with kept overlay images. */
 
-/** A picture of one colour. */
+/** An image of one colour. */
 export function plain({ width, height }: Size, color: readonly [number, number, number], alpha = 255): Raster {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let at = 0; at < data.length; at += 4) data.set([...color, alpha], at);
@@ -60,7 +60,7 @@ export function encodeMask(
   return { imageSize, left, top, rle: { height, width, counts: Uint32Array.from(counts) } };
 }
 
-/** The picture as text, one sign per pixel as `signOf` names its colour. */
+/** The image as text, one sign per pixel as `signOf` names its colour. */
 export function asText({ width, height, data }: Raster, signOf: (r: number, g: number, b: number) => string): string[] {
   return Array.from({ length: height }, (_, y) =>
     Array.from({ length: width }, (_, x) => {
@@ -78,7 +78,7 @@ export function pixel({ width, data }: Raster, x: number, y: number): number[] {
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../golden/overlays');
 
 /**
- * Holds a picture to `test/golden/overlays/<name>.png`, every pixel equal: drawing is whole-number arithmetic, so there is
+ * Holds an image to `test/golden/overlays/<name>.png`, every pixel equal: drawing is whole-number arithmetic, so there is
  * nothing to tolerate. `UPDATE_GOLDEN=1` renews the file; a difference leaves `<name>-changed.png` beside it.
  */
 export function expectOverlay(name: string, actual: Raster): void {
@@ -101,7 +101,7 @@ export function expectOverlay(name: string, actual: Raster): void {
 }
 
 function differenceOf(expected: Raster | undefined, actual: Raster): string | undefined {
-  if (!expected) return 'there is no such picture yet';
+  if (!expected) return 'there is no such image yet';
   if (expected.width !== actual.width || expected.height !== actual.height) {
     return `the size is ${actual.width}×${actual.height}, expected ${expected.width}×${expected.height}`;
   }
