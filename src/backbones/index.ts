@@ -1,4 +1,4 @@
-import type { KeyLayout } from './backbone.ts';
+import type { Family, KeyLayout } from './backbone.ts';
 import { convNextFamily } from './convnext.ts';
 import { macroFamily } from './macro.ts';
 import { mogaNetFamily } from './moganet.ts';
@@ -14,8 +14,8 @@ export { archs as parCNetArchs, type ParCNetArch, type ParCNetConfig, parcnet } 
 export { type ResNetConfig, resnet } from './resnet.ts';
 export { archs as swinArchs, type SwinArch, type SwinConfig, swin } from './swin.ts';
 
-/** The table of backbones, by their `type` in a configuration. Everything else about them is read from it. */
-export const families = {
+// A backbone is added by its line in this table.
+const table = {
   moganet: mogaNetFamily,
   convnext: convNextFamily,
   swin: swinFamily,
@@ -24,24 +24,25 @@ export const families = {
   macro: macroFamily,
 } as const;
 
-type Families = typeof families;
+/** What the table of backbones holds. */
+export type Families = typeof table;
+/** The table of backbones, by their `type` in a configuration. Everything else about them is read from it. */
+export const families: Families = table;
+
+type Column<F extends keyof Family> = { readonly [K in keyof Families]: Families[K][F] };
 
 /** Returns one field of every family, under the family's name. */
-const fieldOf = <F extends keyof Families[keyof Families]>(field: F) =>
-  Object.fromEntries(Object.entries(families).map(([name, family]) => [name, family[field]])) as unknown as {
-    readonly [K in keyof Families]: Families[K][F];
-  }; // `fromEntries` forgets which name had which value
+const column = <F extends keyof Family>(field: F): Column<F> =>
+  // `fromEntries` forgets which name had which value
+  Object.fromEntries(Object.entries(families).map(([name, family]) => [name, family[field]])) as unknown as Column<F>;
 
 /** The functions that make a backbone of its configuration, by its `type`. */
-export const backbones = fieldOf('make');
+export const backbones: Column<'make'> = column('make');
 
-type BackboneSchema = Families[keyof Families]['config'];
+type Schema = Families[keyof Families]['config'];
 
-/** The schemas of what may be written in a configuration for each backbone. */
-export const backboneConfigs = Object.values(fieldOf('config')) as unknown as readonly [
-  BackboneSchema,
-  ...BackboneSchema[],
-]; // at least one, as zod wants to know
+/** The schemas of what may be written in a configuration for each backbone. There is at least one, as zod requires. */
+export const backboneConfigs = Object.values(column('config')) as unknown as readonly [Schema, ...Schema[]];
 
 /** Other publishers' parameter names, which are renamed when a checkpoint is read, by the backbone's `type`. */
-export const keyLayouts: Readonly<Record<string, readonly KeyLayout[]>> = fieldOf('keyLayouts');
+export const keyLayouts: Readonly<Record<string, readonly KeyLayout[]>> = column('keyLayouts');

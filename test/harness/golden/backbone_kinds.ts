@@ -31,7 +31,7 @@ export interface BackboneKind {
   /** A module of two names, and the one that its work is counted under; parameters are counted under both. */
   readonly countedAs?: readonly [RegExp, string];
   /** Buffers of ours that the publisher's state dict does not have. */
-  readonly absent?: RegExp;
+  readonly absent?: RegExp | undefined;
   /** Tensors of the cases that are neither logits nor stages → their modules. */
   readonly taps?: Readonly<Record<string, string>>;
   /** Where the reference counts an operation under another name than most. */
@@ -81,7 +81,7 @@ const swinOf =
       classes,
       layouts: families.swin.keyLayouts,
       moduleOf: topModule,
-      ...(absent && { absent }),
+      absent,
     };
   };
 
