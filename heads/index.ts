@@ -1,18 +1,42 @@
+import type * as z from 'zod';
+import type { Stage } from '../src/backbones/backbone.ts';
+import { boxConfig, boxHead } from './box.ts';
 import { fcnHead, fcnHeadConfig } from './fcn.ts';
 import { fpn, fpnConfig } from './fpn.ts';
+import type { SegmentationHead } from './head.ts';
+import { maskConfig, maskHead } from './mask.ts';
+import { retinaConfig, retinaHead } from './retina.ts';
+import { rpnConfig, rpnHead } from './rpn.ts';
 import { semanticFpnConfig, semanticFpnHead } from './semantic_fpn.ts';
 import { uperHead, uperHeadConfig } from './upernet.ts';
 
-/** Necks by their `type` in a config. */
-export const necks = { fpn } as const;
-/** What may be written in a configuration for each neck, as zod schemas. */
-export const neckConfigs = [fpnConfig] as const;
+/**
+ * Every neck and head, with the zod schema of what a configuration may say about it. To add a head, write `heads/NAME.ts` and add its
+ * line here.
+ */
 
-/** Segmentation heads by their `type` in a config. */
+export type { Neck, SegmentationHead } from './head.ts';
+
+/** Necks by their `type` in a configuration. */
+export const necks = { fpn: { config: fpnConfig, make: fpn } } as const;
+
+/** A kind of segmentation head: what a configuration may say about it, and how it is made for a number of classes. */
+export interface SegmentationHeadEntry {
+  readonly config: z.ZodType;
+  readonly make: (config: never, classes: number, stages: readonly Stage[]) => SegmentationHead;
+}
+
+/** Segmentation heads by their `type` in a configuration. */
 export const segmentationHeads = {
-  uper_head: uperHead,
-  semantic_fpn_head: semanticFpnHead,
-  fcn_head: fcnHead,
+  uper_head: { config: uperHeadConfig, make: uperHead },
+  semantic_fpn_head: { config: semanticFpnConfig, make: semanticFpnHead },
+  fcn_head: { config: fcnHeadConfig, make: fcnHead },
+} as const satisfies Readonly<Record<string, SegmentationHeadEntry>>;
+
+/** The heads that detectors are built of, by their field in a detector's configuration. */
+export const detectionHeads = {
+  rpn: { config: rpnConfig, forward: rpnHead },
+  box: { config: boxConfig, forward: boxHead },
+  mask: { config: maskConfig, forward: maskHead },
+  retina: { config: retinaConfig, forward: retinaHead },
 } as const;
-/** What may be written in a configuration for each segmentation head, as zod schemas. */
-export const segmentationHeadConfigs = [uperHeadConfig, semanticFpnConfig, fcnHeadConfig] as const;

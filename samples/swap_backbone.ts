@@ -2,7 +2,7 @@
 import { createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
 import { families } from 'moganet/backbones';
 import { writeSafetensors } from 'moganet/formats';
-import { costOf, parameterCount, recordPart, totalCost } from 'moganet/nn';
+import { costOf, parameterCount, totalCost } from 'moganet/nn';
 
 const size = Number(process.argv[2] ?? 320);
 const maskRcnn = findEntry('mask_rcnn_moganet_s_fpn_1x_coco').config;
@@ -13,7 +13,7 @@ console.log('backbone   stages (channels at stride)                parameters   
 for (const [name, { medium: backbone }] of Object.entries(families)) {
   const config: ModelConfig = { ...maskRcnn, name, backbone };
   const definition = createModel(config);
-  const graph = recordPart(definition.parts.features!);
+  const { graph } = definition.parts.features!;
   const { macs } = totalCost(costOf(graph, { image: { batch: 1, height: size, width: size } }));
   const model = await loadModel({ config, weights: await zeros(config) });
   await model.predict(photo, { size: { height: size, width: size } }); // warms up

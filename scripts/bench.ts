@@ -5,7 +5,7 @@ import { decodeImage, loadModel, type Model, type Size } from 'moganet';
 import { nodeEngines, openNodeEngine } from '../src/engines/node.ts';
 import { resizeLinear } from '../src/image/resize.ts';
 import { createModel, modelParameters } from '../src/models/create.ts';
-import { costOf, type Engine, passes, programOf, type Runner, recordPart, totalCost } from '../src/nn/index.ts';
+import { costOf, type Engine, loadPart, type Runner, totalCost } from '../src/nn/index.ts';
 import { seededInput, seededWeight } from '../test/harness/seeded.ts';
 
 const { positionals, values } = parseArgs({
@@ -42,9 +42,10 @@ async function backbone(): Promise<void> {
   for (const arch of ['xt', 't'] as const) {
     const definition = createModel({ backbone: { type: 'moganet', arch } });
     const weights = new Map(modelParameters(definition).map(({ key, shape }) => [key, seededWeight(key, shape)]));
-    const graph = recordPart(definition.parts.features!);
+    const part = definition.parts.features!;
+    const { graph } = part;
     const runners: Runner[] = [];
-    for (const engine of all) runners.push(await engine.load(programOf('features', graph, weights, passes)));
+    for (const engine of all) runners.push(await loadPart(engine, part, weights));
     for (const size of [224, 512]) {
       const image = seededInput('input', [1, 3, size, size]);
       const { macs } = totalCost(costOf(graph, { image: { batch: 1, height: size, width: size } }));

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NDArray } from '../src/arrays.ts';
 import { writeSafetensors } from '../src/formats/index.ts';
-import { configKey } from '../src/loading/weights.ts';
+import { configKey } from '../src/loading/recognise.ts';
 import type { ModelConfig } from '../src/models/config.ts';
 import { createModel, modelParameters } from '../src/models/create.ts';
 import { inputOf, openCase, shippedGolden, toleranceOf } from '../test/harness/golden.ts';

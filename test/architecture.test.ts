@@ -41,11 +41,12 @@ const rooms: Readonly<Record<string, Room>> = {
   platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:'] },
   'platform/browser': { imports: ['platform', 'formats', 'image'] },
-  loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'] },
+  loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'], packages: ['zod'] },
   results: { imports: ['image', 'postprocess', 'formats', 'render'], types: ['datasets'], packages: ['zod'] },
   library: {
     imports: ['nn', 'backbones', 'models', 'datasets', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
     types: ['postprocess', 'heads'],
+    packages: ['zod'],
   },
   export: {
     imports: [

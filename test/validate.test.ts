@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import * as z from 'zod';
+import { segmentationHeads } from '../heads/index.ts';
 import { ConfigError } from '../src/errors.ts';
-import { modelConfig } from '../src/models/config.ts';
+import { modelSchema } from '../src/models/config.ts';
+import { detectors } from '../src/models/create.ts';
 import { foundIn, validate } from '../src/validate.ts';
 
+const modelConfig = modelSchema({ detectors, segmentationHeads });
 const backbone = { type: 'moganet', arch: 'xt' };
 const head = { type: 'uper_head', channels: 8 };
 const segmentor = { classes: ['sky', 'wall'], head, input: {} };

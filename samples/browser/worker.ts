@@ -48,7 +48,7 @@ const steps = {
 
 loading.then(
   ({ engine: { name, detail }, classes }) =>
-    tell({ kind: 'ready', engine: detail ? `${name}, ${detail}` : name, classes: classes.detector ?? [] }),
+    tell({ kind: 'ready', engine: detail ? `${name}, ${detail}` : name, classes: classes.detection ?? [] }),
   (error: unknown) => tell({ kind: 'failed', message: textOf(error) }),
 );
 

@@ -46,11 +46,11 @@ export function likelyClasses({ classification }: Result): string {
 }
 
 /** `finds window, car; segments sky, facade`. */
-export function knownClasses({ classes: { detector, segmentor, classifier } }: Model): string {
+export function knownClasses({ classes: { detection, segmentation, classification } }: Model): string {
   const parts = [
-    detector && `finds ${someOf(detector)}`,
-    segmentor && `segments ${someOf(segmentor)}`,
-    classifier && `classifies into ${someOf(classifier)}`,
+    detection && `finds ${someOf(detection)}`,
+    segmentation && `segments ${someOf(segmentation)}`,
+    classification && `classifies into ${someOf(classification)}`,
   ];
   return parts.filter(Boolean).join('; ');
 }

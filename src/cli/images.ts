@@ -227,7 +227,7 @@ export interface Plan {
   readonly whats: readonly What[];
   readonly chosen: ChosenInstances;
   /** The other head of a model with two would be work for nothing. */
-  readonly only?: 'regions';
+  readonly only?: 'segmentation';
 }
 
 /** Loads the model once and runs every image; one that fails costs one line. */
@@ -292,7 +292,7 @@ function planOf(job: ImagesJob, inputs: readonly Input[], config: Config): Plan 
     whats: picturesOf(task, config),
     chosen: chooseInstances(job, model.name, config),
     // both heads stand on one trunk and on the detector's preprocessing: without it the numbers would be others
-    ...(task === 'segment' && config.detection && { only: 'regions' as const }),
+    ...(task === 'segment' && config.detection && { only: 'segmentation' as const }),
   };
 }
 

@@ -3,15 +3,7 @@ import { datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
-import {
-  type InputExtent,
-  type Program,
-  passes,
-  programOf,
-  type RecordedPart,
-  recorded,
-  shapesOf,
-} from '../nn/index.ts';
+import { type InputExtent, type Program, passes, programOf, type RecordedPart, shapesOf } from '../nn/index.ts';
 import { anchorLevels } from '../postprocess/anchors.ts';
 
 /** A model as ONNX files, and `model.json` with their facts. docs/onnx.md says how other runtimes use both. */
@@ -118,16 +110,13 @@ export function onnxExporter(write: WriteOnnx): ExportOnnx {
   };
 }
 
-/** Returns the parts to export. A model with heads does not give the pyramid; `backbone` gives only that. */
-export function exportedParts({ parts, trunk, config }: ModelDefinition, backbone: boolean): RecordedPart[] {
-  if (backbone) return [{ ...recorded(trunk), name: 'backbone' }];
-  const { detection, segmentation, classification, head } = config;
-  const hasHead = detection || segmentation || classification || head;
-  return Object.values(parts).map((part) => {
-    const { graph, ...rest } = recorded(part);
-    if (!hasHead || part.name !== 'features') return { ...rest, graph };
-    const outputs = Object.entries(graph.outputs).filter(([name]) => !/^stage\d+$/.test(name));
-    return { ...rest, graph: { ...graph, outputs: Object.fromEntries(outputs) } };
+/** Returns the parts to export. Those of a model with heads leave the pyramid out; `backbone` gives only that. */
+export function exportedParts({ parts, pyramid, tasks }: ModelDefinition, backbone: boolean): RecordedPart[] {
+  if (backbone) return [pyramid];
+  if (tasks.length === 0) return Object.values(parts);
+  return Object.values(parts).map(({ name, inputs, graph }) => {
+    const outputs = Object.entries(graph.outputs).filter(([output]) => !/^stage\d+$/.test(output));
+    return { name, inputs, graph: { ...graph, outputs: Object.fromEntries(outputs) } };
   });
 }
 

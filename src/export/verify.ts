@@ -4,9 +4,9 @@ import { openSafetensors, type Source } from '../formats/index.ts';
 import type { Raster } from '../image/raster.ts';
 import { modelLoader } from '../library/load.ts';
 import { fillParameters } from '../loading/fill.ts';
-import { configKey } from '../loading/weights.ts';
+import { configKey } from '../loading/recognise.ts';
 import { createModel, modelParameters } from '../models/create.ts';
-import { type Engine, loadPart, type RecordedPart, recorded } from '../nn/index.ts';
+import { type Engine, loadPart, type RecordedPart } from '../nn/index.ts';
 import type { ImageRef, Platform, WeightsRef } from '../platform/contract.ts';
 import { iouMatrix } from '../postprocess/boxes.ts';
 import type { Result } from '../results/result.ts';
@@ -151,7 +151,7 @@ async function readNumbers(platform: Platform, ref: WeightsRef): Promise<GoldenN
       tolerance,
     }));
     return {
-      part: recorded(definition.parts.features!),
+      part: definition.parts.features!,
       weights,
       image: await stored('image'),
       outputs: await Promise.all(outputs),

@@ -1,31 +1,32 @@
 import type { NDArray } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { EngineError } from '../errors.ts';
-import { type ModelRef, modelReader, type ReadModel, type ReadOptions } from '../loading/read_model.ts';
+import { modelReader, type ReadModel } from '../loading/read_model.ts';
+import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
 import { openWeights } from '../loading/weights.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, modelParameters } from '../models/create.ts';
-import { type Engine, passes, programOf, type Resident, type Runner, recordPart } from '../nn/index.ts';
+import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { weightsHash } from '../results/fields.ts';
 import { findEntry } from '../zoo/index.ts';
 import { Model } from './model.ts';
-import { checkBackbone, checkMap } from './options.ts';
+import { checkBackboneCall, checkMap } from './options.ts';
 
 export interface LoadOptions extends ReadOptions, EngineOptions {
-  /** `auto`, or one of the platform's engines; or an engine of one's own, which the model then owns. */
-  readonly engine?: string | Engine;
+  /** `auto`, one of the platform's engines by name, or an engine of your own, which the model then owns. */
+  readonly engine?: string | Engine | undefined;
 }
 
 export type LoadModel = (model: ModelRef, options?: LoadOptions) => Promise<Model>;
 
-/** The library's entry on a platform. */
+/** Returns the function that loads models on a platform. */
 export function modelLoader(platform: Platform): LoadModel {
   const read = modelReader(platform);
   return async (ref, options = {}) => {
     const { signal, onProgress } = options;
     const model = await read(ref, options);
-    const hash = weightsHash(model.weights); // beside the engine's start: it is another thread's work
+    const sha256 = weightsHash(model.weights); // while the engine starts: another thread computes it
     const engine = await startEngine(options, platform);
     const runners: Record<string, Runner> = {};
     try {
@@ -33,7 +34,7 @@ export function modelLoader(platform: Platform): LoadModel {
       for (const [done, part] of parts.entries()) {
         signal?.throwIfAborted();
         onProgress?.({ stage: 'engine', done, total: parts.length, text: `${engine.name}: ${part.name}` });
-        runners[part.name] = await engine.load(programOf(part.name, recordPart(part), model.weights, passes));
+        runners[part.name] = await loadPart(engine, part, model.weights);
       }
       onProgress?.({ stage: 'engine', done: parts.length, total: parts.length, text: engine.name });
     } catch (error) {
@@ -41,34 +42,34 @@ export function modelLoader(platform: Platform): LoadModel {
       await engine.dispose();
       throw error;
     }
-    return new Model({ ...model, sha256: await hash }, runners, engine, platform);
+    return new Model({ ...model, sha256: await sha256 }, runners, engine, platform);
   };
 }
 
-/** While a head is without weights, only the trunk below it runs. */
-function runnableParts({ definition: { parts, trunk }, unfilled }: ReadModel) {
+/** While a head has no weights, only the backbone below it runs. */
+function runnableParts({ definition: { parts, pyramid }, unfilled }: ReadModel): readonly RecordedPart[] {
   if (unfilled.length === 0) return Object.values(parts);
-  return unfilled.some((name) => name === 'backbone' || name.startsWith('backbone.')) ? [] : [trunk];
+  return unfilled.some((name) => name === 'backbone' || name.startsWith('backbone.')) ? [] : [pyramid];
 }
 
+/** Starts the engine that the options name. */
 export async function startEngine({ engine = 'auto', threads }: LoadOptions, platform: Platform): Promise<Engine> {
-  if (typeof engine !== 'string') return engine;
-  return platform.openEngine(engine, { ...(threads !== undefined && { threads }) });
+  return typeof engine === 'string' ? platform.openEngine(engine, { threads }) : engine;
 }
 
 export interface BackboneOptions extends LoadOptions {
-  /** The backbone's own checkpoint, or that of any model that carries it. */
+  /** The backbone's own checkpoint, or that of any model that contains it. */
   readonly weights: WeightsRef;
 }
 
 /** A backbone with its weights on an engine. */
 export interface LoadedBackbone {
   readonly stages: readonly Stage[];
-  /** N×C×H×W, normalised, to the pyramid: one N×C×H×W array per stage, finest first. */
+  /** Takes an image N×C×H×W, normalised. Returns the pyramid: one N×C×H×W array per stage, finest first. */
   forward(image: NDArray): Promise<NDArray[]>;
-  /** The same with results left on the device, for those who compute on there; the caller disposes them. */
-  run(image: NDArray | Resident): Promise<Resident[]>;
-  /** Frees the weights on the engine; a second call does nothing. */
+  /** Does the same with results left on the device, for callers who go on computing there. They dispose the results. */
+  run(image: NDArray | DeviceTensor): Promise<DeviceTensor[]>;
+  /** Frees the weights on the engine. A second call does nothing. */
   dispose(): Promise<void>;
 }
 
@@ -78,21 +79,20 @@ export type CreateBackbone = (
   options: BackboneOptions,
 ) => Promise<LoadedBackbone>;
 
-/** The library's entry to bare backbones on a platform. */
+/** Returns the function that loads bare backbones on a platform. */
 export function backboneLoader(platform: Platform): CreateBackbone {
-  return async (config, options) => {
-    checkBackbone(config, options);
-    const backbone = typeof config === 'string' ? findEntry(config).config.backbone : config;
-    const definition = createModel({ backbone }, options);
+  return async (given, options) => {
+    checkBackboneCall(given, options);
+    const config = { backbone: typeof given === 'string' ? findEntry(given).config.backbone : given };
+    const definition = createModel(config, options);
     const source = await platform.openWeights(options.weights, options.signal);
     try {
-      const file = await openWeights(source, { config: { backbone }, ema: options.ema, tables: options });
+      const file = await openWeights(source, { model: { config, definition }, ema: options.ema, tables: options });
       const weights = await file.fill(modelParameters(definition));
-      const part = definition.parts.features!;
       const engine = await startEngine(options, platform);
-      const runner = await engine.load(programOf(part.name, recordPart(part), weights, passes));
+      const runner = await loadPart(engine, definition.pyramid, weights);
       let disposed = false;
-      const run = async (image: NDArray | Resident): Promise<Resident[]> => {
+      const run = async (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> => {
         if (disposed) throw new EngineError('the backbone was disposed. Create it again.');
         return Object.values(await runner.run({ image }));
       };

@@ -1,131 +1,52 @@
 import type { Named, NDArray, Size } from '../arrays.ts';
-import { datasetOf } from '../datasets/index.ts';
-import { CheckpointError, ConfigError, EngineError, unknownName } from '../errors.ts';
-import type { ReadModel } from '../loading/read_model.ts';
-import type { ClassifyOptions } from '../models/classification.ts';
+import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
+import { fileOf } from '../loading/resolve.ts';
 import type { ModelDefinition } from '../models/create.ts';
-import { decodeOwn, ownDetections } from '../models/custom.ts';
-import type { DetectOptions } from '../models/detector.ts';
-import type { Labels } from '../models/segmentation.ts';
-import type { Engine, Resident, Runner } from '../nn/index.ts';
+import type { Task, TaskInputs, TaskKind, TaskOptions, TaskResult } from '../models/task.ts';
+import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
-import type { Detections } from '../postprocess/detections.ts';
-import type { Origin, Timings } from '../results/fields.ts';
-import { Mask } from '../results/mask.ts';
+import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
-import { decodeRef, fileOf, prepareInputs } from './images.ts';
-import { checkFeatures, checkImage, checkImages, checkPredict } from './options.ts';
+import { checkImage, checkImages, decodeRef } from './images.ts';
+import { checkFeatures, checkPredict } from './options.ts';
+import { nextTurn, stopwatch } from './timing.ts';
 
-export interface Stopwatch {
-  /** Adds what `task` takes to `step`. */
-  time<T>(step: string, task: () => Promise<T>): Promise<T>;
-  /** As `time`, without what other steps took meanwhile. */
-  rest<T>(step: string, task: () => Promise<T>): Promise<T>;
-  /** All steps so far in milliseconds, and their `total`. */
-  finish(): Timings;
-}
-
-export function stopwatch(): Stopwatch {
-  const steps: Record<string, number> = {};
-  const begun = performance.now();
-  const sum = () => Object.values(steps).reduce((total, step) => total + step, 0);
-  const measure = async <T>(step: string, task: () => Promise<T>, without: () => number): Promise<T> => {
-    const before = without();
-    const start = performance.now();
-    const result = await task();
-    steps[step] = (steps[step] ?? 0) + performance.now() - start - (without() - before);
-    return result;
-  };
-  return {
-    time: (step, task) => measure(step, task, () => 0),
-    rest: (step, task) => measure(step, task, sum),
-    finish: () => ({ ...steps, total: performance.now() - begun }),
-  };
-}
-
-/**
- * Waits until timers, clicks, messages and answers that are due have had their turn: what an engine that computes on the
- * caller's own thread keeps waiting, an abort among them.
- */
-export function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { setImmediate } = globalThis as { setImmediate?: (task: () => void) => void };
-    // in Node timers, input and output and immediates have their turns one after the other: one round of all
-    if (setImmediate) setTimeout(() => setImmediate(resolve), 0);
-    else {
-      // a page's timers wait 4 ms, and a second in a hidden tab; messages do not
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        port1.close();
-        resolve();
-      };
-      port2.postMessage(null);
-    }
-  });
-}
-
-/** Of a model with several heads, the part of the results that a caller is after. */
-export type Only = 'instances' | 'regions';
-
-type Heads = Pick<ModelDefinition, 'detector' | 'segmentor' | 'classifier' | 'head'>;
-
-/**
- * The heads whose results are wanted. They share one run of the part `features`; what comes after it, regions through the
- * box and mask parts or logits to labels, is done for these alone.
- *
- * @throws ConfigError where the model has not the head that is asked for
- */
-export function wantedHeads({ config, detector, segmentor, classifier, head }: ModelDefinition, only?: Only): Heads {
-  if (only === undefined) {
-    return {
-      ...(detector && { detector }),
-      ...(segmentor && { segmentor }),
-      ...(classifier && { classifier }),
-      ...(head && { head }),
-    };
-  }
-  const name = config.name ?? 'model';
-  if (only === 'instances') {
-    if (!detector) throw new ConfigError(`the model "${name}" finds no instances. Leave \`only\` out.`);
-    return { detector };
-  }
-  if (only !== 'regions') {
-    throw new ConfigError(`\`only\` is "instances" or "regions", not "${only}".`);
-  }
-  if (!segmentor) throw new ConfigError(`the model "${name}" does not segment. Leave \`only\` out.`);
-  return { segmentor };
-}
-
-/** What one prediction does differently; where nothing is given, what the configuration says. */
-export interface PredictOptions extends DetectOptions, ClassifyOptions {
-  /** Only instances of these classes, by name or label. */
-  readonly classes?: readonly (string | number)[];
-  /** Fit the image between these edges instead of the configuration's; for a classifier the crop, which is square. */
-  readonly size?: Size;
-  /** Of a model that both detects and segments: its instances or its regions alone, without the work for the others. */
-  readonly only?: Only;
+/** Values of one prediction that differ from the configuration. */
+export interface PredictOptions extends TaskOptions {
+  /** Fit the image between these edges instead of the configuration's. For a classifier the crop, which is square. */
+  readonly size?: Size | undefined;
+  /** Run one task of a model that has several, and skip the work for the others. */
+  readonly only?: TaskKind | undefined;
   /**
-   * Stops the work with the signal's reason, before the next part of the model at the latest. The TensorFlow.js engines compute
-   * on the caller's thread and hear it between parts only: a worker keeps a page alive meanwhile.
+   * Stops the work with the signal's reason, at the latest before the next part of the model. TensorFlow.js computes on the caller's
+   * thread and sees an abort between parts only: use a worker to keep a page responsive.
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** A model with its weights on an engine. Calls queue; each image is run alone, so its neighbours never change it. */
+/** What a model is made of beside its engine. */
+export interface ModelFacts {
+  readonly definition: ModelDefinition;
+  readonly unfilled: readonly string[];
+  readonly notices: readonly string[];
+  readonly sha256?: string | undefined;
+}
+
+/** A model with its weights on an engine. Calls queue. Each image is run alone, so its neighbours never change its result. */
 export class Model {
   private queue: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
   readonly definition: ModelDefinition;
-  /** Modules without weights, which are yet to be trained; `predict` refuses while there are any. */
+  /** Modules without weights, which are yet to be trained. `predict` refuses while there are any. */
   readonly unfilled: readonly string[];
-  /** What the reader of the weights wants known: which set was taken, which entries fit as well. */
+  /** Notes on the weights: which set was taken, which other models they fit. */
   readonly notices: readonly string[];
-  /** Of the weights, see `Origin`. */
-  readonly sha256?: string;
+  /** Hash of the weights, see `weightsHash`. */
+  readonly sha256: string | undefined;
 
   constructor(
-    { definition, unfilled, notices, sha256 }: Omit<ReadModel, 'weights'> & { readonly sha256?: string | undefined },
+    { definition, unfilled, notices, sha256 }: ModelFacts,
     private readonly runners: Named<Runner>,
     /** Name and detail (threads, device) of what runs the network. */
     readonly engine: Engine,
@@ -134,45 +55,42 @@ export class Model {
     this.definition = definition;
     this.unfilled = unfilled;
     this.notices = notices;
-    if (sha256 !== undefined) this.sha256 = sha256;
+    this.sha256 = sha256;
   }
 
   get name(): string {
     return this.definition.config.name ?? 'model';
   }
 
-  /** Classes of instances, of regions, and of pictures; absent where the model has no such head. A head of one's own may say its. */
-  get classes(): Readonly<Partial<Record<'detector' | 'segmentor' | 'classifier' | 'head', readonly string[]>>> {
-    const { detector, segmentor, classifier, head } = this.definition;
-    return {
-      ...(detector && { detector: detector.classes }),
-      ...(segmentor && { segmentor: segmentor.classes }),
-      ...(classifier && { classifier: classifier.classes }),
-      ...(head?.classes && { head: head.classes }),
-    };
+  /** Class names by task. A custom head has an entry if it names its classes. */
+  get classes(): Readonly<Partial<Record<TaskKind, readonly string[]>>> {
+    const named = this.definition.tasks.flatMap(({ kind, dataset }) => (dataset ? [[kind, dataset.classes]] : []));
+    return Object.fromEntries(named);
   }
 
   /**
-   * @throws ImageError where the image cannot be read, ConfigError for an unknown class, CheckpointError naming the modules
-   *   without weights, EngineError after `dispose()`, the signal's reason where it was aborted
+   * Runs the model's tasks on an image, or on images one by one.
+   *
+   * @throws ImageError if the image cannot be read, ConfigError for an unknown class or task, CheckpointError naming the modules
+   *   without weights, EngineError after `dispose()`, the signal's reason if it was aborted
    */
   predict(image: ImageRef, options?: PredictOptions): Promise<Result>;
   predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result[]>;
   async predict(images: ImageRef | readonly ImageRef[], options: PredictOptions = {}): Promise<Result | Result[]> {
     checkPredict(options);
-    if (!Array.isArray(images)) {
+    if (!isList(images)) {
       checkImage(images);
-      const [result] = await this.enqueue(() => this.run([images as ImageRef], options));
-      return result!;
+      const [result] = await this.enqueue(() => this.run([images], options));
+      return result as Result; // one image, one result
     }
     const results: Result[] = [];
-    for (const image of images) results.push(await this.predict(image as ImageRef, options));
+    for (const image of images) results.push(await this.predict(image, options));
     return results;
   }
 
   /**
-   * The reference's batch: every image padded to the largest and run together. Padding reaches into the features, so
-   * numbers differ a little from `predict`'s; not a classifier's, whose crops have one size.
+   * Runs images as the reference's batch: each is padded to the largest, and all run together. The padding reaches into the
+   * features, so numbers differ a little from those of `predict`. Those of a classifier do not: its crops have one size.
    */
   async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
     checkImages(images);
@@ -181,24 +99,25 @@ export class Model {
   }
 
   /**
-   * The pyramid of an image that is prepared as for `predict`: one 1×C×H×W array per stage, finest first. Needs no head,
-   * so it also runs while heads are without weights.
+   * Returns the pyramid of an image that is prepared as for `predict`: one 1×C×H×W array per stage, finest first. Also works while
+   * heads have no weights.
    *
-   * @throws as `predict`, CheckpointError where the backbone itself is without weights
+   * @throws as `predict`, and CheckpointError if the backbone itself has no weights
    */
   async features(image: ImageRef, options: Pick<PredictOptions, 'size' | 'signal'> = {}): Promise<NDArray[]> {
     checkFeatures(options);
     return this.enqueue(async () => {
-      const runner = this.runners.features ?? this.runners.trunk;
+      const runner = this.runners.features ?? this.runners.backbone;
       if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
       const raster = await decodeRef(image, this.platform, options.signal);
-      const { input } = prepareInputs(this.definition.config, [raster], options.size);
+      const input = this.definition.prepare([raster], options.size);
       await this.turn(options.signal);
-      const outputs = await runner.run({ image: input });
+      const outputs = await runner.run({ image: input.image });
       try {
-        return await Promise.all(this.definition.stages.map((_, i) => outputs[`stage${i}`]!.read()));
+        const stages = Object.entries(outputs).filter(([name]) => /^stage\d+$/.test(name));
+        return await Promise.all(stages.map(([, tensor]) => tensor.read()));
       } finally {
-        for (const resident of Object.values(outputs)) resident.dispose();
+        free(outputs);
       }
     });
   }
@@ -213,110 +132,103 @@ export class Model {
     await this.engine.dispose();
   }
 
-  private enqueue<T>(task: () => Promise<T>): Promise<T> {
+  private enqueue<T>(call: () => Promise<T>): Promise<T> {
     if (this.disposed) return Promise.reject(new EngineError(`the model "${this.name}" was disposed. Load it again.`));
-    const result = this.queue.then(task);
+    const result = this.queue.then(call);
     this.queue = result.catch(() => undefined);
     return result;
   }
 
   private async run(refs: readonly ImageRef[], options: PredictOptions): Promise<Result[]> {
+    const { signal } = options;
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
+    const tasks = this.tasksFor(options.only);
+    for (const task of tasks) task.check?.(options);
     const clock = stopwatch();
-    const { detector, segmentor, classifier, head } = wantedHeads(this.definition, options.only);
-    const known = head ? undefined : labelsOf(options.classes, this.definition.detector?.classes ?? []);
     const images = await clock.time('decode', () =>
-      Promise.all(refs.map((ref) => decodeRef(ref, this.platform, options.signal))),
+      Promise.all(refs.map((ref) => decodeRef(ref, this.platform, signal))),
     );
-    options.signal?.throwIfAborted();
-    const { input, geometries } = await clock.time('preprocess', async () =>
-      prepareInputs(this.definition.config, images, options.size),
-    );
-    const run = async (part: string, inputs: Named<NDArray | Resident>) => {
-      await this.turn(options.signal);
-      return clock.time(part, () => this.runners[part]!.run(inputs));
+    signal?.throwIfAborted();
+    const prepared = await clock.time('preprocess', async () => this.definition.prepare(images, options.size));
+
+    const run: TaskInputs['run'] = async (part, inputs) => {
+      const runner = this.runners[part];
+      if (!runner) throw new RangeError(`the model "${this.name}" has no part "${part}"`);
+      await this.turn(signal);
+      return clock.time(part, () => runner.run(inputs));
     };
-    // windows of the input take the place of the whole, unless another head needs it
-    const whole = !segmentor?.slide || detector || head;
-    const features = whole ? await run('features', { image: input }) : {};
+    let features: Promise<Named<DeviceTensor>> | undefined;
+    const inputs: TaskInputs = {
+      ...prepared,
+      run,
+      features: () => {
+        features ??= run('features', { image: prepared.image });
+        return features;
+      },
+    };
+    const found: TaskResult[] = images.map(() => ({}));
     try {
-      const detections = await clock.rest('detect', async () => detector?.detect(features, geometries, run, options));
-      const logits = segmentor && !segmentor.slide && (await clock.time('read', () => features.seg_logits!.read()));
-      const segmentations = await clock.rest('segment', async () => {
-        if (logits) return geometries.map((geometry, i) => segmentor.segment(logits, i, geometry));
-        const labels: (Labels | undefined)[] = [];
-        for (const [i, geometry] of geometries.entries()) {
-          labels.push(await segmentor?.slide?.(input, i, geometry, run));
-        }
-        return labels;
-      });
-      const classLogits = classifier && (await clock.time('read', () => features.logits!.read()));
-      const decoded = head && (await decodeOwn(head, features, geometries, options));
-      const timings = clock.finish();
-      return images.map((image, i) => {
-        const own = head && ownDetections(decoded?.[i], head, options);
-        const { masks, names, ...found } = own ?? {
-          ...(detections?.[i] ?? nothing),
-          names: detector?.classes ?? [],
-        };
-        const labels = segmentations[i];
-        const result = new Result({
-          ...found,
-          names,
-          dataset: own || !detector ? undefined : datasetOf(this.definition.config.detection ?? {}),
-          ...(masks && { masks: masks.map((mask) => new Mask(mask)) }),
-          ...(labels && {
-            segmentation: {
-              labels,
-              names: segmentor!.classes,
-              dataset: datasetOf(this.definition.config.segmentation ?? {}),
-            },
-          }),
-          ...(classLogits && {
-            classification: { ...classifier!.classify(classLogits, i, options), names: classifier!.classes },
-          }),
-          ...(decoded && { head: decoded[i] }),
-          image,
-          timings,
-          origin: this.originOf(refs[i]!),
-        });
-        const wanted = head ? labelsOf(options.classes, names) : known; // an own head says its names with its results
-        return wanted ? result.filter(({ label }) => wanted.has(label)) : result;
-      });
+      for (const task of tasks) {
+        const results = await clock.rest(task.kind, () => task.predict(inputs, options));
+        for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
+      }
     } finally {
-      for (const resident of Object.values(features)) resident.dispose();
+      await features?.then(free, () => undefined);
     }
+    const timings = clock.finish();
+    return images.map((image, i) => {
+      const origin = this.originOf(refs[i]);
+      return new Result({ ...fieldsOf(found[i] ?? {}), image, timings, origin });
+    });
   }
 
-  private originOf(ref: ImageRef): Origin {
-    const { name, sha256, engine } = this;
-    const file = fileOf(ref);
-    return {
-      model: { name, ...(sha256 !== undefined && { sha256 }) },
-      engine: engine.name,
-      ...(file !== undefined && { file }),
-    };
+  /** @throws ConfigError if the model has no task, or not the one that is asked for */
+  private tasksFor(only: TaskKind | undefined): readonly Task[] {
+    const { tasks } = this.definition;
+    if (tasks.length === 0) {
+      throw new ConfigError(`the model "${this.name}" is a backbone without a head. Use model.features(image).`);
+    }
+    const chosen = tasks.filter(({ kind }) => only === undefined || kind === only);
+    if (chosen.length > 0) return chosen;
+    const kinds = tasks.map(({ kind }) => kind).join(', ');
+    throw new ConfigError(`the model "${this.name}" does ${kinds}, not ${only}. Leave \`only\` out.`);
   }
 
-  /** Before a part: what else is due has its turn where the engine computes on this thread, and an abort is heard. */
+  private originOf(ref: unknown): Origin {
+    return { model: { name: this.name, sha256: this.sha256 }, engine: this.engine.name, file: fileOf(ref) };
+  }
+
+  /** Yields to the event loop if the engine blocks this thread, then checks for an abort. */
   private async turn(signal: AbortSignal | undefined): Promise<void> {
-    if (this.engine.blocking) await nextTask();
+    if (this.engine.blocking) await nextTurn();
     signal?.throwIfAborted();
   }
 }
 
-/** @throws ConfigError for a class that there is not */
-function labelsOf(classes: PredictOptions['classes'], names: readonly string[]): ReadonlySet<number> | undefined {
-  return (
-    classes &&
-    new Set(
-      classes.map((one) => {
-        const label = typeof one === 'number' ? one : names.indexOf(one);
-        if (label < 0 || label >= names.length) throw new ConfigError(unknownName('class', `${one}`, names));
-        return label;
-      }),
-    )
-  );
+const isList = (images: ImageRef | readonly ImageRef[]): images is readonly ImageRef[] => Array.isArray(images);
+
+function free(tensors: Named<DeviceTensor>): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
+}
+
+/** Arranges the tasks' findings as the fields of a result. */
+function fieldsOf({
+  detections,
+  segmentation,
+  classification,
+  custom,
+}: TaskResult): Omit<ResultFields, 'image' | 'timings'> {
+  return {
+    boxes: detections?.boxes ?? new Float32Array(0),
+    scores: detections?.scores ?? new Float32Array(0),
+    labels: detections?.labels ?? new Int32Array(0),
+    masks: detections?.masks,
+    names: detections?.dataset.classes ?? [],
+    dataset: detections?.dataset,
+    segmentation: segmentation && { ...segmentation, names: segmentation.dataset.classes },
+    classification: classification && { ...classification, names: classification.dataset.classes },
+    head: custom,
+  };
 }
 
 const withoutWeights = (name: string, modules: readonly string[], what: string): CheckpointError =>
@@ -324,9 +236,3 @@ const withoutWeights = (name: string, modules: readonly string[], what: string):
     `the model "${name}" has no weights for ${modules.join(', ')}, which ${what} needs. Give a file for each as ` +
       `weights: { ${modules[0]?.split('.')[0]}: file, … }, or train them.`,
   );
-
-const nothing: Detections = {
-  boxes: new Float32Array(0),
-  scores: new Float32Array(0),
-  labels: new Int32Array(0),
-};

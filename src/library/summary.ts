@@ -1,7 +1,6 @@
 import { type Size, sizeOf } from '../arrays.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
-import { recordPart } from '../nn/index.ts';
 import { receptiveFields } from '../nn/receptive_field.ts';
 import { alignedColumns, summaryLines, summaryOf, withUnit } from '../nn/summary.ts';
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
@@ -31,7 +30,7 @@ export function modelSummary(config: ModelConfig, { size, depth: wanted }: Summa
     const extents = partExtents(part, input);
     const regions = Object.values(extents).reduce((sum, { batch, height: rows }) => sum + (rows ? 0 : batch), 0);
     lines.push('', regions > 0 ? `${part.name}, ${regions} regions` : part.name);
-    lines.push(...indented(summaryLines(summaryOf(recordPart(part), extents, depth))));
+    lines.push(...indented(summaryLines(summaryOf(part.graph, extents, depth))));
   }
   lines.push('', 'stages', ...indented(stageLines(definition)));
   lines.push('', 'totals', ...indented(totalLines(definition, input)));
@@ -57,7 +56,7 @@ function testSize({
 
 function stageLines({ config, stages }: ModelDefinition): string[] {
   const bare = createModel({ backbone: config.backbone });
-  const fields = Object.values(receptiveFields(recordPart(bare.parts.features!)));
+  const fields = Object.values(receptiveFields(bare.pyramid.graph));
   const rows = stages.map(({ channels, stride }, i) => {
     const extent = fields[i]?.extent;
     const sees = extent ? `${extent.height}×${extent.width}` : 'whole image';

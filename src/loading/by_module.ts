@@ -2,52 +2,52 @@ import type { Named, NDArray, Weights } from '../arrays.ts';
 import { ConfigError, unknownName } from '../errors.ts';
 import type { Source } from '../formats/source.ts';
 import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
-import { type Parameter, parametersOf, prune, recordPart } from '../nn/index.ts';
+import { type Parameter, parametersOf, prune } from '../nn/index.ts';
 import { fillParameters } from './fill.ts';
 import { withoutPrefix } from './state_dict.ts';
 import { openWeights } from './weights.ts';
 
-/** Weights of some of a model's modules, each from a file of its own: a trained trunk below heads that are yet to be trained. */
+/** Weights of some modules of a model, each from a file of its own: a trained backbone below heads that are yet to be trained. */
 
-export interface FilledParts {
+export interface FilledModules {
   readonly weights: Weights;
   /** Modules without weights, in the order of the checkpoint. */
   readonly unfilled: readonly string[];
   readonly notices: readonly string[];
 }
 
-export interface PartOptions {
+export interface ModuleOptions {
   readonly ema?: boolean | undefined;
-  readonly tables?: Tables;
-  readonly onTensor?: (file: string, done: number, total: number) => void;
+  readonly tables?: Tables | undefined;
+  readonly onTensor?: ((file: string, done: number, total: number) => void) | undefined;
 }
 
 /**
- * Fills whole modules (`backbone`, `neck`, `rpn_head`, `decode_head`, …). A trunk comes from its own checkpoint, a
- * classifier's, or that of any model that has it in it, in any known layout; a head from a model that has it under the
- * same name, or from a file of it alone.
+ * Fills whole modules (`backbone`, `neck`, `rpn_head`, `decode_head`, …). A backbone comes from its own checkpoint, from a
+ * classifier's, or from that of any model that contains it, in any known key layout. A head comes from a model that has it under the same
+ * name, or from a file that holds nothing else.
  *
- * @throws ConfigError for a module that the model has not; CheckpointError where a file does not hold a module completely
+ * @throws ConfigError for a module that the model does not have, CheckpointError if a file does not hold a module completely
  */
-export async function fillParts(
+export async function fillModules(
   definition: ModelDefinition,
   sources: Named<Source>,
-  options: PartOptions = {},
-): Promise<FilledParts> {
-  const parts = partParameters(definition);
+  options: ModuleOptions = {},
+): Promise<FilledModules> {
+  const modules = moduleParameters(definition);
   for (const name of Object.keys(sources)) {
-    if (!parts.has(name)) throw new ConfigError(unknownName('part of the model', name, [...parts.keys()]));
+    if (!modules.has(name)) throw new ConfigError(unknownName('module', name, [...modules.keys()]));
   }
   const weights = new Map<string, NDArray>();
   const unfilled: string[] = [];
   const notices: string[] = [];
-  for (const [name, parameters] of parts) {
+  for (const [name, parameters] of modules) {
     const source = sources[name];
     if (!source) {
       unfilled.push(name);
       continue;
     }
-    const fill = name === trunkName ? fillTrunk : fillHead;
+    const fill = name === backboneName ? fillBackbone : fillHead;
     const found = await fill(definition, name, parameters, source, options);
     for (const [key, value] of found.weights) weights.set(key, value);
     unfilled.push(...found.unfilled);
@@ -56,25 +56,24 @@ export async function fillParts(
   return { weights, unfilled, notices };
 }
 
-const trunkName = 'backbone';
+const backboneName = 'backbone';
 
-/** By the first name of the key; a trunk whose keys begin at the root is called as it is elsewhere. */
-export function partParameters(definition: ModelDefinition): Map<string, Parameter[]> {
-  const trunk = new Set(trunkParameters(definition).map(({ key }) => key));
-  const parts = new Map<string, Parameter[]>();
+/** Groups parameters by the first name of their key. A backbone whose keys begin at the root is called `backbone` too. */
+export function moduleParameters(definition: ModelDefinition): Map<string, Parameter[]> {
+  const backbone = new Set(backboneParameters(definition).map(({ key }) => key));
+  const modules = new Map<string, Parameter[]>();
   for (const parameter of modelParameters(definition)) {
     const { key, aliasOf = key } = parameter;
-    const name = trunk.has(aliasOf) ? trunkName : key.slice(0, key.indexOf('.'));
-    parts.set(name, [...(parts.get(name) ?? []), parameter]);
+    const name = backbone.has(aliasOf) ? backboneName : key.slice(0, key.indexOf('.'));
+    modules.set(name, [...(modules.get(name) ?? []), parameter]);
   }
-  return parts;
+  return modules;
 }
 
-/** Of a classifier, the parameters that its logits alone need are none of the trunk's. */
-function trunkParameters({ trunk }: ModelDefinition): Parameter[] {
-  const graph = recordPart(trunk);
+/** Leaves out the parameters that only a classifier's logits need. */
+function backboneParameters({ pyramid: { graph } }: ModelDefinition): Parameter[] {
   const used = new Set(parametersOf(prune(graph)).map(({ key }) => moduleOf(key)));
-  return parametersOf(graph).filter(({ key }) => used.has(moduleOf(key))); // with the counters that nothing reads
+  return parametersOf(graph).filter(({ key }) => used.has(moduleOf(key))); // with counters, which nothing reads
 }
 
 const moduleOf = (key: string): string => key.slice(0, key.lastIndexOf('.'));
@@ -84,12 +83,13 @@ type Fill = (
   name: string,
   parameters: readonly Parameter[],
   source: Source,
-  options: PartOptions,
-) => Promise<FilledParts>;
+  options: ModuleOptions,
+) => Promise<FilledModules>;
 
-const fillTrunk: Fill = async (definition, name, parameters, source, { ema, tables, onTensor }) => {
+const fillBackbone: Fill = async (definition, name, parameters, source, { ema, tables, onTensor }) => {
   const { backbone, image } = definition.config;
-  const opened = await openWeights(source, { config: { backbone, image }, ema, ...(tables && { tables }) });
+  const config = { backbone, image };
+  const opened = await openWeights(source, { model: { config, definition: createModel(config, tables) }, ema, tables });
   const prefix = parameters.every(({ key }) => key.startsWith(`${name}.`)) ? `${name}.` : '';
   const bare = parameters.map((parameter) => within(parameter, prefix));
   const added = addedToClassifier(definition, bare, tables);
@@ -103,29 +103,28 @@ const fillTrunk: Fill = async (definition, name, parameters, source, { ema, tabl
   };
 };
 
-/** A parameter as a file of its module alone has it. */
+/** Returns a parameter as a file that holds only its module has it. */
 function within({ aliasOf, ...parameter }: Parameter, prefix: string): Parameter {
-  const inner = (key: string) => key.slice(prefix.length);
-  return { ...parameter, key: inner(parameter.key), ...(aliasOf !== undefined && { aliasOf: inner(aliasOf) }) };
+  return { ...parameter, key: parameter.key.slice(prefix.length), aliasOf: aliasOf?.slice(prefix.length) };
 }
 
 /**
- * Keys of a trunk that its classifier has not: norms on the stages' outputs, which are trained with the heads. A
- * classifier's file fills all but these.
+ * Returns the keys of a backbone that its classifier does not have: norms on the stages' outputs, which are trained with the heads. A
+ * classifier's file fills all others.
  */
 function addedToClassifier(
   { config, backbone }: ModelDefinition,
-  trunk: readonly Parameter[],
-  tables?: Tables,
+  parameters: readonly Parameter[],
+  tables: Tables | undefined,
 ): Set<string> {
   if (!('classify' in backbone)) return new Set();
   const classifier = createModel({ backbone: config.backbone, classification: { classes: 1 } }, tables);
   const known = new Set(modelParameters(classifier).map(({ key }) => key));
-  return new Set(trunk.flatMap(({ key, kind }) => (kind === 'ignored' || known.has(key) ? [] : [key])));
+  return new Set(parameters.flatMap(({ key, kind }) => (kind === 'ignored' || known.has(key) ? [] : [key])));
 }
 
-const fillHead: Fill = async ({ config }, name, parameters, source, { ema, tables, onTensor }) => {
-  const opened = await openWeights(source, { config, ema, ...(tables && { tables }) });
+const fillHead: Fill = async (definition, name, parameters, source, { ema, tables, onTensor }) => {
+  const opened = await openWeights(source, { model: { config: definition.config, definition }, ema, tables });
   const inner = withoutPrefix(opened.entries, `${name}.`);
   const entries = inner.size > 0 ? inner : opened.entries;
   const bare = parameters.map((parameter) => within(parameter, `${name}.`));

@@ -2,26 +2,27 @@ import { ConfigError } from '../errors.ts';
 import { type SafetensorsOptions, type SafetensorsOutput, type Source, writeSafetensors } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { checkpointParameters, createModel, modelParameters } from '../models/create.ts';
+import { configKey } from './recognise.ts';
 import { mergeEntries } from './state_dict.ts';
-import { configKey, openWeights, type WeightsFile } from './weights.ts';
+import { openWeights } from './weights.ts';
 
 /** One of the checkpoints to join. */
 export interface ConvertInput {
   readonly source: Source;
   /** Test scale of its head, in place of the one in its configuration or the field's default. */
-  readonly scale?: readonly [number, number];
+  readonly scale?: readonly [number, number] | undefined;
 }
 
-/** What is taken of a checkpoint, and how its numbers are kept. */
+/** What is taken from the checkpoints, and how their numbers are kept. */
 export interface ConvertOptions extends SafetensorsOptions {
   /** Take the averaged weights. */
-  readonly ema?: boolean;
+  readonly ema?: boolean | undefined;
   /** Take only keys that begin with it, and drop it. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Keep the auxiliary head, which only training needs. */
-  readonly keepAux?: boolean;
+  readonly keepAux?: boolean | undefined;
   /** The model's name in the new configuration. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** A checkpoint as it will be written. */
@@ -29,97 +30,96 @@ export interface Converted {
   readonly config: ModelConfig;
   readonly tensors: number;
   readonly notices: readonly string[];
-  /** The safetensors file, made tensor by tensor while it is written; the inputs must stay open until then. */
+  /** The safetensors file, made tensor by tensor while it is written. The inputs must stay open until then. */
   readonly output: SafetensorsOutput;
 }
 
 /**
- * Joins checkpoints on one trunk into a safetensors file that carries its configuration and so loads by itself.
+ * Joins checkpoints with the same backbone into a safetensors file that carries its configuration and so loads by itself.
  *
- * @throws CheckpointError where a file does not hold what its configuration needs, or two hold different values under
- *   one key; ConfigError where their configurations do not make one model
+ * @throws CheckpointError if a file does not hold what its configuration needs, or two files hold different values under
+ *   one key; ConfigError if their configurations do not make one model
  */
 export async function convertCheckpoints(
   inputs: readonly ConvertInput[],
   options: ConvertOptions = {},
 ): Promise<Converted> {
-  const { ema, prefix, keepAux = false, name } = options;
-  const files: { file: string; opened: WeightsFile }[] = [];
+  const { ema, prefix, keepAux = false, name, dtype } = options;
+  const files: JoinedFile[] = [];
   for (const { source, scale } of inputs) {
-    const found = await openWeights(source, { ema, prefix, scale });
-    const opened = { ...found, config: scaled(reduced(found.config, prefix), scale, source.name) };
-    // reads everything once: what would not load is refused here, not when the new file is used
-    await opened.fill(modelParameters(createModel(opened.config)));
-    files.push({ file: source.name, opened });
+    const { entries, notices, config, fill } = await openWeights(source, { ema, prefix, scale });
+    const definition = createModel(scaled(reduced(config, prefix), scale, source.name));
+    // reads everything once: what would not load is refused now, not when the new file is used
+    await fill(modelParameters(definition));
+    files.push({ file: source.name, config: definition.config, entries, notices });
   }
-  const joined = joinConfigs(files.map(({ file, opened }) => ({ file, config: opened.config })));
-  const definition = createModel({ ...(keepAux ? joined : withoutAuxiliary(joined)), ...(name && { name }) });
-  const known = new Set(checkpointParameters(definition).map(({ key }) => key));
+  const joined = joinConfigs(files);
+  const definition = createModel({ ...(keepAux ? joined : withoutAuxiliary(joined)), name: name ?? joined.name });
+  const parameters = checkpointParameters(definition);
+  const known = new Set(parameters.map(({ key }) => key));
   const merged = await mergeEntries(
-    files.map(({ file, opened }) => ({
-      file,
-      entries: new Map([...opened.entries].filter(([key]) => known.has(key))),
-    })),
+    files.map(({ file, entries }) => ({ file, entries: new Map([...entries].filter(([key]) => known.has(key))) })),
   );
-  const missing = checkpointParameters(definition).filter(({ key, kind }) => kind !== 'ignored' && !merged.has(key));
-  if (missing.length > 0) {
-    throw new ConfigError(`there is no auxiliary head to keep: ${missing[0]!.key} is in none of the files.`);
-  }
+  const missing = parameters.find(({ key, kind }) => kind !== 'ignored' && !merged.has(key));
+  if (missing) throw new ConfigError(`no file has an auxiliary head to keep: ${missing.key} is missing.`);
   const metadata = { format: 'pt', [configKey]: JSON.stringify(definition.config) };
   return {
     config: definition.config,
     tensors: merged.size,
-    notices: files.flatMap(({ file, opened }) => opened.notices.map((notice) => `${file}: ${notice}`)),
-    output: writeSafetensors(merged, metadata, options.dtype ? { dtype: options.dtype } : {}),
+    notices: files.flatMap(({ file, notices }) => notices.map((notice) => `${file}: ${notice}`)),
+    output: writeSafetensors(merged, metadata, { dtype }),
   };
 }
 
-/** With the trunk's prefix taken off, the trunk is all that is left of a detector or segmentor. */
-function reduced(config: ModelConfig, prefix: string | undefined): ModelConfig {
-  if (prefix !== 'backbone.') return config;
-  const { backbone, image } = config;
-  return { backbone, ...(image && { image }) };
+interface JoinedFile extends Pick<Awaited<ReturnType<typeof openWeights>>, 'entries' | 'notices'> {
+  readonly file: string;
+  readonly config: ModelConfig;
 }
 
-function scaled(config: ModelConfig, scale: readonly [number, number] | undefined, file: string): ModelConfig {
-  if (!scale) return config;
-  const { detection: detector, segmentation: segmentor } = config;
-  if (!detector === !segmentor) {
-    throw new ConfigError(
-      `${file}: a scale belongs to a file with one detector or segmentor, this has ${detector ? 'both' : 'none'}.`,
-    );
+/** With the prefix of the backbone taken off, the backbone is all that is left. */
+function reduced(config: ModelConfig, prefix: string | undefined): ModelConfig {
+  return prefix === 'backbone.' ? { backbone: config.backbone, image: config.image } : config;
+}
+
+function scaled(config: ModelConfig, size: readonly [number, number] | undefined, file: string): ModelConfig {
+  if (!size) return config;
+  const { detection, segmentation } = config;
+  if (!detection === !segmentation) {
+    const found = detection ? 'both' : 'neither';
+    throw new ConfigError(`${file}: a scale belongs to a file with detection or segmentation, this one has ${found}.`);
   }
-  const input = { scale: [scale[0], scale[1]] as [number, number] };
+  const scale: [number, number] = [...size];
   return {
     ...config,
-    ...(detector && { detection: { ...detector, input: { ...detector.input, ...input } } }),
-    ...(segmentor && { segmentation: { ...segmentor, input: { ...segmentor.input, ...input } } }),
+    detection: detection && { ...detection, input: { ...detection.input, scale } },
+    segmentation: segmentation && { ...segmentation, input: { ...segmentation.input, scale } },
   };
 }
 
-/** One model of all heads. Trunk and pixels must be the same, since they are computed once. */
-function joinConfigs(files: readonly { readonly file: string; readonly config: ModelConfig }[]): ModelConfig {
-  const [first, ...others] = files.map(({ file, config }) => ({ file, config: createModel(config).config }));
+/** Makes one model of all heads. Backbone and normalisation must be the same, since they are computed once. */
+function joinConfigs(files: readonly JoinedFile[]): ModelConfig {
+  const [first, ...others] = files;
   if (!first) throw new ConfigError('there is no file to convert.');
   let joined = first.config;
   for (const { file, config } of others) {
-    for (const part of ['backbone', 'image'] as const) {
-      if (JSON.stringify(config[part]) !== JSON.stringify(joined[part])) {
+    for (const field of ['backbone', 'image'] as const) {
+      if (JSON.stringify(config[field]) !== JSON.stringify(joined[field])) {
         throw new ConfigError(
-          `${file}: its ${part} is another than that of ${first.file}. Heads on one trunk need the same.`,
+          `${file}: its ${field} differs from that of ${first.file}. Heads that share a backbone need the same.`,
         );
       }
     }
-    for (const head of ['detection', 'segmentation', 'classification'] as const) {
-      if (config[head] && joined[head]) throw new ConfigError(`${file}: another file has a ${head} already.`);
+    for (const task of ['detection', 'segmentation', 'classification'] as const) {
+      if (config[task] && joined[task]) throw new ConfigError(`${file}: another file has ${task} already.`);
     }
-    joined = { ...config, ...joined };
+    joined = { ...config, ...withoutUndefined(joined) };
   }
   return joined;
 }
 
-function withoutAuxiliary({ segmentation: segmentor, ...rest }: ModelConfig): ModelConfig {
-  if (!segmentor) return rest;
-  const { auxiliary: _, ...kept } = segmentor;
-  return { ...rest, segmentation: kept };
+const withoutUndefined = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
+
+function withoutAuxiliary({ segmentation, ...rest }: ModelConfig): ModelConfig {
+  return { ...rest, segmentation: segmentation && { ...segmentation, auxiliary: undefined } };
 }

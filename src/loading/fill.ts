@@ -22,7 +22,7 @@ export interface FillOptions {
   /** What messages call the file. Default "checkpoint". */
   readonly file?: string;
   /** Called after each tensor, for progress. */
-  readonly onTensor?: (done: number, total: number) => void;
+  readonly onTensor?: ((done: number, total: number) => void) | undefined;
 }
 
 /**

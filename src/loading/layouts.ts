@@ -80,16 +80,16 @@ type Entries = ReadonlyMap<string, TensorEntry>;
 const withinDense = 'backbone.';
 
 /** Weights for a backbone of a known type; those that are in its own layout stay as they are. */
-export function inLayoutOf(type: string, entries: Entries, dense: boolean): Entries {
+export function inOurLayout(type: string, entries: Entries, dense: boolean): Entries {
   const prefix = dense ? withinDense : '';
   const layout = layoutOf(type, entries, prefix);
   return layout ? renamed(entries, layout.rules, layout.transforms, prefix) : entries;
 }
 
 /** Weights for a backbone by itself out of those of any model that has it in it. */
-export function trunkInLayoutOf(type: string, entries: Entries): Entries {
+export function backboneInOurLayout(type: string, entries: Entries): Entries {
   const inner = withoutPrefix(entries, withinDense);
-  return inLayoutOf(type, inner.size > 0 && !layoutOf(type, entries) ? inner : entries, false);
+  return inOurLayout(type, inner.size > 0 && !layoutOf(type, entries) ? inner : entries, false);
 }
 
 function layoutOf(type: string, entries: Entries, prefix = ''): KeyLayout | undefined {

@@ -1,4 +1,3 @@
-import { entries, type ZooEntry } from '../../configs/index.ts';
 import type { Shape } from '../arrays.ts';
 import { CheckpointError } from '../errors.ts';
 import { type Checkpoint, metaOf, plainValue, readConfigText, type ValuePath, valueAt } from '../formats/index.ts';
@@ -12,38 +11,44 @@ import {
 } from '../models/create.ts';
 import { backboneFromMm } from '../models/mm/backbones.ts';
 import { fromMm } from '../models/mm/index.ts';
-import { recordPart } from '../nn/index.ts';
-import { isNamed } from '../zoo/index.ts';
+import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
 
-/** What a file says about itself beside its weights. */
+/** Finds the model that a checkpoint belongs to: by the configuration in it, or by its keys and shapes. */
+
+const definitions = new WeakMap<ZooEntry, ModelDefinition>();
+
+/** Returns the model of a published entry. Every process builds and records it once. */
+export function definitionOf(entry: ZooEntry): ModelDefinition {
+  const known = definitions.get(entry);
+  if (known) return known;
+  const definition = createModel(entry.config);
+  definitions.set(entry, definition);
+  return definition;
+}
+
+/** What a file says about its model beside configuration and weights. */
 export interface Hints {
   /** What it calls the model: the file's name first, then names in its metadata. */
   readonly names?: readonly string[];
-  /** Edge of the pictures that it was trained on. */
+  /** Edge of the images that it was trained on. */
   readonly size?: number | undefined;
-  /** Its backbone, as its publisher's own configuration has it. */
+  /** Its backbone, from its publisher's configuration. */
   readonly backbone?: ModelConfig['backbone'] | undefined;
 }
 
 export interface Match {
   readonly entry: ZooEntry;
-  /** Other entries that fit as well and compute something else, where only the published default decided. */
+  /** Other entries that fit as well and compute something else. Empty if a hint decided. */
   readonly others: readonly ZooEntry[];
 }
 
-interface Candidate {
-  readonly entry: ZooEntry;
-  readonly definition: ModelDefinition;
-}
-
 /**
- * The zoo entry that a checkpoint without configuration belongs to, by its keys and shapes. Entries that differ only in
- * their weights count as one; its hints say which of them it is. Where networks or preprocessing differ and no hint
- * decides, the published default is taken and the others are named.
+ * Picks the published entry that a checkpoint without configuration belongs to, by its keys and shapes. Entries that differ only in
+ * their weights count as one. If networks or preprocessing differ, a hint decides, or else the published default.
  *
  * @param all the entries to choose from
- * @throws CheckpointError listing the nearest entries where none fits, or those that fit where none of them is the default
+ * @throws CheckpointError listing the nearest entries if none fits, or the entries that fit if none is the default
  */
 export function matchEntry(
   shapes: ReadonlyMap<string, Shape>,
@@ -53,152 +58,129 @@ export function matchEntry(
 ): Match {
   for (const name of names) {
     const entry = all.find((one) => isNamed(one, name));
-    if (entry && fits(createModel(entry.config), shapes)) return { entry, others: [] };
+    if (entry && fits(definitionOf(entry), shapes)) return { entry, others: [] };
   }
-  const candidates = all.map((entry) => ({ entry, definition: createModel(entry.config) }));
-  const fitting = candidates.filter(({ definition }) => fits(definition, shapes));
-  if (fitting.length === 0) throw new CheckpointError(`${what}: ${nearest(candidates, shapes)}`);
-  const alike = backbone && fitting.filter((one) => computesAs(one.definition, withBackbone(one.entry, backbone)));
-  const sized = (found: readonly Candidate[]) =>
-    found.filter(({ entry }) => size !== undefined && entry.config.classification?.input?.size === size);
-  return defaultOf(
-    nonEmpty(
-      sized,
-      nonEmpty(() => alike ?? [], fitting),
-    ),
-    what,
+  const fitting = all.filter((entry) => fits(definitionOf(entry), shapes));
+  const [first] = fitting;
+  if (!first) throw new CheckpointError(`${what}: ${nearest(all, shapes)}`);
+  const alike = fitting.filter(
+    (entry) => backbone && computesAs(definitionOf(entry), createModel({ ...entry.config, backbone })),
   );
+  const left = alike.length > 0 ? alike : fitting;
+  const sized = left.filter(({ config }) => size !== undefined && config.classification?.input?.size === size);
+  return publishedDefault(sized.length > 0 ? sized : left, first, what);
 }
 
-const withBackbone = ({ config }: ZooEntry, backbone: ModelConfig['backbone']): ModelDefinition =>
-  createModel({ ...config, backbone });
-
-/** Those that a hint leaves; one that leaves none is no hint. */
-function nonEmpty<T>(narrow: (all: readonly T[]) => readonly T[], all: readonly T[]): readonly T[] {
-  const left = narrow(all);
-  return left.length > 0 ? left : all;
-}
-
-/** Of those that fit, the one that no other is the default of. */
-function defaultOf(fitting: readonly Candidate[], what: string): Match {
-  const [first, ...more] = distinct(fitting.filter(({ entry }) => !entry.variantOf));
-  const chosen = first ?? fitting[0]!;
+/** Picks the default among the matching entries. */
+function publishedDefault(fitting: readonly ZooEntry[], first: ZooEntry, what: string): Match {
+  const [chosen = fitting[0] ?? first, ...more] = distinct(fitting.filter(({ variantOf }) => !variantOf));
   if (more.length > 0) {
-    const choices = distinct(fitting).map(({ entry }) => `  --model ${entry.name} --weights ${what}`);
+    const choices = distinct(fitting).map(({ name }) => `  --model ${name} --weights ${what}`);
     throw new CheckpointError(
       `${what}: the weights fit several models that compute differently, and the file does not say which it is. ` +
         `Name the one you mean:\n${choices.join('\n')}`,
     );
   }
-  const own = evaluation(chosen.definition);
-  const others = fitting.filter(({ definition }) => evaluation(definition) !== own);
-  return { entry: chosen.entry, others: others.map(({ entry }) => entry) };
+  const evaluation = evaluationOf(definitionOf(chosen));
+  return { entry: chosen, others: fitting.filter((entry) => evaluationOf(definitionOf(entry)) !== evaluation) };
 }
 
-/** The first of those that compute the same. */
-function distinct(candidates: readonly Candidate[]): Candidate[] {
-  const firsts = new Map<string, Candidate>();
-  for (const candidate of candidates) {
-    const key = computation(candidate.definition);
-    if (!firsts.has(key)) firsts.set(key, candidate);
+/** Returns the first of the entries that compute the same. */
+function distinct(candidates: readonly ZooEntry[]): ZooEntry[] {
+  const firsts = new Map<string, ZooEntry>();
+  for (const entry of candidates) {
+    const computation = computationOf(definitionOf(entry));
+    if (!firsts.has(computation)) firsts.set(computation, entry);
   }
   return [...firsts.values()];
 }
 
-/** Whether two models compute the same from the same weights and pictures. */
-export function computesAs(a: ModelDefinition, b: ModelDefinition): boolean {
-  return computation(a) === computation(b);
+/** Tells whether two models compute the same from the same weights and images. */
+export const computesAs = (a: ModelDefinition, b: ModelDefinition): boolean => computationOf(a) === computationOf(b);
+
+/** Everything that results depend on, except for the weights and the size of a classifier's images. */
+function computationOf({ parts, config }: ModelDefinition): string {
+  const { name: _, backbone: __, classification, ...rest } = config; // the graphs say more than the backbone's name
+  const input = { ...classification?.input, size: undefined };
+  const graphs = Object.values(parts).map(({ graph: { nodes, outputs } }) => [nodes, outputs]);
+  return JSON.stringify([rest, input, graphs]);
 }
 
-/** All that results depend on beside the weights, but for the size of the pictures. */
-function computation({ parts, config }: ModelDefinition): string {
-  const { name: _, backbone: __, classification: classifier, ...rest } = config; // the graphs tell more of the backbone than its name
-  const input = { ...classifier?.input, size: undefined };
-  const graphs = Object.values(parts).map(recordPart);
-  return JSON.stringify([rest, input, graphs.map(({ nodes, outputs }) => [nodes, outputs])]);
-}
+/** Everything that results depend on, except for the weights. */
+const evaluationOf = (definition: ModelDefinition): string =>
+  `${definition.config.classification?.input.size} ${computationOf(definition)}`;
 
-/** All that results depend on beside the weights. */
-function evaluation(definition: ModelDefinition): string {
-  return `${definition.config.classification?.input.size} ${computation(definition)}`;
-}
-
-/** All that the model runs with is there in its shape, and nothing that its published checkpoint has not. */
+/** Every entry that the model runs with is there in its shape, and no entry that its published checkpoint does not have. */
 function fits(definition: ModelDefinition, shapes: ReadonlyMap<string, Shape>): boolean {
+  const isThere = modelParameters(definition).every(({ key, kind }) => kind === 'ignored' || shapes.has(key));
+  if (!isThere) return false; // before the auxiliary head is recorded
   const published = new Map(checkpointParameters(definition).map(({ key, shape }) => [key, shape.join()]));
-  for (const [key, shape] of shapes) if (published.get(key) !== shape.join()) return false;
-  return modelParameters(definition).every(({ key, kind }) => kind === 'ignored' || shapes.has(key));
+  return [...shapes].every(([key, shape]) => published.get(key) === shape.join());
 }
 
-function nearest(candidates: readonly Candidate[], shapes: ReadonlyMap<string, Shape>): string {
-  const rated = candidates.map(({ entry, definition }) => {
-    const wanted = modelParameters(definition).filter(({ kind }) => kind !== 'ignored');
+function nearest(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>): string {
+  const rated = all.map((entry) => {
+    const wanted = modelParameters(definitionOf(entry)).filter(({ kind }) => kind !== 'ignored');
     const present = wanted.filter(({ key }) => shapes.has(key)).length;
     const equal = wanted.filter(({ key, shape }) => shapes.get(key)?.join() === shape.join()).length;
-    return { name: entry.name, wanted: wanted.length, present, equal, extra: shapes.size - present };
+    const line = `  ${entry.name}: ${present} of ${wanted.length} keys there, ${equal} in the right shape`;
+    return { line, rate: equal - (shapes.size - present) };
   });
-  rated.sort((a, b) => b.equal - b.extra - (a.equal - a.extra));
-  const lines = rated
-    .slice(0, 3)
-    .map(
-      ({ name, wanted, present, equal }) =>
-        `  ${name}: ${present} of ${wanted} keys there, ${equal} in the right shape`,
-    );
-  return `the weights fit no known model, and the file brings no configuration. Nearest:\n${lines.join('\n')}\nName the configuration yourself (a JSON file or a zoo name).`;
+  const lines = rated.sort((a, b) => b.rate - a.rate).slice(0, 3);
+  return (
+    `the weights fit no known model, and the file has no configuration. Nearest:\n${lines.map(({ line }) => line).join('\n')}\n` +
+    'Name the configuration yourself (a JSON file or the name of a model).'
+  );
 }
-
-/** What a checkpoint says about its model, beside the weights. */
 
 /** The metadata key of a safetensors file under which the package keeps a model's configuration. */
 export const configKey = 'moganet.config';
 
-export interface OwnConfigOptions {
-  /** The caller's configuration. */
-  readonly config?: ModelConfig | undefined;
+export interface FileConfigOptions {
+  /** The caller says which model it is: a configuration of the file that cannot be used does not count. */
+  readonly known: boolean;
   /** Test scale of a configuration that is read from mm's text. */
   readonly scale?: readonly [number, number] | undefined;
   readonly tables?: Tables | undefined;
 }
 
 /**
- * The file's configuration: our own metadata, or the text of a detector or segmentor of mm. Where the caller gave another,
- * one that cannot be used does not count.
+ * Returns the configuration in a file: the package's own metadata, or the text of a detector or segmentor of mm.
  *
- * @throws ConfigError or UnsupportedError where it is needed and cannot be used
+ * @throws ConfigError or UnsupportedError if it is needed and cannot be used
  */
-export function ownConfig(
+export function fileConfig(
   checkpoint: Checkpoint,
-  { config, scale, tables }: OwnConfigOptions,
+  { known, scale, tables }: FileConfigOptions,
 ): ModelConfig | undefined {
   try {
     const meta = metaOf(checkpoint);
     const written = meta?.[configKey];
     if (typeof written === 'string') return configFromText(written, `${checkpoint.name}: ${configKey}`, tables);
     const read = mmConfigOf(checkpoint);
-    // mm's classifiers say little of their head and less of their pictures: the zoo knows both
+    // mm's classifiers say little of their head and less of their images: the published entry knows both
     if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;
-    const classes = classNames(meta);
     const entry = entries.find((one) => isNamed(one, checkpoint.name));
     const dataset = entry?.config.detection?.dataset ?? entry?.config.segmentation?.dataset;
-    const own = fromMm(read, { classes, scale, dataset });
-    return config ? own : recognised(own, entry, tables);
+    const config = fromMm(read, { classes: classNames(meta), scale, dataset });
+    // mm's configurations have no name: the entry that the file is called after gives one, if it computes the same
+    const isPublished = !known && entry && computesAs(definitionOf(entry), createModel(config, tables));
+    return isPublished ? { ...config, name: entry.name } : config;
   } catch (error) {
-    if (config) return undefined;
+    if (known) return undefined;
     throw error;
   }
 }
 
-/** The scale that images are tested at is taken, not read, where mm's text has none (its pipelines are often stored apart). */
-export function scaleNotices(checkpoint: Checkpoint, config: ModelConfig, tables?: Tables): string[] {
+/** Notes on test scales that are assumed, because mm's text has none (its pipelines are often stored apart). */
+export function scaleNotices(checkpoint: Checkpoint, given: ModelConfig, { config }: ModelDefinition): string[] {
   if (metaOf(checkpoint)?.[configKey] !== undefined) return [];
-  const silent = (['detection', 'segmentation'] as const).filter((head) => config[head] && !config[head].input?.scale);
-  if (silent.length === 0) return [];
-  const resolved = createModel(config, tables).config;
-  return silent.map((head) => {
-    const scale = resolved[head]!.input.scale.join('×');
+  return (['detection', 'segmentation'] as const).flatMap((kind) => {
+    const task = config[kind];
+    if (!task || given[kind]?.input?.scale) return [];
     return (
-      `The configuration in the file has no test scale: images are fitted between edges of ${scale}, the usual one of a ${head}. ` +
-      'Give another as `size` (--size on the command line), or write it into a new file: moganet convert --scale.'
+      `The configuration in the file has no test scale: images are fitted between edges of ${task.input.scale.join('×')}, the usual ` +
+      `one for ${kind}. Give another as \`size\` (--size on the command line), or write it into a new file: moganet convert --scale.`
     );
   });
 }
@@ -219,25 +201,13 @@ const modelIn = (config: Dict): Dict => (isDict(config.model) ? config.model : c
 
 /** mmcv 1.x writes `CLASSES`, mmengine `dataset_meta.classes`. */
 function classNames(meta: Dict | undefined): readonly string[] | undefined {
-  const newer = meta?.dataset_meta as Dict | null | undefined;
-  const found = meta?.CLASSES ?? newer?.classes ?? newer?.CLASSES;
+  const newer = isDict(meta?.dataset_meta) ? meta.dataset_meta : {};
+  const found = meta?.CLASSES ?? newer.classes ?? newer.CLASSES;
   const names = typeof found === 'string' ? [found] : found;
   return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
-/**
- * The configuration under the name of the zoo's entry that the file is called after, if that computes the same: mm's
- * configurations have no name.
- */
-function recognised(own: ModelConfig, entry?: ZooEntry, tables?: Tables): ModelConfig {
-  const same = entry && computesAs(createModel(entry.config), createModel(own, tables));
-  return same ? { ...own, name: entry.name } : own;
-}
-
-/**
- * What tells entries with the same keys apart: the file's name, what timm's trainer notes (`arch`, `args`), and the backbone
- * of mm's text.
- */
+/** Returns what tells entries with the same keys apart: the file's name, the notes of timm's trainer (`arch`, `args`), and mm's backbone. */
 export function hintsOf(checkpoint: Checkpoint): Hints {
   const at = (...path: ValuePath) => {
     const value = valueAt(checkpoint, path);
@@ -247,19 +217,16 @@ export function hintsOf(checkpoint: Checkpoint): Hints {
   const size = sizes.find((edge) => typeof edge === 'number');
   const noted = [at('args', 'model'), at('arch')].filter((name) => typeof name === 'string');
   const names = [checkpoint.name, ...noted.flatMap((name) => [`${name}_${size}`, name])];
-  return { names, size, backbone: orNothing(() => backboneIn(checkpoint)) };
+  return { names, size, backbone: mmBackbone(checkpoint) };
 }
 
-function backboneIn(checkpoint: Checkpoint): ModelConfig['backbone'] | undefined {
-  const { backbone } = modelIn(mmConfigOf(checkpoint) ?? {});
-  if (!isDict(backbone) || typeof backbone.type !== 'string') return undefined;
-  return backboneFromMm({ ...backbone, type: backbone.type });
-}
-
-/** A hint that cannot be read is none. */
-function orNothing<T>(read: () => T): T | undefined {
+/** A backbone that cannot be read is no hint. */
+function mmBackbone(checkpoint: Checkpoint): ModelConfig['backbone'] | undefined {
   try {
-    return read();
+    const { backbone } = modelIn(mmConfigOf(checkpoint) ?? {});
+    return isDict(backbone) && typeof backbone.type === 'string'
+      ? backboneFromMm({ ...backbone, type: backbone.type })
+      : undefined;
   } catch {
     return undefined;
   }

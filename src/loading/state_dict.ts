@@ -8,9 +8,9 @@ import { isTensor } from '../formats/torch_tensor.ts';
 /** Which of a file's tensors are meant. */
 export interface StateDictOptions {
   /** Take the moving average of the weights, where the file has one. Default: the weights themselves. */
-  readonly ema?: boolean;
+  readonly ema?: boolean | undefined;
   /** Keep only keys that begin so, without it: "backbone." takes a backbone out of a detector. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 /** The tensors of one model, under the keys of its modules. */

@@ -1,43 +1,64 @@
-import type { NDArray } from '../arrays.ts';
+import type { Size } from '../arrays.ts';
+import type { Backbone, ClassifierBackbone } from '../backbones/index.ts';
 import { datasetOf } from '../datasets/index.ts';
+import { ConfigError } from '../errors.ts';
+import { batchInputs, prepareClassification } from '../image/preprocess.ts';
 import { bestOf } from '../postprocess/scores.ts';
-import type { ClassifierConfig } from './config.ts';
+import type { ClassificationConfig, ImageConfig } from './config.ts';
+import { type Classification, outputOf, type Task } from './task.ts';
 
-/** The likeliest classes of a picture, the likeliest first. */
-export interface Classification {
-  readonly labels: Int32Array;
-  /** Softmax over all classes of the model, not only over those named. */
-  readonly scores: Float32Array;
-}
-
-export interface ClassifyOptions {
-  /** How many classes; 5 where it is not given. */
-  readonly top?: number;
-}
-
-/** The part of a model that gives a picture a class. */
-export interface Classifier {
-  readonly classes: readonly string[];
-  /** Of one image of the batch; logits are N×classes×1×1. */
-  classify(logits: NDArray, image: number, options?: ClassifyOptions): Classification;
-}
-
-export function classifier(config: ClassifierConfig): Classifier {
-  const { classes: names } = datasetOf(config);
+/**
+ * Gives the image a class, with the head that the backbone was published with.
+ *
+ * @throws ConfigError if the backbone has no classifier
+ */
+export function classificationTask(
+  config: ClassificationConfig,
+  image: ImageConfig,
+  backbone: Backbone,
+  type: string,
+): Task {
+  const dataset = datasetOf(config);
+  const count = dataset.classes.length;
+  if (!classifies(backbone)) throw new ConfigError(`the backbone "${type}" has no classifier.`);
   return {
-    classes: names,
-    classify: ({ data }, image, { top = 5 } = {}) =>
-      topClasses(data.subarray(image * names.length, (image + 1) * names.length), top),
+    kind: 'classification',
+    dataset,
+    modules: [],
+    forward: () => ({}),
+    onImage: (scope, x) => {
+      const { pyramid, logits } = backbone.classify(scope, x, count);
+      return { pyramid, outputs: { logits } };
+    },
+    parts: [],
+    prepare: (images, size) => {
+      const crop = size ? { ...config.input, size: edgeOf(size) } : config.input;
+      const crops = images.map((raster) => prepareClassification(raster, { ...image, ...crop }));
+      return { image: batchInputs(crops).input, geometries: [] };
+    },
+    predict: async ({ features }, { top = 5 }) => {
+      const { data, shape } = await outputOf(await features(), 'logits').read(); // (images, classes, 1, 1)
+      return Array.from({ length: shape[0] ?? 0 }, (_, i) => ({
+        classification: { ...topClasses(data.subarray(i * count, (i + 1) * count), top), dataset },
+      }));
+    },
   };
 }
 
-/** Softmax, and its `top` largest (all where there are fewer); equal scores keep the lower index. */
+const classifies = (backbone: Backbone): backbone is ClassifierBackbone => 'classify' in backbone;
+
+/** @throws ConfigError if the size is not a square */
+function edgeOf({ height, width }: Size): number {
+  if (height === width) return height;
+  throw new ConfigError(`a classifier takes square images, got ${height}×${width}. Give \`size\` equal edges.`);
+}
+
+/** Returns the softmax and its `top` largest values (all if there are fewer). Equal scores keep the lower index. */
 export function topClasses(logits: Float32Array, top: number): Classification {
   const best = bestOf(Math.min(top, logits.length), Number.NEGATIVE_INFINITY);
   for (const [label, logit] of logits.entries()) best.offer(logit, label);
   const { values, indices } = best.take();
-  // the largest is taken off first, so that no exponential overflows
-  const peak = values[0] ?? 0;
+  const peak = values[0] ?? 0; // subtracted, so that no exponential overflows
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - peak), 0);
   return {
     labels: Int32Array.from(indices),

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { boxConfig } from '../../heads/box.ts';
-import { neckConfigs, segmentationHeadConfigs } from '../../heads/index.ts';
+import { necks, segmentationHeads } from '../../heads/index.ts';
 import { maskConfig } from '../../heads/mask.ts';
 import { retinaConfig } from '../../heads/retina.ts';
 import { rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
 import { type DatasetId, datasetIds } from '../datasets/index.ts';
 
-/** The configuration of a model: plain data, JSON as it stands. What is written here is all that the network depends on. */
+/** The configuration of a model: plain data, JSON as it stands. It says everything that the network depends on. */
 
 const dataset = z.enum(datasetIds).optional();
 const classes = z.array(z.string().min(1)).min(1);
@@ -35,7 +35,15 @@ const scale = z.tuple([z.int().positive(), z.int().positive()]);
 const size = z.strictObject({ height: z.int().positive(), width: z.int().positive() });
 const three = z.tuple([z.number(), z.number(), z.number()]);
 const threePositive = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
-const neck = z.discriminatedUnion('type', neckConfigs);
+const neck = z.discriminatedUnion('type', [necks.fpn.config]);
+
+/** What an image is fitted into, and the multiple that the edges of the input are rounded up to. */
+const inputConfig = (fit: [number, number]) =>
+  z.strictObject({ scale: scale.default(fit), divisor: z.int().positive().default(32) });
+export type InputConfig = z.output<ReturnType<typeof inputConfig>>;
+
+/** The input of a custom head or a bare backbone whose configuration says nothing. */
+export const defaultInput = { scale: [1333, 800], divisor: 32 } satisfies InputConfig;
 
 /** How bytes become numbers: (byte − mean) / std, per channel in the network's order. */
 export const imageConfig = z.strictObject({
@@ -43,19 +51,20 @@ export const imageConfig = z.strictObject({
   std: threePositive.default([58.395, 57.12, 57.375]),
   channelOrder: z.enum(['rgb', 'bgr']).default('rgb'),
 });
+export type ImageConfig = z.output<typeof imageConfig>;
 
-/** What is kept of what was found. */
+/** Which instances are kept. */
 const keep = {
   score: threshold.default(0.05),
   iou: threshold.default(0.5),
   max: z.int().positive().default(100),
 };
 
-/** What every detector has. */
+/** The fields of every detector. */
 const detector = {
   ...labels,
   neck,
-  input: z.strictObject({ scale: scale.default([1333, 800]), divisor: z.int().positive().default(32) }),
+  input: inputConfig([1333, 800]),
 };
 
 const twoStage = {
@@ -102,32 +111,33 @@ export const retinaNetConfig = labelled(
 );
 export type RetinaNetConfig = z.output<typeof retinaNetConfig>;
 
-export const detectorConfigs = [rcnnConfig, cascadeConfig, retinaNetConfig] as const;
-export type DetectorConfig = z.output<(typeof detectorConfigs)[number]>;
+export type DetectionConfig = RcnnConfig | CascadeConfig | RetinaNetConfig;
 
-const segmentationHead = z.discriminatedUnion('type', segmentationHeadConfigs);
+const semanticHeads = Object.values(segmentationHeads).map(({ config }) => config);
+type SemanticHead = (typeof semanticHeads)[number];
 
-export const segmentorConfig = labelled(
-  z.strictObject({
-    ...labels,
-    /** Between the backbone and the heads. */
-    neck: neck.optional(),
-    head: segmentationHead,
-    /** Trained beside the head and in the checkpoint; inference does not need it. */
-    auxiliary: segmentationHead.optional(),
-    /** Looks at windows of the input that overlap, and takes the mean of their logits; without, at all of it at once. */
-    slide: z.strictObject({ crop: size, stride: size }).optional(),
-    input: z.strictObject({ scale: scale.default([2048, 512]), divisor: z.int().positive().default(32) }),
-  }),
-);
-export type SegmentorConfig = z.output<typeof segmentorConfig>;
+const segmentation = (head: z.ZodDiscriminatedUnion<readonly [SemanticHead, ...SemanticHead[]], 'type'>) =>
+  labelled(
+    z.strictObject({
+      ...labels,
+      /** Between the backbone and the heads. */
+      neck: neck.optional(),
+      head,
+      /** Trained beside the head and in the checkpoint. Inference does not need it. */
+      auxiliary: head.optional(),
+      /** Runs on overlapping windows of the input and takes the mean of their logits. Default: on the whole input. */
+      slide: z.strictObject({ crop: size, stride: size }).optional(),
+      input: inputConfig([2048, 512]),
+    }),
+  );
+export type SegmentationConfig = z.output<ReturnType<typeof segmentation>>;
 
-export const classifierConfig = labelled(
+const classificationConfig = labelled(
   z.strictObject({
     dataset,
     /** Names, or only their number. */
     classes: z.union([classes, z.int().positive()]).optional(),
-    /** The square of `size` pixels in the middle of the picture, whose short side is resized to floor(size / cropPct). */
+    /** The short side is resized to floor(size / cropPct); the input is the square of `size` pixels in the middle. */
     input: z
       .strictObject({
         size: z.int().positive().default(224),
@@ -137,31 +147,47 @@ export const classifierConfig = labelled(
       .prefault({}),
   }),
 );
-export type ClassifierConfig = z.output<typeof classifierConfig>;
+export type ClassificationConfig = z.output<typeof classificationConfig>;
 
-/** A part of which only the type is known here: the tables handed to `createModel` know the rest. */
-const own = z.looseObject({ type: z.string() });
+/** A part of which only the type is known here. The tables handed to `createModel` know the rest. */
+const custom = z.looseObject({ type: z.string() });
 
-export const modelConfig = z.strictObject({
-  name: z.string().optional(),
-  backbone: z.discriminatedUnion('type', backboneConfigs),
-  detection: z.discriminatedUnion('type', detectorConfigs).optional(),
-  segmentation: segmentorConfig.optional(),
-  classification: classifierConfig.optional(),
-  /** A head of one's own. */
-  head: own.optional(),
-  /** What its image is fitted into; the other heads have theirs in their own part. */
-  input: z.strictObject({ scale: scale.default([1333, 800]), divisor: z.int().positive().default(32) }).optional(),
-  image: imageConfig.prefault({}),
-});
+interface Schemas {
+  readonly detectors: Readonly<Record<string, { readonly config: z.ZodType }>>;
+  readonly segmentationHeads: Readonly<Record<string, { readonly config: z.ZodType }>>;
+}
+
+/** Returns the schema of configurations that may name what the tables have. */
+export function modelSchema(tables: Schemas) {
+  // tables of a caller may have more: the types of a configuration cover what the package has
+  const optionsOf = <T>(table: Schemas[keyof Schemas]) =>
+    Object.values(table).map(({ config }) => config) as [T, ...T[]];
+  type DetectorSchema = typeof rcnnConfig | typeof cascadeConfig | typeof retinaNetConfig;
+  return z.strictObject({
+    name: z.string().optional(),
+    backbone: z.discriminatedUnion('type', backboneConfigs),
+    detection: z.discriminatedUnion('type', optionsOf<DetectorSchema>(tables.detectors)).optional(),
+    segmentation: segmentation(
+      z.discriminatedUnion('type', optionsOf<SemanticHead>(tables.segmentationHeads)),
+    ).optional(),
+    classification: classificationConfig.optional(),
+    /** A custom head. */
+    head: custom.optional(),
+    /** The input of a custom head or a bare backbone. Other tasks have an `input` of their own. */
+    input: inputConfig(defaultInput.scale).optional(),
+    image: imageConfig.prefault({}),
+  });
+}
+
+type ModelSchema = ReturnType<typeof modelSchema>;
 
 /** As written: fields with defaults may be left out. */
-export type ModelConfig = Omit<z.input<typeof modelConfig>, 'backbone'> & {
-  backbone: z.input<typeof modelConfig>['backbone'] | z.input<typeof own>;
+export type ModelConfig = Omit<z.input<ModelSchema>, 'backbone'> & {
+  backbone: z.input<ModelSchema>['backbone'] | z.input<typeof custom>;
 };
 
 /** As used: every field filled. */
-export type ResolvedConfig = z.output<typeof modelConfig>;
+export type ResolvedConfig = z.output<ModelSchema>;
 
 /** Gives the classes of a task for the number that its head has. */
 export type ClassesOf = (count: number) => { dataset?: DatasetId | undefined; classes?: string[] | undefined };

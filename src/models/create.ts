@@ -1,157 +1,150 @@
-import { necks } from '../../heads/index.ts';
-import type { Named, NDArray } from '../arrays.ts';
-import { type Backbone, backbones, type ClassifierBackbone, type Stage } from '../backbones/index.ts';
+import type * as z from 'zod';
+import { type SegmentationHeadEntry, segmentationHeads } from '../../heads/index.ts';
+import type { Named, Size } from '../arrays.ts';
+import { type Backbone, backbones, type Stage } from '../backbones/index.ts';
 import { ConfigError, shortened, unknownName } from '../errors.ts';
-import type { Geometry } from '../image/geometry.ts';
-import { map, type Parameter, type Part, parametersOf, recordPart, type Scope, type Value } from '../nn/index.ts';
+import { prepareDetection } from '../image/preprocess.ts';
+import type { Raster } from '../image/raster.ts';
+import {
+  map,
+  type Parameter,
+  type Part,
+  parametersOf,
+  type RecordedPart,
+  recorded,
+  type Scope,
+  type Value,
+} from '../nn/index.ts';
 import { checkNumbers, validate } from '../validate.ts';
 import { checkBackbone } from './check_backbone.ts';
-import { type Classifier, classifier } from './classification.ts';
-import { type DetectorConfig, type ModelConfig, modelConfig, type ResolvedConfig } from './config.ts';
-import type { DetectOptions, Detector } from './detector.ts';
-import { detectorOn } from './detectors.ts';
-import { type Segmentor, segmentor } from './segmentation.ts';
+import { classificationTask } from './classification.ts';
+import {
+  cascadeConfig,
+  type DetectionConfig,
+  defaultInput,
+  type ModelConfig,
+  modelSchema,
+  type ResolvedConfig,
+  rcnnConfig,
+  retinaNetConfig,
+} from './config.ts';
+import { customTask, type Head } from './custom.ts';
+import { type DetectorEntry, detectionTask } from './detection.ts';
+import { rcnn } from './rcnn.ts';
+import { retinanet } from './retinanet.ts';
+import { segmentationTask } from './segmentation.ts';
+import { fitImages, type Inputs, named, type Task } from './task.ts';
 
-/** A single-pass head: what a user of the package writes. Its keys lie under `head.`, its outputs have the names `Output`. */
-export interface Head<Output extends string = string, Result = unknown> {
-  /** Names of its classes, where they are always the same: what `model.classes.head` says, and `names` unless `decode` gives them. */
-  readonly classes?: readonly string[];
-  /** Records the head on the pyramid, finest stage first: outputs N×C×H×W by their names. */
-  forward(scope: Scope, pyramid: readonly Value[]): Readonly<Record<Output, Value>>;
-  /**
-   * From the outputs of one image (1×C×H×W) to what the result is to hold: `boxes`, `scores`, `labels` and `names` for
-   * detections in the original image's pixels, anything else under `head`. Of detections the caller's least `score`, `max` and
-   * `classes` are applied to what is returned; `options` is for those that can save work, and for `iou`.
-   */
-  decode(outputs: Readonly<Record<Output, NDArray>>, geometry: Geometry, options: DetectOptions): Result;
-}
+/** Detectors by their `type` in a configuration. */
+export const detectors = {
+  mask_rcnn: { config: rcnnConfig, make: rcnn },
+  cascade_mask_rcnn: { config: cascadeConfig, make: rcnn },
+  retinanet: { config: retinaNetConfig, make: retinanet },
+} as const;
 
-/** Backbones and heads by the `type` that a config names. Add your own: `{ backbones: { ...backbones, mine } }`. */
+/** What a configuration can name by `type`. Add your own part to a copy: `{ backbones: { ...backbones, mine } }`. */
 export interface Tables {
-  /** Makes a backbone of its field in a configuration. */
+  /** Factories of backbones, each called with its field of the configuration. */
   // biome-ignore lint/suspicious/noExplicitAny: each factory knows the shape of its own config
-  readonly backbones?: Readonly<Record<string, (config: any) => Backbone>>;
-  /** Makes a head of its field in a configuration, for the stages that feed it. */
+  readonly backbones?: Readonly<Record<string, (config: any) => Backbone>> | undefined;
+  /** Factories of custom heads, each called with the field `head` and the stages that feed it. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
-  readonly heads?: Readonly<Record<string, (config: any, stages: readonly Stage[]) => Head>>;
+  readonly heads?: Readonly<Record<string, (config: any, stages: readonly Stage[]) => Head>> | undefined;
+  /** Detectors with their schemas. */
+  readonly detectors?: Readonly<Record<string, DetectorEntry>> | undefined;
+  /** Segmentation heads with their schemas. */
+  readonly segmentationHeads?: Readonly<Record<string, SegmentationHeadEntry>> | undefined;
 }
 
-/** A model as parts to be recorded, and the arithmetic between them. No weights, no engine. */
+/** A model as recorded parts, and tasks that do the arithmetic between them. No weights, no engine. */
 export interface ModelDefinition {
   readonly config: ResolvedConfig;
   readonly backbone: Backbone;
   readonly stages: readonly Stage[];
-  /** The image to the pyramid (`stage0` and on): what heads stand on, under the keys that it has in this model. */
-  readonly trunk: Part;
-  /** `features` takes the image to the pyramid and to everything that needs no regions; the others run on regions. */
-  readonly parts: Named<Part>;
-  /** The auxiliary head on the pyramid: in the checkpoint, but not run. */
-  readonly auxiliary?: Part;
-  readonly detector?: Detector;
-  readonly segmentor?: Segmentor;
-  readonly classifier?: Classifier;
-  readonly head?: Head;
+  /** The image to the pyramid (`stage0`, `stage1`, …), under the keys that the backbone has in this model. */
+  readonly pyramid: RecordedPart;
+  /** `features` takes the image to the pyramid and to all outputs that need no regions. The others run on regions. */
+  readonly parts: Named<RecordedPart>;
+  /** The auxiliary head on the pyramid: in the checkpoint, but never run. */
+  readonly auxiliary: RecordedPart | undefined;
+  /** In the order of the configuration. Empty for a bare backbone. */
+  readonly tasks: readonly Task[];
+  /**
+   * Turns images into the input of `features`, as the first task asks for.
+   *
+   * @param size the edges to fit images between, or a classifier's crop, instead of the configuration's
+   */
+  prepare(images: readonly Raster[], size?: Size): Inputs;
 }
 
 /**
- * Builds a model from its configuration.
+ * Builds a model from its configuration. Each part is recorded once, when its graph is first asked for.
  *
  * @throws ConfigError naming the field, what it holds and the nearest known name
  */
 export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefinition {
-  const known: NonNullable<Tables['backbones']> = { ...backbones, ...tables.backbones };
   const resolved = resolveConfig(config, shortened(`${config?.name ?? 'config'}`), tables);
-  const backbone = known[resolved.backbone.type]!(resolved.backbone);
-  if (tables.backbones && Object.hasOwn(tables.backbones, resolved.backbone.type)) {
-    checkBackbone(resolved.backbone.type, backbone);
-  }
+  const backbone = backboneOf(resolved, tables);
   const { stages } = backbone;
-
-  const detector = resolved.detection && detectorOf(resolved.detection, stages);
-  const semantic = resolved.segmentation && segmentor(resolved.segmentation, stages);
-  const head = resolved.head && ownHead(resolved.head, stages, tables);
-  const classification = resolved.classification && classifier(resolved.classification);
-  if (classification && !('classify' in backbone)) {
-    throw new ConfigError(`the backbone "${resolved.backbone.type}" has no classifier.`);
-  }
-  const dense = detector || semantic || head;
-  if (resolved.input && (detector || semantic || classification)) {
-    throw new ConfigError(
-      'the top-level "input" is for a head of one\'s own or a bare backbone: other heads have an "input" in their own part.',
-    );
-  }
-  if (detector && resolved.segmentation?.neck) {
-    throw new ConfigError(
-      'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',
-    );
-  }
-  if (classification && dense) throw new ConfigError('a classifier cannot share a model with other heads.');
+  const tasks = tasksOf(resolved, backbone, tables);
+  checkTasks(tasks, resolved);
 
   const inputs = { image: map(backbone.imageChannels ?? 3) };
-  const onImage = (scope: Scope, image: Value): { pyramid: readonly Value[]; logits?: Value } => {
-    if (classification) return (backbone as ClassifierBackbone).classify(scope, image, classification.classes.length);
-    // the official layouts: a bare backbone's keys begin at the root, a dense model's under `backbone.`
-    return { pyramid: backbone.forward(dense ? scope.at('backbone') : scope, image) };
-  };
-  const trunk: Part = {
-    name: 'trunk',
-    inputs,
-    forward: (scope, { image }) => stageOutputs(onImage(scope, image!).pyramid),
-  };
+  const onImage = tasks.find((task) => task.onImage)?.onImage;
+  // the official key layouts: a bare backbone's or classifier's keys begin at the root, a dense model's under `backbone.`
+  const at = (scope: Scope) => (tasks.length > 0 && !onImage ? scope.at('backbone') : scope);
+  const backboneOutputs = (scope: Scope, image: Value) =>
+    onImage ? onImage(scope, image) : { pyramid: backbone.forward(at(scope), image), outputs: {} };
   const features: Part = {
     name: 'features',
     inputs,
     forward: (scope, { image }) => {
-      const { pyramid, logits } = onImage(scope, image!);
-      return {
-        ...stageOutputs(pyramid),
-        ...(logits && { logits }),
-        ...detector?.forward(scope, pyramid),
-        ...semantic?.forward(scope, pyramid),
-        ...(head && prefixed('head.', head.forward(scope.at('head'), pyramid))),
-      };
+      const { pyramid, outputs } = backboneOutputs(scope, image as Value);
+      const taskOutputs = tasks.map((task) => task.forward(scope, pyramid));
+      return Object.assign({}, named('stage', pyramid), outputs, ...taskOutputs);
     },
   };
-  const auxiliary: Part | undefined = semantic?.auxiliary && {
-    name: 'auxiliary',
-    inputs: Object.fromEntries(stages.map(({ channels }, i) => [`stage${i}`, map(channels)])),
-    forward: (scope, pyramid) => semantic.auxiliary!(scope, Object.values(pyramid)),
-  };
-  const parts = [features, ...(detector?.parts ?? [])];
+  const parts = [features, ...tasks.flatMap((task) => task.parts)];
   return {
     config: resolved,
     backbone,
     stages,
-    trunk,
-    parts: Object.fromEntries(parts.map((part) => [part.name, part])),
-    ...(auxiliary && { auxiliary }),
-    ...(detector && { detector }),
-    ...(semantic && { segmentor: semantic }),
-    ...(classification && { classifier: classification }),
-    ...(head && { head }),
+    pyramid: recorded({
+      name: 'backbone',
+      inputs,
+      forward: (scope, { image }) => named('stage', backboneOutputs(scope, image as Value).pyramid),
+    }),
+    parts: Object.fromEntries(parts.map((part) => [part.name, recorded(part)])),
+    auxiliary: auxiliaryPart(tasks, stages),
+    tasks,
+    prepare: (images, size) => {
+      const [first] = tasks;
+      if (first) return first.prepare(images, size);
+      const { image, input = defaultInput } = resolved;
+      return fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit }));
+    },
   };
 }
 
-/** Every state-dict entry that the model runs with: what a checkpoint must fill. */
+/** Returns every state-dict entry that the model runs with: what a checkpoint must fill. */
 export function modelParameters({ parts }: ModelDefinition): Parameter[] {
   return parametersOfParts(Object.values(parts));
 }
 
-/** Every entry of the published checkpoint, the auxiliary head's included. */
+/** Returns every entry of the published checkpoint, those of the auxiliary head included. */
 export function checkpointParameters({ parts, auxiliary }: ModelDefinition): Parameter[] {
   return parametersOfParts([...Object.values(parts), ...(auxiliary ? [auxiliary] : [])]);
 }
 
-function parametersOfParts(parts: readonly Part[]): Parameter[] {
-  const all = parts.flatMap((part) => parametersOf(recordPart(part)));
+function parametersOfParts(parts: readonly RecordedPart[]): Parameter[] {
+  const all = parts.flatMap((part) => parametersOf(part.graph));
   return [...new Map(all.map((parameter) => [parameter.key, parameter])).values()];
 }
 
 /**
- * Fills in what a configuration leaves out. Only a backbone that is known here has a schema; one's own checks its own
- * config.
+ * Fills in what a configuration leaves out. Only parts with a schema are checked here; a custom backbone or head checks its own field.
  *
- * @param what names the configuration in the message: its name, or its file
+ * @param what names the configuration in messages: its name, or its file
  * @throws ConfigError naming the field, what it holds and the nearest known name
  */
 export function resolveConfig(config: unknown, what: string, tables: Tables = {}): ResolvedConfig {
@@ -162,37 +155,85 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
     throw new ConfigError(`${what}: a config names its backbone as backbone.type. Known: ${known.join(', ')}.`);
   }
   if (!known.includes(type)) throw new ConfigError(`${what}: ${unknownName('backbone', type, known)}`);
+  const schema = modelSchema({
+    detectors: { ...detectors, ...tables.detectors },
+    segmentationHeads: { ...segmentationHeads, ...tables.segmentationHeads },
+  });
   if (Object.hasOwn(backbones, type)) {
-    const resolved = validate(modelConfig, config, what);
-    const { head: _, ...checked } = resolved; // a head of one's own has numbers of its own
+    const resolved = validate(schema, config, what);
+    const { head: _, ...checked } = resolved; // a custom head has numbers of its own
     checkNumbers(checked, what);
     return resolved;
   }
-  const rest = validate(modelConfig.omit({ backbone: true }), others, what);
+  const rest = validate(schema.omit({ backbone: true }), others, what);
   return { ...rest, backbone: backbone as ResolvedConfig['backbone'] };
 }
 
-/** @throws ConfigError where the backbone has not the four stages that detectors are made for */
-function detectorOf(config: DetectorConfig, stages: readonly Stage[]): Detector {
-  if (stages.length !== 4) {
-    throw new ConfigError(`a detector needs a backbone of four stages, this one has ${stages.length}.`);
-  }
-  return detectorOn(config, necks[config.neck.type](config.neck, stages));
+function backboneOf({ backbone: config }: ResolvedConfig, tables: Tables): Backbone {
+  const custom = tables.backbones && Object.hasOwn(tables.backbones, config.type);
+  const known: NonNullable<Tables['backbones']> = { ...backbones, ...tables.backbones };
+  const backbone = (known[config.type] as (config: unknown) => Backbone)(config); // resolveConfig has checked the type
+  if (custom) checkBackbone(config.type, backbone);
+  return backbone;
 }
 
-function ownHead(config: { type: string }, stages: readonly Stage[], { heads = {} }: Tables): Head {
-  const make = Object.hasOwn(heads, config.type) ? heads[config.type] : undefined;
-  if (!make) {
-    const names = Object.keys(heads);
-    const none = `unknown head "${config.type}": hand it in as createModel(config, { heads: { ${config.type} } }).`;
-    throw new ConfigError(names.length > 0 ? unknownName('head', config.type, names) : none);
+function tasksOf(config: ResolvedConfig, backbone: Backbone, tables: Tables): Task[] {
+  const { detection, segmentation, classification, head, image } = config;
+  const { stages } = backbone;
+  const tasks: Task[] = [];
+  if (detection) {
+    const known: Readonly<Record<string, unknown>> = { ...detectors, ...tables.detectors };
+    // the schema has checked the type, and that the field fits it
+    tasks.push(detectionTask(detection, image, stages, known[detection.type] as DetectorEntry<DetectionConfig>));
   }
-  return make(config, stages);
+  if (segmentation) {
+    tasks.push(segmentationTask(segmentation, image, stages, { ...segmentationHeads, ...tables.segmentationHeads }));
+  }
+  if (classification) tasks.push(classificationTask(classification, image, backbone, config.backbone.type));
+  if (head) tasks.push(customTask(headOf(head, stages, tables), image, config.input ?? defaultInput));
+  return tasks;
 }
 
-const stageOutputs = (pyramid: readonly Value[]): Named<Value> =>
-  prefixed('stage', Object.fromEntries(pyramid.entries()));
+/** @throws ConfigError if tasks cannot share a model */
+function checkTasks(tasks: readonly Task[], { input }: ResolvedConfig): void {
+  if (input && tasks.some(({ kind }) => kind !== 'custom')) {
+    throw new ConfigError(
+      'the top-level "input" is for a custom head or a bare backbone: other tasks have an "input" in their own field.',
+    );
+  }
+  const owner = new Map<string, Task>();
+  for (const task of tasks) {
+    if (task.onImage && tasks.length > 1) throw new ConfigError(`${task.kind} cannot share a model with other tasks.`);
+    for (const module of task.modules) {
+      const other = owner.get(module);
+      if (other) {
+        throw new ConfigError(
+          `${other.kind} and ${task.kind} cannot share a model: both keep weights under "${module}.".`,
+        );
+      }
+      owner.set(module, task);
+    }
+  }
+}
 
-function prefixed(prefix: string, values: Named<Value>): Named<Value> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value]));
+function headOf(config: { type: string }, stages: readonly Stage[], { heads = {} }: Tables): Head {
+  const { type } = config;
+  const make = Object.hasOwn(heads, type) ? heads[type] : undefined;
+  if (make) return make(config, stages);
+  const names = Object.keys(heads);
+  if (names.length > 0) throw new ConfigError(unknownName('head', type, names));
+  throw new ConfigError(`unknown head "${type}": hand it in as createModel(config, { heads: { ${type} } }).`);
+}
+
+function auxiliaryPart(tasks: readonly Task[], stages: readonly Stage[]): RecordedPart | undefined {
+  const heads = tasks.flatMap(({ auxiliary }) => auxiliary ?? []);
+  if (heads.length === 0) return undefined;
+  return recorded({
+    name: 'auxiliary',
+    inputs: named(
+      'stage',
+      stages.map(({ channels }) => map(channels)),
+    ),
+    forward: (scope, inputs) => Object.assign({}, ...heads.map((auxiliary) => auxiliary(scope, Object.values(inputs)))),
+  });
 }

@@ -1,75 +1,110 @@
 import type { Named, NDArray } from '../arrays.ts';
+import { type Dataset, datasetOf } from '../datasets/index.ts';
 import { ShapeError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
-import type { Resident } from '../nn/index.ts';
+import { prepareDetection } from '../image/preprocess.ts';
+import type { Scope, Value } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
-import type { Head } from './create.ts';
-import type { DetectOptions } from './detector.ts';
+import type { ImageConfig, InputConfig } from './config.ts';
+import { fitImages, labelsOf, pickDetections, readAll, type Task, type TaskOptions, type TaskResult } from './task.ts';
 
-/** A head of one's own: from its outputs to what the result holds. */
+/** A single-pass head that a user of the package writes. Its keys lie under `head.`. */
+export interface Head<Output extends string = string, Decoded = unknown> {
+  /** Class names, if they are always the same: what `model.classes.custom` says, and `names` unless `decode` returns them. */
+  readonly classes?: readonly string[];
+  /** Records the head on the pyramid, finest stage first. Returns outputs N×C×H×W by name. */
+  forward(scope: Scope, pyramid: readonly Value[]): Readonly<Record<Output, Value>>;
+  /**
+   * Turns the outputs of one image (1×C×H×W each) into what the result holds. Return `boxes`, `scores`, `labels` and `names` (in pixels
+   * of the original image) for detections; they are then sorted and cut by the caller's `score`, `max` and `classes`. Anything else stands in the result as
+   * `custom`. `options` holds the caller's values, for heads that can save work with them, and `iou`.
+   */
+  decode(
+    outputs: Readonly<Record<Output, NDArray>>,
+    geometry: Geometry,
+    options: Pick<TaskOptions, 'score' | 'iou' | 'max'>,
+  ): Decoded;
+}
 
-type NamedDetections = Detections & { readonly names: readonly string[] };
+const prefix = 'head.';
 
-/** What it decodes of each image. */
-export async function decodeOwn(
-  head: Head,
-  features: Named<Resident>,
-  geometries: readonly Geometry[],
-  { score, iou, max }: DetectOptions,
-): Promise<unknown[]> {
-  const asked = {
-    ...(score !== undefined && { score }),
-    ...(iou !== undefined && { iou }),
-    ...(max !== undefined && { max }),
+/** Wraps a custom head into a task. Its outputs have the names `head.NAME` in the part `features`. */
+export function customTask(head: Head, image: ImageConfig, input: InputConfig): Task {
+  const dataset = head.classes && datasetOf({ classes: [...head.classes] });
+  return {
+    kind: 'custom',
+    dataset,
+    modules: ['head'],
+    forward: (scope, pyramid) => {
+      const outputs = Object.entries(head.forward(scope.at('head'), pyramid));
+      return Object.fromEntries(outputs.map(([name, value]) => [prefix + name, value]));
+    },
+    parts: [],
+    prepare: (images, size) =>
+      fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit })),
+    predict: async ({ features, geometries }, options) => {
+      const { score, iou, max } = options;
+      const outputs = Object.entries(await features()).filter(([name]) => name.startsWith(prefix));
+      const arrays = await readAll(
+        Object.fromEntries(outputs.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
+      );
+      return geometries.map((geometry, i) => {
+        const custom = head.decode(imageOf(arrays, i), geometry, { score, iou, max });
+        return { custom, detections: detectionsIn(custom, dataset, options) };
+      });
+    },
   };
-  const outputs = await Promise.all(
-    Object.entries(features)
-      .filter(([name]) => name.startsWith('head.'))
-      .map(async ([name, resident]) => [name.slice('head.'.length), await resident.read()] as const),
-  );
-  return geometries.map((geometry, image) =>
-    head.decode(Object.fromEntries(outputs.map(([name, all]) => [name, one(all, image)])), geometry, asked),
-  );
 }
 
 /** Image `i` of a batch, as a batch of one. */
-function one({ shape, data }: NDArray, i: number): NDArray {
-  const size = data.length / shape[0]!;
-  return { shape: [1, ...shape.slice(1)], data: data.subarray(i * size, (i + 1) * size) };
+function imageOf(arrays: Named<NDArray>, i: number): Named<NDArray> {
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, { shape, data }]) => {
+      const [batch = 1, ...rest] = shape;
+      const size = data.length / batch;
+      return [name, { shape: [1, ...rest], data: data.subarray(i * size, (i + 1) * size) }];
+    }),
+  );
 }
 
 /**
- * Detections that a head decoded, best first (equal scores keep their order), down to the least score and up to the number
- * that are asked for; undefined where it decodes something else.
+ * Returns the detections that a head decoded, best first (equal scores keep their order), cut by the caller's options. Undefined if it
+ * decodes something else.
  *
- * @throws ShapeError where they are not the arrays that a result is made of
+ * @throws ShapeError if they are not the arrays that a result is made of
+ * @throws ConfigError if the caller asks for an unknown class
  */
-export function ownDetections(
+function detectionsIn(
   decoded: unknown,
-  { classes }: Pick<Head, 'classes'>,
-  { score = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: DetectOptions,
-): NamedDetections | undefined {
+  known: Dataset | undefined,
+  { score = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, classes }: TaskOptions,
+): TaskResult['detections'] {
   if (typeof decoded !== 'object' || decoded === null || !('boxes' in decoded)) return undefined;
-  const { boxes, scores, labels, masks, names } = checked({ names: classes, ...decoded });
-  const kept = [...scores.keys()]
-    .filter((i) => scores[i]! >= score)
-    .sort((a, b) => scores[b]! - scores[a]! || a - b)
+  const { names, ...found } = checked({ names: known?.classes, ...decoded });
+  const { scores, labels } = found;
+  const wanted = classes && labelsOf(classes, names);
+  const kept = [...scores.entries()]
+    .filter(([i, value]) => value >= score && (!wanted || wanted.has(labels[i] as number)))
+    .sort(([i, a], [j, b]) => b - a || i - j)
     .slice(0, max);
+  const dataset = names === known?.classes ? known : datasetOf({ classes: [...names] });
   return {
-    boxes: Float32Array.from(kept.flatMap((i) => [...boxes.subarray(4 * i, 4 * i + 4)])),
-    scores: Float32Array.from(kept, (i) => scores[i]!),
-    labels: Int32Array.from(kept, (i) => labels[i]!),
-    ...(masks && { masks: kept.map((i) => masks[i]!) }),
-    names,
+    ...pickDetections(
+      found,
+      kept.map(([i]) => i),
+    ),
+    dataset,
   };
 }
+
+type NamedDetections = Detections & { readonly names: readonly string[] };
 
 function checked(decoded: Partial<Record<keyof NamedDetections, unknown>>): NamedDetections {
   const { boxes, scores, labels, masks, names } = decoded;
   const wrong = (what: string) =>
     new ShapeError(
       `the head decoded ${what}. Detections are { boxes: Float32Array of 4·n, scores: Float32Array of n, labels: ` +
-        'Int32Array of n, names: string[] }, and `masks` where it has them.',
+        'Int32Array of n, names: string[] }, and `masks` if it has them.',
     );
   if (!(boxes instanceof Float32Array)) throw wrong(`boxes ${kindOf(boxes)}`);
   if (!(scores instanceof Float32Array)) throw wrong(`scores ${kindOf(scores)}`);
@@ -80,7 +115,7 @@ function checked(decoded: Partial<Record<keyof NamedDetections, unknown>>): Name
     throw wrong(`${boxes.length} numbers of boxes, ${n} scores and ${labels.length} labels`);
   }
   if (masks !== undefined && !(Array.isArray(masks) && masks.length === n)) throw wrong(`${n} scores and other masks`);
-  return { boxes, scores, labels, names, ...(masks && { masks }) };
+  return { boxes, scores, labels, names, masks: masks as Detections['masks'] };
 }
 
 const isNames = (names: unknown): names is readonly string[] =>

@@ -1,39 +1,33 @@
 import type { Neck } from '../../heads/head.ts';
 import { retinaHead } from '../../heads/retina.ts';
-import { datasetOf } from '../datasets/index.ts';
 import { singleStageDetections } from '../postprocess/detections.ts';
 import type { RetinaNetConfig } from './config.ts';
-import type { Detector } from './detector.ts';
-import { anchorsOf, named, readLevels } from './rcnn.ts';
+import { anchorsOf, type Detector } from './detection.ts';
+import { named, readLevels } from './task.ts';
 
-/** RetinaNet (arXiv 1708.02002) as mmdet runs it: every anchor of every level is scored once, without regions. */
-export function retinanet(config: RetinaNetConfig, neck: Neck): Detector {
-  const { head, test } = config;
-  const { classes } = datasetOf(config);
+/**
+ * RetinaNet (arXiv 1708.02002) as mmdet runs it: every anchor of every level is scored once, without regions.
+ *
+ * @throws ConfigError if the anchors do not fit the neck's levels
+ */
+export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: number): Detector {
   const anchors = anchorsOf(head.anchors, neck);
   return {
-    classes,
+    modules: ['neck', 'bbox_head'],
     forward: (scope, pyramid) => {
       const levels = neck.forward(scope.at('neck'), pyramid);
-      const outputs = retinaHead(scope.at('bbox_head'), levels, head, classes.length);
-      return {
-        ...named(
-          'cls',
-          outputs.map(({ scores }) => scores),
-        ),
-        ...named(
-          'reg',
-          outputs.map(({ deltas }) => deltas),
-        ),
-      };
+      const outputs = retinaHead(scope.at('bbox_head'), levels, head, classes);
+      const scores = outputs.map((level) => level.scores);
+      const deltas = outputs.map((level) => level.deltas);
+      return { ...named('cls', scores), ...named('reg', deltas) };
     },
     parts: [],
-
-    async detect(features, images, _run, options = {}) {
-      const scores = await readLevels(features, 'cls', anchors.length);
-      const deltas = await readLevels(features, 'reg', anchors.length);
-      const chosen = {
-        classes: classes.length,
+    detect: async ({ features, geometries }, options) => {
+      const outputs = await features();
+      const scores = await readLevels(outputs, 'cls', anchors.length);
+      const deltas = await readLevels(outputs, 'reg', anchors.length);
+      const keep = {
+        classes,
         coder: head.deltas,
         nmsPre: test.nmsPre,
         minSize: test.minSize,
@@ -41,9 +35,9 @@ export function retinanet(config: RetinaNetConfig, neck: Neck): Detector {
         iou: options.iou ?? test.iou,
         max: options.max ?? test.max,
       };
-      return images.map(({ resized, scaleX, scaleY }, image) => {
+      return geometries.map(({ resized, scaleX, scaleY }, image) => {
         const place = { imageSize: resized, scale: { x: scaleX, y: scaleY } };
-        return singleStageDetections(anchors, scores, deltas, place, chosen, image);
+        return singleStageDetections(anchors, scores, deltas, place, keep, image);
       });
     },
   };

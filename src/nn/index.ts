@@ -20,8 +20,6 @@ export type { Parameter, ParameterKind, WindowAttention } from './ops.ts';
 export { type Pass, passes } from './optimise/index.ts';
 export {
   type DeviceTensor,
-  // the former name, until its last user is renamed
-  type DeviceTensor as Resident,
   type Engine,
   type InputKind,
   loadPart,

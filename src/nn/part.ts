@@ -26,16 +26,24 @@ export interface Part<Input extends string = string> {
   forward(scope: Scope, inputs: Readonly<Record<Input, Value>>): Named<Value>;
 }
 
-/** A part whose network is recorded: plain data, which serves every size. */
+/** A part with its graph: plain data, which serves every size. */
 export interface RecordedPart {
   readonly name: string;
   readonly inputs: Named<InputKind>;
   readonly graph: Graph;
 }
 
-/** Returns the part with its graph in place of the function that records it. */
+/** Returns the part with its graph, which is recorded when it is first asked for. */
 export function recorded<Input extends string>(part: Part<Input>): RecordedPart {
-  return { name: part.name, inputs: part.inputs, graph: recordPart(part) };
+  let graph: Graph | undefined;
+  return {
+    name: part.name,
+    inputs: part.inputs,
+    get graph() {
+      graph ??= recordPart(part);
+      return graph;
+    },
+  };
 }
 
 /** Records the graph of a part, which serves every size. */

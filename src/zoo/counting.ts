@@ -1,6 +1,6 @@
 import type { Named, Size } from '../arrays.ts';
 import type { ModelDefinition } from '../models/create.ts';
-import { type CostRow, costOf, type InputExtent, type Part, recordPart, totalCost } from '../nn/index.ts';
+import { type CostRow, costOf, type InputExtent, type RecordedPart, totalCost } from '../nn/index.ts';
 
 /** The cost of a model for one image, and the rules by which published FLOPs are counted: each is a sum over the cost rows. */
 
@@ -42,16 +42,14 @@ const publishedRegions: Readonly<Record<string, number>> = { box: 1000, mask: 10
 
 /** Returns the cost rows of all parts of a model for one image, with as many regions as the published figures assume. */
 export function modelCost(definition: ModelDefinition, { height, width }: Size): CostRow[] {
-  return Object.values(definition.parts).flatMap((part) =>
-    costOf(recordPart(part), partExtents(part, { height, width })),
-  );
+  return Object.values(definition.parts).flatMap((part) => costOf(part.graph, partExtents(part, { height, width })));
 }
 
 /**
  * Returns the extents of a part's inputs for one image. All regions go to the finest level: the work on pooled regions
  * does not depend on the level that they come from.
  */
-export function partExtents(part: Part, { height, width }: Size): Named<InputExtent> {
+export function partExtents(part: RecordedPart, { height, width }: Size): Named<InputExtent> {
   let regions = publishedRegions[part.name.replace(/\d+$/, '')] ?? 0; // every stage of a cascade
   return Object.fromEntries(
     Object.entries(part.inputs).map(([name, input]) => {

@@ -39,7 +39,7 @@ describe('ParC-Net', () => {
   });
 
   it('counts it once', () => {
-    const graph = recordPart(definition.parts.features!);
+    const graph = definition.parts.features!.graph;
     expect(parameterCount(graph, 'residual')).to.equal(0);
     // 16 → 64 → 64 → 16 with norms
     expect(parameterCount(graph, 'layer_5.0')).to.equal(16 * 64 + 2 * 64 + 9 * 64 + 2 * 64 + 64 * 16 + 2 * 16);

@@ -4,7 +4,7 @@ import type { Backbone, Family } from '../../src/backbones/index.ts';
 import { renamedKey } from '../../src/loading/layouts.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
-import { type Graph, parametersOf, passes, programOf, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
+import { type Graph, parametersOf, passes, programOf, type Runner, shapesOf } from '../../src/nn/index.ts';
 import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
@@ -18,7 +18,7 @@ const odd: Size = { height: 75, width: 93 };
 /** The graph of a family's small form, handed to `createModel` by name as a user hands in a custom backbone. */
 function graphOf(name: string, { make, small }: Family, heads: Heads = {}): Graph {
   const { parts } = createModel({ backbone: small, ...heads }, { backbones: { [name]: make } });
-  return recordPart(parts.features!);
+  return parts.features!.graph;
 }
 
 /** Tests of one family of the table, or of a family that could be in it. */

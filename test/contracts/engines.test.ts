@@ -4,12 +4,12 @@ import { kernels } from '../../src/engines/tfjs/kernels.ts';
 import { EngineError, ShapeError } from '../../src/errors.ts';
 import {
   conv2d,
+  type DeviceTensor,
   type Engine,
   F,
   map,
   parametersOf,
   programOf,
-  type Resident,
   type Runner,
   recordPart,
   regions,
@@ -48,7 +48,7 @@ const doublingWeights = new Map<string, NDArray>([
   ['conv.bias', { shape: [1], data: Float32Array.of(1) }],
 ]);
 const boxesOf = (...rows: number[][]): NDArray => ({ shape: [rows.length, 5], data: Float32Array.from(rows.flat()) });
-const valuesOf = async (resident: Resident) => [...(await resident.read()).data];
+const valuesOf = async (resident: DeviceTensor) => [...(await resident.read()).data];
 
 const reference = new Map<string, NDArray>();
 
@@ -68,7 +68,7 @@ for (const [name, start] of Object.entries(engines)) {
 
     describe('as a runner', () => {
       let runner: Runner;
-      const run = (inputs: Named<NDArray | Resident>) => runner.run(inputs);
+      const run = (inputs: Named<NDArray | DeviceTensor>) => runner.run(inputs);
       const x: NDArray = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
       const none = boxesOf();
       before(async () => {
@@ -118,7 +118,7 @@ for (const [name, start] of Object.entries(engines)) {
       });
 
       it('takes a result of another engine', async () => {
-        const foreign: Resident = { shape: x.shape, read: async () => x, dispose: () => {} };
+        const foreign: DeviceTensor = { shape: x.shape, read: async () => x, dispose: () => {} };
         const { y } = await run({ x: foreign, boxes: none });
         expect(await valuesOf(y!)).to.deep.equal([3, 5]);
       });

@@ -3,14 +3,15 @@ import { segmentationHeads } from '../../heads/index.ts';
 import type { Named, NDArray, Size } from '../../src/arrays.ts';
 import { families } from '../../src/backbones/index.ts';
 import { datasetOf } from '../../src/datasets/index.ts';
-import { geometryOf } from '../../src/image/geometry.ts';
+import { type Geometry, geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
-import { createModel, modelParameters } from '../../src/models/create.ts';
-import { detectors } from '../../src/models/detectors.ts';
-import { passes, programOf, type Resident, type Runner, recordPart, shapesOf } from '../../src/nn/index.ts';
+import { createModel, detectors, modelParameters } from '../../src/models/create.ts';
+import type { TaskOptions } from '../../src/models/task.ts';
+import { type DeviceTensor, loadPart, type Runner, shapesOf } from '../../src/nn/index.ts';
 import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
+import { onFeatures } from '../harness/tasks.ts';
 
 /** What holds for every detector and every segmentation head, on every engine. */
 
@@ -40,7 +41,7 @@ describe('the tables of heads', () => {
 for (const [name, heads] of models) {
   describe(name, () => {
     const definition = createModel({ backbone, ...heads });
-    const features = recordPart(definition.parts.features!);
+    const features = definition.parts.features!.graph;
 
     it('is recorded into plain data', () => {
       expect(JSON.parse(JSON.stringify(features))).to.deep.equal(features);
@@ -91,13 +92,13 @@ for (const [engineName, start] of Object.entries(engines)) {
       describe(name, () => {
         const definition = createModel({ backbone, ...heads });
         const runners = new Map<string, Runner>();
-        const run = (part: string, inputs: Named<NDArray | Resident>) => runners.get(part)!.run(inputs);
+        const run = (part: string, inputs: Named<NDArray | DeviceTensor>) => runners.get(part)!.run(inputs);
         before(async () => {
           const weights = new Map(
             modelParameters(definition).map(({ key, shape }) => [key, seededWeight(key, shape)] as const),
           );
           for (const part of Object.values(definition.parts)) {
-            runners.set(part.name, await here.engine.load(programOf(part.name, recordPart(part), weights, passes)));
+            runners.set(part.name, await loadPart(here.engine, part, weights));
           }
         });
         after(() => {
@@ -125,44 +126,46 @@ for (const [engineName, start] of Object.entries(engines)) {
           );
         });
 
-        const { detector, segmentor } = definition;
-        if (detector) {
+        const [task] = definition.tasks;
+        const onMaps = (features: Named<DeviceTensor>, geometries: readonly Geometry[], options: TaskOptions) =>
+          task!.predict(onFeatures(features, geometries, run), options);
+        if (task?.kind === 'detection') {
           const geometry = geometryOf({ height: 40, width: 50 }, odd, odd);
           it('finds as many as it may, within the image, best first, for each image of a batch', async () => {
             const results = await withFeatures(2, odd, (features) =>
-              detector.detect(features, [geometry, geometry], run, { score: 0 }),
+              onMaps(features, [geometry, geometry], { score: 0 }),
             );
             expect(results).to.have.length(2);
-            for (const { boxes, scores, labels, masks } of results) {
+            for (const { detections } of results) {
+              const { boxes, scores, labels, masks } = detections!;
               expect(scores).to.have.length(5);
               expect([...scores].sort((a, b) => b - a)).to.deep.equal([...scores]);
-              for (const label of labels) expect(detector.classes[label]).to.be.a('string');
+              for (const label of labels) expect(task.dataset?.classes[label]).to.be.a('string');
               for (const [i, value] of boxes.entries()) expect(value).to.be.within(0, i % 2 === 0 ? 50 : 40);
               expect(masks?.length).to.equal(definition.parts.mask ? 5 : undefined);
             }
           });
 
           it('may find nothing', async () => {
-            const [none] = await withFeatures(1, odd, (features) =>
-              detector.detect(features, [geometry], run, { score: 1 }),
-            );
-            const { boxes, scores, labels, masks } = none!;
+            const [none] = await withFeatures(1, odd, (features) => onMaps(features, [geometry], { score: 1 }));
+            const { boxes, scores, labels, masks } = none!.detections!;
             expect([boxes.length, scores.length, labels.length]).to.deep.equal([0, 0, 0]);
             expect(masks).to.deep.equal(definition.parts.mask ? [] : undefined);
           });
         }
-        if (segmentor) {
+        if (task?.kind === 'segmentation') {
           it('gives every pixel of the original a class', async () => {
             const original = { height: 40, width: 50 };
-            const labels = await withFeatures(1, odd, async ({ seg_logits }) =>
-              segmentor.segment(await seg_logits!.read(), 0, geometryOf(original, odd, odd)),
+            const [result] = await withFeatures(1, odd, (features) =>
+              onMaps(features, [geometryOf(original, odd, odd)], {}),
             );
+            const { labels } = result!.segmentation!;
             expect(labels).to.have.length(40 * 50);
-            for (const label of new Set(labels)) expect(segmentor.classes[label]).to.be.a('string');
+            for (const label of new Set(labels)) expect(task.dataset?.classes[label]).to.be.a('string');
           });
         }
 
-        async function withFeatures<T>(batch: number, size: Size, use: (features: Named<Resident>) => Promise<T>) {
+        async function withFeatures<T>(batch: number, size: Size, use: (features: Named<DeviceTensor>) => Promise<T>) {
           const features = await run('features', { image: seeded(batch, size) });
           try {
             return await use(features);
@@ -175,7 +178,7 @@ for (const [engineName, start] of Object.entries(engines)) {
   });
 }
 
-async function readAll(features: Named<Resident>): Promise<Named<NDArray>> {
+async function readAll(features: Named<DeviceTensor>): Promise<Named<NDArray>> {
   const entries = Object.entries(features).map(async ([name, resident]) => [name, await resident.read()] as const);
   return Object.fromEntries(await Promise.all(entries));
 }

@@ -13,13 +13,13 @@ import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
 import { EngineError } from '../../src/errors.ts';
 import {
   conv2d,
+  type DeviceTensor,
   type Engine,
   F,
   map,
   parametersOf,
   passes,
   programOf,
-  type Resident,
   recordPart,
   regions,
 } from '../../src/nn/index.ts';
@@ -49,7 +49,7 @@ const boxes: NDArray = { shape: [2, 5], data: Float32Array.of(0, 3, 5, 40, 31, 0
 
 const image = (height: number, width: number, batch = 1) => seededInput('input', [batch, 3, height, width]);
 
-async function valuesOf(residents: Named<Resident>): Promise<Named<NDArray>> {
+async function valuesOf(residents: Named<DeviceTensor>): Promise<Named<NDArray>> {
   const entries = await Promise.all(
     Object.entries(residents).map(async ([name, r]) => [name, await r.read()] as const),
   );

@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import { EngineError, Result, verify } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { compareImage, type ExpectedImage, verifier } from '../../src/export/verify.ts';
-import type { Engine, Resident } from '../../src/nn/index.ts';
+import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { decodeImage, openWeights, readImage, shippedWeights, verifySamples } from '../../src/platform/node/files.ts';
 
 /** An engine whose every value is changed on the way out. */
 async function changed(change: (value: number) => number): Promise<Engine> {
   const engine = await openNodeEngine('cpu');
-  const altered = (resident: Resident): Resident => ({
+  const altered = (resident: DeviceTensor): DeviceTensor => ({
     ...resident,
     read: async () => {
       const { shape, data } = await resident.read();

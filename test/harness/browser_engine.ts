@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Named, NDArray } from '../../src/arrays.ts';
 import type { BackendName } from '../../src/engines/tfjs/index.ts';
-import type { Engine, Resident } from '../../src/nn/index.ts';
+import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
 import type { Page, Parcel } from './browser_engine_page.ts';
 import { launchChromium } from './chromium.ts';
 
@@ -51,7 +51,7 @@ export async function browserEngine(backend: BackendName): Promise<BrowserEngine
           .map(([key, value]) => [key, pack(value)] as const);
         const runner = await call('load', name, graph, parcels);
         return {
-          run: async (inputs: Named<NDArray | Resident>) => {
+          run: async (inputs: Named<NDArray | DeviceTensor>) => {
             const given: Record<string, Parcel> = {};
             for (const [key, value] of Object.entries(inputs))
               given[key] = pack('read' in value ? await value.read() : value);
@@ -72,7 +72,7 @@ export async function browserEngine(backend: BackendName): Promise<BrowserEngine
 
 const pack = ({ shape, data }: NDArray): Parcel => ({ shape, data: [...data] });
 
-const arrived = ({ shape, data }: Parcel): Resident => ({
+const arrived = ({ shape, data }: Parcel): DeviceTensor => ({
   shape,
   read: async () => ({ shape, data: Float32Array.from(data) }),
   dispose: () => {},

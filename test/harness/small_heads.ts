@@ -1,11 +1,11 @@
 import type { segmentationHeads } from '../../heads/index.ts';
-import type { DetectorConfig, ModelConfig, SegmentorConfig } from '../../src/models/config.ts';
-import type { detectors } from '../../src/models/detectors.ts';
+import type { DetectionConfig, ModelConfig, SegmentationConfig } from '../../src/models/config.ts';
+import type { detectors } from '../../src/models/create.ts';
 
 /** The smallest form of every detector and segmentation head: what contract suites loop over. Backbones have theirs in their table. */
 
 type Written<T> = T extends { type: infer K } ? Extract<NonNullable<ModelConfig['detection']>, { type: K }> : never;
-type SmallDetectors = { readonly [K in keyof typeof detectors]: Written<Extract<DetectorConfig, { type: K }>> };
+type SmallDetectors = { readonly [K in keyof typeof detectors]: Written<Extract<DetectionConfig, { type: K }>> };
 
 const region = (size: number) => ({
   size,
@@ -58,7 +58,7 @@ export const smallDetectors: SmallDetectors = {
 
 type SmallSegmentors = {
   readonly [K in keyof typeof segmentationHeads]: NonNullable<ModelConfig['segmentation']> & {
-    head: { type: SegmentorConfig['head']['type'] & K };
+    head: { type: SegmentationConfig['head']['type'] & K };
   };
 };
 

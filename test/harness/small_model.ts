@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { NDArray } from '../../src/arrays.ts';
 import { writeSafetensors } from '../../src/formats/index.ts';
-import { configKey } from '../../src/loading/weights.ts';
+import { configKey } from '../../src/loading/recognise.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { seededWeight } from './seeded.ts';

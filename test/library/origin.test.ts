@@ -42,7 +42,7 @@ describe('where a result comes from', () => {
     expect(origin.model.name).to.equal('small_detector');
     expect(origin.model.sha256).to.match(/^[0-9a-f]{64}$/);
     expect(origin.engine).to.equal('cpu');
-    expect(origin).not.to.have.property('file');
+    expect(origin.file).to.equal(undefined);
     expect((await from('')).model.sha256).to.equal(origin.model.sha256);
     expect((await from('other')).model.sha256).not.to.equal(origin.model.sha256);
   });

@@ -50,14 +50,11 @@ describe('a configuration from text', () => {
   it('is refused where its numbers order work without end', () => {
     refused(configTextWith({ image: { mean: [1e308, 0, 0] } }), /my\.json: image\.mean\.0: .*1048576/);
     const layers = JSON.parse(JSON.stringify(entries[0]!.config));
-    layers.detector.box.convs = 1_000_000;
+    layers.detection.box.convs = 1_000_000;
     const start = performance.now();
     // recording is what would not end; the message names the module that it stopped at
     const model = createModel(configFromText(JSON.stringify(layers), 'my.json'));
-    expect(() => modelParameters(model)).to.throw(
-      ShapeError,
-      /roi_head\.bbox_head\.shared_convs\.\d+.*: a model of more than 100000 operations/,
-    );
+    expect(() => modelParameters(model)).to.throw(ShapeError, /roi_head\.bbox_head\.shared_convs\.\d+.*100000/);
     expect(performance.now() - start).to.be.below(10_000);
   });
 });

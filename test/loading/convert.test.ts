@@ -50,7 +50,7 @@ describe('converting checkpoints', () => {
     const detector = { source: await source(smallDetector, 'first') };
     expect(await messageOf(convertCheckpoints([]))).to.equal('ConfigError: there is no file to convert.');
     expect(await messageOf(convertCheckpoints([detector, { source: await source(smallDetector, 'second') }]))).to.equal(
-      'ConfigError: second: another file has a detector already.',
+      'ConfigError: second: another file has detection already.',
     );
     const wider = {
       ...smallSegmentor,
@@ -59,8 +59,8 @@ describe('converting checkpoints', () => {
         arch: { dims: [8, 8, 16, 24], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
       },
     };
-    expect(await messageOf(convertCheckpoints([detector, { source: await source(wider, 'wider') }]))).to.equal(
-      'ConfigError: wider: its backbone is another than that of first. Heads on one trunk need the same.',
+    expect(await messageOf(convertCheckpoints([detector, { source: await source(wider, 'wider') }]))).to.match(
+      /^ConfigError: wider: its backbone .* first\./,
     );
     const other = { source: await source(smallSegmentor, 'other', 'salt') };
     expect(await messageOf(convertCheckpoints([detector, other]))).to.match(

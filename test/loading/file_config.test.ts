@@ -79,20 +79,17 @@ describe('a file without a configuration', () => {
   it('or by the size of the pictures alone, with a notice where networks differ', async () => {
     const { name, notices } = await opened('best.pth', timm('moganet_t', { img_size: 256 }));
     expect(name).to.equal('moganet_t_256');
-    expect(notices).to.deep.equal([
-      'The weights are taken for moganet_t_256; they fit moganet_t_256_openmixup as well. Name the model you mean.',
-    ]);
+    expect(notices).to.have.length(1);
+    expect(notices[0]).to.match(/taken for moganet_t_256\. .* fit moganet_t_256_openmixup/);
   });
 
   it('or by the backbone in the configuration of a trainer of classifiers', async () => {
     const twice = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=True)"));
     expect(twice).to.deep.equal({ name: 'moganet_t_256_openmixup', size: 256, notices: [] });
     const once = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=False)"));
-    expect(once).to.deep.equal({
-      name: 'moganet_t',
-      size: 224,
-      notices: ['The weights are taken for moganet_t; they fit moganet_t_256 as well. Name the model you mean.'],
-    });
+    expect(once).to.include({ name: 'moganet_t', size: 224 });
+    expect(once.notices).to.have.length(1);
+    expect(once.notices[0]).to.match(/taken for moganet_t\. .* fit moganet_t_256 /);
   });
 
   it('is the published default, with a notice, where nothing tells', async () => {
@@ -168,18 +165,22 @@ describe('a configuration of mm in a file', () => {
   };
   const noticesOf = async (held: Map<string, unknown>, options = {}) =>
     (await openWeights(file('mm.pth', held), options)).notices;
-  const text = (scale: string, head: string) =>
-    `The configuration in the file has no test scale: images are fitted between edges of ${scale}, the usual one of a ${head}. ` +
-    'Give another as `size` (--size on the command line), or write it into a new file: moganet convert --scale.';
+  const facts = (scale: string, task: string) =>
+    new RegExp(`no test scale.*${scale}.*${task}.*--size.*convert --scale`);
 
   it('says which test scale is taken where it has none', async () => {
-    expect(await noticesOf(content(retinaNetXt))).to.deep.equal([text('1333×800', 'detection')]);
-    expect(await noticesOf(content(semanticFpnXt))).to.deep.equal([text('2048×512', 'segmentation')]);
+    const [detection, ...others] = await noticesOf(content(retinaNetXt));
+    expect(detection).to.match(facts('1333×800', 'detection'));
+    expect(others).to.deep.equal([]);
+    expect((await noticesOf(content(semanticFpnXt)))[0]).to.match(facts('2048×512', 'segmentation'));
   });
 
   it('says nothing of one that it has, or that the caller gives', async () => {
     expect(await noticesOf(content(retinaNetXt, resize([640, 480])))).to.deep.equal([]);
     expect(await noticesOf(content(retinaNetXt), { scale: [640, 480] })).to.deep.equal([]);
-    expect(await noticesOf(content(retinaNetXt), { config: fromMm(retinaNetXt) })).to.deep.equal([]);
+    const config = fromMm(retinaNetXt);
+    expect(await noticesOf(content(retinaNetXt), { model: { config, definition: createModel(config) } })).to.deep.equal(
+      [],
+    );
   });
 });

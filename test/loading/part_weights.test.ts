@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { CheckpointError, ConfigError, createBackbone, loadModel, type ModelConfig, type Raster } from 'moganet';
 import { writeSafetensors } from '../../src/formats/index.ts';
-import { partParameters } from '../../src/loading/by_module.ts';
+import { moduleParameters } from '../../src/loading/by_module.ts';
 import { createModel, modelParameters } from '../../src/models/create.ts';
 import { rejection } from '../harness/rejection.ts';
 import { seededWeight } from '../harness/seeded.ts';
@@ -160,7 +160,7 @@ describe('weights by module', () => {
     const unknown = await rejection(loadModel({ config: smallDetector, weights: { backbon: file } }, { engine }));
     expect(unknown).to.be.instanceOf(ConfigError);
     expect(unknown.message).to.equal(
-      'unknown part of the model "backbon". Known: backbone, neck, rpn_head, roi_head. Did you mean "backbone"?',
+      'unknown module "backbon". Known: backbone, neck, rpn_head, roi_head. Did you mean "backbone"?',
     );
     const none = await rejection(loadModel({ weights: { backbone: file } }, { engine }));
     expect(none.message).to.equal(
@@ -171,14 +171,14 @@ describe('weights by module', () => {
   it('know every parameter of a model in exactly one module', () => {
     for (const config of [smallBoth, classifier, { backbone }] as ModelConfig[]) {
       const definition = createModel(config);
-      const keys = [...partParameters(definition).values()].flat().map(({ key }) => key);
+      const keys = [...moduleParameters(definition).values()].flat().map(({ key }) => key);
       expect(keys.sort()).to.deep.equal(
         modelParameters(definition)
           .map(({ key }) => key)
           .sort(),
       );
     }
-    expect([...partParameters(createModel(classifier)).keys()]).to.deep.equal(['backbone', 'head']);
+    expect([...moduleParameters(createModel(classifier)).keys()]).to.deep.equal(['backbone', 'head']);
   });
 });
 

@@ -36,9 +36,7 @@ describe('published weights', () => {
   it('are not fetched without permission, and the error names the command', async () => {
     const error = await rejection(loadModel('moganet_xtiny'));
     expect(error).to.be.instanceOf(UnsupportedError);
-    expect(error.message).to.equal(
-      'the weights of moganet_xt are not here yet. Pull them once: moganet pull moganet_xt (or allow it here: { pull: true }).',
-    );
+    expect(error.message).to.match(/moganet_xt .*moganet pull moganet_xt .*\{ pull: true \}/);
     expect(server.requests).to.have.length(0);
     expect(readdirSync(cache.folder)).to.deep.equal([]);
     expect(cachedWeights(entry)).to.equal(undefined);
@@ -56,8 +54,8 @@ describe('published weights', () => {
     await model.dispose();
     const downloads = progress.filter(({ stage }) => stage === 'download');
     expect(downloads[0]!.notice).to.match(/^the server answered 500 Internal Server Error; trying again in 1 s/);
-    expect(downloads[1]).to.deep.equal({ stage: 'download', done: 0, total: size, text: file });
-    expect(downloads.at(-1)).to.deep.equal({ stage: 'download', done: size, total: size, text: file });
+    expect(downloads[1]).to.include({ stage: 'download', done: 0, total: size, text: file });
+    expect(downloads.at(-1)).to.include({ stage: 'download', done: size, total: size, text: file });
     expect(cachedWeights(entry)).to.equal(join(cache.folder, file));
   });
 

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { classifier, topClasses } from '../../src/models/classification.ts';
-import { classifierConfig } from '../../src/models/config.ts';
+import { families } from '../../src/backbones/index.ts';
+import { topClasses } from '../../src/models/classification.ts';
+import { createModel } from '../../src/models/create.ts';
+import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
 const rounded = ({ labels, scores }: { labels: Int32Array; scores: Float32Array }) => ({
   labels: [...labels],
@@ -34,12 +36,22 @@ describe('topClasses', () => {
 });
 
 describe('a classifier', () => {
-  it('reads its image of the batch, five classes where no number is given', () => {
-    const seven = classifier(classifierConfig.parse({ classes: 7 }));
-    const data = Float32Array.from([...[0, 1, 2, 3, 4, 5, 6], ...[6, 5, 4, 3, 2, 1, 0]]);
-    const logits = { shape: [2, 7, 1, 1], data };
-    expect([...seven.classify(logits, 0).labels]).to.deep.equal([6, 5, 4, 3, 2]);
-    expect([...seven.classify(logits, 1, { top: 2 }).labels]).to.deep.equal([0, 1]);
-    expect(seven.classes[6]).to.equal('class 6');
+  it('reads each image of the batch, five classes by default', async () => {
+    const definition = createModel({ backbone: families.moganet.small, classification: { classes: 7 } });
+    const task = taskOf(definition, 'classification');
+    const logits = hostTensor([2, 7, 1, 1], [...[0, 1, 2, 3, 4, 5, 6], ...[6, 5, 4, 3, 2, 1, 0]]);
+    const labels = async (top?: number) =>
+      (await task.predict(onFeatures({ logits }, []), { top })).map(({ classification }) => [
+        ...classification!.labels,
+      ]);
+    expect(await labels()).to.deep.equal([
+      [6, 5, 4, 3, 2],
+      [0, 1, 2, 3, 4],
+    ]);
+    expect(await labels(2)).to.deep.equal([
+      [6, 5],
+      [0, 1],
+    ]);
+    expect(task.dataset?.classes[6]).to.equal('class 6');
   });
 });

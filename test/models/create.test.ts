@@ -3,8 +3,10 @@ import { facadeModels } from '../../configs/facade.ts';
 import type { Backbone, Stage } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
-import { checkpointParameters, createModel, type Head, modelParameters } from '../../src/models/create.ts';
-import { conv2d, recordPart, type Scope, shapesOf, type Value } from '../../src/nn/index.ts';
+import { checkpointParameters, createModel, modelParameters } from '../../src/models/create.ts';
+import type { Head } from '../../src/models/custom.ts';
+import { conv2d, type Scope, shapesOf, type Value } from '../../src/nn/index.ts';
+import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
 const demo = facadeModels[0]!.config;
 const { backbone: trunk, detection: maskRcnnLite, segmentation: uperNetLite } = demo as Required<typeof demo>;
@@ -43,7 +45,7 @@ const brightness = (_: unknown, stages: readonly Stage[]): Head<'score', number>
 });
 
 const outputsOf = (config: ModelConfig, part = 'features') =>
-  Object.keys(recordPart(createModel(config).parts[part]!).outputs);
+  Object.keys(createModel(config).parts[part]!.graph.outputs);
 
 describe('createModel', () => {
   it('makes a bare backbone, whose keys begin at the root', () => {
@@ -54,12 +56,11 @@ describe('createModel', () => {
 
   it('makes a classifier, with names or with their number', () => {
     expect(
-      createModel({ backbone: tiny(4), classification: { classes: ['cat', 'dog'] } }).classifier?.classes,
+      createModel({ backbone: tiny(4), classification: { classes: ['cat', 'dog'] } }).tasks[0]?.dataset?.classes,
     ).to.deep.equal(['cat', 'dog']);
-    expect(createModel({ backbone: tiny(4), classification: { classes: 2 } }).classifier?.classes).to.deep.equal([
-      'class 0',
-      'class 1',
-    ]);
+    expect(createModel({ backbone: tiny(4), classification: { classes: 2 } }).tasks[0]?.dataset?.classes).to.deep.equal(
+      ['class 0', 'class 1'],
+    );
     expect(outputsOf({ backbone: tiny(4), classification: { classes: 2 } })).to.include('logits');
     const keys = modelParameters(createModel({ backbone: tiny(4), classification: { classes: 2 } })).map(
       ({ key }) => key,
@@ -84,7 +85,7 @@ describe('createModel', () => {
 
   it('runs the part of regions on none at all', () => {
     const { box } = createModel({ backbone: trunk, detection: maskRcnnLite }).parts;
-    const graph = recordPart(box!);
+    const { graph } = box!;
     const maps = [0, 1, 2, 3].map((i) => [`fpn${i}`, { batch: 1, height: 32 >> i, width: 40 >> i }]);
     const rois = [0, 1, 2, 3].map((i) => [`rois${i}`, { batch: 0 }]);
     const shapes = shapesOf(graph, Object.fromEntries([...maps, ...rois]));
@@ -94,7 +95,7 @@ describe('createModel', () => {
   it('puts several heads on one trunk, which is recorded once', () => {
     const both: ModelConfig = { backbone: trunk, detection: maskRcnnLite, segmentation: uperNetLite };
     expect(outputsOf(both)).to.include.members(['fpn0', 'rpn_cls0', 'seg_logits']);
-    const { nodes } = recordPart(createModel(both).parts.features!);
+    const { nodes } = createModel(both).parts.features!.graph;
     const stems = nodes.filter(({ path, op }) => path === 'backbone.patch_embed1.projection.0' && op === 'conv2d');
     expect(stems).to.have.length(1);
     const keys = (config: ModelConfig) => modelParameters(createModel(config)).map(({ key }) => key);
@@ -120,10 +121,10 @@ describe('createModel', () => {
 
     const pyramid = ['stage0', 'stage1', 'stage2', 'stage3'];
 
-    it('takes a backbone and a head from the tables handed in', () => {
+    it('takes a backbone and a head from the tables handed in', async () => {
       const model = createModel(own, tables);
       expect(model.stages.map(({ channels }) => channels)).to.deep.equal([8, 16, 32, 64]);
-      const graph = recordPart(model.parts.features!);
+      const graph = model.parts.features!.graph;
       expect(Object.keys(graph.outputs)).to.deep.equal([...pyramid, 'head.score']);
       expect(modelParameters(model).map(({ key }) => key)).to.include.members([
         'backbone.stages.0.weight',
@@ -136,13 +137,14 @@ describe('createModel', () => {
         scaleX: 1,
         scaleY: 1,
       };
-      const score = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 3) };
-      expect(model.head?.decode({ score }, geometry, {})).to.equal(2);
+      const features = { 'head.score': hostTensor([1, 1, 1, 2], [1, 3]) };
+      const [result] = await taskOf(model, 'custom').predict(onFeatures(features, [geometry]), {});
+      expect(result).to.deep.equal({ custom: 2, detections: undefined });
     });
 
     it('puts the heads that are known on it', () => {
       const { parts } = createModel({ ...own, head: undefined, segmentation: uperNetLite } as ModelConfig, tables);
-      expect(Object.keys(recordPart(parts.features!).outputs)).to.deep.equal([...pyramid, 'seg_logits']);
+      expect(Object.keys(parts.features!.graph.outputs)).to.deep.equal([...pyramid, 'seg_logits']);
     });
 
     it('keeps the known ones beside them', () => {
@@ -213,7 +215,7 @@ describe('createModel', () => {
       for (const stages of [3, 5]) {
         expect(() => createModel({ backbone: tiny(stages), detection: maskRcnnLite })).to.throw(
           ConfigError,
-          `a detector needs a backbone of four stages, this one has ${stages}.`,
+          `needs a backbone of four stages, this one has ${stages}.`,
         );
       }
     });
@@ -221,7 +223,7 @@ describe('createModel', () => {
     it('a classifier beside other heads', () => {
       expect(() =>
         createModel({ backbone: trunk, classification: { classes: 3 }, segmentation: uperNetLite }),
-      ).to.throw(ConfigError, 'a classifier cannot share a model with other heads.');
+      ).to.throw(ConfigError, 'classification cannot share a model');
     });
 
     it('a classifier on a backbone that has none', () => {

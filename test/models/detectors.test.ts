@@ -1,30 +1,25 @@
 import { expect } from 'chai';
-import type { NDArray } from '../../src/arrays.ts';
 import { families } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
-import type { RunPart } from '../../src/models/detector.ts';
-import type { Resident } from '../../src/nn/index.ts';
+import type { RunPart } from '../../src/models/task.ts';
+import type { DeviceTensor } from '../../src/nn/index.ts';
 import { maskBitmap } from '../../src/postprocess/masks.ts';
 import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
+import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
 /** Maps and heads' answers written by hand: what remains is the arithmetic between the parts. */
 
-const resident = (shape: number[], data: ArrayLike<number>): Resident => ({
-  shape,
-  read: async (): Promise<NDArray> => ({ shape, data: Float32Array.from(data) }),
-  dispose: () => {},
-});
-const zeros = (...shape: number[]) => resident(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
+const zeros = (...shape: number[]) => hostTensor(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
 
 /** A map with one value that is not `rest`, at channel, row and column. */
 function peak(shape: [number, number, number, number], rest: number, value: number, at: [number, number, number]) {
   const [, , height, width] = shape;
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(rest);
   data[(at[0] * height + at[1]) * width + at[2]] = value;
-  return resident(shape, data);
+  return hostTensor(shape, data);
 }
 
 const model = (detector: ModelConfig['detection']): ModelConfig => ({
@@ -36,12 +31,12 @@ const { cascade_mask_rcnn: cascade, retinanet } = smallDetectors;
 const square = { height: 64, width: 64 };
 const geometry = geometryOf({ height: 32, width: 32 }, square, square);
 const sizes = [16, 8, 4, 2, 1];
-const perLevel = (name: string, make: (size: number, level: number) => Resident) =>
+const perLevel = (name: string, make: (size: number, level: number) => DeviceTensor) =>
   Object.fromEntries(sizes.map((size, level) => [`${name}${level}`, make(size, level)]));
 
 describe('a cascade', () => {
   const rpn = { ...cascade.rpn, max: 1 };
-  const { detector } = createModel(model({ ...cascade, rpn, test: { score: 0.3 } }));
+  const detection = taskOf(createModel(model({ ...cascade, rpn, test: { score: 0.3 } })), 'detection');
 
   /** One proposal: the anchor at row 3, column 2 of the finest level, 16×16 around (8, 12), clipped to (0, 4, 16, 20). */
   const features = {
@@ -49,7 +44,7 @@ describe('a cascade', () => {
     ...perLevel('rpn_cls', (size, level) =>
       level === 0
         ? peak([1, 1, size, size], -9, 9, [0, 3, 2])
-        : resident([1, 1, size, size], new Array(size ** 2).fill(-9)),
+        : hostTensor([1, 1, size, size], new Array(size ** 2).fill(-9)),
     ),
     ...perLevel('rpn_reg', (size) => zeros(1, 4, size, size)),
   };
@@ -63,11 +58,14 @@ describe('a cascade', () => {
       asked.push([part, rows]);
       if (part === 'mask') {
         return Object.fromEntries(
-          masks.map((logit, i) => [`mask_logits${i}`, resident([1, 2, 28, 28], new Array(2 * 28 * 28).fill(logit))]),
+          masks.map((logit, i) => [`mask_logits${i}`, hostTensor([1, 2, 28, 28], new Array(2 * 28 * 28).fill(logit))]),
         );
       }
       const stage = Number(part.slice('box'.length));
-      return { cls_score: resident([1, 3, 1, 1], logits[stage]!), bbox_pred: resident([1, 4, 1, 1], deltas[stage]!) };
+      return {
+        cls_score: hostTensor([1, 3, 1, 1], logits[stage]!),
+        bbox_pred: hostTensor([1, 4, 1, 1], deltas[stage]!),
+      };
     };
     return { asked, run };
   }
@@ -85,17 +83,17 @@ describe('a cascade', () => {
       [right, down, [0, 0, 0, 0]],
       [0, 0, 0],
     );
-    const [found] = await detector!.detect(features, [geometry], run);
+    const [found] = await detection.predict(onFeatures(features, [geometry], run), {});
     expect(asked.slice(0, 3)).to.deep.equal([
       ['box0', [0, 0, 4, 16, 20]],
       ['box1', [0, 8, 4, 24, 20]],
       ['box2', [0, 8, 8, 24, 24]],
     ]);
     // softmax of (2 ln 8 / 3, ln 8 / 3, 0) = (4, 2, 1) / 7; class 1 is below the threshold
-    expect([...found!.labels]).to.deep.equal([0]);
-    expect(found!.scores[0]).to.be.closeTo(4 / 7, 1e-6);
+    expect([...found!.detections!.labels]).to.deep.equal([0]);
+    expect(found!.detections!.scores[0]).to.be.closeTo(4 / 7, 1e-6);
     // the original is half as large
-    expect([...found!.boxes]).to.deep.equal([4, 4, 12, 12]);
+    expect([...found!.detections!.boxes]).to.deep.equal([4, 4, 12, 12]);
   });
 
   it('averages the probabilities of the masks of all stages', async () => {
@@ -103,9 +101,9 @@ describe('a cascade', () => {
     const still = [0, 0, 0, 0];
     const setWith = async (...masks: number[]) => {
       const { asked, run } = answers([best, best, best], [still, still, still], masks);
-      const [found] = await detector!.detect(features, [geometry], run);
+      const [found] = await detection.predict(onFeatures(features, [geometry], run), {});
       expect(asked.at(-1)).to.deep.equal(['mask', [0, 0, 4, 16, 20]]);
-      return maskBitmap(found!.masks![0]!).reduce((sum, bit) => sum + bit, 0);
+      return maskBitmap(found!.detections!.masks![0]!).reduce((sum, bit) => sum + bit, 0);
     };
     // the mean probability is 0.6, where that of the logits would be negative; then it is 0.4
     const logit = (p: number) => Math.log(p / (1 - p));
@@ -116,9 +114,13 @@ describe('a cascade', () => {
   it('asks no head where there are no proposals, and no mask where there are no boxes', async () => {
     const nothing = model({ ...cascade, rpn: { ...rpn, minSize: 1000 } });
     const { asked, run } = answers([[0, 0, 9]], [[0, 0, 0, 0]], []);
-    const [none] = await createModel(nothing).detector!.detect(features, [geometry], run);
+    const [none] = await taskOf(createModel(nothing), 'detection').predict(onFeatures(features, [geometry], run), {});
     expect(asked).to.deep.equal([]);
-    expect([none!.boxes.length, none!.scores.length, none!.masks!.length]).to.deep.equal([0, 0, 0]);
+    expect([
+      none!.detections!.boxes.length,
+      none!.detections!.scores.length,
+      none!.detections!.masks!.length,
+    ]).to.deep.equal([0, 0, 0]);
 
     const background = answers(
       [
@@ -133,19 +135,19 @@ describe('a cascade', () => {
       ],
       [],
     );
-    const [empty] = await detector!.detect(features, [geometry], background.run);
+    const [empty] = await detection.predict(onFeatures(features, [geometry], background.run), {});
     expect(background.asked.map(([part]) => part)).to.deep.equal(['box0', 'box1', 'box2']);
-    expect([empty!.boxes.length, empty!.masks!.length]).to.deep.equal([0, 0]);
+    expect([empty!.detections!.boxes.length, empty!.detections!.masks!.length]).to.deep.equal([0, 0]);
   });
 });
 
 describe('RetinaNet', () => {
-  const { detector } = createModel(model(retinanet));
+  const detection = taskOf(createModel(model(retinanet)), 'detection');
   const sizesOf = [8, 4, 2, 1, 1];
   const maps = (batch = 1) =>
     Object.fromEntries(
       sizesOf.flatMap((size, level) => [
-        [`cls${level}`, resident([batch, 2, size, size], new Array(batch * 2 * size * size).fill(-9))],
+        [`cls${level}`, hostTensor([batch, 2, size, size], new Array(batch * 2 * size * size).fill(-9))],
         [`reg${level}`, zeros(batch, 4, size, size)],
       ]),
     );
@@ -154,21 +156,21 @@ describe('RetinaNet', () => {
   it('finds the anchor whose class is above the threshold', async () => {
     // class 1 at row 2, column 3 of the map of stride 16: an anchor of 64×64 around (48, 32)
     const features = { ...maps(), cls1: peak([1, 2, 4, 4], -9, Math.log(3), [1, 2, 3]) };
-    const [found] = await detector!.detect(features, [geometry], nobody);
-    expect([...found!.labels]).to.deep.equal([1]);
-    expect(found!.scores[0]).to.be.closeTo(0.75, 1e-6);
+    const [found] = await detection.predict(onFeatures(features, [geometry], nobody), {});
+    expect([...found!.detections!.labels]).to.deep.equal([1]);
+    expect(found!.detections!.scores[0]).to.be.closeTo(0.75, 1e-6);
     // x from 16 to 80, clipped to 64; y from 0 to 64; the original is half as large
-    expect([...found!.boxes]).to.deep.equal([8, 0, 32, 32]);
+    expect([...found!.detections!.boxes]).to.deep.equal([8, 0, 32, 32]);
   });
 
   it('finds nothing where nothing is scored, in every image of a batch', async () => {
-    const results = await detector!.detect(maps(2), [geometry, geometry], nobody);
-    expect(results.map(({ scores }) => scores.length)).to.deep.equal([0, 0]);
+    const results = await detection.predict(onFeatures(maps(2), [geometry, geometry], nobody), {});
+    expect(results.map(({ detections }) => detections!.scores.length)).to.deep.equal([0, 0]);
   });
 
   it('takes the caller’s limits', async () => {
-    const results = await detector!.detect(maps(), [geometry], nobody, { score: 0, max: 3 });
-    expect(results[0]!.scores.length).to.equal(3);
+    const results = await detection.predict(onFeatures(maps(), [geometry], nobody), { score: 0, max: 3 });
+    expect(results[0]!.detections!.scores.length).to.equal(3);
   });
 });
 
@@ -195,7 +197,7 @@ describe('a detector whose levels do not fit', () => {
   it('is refused where a segmentor has a neck, too, since both keep it under the same keys', () => {
     refusal(
       { ...model(retinanet), segmentation: smallSegmentors.semantic_fpn_head },
-      'a detector and a segmentor with a neck cannot share a model: both keep its weights under "neck.".',
+      'detection and segmentation cannot share a model: both keep weights under "neck.".',
     );
   });
 });

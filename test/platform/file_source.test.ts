@@ -31,9 +31,7 @@ describe('a file as a source', () => {
     await source.readInto!(target, 3);
     expect([...target]).to.deep.equal([3, 4]);
     await truncate(path, 2);
-    expect(await failure(() => source.read(1, 3))).to.match(
-      /byte 2: .* it had 5 bytes\./,
-    );
+    expect(await failure(() => source.read(1, 3))).to.match(/byte 2: .* it had 5 bytes\./);
     await source.close();
   });
 

@@ -43,7 +43,7 @@ describe('the classifiers of the zoo', () => {
   it('have the thousand names', () => {
     expect(classifiers.length).to.be.at.least(9);
     for (const { name, config } of classifiers) {
-      expect(createModel(config).classifier!.classes, name).to.deep.equal(imageNetNames);
+      expect(createModel(config).tasks[0]!.dataset!.classes, name).to.deep.equal(imageNetNames);
     }
   });
 

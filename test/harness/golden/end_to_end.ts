@@ -1,7 +1,7 @@
 import type { Named, NDArray } from '../../../src/arrays.ts';
 import type { Geometry } from '../../../src/image/geometry.ts';
-import { readProposals, regionHeads } from '../../../src/models/rcnn.ts';
-import { passes, type Resident } from '../../../src/nn/index.ts';
+import { boxStages, readProposals } from '../../../src/models/rcnn.ts';
+import { type DeviceTensor, passes } from '../../../src/nn/index.ts';
 import { anchorLevels } from '../../../src/postprocess/anchors.ts';
 import { toNetwork } from '../../../src/postprocess/boxes.ts';
 import { type Detections, refinedRegions } from '../../../src/postprocess/detections.ts';
@@ -10,6 +10,7 @@ import { decodeBitmap, rleFromString } from '../../../src/postprocess/rle.ts';
 import { sigmoid } from '../../../src/postprocess/scores.ts';
 import { resizedLogits } from '../../../src/postprocess/segmentation.ts';
 import { type GoldenCase, GoldenMismatch } from '../golden.ts';
+import { onFeatures, taskOf } from '../tasks.ts';
 import { boxOutputs, type LoadedModel, loadModel, maskOutputs, twoStageOf } from './loaded_model.ts';
 import { joinRows, matchOrder, rowsInOrder } from './match_order.ts';
 import { checkpointWeights, definitionOf, type ModelInput, modelInput } from './model_input.ts';
@@ -18,7 +19,7 @@ import { expectListed } from './whole_models.ts';
 
 /** Kinds `detector` and `segmentor`: from pictures and a checkpoint file to boxes, masks and label maps. */
 
-type Step = (golden: GoldenCase, model: LoadedModel, input: ModelInput, features: Named<Resident>) => Promise<void>;
+type Step = (golden: GoldenCase, model: LoadedModel, input: ModelInput, features: Named<DeviceTensor>) => Promise<void>;
 
 /** As recorded, and as engines get it. */
 const endToEnd =
@@ -47,8 +48,10 @@ export const runDetector = endToEnd(async (golden, model, { image, geometries },
   await expectSome(golden, outputs);
   if (twoStageOf(model.definition)) await expectRegions(golden, model, geometries, features, outputs);
 
-  const results = await model.definition.detector!.detect(features, geometries, model.run);
-  for (const [i, found] of results.entries()) {
+  const task = taskOf(model.definition, 'detection');
+  const results = await task.predict(onFeatures(features, geometries, model.run), {});
+  for (const [i, { detections: found }] of results.entries()) {
+    if (!found) continue;
     const names = { boxes: `boxes_img${i}`, scores: `scores_img${i}` };
     const order = await matchOrder(golden, names, found);
     outputs[names.boxes] = { shape: [order.length, 4], data: rowsInOrder(found.boxes, order) };
@@ -72,7 +75,7 @@ async function expectRegions(
   golden: GoldenCase,
   model: LoadedModel,
   geometries: readonly Geometry[],
-  features: Named<Resident>,
+  features: Named<DeviceTensor>,
   outputs: Record<string, NDArray>,
 ): Promise<void> {
   const config = twoStageOf(model.definition)!;
@@ -87,7 +90,7 @@ async function expectRegions(
     outputs[names.scores] = { shape: [scores.length], data: scores };
     regions.push(boxes);
   }
-  for (const [stage, { config: box }] of regionHeads(config).boxes.entries()) {
+  for (const [stage, { config: box }] of boxStages(config).entries()) {
     const rois = joinRows(regions.map(withImage));
     const { cls_score, bbox_pred } = await boxOutputs(model, features, rois, stage);
     outputs[`rois_stage${stage}`] = rois;
@@ -117,7 +120,7 @@ const expectSome = (golden: GoldenCase, outputs: Named<NDArray>) =>
     outputs,
   );
 
-async function readAllOf(features: Named<Resident>): Promise<Record<string, NDArray>> {
+async function readAllOf(features: Named<DeviceTensor>): Promise<Record<string, NDArray>> {
   const entries = Object.entries(features).map(async ([name, resident]) => [name, await resident.read()] as const);
   return Object.fromEntries(await Promise.all(entries));
 }
@@ -132,7 +135,7 @@ function withImage(boxes: Float32Array, image: number): NDArray {
 /** The probability maps of the predicted classes before they are pasted; of a cascade, the mean of its stages'. */
 async function maskProbabilities(
   model: LoadedModel,
-  features: Named<Resident>,
+  features: Named<DeviceTensor>,
   { boxes, labels }: Detections,
   { scaleX, scaleY }: Geometry,
   image: number,
@@ -179,7 +182,7 @@ function differingPixels(actual: ArrayLike<number>, expected: ArrayLike<number>)
 }
 
 export const runSegmentor = endToEnd(async (golden, model, { image, geometries }, features) => {
-  const { segmentor, config } = model.definition;
+  const { config } = model.definition;
   const logits = await features.seg_logits!.read();
   const maps = await readAllOf(features);
   const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...maps, head_logits: logits };
@@ -194,7 +197,9 @@ export const runSegmentor = endToEnd(async (golden, model, { image, geometries }
     );
   outputs.logits_input = resized(({ padded }) => [{ size: padded }]);
   outputs.logits_ori = resized(({ padded, resized: crop, original }) => [{ size: padded, crop }, { size: original }]);
-  const labels = geometries.flatMap((geometry, i) => [...segmentor!.segment(logits, i, geometry)]);
+  const task = taskOf(model.definition, 'segmentation');
+  const results = await task.predict(onFeatures(features, geometries, model.run), {});
+  const labels = results.flatMap(({ segmentation }) => [...(segmentation?.labels ?? [])]);
   await expectLabels(golden, 'pred', labels);
   await expectListed({ ...golden, tensors: new Map([...golden.tensors].filter(([name]) => name !== 'pred')) }, outputs);
 });

@@ -1,16 +1,15 @@
 import type { Named, NDArray, Weights } from '../../../src/arrays.ts';
 import type { CascadeConfig, RcnnConfig } from '../../../src/models/config.ts';
 import { createModel, type ModelDefinition } from '../../../src/models/create.ts';
-import type { RunPart } from '../../../src/models/detector.ts';
-import { regionHeads, runOnRegions } from '../../../src/models/rcnn.ts';
+import { boxStages, maskPaths, runOnRegions } from '../../../src/models/rcnn.ts';
+import type { RunPart } from '../../../src/models/task.ts';
 import {
+  type DeviceTensor,
   type Engine,
-  type Part,
+  loadPart,
   type Pass,
-  programOf,
-  type Resident,
+  type RecordedPart,
   type Runner,
-  recordPart,
 } from '../../../src/nn/index.ts';
 import { readAll } from './run_graph.ts';
 
@@ -33,7 +32,7 @@ export function twoStageOf({
 /** Outputs to add to a part: their names, and the modules that give them. */
 function tapsOf(definition: ModelDefinition, part: string): Named<string> {
   const config = twoStageOf(definition);
-  const stage = config && regionHeads(config).boxes.find((box) => box.part === part);
+  const stage = config && boxStages(config).find((box) => box.part === part);
   if (stage) return { [`roi_feats${stage.config.region.size}`]: `roi_head.${stage.path}:in` };
   const { segmentation: segmentor, detection: detector } = definition.config;
   // detectors on regions give their pyramid anyway
@@ -49,20 +48,19 @@ export async function loadModel(
   passes: readonly Pass[],
 ): Promise<LoadedModel> {
   const runners = new Map<string, Runner>();
-  const load = async (part: Part, values: Weights, taps: Named<string> = {}) => {
-    const graph = recordPart(part);
-    const added = Object.entries(taps).map(([name, path]) => [name, graph.taps[path]!] as const);
+  const load = async ({ name, graph }: RecordedPart, values: Weights, taps: Named<string> = {}) => {
+    const added = Object.entries(taps).map(([tap, path]) => [tap, graph.taps[path]!] as const);
     const tapped = { ...graph, outputs: { ...graph.outputs, ...Object.fromEntries(added) } };
-    runners.set(part.name, await engine.load(programOf(part.name, tapped, values, passes)));
+    runners.set(name, await loadPart(engine, { name, graph: tapped }, values, passes));
   };
   const dispose = () => {
     for (const runner of runners.values()) runner.dispose();
   };
   try {
     for (const part of Object.values(definition.parts)) await load(part, weights, tapsOf(definition, part.name));
-    // the trunk by itself has its keys at the root
-    const trunk = createModel({ backbone: definition.config.backbone }).parts.features!;
-    await load({ ...trunk, name: 'trunk' }, withoutPrefix(weights, 'backbone.'));
+    // a bare backbone has its keys at the root
+    const bare = createModel({ backbone: definition.config.backbone });
+    await load(bare.pyramid, withoutPrefix(weights, 'backbone.'));
     if (definition.auxiliary) await load(definition.auxiliary, weights);
   } catch (error) {
     dispose();
@@ -72,7 +70,7 @@ export async function loadModel(
     definition,
     run: (part, inputs) => runners.get(part)!.run(inputs),
     beside: async (image) => {
-      const stages = await readAll(await runners.get('trunk')!.run({ image }));
+      const stages = await readAll(await runners.get('backbone')!.run({ image }));
       const auxiliary = runners.get('auxiliary');
       return { ...stages, ...(auxiliary && (await readAll(await auxiliary.run(stages)))) };
     },
@@ -93,23 +91,27 @@ function withoutPrefix(weights: Weights, prefix: string): Weights {
  */
 export function boxOutputs(
   model: LoadedModel,
-  features: Named<Resident>,
+  features: Named<DeviceTensor>,
   rois: NDArray,
   stage: number,
 ): Promise<Named<NDArray>> {
-  const { part, config } = regionHeads(twoStageOf(model.definition)!).boxes[stage]!;
+  const { part, config } = boxStages(twoStageOf(model.definition)!)[stage]!;
   return perImage(rois, (boxes, image) => runOnRegions(part, config.region, boxes, image, features, model.run));
 }
 
 /** The mask heads' logits on such regions, one map for each stage; none where the model has no masks. */
-export async function maskOutputs(model: LoadedModel, features: Named<Resident>, rois: NDArray): Promise<NDArray[]> {
-  const { masks } = regionHeads(twoStageOf(model.definition)!);
-  if (!masks) return [];
-  const { part, config, paths } = masks;
+export async function maskOutputs(
+  model: LoadedModel,
+  features: Named<DeviceTensor>,
+  rois: NDArray,
+): Promise<NDArray[]> {
+  const config = twoStageOf(model.definition)!;
+  const { mask } = config;
+  if (!mask) return [];
   const outputs = await perImage(rois, (boxes, image) =>
-    runOnRegions(part, config.region, boxes, image, features, model.run),
+    runOnRegions('mask', mask.region, boxes, image, features, model.run),
   );
-  return Object.keys(paths).map((output) => outputs[output]!);
+  return Object.keys(maskPaths(config)).map((output) => outputs[output]!);
 }
 
 /** Calls with the boxes of one image after the other and lays the rows back where their regions were. */

@@ -33,7 +33,7 @@ function withDivisor(config: ModelConfig, divisor: number | undefined): ModelCon
 /** Every tensor of the published checkpoint, the auxiliary head's too. */
 export async function checkpointWeights({ folder, json }: GoldenCase, definition: ModelDefinition): Promise<Weights> {
   const source = bytesSource(readFileSync(join(folder, json.checkpoint)), json.checkpoint);
-  const file = await openWeights(source, { config: definition.config });
+  const file = await openWeights(source, { model: { config: definition.config, definition } });
   return file.fill(checkpointParameters(definition));
 }
 

@@ -1,12 +1,12 @@
 import type { Named, NDArray, TypedArray, Weights } from '../../../src/arrays.ts';
 import {
+  type DeviceTensor,
   type Engine,
   type Graph,
   type Part,
   type Pass,
   passes,
   programOf,
-  type Resident,
   recordPart,
 } from '../../../src/nn/index.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch } from '../golden.ts';
@@ -31,7 +31,7 @@ export async function runGraph(
   }
 }
 
-export async function readAll(residents: Named<Resident>): Promise<Named<NDArray>> {
+export async function readAll(residents: Named<DeviceTensor>): Promise<Named<NDArray>> {
   const entries: [string, NDArray][] = [];
   for (const [name, resident] of Object.entries(residents)) {
     entries.push([name, await resident.read()]);

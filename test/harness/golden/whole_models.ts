@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Named, NDArray } from '../../../src/arrays.ts';
 import { checkpointParameters, createModel } from '../../../src/models/create.ts';
 import { fromMm } from '../../../src/models/mm/index.ts';
-import { regionHeads } from '../../../src/models/rcnn.ts';
-import { passes, type Resident } from '../../../src/nn/index.ts';
+import { boxStages } from '../../../src/models/rcnn.ts';
+import { type DeviceTensor, passes } from '../../../src/nn/index.ts';
 import { type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
 import { inOurLayout, layoutsOf, weightsInOurLayout } from './backbone_kinds.ts';
 import { expectSameKeys, type ModelKeyList } from './key_lists.ts';
@@ -50,7 +50,11 @@ async function outputsOf(model: LoadedModel, image: NDArray, rois: NDArray | und
 }
 
 /** Every stage of a cascade on the same regions; the one stage of Mask R-CNN has no number. */
-async function regionalOutputs(model: LoadedModel, features: Named<Resident>, rois: NDArray): Promise<Named<NDArray>> {
+async function regionalOutputs(
+  model: LoadedModel,
+  features: Named<DeviceTensor>,
+  rois: NDArray,
+): Promise<Named<NDArray>> {
   const config = twoStageOf(model.definition)!;
   const cascade = config.type === 'cascade_mask_rcnn';
   const outputs: Record<string, NDArray> = {};
@@ -58,7 +62,7 @@ async function regionalOutputs(model: LoadedModel, features: Named<Resident>, ro
     outputs[cascade ? `${name}_stage${stage}` : name] = value;
   };
   const masks = await maskOutputs(model, features, rois);
-  for (const stage of regionHeads(config).boxes.keys()) {
+  for (const stage of boxStages(config).keys()) {
     for (const [name, value] of Object.entries(await boxOutputs(model, features, rois, stage))) add(name, stage, value);
     if (masks[stage]) add('mask_logits', stage, masks[stage]);
   }

@@ -1,0 +1,218 @@
+import * as z from 'zod';
+import type { Named } from '../arrays.ts';
+import { ConfigError, UnsupportedError } from '../errors.ts';
+import type { ModelConfig } from '../models/config.ts';
+import { createModel, type Tables } from '../models/create.ts';
+import type { Platform, Progress, WeightsRef } from '../platform/contract.ts';
+import { foundIn, validate } from '../validate.ts';
+import { findEntry, type ZooEntry } from '../zoo/index.ts';
+import { definitionOf } from './recognise.ts';
+import type { ConfiguredModel } from './weights.ts';
+
+/** From what a caller names to the model that is meant and the file that has its weights. */
+
+/**
+ * The name of a published model, or weights with their configuration (found from the file if it is left out). Weights by module
+ * (`{ backbone: file }`) fill these modules and leave the others to be trained.
+ */
+export type ModelRef =
+  | string
+  | { readonly config?: ModelConfig | string; readonly weights?: WeightsRef | Named<WeightsRef> };
+
+export interface ReadOptions extends Tables {
+  /** Take the averaged weights if the file has both. By default the published entry decides. */
+  readonly ema?: boolean | undefined;
+  /** Download published weights that are not in the cache yet (Node). Progress of stage `download` reports the size first. */
+  readonly pull?: boolean | undefined;
+  /** Changes the configuration before anything is built: drops a head that is not needed, sets a threshold. */
+  readonly configure?: ((config: ModelConfig) => ModelConfig) | undefined;
+  /** Called as bytes, tensors and parts are loaded. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Weights as the caller means them. Without a model, the file says which it is. */
+export interface ResolvedRef {
+  readonly model: ConfiguredModel | undefined;
+  readonly weights: WeightsRef | Named<WeightsRef>;
+  /** The published numbers belong to the averaged weights. */
+  readonly emaPublished?: boolean | undefined;
+}
+
+/**
+ * Finds the model and the weights that a reference means.
+ *
+ * @throws ConfigError for an unknown name or a wrong option, UnsupportedError if the weights have to be downloaded first
+ */
+export async function resolveRef(ref: ModelRef, options: ReadOptions, platform: Platform): Promise<ResolvedRef> {
+  checkRef(ref, options);
+  const { config, weights } = typeof ref === 'string' ? { config: ref, weights: undefined } : ref;
+  if (typeof config !== 'string') {
+    if (!weights) throw new ConfigError('loadModel needs weights: a file, a URL or bytes, or the name of a model.');
+    return { model: config && { config, definition: createModel(config, options) }, weights };
+  }
+  const entry = findEntry(config);
+  const custom = options.backbones ?? options.heads ?? options.detectors ?? options.segmentationHeads;
+  return {
+    model: { config: entry.config, definition: custom ? createModel(entry.config, options) : definitionOf(entry) },
+    weights: weights ?? (await publishedWeights(entry, options, platform)),
+    emaPublished: entry.weights?.ema,
+  };
+}
+
+async function publishedWeights(entry: ZooEntry, options: ReadOptions, platform: Platform): Promise<WeightsRef> {
+  const { name, weights } = entry;
+  if (weights?.shipped) return platform.shippedWeights(weights.shipped);
+  if (!weights?.url) throw new UnsupportedError(`there are no published weights of ${name}. Give your own as weights.`);
+  const { pull = false, onProgress, signal } = options;
+  if (pull || platform.cache?.find({ ...weights, url: weights.url })) {
+    return (await pullEntry(entry, platform, { onProgress, signal })).path;
+  }
+  throw new UnsupportedError(
+    platform.cache
+      ? `the weights of ${name} are not downloaded yet. Run once: moganet pull ${name} (or allow it: { pull: true }).`
+      : `the weights of ${name} are not shipped. Download ${weights.url} and give the file as weights.`,
+  );
+}
+
+/** Where published weights are downloaded from, and who hears of it. */
+export interface PullOptions {
+  /** A mirror: the URL of the file, or of the folder that has it under its name. By default `MOGANET_MIRROR`. */
+  readonly from?: string | undefined;
+  /** Bytes as they arrive, the size first; and a `notice` for everything that is waited for. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Published weights in the cache. */
+export interface PulledModel {
+  readonly entry: ZooEntry;
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+  /** True if it was there already and nothing was downloaded. */
+  readonly cached: boolean;
+}
+
+/** Downloads the published weights of a model, by its name, into the cache. */
+export type PullModel = (name: string, options?: PullOptions) => Promise<PulledModel>;
+
+/** Returns the function that downloads published weights. Weights that are in the cache are checked and kept. */
+export function modelPuller(platform: Platform): PullModel {
+  /** @throws ConfigError if there is nothing to download, DownloadError saying what the server or the disk answered */
+  return async (name, options = {}) => {
+    const entry = findEntry(name);
+    if (entry.weights?.shipped) {
+      throw new ConfigError(`the weights of ${entry.name} are part of the package: there is nothing to pull.`);
+    }
+    return { entry, ...(await pullEntry(entry, platform, options)) };
+  };
+}
+
+async function pullEntry(
+  { name, weights }: ZooEntry,
+  { cache }: Platform,
+  { onProgress, ...options }: PullOptions,
+): Promise<Omit<PulledModel, 'entry'>> {
+  if (!weights?.url) throw new ConfigError(`there are no published weights of ${name}. Give your own as weights.`);
+  if (!cache) throw new UnsupportedError(`a page keeps no files. Fetch ${weights.url} and give the bytes as weights.`);
+  const text = decodeURIComponent(weights.url.slice(weights.url.lastIndexOf('/') + 1));
+  let [done, total] = [0, weights.size ?? 0];
+  const show = (notice?: string) => onProgress?.({ stage: 'download', done, total, text, notice });
+  return cache.pull(
+    { ...weights, url: weights.url },
+    {
+      ...options,
+      onBytes: (bytes, whole) => {
+        [done, total] = [bytes, whole];
+        show();
+      },
+      onNotice: show,
+    },
+  );
+}
+
+/** Tells weights by module (a plain object) from a URL or bytes, which have a class. */
+export function isByModule(weights: WeightsRef | Named<WeightsRef>): weights is Named<WeightsRef> {
+  if (typeof weights !== 'object') return false;
+  const prototype: unknown = Object.getPrototypeOf(weights);
+  return prototype === Object.prototype || prototype === null;
+}
+
+const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+/** Compares class names, so that values of another frame or realm count too. */
+export const isFile = (value: unknown): boolean =>
+  typeof value === 'string' || ['URL', 'Blob', 'File', 'Uint8Array', 'ArrayBuffer'].includes(classOf(value));
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+const call = z.custom((value) => typeof value === 'function', { error: 'must be a function' });
+const table = (of: string) => z.custom(isObject, { error: `must be a table of ${of} by type` });
+
+/** What `readModel` and `loadModel` take. The platform's engines say what `threads` may be. */
+export const readOptions = z.strictObject({
+  backbones: table('backbones').optional(),
+  heads: table('heads').optional(),
+  detectors: table('detectors').optional(),
+  segmentationHeads: table('segmentation heads').optional(),
+  ema: z.boolean().optional(),
+  pull: z.boolean().optional(),
+  configure: call.optional(),
+  onProgress: call.optional(),
+  signal: z
+    .custom((value) => isObject(value) && typeof value.throwIfAborted === 'function', {
+      error: 'must be an AbortSignal',
+    })
+    .optional(),
+  threads: z.unknown().optional(),
+  engine: z
+    .custom((value) => typeof value === 'string' || (isObject(value) && typeof value.load === 'function'), {
+      error: 'must be the name of an engine, or an engine',
+    })
+    .optional(),
+});
+
+const refSchema = z.strictObject({
+  config: z
+    .custom(
+      (value) =>
+        typeof value === 'string' ||
+        (isObject(value) && isObject(value.backbone) && typeof value.backbone.type === 'string'),
+      { error: 'must be the name of a model, or a configuration with backbone.type' },
+    )
+    .optional(),
+  weights: z
+    .custom((value) => (isFile(value) ? value !== '' : isObject(value) && Object.values(value).every(isFile)), {
+      error: 'must be a file, a URL or bytes, or these by module',
+    })
+    .optional(),
+});
+
+function checkRef(ref: unknown, options: unknown): void {
+  if (typeof ref !== 'string') {
+    if (!isObject(ref) || isFile(ref)) {
+      throw new ConfigError(
+        `a model is its name, or { config, weights }, got ${foundIn(ref)}. A file alone is { weights: file }.`,
+      );
+    }
+    validate(refSchema, ref, 'model');
+  }
+  validate(readOptions, options, 'options of loadModel');
+}
+
+/** Returns what messages call a file. */
+export const nameOf = (ref: unknown): string => fileOf(ref) ?? 'bytes';
+
+/** Returns the path, URL or file name. Undefined for bytes and pixels, and for a `data:` URL, which is the bytes. */
+export function fileOf(ref: unknown): string | undefined {
+  if (isDataUrl(ref)) return undefined;
+  if (typeof ref === 'string' || ref instanceof URL) return `${ref}`;
+  if (typeof Blob !== 'undefined' && ref instanceof Blob && 'name' in ref) return `${ref.name}`;
+  return undefined;
+}
+
+export const isDataUrl = (ref: unknown): boolean =>
+  (typeof ref === 'string' || ref instanceof URL) && /^data:[^,]*,/i.test(`${ref}`.slice(0, 200));

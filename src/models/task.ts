@@ -1,0 +1,171 @@
+import type { Named, NDArray, Size } from '../arrays.ts';
+import type { Dataset } from '../datasets/index.ts';
+import { ConfigError, unknownName } from '../errors.ts';
+import type { Geometry } from '../image/geometry.ts';
+import { batchInputs, type Prepared } from '../image/preprocess.ts';
+import type { Raster } from '../image/raster.ts';
+import type { DeviceTensor, Part, Scope, Value } from '../nn/index.ts';
+import type { Detections } from '../postprocess/detections.ts';
+
+/** What a model does with an image. The same words name configuration keys, options, timings and JSON keys. */
+export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'pose' | 'custom';
+
+/** Values of one call that differ from the configuration. */
+export interface TaskOptions {
+  /** Keep instances with at least this score. */
+  readonly score?: number | undefined;
+  /** Drop the worse of two boxes of a class if their IoU is larger. */
+  readonly iou?: number | undefined;
+  /** Keep at most this many instances per image. */
+  readonly max?: number | undefined;
+  /** Set the pixels of an instance's mask from this probability on. */
+  readonly maskThreshold?: number | undefined;
+  /** Keep instances of these classes only, by name or label. */
+  readonly classes?: readonly (string | number)[] | undefined;
+  /** Number of classes that a classification returns. Default 5. */
+  readonly top?: number | undefined;
+}
+
+/** Images as a network takes them, and the way back to their pixels. */
+export interface Inputs {
+  readonly image: NDArray; // (images, channels, height, width)
+  /** One per image. Classification has none: nothing is mapped back. */
+  readonly geometries: readonly Geometry[];
+}
+
+/** Runs one of the model's parts. */
+export type RunPart = (part: string, inputs: Named<NDArray | DeviceTensor>) => Promise<Named<DeviceTensor>>;
+
+/** What `Task.predict` works on. */
+export interface TaskInputs extends Inputs {
+  /** Returns the outputs of the part `features` for the whole input. Runs it once, at the first call. They are freed by the caller of `predict`. */
+  features(): Promise<Named<DeviceTensor>>;
+  readonly run: RunPart;
+}
+
+/** Class indices of every pixel, row by row. Bytes up to 256 classes. */
+export type Labels = Uint8Array | Uint16Array;
+
+/** The most likely classes of an image, best first. */
+export interface Classification {
+  readonly labels: Int32Array;
+  /** Softmax over all classes of the model. */
+  readonly scores: Float32Array;
+}
+
+/** What one task adds to the result of one image. */
+export interface TaskResult {
+  readonly detections?: Detections & { readonly dataset: Dataset };
+  readonly segmentation?: { readonly labels: Labels; readonly dataset: Dataset };
+  readonly classification?: Classification & { readonly dataset: Dataset };
+  /** What a custom head decoded, whatever it is. */
+  readonly custom?: unknown;
+}
+
+/** All that a model knows about a head. `Model.predict` loops over tasks and knows none of them by name. */
+export interface Task {
+  readonly kind: TaskKind;
+  /** Undefined for a custom head that does not name its classes. */
+  readonly dataset: Dataset | undefined;
+  /** First names of the state-dict keys that the task brings: `neck`, `decode_head`, … Two tasks of a model share none. */
+  readonly modules: readonly string[];
+  /** Records the task's layers on the pyramid, into the part `features`. Not called if there is `onImage`. */
+  forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
+  /** Records backbone and task together. A classifier has this: its pyramid may differ from that of dense models. */
+  onImage?(scope: Scope, image: Value): { readonly pyramid: readonly Value[]; readonly outputs: Named<Value> };
+  /** Further parts that `predict` runs by name. */
+  readonly parts: readonly Part[];
+  /** A head that only training and the checkpoint have, on the pyramid. */
+  auxiliary?(scope: Scope, pyramid: readonly Value[]): Named<Value>;
+  /** Turns images into the network's input. The first task of a model prepares for all of them. */
+  prepare(images: readonly Raster[], size: Size | undefined): Inputs;
+  /** Throws a ConfigError if an option does not fit this task, before anything runs. */
+  check?(options: TaskOptions): void;
+  /** Returns one result per image, in pixels of the original images. */
+  predict(inputs: TaskInputs, options: TaskOptions): Promise<TaskResult[]>;
+}
+
+/** The longest edge of an input. No network runs beyond it, and its pixels would not fit in one array. */
+export const longestEdge = 16_384;
+
+/** Two edges that an image is fitted between, and the multiple that its edges are rounded up to. */
+interface Fit {
+  readonly scale: readonly [number, number];
+  readonly divisor: number;
+}
+
+/**
+ * Prepares images one by one and pads them to a common size.
+ *
+ * @param prepare fits one image into `scale` and rounds up to `divisor`
+ * @param size edges to fit between instead of the configuration's
+ * @throws ConfigError if an edge is longer than 16384 pixels
+ */
+export function fitImages(
+  images: readonly Raster[],
+  { scale, divisor }: Fit,
+  size: Size | undefined,
+  prepare: (image: Raster, fit: Fit) => Prepared,
+): Inputs {
+  const edges = size ? ([size.width, size.height] as const) : scale;
+  if (Math.max(...edges) > longestEdge) {
+    throw new ConfigError(
+      `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Use a smaller input.scale.`,
+    );
+  }
+  const prepared = images.map((image) => prepare(image, { scale: edges, divisor }));
+  const [first, ...others] = prepared;
+  if (first && others.length === 0) return { image: first.input, geometries: [first.geometry] };
+  const { input, padded } = batchInputs(prepared.map((one) => one.input));
+  return { image: input, geometries: prepared.map(({ geometry }) => ({ ...geometry, padded })) };
+}
+
+/**
+ * Returns the labels of classes given by name or label.
+ *
+ * @throws ConfigError naming an unknown class and the nearest known one
+ */
+export function labelsOf(classes: readonly (string | number)[], names: readonly string[]): ReadonlySet<number> {
+  return new Set(
+    classes.map((one) => {
+      const label = typeof one === 'number' ? one : names.indexOf(one);
+      if (label < 0 || label >= names.length) throw new ConfigError(unknownName('class', `${one}`, names));
+      return label;
+    }),
+  );
+}
+
+/** Returns the instances at the given positions, in that order. */
+export function pickDetections<T extends Detections>(found: T, kept: readonly number[]): T {
+  const { boxes, scores, labels, masks } = found;
+  return {
+    ...found,
+    boxes: Float32Array.from(kept.flatMap((i) => [...boxes.subarray(4 * i, 4 * i + 4)])),
+    scores: Float32Array.from(kept, (i) => scores[i] as number),
+    labels: Int32Array.from(kept, (i) => labels[i] as number),
+    masks: masks && kept.flatMap((i) => masks[i] ?? []),
+  };
+}
+
+/** Reads tensors back, by name. */
+export async function readAll(tensors: Named<DeviceTensor>): Promise<Named<NDArray>> {
+  const entries = Object.entries(tensors).map(async ([name, tensor]) => [name, await tensor.read()] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Names the items of a list: `fpn` and three values give `{ fpn0, fpn1, fpn2 }`. */
+export function named<T>(prefix: string, list: readonly T[]): Named<T> {
+  return Object.fromEntries(list.map((value, i) => [`${prefix}${i}`, value]));
+}
+
+/** Reads the outputs `name0`, `name1`, … up to `levels`. */
+export function readLevels(features: Named<DeviceTensor>, name: string, levels: number): Promise<NDArray[]> {
+  return Promise.all(Array.from({ length: levels }, (_, i) => outputOf(features, `${name}${i}`).read()));
+}
+
+/** Returns an output by name. @throws RangeError if the part has no such output: part and task do not belong together */
+export function outputOf<T>(outputs: Named<T>, name: string): T {
+  const output = outputs[name];
+  if (output === undefined) throw new RangeError(`no output "${name}" among ${Object.keys(outputs).join(', ')}`);
+  return output;
+}

@@ -1,0 +1,31 @@
+import type { Named, NDArray } from '../../src/arrays.ts';
+import type { Geometry } from '../../src/image/geometry.ts';
+import type { ModelDefinition } from '../../src/models/create.ts';
+import type { RunPart, Task, TaskInputs, TaskKind } from '../../src/models/task.ts';
+import type { DeviceTensor } from '../../src/nn/index.ts';
+
+/** The task of a kind that a model must have. */
+export function taskOf({ tasks }: ModelDefinition, kind: TaskKind): Task {
+  const task = tasks.find((one) => one.kind === kind);
+  if (!task) throw new RangeError(`the model has no ${kind}`);
+  return task;
+}
+
+const noImage: NDArray = { shape: [0, 3, 0, 0], data: new Float32Array(0) };
+const noParts: RunPart = async (part) => {
+  throw new RangeError(`the part ${part} must not run`);
+};
+
+/** What a task works on if its features are there already. */
+export const onFeatures = (
+  features: Named<DeviceTensor>,
+  geometries: readonly Geometry[],
+  run: RunPart = noParts,
+): TaskInputs => ({ image: noImage, geometries, run, features: async () => features });
+
+/** An array in the place of a tensor on a device. */
+export const hostTensor = (shape: readonly number[], data: ArrayLike<number>): DeviceTensor => ({
+  shape,
+  read: async () => ({ shape, data: Float32Array.from(data) }),
+  dispose: () => {},
+});
