@@ -2,26 +2,24 @@ import type { Command } from 'commander';
 import { chooseConfig } from './model.ts';
 import { openTerminal } from './terminal.ts';
 
-/** `moganet config`: the configuration of a model, to read or to change. */
-export function addConfigCommand(program: Command, end: (code: number) => void): void {
-  program
-    .command('config')
-    .summary('print the configuration of a model as JSON')
-    .description('Prints the configuration of a model as JSON, defaults filled in. `--model` takes it back, changed.')
-    .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
-    .addHelpText(
-      'after',
-      `
+const help = `
 Keep "name" as it is: the weights come through it. A configuration of another name needs --weights.
 
 Examples:
   moganet config facade > my.json
-  moganet predict photo.jpg --model my.json`,
-    )
+  moganet predict photo.jpg --model my.json`;
+
+/** `moganet config`: prints the configuration of a model, to read or to edit. */
+export function addConfigCommand(program: Command): void {
+  program
+    .command('config')
+    .summary('print the configuration of a model as JSON')
+    .description('Prints the configuration of a model as JSON with all defaults. `--model` takes an edited one.')
+    .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
+    .addHelpText('after', help)
     .action(async (model: string) => {
       const library = await import('../node.ts');
       const { config } = library.createModel(await chooseConfig(library, model));
       openTerminal().print(JSON.stringify(config, null, 2));
-      end(0);
     });
 }

@@ -1,11 +1,10 @@
 import { basename, dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
+import type { ModelDefinition } from '../node.ts';
 import { UsageError } from './failure.ts';
 import { chooseModel } from './model.ts';
 import { refuseExisting, writeWhole } from './outputs.ts';
 import { loadingDisplay, openTerminal, type Terminal } from './terminal.ts';
-
-type Definition = import('../node.ts').ModelDefinition;
 
 interface Options {
   readonly weights?: string;
@@ -20,63 +19,52 @@ interface Options {
 }
 
 const help = `
-Classifiers, segmentors and backbones are one file: an image in, its logits or pyramid out. A two-stage detector is
-features.onnx, box.onnx and mask.onnx; model.json says how they join, what goes before and after them (in words and
-numbers: preprocessing, anchors, thresholds) and holds the configuration. Batch, height and width are free in every
-file, and no file needs more inputs than the images, maps and regions that it is about. Opset 17; where the weights
-come near 2 GB they are a second file beside the first.
+A model for classification or segmentation, and a backbone, is one file: image in, logits or pyramid out. A two-stage
+detector is features.onnx, box.onnx and mask.onnx. model.json describes how they join and what goes before and after them
+(preprocessing, anchors, thresholds), and contains the configuration. Batch, height and width are free in every file. A
+file has no inputs but images, maps and regions. Opset 17. Weights near 2 GB are a second file beside the first.
 
 Examples:
   moganet export facade
   moganet export moganet_xtiny.pth --out moganet_xt.onnx
-  moganet export moganet_xtiny.pth --backbone --out trunk.onnx --optimise
+  moganet export moganet_xtiny.pth --backbone --out backbone.onnx --optimise
   moganet export mask_rcnn_moganet_xt_fpn_1x_coco --weights detector.pth --out onnx/`;
 
-/** `moganet export`: a model as ONNX files for other runtimes. */
-export function addExportCommand(program: Command, end: (code: number) => void): void {
+/** `moganet export`: writes a model as ONNX files for other runtimes. */
+export function addExportCommand(program: Command): void {
   program
     .command('export')
     .summary('write a model as ONNX files for other runtimes')
-    .description('Writes a model as ONNX files that any runtime reads, and a JSON file that says how they are used.')
+    .description('Writes a model as ONNX files for any runtime, with a JSON file that says how to use them.')
     .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
-    .option('--weights <file>', "the model's checkpoint, where it does not come by itself")
-    .option('--pull', 'fetch published weights that are not here yet')
+    .option('--weights <file>', "the model's checkpoint, if the model does not bring its weights")
+    .option('--pull', 'download published weights if they are missing')
     .option('-o, --out <path>', 'a folder, or the .onnx file of a model of one part (default: <name>-onnx)')
-    .option('--backbone', 'only the image to the pyramid, whatever heads the model has')
+    .option('--backbone', 'only the backbone, from image to pyramid')
     .option('--optimise', "fold norms and scales into convolutions; names are then no longer the checkpoint's")
     .option('--ema', 'take the averaged weights')
-    .option('--sample', 'add sample.safetensors: inputs and this package’s outputs (scripts/check_onnx.py reads it)')
-    .option('--overwrite', 'replace files that are there already')
+    .option('--sample', "add sample.safetensors: inputs and this package's outputs (scripts/check_onnx.py reads it)")
+    .option('--overwrite', 'replace existing files')
     .option('-q, --quiet', 'only errors')
     .addHelpText('after', help)
-    .action(async (model: string, options: Options) => {
-      await exportModel(model, options);
-      end(0);
-    });
+    .action(exportModel);
 }
 
 async function exportModel(model: string, options: Options): Promise<void> {
-  const terminal = openTerminal({ quiet: options.quiet ?? false });
+  const { ema, pull, backbone = false, optimise = false } = options;
+  const terminal = openTerminal({ quiet: options.quiet });
   const library = await import('../node.ts');
-  const chosen = chooseModel(library, model, { weights: options.weights, task: 'any', pull: options.pull });
-  const { definition, weights, notices } = await library.readModel(chosen.ref, {
-    ...(options.ema !== undefined && { ema: options.ema }),
-    ...(options.pull && { pull: true }),
-    onProgress: loadingDisplay(terminal),
-  });
+  const chosen = chooseModel(library, model, { weights: options.weights, task: 'any', pull });
+  const read = await library.readModel(chosen.ref, { ema, pull, onProgress: loadingDisplay(terminal) });
+  const { definition, weights, notices } = read;
   terminal.settle();
   for (const notice of notices) terminal.note(notice);
-  const backbone = options.backbone ?? false;
-  const { folder, stem, guide } = placeOf(options.out, definition, backbone);
-  const { description, files } = library.exportOnnx(definition, weights, {
-    backbone,
-    optimise: options.optimise ?? false,
-    ...(stem !== undefined && { stem }),
-  });
+  const { folder, stem, guide } = targetOf(options.out, definition, backbone);
+  const { description, files } = library.exportOnnx(definition, weights, { backbone, optimise, stem });
   const sample = join(folder, `${stem ? `${stem}.` : ''}sample.safetensors`);
   const paths = [...description.parts.map(({ file }) => join(folder, file)), guide];
   if (options.sample) paths.push(sample);
-  if (!options.overwrite) refuseExisting(paths, 'choose another place with --out');
+  if (!options.overwrite) refuseExisting(paths, 'choose another path with --out');
   for (const { name, chunks } of files()) await write(terminal, join(folder, name), chunks);
   await write(terminal, guide, [new TextEncoder().encode(readableJson(description))]);
   if (options.sample) {
@@ -85,15 +73,16 @@ async function exportModel(model: string, options: Options): Promise<void> {
   }
 }
 
-interface Place {
+interface Target {
   readonly folder: string;
-  /** Of a single file that was named. */
+  /** Stem of a single file that was named. */
   readonly stem?: string;
+  /** Path of the JSON file that describes the others. */
   readonly guide: string;
 }
 
-/** @throws UsageError where one file is named for several parts */
-function placeOf(out: string | undefined, { config, parts }: Definition, backbone: boolean): Place {
+/** @throws UsageError if one file is named for several parts */
+function targetOf(out: string | undefined, { config, parts }: ModelDefinition, backbone: boolean): Target {
   if (out === undefined || extname(out).toLowerCase() !== '.onnx') {
     const folder = out ?? `${config.name ?? 'model'}-onnx`;
     return { folder, guide: join(folder, 'model.json') };
@@ -106,7 +95,7 @@ function placeOf(out: string | undefined, { config, parts }: Definition, backbon
   return { folder: dirname(out), stem, guide: join(dirname(out), `${stem}.json`) };
 }
 
-/** Indented, but short lists on one line. */
+/** Indented JSON, with short lists on one line. */
 function readableJson(value: unknown): string {
   const text = JSON.stringify(value, null, 2);
   const short = text.replace(/\[\n\s+([^[\]{}]*?)\n\s+\]/g, (list, items: string) => {

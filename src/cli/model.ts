@@ -1,180 +1,236 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { nearestName, unknownName } from '../errors.ts';
+import type { ModelConfig, TaskKind, ZooEntry } from '../node.ts';
+import { checkFile, readGiven } from './arguments.ts';
 import { UsageError } from './failure.ts';
-import { checkTask, type Task } from './predict.ts';
 
-/** How to get from the demo's classes to those of COCO and ADE20K: said after the demo, in the help and where nothing is found. */
+/** The model that a command line names, and whether it can do what is asked of it. */
+
+export type Library = typeof import('../node.ts');
+
+/** The tasks that the command line shows, in the words of configurations, results and options. */
+export const kinds = ['detection', 'segmentation', 'classification'] as const satisfies readonly TaskKind[];
+export type Kind = (typeof kinds)[number];
+
+/** The commands on images, each with its task; `predict` does every task that the model has. */
+export const commandOf = { detection: 'detect', segmentation: 'segment', classification: 'classify' } as const;
+export type TaskCommand = 'predict' | (typeof commandOf)[Kind];
+
+/** Lists the tasks of a model. */
+export const kindsOf = (config: ModelConfig): Kind[] => kinds.filter((kind) => config[kind]);
+
+const refusals = {
+  detect: 'does not detect objects',
+  segment: 'does not segment',
+  classify: 'does not classify',
+} as const;
+
+/**
+ * @param name the model's name in messages
+ * @throws UsageError if the model cannot do the task, with what it can do and with models that can
+ */
+export function checkTask({ entries }: Library, task: TaskCommand, name: string, config: ModelConfig): void {
+  const [first, ...more] = kindsOf(config).map((kind) => commandOf[kind]);
+  if (first === undefined) {
+    throw new UsageError(`${name} has no head: there is nothing to show. See \`moganet models\`.`);
+  }
+  if (task === 'predict' || [first, ...more].includes(task)) return;
+  const use = `Use \`moganet ${more.length > 0 ? 'predict' : first}\``;
+  if (task !== 'classify') throw new UsageError(`${name} ${refusals[task]}. ${use}.`);
+  const classifiers = entries.filter((entry) => entry.config.classification).map((entry) => entry.name);
+  throw new UsageError(
+    `${name} ${refusals[task]}. ${use}, or one of these: ${classifiers.join(', ')}.\n${otherClasses(ownCommand(), task)}`,
+  );
+}
+
+/** Which instances are wanted: options of `predict` and `detect`. */
+export interface InstanceChoice {
+  /** As given: names, or several with commas between them. */
+  readonly classes?: readonly string[] | undefined;
+  readonly max?: number | undefined;
+  readonly iou?: number | undefined;
+}
+
+/**
+ * Checks the choice against a model.
+ *
+ * @param name the model's name in messages
+ * @returns options of the library's `predict`, with single names as `classes`
+ * @throws UsageError for an unknown class, or if the model detects no instances
+ */
+export function chooseInstances(
+  { datasetOf }: Library,
+  { classes, max, iou }: InstanceChoice,
+  name: string,
+  { detection }: ModelConfig,
+): InstanceChoice {
+  const given = Object.entries({ classes, max, iou }).flatMap(([key, value]) =>
+    value === undefined ? [] : `--${key}`,
+  );
+  if (given.length === 0) return {};
+  if (!detection) throw new UsageError(`${name} does not detect objects, so ${given.join(' and ')} cannot be used.`);
+  const names = classes?.flatMap((text) => namesIn(text, datasetOf(detection).classes));
+  // the ten best cars may be far down among a hundred instances
+  const most = names && max !== undefined ? Math.max(max, detection.test?.max ?? 100) : max;
+  return { classes: names, max: most, iou };
+}
+
+/** A class name may contain a comma. */
+function namesIn(text: string, known: readonly string[]): string[] {
+  if (known.includes(text)) return [text];
+  return text.split(',').map((word) => {
+    const name = word.trim();
+    if (!known.includes(name)) throw new UsageError(unknownName('class', name, known));
+    return name;
+  });
+}
 
 const published = [
   {
     task: 'detect',
-    classes: "COCO's 80 classes (people, cars, animals, furniture, …), boxes and masks",
+    classes: 'COCO, 80 classes (people, cars, animals, furniture, …), boxes and masks',
     model: 'mask_rcnn_moganet_xt_fpn_1x_coco',
   },
   {
     task: 'segment',
-    classes: "ADE20K's 150 classes (wall, sky, road, tree, …), every pixel",
+    classes: 'ADE20K, 150 classes (wall, sky, road, tree, …), every pixel',
     model: 'upernet_moganet_xt_512x512_160k_ade20k',
+  },
+  {
+    task: 'classify',
+    classes: 'ImageNet, 1000 classes (animals, vehicles, tools, food, …), the whole image',
+    model: 'moganet_xt',
   },
 ] as const;
 
 /**
- * @param command how the command line is called here: `moganet`, `npx moganet`, …
- * @param only models for this task
+ * Says how to get from the shipped model's classes to others: in the help, after the demo, and if nothing is found.
+ *
+ * @param command how the command line is called: `moganet`, `npx moganet`, …
+ * @param task only models for this one
  */
-export function otherClasses(command: string, only?: 'detect' | 'segment'): string {
-  const lines = ['Other classes come with the official weights, which are fetched once and kept:'];
-  for (const { task, classes, model } of published) {
-    if (only !== undefined && task !== only) continue;
-    lines.push(
-      '',
-      `  ${classes}:`,
-      `    ${command} pull ${model}`,
-      `    ${command} ${only ?? 'predict'} photo.jpg --model ${model}`,
-    );
-  }
-  lines.push('', `All models: ${command} models`);
-  return lines.join('\n');
-}
-
-/** How to get a classifier: the package ships none. */
-export function howToClassify(command: string): string {
-  return [
-    "ImageNet's 1000 classes (animals, vehicles, tools, food, …) come with the official weights, which are fetched once and kept:",
+export function otherClasses(command: string, task: TaskCommand = 'predict'): string {
+  const rows = published.filter((row) => task === 'predict' || row.task === task);
+  const lines = rows.flatMap(({ classes, model }) => [
     '',
-    `    ${command} pull moganet_xt`,
-    `    ${command} classify photo.jpg --model moganet_xt`,
-    '',
-    `All classifiers with the addresses of their weights: ${command} models --task classify`,
-  ].join('\n');
+    `  ${classes}:`,
+    `    ${command} pull ${model}`,
+    `    ${command} ${task} photo.jpg --model ${model}`,
+  ]);
+  const first = 'More classes come with the official weights, which are downloaded once:';
+  return [first, ...lines, '', `All models: ${command} models`].join('\n');
 }
 
-/** How to call the command line again: from a checkout it runs uncompiled. Without -s npm writes its own lines to stdout. */
-export function ownCommand(): string {
-  return import.meta.url.endsWith('.ts') ? 'npm run -s moganet --' : 'npx moganet';
-}
+/** How to call the command line again; a checkout runs it uncompiled. Without -s npm writes its own lines to stdout. */
+export const ownCommand = (): string => (import.meta.url.endsWith('.ts') ? 'npm run -s moganet --' : 'npx moganet');
 
-type Library = typeof import('../node.ts');
-type Config = import('../node.ts').ModelConfig;
-
-/** What `--model` and `--weights` mean, in the form that `loadModel` takes. */
+/** What `--model` and `--weights` mean. */
 export interface ChosenModel {
-  /** As messages call it. */
+  /** Its name in messages. */
   readonly name: string;
-  readonly ref: { readonly config?: Config | string; readonly weights?: string };
+  /** For `loadModel`. */
+  readonly ref: { readonly config?: ModelConfig | string; readonly weights?: string | undefined };
 }
 
 export interface ChooseOptions {
   readonly weights?: string | undefined;
-  /** What the model is to do. */
-  readonly task?: Task | 'any';
-  /** Published weights may be fetched. */
+  /** What the model must be able to do, by default anything that gives a result. */
+  readonly task?: TaskCommand | 'any';
+  /** Published weights may be downloaded. */
   readonly pull?: boolean | undefined;
 }
 
-const isCheckpoint = (word: string): boolean => /\.(pth|pt|bin|safetensors|tar|ckpt)$/i.test(word);
-const isConfig = (word: string): boolean => /\.json$/i.test(word);
-
 /**
- * A name of the zoo, a configuration file, or a checkpoint; weights where they do not come by themselves.
+ * Finds a model by its name, its configuration file or its checkpoint, and weights if they do not come with it.
  *
  * @throws UsageError saying where the weights come from, which name was meant, or that a model of that name cannot do the task
  */
 export function chooseModel(library: Library, model: string | undefined, options: ChooseOptions = {}): ChosenModel {
   const { weights } = options;
   if (weights !== undefined) checkFile(weights);
-  if (model === undefined) {
-    return weights === undefined ? named(library, 'facade', options) : { name: weights, ref: { weights } };
-  }
+  if (model === undefined && weights !== undefined) return { name: weights, ref: { weights } };
+  if (model === undefined) return named(library, 'facade', options);
   if (isConfig(model)) {
     const config = readConfigFile(library, model);
-    return { name: model, ref: { config, weights: weights ?? ownWeights(library, config, model) } };
+    return { name: model, ref: { config, weights: weights ?? weightsByName(library, config, model) } };
   }
-  if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) {
-    if (weights !== undefined) {
-      throw new UsageError(`--model ${model} and --weights ${weights} are both checkpoints. Give one of them.`);
-    }
-    checkFile(model);
-    return { name: model, ref: { weights: model } };
+  if (!isCheckpoint(library, model)) return named(library, model, options);
+  if (weights !== undefined) {
+    throw new UsageError(`--model ${model} and --weights ${weights} are both checkpoints. Give one of them.`);
   }
-  return named(library, model, options);
+  checkFile(model);
+  return { name: model, ref: { weights: model } };
 }
 
-/** The configuration of a model that needs no weights: a name, a configuration file or a checkpoint. */
-export async function chooseConfig(library: Library, model: string): Promise<Config> {
+/** The configuration of a model whose weights are not needed: of a name, a configuration file or a checkpoint. */
+export async function chooseConfig(library: Library, model: string): Promise<ModelConfig> {
   if (isConfig(model)) return readConfigFile(library, model);
-  if (isCheckpoint(model) && (existsSync(model) || !isKnown(library, model))) return library.readConfig(model);
-  return findEntry(library, model).config;
+  return isCheckpoint(library, model) ? library.readConfig(model) : findEntry(library, model).config;
 }
 
-/** @throws UsageError where there is no such file, before anything is loaded */
-function checkFile(file: string): void {
-  if (!/^(https?|file):\/\//i.test(file) && !existsSync(file)) throw new UsageError(`${file}: there is no such file.`);
-}
+const isConfig = (word: string): boolean => /\.json$/i.test(word);
+
+/** The file name of published weights is a model's name as well; an existing file goes first. */
+const isCheckpoint = (library: Library, word: string): boolean =>
+  /\.(pth|pt|bin|safetensors|tar|ckpt)$/i.test(word) && (existsSync(word) || !entryOf(library, word));
 
 function named(library: Library, name: string, { weights, task = 'predict', pull }: ChooseOptions): ChosenModel {
   const entry = findEntry(library, name);
   if (task !== 'any') checkTask(library, task, entry.name, entry.config);
-  const chosen = { name: entry.name, ref: { config: entry.name, ...(weights !== undefined && { weights }) } };
   const { shipped, url } = entry.weights ?? {};
-  if (weights !== undefined || shipped || library.cachedWeights(entry) || (url && pull)) return chosen;
+  if (weights !== undefined || shipped || library.cachedWeights(entry) || (url && pull)) {
+    return { name: entry.name, ref: { config: entry.name, weights } };
+  }
   throw new UsageError(
     url
-      ? `the weights of ${entry.name} are not here yet. Pull them once:\n  ${ownCommand()} pull ${entry.name}\nor add --pull. They are at ${url}; a file that you have is given with --weights.`
-      : `there are no published weights of ${entry.name}. Give your own with --weights.`,
+      ? `the weights of ${entry.name} are not downloaded yet. Pull them once:\n  ${ownCommand()} pull ${entry.name}\nor add --pull. They are at ${url}; give a file that you have with --weights.`
+      : `no weights of ${entry.name} are published. Give a file with --weights.`,
   );
 }
 
-function findEntry(library: Library, name: string) {
+function findEntry(library: Library, name: string): ZooEntry {
+  const entry = entryOf(library, name);
+  if (entry) return entry;
+  const near = nearestName(
+    name,
+    library.entries.map((one) => one.name),
+  );
+  const meant = near ? ` Did you mean "${near}"?` : '';
+  throw new UsageError(`unknown model "${name}".${meant} \`moganet models\` lists the names; a file works as well.`);
+}
+
+function entryOf(library: Library, name: string): ZooEntry | undefined {
   try {
     return library.findEntry(name);
   } catch (error) {
-    if (!(error instanceof library.ConfigError)) throw error;
-    const near = library.nearestName(
-      name,
-      library.entries.map((entry) => entry.name),
-    );
-    const meant = near ? ` Did you mean "${near}"?` : '';
-    throw new UsageError(`unknown model "${name}".${meant} \`moganet models\` lists them; a file is also good.`);
+    if (error instanceof library.ConfigError) return undefined;
+    throw error;
   }
 }
 
-function isKnown(library: Library, name: string): boolean {
-  try {
-    library.findEntry(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function readConfigFile(library: Library, file: string): Config {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UsageError(
-      `${file}: ${missing ? 'there is no such file' : `it cannot be read: ${(cause as Error).message}`}.`,
-    );
-  }
+function readConfigFile(library: Library, file: string): ModelConfig {
+  const bytes = readGiven(file);
   try {
     return library.configFromText(bytes, file);
   } catch (cause) {
     if (!(cause instanceof library.ConfigError)) throw cause;
-    throw new UsageError(`${cause.message}\nSee \`moganet config facade\` for one that is right.`, { cause });
+    throw new UsageError(`${cause.message}\nSee \`moganet config facade\` for a valid one.`, { cause });
   }
 }
 
 /** An edited configuration keeps the weights of the model that it names. */
-function ownWeights(library: Library, { name }: Config, file: string): string {
-  const entry = name !== undefined && isKnown(library, name) ? library.findEntry(name) : undefined;
-  const { shipped } = entry?.weights ?? {};
-  const found = shipped ? library.shippedWeights(shipped) : entry && library.cachedWeights(entry);
-  if (found) return found;
-  const named = name === undefined ? 'it has no "name"' : `its "name" is "${name}"`;
+function weightsByName(library: Library, { name }: ModelConfig, file: string): string {
+  const entry = name === undefined ? undefined : entryOf(library, name);
+  if (!entry) {
+    const found = name === undefined ? 'it has no "name"' : `its "name" is "${name}"`;
+    throw new UsageError(
+      `${file}: the weights of a configuration come through "name", a model of \`moganet models\`, and ${found}. Restore the name of the model that it was made from, or give a file with --weights.`,
+    );
+  }
+  const { shipped } = entry.weights ?? {};
+  const weights = shipped ? library.shippedWeights(shipped) : library.cachedWeights(entry);
+  if (weights !== undefined) return weights;
   throw new UsageError(
-    entry
-      ? `${file}: the weights of ${entry.name} are not here. Pull them with \`${ownCommand()} pull ${entry.name}\`, or give a file with --weights.`
-      : `${file}: a configuration gets its weights through "name", the name of a model (see \`moganet models\`), and ${named}. Put back the name of the model that it was made from, or give a file with --weights.`,
+    `${file}: the weights of ${entry.name} are not downloaded yet. Pull them with \`${ownCommand()} pull ${entry.name}\`, or give a file with --weights.`,
   );
 }

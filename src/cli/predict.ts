@@ -1,165 +1,97 @@
 import { type Command, Option } from 'commander';
-import { datasetOf } from '../datasets/index.ts';
-import { unknownName } from '../errors.ts';
-import { collected, countOf, inputSize, unitInterval, wholeNumber } from './arguments.ts';
+import type { Size } from '../node.ts';
+import { collected, inputSize, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { runImages } from './images.ts';
-import { chooseModel, howToClassify, otherClasses, ownCommand } from './model.ts';
+import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
 import { jsonHelp, type Save, saveHelp, saveList, savesOf } from './outputs.ts';
-import { openTerminal } from './terminal.ts';
+import { openTerminal, plural } from './terminal.ts';
 
-type Library = typeof import('../node.ts');
-type Config = import('../node.ts').ModelConfig;
-
-/** What the commands on images do; `predict` is whatever the model does. */
-export type Task = 'predict' | 'detect' | 'segment' | 'classify';
-
-const refusals = {
-  detect: 'finds no objects',
-  segment: 'does not segment',
-  classify: 'does not classify',
-} as const;
-
-/**
- * @param name what messages call the model
- * @throws UsageError where the model cannot do the task, with what it can and with models that can
- */
-export function checkTask(
-  { entries }: Library,
-  task: Task,
-  name: string,
-  { detection: detector, segmentation: segmentor, classification: classifier }: Config,
-): void {
-  const able = [
-    ...(detector ? (['detect'] as const) : []),
-    ...(segmentor ? (['segment'] as const) : []),
-    ...(classifier ? (['classify'] as const) : []),
-  ];
-  if (able.length === 0) {
-    throw new UsageError(
-      `${name} neither finds objects nor segments nor classifies: there is nothing to show. See \`moganet models\`.`,
-    );
-  }
-  if (task === 'predict' || able.includes(task)) return;
-  const use = `Use \`moganet ${able.length > 1 ? 'predict' : able[0]}\``;
-  if (task !== 'classify') throw new UsageError(`${name} ${refusals[task]}. ${use}.`);
-  const classifiers = entries.filter(({ config }) => config.classification).map((entry) => entry.name);
-  throw new UsageError(
-    `${name} ${refusals[task]}. ${use}, or one of these: ${classifiers.join(', ')}.\n${howToClassify(ownCommand())}`,
-  );
-}
-
-type ChoiceConfig = import('../node.ts').ModelConfig;
-
-/** Which of the instances are wanted: the options of `predict` and `detect`. */
-export interface InstanceChoice {
-  /** As given: names, or several with commas between them. */
-  readonly classes?: readonly string[] | undefined;
-  readonly max?: number | undefined;
-  readonly iou?: number | undefined;
-}
-
-/** The same in the form that `predict` takes. */
-export interface ChosenInstances {
-  readonly classes?: readonly string[];
-  readonly max?: number;
-  readonly iou?: number;
-}
-
-/**
- * @param name what messages call the model
- * @throws UsageError for an unknown class, and where the model finds no instances at all
- */
-export function chooseInstances(
-  choice: InstanceChoice,
-  name: string,
-  { detection: detector }: ChoiceConfig,
-): ChosenInstances {
-  const { classes, max, iou } = choice;
-  const given = Object.entries({ classes, max, iou }).flatMap(([key, value]) =>
-    value === undefined ? [] : [`--${key}`],
-  );
-  if (given.length === 0) return {};
-  if (!detector) throw new UsageError(`${name} finds no objects for ${given.join(' and ')} to choose from.`);
-  const names = classes?.flatMap((text) => namesIn(text, datasetOf(detector).classes));
-  // of a hundred instances the ten best cars may be far down
-  const most = names && max !== undefined ? Math.max(max, detector.test?.max ?? 100) : max;
-  return {
-    ...(names && { classes: names }),
-    ...(most !== undefined && { max: most }),
-    ...(iou !== undefined && { iou }),
-  };
-}
-
-/** A class name may have a comma in it. */
-function namesIn(text: string, known: readonly string[]): string[] {
-  if (known.includes(text)) return [text];
-  return text.split(',').map((word) => {
-    const name = word.trim();
-    if (!known.includes(name)) throw new UsageError(unknownName('class', name, known));
-    return name;
-  });
-}
-
-/** What the commands that work on images have in common. */
-export interface ImageOptions {
+interface Options {
   readonly model?: string;
   readonly weights?: string;
   readonly pull?: boolean;
   readonly engine: string;
   readonly threads?: number;
   readonly out?: string;
+  readonly save?: readonly Save[];
   readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly recursive?: boolean;
-  readonly quiet?: boolean;
-  readonly save?: readonly Save[];
-  readonly size?: { readonly height: number; readonly width: number };
+  readonly size?: Size;
   readonly font?: string;
+  readonly quiet?: boolean;
+  /** Of `predict` and `detect`. */
+  readonly score?: number;
+  readonly classes?: readonly string[];
+  readonly max?: number;
+  readonly iou?: number;
+  /** Of `classify`. */
+  readonly top?: number;
 }
 
-/**
- * Where files go: what `--out` says, else `standard`. `--json` alone writes none, since it has stdout to itself.
- *
- * @throws UsageError where stdout would hold two things
- */
-export function placeFor({ out, save, json = false }: ImageOptions, standard: string | undefined): string | undefined {
-  if (json && out === '-') {
-    throw new UsageError(
-      '--json and --out - both write to stdout. The JSON of one image alone is --save json --out -.',
-    );
+const summaries: Readonly<Record<TaskCommand, string>> = {
+  predict: 'detect objects, segment or classify, whatever the model does; draw the results on the images',
+  detect: 'detect objects: boxes and instance masks',
+  segment: 'segment: give every pixel a class',
+  classify: 'classify images: the likeliest classes with their scores',
+};
+
+/** The commands `predict`, `detect`, `segment` and `classify`. */
+export function addPredictCommands(program: Command, end: (code: number) => void): void {
+  for (const [task, summary] of Object.entries(summaries) as [TaskCommand, string][]) {
+    const command = imageCommand(program, task, summary);
+    if (task === 'predict' || task === 'detect') {
+      command
+        .option('--classes <names>', 'only objects of these classes, separated by commas; may be repeated', collected)
+        .option(
+          '--max <n>',
+          "at most so many objects per image, best first (default: the configuration's)",
+          wholeNumber,
+        )
+        .option(
+          '--iou <share>',
+          "overlap allowed between boxes of a class (default: the configuration's)",
+          unitInterval,
+        )
+        .option('-s, --score <least>', 'draw and print objects with at least this score', unitInterval, 0.3);
+    }
+    if (task === 'classify') command.option('-k, --top <n>', 'how many classes', wholeNumber, 5);
+    command
+      .addHelpText('after', () => help(task))
+      .action(async (images: string[], options: Options) => end(await run(task, images, options)));
   }
-  if (out !== undefined) return out;
-  return json && !save ? undefined : (standard ?? (save && 'out'));
 }
 
-const engines = ['auto', 'onnxruntime', 'wasm', 'cpu'];
-
-/** A command that takes images, with the common options. */
-export function imageCommand(
-  program: Command,
-  name: Task,
-  { summary, model, out }: { readonly summary: string; readonly model: string; readonly out: string },
-): Command {
+/** A command with the options that all of them have. */
+function imageCommand(program: Command, task: TaskCommand, summary: string): Command {
+  const files = 'a config.json or a checkpoint';
+  const [model, out] =
+    task === 'classify'
+      ? [
+          `a name (see \`moganet models --task classification\`), ${files}`,
+          'folder for images with the classes drawn on them, or - for stdout (default: none; "out" with --save)',
+        ]
+      : [
+          `a name (see \`moganet models\`), ${files} (default: "facade")`,
+          'folder for files, or - for stdout (default: "out"; - for an image from stdin; none with --json unless --save is given)',
+        ];
   return program
-    .command(name)
+    .command(task)
     .summary(summary)
-    .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
-    .argument(
-      '<images...>',
-      'JPEG and PNG files, folders, glob patterns or https addresses; - for one image from stdin',
-    )
+    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
+    .argument('<images...>', 'JPEG and PNG files, folders, glob patterns or https URLs; - for one image from stdin')
     .option('-m, --model <model>', model)
-    .option('-w, --weights <file>', 'a .pth or .safetensors file, where the model does not bring its own')
-    .option('--pull', 'fetch published weights that are not here yet')
+    .option('-w, --weights <file>', 'a .pth or .safetensors file, if the model does not bring its weights')
+    .option('--pull', 'download published weights if they are missing')
     .option('-o, --out <folder>', out)
-    .option('--save <what>', `what goes there, with commas between: ${savesOf[name].join(', ')}`, saveList)
-    .option('--overwrite', 'replace files that are there already')
+    .option('--save <what>', `what to write there, separated by commas: ${savesOf[task].join(', ')}`, saveList)
+    .option('--overwrite', 'replace existing files')
     .option('--json', 'results as JSON on stdout')
-    .option('-r, --recursive', 'look into the folders of a folder, too')
+    .option('-r, --recursive', 'search the subfolders of a folder as well')
     .addOption(
-      new Option('-e, --engine <engine>', 'what runs the network; cpu is a last resort: minutes per photo')
-        .choices(engines)
+      new Option('-e, --engine <engine>', 'what runs the network; cpu is a last resort: minutes per image')
+        .choices(['auto', 'onnxruntime', 'wasm', 'cpu'])
         .default('auto'),
     )
     .option(
@@ -167,84 +99,82 @@ export function imageCommand(
       'threads of onnxruntime, at most one per processor (default: one per core); wasm and cpu have one',
       wholeNumber,
     )
-    .option('--size <HxW>', "what the image is fitted into (default: the configuration's)", inputSize)
-    .option('--font <file>', 'a TrueType font for class names that the built-in letters (Latin-1) do not cover')
+    .option('--size <HxW>', "size that the image is fitted into (default: the configuration's)", inputSize)
+    .option('--font <file>', 'a TrueType font for class names that the built-in font (Latin-1) does not cover')
     .option('-q, --quiet', 'only results and errors');
 }
 
-interface Options extends ImageOptions {
-  readonly score?: number;
-  readonly classes?: readonly string[];
-  readonly max?: number;
-  readonly iou?: number;
-}
-
-const tasks = {
-  predict: 'find objects, segment or classify, whatever the model does; draw the results on the photos',
-  detect: 'find objects: boxes and instance masks only',
-  segment: 'give every pixel a class',
-} as const;
-type Drawn = keyof typeof tasks;
-
-/** The commands `predict`, `detect` and `segment`. */
-export function addPredictCommands(program: Command, end: (code: number) => void): void {
-  for (const [task, summary] of Object.entries(tasks) as [Drawn, string][]) {
-    const command = imageCommand(program, task, {
-      summary,
-      model: 'a name (see `moganet models`), a config.json or a checkpoint (default: "facade")',
-      out: 'where files go, or - for stdout (default: "out"; - for an image from stdin; with --json none unless it or --save is given)',
-    });
-    if (task !== 'segment') {
-      command
-        .option(
-          '--classes <names>',
-          'only objects of these classes, with commas between or given several times',
-          collected,
-        )
-        .option('--max <n>', "at most so many objects per image, the best (default: the configuration's)", wholeNumber)
-        .option('--iou <share>', "how much boxes of one class may overlap (default: the configuration's)", unitInterval)
-        .option('-s, --score <least>', 'draw and print only what scores at least this', unitInterval, 0.3);
-    }
-    command
-      .addHelpText('after', () => help(task))
-      .action(async (images: string[], options: Options) => end(await run(task, images, options)));
-  }
-}
-
-async function run(task: Drawn, images: readonly string[], options: Options): Promise<number> {
-  const { quiet = false, json = false, pull = false, model, weights, ...rest } = options;
-  const out = placeFor(options, images.includes('-') ? '-' : 'out');
+async function run(task: TaskCommand, images: readonly string[], options: Options): Promise<number> {
+  const { quiet, json = false, pull, model, weights } = options;
+  const out = destination(task, images, options);
   const terminal = openTerminal({ quiet, results: json || out === '-' ? 'stderr' : 'stdout' });
   const library = await import('../node.ts');
   const chosen = chooseModel(library, model, { weights, task, pull });
-  const job = { ...rest, task, images, model: chosen, pull, out, json };
-  const { exitCode, written, instances } = await runImages(library, job, terminal);
-  if (written.length > 0) terminal.note(`${countOf(written)} in ${out}`);
+  const { exitCode, written, instances } = await runImages(
+    library,
+    { ...options, task, images, model: chosen, out },
+    terminal,
+  );
+  if (written.length > 0) {
+    const kind = written.every((path) => path.endsWith('.png')) ? 'image' : 'file';
+    terminal.note(`${plural(written.length, kind)} in ${out}`);
+  }
   if (instances === 0) {
-    terminal.note(`\nNothing was found. A lower --score shows what was less certain.\n${otherClasses(ownCommand())}`);
+    terminal.note(`\nNothing was detected. A lower --score shows less certain objects.\n${otherClasses(ownCommand())}`);
   }
   return exitCode;
 }
 
-function help(task: Drawn): string {
-  return `
-${saveHelp(task)}
+/**
+ * The folder for files, `-` for stdout, or undefined. Without `--out`, `--json` has stdout to itself and writes no files,
+ * and `classify` only prints.
+ *
+ * @throws UsageError if two things would go to stdout
+ */
+function destination(task: TaskCommand, images: readonly string[], { out, save, json }: Options): string | undefined {
+  if (json && out === '-') {
+    throw new UsageError('--json and --out - both write to stdout. For the JSON of one image use --save json --out -.');
+  }
+  if (out !== undefined) return out;
+  if (!save && (json || task === 'classify')) return undefined;
+  return task !== 'classify' && images.includes('-') ? '-' : 'out';
+}
 
-They lie below --out with the folders of the photos kept; where two photos share a stem, the whole file name takes its
-place. Nothing is replaced without --overwrite.
+function help(task: TaskCommand): string {
+  const parts = [saveHelp(task), writing(task), about[task], examplesOf(task)];
+  return ['', ...parts, otherClasses('moganet', task), jsonHelp, exitCodesHelp].join('\n\n').slice(1);
+}
 
-The model "facade" comes with the package: windows, balconies, cars and plants on street photos.
+const writing = (task: TaskCommand): string =>
+  task === 'classify'
+    ? 'Files are written only with --out or --save, and replaced only with --overwrite.'
+    : `Files go below --out and keep the folders of the images. If two images share a stem, their files keep the whole file
+name. Files are replaced only with --overwrite.`;
 
-Examples:
-  moganet ${task} photo.jpg
-  moganet ${task} holiday/ --recursive --out overlays${task === 'segment' ? '' : ' --score 0.5'}
-  moganet ${task} 'photos/*.jpg' --json > results.json
-  moganet ${task} photo.jpg --save ${task === 'segment' ? 'labels,json' : 'overlay,coco,labelme'}
-  curl -s https://example.com/photo.jpg | moganet ${task} - > overlay.png
-${task === 'segment' ? '' : `  moganet ${task} street/ --classes car,window --max 20 --iou 0.6\n`}
-${otherClasses('moganet', task === 'predict' ? undefined : task)}
+const shipped = 'The model "facade" comes with the package: windows, balconies, cars and plants on street images.';
 
-${jsonHelp}
+const about: Readonly<Record<TaskCommand, string>> = {
+  predict: shipped,
+  detect: shipped,
+  segment: shipped,
+  classify:
+    "The network sees the middle of each image as in ImageNet's evaluation: short side resized, a square cut out.\nThe package ships no classifier.",
+};
 
-${exitCodesHelp}`;
+function examplesOf(task: TaskCommand): string {
+  if (task === 'classify') {
+    return `Examples:
+  moganet classify cat.jpg --model moganet_xt --pull
+  moganet classify holiday/ --model trained.safetensors --top 3 --json > classes.json
+  moganet classify holiday/ --model trained.safetensors --save overlay,json --out classes`;
+  }
+  const lines = [
+    `${task} photo.jpg`,
+    `${task} holiday/ --recursive --out overlays${task === 'segment' ? '' : ' --score 0.5'}`,
+    `${task} 'photos/*.jpg' --json > results.json`,
+    `${task} photo.jpg --save ${task === 'segment' ? 'labels,json' : 'overlay,coco,labelme'}`,
+  ].map((words) => `  moganet ${words}`);
+  lines.push(`  curl -s https://example.com/photo.jpg | moganet ${task} - > overlay.png`);
+  if (task !== 'segment') lines.push(`  moganet ${task} street/ --classes car,window --max 20 --iou 0.6`);
+  return ['Examples:', ...lines].join('\n');
 }

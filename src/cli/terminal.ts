@@ -2,17 +2,19 @@ import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import picocolors from 'picocolors';
-import { bytes } from './arguments.ts';
+import type { Progress } from '../node.ts';
 import { exitCodes } from './failure.ts';
+
+/** Standard streams, and what is said on them. */
 
 let closed = false;
 
-/** Whether the reader of stdout has gone (`| head`). */
+/** Tells whether the reader of stdout has gone (`| head`). */
 export const stdoutClosed = (): boolean => closed;
 
 /**
- * A reader that closed the pipe has seen enough: no message, no stack, and what is being written elsewhere is finished.
- * Any other fault of stdout or stderr ends the process with one line.
+ * Watches stdout and stderr. If a reader closes its pipe, the run goes on silently and finishes its files. Any other fault
+ * ends the process with one line.
  *
  * @param cleanUp called before the process ends
  */
@@ -27,54 +29,55 @@ export function watchStandardStreams(cleanUp: () => void): void {
       try {
         writeSync(2, `error: ${name} cannot be written: ${error.message}.\n`);
       } catch {
-        // nobody is left to be told
+        // stderr is the stream that failed
       }
       process.exit(exitCodes.failure);
     });
   }
 }
 
-/** Writes to stdout and waits where its reader is slow, so that nothing piles up in memory. */
+/** Writes to stdout and waits for a slow reader, so that nothing piles up in memory. */
 export async function writeToStdout(content: string | Uint8Array): Promise<void> {
   if (closed || process.stdout.write(content)) return;
   try {
     await once(process.stdout, 'drain');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error; // its listener has ended the process
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
   }
 }
 
-/** Where words go: results to stdout, everything about the run to stderr, progress only where a person looks on. */
+/** Results go to stdout, everything about the run to stderr, progress only to a terminal. */
 export interface Terminal {
-  /** A result. */
+  /** Prints a result. */
   print(line: string): void;
-  /** About the run; `--quiet` leaves it out. */
+  /** Prints a line about the run; `--quiet` leaves it out. */
   note(line: string): void;
-  /** What went wrong; always said. */
+  /** Prints what went wrong, always. */
   complain(line: string): void;
-  /** Shows how far the work is, on a terminal; the next line takes its place. */
+  /** Shows a progress bar on a terminal; the next line replaces it. */
   progress(done: number, total: number, text: string): void;
-  /** Removes what `progress` shows. */
+  /** Removes the progress bar. */
   settle(): void;
   readonly colors: ReturnType<typeof picocolors.createColors>;
 }
 
 export interface TerminalOptions {
-  readonly quiet?: boolean;
-  /** Results go to another place (JSON on stdout), so lines about images are said on stderr. */
+  readonly quiet?: boolean | undefined;
+  /** Where `print` writes: stderr if stdout carries JSON or a file. */
   readonly results?: 'stdout' | 'stderr';
 }
 
 export function openTerminal({ quiet = false, results = 'stdout' }: TerminalOptions = {}): Terminal {
-  const { stdout, stderr } = process;
+  const { stderr } = process;
+  const stream = process[results];
   const bar = stderr.isTTY && !quiet ? progressBar(stderr) : undefined;
-  const say = (stream: NodeJS.WriteStream, line: string) => {
+  const say = (to: NodeJS.WriteStream, line: string) => {
     bar?.clear();
-    stream.write(`${line}\n`);
+    to.write(`${line}\n`);
   };
   return {
     print: (line) => {
-      if (results === 'stdout' || !quiet) say(results === 'stdout' ? stdout : stderr, line);
+      if (results === 'stdout' || !quiet) say(stream, line);
     },
     note: (line) => {
       if (!quiet) say(stderr, line);
@@ -82,12 +85,12 @@ export function openTerminal({ quiet = false, results = 'stdout' }: TerminalOpti
     complain: (line) => say(stderr, line),
     progress: (done, total, text) => bar?.show(done, total, text),
     settle: () => bar?.clear(),
-    colors: picocolors.createColors(wantsColor(results === 'stdout' ? stdout : stderr)),
+    colors: picocolors.createColors(wantsColor(stream)),
   };
 }
 
-/** https://no-color.org, and FORCE_COLOR for those who pipe into a pager. */
-export function wantsColor(stream: NodeJS.WriteStream): boolean {
+/** Follows https://no-color.org, and FORCE_COLOR for output that is piped into a pager. */
+function wantsColor(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
   if (NO_COLOR) return false;
   return FORCE_COLOR ? FORCE_COLOR !== '0' : stream.isTTY === true && TERM !== 'dumb';
@@ -112,31 +115,46 @@ function progressBar(stream: NodeJS.WriteStream) {
   };
 }
 
-type Progress = import('../node.ts').Progress;
+/** Milliseconds between the lines about a download if there is no terminal to draw a bar on. */
+const lineEvery = 10_000;
 
-/** How often a download says how far it is where no bar can be drawn, in milliseconds. */
-const every = 10_000;
-
-/** Shows the loading of a model; a download says its size first, and every wait why. */
+/** Shows the loading of a model. A download says its size first, and the reason of every wait. */
 export function loadingDisplay(terminal: Terminal): (progress: Progress) => void {
   let [file, began, start, said] = ['', 0, 0, 0];
   return ({ stage, done, total, text, notice }) => {
     if (notice !== undefined) return terminal.note(`${text}: ${notice}`);
-    if (stage !== 'download') return terminal.progress(done, total, `loading ${basename(text)}`);
+    const name = basename(text);
+    if (stage !== 'download') return terminal.progress(done, total, `loading ${name}`);
     const now = performance.now();
     if (text !== file) {
       [file, began, start, said] = [text, now, done, now];
-      const rest = done > 0 ? `, ${bytes(done)} of it are here already` : '';
-      terminal.note(
-        `fetching ${basename(text)}: ${total > 0 ? bytes(total) : 'the server does not say how much'}${rest}`,
-      );
+      const rest = done > 0 ? `, ${bytes(done)} already downloaded` : '';
+      terminal.note(`downloading ${name}: ${total > 0 ? bytes(total) : 'unknown size'}${rest}`);
     }
     const speed = now > began && done > start ? `, ${bytes((1000 * (done - start)) / (now - began))}/s` : '';
-    const far = `${basename(text)}  ${bytes(done)}${total > 0 ? ` of ${bytes(total)}` : ''}${speed}`;
-    if (process.stderr.isTTY) terminal.progress(done, total, far);
-    else if (now - said >= every) {
+    const line = `${name}  ${bytes(done)}${total > 0 ? ` of ${bytes(total)}` : ''}${speed}`;
+    if (process.stderr.isTTY) terminal.progress(done, total, line);
+    else if (now - said >= lineEvery) {
       said = now;
-      terminal.note(far);
+      terminal.note(line);
     }
   };
+}
+
+export function duration(milliseconds: number): string {
+  return milliseconds < 10_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** `27.4 MB`, in powers of ten as servers count. */
+export const bytes = (count: number): string =>
+  count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+
+export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+
+const shownNames = 12;
+
+/** `window, car`; of a long list the first names and the count. */
+export function someOf(names: readonly string[]): string {
+  if (names.length <= shownNames) return names.join(', ');
+  return `${names.slice(0, shownNames).join(', ')}, … (${names.length} classes)`;
 }

@@ -1,85 +1,81 @@
 import { type Command, Option } from 'commander';
-import { duration } from './arguments.ts';
+import type { EngineCheck } from '../node.ts';
 import { endingAtOnce, exitCodes } from './failure.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
-
-type EngineCheck = import('../node.ts').EngineCheck;
+import { duration, openTerminal, type Terminal } from './terminal.ts';
 
 interface Options {
   readonly engine?: string;
   readonly json?: boolean;
 }
 
-/** Takes minutes on a photo. */
+/** The engine that takes minutes for an image. */
 const slow = 'cpu';
 
 const help = `
 Each engine runs a small MogaNet whose outputs PyTorch has computed in double precision, and the demo model on a shipped
-photo, whose boxes and labels are held to the reference's. The engine cpu, which is there for tests, runs the photo only
-where it is asked for by name.
+image, whose boxes and labels must match the reference's. The engine cpu, made for tests, runs the image only with
+--engine cpu.
 
 Examples:
   moganet verify
   moganet verify --engine wasm
   moganet verify --json > engines.json
 
-Exit codes: 0 every engine that is here agrees, 1 one does not, or none or the named one is here, 2 wrong usage.`;
+Exit codes: 0 every available engine agrees, 1 one does not, or none or the named one is unavailable, 2 wrong usage.`;
 
-/** `moganet verify`: whether this machine's engines compute what PyTorch does. */
+/** `moganet verify`: compares this machine's engines with PyTorch. */
 export function addVerifyCommand(program: Command, end: (code: number) => void): void {
   program
     .command('verify')
-    .summary("hold this machine's engines to shipped numbers of PyTorch")
-    .description("Holds this machine's engines to shipped numbers of PyTorch: largest error, detections, labels, time.")
+    .summary("compare this machine's engines with shipped results of PyTorch")
+    .description(
+      "Compares this machine's engines with shipped results of PyTorch: largest error, detections, labels, time.",
+    )
     .addOption(new Option('-e, --engine <engine>', 'only this one').choices(['onnxruntime', 'wasm', 'cpu']))
     .option('--json', 'results as JSON on stdout')
     .addHelpText('after', help)
-    .action(async ({ engine, json = false }: Options) => {
+    .action(async ({ engine, json }: Options) => {
       const terminal = openTerminal({ results: json ? 'stderr' : 'stdout' });
       const library = await import('../node.ts');
-      const wanted: readonly string[] = engine === undefined ? library.nodeEngines : [engine];
+      const engines: readonly string[] = engine === undefined ? library.nodeEngines : [engine];
       const checks = await endingAtOnce(() =>
         library.verify({
-          engines: wanted,
+          engines,
           image: (name) => name !== slow || engine === slow,
-          onProgress: (name, what) => terminal.progress(wanted.indexOf(name), wanted.length, `${name}: ${what}`),
+          onProgress: (name, what) => terminal.progress(engines.indexOf(name), engines.length, `${name}: ${what}`),
         }),
       );
       terminal.settle();
       if (json) process.stdout.write(`${JSON.stringify({ moganet: library.version, engines: checks }, null, 2)}\n`);
-      else for (const check of checks) for (const line of linesOf(check, terminal)) terminal.print(line);
+      else for (const check of checks) terminal.print(linesOf(check, terminal).join('\n'));
       end(passed(checks, engine !== undefined) ? exitCodes.good : exitCodes.failure);
     });
 }
 
-/** An engine that is not here fails only who asked for it by name, or has no other. */
+/** An unavailable engine is a failure if it was asked for by name, or if there is no other. */
 function passed(checks: readonly EngineCheck[], named: boolean): boolean {
-  const here = checks.filter(({ status }) => status !== 'unavailable');
-  return (
-    here.length > 0 && here.every(({ status }) => status === 'passed') && (!named || here.length === checks.length)
-  );
+  const available = checks.filter(({ status }) => status !== 'unavailable');
+  if (available.length === 0 || (named && available.length < checks.length)) return false;
+  return available.every(({ status }) => status === 'passed');
 }
 
 function linesOf({ engine, status, detail, reason, numbers, image }: EngineCheck, { colors }: Terminal): string[] {
-  const color = { passed: colors.green, failed: colors.red, unavailable: colors.yellow }[status];
-  const lines = [`${colors.bold(engine)}${detail ? ` (${detail})` : ''}: ${color(status)}`];
+  const { bold, dim, green, red, yellow } = colors;
+  const color = { passed: green, failed: red, unavailable: yellow }[status];
+  const lines = [`${bold(engine)}${detail ? ` (${detail})` : ''}: ${color(status)}`];
   if (reason) lines.push(`  ${reason}`);
   if (numbers) {
     const { maxError, tolerance, output, milliseconds } = numbers;
-    lines.push(
-      `  small MogaNet: error ${maxError.toExponential(1)} in ${output}, tolerance ${tolerance.toExponential(1)} ` +
-        colors.dim(`(${duration(milliseconds)})`),
-    );
+    const error = `error ${maxError.toExponential(1)} in ${output}, tolerance ${tolerance.toExponential(1)}`;
+    lines.push(`  small MogaNet: ${error} ${dim(`(${duration(milliseconds)})`)}`);
   }
   if (image) {
     const { expected, found, additional, pixels, differentPixels, milliseconds } = image;
+    const detections = `${found} of ${expected} detections${additional > 0 ? ` and ${additional} more` : ''}`;
     const agreement = ((100 * (pixels - differentPixels)) / pixels).toFixed(2);
-    lines.push(
-      `  ${image.file}: ${found} of ${expected} detections${additional > 0 ? ` and ${additional} more` : ''}, ` +
-        `${agreement} % of the labels ${colors.dim(`(${duration(milliseconds)})`)}`,
-    );
+    lines.push(`  ${image.file}: ${detections}, ${agreement} % of the labels ${dim(`(${duration(milliseconds)})`)}`);
   } else if (numbers && status === 'passed') {
-    lines.push(colors.dim(`  the photo takes minutes here: moganet verify --engine ${engine}`));
+    lines.push(dim(`  the image takes minutes on this engine: moganet verify --engine ${engine}`));
   }
   return lines;
 }
