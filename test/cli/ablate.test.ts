@@ -24,14 +24,12 @@ describe('moganet ablate', () => {
   });
 
   it('refuses other archs and sizes with exit code 2', async () => {
-    const [arch, size] = await Promise.all([
-      moganet(['ablate', '--arch', 'xs']),
-      moganet(['ablate', '--size', 'large']),
-    ]);
+    const arch = await moganet(['ablate', '--arch', 'xs']);
+    const size = await moganet(['ablate', '--size', 'large']);
     expect({ code: arch.code, stdout: arch.stdout }).to.deep.equal({ code: 2, stdout: '' });
-    expect(arch.stderr).to.include('Allowed choices are xt, t, s, b, l, xl.');
+    expect(arch.stderr).to.match(/--arch.*xt, t, s, b, l, xl/);
     expect(size.code).to.equal(2);
-    expect(size.stderr).to.include('Expected height×width in pixels, such as 800x1280.');
+    expect(size.stderr).to.match(/--size.*height×width.*800x1280/);
   });
 
   it('has examples in its help', async () => {

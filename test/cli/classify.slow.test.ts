@@ -29,35 +29,34 @@ describe('classify', () => {
     expect(existsSync(join(cwd, 'out'))).to.equal(false);
   });
 
-  it('prints them as JSON, five where no number is given, and goes on after a missing file', async () => {
+  it('prints them as JSON, five by default, and goes on after a missing file', async () => {
     const words = ['classify', 'photos/a.png', 'photos/b.png', 'gone.png', '--json', '--quiet'];
     const { code, stdout, stderr } = await moganet([...words, ...model], { cwd });
-    expect({ code, stderr }).to.deep.equal({ code: 3, stderr: 'gone.png: there is no such file. Check the path.\n' });
+    expect(code).to.equal(3);
+    expect(stderr).to.match(/^gone\.png: there is no such file.*\n$/);
     const document = JSON.parse(stdout);
     expect(document).to.include({ engine: 'cpu', top: 5 });
     expect(document.model.name).to.equal('small_classifier');
     expect(document).not.to.have.property('score');
     expect(document.results).to.have.length(2);
     for (const result of document.results) {
-      expect(result).to.have.all.keys('file', 'image', 'classes');
-      expect(result.classes).to.have.length(5);
-      expect(result.classes[0]).to.have.all.keys('label', 'name', 'score');
-      const scores = result.classes.map(({ score }: { score: number }) => score);
+      expect(result).to.have.all.keys('file', 'image', 'classification');
+      expect(result.classification).to.have.length(5);
+      expect(result.classification[0]).to.have.all.keys('label', 'name', 'score');
+      const scores = result.classification.map(({ score }: { score: number }) => score);
       expect(scores).to.deep.equal([...scores].sort((a, b) => b - a));
     }
   });
 
   it('draws them with --out, and predict does so by itself', async () => {
     const classify = await moganet(['classify', 'photos/b.png', '--out', 'o1', ...model], { cwd });
-    expect({ code: classify.code, said: classify.stderr.includes('1 picture in o1\n') }).to.deep.equal({
-      code: 0,
-      said: true,
-    });
-    const picture = await decodeImage(readFileSync(join(cwd, 'o1/b.classification.png')));
-    expect([picture.width, picture.height]).to.deep.equal([30, 70]);
+    expect(classify.code).to.equal(0);
+    expect(classify.stderr).to.include('1 image in o1\n');
+    const overlay = await decodeImage(readFileSync(join(cwd, 'o1/b.classification.png')));
+    expect([overlay.width, overlay.height]).to.deep.equal([30, 70]);
     const predict = await moganet(['predict', 'photos/b.png', '--out', 'o2', ...model], { cwd });
     expect(predict.code).to.equal(0);
-    expect(predict.stderr).not.to.include('Nothing was found');
+    expect(predict.stderr).not.to.include('--score');
     expect(readFileSync(join(cwd, 'o2/b.classification.png'))).to.deep.equal(
       readFileSync(join(cwd, 'o1/b.classification.png')),
     );
@@ -65,16 +64,12 @@ describe('classify', () => {
     expect(withoutTime(predict.stdout)).to.equal(withoutTime(classify.stdout));
   });
 
-  it('refuses a model that finds objects, and detect one that classifies', async () => {
+  it('refuses a model for detection, and detect one for classification', async () => {
     const wrong = await moganet(['classify', 'photos/a.png', '--model', 'detector.safetensors'], { cwd });
     expect(wrong.code).to.equal(2);
-    expect(wrong.stderr).to.include(
-      'error: detector.safetensors does not classify. Use `moganet detect`, or one of these: moganet_xt, ',
-    );
+    expect(wrong.stderr).to.match(/^error: detector\.safetensors does not classify.*moganet detect.* moganet_xt, /);
     const other = await moganet(['detect', 'photos/a.png', ...model], { cwd });
-    expect({ code: other.code, stderr: other.stderr }).to.deep.equal({
-      code: 2,
-      stderr: 'error: small.safetensors finds no objects. Use `moganet classify`.\n',
-    });
+    expect(other.code).to.equal(2);
+    expect(other.stderr).to.match(/^error: small\.safetensors .*detect.*`moganet classify`\.\n$/);
   });
 });

@@ -41,7 +41,7 @@ describe('config and convert', () => {
     }
   });
 
-  it('says that weights come through the name, where a configuration has another or none', async () => {
+  it('says that weights come through the name if a configuration has another or none', async () => {
     const { name: _, ...nameless } = smallDetector as typeof smallDetector & { name?: string };
     const cases = [
       [{ ...nameless, name: 'mine' }, 'its "name" is "mine"'],
@@ -50,12 +50,9 @@ describe('config and convert', () => {
     for (const [config, found] of cases) {
       writeFileSync(join(cwd, 'mine.json'), JSON.stringify(config));
       const { code, stderr } = await moganet(['detect', 'a.png', '--model', 'mine.json'], { cwd });
-      expect({ code, stderr }).to.deep.equal({
-        code: 2,
-        stderr:
-          'error: mine.json: a configuration gets its weights through "name", the name of a model (see `moganet models`), ' +
-          `and ${found}. Put back the name of the model that it was made from, or give a file with --weights.\n`,
-      });
+      expect(code).to.equal(2);
+      expect(stderr).to.match(/^error: mine\.json: .*weights.*"name".*`moganet models`.*--weights\.\n$/);
+      expect(stderr).to.include(found);
     }
   });
 
@@ -68,60 +65,52 @@ describe('config and convert', () => {
     expect(stderr).to.include('typo.json: unknown key "detectoin"').and.to.include('Did you mean "detection"?');
   });
 
-  it('refuses text that is no configuration', async () => {
+  it('refuses text that is not a configuration', async () => {
     writeFileSync(join(cwd, 'broken.json'), '{"backbone":');
     const broken = await moganet(['summary', 'broken.json'], { cwd });
     expect(broken.code).to.equal(2);
-    expect(broken.stderr).to.match(
-      /^error: broken\.json: this is not JSON, line 1, column 13: expected a value, found the end\.\n/,
-    );
+    expect(broken.stderr).to.match(/^error: broken\.json: .*line 1, column 13: .*\n.*`moganet config facade`/);
     writeFileSync(join(cwd, 'other.json'), '{"name":"x"}');
     const other = await moganet(['summary', 'other.json'], { cwd });
-    expect(other.stderr).to.match(
-      /^error: other\.json: a config names its backbone as backbone\.type\. Known: .*\.\nSee `moganet config facade` for one/,
-    );
+    expect(other.stderr).to.match(/^error: other\.json: .*backbone\.type.*\n.*`moganet config facade`/);
   });
 
-  it('joins heads on one trunk into a file that loads by itself', async () => {
+  it('joins heads on one backbone into a file that loads by itself', async () => {
     const words = ['convert', 'detector.safetensors', 'segmentor.safetensors', 'joined.safetensors', '--dtype', 'f16'];
     const { code, stdout } = await moganet([...words, '--scale', '96x64', '--scale', '48x48'], { cwd });
     expect(code).to.equal(0);
-    expect(stdout).to.match(/^joined\.safetensors: backbone, detector, segmentor; \d+ tensors, \d\.\d MB\n$/);
+    expect(stdout).to.match(/^joined\.safetensors: backbone, detection, segmentation; \d+ tensors, \d\.\d MB\n$/);
     const config = JSON.parse((await moganet(['config', 'joined.safetensors'], { cwd })).stdout);
     expect(config.name).to.equal('joined');
     expect(config.detection.input.scale).to.deep.equal([96, 64]);
-    expect(config.segmentor.input.scale).to.deep.equal([48, 48]);
-    expect(config.segmentor).not.to.have.property('auxiliary');
+    expect(config.segmentation.input.scale).to.deep.equal([48, 48]);
+    expect(config.segmentation).not.to.have.property('auxiliary');
     const run = await moganet(['predict', 'a.png', '--model', 'joined.safetensors', '--engine', 'cpu', '--json'], {
       cwd,
     });
-    expect(JSON.parse(run.stdout).results[0]).to.have.all.keys('file', 'image', 'instances', 'regions');
+    expect(JSON.parse(run.stdout).results[0]).to.have.all.keys('file', 'image', 'detection', 'segmentation');
     const refused = await moganet(words, { cwd });
     expect(refused.code).to.equal(1);
-    expect(refused.stderr).to.equal(
-      'error: joined.safetensors exists already. Replace with --overwrite, or give another name.\n',
-    );
+    expect(refused.stderr).to.match(/^error: joined\.safetensors exists already.*--overwrite/);
   });
 
-  it('keeps the auxiliary head where it is asked to', async () => {
+  it('keeps the auxiliary head if asked to', async () => {
     const words = ['convert', 'segmentor.safetensors', 'whole.safetensors', '--keep-aux'];
     expect((await moganet(words, { cwd })).code).to.equal(0);
     const config = JSON.parse((await moganet(['config', 'whole.safetensors'], { cwd })).stdout);
-    expect(config.segmentor.auxiliary.type).to.equal('fcn_head');
+    expect(config.segmentation.auxiliary.type).to.equal('fcn_head');
     const header = readFileSync(join(cwd, 'whole.safetensors')).toString('latin1');
     expect(header).to.include('"auxiliary_head.conv_seg.weight"');
-    const none = await moganet(['convert', 'detector.safetensors', 'trunk.safetensors', '--prefix', 'backbone.'], {
+    const none = await moganet(['convert', 'detector.safetensors', 'backbone.safetensors', '--prefix', 'backbone.'], {
       cwd,
     });
-    expect(none.stdout).to.match(/^trunk\.safetensors: backbone; /);
+    expect(none.stdout).to.match(/^backbone\.safetensors: backbone; /);
   });
 
-  it('refuses to join trunks that differ, naming the first key', async () => {
+  it('refuses to join backbones that differ, naming the first key', async () => {
     const words = ['convert', 'detector.safetensors', 'stranger.safetensors', 'never.safetensors'];
     const { code, stderr } = await moganet(words, { cwd });
     expect(code).to.equal(1);
-    expect(stderr).to.match(
-      /^error: backbone\.\S+ differs between detector\.safetensors and stranger\.safetensors\. Merge files of one model only\.\n$/,
-    );
+    expect(stderr).to.match(/^error: backbone\.\S+ .*detector\.safetensors.* stranger\.safetensors.*\n$/);
   });
 });

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage } from 'moganet';
 import { otherClasses } from '../../src/cli/model.ts';
-import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, startMoganet, useFolder, writePhoto } from '../harness/command_line.ts';
 import { smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 describe('the demo', () => {
   const cwd = useFolder();
 
-  it('draws both pictures of every shipped photo, replaces its own, and says how to go on', async () => {
+  it('draws both overlays of every shipped image, replaces its own, and says how to go on', async () => {
     const photos = ['facade-balconies', 'street-corner', 'street-house'];
     const { code, stdout, stderr } = await moganet(['demo'], { cwd });
     expect(code).to.equal(0);
@@ -17,14 +17,14 @@ describe('the demo', () => {
       photos.flatMap((photo) => [`${photo}.detections.png`, `${photo}.segmentation.png`]),
     );
     for (const photo of photos) expect(stdout).to.match(new RegExp(`/${photo}\\.jpg: \\d+ window, .*facade \\d+ %`));
-    const picture = await decodeImage(readFileSync(join(cwd, 'out/street-house.detections.png')));
-    expect([picture.width, picture.height]).to.deep.equal([768, 768]);
+    const overlay = await decodeImage(readFileSync(join(cwd, 'out/street-house.detections.png')));
+    expect([overlay.width, overlay.height]).to.deep.equal([768, 768]);
     expect(stderr).to.include(otherClasses('npm run -s moganet --'));
     expect((await moganet(['demo', '--quiet'], { cwd })).code).to.equal(0);
   });
 });
 
-describe('where onnxruntime is missing', () => {
+describe('without onnxruntime', () => {
   const cwd = useFolder();
   const imports = [new URL('../harness/without_onnxruntime.mjs', import.meta.url).href];
 
@@ -34,19 +34,19 @@ describe('where onnxruntime is missing', () => {
   });
 
   it('runs on wasm, and the first line says how to get it', async () => {
-    const { code, stderr } = await moganet(['detect', 'a.png', '--model', 'small.safetensors'], { cwd, imports });
+    const { code, stderr } = await startMoganet(['detect', 'a.png', '--model', 'small.safetensors'], { cwd, imports });
     expect(code).to.equal(0);
     expect(stderr.split('\n')[0]).to.match(
-      /on wasm \(1 thread, SIMD; onnxruntime-node is not installed, which is ten times faster: npm install onnxruntime-node --ignore-scripts\): small_detector finds left, right$/,
+      /on wasm \(1 thread, SIMD; onnxruntime-node is not installed.*npm install onnxruntime-node --ignore-scripts\): small_detector finds left, right$/,
     );
   });
 
-  it('refuses it where it is asked for by name', async () => {
+  it('refuses it if it is asked for by name', async () => {
     const words = ['detect', 'a.png', '--model', 'small.safetensors', '--engine', 'onnxruntime', '--out', 'other'];
-    const { code, stderr } = await moganet(words, { cwd, imports });
+    const { code, stderr } = await startMoganet(words, { cwd, imports });
     expect(code).to.equal(1);
-    expect(stderr).to.equal(
-      'error: onnxruntime-node is not installed. Install it: npm install onnxruntime-node --ignore-scripts. Or use the engine "wasm".\n',
+    expect(stderr).to.match(
+      /^error: onnxruntime-node is not installed.*npm install onnxruntime-node --ignore-scripts.*"wasm"\.\n$/,
     );
   });
 });

@@ -23,27 +23,25 @@ describe('export', () => {
     const text = readFileSync(join(cwd, 'small_detector-onnx/model.json'), 'utf8');
     const description = JSON.parse(text);
     expect(description.format).to.equal('moganet.onnx/2');
-    expect(description.config.detector.classes).to.deep.equal(['left', 'right']);
+    expect(description.config.detection.classes).to.deep.equal(['left', 'right']);
     expect(text).to.include('"shape": ["batch", 3, "height", "width"]');
     const again = await moganet(['export', 'detector.safetensors'], { cwd });
     expect(again.code).to.equal(1);
-    expect(again.stderr).to.include('features.onnx and 3 more exist already. Replace with --overwrite, or');
+    expect(again.stderr).to.match(/features\.onnx and 3 more exist already.*--overwrite/);
   });
 
   it('writes a model of one part, or a backbone, as the file that is named', async () => {
     const words = ['export', 'segmentor.safetensors', '--out', 'onnx/seg.onnx', '--optimise'];
     expect((await moganet(words, { cwd })).code).to.equal(0);
     expect(JSON.parse(readFileSync(join(cwd, 'onnx/seg.json'), 'utf8')).parts[0].file).to.equal('seg.onnx');
-    const trunk = await moganet(['export', 'detector.safetensors', '--backbone', '--out', 'trunk.onnx'], { cwd });
-    expect(trunk.code).to.equal(0);
-    expect(existsSync(join(cwd, 'trunk.onnx'))).to.equal(true);
+    const backbone = await moganet(['export', 'detector.safetensors', '--backbone', '--out', 'b.onnx'], { cwd });
+    expect(backbone.code).to.equal(0);
+    expect(existsSync(join(cwd, 'b.onnx'))).to.equal(true);
   });
 
   it('refuses one file for several parts', async () => {
     const { code, stderr } = await moganet(['export', 'detector.safetensors', '--out', 'one.onnx'], { cwd });
     expect(code).to.equal(2);
-    expect(stderr).to.equal(
-      'error: one.onnx: the model has several parts (features, box, mask). Give a folder, or --backbone.\n',
-    );
+    expect(stderr).to.match(/^error: one\.onnx: .*features, box, mask.*folder.*--backbone/);
   });
 });

@@ -1,10 +1,10 @@
 import { symlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { expect } from 'chai';
-import { findInputs, outputNames } from '../../src/cli/images.ts';
+import { findInputs, outputNames } from '../../src/cli/inputs.ts';
 import { useFolder, writePhoto } from '../harness/command_line.ts';
 
-/** Pictures of files in one folder. */
+/** Outputs for files in one folder. */
 const named = (...files: string[]): string[] =>
   outputNames(
     files.map((file) => ({ file, folder: '' })),
@@ -12,7 +12,7 @@ const named = (...files: string[]): string[] =>
     ['detections.png'],
   ).flat();
 
-describe('names of pictures', () => {
+describe('names of outputs', () => {
   it('are the stem, what it is, and png', () => {
     expect(named('a.jpg', 'b.c.JPEG', '.hidden', 'plain')).to.deep.equal([
       join('out', 'a.detections.png'),
@@ -22,7 +22,7 @@ describe('names of pictures', () => {
     ]);
   });
 
-  it('are whole file names where stems are equal', () => {
+  it('are whole file names if stems are equal', () => {
     expect(named('a.b.jpg', 'a.b.png', 'c.jpg')).to.deep.equal([
       join('out', 'a.b.jpg.detections.png'),
       join('out', 'a.b.png.detections.png'),
@@ -30,7 +30,7 @@ describe('names of pictures', () => {
     ]);
   });
 
-  it('stay different where a whole name is the stem of another', () => {
+  it('stay different if a whole name is the stem of another', () => {
     const names = named('x.jpg', 'x.png', 'x.jpg.png');
     expect(new Set(names).size).to.equal(3);
     expect(names[2]).to.equal(join('out', 'x.jpg.png.detections.png'));
@@ -65,7 +65,7 @@ describe('inputs of the command line', () => {
     expect(await names(true)).to.deep.equal(['a.png', 'b.JPG', 'c.jpeg']);
   });
 
-  it('are found once where a link leads back to a folder above', function () {
+  it('are found once if a link leads back to a folder above', function () {
     if (process.platform === 'win32') this.skip();
     writePhoto(at('loop', 'deep', 'e.png'));
     symlinkSync('..', at('loop', 'deep', 'back'));
@@ -85,7 +85,7 @@ describe('inputs of the command line', () => {
     expect(await foldersOf(at('p', '**', '*.jpeg'))).to.deep.equal(['deep']);
   });
 
-  it('may be addresses, which stay as they are; outputs are called after the last part', async () => {
+  it('may be URLs, which stay as they are; outputs are named after the last part', async () => {
     const words = ['https://example.com/a%20b/x%20y.jpg?width=3', 'http://example.com', at('p', 'a.png')];
     const inputs = await findInputs(words);
     expect(inputs.map(({ file }) => file).slice(0, 2)).to.deep.equal(words.slice(0, 2));

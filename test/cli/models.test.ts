@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { entries } from 'moganet';
-import { type Compared, comparison, comparisonText } from 'moganet/article';
+import { comparison, comparisonText } from 'moganet/article';
 import { moganet, useFolder } from '../harness/command_line.ts';
 
 describe('moganet models', () => {
@@ -9,32 +9,29 @@ describe('moganet models', () => {
   const env = { MOGANET_CACHE: join(cwd, 'cache') };
 
   it('ends with the terms of weights and data', async () => {
-    const { code, stdout } = await moganet(['models', '--task', 'segment'], { env });
+    const { code, stdout } = await moganet(['models', '--task', 'segmentation'], { env });
     expect(code).to.equal(0);
-    expect(stdout).to.match(
-      /\nTerms of the weights, by where they are published:\n {2}Apache-2\.0 .+: \d+ of these models\n/,
-    );
+    expect(stdout).to.match(/\nTerms of the weights.*:\n {2}Apache-2\.0 .+: \d+ of these models\n/);
     expect(stdout).to.match(/\n {2}ADE20K: annotations .+\n/);
     expect(stdout).not.to.include('COCO: annotations');
   });
 
   it('are an array with --json', async () => {
-    const { stdout } = await moganet(['models', '--task', 'classify', '--json'], { env });
+    const { stdout } = await moganet(['models', '--task', 'classification', '--json'], { env });
     const found = JSON.parse(stdout) as { name: string; tasks: string[]; weights: { url: string } }[];
     expect(found.map(({ name }) => name))
       .to.include('moganet_xt')
       .and.not.include('facade');
-    expect(found[0]).to.deep.include({ name: 'moganet_xt', tasks: ['classify'] });
+    expect(found[0]).to.deep.include({ name: 'moganet_xt', tasks: ['classification'] });
     expect(found[0]!.weights.url).to.match(/^https:/);
   });
 
   it('are compared as a table and as JSON', async () => {
-    const { code, stdout } = await moganet(['models', '--compare', '--task', 'classify'], { env, cwd });
+    const { code, stdout } = await moganet(['models', '--compare', '--task', 'classification'], { env });
     expect(code).to.equal(0);
-    expect(`${stdout}`).to.equal(
-      `${comparisonText(comparison(entries.filter(({ config }) => config.classification)))}\n`,
-    );
+    const classifiers = entries.filter(({ config }) => config.classification);
+    expect(stdout).to.equal(`${comparisonText(comparison(classifiers))}\n`);
     const json = await moganet(['models', '--compare', '--json'], { env });
-    expect((JSON.parse(json.stdout) as Compared[]).length).to.equal(comparison().length);
+    expect(JSON.parse(json.stdout)).to.have.length(comparison().length);
   });
 });

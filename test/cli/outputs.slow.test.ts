@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage, decodeLabelPng } from 'moganet';
 import { rleArea, rleFromString } from '../../src/postprocess/rle.ts';
-import { moganet, piped, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, startMoganet, useFolder, writePhoto } from '../harness/command_line.ts';
 import { smallBoth, smallClassifier, smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
 
 const inJapanese = {
@@ -43,26 +43,26 @@ describe('what the command line writes', () => {
 
     const result = JSON.parse(text('all/000000000139.result.json'));
     expect(result).to.include({ schema: 2, engine: 'cpu', file: 'photos/000000000139.png' });
-    const { instances, regions } = result;
-    expect(instances).to.have.length(5);
+    const { detection, segmentation } = result;
+    expect(detection).to.have.length(5);
     const coco = JSON.parse(text('all/000000000139.coco.json'));
     expect(coco.map((one: { image_id: unknown }) => one.image_id)).to.deep.equal([139, 139, 139, 139, 139]);
     expect(coco.map((one: { segmentation: unknown }) => one.segmentation)).to.deep.equal(
-      instances.map((one: { mask: unknown }) => one.mask),
+      detection.map((one: { mask: unknown }) => one.mask),
     );
     expect(JSON.parse(text('all/deep/b.coco.json'))[0].image_id).to.equal('b');
     expect(JSON.parse(text('all/deep/b.labelme.json')).imagePath).to.equal('../../photos/deep/b.PNG');
-    const drawn = instances.filter((one: { area: number }) => one.area > 0);
+    const drawn = detection.filter((one: { area: number }) => one.area > 0);
     expect(text('all/000000000139.yolo.txt').trimEnd().split('\n')).to.have.length(drawn.length);
 
     const labels = decodeLabelPng(readFileSync(join(cwd, 'all/000000000139.labels.png')));
-    for (const { label, pixels, mask } of regions) {
+    for (const { label, pixels, mask } of segmentation) {
       expect(labels.labels.filter((one) => one === label)).to.have.length(pixels);
       expect(rleArea(rleFromString(mask.counts, labels))).to.equal(pixels);
     }
     const masks = decodeLabelPng(readFileSync(join(cwd, 'all/000000000139.masks.png')));
     const first = masks.labels.filter((one) => one === 1);
-    expect(first).to.have.length(instances[0].area); // the best lies on top
+    expect(first).to.have.length(detection[0].area); // the best lies on top
   });
 
   it('passes pngcheck', function () {
@@ -77,75 +77,55 @@ describe('what the command line writes', () => {
     const refusals = [
       [
         ['predict', '--save', 'masks', '--model', 'segmentor.safetensors'],
-        'segmentor.safetensors gives no masks here, which --save masks needs.',
+        /segmentor\.safetensors .*no masks.*--save masks/,
       ],
-      [
-        ['detect', '--save', 'labels', ...both],
-        'both.safetensors gives no map of classes here, which --save labels needs.',
-      ],
-      [
-        ['predict', '--max', '3', '--model', 'segmentor.safetensors'],
-        'segmentor.safetensors finds no objects for --max to choose from.',
-      ],
-      [
-        ['detect', '--classes', 'left,rihgt', ...both],
-        'unknown class "rihgt". Known: left, right. Did you mean "right"?',
-      ],
-      [['detect', '-', ...both], '- is the one image from stdin: give it alone (a file of that name is ./-).'],
-      [
-        ['detect', 'photos/deep/b.PNG', '--out', '-', ...both],
-        '--out - writes the result of one image to stdout, and there are 2.',
-      ],
-      [
-        ['detect', '--out', '-', '--save', 'json,coco', ...both],
-        '--out - writes one file to stdout, not 2 (json, coco). Give --save one of them.',
-      ],
-      [
-        ['detect', '--out', '-', '--json', ...both],
-        '--json and --out - both write to stdout. The JSON of one image alone is --save json --out -.',
-      ],
-      [['detect', '--font', 'none.ttf', ...both], 'none.ttf: there is no such file.'],
-      [
-        ['detect', '--font', 'both.safetensors', ...both],
-        'both.safetensors: no TrueType or OpenType font that can be read',
-      ],
+      [['detect', '--save', 'labels', ...both], /detect.* both\.safetensors .*no segmentation.*--save labels/],
+      [['predict', '--max', '3', '--model', 'segmentor.safetensors'], /segmentor\.safetensors .*--max/],
+      [['detect', '--classes', 'left,rihgt', ...both], /"rihgt".* left, right\. .*"right"\?/],
+      [['detect', '-', ...both], /- .*stdin.*alone.*\.\/-/],
+      [['detect', 'photos/deep/b.PNG', '--out', '-', ...both], /--out - .*one image.* 2/],
+      [['detect', '--out', '-', '--save', 'json,coco', ...both], /--out - .*one file.* 2 \(json, coco\).*--save/],
+      [['detect', '--out', '-', '--json', ...both], /--json and --out - .*stdout.*--save json --out -/],
+      [['detect', '--font', 'none.ttf', ...both], /none\.ttf: there is no such file/],
+      [['detect', '--font', 'both.safetensors', ...both], /both\.safetensors: .*TrueType.*\.ttf/],
     ] as const;
     for (const [words, said] of refusals) {
       const [command, ...rest] = words;
       const { code, stdout, stderr } = await moganet([command!, 'photos/000000000139.png', ...rest], { cwd });
-      expect(stderr).to.include(`error: ${said}`);
+      expect(stderr)
+        .to.match(said)
+        .and.match(/^error: /);
       expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
     }
     const unknown = await moganet(['detect', 'a.jpg', '--save', 'overlay,jsno'], { cwd });
     expect(unknown.code).to.equal(2);
-    expect(unknown.stderr).to.include(
-      '"jsno" is none of overlay, labels, masks, json, coco, labelme, yolo. Did you mean "json"?',
-    );
+    expect(unknown.stderr).to.match(/"jsno".* overlay, labels, masks, json, coco, labelme, yolo\. .*"json"\?/);
     expect(existsSync(join(cwd, 'out'))).to.equal(false);
   });
 
   it('takes an image from stdin and gives its overlay or its JSON on stdout', async () => {
-    const photo = readFileSync(join(cwd, 'photos/000000000139.png'));
-    const overlay = piped(['predict', '-', ...both], photo, { cwd });
+    const input = readFileSync(join(cwd, 'photos/000000000139.png'));
+    const overlay = await moganet(['predict', '-', ...both], { cwd, input });
     expect(overlay.code, overlay.stderr).to.equal(0);
     expect(overlay.stderr).to.include('\nstdin: ');
-    const picture = await decodeImage(overlay.stdout);
-    expect(picture.width).to.be.greaterThan(2 * 48); // detections and map side by side
-    const json = piped(['detect', '-', '--json', '--quiet', ...both], photo, { cwd });
+    const raster = await decodeImage(overlay.bytes);
+    expect(raster.width).to.be.greaterThan(2 * 48); // detections and segmentation side by side
+    const json = await startMoganet(['detect', '-', '--json', '--quiet', ...both], { cwd, input });
     expect(json.stderr).to.equal('');
-    const [result] = JSON.parse(json.stdout.toString()).results;
+    const [result] = JSON.parse(json.stdout).results;
     expect(result).to.include({ file: 'stdin' });
-    const alone = piped(['detect', '-', '--save', 'json', ...both], photo, { cwd });
-    const { schema: _, moganet: __, model, engine: ___, ...own } = JSON.parse(alone.stdout.toString());
+    const alone = await moganet(['detect', '-', '--save', 'json', ...both], { cwd, input });
+    const { schema: _, moganet: __, model, engine: ___, ...own } = JSON.parse(alone.stdout);
     expect(own).to.deep.equal(result);
     expect(model.name).to.equal('small_both');
-    const folder = piped(['segment', '-', '--out', 'piped', '--save', 'labels', ...plain], photo, { cwd });
+    const folder = await moganet(['segment', '-', '--out', 'piped', '--save', 'labels', ...plain], { cwd, input });
     expect(folder.code).to.equal(0);
     expect(files('piped')).to.deep.equal(['stdin.labels.png']);
-    const broken = piped(['detect', '-', ...both], photo.subarray(0, 100), { cwd });
-    expect({ code: broken.code, bytes: broken.stdout.length }).to.deep.equal({ code: 3, bytes: 0 });
+    const broken = await moganet(['detect', '-', ...both], { cwd, input: input.subarray(0, 100) });
+    expect({ code: broken.code, bytes: broken.bytes.length }).to.deep.equal({ code: 3, bytes: 0 });
     expect(broken.stderr).to.match(/\nstdin[:,] /);
-    expect(piped(['detect', '-', ...both], new Uint8Array(0), { cwd }).stderr).to.match(/\nstdin[:,] .*\n$/);
+    const empty = await moganet(['detect', '-', ...both], { cwd, input: new Uint8Array(0) });
+    expect(empty.stderr).to.match(/\nstdin[:,] .*\n$/);
   });
 
   it('keeps to the instances that are wanted', async () => {
@@ -172,8 +152,8 @@ describe('what the command line writes', () => {
     const words = ['detect', 'photos', '-r', '--model', 'japanese.safetensors', '--engine', 'cpu', '--score', '0'];
     const font = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf');
     const bare = await moganet([...words, '--out', 'bare'], { cwd });
-    expect(bare.stderr.match(/^Drawn as boxes, since the built-in font lacks them: .*$/gm)).to.have.length(1);
-    expect(bare.stderr).to.include('--font FILE takes them from a TrueType font.');
+    expect(bare.stderr.match(/^Drawn as boxes.*[ЖЯ].*$/gm)).to.have.length(1);
+    expect(bare.stderr).to.include('--font');
     const lettered = await moganet([...words, '--out', 'lettered', '--font', font], { cwd });
     expect(lettered.code).to.equal(0);
     // DejaVu has Cyrillic and no Kanji
@@ -216,13 +196,13 @@ describe('what the command line writes', () => {
     expect(files('odd [1] #/dash')).to.deep.equal(['-x.segmentation.png']);
   });
 
-  it('is one JSON file per photo of a classifier, too', async () => {
+  it('is one JSON file per image of a classifier, too', async () => {
     const words = ['classify', 'photos/000000000139.png', '--model', 'classifier.safetensors', '--engine', 'cpu'];
     const { code, stderr } = await moganet([...words, '--save', 'json'], { cwd });
     expect(code, stderr).to.equal(0);
-    expect(JSON.parse(text('out/000000000139.result.json')).classes).to.have.length(5);
+    expect(JSON.parse(text('out/000000000139.result.json')).classification).to.have.length(5);
     const refused = await moganet([...words, '--save', 'json'], { cwd });
     expect(refused.code).to.equal(1);
-    expect(refused.stderr).to.include('out/000000000139.result.json exists already. Replace with --overwrite');
+    expect(refused.stderr).to.match(/out\/000000000139\.result\.json exists already.*--overwrite/);
   });
 });

@@ -2,8 +2,8 @@ import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { entries, findEntry, version } from 'moganet';
-import { howToClassify, otherClasses } from '../../src/cli/model.ts';
-import { moganet, useFolder } from '../harness/command_line.ts';
+import { otherClasses } from '../../src/cli/model.ts';
+import { moganet, startMoganet, useFolder } from '../harness/command_line.ts';
 
 const commands = [
   'demo',
@@ -23,13 +23,13 @@ describe('the words of the command line', () => {
   const cwd = useFolder();
 
   it('shows help and version on stdout and ends well', async () => {
-    const [help, versionText] = await Promise.all([moganet(['--help']), moganet(['--version'])]);
+    const [help, versionText] = await Promise.all([startMoganet(['--help']), startMoganet(['--version'])]);
     expect(help.code).to.equal(0);
     expect(help.stderr).to.equal('');
     for (const command of commands) {
       expect(help.stdout).to.include(`\n  ${command}`);
     }
-    expect(help.stdout).to.include('Exit codes: 0 all good, 1 failure, 2 wrong usage, 3 ');
+    expect(help.stdout).to.match(/Exit codes: 0 .* 1 .* 2 .* 3 .*\n130 and 143/);
     expect(versionText).to.deep.equal({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
@@ -38,7 +38,7 @@ describe('the words of the command line', () => {
       const { code, stdout } = await moganet([command, '--help']);
       expect(code).to.equal(0);
       expect(stdout).to.match(new RegExp(`Examples:\n  moganet ${command}`));
-      // no example has an option that its own command does not know
+      // no example has an option that its command does not know
       const options = stdout.split('\n\n').find((part) => part.startsWith('Options:'))!;
       const examples = /Examples:\n((?: {2}.*\n?)+)/.exec(stdout)![1]!.split('\n');
       for (const line of examples.filter((one) => one.includes(`moganet ${command} `))) {
@@ -56,125 +56,94 @@ describe('the words of the command line', () => {
     }
   });
 
-  const wrong: readonly (readonly [string, readonly string[], string])[] = [
-    ['an unknown command', ['predct', 'a.jpg'], "error: unknown command 'predct'\n(Did you mean predict?)\n"],
+  const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['an unknown command', ['predct', 'a.jpg'], /'predct'\n\(Did you mean predict\?\)/],
+    ['an unknown option', ['predict', 'a.jpg', '--scor', '1'], /'--scor'\n\(Did you mean --score\?\)/],
+    ['an empty word instead of an image', ['detect', ''], /empty.*image.*variable/],
+    ['a URL of another scheme', ['detect', 's3://bucket/a.jpg'], /s3:\/\/bucket\/a\.jpg: .*https:\/\//],
+    ['help for an unknown command', ['help', 'pedict'], /"pedict".*"predict"\? `moganet help`/],
+    ['an invalid URL', ['detect', 'https://'], /https:\/\/: invalid URL/],
+    ['an invalid number of threads', ['detect', 'a.jpg', '-t', '0'], /--threads.* whole number/],
+    ['no image', ['detect'], /'images'/],
+    ['an invalid score', ['detect', 'a.jpg', '--score', '2'], /--score.* 0 to 1/],
+    ['an unknown engine', ['detect', 'a.jpg', '--engine', 'gpu'], /--engine.* auto, onnxruntime, wasm, cpu/],
+    ['an invalid size', ['summary', 'facade', '--size', '4by5'], /--size.*height×width.* 800x1280/],
+    ['an unknown model', ['summary', 'facde'], /"facde"\. .*"facade"\? `moganet models`/],
     [
-      'an unknown option',
-      ['predict', 'a.jpg', '--scor', '1'],
-      "error: unknown option '--scor'\n(Did you mean --score?)\n",
-    ],
-    [
-      'an empty word instead of an image',
-      ['detect', ''],
-      'error: an empty word is no image. If it stands for a variable of the shell, that is not set.\n',
-    ],
-    [
-      'an address that is not read',
-      ['detect', 's3://bucket/a.jpg'],
-      'error: s3://bucket/a.jpg: addresses begin with http:// or https://, and s3:// is not read.\n',
-    ],
-    [
-      'help for a command that is none',
-      ['help', 'pedict'],
-      'error: there is no command "pedict". Did you mean "predict"? `moganet help` lists them.\n',
-    ],
-    ['an address that is none', ['detect', 'https://'], 'error: https://: this is no address that can be read.\n'],
-    ['a number of threads that is none', ['detect', 'a.jpg', '-t', '0'], 'Expected a whole number from 1.\n'],
-    ['no image', ['detect'], "error: missing required argument 'images'\n"],
-    ['a score that is none', ['detect', 'a.jpg', '--score', '2'], 'Expected a number from 0 to 1.\n'],
-    [
-      'an unknown engine',
-      ['detect', 'a.jpg', '--engine', 'gpu'],
-      'Allowed choices are auto, onnxruntime, wasm, cpu.\n',
-    ],
-    [
-      'a size that is none',
-      ['summary', 'facade', '--size', '4by5'],
-      'Expected height×width in pixels, such as 800x1280.\n',
-    ],
-    [
-      'an unknown model',
-      ['summary', 'facde'],
-      'error: unknown model "facde". Did you mean "facade"? `moganet models` lists them; a file is also good.\n',
-    ],
-    [
-      'a classifier where objects are to be found',
+      'a classifier for detection',
       ['detect', 'a.jpg', '--model', 'moganet_xt'],
-      'error: moganet_xt finds no objects. Use `moganet classify`.\n',
+      /moganet_xt .*detect.*`moganet classify`/,
     ],
-    ['a number of classes that is none', ['classify', 'a.jpg', '--top', '0'], 'Expected a whole number from 1.\n'],
+    ['an invalid number of classes', ['classify', 'a.jpg', '--top', '0'], /--top.* whole number/],
     [
       'a scale too few',
       ['convert', 'a.pth', 'b.pth', 'c.safetensors', '--scale', '64x64'],
-      'error: --scale is given once for 2 inputs. Give it once per input.\n',
+      /--scale .* 1 time .* 2 checkpoints/,
     ],
-    [
-      'no name for the new file',
-      ['convert', 'a.pth', 'b.pth'],
-      'error: b.pth: the last file is the one to write, and its name ends with .safetensors.\n',
-    ],
+    ['no name for the new file', ['convert', 'a.pth', 'b.pth'], /b\.pth: .*\.safetensors/],
   ];
-  for (const [what, words, text] of wrong) {
+  for (const [what, words, facts] of wrong) {
     it(`refuses ${what} with exit code 2`, async () => {
       const { code, stdout, stderr } = await moganet(words);
-      expect(stderr).to.include(text);
+      expect(stderr)
+        .to.match(facts)
+        .and.match(/^error: /);
       expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
     });
   }
 
-  it('takes a file whose name looks like an option for one where it is there, and says what to write', async () => {
+  it('says what to write for an existing file whose name looks like an option', async () => {
     writeFileSync(join(cwd, '-dash.jpg'), '');
     const { code, stderr } = await moganet(['predict', 'a.jpg', '-dash.jpg'], { cwd });
-    expect({ code, stderr }).to.deep.equal({
-      code: 2,
-      stderr:
-        'error: -dash.jpg is taken for an option. If the file of that name is meant, write ./-dash.jpg, or -- before all files.\n',
-    });
+    expect(code).to.equal(2);
+    expect(stderr).to.match(/^error: -dash\.jpg .*option.* \.\/-dash\.jpg.* -- .*\n$/);
   });
 
   it('looks for files and folders before it loads a model', async () => {
     writeFileSync(join(cwd, 'file'), '');
+    const blocked = join(realpathSync(cwd), 'file');
     const cases = [
-      [['detect', 'a.jpg', '--weights', 'none.pth'], 2, 'error: none.pth: there is no such file.\n'],
-      [['detect', 'a.jpg', '--model', 'none.safetensors'], 2, 'error: none.safetensors: there is no such file.\n'],
-      [
-        ['detect', 'a.jpg', '--out', 'file/below'],
-        1,
-        `error: file/below cannot be written: ${join(realpathSync(cwd), 'file')} is a file. Choose a folder with --out.\n`,
-      ],
+      [['detect', 'a.jpg', '--weights', 'none.pth'], 2, ['none.pth: there is no such file']],
+      [['detect', 'a.jpg', '--model', 'none.safetensors'], 2, ['none.safetensors: there is no such file']],
+      [['detect', 'a.jpg', '--out', 'file/below'], 1, ['file/below', blocked, '--out']],
     ] as const;
-    for (const [words, code, stderr] of cases) {
-      expect(await moganet(words, { cwd })).to.deep.equal({ code, stdout: '', stderr });
+    for (const [words, code, facts] of cases) {
+      const ended = await moganet(words, { cwd });
+      expect(ended).to.include({ code, stdout: '' });
+      expect(ended.stderr).to.match(/^error: .*\n$/);
+      for (const fact of facts) expect(ended.stderr).to.include(fact);
     }
   });
 
-  it('names the command that pulls the weights where they are not here', async () => {
+  it('names the command that pulls missing weights', async () => {
     const words = ['detect', 'a.jpg', '--model', 'mask_rcnn_moganet_xtiny_fpn_1x_coco.pth'];
     const { code, stderr } = await moganet(words, { env: { MOGANET_CACHE: '/nowhere' } });
     expect(code).to.equal(2);
     const name = 'mask_rcnn_moganet_xt_fpn_1x_coco';
-    expect(stderr).to.equal(
-      `error: the weights of ${name} are not here yet. Pull them once:\n  npm run -s moganet -- pull ${name}\n` +
-        `or add --pull. They are at ${findEntry(name).weights!.url}; a file that you have is given with --weights.\n`,
-    );
+    expect(stderr).to.match(/^error: .*\n.*\n.*--pull.*--weights.*\n$/);
+    for (const fact of [name, `\n  npm run -s moganet -- pull ${name}\n`, findEntry(name).weights!.url!]) {
+      expect(stderr).to.include(fact);
+    }
   });
 
   it('says of each task only the classes that its models have', async () => {
-    const [detect, segment] = await Promise.all([moganet(['detect', '--help']), moganet(['segment', '--help'])]);
-    expect(detect.stdout).to.include("COCO's 80 classes").and.not.include('ADE20K');
-    expect(segment.stdout).to.include("ADE20K's 150 classes").and.not.include("COCO's 80");
+    const detect = await moganet(['detect', '--help']);
+    const segment = await moganet(['segment', '--help']);
+    expect(detect.stdout)
+      .to.match(/COCO.* 80 classes/)
+      .and.not.include('ADE20K');
+    expect(segment.stdout)
+      .to.match(/ADE20K.* 150 classes/)
+      .and.not.include('80 classes');
     expect(segment.stdout).to.include('moganet segment photo.jpg --model upernet_moganet_xt_512x512_160k_ade20k');
     expect(segment.stdout).not.to.include('--score');
   });
 
   it('says in the help how JSON comes from a checkout, and where a configuration has its weights from', async () => {
-    const [predict, config] = await Promise.all([moganet(['predict', '--help']), moganet(['config', '--help'])]);
-    expect(predict.stdout).to.include(
-      "From a checkout: `npm run -s moganet -- …`; without -s npm's own lines come first.",
-    );
-    expect(config.stdout).to.include(
-      '\nKeep "name" as it is: the weights come through it. A configuration of another name needs --weights.\n',
-    );
+    const predict = await moganet(['predict', '--help']);
+    const config = await moganet(['config', '--help']);
+    expect(predict.stdout).to.include('`npm run -s moganet -- …`');
+    expect(config.stdout).to.match(/\n.*"name".*weights.*--weights\.\n/);
   });
 
   it('says which models classify and how to get their weights, since the shipped one does not', async () => {
@@ -182,22 +151,21 @@ describe('the words of the command line', () => {
     expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
     const names = entries.filter(({ config }) => config.classification).map(({ name }) => name);
     expect(names).to.include('moganet_xt').and.to.include('moganet_xl');
-    expect(stderr).to.equal(
-      `error: facade does not classify. Use \`moganet predict\`, or one of these: ${names.join(', ')}.\n` +
-        `${howToClassify('npm run -s moganet --')}\n`,
-    );
+    expect(stderr).to.match(/^error: facade does not classify.*`moganet predict`/);
+    expect(stderr).to.include(names.join(', '));
+    expect(stderr).to.include(otherClasses('npm run -s moganet --', 'classify'));
     expect(stderr).to.include(
       'npm run -s moganet -- pull moganet_xt\n    npm run -s moganet -- classify photo.jpg --model moganet_xt\n',
     );
   });
 
   it('lists the models for a task', async () => {
-    const { code, stdout } = await moganet(['models', '--task', 'detect']);
+    const { code, stdout } = await moganet(['models', '--task', 'detection']);
     expect(code).to.equal(0);
     expect(stdout).to.include(
-      'mask_rcnn_moganet_xt_fpn_1x_coco  detect\n  22.8 M parameters, 185.4 GFLOPs at 1280×800, box AP 40.7, mask AP 37.6\n',
+      'mask_rcnn_moganet_xt_fpn_1x_coco  detection\n  22.8 M parameters, 185.4 GFLOPs at 1280×800, box AP 40.7, mask AP 37.6\n',
     );
-    expect(stdout).not.to.include('moganet_xt  classify');
+    expect(stdout).not.to.include('moganet_xt  classification');
   });
 
   it('sums a model up without its weights', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { moganet } from '../harness/command_line.ts';
+import { moganet, startMoganet } from '../harness/command_line.ts';
 
 const withoutOnnxRuntime = { imports: [new URL('../harness/without_onnxruntime.mjs', import.meta.url).href] };
 
@@ -16,7 +16,7 @@ describe('verify', () => {
   });
 
   it('gives JSON, in which an engine that is missing has a reason', async () => {
-    const { code, stdout } = await moganet(['verify', '--json'], withoutOnnxRuntime);
+    const { code, stdout } = await startMoganet(['verify', '--json'], withoutOnnxRuntime);
     const { engines } = JSON.parse(stdout);
     expect(engines.map(({ engine, status }: { engine: string; status: string }) => [engine, status])).to.deep.equal([
       ['onnxruntime', 'unavailable'],
@@ -30,7 +30,7 @@ describe('verify', () => {
   });
 
   it('fails who asks for a missing engine by name', async () => {
-    const { code, stdout } = await moganet(['verify', '--engine', 'onnxruntime'], withoutOnnxRuntime);
+    const { code, stdout } = await startMoganet(['verify', '--engine', 'onnxruntime'], withoutOnnxRuntime);
     expect(code).to.equal(1);
     expect(stdout).to.match(/^onnxruntime: unavailable\n {2}onnxruntime-node is not installed/);
   });

@@ -1,81 +1,128 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { run } from '../../src/cli/program.ts';
 import { encodePng } from '../../src/formats/png_write_node.ts';
 
-/** The command line as a user meets it: a process with its words, exit code and files. */
-
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+/** The command line with its words, exit code and output: in this process, which takes milliseconds, or in one of its own. */
 
 export interface Ended {
-  /** 128 and the number of the signal, where one ended it. */
+  /** 128 and the signal's number if a signal ended the process. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Bytes on stdin. */
+  readonly input?: Uint8Array;
+}
+
+let busy = false;
+
+/**
+ * Runs the command line in this process, whose streams, folder and environment it borrows: one at a time. Signals, closed
+ * pipes and modules that are hidden from Node need `startMoganet`.
+ *
+ * @returns what `Ended` says, and the bytes of stdout
+ */
+export async function moganet(
+  words: readonly string[],
+  { cwd = '.', env, input }: RunOptions = {},
+): Promise<Ended & { readonly bytes: Buffer }> {
+  if (busy) throw new Error('two command lines share this process: await the first, or use startMoganet');
+  busy = true;
+  const folder = process.cwd();
+  const written = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const write = (name: keyof typeof written) => (chunk: string | Uint8Array) => {
+    written[name].push(Buffer.from(chunk as Uint8Array));
+    return true;
+  };
+  const stdin = Object.assign(Readable.from(input ? [input] : []), { isTTY: input === undefined });
+  const restore = [
+    replace(process.stdout, { write: write('stdout'), isTTY: false, columns: undefined }),
+    replace(process.stderr, { write: write('stderr'), isTTY: false, columns: undefined }),
+    replace(process, { stdin }),
+    replace(process.env, { NO_COLOR: '1', ...env }),
+  ];
+  process.chdir(cwd);
+  try {
+    const code = await run(words);
+    const [bytes, stderr] = [Buffer.concat(written.stdout), Buffer.concat(written.stderr)];
+    return { code, bytes, stdout: bytes.toString(), stderr: stderr.toString() };
+  } finally {
+    process.chdir(folder);
+    for (const undo of restore) undo();
+    busy = false;
+  }
+}
+
+/** Replaces properties of an object. @returns a function that restores them */
+function replace(target: object, values: Readonly<Record<string, unknown>>): () => void {
+  const before = Object.keys(values).map((key) => [key, Object.getOwnPropertyDescriptor(target, key)] as const);
+  for (const [key, value] of Object.entries(values)) {
+    Object.defineProperty(target, key, { value, configurable: true, enumerable: true, writable: true });
+  }
+  return () => {
+    for (const [key, descriptor] of before) {
+      if (descriptor) Object.defineProperty(target, key, descriptor);
+      else Reflect.deleteProperty(target, key);
+    }
+  };
+}
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const configuration = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
+const tsx = import.meta.resolve('tsx');
+
 export interface Running extends Promise<Ended> {
   readonly process: ReturnType<typeof spawn>;
 }
 
-export interface RunOptions {
-  readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
+export interface StartOptions extends RunOptions {
   /** Modules that Node loads first. */
   readonly imports?: readonly string[];
+  /** An open file that takes stdout. */
+  readonly stdout?: number;
 }
 
-/** How Node is started for it. */
-function invocation(words: readonly string[], { env, imports = [] }: RunOptions) {
+/** Starts the command line as a user does, in a process of its own. */
+export function startMoganet(words: readonly string[], options: StartOptions = {}): Running {
+  const { cwd, env, imports = [], input, stdout = 'pipe' } = options;
   const loaded = [...imports, tsx].flatMap((module) => ['--import', module]);
-  const configuration = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
-  return {
-    args: [...loaded, main, ...words],
+  const child = spawn(process.execPath, [...loaded, main, ...words], {
+    cwd,
     env: { ...process.env, NO_COLOR: '1', TSX_TSCONFIG_PATH: configuration, ...env },
-  };
-}
-
-/** With bytes on stdin and, taken as they are, from stdout; or stdout into an open file. */
-export function piped(words: readonly string[], input: Uint8Array, options: RunOptions = {}, into?: number) {
-  const { args, env } = invocation(words, options);
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
-    env,
-    input,
-    stdio: ['pipe', into ?? 'pipe', 'pipe'],
-    maxBuffer: 2 ** 28,
+    stdio: [input ? 'pipe' : 'ignore', stdout, 'pipe'],
   });
-  return { code: status, stdout, stderr: stderr.toString('utf8') };
-}
-
-export function moganet(words: readonly string[], options: RunOptions = {}): Running {
-  const { args, env } = invocation(words, options);
-  const child = spawn(process.execPath, args, { cwd: options.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdin?.on('error', () => {}).end(input); // a refusal may come before all is read
   const text = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+    child[name]?.setEncoding('utf8').on('data', (chunk: string) => {
       text[name] += chunk;
     });
   }
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
-    // as a shell says it
+    // a shell gives the same number
     child.on('close', (code, signal) => resolve({ code: signal ? 128 + constants.signals[signal] : code, ...text }));
   });
   return Object.assign(ended, { process: child });
 }
 
-/** An own folder for the tests of one `describe`, gone afterwards. */
+/** A new folder for the tests of one `describe`, removed afterwards. */
 export function useFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-test-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** A small picture: stripes whose place depends on `seed`. */
+/** Writes a small image: stripes whose position depends on `seed`. */
 export function writePhoto(path: string, seed = 0, { width, height } = { width: 48, height: 40 }): void {
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
   for (let i = 0; i < width * height; i++) {
