@@ -62,5 +62,5 @@ describe('a backbone that is added', () => {
   });
 });
 
-describeBackbone('tiny', table.tiny!);
+describeBackbone('tiny', tinyFamily);
 describeBackbonesOnEngines({ tiny: tinyFamily });

@@ -2,22 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type MogaNetConfig, mogaNetArchs, moganet } from '../../src/backbones/index.ts';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import { map, type Part, parameterCount, parametersOf, recordPart, shapesOf } from '../../src/nn/index.ts';
+import { parameterCount, parametersOf, shapesOf } from '../../src/nn/index.ts';
+import { classifierGraph, pyramidGraph } from '../harness/backbone_graphs.ts';
 
 const arch = { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [4, 4, 2, 2] };
 const config = (options: Partial<MogaNetConfig> = {}): MogaNetConfig => ({ type: 'moganet', arch, ...options });
 
-function graphOf(options: MogaNetConfig) {
-  const backbone = moganet(options);
-  const part: Part = {
-    name: 'backbone',
-    inputs: { image: map(backbone.imageChannels ?? 3) },
-    forward: (scope, { image }) =>
-      Object.fromEntries(backbone.forward(scope, image!).map((stage, i) => [`stage${i}`, stage])),
-  };
-  return recordPart(part);
-}
-
+const graphOf = (options: MogaNetConfig) => pyramidGraph(moganet(options));
 const keysOf = (options: MogaNetConfig) => parametersOf(graphOf(options)).map(({ key }) => key);
 
 describe('MogaNet', () => {
@@ -77,14 +68,14 @@ describe('MogaNet', () => {
     expect(() => moganet(config({ stemNorm: 'LN2d' }))).to.throw(UnsupportedError, 'as stemNorm');
   });
 
-  it('applies the activation of gate and value twice where it was trained so', () => {
+  it('applies the activation of gate and value twice if it was trained so', () => {
     const silus = (options?: Partial<MogaNetConfig>) =>
       graphOf(config(options)).nodes.filter(({ op, path }) => op === 'silu' && path.endsWith('act_gate')).length;
     expect(silus()).to.equal(8); // gate and value of four blocks
     expect(silus({ doubleActivation: true })).to.equal(16);
   });
 
-  it('has no activation in the gate where it is null', () => {
+  it('has no activation in the gate if it is null', () => {
     expect(graphOf(config({ activation: null })).nodes.some(({ op }) => op === 'silu')).to.equal(false);
     const gated = graphOf(config({ activation: 'ReLU' })).nodes.filter(({ op }) => op === 'relu');
     expect(gated.length).to.be.greaterThan(0);
@@ -103,12 +94,7 @@ describe('MogaNet', () => {
   });
 
   it('classifies with a linear layer on the mean of the last map', () => {
-    const part: Part = {
-      name: 'classifier',
-      inputs: { image: map(3) },
-      forward: (scope, { image }) => ({ logits: moganet(config()).classify(scope, image!, 5).logits }),
-    };
-    const graph = recordPart(part);
+    const graph = classifierGraph(moganet(config()), 5);
     const shapes = shapesOf(graph, { image: { batch: 3, height: 32, width: 48 } });
     expect(shapes[graph.outputs.logits!]).to.deep.equal({ batch: 3, channels: 5, height: 1, width: 1 });
     expect(parameterCount(graph, 'head')).to.equal(32 * 5 + 5);

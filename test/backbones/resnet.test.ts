@@ -3,19 +3,14 @@ import { sizeOf } from '../../src/arrays.ts';
 import { resNetKeyLayouts } from '../../src/backbones/key_layouts.ts';
 import { type ResNetConfig, resnet } from '../../src/backbones/resnet.ts';
 import { renamedKey } from '../../src/loading/layouts.ts';
-import { map, type Node, parametersOf, recordPart } from '../../src/nn/index.ts';
+import { parametersOf } from '../../src/nn/index.ts';
+import { classifierGraph } from '../harness/backbone_graphs.ts';
 
-const graphOf = (config: ResNetConfig) => {
-  const backbone = resnet(config);
-  return recordPart({
-    name: 'resnet',
-    inputs: { image: map(config.inChannels ?? 3) },
-    forward: (scope, { image }) => ({ logits: backbone.classify(scope, image!, 1000).logits }),
-  });
-};
+const graphOf = (config: ResNetConfig) => classifierGraph(resnet(config), 1000);
 const strideOf = (config: ResNetConfig, path: string) =>
-  graphOf(config).nodes.find((node): node is Node<'conv2d'> => node.op === 'conv2d' && node.path === path)!.attributes
-    .stride.height;
+  graphOf(config).nodes.flatMap((node) =>
+    node.op === 'conv2d' && node.path === path ? [node.attributes.stride.height] : [],
+  )[0];
 
 describe('ResNet', () => {
   // torchvision's documentation of each model
@@ -28,7 +23,7 @@ describe('ResNet', () => {
     });
   }
 
-  it('strides in the 3×3 convolution of a bottleneck, or in its first where it is of Caffe’s style', () => {
+  it('strides in the 3×3 convolution of a bottleneck, or in its first in Caffe’s style', () => {
     expect(['conv1', 'conv2'].map((name) => strideOf({ type: 'resnet', depth: 50 }, `layer2.0.${name}`))).to.deep.equal(
       [1, 2],
     );
@@ -36,7 +31,7 @@ describe('ResNet', () => {
     expect(['conv1', 'conv2'].map((name) => strideOf(caffe, `layer2.0.${name}`))).to.deep.equal([2, 1]);
   });
 
-  it('projects the shortcut where a stage begins, but for the first of the basic blocks', () => {
+  it('projects the shortcut at the beginning of a stage, except the first stage of basic blocks', () => {
     const projected = (depth: ResNetConfig['depth']) =>
       parametersOf(graphOf({ type: 'resnet', depth }))
         .map(({ key }) => /^(layer\d\.\d+)\.downsample\.0\.weight$/.exec(key)?.[1])

@@ -72,7 +72,7 @@ export function describeBackbone(name: string, family: Family): void {
       }
     });
 
-    it('takes odd sizes, where each stage rounds down or up', () => {
+    it('takes odd sizes; each stage rounds down or up', () => {
       let [height, width]: [number, number] = [odd.height, odd.width];
       for (const [i, shape] of shapesAt(odd, 2).entries()) {
         const step = i === 0 ? 4 : 2;
