@@ -1,14 +1,15 @@
 import { EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
-import { type BackendName, type TfjsOptions, tfjsEngine } from './tfjs/index.ts';
+import type { BackendName } from './tfjs/backend.ts';
+import { type TfjsOptions, tfjsEngine } from './tfjs/engine.ts';
 
 /** The engines of a browser, the preferred one first. */
 export const browserEngines: readonly BackendName[] = ['webgl', 'wasm', 'cpu'];
 
 /**
- * Starts an engine by name. `auto` takes the first that starts; its `hint` then says why a better one did not.
+ * Starts an engine by name. `auto` takes the first that starts; its `hint` says why a better one did not.
  *
- * @throws EngineError where the engine, or with `auto` any of them, cannot start
+ * @throws EngineError if the engine, or with `auto` each of them, cannot start
  */
 export async function openBrowserEngine(name: string, options: TfjsOptions = {}): Promise<Engine> {
   if (name !== 'auto') {
@@ -25,7 +26,7 @@ export async function openBrowserEngine(name: string, options: TfjsOptions = {})
       failures.push(error);
     }
   }
-  throw new EngineError(`no engine starts here. ${textOf(failures)}`, { cause: failures });
+  throw new EngineError(`no engine can start. ${textOf(failures)}`, { cause: failures });
 }
 
 const isBackend = (name: string): name is BackendName => (browserEngines as readonly string[]).includes(name);

@@ -1,22 +1,21 @@
 import { EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
-import { onnxEngine } from './onnx/engine.ts';
-import type { OnnxRuntime } from './onnx/runtime.ts';
+import { type OnnxRuntime, onnxEngine } from './onnx/engine.ts';
 
-/** The runtime, or why there is none. */
+/** The runtime, or the reason why there is none. */
 export type FoundRuntime =
   | { readonly ort: OnnxRuntime; readonly reason?: undefined }
   | { readonly ort?: undefined; readonly reason: string };
 
-/** Without its install script, which fetches files for GPUs; those for the CPU are in the package. */
+/** Skips the install script, which fetches files for GPUs; those for the CPU are in the package. */
 export const howToInstall = 'npm install onnxruntime-node --ignore-scripts';
 
 /**
- * `onnxruntime-node`, if it is installed and starts here: npm leaves this optional dependency out where its install script
+ * Loads `onnxruntime-node` if it is installed and starts: npm leaves this optional dependency out if its install script
  * fails, and it has no binaries for some systems (musl).
  */
 export async function loadOnnxRuntime(): Promise<FoundRuntime> {
-  // it keeps a device id and a database of events in the user's cache otherwise; who wants that sets the variable to 0
+  // by default it keeps a device id and a database of events in the user's cache; set the variable to 0 to allow that
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
   const name: string = 'onnxruntime-node'; // a variable, so that neither compiler nor bundler insists on the package
   try {
@@ -31,19 +30,23 @@ export async function loadOnnxRuntime(): Promise<FoundRuntime> {
 export const nodeEngines = ['onnxruntime', 'wasm', 'cpu'] as const;
 
 /**
- * Starts an engine by name. `auto` takes onnxruntime, or wasm where it is missing; the engine's `hint` then says how to
- * get it.
+ * Starts an engine by name. `auto` takes onnxruntime, or wasm if that is missing; the engine's `hint` then says how to get
+ * it.
  *
- * @throws EngineError where the engine cannot start
+ * @throws EngineError if the engine cannot start
  */
-export async function openNodeEngine(name: string, options: { readonly threads?: number } = {}): Promise<Engine> {
+export async function openNodeEngine(
+  name: string,
+  options: { readonly threads?: number | undefined } = {},
+): Promise<Engine> {
   switch (name) {
     case 'auto':
     case 'onnxruntime': {
       const { ort, reason } = await loadOnnxRuntime();
       if (ort) return onnxEngine(ort, options);
-      if (name === 'onnxruntime')
+      if (name === 'onnxruntime') {
         throw new EngineError(`${reason}. Install it: ${howToInstall}. Or use the engine "wasm".`);
+      }
       return { ...(await tfjs('wasm')), hint: `${reason}, which is ten times faster: ${howToInstall}` };
     }
     case 'wasm':
@@ -54,8 +57,8 @@ export async function openNodeEngine(name: string, options: { readonly threads?:
   }
 }
 
-/** TensorFlow.js takes a third of a second to load, so only who uses it waits for it. */
+/** Imported on demand: TensorFlow.js takes a third of a second to load. */
 async function tfjs(backend: 'wasm' | 'cpu'): Promise<Engine> {
-  const { tfjsEngine } = await import('./tfjs/index.ts');
+  const { tfjsEngine } = await import('./tfjs/engine.ts');
   return tfjsEngine(backend);
 }

@@ -1,4 +1,5 @@
-import type { Named, Shape } from '../arrays.ts';
+import type { Named, NDArray, Weights } from '../arrays.ts';
+import { CheckpointError } from '../errors.ts';
 import type { Attributes, Op, Operands, Parameter } from './ops.ts';
 
 /**
@@ -46,8 +47,20 @@ export function inputNodes(graph: Graph): Node<'input'>[] {
   });
 }
 
-/** Returns the shape in which operations take a parameter. */
-export const operandShape = ({ shape, view }: Parameter): Shape => view ?? shape;
+/**
+ * Returns the value of a parameter in the shape in which operations take it.
+ *
+ * @param reader who needs it, for the message
+ * @throws CheckpointError if the weights lack it or have it in another shape
+ */
+export function operandOf({ key, shape, view }: Parameter, weights: Weights, reader = 'the graph'): NDArray {
+  const weight = weights.get(key);
+  if (weight?.shape.join() !== shape.join()) {
+    const found = weight ? `one of shape [${weight.shape.join(', ')}]` : 'none';
+    throw new CheckpointError(`${key}: ${reader} needs a weight of shape [${shape.join(', ')}], got ${found}.`);
+  }
+  return { shape: view ?? shape, data: weight.data };
+}
 
 /** Lists the state-dict entries of a graph, in the order in which the model's functions asked for them. */
 export function parametersOf(graph: Graph): Parameter[] {

@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import type { Named, NDArray, Shape } from '../../src/arrays.ts';
 import { moganet } from '../../src/backbones/moganet.ts';
 import { loadOnnxRuntime } from '../../src/engines/node.ts';
-import { onnxEngine } from '../../src/engines/onnx/engine.ts';
 import type {
   GraphOptimizationLevel,
   OnnxRuntime,
   OnnxSession,
   SessionOptions,
-} from '../../src/engines/onnx/runtime.ts';
-import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
+} from '../../src/engines/onnx/engine.ts';
+import { onnxEngine } from '../../src/engines/onnx/engine.ts';
+import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import { EngineError } from '../../src/errors.ts';
 import {
   conv2d,

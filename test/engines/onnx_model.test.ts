@@ -113,7 +113,7 @@ describe('a program as ONNX', () => {
       }),
     });
     const emitted = emitOnnx(programOf('pooled', pooled, new Map()));
-    expect(emitted.sized).to.deep.equal([
+    expect(emitted.shapeDependent).to.deep.equal([
       { name: 'pool/width', source: 0, array: { kind: 'pooling', axis: 'width', bins: 3 } },
       { name: 'pool/height', source: 0, array: { kind: 'pooling', axis: 'height', bins: 2 } },
     ]);

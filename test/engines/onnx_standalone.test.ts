@@ -2,32 +2,35 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Named, NDArray, Size } from '../../src/arrays.ts';
 import { loadOnnxRuntime } from '../../src/engines/node.ts';
-import { emitOnnx, modelWriter } from '../../src/engines/onnx/emit.ts';
+import { emitOnnx } from '../../src/engines/onnx/emit.ts';
+import type { OnnxRuntime, OnnxSession } from '../../src/engines/onnx/engine.ts';
 import { onnxEngine } from '../../src/engines/onnx/engine.ts';
-import type { OnnxRuntime, OnnxSession } from '../../src/engines/onnx/runtime.ts';
 import { onnxBeside, onnxFile, standaloneOnnx } from '../../src/engines/onnx/serialize.ts';
-import { emitSizedArray } from '../../src/engines/onnx/shape_dependent.ts';
-import { type SizedArray, sizedArray } from '../../src/engines/shape_dependent.ts';
+import { emitShapeDependent } from '../../src/engines/onnx/shape_dependent.ts';
+import { modelWriter, type OperatorWriter } from '../../src/engines/onnx/writer.ts';
+import { formOf, type ShapeDependentArray, shapeDependentArray } from '../../src/engines/shape_dependent.ts';
 import { type Graph, linear, map, parametersOf, passes, programOf, recordPart } from '../../src/nn/index.ts';
 import { operationCases } from '../harness/operation_cases.ts';
 import { expectClose, graphOf, resultOf } from '../harness/operations.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
-/** A sized array alone in a model: the map goes in, the array comes out as floats. */
-function modelOf(array: SizedArray): Uint8Array {
+/** A model that only computes an array: the map goes in, the array comes out as floats. */
+function modelOf(array: ShapeDependentArray): Uint8Array {
   const writer = modelWriter(['map', 'array']);
   writer.input('map', ['n', 'c', 'h', 'w']);
-  const onnx = {
-    operator: (type: string, inputs: readonly string[], attributes = {}) =>
-      writer.operator(type, type, inputs, attributes),
+  const onnx: OperatorWriter = {
+    operator: (type, inputs, attributes) => writer.operator(type, type, inputs, attributes),
     ints: writer.ints,
     floats: writer.floats,
-    sized: () => 'none',
+    shapeDependent: () => 'none',
   };
-  onnx.operator('Cast', [emitSizedArray(onnx, 'map', array)], { to: 1 });
+  onnx.operator('Cast', [emitShapeDependent(onnx, 'map', array)], { to: 1 });
   writer.nameLast('array', 'array');
-  writer.output('array', array.kind === 'pooling' || array.kind === 'windowRegions' ? ['a', 'b'] : ['a']);
-  return onnxFile(writer.finish('sized'));
+  writer.output(
+    'array',
+    formOf(array).shape.map((_, axis) => `extent${axis}`),
+  );
+  return onnxFile(writer.finish('array'));
 }
 
 describe('an ONNX file that stands alone', () => {
@@ -54,7 +57,7 @@ describe('an ONNX file that stands alone', () => {
     return Object.fromEntries(await Promise.all(read));
   }
 
-  /** With every optimisation, and with none, as other runtimes may have it. */
+  /** Runs without optimisation, as other runtimes may. */
   async function runFile(file: Uint8Array, inputs: Named<NDArray>): Promise<Named<NDArray>> {
     const session = await ort.InferenceSession.create(file, {
       graphOptimizationLevel: 'disabled',
@@ -68,12 +71,12 @@ describe('an ONNX file that stands alone', () => {
   const edge = fc.integer({ min: 1, max: 23 });
   const size = fc.record({ height: edge, width: edge });
 
-  async function expectSized(array: SizedArray, sizes: readonly Size[]): Promise<void> {
+  async function expectArray(array: ShapeDependentArray, sizes: readonly Size[]): Promise<void> {
     const session = await ort.InferenceSession.create(modelOf(array), { logSeverityLevel: 4 });
     for (const { height, width } of sizes) {
       const map = { shape: [1, 1, height, width], data: new Float32Array(height * width) };
       const found = (await runSession(session, { map })).array!;
-      const wanted = sizedArray(array, { height, width });
+      const wanted = shapeDependentArray(array, { height, width });
       expect(found.shape, 'shape').to.deep.equal(wanted.shape);
       expect([...found.data]).to.deep.equal([...wanted.data]);
     }
@@ -86,7 +89,7 @@ describe('an ONNX file that stands alone', () => {
         fc.constantFrom('height' as const, 'width' as const),
         fc.integer({ min: 1, max: 8 }),
         fc.array(size, { minLength: 1, maxLength: 4 }),
-        (axis, bins, sizes) => expectSized({ kind: 'pooling', axis, bins }, sizes),
+        (axis, bins, sizes) => expectArray({ kind: 'pooling', axis, bins }, sizes),
       ),
       { numRuns: 30 },
     ));
@@ -94,13 +97,13 @@ describe('an ONNX file that stands alone', () => {
   it('computes the windows of attention from the size of the map', () =>
     fc.assert(
       fc.asyncProperty(
-        fc.constantFrom('windowTokens' as const, 'windowPlaces' as const, 'windowRegions' as const),
+        fc.constantFrom('windowTokens' as const, 'windowPositions' as const, 'windowAreas' as const),
         fc.constantFrom('first' as const, 'last' as const),
         fc
           .integer({ min: 2, max: 7 })
           .chain((window) => fc.tuple(fc.constant(window), fc.integer({ min: 0, max: window - 1 }))),
         fc.array(size, { minLength: 1, maxLength: 4 }),
-        (kind, padding, [window, shift], sizes) => expectSized({ kind, windows: { window, shift, padding } }, sizes),
+        (kind, padding, [window, shift], sizes) => expectArray({ kind, windows: { window, shift, padding } }, sizes),
       ),
       { numRuns: 60 },
     ));
@@ -111,7 +114,7 @@ describe('an ONNX file that stands alone', () => {
       const graph = graphOf(operation);
       const weights = weightsOf(graph, operation.weights);
       const program = programOf(operation.name, graph, weights, passes);
-      expect(emitOnnx(program, { standalone: true }).sized).to.deep.equal([]);
+      expect(emitOnnx(program, { standalone: true }).shapeDependent).to.deep.equal([]);
       const { y } = await runFile(standaloneOnnx(program, 'weights').model, operation.inputs);
       const expected = await resultOf(engine, operation);
       expectClose({ shape: y!.shape.length === 2 ? [...y!.shape, 1, 1] : y!.shape, data: y!.data }, expected);
@@ -131,7 +134,7 @@ describe('an ONNX file that stands alone', () => {
     expect(y!.shape).to.deep.equal([7, 4]);
   });
 
-  it('keeps its weights in a second file where one would be too large', async () => {
+  it('keeps its weights in a second file if one would be too large', async () => {
     const program = programOf('two', twoLayers, weightsOf(twoLayers));
     const inputs = { x: seededInput('x', [1, 3, 2, 2]) };
     const one = standaloneOnnx(program, 'two.onnx.data');

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Named, NDArray } from '../../src/arrays.ts';
-import type { BackendName } from '../../src/engines/tfjs/index.ts';
+import type { BackendName } from '../../src/engines/tfjs/backend.ts';
 import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
 import type { Page, Parcel } from './browser_engine_page.ts';
 import { launchChromium } from './chromium.ts';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { type BackendName, tfjsEngine } from '../../src/engines/tfjs/index.ts';
+import type { BackendName } from '../../src/engines/tfjs/backend.ts';
+import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import type { Engine, Graph, Runner } from '../../src/nn/index.ts';
 
 /** The half of `browser_engine.ts` that is bundled and runs in the page. */

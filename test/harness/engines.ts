@@ -1,6 +1,6 @@
 import { loadOnnxRuntime } from '../../src/engines/node.ts';
 import { onnxEngine } from '../../src/engines/onnx/engine.ts';
-import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
+import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import type { Engine } from '../../src/nn/index.ts';
 
 /** The engines that tests loop over: each starts, or says why it cannot here. */

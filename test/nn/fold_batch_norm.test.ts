@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NDArray, Weights } from '../../src/arrays.ts';
-import { tfjsEngine } from '../../src/engines/tfjs/index.ts';
+import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import {
   batchNorm,
   conv2d,

@@ -14,17 +14,9 @@ import {
   type TensorProto,
   TensorProtoSchema,
 } from './generated/onnx_pb.ts';
+import type { OnnxGraph } from './writer.ts';
 
-/** A constant that the state dict brings. */
-export interface OnnxWeight extends NDArray {
-  readonly name: string;
-}
-
-/** A graph whose small constants are in it, and whose weights are beside it. */
-export interface OnnxGraph {
-  readonly graph: GraphProto;
-  readonly weights: readonly OnnxWeight[];
-}
+/** ONNX graphs as bytes. */
 
 /** A model whose weights onnxruntime takes from memory: its session option `externalData`. */
 export interface OnnxInParts {
@@ -32,40 +24,39 @@ export interface OnnxInParts {
   readonly externalData: readonly { readonly path: string; readonly data: Uint8Array }[];
 }
 
-/** 17 has every operator that is emitted; onnxruntime reads both numbers since 1.12. */
+/** Opset 17 has every operator that is emitted; onnxruntime reads both versions since 1.12. */
 const opset = 17n;
 const irVersion = 8n;
 
-/** Beyond 2 GB protobuf's readers refuse a message. */
+/** Readers of protobuf refuse a message beyond 2 GB. */
 export const largestOnnxFile = 2 ** 31 - 1;
 
-/** No weight is copied: each is an external tensor on the memory that it already has. */
+/** Writes a model for onnxruntime. No weight is copied: each is an external tensor on the memory that it already has. */
 export function onnxInParts(graph: OnnxGraph): OnnxInParts {
   const model = withExternalWeights(graph, (i) => ({ location: `weight${i}`, offset: 0 }));
   const externalData = graph.weights.map((weight, i) => ({ path: `weight${i}`, data: bytesOf(weight) }));
   return { model, externalData };
 }
 
-/** A model whose weights are one file beside it, of any size; `location` is its name. */
+/** Writes a model whose weights are one file beside it, of any size; `location` is its name. */
 export function onnxBeside(graph: OnnxGraph, location: string): { model: Uint8Array; data: readonly Uint8Array[] } {
-  const data = graph.weights.map(bytesOf);
   let end = 0;
-  const offsets = data.map(({ byteLength }) => {
-    const start = end;
-    end += byteLength;
-    return start;
+  const model = withExternalWeights(graph, (_, length) => {
+    const offset = end;
+    end += length;
+    return { location, offset };
   });
-  return { model: withExternalWeights(graph, (i) => ({ location, offset: offsets[i]! })), data };
+  return { model, data: graph.weights.map(bytesOf) };
 }
 
 function withExternalWeights(
   { graph, weights }: OnnxGraph,
-  place: (i: number) => { readonly location: string; readonly offset: number },
+  positionOf: (i: number, length: number) => { readonly location: string; readonly offset: number },
 ): Uint8Array {
   const initializer = weights.map(({ name, shape, data }, i) => {
     const tensor = tensorHeader(name, shape);
     tensor.dataLocation = DataLocation.EXTERNAL;
-    const { location, offset } = place(i);
+    const { location, offset } = positionOf(i, data.byteLength);
     tensor.externalData = Object.entries({ location, offset: `${offset}`, length: `${data.byteLength}` }).map(
       ([key, value]) => create(StringStringEntryProtoSchema, { key, value }),
     );
@@ -77,11 +68,10 @@ function withExternalWeights(
 }
 
 /**
- * One file with everything. A message writer would copy the weights at each level of nesting (tensor, graph, model), two
- * gigabytes for nothing where a model has 700 MB; here the small messages are written around them, and each weight is
- * copied once, to its place.
+ * Writes one file with everything. A message writer copies the weights at each level of nesting (tensor, graph, model):
+ * two gigabytes more for a model of 700 MB. This writes the small messages around them and copies each weight once.
  *
- * @throws EngineError where the model would exceed the 2 GB of one file
+ * @throws EngineError if the model would exceed the 2 GB of one file
  */
 export function onnxFile({ graph, weights }: OnnxGraph): Uint8Array {
   const pieces: Uint8Array[] = [toBinary(GraphProtoSchema, graph)];
@@ -112,7 +102,7 @@ const modelOf = (graph?: GraphProto) =>
     irVersion,
     producerName: 'moganet',
     opsetImport: [{ domain: '', version: opset }],
-    ...(graph && { graph }),
+    graph,
   });
 
 const tensorHeader = (name: string, shape: readonly number[]): TensorProto =>
@@ -122,7 +112,7 @@ const bytesOf = ({ data }: NDArray) => new Uint8Array(data.buffer, data.byteOffs
 
 const lengthOf = (pieces: readonly Uint8Array[]) => pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
 
-/** The tag and length before an embedded message or bytes. */
+/** Writes the tag and length before an embedded message or bytes. */
 const frame = (field: number, length: number): Uint8Array =>
   new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish();
 
@@ -130,26 +120,28 @@ function fieldNumber(
   schema: typeof ModelProtoSchema | typeof GraphProtoSchema | typeof TensorProtoSchema,
   name: string,
 ): number {
-  return schema.fields.find(({ localName }) => localName === name)!.number;
+  const field = schema.fields.find(({ localName }) => localName === name);
+  if (!field) throw new RangeError(`${schema.typeName} has no field ${name}`);
+  return field.number;
 }
 
 /** A program as files for any runtime that reads ONNX. */
 export interface StandaloneOnnx {
   readonly model: Uint8Array;
-  /** The weights, where they are too many for one file; its name is the one that was given. */
-  readonly weights?: readonly Uint8Array[];
+  /** The weights, if they are too many for one file; its name is the one that was given. */
+  readonly weights?: readonly Uint8Array[] | undefined;
 }
 
-/** What the operators, their names and shapes take beside the weights is less than this. */
+/** More than the operators, their names and shapes take beside the weights. */
 const graphBytes = 2 ** 26;
 
 /**
- * One file, or two where the weights come near the 2 GB at which readers stop. Batch, height and width are symbolic, and
- * the program's own inputs are all that it needs.
+ * Writes one file, or two if the weights come near the 2 GB at which readers stop. Batch, height and width are symbolic,
+ * and the model has no inputs but the program's.
  *
  * @param weightsFile the name of the second file, which the first refers to
- * @param limit of one file in bytes
- * @throws CheckpointError where the program lacks a weight
+ * @param limit the most bytes of one file
+ * @throws CheckpointError if the program lacks a weight
  */
 export function standaloneOnnx(program: Program, weightsFile: string, limit = largestOnnxFile): StandaloneOnnx {
   const emitted = emitOnnx(program, { standalone: true });

@@ -1,12 +1,12 @@
 import type { Axis } from '../../nn/ops.ts';
-import type { SizedArray, Windows } from '../shape_dependent.ts';
-import type { OperatorWriter } from './operators.ts';
+import type { ShapeDependentArray, Windows } from '../shape_dependent.ts';
+import type { OperatorWriter } from './writer.ts';
 
 /**
- * The arrays that follow from the size of a map, computed inside the model. Where nobody is there to hand them in, as in
- * a file for another runtime, the image stays the only input. Whole numbers are int64, which is what `Shape` gives.
+ * Computes an array that follows from the size of a map inside the model, so that a file for another runtime has no other
+ * input than the image. Whole numbers are int64, which is what `Shape` gives.
  */
-export function emitSizedArray(onnx: OperatorWriter, map: string, array: SizedArray): string {
+export function emitShapeDependent(onnx: OperatorWriter, map: string, array: ShapeDependentArray): string {
   const write = wholeNumbers(onnx, map);
   if (array.kind === 'pooling') return poolingMatrix(write, array.bins, array.axis);
   return windowArrays[array.kind](write, array.windows);
@@ -26,7 +26,7 @@ function wholeNumbers(onnx: OperatorWriter, map: string) {
     add: of('Add'),
     sub: of('Sub'),
     mul: of('Mul'),
-    /** Rounds down: nothing here is negative. */
+    /** Rounds down: no number in this file is negative. */
     div: of('Div'),
     /** Never negative for a positive divisor. */
     mod: of('Mod'),
@@ -68,68 +68,66 @@ function poolingMatrix(w: Write, bins: number, axis: Axis): string {
   return w.div(w.cast(inside, 'float32'), w.cast(w.sub(end, start), 'float32'));
 }
 
-/** As the functions of the same names beside `../windows.ts` say. */
-const windowArrays: Record<Exclude<SizedArray['kind'], 'pooling'>, (write: Write, windows: Windows) => string> = {
+/** The arrays of the functions of the same names in `../shape_dependent.ts`. */
+const windowArrays: Record<
+  Exclude<ShapeDependentArray['kind'], 'pooling'>,
+  (write: Write, windows: Windows) => string
+> = {
   windowTokens(w, windows) {
-    const [rows, columns] = (['height', 'width'] as const).map((axis) => {
-      const { pixels, filled, period } = axisOf(w, windows, axis);
-      const place = w.range(filled);
-      const source = w.mod(w.add(place, windows.shift), period);
-      return { pixels, filled, source: w.choose(w.less(place, period), source, pixels) };
-    }) as [AxisSources, AxisSources];
+    const sourcesAlong = (axis: Axis) => {
+      const { pixels, padded, period } = axisOf(w, windows, axis);
+      const position = w.range(padded);
+      const source = w.mod(w.add(position, windows.shift), period);
+      return { pixels, padded, source: w.choose(w.less(position, period), source, pixels) };
+    };
+    const [rows, columns] = [sourcesAlong('height'), sourcesAlong('width')];
     const row = w.column(rows.source);
     const outside = w.or(w.atLeast(row, rows.pixels), w.atLeast(columns.source, columns.pixels));
     const token = w.add(w.mul(row, columns.pixels), columns.source);
-    const filling = w.mul(rows.pixels, columns.pixels);
-    return w.reshape(inWindows(w, w.choose(outside, filling, token), rows, columns, windows.window), [-1]);
+    const padding = w.mul(rows.pixels, columns.pixels);
+    return w.reshape(inWindows(w, w.choose(outside, padding, token), rows, columns, windows.window), [-1]);
   },
 
-  // the window of a row and column, then the place in it: both are sums of what each axis gives
-  windowPlaces(w, windows) {
+  // the window of a row and column, then the position in it: both are sums of what each axis gives
+  windowPositions(w, windows) {
     const { window, shift } = windows;
     const rolled = (axis: Axis) => {
-      const { pixels, filled, period } = axisOf(w, windows, axis);
-      const place = w.mod(w.sub(w.range(pixels), shift), period);
-      return { filled, window: w.div(place, window), within: w.mod(place, window) };
+      const { pixels, padded, period } = axisOf(w, windows, axis);
+      const position = w.mod(w.sub(w.range(pixels), shift), period);
+      return { padded, window: w.div(position, window), within: w.mod(position, window) };
     };
     const [rows, columns] = [rolled('height'), rolled('width')];
-    const row = w.add(w.mul(rows.window, w.mul(columns.filled, window)), w.mul(rows.within, window));
+    const row = w.add(w.mul(rows.window, w.mul(columns.padded, window)), w.mul(rows.within, window));
     const column = w.add(w.mul(columns.window, window ** 2), columns.within);
     return w.reshape(w.add(w.column(row), column), [-1]);
   },
 
-  windowRegions(w, windows) {
+  windowAreas(w, windows) {
     const { window, shift } = windows;
-    const regions = (axis: Axis) => {
-      const { filled } = axisOf(w, windows, axis);
-      const place = w.range(filled);
-      const beyond = (edge: number) => w.cast(w.atLeast(place, w.sub(filled, edge)), 'int64');
-      return { filled, region: w.add(beyond(window), beyond(shift)) };
+    const areas = (axis: Axis) => {
+      const { padded } = axisOf(w, windows, axis);
+      const position = w.range(padded);
+      const beyond = (edge: number) => w.cast(w.atLeast(position, w.sub(padded, edge)), 'int64');
+      return { padded, area: w.add(beyond(window), beyond(shift)) };
     };
-    const [rows, columns] = [regions('height'), regions('width')];
-    const region = w.add(w.column(w.mul(rows.region, 3)), columns.region);
-    return w.reshape(inWindows(w, region, rows, columns, window), [-1, window ** 2]);
+    const [rows, columns] = [areas('height'), areas('width')];
+    const area = w.add(w.column(w.mul(rows.area, 3)), columns.area);
+    return w.reshape(inWindows(w, area, rows, columns, window), [-1, window ** 2]);
   },
 };
 
-interface AxisSources {
-  readonly pixels: string;
-  readonly filled: string;
-  readonly source: string;
-}
-
 function axisOf(w: Write, { window, padding }: Windows, axis: Axis) {
   const pixels = w.extent(axis);
-  const filled = w.mul(w.div(w.add(pixels, window - 1), window), window);
-  return { pixels, filled, period: padding === 'first' ? filled : pixels };
+  const padded = w.mul(w.div(w.add(pixels, window - 1), window), window);
+  return { pixels, padded, period: padding === 'first' ? padded : pixels };
 }
 
-/** A map of whole windows → windows across × windows down × window × window, row by row. */
+/** Cuts a map of whole windows into windows down × windows across × window × window. */
 function inWindows(
   w: Write,
   map: string,
-  { filled: height }: { readonly filled: string },
-  { filled: width }: { readonly filled: string },
+  { padded: height }: { readonly padded: string },
+  { padded: width }: { readonly padded: string },
   window: number,
 ): string {
   const tiles = w.into(map, w.list([w.div(height, window), window, w.div(width, window), window]));

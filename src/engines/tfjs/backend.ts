@@ -2,15 +2,15 @@ import * as tf from '@tensorflow/tfjs';
 import { EngineError } from '../../errors.ts';
 
 /**
- * TensorFlow.js keeps its backend in a global, which belongs to the page that hosts us: ours is selected for the length of
- * one synchronous stretch of work and the page's is put back.
+ * TensorFlow.js keeps its backend in a global that belongs to the page. Ours is selected for one synchronous stretch of
+ * work, then the page's is restored.
  */
 
 export type BackendName = 'cpu' | 'wasm' | 'webgl';
 
 export interface BackendOptions {
-  /** Where a browser finds the wasm backend's files: a folder's address, or an address for each file. Node finds them by itself. */
-  readonly wasmPaths?: string | Readonly<Record<string, string>>;
+  /** The URL of the folder with the wasm backend's files, or a URL for each file. Node finds them by itself. */
+  readonly wasmPaths?: string | Readonly<Record<string, string>> | undefined;
 }
 
 const starting = new Map<BackendName, Promise<void>>();
@@ -18,10 +18,10 @@ const starting = new Map<BackendName, Promise<void>>();
 const isReady = (name: BackendName): boolean => name in tf.engine().registry;
 
 /**
- * Makes the backend ready, once. While the wasm backend starts, a few milliseconds, TensorFlow.js runs no operation of
- * anybody.
+ * Makes the backend ready, once. While the wasm backend starts (a few milliseconds), TensorFlow.js cannot run any other
+ * operation.
  *
- * @throws EngineError where the backend cannot run here
+ * @throws EngineError if the backend cannot start; the text says what to do
  */
 export async function startBackend(name: BackendName, options: BackendOptions = {}): Promise<void> {
   if (isReady(name)) return;
@@ -46,21 +46,21 @@ async function initialise(name: BackendName, { wasmPaths }: BackendOptions): Pro
   if (ready && name === 'cpu') silently(() => tf.scalar(0).dispose());
   // setBackend names the failed backend as the current one
   if (before && before !== name) await tf.setBackend(before);
-  if (!ready) throw new EngineError(`TensorFlow.js cannot start its ${name} backend here. ${advice[name]}`, { cause });
+  if (!ready) throw new EngineError(`TensorFlow.js cannot start its ${name} backend. ${advice[name]}`, { cause });
 }
 
 const advice: Readonly<Record<BackendName, string>> = {
   cpu: 'Check that only one copy of @tensorflow/tfjs is installed.',
-  wasm: 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and say where by the option wasmPaths; or use the engine cpu.',
+  wasm: 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and give their URL as the option wasmPaths; or use the engine cpu.',
   webgl: 'It needs a browser with WebGL 2; in Node use the engine wasm or onnxruntime.',
 };
 
-/** Runs synchronous work on the backend and puts the page's own back, whatever happens. */
+/** Runs synchronous work on the backend and restores the page's, whatever happens. */
 export function onBackend<T>(name: BackendName, work: () => T): T {
   if (!isReady(name))
     throw new EngineError(`the ${name} backend was removed from TensorFlow.js; create the engine again.`);
   const before = tf.getBackend();
-  // for a backend that is ready the switch happens at once; the promise only says so
+  // the switch to a backend that is ready happens at once; the promise only confirms it
   if (before !== name) void tf.setBackend(name);
   try {
     return work();
@@ -69,7 +69,7 @@ export function onBackend<T>(name: BackendName, work: () => T): T {
   }
 }
 
-/** The threads and instructions of the wasm backend, the device of WebGL. */
+/** Describes the backend: threads and instructions of wasm, the device of WebGL. */
 export async function describeBackend(name: BackendName): Promise<string> {
   if (name === 'cpu') return 'plain JavaScript';
   if (name === 'wasm') {
@@ -78,12 +78,19 @@ export async function describeBackend(name: BackendName): Promise<string> {
     const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
     return `${threads} thread${threads === 1 ? '' : 's'}, ${simd ? 'SIMD' : 'no SIMD'}`;
   }
-  const { gpgpu } = tf.engine().registry[name] as unknown as { gpgpu: { gl: WebGL2RenderingContext } };
+  const { gpgpu } = tf.engine().registry[name] as unknown as { gpgpu: { gl: WebGlContext } };
   const info = gpgpu.gl.getExtension('WEBGL_debug_renderer_info');
   return String(gpgpu.gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gpgpu.gl.RENDERER));
 }
 
-/** TensorFlow.js greets Node users at the first tensor of its cpu backend; a library has no business printing. */
+/** The part of a WebGL2RenderingContext that tells the device; this room is compiled without the names of the DOM. */
+interface WebGlContext {
+  readonly RENDERER: number;
+  getExtension(name: 'WEBGL_debug_renderer_info'): { readonly UNMASKED_RENDERER_WEBGL: number } | null;
+  getParameter(name: number): unknown;
+}
+
+/** TensorFlow.js prints a greeting in Node at the first tensor of its cpu backend; a library should not print. */
 function silently(work: () => void): void {
   const before = tf.env().getBool('IS_TEST');
   tf.env().set('IS_TEST', true);
@@ -100,23 +107,24 @@ interface NodeProcess {
 }
 
 /**
- * The wasm backend (4.22) adds process-wide handlers in Node that throw every error of anybody again, and so end test
- * runners and servers that handle their own.
+ * The wasm backend (4.22) adds process-wide handlers in Node that rethrow every error, and so end test runners and servers
+ * that handle theirs.
  */
 async function withoutNewListeners<T>(work: () => Promise<T>): Promise<T> {
   const { process } = globalThis as { process?: Partial<NodeProcess> };
   if (!process?.listeners || !process.removeListener) return work();
   const { listeners, removeListener } = process as NodeProcess;
-  const events = ['uncaughtException', 'unhandledRejection'];
-  const before = events.map((event) => new Set(listeners.call(process, event)));
+  const before = ['uncaughtException', 'unhandledRejection'].map(
+    (event) => [event, new Set(listeners.call(process, event))] as const,
+  );
   try {
     return await work();
   } finally {
-    events.forEach((event, i) => {
+    for (const [event, known] of before) {
       for (const listener of listeners.call(process, event)) {
         const rethrows = /ExitStatus|throw reason/.test(String(listener));
-        if (rethrows && !before[i]!.has(listener)) removeListener.call(process, event, listener);
+        if (rethrows && !known.has(listener)) removeListener.call(process, event, listener);
       }
-    });
+    }
   }
 }

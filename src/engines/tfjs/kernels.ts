@@ -1,62 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Size } from '../../arrays.ts';
-import type { Attributes, Axis, Op, Window } from '../../nn/ops.ts';
+import type { Axis } from '../../nn/ops.ts';
 import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
 import { poolingMatrix } from '../shape_dependent.ts';
+import { attention, linearAttention, windowAttention } from './attention.ts';
+import type { Kernel, Kernels } from './kernel.ts';
 import { isTiling } from './weight_layouts.ts';
-import { windowAttention } from './window_attention.ts';
 
-/** Attention among all pixels of a map. */
+/** The vocabulary in TensorFlow.js. */
 
-/** N × heads × pixels × depth: queries, keys and values. */
-function partsOf(qkv: tf.Tensor4D, heads: number): [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D] {
-  const [batch, height, width, triple] = qkv.shape;
-  const split = tf.reshape(qkv, [batch, height * width, 3, heads, triple / 3 / heads]);
-  const part = (index: number): tf.Tensor4D => {
-    const one = tf.slice(split, [0, 0, index, 0, 0], [-1, -1, 1, -1, -1]);
-    return tf.transpose(tf.reshape(one, [batch, height * width, heads, triple / 3 / heads]), [0, 2, 1, 3]);
-  };
-  return [part(0), part(1), part(2)];
-}
-
-/** Back to a map with the heads side by side. */
-function joined(values: tf.Tensor, [batch, height, width, triple]: tf.Tensor4D['shape']): tf.Tensor4D {
-  return tf.reshape(tf.transpose(values, [0, 2, 1, 3]), [batch, height, width, triple / 3]);
-}
-
-export const attention: Kernel<'attention'> = ({ heads }, [qkv]) => {
-  const [queries, keys, values] = partsOf(qkv!, heads);
-  const scores = tf.matMul(tf.mul(queries, queries.shape[3] ** -0.5), keys, false, true);
-  return joined(tf.matMul(tf.softmax(scores), values), qkv!.shape);
-};
-
-export const linearAttention: Kernel<'linearAttention'> = ({ heads }, [qkv]) => {
-  const [q, k, values] = partsOf(qkv!, heads);
-  // Ones for every value, not the scalar: webgl (4.22) would add that to the filling of its textures as well, which its products
-  // over an odd number of channels or pixels then count.
-  const [queries, keys] = [q, k].map((x) => tf.add(tf.elu(x), tf.onesLike(x))) as [tf.Tensor4D, tf.Tensor4D];
-  const context = tf.matMul(keys, values, true); // N × heads × depth × depth
-  const total = tf.matMul(queries, tf.sum(keys, 2, true), false, true); // N × heads × pixels × 1
-  return joined(tf.div(tf.matMul(queries, context), total), qkv!.shape);
-};
-
-/**
- * The vocabulary in TensorFlow.js, on maps N×H×W×C of at least one image; regions are n×1×1×5. Parameters come as
- * `layouts.ts` has laid them out. A kernel gives a tensor of its own; what else it makes, the replay's tidy frees.
- */
-
-export type Kernel<K extends Op> = (
-  attributes: Attributes[K],
-  maps: readonly tf.Tensor4D[],
-  parameters: readonly tf.Tensor[],
-) => tf.Tensor4D;
-
-/** The operations that compute; the others hand in values. */
-export type Operation = Exclude<Op, 'input' | 'param'>;
-
-export type Kernels = { readonly [K in Operation]: Kernel<K> };
-
-/** PyTorch pads both sides alike, also where the last window then does not reach the end. */
+/** PyTorch pads both sides alike, even if the last window then does not reach the end. */
 const paddingOf = ({ height, width }: Size): [[0, 0], [number, number], [number, number], [0, 0]] => [
   [0, 0],
   [height, height],
@@ -68,7 +21,7 @@ const sizeOfMap = (x: tf.Tensor4D): [number, number] => [x.shape[1], x.shape[2]]
 const unit: Size = { height: 1, width: 1 };
 const isUnit = ({ height, width }: Size): boolean => height === 1 && width === 1;
 
-/** Every `stride`-th pixel, from the first. */
+/** Takes every `stride`-th pixel, from the first. */
 const everyNth = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D =>
   tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, height, width, 1]) as tf.Tensor4D;
 
@@ -76,83 +29,83 @@ const conv2d: Kernel<'conv2d'> = (attributes, [x], parameters) => {
   const { stride, dilation, groups } = attributes;
   if (!isUnit(stride) && !isUnit(dilation)) {
     // TensorFlow.js has no convolution that is both strided and dilated
-    return everyNth(conv2d({ ...attributes, stride: unit }, [x!], parameters), stride);
+    return everyNth(conv2d({ ...attributes, stride: unit }, [x], parameters), stride);
   }
   const options = { strides: pair(stride), pad: paddingOf(attributes.padding), dilations: pair(dilation) };
   const convolve = (of: tf.Tensor4D, filter: tf.Tensor, bias?: tf.Tensor) =>
     tf.fused.conv2d({ x: of, filter: filter as tf.Tensor4D, bias, ...options });
-  if (groups === 1) return convolve(x!, parameters[0]!, parameters[1]);
-  if (groups === x!.shape[3]) {
-    const [filter, bias] = parameters;
+  const [filter, bias] = parameters;
+  if (groups === 1) return convolve(x, filter, bias);
+  if (groups === x.shape[3]) {
     // the type of `pad` forgets explicit padding, which the function takes (4.22)
     return tf.fused.depthwiseConv2d({
-      x: x!,
+      x: x,
       filter: filter as tf.Tensor4D,
       bias,
       ...options,
       pad: options.pad as never,
     });
   }
-  const width = x!.shape[3] / groups;
-  const ofGroup = (group: number) => tf.slice(x!, [0, 0, 0, group * width], [-1, -1, -1, width]);
+  const width = x.shape[3] / groups;
+  const ofGroup = (group: number) => tf.slice(x, [0, 0, 0, group * width], [-1, -1, -1, width]);
   const y = tf.concat(
-    parameters.slice(0, groups).map((filter, group) => convolve(ofGroup(group), filter)),
+    parameters.slice(0, groups).map((each, group) => convolve(ofGroup(group), each)),
     3,
   );
-  const bias = parameters[groups];
-  return bias ? tf.add(y, bias) : y;
+  const groupBias = parameters[groups];
+  return groupBias ? tf.add(y, groupBias) : y;
 };
 
 const convTranspose2d: Kernel<'convTranspose2d'> = (attributes, [x], [filter, bias]) => {
   if (isTiling(attributes)) {
-    const tiles = tf.conv2d(x!, filter as tf.Tensor4D, 1, 'valid');
-    return tf.add(tf.depthToSpace(tiles, attributes.kernel.height), bias!);
+    const tiles = tf.conv2d(x, filter as tf.Tensor4D, 1, 'valid');
+    return tf.add(tf.depthToSpace(tiles, attributes.kernel.height), bias);
   }
   const { kernel, stride, padding } = attributes;
-  const [batch, height, width] = x!.shape;
+  const [batch, height, width] = x.shape;
   const extent = (axis: 'height' | 'width', from: number) =>
     (from - 1) * stride[axis] - 2 * padding[axis] + kernel[axis];
   const shape: [number, number, number, number] = [
     batch,
     extent('height', height),
     extent('width', width),
-    filter!.shape[2]!,
+    (filter as tf.Tensor4D).shape[2],
   ];
-  const y = tf.conv2dTranspose(x!, filter as tf.Tensor4D, shape, pair(stride), paddingOf(padding));
-  return tf.add(y, bias!);
+  const y = tf.conv2dTranspose(x, filter as tf.Tensor4D, shape, pair(stride), paddingOf(padding));
+  return tf.add(y, bias);
 };
 
 const linear: Kernel<'linear'> = ({ inFeatures }, [x], [weight, bias]) => {
-  const rows = tf.reshape(x!, [x!.shape[0], inFeatures]);
-  const y = tf.fused.matMul({ a: rows, b: weight!, bias });
-  return tf.reshape(y, [x!.shape[0], 1, 1, weight!.shape[1]!]);
+  const rows = tf.reshape(x, [x.shape[0], inFeatures]);
+  const y = tf.fused.matMul({ a: rows, b: weight, bias });
+  return tf.reshape(y, [x.shape[0], 1, 1, bias.size]);
 };
 
 const groupNorm: Kernel<'groupNorm'> = ({ groups, eps }, [x], [gamma, beta]) => {
-  const [batch, height, width, channels] = x!.shape;
-  const grouped = tf.reshape(x!, [batch, height * width, groups, channels / groups]);
+  const [batch, height, width, channels] = x.shape;
+  const grouped = tf.reshape(x, [batch, height * width, groups, channels / groups]);
   const centred = tf.sub(grouped, tf.mean(grouped, [1, 3], true));
   const variance = tf.mean(tf.square(centred), [1, 3], true);
-  const normed = tf.reshape(tf.mul(centred, tf.rsqrt(tf.add(variance, eps))), x!.shape);
-  return tf.add(tf.mul(normed, gamma!), beta!);
+  const normed = tf.reshape(tf.mul(centred, tf.rsqrt(tf.add(variance, eps))), x.shape);
+  return tf.add(tf.mul(normed, gamma), beta);
 };
 
 const layerNorm: Kernel<'layerNorm'> = ({ eps }, [x], [gamma, beta]) => {
-  const centred = tf.sub(x!, tf.mean(x!, 3, true));
+  const centred = tf.sub(x, tf.mean(x, 3, true));
   const variance = tf.mean(tf.square(centred), 3, true);
   const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, eps)));
-  return tf.add(tf.mul(normed, gamma!), beta!);
+  return tf.add(tf.mul(normed, gamma), beta);
 };
 
-const gelu: Kernel<'gelu'> = (_, [x]) => tf.mul(tf.mul(x!, 0.5), tf.add(tf.erf(tf.mul(x!, Math.SQRT1_2)), 1));
+const gelu: Kernel<'gelu'> = (_, [x]) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
 
 const adaptiveAvgPool: Kernel<'adaptiveAvgPool'> = ({ bins }, [x]) => {
-  const [batch, height, width, channels] = x!.shape;
+  const [batch, height, width, channels] = x.shape;
   const matrix = (count: number, extent: number) => tf.tensor2d(poolingMatrix(count, extent).data, [count, extent]);
   const rows = matrix(bins.height, height);
   const columns = matrix(bins.width, width);
   const pooled = Array.from({ length: batch }, (__, image) => {
-    const one = tf.reshape(tf.slice(x!, [image, 0, 0, 0], [1, -1, -1, -1]), [height, width * channels]);
+    const one = tf.reshape(tf.slice(x, [image, 0, 0, 0], [1, -1, -1, -1]), [height, width * channels]);
     const byRow = tf.reshape(tf.matMul(rows, one), [bins.height, width, channels]);
     const byColumn = tf.matMul(tf.transpose(byRow, [0, 2, 1]), columns, false, true); // bins × C × bins
     return tf.reshape(tf.transpose(byColumn, [0, 2, 1]), [1, bins.height, bins.width, channels]);
@@ -160,26 +113,27 @@ const adaptiveAvgPool: Kernel<'adaptiveAvgPool'> = ({ bins }, [x]) => {
   return tf.concat(pooled as tf.Tensor4D[], 0);
 };
 
-const maxPool: Kernel<'maxPool'> = ({ kernel, stride, padding }: Window, [x]) => {
+const maxPool: Kernel<'maxPool'> = ({ kernel, stride, padding }, [x]) => {
   // the wasm backend has no pooling window of one pixel
-  if (isUnit(kernel)) return everyNth(x!, stride);
-  return tf.maxPool(x!, pair(kernel), pair(stride), paddingOf(padding));
+  if (isUnit(kernel)) return everyNth(x, stride);
+  return tf.maxPool(x, pair(kernel), pair(stride), paddingOf(padding));
 };
 
 const avgPool: Kernel<'avgPool'> = ({ kernel, stride, padding }, [x]) => {
-  if (isUnit(kernel)) return everyNth(x!, stride);
-  return tf.avgPool(x!, pair(kernel), pair(stride), paddingOf(padding));
+  if (isUnit(kernel)) return everyNth(x, stride);
+  return tf.avgPool(x, pair(kernel), pair(stride), paddingOf(padding));
 };
 
 const resize: Kernel<'resize'> = ({ mode, alignCorners, factor = 1 }, [x, like]) => {
-  const from = sizeOfMap(x!);
-  const to: [number, number] = like ? sizeOfMap(like) : [from[0] * factor, from[1] * factor];
-  if (mode === 'bilinear') return tf.image.resizeBilinear(x!, to, alignCorners, !alignCorners);
-  if (to.every((extent, axis) => roundsExactly(extent, from[axis]!))) {
-    return tf.image.resizeNearestNeighbor(x!, to, false, false);
+  const [height, width] = sizeOfMap(x);
+  const to: [number, number] = like ? sizeOfMap(like) : [height * factor, width * factor];
+  if (mode === 'bilinear') return tf.image.resizeBilinear(x, to, alignCorners, !alignCorners);
+  if (roundsExactly(to[0], height) && roundsExactly(to[1], width)) {
+    return tf.image.resizeNearestNeighbor(x, to, false, false);
   }
-  const sources = to.map((extent, axis) => tf.tensor1d(nearestSources(extent, from[axis]!), 'int32'));
-  return tf.gather(tf.gather(x!, sources[0]!, 1), sources[1]!, 2);
+  const rows = tf.tensor1d(nearestSources(to[0], height), 'int32');
+  const columns = tf.tensor1d(nearestSources(to[1], width), 'int32');
+  return tf.gather(tf.gather(x, rows, 1), columns, 2);
 };
 
 const nearestSources = (to: number, from: number): Int32Array =>
@@ -193,29 +147,29 @@ function roundsExactly(to: number, from: number): boolean {
   );
 }
 
-/** By the plain reference, on the host. */
+/** Runs the plain reference, on the host. */
 const roiAlign: Kernel<'roiAlign'> = (options, [x, regions]) => {
-  const map = { shape: x!.shape, data: x!.dataSync() as Float32Array };
-  const rows = { shape: [regions!.shape[0], 5], data: regions!.dataSync() as Float32Array };
+  const map = { shape: x.shape, data: x.dataSync() as Float32Array };
+  const rows = { shape: [regions.shape[0], 5], data: regions.dataSync() as Float32Array };
   const { shape, data } = roiAlignNhwc(map, rows, options);
   return tf.tensor4d(data, shape as [number, number, number, number]);
 };
 
-const hardsigmoid: Kernel<'hardsigmoid'> = (_, [x]) => tf.div(tf.relu6(tf.add(x!, 3)), 6);
+const hardsigmoid: Kernel<'hardsigmoid'> = (_, [x]) => tf.div(tf.relu6(tf.add(x, 3)), 6);
 
-const filledUp = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D => {
-  const lacking = (extent: number, multiple: number) => Math.ceil(extent / multiple) * multiple - extent;
+const paddedTo = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D => {
+  const missing = (extent: number, multiple: number) => Math.ceil(extent / multiple) * multiple - extent;
   return tf.pad(x, [
     [0, 0],
-    [0, lacking(x.shape[1], height)],
-    [0, lacking(x.shape[2], width)],
+    [0, missing(x.shape[1], height)],
+    [0, missing(x.shape[2], width)],
     [0, 0],
   ]);
 };
 
 const mixPositions: Kernel<'mixPositions'> = ({ to }, [x], [weight, bias]) => {
-  const [batch, height, width, channels] = x!.shape;
-  const rows = tf.transpose(tf.reshape(x!, [batch, height * width, channels]), [0, 2, 1]);
+  const [batch, height, width, channels] = x.shape;
+  const rows = tf.transpose(tf.reshape(x, [batch, height * width, channels]), [0, 2, 1]);
   const flat = tf.reshape(rows, [batch * channels, height * width]);
   const mixed = tf.fused.matMul({ a: flat, b: weight as tf.Tensor2D, bias });
   const back = tf.transpose(tf.reshape(mixed, [batch, channels, to.height * to.width]), [0, 2, 1]);
@@ -224,77 +178,77 @@ const mixPositions: Kernel<'mixPositions'> = ({ to }, [x], [weight, bias]) => {
 
 const shift: Kernel<'shift'> = ({ rows, columns }, [x]) => {
   const incoming = (by: number): [number, number] => [Math.max(by, 0), Math.max(-by, 0)];
-  const wider = tf.pad(x!, [[0, 0], incoming(rows), incoming(columns), [0, 0]]);
-  return tf.slice(wider, [0, Math.max(-rows, 0), Math.max(-columns, 0), 0], x!.shape);
+  const wider = tf.pad(x, [[0, 0], incoming(rows), incoming(columns), [0, 0]]);
+  return tf.slice(wider, [0, Math.max(-rows, 0), Math.max(-columns, 0), 0], x.shape);
 };
 
 const mergePatches: Kernel<'mergePatches'> = (_, [x]) => {
-  const whole = filledUp(x!, { height: 2, width: 2 });
+  const whole = paddedTo(x, { height: 2, width: 2 });
   const [batch, height, width, channels] = whole.shape;
   const tiles = tf.reshape(whole, [batch, height / 2, 2, width / 2, 2, channels]);
   return tf.reshape(tf.transpose(tiles, [0, 1, 3, 4, 2, 5]), [batch, height / 2, width / 2, 4 * channels]);
 };
 
-/** A parameter n × C as long as the map along an axis. */
+/** Resizes a parameter n × C to the extent of the map along an axis. */
 function resizedAlong(parameter: tf.Tensor, extent: number): tf.Tensor2D {
-  const [places, channels] = parameter.shape as [number, number];
-  if (places === extent) return parameter as tf.Tensor2D;
-  const column = tf.reshape(parameter, [1, places, 1, channels]) as tf.Tensor4D;
+  const [positions, channels] = parameter.shape as [number, number];
+  if (positions === extent) return parameter as tf.Tensor2D;
+  const column = tf.reshape(parameter, [1, positions, 1, channels]) as tf.Tensor4D;
   return tf.reshape(tf.image.resizeBilinear(column, [extent, 1], true, false), [extent, channels]);
 }
 
 const dimensionOf = { height: 1, width: 2 } as const;
 const alongAxis = (axis: Axis, extent: number): [number, number] => (axis === 'height' ? [extent, 1] : [1, extent]);
 
-/** Once around: the map, and again all of it but the last pixel. */
+/** Convolves once around: the map, and again all of it but the last pixel. */
 const circularConv2d: Kernel<'circularConv2d'> = ({ axis }, [x], [weight]) => {
   const dimension = dimensionOf[axis];
-  const extent = x!.shape[dimension];
-  const size = [...x!.shape] as [number, number, number, number];
+  const extent = x.shape[dimension];
+  const size = [...x.shape] as [number, number, number, number];
   size[dimension] = extent - 1;
-  const around = tf.concat([x!, tf.slice(x!, [0, 0, 0, 0], size)], dimension);
-  const filter = tf.reshape(resizedAlong(weight!, extent), [...alongAxis(axis, extent), x!.shape[3], 1]);
+  const around = tf.concat([x, tf.slice(x, [0, 0, 0, 0], size)], dimension);
+  const filter = tf.reshape(resizedAlong(weight, extent), [...alongAxis(axis, extent), x.shape[3], 1]);
   return tf.depthwiseConv2d(around, filter as tf.Tensor4D, 1, 'valid');
 };
 
 const addAlongAxis: Kernel<'addAlongAxis'> = ({ axis }, [x], [parameter]) => {
-  const extent = x!.shape[dimensionOf[axis]];
-  return tf.add(x!, tf.reshape(resizedAlong(parameter!, extent), [1, ...alongAxis(axis, extent), x!.shape[3]]));
+  const extent = x.shape[dimensionOf[axis]];
+  return tf.add(x, tf.reshape(resizedAlong(parameter, extent), [1, ...alongAxis(axis, extent), x.shape[3]]));
 };
 
-/** Results for groups of regions, of which some are empty. */
+/** Joins the results for groups of regions, of which some are empty. */
 function concatBatch(maps: readonly tf.Tensor4D[]): tf.Tensor4D {
-  const filled = maps.filter((map) => map.size > 0);
-  return filled.length === 1 ? tf.clone(filled[0]!) : tf.concat(filled, 0);
+  const [first, ...others] = maps.filter((map) => map.size > 0);
+  return first && others.length === 0 ? tf.clone(first) : tf.concat([first as tf.Tensor4D, ...others], 0);
 }
 
 export const kernels: Kernels = {
   conv2d,
   convTranspose2d,
   linear,
-  batchNorm: (_, [x], [factor, shift]) => tf.add(tf.mul(x!, factor!), shift!),
+  batchNorm: (_, [x], [factor, shift]) => tf.add(tf.mul(x, factor), shift),
   groupNorm,
   layerNorm,
-  relu: (_, [x]) => tf.relu(x!),
-  silu: (_, [x]) => tf.mul(x!, tf.sigmoid(x!)),
-  sigmoid: (_, [x]) => tf.sigmoid(x!),
+  relu: (_, [x]) => tf.relu(x),
+  silu: (_, [x]) => tf.mul(x, tf.sigmoid(x)),
+  sigmoid: (_, [x]) => tf.sigmoid(x),
   gelu,
   hardsigmoid,
-  hardswish: (attributes, [x]) => tf.mul(x!, hardsigmoid(attributes, [x!], [])),
-  scale: (_, [x], [factor]) => tf.mul(x!, factor!),
-  add: (_, [a, b]) => tf.add(a!, b!),
-  sub: (_, [a, b]) => tf.sub(a!, b!),
-  mul: (_, [a, b]) => tf.mul(a!, b!),
+  hardswish: (attributes, [x]) => tf.mul(x, hardsigmoid(attributes, [x], [])),
+  scale: (_, [x], [factor]) => tf.mul(x, factor),
+  add: (_, [a, b]) => tf.add(a, b),
+  sub: (_, [a, b]) => tf.sub(a, b),
+  mul: (_, [a, b]) => tf.mul(a, b),
   concat: ({ axis }, maps) => (axis === 'batch' ? concatBatch(maps) : tf.concat([...maps], 3)),
-  slice: ({ start, end }, [x]) => tf.slice(x!, [0, 0, 0, start], [-1, -1, -1, end - start]),
+  slice: ({ start, end }, [x]) => tf.slice(x, [0, 0, 0, start], [-1, -1, -1, end - start]),
   // as a pooling window: the mean over two axes transposes first, and is ten times slower on wasm
-  globalAvgPool: (_, [x]) => tf.avgPool(x!, sizeOfMap(x!), 1, 'valid'),
+  globalAvgPool: (_, [x]) => tf.avgPool(x, sizeOfMap(x), 1, 'valid'),
   adaptiveAvgPool,
   maxPool,
   avgPool,
   resize,
   roiAlign,
-  padToMultiple: ({ multiple }, [x]) => filledUp(x!, multiple),
+  padToMultiple: ({ multiple }, [x]) => paddedTo(x, multiple),
   mergePatches,
   windowAttention,
   attention,

@@ -1,97 +1,95 @@
-import { type NDArray, sizeOf } from '../../arrays.ts';
-import type { Attributes, Op } from '../../nn/ops.ts';
-import { windowAttentionLayout } from './window_attention.ts';
+import { type NDArray, type Shape, sizeOf } from '../../arrays.ts';
+import type { Attributes, Operation } from '../../nn/ops.ts';
+import { biasRows } from '../shape_dependent.ts';
+import type { Layout } from './kernel.ts';
 
-/**
- * How the kernels of `kernels.ts` want the parameters of each operation. Laid out once, on the host, before upload: the
- * maps inside are N×H×W×C.
- */
-
-/** An operation's parameters in the order of its inputs, in PyTorch's shapes, to what its kernel takes. */
-export type Layout<K extends Op> = (
-  attributes: Attributes[K],
-  parameters: readonly NDArray[],
-  inChannels: number,
-) => readonly NDArray[];
-
-export const layouts: { readonly [K in Op]?: Layout<K> } = {
-  conv2d: ({ groups }, [weight, ...bias], inChannels) => {
-    if (groups === 1) return [permute(weight!, [2, 3, 1, 0]), ...bias]; // O I h w → h w I O
-    const [out, perGroup, height, width] = weight!.shape as [number, number, number, number];
+/** How the kernels want the parameters of each operation. Laid out once, on the host, before upload. */
+export const layouts: { readonly [K in Operation]?: Layout<K> } = {
+  conv2d: ({ groups }, [weight, bias], inChannels) => {
+    const last = bias ? [bias] : [];
+    if (groups === 1) return [permute(weight, [2, 3, 1, 0]), ...last]; // O I h w → h w I O
+    const [out, perGroup, height, width] = fourOf(weight.shape);
     if (groups === inChannels) {
       const multiplier = out / groups; // C·m 1 h w → h w C m
-      return [permute(reshape(weight!, [groups, multiplier, height, width]), [2, 3, 0, 1]), ...bias];
+      return [permute(reshape(weight, [groups, multiplier, height, width]), [2, 3, 0, 1]), ...last];
     }
-    const length = weight!.data.length / groups;
-    const ofGroup = (group: number): NDArray => ({
-      shape: [out / groups, perGroup, height, width],
-      data: weight!.data.subarray(group * length, (group + 1) * length),
-    });
-    return [...Array.from({ length: groups }, (_, group) => permute(ofGroup(group), [2, 3, 1, 0])), ...bias];
+    const length = weight.data.length / groups;
+    const filterOf = (group: number): NDArray => {
+      const data = weight.data.subarray(group * length, (group + 1) * length);
+      return permute({ shape: [out / groups, perGroup, height, width], data }, [2, 3, 1, 0]);
+    };
+    const others = Array.from({ length: groups - 1 }, (_, i) => filterOf(i + 1));
+    return [filterOf(0), ...others, ...last];
   },
-  convTranspose2d: (attributes, [weight, ...bias]) => {
-    if (!isTiling(attributes)) return [permute(weight!, [2, 3, 1, 0]), ...bias]; // I O h w → h w O I
-    const [inputs, outputs, height, width] = weight!.shape as [number, number, number, number];
-    return [reshape(permute(weight!, [0, 2, 3, 1]), [1, 1, inputs, height * width * outputs]), ...bias];
+  convTranspose2d: (attributes, [weight, bias]) => {
+    if (!isTiling(attributes)) return [permute(weight, [2, 3, 1, 0]), bias]; // I O h w → h w O I
+    const [inputs, outputs, height, width] = fourOf(weight.shape);
+    return [reshape(permute(weight, [0, 2, 3, 1]), [1, 1, inputs, height * width * outputs]), bias];
   },
-  // the features are in C·H·W order there, in H·W·C order here: O C·HW → HW·C O
-  linear: ({ inFeatures }, [weight, ...bias], inChannels) => {
-    const [out] = weight!.shape as [number, number];
-    const split = reshape(weight!, [out, inChannels, inFeatures / inChannels]);
-    return [reshape(permute(split, [2, 1, 0]), [inFeatures, out]), ...bias];
+  // PyTorch flattens a map in C·H·W order, its tensor here is in H·W·C order: O C·HW → HW·C O
+  linear: ({ inFeatures }, [weight, bias], inChannels) => {
+    const out = bias.data.length;
+    const split = reshape(weight, [out, inChannels, inFeatures / inChannels]);
+    return [reshape(permute(split, [2, 1, 0]), [inFeatures, out]), bias];
   },
-  // turned here, since the wasm backend (4.22) adds the bias to the first row only where it turns the matrix itself
-  mixPositions: (_, [weight, ...bias]) => [permute(weight!, [1, 0]), ...bias],
+  // transposed on the host, since the wasm backend (4.22) adds the bias to the first row only if it transposes the matrix
+  mixPositions: (_, [weight, bias]) => [permute(weight, [1, 0]), bias],
   // (x − μ) / √(σ² + ε) · γ + β is one product and one sum
-  batchNorm: ({ eps }, [gamma, beta, mean, variance]) => {
-    const { shape, data } = gamma!;
-    const factor = new Float32Array(data.length);
-    const shift = new Float32Array(data.length);
-    for (let c = 0; c < data.length; c++) {
-      const exact = data[c]! / Math.sqrt(variance!.data[c]! + eps);
+  batchNorm: ({ eps }, [{ shape, data: gamma }, { data: beta }, { data: mean }, { data: variance }]) => {
+    const factor = new Float32Array(gamma.length);
+    const shift = new Float32Array(gamma.length);
+    for (let c = 0; c < gamma.length; c++) {
+      const exact = gamma[c]! / Math.sqrt(variance[c]! + eps);
       factor[c] = exact;
-      shift[c] = beta!.data[c]! - mean!.data[c]! * exact;
+      shift[c] = beta[c]! - mean[c]! * exact;
     }
     return [
       { shape, data: factor },
       { shape, data: shift },
     ];
   },
-  scale: (_, [factor]) => [reshape(factor!, [factor!.data.length])],
-  windowAttention: windowAttentionLayout,
-  circularConv2d: (_, [weight]) => [placesFirst(weight!)], // C 1 n 1 or C 1 1 n → n C
-  addAlongAxis: (_, [parameter]) => [placesFirst(parameter!)],
+  scale: (_, [factor]) => [reshape(factor, [factor.data.length])],
+  // the bias table as heads × positions × positions, and the projection's bias (zeros without one) as a pixel
+  windowAttention: ({ heads, window }, [table, bias], inChannels) => {
+    const rows = biasRows(window);
+    const data = new Float32Array(heads * rows.length);
+    for (let head = 0; head < heads; head++) {
+      for (const [pair, row] of rows.entries()) data[head * rows.length + pair] = table.data[row * heads + head]!;
+    }
+    const pixel: NDArray = { shape: [1, 1, 1, inChannels], data: bias?.data ?? new Float32Array(inChannels) };
+    return [{ shape: [heads, window ** 2, window ** 2], data }, pixel];
+  },
+  circularConv2d: (_, [weight]) => [positionsFirst(weight)], // C 1 n 1 or C 1 1 n → n C
+  addAlongAxis: (_, [parameter]) => [positionsFirst(parameter)], // 1 C n 1 or 1 C 1 n → n C
 };
 
-/** A transposed convolution whose windows lie side by side: every input pixel becomes a tile of its own. */
+/** Whether the windows of a transposed convolution lie side by side: every input pixel becomes a tile. */
 export function isTiling({ kernel, stride, padding }: Attributes['convTranspose2d']): boolean {
   const { height, width } = kernel;
   const square = height > 1 && height === width && stride.height === height && stride.width === width;
   return square && padding.height === 0 && padding.width === 0;
 }
 
-/** A vector along an axis for every channel. */
-const placesFirst = ({ shape, data }: NDArray): NDArray => {
-  const channels = Math.max(shape[0]!, shape[1]!);
+function positionsFirst({ shape, data }: NDArray): NDArray {
+  const [first, second] = fourOf(shape);
+  const channels = Math.max(first, second);
   return permute({ shape: [channels, data.length / channels], data }, [1, 0]);
-};
+}
 
-const reshape = ({ data }: NDArray, shape: readonly number[]): NDArray => ({ shape, data });
+const fourOf = (shape: Shape) => shape as readonly [number, number, number, number]; // the graph says so
 
-/** Axis `i` of the result is axis `order[i]` of the array. */
+const reshape = ({ data }: NDArray, shape: Shape): NDArray => ({ shape, data });
+
+/** Reorders axes: axis `i` of the result is axis `order[i]` of the array. */
 export function permute({ shape, data }: NDArray, order: readonly number[]): NDArray {
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const outShape = order.map((axis) => shape[axis]!);
-  const outStrides = order.map((axis) => strides[axis]!);
+  const axes = order.map((axis) => ({ extent: shape[axis] ?? 1, stride: sizeOf(shape.slice(axis + 1)) }));
   const out = new Float32Array(data.length);
-  const last = outShape.length - 1;
   let at = 0;
-  const fill = (axis: number, from: number): void => {
-    const extent = outShape[axis]!;
-    const stride = outStrides[axis]!;
-    if (axis === last) for (let i = 0; i < extent; i++) out[at++] = data[from + i * stride]!;
-    else for (let i = 0; i < extent; i++) fill(axis + 1, from + i * stride);
+  const fill = (depth: number, from: number): void => {
+    const { extent, stride } = axes[depth]!;
+    if (depth === axes.length - 1) for (let i = 0; i < extent; i++) out[at++] = data[from + i * stride]!;
+    else for (let i = 0; i < extent; i++) fill(depth + 1, from + i * stride);
   };
   if (data.length > 0) fill(0, 0);
-  return { shape: outShape, data: out };
+  return { shape: axes.map(({ extent }) => extent), data: out };
 }

@@ -1,6 +1,6 @@
 import type { NDArray, Weights } from '../../arrays.ts';
-import { CheckpointError } from '../../errors.ts';
-import { consumersOf, type Graph, type Node, nodeAt, operandShape, parametersOf, prune, rewriting } from '../graph.ts';
+import { ShapeError } from '../../errors.ts';
+import { consumersOf, type Graph, type Node, nodeAt, operandOf, parametersOf, prune, rewriting } from '../graph.ts';
 
 /**
  * Folds a BatchNorm right after a convolution into it: w' = w · γ/√(σ² + ε), b' = (b − μ) · γ/√(σ² + ε) + β.
@@ -44,20 +44,19 @@ export function foldBatchNorm(graph: Graph, weights: Weights): { graph: Graph; w
 }
 
 function foldedValues(graph: Graph, weights: Weights, conv: Node<'conv2d'>, norm: Node<'batchNorm'>) {
-  const tensorOf = (id: number): NDArray => {
+  const valueOfNode = (id: number): NDArray => {
     const node = nodeAt(graph, id);
-    const value = node.op === 'param' ? weights.get(node.attributes.key) : undefined;
-    if (node.op !== 'param' || !value) throw new CheckpointError(`${node.path}: the weights have no such parameter.`);
-    return { shape: operandShape(node.attributes), data: value.data };
+    if (node.op !== 'param') throw new ShapeError(`${node.path}: ${node.op} is not a parameter.`);
+    return operandOf(node.attributes, weights);
   };
   const [, weightId, biasId] = conv.inputs;
   const [, gammaId, betaId, meanId, varianceId] = norm.inputs;
-  const { shape, data } = tensorOf(weightId);
-  const bias = biasId === undefined ? undefined : tensorOf(biasId).data;
-  const gamma = tensorOf(gammaId).data;
-  const beta = tensorOf(betaId).data;
-  const mean = tensorOf(meanId).data;
-  const variance = tensorOf(varianceId).data;
+  const { shape, data } = valueOfNode(weightId);
+  const bias = biasId === undefined ? undefined : valueOfNode(biasId).data;
+  const gamma = valueOfNode(gammaId).data;
+  const beta = valueOfNode(betaId).data;
+  const mean = valueOfNode(meanId).data;
+  const variance = valueOfNode(varianceId).data;
 
   const { channels } = norm;
   const perChannel = data.length / channels;

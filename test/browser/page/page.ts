@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { tfjsEngine } from '../../../src/engines/tfjs/index.ts';
+import { tfjsEngine } from '../../../src/engines/tfjs/engine.ts';
 import {
   decodeImage,
   encodePng,

@@ -1,0 +1,45 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { NDArray } from '../../arrays.ts';
+import type { Attributes, Operands, Operation } from '../../nn/ops.ts';
+
+/**
+ * An operation in TensorFlow.js, on maps N×H×W×C of at least one image; regions are n×1×1×5. The result is a new tensor;
+ * what else a kernel makes, the replay's tidy frees.
+ */
+export type Kernel<K extends Operation> = (
+  attributes: Attributes[K],
+  maps: Maps<Operands<tf.Tensor4D, undefined>[K]>,
+  parameters: LaidOut<K, tf.Tensor>,
+) => tf.Tensor4D;
+
+export type Kernels = { readonly [K in Operation]: Kernel<K> };
+
+/** Turns an operation's parameters, in PyTorch's shapes, into those of its kernel. */
+export type Layout<K extends Operation> = (
+  attributes: Attributes[K],
+  parameters: Parameters<Operands<undefined, NDArray>[K]>,
+  inChannels: number,
+) => LaidOut<K, NDArray>;
+
+/** The parameters of a kernel: those of its operation, unless its layout makes others of them. */
+type LaidOut<K extends Operation, P> = K extends keyof LaidOutAnew<P>
+  ? LaidOutAnew<P>[K]
+  : Parameters<Operands<undefined, P>[K]>;
+
+interface LaidOutAnew<P> {
+  /** A filter for every group (one for depthwise ones), then the bias if there is one. */
+  conv2d: readonly [filter: P, ...others: P[]];
+  batchNorm: readonly [factor: P, shift: P];
+  /** heads × positions × positions, and the value of a padded pixel. */
+  windowAttention: readonly [bias: P, padding: P];
+}
+
+/** Leaves out the parameters, which are undefined and come last. */
+type Maps<T extends readonly unknown[]> = T extends readonly undefined[]
+  ? readonly []
+  : T extends readonly [infer First, ...infer Rest]
+    ? readonly [First, ...Maps<Rest>]
+    : T;
+
+/** Leaves out the maps, which are undefined and come first. */
+type Parameters<T extends readonly unknown[]> = T extends readonly [undefined, ...infer Rest] ? Parameters<Rest> : T;
