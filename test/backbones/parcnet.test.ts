@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { TensorEntry } from '../../src/formats/index.ts';
 import { fillParameters } from '../../src/loading/fill.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
-import { parameterCount, recordPart } from '../../src/nn/index.ts';
+import { parameterCount } from '../../src/nn/index.ts';
 import { seededWeight } from '../harness/seeded.ts';
 
 const definition = createModel({
