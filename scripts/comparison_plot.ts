@@ -23,7 +23,7 @@ const largest = 256;
  * multiply-adds.
  */
 export function scatterOf(rows: readonly Compared[]): string {
-  const { document } = parseHTML('<html><body></body></html>');
+  const { document } = parseHTML('<html><body></body></html>') as { readonly document?: unknown };
   const points = rows.flatMap(({ name, family, parameters, macs, input, scores, moreData }) => {
     const top1 = scores['top-1'];
     if (top1 === undefined || moreData || input.height > largest) return [];

@@ -1,0 +1,95 @@
+/**
+ * The names that Node 20 and browsers share, as far as this package uses them. `tsconfig.universal.json` checks all code that
+ * must run in both with these alone: neither `process` nor `document` compiles there.
+ */
+
+interface AbortSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+}
+
+declare class Blob {
+  constructor(parts?: readonly (Uint8Array | Blob | string)[]);
+  readonly size: number;
+  slice(start?: number, end?: number): Blob;
+  stream(): ReadableStream;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+declare class URL {
+  constructor(url: string | URL, base?: string | URL);
+  readonly href: string;
+  readonly pathname: string;
+  readonly protocol: string;
+}
+
+declare class TextEncoder {
+  encode(text?: string): Uint8Array<ArrayBuffer>;
+}
+
+declare class TextDecoder {
+  constructor(encoding?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean });
+  decode(bytes?: Uint8Array | ArrayBuffer): string;
+}
+
+interface ReadableStream {
+  getReader(): {
+    read(): Promise<
+      | { readonly done: false; readonly value: Uint8Array<ArrayBuffer> }
+      | { readonly done: true; readonly value?: undefined }
+    >;
+    cancel(reason?: unknown): Promise<void>;
+  };
+  pipeThrough(transform: { readonly readable: ReadableStream; readonly writable: WritableStream }): ReadableStream;
+}
+
+interface WritableStream {
+  getWriter(): {
+    write(chunk: Uint8Array): Promise<void>;
+    close(): Promise<void>;
+    abort(reason?: unknown): Promise<void>;
+  };
+}
+
+declare class DecompressionStream {
+  constructor(format: 'gzip' | 'deflate' | 'deflate-raw');
+  readonly readable: ReadableStream;
+  readonly writable: WritableStream;
+}
+
+interface Response {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly statusText: string;
+  readonly url: string;
+  readonly headers: { get(name: string): string | null; has(name: string): boolean };
+  readonly body: ReadableStream | null;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+declare function fetch(url: string | URL, options?: { readonly signal?: AbortSignal }): Promise<Response>;
+
+declare function setTimeout(callback: () => void, milliseconds?: number): unknown;
+
+interface MessagePort {
+  onmessage: (() => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
+declare class MessageChannel {
+  readonly port1: MessagePort;
+  readonly port2: MessagePort;
+}
+
+declare const performance: { now(): number };
+
+/** `subtle` is absent on pages without https. */
+declare var crypto:
+  | { readonly subtle?: { digest(algorithm: string, data: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> } }
+  | undefined;
+
+interface ImportMeta {
+  readonly url: string;
+}
