@@ -1,6 +1,6 @@
 import { type CheckpointContext, type CheckpointLimits, checkpointContext } from './context.ts';
 import { isTuple, type PickleMade, PickleObject, type PickleValue } from './pickle_values.ts';
-import { isForeign, readSafetensors } from './safetensors.ts';
+import { mayBeSafetensors, readSafetensors } from './safetensors.ts';
 import { formatOf, sniffedBytes } from './sniff.ts';
 import type { Source } from './source.ts';
 import type { TensorEntry } from './tensors.ts';
@@ -42,7 +42,7 @@ export async function openCheckpoint(source: Source, options: CheckpointOptions 
   const { kind, name } = formatOf(head, ['zip', 'safetensors', 'pickle']);
 
   // a damaged safetensors file is still refused as such, if it has the name of one
-  if (kind === 'safetensors' || (/\.safetensors$/i.test(source.name) && !isForeign(kind))) {
+  if (kind === 'safetensors' || (/\.safetensors$/i.test(source.name) && mayBeSafetensors(kind))) {
     return { ...context, format: 'safetensors', root: await safetensorsRoot(source, context) };
   }
   if (kind !== 'zip' && kind !== 'pickle') {

@@ -2,8 +2,8 @@ import type { Size } from '../arrays.ts';
 import { CheckpointError, ImageError, type Refusal, type RefusalFacts, shortened } from '../errors.ts';
 
 /**
- * What a reader needs to know about its file: how messages call it, what it may ask for, and how it is refused. It is
- * made once, where a file enters, and every reader takes it as its last parameter.
+ * The name of a file in messages, what it may ask for, and how it is refused. A context is made once, when a file enters;
+ * every reader takes it as its last parameter.
  */
 export interface Context<Code extends string, Limits> {
   /** A path, a URL, or "bytes". */
@@ -28,12 +28,7 @@ export type Refuse<Code extends string> = (
 ) => Refusal<Code>;
 
 type RefusalClass<Code extends string> = new (
-  code: Code,
-  file: string,
-  place: string,
-  reason: string,
-  remedy?: string,
-  options?: ErrorOptions,
+  ...facts: [code: Code, file: string, place: string, reason: string, remedy?: string, options?: ErrorOptions]
 ) => Refusal<Code>;
 
 /** Returns a function that makes contexts for one kind of file. */

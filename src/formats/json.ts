@@ -1,10 +1,11 @@
 /**
- * JSON as the standard says and no more. Unlike `JSON.parse` it refuses a key given twice, keeps names out of object
- * prototypes (objects are Maps) and has a depth limit.
+ * Parses JSON by the letter of the standard. Unlike `JSON.parse`, it refuses a key given twice, keeps names out of
+ * object prototypes (objects are Maps), refuses numbers that overflow, and has a depth limit.
  */
+
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | ReadonlyMap<string, JsonValue>;
 
-/** What is wrong with a JSON text, and where; readers turn it into their own error. */
+/** Thrown for a text that is not JSON. Readers turn it into an error that names the file. */
 export class JsonProblem extends Error {
   constructor(
     readonly offset: number,
@@ -12,14 +13,6 @@ export class JsonProblem extends Error {
   ) {
     super(reason);
   }
-}
-
-export function parseStrictJson(text: string, nesting: number): JsonValue {
-  const parser = { text, at: 0, nesting };
-  const value = readValue(parser, 0);
-  skipSpace(parser);
-  if (parser.at < text.length) throw new JsonProblem(parser.at, `unexpected ${shown(parser)} after the value`);
-  return value;
 }
 
 interface Parser {
@@ -87,14 +80,14 @@ function readString(parser: Parser): string {
     else if (code === 0x22) {
       parser.at = end + 1;
       try {
-        // escapes are JSON.parse's business
+        // JSON.parse checks and resolves the escapes
         return JSON.parse(text.slice(at, end + 1)) as string;
       } catch {
-        throw new JsonProblem(at, 'a string with a wrong escape');
+        throw new JsonProblem(at, 'a string with an invalid escape');
       }
     }
   }
-  throw new JsonProblem(at, 'a string without end');
+  throw new JsonProblem(at, 'a string without an end');
 }
 
 const numberForm = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
@@ -127,4 +120,13 @@ function expect(parser: Parser, mark: string): void {
 function shown(parser: Parser): string {
   const found = parser.text[parser.at];
   return found === undefined ? 'the end' : JSON.stringify(found);
+}
+
+/** @throws JsonProblem with the offset of the fault, in characters */
+export function parseStrictJson(text: string, nesting: number): JsonValue {
+  const parser = { text, at: 0, nesting };
+  const value = readValue(parser, 0);
+  skipSpace(parser);
+  if (parser.at < text.length) throw new JsonProblem(parser.at, `unexpected ${shown(parser)} after the value`);
+  return value;
 }

@@ -1,10 +1,21 @@
 import { ConfigError } from '../errors.ts';
 import { JsonProblem, type JsonValue, parseStrictJson } from './json.ts';
 
-/** The words of a Python text, as far as literals and calls need them. */
-export interface Token {
+/**
+ * Reads configurations as training frameworks note them in a checkpoint: Python text or JSON, as data and never run.
+ * The text is split into tokens, and a small parser takes literals and `dict(...)` calls.
+ */
+
+/** JSON-like data; tuples have become arrays. */
+export type PlainData = null | boolean | number | string | readonly PlainData[] | { readonly [key: string]: PlainData };
+
+const nesting = 100;
+const longestText = 4 * 2 ** 20;
+
+/** A word of a Python text, as far as literals and calls need them. */
+interface Token {
   readonly kind: 'name' | 'number' | 'string' | 'mark' | 'newline' | 'end';
-  /** The text; of a string, what it means. */
+  /** The text as written; for a string, its value. */
   readonly text: string;
   readonly line: number;
 }
@@ -15,8 +26,8 @@ const number =
   /(?:0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d[\d_]*)?)[jJ\w]*/y;
 const stringStart = /([a-zA-Z]{0,2})('''|"""|'|")/y;
 
-/** Splits a text into tokens; line ends inside brackets are none. */
-export function tokensOf(text: string, file: string): readonly Token[] {
+/** Splits a text into tokens. Line ends inside brackets are skipped. */
+function tokensOf(text: string, file: string): readonly Token[] {
   const tokens: Token[] = [];
   let at = 0;
   let line = 1;
@@ -32,7 +43,7 @@ export function tokensOf(text: string, file: string): readonly Token[] {
       if (blank[0].startsWith('\\')) line++;
       continue;
     }
-    const character = text[at]!;
+    const character = text.charAt(at);
     if (character === '\n') {
       if (depth === 0) tokens.push({ kind: 'newline', text: '\n', line });
       line++;
@@ -41,9 +52,11 @@ export function tokensOf(text: string, file: string): readonly Token[] {
     }
     const quote = match(stringStart);
     if (quote) {
-      const string = readString(text, at + quote[0].length, quote[2]!, quote[1]!.toLowerCase(), line, file);
+      const [start, prefix = '', mark = ''] = quote;
+      const problem = (what: string) => new ConfigError(`${file} line ${line}: ${what}. Only plain literals are read.`);
+      const string = readString(text, at + start.length, mark, prefix.toLowerCase(), problem);
       tokens.push({ kind: 'string', text: string.value, line });
-      line += countLines(text, at, string.end);
+      line += text.slice(at, string.end).split('\n').length - 1;
       at = string.end;
       continue;
     }
@@ -62,12 +75,6 @@ export function tokensOf(text: string, file: string): readonly Token[] {
   return tokens;
 }
 
-function countLines(text: string, from: number, to: number): number {
-  let lines = 0;
-  for (let i = from; i < to; i++) if (text[i] === '\n') lines++;
-  return lines;
-}
-
 const escapes: ReadonlyMap<string, string> = new Map([
   ['\\', '\\'],
   ["'", "'"],
@@ -83,13 +90,19 @@ const escapes: ReadonlyMap<string, string> = new Map([
 ]);
 const codeEscape = /x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})/y;
 
-function readString(text: string, start: number, quote: string, prefix: string, line: number, file: string) {
-  const problem = (what: string) => new ConfigError(`${file} line ${line}: ${what}. Only plain literals are read.`);
+/** Reads a string from behind its first `quote`, with the prefix that stood before. */
+function readString(
+  text: string,
+  start: number,
+  quote: string,
+  prefix: string,
+  problem: (what: string) => ConfigError,
+): { readonly value: string; readonly end: number } {
   if (prefix !== '' && prefix !== 'r' && prefix !== 'u') throw problem(`a string with the prefix "${prefix}"`);
   let value = '';
   for (let at = start; at < text.length; ) {
     if (text.startsWith(quote, at)) return { value, end: at + quote.length };
-    const character = text[at]!;
+    const character = text.charAt(at);
     if (character === '\n' && quote.length === 1) break;
     if (character !== '\\') {
       value += character;
@@ -101,12 +114,12 @@ function readString(text: string, start: number, quote: string, prefix: string, 
       at += 2;
       continue;
     }
-    const simple = escapes.get(text[at + 1] ?? '');
+    const simple = escapes.get(text.charAt(at + 1));
     codeEscape.lastIndex = at + 1;
     const code = simple === undefined ? codeEscape.exec(text) : null;
     if (code) {
-      const point =
-        code[4] === undefined ? Number.parseInt(code[1] ?? code[2] ?? code[3]!, 16) : Number.parseInt(code[4], 8);
+      const [, two, four, eight = '', octal] = code;
+      const point = octal === undefined ? Number.parseInt(two ?? four ?? eight, 16) : Number.parseInt(octal, 8);
       if (point > 0x10ffff) throw problem('a character beyond Unicode');
       value += String.fromCodePoint(point);
       at += 1 + code[0].length;
@@ -117,82 +130,35 @@ function readString(text: string, start: number, quote: string, prefix: string, 
       at += 2;
     }
   }
-  throw problem('a string without end');
+  throw problem('a string without an end');
 }
 
-/** JSON-like data; tuples have become arrays. */
-export type PlainData = null | boolean | number | string | readonly PlainData[] | { readonly [key: string]: PlainData };
+const constants: ReadonlyMap<string, PlainData> = new Map<string, PlainData>([
+  ['None', null],
+  ['True', true],
+  ['False', false],
+]);
 
-const nesting = 100;
-const longestText = 4 * 2 ** 20;
-
-/**
- * Reads a configuration as training frameworks note it in a checkpoint (`meta.config`, `meta.cfg`): Python text with
- * assignments of literals and `dict(...)` calls as mmcv writes it, a Python literal, or JSON. It is read as data and
- * never run.
- *
- * @param name what messages call the text.
- * @returns the variables or the object's fields: a configuration with its `model`, or the model's dict alone.
- *   `undefined` where the text is empty or its model lacks a type or a backbone: an incomplete one counts as none.
- * @throws ConfigError that names the line and the construct, for everything else.
- */
-export function readConfigText(text: string, name = 'meta.config'): Readonly<Record<string, PlainData>> | undefined {
-  if (text.length > longestText)
-    throw new ConfigError(`${name}: ${text.length} characters, the limit is ${longestText}.`);
-  const trimmed = text.trim();
-  if (trimmed === '') return undefined;
-  const data = jsonObject(trimmed, name) ?? new PythonParser(text, name, nesting).module();
-  return isComplete(data) ? data : undefined;
-}
-
-/** The fields of a text that is JSON; `undefined` for other texts, which may still be a Python literal. */
-function jsonObject(text: string, name: string): Readonly<Record<string, PlainData>> | undefined {
-  if (!text.startsWith('{')) return undefined;
-  let value: JsonValue;
-  try {
-    value = parseStrictJson(text, nesting);
-  } catch (cause) {
-    if (cause instanceof JsonProblem) return undefined;
-    throw cause;
-  }
-  return plain(value, name) as Readonly<Record<string, PlainData>>;
-}
-
-function plain(value: JsonValue, name: string): PlainData {
-  if (Array.isArray(value)) return value.map((item) => plain(item, name));
-  if (!(value instanceof Map)) return value as PlainData;
-  const record: Record<string, PlainData> = {};
-  for (const [key, item] of value) {
-    if (key === '__proto__') throw new ConfigError(`${name}: the key "__proto__" is not allowed. Remove it.`);
-    record[key] = plain(item, name);
-  }
-  return record;
-}
-
-/** A model's dict, or a configuration that has one under `model`; a model says at least its type and its backbone. */
-function isComplete(data: Readonly<Record<string, PlainData>>): boolean {
-  const model = isRecord(data.model) ? data.model : data;
-  return 'type' in model && isRecord(model.backbone);
-}
-
-function isRecord(value: PlainData | undefined): value is { readonly [key: string]: PlainData } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const statements: ReadonlySet<string> = new Set(
+  (
+    'import from def class if else elif for while with try raise return del assert lambda global nonlocal pass exec print ' +
+    'async await yield not and or is in'
+  ).split(' '),
+);
 
 /** Reads Python literals and `dict(...)` calls as data. Every other construct is refused with its line and name. */
-export class PythonParser {
+class PythonParser {
   private readonly tokens: readonly Token[];
   private at = 0;
 
   constructor(
     text: string,
     private readonly file: string,
-    private readonly nesting: number,
   ) {
     this.tokens = tokensOf(text, file);
   }
 
-  /** Assignments `name = value`, or one literal dict. */
+  /** Reads assignments `name = value`, or one literal dict. */
   module(): Readonly<Record<string, PlainData>> {
     this.skipLines();
     const { kind, text } = this.peek();
@@ -220,11 +186,11 @@ export class PythonParser {
   }
 
   private value(depth: number): PlainData {
-    if (depth > this.nesting) throw this.problem(`values nested deeper than ${this.nesting}`);
+    if (depth > nesting) throw this.problem(`values nested deeper than ${nesting}`);
     const token = this.next();
     if (token.kind === 'string') {
       let text = token.text;
-      while (this.peek().kind === 'string') text += this.next().text; // neighbours are one string
+      while (this.peek().kind === 'string') text += this.next().text; // adjacent strings are one
       return text;
     }
     if (token.kind === 'number') return this.number(token);
@@ -277,7 +243,7 @@ export class PythonParser {
     return values;
   }
 
-  /** A tuple, or a value in parentheses. */
+  /** Reads a tuple, or a value in parentheses. */
   private parenthesis(depth: number): PlainData {
     if (this.take(')')) return [];
     const first = this.value(depth + 1);
@@ -293,7 +259,7 @@ export class PythonParser {
       if (this.is('*')) throw this.problem('the unpacking operator');
       const key = this.value(depth + 1);
       if (typeof key !== 'string' && typeof key !== 'number')
-        throw this.problem('a dict key that is no string or number', token);
+        throw this.problem('a dict key that is not a string or number', token);
       if (!this.take(':')) throw this.problem(this.is(',') || this.is('}') ? 'a set' : this.shown());
       this.assign(record, String(key), this.value(depth + 1), token, false);
       if (this.take('}')) break;
@@ -308,7 +274,7 @@ export class PythonParser {
       const token = this.next();
       if (token.text === '*') throw this.problem('the unpacking operator', token);
       if (token.kind !== 'name' || !this.take('='))
-        throw this.problem('a dict(...) with something else than name=value', token);
+        throw this.problem('a dict(...) with arguments other than name=value', token);
       this.assign(record, token.text, this.value(depth + 1), token, false);
       if (this.take(')')) break;
       this.expect(',', ')');
@@ -323,7 +289,7 @@ export class PythonParser {
   }
 
   private peek(): Token {
-    return this.tokens[this.at]!;
+    return this.tokens[this.at]!; // the last token is the end, which is never passed
   }
   private next(): Token {
     const token = this.peek();
@@ -362,15 +328,56 @@ function shownToken({ kind, text }: Token): string {
   return kind === 'string' ? 'a string' : `"${text.slice(0, 40)}"`;
 }
 
-const constants: ReadonlyMap<string, PlainData> = new Map<string, PlainData>([
-  ['None', null],
-  ['True', true],
-  ['False', false],
-]);
+/** Reads the fields of a JSON text; `undefined` for other texts, which may still be a Python literal. */
+function jsonObject(text: string, name: string): Readonly<Record<string, PlainData>> | undefined {
+  if (!text.startsWith('{')) return undefined;
+  let value: JsonValue;
+  try {
+    value = parseStrictJson(text, nesting);
+  } catch (cause) {
+    if (cause instanceof JsonProblem) return undefined;
+    throw cause;
+  }
+  return plain(value, name) as Readonly<Record<string, PlainData>>;
+}
 
-const statements: ReadonlySet<string> = new Set(
-  (
-    'import from def class if else elif for while with try raise return del assert lambda global nonlocal pass exec print ' +
-    'async await yield not and or is in'
-  ).split(' '),
-);
+function plain(value: JsonValue, name: string): PlainData {
+  if (Array.isArray(value)) return value.map((item) => plain(item, name));
+  if (!(value instanceof Map)) return value as PlainData;
+  const record: Record<string, PlainData> = {};
+  for (const [key, item] of value) {
+    if (key === '__proto__') throw new ConfigError(`${name}: the key "__proto__" is not allowed. Remove it.`);
+    record[key] = plain(item, name);
+  }
+  return record;
+}
+
+/** Tells whether the data has a model, by itself or under `model`, that states at least its type and its backbone. */
+function isComplete(data: Readonly<Record<string, PlainData>>): boolean {
+  const model = isRecord(data.model) ? data.model : data;
+  return 'type' in model && isRecord(model.backbone);
+}
+
+function isRecord(value: PlainData | undefined): value is { readonly [key: string]: PlainData } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads a configuration as training frameworks note it in a checkpoint (`meta.config`, `meta.cfg`): Python text with
+ * assignments of literals and `dict(...)` calls as mmcv writes it, a Python literal, or JSON. It is read as data and
+ * never run.
+ *
+ * @param name the text's name in messages
+ * @returns the variables or the object's fields: a configuration with its `model`, or the model's dict alone.
+ *   `undefined` if the text is empty, or if its model lacks a type or a backbone
+ * @throws ConfigError that names the line and the construct, for every other text
+ */
+export function readConfigText(text: string, name = 'meta.config'): Readonly<Record<string, PlainData>> | undefined {
+  if (text.length > longestText) {
+    throw new ConfigError(`${name}: ${text.length} characters, the limit is ${longestText}.`);
+  }
+  const trimmed = text.trim();
+  if (trimmed === '') return undefined;
+  const data = jsonObject(trimmed, name) ?? new PythonParser(text, name).module();
+  return isComplete(data) ? data : undefined;
+}

@@ -71,23 +71,10 @@ export async function readSafetensors(source: Source, context: CheckpointContext
   return { metadata, tensors };
 }
 
-/**
- * The kinds of files that cannot be a damaged safetensors file. The header length of one may still look like an image or
- * like text.
- */
-const foreign: readonly FileKind[] = [
-  'zip',
-  'pickle',
-  'tar',
-  'archive',
-  'arrays',
-  'drawing',
-  'not-downloaded',
-  'empty',
-];
+/** The kinds of files that a damaged safetensors file may look like, by the bytes of its header length. */
+const lookalikes: readonly FileKind[] = ['png', 'jpeg', 'other-image', 'text', 'other'];
 
-/** Tells whether a file of this kind is not a safetensors file, not even a damaged one. */
-export const isForeign = (kind: FileKind): boolean => foreign.includes(kind);
+export const mayBeSafetensors = (kind: FileKind): boolean => kind === 'safetensors' || lookalikes.includes(kind);
 
 const brace = 0x7b;
 
@@ -98,7 +85,7 @@ async function readHeaderText(source: Source, { limits, refuse }: CheckpointCont
   const head = await source.read(0, Math.min(source.size, sniffedBytes));
   // a length may look like the first bytes of another format, so the brace behind it decides
   const { kind, name } = formatOf(head, ['safetensors']);
-  if (head[8] !== brace && isForeign(kind)) {
+  if (head[8] !== brace && !mayBeSafetensors(kind)) {
     throw refuse('not-a-checkpoint', '', `this is ${name}, not a safetensors file`);
   }
   const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);

@@ -3,25 +3,20 @@
  * given. One table serves the image reader and the checkpoint reader.
  */
 
-/** The kinds of files that a reader of this package takes, and the groups of those that none takes. */
 export type FileKind =
+  // what the readers of this package take; zip, pickle and (not read) tar are the containers of torch.save
   | 'png'
   | 'jpeg'
-  /** A zip archive, as torch.save writes it since 1.6. */
   | 'zip'
   | 'safetensors'
-  /** A pickle, as torch.save wrote it before 1.6. */
   | 'pickle'
-  /** A tar archive, as torch.save wrote it before 0.1.10. */
+  // the groups of what none of them takes: `drawing` is SVG, `arrays` are tensors in other formats, and
+  // `not-downloaded` stands in for a file: an HTML page, a git-lfs pointer
   | 'tar'
-  /** An image in a format that is not read. */
   | 'other-image'
-  /** An image that is text (SVG). */
   | 'drawing'
   | 'archive'
-  /** Arrays or tensors in a format that is not read. */
   | 'arrays'
-  /** What stands in for a file that was not downloaded: an HTML page, a git-lfs pointer. */
   | 'not-downloaded'
   | 'empty'
   | 'text'
@@ -124,18 +119,12 @@ function startsWith(bytes: Uint8Array, magic: string, at = 0): boolean {
 function formatOfText(start: Uint8Array): FileFormat {
   const text = new TextDecoder().decode(start).trimStart();
   const binary = start.some((byte) => byte < 9 || (byte > 13 && byte < 32));
-  if (/^<(?:!doctype html|html|head|body)/i.test(text)) {
-    return { kind: 'not-downloaded', name: 'an HTML page (a failed download)' };
-  }
+  const failed = (what: string): FileFormat => ({ kind: 'not-downloaded', name: `${what} (a failed download)` });
+  if (/^<(?:!doctype html|html|head|body)/i.test(text)) return failed('an HTML page');
   if (!binary && text.startsWith('<') && /<svg/i.test(text)) return { kind: 'drawing', name: 'an SVG drawing' };
-  if (/^<(?:!doctype|\?xml)/i.test(text))
-    return { kind: 'not-downloaded', name: 'an XML document (a failed download)' };
+  if (/^<(?:!doctype|\?xml)/i.test(text)) return failed('an XML document');
   const what = binary ? 'data' : /^[[{]/.test(text) ? 'JSON text' : 'text';
   const [line = ''] = text.split(/[\r\n]/, 1);
-  const printable = /^[\t\x20-\x7e]+$/.test(line);
-  const unknown = binary ? 'data of no known format' : what;
-  return {
-    kind: binary ? 'other' : 'text',
-    name: printable ? `${what} that begins ${JSON.stringify(line.slice(0, 60))}` : unknown,
-  };
+  const begins = /^[\t\x20-\x7e]+$/.test(line) && ` that begins ${JSON.stringify(line.slice(0, 60))}`;
+  return { kind: binary ? 'other' : 'text', name: `${what}${begins || (binary ? ' of no known format' : '')}` };
 }

@@ -63,7 +63,7 @@ model = dict(
   const refused: readonly (readonly [string, RegExp])[] = [
     ['import os', /line 2: the statement "import"/],
     ['a = open("x")', /line 2: a call of "open"/],
-    ['a = dict(__import__("os"))', /line 2: a dict\(\.\.\.\) with something else than name=value/],
+    ['a = dict(__import__("os"))', /line 2: a dict\(\.\.\.\) with arguments other than name=value/],
     ['a = model', /line 2: the variable "model"/],
     ['a = 1 + 2', /line 2: "\+" behind the value of "a"/],
     ['a = [x for x in (1, 2)]', /line 2: the variable "x"/],
@@ -77,7 +77,7 @@ model = dict(
     ['a = 1j', /line 2: the number 1j/],
     ['a = 12345678901234567890', /line 2: the integer 12345678901234567890, which is beyond 2\^53/],
     ['a = -"x"', /line 2: the operator "-" before a string/],
-    ['a = "x', /line 2: a string without end/],
+    ['a = "x', /line 2: a string without an end/],
     ['a = [1, 2', /line 3: the end of the text where/],
     ['a = dict(b=1, b=2)', /line 2: the key "b" twice/],
     ['a = dict(__proto__=1)', /line 2: the key "__proto__"/],
