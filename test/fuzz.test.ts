@@ -41,7 +41,7 @@ describe('what watches a reader', () => {
     const file = (i: number) => join(folder, `fuzz-faulty-5-${i}.bin`);
     expect(findings).to.have.length(3);
     expect(findings[0]).to.equal(`input 1 of seed 5: no end after 0.3 s\n    written to ${file(1)}`);
-    expect(findings[1]).to.match(/^input 2 of seed 5: an error that is no refusal: TypeError: oops/);
+    expect(findings[1]).to.match(/^input 2 of seed 5: an error that is not a refusal: TypeError: oops/);
     expect(findings[2]).to.match(/^input 4 of seed 5: a wrong value: it is 4\n/);
     expect([read, refused]).to.deep.equal([2, 1]);
     expect([...readFileSync(file(4))]).to.deep.equal([4]);

@@ -19,7 +19,7 @@ function hashOf({ data }: Raster): string {
 }
 
 describe('decodeImage', () => {
-  it('reads the shipped photographs to the pixels of OpenCV', async () => {
+  it('reads the shipped images to the pixels of OpenCV', async () => {
     // from OpenCV 5.0.0, width × height, sha256 of RGB
     const expected = {
       'street-house.jpg': [768, 768, 'e36b2e7b6cefea215cda5f8131823a54ae7e30427a4467e227f8013e6aca9148'],
@@ -48,7 +48,7 @@ describe('decodeImage', () => {
     }
   });
 
-  it('names the formats that it does not read, and what is no image', async () => {
+  it('names the formats that it does not read, and files that are not images', async () => {
     const cases: [Uint8Array, string, RegExp][] = [
       [text('GIF89a......'), 'unsupported', /a GIF image, which is not read\. Convert it to PNG or JPEG/],
       [text('RIFF....WEBPVP8 '), 'unsupported', /WebP/],

@@ -25,7 +25,7 @@ async function refused(
   expect(error.message).to.match(text);
 }
 
-/** Where marker `ff xx` begins. */
+/** Returns the offset of the marker `ff xx`. */
 function find(bytes: Uint8Array, marker: number): number {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] === 0xff && bytes[i + 1] === marker) return i;
   throw new Error(`no marker ${marker.toString(16)}`);

@@ -129,7 +129,7 @@ describe('reading PNG', () => {
     refused(
       sized(100000, 100000),
       'limit',
-      /100000 × 100000 pixels are 10000\.0 megapixels, the limit is 67\.1 megapixels\. Make it smaller\. In code, decodeImage takes a higher maxPixels for a source that you trust\./,
+      /100000 × 100000 pixels are 10000\.0 megapixels, the limit is 67\.1 megapixels\. .*smaller.*decodeImage.*maxPixels/,
     );
     refused(good, 'limit', /13 × 9 pixels/, { maxPixels: 116 });
     expect(decodePng(good, imageContext('bytes', { maxPixels: 117 })).width).to.equal(13);

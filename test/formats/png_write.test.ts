@@ -38,7 +38,7 @@ for (const [name, encode] of [
       }
     });
 
-    it('stores three channels where every pixel is opaque, four otherwise', () => {
+    it('stores three channels if every pixel is opaque, four otherwise', () => {
       const colorTypeAt = 25;
       expect(encode(raster(5, 4, () => 255))[colorTypeAt]).to.equal(2);
       expect(encode(raster(5, 4, () => 254))[colorTypeAt]).to.equal(6);
@@ -81,13 +81,13 @@ describe('label maps as PNG', () => {
 
   it('are refused if a label does not fit, or if the image has colours', () => {
     const wide = { height: 1, width: 1, labels: Uint16Array.of(256) };
-    expect(() => encodeIndexedPng(wide, [])).to.throw('PNG: the label 256 does not fit into a map of at most 255.');
+    expect(() => encodeIndexedPng(wide, [])).to.throw(/label 256 .*255/);
     expect(() => encodeGrey16Png({ ...size, labels: words.subarray(1) })).to.throw(
-      'PNG: a map of 7×5 pixels needs 35 labels, got 34.',
+      /7×5 pixels needs 35 labels, got 34/,
     );
     const photo = portableEncode({ ...size, data: new Uint8ClampedArray(140).fill(255) });
     expect(() => decodeLabelPng(photo, { name: 'photo.png' })).to.throw(
-      'photo.png, PNG chunk IHDR at byte 8: its pixels are colours, not labels. Give a label map: PNG with a palette or grey, 8 or 16 bits.',
+      /^photo\.png, PNG chunk IHDR at byte 8: .*colours, not labels.*palette or grey, 8 or 16 bits/,
     );
   });
 });

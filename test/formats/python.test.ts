@@ -94,7 +94,7 @@ model = dict(
   it('says where, and what a configuration is', () => {
     expect(() => readConfigText('model = f()', 'w.pth meta.config')).to.throw(
       ConfigError,
-      'w.pth meta.config line 1: a call of "f" is not read. A configuration is assignments of literals and dict(...) calls.',
+      /^w\.pth meta\.config line 1: a call of "f".*assignments of literals and dict\(\.\.\.\) calls/,
     );
   });
 

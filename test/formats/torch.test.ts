@@ -72,7 +72,7 @@ describe('PyTorch zip files', () => {
     expect([...(await entries[1]!.entry.readFloat32()).data]).to.deep.equal([Math.fround(0.1), 3, 2, 4]);
   });
 
-  it('swap the bytes where the file says big-endian', async () => {
+  it('swap the bytes if the file says big-endian', async () => {
     const big = new Uint8Array(8);
     new DataView(big.buffer).setFloat32(0, 1.5, false);
     new DataView(big.buffer).setFloat32(4, -2, false);
@@ -124,7 +124,7 @@ describe('PyTorch zip files', () => {
     expect(valueAt(checkpoint, ['args', 'lr'])).to.equal(0.001);
   });
 
-  it('refuse a name that is not known, and take it as a record where the caller names it', async () => {
+  it('refuse a name that is not known, and take it as a record if the caller names it', async () => {
     const object = new Map<string, unknown>([
       ['config', new CallValue('my.project', 'Config', [1])],
       ['w', flat(1)],
@@ -133,7 +133,7 @@ describe('PyTorch zip files', () => {
     const refusal = await refusalOf(() => open(bytes));
     expect(refusal.code).to.equal('forbidden-global');
     expect(refusal.message).to.match(
-      /^w\.pth, archive\/data\.pkl byte \d+: it names "my\.project\.Config", which is not part of a state_dict .* Nothing of it was run\. If you trust the file, load it in Python and save model\.state_dict\(\) alone\.$/,
+      /^w\.pth, archive\/data\.pkl byte \d+: .*"my\.project\.Config".* Nothing of it was run.*model\.state_dict\(\) alone/,
     );
     await open(bytes, { inertClasses: ['my.project.Config'] });
   });
@@ -238,7 +238,7 @@ describe('PyTorch legacy files', () => {
     { key: '20', count: 1, data: bytesOf(BigInt64Array.of(2n ** 60n + 1n)) },
   ];
 
-  it('give each storage where it lies, and exact integers', async () => {
+  it('give each storage at its offset, and exact integers', async () => {
     expect(await read(torchLegacy(object, storages))).to.deep.equal({
       a: { shape: [2], data: [1, 2] },
       b: { shape: [1], data: [2n ** 60n + 1n] },
@@ -250,7 +250,7 @@ describe('PyTorch legacy files', () => {
     for (let length = 0; length < bytes.length; length++) await refusalOf(() => read(bytes.subarray(0, length)));
   });
 
-  it('are refused where a storage has another size than its tensors say, or is not listed', async () => {
+  it('are refused if a storage has another size than its tensors say, or is not listed', async () => {
     const wrong = torchLegacy(object, [{ ...storages[0]!, count: 3 }, storages[1]!]);
     expect((await refusalOf(() => open(wrong))).message).to.match(
       /storage "10": it should hold 2 elements, the file says 3/,

@@ -14,7 +14,7 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-/** Where lengths, sizes and offsets are likely to break something. */
+/** Values at which lengths, sizes and offsets are likely to break something. */
 const numbers = [0, 1, 2, 3, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff];
 
 const replaced = (bytes: Uint8Array, from: number, to: number, by: Uint8Array): Uint8Array => {

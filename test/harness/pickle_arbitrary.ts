@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { pickleOf, RawValue, TensorValue } from './torch_file.ts';
 
-/** Pickles that no program wrote: values of every kind in every order, and operations where none belong. */
+/** Random pickles: values of every kind in every order, and operations at the wrong places. */
 
 type Bytes = readonly number[];
 
@@ -51,7 +51,7 @@ const atom: fc.Arbitrary<Bytes> = fc.oneof(
   operations(0x8f),
 );
 
-/** What breaks the order: operations alone, whatever they find on the stack. */
+/** Breaks the order: an operation alone, whatever it finds on the stack. */
 const stray: fc.Arbitrary<Bytes> = fc.oneof(
   fc
     .constantFrom(...'(012asubetlod\x85\x86\x87\x90\x91\x93\x81\x92\x94QRN')

@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib';
 import { crc32 } from '../../src/formats/inflate.ts';
 import { pngSignature } from '../../src/formats/png.ts';
 
-/** PNG files of every kind for tests, written plainly and apart from the reader: nothing is shared with it but the CRC. */
+/** Writes PNG files of every kind for tests. It shares nothing with the reader but the CRC. */
 
 export interface PngSpec {
   readonly width: number;

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 
-/** Writes PyTorch files for tests: pickles opcode by opcode, and zip archives with every field in the test's hand. */
+/** Writes PyTorch files for tests: pickles opcode by opcode, and zip archives whose every field a test can set. */
 
 /** A tensor as a view of a storage, or any plain value. */
 export class TensorValue {
@@ -127,10 +127,10 @@ function emitTensor({ storage, type, count, shape, strides, offset, legacy }: Te
 export interface ZipPart {
   readonly name: string;
   readonly data: Uint8Array;
-  /** Of data that is not given: a hole of this many bytes, written by nobody. */
+  /** Bytes of data that is not given: a hole in the file. */
   readonly hole?: number;
   readonly method?: number;
-  /** Where it differs from the data's own. */
+  /** The stated size and checksum; by default those of the data. */
   readonly size?: number;
   readonly crc?: number;
 }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 
-/** What no file may do, whatever becomes of it. Looked at after every one. */
+/** Side effects that no file may have, whether it is read or refused. Checked after every file. */
 
 export interface Watch {
-  /** What a file did; `undefined` for nothing. */
+  /** Returns what a file did; `undefined` if nothing. */
   traces(): string | undefined;
   end(): void;
 }

@@ -2,36 +2,36 @@ import { join } from 'node:path';
 import { MoganetError } from '../../../src/errors.ts';
 import type { CorpusCase } from './manifest.ts';
 
-/** Runs one case through the library and holds it to its entry of the manifest. */
+/** Runs one case through the library and compares it with its entry of the manifest. */
 
-/** How files of a kind are read, and what must hold of what is read. */
+/** Reads files of one kind, and compares the result with the manifest. */
 export interface CorpusRunner<Value> {
-  /** The library at work: only this is timed and measured. */
+  /** Calls the library. Only this is timed and measured. */
   readonly load: (path: string, entry: CorpusCase) => Promise<Value>;
-  /** What differs from the manifest; `undefined` for nothing. */
+  /** Returns what differs from the manifest; `undefined` if nothing does. */
   readonly difference: (value: Value, entry: CorpusCase, folder: string) => Promise<string | undefined>;
-  /** Why a case of the kind cannot be run; `undefined` where it can. */
+  /** Returns why a case cannot be run; `undefined` if it can. */
   readonly unsupported?: (entry: CorpusCase) => string | undefined;
-  /** What else the case asks for, apart from its own file: what is wrong, `undefined` for nothing. Not timed. */
+  /** Checks what the case asks for beside its file, not timed. Returns what is wrong; `undefined` if nothing is. */
   readonly also?: (path: string, entry: CorpusCase) => Promise<string | undefined>;
-  /** Something to say of a case that passes. */
+  /** Returns a remark on a case that passes. */
   readonly note?: (value: Value, entry: CorpusCase, folder: string) => Promise<string | undefined>;
 }
 
 export interface Outcome {
   readonly passed: boolean;
-  /** What happened, in a line: the error's text, or what differs. */
+  /** The error's text or the difference, in one line. */
   readonly text: string;
   readonly accepted: boolean;
   readonly seconds: number;
-  /** Of cases that are measured. */
+  /** For cases that are measured. */
   readonly growthMb?: number;
 }
 
-/** Bytes of a message that a person can still read. */
+/** The most characters of a message that a person can still read. */
 const longestMessage = 4000;
 
-/** @param onLoaded called as soon as the library is done. Never throws for what the library does. */
+/** @param onLoaded called as soon as the library is done. A fault of the library is an outcome, never thrown. */
 export async function runCase<Value>(
   runner: CorpusRunner<Value>,
   entry: CorpusCase,
@@ -70,17 +70,17 @@ async function loaded<Value>(
   return { passed: fault === undefined, text, accepted: true, seconds };
 }
 
-/** What is wrong with an error: it must be the package's own, name the file, and be short enough to read. */
+/** Returns what is wrong with an error: it must be a MoganetError, name the file, and be short enough to read. */
 export function faultOf(error: unknown, { file }: CorpusCase): string | undefined {
   if (!(error instanceof MoganetError)) {
-    return `an error that is not the package's own: ${error instanceof Error ? error.stack : error}`;
+    return `an error that is not a MoganetError: ${error instanceof Error ? error.stack : error}`;
   }
   if (!error.message.includes(file)) return `the error does not name the file: ${error.message}`;
   if (error.message.length > longestMessage) return `the error has ${error.message.length} characters`;
   return undefined;
 }
 
-/** The same outcome, failed where it took too much. */
+/** Returns the same outcome, failed if it took too much time or memory. */
 export function withLimits(outcome: Outcome, { max_seconds: seconds, max_rss_growth_mb: most }: CorpusCase): Outcome {
   if (!outcome.passed) return outcome;
   if (outcome.seconds > seconds) {

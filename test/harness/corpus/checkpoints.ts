@@ -15,8 +15,8 @@ import type { CorpusRunner } from './case.ts';
 import type { CorpusCase, OfficialModel } from './manifest.ts';
 
 /**
- * Cases that are checkpoints: opened, the weights found, every tensor read and compared at once (so that no more than one
- * is in memory), and filled into a model where the case has one. What was loaded is what differs.
+ * Cases that are checkpoints. The weights are found; every tensor is read and compared at once, so that only one is in
+ * memory; a model is filled if the case has one. The value of a case is what differs.
  */
 export const checkpoint: CorpusRunner<string | undefined> = {
   load: async (path, entry) => {
@@ -30,7 +30,7 @@ export const checkpoint: CorpusRunner<string | undefined> = {
   difference: async (difference) => difference,
 };
 
-/** What differs from the manifest; `undefined` for nothing. */
+/** Returns what differs from the manifest; `undefined` if nothing does. */
 async function read(source: Source, { equals, kind }: CorpusCase): Promise<string | undefined> {
   const safetensors = kind === 'safetensors' || kind === 'pth-other';
   const checkpoint = await openCheckpoint(source);

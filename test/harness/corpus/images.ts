@@ -6,7 +6,7 @@ import { decodeImage } from '../../../src/platform/node/files.ts';
 import type { CorpusRunner } from './case.ts';
 import type { CorpusCase, Tolerance } from './manifest.ts';
 
-/** Cases that are images: decoded, and held to a size, to hashes of pixels or to a reference picture. */
+/** Cases that are images: decoded, and compared with a size, with hashes of pixels or with a reference image. */
 
 export const image: CorpusRunner<Raster> = {
   load: (path, { file }) => decodeImage(new Uint8Array(readFileSync(path)), { name: file }),

@@ -27,7 +27,7 @@ export interface CorpusCase {
   /** Limits of one load beyond the start of the process. */
   readonly max_seconds: number;
   readonly max_rss_growth_mb: number;
-  /** What is read, where something is; the fields depend on the kind. */
+  /** The expected content of an accepted file. The fields depend on the kind. */
   readonly equals?: {
     readonly width?: number;
     readonly height?: number;
@@ -59,5 +59,5 @@ export function corpusCases(folder: string): readonly CorpusCase[] {
   );
 }
 
-/** Whether its limits are measured in a process of its own. */
+/** Tells if its limits are measured in a separate process. */
 export const isMeasured = ({ class: kind, reason }: CorpusCase): boolean => kind.includes('bomb') || reason === 'limit';

@@ -6,7 +6,7 @@ import { type Outcome, runCase, withLimits } from './case.ts';
 import type { CorpusCase } from './manifest.ts';
 import { runners } from './runners.ts';
 
-/** Runs a case in a process of its own, where its time and memory are its own. Run as a program, this is that process. */
+/** Runs a case in a separate process, to measure its time and memory alone. Run as a program, this is that process. */
 
 const self = fileURLToPath(import.meta.url);
 const megabyte = 2 ** 20;
@@ -25,7 +25,7 @@ export async function runMeasured(entry: CorpusCase, folder: string): Promise<Ou
   }
 }
 
-/** Resident megabytes now, and at most since the last call of `forgetPeak`. Linux tells; elsewhere the peak is of all time. */
+/** Returns resident megabytes: now, and the most since the last call of `forgetPeak` (on Linux; elsewhere since the start). */
 function memory(): { now: number; peak: number } {
   try {
     const status = readFileSync('/proc/self/status', 'utf8');

@@ -35,7 +35,7 @@ export const strings: CorpusRunner<Named> = {
   },
 };
 
-/** Every name gives a file of its own below `out`, on file systems that are blind to case and short of bytes, too. */
+/** Every name gives another file below `out`, also on file systems that ignore case and limit the bytes of a name. */
 async function faultOfPaths(
   names: readonly string[],
   paths: readonly string[],

@@ -81,7 +81,7 @@ function weights(legacy: boolean): ReadonlyMap<string, unknown> {
 
 const pickle = pickleOf(weights(false));
 
-/** What torch.save writes around a pickle, as it is or deflated. */
+/** Wraps a pickle as torch.save does, stored or deflated. */
 function archiveOf(data: Uint8Array, deflated = false): Uint8Array {
   const parts = Object.entries({ 'data.pkl': data, 'data/0': storage, 'data/1': half });
   return zipOf(

@@ -8,7 +8,7 @@ const outcomes: readonly (() => 'read' | 'refused')[] = [
     for (;;);
   },
   () => {
-    throw new Finding('an error that is no refusal: TypeError: oops');
+    throw new Finding('an error that is not a refusal: TypeError: oops');
   },
   () => 'read',
   () => {

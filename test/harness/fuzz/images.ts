@@ -11,7 +11,7 @@ import { mutated, type Random } from '../mutations.ts';
 import { buildPng, chunk, header, join, type PngSpec } from '../png_builder.ts';
 import type { FuzzReader } from './index.ts';
 
-/** Inputs for the image readers, and what must hold of the pictures that they make of them. */
+/** Inputs for the image readers, and checks of the images that they return. */
 
 const sample = (depth: number) => (x: number, y: number, c: number) => (x * 7 + y * 13 + c * 5) % 2 ** depth;
 const palette = chunk(
@@ -53,7 +53,7 @@ function faultOfSize({ width, height, data }: Raster, expectedWidth: number, exp
   return data.length === 4 * width * height ? undefined : `${data.length} bytes for ${width} × ${height} pixels`;
 }
 
-/** The header stands where it must, or the file is none. */
+/** The header has a fixed position, so the size is read from it plainly. */
 function pngFault(raster: Raster, bytes: Uint8Array): string | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return faultOfSize(raster, view.getUint32(16), view.getUint32(20));
@@ -117,7 +117,7 @@ const jpegFiles = ['ok_420', 'ok_420_prog', 'ok_444', 'ok_gray', 'ok_restart', '
   (name) => new Uint8Array(readFileSync(new URL(`../../images/${name}.jpg`, import.meta.url))),
 );
 
-/** The first frame header's size, either way round, since orientations may turn the picture. */
+/** Compares with the first frame header's size, either way round, since an orientation may turn the image. */
 function jpegFault(raster: Raster, bytes: Uint8Array): string | undefined {
   for (let at = 2; at + 9 < bytes.length; at++) {
     if (bytes[at] !== 0xff || bytes[at + 1]! < 0xc0 || bytes[at + 1]! > 0xc2) continue;

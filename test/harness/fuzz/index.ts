@@ -1,12 +1,12 @@
 import { isRefusal } from '../../../src/errors.ts';
 import { type Random, randomFrom } from '../mutations.ts';
 
-/** Feeds a reader with inputs that no one wrote: each must end in a right value or in a typed refusal. */
+/** Feeds a reader with random inputs: each must end in a right value or in a typed refusal. */
 
 /** One way to make inputs. */
 export interface InputKind<Value> {
   readonly make: (random: Random) => Uint8Array;
-  /** What is wrong with what the reader made of such an input; `undefined` for nothing. */
+  /** Returns what is wrong with the value of such an input; `undefined` if nothing is. */
   readonly fault: (value: Value, bytes: Uint8Array) => string | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface FuzzReader<Value> {
 export interface Fuzzer {
   /** Input `i` of a seed, alone: it does not depend on the ones before. */
   input(seed: number, i: number): Uint8Array;
-  /** Whether the reader took it. @throws Finding for what is neither a right value nor a refusal */
+  /** Tells if the reader took it. @throws Finding for a wrong value and for an error that is not a refusal */
   run(seed: number, i: number): Promise<'read' | 'refused'>;
 }
 
@@ -41,7 +41,7 @@ export function fuzzerOf<Value>({ kinds, read }: FuzzReader<Value>): Fuzzer {
         value = await read(bytes);
       } catch (error) {
         if (isRefusal(error)) return 'refused';
-        throw new Finding(`an error that is no refusal: ${error instanceof Error ? error.stack : error}`);
+        throw new Finding(`an error that is not a refusal: ${error instanceof Error ? error.stack : error}`);
       }
       const fault = kind.fault(value, bytes);
       if (fault) throw new Finding(`a wrong value: ${fault}`);

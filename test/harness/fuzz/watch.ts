@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { FuzzCounts, Fuzzer } from './index.ts';
 import type { WorkerTask } from './worker.ts';
 
-/** Runs a fuzzer in a thread of its own and looks at it from outside, so that a hang is a finding like any other. */
+/** Runs a fuzzer in a separate thread and watches it from outside, so that a hang is a finding like any other. */
 
 export interface WatchOptions {
   readonly reader: string;
@@ -12,13 +12,13 @@ export interface WatchOptions {
   readonly count: number;
   /** The first input. Default 0. */
   readonly from?: number;
-  /** What one input may take. Default 5. */
+  /** The most seconds that one input may take. Default 5. */
   readonly seconds?: number;
   /** How much the process may grow. Default 1500. */
   readonly megabytes?: number;
-  /** Where inputs that something was found with are written. */
+  /** The folder for inputs that led to a finding. */
   readonly folder: string;
-  /** A module that exports `readers`; the package's own by default. */
+  /** A module that exports `readers`; by default `readers.ts`. */
   readonly module?: URL;
 }
 
@@ -28,7 +28,7 @@ export interface WatchResult extends FuzzCounts {
   readonly growth: number;
 }
 
-/** What ends a thread. */
+/** How a thread ended. */
 interface Ended {
   readonly counts: FuzzCounts;
   readonly found?: { readonly input: number; readonly text: string };
