@@ -7,28 +7,28 @@ import { dtypeFacts } from '../formats/tensors.ts';
 export interface ParameterSpec {
   readonly key: string;
   readonly shape: Shape;
-  /** `ignored` ones (`num_batches_tracked`, second names) may be in the file or not, and are never loaded. */
+  /** An `ignored` one (`num_batches_tracked`, a second name) may be in the file or not, and is never loaded. */
   readonly kind: 'parameter' | 'buffer' | 'ignored';
-  /** The key of which this one is another name. Where the file has only this one, its tensor is taken. */
-  readonly aliasOf?: string;
+  /** The key of which this one is a second name. If the file has only the second name, its tensor is taken. */
+  readonly aliasOf?: string | undefined;
 }
 
-/** What may be amiss between a file and the parameters that it fills. */
+/** Differences between a file and the parameters that are accepted, and who hears of progress. */
 export interface FillOptions {
   /** Keys of the file that this model does not need, such as those of another head. */
-  readonly ignore?: (key: string) => boolean;
-  /** Load NaN and infinite weights, too. Default: they are refused, since the model could only give NaN. */
-  readonly allowNonFinite?: boolean;
+  readonly ignore?: ((key: string) => boolean) | undefined;
+  /** Load NaN and infinite weights, too. By default they are refused, since the model would return NaN. */
+  readonly allowNonFinite?: boolean | undefined;
   /** What messages call the file. Default "checkpoint". */
-  readonly file?: string;
+  readonly file?: string | undefined;
   /** Called after each tensor, for progress. */
   readonly onTensor?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Reads a model's parameters, all or nothing: keys and shapes are compared as sets before a tensor is read, and what
- * is missing, unexpected, misshapen or no floating-point tensor is reported together. Tensors are read one by one, so
- * that little more than the result is ever in memory.
+ * Reads all of a model's parameters, or throws. Keys and shapes are compared as sets before a tensor is read; everything that is
+ * missing, unexpected, of another shape or not of a floating-point type is reported together. Tensors are read one by one, so that
+ * memory holds little more than the result.
  *
  * @returns 32-bit floats by key, in the order of `parameters`.
  * @throws CheckpointRefusal with code `missing`, `shape`, `dtype` (the first that applies) or `value`.
@@ -45,7 +45,8 @@ export async function fillParameters(
   const nonFinite: string[] = [];
   const loaded = new Set(parameters.filter(({ kind }) => kind !== 'ignored').map(({ key }) => key));
   for (const key of loaded) {
-    const array = await entries.get(key)!.readFloat32();
+    const array = await entries.get(key)?.readFloat32();
+    if (!array) continue; // checkKeys has found every key
     if (!allowNonFinite && !array.data.every(Number.isFinite)) nonFinite.push(key);
     weights.set(key, array);
     onTensor?.(weights.size, loaded.size);
@@ -107,7 +108,7 @@ function checkKeys(
   );
 }
 
-/** Where one prefix explains all that is missing, it is named; otherwise the usual remedy stands. */
+/** Names the prefix that explains everything that is missing. Undefined if there is none: the usual remedy stands. */
 function prefixHint(missing: readonly string[], unexpected: readonly string[]): string | undefined {
   const extra = surroundingPrefix(missing, unexpected);
   if (extra) return `The file's keys begin with "${extra}", the model's do not: load it with the prefix "${extra}".`;
@@ -117,7 +118,7 @@ function prefixHint(missing: readonly string[], unexpected: readonly string[]): 
   );
 }
 
-/** The prefix that turns every one of `inner` into one of `outer`. */
+/** Returns the prefix that turns every key of `inner` into one of `outer`. */
 function surroundingPrefix(inner: readonly string[], outer: readonly string[]): string | undefined {
   const [first] = inner;
   if (first === undefined) return undefined;

@@ -5,21 +5,21 @@ import type { TensorEntry } from '../formats/tensors.ts';
 import { withoutPrefix } from './state_dict.ts';
 
 /**
- * A publisher's layout as data. Rules are tried in order, the first whose pattern is found in a key replaces it
- * (`$1` … as in `String.replace`); a `null` replacement leaves the tensor out; a key that no rule knows stays as it is.
+ * A rule of a key layout. Rules are tried in order; the first whose pattern matches a key replaces it (`$1` as in `String.replace`). A `null`
+ * replacement leaves the tensor out. A key that no rule matches stays as it is.
  */
 export type RenameRule = readonly [pattern: RegExp, replacement: string | null];
 
-/** Where a layout keeps the same numbers in another order or shape. `pattern` is matched against the new key. */
+/** A tensor that a publisher keeps in another order or shape. `pattern` is matched against the new key. */
 export interface TensorTransform {
   readonly pattern: RegExp;
-  /** The shape in this package of a tensor of that shape in the file. */
+  /** Returns the shape in this package of a tensor of that shape in the file. */
   readonly shape: (shape: readonly number[]) => readonly number[];
-  /** Its numbers in the order of this package. */
+  /** Returns its numbers in the order of this package. */
   readonly data: (array: NDArray) => NDArray;
 }
 
-/** The new key; `null` for a tensor that is left out. Below a prefix the rules see what follows it; other keys stay. */
+/** Returns the new key, or `null` for a tensor that is left out. With a prefix, only keys that begin with it change; rules see the rest of the key. */
 export function renamedKey(key: string, rules: readonly RenameRule[], prefix = ''): string | null {
   if (!key.startsWith(prefix)) return key;
   const name = key.slice(prefix.length);
@@ -32,8 +32,8 @@ export function renamedKey(key: string, rules: readonly RenameRule[], prefix = '
 /**
  * Renames the keys of a set of tensors, in their order, and applies the transforms when a tensor is read.
  *
- * @param prefix of the keys that are meant; the others stay, and rules and transforms see what follows it
- * @throws CheckpointError where two keys become one.
+ * @param prefix keys that begin with it change; rules and transforms see the rest of the key
+ * @throws CheckpointError if two keys become one
  */
 export function renamed(
   entries: ReadonlyMap<string, TensorEntry>,
@@ -72,21 +72,19 @@ function transformed(entry: TensorEntry, { shape, data }: TensorTransform): Tens
   };
 }
 
-/** Weights as other publishers name them, in the layout of our backbones. */
-
 type Entries = ReadonlyMap<string, TensorEntry>;
 
-/** Where a detector or segmentor has its backbone. */
+/** The prefix of the backbone's keys in a dense model. */
 const withinDense = 'backbone.';
 
-/** Weights for a backbone of a known type; those that are in its own layout stay as they are. */
+/** Renames weights of a known type of backbone. Weights in this package's key layout stay as they are. */
 export function inOurLayout(type: string, entries: Entries, dense: boolean): Entries {
   const prefix = dense ? withinDense : '';
   const layout = layoutOf(type, entries, prefix);
   return layout ? renamed(entries, layout.rules, layout.transforms, prefix) : entries;
 }
 
-/** Weights for a backbone by itself out of those of any model that has it in it. */
+/** Takes the weights of a backbone out of those of any model that contains it, and renames them. */
 export function backboneInOurLayout(type: string, entries: Entries): Entries {
   const inner = withoutPrefix(entries, withinDense);
   return inOurLayout(type, inner.size > 0 && !layoutOf(type, entries) ? inner : entries, false);
@@ -97,7 +95,7 @@ function layoutOf(type: string, entries: Entries, prefix = ''): KeyLayout | unde
   return known?.find(({ has }) => entries.has(prefix + has));
 }
 
-/** Weights of an unknown model: a backbone or classifier alone, or a model with a backbone in it. */
+/** Renames the weights of an unknown model: a backbone or classifier, or a model that contains a backbone. */
 export function inAnyLayout(entries: Entries): Entries {
   const keys = [...entries.keys()];
   for (const { has, whole, rules, transforms } of Object.values(keyLayouts).flat()) {

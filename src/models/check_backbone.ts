@@ -1,11 +1,12 @@
 import type { Backbone } from '../backbones/index.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
-import { type Graph, type MapShape, map, recordPart, shapesOf } from '../nn/index.ts';
+import { type Graph, type MapShape, map, recordPart, shapesOf, type Value } from '../nn/index.ts';
 
 /**
- * Holds a backbone of one's own to its word: `stages` is what necks, heads and anchors are built on, `forward` is what runs.
+ * Checks that a custom backbone does what it says: necks, heads and anchors are built on `stages`, but `forward` is what runs. Records it
+ * once more, before anything else is built on it.
  *
- * @throws ConfigError naming the stage whose channels or stride are not those that `forward` gives, or their number
+ * @throws ConfigError naming the stage whose channels or stride differ from what `forward` returns, or their number
  */
 export function checkBackbone(type: string, { stages, imageChannels = 3, forward }: Backbone): void {
   const says = `the backbone "${type}"`;
@@ -16,7 +17,7 @@ export function checkBackbone(type: string, { stages, imageChannels = 3, forward
     name: type,
     inputs: { image: map(imageChannels) },
     forward: (scope, { image }) => {
-      const pyramid: unknown = forward(scope, image!);
+      const pyramid: unknown = forward(scope, image as Value);
       if (!Array.isArray(pyramid) || pyramid.length !== stages.length) {
         const found = Array.isArray(pyramid) ? `${pyramid.length} levels` : 'no list of levels';
         throw new ConfigError(`${says}: \`stages\` has ${stages.length} levels, and forward gives ${found}.`);
@@ -24,20 +25,22 @@ export function checkBackbone(type: string, { stages, imageChannels = 3, forward
       return Object.fromEntries(pyramid.map((level, i) => [`stage ${i}`, level]));
     },
   });
-  const levels = Object.values(graph.outputs).map((id) => graph.nodes[id]!);
   const side = 8 * Math.max(32, ...stages.map(({ stride }) => stride));
   const shapes = shapesAt(side, graph);
-  for (const [i, { channels, stride }] of stages.entries()) {
-    const level = levels[i]!;
+  for (const [i, id] of Object.values(graph.outputs).entries()) {
+    const level = graph.nodes[id];
+    const stage = stages[i];
+    if (!level || !stage) continue; // as many outputs as stages, see above
+    const { channels, stride } = stage;
     if (level.channels !== channels) {
       throw new ConfigError(
         `${says}: stage ${i} of \`stages\` has ${channels} channels, and forward gives ${level.channels}.`,
       );
     }
     if (!(Number.isFinite(stride) && stride > 0)) {
-      throw new ConfigError(`${says}: stage ${i} of \`stages\` has no stride above 0, but ${stride}.`);
+      throw new ConfigError(`${says}: stage ${i} of \`stages\` needs a stride above 0, got ${stride}.`);
     }
-    const { height, width } = shapes?.[level.id] ?? {};
+    const { height, width } = shapes?.[id] ?? {};
     const expected = Math.ceil(side / stride);
     if (shapes && (height !== expected || width !== expected)) {
       throw new ConfigError(
@@ -48,7 +51,7 @@ export function checkBackbone(type: string, { stages, imageChannels = 3, forward
   }
 }
 
-/** Nothing where the backbone takes images of one size alone. */
+/** Returns undefined if the backbone takes images of one size only. */
 function shapesAt(side: number, graph: Graph): readonly (MapShape | undefined)[] | undefined {
   try {
     return shapesOf(graph, { image: { batch: 1, height: side, width: side } });

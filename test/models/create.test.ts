@@ -177,7 +177,7 @@ describe('createModel', () => {
         ConfigError,
         'the backbone "plain": stage 0 of `stages` has the stride 8, which makes 32×32 of an image of 256×256, and forward gives 64×64.',
       );
-      expect(changed(3, { stride: 0 })).to.throw(ConfigError, 'stage 3 of `stages` has no stride above 0, but 0.');
+      expect(changed(3, { stride: 0 })).to.throw(ConfigError, 'stage 3 of `stages` needs a stride above 0, got 0.');
       expect(create(() => undefined)).to.throw(ConfigError, 'has no stages. Give a list of { channels, stride }');
       const single = () => ({ ...plainBackbone({ width: 8 }), forward: (_: unknown, image: Value) => image as never });
       expect(() => createModel(own, { ...tables, backbones: { plain: single } })).to.throw(

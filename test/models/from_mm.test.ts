@@ -233,7 +233,7 @@ describe('an mm configuration', () => {
         'a part of the pyramid',
         segmentor,
         (d) => (d.decode_head.in_index = [1, 2, 3]),
-        'decode_head: in_index: it must list',
+        'decode_head: in_index: must list',
       ],
       ['no limits', detector, (d) => delete d.test_cfg, 'mmdet model: test_cfg: '],
       ['no neck', detector, (d) => delete d.neck, 'mmdet model: neck: '],

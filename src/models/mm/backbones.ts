@@ -10,24 +10,22 @@ import {
 import { UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ModelConfig } from '../config.ts';
-import { byType } from './index.ts';
 import { fromOfficial } from './moganet.ts';
+import { byType, count, none, written } from './parts.ts';
 
 /**
  * The backbones of mm model dicts, by their type. Arguments of training and of loading say nothing about the network and
- * are passed over; one that would need another network than ours is refused by its name.
+ * are ignored. An argument that would need a different network is refused by name.
  */
 
 type Options = Readonly<Record<string, unknown>>;
 type Read = (options: Options) => ModelConfig['backbone'];
 
-const count = z.int().positive();
-const none = z.null().optional();
 const allStages = z.tuple([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]);
 const batchNorm = z.looseObject({ type: z.enum(['BN', 'SyncBN']) });
 
-/** Training and loading. */
-const passedOver = {
+/** Arguments of training and loading. */
+const ignored = {
   type: z.string(),
   init_cfg: z.unknown().optional(),
   pretrained: z.unknown().optional(),
@@ -37,7 +35,7 @@ const passedOver = {
 };
 
 const resNetOptions = z.strictObject({
-  ...passedOver,
+  ...ignored,
   depth: z.union([z.literal(18), z.literal(34), z.literal(50), z.literal(101), z.literal(152)]),
   in_channels: count.default(3),
   stem_channels: z.literal(64).nullish(),
@@ -77,9 +75,9 @@ const four = z.tuple([count, count, count, count]);
 /** mmpretrain's names for the sizes. */
 const sizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as const;
 
-/** mmpretrain's class says `arch`, the official one `depths` and `dims`. */
+/** mmpretrain's class takes `arch`, the official one `depths` and `dims`. */
 const convNextOptions = z.strictObject({
-  ...passedOver,
+  ...ignored,
   arch: z
     .union([z.enum(Object.keys(sizes) as (keyof typeof sizes)[]), z.looseObject({ depths: four, channels: four })])
     .default('tiny'),
@@ -109,11 +107,11 @@ const convNext: Read = (options) => {
   return {
     type: 'convnext',
     arch: sizeOf({ depths: depths ?? [...named.depths], dims: dims ?? [...named.dims] }),
-    ...(in_channels && { inChannels: in_channels }),
+    inChannels: in_channels,
   } satisfies ConvNextConfig;
 };
 
-/** A published size by its name. */
+/** Returns the name of a published size, or the record itself. */
 function sizeOf(arch: Exclude<ConvNextConfig['arch'], string>): ConvNextConfig['arch'] {
   const text = ({ depths, dims }: { depths: readonly number[]; dims: readonly number[] }) => `${depths};${dims}`;
   const names = Object.keys(convNextArchs) as (keyof typeof convNextArchs)[];
@@ -121,16 +119,16 @@ function sizeOf(arch: Exclude<ConvNextConfig['arch'], string>): ConvNextConfig['
 }
 
 const no = z.literal(false).optional();
-/** All stages from one on. */
+/** All stages from a first one on. */
 const lastStages = z
   .array(z.int())
   .refine((indices) => indices.length > 0 && indices.every((index, i) => index === i + 4 - indices.length), {
-    error: 'it must list all stages from one on',
+    error: 'must list all stages from a first one on',
   });
 
-/** mmdet's and mmseg's class says `embed_dims`, that of Microsoft's detection repository `embed_dim`. */
+/** mmdet's and mmseg's class takes `embed_dims`, that of Microsoft's detection repository `embed_dim`. */
 const swinOptions = z.strictObject({
-  ...passedOver,
+  ...ignored,
   embed_dims: count.optional(),
   embed_dim: count.optional(),
   depths: four.default([2, 2, 6, 2]),
@@ -168,8 +166,8 @@ const swin: Read = (options) => {
     mlpRatio: read.mlp_ratio,
     qkvBias: read.qkv_bias,
     patchNorm: read.patch_norm,
-    ...(read.out_indices.length < 4 && { outputNorms: read.out_indices }),
-    ...(in_channels && { inChannels: in_channels }),
+    outputNorms: read.out_indices.length < 4 ? read.out_indices : undefined,
+    inChannels: in_channels,
   } satisfies SwinConfig;
 };
 
@@ -185,18 +183,20 @@ const table: Readonly<Record<string, Read>> = {
 };
 
 /**
+ * Returns the backbone's configuration.
+ *
  * @throws UnsupportedError for a type that is not in the table, ConfigError for an argument that the type does not have or
- *   whose value would need another network
+ *   whose value would need a different network
  */
 export function backboneFromMm({ type, ...options }: Options & { readonly type: string }): ModelConfig['backbone'] {
-  return byType(table, type, 'backbone')({ ...options, type: type.replace(/^.*\./, '') });
+  return written(byType(table, type, 'backbone')({ ...options, type: type.replace(/^.*\./, '') }));
 }
 
 /**
- * Our backbones give every stage. A detector whose backbone gives the later ones only has a neck that begins with the first of
- * those.
+ * Makes a model take every stage of its backbone, as backbones of this package return all of them. If the model's backbone leaves out the
+ * first stages, its neck then begins with the first one that is left.
  *
- * @throws UnsupportedError for another model than one with an FPN
+ * @throws UnsupportedError for a model without an FPN
  */
 export function onWholePyramid<M extends { readonly backbone: Options; readonly neck?: unknown }>(model: M): M {
   const { out_indices } = model.backbone;

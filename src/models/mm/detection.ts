@@ -4,15 +4,13 @@ import type { FpnConfig } from '../../../heads/fpn.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
-import { parsePart } from './index.ts';
+import { count, none, parsePart } from './parts.ts';
 
 /**
- * The parts of mmdet's model dicts. Defaults are mmdet's and mmcv's own; a field whose value would need another network
- * than ours is a literal here, so that anything else is refused by its name.
+ * The detectors of mmdet, and the parts of their model dicts. Defaults are those of mmdet and mmcv. A field whose value would need a
+ * different network is a literal in its schema, so that anything else is refused by name.
  */
 
-const count = z.int().positive();
-const none = z.null().optional();
 const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 const coder = z
@@ -42,9 +40,7 @@ const fpn = z
     channels: neck.out_channels,
     outs: neck.num_outs,
     startLevel: neck.start_level,
-    ...(neck.add_extra_convs && {
-      extraConvs: neck.add_extra_convs === true ? ('on_input' as const) : neck.add_extra_convs,
-    }),
+    extraConvs: neck.add_extra_convs === true ? ('on_input' as const) : neck.add_extra_convs || undefined,
     reluBeforeExtraConvs: neck.relu_before_extra_convs,
   }));
 
@@ -66,7 +62,7 @@ const anchors = z
       Array.from({ length: scales_per_octave ?? 0 }, (_, k) => octave_base_scale! * 2 ** (k / scales_per_octave!)),
     ratios,
     strides,
-    ...(base_sizes && { baseSizes: base_sizes }),
+    baseSizes: base_sizes ?? undefined,
   }));
 
 const extractor = z
@@ -90,7 +86,7 @@ const extractor = z
     strides: featmap_strides,
   }));
 
-/** Shared layers of the named heads; ConvFCBBoxHead says its own. */
+/** Shared layers of the named heads. ConvFCBBoxHead states its own. */
 const layouts = {
   Shared2FCBBoxHead: { convs: 0, fcs: 2 },
   Shared4Conv1FCBBoxHead: { convs: 4, fcs: 1 },
@@ -181,29 +177,27 @@ const retinaHead = z
 const read = <S extends z.ZodType>(schemas: Readonly<Record<string, S>>, data: unknown, part: string) =>
   parsePart(schemas, data, 'mmdet model', part);
 
-/** @throws UnsupportedError for another neck than FPN, ConfigError where a field does not fit */
+/** Reads a neck. @throws UnsupportedError for a neck other than FPN, ConfigError if a field does not fit */
 export const neckFromMm = (neck: unknown): FpnConfig => read({ FPN: fpn }, neck, 'neck');
 
-/** The network of an RPNHead; what is done with its outputs stands in the model's `test_cfg`. */
+/** Reads the network of an RPNHead. The model's `test_cfg` says what is done with its outputs. */
 export function rpnHeadFromMm(data: unknown) {
   const head = read({ RPNHead: rpnHead }, data, 'rpn_head');
   return { channels: head.feat_channels, anchors: head.anchor_generator, deltas: head.bbox_coder };
 }
 
-/** Classes and network of a box head with shared layers; how its regions are pooled stands in the extractor. */
+/** Reads classes and network of a box head with shared layers. The extractor says how its regions are pooled. */
 export const boxHeadFromMm = (head: unknown) =>
   read({ Shared2FCBBoxHead: boxHead, Shared4Conv1FCBBoxHead: boxHead, ConvFCBBoxHead: boxHead }, head, 'bbox_head');
 
-/** The network of an FCNMaskHead. */
+/** Reads the network of an FCNMaskHead. */
 export const maskHeadFromMm = (head: unknown) => read({ FCNMaskHead: maskHead }, head, 'mask_head');
 
-/** How regions are pooled; where the dict is silent, mmcv's defaults (`aligned`, `finest_scale` 56). */
+/** Reads how regions are pooled. mmcv's defaults are `aligned` and `finest_scale` 56. */
 export const regionsFromMm = (data: unknown) => read({ SingleRoIExtractor: extractor }, data, 'roi_extractor');
 
-/** Classes and network of a RetinaHead; what is done with its outputs stands in the model's `test_cfg`. */
+/** Reads classes and network of a RetinaHead. The model's `test_cfg` says what is done with its outputs. */
 export const retinaHeadFromMm = (head: unknown) => read({ RetinaHead: retinaHead }, head, 'bbox_head');
-
-/** The model dicts of mmdet's detectors. */
 
 type Detector = NonNullable<ModelConfig['detection']>;
 
@@ -241,9 +235,9 @@ const twoStage = z.looseObject({
 });
 
 /**
- * The detector of a `MaskRCNN` or `FasterRCNN` dict.
+ * Reads a `MaskRCNN` or `FasterRCNN` dict.
  *
- * @throws UnsupportedError naming the type of a part that is not read, ConfigError where a field does not fit
+ * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
  */
 export function rcnnFromMm(model: unknown, classes: ClassesOf): Detector {
   const dict = validate(twoStage, model, what);
@@ -254,14 +248,14 @@ export function rcnnFromMm(model: unknown, classes: ClassesOf): Detector {
     ...classes(head.classes),
     ...twoStageParts(dict),
     box: { ...box, region: regionsFromMm(roi.bbox_roi_extractor) },
-    ...maskOf(roi.mask_head, roi.mask_roi_extractor ?? roi.bbox_roi_extractor),
+    mask: maskOf(roi.mask_head, roi.mask_roi_extractor ?? roi.bbox_roi_extractor),
   };
 }
 
 /**
- * The detector of a `CascadeRCNN` dict.
+ * Reads a `CascadeRCNN` dict.
  *
- * @throws UnsupportedError naming the type of a part that is not read, or mask heads that differ; ConfigError where a
+ * @throws UnsupportedError naming the type of a part that is not read, or mask heads that differ; ConfigError if a
  *   field does not fit
  */
 export function cascadeFromMm(model: unknown, classes: ClassesOf): Detector {
@@ -280,25 +274,25 @@ export function cascadeFromMm(model: unknown, classes: ClassesOf): Detector {
     ...classes(numbers[0]!),
     ...twoStageParts(dict),
     box: heads.map(({ box }, i): BoxConfig => ({ ...box, region: extractors[i]! })),
-    ...maskOf(equal('mask_head'), equal('mask_roi_extractor') ?? equal('bbox_roi_extractor')),
+    mask: maskOf(equal('mask_head'), equal('mask_roi_extractor') ?? equal('bbox_roi_extractor')),
   };
 }
 
-/** mmdet takes one dict for all stages, or a list with one for each. */
+/** Returns one dict per stage: mmdet takes one for all stages, or a list. */
 function stagesOf(name: string, value: unknown, stages: number): unknown[] {
   if (!Array.isArray(value)) return Array.from({ length: stages }, () => value);
   if (value.length === stages) return value;
   throw new ConfigError(`${what}: ${name}: num_stages is ${stages}, it lists ${value.length}.`);
 }
 
-/** Ours has one configuration for the mask heads of all stages. */
+/** Returns the dict that all stages share: this package has one configuration for the mask heads of all stages. */
 function onlyOne(name: string, stages: readonly unknown[]): unknown {
   const [first, ...rest] = stages.map((stage) => JSON.stringify(stage));
   if (rest.every((other) => other === first)) return stages[0];
   throw new UnsupportedError(`${what}: ${name} differs between the stages, which is not supported.`);
 }
 
-/** What does not depend on the heads on regions. */
+/** The fields that do not depend on the heads on regions. */
 function twoStageParts({ neck, rpn_head, test_cfg: { rpn, rcnn } }: z.output<typeof twoStage>) {
   return {
     neck: neckFromMm(neck),
@@ -320,7 +314,7 @@ function twoStageParts({ neck, rpn_head, test_cfg: { rpn, rcnn } }: z.output<typ
 }
 
 const maskOf = (head: unknown, extractor: unknown) =>
-  head !== undefined && head !== null && { mask: { ...maskHeadFromMm(head), region: regionsFromMm(extractor) } };
+  head === undefined || head === null ? undefined : { ...maskHeadFromMm(head), region: regionsFromMm(extractor) };
 
 const retinaNet = z.looseObject({
   neck: part,
@@ -329,9 +323,9 @@ const retinaNet = z.looseObject({
 });
 
 /**
- * The detector of a `RetinaNet` dict.
+ * Reads a `RetinaNet` dict.
  *
- * @throws UnsupportedError naming the type of a part that is not read, ConfigError where a field does not fit
+ * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
  */
 export function retinaNetFromMm(model: unknown, classes: ClassesOf): Detector {
   const { neck, bbox_head, test_cfg: test } = validate(retinaNet, model, what);

@@ -1,64 +1,32 @@
 import * as z from 'zod';
 import { type DatasetId, datasets, numberedClasses } from '../../datasets/index.ts';
-import { ConfigError, UnsupportedError } from '../../errors.ts';
+import { ConfigError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
 import { backboneFromMm, onWholePyramid } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detection.ts';
+import { byType, written } from './parts.ts';
 import { segmentorFromMm } from './segmentation.ts';
 
-/** Parts of an mm model dict are told apart by their `type`; what we do not read is refused by that name. */
+/** Reads configurations of mmdetection 2.x / 3.x and mmsegmentation models, as their checkpoints carry them. */
 
-const typed = z.looseObject({ type: z.string() });
-
-/**
- * What a table holds for a type; mm 3.x may write where the type comes from (`mmdet.MaskRCNN`).
- *
- * @throws UnsupportedError naming the type and what is known
- */
-export function byType<T>(table: Readonly<Record<string, T>>, type: string, what: string): T {
-  const bare = type.replace(/^(mmdet|mmseg|mmcls|mmpretrain)\./, '');
-  if (Object.hasOwn(table, bare)) return table[bare]!;
-  throw new UnsupportedError(`the ${what} "${type}" is not supported. Known: ${Object.keys(table).join(', ')}.`);
-}
-
-/**
- * Reads one part by the schema of its type.
- *
- * @param model what the part belongs to, for the message
- * @param part the part's name in the dict
- * @throws UnsupportedError where its type is not in the table, ConfigError where a field does not fit
- */
-export function parsePart<S extends z.ZodType>(
-  schemas: Readonly<Record<string, S>>,
-  data: unknown,
-  model: string,
-  part: string,
-): z.output<S> {
-  const what = `${model}: ${part}`;
-  const { type } = validate(typed, data, what);
-  const schema = byType(schemas, type, part);
-  return validate(schema, { ...(data as object), type: type.replace(/^.*\./, '') }, what);
-}
-
-/** Reads the configuration of an mmdetection 2.x / 3.x or mmsegmentation model, as their checkpoints carry it. */
-
+/** What is known about a configuration from elsewhere. */
 export interface MmContext {
   /** The names that the checkpoint's meta gives. */
   readonly classes?: readonly string[] | undefined;
   /** The data set if the configuration names none: the one of the published model that the file is called after. */
   readonly dataset?: DatasetId | undefined;
-  /** Test scale, in place of the one in the configuration or the field's default. */
+  /** Test scale that replaces the one in the configuration, or the usual one. */
   readonly scale?: readonly [number, number] | undefined;
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const dict = z.record(z.string(), z.unknown());
 const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
 
 type Dense = Pick<ModelConfig, 'detection' | 'segmentation'>;
-/** `divisor` as segmentors mean it: what the image is stretched to a multiple of. */
-type Input = { scale?: [number, number]; divisor?: number };
+/** For segmentation, the image is stretched to a multiple of `divisor`. */
+type Input = { scale?: [number, number] | undefined; divisor?: number };
 
 type Read = (model: unknown, classes: ClassesOf, input: Input) => Dense;
 
@@ -73,9 +41,12 @@ const models: Readonly<Record<string, Read>> = {
   RetinaNet: detectorBy(retinaNetFromMm),
   EncoderDecoder: (model, classes, input) => ({ segmentation: { ...segmentorFromMm(model, classes), input } }),
 };
+
 /**
+ * Returns the configuration of this package for one of mm.
+ *
  * @param config the model dict, or a whole configuration with `model` in it
- * @throws ConfigError where a field is missing or of the wrong kind; UnsupportedError where the model is of a type that is not read
+ * @throws ConfigError if a field is missing or of the wrong kind, UnsupportedError if the type of the model is not read
  */
 export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const what = context.name ?? 'mm config';
@@ -84,15 +55,15 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const dense = byType(models, model.type, 'model');
   const { scale, ...input } = testInput(whole);
   const [long, short] = context.scale ?? scale ?? [];
-  return {
-    ...(context.name && { name: context.name }),
+  return written({
+    name: context.name,
     backbone: backboneFromMm(model.backbone),
     image: imageOf(whole, model),
     ...dense(model, (count) => classesOf(count, { ...context, dataset: datasetIn(whole) ?? context.dataset }), {
       ...input,
-      ...(long && short && { scale: [long, short] }),
+      scale: long && short ? [long, short] : undefined,
     }),
-  };
+  });
 }
 
 /** The data sets by mm's names of their classes. */

@@ -3,11 +3,10 @@ import { ConfigError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
 import { neckFromMm } from './detection.ts';
-import { parsePart } from './index.ts';
+import { count, parsePart, written } from './parts.ts';
 
-/** The model dict of mmseg's encoder-decoders. Defaults are mmseg's own; what would need another network is refused. */
+/** The encoder-decoders of mmseg. Defaults are those of mmseg. A value that would need a different network is refused. */
 
-const count = z.int().positive();
 const batchNorm = z.looseObject({ type: z.enum(['BN', 'SyncBN']) });
 const common = {
   channels: count,
@@ -17,10 +16,10 @@ const common = {
   act_cfg: z.looseObject({ type: z.literal('ReLU') }).optional(),
 };
 
-/** Ours read the whole pyramid. */
+/** These heads read the whole pyramid. */
 const wholePyramid = z
   .array(z.int())
-  .refine((levels) => levels.every((level, i) => level === i), 'it must list the levels from 0 in their order');
+  .refine((levels) => levels.every((level, i) => level === i), 'must list the levels from 0 in their order');
 
 const uperHead = z
   .looseObject({
@@ -68,10 +67,13 @@ const fpnHead = z
     ...common,
     type: z.literal('FPNHead'),
     in_index: wholePyramid,
-    /** Ours takes them from the pyramid. */
+    /** The head takes them from the pyramid. */
     feature_strides: z
       .array(z.number())
-      .refine((strides) => strides.every((stride, i) => stride === strides[0]! * 2 ** i), 'each must double the last'),
+      .refine(
+        (strides) => strides.every((stride, i) => i === 0 || stride === 2 * (strides[i - 1] ?? 0)),
+        'each must double the last',
+      ),
   })
   .transform((head) => ({
     classes: head.num_classes,
@@ -81,15 +83,15 @@ const fpnHead = z
 const heads = { UPerHead: uperHead, FPNHead: fpnHead, FCNHead: fcnHead } as const;
 
 /**
- * Classes and configuration of a decode or auxiliary head.
+ * Reads classes and configuration of a decode or auxiliary head.
  *
- * @throws UnsupportedError naming the type of a head that is not read, ConfigError where a field does not fit
+ * @throws UnsupportedError naming the type of a head that is not read, ConfigError if a field does not fit
  */
 export function segmentationHeadFromMm(head: unknown, part = 'decode_head') {
   return parsePart<(typeof heads)[keyof typeof heads]>(heads, head, 'mmseg model', part);
 }
 
-/** Height before width. */
+/** Two extents, height first. */
 const pair = z.tuple([count, count]).transform(([height, width]) => ({ height, width }));
 
 const encoderDecoder = z.looseObject({
@@ -105,9 +107,9 @@ const encoderDecoder = z.looseObject({
 });
 
 /**
- * The segmentor of an `EncoderDecoder` dict.
+ * Reads an `EncoderDecoder` dict.
  *
- * @throws UnsupportedError naming a head or neck that is not read, ConfigError where a field does not fit
+ * @throws UnsupportedError naming a head or neck that is not read, ConfigError if a field does not fit
  */
 export function segmentorFromMm(model: unknown, classes: ClassesOf): NonNullable<ModelConfig['segmentation']> {
   const { decode_head, auxiliary_head, neck, test_cfg } = validate(encoderDecoder, model, 'mmseg model');
@@ -118,14 +120,14 @@ export function segmentorFromMm(model: unknown, classes: ClassesOf): NonNullable
       `mmseg model: the auxiliary head has ${auxiliary.classes} classes, the decode head ${decode.classes}.`,
     );
   }
-  return {
+  return written({
     ...classes(decode.classes),
-    ...(isThere(neck) && { neck: neckFromMm(neck) }),
+    neck: isThere(neck) ? neckFromMm(neck) : undefined,
     head: decode.head,
-    ...(auxiliary && { auxiliary: auxiliary.head }),
-    ...(test_cfg.mode === 'slide' && { slide: { crop: test_cfg.crop_size, stride: test_cfg.stride } }),
+    auxiliary: auxiliary?.head,
+    slide: test_cfg.mode === 'slide' ? { crop: test_cfg.crop_size, stride: test_cfg.stride } : undefined,
     input: {},
-  };
+  });
 }
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null;

@@ -15,7 +15,7 @@ import {
   retinaHeadFromMm,
   rpnHeadFromMm,
 } from '../../../src/models/mm/detection.ts';
-import { byType } from '../../../src/models/mm/index.ts';
+import { byType } from '../../../src/models/mm/parts.ts';
 import { segmentationHeadFromMm } from '../../../src/models/mm/segmentation.ts';
 import { type Graph, map, type Part, type Scope, type Value } from '../../../src/nn/index.ts';
 import { inputOf, weightsFor } from '../golden.ts';
