@@ -17,6 +17,7 @@ export type { ModelConfig, ResolvedConfig } from '../models/config.ts';
 export { createModel, detectors, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
 export type { Head } from '../models/custom.ts';
 export { fromMm, type MmContext } from '../models/mm/index.ts';
+export { fromOfficial, type OfficialMogaNet } from '../models/mm/moganet.ts';
 export type { Task, TaskInputs, TaskKind, TaskOptions, TaskResult } from '../models/task.ts';
 export type { Engine, Scope, Value } from '../nn/index.ts';
 export type { ImageRef, Progress, WeightsRef } from '../platform/contract.ts';
