@@ -6,17 +6,28 @@ export interface Raster extends Size {
   readonly data: Uint8ClampedArray | Uint8Array;
 }
 
-/** Holds pixels from outside to what a raster is. @throws ImageError saying what was found */
+/** One number per pixel, rows top down: class indices. */
+export interface LabelMap<T extends Uint8Array | Uint16Array | Int32Array = Uint8Array> extends Size {
+  readonly data: T;
+}
+
+export const sameSize = (a: Size, b: Size): boolean => a.height === b.height && a.width === b.width;
+
+/**
+ * Checks pixels from outside.
+ *
+ * @throws ImageError that says what was found
+ */
 export function checkRaster(raster: Raster): void {
   const { width, height, data } = raster ?? {};
   const kind = Object.prototype.toString.call(data).slice(8, -1);
   if (kind !== 'Uint8ClampedArray' && kind !== 'Uint8Array') {
     throw new ImageError(
-      `pixels are { width, height, data } with data a Uint8ClampedArray or Uint8Array, not ${kind}.`,
+      `pixels must be { width, height, data } with data a Uint8ClampedArray or Uint8Array, not ${kind}.`,
     );
   }
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
-    throw new ImageError(`an image of ${width}×${height} pixels has none.`);
+    throw new ImageError(`image is ${width}×${height}: width and height must be at least 1.`);
   }
   if (data.length !== 4 * width * height) {
     throw new ImageError(

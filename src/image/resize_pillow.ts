@@ -2,8 +2,8 @@ import type { Size } from '../arrays.ts';
 import type { Raster } from './raster.ts';
 
 /**
- * `Image.resize` of Pillow for bytes, bit for bit: classifiers are evaluated on its rounding. Unlike OpenCV's, the
- * filter grows with the reduction (antialiasing), and each of the two passes rounds to a byte.
+ * `Image.resize` of Pillow for bytes, bit for bit: classification models are evaluated on its rounding. Unlike OpenCV's,
+ * the filter grows with the reduction (antialiasing), and each of the two passes rounds to a byte.
  */
 
 /** Pillow keeps its weights as integers of 22 fractional bits. */
@@ -14,7 +14,7 @@ const HALF = 1 << (BITS - 1);
 interface Filter {
   /** Source pixels to each side. */
   readonly reach: number;
-  /** What a pixel at a distance weighs. */
+  /** Returns the weight of a pixel at a distance. */
   readonly weigh: (distance: number) => number;
 }
 
@@ -33,42 +33,30 @@ const filters = {
 
 export type Interpolation = keyof typeof filters;
 
-/** For every destination index the first source index, how many follow, and their weights. */
+/** One destination pixel of an axis: the first source index, and the weights of it and those that follow. */
 interface Taps {
-  readonly first: Int32Array;
-  readonly count: Int32Array;
-  readonly weights: Int32Array; // (n, stride)
-  readonly stride: number;
+  readonly first: number;
+  readonly weights: Int32Array;
 }
 
-/** The taps of destinations `from` to `from + length` of an axis. They are cut off at the borders and sum to 1 all the same. */
-function tapsFor({ reach, weigh }: Filter, source: number, target: number, from: number, length: number): Taps {
+/** Returns the taps of destinations `from` to `from + length` of an axis. Cut off at the borders, they still sum to 1. */
+function tapsFor({ reach, weigh }: Filter, source: number, target: number, from: number, length: number): Taps[] {
   const scale = source / target;
   const filterScale = Math.max(scale, 1);
   const support = reach * filterScale;
-  const stride = 2 * Math.ceil(support) + 1;
-  const first = new Int32Array(length);
-  const count = new Int32Array(length);
-  const weights = new Int32Array(length * stride);
-  const exact = new Float64Array(stride);
   const narrowing = 1 / filterScale; // multiplied, not divided by: the last bit of a weight depends on it
-  for (let d = 0; d < length; d++) {
+  return Array.from({ length }, (_, d) => {
     const center = (from + d + 0.5) * scale;
-    const begin = Math.max(0, Math.trunc(center - support + 0.5));
-    const taps = Math.min(source, Math.trunc(center + support + 0.5)) - begin;
-    let sum = 0;
-    for (let i = 0; i < taps; i++) {
-      exact[i] = weigh((i + begin - center + 0.5) * narrowing);
-      sum += exact[i]!;
-    }
-    for (let i = 0; i < taps; i++) {
-      const weight = (exact[i]! / sum) * ONE;
-      weights[d * stride + i] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
-    }
-    first[d] = begin;
-    count[d] = taps;
-  }
-  return { first, count, weights, stride };
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const end = Math.min(source, Math.trunc(center + support + 0.5));
+    const exact = Float64Array.from({ length: end - first }, (__, i) => weigh((i + first - center + 0.5) * narrowing));
+    const sum = exact.reduce((total, weight) => total + weight, 0);
+    const weights = Int32Array.from(exact, (value) => {
+      const weight = (value / sum) * ONE;
+      return Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
+    });
+    return { first, weights };
+  });
 }
 
 const byteOf = (fixed: number): number => {
@@ -83,16 +71,15 @@ interface Pixels extends Size {
 }
 
 /** The pass along x, over the source's rows from `top` to `bottom`. */
-function stretchRows({ data, width, stride: step }: Pixels, across: Taps, top: number, bottom: number): Pixels {
-  const { first, count, weights, stride } = across;
-  const out = new Uint8Array((bottom - top) * first.length * 3);
+function stretchRows({ data, width, stride }: Pixels, across: readonly Taps[], top: number, bottom: number): Pixels {
+  const out = new Uint8Array((bottom - top) * across.length * 3);
   for (let y = top, o = 0; y < bottom; y++) {
-    for (let x = 0; x < first.length; x++) {
+    for (const { first, weights } of across) {
       let red = HALF;
       let green = HALF;
       let blue = HALF;
-      let at = (y * width + first[x]!) * step;
-      for (let k = x * stride, end = k + count[x]!; k < end; k++, at += step) {
+      let at = (y * width + first) * stride;
+      for (let k = 0; k < weights.length; k++, at += stride) {
         const weight = weights[k]!;
         red += data[at]! * weight;
         green += data[at + 1]! * weight;
@@ -103,39 +90,37 @@ function stretchRows({ data, width, stride: step }: Pixels, across: Taps, top: n
       out[o++] = byteOf(blue);
     }
   }
-  return { data: out, width: first.length, height: bottom - top, stride: 3 };
+  return { data: out, width: across.length, height: bottom - top, stride: 3 };
 }
 
-/** The pass along y; `top` is the index of the first row that `pixels` holds. */
-function stretchColumns({ data, width, stride: step }: Pixels, down: Taps, top: number): Pixels {
-  const { first, count, weights, stride } = down;
-  const values = width * step;
+/** The pass along y; `top` is the source's row that `pixels` begin with. */
+function stretchColumns({ data, width, stride }: Pixels, down: readonly Taps[], top: number): Pixels {
+  const values = width * stride;
   const sums = new Int32Array(values);
-  const out = new Uint8Array(first.length * values);
-  for (let y = 0, o = 0; y < first.length; y++) {
+  const out = new Uint8Array(down.length * values);
+  for (const [y, { first, weights }] of down.entries()) {
     sums.fill(HALF);
-    let at = (first[y]! - top) * values;
-    for (let k = y * stride, end = k + count[y]!; k < end; k++) {
-      const weight = weights[k]!;
-      for (let i = 0; i < values; i++, at++) sums[i] = sums[i]! + data[at]! * weight;
+    let at = (first - top) * values;
+    for (const weight of weights) {
+      for (let i = 0; i < values; i++, at++) sums[i]! += data[at]! * weight;
     }
-    for (let i = 0; i < values; i++) out[o++] = byteOf(sums[i]!);
+    for (let i = 0; i < values; i++) out[y * values + i] = byteOf(sums[i]!);
   }
-  return { data: out, width, height: first.length, stride: step };
+  return { data: out, width, height: down.length, stride };
 }
 
-/** A part of a picture. */
+/** A part of an image. */
 export interface Window extends Size {
   readonly left: number;
   readonly top: number;
 }
 
 /**
- * Pillow's `resize` of a picture as RGB (alpha is dropped, the result is opaque), or only a window of the
- * result, which must lie inside `size`: then nothing else is computed.
+ * Pillow's `resize` of an image as RGB (alpha is dropped, the result is opaque), or only a window of the result, which
+ * must lie inside `size`: then nothing else is computed.
  *
- * The pass along x comes first, but where the height shrinks by more than twice as many pixels as the width: so Pillow
- * since 13.0 (found by comparison; earlier versions always begin along x, which differs by one in some bytes).
+ * The pass along x comes first, unless the height shrinks by more than twice as many pixels as the width: so Pillow since
+ * 13.0 (found by comparison; earlier versions always begin along x, which differs by one in some bytes).
  */
 export function resizePillow(
   source: Raster,
@@ -152,9 +137,9 @@ export function resizePillow(
   if (shrinks > 0 && shrinks > 2 * (source.width - size.width)) {
     return opaque(stretchRows(stretchColumns(pixels, down, 0), across, 0, height));
   }
-  const begin = down.first[0]!;
-  const end = down.first[height - 1]! + down.count[height - 1]!;
-  return opaque(stretchColumns(stretchRows(pixels, across, begin, end), down, begin));
+  const [begin, end] = [down[0]?.first ?? 0, down.at(-1)];
+  const bottom = end ? end.first + end.weights.length : begin;
+  return opaque(stretchColumns(stretchRows(pixels, across, begin, bottom), down, begin));
 }
 
 function opaque({ data, width, height, stride }: Pixels): Raster {

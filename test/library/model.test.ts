@@ -133,7 +133,7 @@ describe('a loaded model', () => {
   it('refuses an image that is none, and goes on', async () => {
     const empty = await errorOf(model.predict({ width: 0, height: 4, data: new Uint8ClampedArray(0) }));
     expect(empty).to.be.instanceOf(ImageError);
-    expect(empty.message).to.equal('an image of 0×4 pixels has none.');
+    expect(empty.message).to.match(/0×4.*at least 1/);
     const short = await errorOf(model.predict({ width: 2, height: 2, data: new Uint8ClampedArray(12) }));
     expect(short.message).to.equal('an image of 2×2 pixels needs 16 bytes (RGBA), got 12.');
     expect(await errorOf(model.predict('gone.jpg'))).to.be.instanceOf(ImageError);
