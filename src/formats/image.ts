@@ -1,8 +1,7 @@
-import type { Raster } from '../image/raster.ts';
+import type { LabelMap, Raster } from '../image/raster.ts';
 import { type ImageLimits, imageContext } from './context.ts';
 import { jpegDecoder, type LoadWasm } from './jpeg.ts';
 import { decodePng, type PngHeader, type RowWriter, readPngChunks, readPngRows } from './png.ts';
-import type { LabelMap } from './png_write.ts';
 import { formatOf } from './sniff.ts';
 
 /** Reads image files: as colours, whatever the format, and as labels. */

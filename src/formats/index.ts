@@ -1,5 +1,6 @@
 /** Files: bytes in, checked data out. Checkpoints (PyTorch, safetensors), their configurations, and images. */
 
+export type { LabelMap } from '../image/raster.ts';
 export {
   type Checkpoint,
   type CheckpointOptions,
@@ -21,7 +22,7 @@ export {
   ImageRefusal,
 } from './context.ts';
 export { type DecodeImage, type DecodeOptions, decodeLabelPng, imageDecoder } from './image.ts';
-export { encodeGrey16Png, encodeIndexedPng, encodeMaskPng, encodePng, type LabelMap } from './png_write.ts';
+export { encodeGrey16Png, encodeIndexedPng, encodeMaskPng, encodePng } from './png_write.ts';
 export { readConfigText } from './python.ts';
 export {
   openSafetensors,

@@ -1,7 +1,7 @@
 import { zlibSync } from 'fflate';
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import { checkRaster, type Raster } from '../image/raster.ts';
+import { checkRaster, type LabelMap, type Raster } from '../image/raster.ts';
 import { crc32 } from './inflate.ts';
 import { type ColorType, pngSignature } from './png.ts';
 
@@ -78,12 +78,6 @@ export function encodePng(raster: Raster): Uint8Array {
     }
   }
   return pngFile({ height, width, depth: 8, colorType: channels === 4 ? 6 : 2, filtered, level: 3 });
-}
-
-/** An image whose pixels are numbers rather than colours: classes, instances or a mask. */
-export interface LabelMap extends Size {
-  /** height × width, row by row. */
-  readonly labels: Uint8Array | Uint16Array;
 }
 
 type Colors = readonly (readonly [red: number, green: number, blue: number])[];

@@ -77,7 +77,7 @@ export function prepareSegmentation(image: Raster, pipeline: SegmentationPipelin
 }
 
 /** Prepares a label map as `prepareSegmentation` does an image: the same two sizes, nearest neighbour. */
-export function prepareLabels<T extends Uint8Array | Uint16Array | Int32Array>(
+export function prepareLabels<T extends Uint8Array | Uint16Array>(
   labels: LabelMap<T>,
   { scale, divisor }: Pick<SegmentationPipeline, 'scale' | 'divisor'>,
 ): LabelMap<T> {

@@ -6,9 +6,10 @@ export interface Raster extends Size {
   readonly data: Uint8ClampedArray | Uint8Array;
 }
 
-/** One number per pixel, rows top down: class indices. */
-export interface LabelMap<T extends Uint8Array | Uint16Array | Int32Array = Uint8Array> extends Size {
-  readonly data: T;
+/** An image whose pixels are numbers rather than colours: classes, instances or a mask. */
+export interface LabelMap<T extends Uint8Array | Uint16Array = Uint8Array | Uint16Array> extends Size {
+  /** height × width, row by row. */
+  readonly labels: T;
 }
 
 export const sameSize = (a: Size, b: Size): boolean => a.height === b.height && a.width === b.width;

@@ -118,17 +118,14 @@ export function resizeLinear(source: Raster, size: Size): Raster {
 }
 
 /** `cv2.resize(labels, INTER_NEAREST)`: pixel x comes from floor(x · source / target). */
-export function resizeNearest<T extends Uint8Array | Uint16Array | Int32Array>(
-  source: LabelMap<T>,
-  size: Size,
-): LabelMap<T> {
+export function resizeNearest<T extends Uint8Array | Uint16Array>(source: LabelMap<T>, size: Size): LabelMap<T> {
   const { width, height } = size;
-  const data = new (source.data.constructor as new (length: number) => T)(width * height);
+  const labels = new (source.labels.constructor as new (length: number) => T)(width * height);
   const indices = (from: number, to: number) =>
     Int32Array.from({ length: to }, (_, d) => Math.min(Math.floor(d * (1 / (to / from))), from - 1));
   const columns = indices(source.width, width);
   for (const [y, row] of indices(source.height, height).entries()) {
-    for (const [x, column] of columns.entries()) data[y * width + x] = source.data[row * source.width + column]!;
+    for (const [x, column] of columns.entries()) labels[y * width + x] = source.labels[row * source.width + column]!;
   }
-  return { width, height, data };
+  return { width, height, labels };
 }

@@ -7,8 +7,7 @@ export { type Dataset, type DatasetId, datasetOf, datasets } from '../datasets/i
 export * from '../errors.ts';
 export type { CheckpointCode, ImageCode } from '../formats/context.ts';
 export { decodeLabelPng } from '../formats/image.ts';
-export type { LabelMap } from '../formats/png_write.ts';
-export type { Raster } from '../image/raster.ts';
+export type { LabelMap, Raster } from '../image/raster.ts';
 export { configFromText } from '../loading/config_text.ts';
 export { initialWeights } from '../loading/initial_weights.ts';
 export type { ReadModel } from '../loading/read_model.ts';

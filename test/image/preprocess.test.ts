@@ -86,7 +86,7 @@ describe('prepareSegmentation', () => {
   });
 
   it('takes label maps the same way', () => {
-    const labels = { width: 10, height: 5, data: Uint8Array.from({ length: 50 }, (_, i) => i) };
+    const labels = { width: 10, height: 5, labels: Uint8Array.from({ length: 50 }, (_, i) => i) };
     const { width, height } = prepareLabels(labels, { scale: [20, 10], divisor: 8 });
     expect([height, width]).to.deep.equal([16, 24]);
   });

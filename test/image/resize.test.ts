@@ -105,10 +105,10 @@ describe('resizeLinear', () => {
 
 describe('resizeNearest', () => {
   it('takes pixel floor(x · source / target)', () => {
-    const labels = { width: 3, height: 2, data: Uint16Array.of(1, 2, 3, 400, 500, 600) };
-    const wide = resizeNearest(labels, { width: 5, height: 2 });
-    expect([...wide.data]).to.deep.equal([1, 1, 2, 2, 3, 400, 400, 500, 500, 600]);
-    expect([...resizeNearest(labels, { width: 2, height: 1 }).data]).to.deep.equal([1, 2]);
-    expect(wide.data).to.be.instanceOf(Uint16Array);
+    const map = { width: 3, height: 2, labels: Uint16Array.of(1, 2, 3, 400, 500, 600) };
+    const wide = resizeNearest(map, { width: 5, height: 2 });
+    expect([...wide.labels]).to.deep.equal([1, 1, 2, 2, 3, 400, 400, 500, 500, 600]);
+    expect([...resizeNearest(map, { width: 2, height: 1 }).labels]).to.deep.equal([1, 2]);
+    expect(wide.labels).to.be.instanceOf(Uint16Array);
   });
 });

@@ -83,8 +83,8 @@ async function labels(golden: GoldenCase): Promise<void> {
   const stored = (await golden.stored('labels')) as NDArray<Uint8Array>;
   const [height, width] = stored.shape as [number, number];
   const divisor = json.size_divisor ?? 32;
-  const resized = prepareLabels({ height, width, data: stored.data }, { scale: json.align_resize, divisor });
-  await expectTensor(golden, 'resized', { shape: [resized.height, resized.width], data: resized.data });
+  const resized = prepareLabels({ height, width, labels: stored.data }, { scale: json.align_resize, divisor });
+  await expectTensor(golden, 'resized', { shape: [resized.height, resized.width], data: resized.labels });
 }
 
 async function sizes(golden: GoldenCase): Promise<void> {
