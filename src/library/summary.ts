@@ -6,18 +6,18 @@ import { alignedColumns, summaryLines, summaryOf, withUnit } from '../nn/summary
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
 import { entries } from '../zoo/index.ts';
 
-/** Of which size, and in how much detail, a model is summed up. */
+/** Size and detail of a summary. */
 export interface SummaryOptions {
-  /** Size of the network's input; where it is not given, that of the published figures or of the test scale. */
-  readonly size?: Size;
-  /** How deep modules are listed; where it is not given, down to the stages of the backbone. */
-  readonly depth?: number;
+  /** Size of the network's input. Default: that of the published figures, or of the test scale. */
+  readonly size?: Size | undefined;
+  /** Depth of the listed modules. Default: down to the stages of the backbone. */
+  readonly depth?: number | undefined;
 }
 
 /**
- * A model as text: its parts by module, stages, and totals by the rules of the published figures. Needs no weights.
+ * Returns a model as text: its parts by module, stages, and totals by the rules of the published figures. Needs no weights.
  *
- * @throws ConfigError where the configuration is wrong, ShapeError where the size is too small for the network
+ * @throws ConfigError if the configuration is wrong, ShapeError if the size is too small for the network
  */
 export function modelSummary(config: ModelConfig, { size, depth: wanted }: SummaryOptions = {}): string {
   const definition = createModel(config);
@@ -44,19 +44,16 @@ export function modelSummary(config: ModelConfig, { size, depth: wanted }: Summa
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
-/** What an image of 4:3 or so becomes: the scale's short edge by its long one, padded. */
-function testSize({
-  config: { detection: detector, segmentation: segmentor, classification: classifier },
-}: ModelDefinition): Size {
-  if (classifier) return { height: classifier.input.size, width: classifier.input.size };
-  const { scale, divisor } = (detector ?? segmentor)?.input ?? { scale: [224, 224] as const, divisor: 1 };
+/** The input of an image of about 4:3: the scale's short edge by its long one, padded. */
+function testSize({ config: { detection, segmentation, classification } }: ModelDefinition): Size {
+  if (classification) return { height: classification.input.size, width: classification.input.size };
+  const { scale, divisor } = (detection ?? segmentation)?.input ?? { scale: [224, 224] as const, divisor: 1 };
   const padded = (edge: number) => Math.ceil(edge / divisor) * divisor;
   return { height: padded(Math.min(...scale)), width: padded(Math.max(...scale)) };
 }
 
-function stageLines({ config, stages }: ModelDefinition): string[] {
-  const bare = createModel({ backbone: config.backbone });
-  const fields = Object.values(receptiveFields(bare.pyramid.graph));
+function stageLines({ pyramid, stages }: ModelDefinition): string[] {
+  const fields = Object.values(receptiveFields(pyramid.graph));
   const rows = stages.map(({ channels, stride }, i) => {
     const extent = fields[i]?.extent;
     const sees = extent ? `${extent.height}×${extent.width}` : 'whole image';
@@ -70,15 +67,11 @@ function totalLines(definition: ModelDefinition, input: Size): string[] {
   const macs = rows.reduce((sum, row) => sum + row.macs, 0);
   const trainable = modelParameters(definition).filter(({ kind }) => kind === 'parameter');
   const parameters = trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const classifier = definition.config.classification !== undefined;
-  return alignedColumns([
-    ['parameters', withUnit(parameters)],
-    ['MACs', withUnit(macs)],
-    ...(classifier
-      ? [
-          ["MACs with biases (the paper's rule)", withUnit(paperMacs(rows))],
-          ["FLOPs by fvcore's rule", withUnit(fvcoreFlops(rows))],
-        ]
-      : [["FLOPs by mmcv's rule", withUnit(mmcvFlops(rows))]]),
-  ]);
+  const published = definition.config.classification
+    ? [
+        ["MACs with biases (the paper's rule)", withUnit(paperMacs(rows))],
+        ["FLOPs by fvcore's rule", withUnit(fvcoreFlops(rows))],
+      ]
+    : [["FLOPs by mmcv's rule", withUnit(mmcvFlops(rows))]];
+  return alignedColumns([['parameters', withUnit(parameters)], ['MACs', withUnit(macs)], ...published]);
 }
