@@ -25,7 +25,7 @@ describe('a configuration from outside', () => {
     });
   });
 
-  it('is refused with the nearest name for a key that nobody knows', () => {
+  it('is refused with the nearest name for an unknown key', () => {
     fault({ backbone, segmentatoin: {} }, 'my.json: unknown key "segmentatoin". Known: name, backbone,');
     fault({ backbone, segmentatoin: {} }, 'Did you mean "segmentation"?');
   });
@@ -45,7 +45,7 @@ describe('a configuration from outside', () => {
     );
   });
 
-  it('lists, of parts told apart by type, the keys of the one that is meant', () => {
+  it('lists the keys of the chosen type', () => {
     fault(
       { backbone, segmentation: { ...segmentor, head: { ...head, aligncorner: true } } },
       'my.json: segmentation.head: unknown key "aligncorner". Known: type, channels, poolScales, alignCorners. ' +
@@ -57,11 +57,11 @@ describe('a configuration from outside', () => {
     );
   });
 
-  it('suggests nothing where no name is near', () => {
+  it('suggests nothing if no name is near', () => {
     fault({ backbone, colour: 'red' }, /unknown key "colour"\. Known: [^?]+\.$/);
   });
 
-  it('is refused with the place and the value of what is of the wrong kind', () => {
+  it('is refused with the path and the value of a field of the wrong kind', () => {
     fault(
       { backbone, segmentation: { ...segmentor, head: { ...head, channels: '8' } } },
       'my.json: segmentation.head.channels: Invalid input: expected number, received string, got "8".',
@@ -69,19 +69,19 @@ describe('a configuration from outside', () => {
     fault({ backbone, segmentation: { ...segmentor, classes: [] } }, 'my.json: segmentation.classes: ');
   });
 
-  it('says that a field is missing', () => {
+  it('names a missing field', () => {
     fault({ backbone, segmentation: { ...segmentor, head: { type: 'uper_head' } } }, 'segmentation.head.channels: ');
     fault({ backbone, segmentation: { ...segmentor, head: { type: 'uper_head' } } }, 'got nothing.');
   });
 
-  it('names the types that there are', () => {
+  it('names the known types', () => {
     fault(
       { backbone, segmentation: { ...segmentor, head: { ...head, type: 'upper_head' } } },
       /^my\.json: segmentation\.head\.type: unknown type "upper_head"\. Known: uper_head, .*Did you mean "uper_head"\?$/,
     );
   });
 
-  it('says every form that a value may have', () => {
+  it('names every form that a value may have', () => {
     fault(
       { backbone: { type: 'moganet', arch: 'tn' } },
       'my.json: backbone.arch: Invalid input: expected one of "xt"|"t"|"s"|"b"|"l"|"xl", or expected object, received ' +
@@ -89,14 +89,14 @@ describe('a configuration from outside', () => {
     );
   });
 
-  it('looks into the form that a value nearly has', () => {
+  it('reports the faults inside the form that a value nearly has', () => {
     fault(
       { backbone: { type: 'moganet', arch: { dims: [8], depths: [1], ratio: [4] } } },
       /my\.json: backbone\.arch\.ratios: .*got nothing\.\nbackbone\.arch: unknown key "ratio"\. Known: dims, depths, ratios\. Did you mean "ratios"\?/,
     );
   });
 
-  it('reports all faults together, one a line', () => {
+  it('reports all faults together, one per line', () => {
     const lines = errorOf({
       backbone,
       segmentation: { ...segmentor, classes: 3, head: { ...head, chanels: 1 } },
@@ -114,7 +114,7 @@ describe('a configuration from outside', () => {
     );
   });
 
-  it('may be no object at all', () => {
+  it('need not be an object', () => {
     fault(null, 'my.json: Invalid input: expected object, received null, got null.');
     fault('moganet', 'got "moganet".');
   });

@@ -51,7 +51,7 @@ describe('a model as ONNX files', () => {
     });
   });
 
-  it('is the pyramid alone where only the backbone is asked for', () => {
+  it('is only the pyramid with the option backbone', () => {
     for (const config of [smallBoth, classifier, { backbone: smallDetector.backbone }]) {
       const { description } = exported(config, { backbone: true, stem: 'pyramid' });
       expect(description.parts.map(({ name, file }) => [name, file])).to.deep.equal([['backbone', 'pyramid.onnx']]);
@@ -65,7 +65,7 @@ describe('a model as ONNX files', () => {
     }
   });
 
-  it('is the parts of a detector, and how they join', () => {
+  it('is the parts of a detector, whose ports match', () => {
     const { description, files } = exported(smallDetector);
     const [features, box, mask] = description.parts;
     expect(Object.keys(shapesOf(features!.outputs)).filter((name) => name.startsWith('stage'))).to.deep.equal([]);
@@ -94,7 +94,7 @@ describe('a model as ONNX files', () => {
     expect(Object.keys(both.classes!)).to.deep.equal(['detection', 'segmentation']);
   });
 
-  it('lists anchors that a shift by the stride makes the ones of every position', () => {
+  it('lists the anchors of one position, from which a shift by the stride makes all others', () => {
     const { description, definition } = exported(retinanet);
     const config = definition.config.detection!;
     if (config.type !== 'retinanet') throw new Error('another detector');
@@ -179,7 +179,7 @@ describe('a model as ONNX files', () => {
             const peak = wanted.data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
             expect(results[name]!.dims, name).to.deep.equal(wanted.shape);
             const found = (await results[name]!.getData()) as Float32Array;
-            // single precision, through a dozen layers
+            // single precision, through several layers
             wanted.data.forEach((value, i) => {
               expect(found[i], `${name} ${i}`).to.be.closeTo(value, 1e-5 * peak);
             });
@@ -190,7 +190,7 @@ describe('a model as ONNX files', () => {
     }
   });
 
-  it('refuses one name for several parts, and weights that are missing', () => {
+  it('refuses one name for several parts, and missing weights', () => {
     expect(() => exported(smallDetector, { stem: 'one' })).to.throw(
       ConfigError,
       'the model has several parts (features, box, mask): give a folder.',

@@ -6,7 +6,7 @@ import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { decodeImage, openWeights, readImage, shippedWeights, verifySamples } from '../../src/platform/node/files.ts';
 
-/** An engine whose every value is changed on the way out. */
+/** An engine that changes every value of its outputs. */
 async function changed(change: (value: number) => number): Promise<Engine> {
   const engine = await openNodeEngine('cpu');
   const altered = (resident: DeviceTensor): DeviceTensor => ({
@@ -54,7 +54,7 @@ describe('verifying engines', () => {
     expect(steps).to.deep.equal(['cpu numbers']);
   });
 
-  it('fails one that is a little off, or gives what is no number, and reports one that is missing', async () => {
+  it('fails an engine that is slightly off or gives NaN, and reports a missing one', async () => {
     const engines = {
       drifting: () => changed((value) => value * 1.0001),
       broken: () => changed(() => Number.NaN),
@@ -102,7 +102,7 @@ describe('comparing the result on an image with the reference’s', () => {
     [9, 9, 20, 20],
   ] as [number[], number[], number[]];
 
-  it('passes what is the same within rounding', () => {
+  it('passes a result that is equal within rounding', () => {
     const check = compareImage(result([whole, half], [0.901, 0.4985], [0, 1]), expected);
     expect(check).to.deep.equal({
       passed: true,
@@ -119,7 +119,7 @@ describe('comparing the result on an image with the reference’s', () => {
     expect(compareImage(result([whole, half, small], [0.9, 0.5, 0.3005], [0, 1, 1]), expected).passed).to.equal(true);
   });
 
-  it('counts what is missing, additional, of another class, or elsewhere', () => {
+  it('counts missing and additional detections, other classes and other boxes', () => {
     expect(compareImage(result([whole], [0.9], [0]), expected)).to.include({ passed: false, found: 1 });
     expect(compareImage(result([whole, half, [0, 0, 9, 9]], [0.9, 0.5, 0.4], [0, 1, 0]), expected)).to.include({
       passed: false,

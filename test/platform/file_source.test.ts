@@ -35,7 +35,7 @@ describe('a file as a source', () => {
     await source.close();
   });
 
-  it('says what is wrong with a path', async () => {
+  it('names the fault of a path', async () => {
     expect(await failure(() => openFileSource(join(folder, 'none')))).to.match(
       /none: there is no such file\. Check the path\./,
     );

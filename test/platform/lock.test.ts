@@ -14,7 +14,7 @@ describe('a lock', () => {
     path = join(folder, `lock${count++}`);
   });
 
-  /** Runs several at once; the greatest number that ever had the lock together. */
+  /** Runs several at once. Returns the largest number that had the lock at the same time. */
   async function together(contenders: number): Promise<number> {
     let [inside, most] = [0, 0];
     const work = async () => {
@@ -26,12 +26,12 @@ describe('a lock', () => {
     return most;
   }
 
-  it('is had by one at a time', async () => {
+  it('belongs to one at a time', async () => {
     expect(await together(10)).to.equal(1);
     expect(existsSync(path)).to.equal(false);
   });
 
-  it('is taken over by one of those who wait, once nobody has touched it for a while', async () => {
+  it('is taken over by one of the waiting, after it was not touched for a while', async () => {
     writeFileSync(path, 'of a process that is gone');
     const start = performance.now();
     expect(await together(10)).to.equal(1);
@@ -39,7 +39,7 @@ describe('a lock', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('lock'))).to.deep.equal([]);
   });
 
-  it('stays with an owner that works for longer than that', async () => {
+  it('stays with an owner that works longer than that', async () => {
     const events: string[] = [];
     const first = withLock(path, () => delay(300).then(() => events.push('first')), options);
     await delay(20);
@@ -48,7 +48,7 @@ describe('a lock', () => {
     expect(events).to.deep.equal(['first', 'second']);
   });
 
-  it('says to its owner that it was lost, and is left to the other', async () => {
+  it('tells its owner that it was lost, and stays with the other', async () => {
     const held = await withLock(
       path,
       async (lock) => {
@@ -62,7 +62,7 @@ describe('a lock', () => {
     expect(existsSync(path)).to.equal(true);
   });
 
-  it('is given back when the work fails, and waiting for it ends on a signal', async () => {
+  it('is released if the work fails, and waiting for it ends on a signal', async () => {
     const failed = await withLock(path, () => Promise.reject(new Error('no')), options).catch((error: Error) => error);
     expect((failed as Error).message).to.equal('no');
     writeFileSync(path, 'of another');

@@ -58,7 +58,7 @@ describe('files of Node', () => {
     }
   });
 
-  it('are refused by name where they cannot be read', async () => {
+  it('are refused by name if they cannot be read', async () => {
     const gone = await errorOf(readImage(join(folder, 'gone.jpg')));
     expect(gone).to.be.instanceOf(ImageError);
     expect(gone.message).to.equal(`${join(folder, 'gone.jpg')}: there is no such file. Check the path.`);
@@ -111,7 +111,7 @@ describe('engines of Node', () => {
     }
   });
 
-  it('refuse threads that are none before anything starts', async () => {
+  it('refuse an invalid number of threads before anything starts', async () => {
     const error = await errorOf(loadModel('facade', { engine: 'wasm', threads: 0 }));
     expect(error).to.be.instanceOf(EngineError);
     expect(error.message).to.match(/`threads` .* got 0\./);

@@ -28,11 +28,11 @@ import {
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** Short waits; the machine may be busy, so a stall is not too short. */
+/** Short waits. A stall is longer, because the machine may be busy. */
 const timing = { stallMs: 300, retries: 2, waitMs: 5, longestWaitMs: 1500, lockBeatMs: 20, lockStaleMs: 400 };
 
 describe('the cache', () => {
-  it('is where MOGANET_CACHE says, or where the system keeps what can be fetched again', () => {
+  it('is the folder of MOGANET_CACHE, or the system’s folder for caches', () => {
     const home = homedir();
     expect(cacheFolder({ MOGANET_CACHE: '/data/weights' }, 'linux')).to.equal('/data/weights');
     expect(cacheFolder({}, 'linux')).to.equal(join(home, '.cache', 'moganet'));
@@ -92,7 +92,7 @@ describe('a pull', () => {
     expect(files()).to.deep.equal(['weights.safetensors', 'weights.safetensors.json']);
   };
 
-  it('brings the file, says its size before any byte, and records what it was', async () => {
+  it('downloads the file, reports its size before any byte, and records its hash', async () => {
     server.answer(whole);
     const pulled = await pull();
     expectWhole(pulled.path);
@@ -104,7 +104,7 @@ describe('a pull', () => {
     expect(record).to.include({ url, size: bytes.length, sha256: sha256(bytes) });
   });
 
-  it('asks nobody for what is there', async () => {
+  it('makes no request for a file that is there', async () => {
     server.answer(whole);
     await pull();
     server.answer(status(500));
@@ -114,13 +114,13 @@ describe('a pull', () => {
     expect(findCached({ url }, folder)).to.equal(again.path);
   });
 
-  describe('gets the whole file from a server that', () => {
+  describe('gets the complete file from a server that', () => {
     const cases: readonly (readonly [what: string, answers: readonly Answer[], notice: RegExp | undefined])[] = [
       ['cuts the connection', [cutAfter(7000), whole], /^the connection broke \(.+\); trying again in 1 s \(1 of 2\)$/],
       ['cuts it again and again', [cutAfter(7000), cutAfter(5), whole], /\(2 of 2\)$/],
       ['stalls', [stallAfter(3000), whole], /0\.3 s; trying again/],
       ['stalls before its answer', [() => undefined, whole], /0\.3 s; trying again/],
-      ['cuts, and then answers a range with the whole', [cutAfter(7000), withoutRanges], /trying again/],
+      ['cuts, and then answers a range with the whole file', [cutAfter(7000), withoutRanges], /trying again/],
       ['answers 500 once', [status(500), whole], /^the server answered 500 Internal Server Error; trying again/],
       ['answers 503 and asks to wait a second', [status(503, { 'retry-after': '1' }), whole], /again in 1 s/],
       ['answers 429', [status(429), whole], /^the server answered 429 Too Many Requests; trying again/],
@@ -170,7 +170,7 @@ describe('a pull', () => {
     }
   });
 
-  it('asks for what is missing only, of the same version', async () => {
+  it('requests only the missing rest, of the same version', async () => {
     server.answer(cutAfter(7000), whole);
     await pull();
     const [first, second] = server.requests.map(({ headers }) => headers);
@@ -179,7 +179,7 @@ describe('a pull', () => {
     expect(second).to.include({ range: 'bytes=7000-', 'if-range': etagOf(bytes) });
   });
 
-  it('begins anew where the server gave nothing to know the version by', async () => {
+  it('starts again if the server did not identify the version', async () => {
     const nameless: Answer = (_request, response, file) => {
       response.writeHead(200, { 'content-length': file.length, etag: 'W/"weak"' });
       response.write(file.subarray(0, 5000));
@@ -190,7 +190,7 @@ describe('a pull', () => {
     expect(server.requests[1]!.headers).not.to.have.property('range');
   });
 
-  it('goes on where an earlier process ended, even when only the name was missing', async () => {
+  it('continues the download of an earlier process, even if only the name was missing', async () => {
     server.answer(cutAfter(7000), status(404));
     await refusal();
     expect(files()).to.deep.equal(['weights.safetensors.part', 'weights.safetensors.part.json']);
@@ -208,7 +208,7 @@ describe('a pull', () => {
     expect(server.requests).to.have.length(0);
   });
 
-  it('begins anew when the file was replaced between two tries', async () => {
+  it('starts again if the file was replaced between two tries', async () => {
     const path = cachedPath({ url }, folder);
     writeFileSync(`${path}.part`, new Uint8Array(100));
     writeFileSync(`${path}.part.json`, JSON.stringify({ url, validator: '"older"', total: 200 }));
@@ -217,7 +217,7 @@ describe('a pull', () => {
     expect(server.requests[0]!.headers['if-range']).to.equal('"older"');
   });
 
-  describe('ends with what to do where', () => {
+  describe('ends with a remedy if', () => {
     it('the server has no such file', async () => {
       server.answer(status(404));
       const message = await refusal();
@@ -226,12 +226,12 @@ describe('a pull', () => {
       expect(server.requests, 'no second try').to.have.length(1);
     });
 
-    it('it is not for everyone', async () => {
+    it('access is restricted', async () => {
       server.answer(status(403));
       expect(await refusal()).to.match(/403 Forbidden: .*mirror \(--from, MOGANET_MIRROR\)\.$/);
     });
 
-    it('the server is out of order for good', async () => {
+    it('the server stays out of order', async () => {
       server.answer(status(502));
       const message = await refusal();
       expect(message).to.include(`${url}: the server answered 502 Bad Gateway, 3 times in a row. Try later`);
@@ -239,7 +239,7 @@ describe('a pull', () => {
       expect(server.requests).to.have.length(3);
     });
 
-    it('it asks to retry much later', async () => {
+    it('the server asks to retry much later', async () => {
       server.answer(status(429, { 'retry-after': '3600' }));
       const message = await refusal();
       expect(message).to.include(`${url}: the server answered 429 Too Many Requests and asks to retry after 3600 s.`);
@@ -248,7 +248,7 @@ describe('a pull', () => {
       expect(await refusal()).to.match(/asks to retry after (89|90) s/);
     });
 
-    it('it stalls for good, and keeps what came', async () => {
+    it('the server stalls every time, and keeps the received bytes', async () => {
       server.answer(stallAfter(3000), stallAfter(0));
       const message = await refusal();
       expect(message).to.include(url).and.to.include('0.3 s, 3 times in a row. Try later');
@@ -257,24 +257,24 @@ describe('a pull', () => {
       );
     });
 
-    it('it promises more than it ever sends', async () => {
+    it('the server always promises more than it sends', async () => {
       server.answer(claiming(99_999));
       expect(await refusal()).to.match(/3 times in a row\. Try later/);
     });
 
-    it('it sends more than it promises', async () => {
+    it('the server sends more than it promises', async () => {
       server.answer(claiming(9000));
       expect(await refusal()).to.match(/the connection broke|not a complete checkpoint/); // whichever Node notices first
     });
 
-    it('it sends less than the file, which its length cannot show', async () => {
+    it('the server sends less than the file, which its length cannot show', async () => {
       server.answer(truncated(9000));
       expect(await refusal()).to.match(/: .*not a complete checkpoint\. .+, tensor "weight": .+ cut short.+ mirror \(/);
       expect(files()).to.deep.equal([]);
       expect(server.requests).to.have.length(2);
     });
 
-    it('it sends a page instead', async () => {
+    it('the server sends a web page instead', async () => {
       server.answer(
         (_request, response) => void response.writeHead(200).end('<!DOCTYPE html><html>Please log in</html>'),
       );
@@ -302,7 +302,7 @@ describe('a pull', () => {
       expect(await refusal({ size: 100 })).to.include('the server sends more than 100 bytes');
     });
 
-    it('it is another file than the one first seen', async () => {
+    it('the file differs from the one first seen', async () => {
       server.answer(whole);
       const { path } = await pull();
       rmSync(path);
@@ -312,12 +312,12 @@ describe('a pull', () => {
         .and.to.include(`remove ${path}.json and pull again`);
     });
 
-    it('redirects run in a circle', async () => {
+    it('redirects never end', async () => {
       server.answer(redirect('/round'));
       expect(await refusal()).to.match(/redirect count exceeded\. .*mirror \(/);
     });
 
-    it('nobody answers', async () => {
+    it('no server answers', async () => {
       const closed = await serveFile(bytes);
       await closed.close();
       expect(await refusal({ from: closed.address })).to.match(
@@ -325,7 +325,7 @@ describe('a pull', () => {
       );
     });
 
-    it('the cache cannot be made', async () => {
+    it('the cache folder cannot be created', async () => {
       writeFileSync(join(folder, 'file'), '');
       expect(await refusal({ folder: join(folder, 'file', 'cache') })).to.match(
         /^the cache folder cannot be created: .* Set MOGANET_CACHE to another folder\.$/,
@@ -358,7 +358,7 @@ describe('a pull', () => {
     }
   });
 
-  it('ends at once when it is told to, and keeps what came', async () => {
+  it('ends at once on a signal, and keeps the received bytes', async () => {
     server.answer(stallAfter(3000));
     const controller = new AbortController();
     const running = pull({
@@ -372,7 +372,7 @@ describe('a pull', () => {
   });
 
   describe('checks a file of the cache', () => {
-    it('and refuses one that was changed since', async () => {
+    it('and refuses a changed one', async () => {
       server.answer(whole);
       const { path } = await pull();
       const other = bytes.slice();
@@ -408,8 +408,8 @@ describe('a pull', () => {
     });
   });
 
-  describe('beside another of the same file', () => {
-    it('waits for it and takes what it brought', async () => {
+  describe('while another process downloads the same file', () => {
+    it('waits and takes its file', async () => {
       server.answer(
         (request, response, file) => void setTimeout(() => whole(request, response, file), 100),
         status(500),
@@ -423,7 +423,7 @@ describe('a pull', () => {
       expectWhole(two.path);
     });
 
-    it('goes on where it died', async () => {
+    it('continues if that process died', async () => {
       server.answer(cutAfter(7000), status(404));
       await refusal();
       writeFileSync(`${cachedPath({ url }, folder)}.lock`, JSON.stringify({ pid: 1, host: 'gone' }));

@@ -24,7 +24,7 @@ const maskOf = (rows: readonly string[], { height, width }: Size = size): Mask =
 
 const imageOf = ({ height, width }: Size) => ({ height, width, data: new Uint8ClampedArray(4 * height * width) });
 
-/** What docs/results.md shows. */
+/** The instance of docs/results.md. */
 const dog = maskOf([
   '......', //
   '.##...',
@@ -48,31 +48,31 @@ const result = new Result({
   origin: { model: { name: 'facade', sha256 }, engine: 'onnxruntime', file: 'street/a.jpg' },
 });
 
-/** Instances with boxes of odd numbers, and masks with holes and parts. */
+/** Instances whose boxes have fractions, and masks with holes and parts. */
 function manyInstances(masks: boolean): Result {
   const { height, width } = { height: 8, width: 9 };
   return new Result({
     boxes: Float32Array.of(0.1, 0.2, 7.7, 6.3, -1, 1 / 3, 9.5, 8),
     scores: Float32Array.of(0.9, 0.1),
     labels: Int32Array.of(79, 0),
-    ...(masks && {
-      masks: [
-        maskOf(
-          ['#######..', '#.....#..', '#.###.#..', '#.#.#.#..', '#.###.#..', '#.....#..', '#######..', '.........'],
-          {
-            height,
-            width,
-          },
-        ),
-        maskOf(
-          ['........#', '.........', '......##.', '......##.', '##.......', '##.......', '#........', '.........'],
-          {
-            height,
-            width,
-          },
-        ),
-      ],
-    }),
+    masks: masks
+      ? [
+          maskOf(
+            ['#######..', '#.....#..', '#.###.#..', '#.#.#.#..', '#.###.#..', '#.....#..', '#######..', '.........'],
+            {
+              height,
+              width,
+            },
+          ),
+          maskOf(
+            ['........#', '.........', '......##.', '......##.', '##.......', '##.......', '#........', '.........'],
+            {
+              height,
+              width,
+            },
+          ),
+        ]
+      : undefined,
     names: datasets.coco.classes,
     dataset: datasets.coco,
     image: imageOf({ height, width }),
@@ -88,11 +88,11 @@ const blocksOf = (heading: string): string[] => {
   return [...section.matchAll(/```(?:json)?\n(.*?)```/gs)].map((match) => match[1]!);
 };
 
-/** As a program reads it that knows JSON and nothing of us. */
+/** The value as another program reads it from JSON. */
 const written = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-describe('what docs/results.md shows', () => {
-  it('is what is written', () => {
+describe('the examples of docs/results.md', () => {
+  it('are what the formats write', () => {
     const shown = JSON.parse(blocksOf('JSON')[0]!.replace('"0.1.0"', JSON.stringify(version)));
     expect(written(result.toJSON({ timings: true }))).to.deep.equal(shown);
     expect(written(result.toCOCO({ imageId: 7 }))).to.deep.equal(JSON.parse(blocksOf('COCO')[0]!));
@@ -102,7 +102,7 @@ describe('what docs/results.md shows', () => {
     expect(result.toYOLO()).to.equal(blocksOf('YOLO')[0]);
   });
 
-  it('leaves out what is not known, and the timings unless they are asked for', () => {
+  it('have no field for an unknown value, and timings only on demand', () => {
     const { origin: _, segmentation: __, ...fields } = result;
     const json = written(new Result(fields).toJSON());
     expect(json).to.have.all.keys('schema', 'moganet', 'image', 'detection');
@@ -176,7 +176,7 @@ describe('files for labelme', () => {
 });
 
 describe('YOLO text', () => {
-  it('has a box a line, cut off at the image, with the score on demand', () => {
+  it('has a line for each box, cut off at the image, with the score on demand', () => {
     const many = manyInstances(false);
     const lines = many.toYOLO({ scores: true }).trimEnd().split('\n');
     const numbers = lines.map((line) => line.split(' ').map(Number));
@@ -199,7 +199,7 @@ describe('YOLO text', () => {
     expect(many.toYOLO()).to.match(/^79( \S+){4}\n0( \S+){4}\n$/);
   });
 
-  it('has an outline a line that encloses the mask, whatever its parts and holes', () => {
+  it('has a line for each outline, which encloses the mask with its parts and holes', () => {
     const many = manyInstances(true);
     const lines = many.toYOLO({ segments: true, tolerance: 0 }).trimEnd().split('\n');
     for (const [i, line] of lines.entries()) {
@@ -217,7 +217,7 @@ describe('YOLO text', () => {
 });
 
 describe('maps as PNG', () => {
-  it('hold labels from 0 in the colours of the data set, 255 where there is no class', () => {
+  it('hold labels from 0 in the colours of the data set, 255 for no class', () => {
     const labels = Uint8Array.of(0, 79, 255, 1);
     const { names: _, masks: __, ...fields } = result;
     const map = new Result({
@@ -234,7 +234,7 @@ describe('maps as PNG', () => {
     expect(map.toJSON().segmentation!.map(({ label }) => label)).to.deep.equal([0, 1, 79]);
   });
 
-  it('have 16 bits above 255 classes, and 65535 where there is no class', () => {
+  it('have 16 bits above 255 classes, and 65535 for no class', () => {
     const names = Array.from({ length: 300 }, (_, i) => `n${i}`);
     const labels = Uint16Array.of(255, 299, 65535, 0);
     const { names: _, masks: __, ...fields } = result;
@@ -276,7 +276,7 @@ describe('maps as PNG', () => {
     expect([...labels].flatMap((value, i) => (value === 255 ? [i] : []))).to.deep.equal([7, 8, 13]);
   });
 
-  it('are refused where there is no map', () => {
+  it('are refused if there is no map', () => {
     const { segmentation: _, ...fields } = result;
     expect(() => new Result(fields).toLabelPng()).to.throw(RangeError, 'the model has no segmentation to write.');
   });

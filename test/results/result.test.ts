@@ -5,7 +5,7 @@ import { encodeBitmap } from '../../src/postprocess/rle.ts';
 
 const size = { height: 4, width: 6 };
 
-/** A mask of the pixels (x, y) of a picture of 6×4. */
+/** A mask of the pixels (x, y) of an image of 6×4. */
 function maskOf(...pixels: readonly (readonly [number, number])[]): Mask {
   const bitmap = new Uint8Array(24);
   for (const [x, y] of pixels) bitmap[6 * y + x] = 1;
@@ -62,7 +62,7 @@ describe('a result', () => {
     expect([...cut.data.slice(0, 3)]).to.deep.equal([28, 29, 30]); // pixel (1, 1) is the eighth
   });
 
-  it('becomes JSON, with timings only when asked', () => {
+  it('becomes JSON, with timings only on demand', () => {
     const json = JSON.parse(JSON.stringify(result));
     expect(json).to.include({ schema: 2, moganet: version });
     expect(json.image).to.deep.equal({ height: 4, width: 6 });
@@ -86,12 +86,13 @@ describe('a result', () => {
     expect(result.toJSON({ timings: true }).timings).to.deep.equal({ total: 1 });
   });
 
-  it('draws what it is asked to and leaves its image alone', () => {
+  it('draws the chosen tasks and does not change its image', () => {
     const before = Uint8ClampedArray.from(image.data);
     const detections = result.render();
     expect([detections.width, detections.height]).to.deep.equal([6, 4]);
     expect(detections.data).not.to.deep.equal(before);
     expect(result.render({ draw: ['detection', 'segmentation'] }).width).to.be.greaterThan(12);
+    expect(result.render({ draw: ['segmentation'] })).to.deep.equal(result.render({ draw: 'segmentation' }));
     expect(image.data).to.deep.equal(before);
     const { segmentation: _, ...rest } = result;
     expect(() => new Result({ ...rest }).render({ draw: 'segmentation' })).to.throw(
