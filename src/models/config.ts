@@ -21,8 +21,9 @@ const labelled = <S extends z.ZodType<{ dataset?: unknown; classes?: unknown }>>
       ({ dataset, classes }, context) => {
         if ((dataset === undefined) !== (classes === undefined)) return;
         const choice = `name a data set as "dataset" (${datasetIds.join(', ')}) or list "classes"`;
-        const message = dataset === undefined ? choice : `${choice}, not both`;
-        context.addIssue({ code: 'custom', path: ['classes'], message, input: classes });
+        const isMissing = dataset === undefined;
+        const message = isMissing ? choice : `${choice}, not both`;
+        context.addIssue({ code: 'custom', path: [isMissing ? 'dataset' : 'classes'], message, input: classes });
       },
       // beside the faults of other fields
       { when: ({ value }) => typeof value === 'object' && value !== null },

@@ -26,7 +26,7 @@ export interface Detector {
 
 /** A kind of detector: what a configuration may say about it, and how it is made on a neck. */
 export interface DetectorEntry<C = never> {
-  readonly config: z.ZodType<C>;
+  readonly config: z.ZodType;
   readonly make: (config: C, neck: Neck, classes: number) => Detector;
 }
 

@@ -1,35 +1,29 @@
 import { expect } from 'chai';
 import { segmentationHeads } from '../../heads/index.ts';
-import type { Named, NDArray, Size } from '../../src/arrays.ts';
-import { families } from '../../src/backbones/index.ts';
-import { datasetOf } from '../../src/datasets/index.ts';
-import { type Geometry, geometryOf } from '../../src/image/geometry.ts';
-import type { ModelConfig } from '../../src/models/config.ts';
-import { createModel, detectors, modelParameters } from '../../src/models/create.ts';
-import type { TaskOptions } from '../../src/models/task.ts';
-import { type DeviceTensor, loadPart, type Runner, shapesOf } from '../../src/nn/index.ts';
-import { engines, useEngine } from '../harness/engines.ts';
-import { seededInput, seededWeight } from '../harness/seeded.ts';
+import { detectors } from '../../src/models/create.ts';
 import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
-import { onFeatures } from '../harness/tasks.ts';
+import { describeHead, describeHeadsOnEngines, type HeadCase } from './head_suite.ts';
 
-/** What holds for every detector and every segmentation head, on every engine. */
+const twoStage = { rpn_cls0: 1, rpn_reg0: 4 };
+/** Channels of outputs with two classes and one anchor. RetinaNet begins at a stride of 8. */
+const outputs: Readonly<Record<keyof typeof detectors, Pick<HeadCase, 'channels' | 'halvings'>>> = {
+  mask_rcnn: { channels: twoStage },
+  cascade_mask_rcnn: { channels: twoStage },
+  retinanet: { channels: { cls0: 2, reg0: 4 }, halvings: 3 },
+};
 
-const backbone = families.moganet.small;
-const wider = { type: 'moganet' as const, arch: { dims: [16, 8, 40, 16], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } };
-type Dense = Pick<ModelConfig, 'detection' | 'segmentation'>;
-
-const models: readonly (readonly [name: string, heads: Dense])[] = [
-  ...Object.entries(smallDetectors).map(([name, detector]) => [name, { detection: detector }] as const),
-  ...Object.entries(smallSegmentors).map(([name, segmentor]) => [name, { segmentation: segmentor }] as const),
+const cases: readonly HeadCase[] = [
+  ...Object.values(smallDetectors).map((detection) => ({
+    name: detection.type,
+    heads: { detection },
+    ...outputs[detection.type],
+  })),
+  ...Object.entries(smallSegmentors).map(([name, segmentation]) => ({
+    name,
+    heads: { segmentation },
+    channels: { seg_logits: 3 },
+  })),
 ];
-
-/** Strided convolutions of MogaNet pad: every stage has half the pixels of the one before, rounded up. */
-const halved = ({ height, width }: Size, times: number): Size =>
-  times === 0 ? { height, width } : halved({ height: Math.ceil(height / 2), width: Math.ceil(width / 2) }, times - 1);
-
-const odd: Size = { height: 45, width: 61 };
-const seeded = (batch: number, { height, width }: Size) => seededInput('image', [batch, 3, height, width]);
 
 describe('the tables of heads', () => {
   it('have a small form each for the contract suite', () => {
@@ -38,160 +32,5 @@ describe('the tables of heads', () => {
   });
 });
 
-for (const [name, heads] of models) {
-  describe(name, () => {
-    const definition = createModel({ backbone, ...heads });
-    const features = definition.parts.features!.graph;
-
-    it('is recorded into plain data', () => {
-      expect(JSON.parse(JSON.stringify(features))).to.deep.equal(features);
-    });
-
-    it('names every key once, below its own part', () => {
-      const keys = modelParameters(definition).map(({ key }) => key);
-      expect(new Set(keys).size).to.equal(keys.length);
-      const own = keys.filter((key) => !key.startsWith('backbone.'));
-      expect(own).to.not.have.length(0);
-      for (const key of own) expect(key).to.match(/^(neck|rpn_head|roi_head|bbox_head|decode_head)\./);
-    });
-
-    it('takes its channels from the backbone, whose others change no key', () => {
-      const keys = (config: ModelConfig) => modelParameters(createModel(config)).map(({ key }) => key);
-      expect(keys({ backbone: wider, ...heads })).to.deep.equal(keys({ backbone, ...heads }));
-    });
-
-    it('gives maps of the stages’ sizes at odd sizes, for a batch', () => {
-      const shapes = shapesOf(features, { image: { batch: 2, ...odd } });
-      const maps = Object.entries(features.outputs).map(([output, id]) => [output, shapes[id]!] as const);
-      expect(maps).to.not.have.length(0);
-      for (const [output, { batch, height, width }] of maps) {
-        const level = Number(/\d+$/.exec(output)?.[0] ?? 0);
-        const first = /^(cls|reg)/.test(output) ? 3 : 2; // RetinaNet's begin at a stride of 8
-        expect(batch, output).to.equal(2);
-        expect({ height, width }, output).to.deep.equal(halved(odd, first + level));
-      }
-    });
-
-    it('has as many channels as it has classes', () => {
-      const channels = (output: string) => features.nodes[features.outputs[output]!]!.channels;
-      if (heads.segmentation) expect(channels('seg_logits')).to.equal(datasetOf(heads.segmentation).classes.length);
-      else if (heads.detection?.type === 'retinanet')
-        expect([channels('cls0'), channels('reg0')]).to.deep.equal([2, 4]);
-      else expect([channels('rpn_cls0'), channels('rpn_reg0')]).to.deep.equal([1, 4]);
-    });
-  });
-}
-
-const reference = new Map<string, Named<NDArray>>();
-
-for (const [engineName, start] of Object.entries(engines)) {
-  describe(`heads on the engine ${engineName}`, () => {
-    const here = useEngine(start);
-
-    for (const [name, heads] of models) {
-      describe(name, () => {
-        const definition = createModel({ backbone, ...heads });
-        const runners = new Map<string, Runner>();
-        const run = (part: string, inputs: Named<NDArray | DeviceTensor>) => runners.get(part)!.run(inputs);
-        before(async () => {
-          const weights = new Map(
-            modelParameters(definition).map(({ key, shape }) => [key, seededWeight(key, shape)] as const),
-          );
-          for (const part of Object.values(definition.parts)) {
-            runners.set(part.name, await loadPart(here.engine, part, weights));
-          }
-        });
-        after(() => {
-          for (const runner of runners.values()) runner.dispose();
-        });
-
-        it('computes what the other engines compute', async () => {
-          const found = await withFeatures(1, odd, readAll);
-          const known = reference.get(name);
-          if (!known) reference.set(name, found);
-          else expectEqual(found, known);
-        });
-
-        it('computes of an image in a batch what it computes of it alone', async () => {
-          const two = await withFeatures(2, odd, readAll);
-          const first = await withFeatures(1, odd, readAll);
-          expectEqual(
-            Object.fromEntries(
-              Object.entries(two).map(([output, { shape, data }]) => {
-                const size = data.length / 2;
-                return [output, { shape: [1, ...shape.slice(1)], data: data.subarray(0, size) }];
-              }),
-            ),
-            first,
-          );
-        });
-
-        const [task] = definition.tasks;
-        const onMaps = (features: Named<DeviceTensor>, geometries: readonly Geometry[], options: TaskOptions) =>
-          task!.predict(onFeatures(features, geometries, run), options);
-        if (task?.kind === 'detection') {
-          const geometry = geometryOf({ height: 40, width: 50 }, odd, odd);
-          it('finds as many as it may, within the image, best first, for each image of a batch', async () => {
-            const results = await withFeatures(2, odd, (features) =>
-              onMaps(features, [geometry, geometry], { score: 0 }),
-            );
-            expect(results).to.have.length(2);
-            for (const { detections } of results) {
-              const { boxes, scores, labels, masks } = detections!;
-              expect(scores).to.have.length(5);
-              expect([...scores].sort((a, b) => b - a)).to.deep.equal([...scores]);
-              for (const label of labels) expect(task.dataset?.classes[label]).to.be.a('string');
-              for (const [i, value] of boxes.entries()) expect(value).to.be.within(0, i % 2 === 0 ? 50 : 40);
-              expect(masks?.length).to.equal(definition.parts.mask ? 5 : undefined);
-            }
-          });
-
-          it('may find nothing', async () => {
-            const [none] = await withFeatures(1, odd, (features) => onMaps(features, [geometry], { score: 1 }));
-            const { boxes, scores, labels, masks } = none!.detections!;
-            expect([boxes.length, scores.length, labels.length]).to.deep.equal([0, 0, 0]);
-            expect(masks).to.deep.equal(definition.parts.mask ? [] : undefined);
-          });
-        }
-        if (task?.kind === 'segmentation') {
-          it('gives every pixel of the original a class', async () => {
-            const original = { height: 40, width: 50 };
-            const [result] = await withFeatures(1, odd, (features) =>
-              onMaps(features, [geometryOf(original, odd, odd)], {}),
-            );
-            const { labels } = result!.segmentation!;
-            expect(labels).to.have.length(40 * 50);
-            for (const label of new Set(labels)) expect(task.dataset?.classes[label]).to.be.a('string');
-          });
-        }
-
-        async function withFeatures<T>(batch: number, size: Size, use: (features: Named<DeviceTensor>) => Promise<T>) {
-          const features = await run('features', { image: seeded(batch, size) });
-          try {
-            return await use(features);
-          } finally {
-            for (const resident of Object.values(features)) resident.dispose();
-          }
-        }
-      });
-    }
-  });
-}
-
-async function readAll(features: Named<DeviceTensor>): Promise<Named<NDArray>> {
-  const entries = Object.entries(features).map(async ([name, resident]) => [name, await resident.read()] as const);
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-/** Float32 sums in another order, through some thirty layers. */
-const relativeTolerance = 1e-4;
-
-function expectEqual(actual: Named<NDArray>, expected: Named<NDArray>): void {
-  expect(Object.keys(actual)).to.have.members(Object.keys(expected));
-  for (const [output, { shape, data }] of Object.entries(expected)) {
-    expect(actual[output]!.shape, output).to.deep.equal(shape);
-    const peak = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-    const error = data.reduce((max, value, i) => Math.max(max, Math.abs(value - actual[output]!.data[i]!)), 0);
-    expect(error, output).to.be.at.most(relativeTolerance * peak);
-  }
-}
+for (const one of cases) describeHead(one);
+describeHeadsOnEngines(cases);
