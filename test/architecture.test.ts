@@ -49,19 +49,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['zod'],
   },
   export: {
-    imports: [
-      'nn',
-      'models',
-      'datasets',
-      'postprocess',
-      'image',
-      'formats',
-      'platform',
-      'zoo',
-      'loading',
-      'results',
-      'library',
-    ],
+    imports: ['nn', 'models', 'postprocess', 'image', 'formats', 'platform', 'zoo', 'loading', 'results', 'library'],
   },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },

@@ -1,5 +1,4 @@
 import type { Named, Weights } from '../arrays.ts';
-import { datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
@@ -93,7 +92,7 @@ export function onnxExporter(write: WriteOnnx): ExportOnnx {
         format: 'moganet.onnx/2',
         name: config.name ?? 'model',
         parts: parts.map((part) => describe(part, fileOf(part))),
-        classes: backbone ? undefined : classesOf(config),
+        classes: backbone ? undefined : classesOf(definition),
         anchors: backbone ? undefined : anchorsOf(config),
         config,
       },
@@ -120,10 +119,8 @@ export function exportedParts({ parts, pyramid, tasks }: ModelDefinition, backbo
   });
 }
 
-function classesOf({ detection, segmentation, classification }: ResolvedConfig): Named<readonly string[]> | undefined {
-  const classes = Object.entries({ detection, segmentation, classification }).flatMap(([task, config]) =>
-    config ? [[task, datasetOf(config).classes] as const] : [],
-  );
+function classesOf({ tasks }: ModelDefinition): Named<readonly string[]> | undefined {
+  const classes = tasks.flatMap(({ kind, dataset }) => (dataset ? [[kind, dataset.classes] as const] : []));
   return classes.length > 0 ? Object.fromEntries(classes) : undefined;
 }
 

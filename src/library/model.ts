@@ -227,7 +227,7 @@ function fieldsOf({
     dataset: detections?.dataset,
     segmentation: segmentation && { ...segmentation, names: segmentation.dataset.classes },
     classification: classification && { ...classification, names: classification.dataset.classes },
-    head: custom,
+    custom,
   };
 }
 

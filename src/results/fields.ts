@@ -66,7 +66,7 @@ export interface ResultFields {
   readonly segmentation?: Segmentation | undefined;
   readonly classification?: Classification | undefined;
   /** What a custom head decoded. */
-  readonly head?: unknown;
+  readonly custom?: unknown;
   /** The decoded image, RGBA. */
   readonly image: Raster;
   readonly timings: Timings;

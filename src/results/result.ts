@@ -78,7 +78,7 @@ export class Result implements ResultFields, Iterable<Instance> {
   readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation | undefined;
   readonly classification?: Classification | undefined;
-  readonly head?: unknown;
+  readonly custom?: unknown;
   readonly image: Raster;
   readonly timings: Timings;
   readonly origin?: Origin | undefined;
@@ -92,7 +92,7 @@ export class Result implements ResultFields, Iterable<Instance> {
     this.dataset = fields.dataset;
     this.segmentation = fields.segmentation;
     this.classification = fields.classification;
-    this.head = fields.head;
+    this.custom = fields.custom;
     this.image = fields.image;
     this.timings = fields.timings;
     this.origin = fields.origin;

@@ -103,7 +103,7 @@ describe("detections of a head of one's own", () => {
       return 'anything';
     };
     const model = await loaded(saying(three, { decode }), { input: { scale: [48, 24], divisor: 16 } });
-    expect((await model.predict(picture)).head).to.equal('anything');
+    expect((await model.predict(picture)).custom).to.equal('anything');
     expect(seen).to.deep.equal({ resized: { height: 24, width: 48 }, padded: { height: 32, width: 48 } });
     await model.dispose();
     expect(() => createModel({ ...smallDetector, input: { scale: [48, 24] } })).to.throw(
