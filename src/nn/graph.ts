@@ -82,13 +82,13 @@ export function withTaps(graph: Graph, paths: readonly string[]): Graph {
 export interface Rewriting {
   /** Appends a node with its final inputs and returns its id. */
   append<K extends Op>(node: Omit<Node<K>, 'id'>): number;
-  /** Appends a node of the old graph, whose inputs have been placed before. */
+  /** Appends a node of the old graph, after those that it reads. */
   copy(node: Node): number;
-  /** Says that an old node's value is that of a new one. */
-  place(old: number, id: number): void;
-  /** Returns the new id of an old node. @throws RangeError if it has not been placed */
+  /** Makes a new node give the value of an old one. */
+  replace(old: number, id: number): void;
+  /** Returns the new id of an old node. @throws RangeError if it has none yet */
   idOf(old: number): number;
-  /** Returns the new graph. The taps of nodes that were not placed are dropped. */
+  /** Returns the new graph. The taps of nodes that were left out are dropped. */
   finish(): Graph;
 }
 
@@ -102,7 +102,7 @@ export function rewriting(graph: Graph): Rewriting {
   };
   const idOf = (old: number): number => {
     const id = ids.get(old);
-    if (id === undefined) throw new RangeError(`node ${old} has no place in the new graph`);
+    if (id === undefined) throw new RangeError(`node ${old} is not in the new graph`);
     return id;
   };
   const moved = (names: Named<number>): Named<number> =>
@@ -119,7 +119,7 @@ export function rewriting(graph: Graph): Rewriting {
       ids.set(node.id, id);
       return id;
     },
-    place: (old, id) => ids.set(old, id),
+    replace: (old, id) => ids.set(old, id),
     idOf,
     finish: () => ({ nodes, inputs: moved(graph.inputs), outputs: moved(graph.outputs), taps: moved(graph.taps) }),
   };

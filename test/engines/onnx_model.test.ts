@@ -3,10 +3,25 @@ import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
 import { moganet } from '../../src/backbones/moganet.ts';
 import { emitOnnx } from '../../src/engines/onnx/emit.ts';
-import { type ModelProto, ModelProtoSchema, type ValueInfoProto } from '../../src/engines/onnx/generated/onnx_pb.ts';
+import {
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  type ValueInfoProto,
+} from '../../src/engines/onnx/generated/onnx_pb.ts';
 import { onnxFile, onnxInParts } from '../../src/engines/onnx/serialize.ts';
 import { CheckpointError, EngineError } from '../../src/errors.ts';
-import { conv2d, F, map, parametersOf, programOf, recordPart, regions, withTaps } from '../../src/nn/index.ts';
+import {
+  conv2d,
+  F,
+  map,
+  parametersOf,
+  programOf,
+  recordPart,
+  regions,
+  type Value,
+  withTaps,
+} from '../../src/nn/index.ts';
 import { seededWeight } from '../harness/seeded.ts';
 
 const nano = moganet({ type: 'moganet', arch: { dims: [16, 32], depths: [1, 1], ratios: [2, 2] } });
@@ -14,20 +29,24 @@ const graph = recordPart({
   name: 'nano',
   inputs: { image: map(3) },
   forward: (scope, { image }) => {
-    const [stage1, stage2] = nano.forward(scope, image!);
-    return { stage1: stage1!, stage2: stage2! };
+    const [stage1, stage2] = nano.forward(scope, image) as [Value, Value];
+    return { stage1, stage2 };
   },
 });
 const weights = new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
 const program = programOf('nano', graph, weights);
 
-const read = (bytes: Uint8Array): ModelProto => fromBinary(ModelProtoSchema, bytes);
+const read = (bytes: Uint8Array): ModelProto & { graph: GraphProto } => {
+  const model = fromBinary(ModelProtoSchema, bytes);
+  if (!model.graph) throw new Error('the model has no graph');
+  return { ...model, graph: model.graph };
+};
 const dimensionsOf = ({ type }: ValueInfoProto) =>
   type?.value.case === 'tensorType' ? type.value.value.shape?.dim.map(({ value }) => value.value) : undefined;
 
 describe('a program as ONNX', () => {
   const model = read(onnxFile(emitOnnx(program)));
-  const { node, initializer, input, output, name } = model.graph!;
+  const { node, initializer, input, output, name } = model.graph;
 
   it('is of opset 17 and an IR that every reader of it knows', () => {
     expect(model.opsetImport.map(({ domain, version }) => ({ domain, version }))).to.deep.equal([
@@ -46,7 +65,7 @@ describe('a program as ONNX', () => {
     ]);
   });
 
-  it('calls operators by their module path, and what one consists of below it', () => {
+  it('names operators by their module path, and their steps below it', () => {
     const names = node.map(({ name }) => name);
     expect(names.slice(0, 7)).to.deep.equal([
       'patch_embed1.projection.0',
@@ -65,9 +84,9 @@ describe('a program as ONNX', () => {
     const used = parametersOf(program.graph).filter(({ kind }) => kind !== 'ignored');
     const stored = new Map(initializer.map((tensor) => [tensor.name, tensor]));
     for (const { key, shape } of used) {
-      const tensor = stored.get(key)!;
-      expect(tensor.dims.map(Number), key).to.deep.equal(shape);
-      expect(new Float32Array(tensor.rawData.slice().buffer), key).to.deep.equal(weights.get(key)!.data);
+      const tensor = stored.get(key);
+      expect(tensor?.dims.map(Number), key).to.deep.equal(shape);
+      expect(new Float32Array(tensor?.rawData.slice().buffer ?? []), key).to.deep.equal(weights.get(key)?.data);
     }
     const constants = initializer.filter(({ name }) => name.startsWith('constant:'));
     expect(initializer).to.have.length(used.length + constants.length);
@@ -75,7 +94,7 @@ describe('a program as ONNX', () => {
 
   it('in parts is the same graph, on the memory that the weights have', () => {
     const { model: bytes, externalData } = onnxInParts(emitOnnx(program));
-    const parts = read(bytes).graph!;
+    const parts = read(bytes).graph;
     expect(parts.node).to.deep.equal(node);
     const data = new Map(externalData.map(({ path, data }) => [path, data]));
     const entry = (tensor: (typeof parts.initializer)[number], key: string) =>
@@ -85,26 +104,26 @@ describe('a program as ONNX', () => {
       initializer.flatMap(({ name }) => (name.startsWith('constant:') ? [] : [name])).sort(),
     );
     for (const tensor of external) {
-      const bytes = data.get(entry(tensor, 'location')!)!;
-      expect(bytes.buffer, tensor.name).to.equal(weights.get(tensor.name)!.data.buffer);
-      expect(entry(tensor, 'length')).to.equal(`${bytes.byteLength}`);
+      const bytes = data.get(entry(tensor, 'location') ?? '');
+      expect(bytes?.buffer, tensor.name).to.equal(weights.get(tensor.name)?.data.buffer);
+      expect(entry(tensor, 'length')).to.equal(`${bytes?.byteLength}`);
     }
   });
 
   it('gives any module as an output by its path', () => {
     const tapped = programOf('nano', withTaps(graph, ['blocks1.0.attn', 'blocks1.0.norm1']), weights);
-    const { output, node } = read(onnxFile(emitOnnx(tapped))).graph!;
+    const { output, node } = read(onnxFile(emitOnnx(tapped))).graph;
     expect(output.map(({ name }) => name)).to.deep.equal(['stage1', 'stage2', 'blocks1.0.attn', 'blocks1.0.norm1']);
     expect(node.find((n) => n.output[0] === 'blocks1.0.norm1')?.opType).to.equal('BatchNormalization');
   });
 
-  it('makes the regions n × 5, and pooling matrices inputs of their own', () => {
+  it('makes the regions n × 5, and pooling matrices further inputs', () => {
     const pooled = recordPart({
       name: 'pooled',
       inputs: { x: map(4), boxes: regions },
       forward: (scope, { x, boxes }) => ({
-        bins: F.adaptiveAvgPool(x!, { height: 2, width: 3 }, scope.at('pool')),
-        regions: F.roiAlign(x!, boxes!, {
+        bins: F.adaptiveAvgPool(x, { height: 2, width: 3 }, scope.at('pool')),
+        regions: F.roiAlign(x, boxes, {
           outputSize: { height: 7, width: 7 },
           spatialScale: 0.25,
           samplingRatio: 0,
@@ -117,7 +136,7 @@ describe('a program as ONNX', () => {
       { name: 'pool/width', source: 0, array: { kind: 'pooling', axis: 'width', bins: 3 } },
       { name: 'pool/height', source: 0, array: { kind: 'pooling', axis: 'height', bins: 2 } },
     ]);
-    expect(read(onnxFile(emitted)).graph!.input.map(dimensionsOf)).to.deep.equal([
+    expect(read(onnxFile(emitted)).graph.input.map(dimensionsOf)).to.deep.equal([
       ['x.batch', 4n, 'x.height', 'x.width'],
       ['boxes.count', 5n],
       [3n, 'pool/width'],
@@ -129,7 +148,7 @@ describe('a program as ONNX', () => {
     const same = recordPart({
       name: 'same',
       inputs: { x: map(1) },
-      forward: (_, { x }) => ({ x: F.relu(x!), copy: x! }),
+      forward: (_, { x }) => ({ x: F.relu(x), copy: x }),
     });
     expect(emitOnnx(programOf('same', same, new Map())).outputs).to.deep.equal({ x: 'x#2', copy: 'copy' });
   });
@@ -138,13 +157,13 @@ describe('a program as ONNX', () => {
     const one = recordPart({
       name: 'one',
       inputs: { x: map(2) },
-      forward: (scope, { x }) => ({ y: conv2d(scope.at('conv'), x!, 1, { kernel: 1, bias: false }) }),
+      forward: (scope, { x }) => ({ y: conv2d(scope.at('conv'), x, 1, { kernel: 1, bias: false }) }),
     });
     const emit = (value?: NDArray) => emitOnnx(programOf('one', one, new Map(value ? [['conv.weight', value]] : [])));
-    expect(() => emit()).to.throw(CheckpointError, 'conv.weight: one needs a weight of shape [1, 2, 1, 1], got none.');
+    expect(() => emit()).to.throw(CheckpointError, /^conv\.weight: one .*\[1, 2, 1, 1\], got none/);
     expect(() => emit({ shape: [1, 2], data: new Float32Array(2) })).to.throw(
       CheckpointError,
-      'conv.weight: one needs a weight of shape [1, 2, 1, 1], got one of shape [1, 2].',
+      /^conv\.weight: one .*\[1, 2, 1, 1\], got .*\[1, 2\]/,
     );
   });
 
@@ -155,7 +174,7 @@ describe('a program as ONNX', () => {
       name: 'large',
       inputs: { x: map(channels) },
       forward: (scope, { x }) => {
-        let y = x!;
+        let y = x;
         for (let i = 0; i < 8; i++) y = conv2d(scope.at(i), y, channels, { kernel: 1, bias: false });
         return { y };
       },

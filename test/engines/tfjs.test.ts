@@ -21,7 +21,9 @@ import {
   recordPart,
   shapesOf,
 } from '../../src/nn/index.ts';
+import { namedOutputs } from '../harness/engines.ts';
 import { networkOf } from '../harness/golden/networks.ts';
+import { rejection } from '../harness/rejection.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 const seededProgram = (graph: Graph) =>
@@ -44,21 +46,12 @@ const chain = recordPart({
   name: 'chain',
   inputs: { x: map(1) },
   forward: (_, { x }) => {
-    let y = x!;
+    let y = x;
     for (let i = 0; i < 10; i++) y = F.relu(y);
     return { y };
   },
 });
 const pixels: NDArray = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
-
-const failureOf = async (work: () => unknown): Promise<Error> => {
-  try {
-    await work();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('nothing was refused');
-};
 
 describe('the TensorFlow.js engine', () => {
   let engine: Engine;
@@ -69,15 +62,15 @@ describe('the TensorFlow.js engine', () => {
   });
   after(() => Promise.all([engine, ...extra].map((each) => each.dispose())));
 
-  describe('in a page with a backend of its own', () => {
+  describe('in a page that has chosen a backend', () => {
     before(() => tf.setBackend('cpu'));
 
     it('puts the page’s backend back after loading and running', async () => {
       const runner = await engine.load(seededProgram(pico));
       expect(tf.getBackend()).to.equal('cpu');
-      const { logits } = await runner.run({ input: seededInput('input', [1, 3, 16, 16]) });
+      const { logits } = await namedOutputs(runner, { input: seededInput('input', [1, 3, 16, 16]) }, 'logits');
       expect(tf.getBackend()).to.equal('cpu');
-      await logits!.read();
+      await logits.read();
       expect(tf.getBackend()).to.equal('cpu');
       runner.dispose();
     });
@@ -116,8 +109,8 @@ describe('the TensorFlow.js engine', () => {
       expect([...seen]).to.deep.equal(['cpu']);
     });
 
-    it('puts it back where a backend cannot start', async () => {
-      const failure = await failureOf(() => tfjsEngine('webgl'));
+    it('puts it back if a backend cannot start', async () => {
+      const failure = await rejection(tfjsEngine('webgl'));
       expect(failure).to.be.instanceOf(EngineError);
       expect(failure.message).to.match(
         /webgl backend.*a browser with WebGL 2; in Node use the engine wasm or onnxruntime/,
@@ -157,11 +150,11 @@ describe('the TensorFlow.js engine', () => {
           }) as typeof kernels.relu,
         };
         const shapes = shapesOf(chain, { x: { batch: 1, height: 1, width: 2 } });
-        const { y } = replay(planOf(programOf('chain', chain, new Map())), counting, { x }, shapes);
+        const outputs = replay(planOf(programOf('chain', chain, new Map())), counting, { x }, shapes);
         // the input, and the one value that the next step reads
         expect(counts).to.deep.equal([1, ...new Array(9).fill(2)]);
-        expect([...y!.dataSync()]).to.deep.equal([1, 0]);
-        tf.dispose([x, y!]);
+        expect([...(outputs.y?.dataSync() ?? [])]).to.deep.equal([1, 0]);
+        tf.dispose([x, ...Object.values(outputs)]);
         expect(tf.memory().numTensors).to.equal(before);
       });
     });
@@ -174,7 +167,7 @@ describe('the TensorFlow.js engine', () => {
         const failing = {
           ...kernels,
           concat: () => {
-            tf.scalar(1); // an intermediate of the kernel's own
+            tf.scalar(1); // an intermediate of the kernel
             throw new Error('no concat today');
           },
         };
@@ -193,7 +186,7 @@ describe('the TensorFlow.js engine', () => {
         const shapes = shapesOf(chain, { x: { batch: 1, height: 1, width: 2 } });
         expect(() => replay(plan, wrong, { x }, shapes)).to.throw(
           EngineError,
-          ':relu: the kernel of relu gave N×H×W×C 1×2×1×1, its shape rule says 1×1×2×1.',
+          /^:relu: .*relu gave N×H×W×C 1×2×1×1, .*1×1×2×1/,
         );
         x.dispose();
       });
@@ -204,11 +197,11 @@ describe('the TensorFlow.js engine', () => {
       const program = seededProgram(pico);
       const weights = new Map(program.weights);
       weights.delete('head.bias');
-      const missing = await failureOf(() => engine.load({ ...program, weights }));
+      const missing = await rejection(engine.load({ ...program, weights }));
       expect(missing).to.be.instanceOf(CheckpointError);
       expect(missing.message).to.match(/^head\.bias: program .*\[3\], got none/);
       weights.set('head.bias', pixels);
-      expect((await failureOf(() => engine.load({ ...program, weights }))).message).to.match(
+      expect((await rejection(engine.load({ ...program, weights }))).message).to.match(
         /^head\.bias: program .*\[3\], got .*\[1, 1, 1, 2\]/,
       );
       expect(tf.memory().numTensors).to.equal(before);
@@ -219,8 +212,8 @@ describe('the TensorFlow.js engine', () => {
         name: 'shared',
         inputs: { a: map(2), b: map(2) },
         forward: (scope, { a, b }) => ({
-          a: conv2d(scope.at('conv'), a!, 2, { kernel: 1 }),
-          b: conv2d(scope.at('conv'), b!, 2, { kernel: 1 }),
+          a: conv2d(scope.at('conv'), a, 2, { kernel: 1 }),
+          b: conv2d(scope.at('conv'), b, 2, { kernel: 1 }),
         }),
       });
       onBackend('wasm', () => {
@@ -230,16 +223,16 @@ describe('the TensorFlow.js engine', () => {
       });
     });
 
-    it('keeps parameters through the page’s own scopes', async () => {
+    it('keeps parameters through the page’s scopes', async () => {
       tf.engine().startScope();
       const runner = await engine.load(programOf('chain', chain, new Map()));
       const shared = await engine.load(seededProgram(pico));
-      const { y } = await runner.run({ x: pixels });
+      const { y } = await namedOutputs(runner, { x: pixels }, 'y');
       tf.engine().endScope();
-      expect([...(await y!.read()).data]).to.deep.equal([1, 2]);
-      const { logits } = await shared.run({ input: seededInput('input', [1, 3, 16, 16]) });
-      expect((await logits!.read()).data).to.have.length(3);
-      for (const each of [runner, shared, y!, logits!]) each.dispose();
+      expect([...(await y.read()).data]).to.deep.equal([1, 2]);
+      const { logits } = await namedOutputs(shared, { input: seededInput('input', [1, 3, 16, 16]) }, 'logits');
+      expect((await logits.read()).data).to.have.length(3);
+      for (const each of [runner, shared, y, logits]) each.dispose();
     });
 
     it('adds up what a run holds at most', () => {
@@ -253,14 +246,14 @@ describe('the TensorFlow.js engine', () => {
       const small = await tfjsEngine('wasm', { memoryBudget: 1e6 });
       extra.push(small);
       const runner = await small.load(programOf('chain', chain, new Map()));
-      const failure = await failureOf(() => runner.run({ x: seededInput('x', [1, 1, 500, 500]) }));
+      const failure = await rejection(runner.run({ x: seededInput('x', [1, 1, 500, 500]) }));
       expect(failure).to.be.instanceOf(EngineError);
       expect(failure.message).to.match(
-        /^chain at this size needs about 0\.005 GB of memory, with .* in use and a budget of 0\.001 GB: past 4 GB the wasm backend overwrites its own tensors\. Use a smaller image, or the engine onnxruntime or webgl\.$/,
+        /^chain at this size needs about 0\.005 GB .*budget of 0\.001 GB.*Use a smaller image, or the engine onnxruntime/,
       );
-      const { y } = await runner.run({ x: pixels });
-      expect([...(await y!.read()).data]).to.deep.equal([1, 2]);
-      y!.dispose();
+      const { y } = await namedOutputs(runner, { x: pixels }, 'y');
+      expect([...(await y.read()).data]).to.deep.equal([1, 2]);
+      y.dispose();
     });
 
     it('refuses a model beyond the budget, and counts it no longer once it is disposed', async () => {
@@ -268,7 +261,7 @@ describe('the TensorFlow.js engine', () => {
         recordPart({
           name: 'wide',
           inputs: { x: map(100) },
-          forward: (scope, { x }) => ({ y: conv2d(scope, x!, 1000, { kernel: 1 }) }),
+          forward: (scope, { x }) => ({ y: conv2d(scope, x, 1000, { kernel: 1 }) }),
         }),
       );
       const small = await tfjsEngine('wasm', { memoryBudget: 1e6 + tf.memory().numBytes });
@@ -276,7 +269,7 @@ describe('the TensorFlow.js engine', () => {
       // 0.4 MB of parameters, twice: once as a tensor and once as the convolution packs them
       for (let i = 0; i < 3; i++) (await small.load(program)).dispose();
       const first = await small.load(program);
-      const failure = await failureOf(() => small.load(program));
+      const failure = await rejection(small.load(program));
       expect(failure.message).to.match(/^program needs about 0\.001 GB of memory, .* Dispose other models, or use/);
       first.dispose();
       (await small.load(program)).dispose();
@@ -298,16 +291,14 @@ describe('the TensorFlow.js engine', () => {
 
     it('of another engine have no tensor', async () => {
       const foreign = { shape: pixels.shape, read: async () => pixels, dispose: () => {} };
-      const failure = await failureOf(() => tensorOf(foreign));
-      expect(failure).to.be.instanceOf(EngineError);
-      expect(failure.message).to.match(/of another engine and has no tensor; read\(\) it instead/);
+      expect(() => tensorOf(foreign)).to.throw(EngineError, /of another engine.*read\(\) it instead/);
     });
 
     it('cannot be inputs once they are disposed', async () => {
       const runner = await engine.load(programOf('chain', chain, new Map()));
-      const { y } = await runner.run({ x: pixels });
-      y!.dispose();
-      expect((await failureOf(() => runner.run({ x: y! }))).message).to.equal('chain: y was disposed.');
+      const { y } = await namedOutputs(runner, { x: pixels }, 'y');
+      y.dispose();
+      expect((await rejection(runner.run({ x: y }))).message).to.match(/^chain: y was disposed/);
       runner.dispose();
     });
   });
@@ -317,11 +308,9 @@ describe('the TensorFlow.js engine', () => {
   });
 
   it('refuses a backend that it does not know by name', async () => {
-    const failure = await failureOf(() => tfjsEngine('webgpu' as 'webgl'));
+    const failure = await rejection(tfjsEngine('webgpu' as 'webgl'));
     expect(failure).to.be.instanceOf(UnsupportedError);
-    expect(failure.message).to.equal(
-      'the TensorFlow.js backend "webgpu" is not supported yet. Use cpu, wasm, webgl instead.',
-    );
+    expect(failure.message).to.match(/"webgpu".*Use cpu, wasm, webgl/);
   });
 
   it('prints nothing and leaves no handlers of errors behind', function () {
@@ -340,7 +329,7 @@ describe('the TensorFlow.js engine', () => {
 });
 
 describe('permute', () => {
-  it('moves axis order[i] to place i', () => {
+  it('moves axis order[i] to position i', () => {
     // [[1 2 3] [4 5 6]] of two rows, the columns first
     expect([...permute({ shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }, [1, 0]).data]).to.deep.equal([
       1, 4, 2, 5, 3, 6,

@@ -1,4 +1,4 @@
-import { type Named, type NDArray, ndarray, type Shape, sizeOf } from '../../src/arrays.ts';
+import { ndarray } from '../../src/arrays.ts';
 import type { WindowAttention } from '../../src/nn/index.ts';
 import {
   batchNorm,
@@ -6,54 +6,16 @@ import {
   convTranspose2d,
   F,
   groupNorm,
-  type InputKind,
   layerNorm,
   linear,
-  map,
   pointwise,
-  regions,
   type Scope,
   type Value,
 } from '../../src/nn/index.ts';
+import { array, between, filled, type OperationCase, of, ramp, row, seeded, withInputs } from './operation_case.ts';
 import { mixerCases } from './operation_cases_mixers.ts';
-import { seededInput } from './seeded.ts';
 
-/** Small cases of every operation, the answers written out where a reader can check them in the head. */
-export interface OperationCase {
-  readonly name: string;
-  readonly inputs: Named<NDArray>;
-  /** By key; what is not here is seeded. */
-  readonly weights?: Named<NDArray>;
-  readonly forward: (scope: Scope, inputs: Named<Value>) => Value;
-  /** N×C×H×W; where there is none, the engines are compared with each other. */
-  readonly expected?: NDArray;
-}
-
-export const kindOf = ({ shape }: NDArray): InputKind => (shape.length === 2 ? regions : map(shape[1]!));
-
-const array = (shape: Shape, ...values: number[]): NDArray => ndarray(shape, Float32Array.from(values));
-const filled = (shape: Shape, value: number): NDArray => ({ shape, data: new Float32Array(sizeOf(shape)).fill(value) });
-/** 0, 1, 2, … in C order. */
-const ramp = (shape: Shape): NDArray => ({ shape, data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => i) });
-const row = (...values: number[]): NDArray => array([1, 1, 1, values.length], ...values);
-const seeded = (name: string, ...shape: number[]): NDArray => seededInput(name, shape);
-
-/** A case of one input `x`. */
-const of = (
-  name: string,
-  x: NDArray,
-  forward: (scope: Scope, x: Value) => Value,
-  rest: Pick<OperationCase, 'weights' | 'expected'> = {},
-): OperationCase => ({ name, inputs: { x }, forward: (scope, inputs) => forward(scope, inputs.x!), ...rest });
-
-/** A case of two inputs. */
-const between = (
-  name: string,
-  a: NDArray,
-  b: NDArray,
-  forward: (a: Value, b: Value) => Value,
-  expected?: NDArray,
-): OperationCase => ({ name, inputs: { a, b }, forward: (_, inputs) => forward(inputs.a!, inputs.b!), expected });
+/** Small cases of every operation. */
 
 const noBias = { bias: false } as const;
 const box = { outputSize: { height: 2, width: 2 }, spatialScale: 1, samplingRatio: 2, aligned: true };
@@ -61,7 +23,7 @@ const box = { outputSize: { height: 2, width: 2 }, spatialScale: 1, samplingRati
 const columns = array([1, 1, 4, 4], ...[0, 1, 2, 3], ...[0, 1, 2, 3], ...[0, 1, 2, 3], ...[0, 1, 2, 3]);
 const noRegions = ndarray([0, 5], new Float32Array(0));
 
-/** Queries, keys and values of one channel each: where queries are 0 a place sees all others alike. */
+/** Queries, keys and values of one channel each: if queries are 0 a position sees all others alike. */
 const attends = (
   values: number[],
   options: WindowAttention,
@@ -75,7 +37,7 @@ const attends = (
       F.windowAttention(x, { table: s.parameter('table', [rows, 1]), bias: bias && s.parameter('bias', [3]) }, options),
     weights: {
       table: array([rows, 1], ...Array.from({ length: rows }, (_, i) => table[i] ?? 0)),
-      ...(bias && { bias: array([3], ...bias) }),
+      bias: array([3], ...(bias ?? [0, 0, 0])),
     },
   };
 };
@@ -103,31 +65,31 @@ const seededAttention = (
 const whole = { heads: 1, window: 2, shift: 0, padding: 'first' } as const;
 const rolled = { ...whole, shift: 1 } as const;
 
-// maps of one row in windows of 2×2, whose second row is filling
+// maps of one row in windows of 2×2, whose second row is padding
 const windowAttentionCases: readonly OperationCase[] = [
   windowCase(
-    'means what a window holds, filling included',
+    'takes the mean of a window, padding included',
     attends([4, 8, 12, 16], whole, { bias: [0, 0, 2] }),
     [4, 4, 8, 8],
   ),
-  windowCase('without a bias fills with zeros', attends([4, 8, 12], whole), [3, 3, 3]),
-  // ln 3 for itself and 0 for the rest: weights of 3 and 1, and twice the filling
+  windowCase('without a bias pads with zeros', attends([4, 8, 12], whole), [3, 3, 3]),
+  // ln 3 for itself and 0 for the rest: weights of 3 and 1, and twice the padding
   windowCase('weighs by distance', attends([6, 12], whole, { table: [0, 0, 0, 0, Math.log(3)] }), [5, 7]),
   windowCase('weighs by queries and keys', attends([6, 12], whole, { keys: [Math.log(2), 0] }), [4.8, 4.8]),
-  // rolled: 8 12 | 16 4, of which 16 and 4 are no neighbours; the row of filling is another region
-  windowCase('with a shift separates what is no neighbour', attends([4, 8, 12, 16], rolled), [4, 10, 10, 16]),
-  // in windows of 3×3 the row and two of filling; rolled after filling: 8 12 16 | 0 0 4 with the row as the last, by itself
-  windowCase('fills before it rolls', attends([4, 8, 12, 16], { ...rolled, window: 3 }), [4, 12, 12, 12]),
-  // rolled before: 8 12 16 | 4 0 0 with the row as the first, beside one of filling
+  // rolled: 8 12 | 16 4, of which 16 and 4 are not neighbours; the row of padding is another area
+  windowCase('with a shift separates pixels that are not neighbours', attends([4, 8, 12, 16], rolled), [4, 10, 10, 16]),
+  // in windows of 3×3 the row and two of padding; rolled after padding: 8 12 16 | 0 0 4 with the row as the last, by itself
+  windowCase('pads before it rolls', attends([4, 8, 12, 16], { ...rolled, window: 3 }), [4, 12, 12, 12]),
+  // rolled before: 8 12 16 | 4 0 0 with the row as the first, beside one of padding
   windowCase(
-    'fills after it has rolled',
+    'pads after it has rolled',
     attends([4, 8, 12, 16], { ...rolled, window: 3, padding: 'last' }),
     [1, 6, 6, 6],
   ),
   seededAttention('two heads', [2, 12, 4, 6], { ...whole, heads: 2 }),
   seededAttention('an odd size', [2, 12, 5, 7], { ...rolled, heads: 2, window: 3 }),
   seededAttention(
-    'an odd size, filled last',
+    'an odd size, padded last',
     [2, 12, 5, 7],
     { ...rolled, heads: 2, window: 3, padding: 'last' },
     false,
@@ -420,11 +382,11 @@ export const operationCases: readonly OperationCase[] = [
   ),
   ...windowAttentionCases,
   ...mixerCases,
-  {
+  withInputs({
     name: 'layers on no regions',
     inputs: { x: seeded('x', 1, 3, 6, 6), none: noRegions },
     forward: (s, { x, none }) => {
-      const pooled = F.roiAlign(x!, none!, box);
+      const pooled = F.roiAlign(x, none, box);
       const up = convTranspose2d(s.at('up'), F.relu(conv2d(s.at('conv'), pooled, 4, { kernel: 3 })), 2, {
         kernel: 2,
         stride: 2,
@@ -432,12 +394,12 @@ export const operationCases: readonly OperationCase[] = [
       return linear(s.at('fc'), up, 5, 4);
     },
     expected: array([0, 5, 1, 1]),
-  },
-  {
-    name: 'concat of the batch where some levels have no regions',
+  }),
+  withInputs({
+    name: 'concat of the batch if some levels have no regions',
     inputs: { x: columns, none: noRegions, one: array([1, 5], 0, 0, 0, 4, 4) },
     forward: (_, { x, none, one }) =>
-      F.concat([F.roiAlign(x!, none!, box), F.roiAlign(x!, one!, box), F.roiAlign(x!, none!, box)], 'batch'),
+      F.concat([F.roiAlign(x, none, box), F.roiAlign(x, one, box), F.roiAlign(x, none, box)], 'batch'),
     expected: array([1, 1, 2, 2], 0.5, 2.5, 0.5, 2.5),
-  },
+  }),
 ];

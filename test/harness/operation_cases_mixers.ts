@@ -1,14 +1,10 @@
-import { type NDArray, ndarray, type Shape, sizeOf } from '../../src/arrays.ts';
+import type { NDArray } from '../../src/arrays.ts';
 import { F, mixPositions, type Scope, type Value } from '../../src/nn/index.ts';
-import type { OperationCase } from './operation_cases.ts';
-import { seededInput } from './seeded.ts';
+import { array, filled, type OperationCase, of as ofOne, row, seeded as seededInput } from './operation_case.ts';
 
 /** Small cases of the operations that mix the pixels of a map. */
 
-const array = (shape: Shape, ...values: number[]): NDArray => ndarray(shape, Float32Array.from(values));
-const row = (...values: number[]): NDArray => array([1, 1, 1, values.length], ...values);
-const filled = (shape: Shape, value: number): NDArray => ({ shape, data: new Float32Array(sizeOf(shape)).fill(value) });
-const seeded = (...shape: number[]): NDArray => seededInput('x', shape);
+const seeded = (...shape: number[]): NDArray => seededInput('x', ...shape);
 
 const of = (
   name: string,
@@ -16,13 +12,7 @@ const of = (
   forward: (scope: Scope, x: Value) => Value,
   expected?: NDArray,
   weights?: OperationCase['weights'],
-): OperationCase => ({
-  name,
-  inputs: { x },
-  forward: (scope, inputs) => forward(scope, inputs.x!),
-  ...(weights && { weights }),
-  ...(expected && { expected }),
-});
+): OperationCase => ofOne(name, x, forward, { expected, weights });
 
 const three = { kernel: 3, stride: 1, padding: 1 };
 /** 0 1 2, and 3 4 5 below. */
@@ -37,7 +27,7 @@ const poolingCases: readonly OperationCase[] = [
     filled([1, 1, 3, 4], 7),
   ),
   of(
-    'avgPool of what of a window lies within',
+    'avgPool of the part of a window that lies within',
     row(0, 3, 9),
     (_, x) => F.avgPool(x, { ...three, kernel: { height: 1, width: 3 }, padding: { height: 0, width: 1 } }),
     row(1.5, 4, 6),

@@ -1,13 +1,26 @@
 import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
-import { type Engine, type Graph, parametersOf, passes, programOf, recordPart } from '../../src/nn/index.ts';
-import { kindOf, type OperationCase } from './operation_cases.ts';
+import {
+  type Engine,
+  type Graph,
+  type InputKind,
+  loadPart,
+  map,
+  parametersOf,
+  recordPart,
+  regions,
+} from '../../src/nn/index.ts';
+import { namedOutputs } from './engines.ts';
+import type { OperationCase } from './operation_case.ts';
 import { seededWeight } from './seeded.ts';
 
 /** Running operation cases on an engine. */
 
-/** Float32 sums of at most a few hundred products, in whatever order an engine adds them. */
+/** Float32 sums of at most a few hundred products, in any order of adding. */
 const relativeTolerance = 1e-5;
+
+const kindOf = ({ shape: [, channels = 5, ...axes] }: NDArray): InputKind =>
+  axes.length === 0 ? regions : map(channels);
 
 export const graphOf = ({ name, inputs, forward }: OperationCase): Graph =>
   recordPart({
@@ -21,10 +34,10 @@ export async function resultOf(engine: Engine, operation: OperationCase): Promis
   const weights = new Map(
     parametersOf(graph).map(({ key, shape }) => [key, operation.weights?.[key] ?? seededWeight(key, shape)]),
   );
-  const runner = await engine.load(programOf(operation.name, graph, weights, passes));
-  const { y } = await runner.run(operation.inputs);
-  const result = await y!.read();
-  y!.dispose();
+  const runner = await loadPart(engine, { name: operation.name, graph }, weights);
+  const { y } = await namedOutputs(runner, operation.inputs, 'y');
+  const result = await y.read();
+  y.dispose();
   runner.dispose();
   return result;
 }

@@ -33,7 +33,7 @@ export function foldBatchNorm(graph: Graph, weights: Weights): { graph: Graph; w
     const before = node.op === 'batchNorm' ? nodeAt(graph, node.inputs[0]) : undefined;
     if (node.op === 'batchNorm' && before?.op === 'conv2d' && consumers[before.id] === 1) {
       const inputs = [rewritten.idOf(before.inputs[0]), ...foldedParameters(before, node)] as const;
-      rewritten.place(node.id, rewritten.append<'conv2d'>({ ...before, inputs }));
+      rewritten.replace(node.id, rewritten.append<'conv2d'>({ ...before, inputs }));
     } else {
       rewritten.copy(node);
     }
