@@ -55,7 +55,7 @@ export const emitters: { [K in Operation]: Emit<K> } = {
       onnx.operator('InstanceNormalization', [x, weight, bias], { epsilon });
       return;
     }
-    // Opset 17 has no group norm: the groups take the channels' place, and what is left of them counts as extent.
+    // Opset 17 has no group norm: the groups become the channels, and the channels of a group count as extent.
     const shape = onnx.operator('Shape', [x]);
     const batch = onnx.operator('Shape', [x], { start: 0, end: 1 });
     const extent = onnx.operator('Shape', [x], { start: 2 });
@@ -68,7 +68,7 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     onnx.operator('Add', [weighed, perChannel(bias)]);
   },
 
-  // The operator reads the last axes. Two transposes are half the time of the mean and variance over channels written out.
+  // The operator reads the last axes. Two transposes take half the time of a mean and variance over channels.
   layerNorm: (onnx, [x, weight, bias], { attributes: { eps } }) => {
     const last = onnx.operator('Transpose', [x], { perm: [0, 2, 3, 1] });
     const normed = onnx.operator('LayerNormalization', [last, weight, bias], { axis: -1, epsilon: { float: eps } });
@@ -203,7 +203,7 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     const y = onnx.operator('Conv', [around, resizedAlong(onnx, weight, x, axis, [channels, 1])], {
       group: channels,
     });
-    // of a kernel whose size is not known beforehand onnxruntime infers no shape, not even that there are four axes
+    // onnxruntime infers no shape, not even four axes, for a kernel whose size is not known beforehand
     onnx.operator('Reshape', [y, onnx.operator('Shape', [x])]);
   },
   addAlongAxis: (onnx, [x, parameter], { attributes: { axis }, channels }) => {
@@ -211,11 +211,11 @@ export const emitters: { [K in Operation]: Emit<K> } = {
   },
 };
 
-/** Beyond every map. */
+/** An index beyond every map. */
 const end = 2 ** 31 - 1;
 const dimensionOf = { height: 2, width: 3 } as const;
 
-/** Zeros at the ends of height and width, as many as are missing. */
+/** Pads height and width by zeros at their ends, up to multiples. */
 function paddedTo(onnx: OperatorWriter, x: string, multiple: Size): string {
   const size = onnx.operator('Shape', [x], { start: 2, end: 4 });
   // the remainder of −n has the sign of the divisor
@@ -224,7 +224,7 @@ function paddedTo(onnx: OperatorWriter, x: string, multiple: Size): string {
   return onnx.operator('Pad', [x, pads]);
 }
 
-/** A parameter as long as the map along an axis, `leading` its first two extents. */
+/** Resizes a parameter to the extent of the map along an axis; `leading` are its first two extents. */
 function resizedAlong(
   onnx: OperatorWriter,
   parameter: string,
@@ -243,8 +243,9 @@ function resizedAlong(
 }
 
 /**
- * Gathers floor(dst · in / out) in whole numbers. Resize computes floor(dst / float32(out / in)), which for some sizes (14 to 2
- * is the first) is one less; it would take two thirds of the time. Columns first, while there are fewer rows.
+ * Gathers floor(dst · in / out) in whole numbers. Resize takes two thirds of the time, but computes
+ * floor(dst / float32(out / in)), which is one less for some sizes (14 to 2 is the first). Columns come first, while there
+ * are fewer rows.
  */
 function nearestLike(onnx: OperatorWriter, x: string, like: string): void {
   const sizes = { from: onnx.operator('Shape', [x]), to: onnx.operator('Shape', [like]) };
@@ -252,8 +253,8 @@ function nearestLike(onnx: OperatorWriter, x: string, like: string): void {
   for (const axis of [3, 2]) {
     const extent = (shape: string) => onnx.operator('Gather', [shape, onnx.ints([axis], [])]);
     const [from, to] = [extent(sizes.from), extent(sizes.to)];
-    const places = onnx.operator('Range', [onnx.ints([0], []), to, onnx.ints([1], [])]);
-    const sources = onnx.operator('Div', [onnx.operator('Mul', [places, from]), to]);
+    const positions = onnx.operator('Range', [onnx.ints([0], []), to, onnx.ints([1], [])]);
+    const sources = onnx.operator('Div', [onnx.operator('Mul', [positions, from]), to]);
     result = onnx.operator('Gather', [result, sources], { axis });
   }
 }

@@ -139,7 +139,7 @@ const resize: Kernel<'resize'> = ({ mode, alignCorners, factor = 1 }, [x, like])
 const nearestSources = (to: number, from: number): Int32Array =>
   Int32Array.from({ length: to }, (_, i) => Math.floor((i * from) / to));
 
-/** Whether i · (from / to), as the backends round it in single or double precision, gives floor(i · from / to) for every i. */
+/** Checks that i · (from / to), as backends round it in single or double precision, gives floor(i · from / to) for every i. */
 function roundsExactly(to: number, from: number): boolean {
   const single = Math.fround(from / to);
   return nearestSources(to, from).every(
@@ -241,7 +241,7 @@ export const kernels: Kernels = {
   mul: (_, [a, b]) => tf.mul(a, b),
   concat: ({ axis }, maps) => (axis === 'batch' ? concatBatch(maps) : tf.concat([...maps], 3)),
   slice: ({ start, end }, [x]) => tf.slice(x, [0, 0, 0, start], [-1, -1, -1, end - start]),
-  // as a pooling window: the mean over two axes transposes first, and is ten times slower on wasm
+  // as a pooling window: a mean over two axes transposes first, and is ten times slower on wasm
   globalAvgPool: (_, [x]) => tf.avgPool(x, sizeOfMap(x), 1, 'valid'),
   adaptiveAvgPool,
   maxPool,

@@ -63,7 +63,7 @@ export const layouts: { readonly [K in Operation]?: Layout<K> } = {
   addAlongAxis: (_, [parameter]) => [positionsFirst(parameter)], // 1 C n 1 or 1 C 1 n → n C
 };
 
-/** Whether the windows of a transposed convolution lie side by side: every input pixel becomes a tile. */
+/** True if the windows of a transposed convolution lie side by side: every input pixel becomes a tile. */
 export function isTiling({ kernel, stride, padding }: Attributes['convTranspose2d']): boolean {
   const { height, width } = kernel;
   const square = height > 1 && height === width && stride.height === height && stride.width === width;
