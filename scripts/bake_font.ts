@@ -5,7 +5,7 @@ import opentype, { type Font } from 'opentype.js';
 /**
  * Writes `src/render/font.data.ts`: the outlines of DejaVu Sans for the characters of European class names.
  * Run it with `npx tsx scripts/bake_font.ts` after changing the list of characters; `test/render/text.test.ts` reads
- * what it wrote. The glyphs are the font's own quadratic curves, nothing is hinted or simplified.
+ * what it wrote. The glyphs are the font's quadratic curves, nothing is hinted or simplified.
  */
 
 const target = new URL('../src/render/font.data.ts', import.meta.url);

@@ -22,7 +22,7 @@ export interface NmsOptions {
 export function nms(boxes: Float32Array, scores: Float32Array, { iou, classes, max = 0 }: NmsOptions): Uint32Array {
   const limit = limitOf(max);
   const buckets = bucketsOf(scores.length, classes);
-  // the boxes that stay, x1 y1 x2 y2 area, each class in a stretch of its own: what is compared lies side by side
+  // the boxes that stay, x1 y1 x2 y2 area, each class in a separate stretch: boxes to compare lie side by side
   const stay = new Float64Array(5 * scores.length);
   const kept: number[] = [];
   for (const index of descendingOrder(scores)) {

@@ -11,7 +11,7 @@ import { type Best, bestOf, limitOf, logitOf, sigmoid } from './scores.ts';
  * an index into that order: `(y * width + x) * channels + channel`.
  */
 
-/** What a dense head needs to choose candidates. */
+/** How the candidates of a dense head are chosen. */
 export interface DenseOptions {
   /** How many classes each anchor is scored for. */
   readonly classes: number;

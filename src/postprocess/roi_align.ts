@@ -161,7 +161,7 @@ function addScaled(to: Float32Array, toAt: number, from: Float32Array, fromAt: n
   for (let i = 0; i < length; i++) to[toAt + i]! += weight * from[fromAt + i]!;
 }
 
-/** What the map's rows (or columns) give to each bin. Bin by bin: `starts[bin]` up to `starts[bin + 1]` belong to `bin`. */
+/** The shares of the map's rows (or columns) in each bin. Entries `starts[bin]` up to `starts[bin + 1]` belong to `bin`. */
 interface Shares {
   readonly starts: Uint32Array;
   readonly bins: Uint16Array;

@@ -26,7 +26,7 @@ export interface OverlayOptions extends Partial<DrawingSizes>, GlyphOptions {
   readonly palette?: Palette | undefined;
   /** One colour per class, or one per instance (in order of score). By default `class`. */
   readonly colorBy?: 'class' | 'instance' | undefined;
-  /** What is drawn. By default boxes, masks (if there are any) and labels. */
+  /** The parts to draw. By default boxes, masks (if there are any) and labels. */
   readonly boxes?: boolean | undefined;
   readonly masks?: boolean | undefined;
   readonly labels?: boolean | undefined;
@@ -39,7 +39,7 @@ export interface OverlayOptions extends Partial<DrawingSizes>, GlyphOptions {
   readonly labelOpacity?: number | undefined;
 }
 
-/** What is drawn of one detected object. */
+/** One detected object as it is drawn. */
 interface Instance {
   readonly index: number;
   readonly label: number;

@@ -104,7 +104,7 @@ describe('batchInputs', () => {
     expect([...input.data]).to.deep.equal([...first, ...second]);
   });
 
-  it('keeps every image’s own geometry: the sizes of the reference’s batch of two', () => {
+  it('keeps the geometry of every image: the sizes of the reference’s batch of two', () => {
     const prepared = [ramp(122, 100), ramp(75, 90)].map((image) =>
       prepareDetection(image, { scale: [160, 128], divisor: 32, ...plain }),
     );

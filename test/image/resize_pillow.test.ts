@@ -19,7 +19,7 @@ describe('resizePillow', () => {
   it('weighs two pixels to each side when it enlarges', () => {
     // destination 3 of 8 lies at (3 + 0.5) / 2 - 0.5 = 1.25 of the source's 0 0 255 255. With a = -0.5 the cubic at distances
     // 1.25 0.25 0.75 1.75 is -0.0703125 0.8671875 0.2265625 -0.0234375, in all 1: 255 · (0.2265625 - 0.0234375) = 51.8.
-    // Destination 2 lies at 0.75 and sees pixel 2 at 1.25: 255 · -0.07 is held to 0. The other half mirrors this.
+    // Destination 2 lies at 0.75 and sees pixel 2 at 1.25: 255 · -0.07 is clamped to 0. The other half mirrors this.
     const step = resizePillow(
       grey(4, 1, (x) => (x < 2 ? 0 : 255)),
       { width: 8, height: 1 },
@@ -42,7 +42,7 @@ describe('resizePillow', () => {
     });
   });
 
-  it('weighs one pixel to each side where it is bilinear, more when it reduces', () => {
+  it('weighs one pixel to each side if bilinear, more when it reduces', () => {
     // destination 0 of 2 lies at 1.5 of 8 pixels: 1 − distance / 4 is 0.625 0.875 0.875 0.625 0.375 0.125, in all 3.5
     const weights = [0.625, 0.875, 0.875, 0.625, 0.375, 0.125, 0, 0];
     weights.forEach((weight, bright) => {

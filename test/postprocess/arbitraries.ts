@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Size } from '../../src/arrays.ts';
 
-/** What the property tests of this room draw from. */
+/** Arbitrary values for the property tests of this room. */
 
 export const boxCoordinates = fc
   .tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: 0, max: 24 })))

@@ -65,7 +65,7 @@ describe('boxes', () => {
     expect([...clipped]).to.deep.equal([0, 2, 80, 50]);
   });
 
-  it('go to the original image and back by each axis’s own factor', () => {
+  it('go to the original image and back by the factor of each axis', () => {
     const scale = { x: 2, y: 4 };
     const original = toOriginal(box, scale);
     expect([...original]).to.deep.equal([5, 5, 15, 15]);

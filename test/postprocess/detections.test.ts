@@ -83,7 +83,7 @@ describe('detections of a dense head', () => {
     expect([...found.labels]).to.deep.equal([1, 1]);
   });
 
-  it('are all where the threshold is 0 and none where it is 1', () => {
+  it('are all at a score of 0 and none at 1', () => {
     const counts = [0, 1].map(
       (score) => singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, score }).scores.length,
     );

@@ -123,7 +123,7 @@ describe('COCO’s run-length string', () => {
     );
   });
 
-  it('is refused where it is none', () => {
+  it('is refused if it is invalid', () => {
     expect(() => rleFromString('1 2', size)).to.throw(ImageError, /" " at 1.*"0" to "o"/);
     expect(() => rleFromString('1X', size)).to.throw(ImageError, /2 characters.*ends inside number 1/);
     expect(() => rleFromString('ooooooooo1', size)).to.throw(ImageError, 'ends inside number 0');

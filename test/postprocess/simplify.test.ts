@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { fillRings, type Ring, rleRings, simplifyRing } from '../../src/postprocess/polygons.ts';
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
 
-/** Of a point from the nearest edge of a closed ring. */
+/** The distance of a point from the nearest edge of a closed ring. */
 function distanceTo(ring: Ring, x: number, y: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0, j = ring.length - 2; i < ring.length; j = i, i += 2) {

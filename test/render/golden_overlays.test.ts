@@ -64,7 +64,7 @@ describe('overlay images', () => {
 
   it('masks, contours, boxes and labels', () => expectOverlay('masks', drawDetections(image, scene(true))));
 
-  it('instances in colours of their own, thick lines, translucent plates', () =>
+  it('instances in separate colours, thick lines, translucent plates', () =>
     expectOverlay(
       'instances',
       drawDetections(image, scene(true), {

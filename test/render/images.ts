@@ -78,7 +78,7 @@ export function pixel({ width, data }: Raster, x: number, y: number): number[] {
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../golden/overlays');
 
 /**
- * Holds an image to `test/golden/overlays/<name>.png`, every pixel equal: drawing is whole-number arithmetic, so there is
+ * Compares an image with `test/golden/overlays/<name>.png`, every pixel equal: drawing is whole-number arithmetic, so there is
  * nothing to tolerate. `UPDATE_GOLDEN=1` renews the file; a difference leaves `<name>-changed.png` beside it.
  */
 export function expectOverlay(name: string, actual: Raster): void {

@@ -43,7 +43,7 @@ describe('label layout', () => {
     ]);
   });
 
-  it('never leaves the image, and covers a label only where each of its own places is taken', () => {
+  it('never leaves the image, and covers a label only if each of its positions is taken', () => {
     const position = fc.integer({ min: -10, max: 95 });
     const requests = fc.array(fc.tuple(position, position, fc.nat(60), fc.nat(60), fc.integer({ min: 5, max: 40 })), {
       minLength: 1,

@@ -183,7 +183,7 @@ describe('drawDetections', () => {
     expect(drawDetections(image, unnamed).data).to.deep.equal(written.data);
   });
 
-  it('gives instances colours of their own on request', () => {
+  it('gives each instance a colour on request', () => {
     const two = detections([
       [1, 1, 5, 5],
       [8, 1, 12, 5],

@@ -99,7 +99,7 @@ describe('font', () => {
     for (const character of '–—‘’“”•…€×≥≤→') expect(characters.has(character), character).to.equal(true);
   });
 
-  it('decodes outlines to the font’s own numbers', () => {
+  it('decodes outlines to the font’s numbers', () => {
     // DejaVu Sans, from its hmtx and glyf tables: the vertical bar is a rectangle
     const bar = glyphOf('|')!;
     expect(bar.advance).to.equal(690);
