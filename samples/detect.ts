@@ -1,10 +1,10 @@
-/** Objects in a photo: boxes, scores, masks, and one of them cut out. Run: npx tsx samples/detect.ts [photo] */
+/** Finds instances in an image: boxes, scores and masks, and cuts one out. Run: npx tsx samples/detect.ts [image] */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { encodePng, loadModel } from 'moganet';
 
-const photo = process.argv[2] ?? new URL('images/street-house.jpg', import.meta.url);
+const image = process.argv[2] ?? new URL('images/street-house.jpg', import.meta.url);
 const model = await loadModel('facade');
-const result = await model.predict(photo, { score: 0.5 });
+const result = await model.predict(image, { score: 0.5 });
 for (const { name, score, box, mask } of result) {
   console.log(`${name} ${score.toFixed(2)}  ${box.map(Math.round).join(' ')}  ${mask?.area} pixels`);
 }

@@ -1,4 +1,4 @@
-/** Drawing as one likes: windows only, one colour each, beside the photo they were found in. Run: npx tsx samples/overlay.ts */
+/** Draws to taste: windows only, one colour each, beside the image. Run: npx tsx samples/overlay.ts */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { encodePng, loadModel } from 'moganet';
 import { drawDetections, sideBySide } from 'moganet/render';
@@ -13,10 +13,10 @@ const windows = drawDetections(result.image, result, {
   boxes: false,
   labelOf: (i) => `${i + 1}`,
 });
-const picture = sideBySide([
-  { raster: result.image, caption: 'the photo' },
+const panels = sideBySide([
+  { raster: result.image, caption: 'the image' },
   { raster: windows, caption: `${result.length} windows` },
 ]);
 await mkdir('out', { recursive: true });
-await writeFile('out/overlay.png', encodePng(picture));
+await writeFile('out/overlay.png', encodePng(panels));
 await model.dispose();

@@ -1,9 +1,9 @@
-/** A backbone and a head of one's own in one model: the brightest spot of a photo. Run: npx tsx samples/own_head.ts */
+/** Joins a custom backbone and a custom head: the model finds the brightest spot of an image. Run: npx tsx samples/own_head.ts */
 import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
 import { conv2d } from 'moganet/nn';
 
-/** Convolutions of stride 2; `scope.at(name)` is a place in the checkpoint, sizes are whatever comes in. */
+/** Four convolutions of stride 2. `scope.at(name)` is a path in the checkpoint. A graph has no sizes: any image fits. */
 const plain = (): Backbone => ({
   stages: [2, 4, 8, 16].map((stride) => ({ channels: 8, stride })),
   forward: (scope, image) => {
@@ -13,7 +13,7 @@ const plain = (): Backbone => ({
   },
 });
 
-/** A map of scores from the coarsest level; its best cell becomes a box in the original image's pixels. */
+/** Scores the coarsest level. The best cell becomes a box in pixels of the original image. */
 const brightest = (_: unknown, stages: readonly Stage[]): Head<'score'> => ({
   forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 }) }),
   decode: ({ score }, { scaleX, scaleY }) => {

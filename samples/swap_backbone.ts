@@ -1,4 +1,4 @@
-/** One Mask R-CNN on every backbone: what changes is a line of its configuration. Run: npx tsx samples/swap_backbone.ts [size] */
+/** Runs one Mask R-CNN on every backbone by changing one field of its configuration. Run: npx tsx samples/swap_backbone.ts [size] */
 import { createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
 import { families } from 'moganet/backbones';
 import { writeSafetensors } from 'moganet/formats';
@@ -6,7 +6,7 @@ import { costOf, parameterCount, totalCost } from 'moganet/nn';
 
 const size = Number(process.argv[2] ?? 320);
 const maskRcnn = findEntry('mask_rcnn_moganet_s_fpn_1x_coco').config;
-const photo = new URL('images/street-house.jpg', import.meta.url); // 768×768, so that the input is a square, too
+const image = new URL('images/street-house.jpg', import.meta.url); // 768×768, so the input is a square too
 
 console.log(`features (backbone, FPN, RPN) at ${size}×${size}; weights are zero, so nothing is detected`);
 console.log('backbone   stages (channels at stride)                parameters     MACs       ms');
@@ -16,8 +16,8 @@ for (const [name, { medium: backbone }] of Object.entries(families)) {
   const { graph } = definition.parts.features!;
   const { macs } = totalCost(costOf(graph, { image: { batch: 1, height: size, width: size } }));
   const model = await loadModel({ config, weights: await zeros(config) });
-  await model.predict(photo, { size: { height: size, width: size } }); // warms up
-  const { timings } = await model.predict(photo, { size: { height: size, width: size } });
+  await model.predict(image, { size: { height: size, width: size } }); // warms up
+  const { timings } = await model.predict(image, { size: { height: size, width: size } });
   await model.dispose();
   const stages = definition.stages.map(({ channels, stride }) => `${channels} at ${stride}`).join(', ');
   const parameters = `${(parameterCount(graph, 'backbone') / 1e6).toFixed(1)} M`;
@@ -30,7 +30,7 @@ for (const [name, { medium: backbone }] of Object.entries(families)) {
   );
 }
 
-/** A checkpoint of the model with nothing learned. */
+/** Returns a checkpoint of the model with all weights zero. */
 async function zeros(config: ModelConfig): Promise<Uint8Array> {
   const tensors = modelParameters(createModel(config))
     .filter(({ kind }) => kind !== 'ignored')

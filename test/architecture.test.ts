@@ -78,7 +78,7 @@ const rooms: Readonly<Record<string, Room>> = {
     imports: ['entries', 'article', 'datasets'],
     packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
-  samples: { imports: [], packages: ['moganet', 'node:'] },
+  samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },
 };
 
 /** The files beside the rooms, which any room may use, and their packages. */
