@@ -35,10 +35,10 @@ describe('a configuration from outside', () => {
     expect(parse({ backbone, segmentation: { ...unlabelled, dataset: 'ade20k' } }).segmentation).to.include({
       dataset: 'ade20k',
     });
-    const choice = /^my\.json: segmentation\.classes: .*"dataset" \(coco, ade20k, .*"classes"/;
+    const choice = /^my\.json: segmentation\.dataset: .*"dataset" \(coco, ade20k, .*"classes"/;
     fault({ backbone, segmentation: unlabelled }, choice);
     fault({ backbone, segmentation: { ...unlabelled, classes, dataset: 'ade20k' } }, /not both/);
-    fault({ backbone, classification: {} }, /^my\.json: classification\.classes: .*"dataset"/);
+    fault({ backbone, classification: {} }, /^my\.json: classification\.dataset: .*"dataset"/);
     fault(
       { backbone, segmentation: { ...unlabelled, dataset: 'ade20' } },
       /^my\.json: segmentation\.dataset: .*"ade20"\. Known: coco, .* Did you mean "ade20k"\?/,
