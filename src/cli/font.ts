@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Font, PathCommand } from 'opentype.js';
+import type { RenderOptions } from '../node.ts';
+import { readGiven } from './arguments.ts';
 import { UsageError } from './failure.ts';
 
-type MoreGlyphs = NonNullable<import('../node.ts').RenderOptions['moreGlyphs']>;
+type MoreGlyphs = NonNullable<RenderOptions['moreGlyphs']>;
 type Glyph = NonNullable<ReturnType<MoreGlyphs>>;
 type Point = Glyph['contours'][number][number];
 
@@ -10,13 +11,13 @@ type Point = Glyph['contours'][number][number];
 const unitsPerEm = 2048;
 
 /**
- * The characters of a TrueType or OpenType font, for class names that the library's own letters do not cover. Characters
+ * Reads the characters of a TrueType or OpenType font, for class names that the built-in font does not cover. Characters
  * stand side by side as they are: scripts that join or reorder their letters (Arabic, Devanagari) are not shaped.
  *
- * @throws UsageError where opentype.js is not installed or the file is no such font
+ * @throws UsageError if opentype.js is not installed or the file is not such a font
  */
 export async function loadFont(path: string): Promise<MoreGlyphs> {
-  const font = parsed(await reader(), path);
+  const font = await parsed(path);
   const known = new Map<string, Glyph | undefined>();
   return (character) => {
     if (!known.has(character)) known.set(character, glyphOf(font, character));
@@ -24,31 +25,16 @@ export async function loadFont(path: string): Promise<MoreGlyphs> {
   };
 }
 
-type Reader = typeof import('opentype.js')['default'];
-
-async function reader(): Promise<Reader> {
+async function parsed(path: string): Promise<Font> {
+  const { default: opentype } = await import('opentype.js').catch(() => {
+    throw new UsageError('--font needs the package opentype.js, which is not installed: npm install opentype.js');
+  });
+  const bytes = readGiven(path);
   try {
-    return (await import('opentype.js')).default;
-  } catch {
-    throw new UsageError('--font needs the package opentype.js, which is not installed here: npm install opentype.js');
-  }
-}
-
-function parsed(opentype: Reader, path: string): Font {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UsageError(`${path}: ${missing ? 'there is no such file' : (cause as Error).message}.`);
-  }
-  try {
-    return opentype.parse(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer);
+    return opentype.parse(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   } catch (cause) {
     const reason = (cause as Error).message.trim();
-    throw new UsageError(
-      `${path}: no TrueType or OpenType font that can be read (${reason}). Give a .ttf or .otf file.`,
-    );
+    throw new UsageError(`${path}: not a readable TrueType or OpenType font (${reason}). Give a .ttf or .otf file.`);
   }
 }
 
@@ -67,17 +53,23 @@ const off = (x: number, y: number): Point => ({ x, y, onCurve: false });
 
 function contoursOf(commands: readonly PathCommand[]): Point[][] {
   const contours: Point[][] = [];
+  let contour: Point[] = [];
+  let from = on(0, 0);
   for (const command of commands) {
-    const contour = contours.at(-1);
-    if (command.type === 'M') contours.push([on(command.x, command.y)]);
-    else if (command.type === 'L') contour?.push(on(command.x, command.y));
-    else if (command.type === 'Q') contour?.push(off(command.x1, command.y1), on(command.x, command.y));
-    else if (command.type === 'C') contour?.push(...quadratics(contour.at(-1)!, command));
+    if (command.type === 'Z') continue;
+    const end = on(command.x, command.y);
+    if (command.type === 'M') {
+      contour = [end];
+      contours.push(contour);
+    } else if (command.type === 'C') contour.push(...quadratics(from, command));
+    else if (command.type === 'Q') contour.push(off(command.x1, command.y1), end);
+    else contour.push(end);
+    from = end;
   }
   return contours;
 }
 
-/** OpenType's cubic curves in four pieces, each by the quadratic that meets it at the ends and in the middle. */
+/** Into how many quadratics a cubic curve of OpenType is cut; each meets it at its ends and in its middle. */
 const pieces = 4;
 
 function quadratics(from: Point, { x1, y1, x2, y2, x, y }: Extract<PathCommand, { type: 'C' }>): Point[] {

@@ -64,15 +64,18 @@ export interface RunSummary {
 
 /** What is done with each image, settled before the weights are loaded. */
 interface Plan {
-  readonly inputs: readonly Input[];
+  readonly inputs: readonly PlannedInput[];
   readonly outputs: readonly Output[];
-  /** Paths of the outputs of each input; empty if they go to stdout or nowhere. */
-  readonly paths: readonly (readonly string[])[];
   /** The tasks that the results hold. */
   readonly kinds: readonly Kind[];
   readonly chosen: InstanceChoice;
   /** Set if the model has a head that nobody asked for. */
   readonly only: PredictOptions['only'];
+}
+
+interface PlannedInput extends Input {
+  /** Paths of its outputs, in their order; empty if they go to stdout or nowhere. */
+  readonly paths: readonly string[];
 }
 
 /** A plan with what runs it. */
@@ -130,32 +133,36 @@ async function inputsOf({ images, recursive = false, out }: ImagesJob): Promise<
   return inputs;
 }
 
-/** @throws UsageError if the model cannot do the task */
+/**
+ * Drops the head that `detect` does not need.
+ *
+ * @throws UsageError if the model cannot do the task
+ */
 function configFor(library: Library, { task, model: { name } }: ImagesJob, config: ModelConfig): ModelConfig {
   checkTask(library, task, name, config);
-  return task === 'detect' ? { ...config, segmentation: undefined } : config; // saves the other head's work
+  return task === 'detect' ? { ...config, segmentation: undefined } : config;
 }
 
-/** @throws UsageError if the model cannot give what is asked for, OutputError if a file exists */
+/**
+ * Plans the outputs before the weights are loaded.
+ *
+ * @throws UsageError if the model cannot give what is asked for, OutputError if a file exists
+ */
 function planOf(library: Library, job: ImagesJob, inputs: readonly Input[], config: ModelConfig): Plan {
   const { task, out, save = ['overlay'], model, overwrite } = job;
   const toStdout = out === '-';
   const outputs = out === undefined ? [] : outputsOf(save, { task, name: model.name, config, joined: toStdout });
-  let paths: string[][] = inputs.map(() => []);
+  let paths: string[][] = [];
   if (toStdout) checkStdout(outputs);
   else if (out !== undefined) {
-    paths = outputNames(
-      inputs,
-      out,
-      outputs.map(({ suffix }) => suffix),
-    );
+    const suffixes = outputs.map(({ suffix }) => suffix);
+    paths = outputNames(inputs, out, suffixes);
     checkFolder(out);
     if (!overwrite) refuseExisting(paths.flat(), 'choose another folder with --out');
   }
   return {
-    inputs,
+    inputs: inputs.map((input, i) => ({ ...input, paths: paths[i] ?? [] })),
     outputs,
-    paths,
     kinds: kindsShown(task, config),
     chosen: chooseInstances(library, job, model.name, config),
     // the detection head stays loaded: both heads share the backbone, and the preprocessing is the detector's
@@ -209,7 +216,7 @@ async function runEach(work: Work): Promise<RunSummary> {
       const start = performance.now();
       const all = await endingAtOnce(() => predict(work, input));
       const result = all.filter(({ score }, rank) => score >= least && rank < max);
-      written.push(...(await write(work, i, result)));
+      written.push(...(await write(work, input, result)));
       instances += result.length;
       await document?.add(result);
       const took = duration(performance.now() - start);
@@ -237,16 +244,15 @@ const predict = ({ model, chosen, only, job: { top, size } }: Work, { file, ref 
   model.predict(ref ?? file, { ...chosen, top, size, only });
 
 /** Writes the outputs of one image; gives their paths. */
-async function write(work: Work, i: number, result: Result): Promise<readonly string[]> {
-  const { library, inputs, outputs, paths, render } = work;
-  const { file } = inputs[i]!;
-  for (const [j, output] of outputs.entries()) {
-    const path = paths[i]?.[j];
+async function write(work: Work, { file, paths }: PlannedInput, result: Result): Promise<readonly string[]> {
+  const { library, outputs, render } = work;
+  for (const [i, output] of outputs.entries()) {
+    const path = paths[i];
     const content = contentOf(library, output, result, { file, path, render });
     if (path === undefined) await writeToStdout(content);
     else await writeWhole(path, [content]);
   }
-  return paths[i]!;
+  return paths;
 }
 
 /** Says why an image failed; undefined for an error of ours. */
@@ -296,13 +302,12 @@ function sharesByClass({ segmentation }: Result): string {
   const { labels, names } = segmentation;
   const pixels = new Uint32Array(65536);
   for (const label of labels) pixels[label]!++;
-  const shares = [...pixels.entries()]
-    .map(([label, count]) => ({
-      name: names[label] ?? `class ${label}`,
-      percent: Math.round((100 * count) / labels.length),
-    }))
-    .filter(({ percent }) => percent > 0)
-    .sort((a, b) => b.percent - a.percent);
+  const shares: { name: string; percent: number }[] = [];
+  for (const [label, count] of pixels.entries()) {
+    const percent = Math.round((100 * count) / labels.length);
+    if (percent > 0) shares.push({ name: names[label] ?? `class ${label}`, percent });
+  }
+  shares.sort((a, b) => b.percent - a.percent);
   const shown = shares.slice(0, shownShares).map(({ name, percent }) => `${name} ${percent} %`);
   return [...shown, ...(shares.length > shownShares ? ['…'] : [])].join(', ');
 }

@@ -143,7 +143,7 @@ export interface ChooseOptions {
 /**
  * Finds a model by its name, its configuration file or its checkpoint, and weights if they do not come with it.
  *
- * @throws UsageError saying where the weights come from, which name was meant, or that a model of that name cannot do the task
+ * @throws UsageError saying where the weights come from, which name was meant, or that the named model cannot do the task
  */
 export function chooseModel(library: Library, model: string | undefined, options: ChooseOptions = {}): ChosenModel {
   const { weights } = options;

@@ -1,4 +1,4 @@
-/** The few members of opentype.js 2 that are used here and in scripts/bake_font.ts; the package ships no types. */
+/** The members of opentype.js 2 that font.ts and scripts/bake_font.ts use; the package ships no types. */
 declare module 'opentype.js' {
   export interface ContourPoint {
     readonly x: number;
@@ -20,7 +20,7 @@ declare module 'opentype.js' {
       }
     | { readonly type: 'Z' };
   export interface Glyph {
-    /** 0 is the glyph for what the font lacks. */
+    /** 0 is the glyph for characters that the font lacks. */
     readonly index: number;
     readonly advanceWidth: number;
     readonly path: { readonly commands: readonly PathCommand[] };
@@ -36,6 +36,6 @@ declare module 'opentype.js' {
     charToGlyph(character: string): Glyph;
   }
   const opentype: { parse(bytes: ArrayBuffer): Font };
-  // CommonJS in Node: everything hangs on the default export
+  // in Node the package is CommonJS: its exports are properties of the default export
   export default opentype;
 }

@@ -92,7 +92,7 @@ function withDashHint(text: string): string {
 
 /** Prints an error: one line if the user can mend it, the stack if we must. */
 function explain(error: unknown): number {
-  // commander has printed its own; help and version on request are no errors
+  // commander has printed its errors, and help and version that were asked for
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.good : exitCodes.usage;
   const terminal = openTerminal();
   const expected = [UsageError, OutputError, MoganetError].some((kind) => error instanceof kind);

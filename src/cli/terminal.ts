@@ -63,7 +63,7 @@ export interface Terminal {
 
 export interface TerminalOptions {
   readonly quiet?: boolean | undefined;
-  /** Where `print` writes: stderr if stdout carries JSON or a file. */
+  /** The stream of `print`: stderr if stdout carries JSON or a file. */
   readonly results?: 'stdout' | 'stderr';
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage } from 'moganet';
-import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { smallClassifier, smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 const word = '(?:cat|dog|bird|fish|snail|bee|worm)';
@@ -14,8 +14,8 @@ describe('classify', () => {
   before(async () => {
     await writeSmallModel(join(cwd, 'small.safetensors'), smallClassifier);
     await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
-    writePhoto(join(cwd, 'photos/a.png'), 1);
-    writePhoto(join(cwd, 'photos/b.png'), 2, { width: 30, height: 70 });
+    writeImage(join(cwd, 'photos/a.png'), 1);
+    writeImage(join(cwd, 'photos/b.png'), 2, { width: 30, height: 70 });
   });
 
   it('prints the likeliest classes of every image and draws nothing unless told where', async () => {

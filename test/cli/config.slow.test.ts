@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { moganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
 
 describe('config and convert', () => {
@@ -11,7 +11,7 @@ describe('config and convert', () => {
     await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
     await writeSmallModel(join(cwd, 'segmentor.safetensors'), smallSegmentor);
     await writeSmallModel(join(cwd, 'stranger.safetensors'), smallSegmentor, 'other');
-    writePhoto(join(cwd, 'a.png'), 1);
+    writeImage(join(cwd, 'a.png'), 1);
   });
 
   it('prints a configuration that --model takes back, changed', async () => {

@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage } from 'moganet';
 import { otherClasses } from '../../src/cli/model.ts';
-import { moganet, startMoganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 describe('the demo', () => {
   const cwd = useFolder();
 
-  it('draws both overlays of every shipped image, replaces its own, and says how to go on', async () => {
-    const photos = ['facade-balconies', 'street-corner', 'street-house'];
+  it('draws both overlays of every shipped image, replaces them, and says how to go on', async () => {
+    const images = ['facade-balconies', 'street-corner', 'street-house'];
     const { code, stdout, stderr } = await moganet(['demo'], { cwd });
     expect(code).to.equal(0);
     expect(readdirSync(join(cwd, 'out')).sort()).to.deep.equal(
-      photos.flatMap((photo) => [`${photo}.detections.png`, `${photo}.segmentation.png`]),
+      images.flatMap((image) => [`${image}.detections.png`, `${image}.segmentation.png`]),
     );
-    for (const photo of photos) expect(stdout).to.match(new RegExp(`/${photo}\\.jpg: \\d+ window, .*facade \\d+ %`));
+    for (const image of images) expect(stdout).to.match(new RegExp(`/${image}\\.jpg: \\d+ window, .*facade \\d+ %`));
     const overlay = await decodeImage(readFileSync(join(cwd, 'out/street-house.detections.png')));
     expect([overlay.width, overlay.height]).to.deep.equal([768, 768]);
     expect(stderr).to.include(otherClasses('npm run -s moganet --'));
@@ -30,7 +30,7 @@ describe('without onnxruntime', () => {
 
   before(async () => {
     await writeSmallModel(join(cwd, 'small.safetensors'), smallDetector);
-    writePhoto(join(cwd, 'a.png'), 1);
+    writeImage(join(cwd, 'a.png'), 1);
   });
 
   it('runs on wasm, and the first line says how to get it', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { MoganetError } from 'moganet';
 import { reasonOf } from '../../src/cli/images.ts';
-import { moganet, startMoganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 describe('the command line, if something gives way', () => {
@@ -12,7 +12,7 @@ describe('the command line, if something gives way', () => {
 
   before(async () => {
     await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
-    for (const name of ['a', 'b', 'c']) writePhoto(join(cwd, 'photos', `${name}.png`));
+    for (const name of ['a', 'b', 'c']) writeImage(join(cwd, 'photos', `${name}.png`));
   });
 
   it('says in one line that stdout cannot be written', async function () {
@@ -40,7 +40,7 @@ describe('the command line, if something gives way', () => {
     expect(readdirSync(join(cwd, 'o')).sort()).to.deep.equal(['a', 'b', 'c'].map((name) => `${name}.detections.png`));
   });
 
-  it('says that an input does not fit into memory, and leaves our own errors to the stack', () => {
+  it('says that an input does not fit into memory, and leaves errors of ours to the stack', () => {
     const allocate = (work: () => unknown): unknown => {
       try {
         return work();

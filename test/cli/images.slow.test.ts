@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage, version } from 'moganet';
-import { moganet, startMoganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { smallBoth, smallDetector, writeSmallModel } from '../harness/small_model.ts';
 
 /** Files below a folder, sorted. */
@@ -21,13 +21,13 @@ describe('predict, detect and segment', () => {
   before(async () => {
     await writeSmallModel(join(cwd, 'both.safetensors'), smallBoth);
     await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
-    writePhoto(join(cwd, 'photos/a.png'), 1);
-    writePhoto(join(cwd, 'photos/b.PNG'), 2, { width: 40, height: 48 });
-    writePhoto(join(cwd, 'photos/deep/a.png'), 3);
-    writePhoto(join(cwd, 'same/x.png'), 4);
-    writePhoto(join(cwd, 'same/x.jpg'), 5); // the content decides, not the name
-    writePhoto(join(cwd, 'same/x.jpg.png'), 6);
-    writePhoto(join(cwd, 'odd/- 50 % #1 [ü].png'), 7);
+    writeImage(join(cwd, 'photos/a.png'), 1);
+    writeImage(join(cwd, 'photos/b.PNG'), 2, { width: 40, height: 48 });
+    writeImage(join(cwd, 'photos/deep/a.png'), 3);
+    writeImage(join(cwd, 'same/x.png'), 4);
+    writeImage(join(cwd, 'same/x.jpg'), 5); // the content decides, not the name
+    writeImage(join(cwd, 'same/x.jpg.png'), 6);
+    writeImage(join(cwd, 'odd/- 50 % #1 [ü].png'), 7);
     writeFileSync(join(cwd, 'photos/broken.png'), readFileSync(join(cwd, 'photos/a.png')).subarray(0, 200));
     writeFileSync(join(cwd, 'photos/notes.txt'), 'no image');
   });
@@ -81,7 +81,7 @@ describe('predict, detect and segment', () => {
 
   it('refuses to replace a file before any work, unless told to', async () => {
     const words = ['detect', 'photos/a.png', '--out', 'o5', ...both];
-    writePhoto(join(cwd, 'o5/a.detections.png'), 9);
+    writeImage(join(cwd, 'o5/a.detections.png'), 9);
     const before = readFileSync(join(cwd, 'o5/a.detections.png'));
     const refused = await moganet(words, { cwd });
     expect(refused.stderr).to.match(/^error: o5\/a\.detections\.png exists already.*--overwrite.*--out.*\n$/);

@@ -2,7 +2,7 @@ import { symlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { expect } from 'chai';
 import { findInputs, outputNames } from '../../src/cli/inputs.ts';
-import { useFolder, writePhoto } from '../harness/command_line.ts';
+import { useFolder, writeImage } from '../harness/command_line.ts';
 
 /** Outputs for files in one folder. */
 const named = (...files: string[]): string[] =>
@@ -55,7 +55,7 @@ describe('inputs of the command line', () => {
     (await findInputs(words, { recursive: true })).map((one) => one.folder);
 
   before(() => {
-    for (const file of ['p/a.png', 'p/b.JPG', 'p/deep/c.jpeg', 'q/d.png']) writePhoto(at(file));
+    for (const file of ['p/a.png', 'p/b.JPG', 'p/deep/c.jpeg', 'q/d.png']) writeImage(at(file));
   });
 
   it('are the images of a folder in order, deeper ones on demand', async () => {
@@ -67,7 +67,7 @@ describe('inputs of the command line', () => {
 
   it('are found once if a link leads back to a folder above', function () {
     if (process.platform === 'win32') this.skip();
-    writePhoto(at('loop', 'deep', 'e.png'));
+    writeImage(at('loop', 'deep', 'e.png'));
     symlinkSync('..', at('loop', 'deep', 'back'));
     symlinkSync('e.png', at('loop', 'deep', 'another.png'));
     return findInputs([at('loop')], { recursive: true }).then((inputs) =>

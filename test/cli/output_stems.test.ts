@@ -26,7 +26,7 @@ describe('stems of outputs', () => {
     expect(outputStems(['a.jpg', 'a.png'])).to.deep.equal(['a.jpg', 'a.png']);
     expect(outputStems(['A.png', 'a.png'])).to.deep.equal(['A.png', 'a.png-2']);
     expect(outputStems(['e\u0301.png', '\u00e9.png'])).to.deep.equal(['e\u0301.png', '\u00e9.png-2']);
-    // what a number would make may be an input's own name
+    // an input may have the name that a number would make
     expect(outputStems(['a.x', 'A.x', 'a.x-2.y'])).to.deep.equal(['a.x', 'A.x-3', 'a.x-2']);
   });
 

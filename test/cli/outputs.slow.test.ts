@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage, decodeLabelPng } from 'moganet';
 import { rleArea, rleFromString } from '../../src/postprocess/rle.ts';
-import { moganet, startMoganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { smallBoth, smallClassifier, smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
 
 const inJapanese = {
@@ -26,8 +26,8 @@ describe('what the command line writes', () => {
     await writeSmallModel(join(cwd, 'segmentor.safetensors'), smallSegmentor);
     await writeSmallModel(join(cwd, 'classifier.safetensors'), smallClassifier);
     await writeSmallModel(join(cwd, 'japanese.safetensors'), inJapanese);
-    writePhoto(join(cwd, 'photos/000000000139.png'), 1);
-    writePhoto(join(cwd, 'photos/deep/b.PNG'), 2, { width: 40, height: 48 });
+    writeImage(join(cwd, 'photos/000000000139.png'), 1);
+    writeImage(join(cwd, 'photos/deep/b.PNG'), 2, { width: 40, height: 48 });
   });
 
   it('is everything that --save names, and the forms agree', async () => {
@@ -66,7 +66,7 @@ describe('what the command line writes', () => {
   });
 
   it('passes pngcheck', function () {
-    if (spawnSync('pngcheck', ['-h']).error) this.skip(); // the tool is not installed here (Debian: pngcheck)
+    if (spawnSync('pngcheck', ['-h']).error) this.skip(); // the tool is missing (Debian: pngcheck)
     const pngs = files('all').filter((name) => name.endsWith('.png'));
     expect(pngs).to.have.length(8);
     const { status, stdout } = spawnSync('pngcheck', ['-q', ...pngs.map((name) => join(cwd, 'all', name))]);
@@ -115,8 +115,8 @@ describe('what the command line writes', () => {
     const [result] = JSON.parse(json.stdout).results;
     expect(result).to.include({ file: 'stdin' });
     const alone = await moganet(['detect', '-', '--save', 'json', ...both], { cwd, input });
-    const { schema: _, moganet: __, model, engine: ___, ...own } = JSON.parse(alone.stdout);
-    expect(own).to.deep.equal(result);
+    const { schema: _, moganet: __, model, engine: ___, ...fields } = JSON.parse(alone.stdout);
+    expect(fields).to.deep.equal(result);
     expect(model.name).to.equal('small_both');
     const folder = await moganet(['segment', '-', '--out', 'piped', '--save', 'labels', ...plain], { cwd, input });
     expect(folder.code).to.equal(0);
@@ -175,7 +175,7 @@ describe('what the command line writes', () => {
       "it's [1].png",
       'new\nline.png',
     ];
-    for (const [i, name] of names.entries()) writePhoto(join(cwd, 'odd [1] #/', name), i); // the content decides
+    for (const [i, name] of names.entries()) writeImage(join(cwd, 'odd [1] #/', name), i); // the content decides
     writeFileSync(join(cwd, 'odd [1] #/notes.txt'), '');
     const folder = await moganet(['segment', 'odd [1] #', '--out', 'names', '--save', 'labels', ...plain], { cwd });
     expect(folder.code, folder.stderr).to.equal(0);

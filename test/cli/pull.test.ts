@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { findEntry } from 'moganet';
-import { moganet, startMoganet, useFolder, writePhoto } from '../harness/command_line.ts';
+import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { cutAfter, type FileServer, serveFile, stallAfter, status, whole } from '../harness/file_server.ts';
 import { smallFile } from '../harness/small_model.ts';
 
@@ -19,7 +19,7 @@ describe('moganet pull', () => {
     const bytes = await smallFile(findEntry('moganet_xt').config);
     size = `${(bytes.length / 1e6).toFixed(1)} MB`;
     server = await serveFile(bytes);
-    writePhoto(join(cwd, 'a.png'), 1);
+    writeImage(join(cwd, 'a.png'), 1);
   });
   after(() => server.close());
   beforeEach(() => {

@@ -139,7 +139,7 @@ describe('the words of the command line', () => {
     expect(segment.stdout).not.to.include('--score');
   });
 
-  it('says in the help how JSON comes from a checkout, and where a configuration has its weights from', async () => {
+  it('says in the help how JSON comes from a checkout, and how a configuration finds its weights', async () => {
     const predict = await moganet(['predict', '--help']);
     const config = await moganet(['config', '--help']);
     expect(predict.stdout).to.include('`npm run -s moganet -- …`');

@@ -123,7 +123,7 @@ export function useFolder(): string {
 }
 
 /** Writes a small image: stripes whose position depends on `seed`. */
-export function writePhoto(path: string, seed = 0, { width, height } = { width: 48, height: 40 }): void {
+export function writeImage(path: string, seed = 0, { width, height } = { width: 48, height: 40 }): void {
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
   for (let i = 0; i < width * height; i++) {
     data[4 * i] = (i * 7 + seed * 31) % 256;
