@@ -93,7 +93,7 @@ const filesOfTheSite: Plugin = {
   setup: ({ onResolve }) => {
     onResolve({ filter: /^node:(fs|path)$/ }, ({ path, importer }) => {
       // the library itself must do without
-      if (!dirname(importer).includes('test/support')) return undefined;
+      if (!dirname(importer).includes('test/harness')) return undefined;
       const shim = path === 'node:fs' ? 'files.ts' : 'paths.ts';
       return { path: fileURLToPath(new URL(`../browser/page/${shim}`, import.meta.url)) };
     });
