@@ -3,37 +3,41 @@ import { linear, module, relu, type Scope, type Value } from '../src/nn/index.ts
 import { convModule } from './head.ts';
 import { deltaConfig } from './rpn.ts';
 
-/** How regions are pooled from the pyramid (mmdet's SingleRoIExtractor with RoIAlign). */
+/** The pooling of regions from the pyramid: mmdet's SingleRoIExtractor with RoIAlign (arXiv 1703.06870). */
 export const regionConfig = z.strictObject({
   /** Bins per axis. */
   size: z.int().positive(),
-  /** Samples per bin and axis; 0: as many as the region has pixels per bin. */
+  /** Samples per bin and axis. 0 takes as many as the region has pixels per bin. */
   samplingRatio: z.int().nonnegative(),
-  /** Coordinates shifted by half a pixel. */
+  /** Shifts coordinates by half a pixel, so that pixel centres are at .5. */
   aligned: z.boolean(),
-  /** Regions of this size (square root of the area) and up to twice it belong to the finest level. */
+  /** Edge in pixels of the input (square root of the area). Regions smaller than twice this edge are pooled from the finest level. */
   finestScale: z.number().positive(),
-  /** Levels that are pooled from; the pyramid may have more. */
+  /** Strides of the levels to pool from, finest first. The pyramid may have more levels. */
   strides: z.array(z.number().positive()).min(1),
 });
 export type RegionConfig = z.output<typeof regionConfig>;
 
-/** mmdet's ConvFCBBoxHead with shared layers: `convs` 3×3 convolutions, then `fcs` fully connected layers. */
+/** The box head of Faster R-CNN (arXiv 1506.01497), mmdet's ConvFCBBoxHead: `convs` 3×3 convolutions, then `fcs` linear layers. */
 export const boxConfig = z.strictObject({
   convs: z.int().nonnegative().default(0),
   convChannels: z.int().positive().default(256),
-  /** BatchNorm in the convolutions. */
+  /** Puts BatchNorm into the convolutions. */
   convNorm: z.boolean().default(false),
   fcs: z.int().positive().default(2),
   channels: z.int().positive(),
-  /** One box for all classes instead of one each. */
+  /** Gives one box for all classes instead of one each. */
   classAgnostic: z.boolean().default(false),
   deltas: deltaConfig,
   region: regionConfig,
 });
 export type BoxConfig = z.output<typeof boxConfig>;
 
-/** Class scores (background last) and deltas of n regions of channels × size × size. */
+/**
+ * Records the box head on n pooled regions, n × channels × size × size.
+ *
+ * @returns logits n × (classes + 1), the background last, and deltas n × (4 · classes), or n × 4 if they are class-agnostic
+ */
 export const boxHead = module(
   (scope: Scope, x: Value, config: BoxConfig, classes: number): { scores: Value; deltas: Value } => {
     let y = x;

@@ -1,26 +1,28 @@
 import * as z from 'zod';
+import { itemAt } from '../src/arrays.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule, type SegmentationHead } from './head.ts';
 
-/** mmseg's FCNHead on one level; the usual auxiliary head, which inference does not need. */
+/** FCN (arXiv 1411.4038), mmseg's FCNHead on one level. It is the usual auxiliary head, which inference does not need. */
 export const fcnHeadConfig = z.strictObject({
   type: z.literal('fcn_head'),
   channels: z.int().positive(),
-  /** The pyramid level it reads. */
+  /** Index of the pyramid level that it reads, 0 for the finest. */
   level: z.int().nonnegative(),
   convs: z.int().nonnegative().default(2),
   kernel: z.int().positive().default(3),
   dilation: z.int().positive().default(1),
-  /** The input is joined to the last convolution's output and fused by one more. */
+  /** Joins the input to the last convolution's output, and fuses both by another convolution. */
   concatInput: z.boolean().default(true),
   alignCorners: z.boolean().default(false),
 });
 export type FcnHeadConfig = z.output<typeof fcnHeadConfig>;
 
+/** Makes the head. Its logits have the resolution of its level. */
 export function fcnHead(config: FcnHeadConfig, classes: number): SegmentationHead {
   const { channels, kernel, dilation } = config;
   const forward = module((scope: Scope, pyramid: readonly Value[]): Value => {
-    const input = pyramid[config.level]!;
+    const input = itemAt(pyramid, config.level);
     let x = input;
     for (let i = 0; i < config.convs; i++) {
       x = convModule(scope.at('convs').at(i), x, channels, { kernel, dilation, norm: true });

@@ -1,58 +1,59 @@
 import * as z from 'zod';
+import { itemAt } from '../src/arrays.ts';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { ConfigError } from '../src/errors.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
-import type { Neck } from './head.ts';
+import { type Neck, topDown } from './head.ts';
 
-/** Feature pyramid network (arXiv 1612.03144), with the levels and keys of mmdet's FPN. */
+/** The feature pyramid network (arXiv 1612.03144), with the levels and keys of mmdet's FPN. */
 export const fpnConfig = z.strictObject({
   type: z.literal('fpn'),
   channels: z.int().positive(),
-  /** Levels given; more than the backbone has come from strided steps at the coarse end. */
+  /** Number of levels that it returns. Levels beyond those of the backbone come from strided steps at the coarse end. */
   outs: z.int().positive(),
-  /** The first backbone level used. */
+  /** Index of the first backbone level that it uses. */
   startLevel: z.int().nonnegative().default(0),
-  /** What the first extra level is convolved from; without it extra levels are every second pixel of the one before. */
+  /** Convolves the first extra level from this map. By default extra levels are every second pixel of the level before. */
   extraConvs: z.enum(['on_input', 'on_lateral', 'on_output']).optional(),
+  /** Puts a ReLU before the convolutions of all further extra levels. */
   reluBeforeExtraConvs: z.boolean().default(false),
 });
 export type FpnConfig = z.output<typeof fpnConfig>;
 
-/** @throws ConfigError where fewer levels are asked for than the backbone gives */
+/** Makes the neck. @throws ConfigError if `outs` is less than the number of backbone levels that it uses */
 export function fpn(config: FpnConfig, stages: readonly Stage[]): Neck {
   const { channels, outs, startLevel, extraConvs } = config;
   const used = stages.slice(startLevel);
+  const coarsest = used.at(-1);
   const extra = outs - used.length;
-  if (used.length === 0 || extra < 0) {
+  if (!coarsest || extra < 0) {
     throw new ConfigError(
       `FPN: outs ${outs} with startLevel ${startLevel} does not fit a backbone of ${stages.length} stages.`,
     );
   }
-  const levels = Array.from({ length: outs }, (_, i) => ({
-    channels,
-    stride: used[i]?.stride ?? used.at(-1)!.stride * 2 ** (i - used.length + 1),
-  }));
+  const strides = Array.from(
+    { length: outs },
+    (_, i) => used[i]?.stride ?? coarsest.stride * 2 ** (i - used.length + 1),
+  );
 
   const forward = module((scope: Scope, pyramid: readonly Value[]): Value[] => {
     const convolve = (list: string, i: number, x: Value, options: { kernel: number; stride?: number }) =>
       conv2d(scope.at(list).at(i).at('conv'), x, channels, options);
     const laterals = pyramid.slice(startLevel).map((x, i) => convolve('lateral_convs', i, x, { kernel: 1 }));
-    for (let i = laterals.length - 1; i > 0; i--) {
-      const up = F.resize(laterals[i]!, { like: laterals[i - 1]! }, { mode: 'nearest' });
-      laterals[i - 1] = F.add(laterals[i - 1]!, up);
-    }
-    const levels = laterals.map((x, i) => convolve('fpn_convs', i, x, { kernel: 3 }));
-    const source = { on_input: pyramid.at(-1)!, on_lateral: laterals.at(-1)!, on_output: levels.at(-1)! };
+    const sums = topDown(laterals, (x, like) => F.resize(x, { like }, { mode: 'nearest' }));
+    const levels = sums.map((x, i) => convolve('fpn_convs', i, x, { kernel: 3 }));
+    const sources = { on_input: pyramid, on_lateral: sums, on_output: levels };
     for (let i = 0; i < extra; i++) {
-      const last = levels.at(-1)!;
+      const last = itemAt(levels, -1);
       if (!extraConvs) {
         levels.push(F.maxPool(last, { kernel: 1, stride: 2 }));
       } else {
-        const from = i === 0 ? source[extraConvs] : config.reluBeforeExtraConvs ? F.relu(last) : last;
+        const further = config.reluBeforeExtraConvs && i > 0 ? F.relu(last) : last;
+        const from = i === 0 ? itemAt(sources[extraConvs], -1) : further;
         levels.push(convolve('fpn_convs', used.length + i, from, { kernel: 3, stride: 2 }));
       }
     }
     return levels;
   });
-  return { stages: levels, forward };
+  return { stages: strides.map((stride) => ({ channels, stride })), forward };
 }

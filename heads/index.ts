@@ -10,17 +10,14 @@ import { rpnConfig, rpnHead } from './rpn.ts';
 import { semanticFpnConfig, semanticFpnHead } from './semantic_fpn.ts';
 import { uperHead, uperHeadConfig } from './upernet.ts';
 
-/**
- * Every neck and head, with the zod schema of what a configuration may say about it. To add a head, write `heads/NAME.ts` and add its
- * line here.
- */
+/** Every neck and head, with the zod schema of its field in a configuration. To add one, write `heads/NAME.ts` and add its line here. */
 
 export type { Neck, SegmentationHead } from './head.ts';
 
 /** Necks by their `type` in a configuration. */
 export const necks = { fpn: { config: fpnConfig, make: fpn } } as const;
 
-/** A kind of segmentation head: what a configuration may say about it, and how it is made for a number of classes. */
+/** A kind of segmentation head: the schema of its field in a configuration, and the function that makes it. */
 export interface SegmentationHeadEntry {
   readonly config: z.ZodType;
   readonly make: (config: never, classes: number, stages: readonly Stage[]) => SegmentationHead;
@@ -33,7 +30,7 @@ export const segmentationHeads = {
   fcn_head: { config: fcnHeadConfig, make: fcnHead },
 } as const satisfies Readonly<Record<string, SegmentationHeadEntry>>;
 
-/** The heads that detectors are built of, by their field in a detector's configuration. */
+/** The heads of detection models, by their field in the configuration. */
 export const detectionHeads = {
   rpn: { config: rpnConfig, forward: rpnHead },
   box: { config: boxConfig, forward: boxHead },

@@ -7,13 +7,17 @@ import { convModule } from './head.ts';
 export const maskConfig = z.strictObject({
   convs: z.int().nonnegative().default(4),
   channels: z.int().positive(),
-  /** One mask for all classes instead of one each. */
+  /** Gives one mask for all classes instead of one each. */
   classAgnostic: z.boolean().default(false),
   region: regionConfig,
 });
 export type MaskConfig = z.output<typeof maskConfig>;
 
-/** Mask logits of n regions: n × classes × 2·size × 2·size. */
+/**
+ * Records the mask head on n pooled regions, n × channels × size × size.
+ *
+ * @returns logits n × classes × 2·size × 2·size, one channel if they are class-agnostic
+ */
 export const maskHead = module((scope: Scope, x: Value, config: MaskConfig, classes: number): Value => {
   let y = x;
   for (let i = 0; i < config.convs; i++) {

@@ -3,9 +3,9 @@ import { conv2d, module, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule } from './head.ts';
 import { anchorConfig, deltaConfig, type LevelOutputs } from './rpn.ts';
 
-/** RetinaNet's head (arXiv 1708.02002), mmdet's RetinaHead: two stacks of convolutions, the same on every level. */
+/** The head of RetinaNet (arXiv 1708.02002), mmdet's RetinaHead: two stacks of convolutions, the same on every level. */
 export const retinaConfig = z.strictObject({
-  /** Convolutions before the last one, in each of the two stacks. */
+  /** Convolutions before the last one, in each stack. */
   convs: z.int().nonnegative().default(4),
   channels: z.int().positive(),
   anchors: anchorConfig,
@@ -13,7 +13,11 @@ export const retinaConfig = z.strictObject({
 });
 export type RetinaConfig = z.output<typeof retinaConfig>;
 
-/** Per level the logits (A · classes channels, the class running fastest) and deltas (4A channels, four per anchor). */
+/**
+ * Records the head on every level of the neck, with A anchors per position.
+ *
+ * @returns per level the logits (A · classes channels, the class running fastest) and deltas (4A channels, four per anchor)
+ */
 export const retinaHead = module(
   (scope: Scope, levels: readonly Value[], config: RetinaConfig, classes: number): LevelOutputs[] => {
     const anchors = config.anchors.scales.length * config.anchors.ratios.length;

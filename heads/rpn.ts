@@ -1,54 +1,52 @@
 import * as z from 'zod';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
 
-/** Region proposal network (arXiv 1506.01497): one small head on every level. */
-
-/** Anchors of all positions of all levels, as mmdet's AnchorGenerator makes them. */
+/** The anchors of all positions of all levels, as mmdet's AnchorGenerator makes them. */
 export const anchorConfig = z.strictObject({
   /** Multiples of the base size. */
   scales: z.array(z.number().positive()).min(1),
-  /** Height / width. */
+  /** Height divided by width. */
   ratios: z.array(z.number().positive()).min(1),
+  /** Pixels of the input from anchor to anchor, per level. */
   strides: z.array(z.number().positive()).min(1),
-  /** Default: the strides. */
+  /** Edge in pixels of an anchor of scale 1, per level. By default the stride. */
   baseSizes: z.array(z.number().positive()).optional(),
 });
 export type AnchorConfig = z.output<typeof anchorConfig>;
 
 const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
-const fourPositive = z.tuple([
-  z.number().positive(),
-  z.number().positive(),
-  z.number().positive(),
-  z.number().positive(),
-]);
+const positive = z.number().positive();
+const fourPositive = z.tuple([positive, positive, positive, positive]);
 
-/** How boxes are written as deltas (dx, dy, dw, dh): (delta − mean) / std. */
+/** The normalisation of deltas (dx, dy, dw, dh): a head predicts (delta − mean) / std. mmdet's DeltaXYWHBBoxCoder. */
 export const deltaConfig = z.strictObject({
   means: four.default([0, 0, 0, 0]),
   stds: fourPositive.default([1, 1, 1, 1]),
 });
 export type DeltaConfig = z.output<typeof deltaConfig>;
 
+/** The region proposal network (arXiv 1506.01497), mmdet's RPNHead: one small head on every level. */
 export const rpnConfig = z.strictObject({
   channels: z.int().positive(),
   anchors: anchorConfig,
   deltas: deltaConfig.default({ means: [0, 0, 0, 0], stds: [1, 1, 1, 1] }),
-  /** Best scores kept per level before suppression. */
+  /** The most anchors kept per level before NMS, by score. */
   nmsPre: z.int().positive().default(1000),
-  /** Proposals kept per image. */
+  /** The most proposals kept per image. */
   max: z.int().positive().default(1000),
   iou: z.number().min(0).max(1).default(0.7),
+  /** The smallest edge of a proposal, in pixels of the input. */
   minSize: z.number().nonnegative().default(0),
 });
 export type RpnConfig = z.output<typeof rpnConfig>;
 
-/** One level's objectness logits (A channels) and deltas (4A channels, four per anchor). */
+/** The outputs of one level, with A anchors per position: logits (A channels per class) and deltas (4A channels, four per anchor). */
 export interface LevelOutputs {
   readonly scores: Value;
   readonly deltas: Value;
 }
 
+/** Records the head on every level of the neck. The logits (A channels) say how likely an anchor has an object. */
 export const rpnHead = module((scope: Scope, levels: readonly Value[], config: RpnConfig): LevelOutputs[] => {
   const anchors = config.anchors.scales.length * config.anchors.ratios.length;
   return levels.map((level) => {

@@ -1,16 +1,19 @@
 import * as z from 'zod';
+import { itemAt } from '../src/arrays.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
-import { convModule, type SegmentationHead } from './head.ts';
+import { convModule, type SegmentationHead, topDown } from './head.ts';
 
-/** UperNet (arXiv 1807.10221), mmseg's UPerHead: pyramid pooling on the coarsest level, a feature pyramid, one fusion. */
+/** UperNet (arXiv 1807.10221), mmseg's UPerHead: pyramid pooling on the coarsest level, a feature pyramid, and one fusion. */
 export const uperHeadConfig = z.strictObject({
   type: z.literal('uper_head'),
   channels: z.int().positive(),
+  /** Bins per axis of each pooling. */
   poolScales: z.array(z.int().positive()).min(1).default([1, 2, 3, 6]),
   alignCorners: z.boolean().default(false),
 });
 export type UperHeadConfig = z.output<typeof uperHeadConfig>;
 
+/** Makes the head. Its logits have the resolution of the finest level. */
 export function uperHead(config: UperHeadConfig, classes: number): SegmentationHead {
   const { channels, alignCorners } = config;
   const resizeTo = (x: Value, like: Value) => F.resize(x, { like }, { alignCorners });
@@ -26,13 +29,11 @@ export function uperHead(config: UperHeadConfig, classes: number): SegmentationH
 
   const forward = module((scope: Scope, pyramid: readonly Value[]): Value => {
     const laterals = pyramid.slice(0, -1).map((x, i) => convolve(scope.at('lateral_convs').at(i), x, 1));
-    laterals.push(pyramidPooling(scope, pyramid.at(-1)!));
-    for (let i = laterals.length - 1; i > 0; i--) {
-      laterals[i - 1] = F.add(laterals[i - 1]!, resizeTo(laterals[i]!, laterals[i - 1]!));
-    }
-    const levels = laterals.map((x, i) => (i < laterals.length - 1 ? convolve(scope.at('fpn_convs').at(i), x, 3) : x));
-    const [finest, ...coarser] = levels;
-    const fused = F.concat([finest!, ...coarser.map((x) => resizeTo(x, finest!))]);
+    laterals.push(pyramidPooling(scope, itemAt(pyramid, -1)));
+    const sums = topDown(laterals, resizeTo);
+    const levels = sums.map((x, i) => (i < sums.length - 1 ? convolve(scope.at('fpn_convs').at(i), x, 3) : x));
+    const finest = itemAt(levels, 0);
+    const fused = F.concat(levels.map((x) => (x === finest ? x : resizeTo(x, finest))));
     return conv2d(scope.at('conv_seg'), convolve(scope.at('fpn_bottleneck'), fused, 3), classes, { kernel: 1 });
   });
   return { alignCorners, forward };

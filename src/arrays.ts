@@ -1,4 +1,4 @@
-/** Plain arrays with a shape: what goes into and comes out of every engine, checkpoint and postprocessing step. */
+/** Plain arrays with a shape: input and output of every engine, checkpoint and postprocessing step. */
 
 export type Shape = readonly number[];
 
@@ -12,7 +12,7 @@ export type TypedArray =
   | Uint8Array
   | Uint16Array;
 
-/** `data` in C order of `shape`; maps are N×C×H×W. */
+/** Values in C order of `shape`. Maps are N×C×H×W. */
 export interface NDArray<T extends TypedArray = Float32Array> {
   readonly shape: Shape;
   readonly data: T;
@@ -24,19 +24,28 @@ export type Weights = ReadonlyMap<string, NDArray>;
 /** A record by name; the order of its keys is the order of the things. */
 export type Named<T> = Readonly<Record<string, T>>;
 
-/** An extent in pixels: never a bare pair, whose order nobody knows. */
+/** An extent in pixels. Never a bare pair, whose order nobody knows. */
 export interface Size {
   readonly height: number;
   readonly width: number;
 }
 
+/** Returns the number of values in an array of this shape. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
+/** Returns an array of this shape. @throws RangeError if `data` has another length */
 export function ndarray<T extends TypedArray>(shape: Shape, data: T): NDArray<T> {
   if (sizeOf(shape) !== data.length) {
     throw new RangeError(`an array of shape [${shape.join(', ')}] needs ${sizeOf(shape)} values, got ${data.length}`);
   }
   return { shape, data };
+}
+
+/** Returns an item of a list. A negative index counts from the end. @throws RangeError if the list is too short */
+export function itemAt<T>(list: readonly T[], index: number): T {
+  const item = list.at(index);
+  if (item === undefined) throw new RangeError(`no item ${index} in a list of ${list.length}`);
+  return item;
 }

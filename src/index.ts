@@ -1,4 +1,4 @@
-/** The library in a browser, or wherever there is no Node. */
+/** The library in a browser, or any other runtime without Node. */
 
 import { browserEngines, openBrowserEngine } from './engines/browser.ts';
 import type { DecodeImage } from './formats/image.ts';
@@ -6,32 +6,32 @@ import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from
 import * as files from './platform/browser.ts';
 import { imageDecoderFor } from './platform/browser.ts';
 
-/** Where a page serves the WebAssembly files, which cannot be part of a bundle. */
+/** URLs of the WebAssembly files, which cannot be part of a bundle. */
 export interface Assets {
-  /** The address of `mozjpeg_dec.wasm` of `@jsquash/jpeg/codec/dec`: beside the bundle where it is not given. */
+  /** The URL of `mozjpeg_dec.wasm` of `@jsquash/jpeg/codec/dec`. By default beside the bundle. */
   readonly jpegWasm?: string | URL;
   /**
-   * The folder, or an address by file name, of the files of `@tensorflow/tfjs-backend-wasm`, which only the engine `wasm`
-   * needs: beside the page (in a worker: beside its script) where it is not given.
+   * The folder, or a URL by file name, of the files of `@tensorflow/tfjs-backend-wasm`, which only the engine `wasm` needs. By default
+   * beside the page (in a worker: beside its script).
    */
   readonly tfjsWasm?: string | Readonly<Record<string, string>>;
 }
 
-/** The functions of this entry that load files of their own. */
+/** The functions of this entry that load WebAssembly files. */
 export interface Library {
   readonly loadModel: LoadModel;
   readonly createBackbone: CreateBackbone;
   readonly decodeImage: DecodeImage;
 }
 
-/** The library of a page whose WebAssembly files are not where they are looked for by themselves. */
+/** Returns the library for a page that serves the WebAssembly files from other URLs than the defaults. */
 export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
   const decodeImage = imageDecoderFor(jpegWasm);
   const platform = {
     ...files,
     decodeImage: (bytes: Uint8Array, name: string) => decodeImage(bytes, { name }),
     engines: browserEngines,
-    openEngine: (name: string) => openBrowserEngine(name, tfjsWasm === undefined ? {} : { wasmPaths: tfjsWasm }),
+    openEngine: (name: string) => openBrowserEngine(name, { wasmPaths: tfjsWasm }),
   };
   return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
 }
@@ -39,23 +39,23 @@ export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
 const library = withAssets({});
 
 /**
- * Loads a model with its weights: the demo's name, a file, an address, or a configuration with weights. The caller disposes it.
+ * Loads a model with its weights: the demo's name, a file, a URL, or a configuration with weights. The caller disposes it.
  *
- * @throws ConfigError, CheckpointError where model and weights are unknown or do not fit; EngineError where no engine starts
+ * @throws ConfigError or CheckpointError if model or weights are unknown or do not fit, EngineError if no engine starts
  */
 export const loadModel: LoadModel = library.loadModel;
 
 /**
- * Loads a backbone alone, image to pyramid. The caller disposes it.
+ * Loads a backbone alone, from the image to the pyramid. The caller disposes it.
  *
- * @throws ConfigError, CheckpointError where backbone and weights are unknown or do not fit; EngineError where no engine starts
+ * @throws ConfigError or CheckpointError if backbone or weights are unknown or do not fit, EngineError if no engine starts
  */
 export const createBackbone: CreateBackbone = library.createBackbone;
 
 /**
- * PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
+ * Decodes PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
  *
- * @throws ImageRefusal with code, place, reason and remedy
+ * @throws ImageRefusal with `code`, `place`, `reason` and `remedy`
  */
 export const decodeImage: DecodeImage = library.decodeImage;
 

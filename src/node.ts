@@ -1,4 +1,4 @@
-/** The library in Node: paths beside addresses and bytes, onnxruntime beside TensorFlow.js. */
+/** The library in Node: reads paths beside URLs and bytes, and runs onnxruntime beside TensorFlow.js. */
 
 import { nodeEngines, openNodeEngine } from './engines/node.ts';
 import { standaloneOnnx } from './engines/onnx/serialize.ts';
@@ -35,59 +35,60 @@ const platform = {
 };
 
 /**
- * Loads a model with its weights: a name of the zoo, a file, or a configuration with weights. The caller disposes it.
+ * Loads a model with its weights: the name of a published model, a file, a URL, or a configuration with weights. The caller disposes it.
  *
- * @throws ConfigError, CheckpointError where model and weights are unknown or do not fit; DownloadError where published weights
- *   cannot be fetched; EngineError where no engine starts
+ * @throws ConfigError or CheckpointError if model or weights are unknown or do not fit, UnsupportedError if published weights are not
+ *   downloaded yet, DownloadError if they cannot be, EngineError if no engine starts
  */
 export const loadModel = modelLoader(platform);
 
 /**
- * Brings the published weights of a model into the cache: whole, checked, resumed after a break, by one process at a time.
+ * Downloads the published weights of a model into the cache. Checks the whole file, resumes after a break, and lets one process at a time
+ * download it.
  *
- * @throws ConfigError where there is nothing to pull, DownloadError saying what the server or the disk answered
+ * @throws ConfigError if there is nothing to pull, DownloadError saying what the server or the disk answered
  */
 export const pullModel = modelPuller(platform);
 
 /**
- * Loads a backbone alone, image to pyramid. The caller disposes it.
+ * Loads a backbone alone, from the image to the pyramid. The caller disposes it.
  *
- * @throws ConfigError, CheckpointError where backbone and weights are unknown or do not fit; EngineError where no engine starts
+ * @throws ConfigError or CheckpointError if backbone or weights are unknown or do not fit, EngineError if no engine starts
  */
 export const createBackbone = backboneLoader(platform);
 
 /**
- * The configuration that weights belong to: their own, or the zoo's entry that they fit. No tensor is read.
+ * Returns the configuration that weights belong to: the one in the file, or that of the published model that they fit. Reads no tensor.
  *
- * @throws CheckpointError where the file cannot be read or fits nothing known, ConfigError or UnsupportedError where its own
- *   configuration cannot be used
+ * @throws CheckpointError if the file cannot be read or fits no known model, ConfigError or UnsupportedError if the configuration in it
+ *   cannot be used
  */
 export const readConfig = configReader(platform);
 
 /**
- * A model as it is described, with its weights in memory and no engine: for export, counting and conversion.
+ * Reads a model with its weights into memory, without an engine: for export, counting and conversion.
  *
- * @throws ConfigError, CheckpointError as `loadModel`
+ * @throws as `loadModel`, except for EngineError
  */
 export const readModel = modelReader(platform);
 
 /**
- * Standalone ONNX of a model's parts, sizes free, with a description of how they join.
+ * Exports the parts of a model as standalone ONNX files for every image size, with a description of how they join.
  *
- * @throws ConfigError where a stem is given for several parts; CheckpointError, from `files`, where a weight is missing
+ * @throws ConfigError if a stem is given for several parts, CheckpointError (from `files`) if a weight is missing
  */
 export const exportOnnx = onnxExporter(standaloneOnnx);
 
-/** Inputs and outputs of a model's parts, by which exported files are held to the library elsewhere. */
+/** Returns inputs and outputs of a model's parts, with which exported files can be compared to this library elsewhere. */
 export const exportSample = sampleExporter(platform);
 
-/** Holds this machine's engines to the shipped numbers of PyTorch. An engine that is missing is reported, not thrown. */
+/** Compares this machine's engines with the shipped numbers of PyTorch. Reports a missing engine and does not throw. */
 export const verify = verifier(platform, verifySamples);
 
 /** The version of this package. */
 export const version = packageVersion();
 
-/** The path of a model's published weights if they are in the cache. */
+/** Returns the path of a model's published weights. Undefined if they are not in the cache. */
 export function cachedWeights({ weights }: ZooEntry): string | undefined {
   return weights?.url ? findCached({ ...weights, url: weights.url }) : undefined;
 }

@@ -46,7 +46,7 @@ export function foundIn(value: unknown): string {
 type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
 
-/** The lines of one issue; a union that failed inside one of its forms has a line for each fault there. */
+/** Returns the lines of one issue. A union that failed inside one of its forms has a line for each fault there. */
 function faultsOf(schema: z.ZodType, data: unknown, issue: Issue): string[] {
   const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
   if (issue.code === 'unrecognized_keys') {
@@ -66,7 +66,7 @@ function faultsOf(schema: z.ZodType, data: unknown, issue: Issue): string[] {
   return [`${where}${messageOf(issue)}, got ${foundIn(issue.input)}.`];
 }
 
-/** The fault of an object whose `type` no schema of a union has. */
+/** Returns the fault of an object whose `type` no schema of a union has. */
 function unknownType(schema: z.ZodType, data: unknown, { discriminator, path }: z.core.$ZodIssueInvalidUnion) {
   if (typeof discriminator !== 'string') return undefined;
   const within = path.at(-1) === discriminator ? path.slice(0, -1) : path;
@@ -75,13 +75,13 @@ function unknownType(schema: z.ZodType, data: unknown, { discriminator, path }: 
   return unknownName(discriminator, type, schemasAt(schema, data, within).flatMap(typesOf));
 }
 
-/** The issues of the form that a value nearly has: the one that failed inside, not at the value itself. */
+/** Returns the issues of the form that a value nearly has: the one that failed inside, not at the value itself. */
 function nearestForm({ errors, path }: z.core.$ZodIssueInvalidUnion): Issue[] | undefined {
   const nearest = errors.find((issues) => issues.some((issue) => issue.path.length > 0 || 'keys' in issue));
   return nearest?.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
 }
 
-/** The message of an issue. That of a union without a message of its own names all forms. */
+/** Returns the message of an issue. That of a union without a custom message names all forms. */
 function messageOf(issue: Issue): string {
   const told = issue.code !== 'invalid_union' || issue.errors.length === 0 || issue.message !== 'Invalid input';
   if (told) return issue.message;
@@ -89,14 +89,14 @@ function messageOf(issue: Issue): string {
   return `Invalid input: ${forms.join(', or ')}`;
 }
 
-/** The keys that a strict object at `path` knows. */
+/** Returns the keys that a strict object at `path` knows. */
 function keysAt(schema: z.ZodType, data: unknown, path: Path): string[] {
   const value = path.reduce<unknown>(fieldOf, data);
   const objects = schemasAt(schema, data, path).flatMap((option) => (option instanceof z.ZodObject ? [option] : []));
   return ofItsType(objects, value).flatMap((option) => Object.keys(option.shape));
 }
 
-/** The schemas that a value at `path` may have. */
+/** Returns the schemas that a value at `path` may have. */
 function schemasAt(schema: z.ZodType, data: unknown, path: Path): z.ZodType[] {
   let schemas = unwrap(schema);
   let value = data;
@@ -122,7 +122,7 @@ function typesOf(schema: z.ZodType): string[] {
   return type instanceof z.ZodLiteral ? [...type.values].map(String) : [];
 }
 
-/** The schemas inside defaults, optionals and unions. */
+/** Returns the schemas inside defaults, optionals and unions. */
 function unwrap(schema: z.ZodType): z.ZodType[] {
   if (
     schema instanceof z.ZodOptional ||
