@@ -14,26 +14,39 @@ import { uperHead, uperHeadConfig } from './upernet.ts';
 
 export type { Neck, SegmentationHead } from './head.ts';
 
+const neckTable = { fpn: { config: fpnConfig, make: fpn } } as const;
+
+/** The content of the table of necks. */
+export type Necks = typeof neckTable;
 /** Necks by their `type` in a configuration. */
-export const necks = { fpn: { config: fpnConfig, make: fpn } } as const;
+export const necks: Necks = neckTable;
 
 /** A kind of segmentation head: the schema of its field in a configuration, and the function that makes it. */
 export interface SegmentationHeadEntry {
   readonly config: z.ZodType;
+  /** Makes the head from that field, for a number of classes and the stages that feed it. */
   readonly make: (config: never, classes: number, stages: readonly Stage[]) => SegmentationHead;
 }
 
-/** Segmentation heads by their `type` in a configuration. */
-export const segmentationHeads = {
+const segmentationTable = {
   uper_head: { config: uperHeadConfig, make: uperHead },
   semantic_fpn_head: { config: semanticFpnConfig, make: semanticFpnHead },
   fcn_head: { config: fcnHeadConfig, make: fcnHead },
 } as const satisfies Readonly<Record<string, SegmentationHeadEntry>>;
 
-/** The heads of detection models, by their field in the configuration. */
-export const detectionHeads = {
+/** The content of the table of segmentation heads. */
+export type SegmentationHeads = typeof segmentationTable;
+/** Segmentation heads by their `type` in a configuration. */
+export const segmentationHeads: SegmentationHeads = segmentationTable;
+
+const detectionTable = {
   rpn: { config: rpnConfig, forward: rpnHead },
   box: { config: boxConfig, forward: boxHead },
   mask: { config: maskConfig, forward: maskHead },
   retina: { config: retinaConfig, forward: retinaHead },
 } as const;
+
+/** The content of the table of detection heads. */
+export type DetectionHeads = typeof detectionTable;
+/** The heads of detection models, by their field in the configuration. */
+export const detectionHeads: DetectionHeads = detectionTable;

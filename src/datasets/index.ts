@@ -66,6 +66,7 @@ export const datasets = {
 /** Backbones saw it before ImageNet-1k; no model here tells its 21841 classes apart. */
 export const imageNet22k: TrainingData = { title: 'ImageNet-22k', licence: imageNetLicence };
 
+/** The name of a published data set in a configuration. */
 export type DatasetId = keyof typeof datasets;
 
 export const datasetIds = Object.keys(datasets) as readonly DatasetId[];

@@ -64,6 +64,7 @@ export interface ExportedFile {
   readonly chunks: readonly Uint8Array[];
 }
 
+/** A model as ONNX files, with their description. */
 export interface OnnxExport {
   readonly description: ExportDescription;
   /** Makes the files one by one, on demand. */

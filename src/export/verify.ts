@@ -21,6 +21,7 @@ export interface VerifySamples {
   readonly image: { readonly file: ImageRef; readonly boxes: WeightsRef; readonly labels: WeightsRef };
 }
 
+/** The engines to check, and a listener for progress. */
 export interface VerifyOptions {
   /** Default: all engines of the platform. */
   readonly engines?: readonly string[] | undefined;

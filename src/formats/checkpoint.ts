@@ -17,6 +17,7 @@ export interface CheckpointOptions extends Partial<CheckpointLimits> {
 /** Dict keys and list positions, from the root object to a value. */
 export type ValuePath = readonly (string | number)[];
 
+/** A tensor of a checkpoint, and the path to it. */
 export interface LocatedTensor {
   readonly path: ValuePath;
   readonly entry: TensorEntry;

@@ -197,6 +197,7 @@ function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, { refus
 /** A tensor to write: an array, or a tensor of another file, which is read only when its turn comes. */
 export type WritableTensor = NDArray<TypedArray> | TensorEntry;
 
+/** How weights are written. */
 export interface SafetensorsOptions {
   /** The type of all floating-point tensors. By default each keeps its type. Integers always keep theirs. */
   readonly dtype?: 'F32' | 'F16' | undefined;

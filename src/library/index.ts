@@ -13,7 +13,14 @@ export { initialWeights } from '../loading/initial_weights.ts';
 export type { ReadModel } from '../loading/read_model.ts';
 export type { ModelRef, PulledModel, PullModel, PullOptions, ReadOptions } from '../loading/resolve.ts';
 export type { ModelConfig, ResolvedConfig } from '../models/config.ts';
-export { createModel, detectors, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
+export {
+  createModel,
+  type Detectors,
+  detectors,
+  type ModelDefinition,
+  modelParameters,
+  type Tables,
+} from '../models/create.ts';
 export type { Head } from '../models/custom.ts';
 export { fromMm, type MmContext } from '../models/mm/index.ts';
 export { fromOfficial, type OfficialMogaNet } from '../models/mm/moganet.ts';

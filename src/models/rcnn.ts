@@ -2,7 +2,7 @@ import { type BoxConfig, boxHead, type RegionConfig } from '../../heads/box.ts';
 import type { Neck } from '../../heads/head.ts';
 import { type MaskConfig, maskHead } from '../../heads/mask.ts';
 import { type RpnConfig, rpnHead } from '../../heads/rpn.ts';
-import { itemAt, type Named, type NDArray } from '../arrays.ts';
+import type { Named, NDArray } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { type DeviceTensor, F, map, type Part, regions, type Scope, type Value } from '../nn/index.ts';
@@ -14,22 +14,23 @@ import { type Proposals, proposalsFrom } from '../postprocess/proposals.ts';
 import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, type Detector } from './detection.ts';
-import { byName, named, type RunPart, readAll, readLevels, type TaskOptions } from './task.ts';
+import { named, outputOf, type RunPart, readAll, readLevels, type TaskOptions } from './task.ts';
 
-/** The box head of one stage: its part, and its state-dict path below `roi_head`. */
+/** The box head of one stage: its part, and its path below `roi_head`. */
 interface BoxStage {
   readonly part: string;
   readonly path: string;
   readonly config: BoxConfig;
 }
 
-/** Returns the stages of a detector. Mask R-CNN is a cascade of one stage whose keys have no number. */
-export function boxStages(config: RcnnConfig | CascadeConfig): readonly BoxStage[] {
+/** Mask R-CNN is a cascade of one stage whose keys have no number. */
+export function boxStages(config: RcnnConfig | CascadeConfig): readonly [...BoxStage[], BoxStage] {
   if (config.type === 'mask_rcnn') return [{ part: 'box', path: 'bbox_head', config: config.box }];
-  return config.box.map((box, i) => ({ part: `box${i}`, path: `bbox_head.${i}`, config: box }));
+  const stages = config.box.map((box, i) => ({ part: `box${i}`, path: `bbox_head.${i}`, config: box }));
+  return stages as [...BoxStage[], BoxStage]; // the schema asks for at least one
 }
 
-/** Returns the paths of the mask heads below `roi_head`, by output. All of them run on the same regions. */
+/** Paths of the mask heads below `roi_head`, by output. All of them run on the same regions. */
 export function maskPaths(config: RcnnConfig | CascadeConfig): Named<string> {
   if (config.type === 'mask_rcnn') return { mask_logits: 'mask_head' };
   return Object.fromEntries(config.box.map((_, i) => [`mask_logits${i}`, `mask_head.${i}`]));
@@ -37,7 +38,7 @@ export function maskPaths(config: RcnnConfig | CascadeConfig): Named<string> {
 
 /**
  * Mask R-CNN (arXiv 1703.06870) and Cascade Mask R-CNN (arXiv 1712.00726) as mmdet runs them: proposals from every level, boxes
- * for the proposals (each stage of a cascade starts from the boxes of the stage before), and masks for the boxes that remain.
+ * for the proposals (each stage of a cascade starts from the boxes of the stage before), masks for the boxes that remain.
  *
  * @throws ConfigError if anchors or regions do not fit the neck's levels
  */
@@ -90,7 +91,7 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
     };
   }
 
-  /** Runs the stages. Scores are the softmax of the mean of all stages' logits; boxes are those of the last stage. */
+  /** Scores are the softmax of the mean of all stages' logits; boxes are those of the last stage. */
   async function detectBoxes(
     proposals: Float32Array,
     geometry: Geometry,
@@ -101,11 +102,11 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
     let found = proposals;
     const scoresAndDeltas = async ({ part, config: { region } }: BoxStage) => {
       const outputs = await onRegions(part, region, found);
-      const scores = byName(outputs, 'cls_score');
+      const scores = outputOf(outputs, 'cls_score');
       logits.push(scores);
-      return [scores, byName(outputs, 'bbox_pred')] as const;
+      return [scores, outputOf(outputs, 'bbox_pred')] as const;
     };
-    const last = itemAt(boxes, -1);
+    const last = boxes[boxes.length - 1] as BoxStage;
     for (const stage of boxes.slice(0, -1)) {
       const [scores, deltas] = await scoresAndDeltas(stage);
       found = refinedRegions(found, scores, deltas, stage.config.deltas, geometry.resized);
@@ -165,8 +166,8 @@ const maskPart = (config: MaskConfig, paths: Named<string>, neck: Neck, classes:
   });
 
 /**
- * Returns a part on regions. It takes one list of regions per level (n × 5, which may be empty), pools each and joins them, so that nothing
- * needs to be gathered or scattered on the device.
+ * A part on regions. It takes one list of regions per level (which may be empty), pools each and joins them, so that nothing needs to be
+ * gathered or scattered on the device.
  *
  * @throws ConfigError if regions are pooled from more levels than the neck has
  */
@@ -184,10 +185,12 @@ function regionPart(
     name,
     inputs: { ...named('fpn', maps), ...named('rois', Array<typeof regions>(strides.length).fill(regions)) },
     forward: (scope, inputs) => {
-      const pooled = strides.map((stride, i) =>
-        F.roiAlign(byName(inputs, `fpn${i}`), byName(inputs, `rois${i}`), {
+      const levels = Object.values(inputs).slice(0, strides.length);
+      const lists = Object.values(inputs).slice(strides.length);
+      const pooled = levels.map((level, i) =>
+        F.roiAlign(level, lists[i] as Value, {
           outputSize: { height: size, width: size },
-          spatialScale: 1 / stride,
+          spatialScale: 1 / (strides[i] as number),
           samplingRatio,
           aligned,
         }),
@@ -197,14 +200,9 @@ function regionPart(
   };
 }
 
+/** Runs a part on regions of one image (n × xyxy, the network's pixels). Returns rows in the order of the regions. */
 type OnRegions = (part: string, region: RegionConfig, found: Float32Array) => Promise<Named<NDArray>>;
 
-/**
- * Runs a part on regions of one image of a batch.
- *
- * @param found n × xyxy in pixels of the network's input
- * @returns the part's outputs, with one row per region in the order of `found`
- */
 export async function runOnRegions(
   part: string,
   { strides: { length: levels }, finestScale }: RegionConfig,
@@ -214,7 +212,7 @@ export async function runOnRegions(
   run: RunPart,
 ): Promise<Named<NDArray>> {
   const sorted = sortByLevel(found, { finestScale, levels }, image);
-  const pyramid = Array.from({ length: levels }, (_, i) => byName(features, `fpn${i}`));
+  const pyramid = Array.from({ length: levels }, (_, i) => outputOf(features, `fpn${i}`));
   const outputs = await run(part, { ...named('fpn', pyramid), ...named('rois', sorted.regions) });
   const rows = Object.entries(await readAll(outputs));
   for (const tensor of Object.values(outputs)) tensor.dispose();

@@ -51,6 +51,7 @@ export function toBoxOrder(rows: NDArray, order: Uint32Array): NDArray {
   return { shape: rows.shape, data };
 }
 
+/** The options of mmcv's RoIAlign. */
 export interface RoiAlignOptions {
   readonly outputSize: Size;
   /** Map pixels per network pixel: 1 / stride. */

@@ -31,8 +31,8 @@ import { Mask } from './mask.ts';
 import { instancePng, labelPng } from './png.ts';
 import { type YoloOptions, yoloText } from './yolo.ts';
 
-/** The tasks whose results can be drawn. */
 const drawings = ['detection', 'segmentation', 'classification'] as const;
+/** A task whose result can be drawn. */
 export type Drawing = (typeof drawings)[number];
 
 /** What is drawn, and how. */

@@ -9,6 +9,7 @@ import { kernels } from './kernels.ts';
 import { type Budget, budgetOf, defaultBudget, parameterBytes, peakBytes, unlimited } from './memory.ts';
 import { type Plan, planOf, replay } from './replay.ts';
 
+/** Where the wasm backend finds its files, and how much memory it may use. */
 export interface TfjsOptions extends BackendOptions {
   /** The most bytes that the wasm backend may use, 3 GB by default; give less if the device has little memory. */
   readonly memoryBudget?: number | undefined;

@@ -3,7 +3,7 @@ import { archs, type MogaNetConfig, mogaNetConfig } from '../../backbones/mogane
 import { ConfigError, unknownName } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 
-/** Reads the constructor arguments of the official class, as configurations and checkpoints of mmdet and mmseg contain them. */
+/** The constructor arguments of the official class, as mmdet and mmseg configs and checkpoints contain them. */
 
 type Size = keyof typeof archs;
 
@@ -51,7 +51,7 @@ const officialArguments = z.strictObject({
   attn_force_fp32: ours.doubleActivation,
   stem_norm_type: ours.stemNorm,
   conv_norm_type: ours.convNorm,
-  // training, loading, and arguments in the official `**kwargs`, which the class does not read
+  // training, loading, and arguments that reach the official `**kwargs`, which nothing reads
   drop_rate: ignored,
   drop_path_rate: ignored,
   init_value: ignored,
@@ -64,10 +64,10 @@ const officialArguments = z.strictObject({
   out_indices: ignored,
 });
 
-/** The official arguments in the terms of this package. */
+/** The official class's arguments as a configuration. */
 export interface OfficialMogaNet {
   readonly config: MogaNetConfig;
-  /** Number of classes of the classifier. 0 if there is none (`fork_feat`, as in dense prediction models). */
+  /** Classes of the classifier; 0 if there is none (`fork_feat`, as the dense prediction models have it). */
   readonly classes: number;
 }
 
@@ -96,7 +96,7 @@ export function fromOfficial(args: Readonly<Record<string, unknown>>): OfficialM
   return { config, classes: type === 'MogaNet_feat' || fork_feat ? 0 : Math.max(0, num_classes) };
 }
 
-/** Drops fields that are undefined: configurations are printed, saved and compared. */
+/** Leaves out the fields that are undefined: configurations are printed, saved and compared. */
 const given = <T extends object>(fields: T): T =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 
