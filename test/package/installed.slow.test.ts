@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +44,29 @@ describe('the installed package', () => {
     expect(stdout).to.match(/^window 0\.\d+/);
     for (const file of ['overlay.png', 'first.png'])
       expect(readFileSync(join(installed.folder, file)).toString('latin1', 1, 4), file).to.equal('PNG');
+  });
+
+  it('runs the server of docs/service.md', async function () {
+    this.timeout(120_000);
+    const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, 'docs/service.md'), 'utf8')) ?? [];
+    writeFileSync(join(installed.folder, 'service.mjs'), code);
+    const env = { ...process.env, PORT: '0' };
+    const server = spawn(process.execPath, ['service.mjs'], { cwd: installed.folder, env, stdio: 'pipe' });
+    try {
+      const [text] = (await once(server.stdout, 'data')) as [Buffer];
+      const url = text.toString().trim();
+      const post = (body: Uint8Array<ArrayBuffer>) => fetch(url, { method: 'POST', body });
+      const photo = new Uint8Array(readFileSync(join(installed.folder, 'photo.jpg')));
+      const answers = await Promise.all([post(photo), post(photo), post(photo.slice(0, 1000))]);
+      expect(answers.map(({ status }) => status)).to.deep.equal([200, 200, 422]);
+      type Body = { detection: unknown[]; code?: string };
+      const [first, second, refused] = await Promise.all(answers.map((answer) => answer.json() as Promise<Body>));
+      expect(first?.detection).to.have.length.above(10);
+      expect(second).to.deep.equal(first);
+      expect(refused?.code).to.equal('truncated');
+    } finally {
+      server.kill();
+    }
   });
 
   for (const [moduleResolution, module] of [
