@@ -159,10 +159,7 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
     throw new ConfigError(`${what}: a config names its backbone as backbone.type. Known: ${known.join(', ')}.`);
   }
   if (!known.includes(type)) throw new ConfigError(`${what}: ${unknownName('backbone', type, known)}`);
-  const schema = modelSchema({
-    detectors: { ...detectors, ...tables.detectors },
-    segmentationHeads: { ...segmentationHeads, ...tables.segmentationHeads },
-  });
+  const schema = schemaOf(tables);
   if (Object.hasOwn(backbones, type)) {
     const resolved = validate(schema, config, what);
     const { head: _, ...checked } = resolved; // a custom head has numbers of its own
@@ -171,6 +168,17 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
   }
   const rest = validate(schema.omit({ backbone: true }), others, what);
   return { ...rest, backbone: backbone as ResolvedConfig['backbone'] };
+}
+
+const packageSchema = modelSchema({ detectors, segmentationHeads });
+
+/** Builds a schema only if a caller adds parts that have one. */
+function schemaOf({ detectors: moreDetectors, segmentationHeads: moreHeads }: Tables): typeof packageSchema {
+  if (!moreDetectors && !moreHeads) return packageSchema;
+  return modelSchema({
+    detectors: { ...detectors, ...moreDetectors },
+    segmentationHeads: { ...segmentationHeads, ...moreHeads },
+  });
 }
 
 function backboneOf({ backbone: config }: ResolvedConfig, tables: Tables): Backbone {
