@@ -50,7 +50,7 @@ describe('the packed package', () => {
       /^samples\/images\/[\w-]+\.jpg$/,
       /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md)$/,
       /^samples\/verify\/[\w-]+\.(safetensors|json|png)$/,
-      /^(package\.json|(README|CHANGELOG|THIRD_PARTY_NOTICES)\.md|LICENSE)$/,
+      /^(package\.json|(README|CHANGELOG|CONTRIBUTING|THIRD_PARTY_NOTICES)\.md|LICENSE)$/,
     ];
     expect(files.filter((file) => !expected.some((pattern) => pattern.test(file)))).to.deep.equal([]);
     // …and something of each kind
