@@ -11,8 +11,10 @@ import { renamedKey } from '../../../src/loading/layouts.ts';
 import type { ModelDefinition } from '../../../src/models/create.ts';
 import { fromOfficial } from '../../../src/models/mm/moganet.ts';
 
-/** The backbones of golden cases by the `kind` that the cases give them, and the key layouts of their lists. A family needs no line
- * here: its goldens have its type as their kind. */
+/**
+ * The backbones of golden cases by the `kind` that the cases give them, and the key layouts of their lists. A family needs no
+ * line in this file: the kind of its goldens is its type.
+ */
 
 export interface ModelSpec {
   readonly kind: string;
@@ -22,25 +24,25 @@ export interface ModelSpec {
 
 export interface BackboneKind {
   readonly backbone: Backbone | ClassifierBackbone;
-  /** 0 where the case has a pyramid only. */
+  /** 0 if the case has a pyramid only. */
   readonly classes: number;
-  /** Key layouts that the case's keys may be in beside ours. */
+  /** Key layouts that the case's keys may have besides ours. */
   readonly layouts: readonly KeyLayout[];
-  /** The top module that the reference counts a module's or step's work for; undefined where it does not count it. */
+  /** The top module that the reference counts a module's or step's work for; undefined if it does not count it. */
   readonly moduleOf: (path: string) => string | undefined;
-  /** A module of two names, and the one that its work is counted under; parameters are counted under both. */
+  /** A module with two names, and the name that its work is counted under. Parameters are counted under both. */
   readonly countedAs?: readonly [RegExp, string];
-  /** Buffers of ours that the publisher's state dict does not have. */
+  /** Buffers of this package that the publisher's state dict does not have. */
   readonly absent?: RegExp | undefined;
-  /** Tensors of the cases that are neither logits nor stages → their modules. */
+  /** Modules of the tensors that are neither logits nor stages. */
   readonly taps?: Readonly<Record<string, string>>;
-  /** Where the reference counts an operation under another name than most. */
+  /** Names of operations if the reference counts them under another name than most. */
   readonly operators?: Readonly<Record<string, string>>;
 }
 
 type Make = (spec: ModelSpec, name: string) => BackboneKind;
 
-/** The first step of the path; the mean before a classifier is plain tensor code in most references, and not counted. */
+/** Returns the first step of the path. The mean before a classifier is plain tensor code in most references and not counted. */
 const topModule = (path: string): string | undefined =>
   path === ':globalAvgPool' ? undefined : path.split(/[.:]/)[0]!;
 
@@ -52,7 +54,7 @@ const timmModules: readonly (readonly [RegExp, string])[] = [
 
 const convNextSizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as const;
 
-/** The size stands only in the name, as in `convnext_tiny_timm`. */
+/** The name alone tells the size, as in `convnext_tiny_timm`. */
 const convNext =
   (outputNorms: boolean, moduleOf = topModule): Make =>
   (_, name) => {
@@ -104,14 +106,14 @@ const kinds: Readonly<Record<string, Make>> = {
     moduleOf: topModule,
     countedAs: [/^layer_5\.0\b/, 'residual'],
     taps: { layer1: 'layer_1' },
-    // by `addmm`, whose bias it does not count
+    // counted as `addmm`, without its bias
     operators: { linear: 'addmm' },
   }),
 };
 
 /**
- * @param name of the key list or cost row, which says the size where the spec does not
- * @throws UnsupportedError for a kind that is not known
+ * @param name of the key list or cost row, which tells the size if the spec does not
+ * @throws UnsupportedError for an unknown kind
  */
 export function backboneKind(spec: ModelSpec, name: string): BackboneKind {
   const depth = /^resnet(\d+)$/.exec(spec.kind)?.[1];
@@ -124,7 +126,7 @@ export function backboneKind(spec: ModelSpec, name: string): BackboneKind {
   throw new UnsupportedError(`the backbone ${spec.kind} is not supported yet`);
 }
 
-/** The kind of a family's goldens by default: arch and options as in a configuration, logits of 1000 classes. */
+/** Returns the default kind of a family's goldens: arch and options as in a configuration, logits of 1000 classes. */
 export function familyKind(
   { config, make, keyLayouts: layouts }: Family,
   { kind, arch, kwargs }: ModelSpec,
@@ -140,12 +142,12 @@ export function backboneOfRow(model: string): BackboneKind {
   return backboneKind({ kind: publisher ? `${family}_${publisher}` : family!, arch: size }, model);
 }
 
-/** The key layouts that a detector or segmentor may have its backbone in, below `backbone.`. */
+/** Returns the key layouts that a model may have its backbone in, below `backbone.`. */
 export const layoutsOf = ({ config }: ModelDefinition): readonly KeyLayout[] => keyLayouts[config.backbone.type] ?? [];
 
 type Key = readonly [key: string, shape: Shape, dtype?: string];
 
-/** The keys of a list → key and shape in our layout; undefined for a key that is left out. */
+/** Returns key and shape in our layout for every key of a list; undefined for a key that is left out. */
 export function keysInOurLayout(
   keys: readonly Key[],
   layouts: readonly KeyLayout[],
@@ -161,11 +163,11 @@ export function keysInOurLayout(
   );
 }
 
-/** A key list in our layout; what is left out is not in it. */
+/** Returns a key list in our layout, without the keys that are left out. */
 export const inOurLayout = (keys: readonly Key[], layouts: readonly KeyLayout[], prefix?: string): Key[] =>
   [...keysInOurLayout(keys, layouts, prefix).values()].filter((key) => key !== undefined);
 
-/** Weights that were made under the list's names, under ours. */
+/** Returns weights under our names; they were made under the names of the list. */
 export function weightsInOurLayout(weights: Weights, layouts: readonly KeyLayout[], prefix = ''): Weights {
   const translate = translator([...weights.keys()], layouts, prefix);
   return new Map(

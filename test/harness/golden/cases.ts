@@ -14,16 +14,16 @@ import { expectKeys, type KeyList, networkRunners } from './networks.ts';
 import { runners as postprocessRunners } from './postprocess.ts';
 import { runSmallCheckpoint } from './small_checkpoint.ts';
 
-/** A golden folder as a list of cases, each of which passes, fails, or is not supported. */
+/** The cases of a golden folder. Each passes, fails or is not supported. */
 
 export interface Case {
   readonly name: string;
   readonly kind: string;
-  /** Printed and not counted, since the reference itself has no answer. */
+  /** Printed but not counted, since the reference itself has no answer. */
   readonly informative: boolean;
-  /** Of what must run on every engine: whether it is little enough for plain JavaScript. */
-  readonly onEngines?: { readonly small: boolean };
-  /** Without an engine: what needs none. Throws GoldenMismatch or UnsupportedError. */
+  /** Set if the case must run on every engine. `small` ones run on plain JavaScript, too. */
+  readonly onEngines?: { readonly small: boolean } | undefined;
+  /** Without an engine, checks the part that needs none. @throws GoldenMismatch or UnsupportedError */
   run(engine?: Engine): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ const plainRunners: Readonly<Record<string, Runner>> = {
 
 const networkKinds = ['forward', 'trace', 'resize'];
 
-/** What other kinds wait for. */
+/** The missing feature of other kinds. */
 const missing: Readonly<Record<string, string>> = {
   train: 'training',
   train_step: 'training',
@@ -50,13 +50,13 @@ const missing: Readonly<Record<string, string>> = {
 };
 
 /**
- * Every case of a folder: its index, checkpoints, key lists, cost rows and layout maps; those of `heads/` inside as well.
+ * Lists every case of a folder: its index, checkpoints, key lists, cost rows and layout maps, and those of its `heads/`.
  *
- * @throws Error where the folder has no index
+ * @throws Error if the folder has no index
  */
 export function casesOf(folder: string): Case[] {
   const index = join(folder, 'index.json');
-  if (!existsSync(index)) throw new Error(`${folder}: no golden folder, it has no index.json.`);
+  if (!existsSync(index)) throw new Error(`${folder}: not a golden folder. index.json is missing.`);
   const { cases, checkpoints = [] }: Index = readJson(index);
   const written = cases.map((entry) => ({
     name: entry.case,
@@ -80,11 +80,11 @@ export function casesOf(folder: string): Case[] {
 
 interface Index {
   readonly cases: readonly { readonly case: string }[];
-  /** Files that cases of the folder load; `checkpoints/` has an index of its own. */
+  /** Files that cases of the folder load. `checkpoints/` has a separate index. */
   readonly checkpoints?: readonly string[];
 }
 
-/** The folders that `MOGANET_GOLDEN` names, separated as in PATH; the default where it names none. */
+/** Returns the folders that `MOGANET_GOLDEN` names, separated as in PATH; `fallback` by default. */
 export function foldersFrom(variable: string | undefined, fallback: string): string[] {
   const named = (variable ?? '').split(delimiter).filter(Boolean);
   const folders = [...new Set((named.length > 0 ? named : [fallback]).map((folder) => resolve(folder)))];
@@ -103,7 +103,7 @@ function caseOf(folder: string, name: string, json: CaseJson): Case {
     name,
     kind,
     informative: /informative only/i.test(json.note ?? ''),
-    ...(needsEngine && { onEngines: { small: workOf(folder, json) <= smallWork } }),
+    onEngines: needsEngine && { small: workOf(folder, json) <= smallWork },
     run: async (engine) => {
       if (engine && needsEngine) return needsEngine(await openCase(folder, name), engine);
       if (needsNone) return needsNone(await openCase(folder, name));
@@ -137,7 +137,7 @@ function keyLists(folder: string): Case[] {
   });
 }
 
-/** Lists of detectors and segmentors say the model's name, those of backbones how it is made. */
+/** Lists of whole models give a model's name, lists of backbones an object. */
 const isModelList = (list: KeyList | ModelKeyList): list is ModelKeyList => typeof list.model === 'string';
 
 function rowsOf<T>(folder: string, file: string, field: string): readonly T[] {
@@ -150,8 +150,8 @@ function readJson<T>(path: string): T {
 }
 
 /**
- * Small is what plain JavaScript does in seconds. The measure is parameters times positions of the input, which grows as the
- * multiply-adds do: MogaNet-XT at 64×96 has 18 billion, the nano trace 0.6, the small UperNet end to end 8.
+ * The most work that plain JavaScript does in seconds. The measure is parameters times positions of the input, which grows
+ * like the multiply-adds: MogaNet-XT at 64×96 has 18 billion, the nano trace 0.6, the small UPerNet end to end 8.
  */
 const smallWork = 8e9;
 
@@ -159,8 +159,8 @@ function workOf(folder: string, json: CaseJson): number {
   const inputs: readonly { shape?: Shape }[] = json.inputs ?? [json.input ?? {}];
   const positions = inputs.reduce((sum, { shape }) => sum + (shape ? sizeOf([shape[0]!, ...shape.slice(2)]) : 0), 0);
   const { pad_shape, batch_input_shape = pad_shape } = json.img_metas?.[0] ?? {};
-  const pictures = batch_input_shape ? json.img_metas.length * sizeOf(batch_input_shape) : 0;
-  return parametersIn(folder, json) * Math.max(positions, pictures);
+  const pixels = batch_input_shape ? json.img_metas.length * sizeOf(batch_input_shape) : 0;
+  return parametersIn(folder, json) * Math.max(positions, pixels);
 }
 
 function parametersIn(folder: string, { weights, checkpoint }: CaseJson): number {

@@ -16,7 +16,7 @@ import {
 import { openFileSource } from '../../../src/platform/node/files.ts';
 import { type GoldenCase, GoldenMismatch } from '../golden.ts';
 
-/** Holds the checkpoint readers to files that torch.save and safetensors wrote themselves. */
+/** Compares the checkpoint readers with files that torch.save and safetensors wrote. */
 
 export interface CheckpointCase {
   readonly name: string;
@@ -43,7 +43,7 @@ interface Index {
   readonly must_refuse: readonly { readonly file: string }[];
 }
 
-/** One case for each checkpoint and each file to refuse of a golden folder; none where it has no checkpoints. */
+/** Returns a case for each checkpoint of a golden folder and for each file to refuse. */
 export function checkpointCases(folder: string): readonly CheckpointCase[] {
   const at = (file: string) => join(folder, 'checkpoints', file);
   if (!existsSync(at('index.json'))) return [];
@@ -82,7 +82,7 @@ async function compareTensors(checkpoint: Checkpoint, expected: readonly Expecte
     await compareTensor(name, entry, tensor);
   }
   const [extra] = found.keys();
-  if (extra !== undefined) throw new GoldenMismatch(`${extra}: the file should hold no such tensor`);
+  if (extra !== undefined) throw new GoldenMismatch(`${extra}: the file should not have this tensor`);
 }
 
 async function compareTensor(name: string, entry: TensorEntry, expected: ExpectedTensor): Promise<void> {
@@ -111,7 +111,7 @@ async function compareTensor(name: string, entry: TensorEntry, expected: Expecte
 
 function compareValues(checkpoint: Checkpoint, { other_values }: Expected): void {
   for (const { path, value } of other_values) {
-    if (value === null) continue; // no plain form: getting past it is all that is asked
+    if (value === null) continue; // a value without a plain form must only be skipped
     const found = valueAt(checkpoint, path);
     const actual = found === undefined ? undefined : JSON.parse(JSON.stringify(plainValue(checkpoint, found)));
     if (!isDeepStrictEqual(actual, value)) {
@@ -132,10 +132,10 @@ async function runRefusal(path: string, file: string): Promise<void> {
   } finally {
     await source.close();
   }
-  throw new GoldenMismatch(`${file}: it is read, and must be refused`);
+  throw new GoldenMismatch(`${file}: was read; it must be refused`);
 }
 
-/** Configurations as mmcv writes them, and the model that they mean. */
+/** Reads configurations as mmcv writes them and compares the model. */
 async function configText({ json, name }: GoldenCase): Promise<void> {
   for (const { name: config, text, model } of json.configs) {
     const spellings = { text, 'a Python literal': pythonLiteral({ model }), JSON: JSON.stringify({ model }) };
@@ -153,7 +153,7 @@ async function configText({ json, name }: GoldenCase): Promise<void> {
       if (error instanceof ConfigError) continue;
       throw error;
     }
-    throw new GoldenMismatch(`${refused.name}: it is read, and must be refused`);
+    throw new GoldenMismatch(`${refused.name}: was read; it must be refused`);
   }
 }
 

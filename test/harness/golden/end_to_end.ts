@@ -1,6 +1,7 @@
 import type { Named, NDArray } from '../../../src/arrays.ts';
 import type { Geometry } from '../../../src/image/geometry.ts';
 import { boxStages, readProposals } from '../../../src/models/rcnn.ts';
+import { outputOf, readAll } from '../../../src/models/task.ts';
 import { type DeviceTensor, passes } from '../../../src/nn/index.ts';
 import { anchorLevels } from '../../../src/postprocess/anchors.ts';
 import { toNetwork } from '../../../src/postprocess/boxes.ts';
@@ -17,11 +18,11 @@ import { checkpointWeights, definitionOf, type ModelInput, modelInput } from './
 import type { EngineRunner } from './run_graph.ts';
 import { expectListed } from './whole_models.ts';
 
-/** Kinds `detector` and `segmentor`: from pictures and a checkpoint file to boxes, masks and label maps. */
+/** Runs cases of kinds `detector` and `segmentor`: from images and a checkpoint file to boxes, masks and label maps. */
 
 type Step = (golden: GoldenCase, model: LoadedModel, input: ModelInput, features: Named<DeviceTensor>) => Promise<void>;
 
-/** As recorded, and as engines get it. */
+/** Runs a case twice: as recorded, and optimised. */
 const endToEnd =
   (expect: Step): EngineRunner =>
   async (golden, engine) => {
@@ -35,7 +36,7 @@ const endToEnd =
         try {
           await expect(golden, model, input, features);
         } finally {
-          for (const resident of Object.values(features)) resident.dispose();
+          for (const tensor of Object.values(features)) tensor.dispose();
         }
       } finally {
         model.dispose();
@@ -43,8 +44,8 @@ const endToEnd =
     }
   };
 
-export const runDetector = endToEnd(async (golden, model, { image, geometries }, features) => {
-  const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...(await readAllOf(features)) };
+export const runDetection = endToEnd(async (golden, model, { image, geometries }, features) => {
+  const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...(await readAll(features)) };
   await expectSome(golden, outputs);
   if (twoStageOf(model.definition)) await expectRegions(golden, model, geometries, features, outputs);
 
@@ -70,7 +71,7 @@ export const runDetector = endToEnd(async (golden, model, { image, geometries },
   await expectListed(golden, outputs);
 });
 
-/** Proposals, and what the box head of every stage says of its regions; fills `outputs`. */
+/** Compares proposals, and the outputs of every stage's box head; adds them to `outputs`. */
 async function expectRegions(
   golden: GoldenCase,
   model: LoadedModel,
@@ -92,16 +93,17 @@ async function expectRegions(
   }
   for (const [stage, { config: box }] of boxStages(config).entries()) {
     const rois = joinRows(regions.map(withImage));
-    const { cls_score, bbox_pred } = await boxOutputs(model, features, rois, stage);
+    const found = await boxOutputs(model, features, rois, stage);
+    const [scores, deltas] = [outputOf(found, 'cls_score'), outputOf(found, 'bbox_pred')];
     outputs[`rois_stage${stage}`] = rois;
-    outputs[`cls_score_stage${stage}`] = cls_score!;
-    outputs[`bbox_pred_stage${stage}`] = bbox_pred!;
+    outputs[`cls_score_stage${stage}`] = scores;
+    outputs[`bbox_pred_stage${stage}`] = deltas;
     await expectSome(golden, outputs);
     let row = 0;
     regions = regions.map((boxes, i) => {
       const count = boxes.length / 4;
       const rowsOf = (all: NDArray) => rows(all, row, count);
-      const refined = refinedRegions(boxes, rowsOf(cls_score!), rowsOf(bbox_pred!), box.deltas, geometries[i]!.resized);
+      const refined = refinedRegions(boxes, rowsOf(scores), rowsOf(deltas), box.deltas, geometries[i]!.resized);
       row += count;
       return refined;
     });
@@ -113,17 +115,12 @@ function rows({ shape: [total = 0, ...rest], data }: NDArray, first: number, cou
   return { shape: [count, ...rest], data: data.subarray(first * size, (first + count) * size) };
 }
 
-/** What there is so far, so that the first step to differ is named before the next one runs. */
+/** Compares the outputs that exist so far, so that the first step that differs is named before the next one runs. */
 const expectSome = (golden: GoldenCase, outputs: Named<NDArray>) =>
   expectListed(
     { ...golden, tensors: new Map([...golden.tensors].filter(([name]) => Object.hasOwn(outputs, name))) },
     outputs,
   );
-
-async function readAllOf(features: Named<DeviceTensor>): Promise<Record<string, NDArray>> {
-  const entries = Object.entries(features).map(async ([name, resident]) => [name, await resident.read()] as const);
-  return Object.fromEntries(await Promise.all(entries));
-}
 
 function withImage(boxes: Float32Array, image: number): NDArray {
   const count = boxes.length / 4;
@@ -132,7 +129,7 @@ function withImage(boxes: Float32Array, image: number): NDArray {
   return { shape: [count, 5], data };
 }
 
-/** The probability maps of the predicted classes before they are pasted; of a cascade, the mean of its stages'. */
+/** Returns the probability maps of the predicted classes before they are pasted. A cascade takes the mean of its stages. */
 async function maskProbabilities(
   model: LoadedModel,
   features: Named<DeviceTensor>,
@@ -157,7 +154,7 @@ async function maskProbabilities(
   return { shape: [count, height, width], data };
 }
 
-/** Pasted masks differ in at most as many pixels as the case calls uncertain. */
+/** Compares pasted masks. They may differ in as many pixels as the case calls uncertain. */
 function expectMasks({ json }: GoldenCase, image: number, { masks }: Detections, order: Uint32Array): void {
   const { rle, uncertain_pixels } = json.results[image];
   if (!rle) return;
@@ -181,10 +178,10 @@ function differingPixels(actual: ArrayLike<number>, expected: ArrayLike<number>)
   return count;
 }
 
-export const runSegmentor = endToEnd(async (golden, model, { image, geometries }, features) => {
+export const runSegmentation = endToEnd(async (golden, model, { image, geometries }, features) => {
   const { config } = model.definition;
-  const logits = await features.seg_logits!.read();
-  const maps = await readAllOf(features);
+  const maps = await readAll(features);
+  const logits = outputOf(maps, 'seg_logits');
   const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...maps, head_logits: logits };
   await expectSome(golden, outputs);
   const { alignCorners = false } = config.segmentation!.head;
@@ -204,7 +201,7 @@ export const runSegmentor = endToEnd(async (golden, model, { image, geometries }
   await expectListed({ ...golden, tensors: new Map([...golden.tensors].filter(([name]) => name !== 'pred')) }, outputs);
 });
 
-/** Label maps differ in at most as many pixels as have two classes within 1e-4. */
+/** Compares a label map. It may differ in as many pixels as have two classes within 1e-4. */
 async function expectLabels(golden: GoldenCase, name: string, actual: readonly number[]): Promise<void> {
   const spec = golden.tensors.get(name);
   if (!spec) return;

@@ -3,19 +3,16 @@ import { engines as starters } from '../engines.ts';
 import type { Case } from './cases.ts';
 import { runners as headRunners } from './heads.ts';
 
-/**
- * Kinds that have no suite of their own; networks, pictures, checkpoints' contents and postprocessing are held to the
- * cases beside their other tests, with the same runners.
- */
+/** Kinds without a separate suite. Networks, images and postprocessing have theirs beside their other tests. */
 export const suiteKinds: ReadonlySet<string> = new Set([...Object.keys(headRunners), 'keys', 'layout', 'checkpoint']);
 
 export interface Engines {
-  /** Without an engine, and on every engine that is here and that the case is meant for. */
+  /** Runs a case without an engine, then on every engine that starts and that the case is for. */
   run(one: Case): Promise<void>;
   dispose(): Promise<void>;
 }
 
-/** Every engine that starts here; those that do not are named on the console. */
+/** Starts every engine. Those that cannot start are named on the console. */
 export async function startEngines(): Promise<Engines> {
   const running = new Map<string, Engine>();
   for (const [name, start] of Object.entries(starters)) {

@@ -27,15 +27,17 @@ async function preprocess(golden: GoldenCase): Promise<void> {
   const image = decodePng(readFileSync(join(golden.folder, json.image)));
   const { pipeline } = json;
   const scale = pipeline.align_resize ?? pipeline.resize;
-  if (!scale) throw new UnsupportedError(`${golden.name}: a pipeline without resize or align_resize`);
-  if (pipeline.pad_value) throw new UnsupportedError(`${golden.name}: padding with ${pipeline.pad_value}`);
+  if (!scale) throw new UnsupportedError(`${golden.name}: a pipeline without resize or align_resize is not supported`);
+  if (pipeline.pad_value)
+    throw new UnsupportedError(`${golden.name}: padding with ${pipeline.pad_value} is not supported`);
   const normalization = {
     mean: pipeline.mean,
     std: pipeline.std,
     channelOrder: pipeline.to_rgb ? ('rgb' as const) : ('bgr' as const),
   };
   if (pipeline.align_resize) {
-    if (pipeline.keep_ratio === false) throw new UnsupportedError(`${golden.name}: AlignResize without keep_ratio`);
+    if (pipeline.keep_ratio === false)
+      throw new UnsupportedError(`${golden.name}: AlignResize without keep_ratio is not supported`);
     const { input, geometry } = prepareSegmentation(image, { scale, divisor: pipeline.size_divisor, ...normalization });
     const first = resizeLinear(image, keepRatioSize(image, scale));
     await expectBytes(golden, 'first', first);
@@ -60,9 +62,10 @@ async function classify(golden: GoldenCase): Promise<void> {
   const { image: file, pipeline } = golden.json;
   const { size, crop_pct: cropPct, interpolation: named, resized, short_side: short } = pipeline;
   const [way] = /^(bicubic|bilinear)\b/.exec(named ?? 'bicubic') ?? [];
-  if (!way) throw new UnsupportedError(`${golden.name}: the interpolation "${named}"`);
+  if (!way) throw new UnsupportedError(`${golden.name}: the interpolation "${named}" is not supported`);
   const interpolation = way as Interpolation;
-  if (!(cropPct <= 1)) throw new UnsupportedError(`${golden.name}: a crop_pct of ${cropPct}, which pads the image`);
+  if (!(cropPct <= 1))
+    throw new UnsupportedError(`${golden.name}: a crop_pct of ${cropPct} pads the image, which is not supported`);
   const image = decodePng(readFileSync(join(golden.folder, file)));
   const { height, width } = sizeBeforeCrop(image, { size, cropPct });
   const expected = resized ?? [height, width];
@@ -108,7 +111,7 @@ async function sizes(golden: GoldenCase): Promise<void> {
   }
 }
 
-/** The stored bytes are OpenCV's: three channels, blue first. Cases that do not store the step are held to their input only. */
+/** Compares a step if the case stores it. The bytes are OpenCV's: three channels, blue first. */
 async function expectBytes(golden: GoldenCase, name: string, { width, height, data }: Raster): Promise<void> {
   if (!golden.tensors.has(name)) return;
   const bgr = new Uint8Array(width * height * 3);

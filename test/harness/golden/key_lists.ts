@@ -7,7 +7,7 @@ import { mmcvFlops, modelCost } from '../../../src/zoo/counting.ts';
 import { GoldenMismatch } from '../golden.ts';
 import { inOurLayout, layoutsOf } from './backbone_kinds.ts';
 
-/** Key lists of whole detectors and segmentors: the state dict as a set, parameters and multiply-adds by part. */
+/** Key lists of whole models: the state dict as a set, parameters and multiply-adds by part. */
 
 export type KeyEntry = readonly [key: string, shape: Shape, dtype?: string];
 
@@ -49,7 +49,7 @@ export function expectSameKeys(what: string, parameters: readonly Parameter[], l
   if (strange !== undefined) throw new GoldenMismatch(`${strange}: ${what} has this key and the list does not`);
 }
 
-/** Everything that a list says of a model. */
+/** Compares a model with everything that its list says. */
 export function expectModelKeys(list: ModelKeyList): void {
   const definition = definitionOf(list);
   const parameters = checkpointParameters(definition);
@@ -69,7 +69,7 @@ export function expectModelKeys(list: ModelKeyList): void {
 
 function expectFlops(definition: ModelDefinition, list: ModelKeyList): void {
   const rule = /^mmcv 1\.x flops_counter at input \[1,3,(\d+),(\d+)\]$/.exec(list.flops_rule ?? '');
-  if (!rule) throw new UnsupportedError(`the rule "${list.flops_rule}" of counting is not supported`);
+  if (!rule) throw new UnsupportedError(`the counting rule "${list.flops_rule}" is not supported`);
   const rows = modelCost(definition, { height: Number(rule[1]), width: Number(rule[2]) });
   const counters = [
     ['FLOPs', mmcvFlops, list.flops, list.flops_by_part],

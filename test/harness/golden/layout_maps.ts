@@ -3,7 +3,7 @@ import { GoldenMismatch } from '../golden.ts';
 import { backboneKind, keysInOurLayout } from './backbone_kinds.ts';
 import { expectEqual, keyList } from './networks.ts';
 
-/** A map of `layouts.json`, between two publishers' names of one backbone. */
+/** A map of `layouts.json` between two publishers' names of one backbone. */
 export interface LayoutMapSpec {
   readonly map: string;
   readonly from: string;
@@ -13,7 +13,7 @@ export interface LayoutMapSpec {
   readonly not_filled: readonly string[];
 }
 
-/** Both lists in our layout: a pair of the map is one key, what only one has is what the map says is left. */
+/** Compares two lists in our layout: a pair of the map is one key, and the map names the keys that only one list has. */
 export function expectLayout(spec: LayoutMapSpec, folder: string): void {
   const read = (name: string) => {
     const { model, keys } = keyList(folder, name);

@@ -1,6 +1,6 @@
 import type { NDArray } from '../../../src/arrays.ts';
 
-/** The two layouts of a map, for holding both to one expectation. */
+/** Converts maps between N×C×H×W and N×H×W×C, so that one expectation serves both. */
 
 export function toNhwc({ shape, data }: NDArray): NDArray {
   const [n = 0, c = 0, h = 0, w = 0] = shape;

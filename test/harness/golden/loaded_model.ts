@@ -11,32 +11,30 @@ import {
   type RecordedPart,
   type Runner,
 } from '../../../src/nn/index.ts';
-import { readAll } from './run_graph.ts';
+import { readOnce } from './run_graph.ts';
 
-/** A whole model on an engine, with what inference does not need: the bare pyramid, the auxiliary head, taps. */
+/** A whole model on an engine, with what inference does not need: the bare pyramid, the auxiliary head and taps. */
 export interface LoadedModel {
   readonly definition: ModelDefinition;
   readonly run: RunPart;
-  /** `stage0` … and, where the model has an auxiliary head, `aux_logits`. */
+  /** Returns `stage0` …, and `aux_logits` if the model has an auxiliary head. */
   beside(image: NDArray): Promise<Named<NDArray>>;
   dispose(): void;
 }
 
-/** The configuration of a detector that works on regions, or undefined. */
-export function twoStageOf({
-  config: { detection: detector },
-}: ModelDefinition): RcnnConfig | CascadeConfig | undefined {
-  return detector && 'rpn' in detector ? detector : undefined;
+/** Returns the configuration of a detection in two stages, or undefined. */
+export function twoStageOf({ config: { detection } }: ModelDefinition): RcnnConfig | CascadeConfig | undefined {
+  return detection && 'rpn' in detection ? detection : undefined;
 }
 
-/** Outputs to add to a part: their names, and the modules that give them. */
+/** Returns the outputs to add to a part: their names, and the modules that give them. */
 function tapsOf(definition: ModelDefinition, part: string): Named<string> {
   const config = twoStageOf(definition);
   const stage = config && boxStages(config).find((box) => box.part === part);
   if (stage) return { [`roi_feats${stage.config.region.size}`]: `roi_head.${stage.path}:in` };
-  const { segmentation: segmentor, detection: detector } = definition.config;
-  // detectors on regions give their pyramid anyway
-  const neck = segmentor?.neck ?? (config ? undefined : detector?.neck);
+  const { segmentation, detection } = definition.config;
+  // a detection in two stages gives its pyramid anyway
+  const neck = segmentation?.neck ?? (config ? undefined : detection?.neck);
   if (part !== 'features' || !neck) return {};
   return Object.fromEntries(Array.from({ length: neck.outs }, (_, i) => [`fpn${i}`, `neck.fpn_convs.${i}.conv`]));
 }
@@ -53,8 +51,13 @@ export async function loadModel(
     const tapped = { ...graph, outputs: { ...graph.outputs, ...Object.fromEntries(added) } };
     runners.set(name, await loadPart(engine, { name, graph: tapped }, values, passes));
   };
+  const runner = (name: string): Runner => {
+    const found = runners.get(name);
+    if (!found) throw new RangeError(`the model has no part "${name}"`);
+    return found;
+  };
   const dispose = () => {
-    for (const runner of runners.values()) runner.dispose();
+    for (const loaded of runners.values()) loaded.dispose();
   };
   try {
     for (const part of Object.values(definition.parts)) await load(part, weights, tapsOf(definition, part.name));
@@ -68,11 +71,11 @@ export async function loadModel(
   }
   return {
     definition,
-    run: (part, inputs) => runners.get(part)!.run(inputs),
+    run: (part, inputs) => runner(part).run(inputs),
     beside: async (image) => {
-      const stages = await readAll(await runners.get('backbone')!.run({ image }));
+      const stages = await readOnce(await runner('backbone').run({ image }));
       const auxiliary = runners.get('auxiliary');
-      return { ...stages, ...(auxiliary && (await readAll(await auxiliary.run(stages)))) };
+      return auxiliary ? { ...stages, ...(await readOnce(await auxiliary.run(stages))) } : stages;
     },
     dispose,
   };
@@ -85,7 +88,8 @@ function withoutPrefix(weights: Weights, prefix: string): Weights {
 }
 
 /**
- * Box heads on regions of several images, in the order of the regions: per stage `roi_feats…`, `cls_score`, `bbox_pred`.
+ * Runs a stage's box head on regions of several images. Returns `roi_feats…`, `cls_score` and `bbox_pred` in the order of
+ * the regions.
  *
  * @param rois n × (image, x1, y1, x2, y2)
  */
@@ -99,7 +103,7 @@ export function boxOutputs(
   return perImage(rois, (boxes, image) => runOnRegions(part, config.region, boxes, image, features, model.run));
 }
 
-/** The mask heads' logits on such regions, one map for each stage; none where the model has no masks. */
+/** Returns the mask heads' logits on such regions, one map for each stage; none if the model has no masks. */
 export async function maskOutputs(
   model: LoadedModel,
   features: Named<DeviceTensor>,
@@ -114,7 +118,7 @@ export async function maskOutputs(
   return Object.keys(maskPaths(config)).map((output) => outputs[output]!);
 }
 
-/** Calls with the boxes of one image after the other and lays the rows back where their regions were. */
+/** Calls `run` with the boxes of one image after the other and returns the rows in the order of the regions. */
 export async function perImage(
   { data }: NDArray,
   run: (boxes: Float32Array, image: number) => Promise<Named<NDArray>>,

@@ -16,10 +16,7 @@ import {
 } from '../../../src/postprocess/rle.ts';
 import { type GoldenCase, GoldenMismatch } from '../golden.ts';
 
-/**
- * COCO's mask functions: strings, runs, areas, boxes, IoU, merging, polygons. All exact but the IoU, a quotient in
- * double.
- */
+/** Compares COCO's mask functions: strings, runs, areas, boxes, IoU, merging and polygons. All but the IoU are exact. */
 export async function maskCodec(golden: GoldenCase): Promise<void> {
   const { json } = golden;
   const size = sizeFrom(json.size);

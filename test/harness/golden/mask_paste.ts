@@ -3,7 +3,7 @@ import { forEachPastedColumn, fullRle, maskArea, maskBitmap, pasteMask } from '.
 import { rleToString } from '../../../src/postprocess/rle.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch, inputOf } from '../golden.ts';
 
-/** Probability maps pasted into the image: the soft values where stored, the pixels, the run lengths and areas. */
+/** Compares probability maps pasted into the image: soft values if stored, pixels, run lengths and areas. */
 export async function maskPaste(golden: GoldenCase): Promise<void> {
   const { img_size, threshold, rle, area, uncertain_pixels } = golden.json;
   const imageSize = { height: img_size[0], width: img_size[1] };

@@ -2,10 +2,10 @@ import type { NDArray } from '../../../src/arrays.ts';
 import { type GoldenCase, GoldenMismatch, toleranceOf } from '../golden.ts';
 
 /**
- * Results are compared in order, except that neighbours whose expected scores are closer than twice the tolerance may
- * have changed places.
+ * Matches results with expected rows. The order counts, except among neighbours whose expected scores are closer than
+ * twice the tolerance.
  *
- * @returns for every expected row the row that was found for it
+ * @returns for every expected row, the row that was found for it
  */
 export async function matchOrder(
   golden: GoldenCase,
@@ -43,7 +43,7 @@ function distance(a: Float32Array, i: number, b: Float32Array, j: number): numbe
   return sum;
 }
 
-/** The rows of a result in another order. */
+/** Returns the rows of a result in another order. */
 export function rowsInOrder<T extends Float32Array | Int32Array>(rows: T, order: Uint32Array): T {
   const size = rows.length / order.length;
   const sorted = rows.slice() as T;
@@ -53,7 +53,7 @@ export function rowsInOrder<T extends Float32Array | Int32Array>(rows: T, order:
   return sorted;
 }
 
-/** Several results with equal rows, one after the other. */
+/** Joins results with rows of one shape, one after the other. */
 export function joinRows(parts: readonly NDArray[]): NDArray {
   const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
   let at = 0;

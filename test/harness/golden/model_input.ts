@@ -11,26 +11,26 @@ import { fromMm } from '../../../src/models/mm/index.ts';
 import { decodeImage } from '../../../src/platform/node/files.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch, inputOf } from '../golden.ts';
 
-/** What an end-to-end case starts from: the model of its dict, weights from its checkpoint, pictures or a formula. */
+/** The start of an end-to-end case: the model of its dict, the weights of its checkpoint, and images or a formula. */
 
 export function definitionOf({ json }: GoldenCase): ModelDefinition {
   const { kind, scale: edges, align_resize } = json.input;
   const scale = kind === 'image' ? (edges ?? align_resize) : undefined;
-  const config = fromMm(json.config, { classes: json.classes, ...(scale && { scale }) });
+  const config = fromMm(json.config, { classes: json.classes, scale });
   return createModel(withDivisor(config, json.input.divisor));
 }
 
 function withDivisor(config: ModelConfig, divisor: number | undefined): ModelConfig {
   if (divisor === undefined) return config;
-  const { detection: detector, segmentation: segmentor } = config;
+  const { detection, segmentation } = config;
   return {
     ...config,
-    ...(detector && { detection: { ...detector, input: { ...detector.input, divisor } } }),
-    ...(segmentor && { segmentation: { ...segmentor, input: { ...segmentor.input, divisor } } }),
+    detection: detection && { ...detection, input: { ...detection.input, divisor } },
+    segmentation: segmentation && { ...segmentation, input: { ...segmentation.input, divisor } },
   };
 }
 
-/** Every tensor of the published checkpoint, the auxiliary head's too. */
+/** Returns every tensor of the published checkpoint, including the auxiliary head's. */
 export async function checkpointWeights({ folder, json }: GoldenCase, definition: ModelDefinition): Promise<Weights> {
   const source = bytesSource(readFileSync(join(folder, json.checkpoint)), json.checkpoint);
   const file = await openWeights(source, { model: { config: definition.config, definition } });
@@ -42,15 +42,15 @@ export interface ModelInput {
   readonly geometries: readonly Geometry[];
 }
 
-/** Pictures go through the package's own decoder and pipeline, and what comes out is held to the case. */
+/** Returns the input. Images go through the package's decoder and pipeline, whose result is compared with the case. */
 export async function modelInput(golden: GoldenCase, { config }: ModelDefinition): Promise<ModelInput> {
   const { input, img_metas } = golden.json;
   const expected: Geometry[] = img_metas.map(geometryFrom);
   if (input.kind !== 'image') return { image: await inputOf(golden, 'input'), geometries: expected };
 
-  const { detection: detector, segmentation: segmentor, image } = config;
-  const { scale, divisor } = (detector ?? segmentor)!.input;
-  const prepare = detector ? prepareDetection : prepareSegmentation;
+  const { detection, segmentation, image } = config;
+  const { scale, divisor } = (detection ?? segmentation)!.input;
+  const prepare = detection ? prepareDetection : prepareSegmentation;
   const rasters = await Promise.all(
     input.files.map((file: string) => decodeImage(readFileSync(join(golden.folder, file)), { name: file })),
   );

@@ -19,24 +19,24 @@ import { byType } from '../../../src/models/mm/parts.ts';
 import { segmentationHeadFromMm } from '../../../src/models/mm/segmentation.ts';
 import { type Graph, map, type Part, type Scope, type Value } from '../../../src/nn/index.ts';
 import { inputOf, weightsFor } from '../golden.ts';
-import { type EngineRunner, expectPart, type Place } from './run_graph.ts';
+import { type EngineRunner, expectPart, type Position } from './run_graph.ts';
 
-/** Kind `module`: one neck or head by itself, its keys at the root, on maps made by formula. */
+/** Runs cases of kind `module`: one neck or head by itself, its keys at the root, on maps made by a formula. */
 
-// biome-ignore lint/suspicious/noExplicitAny: an mm dict, which the schemas of from_mm check
+// biome-ignore lint/suspicious/noExplicitAny: an mm dict, which the schemas of models/mm check
 type Dict = any;
 type Forward = (scope: Scope, inputs: readonly Value[]) => Named<Value>;
 
 interface ModuleUnderTest {
   readonly forward: Forward;
-  /** Where tensors of the case are that are no outputs. */
-  readonly taps?: Named<Place>;
+  /** Positions of tensors of the case that are not outputs. */
+  readonly taps?: Named<Position>;
 }
 
 const pooledSide = ({ roi_feat_size = 7 }: Dict): number =>
   Array.isArray(roi_feat_size) ? roi_feat_size[0] : roi_feat_size;
 
-/** The box head reads of its regions only how large they are pooled. */
+/** Returns a region configuration. The box head reads only the size from it. */
 const regionOf = (side: number) => ({ size: side, samplingRatio: 0, aligned: true, finestScale: 56, strides: [4] });
 
 function box(config: Dict): ModuleUnderTest {
@@ -49,7 +49,7 @@ function box(config: Dict): ModuleUnderTest {
   };
 }
 
-/** The head's input list starts at its `in_index`: a head that reads one level is given only that. */
+/** Gives a head the levels of its `in_index`. */
 function onPyramid(head: SegmentationHead, levels: number | readonly number[]): Forward {
   const indices = typeof levels === 'number' ? [levels] : levels;
   return (scope, inputs) => {
@@ -89,7 +89,7 @@ function segmentation(config: Dict): ModuleUnderTest {
 
 const modules: Named<(config: Dict, inputs: readonly Shape[]) => ModuleUnderTest> = {
   FPN: (config, shapes) => {
-    // strides only say how coarse a level is; the maps' sizes are what the case gives
+    // strides only tell how coarse a level is; the case gives the sizes of the maps
     const neck = fpn(
       neckFromMm(config),
       shapes.map(([, channels = 0], i) => ({ channels, stride: 4 * 2 ** i })),
@@ -129,8 +129,8 @@ export const runModule: EngineRunner = async (golden, engine) => {
     forward: (scope, values) => forward(scope, Object.values(values)),
   };
   const expected = [...golden.tensors.values()].filter(({ role }) => role !== 'input');
-  const places = new Map(expected.map(({ name }) => [name, taps[name] ?? name]));
-  await expectPart(golden, engine, { part, weights: weightsFor(weights.keys, weights), inputs }, places);
+  const positions = new Map(expected.map(({ name }) => [name, taps[name] ?? name]));
+  await expectPart(golden, engine, { part, weights: weightsFor(weights.keys, weights), inputs }, positions);
 };
 
 const perLevel = (outputs: readonly LevelOutputs[]): Named<Value> =>

@@ -17,7 +17,7 @@ export function casesIn(folder: string): IndexEntry[] {
   return cases.filter(({ type, kind }) => kind === 'resize' || type === 'forward' || type === 'trace');
 }
 
-/** The cpu backend does a hundredth of the others' work in the same time. */
+/** The cpu backend is about a hundred times slower than the others. */
 const isSmall = ({ params = 0 }: IndexEntry): boolean => params < 3e5;
 
 export interface NetworkSet {
@@ -32,7 +32,7 @@ export const shippedSets: readonly NetworkSet[] = [
   { title: 'shipped heads', folder: join(shippedGolden, 'heads'), cases: [{ case: 'resize', kind: 'resize' }] },
 ];
 
-/** Every network of the sets on every engine that is here, as it was recorded and optimised. */
+/** Tests every network of the sets on every engine, as recorded and optimised. */
 export function describeNetworks(sets: readonly NetworkSet[]): void {
   for (const [name, start] of Object.entries(engines)) {
     describe(`networks on the engine ${name}`, () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NDArray, Shape, Weights } from '../../../src/arrays.ts';
+import type { Named, NDArray, Shape, Weights } from '../../../src/arrays.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
 import {
   type Engine,
@@ -8,24 +8,23 @@ import {
   type Graph,
   map,
   type Part,
-  type Pass,
   parameterCount,
   parametersOf,
   passes,
-  programOf,
   recordPart,
   type Value,
   withTaps,
 } from '../../../src/nn/index.ts';
-import { type Difference, expectTensor, type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
+import { type Difference, type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
 import { type BackboneKind, backboneKind, inOurLayout, type ModelSpec, weightsInOurLayout } from './backbone_kinds.ts';
+import { expectMap, runGraph } from './run_graph.ts';
 
-/** Runners for cases of whole networks, on any engine. Everything is read from the case's JSON. */
+/** Runners for cases of whole networks on any engine. Everything is read from the case's JSON. */
 
-/** Called for every tensor that was compared and found equal, with its distance. */
+/** Called with the distance of every tensor that was compared and found equal. */
 export type Report = (tensor: string, difference: Difference) => void;
 
-/** By the case's `type` (backbones) or `kind` (heads). */
+/** Returns runners by the case's `type` (backbones) or `kind` (heads). */
 export function networkRunners(
   engine: Engine,
   report: Report = () => {},
@@ -40,7 +39,7 @@ export function networkRunners(
   };
 }
 
-/** The key list of one model, as `keys/*.json` holds it. */
+/** The key list of a backbone, as in `keys/*.json`. */
 export interface KeyList {
   readonly name: string;
   readonly model: ModelSpec;
@@ -48,10 +47,10 @@ export interface KeyList {
   readonly keys: readonly (readonly [key: string, shape: Shape, dtype: string])[];
 }
 
-/** Logits where the model classifies, and its stages. */
+/** Returns the part of a network: its stages, and logits if it classifies. */
 export const networkOf = (spec: ModelSpec, name = ''): Part => partOf(backboneKind(spec, name));
 
-/** The same of a kind that is known already. */
+/** Returns the part of a network whose kind is known. */
 export function partOf({ backbone, classes }: BackboneKind): Part {
   const named = (pyramid: readonly Value[]) => Object.fromEntries(pyramid.map((x, i) => [`stage${i + 1}`, x]));
   return {
@@ -68,7 +67,7 @@ export function partOf({ backbone, classes }: BackboneKind): Part {
 export const keyList = (folder: string, name: string): KeyList =>
   JSON.parse(readFileSync(join(folder, 'keys', `${name}.json`), 'utf8'));
 
-/** The network of a case, and its weights under our names: they are made under the list's. */
+/** Returns the network of a case and its weights. They are made under the list's names and returned under ours. */
 function networkAndWeights({ folder, json }: GoldenCase): { graph: Graph; weights: Weights } {
   const { keys: name, salt, gain } = json.weights;
   const kind = backboneKind(json.model, name);
@@ -86,11 +85,11 @@ async function runForward(golden: GoldenCase, engine: Engine, report: Report): P
   const input = await inputOf(golden, 'input');
   for (const chosen of [[], passes]) {
     const names = [...golden.tensors.keys()];
-    await expectOutputs(golden, names, await outputsOf(engine, graph, weights, chosen, { input }), report);
+    await expectOutputs(golden, names, await runGraph(engine, graph, weights, { input }, chosen), report);
   }
 }
 
-/** On the graph as it was recorded: passes fold modules away. The case lists its tensors in the order of the forward pass. */
+/** Runs the graph as recorded, since passes fold modules away. The case lists tensors in the order of the forward pass. */
 async function runTrace(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
   const { graph, weights } = networkAndWeights(golden);
   const names = [...golden.tensors.keys()];
@@ -100,7 +99,7 @@ async function runTrace(golden: GoldenCase, engine: Engine, report: Report): Pro
     graph,
     names.filter((name) => name in graph.taps),
   );
-  const outputs = await outputsOf(engine, tapped, weights, [], { input: await inputOf(golden, 'input') });
+  const outputs = await runGraph(engine, tapped, weights, { input: await inputOf(golden, 'input') }, []);
   await expectOutputs(golden, names, outputs, report);
 }
 
@@ -110,7 +109,7 @@ const resizers: Readonly<Record<string, (x: Value, like: Value) => Value>> = {
   nearest: (x, like) => F.resize(x, { like }, { mode: 'nearest' }),
 };
 
-/** Tensors are called after how they were made (`bilinear_hp_13x17`, `adaptive_avg_6`); their size is their shape's. */
+/** Runs resizes. The names of tensors tell the way (`bilinear_hp_13x17`, `adaptive_avg_6`), their shapes the size. */
 async function runResize(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
   const input = await inputOf(golden, 'input');
   for (const { name, shape } of golden.tensors.values()) {
@@ -124,48 +123,25 @@ async function runResize(golden: GoldenCase, engine: Engine, report: Report): Pr
       forward: (_, { input: x, like }) => ({ [name]: resizer(x!, like!) }),
     });
     const like = { shape: [1, 1, height, width], data: new Float32Array(height * width) };
-    const outputs = await outputsOf(engine, graph, new Map(), passes, { input, like });
+    const outputs = await runGraph(engine, graph, new Map(), { input, like }, passes);
     await expectOutputs(golden, [name], outputs, report);
-  }
-}
-
-async function outputsOf(
-  engine: Engine,
-  graph: Graph,
-  weights: Weights,
-  chosen: readonly Pass[],
-  inputs: Readonly<Record<string, NDArray>>,
-): Promise<Map<string, NDArray>> {
-  const runner = await engine.load(programOf('golden', graph, weights, chosen));
-  try {
-    const outputs = new Map<string, NDArray>();
-    for (const [name, resident] of Object.entries(await runner.run(inputs))) {
-      outputs.set(name, await resident.read());
-      resident.dispose();
-    }
-    return outputs;
-  } finally {
-    runner.dispose();
   }
 }
 
 async function expectOutputs(
   golden: GoldenCase,
   names: readonly string[],
-  outputs: ReadonlyMap<string, NDArray>,
+  outputs: Named<NDArray>,
   report: Report,
 ): Promise<void> {
   for (const name of names) {
-    const actual = outputs.get(name);
+    const actual = outputs[name];
     if (!actual) throw new GoldenMismatch(`${name}: the model has no such output`);
-    const { shape } = golden.tensors.get(name)!;
-    // logits are N × classes there, and a map of one pixel here
-    const flat = shape.length === 2 && actual.shape.slice(2).every((extent) => extent === 1);
-    report(name, await expectTensor(golden, name, flat ? { ...actual, shape: actual.shape.slice(0, 2) } : actual));
+    report(name, await expectMap(golden, name, actual));
   }
 }
 
-/** Keys and shapes as sets, and the number of parameters. */
+/** Compares keys and shapes as sets, and the number of parameters. */
 export function expectKeys(list: KeyList): void {
   const kind = backboneKind(list.model, list.name);
   const graph = recordPart(partOf(kind));

@@ -13,12 +13,13 @@ import { type Detections, secondStageDetections, singleStageDetections } from '.
 import { nms } from '../../../src/postprocess/nms.ts';
 import { proposalsFrom } from '../../../src/postprocess/proposals.ts';
 import { regionLevels, roiAlign, roiAlignNhwc } from '../../../src/postprocess/roi_align.ts';
-import { expectTensor, type GoldenCase, GoldenMismatch, inputOf, toleranceOf } from '../golden.ts';
+import { expectTensor, type GoldenCase, GoldenMismatch, inputOf } from '../golden.ts';
 import { toNchw, toNhwc } from './layouts.ts';
 import { maskCodec } from './mask_codec.ts';
 import { maskPaste } from './mask_paste.ts';
+import { matchOrder, rowsInOrder } from './match_order.ts';
 
-/** Cases of the postprocessing, by kind. Every size, threshold and input is read from the case. */
+/** Runners of postprocessing cases, by kind. Every size, threshold and input is read from the case. */
 export const runners: Record<string, (golden: GoldenCase) => Promise<void>> = {
   anchors,
   coder,
@@ -50,14 +51,16 @@ const known = {
 function anchorConfig(json: any): AnchorConfig {
   const other = Object.keys(json).filter((key) => !known.anchors.includes(key));
   if (json.type !== 'AnchorGenerator' || other.length > 0) {
-    throw new UnsupportedError(`anchor generator ${json.type} with ${other.join(', ') || 'known fields'} is not there`);
+    throw new UnsupportedError(
+      `anchor generator ${json.type} with ${other.join(', ') || 'known fields'} is not supported`,
+    );
   }
   return {
     ratios: json.ratios,
     // mmdet's pairs are width, height
     strides: json.strides.map((s: any) => (typeof s === 'number' ? s : { width: s[0], height: s[1] })),
-    ...(json.base_sizes && { baseSizes: json.base_sizes }),
-    ...(json.center_offset !== undefined && { centerOffset: json.center_offset }),
+    baseSizes: json.base_sizes,
+    centerOffset: json.center_offset,
     ...(json.scales
       ? { scales: json.scales }
       : { octaveBaseScale: json.octave_base_scale, scalesPerOctave: json.scales_per_octave }),
@@ -150,7 +153,9 @@ async function postprocess(golden: GoldenCase) {
   if (golden.tensors.has('proposals')) return rpn(golden);
   if (golden.tensors.has('rois')) return boxHead(golden);
   if (golden.tensors.has('cls0')) return retina(golden);
-  throw new UnsupportedError(`${golden.name}: no proposals, regions or score maps; this postprocessing is not there`);
+  throw new UnsupportedError(
+    `${golden.name}: neither proposals nor regions nor score maps: this postprocessing is not supported`,
+  );
 }
 
 async function headMaps(golden: GoldenCase, levels: readonly AnchorLevel[]) {
@@ -158,7 +163,7 @@ async function headMaps(golden: GoldenCase, levels: readonly AnchorLevel[]) {
   return { scores: await maps('cls'), deltas: await maps('reg') };
 }
 
-/** The coder's fields as mmdet's configs write them; its means are 0 and its stds 1 where a case does not say. */
+/** Reads the coder's fields as mmdet writes them. By default means are 0 and stds 1. */
 const coderFrom = (json: any): BoxCoder => ({
   means: json.bbox_means ?? [0, 0, 0, 0],
   stds: json.bbox_stds ?? [1, 1, 1, 1],
@@ -221,13 +226,13 @@ async function retina(golden: GoldenCase) {
 }
 
 function iouOf({ type = 'nms', iou_threshold }: any): number {
-  if (type !== 'nms') throw new UnsupportedError(`suppression by ${type} is not there; use nms`);
+  if (type !== 'nms') throw new UnsupportedError(`suppression by ${type} is not supported; use nms`);
   return iou_threshold;
 }
 
 function imageOf(meta: any, run: any) {
   const [x, y] = meta.scale_factor;
-  return { imageSize: sizeFrom(meta.img_shape), ...(run.rescale && { scale: { x, y } }) };
+  return { imageSize: sizeFrom(meta.img_shape), scale: run.rescale ? { x, y } : undefined };
 }
 
 async function expectRun(golden: GoldenCase, { tag, detections }: any, found: Detections) {
@@ -239,32 +244,18 @@ async function expectRun(golden: GoldenCase, { tag, detections }: any, found: De
   }
 }
 
-/**
- * In order, except that neighbours whose expected scores differ by less than twice the tolerance may have changed
- * places.
- */
+/** Compares detections in order, ties apart. */
 async function expectDetections(
   golden: GoldenCase,
   names: { boxes: string; scores: string; labels?: string },
   found: { boxes: Float32Array; scores: Float32Array; labels?: Int32Array },
 ) {
-  const order = Uint32Array.from({ length: found.scores.length }, (_, i) => i);
-  const scores = (await golden.stored(names.scores)).data as Float32Array;
-  const boxes = (await golden.stored(names.boxes)).data as Float32Array;
-  const tolerance = toleranceOf(golden.tensors.get(names.scores)!);
-  const distance = (i: number, j: number) => Math.abs(found.boxes[4 * i]! - boxes[4 * j]!);
-  for (let i = 0; i + 1 < Math.min(order.length, scores.length); i++) {
-    const [a, b] = [order[i]!, order[i + 1]!];
-    const tied = scores[i]! - scores[i + 1]! < 2 * tolerance;
-    if (tied && distance(b, i) < distance(a, i)) [order[i], order[i + 1]] = [b, a];
+  const order = await matchOrder(golden, names, found);
+  await expectTensor(golden, names.boxes, boxRows(rowsInOrder(found.boxes, order)));
+  await expectTensor(golden, names.scores, list(rowsInOrder(found.scores, order)));
+  if (names.labels && found.labels) {
+    await expectTensor(golden, names.labels, list(rowsInOrder(found.labels, order)));
   }
-  const ordered = Float32Array.from(
-    { length: found.boxes.length },
-    (_, i) => found.boxes[4 * order[i >> 2]! + (i % 4)]!,
-  );
-  await expectTensor(golden, names.boxes, boxRows(ordered));
-  await expectTensor(golden, names.scores, list(Float32Array.from(order, (i) => found.scores[i]!)));
-  if (names.labels) await expectTensor(golden, names.labels, list(Int32Array.from(order, (i) => found.labels![i]!)));
 }
 
 // biome-ignore-end lint/suspicious/noExplicitAny: end of the JSON readers

@@ -3,7 +3,7 @@ import { stateDictOf } from '../../../src/loading/state_dict.ts';
 import { openFileSource } from '../../../src/platform/node/files.ts';
 import { type GoldenCase, GoldenMismatch } from '../golden.ts';
 
-/** A checkpoint that cases of the folder load: every tensor of its state dict is read, and what they say of it is true. */
+/** Reads every tensor of a checkpoint that cases of the folder load, and compares what the cases say about it. */
 export async function runSmallCheckpoint(
   path: string,
   cases: readonly Pick<GoldenCase, 'name' | 'json'>[],
@@ -15,7 +15,7 @@ export async function runSmallCheckpoint(
     for (const [key, entry] of entries) {
       const { data } = await entry.read();
       for (const value of data)
-        if (!Number.isFinite(Number(value))) throw new GoldenMismatch(`${key}: it holds values that are not finite`);
+        if (!Number.isFinite(Number(value))) throw new GoldenMismatch(`${key}: has values that are not finite`);
     }
     for (const { name, json } of cases.filter((one) => path.endsWith(`/${one.json.checkpoint}`))) {
       const said = [

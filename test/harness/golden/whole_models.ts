@@ -4,6 +4,7 @@ import type { Named, NDArray } from '../../../src/arrays.ts';
 import { checkpointParameters, createModel } from '../../../src/models/create.ts';
 import { fromMm } from '../../../src/models/mm/index.ts';
 import { boxStages } from '../../../src/models/rcnn.ts';
+import { readAll } from '../../../src/models/task.ts';
 import { type DeviceTensor, passes } from '../../../src/nn/index.ts';
 import { type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
 import { inOurLayout, layoutsOf, weightsInOurLayout } from './backbone_kinds.ts';
@@ -11,7 +12,7 @@ import { expectSameKeys, type ModelKeyList } from './key_lists.ts';
 import { boxOutputs, type LoadedModel, loadModel, maskOutputs, twoStageOf } from './loaded_model.ts';
 import { type EngineRunner, expectMap } from './run_graph.ts';
 
-/** Kinds `full` and `full_swap`: published models with seeded weights; the heads on regions run on the case's `rois`. */
+/** Runs cases of kinds `full` and `full_swap`: published models with seeded weights. The heads on regions run on the case's `rois`. */
 export const runWholeModel: EngineRunner = async (golden, engine) => {
   const { weights: seed, model_dict } = golden.json;
   const list: ModelKeyList = JSON.parse(readFileSync(join(golden.folder, seed.keys), 'utf8'));
@@ -25,31 +26,28 @@ export const runWholeModel: EngineRunner = async (golden, engine) => {
   for (const chosen of [[], passes]) {
     const model = await loadModel(engine, definition, weights, chosen);
     try {
-      await expectListed(golden, await outputsOf(model, image, rois));
+      await expectListed(golden, await listedOutputs(model, image, rois));
     } finally {
       model.dispose();
     }
   }
 };
 
-/** Everything that the cases may list, by their names. */
-async function outputsOf(model: LoadedModel, image: NDArray, rois: NDArray | undefined): Promise<Named<NDArray>> {
+/** Returns everything that a case may list, by its names. */
+async function listedOutputs(model: LoadedModel, image: NDArray, rois: NDArray | undefined): Promise<Named<NDArray>> {
   const { run, definition } = model;
   const beside = await model.beside(image);
   const features = await run('features', { image });
   try {
     const regional = rois && twoStageOf(definition) ? await regionalOutputs(model, features, rois) : {};
-    const maps: Record<string, NDArray> = {};
-    for (const [name, resident] of Object.entries(features)) {
-      maps[name === 'seg_logits' ? 'head_logits' : name] = await resident.read();
-    }
-    return { ...beside, ...maps, ...regional };
+    const { seg_logits, ...maps } = await readAll(features);
+    return { ...beside, ...maps, ...(seg_logits ? { head_logits: seg_logits } : {}), ...regional };
   } finally {
-    for (const resident of Object.values(features)) resident.dispose();
+    for (const tensor of Object.values(features)) tensor.dispose();
   }
 }
 
-/** Every stage of a cascade on the same regions; the one stage of Mask R-CNN has no number. */
+/** Runs every stage of a cascade on the same regions. The one stage of Mask R-CNN has no number. */
 async function regionalOutputs(
   model: LoadedModel,
   features: Named<DeviceTensor>,
@@ -69,7 +67,7 @@ async function regionalOutputs(
   return outputs;
 }
 
-/** In the case's order, which is that of the forward pass: the first to differ is named. */
+/** Compares outputs in the case's order, that of the forward pass, so that the first that differs is named. */
 export async function expectListed(golden: GoldenCase, outputs: Named<NDArray>): Promise<void> {
   for (const { name, role } of golden.tensors.values()) {
     if (role === 'input') continue;
