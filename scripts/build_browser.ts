@@ -53,7 +53,8 @@ export async function buildSample(folder: string): Promise<void> {
 const weights = join(root, 'samples/weights/facade.safetensors');
 
 export interface Server {
-  readonly address: string;
+  /** Ends with `/`. */
+  readonly url: string;
   close(): Promise<void>;
 }
 
@@ -88,7 +89,7 @@ export async function serve(folder: string, port = 0): Promise<Server> {
     server.listen(port, '127.0.0.1', listening);
   });
   return {
-    address: `http://localhost:${(server.address() as AddressInfo).port}/`,
+    url: `http://localhost:${(server.address() as AddressInfo).port}/`,
     close: () =>
       new Promise((closed) => {
         server.close(() => closed());
@@ -102,5 +103,5 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const folder = join(sample, 'dist');
   await buildSample(folder);
   console.log(`built ${folder}`);
-  if (values.serve) console.log(`open ${(await serve(folder, Number(values.port))).address} (Ctrl+C ends it)`);
+  if (values.serve) console.log(`open ${(await serve(folder, Number(values.port))).url} (Ctrl+C ends it)`);
 }

@@ -71,7 +71,7 @@ describe('the browser sample', () => {
   it('says that the model cannot be fetched', async () => {
     const page = await site.open('style.css');
     await page.route('**/facade.safetensors', (route) => route.fulfill({ status: 503 }));
-    await page.goto(site.address);
+    await page.goto(site.url);
     await page.locator('[role=alert]').waitFor();
     expect(await page.locator('[role=alert]').textContent()).to.match(/facade\.safetensors: the server answered 503/);
     await page.close();

@@ -18,7 +18,7 @@ describe('moganet pull, killed', () => {
   after(() => server.close());
 
   it('leaves a lock that the next process takes over after a while, and goes on with what came', async () => {
-    const words = ['pull', 'moganet_xt', '--from', server.address];
+    const words = ['pull', 'moganet_xt', '--from', server.url];
     server.answer(stallAfter(3_000_000));
     const killed = startMoganet(words, { env });
     const part = join(env.MOGANET_CACHE, `${file}.part`);

@@ -23,7 +23,7 @@ describe('moganet pull', () => {
   });
   after(() => server.close());
   beforeEach(() => {
-    env = { MOGANET_CACHE: join(cwd, `cache${folders++}`), MOGANET_MIRROR: server.address };
+    env = { MOGANET_CACHE: join(cwd, `cache${folders++}`), MOGANET_MIRROR: server.url };
   });
 
   it('prints the path, and says size, terms and every wait', async () => {
@@ -80,7 +80,7 @@ describe('moganet pull', () => {
     const { code, stdout, stderr } = await moganet(['pull', 'moganet_xt'], { env });
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
     expect(stderr).to.match(/^error: .* 404 Not Found.*--from, MOGANET_MIRROR.*\n$/);
-    expect(stderr).to.include(`${server.address}${file}: `);
+    expect(stderr).to.include(`${server.url}${file}: `);
     const shipped = await moganet(['pull', 'facade'], { env });
     expect(shipped.code).to.equal(1);
     expect(shipped.stderr).to.match(/^error: .*facade.*package.*\n$/);

@@ -12,20 +12,24 @@ import { shippedGolden } from './golden.ts';
 
 /** A folder that is served, and a browser to look at it. */
 export interface Site {
-  readonly address: string;
+  /** Ends with `/`. */
+  readonly url: string;
   open(path?: string): Promise<Page>;
 }
 
 /**
- * A site and a browser for the tests of one `describe`. Where there is no Chromium they are skipped with the reason, but
- * fail where MOGANET_REQUIRE_BROWSER=1 says that there must be one.
+ * Serves a site and starts a browser for the tests of one `describe`. Without Chromium they are skipped with the reason; with
+ * MOGANET_REQUIRE_BROWSER=1 they fail.
  *
  * @param prepare fills the site's folder
  */
 export function useSite(prepare: (folder: string) => Promise<void>): Site {
-  let browser: Browser | undefined;
-  let server: Server | undefined;
-  // a folder per run, since two runs may work at once
+  let running: { readonly browser: Browser; readonly server: Server } | undefined;
+  const started = () => {
+    if (!running) throw new Error('the site is open only while its tests run');
+    return running;
+  };
+  // a folder per run, since two runs may be active at once
   const folder = mkdtempSync(join(tmpdir(), 'moganet-site-'));
 
   before(async function () {
@@ -34,37 +38,37 @@ export function useSite(prepare: (folder: string) => Promise<void>): Site {
       console.log(`      skipped: ${launched}`);
       this.skip();
     }
-    browser = launched;
     await prepare(folder);
-    server = await serve(folder);
+    running = { browser: launched, server: await serve(folder) };
   });
 
   after(async () => {
-    await browser?.close();
-    await server?.close();
+    await running?.browser.close();
+    await running?.server.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   return {
-    get address() {
-      return server!.address;
+    get url() {
+      return started().server.url;
     },
     open: async (path = '') => {
-      const page = await browser!.newPage();
+      const { browser, server } = started();
+      const page = await browser.newPage();
       page.on('pageerror', (error) => console.error(`      in the page: ${error}`));
-      await page.goto(server!.address + path);
+      await page.goto(server.url + path);
       return page;
     },
   };
 }
 
-/** Images of every form; beside the project, and not part of it. */
+/** Images of every form, in a folder beside the project that is not part of it. */
 export const sampleSet = new URL('../../../shared/samples', import.meta.url);
 
-/** The browser sample as users build it. */
+/** Serves the browser sample as users build it. */
 export const sampleSite = (): Site => useSite(buildSample);
 
-/** A page with the library, the golden runners and the files they read: `test/browser/page/page.ts`. */
+/** Serves a page with the library, the golden runners and the files that they read: `test/browser/page/page.ts`. */
 export function libraryPage(): Site {
   return useSite(async (folder) => {
     await build({
@@ -87,12 +91,12 @@ export function libraryPage(): Site {
   });
 }
 
-/** The golden runners read files; in a page they get them from the server. */
+/** Lets the golden runners read files from the server. */
 const filesOfTheSite: Plugin = {
   name: 'files of the site',
   setup: ({ onResolve }) => {
     onResolve({ filter: /^node:(fs|path)$/ }, ({ path, importer }) => {
-      // the library itself must do without
+      // the library itself must work without files
       if (!dirname(importer).includes('test/harness')) return undefined;
       const shim = path === 'node:fs' ? 'files.ts' : 'paths.ts';
       return { path: fileURLToPath(new URL(`../browser/page/${shim}`, import.meta.url)) };

@@ -7,14 +7,14 @@ import type { Page, Parcel } from './browser_engine_page.ts';
 import { launchChromium } from './chromium.ts';
 
 /**
- * An engine of a real browser, as Node's tests see it: programs are plain data and go there as they are. Every input and
- * output travels, so keep sizes small.
+ * An engine in a real browser, for tests in Node. Programs are plain data and are sent to the page. Every input and output
+ * travels, so keep sizes small.
  */
 export interface BrowserEngine extends Engine {
   tensorCount(): Promise<number>;
 }
 
-/** The engine, or why there is none here. */
+/** Starts the engine, or returns the reason why it cannot start. */
 export async function browserEngine(backend: BackendName): Promise<BrowserEngine | string> {
   const browser = await launchChromium();
   if (typeof browser === 'string') return browser;
@@ -31,7 +31,7 @@ export async function browserEngine(backend: BackendName): Promise<BrowserEngine
     const tab = await browser.newPage();
     await tab.addScriptTag({ content: outputFiles[0]!.text });
     const call = <K extends keyof Page>(name: K, ...args: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>> =>
-      // the function runs in the page, where the bundle has left its half
+      // the function runs in the page, where the bundle has set `moganetPage`
       tab.evaluate(
         ([method, given]) => {
           const page = (globalThis as unknown as { moganetPage: Record<string, (...rest: unknown[]) => unknown> })

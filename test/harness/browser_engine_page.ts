@@ -36,10 +36,10 @@ const page: Page = {
   run: async (runner, inputs) => {
     const given = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, unpack(value)]));
     const outputs: Record<string, Parcel> = {};
-    for (const [name, resident] of Object.entries(await runners[runner]!.run(given))) {
-      const { shape, data } = await resident.read();
+    for (const [name, tensor] of Object.entries(await runners[runner]!.run(given))) {
+      const { shape, data } = await tensor.read();
       outputs[name] = { shape, data: [...data] };
-      resident.dispose();
+      tensor.dispose();
     }
     return outputs;
   },

@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /**
- * Starts Chromium, or says why there is none.
+ * Starts Chromium, or returns the reason why it cannot.
  *
- * @throws Error where MOGANET_REQUIRE_BROWSER=1 says that there must be one
+ * @throws Error for the same reason if MOGANET_REQUIRE_BROWSER=1
  */
 export async function launchChromium(): Promise<Browser | string> {
-  const executablePath = process.env.MOGANET_CHROMIUM ?? places.find((place) => existsSync(place));
+  const executablePath = process.env.MOGANET_CHROMIUM ?? paths.find((path) => existsSync(path));
   if (!executablePath) {
-    const reason = `there is no Chromium (${places.join(', ')}; MOGANET_CHROMIUM names another place)`;
+    const reason = `Chromium not found at ${paths.join(', ')}. Set MOGANET_CHROMIUM to its path.`;
     if (process.env.MOGANET_REQUIRE_BROWSER === '1') throw new Error(reason);
     return reason;
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/program.ts';
 import { encodePng } from '../../src/formats/png_write_node.ts';
 
-/** The command line with its words, exit code and output: in this process, which takes milliseconds, or in one of its own. */
+/** Runs the command line and returns exit code and output: in this process, which takes milliseconds, or in a separate one. */
 
 export interface Ended {
   /** 128 and the signal's number if a signal ended the process. */
@@ -26,15 +26,13 @@ export interface RunOptions {
 let busy = false;
 
 /**
- * Runs the command line in this process, whose streams, folder and environment it borrows: one at a time. Signals, closed
- * pipes and modules that are hidden from Node need `startMoganet`.
- *
- * @returns what `Ended` says, and the bytes of stdout
+ * Runs the command line in this process, with its streams, folder and environment replaced. Runs one at a time. Use
+ * `startMoganet` for signals, closed pipes and modules that are hidden from Node.
  */
 export async function moganet(
   words: readonly string[],
   { cwd = '.', env, input }: RunOptions = {},
-): Promise<Ended & { readonly bytes: Buffer }> {
+): Promise<Ended & { /** The bytes of stdout. */ readonly bytes: Buffer }> {
   if (busy) throw new Error('two command lines share this process: await the first, or use startMoganet');
   busy = true;
   const folder = process.cwd();
@@ -91,7 +89,7 @@ export interface StartOptions extends RunOptions {
   readonly stdout?: number;
 }
 
-/** Starts the command line as a user does, in a process of its own. */
+/** Starts the command line in a separate process, as a user does. */
 export function startMoganet(words: readonly string[], options: StartOptions = {}): Running {
   const { cwd, env, imports = [], input, stdout = 'pipe' } = options;
   const loaded = [...imports, tsx].flatMap((module) => ['--import', module]);
@@ -109,13 +107,13 @@ export function startMoganet(words: readonly string[], options: StartOptions = {
   }
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
-    // a shell gives the same number
+    // the number that a shell reports
     child.on('close', (code, signal) => resolve({ code: signal ? 128 + constants.signals[signal] : code, ...text }));
   });
   return Object.assign(ended, { process: child });
 }
 
-/** A new folder for the tests of one `describe`, removed afterwards. */
+/** Makes a folder for the tests of one `describe` and removes it afterwards. */
 export function useFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-test-'));
   after(() => rmSync(folder, { recursive: true, force: true }));

@@ -7,7 +7,7 @@ import { compactMask, fullRle } from '../../src/postprocess/masks.ts';
 import { rleFromString, rleIou } from '../../src/postprocess/rle.ts';
 import { GoldenMismatch, shippedGolden } from './golden.ts';
 
-/** What the reference gives for the demo model, and the rule by which a result is held to it. */
+/** The reference's results for the demo model, and the comparison with them. */
 
 const folder = join(shippedGolden, 'facade');
 
@@ -18,7 +18,7 @@ interface ExpectedDetection {
   readonly mask: { readonly size: readonly [number, number]; readonly counts: string };
 }
 
-interface ExpectedPhoto {
+interface ExpectedImage {
   readonly height: number;
   readonly width: number;
   readonly detections: readonly ExpectedDetection[];
@@ -26,7 +26,7 @@ interface ExpectedPhoto {
   readonly uncertain_alone: number;
 }
 
-const expected: { readonly images: Readonly<Record<string, ExpectedPhoto>> } = JSON.parse(
+const expected: { readonly images: Readonly<Record<string, ExpectedImage>> } = JSON.parse(
   readFileSync(join(folder, 'expected.json'), 'utf8'),
 );
 
@@ -38,23 +38,23 @@ interface Found {
 }
 
 /**
- * Each expected detection of score ≥ 0.3 has a partner of its label with box IoU ≥ 0.99, mask IoU ≥ 0.98 and a score
- * within 0.002, and the other way round from 0.302; the order counts where scores differ by more than 0.002.
+ * Compares detections. Each expected one of score ≥ 0.3 needs a partner of its label with box IoU ≥ 0.99, mask IoU ≥ 0.98 and
+ * a score within 0.002; each found one of score ≥ 0.302, too. The order counts if scores differ by more than 0.002.
  */
-export function expectDetections(photo: string, result: Result): void {
-  const { detections, height, width } = expected.images[photo]!;
+export function expectDetections(file: string, result: Result): void {
+  const { detections, height, width } = expected.images[file]!;
   const wanted = detections.map(({ mask, ...rest }) => {
     return { ...rest, mask: new Mask(compactMask(rleFromString(mask.counts, { height, width }))) };
   });
   const found = [...result].map(({ box, score, label, mask }) => ({ box, score, label, mask: mask! }));
   const partners = pair(
-    photo,
+    file,
     wanted.filter(({ score }) => score >= 0.3),
     found,
     'expected',
   );
   pair(
-    photo,
+    file,
     found.filter(({ score }) => score >= 0.302),
     wanted,
     'found',
@@ -62,13 +62,13 @@ export function expectDetections(photo: string, result: Result): void {
   for (const [i, a] of partners.entries()) {
     for (const [j, b] of partners.entries()) {
       if (wanted[i]!.score - wanted[j]!.score > 0.002 && a > b) {
-        throw new GoldenMismatch(`${photo}: detections ${i} and ${j} come in another order.`);
+        throw new GoldenMismatch(`${file}: detections ${i} and ${j} come in another order.`);
       }
     }
   }
 }
 
-function pair(photo: string, from: readonly Found[], to: readonly Found[], what: string): number[] {
+function pair(file: string, from: readonly Found[], to: readonly Found[], what: string): number[] {
   return from.map((one, i) => {
     const fitting = to.findIndex(
       (other) =>
@@ -80,22 +80,22 @@ function pair(photo: string, from: readonly Found[], to: readonly Found[], what:
     if (fitting < 0) {
       const box = one.box.map((edge) => edge.toFixed(1)).join(', ');
       throw new GoldenMismatch(
-        `${photo}: the ${what} detection ${i} (label ${one.label}, ${one.score.toFixed(4)}, ${box}) has no partner.`,
+        `${file}: the ${what} detection ${i} (label ${one.label}, ${one.score.toFixed(4)}, ${box}) has no partner.`,
       );
     }
     return fitting;
   });
 }
 
-/** A label map differs in at most as many pixels as the reference is uncertain of. Returns how many do. */
-export function expectLabels(photo: string, which: 'joint' | 'alone', result: Result): number {
+/** Compares a label map. It may differ in as many pixels as the reference is uncertain of. Returns the number. */
+export function expectLabels(file: string, which: 'joint' | 'alone', result: Result): number {
   const { labels } = result.segmentation!;
-  const map = decodePng(readFileSync(join(folder, `expected_${which}_${photo.replace('.jpg', '')}.png`)));
-  const allowed = expected.images[photo]![`uncertain_${which}`];
+  const map = decodePng(readFileSync(join(folder, `expected_${which}_${file.replace('.jpg', '')}.png`)));
+  const allowed = expected.images[file]![`uncertain_${which}`];
   let different = 0;
   for (let i = 0; i < labels.length; i++) if (labels[i] !== map.data[4 * i]) different++;
   if (different > allowed || labels.length * 4 !== map.data.length) {
-    throw new GoldenMismatch(`${photo}, ${which}: ${different} pixels differ, ${allowed} are uncertain.`);
+    throw new GoldenMismatch(`${file}, ${which}: ${different} pixels differ, ${allowed} are uncertain.`);
   }
   return different;
 }

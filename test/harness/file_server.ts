@@ -3,16 +3,16 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
-/** A server of one file on this machine, well-behaved or not: each request is answered by the next of the given answers. */
+/** A server of one file on this machine, well-behaved or not. Each request gets the next of the given answers. */
 
 export type Answer = (request: IncomingMessage, response: ServerResponse, file: Uint8Array) => void;
 
 export interface FileServer {
-  /** Its address, ending with `/`. */
-  readonly address: string;
+  /** Ends with `/`. */
+  readonly url: string;
   /** The headers of the requests that came, in their order. */
   readonly requests: readonly IncomingMessage[];
-  /** What is answered from now on; the last one stays. */
+  /** Sets the answers from now on. The last one stays. */
   answer(...answers: readonly Answer[]): void;
   close(): Promise<void>;
 }
@@ -24,11 +24,11 @@ export async function serveFile(file: Uint8Array): Promise<FileServer> {
     const [first, ...rest] = queue;
     if (rest.length > 0) queue = rest;
     requests.push(request);
-    first!(request, response, file);
+    first?.(request, response, file);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     requests,
     answer: (...answers) => {
       queue = answers;
@@ -44,7 +44,7 @@ export async function serveFile(file: Uint8Array): Promise<FileServer> {
 
 export const etagOf = (file: Uint8Array): string => `"${createHash('md5').update(file).digest('hex')}"`;
 
-/** As servers should: the file, or the asked range of the same version of it. */
+/** Answers as servers should: the file, or the requested range if the version is the same. */
 export const whole: Answer = (request, response, file) => {
   const etag = etagOf(file);
   const from = rangeOf(request);
@@ -64,15 +64,15 @@ function rangeOf({ headers: { range } }: IncomingMessage): number | undefined {
   return from === undefined ? undefined : Number(from);
 }
 
-/** Sends as many bytes of what `whole` would send, then cuts the connection. */
+/** Sends some bytes of the answer of `whole`, then cuts the connection. */
 export const cutAfter =
   (bytes: number): Answer =>
   (request, response, file) => {
     begin(request, response, file, bytes);
-    setTimeout(() => response.destroy(), 20); // what was sent should arrive first
+    setTimeout(() => response.destroy(), 20); // the bytes should arrive first
   };
 
-/** Sends as many bytes, then nothing more, and keeps the connection. */
+/** Sends some bytes of the answer of `whole`, then nothing more, and keeps the connection. */
 export const stallAfter =
   (bytes: number): Answer =>
   (request, response, file) =>
@@ -88,16 +88,16 @@ function begin(request: IncomingMessage, response: ServerResponse, file: Uint8Ar
   response.write(file.subarray(from, from + bytes));
 }
 
-/** The whole file whatever is asked for, as servers without ranges do. */
+/** Sends the whole file whatever the request, as servers without ranges do. */
 export const withoutRanges: Answer = (_request, response, file) =>
   void response.writeHead(200, { 'content-length': file.length }).end(file);
 
-/** As `whole`, with the byte at `place` another one. */
+/** Answers like `whole`, with the byte at `offset` changed. */
 export const corruptAt =
-  (place: number): Answer =>
+  (offset: number): Answer =>
   (request, response, file) => {
     const other = file.slice();
-    other[place]! ^= 0x55;
+    other[offset]! ^= 0x55;
     whole(request, response, other);
   };
 
@@ -108,19 +108,19 @@ export const status =
 
 export const redirect = (location: string): Answer => status(302, { location });
 
-/** Compressed on the way, its length that of the compressed bytes. */
+/** Sends the file compressed, with the length of the compressed bytes. */
 export const gzipped: Answer = (_request, response, file) => {
   const body = gzipSync(file);
   response.writeHead(200, { etag: etagOf(file), 'content-encoding': 'gzip', 'content-length': body.length }).end(body);
 };
 
-/** The beginning of the file as if it were all of it. */
+/** Sends the beginning of the file as if it were the whole. */
 export const truncated =
   (length: number): Answer =>
   (_request, response, file) =>
     void response.writeHead(200, { 'content-length': length }).end(file.subarray(0, length));
 
-/** All of the file, under a length that it has not. */
+/** Sends the whole file with a wrong length. */
 export const claiming =
   (length: number): Answer =>
   (_request, response, file) => {
@@ -130,7 +130,7 @@ export const claiming =
     socket?.end(file);
   };
 
-/** Without a length, in chunks. */
+/** Sends the file in chunks, without a length. */
 export const chunked: Answer = (_request, response, file) => {
   response.writeHead(200);
   response.write(file.subarray(0, 10));

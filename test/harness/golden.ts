@@ -5,7 +5,7 @@ import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { bytesSource } from '../../src/formats/source.ts';
 import { seededInput, seededWeight } from './seeded.ts';
 
-/** Reading golden cases and holding results to them. Everything (salts, shapes, tolerances) comes from the case's JSON. */
+/** Reads golden cases and compares results with them. Salts, shapes and tolerances come from the case's JSON. */
 
 export interface TensorSpec {
   readonly name: string;
@@ -23,14 +23,14 @@ export interface GoldenCase {
   /** `kind` in the heads' format, `type` in the backbones'. */
   readonly kind: string;
   readonly folder: string;
-  // biome-ignore lint/suspicious/noExplicitAny: the fields differ by kind; each runner knows its own
+  // biome-ignore lint/suspicious/noExplicitAny: the fields differ by kind; each runner knows those of its kind
   readonly json: any;
   readonly tensors: ReadonlyMap<string, TensorSpec>;
-  /** The stored values: a whole tensor in its shape, a strided one as a flat list. */
+  /** Returns the stored values: a whole tensor in its shape, a strided one as a flat list. */
   stored(name: string): Promise<NDArray<TypedArray>>;
 }
 
-/** A result that is not what the golden says. The text begins with the tensor's (module's) name. */
+/** A result that differs from the golden. The text begins with the name of the tensor (the module). */
 export class GoldenMismatch extends Error {}
 
 export async function openCase(folder: string, name: string): Promise<GoldenCase> {
@@ -48,13 +48,13 @@ export async function openCase(folder: string, name: string): Promise<GoldenCase
     tensors: new Map(specs.map((spec) => [spec.name, spec])),
     stored: async (key) => {
       const entry = archive?.tensors.get(key);
-      if (!entry) throw new GoldenMismatch(`${key}: the golden file ${file} has no such tensor`);
+      if (!entry) throw new GoldenMismatch(`${key}: the golden file ${file} does not have this tensor`);
       return entry.read();
     },
   };
 }
 
-/** An input of the case: stored in it, or made by the formula that its JSON names. */
+/** Returns an input of the case: the stored one, or one made by the formula that its JSON names. */
 export async function inputOf(golden: GoldenCase, name: string): Promise<NDArray> {
   const entries = golden.json.inputs ?? [{ name: 'input', ...golden.json.input }];
   // biome-ignore lint/suspicious/noExplicitAny: JSON
@@ -63,7 +63,7 @@ export async function inputOf(golden: GoldenCase, name: string): Promise<NDArray
   return (await golden.stored(name)) as NDArray;
 }
 
-/** Keys as `[key, shape, dtype]`, from the case itself or from the key list that it names. */
+/** Makes weights by formula. @param keys of the case, or of the key list that it names */
 export function weightsFor(
   keys: readonly (readonly [string, Shape, string?])[],
   options: { salt?: string; gain?: number } = {},
@@ -71,7 +71,7 @@ export function weightsFor(
   return new Map(keys.map(([key, shape]) => [key, seededWeight(key, shape, options)]));
 }
 
-/** |error| <= max(20 × the reference's own float32 error, 1e-6 × peak). */
+/** Returns the largest allowed error: max(20 × the reference's float32 error, 1e-6 × peak). */
 export function toleranceOf(spec: TensorSpec): number {
   const peak = spec.stats ? Math.max(Math.abs(spec.stats.min), Math.abs(spec.stats.max)) : 0;
   return Math.max(20 * (spec.float32_run?.max_abs ?? 0), 1e-6 * peak);
@@ -82,10 +82,10 @@ export interface Difference {
   readonly tolerance: number;
 }
 
-/** Holds `actual` to the case's tensor `name`; integers must be equal. */
+/** Compares `actual` with the case's tensor `name`. Integers must be equal. */
 export async function expectTensor(golden: GoldenCase, name: string, actual: NDArray<TypedArray>): Promise<Difference> {
   const spec = golden.tensors.get(name);
-  if (!spec) throw new GoldenMismatch(`${name}: the case ${golden.name} lists no such tensor`);
+  if (!spec) throw new GoldenMismatch(`${name}: the case ${golden.name} does not list this tensor`);
   const expected = (await golden.stored(name)).data;
   const text = (shape: Shape) => shape.join('×');
   if (text(spec.shape) !== text(actual.shape)) {
@@ -116,16 +116,14 @@ export async function expectTensor(golden: GoldenCase, name: string, actual: NDA
   return { maxError, tolerance };
 }
 
-const here = dirname(new URL(import.meta.url).pathname);
+const folder = dirname(new URL(import.meta.url).pathname);
 
 /** The goldens shipped with the project: a small set of the same format. */
-export const shippedGolden = join(here, '../golden');
+export const shippedGolden = join(folder, '../golden');
 
-/** Folders of goldens to run beside the shipped ones: `MOGANET_GOLDEN`, separated as in PATH, or the shared set if there. */
+/** Returns the golden folders to run besides the shipped ones: `MOGANET_GOLDEN`, by default the shared set if it exists. */
 export function goldenFolders(): string[] {
   const named = process.env.MOGANET_GOLDEN?.split(delimiter).filter(Boolean);
-  const roots = named ?? [join(here, '../../../shared/golden')].filter((folder) => existsSync(folder));
-  return roots.flatMap((root) =>
-    [root, join(root, 'heads')].filter((folder) => existsSync(join(folder, 'index.json'))),
-  );
+  const roots = named ?? [join(folder, '../../../shared/golden')].filter((root) => existsSync(root));
+  return roots.flatMap((root) => [root, join(root, 'heads')].filter((path) => existsSync(join(path, 'index.json'))));
 }

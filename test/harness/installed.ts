@@ -14,25 +14,25 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packed } from '../../scripts/pack.ts';
 
-/** The packed package as a user has it: installed in a folder that holds nothing else but a photo. */
+/** Installs the packed package as a user does, in a folder with nothing else but an image. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Installed {
-  /** Where a user works; the package is below it, in `node_modules/moganet`. */
+  /** The user's folder. The package is in its `node_modules/moganet`. */
   readonly folder: string;
   readonly how: 'by npm' | 'by links';
 }
 
 /**
- * Installs it by npm from npm's cache, without the network. Where the cache lacks something: by links to what this
- * repository has installed, and to nothing that the package does not declare.
+ * Installs by npm from npm's cache, without the network. If the cache lacks something, it installs by links to the declared
+ * dependencies in this repository's `node_modules`.
  */
 export function installPackage(): Installed {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-installed-'));
-  chmodSync(folder, 0o755); // other users look into it, too
+  chmodSync(folder, 0o755); // other users read it, too
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  cpSync(join(root, 'samples/images/street-house.jpg'), join(folder, 'photo.jpg'));
+  cpSync(join(root, 'samples/images/street-house.jpg'), join(folder, 'street.jpg'));
   const tarball = packed();
   // onnxruntime's install script fetches files for GPUs
   const words = ['install', tarball, '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -46,20 +46,20 @@ export function installPackage(): Installed {
 const onWindows = process.platform === 'win32';
 
 function link(tarball: string, modules: string): void {
-  const own = join(modules, 'moganet');
-  mkdirSync(own, { recursive: true });
-  execFileSync('tar', ['-xzf', tarball, '-C', own, '--strip-components=1']);
+  const target = join(modules, 'moganet');
+  mkdirSync(target, { recursive: true });
+  execFileSync('tar', ['-xzf', tarball, '-C', target, '--strip-components=1']);
   const { bin, dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
-    readFileSync(join(own, 'package.json'), 'utf8'),
+    readFileSync(join(target, 'package.json'), 'utf8'),
   );
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
-    const target = join(root, 'node_modules', name);
-    // as npm does, what is optional among peers is left to the user
-    if (peerDependenciesMeta[name]?.optional || !existsSync(target)) continue;
+    const source = join(root, 'node_modules', name);
+    // npm leaves optional peers to the user
+    if (peerDependenciesMeta?.[name]?.optional || !existsSync(source)) continue;
     mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(target, join(modules, name), 'junction');
+    symlinkSync(source, join(modules, name), 'junction');
   }
   mkdirSync(join(modules, '.bin'));
-  chmodSync(join(own, bin.moganet), 0o755);
+  chmodSync(join(target, bin.moganet), 0o755);
   symlinkSync(join('../moganet', bin.moganet), join(modules, '.bin/moganet'));
 }

@@ -4,15 +4,15 @@ import { fillParameters } from '../../src/loading/fill.ts';
 import { stateDictOf } from '../../src/loading/state_dict.ts';
 import { openFileSource } from '../../src/platform/node/files.ts';
 
-/** Run in a process of its own: loads a checkpoint and prints what it returned and the most memory it ever held. */
+/** Loads a checkpoint in a separate process and prints the size of the weights and the peak of memory. */
 
-/** The peak of this process alone; `maxRSS` may begin at that of the process that started it. */
+/** Returns the peak of this process. `maxRSS` may begin at that of the process that started it. */
 function peakBytes(): number {
   try {
     const peak = /VmHWM:\s*(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
     if (peak) return Number(peak[1]) * 1024;
   } catch {
-    // no Linux
+    // not Linux
   }
   return process.resourceUsage().maxRSS * 1024;
 }

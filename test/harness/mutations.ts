@@ -1,9 +1,9 @@
-/** Seeded changes to the bytes of files, shared by the mutation tests of all readers. */
+/** Seeded changes to the bytes of files, for the mutation tests of all readers. */
 
-/** Gives a whole number from 0 below the bound. */
+/** Returns an integer from 0 up to, not including, the bound. */
 export type Random = (below: number) => number;
 
-/** Mulberry32: the same numbers for the same seed everywhere. */
+/** Returns Mulberry32: the same numbers for the same seed everywhere. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return (below) => {
@@ -47,13 +47,13 @@ const changes: Readonly<Record<string, Change>> = {
       Uint8Array.from({ length: 1 + random(20) }, () => random(256)),
     ),
   repeat: (bytes, at, random) => replaced(bytes, at, at, pieceOf(bytes, random, 40)),
-  /** The end, or a piece, of another file. */
+  /** Puts in the end or a piece of another file. */
   splice: (bytes, at, random, donor) => {
     if (random(2)) return replaced(bytes, at, bytes.length, donor.subarray(random(donor.length)));
     const piece = pieceOf(donor, random, 200);
     return replaced(bytes, at, Math.min(bytes.length, at + piece.length), piece);
   },
-  /** A field of 1, 2, 4 or 8 bytes, in either byte order. */
+  /** Overwrites a field of 1, 2, 4 or 8 bytes, in either byte order. */
   length: (bytes, at, random) => {
     const width = 2 ** random(4);
     if (at + width > bytes.length) return bytes;

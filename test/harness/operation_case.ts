@@ -2,21 +2,21 @@ import { type Named, type NDArray, ndarray, type Shape, sizeOf } from '../../src
 import type { Scope, Value } from '../../src/nn/index.ts';
 import { seededInput } from './seeded.ts';
 
-/** A small case of an operation, with an answer that a reader can check mentally if there is one. */
+/** A small case of an operation. A reader can check the expected answer by hand. */
 export interface OperationCase<Input extends string = string> {
   readonly name: string;
   readonly inputs: Readonly<Record<Input, NDArray>>;
-  /** By key; those that are missing are seeded. */
+  /** By key. Missing ones are seeded. */
   readonly weights?: Named<NDArray> | undefined;
   forward(scope: Scope, inputs: Readonly<Record<Input, Value>>): Value;
-  /** N×C×H×W; without it, the engines are compared with each other. */
+  /** N×C×H×W. If missing, the engines are compared with each other. */
   readonly expected?: NDArray | undefined;
 }
 
-/** Lets the compiler find the names of a case's inputs. */
+/** Lets the compiler infer the names of a case's inputs. */
 export const withInputs = <Input extends string>(operation: OperationCase<Input>): OperationCase => operation;
 
-/** A case of one input `x`. */
+/** Makes a case with one input `x`. */
 export const of = (
   name: string,
   x: NDArray,
@@ -24,7 +24,7 @@ export const of = (
   rest: Pick<OperationCase, 'weights' | 'expected'> = {},
 ): OperationCase => withInputs({ name, inputs: { x }, forward: (scope, inputs) => forward(scope, inputs.x), ...rest });
 
-/** A case of two inputs. */
+/** Makes a case with two inputs. */
 export const between = (
   name: string,
   a: NDArray,
@@ -36,10 +36,10 @@ export const between = (
 
 export const array = (shape: Shape, ...values: number[]): NDArray => ndarray(shape, Float32Array.from(values));
 
-/** One row of one channel. */
+/** Makes a map of one row and one channel. */
 export const row = (...values: number[]): NDArray => array([1, 1, 1, values.length], ...values);
 
-/** 0, 1, 2, … in C order. */
+/** Makes 0, 1, 2, … in C order. */
 export const ramp = (shape: Shape): NDArray => array(shape, ...Array(sizeOf(shape)).keys());
 
 export const filled = (shape: Shape, value: number): NDArray => ({

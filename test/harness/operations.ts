@@ -14,9 +14,9 @@ import { namedOutputs } from './engines.ts';
 import type { OperationCase } from './operation_case.ts';
 import { seededWeight } from './seeded.ts';
 
-/** Running operation cases on an engine. */
+/** Runs operation cases on an engine. */
 
-/** Float32 sums of at most a few hundred products, in any order of adding. */
+/** For float32 sums of at most a few hundred products, in any order. */
 const relativeTolerance = 1e-5;
 
 const kindOf = ({ shape: [, channels = 5, ...axes] }: NDArray): InputKind =>

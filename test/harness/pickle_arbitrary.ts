@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { pickleOf, RawValue, TensorValue } from './torch_file.ts';
 
-/** Random pickles: values of every kind in every order, and operations at the wrong places. */
+/** Random pickles: values of every kind in every order, and operations at wrong positions. */
 
 type Bytes = readonly number[];
 
 const operations = (...bytes: Bytes): fc.Arbitrary<Bytes> => fc.constant(bytes);
-/** A value's operations, without the protocol in front and the end behind. */
+/** Returns a value's operations, without the protocol in front and the end behind. */
 const pushing = (value: unknown): Bytes => [...pickleOf(value)].slice(2, -1);
 const line = (text: string): Bytes => [...new TextEncoder().encode(`${text}\n`)];
 const raw = (bytes: Bytes) => new RawValue(Uint8Array.from(bytes));
@@ -51,7 +51,7 @@ const atom: fc.Arbitrary<Bytes> = fc.oneof(
   operations(0x8f),
 );
 
-/** Breaks the order: an operation alone, whatever it finds on the stack. */
+/** A single operation at a wrong position, whatever is on the stack. */
 const stray: fc.Arbitrary<Bytes> = fc.oneof(
   fc
     .constantFrom(...'(012asubetlod\x85\x86\x87\x90\x91\x93\x81\x92\x94QRN')
@@ -94,7 +94,7 @@ function anyValue(legacy: boolean): fc.Arbitrary<Bytes> {
   return value;
 }
 
-/** Most stand in a dict beside a tensor, since a file without one is refused early. */
+/** Makes pickles. Most are in a dict beside a tensor, since a file without one is refused early. */
 function pickles(legacy: boolean): fc.Arbitrary<Uint8Array> {
   const good = pushing(new TensorValue('0', 'FloatStorage', 12, [12], undefined, 0, legacy));
   const value = anyValue(legacy);

@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib';
 import { crc32 } from '../../src/formats/inflate.ts';
 import { pngSignature } from '../../src/formats/png.ts';
 
-/** Writes PNG files of every kind for tests. It shares nothing with the reader but the CRC. */
+/** Writes PNG files of every kind for tests. Only the CRC is shared with the reader. */
 
 export interface PngSpec {
   readonly width: number;
@@ -10,9 +10,9 @@ export interface PngSpec {
   readonly depth: number;
   readonly colorType: number;
   readonly interlaced?: boolean;
-  /** samples of pixel (x, y), each below 2^depth */
+  /** Returns a sample of pixel (x, y), below 2^depth. */
   readonly sample: (x: number, y: number, channel: number) => number;
-  /** The filter of a row; default all five in turn. */
+  /** Returns the filter of a row. By default all five take turns. */
   readonly filter?: (row: number) => number;
   /** Chunks between header and data. */
   readonly before?: readonly Uint8Array[];
@@ -59,7 +59,7 @@ export function buildPng(spec: PngSpec): Uint8Array {
 
 const channelsOf: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
-/** The passes as the standard's figure: which of the seven a pixel of the 8 × 8 pattern belongs to. */
+/** The pass of each pixel of the 8 × 8 pattern, as in the standard's figure. */
 const pattern = ['16462646', '77777777', '56565656', '77777777', '36463646', '77777777', '56565656', '77777777'];
 
 function filteredData(spec: PngSpec): Uint8Array {

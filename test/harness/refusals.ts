@@ -1,6 +1,6 @@
 import { CheckpointRefusal } from '../../src/formats/index.ts';
 
-/** The refusal that something ends in; anything else is an error of the test. */
+/** Returns the refusal that an action ends in. Any other outcome is an error of the test. */
 export async function refusalOf(action: () => Promise<unknown>): Promise<CheckpointRefusal> {
   try {
     await action();

@@ -1,4 +1,4 @@
-/** The error that a promise ends in; one that is kept fails the test. */
+/** Returns the error that a promise rejects with. A promise that resolves fails the test. */
 export async function rejection(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise;

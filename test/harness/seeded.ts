@@ -1,7 +1,7 @@
 import type { NDArray, Shape } from '../../src/arrays.ts';
 import { sizeOf } from '../../src/arrays.ts';
 
-/** Weights and inputs by formula of the tensor's name (the golden README, section 1), so that no file of them is needed. */
+/** Makes weights and inputs by a formula of the tensor's name (the golden README, section 1), so that no file is needed. */
 
 export function fnv1a32(text: string): number {
   let h = 2166136261;
@@ -23,12 +23,12 @@ function fill(name: string, shape: Shape, value: (u: number) => number): NDArray
   return { shape, data };
 }
 
-/** The input called `name`: `scale * v`. */
+/** Makes the input `name`: `scale * v`. */
 export function seededInput(name: string, shape: Shape, { salt = '', scale = 1.5 } = {}): NDArray {
   return fill(salt + name, shape, (u) => scale * (2 * u - 1));
 }
 
-/** The parameter `key`: the first rule that fits. */
+/** Makes the parameter `key` by the first rule that fits. */
 export function seededWeight(key: string, shape: Shape, { salt = '', gain = 1 } = {}): NDArray {
   const name = salt + key;
   if (key.endsWith('num_batches_tracked')) return fill(name, shape, () => 0);

@@ -6,7 +6,7 @@ import type { ModelConfig } from '../../src/models/config.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { seededWeight } from './seeded.ts';
 
-/** Models of a few channels with seeded weights: they find nonsense, but quickly and always the same. */
+/** Models of a few channels with seeded weights. They are fast, and their results are always the same nonsense. */
 
 const region = (size: number) => ({
   size,
@@ -55,7 +55,7 @@ export const smallClassifier: ModelConfig = {
   classification: { classes: ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'], input: { size: 32 } },
 };
 
-/** Every tensor of the published file of such a model. */
+/** Makes every tensor of a published file of such a model. */
 export function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArray> {
   const parameters = checkpointParameters(createModel(config));
   return new Map(
@@ -65,7 +65,7 @@ export function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArra
   );
 }
 
-/** The bytes of a safetensors file that carries its configuration. */
+/** Returns the bytes of a safetensors file that carries its configuration. */
 export function smallFile(config: ModelConfig, salt = ''): Promise<Uint8Array> {
   return writeSafetensors(smallWeights(config, salt), { [configKey]: JSON.stringify(config) }).bytes();
 }

@@ -4,7 +4,7 @@ import type { ModelDefinition } from '../../src/models/create.ts';
 import type { RunPart, Task, TaskInputs, TaskKind } from '../../src/models/task.ts';
 import type { DeviceTensor } from '../../src/nn/index.ts';
 
-/** The task of a kind that a model must have. */
+/** Returns a model's task of a kind. @throws RangeError if it has none */
 export function taskOf({ tasks }: ModelDefinition, kind: TaskKind): Task {
   const task = tasks.find((one) => one.kind === kind);
   if (!task) throw new RangeError(`the model has no ${kind}`);
@@ -16,14 +16,14 @@ const noParts: RunPart = async (part) => {
   throw new RangeError(`the part ${part} must not run`);
 };
 
-/** What a task works on if its features are there already. */
+/** Makes the inputs of a task whose features exist already. */
 export const onFeatures = (
   features: Named<DeviceTensor>,
   geometries: readonly Geometry[],
   run: RunPart = noParts,
 ): TaskInputs => ({ image: noImage, geometries, run, features: async () => features });
 
-/** An array in the place of a tensor on a device. */
+/** Makes a `DeviceTensor` from an array. */
 export const hostTensor = (shape: readonly number[], data: ArrayLike<number>): DeviceTensor => ({
   shape,
   read: async () => ({ shape, data: Float32Array.from(data) }),

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 
-/** Writes PyTorch files for tests: pickles opcode by opcode, and zip archives whose every field a test can set. */
+/** Writes PyTorch files for tests: pickles opcode by opcode, and zip archives with every field open to the test. */
 
-/** A tensor as a view of a storage, or any plain value. */
+/** A tensor as a view of a storage. */
 export class TensorValue {
   constructor(
     readonly storage: string,
@@ -12,12 +12,12 @@ export class TensorValue {
     readonly shape: readonly number[],
     readonly strides: readonly number[] = contiguous(shape),
     readonly offset = 0,
-    /** In legacy files a sixth item follows in the storage's id. */
+    /** Legacy files have a sixth item in the storage's id. */
     readonly legacy = false,
   ) {}
 }
 
-/** Calls a name with arguments, as REDUCE does. */
+/** A call of a name with arguments, as REDUCE does. */
 export class CallValue {
   constructor(
     readonly module: string,
@@ -27,7 +27,7 @@ export class CallValue {
   ) {}
 }
 
-/** A tuple, since an array is a list. */
+/** A tuple. (An array is a list.) */
 export class TupleValue {
   readonly items: readonly unknown[];
   constructor(...items: readonly unknown[]) {
@@ -35,7 +35,7 @@ export class TupleValue {
   }
 }
 
-/** Operations of a pickle as they are. */
+/** Operations of a pickle, written as they are. */
 export class RawValue {
   constructor(readonly operations: Uint8Array) {}
 }
@@ -47,7 +47,7 @@ export function contiguous(shape: readonly number[]): number[] {
 const latin = (text: string) => [...text].map((character) => character.charCodeAt(0));
 const u32 = (value: number) => [value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24];
 
-/** A protocol-2 pickle without its memo. Maps are dicts, arrays lists, integers ints; other numbers floats. */
+/** Writes a protocol-2 pickle without memo. Maps become dicts, arrays lists, integers ints and other numbers floats. */
 export function pickleOf(value: unknown): Uint8Array {
   const bytes: number[] = [0x80, 2];
   emit(value, bytes);
@@ -91,7 +91,7 @@ function emit(value: unknown, out: number[]): void {
     out.push(0x62);
   } else if (value instanceof TensorValue) emitTensor(value, out);
   else if (value instanceof RawValue) for (const byte of value.operations) out.push(byte);
-  else throw new TypeError(`no pickle of ${String(value)}`);
+  else throw new TypeError(`cannot pickle ${String(value)}`);
 }
 
 function emitNumber(value: number, out: number[]): void {
@@ -127,12 +127,12 @@ function emitTensor({ storage, type, count, shape, strides, offset, legacy }: Te
 export interface ZipPart {
   readonly name: string;
   readonly data: Uint8Array;
-  /** Bytes of data that is not given: a hole in the file. */
+  /** Bytes after the data that are left out: a hole in the file. */
   readonly hole?: number;
-  readonly method?: number;
+  readonly method?: number | undefined;
   /** The stated size and checksum; by default those of the data. */
-  readonly size?: number;
-  readonly crc?: number;
+  readonly size?: number | undefined;
+  readonly crc?: number | undefined;
 }
 
 export interface ZipPieces {
@@ -140,7 +140,7 @@ export interface ZipPieces {
   readonly size: number;
 }
 
-/** The archive as pieces with their places; holes between them are left out. */
+/** Returns the archive as pieces with their offsets, without the holes between them. */
 export function zipPieces(parts: readonly ZipPart[]): ZipPieces {
   const pieces: { at: number; bytes: Uint8Array }[] = [];
   const directory: Uint8Array[] = [];
@@ -185,7 +185,7 @@ export function zipOf(parts: readonly ZipPart[]): Uint8Array {
   return file;
 }
 
-/** A file as torch.save writes it: an object, and storages by key. */
+/** Writes a file as torch.save does: an object, and storages by key. */
 export function torchZip(
   object: unknown,
   storages: Readonly<Record<string, Uint8Array>>,
@@ -201,12 +201,12 @@ export function torchZip(
   ]);
 }
 
-/** The bytes of a typed array. */
+/** Returns the bytes of a typed array. */
 export function bytesOf(array: ArrayBufferView): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-/** A file of torch.save before 1.6. */
+/** Writes a file as torch.save did before 1.6. */
 export function torchLegacy(
   object: unknown,
   storages: readonly { readonly key: string; readonly count: number; readonly data: Uint8Array }[],

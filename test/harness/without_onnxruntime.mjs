@@ -1,4 +1,4 @@
-/** Loaded first, makes a process as it is where npm left the optional onnxruntime-node out. */
+/** Loaded first, hides the optional onnxruntime-node from a process, as if npm had left it out. */
 import { without } from './without_package.mjs';
 
 without('onnxruntime-node');

@@ -1,9 +1,9 @@
-/** For what is loaded first: makes a process as it is where a package is not installed. */
+/** Hides a package from a process, as if it were not installed. */
 import * as module from 'node:module';
 
 /** @param {string} name of the package */
 export function without(name) {
-  // Node 20 has only hooks that run beside; those are deprecated since the newer ones are there
+  // Node 20 has only asynchronous hooks, which are deprecated in later versions
   if (module.registerHooks) module.registerHooks({ resolve: refusing(name) });
   else module.register(`data:text/javascript,${encodeURIComponent(`export const resolve = (${refusing})('${name}');`)}`);
 }

@@ -29,7 +29,7 @@ describe('published weights', () => {
     const bytes = await smallFile(entry.config);
     size = bytes.length;
     server = await serveFile(bytes);
-    cache.mirror(server.address);
+    cache.mirror(server.url);
   });
   after(() => server.close());
 

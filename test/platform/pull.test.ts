@@ -55,7 +55,7 @@ describe('a pull', () => {
     const data = Float32Array.from({ length: 5000 }, (_, i) => Math.sin(i));
     bytes = await writeSafetensors(new Map([['weight', { shape: [50, 100], data }]]), {}).bytes();
     server = await serveFile(bytes);
-    url = `${server.address}release/weights.safetensors`;
+    url = `${server.url}release/weights.safetensors`;
   });
   after(() => server.close());
   beforeEach(() => {
@@ -320,7 +320,7 @@ describe('a pull', () => {
     it('no server answers', async () => {
       const closed = await serveFile(bytes);
       await closed.close();
-      expect(await refusal({ from: closed.address })).to.match(
+      expect(await refusal({ from: closed.url })).to.match(
         /weights\.safetensors: the connection broke \(.*ECONNREFUSED.*\), 3 times in a row\. Try later/,
       );
     });
@@ -346,13 +346,13 @@ describe('a pull', () => {
       await pull({ url: far, ...(from && { from }) });
       return server.requests[0]!.url;
     };
-    expect(await asked(`${server.address}mirror/`)).to.equal('/mirror/weights.safetensors');
-    expect(await asked(`${server.address}mirror`)).to.equal('/mirror/weights.safetensors');
-    expect(await asked(`${server.address}other.pth`)).to.equal('/other.pth');
-    process.env.MOGANET_MIRROR = `${server.address}by/environment`;
+    expect(await asked(`${server.url}mirror/`)).to.equal('/mirror/weights.safetensors');
+    expect(await asked(`${server.url}mirror`)).to.equal('/mirror/weights.safetensors');
+    expect(await asked(`${server.url}other.pth`)).to.equal('/other.pth');
+    process.env.MOGANET_MIRROR = `${server.url}by/environment`;
     try {
       expect(await asked()).to.equal('/by/environment/weights.safetensors');
-      expect(await asked(`${server.address}rather/`)).to.equal('/rather/weights.safetensors');
+      expect(await asked(`${server.url}rather/`)).to.equal('/rather/weights.safetensors');
     } finally {
       delete process.env.MOGANET_MIRROR;
     }

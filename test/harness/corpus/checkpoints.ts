@@ -34,7 +34,7 @@ export const checkpoint: CorpusRunner<string | undefined> = {
 async function read(source: Source, { equals, kind }: CorpusCase): Promise<string | undefined> {
   const safetensors = kind === 'safetensors' || kind === 'pth-other';
   const checkpoint = await openCheckpoint(source);
-  // a safetensors file without tensors is a file all the same, but no weights
+  // a safetensors file without tensors is valid, but it has no weights
   const entries =
     safetensors && checkpoint.format === 'safetensors'
       ? (await openSafetensors(source)).tensors
@@ -76,11 +76,11 @@ async function reportsNonFinite(entries: ReadonlyMap<string, TensorEntry>, file:
     if (error instanceof CheckpointRefusal && error.code === 'value') return undefined;
     throw error;
   }
-  return 'NaN and infinite weights are filled in without a word';
+  return 'NaN and infinite weights are filled in without an error';
 }
 
 async function fill(model: OfficialModel, entries: ReadonlyMap<string, TensorEntry>, file: string): Promise<void> {
-  if (model.kind !== 'moganet') throw new Error(`the corpus asks for a model of the unknown kind ${model.kind}`);
+  if (model.kind !== 'moganet') throw new Error(`unknown kind of model in the corpus: ${model.kind}`);
   const { config, classes } = fromOfficial({ type: 'MogaNet', arch: model.arch, ...model.kwargs });
   const definition = createModel({ backbone: config, classification: { classes } });
   await fillParameters(checkpointParameters(definition), entries, { file });

@@ -7,11 +7,11 @@ import { entries } from '../../../src/zoo/index.ts';
 import type { CorpusRunner } from './case.ts';
 import type { CorpusCase } from './manifest.ts';
 
-/** Cases that are configurations, and edits of the package's own ones. */
+/** Cases that are configurations, and edits of the package's configurations. */
 
 export const config: CorpusRunner<unknown> = {
   load: async (path, { file }) => createModel(configFromText(new Uint8Array(readFileSync(path)), file)),
-  // the base configuration of the corpus is a draft in another form than ours, so one that is read is right
+  // the corpus's base configuration is a draft in another form than ours, so any that is read is right
   difference: async () => undefined,
   also: async (path, entry) => {
     if (entry.class === 'config-mutations') return faultOfMutations(path);
@@ -32,29 +32,29 @@ interface Mutation {
   readonly note?: string;
 }
 
-/** The valid configurations of the package, every field filled. */
-function ownConfigs(): readonly (readonly [name: string, config: Json])[] {
-  return entries.map(({ name, config: own }) => [name, JSON.parse(JSON.stringify(createModel(own).config))]);
+/** Returns the valid configurations of the package with every field filled. */
+function validConfigs(): readonly (readonly [name: string, config: Json])[] {
+  return entries.map((entry) => [entry.name, JSON.parse(JSON.stringify(createModel(entry.config).config))]);
 }
 
 function faultOfMutations(path: string): string | undefined {
   const { mutations } = JSON.parse(readFileSync(path, 'utf8')) as { mutations: Mutation[] };
   const faults: string[] = [];
   let edits = 0;
-  // configurations of one form have the same places: each is edited once with each value that stands there
+  // configurations of one form have the same fields: each field is edited once for each value
   const seen = new Set<string>();
-  for (const [name, own] of ownConfigs()) {
-    for (const place of placesOf(own)) {
+  for (const [name, valid] of validConfigs()) {
+    for (const field of fieldsOf(valid)) {
       for (const [i, mutation] of mutations.entries()) {
-        const texts = edited(own, place, mutation);
-        const key = `${i} ${place.path.join('.')} ${JSON.stringify(place.value).slice(0, 200)}`;
+        const texts = edited(valid, field, mutation);
+        const key = `${i} ${field.path.join('.')} ${JSON.stringify(field.value).slice(0, 200)}`;
         if (seen.has(key)) continue;
         seen.add(key);
         for (const { text, told } of texts) {
           edits++;
           const fault = faultOfEdit(text, told, mutation.on === 'required');
           if (fault)
-            faults.push(`${name}: ${place.path.join('.')}: ${mutation.note ?? JSON.stringify(mutation)}: ${fault}`);
+            faults.push(`${name}: ${field.path.join('.')}: ${mutation.note ?? JSON.stringify(mutation)}: ${fault}`);
         }
       }
     }
@@ -63,43 +63,43 @@ function faultOfMutations(path: string): string | undefined {
   return faults.length > 0 ? `${faults.length} of ${edits} edits: ${faults.slice(0, 40).join('\n')}` : undefined;
 }
 
-/** `optional`: without the key it may still be valid, and then it was not a required one. */
+/** @param optional the edit removes a key that may not be required, so it may still be valid */
 function faultOfEdit(text: string, told: string, optional: boolean): string | undefined {
   try {
     createModel(configFromText(text, 'edited.json'));
     return optional ? undefined : 'was accepted';
   } catch (error) {
-    if (!(error instanceof ConfigError)) return `an error that is no ConfigError: ${error}`;
+    if (!(error instanceof ConfigError)) return `an error that is not a ConfigError: ${error}`;
     return error.message.includes(told) ? undefined : `the message does not name ${told}: ${error.message}`;
   }
 }
 
-interface Place {
+interface Field {
   readonly path: Path;
   readonly value: Json;
 }
 
-/** Every value below `value`, itself included; of long lists the first, the middle and the last. */
-function* placesOf(value: Json, path: Path = []): Generator<Place> {
+/** Yields every value below `value` and itself. Long lists yield their first, middle and last item. */
+function* fieldsOf(value: Json, path: Path = []): Generator<Field> {
   yield { path, value };
   if (Array.isArray(value)) {
     const { length } = value;
     const chosen = length <= 8 ? value.keys() : [0, length >> 1, length - 1];
-    for (const i of chosen) yield* placesOf(value[i]!, [...path, i]);
+    for (const i of chosen) yield* fieldsOf(value[i]!, [...path, i]);
   } else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) yield* placesOf(item, [...path, key]);
+    for (const [key, item] of Object.entries(value)) yield* fieldsOf(item, [...path, key]);
   }
 }
 
 interface Edit {
   readonly text: string;
-  /** What the message must name: the place, or the key that was added. */
+  /** The name that the message must contain: the field, or the key that was added. */
   readonly told: string;
 }
 
-const stands = '\u0001';
+const placeholder = '\u0001';
 
-function edited(own: Json, { path, value }: Place, mutation: Mutation): Edit[] {
+function edited(whole: Json, { path, value }: Field, mutation: Mutation): Edit[] {
   const name = path.join('.');
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   const fits = {
@@ -109,9 +109,9 @@ function edited(own: Json, { path, value }: Place, mutation: Mutation): Edit[] {
     object: isObject,
     required: isObject,
   }[mutation.on];
-  if (fits === undefined) throw new Error(`the corpus edits an unknown place: ${mutation.on}`);
+  if (fits === undefined) throw new Error(`the corpus edits an unknown kind of field: ${mutation.on}`);
   if (!fits) return [];
-  const to = (item: Json) => JSON.stringify(replaced(own, path, item));
+  const to = (item: Json) => JSON.stringify(replaced(whole, path, item));
   if (mutation.set !== undefined) {
     // a mean may be negative; it is neither a count nor a size
     if (mutation.set === -1 && path.some((part) => /^means?$/.test(`${part}`))) return [];
@@ -123,7 +123,7 @@ function edited(own: Json, { path, value }: Place, mutation: Mutation): Edit[] {
     return Object.entries(mutation.add).map(([key, item]) => ({ text: to({ ...fields, [key]: item }), told: key }));
   }
   if (mutation.add_raw_json) {
-    const text = to({ ...fields, [stands]: 0 }).replace(`${JSON.stringify(stands)}:0`, mutation.add_raw_json);
+    const text = to({ ...fields, [placeholder]: 0 }).replace(`${JSON.stringify(placeholder)}:0`, mutation.add_raw_json);
     return [{ text, told: '__proto__' }];
   }
   if (!mutation.delete) throw new Error(`the corpus has an unknown mutation: ${JSON.stringify(mutation)}`);
@@ -141,20 +141,20 @@ function replaced(value: Json, [step, ...rest]: Path, by: Json): Json {
   return { ...(value as { [key: string]: Json }), [step]: inner };
 }
 
-/** The file's hostile names, in place of every `type` of our own configurations. */
+/** Puts the file's hostile names into every `type` of the package's configurations. */
 function faultOfTypes(path: string, { file }: CorpusCase): string | undefined {
   const typesIn = (text: string) =>
-    [...placesOf(JSON.parse(text) as Json)].filter((place) => place.path.at(-1) === 'type').map(({ value }) => value);
+    [...fieldsOf(JSON.parse(text) as Json)].filter((field) => field.path.at(-1) === 'type').map(({ value }) => value);
   const base = typesIn(readFileSync(join(dirname(path), 'base.json'), 'utf8'));
   const hostile = typesIn(readFileSync(path, 'utf8')).filter((type) => !base.includes(type));
-  if (hostile.length === 0) return `${file} has no type that the base configuration has not`;
-  for (const [name, own] of ownConfigs()) {
-    for (const place of placesOf(own)) {
-      if (place.path.at(-1) !== 'type') continue;
+  if (hostile.length === 0) return `${file} has no type besides those of the base configuration`;
+  for (const [name, valid] of validConfigs()) {
+    for (const field of fieldsOf(valid)) {
+      if (field.path.at(-1) !== 'type') continue;
       for (const type of hostile) {
-        const text = JSON.stringify(replaced(own, place.path, type));
+        const text = JSON.stringify(replaced(valid, field.path, type));
         const fault = faultOfEdit(text, 'Known: ', false);
-        if (fault) return `${name}: ${place.path.join('.')} ${JSON.stringify(type)}: ${fault}`;
+        if (fault) return `${name}: ${field.path.join('.')} ${JSON.stringify(type)}: ${fault}`;
       }
     }
   }

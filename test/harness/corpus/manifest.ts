@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The manifest of the bad-input corpus: what every file is, and what must become of it. */
+/** The manifest of the bad-input corpus: the kind of every file and the expected outcome. */
 
 export interface Tolerance {
   readonly mean_abs: number;
@@ -43,14 +43,14 @@ export interface CorpusCase {
   };
 }
 
-/** The corpus: `MOGANET_CORPUS`, or the shared one beside the project, if it is there. */
+/** Returns the folder of the corpus: `MOGANET_CORPUS`, by default the shared one beside the project; undefined if missing. */
 export function corpusFolder(): string | undefined {
   const here = dirname(fileURLToPath(import.meta.url));
   const folder = process.env.MOGANET_CORPUS ?? join(here, '../../../../shared/corpus');
   return existsSync(join(folder, 'manifest.json')) ? folder : undefined;
 }
 
-/** The cases; those of a model carry it themselves, since only some entries of the manifest repeat it. */
+/** Returns the cases. Those of a model carry it, since only some entries of the manifest repeat it. */
 export function corpusCases(folder: string): readonly CorpusCase[] {
   const { files } = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { files: CorpusCase[] };
   const model = files.find(({ equals }) => equals?.model)?.equals?.model;

@@ -25,7 +25,7 @@ export async function runMeasured(entry: CorpusCase, folder: string): Promise<Ou
   }
 }
 
-/** Returns resident megabytes: now, and the most since the last call of `forgetPeak` (on Linux; elsewhere since the start). */
+/** Returns the process's megabytes: now, and the most since the last `forgetPeak` (since the start if not on Linux). */
 function memory(): { now: number; peak: number } {
   try {
     const status = readFileSync('/proc/self/status', 'utf8');
@@ -40,7 +40,7 @@ function forgetPeak(): void {
   try {
     writeFileSync('/proc/self/clear_refs', '5');
   } catch {
-    // no Linux
+    // not Linux
   }
 }
 

@@ -4,7 +4,7 @@ import { config } from './configs.ts';
 import { image } from './images.ts';
 import { strings } from './strings.ts';
 
-/** How the cases of each kind are run. */
+/** The runner of each kind of case. */
 // biome-ignore lint/suspicious/noExplicitAny: each runner knows what it loads
 export const runners: Readonly<Record<string, CorpusRunner<any>>> = {
   png: image,

@@ -15,7 +15,7 @@ interface Named {
 const suffix = '.classification.png';
 
 export const strings: CorpusRunner<Named> = {
-  unsupported: ({ class: list }: CorpusCase) => (list === 'names' ? undefined : 'there is no server yet'),
+  unsupported: ({ class: list }: CorpusCase) => (list === 'names' ? undefined : 'the server is not supported yet'),
   load: async (path) => {
     const { names } = JSON.parse(readFileSync(path, 'utf8')) as { names: string[] };
     return { names, paths: outputStems(names) };
@@ -49,7 +49,7 @@ async function faultOfPaths(
     const long = path.split('/').find((part) => Buffer.byteLength(part) > 255 - Buffer.byteLength(suffix));
     if (long) return `${what} is too long`;
     const folded = path.normalize('NFC').toLowerCase();
-    if (taken.has(folded)) return `${what} is another input's, too`;
+    if (taken.has(folded)) return `${what} is also another input's path`;
     taken.add(folded);
     await writeWhole(file, [new TextEncoder().encode(`${i}`)]);
   }

@@ -7,7 +7,7 @@ import { legacyPickleArbitrary, pickleArbitrary } from '../pickle_arbitrary.ts';
 import { bytesOf, CallValue, pickleOf, RawValue, TensorValue, torchLegacy, torchZip, zipOf } from '../torch_file.ts';
 import type { FuzzReader } from './index.ts';
 
-/** Inputs for the checkpoint readers, and what must hold of the tensors that they make of them. */
+/** Inputs for the checkpoint readers, and checks of the tensors that they return. */
 
 interface Tensor {
   readonly path: string;
@@ -28,22 +28,20 @@ async function tensorsIn(bytes: Uint8Array): Promise<readonly Tensor[]> {
 }
 
 const widths: Readonly<Record<DType, number>> = {
-  ...{
-    float64: 8,
-    float32: 4,
-    float16: 2,
-    bfloat16: 2,
-    int64: 8,
-    int32: 4,
-    int16: 2,
-    int8: 1,
-    uint8: 1,
-    bool: 1,
-    uint16: 2,
-  },
+  float64: 8,
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int64: 8,
+  int32: 4,
+  int16: 2,
+  int8: 1,
+  uint8: 1,
+  bool: 1,
+  uint16: 2,
 };
 
-/** Every tensor has as many elements as its shape says, as values and as bytes. */
+/** Checks that every tensor has as many values and bytes as its shape tells. */
 function faultOfSizes(tensors: readonly Tensor[]): string | undefined {
   for (const { path, dtype, shape, values, raw } of tensors) {
     const count = shape.reduce((product, extent) => product * extent, 1);
@@ -88,7 +86,9 @@ function archiveOf(data: Uint8Array, deflated = false): Uint8Array {
     parts.map(([name, content]) => ({
       name: `a/${name}`,
       data: deflated ? new Uint8Array(deflateRawSync(content)) : content,
-      ...(deflated && { method: 8, size: content.length, crc: crc32(content) }),
+      method: deflated ? 8 : undefined,
+      size: deflated ? content.length : undefined,
+      crc: deflated ? crc32(content) : undefined,
     })),
   );
 }
@@ -98,7 +98,7 @@ const zips = [torchZip(weights(false), { 0: storage, 1: half }), archiveOf(pickl
 const once = <T>(arbitrary: fc.Arbitrary<T>, random: Random): T =>
   fc.sample(arbitrary, { seed: random(2 ** 31), numRuns: 1 })[0]!;
 
-/** The tensors of the files that are changed: their names and elements are all under checksums. */
+/** The tensors of the files that are changed. Their names and elements are all under checksums. */
 let expected: string | undefined;
 
 export const torch: FuzzReader<readonly Tensor[]> = {
@@ -173,8 +173,8 @@ const wholeHeader = new TextEncoder().encode(
 const wholeData = Buffer.concat([bytesOf(BigInt64Array.of(5n)), bytesOf(new Float32Array(6).fill(1))]);
 const whole = safetensorsFile(wholeHeader, wholeData);
 
-/** The bytes of each tensor are those at its offsets, in this plain reading of the header. */
-function faultOfPlaces(found: readonly Tensor[], bytes: Uint8Array): string | undefined {
+/** Checks that the bytes of each tensor are those at its offsets, by a plain reading of the header. */
+function faultOfOffsets(found: readonly Tensor[], bytes: Uint8Array): string | undefined {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = new Map<string, { shape: number[]; data_offsets: [number, number] }>(
     Object.entries(JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))),
@@ -196,18 +196,18 @@ function faultOfPlaces(found: readonly Tensor[], bytes: Uint8Array): string | un
 export const safetensors: FuzzReader<readonly Tensor[]> = {
   read: tensorsIn,
   kinds: [
-    { make: (random) => mutated(whole, random), fault: faultOfPlaces },
+    { make: (random) => mutated(whole, random), fault: faultOfOffsets },
     // with the right length in front, so that the change reaches the parser
     {
       make: (random) => safetensorsFile(mutated(wholeHeader, random), wholeData),
-      fault: faultOfPlaces,
+      fault: faultOfOffsets,
     },
     {
       make: (random) => {
         const header = new TextEncoder().encode(`{${once(headerArbitrary, random)}}`);
         return safetensorsFile(header, wholeData.subarray(0, random(40)));
       },
-      fault: faultOfPlaces,
+      fault: faultOfOffsets,
     },
   ],
 };

@@ -1,6 +1,6 @@
 import { Finding, type Fuzzer } from './index.ts';
 
-/** A reader with every fault that can be found, for the test of what finds them. */
+/** A reader with every kind of fault, for the test of `watchedFuzz`. */
 
 const outcomes: readonly (() => 'read' | 'refused')[] = [
   () => 'refused',

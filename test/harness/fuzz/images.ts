@@ -33,7 +33,7 @@ const pngs = [
 ];
 const pngFiles = pngs.map(buildPng);
 
-/** A file whose chunks have the right checksums again, as far as their lengths lead. */
+/** Returns a file whose chunks have the right checksums again, as far as their lengths lead. */
 function withChecksums(bytes: Uint8Array): Uint8Array {
   const result = bytes.slice();
   const view = new DataView(result.buffer);
@@ -127,7 +127,7 @@ function jpegFault(raster: Raster, bytes: Uint8Array): string | undefined {
     // the two bytes may stand in a segment before the frame header, too
     if (!fault || !faultOfSize(raster, height, width)) return undefined;
   }
-  return `${raster.width} × ${raster.height} pixels, which no frame header says`;
+  return `${raster.width} × ${raster.height} pixels, unlike any frame header`;
 }
 
 const segment = (marker: number, data: Uint8Array | readonly number[]) => {

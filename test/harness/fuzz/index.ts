@@ -1,7 +1,7 @@
 import { isRefusal } from '../../../src/errors.ts';
 import { type Random, randomFrom } from '../mutations.ts';
 
-/** Feeds a reader with random inputs: each must end in a right value or in a typed refusal. */
+/** Feeds a reader with random inputs. Each must end in a right value or in a typed refusal. */
 
 /** One way to make inputs. */
 export interface InputKind<Value> {
@@ -15,9 +15,9 @@ export interface FuzzReader<Value> {
   readonly read: (bytes: Uint8Array) => Promise<Value>;
 }
 
-/** A reader with its type of values hidden, so that readers can be listed together. */
+/** A reader with the type of its values hidden, so that readers can be listed together. */
 export interface Fuzzer {
-  /** Input `i` of a seed, alone: it does not depend on the ones before. */
+  /** Returns input `i` of a seed. It does not depend on the inputs before. */
   input(seed: number, i: number): Uint8Array;
   /** Tells if the reader took it. @throws Finding for a wrong value and for an error that is not a refusal */
   run(seed: number, i: number): Promise<'read' | 'refused'>;
@@ -53,11 +53,11 @@ export function fuzzerOf<Value>({ kinds, read }: FuzzReader<Value>): Fuzzer {
 export interface FuzzCounts {
   read: number;
   refused: number;
-  /** Milliseconds, and of which input. */
+  /** The slowest input and its milliseconds. */
   slowest: { readonly milliseconds: number; readonly input: number };
 }
 
-/** Runs inputs `from` to `count` one by one in this thread. `onInput` is told of each before it is run, and of those before. */
+/** Runs inputs `from` to `count` one by one in this thread. `onInput` is called before each, with the counts so far. */
 export async function fuzz(
   fuzzer: Fuzzer,
   { seed, count, from = 0 }: { readonly seed: number; readonly count: number; readonly from?: number },

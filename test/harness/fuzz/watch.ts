@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { FuzzCounts, Fuzzer } from './index.ts';
 import type { WorkerTask } from './worker.ts';
 
-/** Runs a fuzzer in a separate thread and watches it from outside, so that a hang is a finding like any other. */
+/** Runs a fuzzer in a separate thread and watches it, so that a hang is a finding, too. */
 
 export interface WatchOptions {
   readonly reader: string;
@@ -34,20 +34,20 @@ interface Ended {
   readonly found?: { readonly input: number; readonly text: string };
 }
 
-const ownReaders = new URL('./readers.ts', import.meta.url);
+const defaultReaders = new URL('./readers.ts', import.meta.url);
 const megabyte = 2 ** 20;
 /** Stands for the input's number before the first one is read. */
 const notYet = -1;
-/** Threads do not inherit what makes the main thread read TypeScript. */
+/** Registers tsx, which threads do not inherit. */
 const bootstrap = `
   import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))})
     .then(({ register }) => register())
     .then(() => import(${JSON.stringify(new URL('./worker.ts', import.meta.url).href)}));
 `;
 
-/** Goes on behind an input that something was found with. */
+/** Runs the inputs and continues after each finding. */
 export async function watchedFuzz(options: WatchOptions): Promise<WatchResult> {
-  const { reader, seed, count, folder, module = ownReaders } = options;
+  const { reader, seed, count, folder, module = defaultReaders } = options;
   const { readers } = (await import(module.href)) as { readers: Readonly<Record<string, Fuzzer>> };
   const fuzzer = readers[reader]!;
   const findings: string[] = [];

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Finding, type Fuzzer, fuzz } from './index.ts';
 
-/** The thread that reads: it may hang or run out of memory, and says before each input which one it is. */
+/** The thread that reads. It may hang or run out of memory, so it announces each input before it reads it. */
 
 export interface WorkerTask {
   /** A module that exports `readers`. */
@@ -10,7 +10,7 @@ export interface WorkerTask {
   readonly seed: number;
   readonly count: number;
   readonly from: number;
-  /** Shared: the input that is being read, the clock's milliseconds since when, and the counts of those before. */
+  /** Shared: the current input, the time of its start in milliseconds, and the counts of the inputs before. */
   readonly state: Float64Array;
 }
 
