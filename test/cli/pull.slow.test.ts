@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { findEntry } from 'moganet';
 import { moganet, startMoganet, useFolder } from '../harness/command_line.ts';
-import { type FileServer, serveFile, stallAfter, whole } from '../harness/file_server.ts';
+import { type FileServer, serveFile, stallAfter, status, whole } from '../harness/file_server.ts';
 import { smallFile } from '../harness/small_model.ts';
 
-describe('moganet pull, killed', () => {
+describe('moganet pull in several processes', () => {
   const cwd = useFolder();
-  const env = { MOGANET_CACHE: join(cwd, 'cache') };
   const file = 'moganet_xtiny_sz224_8xbs128_ep300.pth.tar';
   let server: FileServer;
 
@@ -17,7 +16,23 @@ describe('moganet pull, killed', () => {
   });
   after(() => server.close());
 
-  it('leaves a lock that the next process takes over after a while, and goes on with what came', async () => {
+  it('is done once by two processes at the same time', async () => {
+    const env = { MOGANET_CACHE: join(cwd, 'twice'), MOGANET_MIRROR: server.url };
+    server.answer(
+      (request, response, bytes) => void setTimeout(() => whole(request, response, bytes), 3000),
+      status(500),
+    );
+    const words = ['pull', 'moganet_xt'];
+    const both = await Promise.all([startMoganet(words, { env }), startMoganet(words, { env })]);
+    expect(both.map(({ code }) => code)).to.deep.equal([0, 0]);
+    expect(both[0].stdout).to.equal(both[1].stdout);
+    expect(server.requests).to.have.length(1);
+    expect(both.map(({ stderr }) => stderr).join('')).to.match(/: process \d+ on .+ moganet_xtiny\S+ .*wait/);
+    expect(readdirSync(env.MOGANET_CACHE).sort()).to.deep.equal([file, `${file}.json`]);
+  });
+
+  it('leaves a lock if it is killed, which the next process takes over after a while to continue the file', async () => {
+    const env = { MOGANET_CACHE: join(cwd, 'killed') };
     const words = ['pull', 'moganet_xt', '--from', server.url];
     server.answer(stallAfter(3_000_000));
     const killed = startMoganet(words, { env });

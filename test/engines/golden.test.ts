@@ -4,13 +4,13 @@ import { expect } from 'chai';
 import { UnsupportedError } from '../../src/errors.ts';
 import type { Engine } from '../../src/nn/index.ts';
 import { engines } from '../harness/engines.ts';
-import { describeNetworks, shippedSets } from '../harness/golden/network_suite.ts';
+import { describeNetworks, quickSets } from '../harness/golden/network_suite.ts';
 import { expectKeys, networkRunners } from '../harness/golden/networks.ts';
 import { type GoldenCase, GoldenMismatch, goldenFolders, openCase, shippedGolden } from '../harness/golden.ts';
 
-/** Whole networks against the shipped numbers of the published code; the whole set is in the slow suite. */
+/** Small networks against the shipped numbers of the published code. Larger ones are in the slow suite. */
 
-describeNetworks(shippedSets);
+describeNetworks(quickSets);
 
 describe('the runners of networks', () => {
   let engine: Engine;

@@ -26,10 +26,20 @@ export interface NetworkSet {
   readonly cases: readonly IndexEntry[];
 }
 
-/** The shipped networks, and the resizes among the shipped heads. */
-export const shippedSets: readonly NetworkSet[] = [
-  { title: 'shipped', folder: shippedGolden, cases: casesIn(shippedGolden) },
+/** Weights of larger networks take seconds to make. */
+const isQuick = ({ params = 0 }: IndexEntry): boolean => params < 6e6;
+
+const shipped = { title: 'shipped', folder: shippedGolden };
+
+/** The shipped networks of at most six million parameters, and the resizes among the shipped heads. */
+export const quickSets: readonly NetworkSet[] = [
+  { ...shipped, cases: casesIn(shippedGolden).filter(isQuick) },
   { title: 'shipped heads', folder: join(shippedGolden, 'heads'), cases: [{ case: 'resize', kind: 'resize' }] },
+];
+
+/** The other shipped networks. */
+export const largeSets: readonly NetworkSet[] = [
+  { ...shipped, cases: casesIn(shippedGolden).filter((entry) => !isQuick(entry)) },
 ];
 
 /** Tests every network of the sets on every engine, as recorded and optimised. */
