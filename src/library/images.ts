@@ -5,9 +5,9 @@ import { isDataUrl, isFile, nameOf } from '../loading/resolve.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
 import { foundIn } from '../validate.ts';
 
-/** Images in any form that a caller may hand in. */
+/** Reads images in any form that a caller may give. */
 
-/** Returns the pixels of an image. @throws ImageError saying what was found */
+/** Returns the pixels of an image: RGBA, turned as EXIF says. @throws ImageError saying what was found */
 export async function decodeRef(image: ImageRef, platform: Platform, signal?: AbortSignal): Promise<Raster> {
   checkImage(image);
   if (isRaster(image)) return { width: image.width, height: image.height, data: image.data };
@@ -24,7 +24,7 @@ async function bytesIn(url: string): Promise<Uint8Array> {
   }
 }
 
-/** @throws ImageError if the value is not an image */
+/** Checks the argument of `predict`. @throws ImageError if the value is not an image */
 export function checkImage(image: unknown): void {
   if (isFile(image) && image !== '') return;
   if (isRaster(image)) {
@@ -38,7 +38,7 @@ export function checkImage(image: unknown): void {
   );
 }
 
-/** @throws ImageError if the value is not a list */
+/** Checks the argument of `predictBatch`. @throws ImageError if the value is not a list */
 export function checkImages(images: unknown): void {
   if (Array.isArray(images)) return;
   throw new ImageError(`predictBatch takes a list of images, got ${foundIn(images)}. For one image use predict.`);

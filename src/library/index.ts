@@ -1,4 +1,4 @@
-/** What both entries export beside the functions that need a platform. */
+/** The exports that both entries share: everything that needs no platform. */
 
 export type { Named, NDArray, Size } from '../arrays.ts';
 export type { Backbone, Stage } from '../backbones/index.ts';

@@ -13,11 +13,13 @@ import { findEntry } from '../zoo/index.ts';
 import { Model } from './model.ts';
 import { checkBackboneCall, checkMap } from './options.ts';
 
+/** Options of `loadModel`. */
 export interface LoadOptions extends ReadOptions, EngineOptions {
-  /** `auto`, one of the platform's engines by name, or an engine of your own, which the model then owns. */
+  /** `auto` (by default), one of the platform's engines by name, or a custom engine, which the model then disposes. */
   readonly engine?: string | Engine | undefined;
 }
 
+/** Loads a model with its weights on an engine. */
 export type LoadModel = (model: ModelRef, options?: LoadOptions) => Promise<Model>;
 
 /** Returns the function that loads models on a platform. */
@@ -46,19 +48,20 @@ export function modelLoader(platform: Platform): LoadModel {
   };
 }
 
-/** While a head has no weights, only the backbone below it runs. */
+/** Returns the parts that can run. While a head has no weights, that is the backbone alone. */
 function runnableParts({ definition: { parts, pyramid }, unfilled }: ReadModel): readonly RecordedPart[] {
   if (unfilled.length === 0) return Object.values(parts);
   return unfilled.some((name) => name === 'backbone' || name.startsWith('backbone.')) ? [] : [pyramid];
 }
 
-/** Starts the engine that the options name. */
+/** Starts the engine that the options name. A custom engine is returned as it is. */
 export async function startEngine({ engine = 'auto', threads }: LoadOptions, platform: Platform): Promise<Engine> {
   return typeof engine === 'string' ? platform.openEngine(engine, { threads }) : engine;
 }
 
+/** Options of `createBackbone`. */
 export interface BackboneOptions extends LoadOptions {
-  /** The backbone's own checkpoint, or that of any model that contains it. */
+  /** The backbone's checkpoint, or that of any model that contains it. */
   readonly weights: WeightsRef;
 }
 
@@ -67,13 +70,13 @@ export interface LoadedBackbone {
   readonly stages: readonly Stage[];
   /** Takes an image N×C×H×W, normalised. Returns the pyramid: one N×C×H×W array per stage, finest first. */
   forward(image: NDArray): Promise<NDArray[]>;
-  /** Does the same with results left on the device, for callers who go on computing there. They dispose the results. */
+  /** Does the same, but leaves the results on the device for further computation. The caller disposes them. */
   run(image: NDArray | DeviceTensor): Promise<DeviceTensor[]>;
   /** Frees the weights on the engine. A second call does nothing. */
   dispose(): Promise<void>;
 }
 
-/** Makes a backbone with its weights, from a configuration or from the name of a model that has it. */
+/** Loads a backbone with its weights, from a configuration or from the name of a model that has it. */
 export type CreateBackbone = (
   config: ModelConfig['backbone'] | string,
   options: BackboneOptions,

@@ -13,9 +13,9 @@ import { nextTurn, stopwatch } from './timing.ts';
 
 /** Values of one prediction that differ from the configuration. */
 export interface PredictOptions extends TaskOptions {
-  /** Fit the image between these edges instead of the configuration's. For a classifier the crop, which is square. */
+  /** Fit the image between these edges instead of the configuration's. For classification the crop, which is square. */
   readonly size?: Size | undefined;
-  /** Run one task of a model that has several, and skip the work for the others. */
+  /** Run this task of a model that has several, and skip the work for the others. */
   readonly only?: TaskKind | undefined;
   /**
    * Stops the work with the signal's reason, at the latest before the next part of the model. TensorFlow.js computes on the caller's
@@ -24,7 +24,7 @@ export interface PredictOptions extends TaskOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a model is made of beside its engine. */
+/** The facts about a model that do not depend on its engine. */
 export interface ModelFacts {
   readonly definition: ModelDefinition;
   readonly unfilled: readonly string[];
@@ -38,9 +38,9 @@ export class Model {
   private disposed = false;
 
   readonly definition: ModelDefinition;
-  /** Modules without weights, which are yet to be trained. `predict` refuses while there are any. */
+  /** Modules without weights, which are yet to be trained. `predict` throws while there are any. */
   readonly unfilled: readonly string[];
-  /** Notes on the weights: which set was taken, which other models they fit. */
+  /** Notes on the weights, such as the set that was taken, and other models that they fit. */
   readonly notices: readonly string[];
   /** Hash of the weights, see `weightsHash`. */
   readonly sha256: string | undefined;
@@ -89,8 +89,10 @@ export class Model {
   }
 
   /**
-   * Runs images as the reference's batch: each is padded to the largest, and all run together. The padding reaches into the
-   * features, so numbers differ a little from those of `predict`. Those of a classifier do not: its crops have one size.
+   * Runs images together as one batch, as the reference does: pads each to the largest. The padding reaches into the features, so numbers
+   * differ a little from those of `predict`. Classification gives the same numbers, since its crops have one size.
+   *
+   * @throws as `predict`
    */
   async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
     checkImages(images);
@@ -122,7 +124,7 @@ export class Model {
     });
   }
 
-  /** Frees the weights, after the calls that are still queued. */
+  /** Frees the weights and the engine after the queued calls. A second call does nothing. */
   async dispose(): Promise<void> {
     if (this.disposed) return;
     const idle = this.queue;
@@ -182,7 +184,7 @@ export class Model {
     });
   }
 
-  /** @throws ConfigError if the model has no task, or not the one that is asked for */
+  /** Returns the tasks to run. @throws ConfigError if the model has no task, or not the one of `only` */
   private tasksFor(only: TaskKind | undefined): readonly Task[] {
     const { tasks } = this.definition;
     if (tasks.length === 0) {
@@ -211,7 +213,7 @@ function free(tensors: Named<DeviceTensor>): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
-/** Arranges the tasks' findings as the fields of a result. */
+/** Returns the fields of a result for the findings of all tasks. */
 function fieldsOf({
   detections,
   segmentation,

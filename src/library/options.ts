@@ -5,7 +5,7 @@ import { isFile, readOptions } from '../loading/resolve.ts';
 import { longestEdge } from '../models/task.ts';
 import { foundIn, validate } from '../validate.ts';
 
-/** Checks of what callers hand in, at the door: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
+/** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
 
 const fromZeroToOne = 'must be a number from 0 to 1';
 const share = z.number({ error: fromZeroToOne }).min(0, fromZeroToOne).max(1, fromZeroToOne);
@@ -32,16 +32,16 @@ const predictOptions = z.strictObject({
 });
 const featuresOptions = predictOptions.pick({ size: true, signal: true });
 
-/** @throws ConfigError naming an option that is unknown, and the nearest one, or that has a wrong value */
+/** Checks the options of `predict`. @throws ConfigError naming an unknown option and the nearest known one, or a wrong value */
 export const checkPredict = (options: unknown): void => void validate(predictOptions, options, 'options of predict');
 
-/** @throws ConfigError as `checkPredict` */
+/** Checks the options of `features`. @throws ConfigError as `checkPredict` */
 export const checkFeatures = (options: unknown): void => void validate(featuresOptions, options, 'options of features');
 
 const fileSchema = z.custom((value) => isFile(value) && value !== '', { error: 'must be a file, a URL or bytes' });
 const backboneOptions = readOptions.extend({ weights: fileSchema });
 
-/** Checks what `createBackbone` is given. @throws ConfigError */
+/** Checks the arguments of `createBackbone`. @throws ConfigError */
 export function checkBackboneCall(config: unknown, options: unknown): void {
   const type = typeof config === 'object' && config !== null && 'type' in config ? config.type : undefined;
   if (typeof config !== 'string' && typeof type !== 'string') {
@@ -55,7 +55,7 @@ export function checkBackboneCall(config: unknown, options: unknown): void {
   validate(backboneOptions, options, 'options of createBackbone');
 }
 
-/** Checks a map for a network. @throws ConfigError */
+/** Checks the input of a backbone, N×C×H×W. @throws ConfigError */
 export function checkMap({ shape, data }: NDArray): void {
   const fits =
     Array.isArray(shape) && shape.length === 4 && shape.every((extent) => Number.isInteger(extent) && extent > 0);

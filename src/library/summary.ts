@@ -6,16 +6,16 @@ import { alignedColumns, summaryLines, summaryOf, withUnit } from '../nn/summary
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
 import { entries } from '../zoo/index.ts';
 
-/** Size and detail of a summary. */
+/** Options of `modelSummary`. */
 export interface SummaryOptions {
-  /** Size of the network's input. Default: that of the published figures, or of the test scale. */
+  /** Size of the network's input in pixels. By default that of the published numbers, or of the test scale. */
   readonly size?: Size | undefined;
-  /** Depth of the listed modules. Default: down to the stages of the backbone. */
+  /** Depth of the listed modules. By default down to the stages of the backbone. */
   readonly depth?: number | undefined;
 }
 
 /**
- * Returns a model as text: its parts by module, stages, and totals by the rules of the published figures. Needs no weights.
+ * Describes a model as text: its parts by module, its stages, and totals by the counting rules of the published numbers. Needs no weights.
  *
  * @throws ConfigError if the configuration is wrong, ShapeError if the size is too small for the network
  */
@@ -44,7 +44,7 @@ export function modelSummary(config: ModelConfig, { size, depth: wanted }: Summa
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
-/** The input of an image of about 4:3: the scale's short edge by its long one, padded. */
+/** Returns the input of a typical wide image: the scale's short edge by its long one, padded. */
 function testSize({ config: { detection, segmentation, classification } }: ModelDefinition): Size {
   if (classification) return { height: classification.input.size, width: classification.input.size };
   const { scale, divisor } = (detection ?? segmentation)?.input ?? { scale: [224, 224] as const, divisor: 1 };

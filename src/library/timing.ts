@@ -1,16 +1,16 @@
 import type { Timings } from '../results/fields.ts';
 
-/** Measures the steps of a prediction, and gives other work its turn between them. */
-
+/** Measures the steps of a prediction in milliseconds. */
 export interface Stopwatch {
   /** Adds the time that `work` takes to `step`. */
   time<T>(step: string, work: () => Promise<T>): Promise<T>;
-  /** Adds the time that `work` takes to `step`, without the time of steps measured inside. */
+  /** Adds the time that `work` takes to `step`, without the steps that are measured inside it. */
   rest<T>(step: string, work: () => Promise<T>): Promise<T>;
   /** Returns all steps in milliseconds, and their `total`. */
   finish(): Timings;
 }
 
+/** Starts a stopwatch. */
 export function stopwatch(): Stopwatch {
   const steps: Record<string, number> = {};
   const begun = performance.now();
@@ -29,14 +29,14 @@ export function stopwatch(): Stopwatch {
   };
 }
 
-/** Waits until timers, clicks and messages that are due have run: an engine that computes on the caller's thread blocks them. */
+/** Waits until due timers, clicks and messages have run. An engine that computes on the caller's thread blocks them. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
-    // Node runs timers, I/O and immediates one after the other: one round of all
+    // Node runs timers, I/O and immediates in turn: this waits for one round of all
     if (setImmediate) setTimeout(() => setImmediate(resolve), 0);
     else {
-      // a page's timers wait 4 ms, and a second in a hidden tab; messages do not
+      // timers of a page wait 4 ms, and a second in a hidden tab; messages do not wait
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = () => {
         port1.close();

@@ -7,27 +7,30 @@ import { fillParameters } from './fill.ts';
 import { withoutPrefix } from './state_dict.ts';
 import { openWeights } from './weights.ts';
 
-/** Weights of some modules of a model, each from a file of its own: a trained backbone below heads that are yet to be trained. */
+/** Fills modules of a model from one file each: for example a trained backbone below heads that are yet to be trained. */
 
+/** The weights of a model, or of some of its modules. */
 export interface FilledModules {
   readonly weights: Weights;
-  /** Modules without weights, in the order of the checkpoint. */
+  /** Modules without weights, in the order of the model. */
   readonly unfilled: readonly string[];
   readonly notices: readonly string[];
 }
 
 export interface ModuleOptions {
+  /** Take the averaged weights. */
   readonly ema?: boolean | undefined;
   readonly tables?: Tables | undefined;
+  /** Called after each tensor, for progress. */
   readonly onTensor?: ((file: string, done: number, total: number) => void) | undefined;
 }
 
 /**
  * Fills whole modules (`backbone`, `neck`, `rpn_head`, `decode_head`, …). A backbone comes from its own checkpoint, from a
  * classifier's, or from that of any model that contains it, in any known key layout. A head comes from a model that has it under the same
- * name, or from a file that holds nothing else.
+ * name, or from a file that holds only this head.
  *
- * @throws ConfigError for a module that the model does not have, CheckpointError if a file does not hold a module completely
+ * @throws ConfigError for a module that the model does not have, CheckpointError if a weight of a module is missing
  */
 export async function fillModules(
   definition: ModelDefinition,
@@ -58,7 +61,7 @@ export async function fillModules(
 
 const backboneName = 'backbone';
 
-/** Groups parameters by the first name of their key. A backbone whose keys begin at the root is called `backbone` too. */
+/** Groups parameters by the first name of their key. A backbone whose keys begin at the root is also called `backbone`. */
 export function moduleParameters(definition: ModelDefinition): Map<string, Parameter[]> {
   const backbone = new Set(backboneParameters(definition).map(({ key }) => key));
   const modules = new Map<string, Parameter[]>();
@@ -70,10 +73,10 @@ export function moduleParameters(definition: ModelDefinition): Map<string, Param
   return modules;
 }
 
-/** Leaves out the parameters that only a classifier's logits need. */
+/** Returns the parameters of the pyramid, without those that only a classifier's logits need. */
 function backboneParameters({ pyramid: { graph } }: ModelDefinition): Parameter[] {
   const used = new Set(parametersOf(prune(graph)).map(({ key }) => moduleOf(key)));
-  return parametersOf(graph).filter(({ key }) => used.has(moduleOf(key))); // with counters, which nothing reads
+  return parametersOf(graph).filter(({ key }) => used.has(moduleOf(key))); // with the counters of BatchNorm, which no operation reads
 }
 
 const moduleOf = (key: string): string => key.slice(0, key.lastIndexOf('.'));

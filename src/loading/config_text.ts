@@ -3,51 +3,55 @@ import { JsonProblem, type JsonValue, parseStrictJson } from '../formats/json.ts
 import type { ModelConfig } from '../models/config.ts';
 import { resolveConfig, type Tables } from '../models/create.ts';
 
-/** A configuration has a handful of levels; what nests deeper is none. */
+/** The deepest nesting that is read. A configuration has about six levels. */
 const nesting = 32;
-/** A hundred times the longest one, which is mostly names of classes. */
+/** The largest text that is read: a hundred times the longest configuration, which is mostly names of classes. */
 const mostBytes = 4 * 2 ** 20;
 
 /**
- * Reads a model's configuration from JSON as the standard says and no more (no comments, no key twice); UTF-8 or,
- * where a byte order mark says so, UTF-16.
+ * Reads a model's configuration from JSON by the standard, without comments or repeated keys. Bytes are UTF-8, or UTF-16 with a byte order
+ * mark.
  *
- * @param file what messages call the text
- * @throws ConfigError naming the file and the place: the character, or the field and the nearest known name
+ * @param file the name of the text in messages
+ * @throws ConfigError naming the file, and line and column, or the field and the nearest known name
  */
 export function configFromText(text: string | Uint8Array, file: string, tables?: Tables): ModelConfig {
-  if (text.length > mostBytes) throw new ConfigError(`${file}: ${text.length} bytes are too many for a configuration.`);
+  if (text.length > mostBytes)
+    throw new ConfigError(`${file}: a configuration has at most ${mostBytes} bytes, got ${text.length}.`);
   const plain = typeof text === 'string' ? text.replace(/^\ufeff/, '') : decoded(text, file);
   let value: JsonValue;
   try {
     value = parseStrictJson(plain, nesting);
   } catch (cause) {
     if (!(cause instanceof JsonProblem)) throw cause;
-    const { line, column } = placeOf(plain, cause.offset);
-    throw new ConfigError(`${file}: this is not JSON, line ${line}, column ${column}: ${cause.message}.`, { cause });
+    const { line, column } = positionOf(plain, cause.offset);
+    throw new ConfigError(`${file}: invalid JSON, line ${line}, column ${column}: ${cause.message}.`, { cause });
   }
   const config = plainOf(value);
   resolveConfig(config, file, tables);
-  return config as ModelConfig; // checked in the line above; fields with defaults may be left out
+  return config as ModelConfig; // checked in the line above
 }
 
+/** Decodes UTF-8, or UTF-16 with a byte order mark. @throws ConfigError if the bytes are neither */
 function decoded(bytes: Uint8Array, file: string): string {
   try {
-    // a byte order mark says which; PowerShell writes UTF-16
-    const utf16 =
-      bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff && 'utf-16be';
-    return new TextDecoder(utf16 || 'utf-8', { fatal: true }).decode(bytes);
+    // PowerShell writes UTF-16 with a byte order mark
+    const [first, second] = bytes;
+    const little = first === 0xff && second === 0xfe;
+    const big = first === 0xfe && second === 0xff;
+    return new TextDecoder(little ? 'utf-16le' : big ? 'utf-16be' : 'utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ConfigError(`${file}: this is not JSON: it is not UTF-8 text. Save it as UTF-8.`, { cause });
+    throw new ConfigError(`${file}: invalid JSON: the bytes are not UTF-8. Save the file as UTF-8.`, { cause });
   }
 }
 
-function placeOf(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset).split('\n');
-  return { line: before.length, column: before.at(-1)!.length + 1 };
+/** Returns line and column of a character, from 1. */
+function positionOf(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') };
 }
 
-/** Objects have no prototype, so that a key like `__proto__` is a key, and no field of a schema. */
+/** Turns maps into objects without a prototype, so that `__proto__` is a key like others. */
 function plainOf(value: JsonValue): unknown {
   if (Array.isArray(value)) return value.map(plainOf);
   if (!(value instanceof Map)) return value;

@@ -9,15 +9,15 @@ import { openWeights } from './weights.ts';
 /** One of the checkpoints to join. */
 export interface ConvertInput {
   readonly source: Source;
-  /** Test scale of its head, in place of the one in its configuration or the field's default. */
+  /** Test scale of its head. It replaces the one in its configuration. */
   readonly scale?: readonly [number, number] | undefined;
 }
 
-/** What is taken from the checkpoints, and how their numbers are kept. */
+/** Selects what is taken from the checkpoints, and the type of the numbers in the new file. */
 export interface ConvertOptions extends SafetensorsOptions {
   /** Take the averaged weights. */
   readonly ema?: boolean | undefined;
-  /** Take only keys that begin with it, and drop it. */
+  /** Take only keys that begin with this prefix, and drop it. */
   readonly prefix?: string | undefined;
   /** Keep the auxiliary head, which only training needs. */
   readonly keepAux?: boolean | undefined;
@@ -25,19 +25,20 @@ export interface ConvertOptions extends SafetensorsOptions {
   readonly name?: string | undefined;
 }
 
-/** A checkpoint as it will be written. */
+/** A checkpoint that is ready to be written. */
 export interface Converted {
   readonly config: ModelConfig;
+  /** Number of tensors. */
   readonly tensors: number;
   readonly notices: readonly string[];
-  /** The safetensors file, made tensor by tensor while it is written. The inputs must stay open until then. */
+  /** The safetensors file, which is made tensor by tensor while it is written. The inputs must stay open until then. */
   readonly output: SafetensorsOutput;
 }
 
 /**
- * Joins checkpoints with the same backbone into a safetensors file that carries its configuration and so loads by itself.
+ * Joins checkpoints with the same backbone into a safetensors file that contains its configuration, so that it loads without another file.
  *
- * @throws CheckpointError if a file does not hold what its configuration needs, or two files hold different values under
+ * @throws CheckpointError if a file lacks a weight of its configuration, or two files have different values under
  *   one key; ConfigError if their configurations do not make one model
  */
 export async function convertCheckpoints(
@@ -49,7 +50,7 @@ export async function convertCheckpoints(
   for (const { source, scale } of inputs) {
     const { entries, notices, config, fill } = await openWeights(source, { ema, prefix, scale });
     const definition = createModel(scaled(reduced(config, prefix), scale, source.name));
-    // reads everything once: what would not load is refused now, not when the new file is used
+    // reads everything once, so that a file which would not load is refused now and not when the new file is used
     await fill(modelParameters(definition));
     files.push({ file: source.name, config: definition.config, entries, notices });
   }
@@ -76,17 +77,20 @@ interface JoinedFile extends Pick<Awaited<ReturnType<typeof openWeights>>, 'entr
   readonly config: ModelConfig;
 }
 
-/** With the prefix of the backbone taken off, the backbone is all that is left. */
+/** Returns the configuration of what a prefix selects: with `backbone.` the backbone alone. */
 function reduced(config: ModelConfig, prefix: string | undefined): ModelConfig {
   return prefix === 'backbone.' ? { backbone: config.backbone, image: config.image } : config;
 }
 
+/** Sets the test scale of the head. @throws ConfigError if the file has none or several */
 function scaled(config: ModelConfig, size: readonly [number, number] | undefined, file: string): ModelConfig {
   if (!size) return config;
   const { detection, segmentation } = config;
   if (!detection === !segmentation) {
     const found = detection ? 'both' : 'neither';
-    throw new ConfigError(`${file}: a scale belongs to a file with detection or segmentation, this one has ${found}.`);
+    throw new ConfigError(
+      `${file}: a scale needs a file with either detection or segmentation, this one has ${found}.`,
+    );
   }
   const scale: [number, number] = [...size];
   return {
@@ -99,7 +103,7 @@ function scaled(config: ModelConfig, size: readonly [number, number] | undefined
 /** Makes one model of all heads. Backbone and normalisation must be the same, since they are computed once. */
 function joinConfigs(files: readonly JoinedFile[]): ModelConfig {
   const [first, ...others] = files;
-  if (!first) throw new ConfigError('there is no file to convert.');
+  if (!first) throw new ConfigError('no file to convert.');
   let joined = first.config;
   for (const { file, config } of others) {
     for (const field of ['backbone', 'image'] as const) {
@@ -110,7 +114,7 @@ function joinConfigs(files: readonly JoinedFile[]): ModelConfig {
       }
     }
     for (const task of ['detection', 'segmentation', 'classification'] as const) {
-      if (config[task] && joined[task]) throw new ConfigError(`${file}: another file has ${task} already.`);
+      if (config[task] && joined[task]) throw new ConfigError(`${file}: another file already has ${task}.`);
     }
     joined = { ...config, ...withoutUndefined(joined) };
   }

@@ -1,37 +1,36 @@
 import type { NDArray, Shape, Weights } from '../arrays.ts';
 import { type CheckpointCode, CheckpointRefusal } from '../formats/context.ts';
-import type { TensorEntry } from '../formats/tensors.ts';
-import { dtypeFacts } from '../formats/tensors.ts';
+import { dtypeFacts, type TensorEntry } from '../formats/tensors.ts';
 
-/** A parameter as a model knows it. */
+/** A parameter of a model. */
 export interface ParameterSpec {
   readonly key: string;
   readonly shape: Shape;
-  /** An `ignored` one (`num_batches_tracked`, a second name) may be in the file or not, and is never loaded. */
+  /** An `ignored` parameter (`num_batches_tracked`, a second name) may be missing in the file, and is never loaded. */
   readonly kind: 'parameter' | 'buffer' | 'ignored';
-  /** The key of which this one is a second name. If the file has only the second name, its tensor is taken. */
+  /** The key that this one is a second name of. If the file has only the second name, its tensor is taken. */
   readonly aliasOf?: string | undefined;
 }
 
-/** Differences between a file and the parameters that are accepted, and who hears of progress. */
+/** Differences between file and parameters that are accepted, and a callback for progress. */
 export interface FillOptions {
-  /** Keys of the file that this model does not need, such as those of another head. */
+  /** Selects keys of the file that this model does not need, such as those of another head. */
   readonly ignore?: ((key: string) => boolean) | undefined;
-  /** Load NaN and infinite weights, too. By default they are refused, since the model would return NaN. */
+  /** Load NaN and infinite weights. By default they are refused, since the model would return NaN. */
   readonly allowNonFinite?: boolean | undefined;
-  /** What messages call the file. Default "checkpoint". */
+  /** The name of the file in messages. By default "checkpoint". */
   readonly file?: string | undefined;
   /** Called after each tensor, for progress. */
   readonly onTensor?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Reads all of a model's parameters, or throws. Keys and shapes are compared as sets before a tensor is read; everything that is
- * missing, unexpected, of another shape or not of a floating-point type is reported together. Tensors are read one by one, so that
- * memory holds little more than the result.
+ * Reads all parameters of a model, or throws. Compares keys and shapes before it reads a tensor, and reports everything together that is
+ * missing, unexpected, of another shape or not of a floating-point type. Reads tensors one by one, which needs little more memory than the
+ * result.
  *
- * @returns 32-bit floats by key, in the order of `parameters`.
- * @throws CheckpointRefusal with code `missing`, `shape`, `dtype` (the first that applies) or `value`.
+ * @returns 32-bit floats by key, in the order of `parameters`
+ * @throws CheckpointRefusal with the first code that applies of `missing`, `shape`, `dtype` and `value`
  */
 export async function fillParameters(
   parameters: readonly ParameterSpec[],
@@ -46,7 +45,7 @@ export async function fillParameters(
   const loaded = new Set(parameters.filter(({ kind }) => kind !== 'ignored').map(({ key }) => key));
   for (const key of loaded) {
     const array = await entries.get(key)?.readFloat32();
-    if (!array) continue; // checkKeys has found every key
+    if (!array) continue; // never: checkKeys has found every key
     if (!allowNonFinite && !array.data.every(Number.isFinite)) nonFinite.push(key);
     weights.set(key, array);
     onTensor?.(weights.size, loaded.size);
@@ -57,6 +56,7 @@ export async function fillParameters(
   return weights;
 }
 
+/** Adds the first name of tensors that the file has under their second name only. */
 function withSecondNames(
   parameters: readonly ParameterSpec[],
   entries: ReadonlyMap<string, TensorEntry>,
@@ -69,6 +69,7 @@ function withSecondNames(
   return known;
 }
 
+/** Compares keys, shapes and types. @throws CheckpointRefusal */
 function checkKeys(
   parameters: readonly ParameterSpec[],
   entries: ReadonlyMap<string, TensorEntry>,
@@ -108,14 +109,12 @@ function checkKeys(
   );
 }
 
-/** Names the prefix that explains everything that is missing. Undefined if there is none: the usual remedy stands. */
+/** Names the prefix that explains all missing keys. Undefined if there is none, so that the usual remedy is shown. */
 function prefixHint(missing: readonly string[], unexpected: readonly string[]): string | undefined {
   const extra = surroundingPrefix(missing, unexpected);
   if (extra) return `The file's keys begin with "${extra}", the model's do not: load it with the prefix "${extra}".`;
   const lacking = surroundingPrefix(unexpected, missing);
-  return (
-    lacking && `The model's keys begin with "${lacking}", the file's do not: it holds only that part of the model.`
-  );
+  return lacking && `The model's keys begin with "${lacking}", the file's do not: it has only that part of the model.`;
 }
 
 /** Returns the prefix that turns every key of `inner` into one of `outer`. */

@@ -2,10 +2,9 @@ import { type NDArray, type Shape, sizeOf, type Weights } from '../arrays.ts';
 import { type ModelDefinition, modelParameters } from '../models/create.ts';
 
 /**
- * Weights of a model that is yet to be trained, by state-dict key: convolutions and linear layers as PyTorch starts them
- * (Kaiming-uniform with a = √5, which is ±1 / √inputs; biases 0), norms as identities, and scales of branches small (1e-5, as
- * MogaNet's). The same seed gives the same numbers, whatever the order of the parameters. `writeSafetensors` makes a file
- * of them for `loadModel`.
+ * Returns weights for a model that is yet to be trained, by state-dict key. Convolutions and linear layers begin as in PyTorch
+ * (Kaiming-uniform with a = √5, which is ±1 / √inputs; biases 0), norms as identities, and scales of branches small (1e-5, as in
+ * MogaNet). The same seed gives the same numbers in any order of the parameters. `writeSafetensors` makes a file of them for `loadModel`.
  *
  * @param seed a whole number
  */
@@ -21,21 +20,22 @@ function initialValue(key: string, shape: Shape, seed: number): NDArray {
   const isKernel = (isWeight && shape.length > 1) || size > Math.max(...shape);
   if (isKernel) {
     const random = uniform(hashOf(key, seed));
-    const bound = Math.sqrt(shape[0]! / size); // the first axis is the outputs
+    const [outputs = 1] = shape;
+    const bound = Math.sqrt(outputs / size);
     for (let i = 0; i < size; i++) data[i] = (2 * random() - 1) * bound;
   } else if (isWeight || key.endsWith('running_var')) data.fill(1);
   else if (!key.endsWith('bias') && !key.endsWith('running_mean')) data.fill(1e-5);
   return { shape, data };
 }
 
-/** FNV-1a of the key, begun with the seed. */
+/** Returns the FNV-1a hash of a key over its UTF-16 code units, begun with the seed. */
 function hashOf(key: string, seed: number): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0;
-  for (const character of key) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193) >>> 0;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193) >>> 0;
   return hash;
 }
 
-/** Numbers from 0 up to 1 (mulberry32). */
+/** Returns a generator of numbers from 0 (included) to 1 (excluded): mulberry32. */
 function uniform(seed: number): () => number {
   let state = seed;
   return () => {

@@ -4,22 +4,21 @@ import { CheckpointError } from '../errors.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
 import { withoutPrefix } from './state_dict.ts';
 
+/** Renames tensors from other publishers' key layouts to the keys of this package. */
+
+/** A rule of a key layout, see `KeyLayout`. */
+export type RenameRule = KeyLayout['rules'][number];
+
+/** A tensor that a publisher keeps in another order or shape, see `KeyLayout`. */
+export type TensorTransform = NonNullable<KeyLayout['transforms']>[number];
+
 /**
- * A rule of a key layout. Rules are tried in order; the first whose pattern matches a key replaces it (`$1` as in `String.replace`). A `null`
- * replacement leaves the tensor out. A key that no rule matches stays as it is.
+ * Returns the new key. The first rule whose pattern matches replaces it (`$1` as in `String.replace`). A key that no rule matches stays as it
+ * is.
+ *
+ * @param prefix keys without it stay as they are; rules see the rest of the key
+ * @returns the new key, or `null` for a tensor that is left out
  */
-export type RenameRule = readonly [pattern: RegExp, replacement: string | null];
-
-/** A tensor that a publisher keeps in another order or shape. `pattern` is matched against the new key. */
-export interface TensorTransform {
-  readonly pattern: RegExp;
-  /** Returns the shape in this package of a tensor of that shape in the file. */
-  readonly shape: (shape: readonly number[]) => readonly number[];
-  /** Returns its numbers in the order of this package. */
-  readonly data: (array: NDArray) => NDArray;
-}
-
-/** Returns the new key, or `null` for a tensor that is left out. With a prefix, only keys that begin with it change; rules see the rest of the key. */
 export function renamedKey(key: string, rules: readonly RenameRule[], prefix = ''): string | null {
   if (!key.startsWith(prefix)) return key;
   const name = key.slice(prefix.length);
@@ -32,7 +31,7 @@ export function renamedKey(key: string, rules: readonly RenameRule[], prefix = '
 /**
  * Renames the keys of a set of tensors, in their order, and applies the transforms when a tensor is read.
  *
- * @param prefix keys that begin with it change; rules and transforms see the rest of the key
+ * @param prefix keys without it stay as they are; rules and transforms see the rest of the key
  * @throws CheckpointError if two keys become one
  */
 export function renamed(
@@ -47,8 +46,9 @@ export function renamed(
     const to = renamedKey(key, rules, prefix);
     if (to === null) continue;
     const other = origin.get(to);
-    if (other !== undefined)
+    if (other !== undefined) {
       throw new CheckpointError(`"${other}" and "${key}" both become "${to}". Correct the rename rules.`);
+    }
     origin.set(to, key);
     const transform = key.startsWith(prefix)
       ? transforms.find(({ pattern }) => pattern.test(to.slice(prefix.length)))
@@ -58,6 +58,7 @@ export function renamed(
   return result;
 }
 
+/** Returns a tensor whose shape and numbers change when it is read. */
 function transformed(entry: TensorEntry, { shape, data }: TensorTransform): TensorEntry {
   const readFloat32 = async () => data(await entry.readFloat32());
   return {
@@ -77,7 +78,7 @@ type Entries = ReadonlyMap<string, TensorEntry>;
 /** The prefix of the backbone's keys in a dense model. */
 const withinDense = 'backbone.';
 
-/** Renames weights of a known type of backbone. Weights in this package's key layout stay as they are. */
+/** Renames weights with a known type of backbone. Weights in this package's key layout stay as they are. */
 export function inOurLayout(type: string, entries: Entries, dense: boolean): Entries {
   const prefix = dense ? withinDense : '';
   const layout = layoutOf(type, entries, prefix);
@@ -90,6 +91,7 @@ export function backboneInOurLayout(type: string, entries: Entries): Entries {
   return inOurLayout(type, inner.size > 0 && !layoutOf(type, entries) ? inner : entries, false);
 }
 
+/** Returns the key layout of a file. Undefined for that of this package. */
 function layoutOf(type: string, entries: Entries, prefix = ''): KeyLayout | undefined {
   const known = Object.hasOwn(keyLayouts, type) ? keyLayouts[type] : undefined;
   return known?.find(({ has }) => entries.has(prefix + has));

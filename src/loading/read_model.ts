@@ -12,12 +12,13 @@ import { type ConfiguredModel, openWeights } from './weights.ts';
 export interface ReadModel {
   readonly definition: ModelDefinition;
   readonly weights: Weights;
-  /** Modules that no weights were given for. */
+  /** Modules without weights. */
   readonly unfilled: readonly string[];
-  /** Notes on the weights: which set was taken, which other models they fit. */
+  /** Notes on the weights, such as the set that was taken, and other models that they fit. */
   readonly notices: readonly string[];
 }
 
+/** Reads a model with its weights. */
 export type Read = (model: ModelRef, options?: ReadOptions) => Promise<ReadModel>;
 
 /** Returns the function that reads models on a platform. */
@@ -76,7 +77,7 @@ async function readModules(
 ): Promise<ReadModel> {
   if (!given) {
     throw new ConfigError(
-      `weights by module (${Object.keys(weights).join(', ')}) need the configuration of the model that they go into.`,
+      `weights by module (${Object.keys(weights).join(', ')}) need a configuration: give the model as config.`,
     );
   }
   const { configure, signal, onProgress, ema } = options;

@@ -27,16 +27,17 @@ export function definitionOf(entry: ZooEntry): ModelDefinition {
   return definition;
 }
 
-/** What a file says about its model beside configuration and weights. */
+/** Facts in a file about its model, beside configuration and weights. */
 export interface Hints {
-  /** What it calls the model: the file's name first, then names in its metadata. */
+  /** Names of the model: the file's name first, then names in its metadata. */
   readonly names?: readonly string[];
-  /** Edge of the images that it was trained on. */
+  /** Edge in pixels of the images that it was trained on. */
   readonly size?: number | undefined;
-  /** Its backbone, from its publisher's configuration. */
+  /** The backbone in its publisher's configuration. */
   readonly backbone?: ModelConfig['backbone'] | undefined;
 }
 
+/** The published entry that a checkpoint belongs to. */
 export interface Match {
   readonly entry: ZooEntry;
   /** Other entries that fit as well and compute something else. Empty if a hint decided. */
@@ -44,9 +45,10 @@ export interface Match {
 }
 
 /**
- * Picks the published entry that a checkpoint without configuration belongs to, by its keys and shapes. Entries that differ only in
- * their weights count as one. If networks or preprocessing differ, a hint decides, or else the published default.
+ * Finds the published entry of a checkpoint without configuration, by its keys and shapes. Entries that differ only in their weights count as
+ * one. If networks or preprocessing differ, a hint decides, or else the published default.
  *
+ * @param what the name of the file in messages
  * @param all the entries to choose from
  * @throws CheckpointError listing the nearest entries if none fits, or the entries that fit if none is the default
  */
@@ -77,15 +79,15 @@ function publishedDefault(fitting: readonly ZooEntry[], first: ZooEntry, what: s
   if (more.length > 0) {
     const choices = distinct(fitting).map(({ name }) => `  --model ${name} --weights ${what}`);
     throw new CheckpointError(
-      `${what}: the weights fit several models that compute differently, and the file does not say which it is. ` +
-        `Name the one you mean:\n${choices.join('\n')}`,
+      `${what}: the weights fit several models that compute differently, and the file does not name its model. ` +
+        `Name the model:\n${choices.join('\n')}`,
     );
   }
   const evaluation = evaluationOf(definitionOf(chosen));
   return { entry: chosen, others: fitting.filter((entry) => evaluationOf(definitionOf(entry)) !== evaluation) };
 }
 
-/** Returns the first of the entries that compute the same. */
+/** Returns the first entry of each group that computes the same. */
 function distinct(candidates: readonly ZooEntry[]): ZooEntry[] {
   const firsts = new Map<string, ZooEntry>();
   for (const entry of candidates) {
@@ -98,7 +100,7 @@ function distinct(candidates: readonly ZooEntry[]): ZooEntry[] {
 /** Tells whether two models compute the same from the same weights and images. */
 export const computesAs = (a: ModelDefinition, b: ModelDefinition): boolean => computationOf(a) === computationOf(b);
 
-/** Everything that results depend on, except for the weights and the size of a classifier's images. */
+/** Describes everything that results depend on, except for the weights and the size of a classifier's images. */
 function computationOf({ parts, config }: ModelDefinition): string {
   const { name: _, backbone: __, classification, ...rest } = config; // the graphs say more than the backbone's name
   const input = { ...classification?.input, size: undefined };
@@ -106,18 +108,19 @@ function computationOf({ parts, config }: ModelDefinition): string {
   return JSON.stringify([rest, input, graphs]);
 }
 
-/** Everything that results depend on, except for the weights. */
+/** Describes everything that results depend on, except for the weights. */
 const evaluationOf = (definition: ModelDefinition): string =>
   `${definition.config.classification?.input.size} ${computationOf(definition)}`;
 
-/** Every entry that the model runs with is there in its shape, and no entry that its published checkpoint does not have. */
+/** Tells whether a file has every tensor that the model runs with in its shape, and none that its published checkpoint does not have. */
 function fits(definition: ModelDefinition, shapes: ReadonlyMap<string, Shape>): boolean {
   const isThere = modelParameters(definition).every(({ key, kind }) => kind === 'ignored' || shapes.has(key));
-  if (!isThere) return false; // before the auxiliary head is recorded
+  if (!isThere) return false; // without recording the auxiliary head
   const published = new Map(checkpointParameters(definition).map(({ key, shape }) => [key, shape.join()]));
   return [...shapes].every(([key, shape]) => published.get(key) === shape.join());
 }
 
+/** Describes the three entries that fit best. */
 function nearest(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>): string {
   const rated = all.map((entry) => {
     const wanted = modelParameters(definitionOf(entry)).filter(({ kind }) => kind !== 'ignored');
@@ -136,18 +139,19 @@ function nearest(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>): 
 /** The metadata key of a safetensors file under which the package keeps a model's configuration. */
 export const configKey = 'moganet.config';
 
+/** Options for the configuration in a file. */
 export interface FileConfigOptions {
-  /** The caller says which model it is: a configuration of the file that cannot be used does not count. */
+  /** The caller names the model: an unusable configuration in the file is ignored. */
   readonly known: boolean;
-  /** Test scale of a configuration that is read from mm's text. */
+  /** Test scale, if the configuration is mm's. */
   readonly scale?: readonly [number, number] | undefined;
   readonly tables?: Tables | undefined;
 }
 
 /**
- * Returns the configuration in a file: the package's own metadata, or the text of a detector or segmentor of mm.
+ * Returns the configuration in a file: the package's own metadata, or mm's configuration of a detection or segmentation model.
  *
- * @throws ConfigError or UnsupportedError if it is needed and cannot be used
+ * @throws ConfigError or UnsupportedError if it cannot be used and the caller does not name the model
  */
 export function fileConfig(
   checkpoint: Checkpoint,
@@ -158,12 +162,12 @@ export function fileConfig(
     const written = meta?.[configKey];
     if (typeof written === 'string') return configFromText(written, `${checkpoint.name}: ${configKey}`, tables);
     const read = mmConfigOf(checkpoint);
-    // mm's classifiers say little of their head and less of their images: the published entry knows both
+    // mm's configurations of classifiers lack facts on head and images, which the published entry has
     if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;
     const entry = entries.find((one) => isNamed(one, checkpoint.name));
     const dataset = entry?.config.detection?.dataset ?? entry?.config.segmentation?.dataset;
     const config = fromMm(read, { classes: classNames(meta), scale, dataset });
-    // mm's configurations have no name: the entry that the file is called after gives one, if it computes the same
+    // mm's configurations have no name: take that of the entry with the file's name, if it computes the same
     const isPublished = !known && entry && computesAs(definitionOf(entry), createModel(config, tables));
     return isPublished ? { ...config, name: entry.name } : config;
   } catch (error) {
@@ -172,7 +176,7 @@ export function fileConfig(
   }
 }
 
-/** Notes on test scales that are assumed, because mm's text has none (its pipelines are often stored apart). */
+/** Returns notes on assumed test scales: mm's configurations often lack the pipeline that has them. */
 export function scaleNotices(checkpoint: Checkpoint, given: ModelConfig, { config }: ModelDefinition): string[] {
   if (metaOf(checkpoint)?.[configKey] !== undefined) return [];
   return (['detection', 'segmentation'] as const).flatMap((kind) => {
@@ -180,7 +184,7 @@ export function scaleNotices(checkpoint: Checkpoint, given: ModelConfig, { confi
     if (!task || given[kind]?.input?.scale) return [];
     return (
       `The configuration in the file has no test scale: images are fitted between edges of ${task.input.scale.join('×')}, the usual ` +
-      `one for ${kind}. Give another as \`size\` (--size on the command line), or write it into a new file: moganet convert --scale.`
+      `ones for ${kind}. Give others as \`size\` (--size on the command line), or write them into a new file: moganet convert --scale.`
     );
   });
 }
@@ -189,6 +193,7 @@ type Dict = Readonly<Record<string, unknown>>;
 
 const isDict = (value: unknown): value is Dict => typeof value === 'object' && value !== null;
 
+/** Returns mm's configuration in the metadata: a dict with `model` in it, or the dict of the model. */
 function mmConfigOf(checkpoint: Checkpoint): Dict | undefined {
   const meta = metaOf(checkpoint);
   const text = meta?.config ?? meta?.cfg;
@@ -199,7 +204,7 @@ function mmConfigOf(checkpoint: Checkpoint): Dict | undefined {
 
 const modelIn = (config: Dict): Dict => (isDict(config.model) ? config.model : config);
 
-/** mmcv 1.x writes `CLASSES`, mmengine `dataset_meta.classes`. */
+/** Returns the class names in the metadata: mmcv 1.x writes `CLASSES`, mmengine `dataset_meta.classes`. */
 function classNames(meta: Dict | undefined): readonly string[] | undefined {
   const newer = isDict(meta?.dataset_meta) ? meta.dataset_meta : {};
   const found = meta?.CLASSES ?? newer.classes ?? newer.CLASSES;
@@ -207,7 +212,7 @@ function classNames(meta: Dict | undefined): readonly string[] | undefined {
   return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
-/** Returns what tells entries with the same keys apart: the file's name, the notes of timm's trainer (`arch`, `args`), and mm's backbone. */
+/** Returns hints that tell entries with the same keys apart: the file's name, notes of timm's trainer (`arch`, `args`), and mm's backbone. */
 export function hintsOf(checkpoint: Checkpoint): Hints {
   const at = (...path: ValuePath) => {
     const value = valueAt(checkpoint, path);
@@ -220,7 +225,7 @@ export function hintsOf(checkpoint: Checkpoint): Hints {
   return { names, size, backbone: mmBackbone(checkpoint) };
 }
 
-/** A backbone that cannot be read is no hint. */
+/** Returns the backbone in mm's configuration. Undefined if it cannot be read: it is only a hint. */
 function mmBackbone(checkpoint: Checkpoint): ModelConfig['backbone'] | undefined {
   try {
     const { backbone } = modelIn(mmConfigOf(checkpoint) ?? {});

@@ -9,10 +9,10 @@ import { findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
 import type { ConfiguredModel } from './weights.ts';
 
-/** From what a caller names to the model that is meant and the file that has its weights. */
+/** Finds the model and the file of weights that a caller names. */
 
 /**
- * The name of a published model, or weights with their configuration (found from the file if it is left out). Weights by module
+ * The name of a published model, or weights with their configuration (by default the one in the file, or that of the published model that they fit). Weights by module
  * (`{ backbone: file }`) fill these modules and leave the others to be trained.
  */
 export type ModelRef =
@@ -24,14 +24,14 @@ export interface ReadOptions extends Tables {
   readonly ema?: boolean | undefined;
   /** Download published weights that are not in the cache yet (Node). Progress of stage `download` reports the size first. */
   readonly pull?: boolean | undefined;
-  /** Changes the configuration before anything is built: drops a head that is not needed, sets a threshold. */
+  /** Changes the configuration before anything is built, for example drops a head or sets a threshold. */
   readonly configure?: ((config: ModelConfig) => ModelConfig) | undefined;
   /** Called as bytes, tensors and parts are loaded. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Weights as the caller means them. Without a model, the file says which it is. */
+/** The weights that a caller means. Without a model, the file decides which it is. */
 export interface ResolvedRef {
   readonly model: ConfiguredModel | undefined;
   readonly weights: WeightsRef | Named<WeightsRef>;
@@ -63,7 +63,7 @@ export async function resolveRef(ref: ModelRef, options: ReadOptions, platform: 
 async function publishedWeights(entry: ZooEntry, options: ReadOptions, platform: Platform): Promise<WeightsRef> {
   const { name, weights } = entry;
   if (weights?.shipped) return platform.shippedWeights(weights.shipped);
-  if (!weights?.url) throw new UnsupportedError(`there are no published weights of ${name}. Give your own as weights.`);
+  if (!weights?.url) throw new UnsupportedError(`there are no published weights of ${name}. Give a file as weights.`);
   const { pull = false, onProgress, signal } = options;
   if (pull || platform.cache?.find({ ...weights, url: weights.url })) {
     return (await pullEntry(entry, platform, { onProgress, signal })).path;
@@ -75,11 +75,11 @@ async function publishedWeights(entry: ZooEntry, options: ReadOptions, platform:
   );
 }
 
-/** Where published weights are downloaded from, and who hears of it. */
+/** The source of a download, and callbacks for its progress. */
 export interface PullOptions {
   /** A mirror: the URL of the file, or of the folder that has it under its name. By default `MOGANET_MIRROR`. */
   readonly from?: string | undefined;
-  /** Bytes as they arrive, the size first; and a `notice` for everything that is waited for. */
+  /** Called with the size, then with the bytes as they arrive, and with a `notice` when the download has to wait. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -88,19 +88,21 @@ export interface PullOptions {
 export interface PulledModel {
   readonly entry: ZooEntry;
   readonly path: string;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
   readonly sha256: string;
-  /** True if it was there already and nothing was downloaded. */
+  /** True if the file was in the cache and nothing was downloaded. */
   readonly cached: boolean;
 }
 
 /** Downloads the published weights of a model, by its name, into the cache. */
 export type PullModel = (name: string, options?: PullOptions) => Promise<PulledModel>;
 
-/** Returns the function that downloads published weights. Weights that are in the cache are checked and kept. */
+/**
+ * Returns the function that downloads published weights. It throws a ConfigError if there is nothing to download, and a DownloadError saying
+ * what the server or the disk answered.
+ */
 export function modelPuller(platform: Platform): PullModel {
-  /** @throws ConfigError if there is nothing to download, DownloadError saying what the server or the disk answered */
   return async (name, options = {}) => {
     const entry = findEntry(name);
     if (entry.weights?.shipped) {
@@ -115,8 +117,9 @@ async function pullEntry(
   { cache }: Platform,
   { onProgress, ...options }: PullOptions,
 ): Promise<Omit<PulledModel, 'entry'>> {
-  if (!weights?.url) throw new ConfigError(`there are no published weights of ${name}. Give your own as weights.`);
-  if (!cache) throw new UnsupportedError(`a page keeps no files. Fetch ${weights.url} and give the bytes as weights.`);
+  if (!weights?.url) throw new ConfigError(`there are no published weights of ${name}. Give a file as weights.`);
+  if (!cache)
+    throw new UnsupportedError(`a browser has no cache of files. Fetch ${weights.url} and give the bytes as weights.`);
   const text = decodeURIComponent(weights.url.slice(weights.url.lastIndexOf('/') + 1));
   let [done, total] = [0, weights.size ?? 0];
   const show = (notice?: string) => onProgress?.({ stage: 'download', done, total, text, notice });
@@ -133,7 +136,7 @@ async function pullEntry(
   );
 }
 
-/** Tells weights by module (a plain object) from a URL or bytes, which have a class. */
+/** Tells whether weights are given by module: a plain object. A URL and bytes have a class. */
 export function isByModule(weights: WeightsRef | Named<WeightsRef>): weights is Named<WeightsRef> {
   if (typeof weights !== 'object') return false;
   const prototype: unknown = Object.getPrototypeOf(weights);
@@ -142,7 +145,7 @@ export function isByModule(weights: WeightsRef | Named<WeightsRef>): weights is 
 
 const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
-/** Compares class names, so that values of another frame or realm count too. */
+/** Tells whether a value is a path, URL or bytes. Compares class names, since values may come from another frame or realm. */
 export const isFile = (value: unknown): boolean =>
   typeof value === 'string' || ['URL', 'Blob', 'File', 'Uint8Array', 'ArrayBuffer'].includes(classOf(value));
 
@@ -152,7 +155,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const call = z.custom((value) => typeof value === 'function', { error: 'must be a function' });
 const table = (of: string) => z.custom(isObject, { error: `must be a table of ${of} by type` });
 
-/** What `readModel` and `loadModel` take. The platform's engines say what `threads` may be. */
+/** The schema of the options of `readModel` and `loadModel`. The platform's engines check `threads`. */
 export const readOptions = z.strictObject({
   backbones: table('backbones').optional(),
   heads: table('heads').optional(),
@@ -191,6 +194,7 @@ const refSchema = z.strictObject({
     .optional(),
 });
 
+/** Checks the arguments of `readModel` and `loadModel`. @throws ConfigError */
 function checkRef(ref: unknown, options: unknown): void {
   if (typeof ref !== 'string') {
     if (!isObject(ref) || isFile(ref)) {
@@ -203,10 +207,10 @@ function checkRef(ref: unknown, options: unknown): void {
   validate(readOptions, options, 'options of loadModel');
 }
 
-/** Returns what messages call a file. */
+/** Returns the name of a file in messages. */
 export const nameOf = (ref: unknown): string => fileOf(ref) ?? 'bytes';
 
-/** Returns the path, URL or file name. Undefined for bytes and pixels, and for a `data:` URL, which is the bytes. */
+/** Returns the path, URL or file name. Undefined for bytes and pixels, and for a `data:` URL, which contains the bytes. */
 export function fileOf(ref: unknown): string | undefined {
   if (isDataUrl(ref)) return undefined;
   if (typeof ref === 'string' || ref instanceof URL) return `${ref}`;

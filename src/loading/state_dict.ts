@@ -5,27 +5,27 @@ import type { PickleValue } from '../formats/pickle_values.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
 import { isTensor } from '../formats/torch_tensor.ts';
 
-/** Which of a file's tensors are meant. */
+/** Selects tensors of a file. */
 export interface StateDictOptions {
-  /** Take the moving average of the weights, where the file has one. Default: the weights themselves. */
+  /** Take the moving average of the weights. By default the weights themselves. */
   readonly ema?: boolean | undefined;
-  /** Keep only keys that begin so, without it: "backbone." takes a backbone out of a detector. */
+  /** Take only keys that begin with this prefix, and drop it: "backbone." takes the backbone of a larger model. */
   readonly prefix?: string | undefined;
 }
 
 /** The tensors of one model, under the keys of its modules. */
 export interface StateDict {
-  /** By key, in the file's order, read when asked. */
+  /** Tensors by key, in the file's order. They are read on demand. */
   readonly entries: ReadonlyMap<string, TensorEntry>;
-  /** Where in the file the set was: "state_dict", "model_ema", or "" for the file itself. */
+  /** Name of the set in the file: "state_dict", "model_ema", or "" for the file itself. */
   readonly set: string;
-  /** Further sets of weights in the file that were not taken. */
+  /** Other sets of weights in the file. */
   readonly others: readonly { readonly set: string; readonly averaged: boolean }[];
-  /** What a user should know, as sentences: further sets, prefixes taken off, things passed over. */
+  /** Sentences for the user: other sets, removed prefixes, skipped values. */
   readonly notices: readonly string[];
 }
 
-/** Names under which training code saves a set of weights, the first that is there wins. */
+/** Names under which training code saves a set of weights. The first that a file has is taken. */
 const wrappers = [
   'state_dict',
   'model',
@@ -39,7 +39,7 @@ const wrappers = [
 ];
 const emaWrappers = ['state_dict_ema', 'model_ema', 'ema_state_dict', 'ema', 'params_ema', 'model_ema_state_dict'];
 
-/** What data parallelism and compilation put before every key. */
+/** Prefixes that data parallelism and compilation put before every key. */
 const wrapperPrefixes = ['module.', '_orig_mod.'];
 
 type Dict = Map<PickleValue, PickleValue>;
@@ -47,98 +47,107 @@ type Dict = Map<PickleValue, PickleValue>;
 /**
  * Finds the weights in a checkpoint, whatever wraps them.
  *
- * @throws CheckpointRefusal `not-a-checkpoint` where there are none, `missing` where there is no EMA set or no key has
- *   the prefix.
+ * @throws CheckpointRefusal `not-a-checkpoint` if there are none, `missing` if there is no averaged set or no key has the prefix
  */
 export function stateDictOf(checkpoint: Checkpoint, options: StateDictOptions = {}): StateDict {
-  const { root, refuse } = checkpoint;
-  const notices: string[] = [];
-  const { set, dict, others } = chooseSet(checkpoint, options.ema ?? false, notices);
-
-  let entries = new Map<string, TensorEntry>();
-  let passed = 0;
-  for (const [key, value] of dict) {
-    if (typeof key === 'string' && isTensor(value)) entries.set(key, value.entry);
-    else if (dict !== root || key !== '__metadata__') passed++;
-  }
-  if (passed > 0)
-    notices.push(`${passed} of the values in ${set ? quoted(set) : 'the file'} are no tensors and are passed over.`);
-
-  for (let stripped = true; stripped; ) {
-    stripped = false;
-    for (const prefix of wrapperPrefixes) {
-      if (entries.size === 0 || ![...entries.keys()].every((key) => key.startsWith(prefix))) continue;
-      entries = withoutPrefix(entries, prefix);
-      notices.push(`Every key begins with "${prefix}", which is taken off.`);
-      stripped = true;
-    }
-  }
-  if (options.prefix) {
-    const [firstKey] = entries.keys();
-    entries = withoutPrefix(entries, options.prefix);
-    if (entries.size === 0) {
-      throw refuse(
-        'missing',
-        '',
-        `no key begins with ${quoted(options.prefix)}; the first is ${quoted(firstKey ?? '')}`,
-      );
-    }
-  }
-  return { entries, set, others, notices };
+  const { set, dict, others, notices } = chooseSet(checkpoint, options.ema ?? false);
+  const found = tensorsIn(checkpoint, dict, set);
+  const bare = withoutWrappers(found.entries);
+  return {
+    entries: options.prefix ? selected(bare.entries, options.prefix, checkpoint) : bare.entries,
+    set,
+    others,
+    notices: [...notices, ...found.notices, ...bare.notices],
+  };
 }
 
-/** Keys that begin with `prefix`, without it, in their order. */
+interface Entries {
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+  readonly notices: readonly string[];
+}
+
+/** Returns the tensors of a dict, and a notice on other values. The metadata of a safetensors file is expected. */
+function tensorsIn({ root }: Checkpoint, dict: Dict, set: string): Entries {
+  const entries = new Map<string, TensorEntry>();
+  let others = 0;
+  for (const [key, value] of dict) {
+    if (typeof key === 'string' && isTensor(value)) entries.set(key, value.entry);
+    else if (dict !== root || key !== '__metadata__') others++;
+  }
+  const skipped = `${others} of the values in ${set ? quoted(set) : 'the file'} are not tensors and are skipped.`;
+  return { entries, notices: others > 0 ? [skipped] : [] };
+}
+
+/** Removes the prefixes of wrappers that every key has, one after the other. */
+function withoutWrappers(entries: ReadonlyMap<string, TensorEntry>): Entries {
+  const keys = [...entries.keys()];
+  const prefix = wrapperPrefixes.find((one) => keys.length > 0 && keys.every((key) => key.startsWith(one)));
+  if (!prefix) return { entries, notices: [] };
+  const inner = withoutWrappers(withoutPrefix(entries, prefix));
+  return { ...inner, notices: [`Every key begins with "${prefix}", which is removed.`, ...inner.notices] };
+}
+
+/** Returns the tensors whose key begins with a prefix, without it. @throws CheckpointRefusal `missing` if there are none */
+function selected(
+  entries: ReadonlyMap<string, TensorEntry>,
+  prefix: string,
+  { refuse }: Checkpoint,
+): ReadonlyMap<string, TensorEntry> {
+  const kept = withoutPrefix(entries, prefix);
+  if (kept.size > 0) return kept;
+  const [first = ''] = entries.keys();
+  throw refuse('missing', '', `no key begins with ${quoted(prefix)}; the first is ${quoted(first)}`);
+}
+
+/** Returns the entries whose key begins with `prefix`, without it, in their order. */
 export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
   const kept = new Map<string, T>();
   for (const [key, value] of entries) if (key.startsWith(prefix)) kept.set(key.slice(prefix.length), value);
   return kept;
 }
 
-interface Choice extends Pick<StateDict, 'set' | 'others'> {
+interface Choice extends Pick<StateDict, 'set' | 'others' | 'notices'> {
   readonly dict: Dict;
 }
 
-function chooseSet(checkpoint: Checkpoint, ema: boolean, notices: string[]): Choice {
-  const { root, refuse } = checkpoint;
+/** Picks a set of weights by its name. @throws CheckpointRefusal */
+function chooseSet({ root, refuse }: Checkpoint, ema: boolean): Choice {
   if (!(root instanceof Map)) throw refuse('not-a-checkpoint', '', 'its root is not a dict of weights');
-  const present = (names: readonly string[]) => names.filter((name) => weightsIn(root.get(name)));
-  const plain = present(wrappers);
-  const averaged = present(emaWrappers);
-  const [first] = ema ? averaged : [...plain, ...(isBare(root) ? [] : averaged)];
-  if (ema && first === undefined) {
-    const sets = plain.map(quoted).join(', ') || 'the weights themselves';
-    throw refuse(
-      'missing',
-      '',
-      `it has no moving average of the weights, only ${sets}`,
-      'Load it without the option ema.',
-    );
-  }
-  if (first === undefined) {
-    if (isBare(root)) return { set: '', dict: root, others: [] };
+  const setsNamed = (names: readonly string[], averaged: boolean) =>
+    names.flatMap((set) => {
+      const dict = weightsIn(root.get(set));
+      return dict ? [{ set, dict, averaged }] : [];
+    });
+  const plain = setsNamed(wrappers, false);
+  const averaged = setsNamed(emaWrappers, true);
+  const [chosen] = ema ? averaged : [...plain, ...(isBare(root) ? [] : averaged)];
+  if (!chosen) {
+    if (ema) throw refuse('missing', '', withoutAverage(plain), 'Load it without the option ema.');
+    if (isBare(root)) return { set: '', dict: root, others: [], notices: [] };
     const names = [...root.keys()].slice(0, 8).map((key) => quoted(String(key)));
-    throw refuse(
-      'not-a-checkpoint',
-      '',
-      `it holds no set of weights under a known name; its names are ${names.join(', ')}`,
-    );
+    const reason = `it has no set of weights under a known name; its names are ${names.join(', ')}`;
+    throw refuse('not-a-checkpoint', '', reason);
   }
-  const others = [...plain, ...averaged].filter((name) => name !== first);
-  if (others.length > 0) {
-    const how = ema ? 'without the option ema' : 'with the option ema';
-    const choice = averaged.length > 0 && plain.length > 0 ? `; load it ${how} for the other` : '';
-    notices.push(
-      `The file holds several sets of weights: "${first}" is used, not ${others.map(quoted).join(', ')}${choice}.`,
-    );
-  }
+  const others = [...plain, ...averaged].filter((other) => other !== chosen);
+  const how = ema ? 'without the option ema' : 'with the option ema';
+  const choice = averaged.length > 0 && plain.length > 0 ? `; load it ${how} for the other` : '';
+  const several = `The file has several sets of weights: "${chosen.set}" is used, not ${setNames(others)}${choice}.`;
   return {
-    set: first,
-    dict: weightsIn(root.get(first))!,
-    others: others.map((name) => ({ set: name, averaged: averaged.includes(name) })),
+    set: chosen.set,
+    dict: chosen.dict,
+    others: others.map((other) => ({ set: other.set, averaged: other.averaged })),
+    notices: others.length > 0 ? [several] : [],
   };
 }
 
-/** A dict that holds tensors by name; one more wrapper inside is looked through. */
+type Named = Pick<StateDict, 'set'>;
+
+const setNames = (sets: readonly Named[]): string => sets.map(({ set }) => quoted(set)).join(', ');
+
+const withoutAverage = (plain: readonly Named[]): string =>
+  `it has no moving average of the weights, only ${setNames(plain) || 'the weights themselves'}`;
+
+/** Returns a dict of tensors: the value itself, or the one in another wrapper inside it. */
 function weightsIn(value: PickleValue | undefined): Dict | undefined {
   if (!(value instanceof Map)) return undefined;
   if (isBare(value)) return value;
@@ -146,15 +155,16 @@ function weightsIn(value: PickleValue | undefined): Dict | undefined {
   return inner instanceof Map && isBare(inner) ? inner : undefined;
 }
 
+/** Tells whether a dict has tensors. */
 function isBare(dict: Dict): boolean {
   for (const [key, value] of dict) if (typeof key === 'string' && isTensor(value)) return true;
   return false;
 }
 
 /**
- * Joins the tensors of several files into one set; a key in two of them must hold the same values.
+ * Joins the tensors of several files into one set. A key in two files must have the same values.
  *
- * @throws CheckpointError that names the key and both files.
+ * @throws CheckpointError naming the key and both files if it has not
  */
 export async function mergeEntries(
   sets: readonly { readonly file: string; readonly entries: ReadonlyMap<string, TensorEntry> }[],

@@ -8,22 +8,22 @@ import { backboneInOurLayout, inAnyLayout, inOurLayout } from './layouts.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, scaleNotices } from './recognise.ts';
 import { type StateDict, stateDictOf } from './state_dict.ts';
 
-/** A model, as its configuration was written and as it was built from it. */
+/** A configuration as it was written, and the model that was built from it. */
 export interface ConfiguredModel {
   readonly config: ModelConfig;
   readonly definition: ModelDefinition;
 }
 
 export interface WeightsOptions {
-  /** The caller's model. By default the file says which it is. */
+  /** The caller's model. By default the file decides which it is. */
   readonly model?: ConfiguredModel | undefined;
-  /** Take the averaged weights, or not. By default the published entry decides if the file has both. */
+  /** Take the averaged weights, or the plain ones. By default the published entry decides if the file has both. */
   readonly ema?: boolean | undefined;
   /** The published numbers of `model` belong to the averaged weights. */
   readonly emaPublished?: boolean | undefined;
-  /** Take only keys that begin with it, and drop it. */
+  /** Take only keys that begin with this prefix, and drop it. */
   readonly prefix?: string | undefined;
-  /** Test scale of a configuration that is read from mm's text. */
+  /** Test scale, if the configuration in the file is mm's. */
   readonly scale?: readonly [number, number] | undefined;
   readonly tables?: Tables | undefined;
 }
@@ -32,16 +32,16 @@ export interface WeightsOptions {
 export interface WeightsFile extends ConfiguredModel {
   readonly entries: ReadonlyMap<string, TensorEntry>;
   readonly notices: readonly string[];
-  /** Reads all of the parameters, or throws. Skips tensors of other heads of the file's model. */
+  /** Reads all of the parameters, or throws as `fillParameters`. Skips tensors of other heads of the file's model. */
   fill(parameters: readonly Parameter[], onTensor?: (done: number, total: number) => void): Promise<Weights>;
 }
 
 /**
- * Opens weights and decides what they are: the caller's model, else that of the configuration in the file, else the published one
- * with the same keys and shapes.
+ * Opens weights and finds their model: the caller's, or else that of the configuration in the file, or else the published one with the
+ * same keys and shapes.
  *
- * @throws CheckpointError if the file cannot be read or fits nothing known, ConfigError or UnsupportedError if the configuration in it is
- *   needed and cannot be used
+ * @throws CheckpointError if the file cannot be read or fits no known model, ConfigError or UnsupportedError if the configuration in it
+ *   is needed and cannot be used
  */
 export async function openWeights(source: Source, options: WeightsOptions = {}): Promise<WeightsFile> {
   const { tables, scale, model: given } = options;
@@ -78,14 +78,14 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
   };
 }
 
-/** Returns every key that the checkpoints of these models have, those that only training needs included. */
+/** Returns all keys in the checkpoints of these models, with those that only training needs. */
 function publishedKeys(models: readonly ModelDefinition[]): ReadonlySet<string> {
   return new Set(models.flatMap((model) => checkpointParameters(model).map(({ key }) => key)));
 }
 
 const moduleOf = (key: string): string => key.slice(0, key.indexOf('.'));
 
-/** Returns the set of weights that the caller, or else the published entry, means. */
+/** Returns the set of weights that the caller asks for, or else the one of the published entry. */
 function chosenSet(checkpoint: Checkpoint, { ema, prefix }: WeightsOptions, published = false): StateDict {
   const take = (averaged: boolean) => stateDictOf(checkpoint, { ema: averaged, prefix });
   if (ema !== undefined) return take(ema);
@@ -94,7 +94,7 @@ function chosenSet(checkpoint: Checkpoint, { ema, prefix }: WeightsOptions, publ
   return averaged ? take(true) : plain;
 }
 
-/** Finds the published model by the file's keys as they are, or in one of the key layouts that a backbone is published in. */
+/** Finds the published model by the file's keys, in this package's key layout or in that of another publisher. */
 function matched(checkpoint: Checkpoint, options: WeightsOptions) {
   const ours = inAnyLayout(chosenSet(checkpoint, options).entries);
   const shapes = new Map([...ours].map(([key, { shape }]) => [key, shape]));
@@ -105,7 +105,7 @@ function matched(checkpoint: Checkpoint, options: WeightsOptions) {
     definition: definitionOf(entry),
     dict: chosenSet(checkpoint, options, entry.weights?.ema),
     notices: names
-      ? [`The weights are taken for ${entry.name}. They fit ${names} as well: name the model you mean.`]
+      ? [`The weights are taken for ${entry.name}. They also fit ${names}: name the model if you mean another.`]
       : [],
   };
 }

@@ -5,7 +5,7 @@ import { smallBoth, smallFile } from '../harness/small_model.ts';
 
 type Kind = new (text: string) => Error;
 
-const picture: Raster = { width: 8, height: 8, data: new Uint8ClampedArray(256).fill(255) };
+const image: Raster = { width: 8, height: 8, data: new Uint8ClampedArray(256).fill(255) };
 
 async function refused(promise: Promise<unknown>, kind: Kind, text: string): Promise<void> {
   const error: unknown = await promise.then(
@@ -16,10 +16,10 @@ async function refused(promise: Promise<unknown>, kind: Kind, text: string): Pro
   expect((error as Error).message).to.include(text);
 }
 
-/** What JavaScript lets pass. */
+/** Hides the type of a value, as callers in JavaScript do. */
 const untyped = (value: unknown) => value as never;
 
-describe('what a caller hands in', () => {
+describe('a value from the caller', () => {
   let model: Model;
   let weights: Uint8Array;
 
@@ -29,7 +29,7 @@ describe('what a caller hands in', () => {
   });
   after(() => model.dispose());
 
-  it('is refused by the name of the option and its value', async () => {
+  it('is refused with the name of the option and its value', async () => {
     const cases: readonly (readonly [options: unknown, ...facts: string[]])[] = [
       [{ score: Number.NaN }, 'score: must be a number from 0 to 1, got NaN.'],
       [{ score: 2 }, 'score: must be a number from 0 to 1, got 2.'],
@@ -47,27 +47,27 @@ describe('what a caller hands in', () => {
     ];
     for (const [options, ...facts] of cases) {
       for (const fact of facts) {
-        await refused(model.predict(picture, untyped(options)), ConfigError, fact);
-        await refused(model.predictBatch([picture], untyped(options)), ConfigError, fact);
+        await refused(model.predict(image, untyped(options)), ConfigError, fact);
+        await refused(model.predictBatch([image], untyped(options)), ConfigError, fact);
       }
     }
-    await refused(model.features(picture, untyped({ max: 1 })), ConfigError, 'unknown key "max". Known: size, signal.');
-    expect((await model.predict(picture, untyped({ score: undefined }))).length).to.be.greaterThan(0);
+    await refused(model.features(image, untyped({ max: 1 })), ConfigError, 'unknown key "max". Known: size, signal.');
+    expect((await model.predict(image, untyped({ score: undefined }))).length).to.be.greaterThan(0);
   });
 
-  it('is refused as an image where it is none', async () => {
+  it('is refused if it is not an image', async () => {
     const forms = 'or pixels { width, height, data }, got ';
-    const found: readonly [image: unknown, text: string][] = [
+    const found: readonly [value: unknown, text: string][] = [
       [undefined, `${forms}nothing.`],
       [null, `${forms}null.`],
       [5, `${forms}5.`],
       [{}, `${forms}{}.`],
       ['', 'empty image'],
       [new Int16Array(20), `${forms}an object of class Int16Array.`],
-      [{ ...picture, data: new Float32Array(256) }, 'Uint8ClampedArray or Uint8Array, not Float32Array.'],
-      [{ ...picture, data: [0, 0, 0, 0] }, 'Uint8ClampedArray or Uint8Array, not Array.'],
+      [{ ...image, data: new Float32Array(256) }, 'Uint8ClampedArray or Uint8Array, not Float32Array.'],
+      [{ ...image, data: [0, 0, 0, 0] }, 'Uint8ClampedArray or Uint8Array, not Array.'],
     ];
-    for (const [image, text] of found) await refused(model.predict(untyped(image)), ImageError, text);
+    for (const [value, text] of found) await refused(model.predict(untyped(value)), ImageError, text);
     await refused(
       model.predictBatch(untyped('x.jpg')),
       ImageError,
@@ -75,17 +75,17 @@ describe('what a caller hands in', () => {
     );
   });
 
-  it('is read from a data: address, and not repeated in messages', async () => {
-    const address = (bytes: Uint8Array) => `data:image/png;base64,${Buffer.from(bytes).toString('base64')}`;
-    const [direct, coded] = [await model.predict(picture), await model.predict(address(encodePng(picture)))];
+  it('is read from a data: URL, and not repeated in messages', async () => {
+    const dataUrl = (bytes: Uint8Array) => `data:image/png;base64,${Buffer.from(bytes).toString('base64')}`;
+    const [direct, coded] = [await model.predict(image), await model.predict(dataUrl(encodePng(image)))];
     expect([...coded.scores]).to.deep.equal([...direct.scores]);
     expect(coded.origin?.file).to.equal(undefined);
-    await refused(model.predict(address(new Uint8Array(48_000))), ImageError, 'bytes: ');
+    await refused(model.predict(dataUrl(new Uint8Array(48_000))), ImageError, 'bytes: ');
     await refused(model.predict('data:image/png;base64,@@@'), ImageError, 'data: URL: invalid base64. Encode the');
   });
 
-  it('is refused where a result is drawn or written', async () => {
-    const result = await model.predict(picture);
+  it('is refused when a result is drawn or written', async () => {
+    const result = await model.predict(image);
     expect(() => result.render(untyped({ draw: 'bth' }))).to.throw(
       ConfigError,
       /^render: draw: .*"detection"\|"segmentation"\|"classification".* got "bth"\.$/,
@@ -103,12 +103,12 @@ describe('what a caller hands in', () => {
     for (const encode of [encodePng, encodePortable]) {
       expect(() => encode(untyped(result))).to.throw(
         ImageError,
-        'pixels are { width, height, data } with data a Uint8ClampedArray or Uint8Array, not Undefined.',
+        /\{ width, height, data \}.*Uint8ClampedArray or Uint8Array, not Undefined/,
       );
     }
   });
 
-  it('is refused as a model where it is none', async () => {
+  it('is refused if it does not name a model', async () => {
     const load = (ref: unknown, options?: unknown) => loadModel(untyped(ref), untyped(options));
     await refused(
       load(undefined),
@@ -135,7 +135,7 @@ describe('what a caller hands in', () => {
     );
   });
 
-  it('is refused as a backbone where it is none, and as its input', async () => {
+  it('is refused if it is not a backbone, or not an input of one', async () => {
     const create = (config: unknown, options?: unknown) => createBackbone(untyped(config), untyped(options));
     const need = 'createBackbone needs weights: createBackbone(config, { weights: file, URL or bytes }).';
     await refused(create('moganet_xt'), ConfigError, need);
@@ -157,19 +157,20 @@ describe('what a caller hands in', () => {
   });
 
   it('may be a configuration, whose edges have a limit', async () => {
-    const detector = { ...smallBoth.detection!, input: { scale: [100_000, 100_000] as [number, number] } };
+    const { detection } = smallBoth as Required<typeof smallBoth>;
+    const detector = { ...detection, input: { scale: [100_000, 100_000] as [number, number] } };
     const huge = await loadModel(
       { weights },
       { engine: 'cpu', configure: (config) => ({ ...config, detection: detector }) },
     );
-    await refused(huge.predict(picture), ConfigError, '16384 pixels, got 100000×100000.');
+    await refused(huge.predict(image), ConfigError, '16384 pixels, got 100000×100000.');
     await huge.dispose();
   });
 
-  it('may be taken back while an engine computes on this thread', async () => {
+  it('may be aborted while an engine computes on this thread', async () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error('enough')), 0);
-    // nothing but the turns between the parts lets the timer run: pixels are there already
-    await refused(model.predict(picture, { signal: controller.signal }), Error, 'enough');
+    // only the turns between the parts let the timer run, since the pixels are there already
+    await refused(model.predict(image, { signal: controller.signal }), Error, 'enough');
   });
 });

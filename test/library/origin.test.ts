@@ -8,13 +8,13 @@ import { smallDetector, smallFile } from '../harness/small_model.ts';
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
-describe('where a result comes from', () => {
+describe('the origin of a result', () => {
   it('has the version of the package', () => {
     const { version: stated } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     expect([version, written]).to.deep.equal([stated, stated]);
   });
 
-  it('has a hash of the weights by their values, whatever their order', async () => {
+  it('has a hash of the weights by their values, in any order', async () => {
     const a = { shape: [2, 1], data: Float32Array.of(1, -2) };
     const b = { shape: [1], data: new Float32Array(3).fill(0.5).subarray(1, 2) };
     // IEEE 754, little-endian: 1 is 0000803f, -2 is 000000c0, 0.5 is 0000003f
@@ -30,7 +30,7 @@ describe('where a result comes from', () => {
     expect(await weightsHash(other)).not.to.equal(expected);
   });
 
-  it('stands in the results of a model: its name, hash and engine, and the file where there is one', async () => {
+  it('has name, hash and engine of the model, and the file if there is one', async () => {
     const image = { width: 8, height: 8, data: new Uint8ClampedArray(256).fill(255) };
     const from = async (salt: string) => {
       const model = await loadModel({ weights: await smallFile(smallDetector, salt) }, { engine: 'cpu' });

@@ -3,9 +3,9 @@ import { loadModel, type ModelConfig, type Raster } from 'moganet';
 import { writeSafetensors } from '../../src/formats/index.ts';
 import { smallDetector, smallSegmentor, smallWeights } from '../harness/small_model.ts';
 
-/** A segmentor on windows, and weights in another publisher's layout below `backbone.`, through the library's entry. */
+/** Segmentation on windows, and weights in another publisher's key layout below `backbone.`, through the library's entry. */
 
-const picture: Raster = {
+const image: Raster = {
   width: 90,
   height: 60,
   data: Uint8ClampedArray.from({ length: 4 * 90 * 60 }, (_, i) => (i % 4 === 3 ? 255 : (i * 7 + (i >> 9) * 31) % 256)),
@@ -36,14 +36,14 @@ const renamed = (config: ModelConfig) =>
 async function labelsOf(config: ModelConfig, weights: Uint8Array): Promise<number[]> {
   const model = await loadModel({ config, weights }, { engine: 'cpu' });
   try {
-    const { segmentation } = await model.predict(picture);
-    return [...segmentation!.labels];
+    const { segmentation } = await model.predict(image);
+    return [...(segmentation?.labels ?? [])];
   } finally {
     await model.dispose();
   }
 }
 
-describe('a segmentor that slides', () => {
+describe('segmentation on windows', () => {
   let weights: Uint8Array;
   let atOnce: number[];
   before(async () => {
@@ -51,22 +51,22 @@ describe('a segmentor that slides', () => {
     atOnce = await labelsOf(whole, weights);
   });
 
-  it('gives what the whole gives where one window covers the input', async () => {
+  it('gives the labels of the whole input if one window covers it', async () => {
     expect(new Set(atOnce).size).to.be.greaterThan(1);
     expect(await labelsOf(sliding(128, 64), weights)).to.deep.equal(atOnce);
   });
 
-  it('looks at windows: other labels, of the same size', async () => {
+  it('gives other labels of the same size on smaller windows', async () => {
     const inWindows = await labelsOf(sliding(32, 24), weights);
     expect(inWindows).to.have.length(atOnce.length);
     expect(inWindows).to.not.deep.equal(atOnce);
   });
 
-  it('does so beside a detector, which sees the whole', async () => {
+  it('runs beside detection, which sees the whole input', async () => {
     const config: ModelConfig = { ...sliding(32, 24), detection: smallDetector.detection, name: 'both' };
     const model = await loadModel({ config, weights: await renamed(config) }, { engine: 'cpu' });
-    const result = await model.predict(picture);
-    expect(result.segmentation!.labels).to.have.length(90 * 60);
+    const result = await model.predict(image);
+    expect(result.segmentation?.labels).to.have.length(90 * 60);
     expect(result.length).to.be.greaterThan(0);
     await model.dispose();
   });

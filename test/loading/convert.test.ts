@@ -16,7 +16,7 @@ async function messageOf(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('converting checkpoints', () => {
-  it('keeps every value, one after the other, and drops what only training needs', async () => {
+  it('keeps every value, one after the other, and drops the weights that only training needs', async () => {
     const input = await source(smallSegmentor, 'segmentor');
     const { output, notices } = await convertCheckpoints([{ source: input }], { name: 'mine' });
     expect(notices).to.deep.equal([]);
@@ -30,7 +30,7 @@ describe('converting checkpoints', () => {
     expect(dropped.every((key) => key.startsWith('auxiliary_head.'))).to.equal(true);
   });
 
-  it('rounds to half precision where asked to', async () => {
+  it('rounds to half precision on request', async () => {
     const { output } = await convertCheckpoints([{ source: await source(smallDetector, 'detector') }], {
       dtype: 'F16',
     });
@@ -46,11 +46,11 @@ describe('converting checkpoints', () => {
     expect(await once()).to.deep.equal(await once());
   });
 
-  it('refuses what does not make one model', async () => {
+  it('refuses files that do not make one model', async () => {
     const detector = { source: await source(smallDetector, 'first') };
-    expect(await messageOf(convertCheckpoints([]))).to.equal('ConfigError: there is no file to convert.');
+    expect(await messageOf(convertCheckpoints([]))).to.equal('ConfigError: no file to convert.');
     expect(await messageOf(convertCheckpoints([detector, { source: await source(smallDetector, 'second') }]))).to.equal(
-      'ConfigError: second: another file has detection already.',
+      'ConfigError: second: another file already has detection.',
     );
     const wider = {
       ...smallSegmentor,

@@ -49,7 +49,7 @@ async function opened(name: string, content: Map<string, unknown>) {
 }
 
 describe('a file without a configuration', () => {
-  it('is known by the name it was published under', async () => {
+  it('is recognised by its published name', async () => {
     const published = ['moganet_t', 'moganet_t_256', 'moganet_t_256_openmixup', 'swin_base_22kto1k', 'moganet_xt_256'];
     for (const name of published) {
       const { url } = findEntry(name).weights!;
@@ -61,7 +61,7 @@ describe('a file without a configuration', () => {
     }
   });
 
-  it('is not taken for another model because of its name', async () => {
+  it('is not recognised as another model because of its name', async () => {
     const { name } = await opened(
       'moganet_small_sz224_8xbs128_ep300.pth.tar',
       new Map([['state_dict', stateDict('moganet_xt')]]),
@@ -69,30 +69,30 @@ describe('a file without a configuration', () => {
     expect(name).to.equal('moganet_xt');
   });
 
-  it('or by what its trainer noted, where the name says nothing', async () => {
+  it('is recognised by the notes of its trainer if the name says nothing', async () => {
     const trained = await opened('model_best.pth.tar', timm('moganet_t', { model: 'moganet_tiny', img_size: 256 }));
     expect(trained).to.deep.equal({ name: 'moganet_t_256', size: 256, notices: [] });
     const smaller = await opened('best.pth', timm('moganet_t', { model: 'moganet_tiny', input_size: [3, 224, 224] }));
     expect(smaller).to.include({ name: 'moganet_t', size: 224 });
   });
 
-  it('or by the size of the pictures alone, with a notice where networks differ', async () => {
+  it('is recognised by the size of the images alone, with a notice if networks differ', async () => {
     const { name, notices } = await opened('best.pth', timm('moganet_t', { img_size: 256 }));
     expect(name).to.equal('moganet_t_256');
     expect(notices).to.have.length(1);
     expect(notices[0]).to.match(/taken for moganet_t_256\. .* fit moganet_t_256_openmixup/);
   });
 
-  it('or by the backbone in the configuration of a trainer of classifiers', async () => {
+  it('is recognised by the backbone in the configuration of a classifier’s trainer', async () => {
     const twice = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=True)"));
     expect(twice).to.deep.equal({ name: 'moganet_t_256_openmixup', size: 256, notices: [] });
     const once = await opened('latest.pth', openMixup("dict(type='MogaNet', arch='tiny', attn_force_fp32=False)"));
     expect(once).to.include({ name: 'moganet_t', size: 224 });
     expect(once.notices).to.have.length(1);
-    expect(once.notices[0]).to.match(/taken for moganet_t\. .* fit moganet_t_256 /);
+    expect(once.notices[0]).to.match(/taken for moganet_t\. .* fit moganet_t_256:/);
   });
 
-  it('is the published default, with a notice, where nothing tells', async () => {
+  it('is the published default, with a notice, if there is no hint', async () => {
     const { name, notices } = await opened('latest.pth', new Map([['state_dict', stateDict('moganet_t')]]));
     expect(name).to.equal('moganet_t');
     expect(notices).to.have.length(1);
@@ -121,13 +121,13 @@ data = dict(test=dict(pipeline=[dict(type='MultiScaleFlipAug', img_scale=(2048, 
   const { url } = findEntry('fpn_moganet_t_80k_ade20k').weights!;
   const called = url!.slice(url!.lastIndexOf('/') + 1);
 
-  it('is called after the zoo’s entry that it is, by its name', async () => {
+  it('has the name of the published model that it is', async () => {
     const { config, notices } = await openWeights(file(called, content(32)));
     expect(config.name).to.equal('fpn_moganet_t_80k_ade20k');
     expect(notices).to.deep.equal([]);
   });
 
-  it('keeps its own configuration, nameless, where that is another', async () => {
+  it('keeps its configuration, without a name, if that differs', async () => {
     const { config } = await openWeights(file(called, content(64)));
     expect(config.name).to.equal(undefined);
     expect(config.segmentation?.input?.divisor).to.equal(64);
@@ -168,14 +168,14 @@ describe('a configuration of mm in a file', () => {
   const facts = (scale: string, task: string) =>
     new RegExp(`no test scale.*${scale}.*${task}.*--size.*convert --scale`);
 
-  it('says which test scale is taken where it has none', async () => {
+  it('notes the assumed test scale if it has none', async () => {
     const [detection, ...others] = await noticesOf(content(retinaNetXt));
     expect(detection).to.match(facts('1333×800', 'detection'));
     expect(others).to.deep.equal([]);
     expect((await noticesOf(content(semanticFpnXt)))[0]).to.match(facts('2048×512', 'segmentation'));
   });
 
-  it('says nothing of one that it has, or that the caller gives', async () => {
+  it('has no note on a scale that it has, or that the caller gives', async () => {
     expect(await noticesOf(content(retinaNetXt, resize([640, 480])))).to.deep.equal([]);
     expect(await noticesOf(content(retinaNetXt), { scale: [640, 480] })).to.deep.equal([]);
     const config = fromMm(retinaNetXt);

@@ -7,7 +7,7 @@ describe('weights of a model that is yet to be trained', () => {
   const definition = createModel(smallBoth);
   const weights = initialWeights(definition, 7);
 
-  it('are there for every parameter, in its shape, and finite', () => {
+  it('have a finite value of the right shape for every parameter', () => {
     const parameters = modelParameters(definition).filter(({ kind }) => kind !== 'ignored');
     expect([...weights.keys()]).to.deep.equal(parameters.map(({ key }) => key));
     for (const { key, shape } of parameters) {
@@ -16,7 +16,7 @@ describe('weights of a model that is yet to be trained', () => {
     }
   });
 
-  it('start layers as PyTorch does, norms as identities and branches small', () => {
+  it('start layers as in PyTorch, norms as identities and branches small', () => {
     const values = (key: string) => weights.get(key)!.data;
     const kernel = values('neck.lateral_convs.0.conv.weight'); // [8, 8, 1, 1]
     const bound = 1 / Math.sqrt(8);

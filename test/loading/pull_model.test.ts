@@ -42,7 +42,7 @@ describe('published weights', () => {
     expect(cachedWeights(entry)).to.equal(undefined);
   });
 
-  it('are pulled with it, the size said first and waits in words, and stay', async () => {
+  it('are pulled with it, which reports the size first and names waits, and stay', async () => {
     server.answer(status(500), whole);
     const progress: Progress[] = [];
     const model = await loadModel('moganet_xt', {
@@ -59,7 +59,7 @@ describe('published weights', () => {
     expect(cachedWeights(entry)).to.equal(join(cache.folder, file));
   });
 
-  it('are taken from the cache without a word, with no connection', async () => {
+  it('are taken from the cache without a report and without a connection', async () => {
     server.answer(status(500));
     const stages = new Set<string>();
     const model = await loadModel('moganet_xt', { engine: 'cpu', onProgress: ({ stage }) => stages.add(stage) });
@@ -74,7 +74,7 @@ describe('published weights', () => {
     expect(pulled.entry).to.equal(entry);
   });
 
-  it('are refused where they were changed since', async () => {
+  it('are refused if they were changed since', async () => {
     writeFileSync(join(cache.folder, file), Buffer.alloc(size));
     expect(await rejection(loadModel('moganet_xt'))).to.be.instanceOf(DownloadError);
   });
@@ -84,12 +84,10 @@ describe('published weights', () => {
     expect(shipped).to.be.instanceOf(ConfigError);
     expect(shipped.message).to.equal('the weights of facade are part of the package: there is nothing to pull.');
     const none = await rejection(pullModel('upernet_moganet_xl_512x512_160k_ade20k'));
-    expect(none.message).to.equal(
-      'there are no published weights of upernet_moganet_xl_512x512_160k_ade20k. Give your own as weights.',
-    );
+    expect(none.message).to.match(/no published weights of upernet_moganet_xl_512x512_160k_ade20k\..*as weights/);
   });
 
-  it('are the page’s to fetch in a browser, which keeps no files', async () => {
+  it('are not pulled in a browser, which has no cache of files', async () => {
     const read = modelReader({
       openWeights,
       readImage,
@@ -102,8 +100,8 @@ describe('published weights', () => {
     expect((await rejection(read('moganet_xt'))).message).to.equal(
       `the weights of moganet_xt are not shipped. Download ${url} and give the file as weights.`,
     );
-    expect((await rejection(read('moganet_xt', { pull: true }))).message).to.equal(
-      `a page keeps no files. Fetch ${url} and give the bytes as weights.`,
+    expect((await rejection(read('moganet_xt', { pull: true }))).message).to.include(
+      `Fetch ${url} and give the bytes as weights.`,
     );
   });
 });

@@ -32,7 +32,7 @@ describe('a model is recorded once', () => {
     expect(await recordingsOf(load)).to.equal(0);
   });
 
-  it('when its own file is loaded, with the auxiliary head, whose keys the file has', async () => {
+  it('when its file is loaded, with the auxiliary head, whose keys the file has', async () => {
     const weights = await smallFile(smallBoth);
     const count = await recordingsOf(async () => (await loadModel({ weights }, { engine: 'cpu' })).dispose());
     expect(count).to.equal(parts + 1);

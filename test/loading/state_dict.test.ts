@@ -44,24 +44,24 @@ describe('the weights in a checkpoint', () => {
     expect(refusal.message).to.match(/no set of weights under a known name; its names are "optimizer"/);
   });
 
-  it('lose the prefixes of data parallelism and compilation where every key has them', async () => {
+  it('lose the prefixes of data parallelism and compilation if every key has them', async () => {
     const both = stateDictOf(
       await open({ state_dict: dict({ 'module._orig_mod.a': weight, 'module._orig_mod.b': weight }) }),
     );
     expect([...both.entries.keys()]).to.deep.equal(['a', 'b']);
     expect(both.notices).to.deep.equal([
-      'Every key begins with "module.", which is taken off.',
-      'Every key begins with "_orig_mod.", which is taken off.',
+      'Every key begins with "module.", which is removed.',
+      'Every key begins with "_orig_mod.", which is removed.',
     ]);
     const one = stateDictOf(await open({ state_dict: dict({ 'module.a': weight, b: weight }) }));
     expect([...one.entries.keys()]).to.deep.equal(['module.a', 'b']);
   });
 
-  it('are the plain set where there is an average, which is named and can be chosen', async () => {
+  it('are the plain set if there is an average, which is named and can be chosen', async () => {
     const checkpoint = await open({ state_dict: dict({ w: weight }), state_dict_ema: dict({ w: average }) });
     expect(await values(checkpoint)).to.deep.equal({ w: [1, 2] });
     expect(stateDictOf(checkpoint).notices).to.deep.equal([
-      'The file holds several sets of weights: "state_dict" is used, not "state_dict_ema"; load it with the option ema for the other.',
+      'The file has several sets of weights: "state_dict" is used, not "state_dict_ema"; load it with the option ema for the other.',
     ]);
     expect(await values(checkpoint, { ema: true })).to.deep.equal({ w: [3, 4] });
     const refusal = await refusalOf(async () => stateDictOf(await open({ model: dict({ w: weight }) }), { ema: true }));
@@ -70,7 +70,7 @@ describe('the weights in a checkpoint', () => {
     );
   });
 
-  it('are cut to a prefix when asked', async () => {
+  it('are cut to a prefix on request', async () => {
     const checkpoint = await open({ 'backbone.w': weight, 'neck.w': average });
     expect(await values(checkpoint, { prefix: 'backbone.' })).to.deep.equal({ w: [1, 2] });
     const refusal = await refusalOf(async () => stateDictOf(checkpoint, { prefix: 'head.' }));
@@ -87,7 +87,7 @@ describe('the weights in a checkpoint', () => {
 });
 
 describe('rename rules', () => {
-  it('take the first rule that fits, leave out what becomes null, and keep the order', async () => {
+  it('take the first rule that fits, drop keys that become null, and keep the order', async () => {
     const { entries } = stateDictOf(await open({ 'stem.0.w': weight, 'head.w': weight, other: average }));
     const result = renamed(entries, [
       [/^stem\.(\d)\./, 'downsample_layers.0.$1.'],
@@ -167,7 +167,7 @@ describe('filling parameters', () => {
     expect(whole.remedy).to.match(/^The model's keys begin with "model\.", the file's do not/);
   });
 
-  it('refuses NaN and infinite weights by name, unless they are asked for', async () => {
+  it('refuses NaN and infinite weights by name, unless they are allowed', async () => {
     const storage = {
       w: bytesOf(Float64Array.of(Number.NaN, 1)),
       v: bytesOf(Float64Array.of(1e300, 1)),
@@ -186,7 +186,7 @@ describe('filling parameters', () => {
 });
 
 describe('merging files', () => {
-  it('joins their tensors, where equal keys hold equal values', async () => {
+  it('joins their tensors if equal keys have equal values', async () => {
     const first = { file: 'a.pth', entries: stateDictOf(await open({ trunk: weight, box: average })).entries };
     const second = { file: 'b.pth', entries: stateDictOf(await open({ trunk: weight, mask: average })).entries };
     expect([...(await mergeEntries([first, second])).keys()]).to.deep.equal(['trunk', 'box', 'mask']);

@@ -27,12 +27,12 @@ async function file(config: ModelConfig, rename = (key: string) => key, metadata
 }
 
 describe('opening weights', () => {
-  it('finds the configuration that the package wrote itself', async () => {
+  it('finds the configuration that this package wrote', async () => {
     const source = await file(pico, undefined, { [configKey]: JSON.stringify(pico) });
     expect((await openWeights(source)).config).to.deep.equal(pico);
   });
 
-  it('matches the keys and shapes of a published model where the file says nothing', async () => {
+  it('matches the keys and shapes of a published model if the file has no configuration', async () => {
     const s: ModelConfig = { backbone: { type: 'moganet', arch: 's' }, classification: { classes: 1000 } };
     const { config, notices } = await openWeights(await file(s));
     expect(config.name).to.equal('moganet_s');
@@ -51,12 +51,12 @@ describe('opening weights', () => {
     }
   });
 
-  it('lists the nearest where nothing fits', async () => {
+  it('lists the nearest models if none fits', async () => {
     const error = await rejection(openWeights(await file(pico)));
     expect(error.message).to.match(/^test\.safetensors: the weights fit no known model, .* Nearest:\n {2}moganet_/s);
   });
 
-  it('fills a bare backbone from a classifier, whatever its layout', async () => {
+  it('fills a bare backbone from a classifier in any key layout', async () => {
     const inOpenMixup = (key: string) =>
       key.startsWith('head.') ? key.replace('head.', 'head.fc.') : `backbone.${key}`;
     for (const rename of [undefined, inOpenMixup]) {
@@ -67,7 +67,7 @@ describe('opening weights', () => {
     }
   });
 
-  it('reports what is missing, unexpected and misshapen together', async () => {
+  it('reports missing, unexpected and misshapen tensors together', async () => {
     const six: ModelConfig = { ...pico, classification: { classes: 6 } };
     const source = await file(pico, (key) => (key === 'norm1.weight' ? 'norm9.weight' : key));
     const opened = await openWeights(source, { model: modelOf(six) });

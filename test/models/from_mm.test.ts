@@ -201,10 +201,7 @@ describe('an mm configuration', () => {
       ]);
     });
     it('and refuses names that are too few', () => {
-      expect(() => fromMm(lite, { classes: ['a'] })).to.throw(
-        ConfigError,
-        'the checkpoint names 1 classes, its head has 5.',
-      );
+      expect(() => fromMm(lite, { classes: ['a'] })).to.throw(ConfigError, /names 1 classes.*has 5/);
     });
   });
 
@@ -241,7 +238,7 @@ describe('an mm configuration', () => {
         'heads of unequal classes',
         segmentor,
         (d) => (d.auxiliary_head.num_classes = 7),
-        'has 7 classes, the decode head 150',
+        /has 7 classes.*decode head 150/,
       ],
       ['an unknown size', detector, (d) => (d.backbone.arch = 'huge'), 'unknown MogaNet arch "huge"'],
     ];

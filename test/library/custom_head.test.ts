@@ -3,11 +3,11 @@ import { ConfigError, createModel, type Head, loadModel, type Raster, ShapeError
 import { conv2d } from 'moganet/nn';
 import { smallDetector, smallFile } from '../harness/small_model.ts';
 
-const picture: Raster = { width: 16, height: 8, data: new Uint8ClampedArray(512).fill(200) };
+const image: Raster = { width: 16, height: 8, data: new Uint8ClampedArray(512).fill(200) };
 const { backbone } = smallDetector;
 
-/** Takes nothing from the image: what is decoded is what is handed in. */
-const saying = (found: unknown, more: Partial<Head> = {}) => ({
+/** A head that decodes a given value from any image. */
+const decoding = (found: unknown, more: Partial<Head> = {}) => ({
   heads: {
     fixed: (): Head => ({
       forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 }) }),
@@ -17,7 +17,7 @@ const saying = (found: unknown, more: Partial<Head> = {}) => ({
   },
 });
 
-async function loaded(tables: ReturnType<typeof saying>, more: object = {}) {
+async function loaded(tables: ReturnType<typeof decoding>, more: object = {}) {
   const config = { backbone, head: { type: 'fixed' }, input: { scale: [32, 32] as [number, number] }, ...more };
   const weights = { backbone: await smallFile(smallDetector), head: await headFile() };
   return loadModel({ config, weights }, { ...tables, engine: 'cpu' });
@@ -41,42 +41,42 @@ const three = {
   names: ['door', 'window'],
 };
 
-describe("detections of a head of one's own", () => {
-  it('are sorted, and thinned as the caller asks', async () => {
-    const model = await loaded(saying(three));
-    const scores = async (options = {}) => [...(await model.predict(picture, options)).scores];
+describe('detections of a custom head', () => {
+  it('are sorted, and cut by the caller’s options', async () => {
+    const model = await loaded(decoding(three));
+    const scores = async (options = {}) => [...(await model.predict(image, options)).scores];
     expect(await scores()).to.deep.equal([0.75, 0.5, 0.25]);
     expect(await scores({ score: 0.5 })).to.deep.equal([0.75, 0.5]);
     expect(await scores({ max: 1 })).to.deep.equal([0.75]);
     expect(await scores({ classes: ['door'] })).to.deep.equal([0.5, 0.25]);
-    const error = await model.predict(picture, { classes: ['dor'] }).catch((reason: unknown) => reason as Error);
+    const error = await model.predict(image, { classes: ['dor'] }).catch((reason: unknown) => reason as Error);
     expect(error).to.be.instanceOf(ConfigError);
     expect((error as Error).message).to.equal('unknown class "dor". Known: door, window. Did you mean "door"?');
-    expect([...(await model.predict(picture, { max: 1 })).boxes]).to.deep.equal([2, 2, 3, 3]);
+    expect([...(await model.predict(image, { max: 1 })).boxes]).to.deep.equal([2, 2, 3, 3]);
     await model.dispose();
   });
 
-  it('get their names from the head where it says them', async () => {
+  it('get their names from the head if it has any', async () => {
     const { names, ...nameless } = three;
-    const model = await loaded(saying(nameless, { classes: names }));
+    const model = await loaded(decoding(nameless, { classes: names }));
     expect(model.classes).to.deep.equal({ custom: names });
-    expect((await model.predict(picture)).at(0).name).to.equal('window');
+    expect((await model.predict(image)).at(0).name).to.equal('window');
     await model.dispose();
   });
 
-  it('are told what the caller asks for', async () => {
+  it('may depend on the caller’s options', async () => {
     let told: unknown;
     const decode: Head['decode'] = (_, __, options) => {
       told = options;
       return three;
     };
-    const model = await loaded(saying(three, { decode }));
-    await model.predict(picture, { iou: 0.3, score: 0.1, classes: [0] });
+    const model = await loaded(decoding(three, { decode }));
+    await model.predict(image, { iou: 0.3, score: 0.1, classes: [0] });
     expect(told).to.deep.equal({ score: 0.1, iou: 0.3, max: undefined });
     await model.dispose();
   });
 
-  it('are refused where they are not the arrays of a result', async () => {
+  it('are refused if they are not the arrays of a result', async () => {
     const { names: _, ...nameless } = three;
     const cases: readonly [found: unknown, what: string][] = [
       [{ ...three, boxes: [0, 0, 1, 1] }, 'boxes as Array'],
@@ -86,8 +86,8 @@ describe("detections of a head of one's own", () => {
       [{ ...three, scores: Float32Array.of(1) }, '12 numbers of boxes, 1 scores and 3 labels'],
     ];
     for (const [found, what] of cases) {
-      const model = await loaded(saying(found));
-      const error = await model.predict(picture).catch((reason: unknown) => reason as Error);
+      const model = await loaded(decoding(found));
+      const error = await model.predict(image).catch((reason: unknown) => reason as Error);
       await model.dispose();
       expect(error).to.be.instanceOf(ShapeError);
       expect((error as Error).message).to.include(
@@ -96,14 +96,14 @@ describe("detections of a head of one's own", () => {
     }
   });
 
-  it('come from an image of the size that the configuration says', async () => {
+  it('come from an image of the configured size', async () => {
     let seen: unknown;
     const decode: Head['decode'] = (_, { resized, padded }) => {
       seen = { resized, padded };
       return 'anything';
     };
-    const model = await loaded(saying(three, { decode }), { input: { scale: [48, 24], divisor: 16 } });
-    expect((await model.predict(picture)).custom).to.equal('anything');
+    const model = await loaded(decoding(three, { decode }), { input: { scale: [48, 24], divisor: 16 } });
+    expect((await model.predict(image)).custom).to.equal('anything');
     expect(seen).to.deep.equal({ resized: { height: 24, width: 48 }, padded: { height: 32, width: 48 } });
     await model.dispose();
     expect(() => createModel({ ...smallDetector, input: { scale: [48, 24] } })).to.throw(
