@@ -3,10 +3,10 @@ import { ConfigError, ShapeError } from '../errors.ts';
 import { type Graph, type MapShape, map, recordPart, shapesOf, type Value } from '../nn/index.ts';
 
 /**
- * Checks that a custom backbone does what it says: necks, heads and anchors are built on `stages`, but `forward` is what runs. Records it
- * once more, before anything else is built on it.
+ * Checks that a custom backbone's `forward` returns the levels that its `stages` announce, since necks, heads and anchors are built on
+ * `stages`. Records the backbone once more, before anything else is built on it.
  *
- * @throws ConfigError naming the stage whose channels or stride differ from what `forward` returns, or their number
+ * @throws ConfigError naming the stage whose channels or stride differ, or the two numbers of levels
  */
 export function checkBackbone(type: string, { stages, imageChannels = 3, forward }: Backbone): void {
   const says = `the backbone "${type}"`;

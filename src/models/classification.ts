@@ -5,10 +5,10 @@ import { ConfigError } from '../errors.ts';
 import { batchInputs, prepareClassification } from '../image/preprocess.ts';
 import { bestOf } from '../postprocess/scores.ts';
 import type { ClassificationConfig, ImageConfig } from './config.ts';
-import { type Classification, outputOf, type Task } from './task.ts';
+import { byName, type Classification, type Task } from './task.ts';
 
 /**
- * Gives the image a class, with the head that the backbone was published with.
+ * Classifies images with the head that the backbone was published with. The input is a square crop from the middle.
  *
  * @throws ConfigError if the backbone has no classifier
  */
@@ -37,7 +37,7 @@ export function classificationTask(
       return { image: batchInputs(crops).input, geometries: [] };
     },
     predict: async ({ features }, { top = 5 }) => {
-      const { data, shape } = await outputOf(await features(), 'logits').read(); // (images, classes, 1, 1)
+      const { data, shape } = await byName(await features(), 'logits').read(); // (images, classes, 1, 1)
       return Array.from({ length: shape[0] ?? 0 }, (_, i) => ({
         classification: { ...topClasses(data.subarray(i * count, (i + 1) * count), top), dataset },
       }));
@@ -47,10 +47,10 @@ export function classificationTask(
 
 const classifies = (backbone: Backbone): backbone is ClassifierBackbone => 'classify' in backbone;
 
-/** @throws ConfigError if the size is not a square */
+/** Returns the edge of a square. @throws ConfigError if the size is not a square */
 function edgeOf({ height, width }: Size): number {
   if (height === width) return height;
-  throw new ConfigError(`a classifier takes square images, got ${height}×${width}. Give \`size\` equal edges.`);
+  throw new ConfigError(`classification takes square images, got ${height}×${width}. Give \`size\` equal edges.`);
 }
 
 /** Returns the softmax and its `top` largest values (all if there are fewer). Equal scores keep the lower index. */

@@ -7,11 +7,11 @@ import { rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
 import { type DatasetId, datasetIds } from '../datasets/index.ts';
 
-/** The configuration of a model: plain data, JSON as it stands. It says everything that the network depends on. */
+/** The configuration of a model: plain JSON data, which says everything that the network depends on. */
 
 const dataset = z.enum(datasetIds).optional();
 const classes = z.array(z.string().min(1)).min(1);
-/** The classes of a task: the id of a data set, or their names. `datasetOf` gives both forms as one value. */
+/** The classes of a task: the id of a data set, or their names. `datasetOf` turns both forms into a data set. */
 const labels = { dataset, classes: classes.optional() };
 
 /** Checks that a task says its classes exactly once. */
@@ -31,22 +31,22 @@ const labelled = <S extends z.ZodType<{ dataset?: unknown; classes?: unknown }>>
   );
 
 const threshold = z.number().min(0).max(1);
-/** Two edges that the image is fitted between: the larger bounds its long side, the smaller its short side. */
+/** Two edges in pixels that the image is fitted between: the larger bounds its long side, the smaller its short side. */
 const scale = z.tuple([z.int().positive(), z.int().positive()]);
 const size = z.strictObject({ height: z.int().positive(), width: z.int().positive() });
 const three = z.tuple([z.number(), z.number(), z.number()]);
 const threePositive = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 const neck = z.discriminatedUnion('type', [necks.fpn.config]);
 
-/** What an image is fitted into, and the multiple that the edges of the input are rounded up to. */
+/** The edges that an image is fitted between, and the multiple that the edges of the input are rounded up to. */
 const inputConfig = (fit: [number, number]) =>
   z.strictObject({ scale: scale.default(fit), divisor: z.int().positive().default(32) });
 export type InputConfig = z.output<ReturnType<typeof inputConfig>>;
 
-/** The input of a custom head or a bare backbone whose configuration says nothing. */
+/** The default input of a custom head or a bare backbone. */
 export const defaultInput = { scale: [1333, 800], divisor: 32 } satisfies InputConfig;
 
-/** How bytes become numbers: (byte − mean) / std, per channel in the network's order. */
+/** The normalisation of pixels: (byte − mean) / std, per channel in the network's order. */
 export const imageConfig = z.strictObject({
   mean: three.default([123.675, 116.28, 103.53]),
   std: threePositive.default([58.395, 57.12, 57.375]),
@@ -54,7 +54,7 @@ export const imageConfig = z.strictObject({
 });
 export type ImageConfig = z.output<typeof imageConfig>;
 
-/** Which instances are kept. */
+/** Thresholds of the instances that are kept. */
 const keep = {
   score: threshold.default(0.05),
   iou: threshold.default(0.5),
@@ -74,29 +74,32 @@ const twoStage = {
   test: z.strictObject({ ...keep, maskThreshold: threshold.default(0.5) }),
 };
 
+/** Mask R-CNN (arXiv 1703.06870). */
 export const rcnnConfig = labelled(
   z.strictObject({
     type: z.literal('mask_rcnn'),
     ...twoStage,
     box: boxConfig,
-    /** Without it the detector gives boxes only (Faster R-CNN). */
+    /** Without it, detections have no masks (Faster R-CNN). */
     mask: maskConfig.optional(),
   }),
 );
 export type RcnnConfig = z.output<typeof rcnnConfig>;
 
+/** Cascade Mask R-CNN (arXiv 1712.00726). */
 export const cascadeConfig = labelled(
   z.strictObject({
     type: z.literal('cascade_mask_rcnn'),
     ...twoStage,
-    /** One per stage, each on the boxes of the one before. */
+    /** One per stage. Each runs on the boxes of the stage before. */
     box: z.array(boxConfig).min(1),
-    /** Every stage has a head of this form, all on the last boxes. Without it the detector gives boxes only (Cascade R-CNN). */
+    /** Every stage has a head of this form. All run on the last boxes. Without it, detections have no masks (Cascade R-CNN). */
     mask: maskConfig.optional(),
   }),
 );
 export type CascadeConfig = z.output<typeof cascadeConfig>;
 
+/** RetinaNet (arXiv 1708.02002). */
 export const retinaNetConfig = labelled(
   z.strictObject({
     type: z.literal('retinanet'),
@@ -104,8 +107,9 @@ export const retinaNetConfig = labelled(
     head: retinaConfig,
     test: z.strictObject({
       ...keep,
-      /** Pairs of anchor and class of a level that are decoded. */
+      /** The most pairs of anchor and class that are decoded per level. */
       nmsPre: z.int().positive().default(1000),
+      /** The smallest edge of a box, in pixels of the input. */
       minSize: z.number().nonnegative().default(0),
     }),
   }),
@@ -124,9 +128,9 @@ const segmentation = (head: z.ZodDiscriminatedUnion<readonly [SemanticHead, ...S
       /** Between the backbone and the heads. */
       neck: neck.optional(),
       head,
-      /** Trained beside the head and in the checkpoint. Inference does not need it. */
+      /** A second head for training. It is in the checkpoint, but inference does not need it. */
       auxiliary: head.optional(),
-      /** Runs on overlapping windows of the input and takes the mean of their logits. Default: on the whole input. */
+      /** Runs on overlapping windows of the input and takes the mean of their logits. By default on the whole input. */
       slide: z.strictObject({ crop: size, stride: size }).optional(),
       input: inputConfig([2048, 512]),
     }),
@@ -138,7 +142,7 @@ const classificationConfig = labelled(
     dataset,
     /** Names, or only their number. */
     classes: z.union([classes, z.int().positive()]).optional(),
-    /** The short side is resized to floor(size / cropPct); the input is the square of `size` pixels in the middle. */
+    /** Resizes the short side to floor(size / cropPct) and crops the square of `size` pixels in the middle. */
     input: z
       .strictObject({
         size: z.int().positive().default(224),
@@ -150,7 +154,7 @@ const classificationConfig = labelled(
 );
 export type ClassificationConfig = z.output<typeof classificationConfig>;
 
-/** A part of which only the type is known here. The tables handed to `createModel` know the rest. */
+/** A custom part, of which only the type is checked. Its factory checks the rest. */
 const custom = z.looseObject({ type: z.string() });
 
 interface Schemas {
@@ -160,7 +164,7 @@ interface Schemas {
 
 /** Returns the schema of configurations that may name what the tables have. */
 export function modelSchema(tables: Schemas) {
-  // tables of a caller may have more: the types of a configuration cover what the package has
+  // a caller's tables may have more entries: the types of a configuration cover those of the package
   const optionsOf = <T>(table: Schemas[keyof Schemas]) =>
     Object.values(table).map(({ config }) => config) as [T, ...T[]];
   type DetectorSchema = typeof rcnnConfig | typeof cascadeConfig | typeof retinaNetConfig;
@@ -174,7 +178,7 @@ export function modelSchema(tables: Schemas) {
     classification: classificationConfig.optional(),
     /** A custom head. */
     head: custom.optional(),
-    /** The input of a custom head or a bare backbone. Other tasks have an `input` of their own. */
+    /** The input of a custom head or a bare backbone. Other tasks have an `input` in their own field. */
     input: inputConfig(defaultInput.scale).optional(),
     image: imageConfig.prefault({}),
   });
@@ -182,13 +186,13 @@ export function modelSchema(tables: Schemas) {
 
 type ModelSchema = ReturnType<typeof modelSchema>;
 
-/** As written: fields with defaults may be left out. */
+/** A configuration as it is written: fields with defaults may be left out. */
 export type ModelConfig = Omit<z.input<ModelSchema>, 'backbone'> & {
   backbone: z.input<ModelSchema>['backbone'] | z.input<typeof custom>;
 };
 
-/** As used: every field filled. */
+/** A configuration with every default filled in. */
 export type ResolvedConfig = z.output<ModelSchema>;
 
-/** Gives the classes of a task for the number that its head has. */
+/** Returns the classes of a task for the number of classes of its head. */
 export type ClassesOf = (count: number) => { dataset?: DatasetId | undefined; classes?: string[] | undefined };

@@ -1,4 +1,3 @@
-import type * as z from 'zod';
 import { type SegmentationHeadEntry, segmentationHeads } from '../../heads/index.ts';
 import type { Named, Size } from '../arrays.ts';
 import { type Backbone, backbones, type Stage } from '../backbones/index.ts';
@@ -33,7 +32,7 @@ import { type DetectorEntry, detectionTask } from './detection.ts';
 import { rcnn } from './rcnn.ts';
 import { retinanet } from './retinanet.ts';
 import { segmentationTask } from './segmentation.ts';
-import { fitImages, type Inputs, named, type Task } from './task.ts';
+import { byName, fitImages, type Inputs, named, type Task } from './task.ts';
 
 const detectorTable = {
   mask_rcnn: { config: rcnnConfig, make: rcnn },
@@ -46,7 +45,7 @@ export type Detectors = typeof detectorTable;
 /** Detectors by their `type` in a configuration. */
 export const detectors: Detectors = detectorTable;
 
-/** What a configuration can name by `type`. Add your own part to a copy: `{ backbones: { ...backbones, mine } }`. */
+/** The parts that a configuration can name by `type`. Add a custom part to a copy: `{ backbones: { ...backbones, mine } }`. */
 export interface Tables {
   /** Factories of backbones, each called with its field of the configuration. */
   // biome-ignore lint/suspicious/noExplicitAny: each factory knows the shape of its own config
@@ -60,7 +59,7 @@ export interface Tables {
   readonly segmentationHeads?: Readonly<Record<string, SegmentationHeadEntry>> | undefined;
 }
 
-/** A model as recorded parts, and tasks that do the arithmetic between them. No weights, no engine. */
+/** A model as recorded parts, and tasks that do the arithmetic between them. It has no weights and no engine. */
 export interface ModelDefinition {
   readonly config: ResolvedConfig;
   readonly backbone: Backbone;
@@ -69,14 +68,14 @@ export interface ModelDefinition {
   readonly pyramid: RecordedPart;
   /** `features` takes the image to the pyramid and to all outputs that need no regions. The others run on regions. */
   readonly parts: Named<RecordedPart>;
-  /** The auxiliary head on the pyramid: in the checkpoint, but never run. */
+  /** The auxiliary head on the pyramid. It is in the checkpoint but never runs. */
   readonly auxiliary: RecordedPart | undefined;
-  /** In the order of the configuration. Empty for a bare backbone. */
+  /** Tasks in the order detection, segmentation, classification, custom. Empty for a bare backbone. */
   readonly tasks: readonly Task[];
   /**
-   * Turns images into the input of `features`, as the first task asks for.
+   * Turns images into the input of `features`, as the first task needs it.
    *
-   * @param size the edges to fit images between, or a classifier's crop, instead of the configuration's
+   * @param size edges to fit images between, or the crop of a classification, instead of the configuration's
    */
   prepare(images: readonly Raster[], size?: Size): Inputs;
 }
@@ -84,7 +83,7 @@ export interface ModelDefinition {
 /**
  * Builds a model from its configuration. Each part is recorded once, when its graph is first asked for.
  *
- * @throws ConfigError naming the field, what it holds and the nearest known name
+ * @throws ConfigError naming the field, its value and the nearest known name
  */
 export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefinition {
   const resolved = resolveConfig(config, shortened(`${config?.name ?? 'config'}`), tables);
@@ -95,15 +94,18 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
 
   const inputs = { image: map(backbone.imageChannels ?? 3) };
   const onImage = tasks.find((task) => task.onImage)?.onImage;
-  // the official key layouts: a bare backbone's or classifier's keys begin at the root, a dense model's under `backbone.`
-  const at = (scope: Scope) => (tasks.length > 0 && !onImage ? scope.at('backbone') : scope);
-  const backboneOutputs = (scope: Scope, image: Value) =>
-    onImage ? onImage(scope, image) : { pyramid: backbone.forward(at(scope), image), outputs: {} };
+  const onBackbone = (scope: Scope, values: Named<Value>) => {
+    const image = byName(values, 'image');
+    if (onImage) return onImage(scope, image);
+    // the official keys of a bare backbone begin at the root, those of a dense model with `backbone.`
+    const at = tasks.length > 0 ? scope.at('backbone') : scope;
+    return { pyramid: backbone.forward(at, image), outputs: {} };
+  };
   const features: Part = {
     name: 'features',
     inputs,
-    forward: (scope, { image }) => {
-      const { pyramid, outputs } = backboneOutputs(scope, image as Value);
+    forward: (scope, values) => {
+      const { pyramid, outputs } = onBackbone(scope, values);
       const taskOutputs = tasks.map((task) => task.forward(scope, pyramid));
       return Object.assign({}, named('stage', pyramid), outputs, ...taskOutputs);
     },
@@ -116,7 +118,7 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
     pyramid: recorded({
       name: 'backbone',
       inputs,
-      forward: (scope, { image }) => named('stage', backboneOutputs(scope, image as Value).pyramid),
+      forward: (scope, values) => named('stage', onBackbone(scope, values).pyramid),
     }),
     parts: Object.fromEntries(parts.map((part) => [part.name, recorded(part)])),
     auxiliary: auxiliaryPart(tasks, stages),
@@ -130,12 +132,12 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
   };
 }
 
-/** Returns every state-dict entry that the model runs with: what a checkpoint must fill. */
+/** Returns the state-dict entries that the model runs with. A checkpoint must fill all of them. */
 export function modelParameters({ parts }: ModelDefinition): Parameter[] {
   return parametersOfParts(Object.values(parts));
 }
 
-/** Returns every entry of the published checkpoint, those of the auxiliary head included. */
+/** Returns the state-dict entries of the published checkpoint, with those of the auxiliary head. */
 export function checkpointParameters({ parts, auxiliary }: ModelDefinition): Parameter[] {
   return parametersOfParts([...Object.values(parts), ...(auxiliary ? [auxiliary] : [])]);
 }
@@ -149,7 +151,7 @@ function parametersOfParts(parts: readonly RecordedPart[]): Parameter[] {
  * Fills in what a configuration leaves out. Only parts with a schema are checked here; a custom backbone or head checks its own field.
  *
  * @param what names the configuration in messages: its name, or its file
- * @throws ConfigError naming the field, what it holds and the nearest known name
+ * @throws ConfigError naming the field, its value and the nearest known name
  */
 export function resolveConfig(config: unknown, what: string, tables: Tables = {}): ResolvedConfig {
   const known = Object.keys({ ...backbones, ...tables.backbones });
@@ -162,7 +164,7 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
   const schema = schemaOf(tables);
   if (Object.hasOwn(backbones, type)) {
     const resolved = validate(schema, config, what);
-    const { head: _, ...checked } = resolved; // a custom head has numbers of its own
+    const { head: _, ...checked } = resolved; // a custom head checks its numbers itself
     checkNumbers(checked, what);
     return resolved;
   }
@@ -206,7 +208,7 @@ function tasksOf(config: ResolvedConfig, backbone: Backbone, tables: Tables): Ta
   return tasks;
 }
 
-/** @throws ConfigError if tasks cannot share a model */
+/** Checks that tasks can share a model. @throws ConfigError if they cannot */
 function checkTasks(tasks: readonly Task[], { input }: ResolvedConfig): void {
   if (input && tasks.some(({ kind }) => kind !== 'custom')) {
     throw new ConfigError(

@@ -6,18 +6,21 @@ import { prepareDetection } from '../image/preprocess.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import type { ImageConfig, InputConfig } from './config.ts';
-import { fitImages, labelsOf, pickDetections, readAll, type Task, type TaskOptions, type TaskResult } from './task.ts';
+import { fitImages, ofClasses, pickDetections, readAll, type Task, type TaskOptions, type TaskResult } from './task.ts';
 
-/** A single-pass head that a user of the package writes. Its keys lie under `head.`. */
+/** A head that a user of the package writes, without parts on regions. Its state-dict keys begin with `head.`. */
 export interface Head<Output extends string = string, Decoded = unknown> {
-  /** Class names, if they are always the same: what `model.classes.custom` says, and `names` unless `decode` returns them. */
+  /** Class names if they are always the same. They are `model.classes.custom`, and `names` by default if `decode` returns none. */
   readonly classes?: readonly string[];
   /** Records the head on the pyramid, finest stage first. Returns outputs N×C×H×W by name. */
   forward(scope: Scope, pyramid: readonly Value[]): Readonly<Record<Output, Value>>;
   /**
-   * Turns the outputs of one image (1×C×H×W each) into what the result holds. Return `boxes`, `scores`, `labels` and `names` (in pixels
-   * of the original image) for detections; they are then sorted and cut by the caller's `score`, `max` and `classes`. Anything else stands in the result as
-   * `custom`. `options` holds the caller's values, for heads that can save work with them, and `iou`.
+   * Decodes the outputs of one image (1×C×H×W each). For detections, return `boxes` (n × xyxy in pixels of the original image), `scores`,
+   * `labels` and `names`: they are then sorted, and cut by the caller's `score`, `max` and `classes`. Any return value is in the result as
+   * `custom`.
+   *
+   * @param geometry sizes and scales that map the network's input back to the original image
+   * @param options the caller's values, for NMS and for heads that can save work with them
    */
   decode(
     outputs: Readonly<Record<Output, NDArray>>,
@@ -56,7 +59,7 @@ export function customTask(head: Head, image: ImageConfig, input: InputConfig): 
   };
 }
 
-/** Image `i` of a batch, as a batch of one. */
+/** Returns image `i` of a batch as a batch of one. */
 function imageOf(arrays: Named<NDArray>, i: number): Named<NDArray> {
   return Object.fromEntries(
     Object.entries(arrays).map(([name, { shape, data }]) => {
@@ -68,10 +71,10 @@ function imageOf(arrays: Named<NDArray>, i: number): Named<NDArray> {
 }
 
 /**
- * Returns the detections that a head decoded, best first (equal scores keep their order), cut by the caller's options. Undefined if it
- * decodes something else.
+ * Returns the detections that a head decoded, best first, cut by the caller's options. Equal scores keep their order. Undefined if it
+ * decoded something else.
  *
- * @throws ShapeError if they are not the arrays that a result is made of
+ * @throws ShapeError if they are not the arrays of a result
  * @throws ConfigError if the caller asks for an unknown class
  */
 function detectionsIn(
@@ -80,31 +83,26 @@ function detectionsIn(
   { score = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, classes }: TaskOptions,
 ): TaskResult['detections'] {
   if (typeof decoded !== 'object' || decoded === null || !('boxes' in decoded)) return undefined;
-  const { names, ...found } = checked({ names: known?.classes, ...decoded });
-  const { scores, labels } = found;
-  const wanted = classes && labelsOf(classes, names);
-  const kept = [...scores.entries()]
-    .filter(([i, value]) => value >= score && (!wanted || wanted.has(labels[i] as number)))
+  const { names, ...all } = checked({ names: known?.classes, ...decoded });
+  const found = ofClasses(all, classes, names);
+  const kept = [...found.scores.entries()]
+    .filter(([, value]) => value >= score)
     .sort(([i, a], [j, b]) => b - a || i - j)
-    .slice(0, max);
+    .slice(0, max)
+    .map(([i]) => i);
   const dataset = names === known?.classes ? known : datasetOf({ classes: [...names] });
-  return {
-    ...pickDetections(
-      found,
-      kept.map(([i]) => i),
-    ),
-    dataset,
-  };
+  return { ...pickDetections(found, kept), dataset };
 }
 
 type NamedDetections = Detections & { readonly names: readonly string[] };
 
+/** Checks the arrays of decoded detections. @throws ShapeError saying what was found */
 function checked(decoded: Partial<Record<keyof NamedDetections, unknown>>): NamedDetections {
   const { boxes, scores, labels, masks, names } = decoded;
   const wrong = (what: string) =>
     new ShapeError(
       `the head decoded ${what}. Detections are { boxes: Float32Array of 4·n, scores: Float32Array of n, labels: ` +
-        'Int32Array of n, names: string[] }, and `masks` if it has them.',
+        'Int32Array of n, names: string[] }, and `masks` if there are any.',
     );
   if (!(boxes instanceof Float32Array)) throw wrong(`boxes ${kindOf(boxes)}`);
   if (!(scores instanceof Float32Array)) throw wrong(`scores ${kindOf(scores)}`);
@@ -114,7 +112,8 @@ function checked(decoded: Partial<Record<keyof NamedDetections, unknown>>): Name
   if (boxes.length !== 4 * n || labels.length !== n) {
     throw wrong(`${boxes.length} numbers of boxes, ${n} scores and ${labels.length} labels`);
   }
-  if (masks !== undefined && !(Array.isArray(masks) && masks.length === n)) throw wrong(`${n} scores and other masks`);
+  if (masks !== undefined && !(Array.isArray(masks) && masks.length === n))
+    throw wrong(`${n} scores and another number of masks`);
   return { boxes, scores, labels, names, masks: masks as Detections['masks'] };
 }
 

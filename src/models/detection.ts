@@ -11,26 +11,31 @@ import type { Part, Scope, Value } from '../nn/index.ts';
 import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import type { DetectionConfig, ImageConfig } from './config.ts';
-import { fitImages, labelsOf, pickDetections, type Task, type TaskInputs, type TaskOptions } from './task.ts';
+import { fitImages, labelsOf, ofClasses, type Task, type TaskInputs, type TaskOptions } from './task.ts';
 
-/** The part of a model that finds objects: dense layers on the pyramid, parts on regions, and arithmetic between them. */
+/** A detection method: dense layers on the pyramid, parts on regions, and arithmetic between them. */
 export interface Detector {
-  /** First names of its keys, the neck's included. */
+  /** First names of its state-dict keys, with the neck's. */
   readonly modules: readonly string[];
-  /** Records into the part `features`. `detect` reads the outputs by name. */
+  /** Records the dense layers into the part `features`. `detect` reads the outputs by name. */
   forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
+  /** Parts that `detect` runs on regions. Empty for single-stage detectors. */
   readonly parts: readonly Part[];
   /** Returns one result per image of the batch, best first, in pixels of the original image. */
   detect(inputs: TaskInputs, options: TaskOptions): Promise<Detections[]>;
 }
 
-/** A kind of detector: what a configuration may say about it, and how it is made on a neck. */
+/** A kind of detector: the schema of its field in a configuration, and the function that makes it on a neck. */
 export interface DetectorEntry<C = never> {
   readonly config: z.ZodType;
   readonly make: (config: C, neck: Neck, classes: number) => Detector;
 }
 
-/** @throws ConfigError if the backbone does not have four stages, or anchors and regions do not fit the neck's levels */
+/**
+ * Finds objects: mmdet's detectors on a backbone of four stages and a neck.
+ *
+ * @throws ConfigError if the backbone does not have four stages, or if anchors or regions do not fit the neck's levels
+ */
 export function detectionTask(
   config: DetectionConfig,
   image: ImageConfig,
@@ -53,17 +58,15 @@ export function detectionTask(
       fitImages(images, config.input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit })),
     check: ({ classes = [] }) => void labelsOf(classes, dataset.classes),
     predict: async (inputs, options) => {
-      const wanted = options.classes && labelsOf(options.classes, dataset.classes);
       const results = await detector.detect(inputs, options);
-      return results.map((found) => {
-        const kept = wanted && [...found.labels.keys()].filter((i) => wanted.has(found.labels[i] as number));
-        return { detections: { ...(kept ? pickDetections(found, kept) : found), dataset } };
-      });
+      return results.map((found) => ({
+        detections: { ...ofClasses(found, options.classes, dataset.classes), dataset },
+      }));
     },
   };
 }
 
-/** @throws ConfigError if the number of anchor levels differs from the neck's */
+/** Returns the anchors of the neck's levels. @throws ConfigError if the numbers of levels differ */
 export function anchorsOf(anchors: AnchorConfig, { stages }: Neck): AnchorLevel[] {
   if (anchors.strides.length !== stages.length) {
     throw new ConfigError(

@@ -2,7 +2,7 @@ import { type BoxConfig, boxHead, type RegionConfig } from '../../heads/box.ts';
 import type { Neck } from '../../heads/head.ts';
 import { type MaskConfig, maskHead } from '../../heads/mask.ts';
 import { type RpnConfig, rpnHead } from '../../heads/rpn.ts';
-import type { Named, NDArray } from '../arrays.ts';
+import { itemAt, type Named, type NDArray } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { type DeviceTensor, F, map, type Part, regions, type Scope, type Value } from '../nn/index.ts';
@@ -14,23 +14,22 @@ import { type Proposals, proposalsFrom } from '../postprocess/proposals.ts';
 import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, type Detector } from './detection.ts';
-import { named, outputOf, type RunPart, readAll, readLevels, type TaskOptions } from './task.ts';
+import { byName, named, type RunPart, readAll, readLevels, type TaskOptions } from './task.ts';
 
-/** The box head of one stage: its part, and its path below `roi_head`. */
+/** The box head of one stage: its part, and its state-dict path below `roi_head`. */
 interface BoxStage {
   readonly part: string;
   readonly path: string;
   readonly config: BoxConfig;
 }
 
-/** Mask R-CNN is a cascade of one stage whose keys have no number. */
-export function boxStages(config: RcnnConfig | CascadeConfig): readonly [...BoxStage[], BoxStage] {
+/** Returns the stages of a detector. Mask R-CNN is a cascade of one stage whose keys have no number. */
+export function boxStages(config: RcnnConfig | CascadeConfig): readonly BoxStage[] {
   if (config.type === 'mask_rcnn') return [{ part: 'box', path: 'bbox_head', config: config.box }];
-  const stages = config.box.map((box, i) => ({ part: `box${i}`, path: `bbox_head.${i}`, config: box }));
-  return stages as [...BoxStage[], BoxStage]; // the schema asks for at least one
+  return config.box.map((box, i) => ({ part: `box${i}`, path: `bbox_head.${i}`, config: box }));
 }
 
-/** Paths of the mask heads below `roi_head`, by output. All of them run on the same regions. */
+/** Returns the paths of the mask heads below `roi_head`, by output. All of them run on the same regions. */
 export function maskPaths(config: RcnnConfig | CascadeConfig): Named<string> {
   if (config.type === 'mask_rcnn') return { mask_logits: 'mask_head' };
   return Object.fromEntries(config.box.map((_, i) => [`mask_logits${i}`, `mask_head.${i}`]));
@@ -38,7 +37,7 @@ export function maskPaths(config: RcnnConfig | CascadeConfig): Named<string> {
 
 /**
  * Mask R-CNN (arXiv 1703.06870) and Cascade Mask R-CNN (arXiv 1712.00726) as mmdet runs them: proposals from every level, boxes
- * for the proposals (each stage of a cascade starts from the boxes of the stage before), masks for the boxes that remain.
+ * for the proposals (each stage of a cascade starts from the boxes of the stage before), and masks for the boxes that remain.
  *
  * @throws ConfigError if anchors or regions do not fit the neck's levels
  */
@@ -91,7 +90,7 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
     };
   }
 
-  /** Scores are the softmax of the mean of all stages' logits; boxes are those of the last stage. */
+  /** Runs the stages. Scores are the softmax of the mean of all stages' logits; boxes are those of the last stage. */
   async function detectBoxes(
     proposals: Float32Array,
     geometry: Geometry,
@@ -102,11 +101,11 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
     let found = proposals;
     const scoresAndDeltas = async ({ part, config: { region } }: BoxStage) => {
       const outputs = await onRegions(part, region, found);
-      const scores = outputOf(outputs, 'cls_score');
+      const scores = byName(outputs, 'cls_score');
       logits.push(scores);
-      return [scores, outputOf(outputs, 'bbox_pred')] as const;
+      return [scores, byName(outputs, 'bbox_pred')] as const;
     };
-    const last = boxes[boxes.length - 1] as BoxStage;
+    const last = itemAt(boxes, -1);
     for (const stage of boxes.slice(0, -1)) {
       const [scores, deltas] = await scoresAndDeltas(stage);
       found = refinedRegions(found, scores, deltas, stage.config.deltas, geometry.resized);
@@ -166,8 +165,8 @@ const maskPart = (config: MaskConfig, paths: Named<string>, neck: Neck, classes:
   });
 
 /**
- * A part on regions. It takes one list of regions per level (which may be empty), pools each and joins them, so that nothing needs to be
- * gathered or scattered on the device.
+ * Returns a part on regions. It takes one list of regions per level (n × 5, which may be empty), pools each and joins them, so that nothing
+ * needs to be gathered or scattered on the device.
  *
  * @throws ConfigError if regions are pooled from more levels than the neck has
  */
@@ -185,12 +184,10 @@ function regionPart(
     name,
     inputs: { ...named('fpn', maps), ...named('rois', Array<typeof regions>(strides.length).fill(regions)) },
     forward: (scope, inputs) => {
-      const levels = Object.values(inputs).slice(0, strides.length);
-      const lists = Object.values(inputs).slice(strides.length);
-      const pooled = levels.map((level, i) =>
-        F.roiAlign(level, lists[i] as Value, {
+      const pooled = strides.map((stride, i) =>
+        F.roiAlign(byName(inputs, `fpn${i}`), byName(inputs, `rois${i}`), {
           outputSize: { height: size, width: size },
-          spatialScale: 1 / (strides[i] as number),
+          spatialScale: 1 / stride,
           samplingRatio,
           aligned,
         }),
@@ -200,9 +197,14 @@ function regionPart(
   };
 }
 
-/** Runs a part on regions of one image (n × xyxy, the network's pixels). Returns rows in the order of the regions. */
 type OnRegions = (part: string, region: RegionConfig, found: Float32Array) => Promise<Named<NDArray>>;
 
+/**
+ * Runs a part on regions of one image of a batch.
+ *
+ * @param found n × xyxy in pixels of the network's input
+ * @returns the part's outputs, with one row per region in the order of `found`
+ */
 export async function runOnRegions(
   part: string,
   { strides: { length: levels }, finestScale }: RegionConfig,
@@ -212,7 +214,7 @@ export async function runOnRegions(
   run: RunPart,
 ): Promise<Named<NDArray>> {
   const sorted = sortByLevel(found, { finestScale, levels }, image);
-  const pyramid = Array.from({ length: levels }, (_, i) => outputOf(features, `fpn${i}`));
+  const pyramid = Array.from({ length: levels }, (_, i) => byName(features, `fpn${i}`));
   const outputs = await run(part, { ...named('fpn', pyramid), ...named('rois', sorted.regions) });
   const rows = Object.entries(await readAll(outputs));
   for (const tensor of Object.values(outputs)) tensor.dispose();

@@ -6,7 +6,7 @@ import { anchorsOf, type Detector } from './detection.ts';
 import { named, readLevels } from './task.ts';
 
 /**
- * RetinaNet (arXiv 1708.02002) as mmdet runs it: every anchor of every level is scored once, without regions.
+ * RetinaNet (arXiv 1708.02002) as mmdet runs it: scores every anchor of every level once, without regions.
  *
  * @throws ConfigError if the anchors do not fit the neck's levels
  */
@@ -36,8 +36,8 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
         max: options.max ?? test.max,
       };
       return geometries.map(({ resized, scaleX, scaleY }, image) => {
-        const place = { imageSize: resized, scale: { x: scaleX, y: scaleY } };
-        return singleStageDetections(anchors, scores, deltas, place, keep, image);
+        const seen = { imageSize: resized, scale: { x: scaleX, y: scaleY } };
+        return singleStageDetections(anchors, scores, deltas, seen, keep, image);
       });
     },
   };

@@ -14,10 +14,10 @@ import {
   windowOf,
 } from '../postprocess/segmentation.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
-import { fitImages, type Labels, outputOf, type Task, type TaskInputs } from './task.ts';
+import { byName, fitImages, type Labels, type Task, type TaskInputs } from './task.ts';
 
 /**
- * Gives every pixel a class: mmseg's EncoderDecoder, on the whole input or on overlapping windows of it.
+ * Gives every pixel of an image a class: mmseg's EncoderDecoder, on the whole input or on overlapping windows of it.
  *
  * @throws ConfigError if the neck does not fit the stages
  */
@@ -55,16 +55,17 @@ export function segmentationTask(
     predict: async (inputs) => {
       const { geometries } = inputs;
       const maps: Labels[] = [];
-      if (slide)
+      if (slide) {
         for (const [i, geometry] of geometries.entries()) maps.push(await onWindows(inputs, i, geometry, slide));
-      else {
-        const logits = await outputOf(await inputs.features(), 'seg_logits').read();
+      } else {
+        const logits = await byName(await inputs.features(), 'seg_logits').read();
         for (const [i, geometry] of geometries.entries()) maps.push(labelMap(logits, i, geometry));
       }
       return maps.map((labels) => ({ segmentation: { labels, dataset } }));
     },
   };
 
+  /** Resizes the logits to the padded input, crops the padding, and resizes to the original image, as mmseg does. */
   function labelMap(logits: NDArray, i: number, { padded, resized, original }: Geometry): Labels {
     const steps = [{ size: padded, crop: resized }, { size: original }];
     return labelsFrom(logits, { steps, alignCorners: head.alignCorners }, i);
@@ -81,7 +82,7 @@ export function segmentationTask(
     for (const window of slidingWindows(geometry.padded, sliding)) {
       const features = await inputs.run('features', { image: windowOf(inputs.image, i, window) });
       try {
-        windows.push({ window, logits: await outputOf(features, 'seg_logits').read() });
+        windows.push({ window, logits: await byName(features, 'seg_logits').read() });
       } finally {
         for (const tensor of Object.values(features)) tensor.dispose();
       }

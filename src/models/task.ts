@@ -5,9 +5,10 @@ import type { Geometry } from '../image/geometry.ts';
 import { batchInputs, type Prepared } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
 import type { DeviceTensor, Part, Scope, Value } from '../nn/index.ts';
+import { takeBoxes } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
 
-/** What a model does with an image. The same words name configuration keys, options, timings and JSON keys. */
+/** The tasks of models. The same words name configuration keys, options, timings and JSON keys. */
 export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'pose' | 'custom';
 
 /** Values of one call that differ from the configuration. */
@@ -18,11 +19,11 @@ export interface TaskOptions {
   readonly iou?: number | undefined;
   /** Keep at most this many instances per image. */
   readonly max?: number | undefined;
-  /** Set the pixels of an instance's mask from this probability on. */
+  /** Include a pixel in an instance's mask from this probability on. */
   readonly maskThreshold?: number | undefined;
   /** Keep instances of these classes only, by name or label. */
   readonly classes?: readonly (string | number)[] | undefined;
-  /** Number of classes that a classification returns. Default 5. */
+  /** Number of classes that a classification returns. By default 5. */
   readonly top?: number | undefined;
 }
 
@@ -36,9 +37,9 @@ export interface Inputs {
 /** Runs one of the model's parts. */
 export type RunPart = (part: string, inputs: Named<NDArray | DeviceTensor>) => Promise<Named<DeviceTensor>>;
 
-/** What `Task.predict` works on. */
+/** The input of `Task.predict`: the prepared images, and functions that run the network on them. */
 export interface TaskInputs extends Inputs {
-  /** Returns the outputs of the part `features` for the whole input. Runs it once, at the first call. They are freed by the caller of `predict`. */
+  /** Returns the outputs of the part `features` for the whole input. The first call runs it. The caller of `predict` frees them. */
   features(): Promise<Named<DeviceTensor>>;
   readonly run: RunPart;
 }
@@ -53,42 +54,42 @@ export interface Classification {
   readonly scores: Float32Array;
 }
 
-/** What one task adds to the result of one image. */
+/** The fields that one task adds to the result of one image. */
 export interface TaskResult {
   readonly detections?: Detections & { readonly dataset: Dataset };
   readonly segmentation?: { readonly labels: Labels; readonly dataset: Dataset };
   readonly classification?: Classification & { readonly dataset: Dataset };
-  /** What a custom head decoded, whatever it is. */
+  /** The return value of a custom head's `decode`. */
   readonly custom?: unknown;
 }
 
-/** All that a model knows about a head. `Model.predict` loops over tasks and knows none of them by name. */
+/** Everything that a model knows about a head. `Model.predict` loops over tasks and knows none of them by name. */
 export interface Task {
   readonly kind: TaskKind;
   /** Undefined for a custom head that does not name its classes. */
   readonly dataset: Dataset | undefined;
-  /** First names of the state-dict keys that the task brings: `neck`, `decode_head`, … Two tasks of a model share none. */
+  /** First names of the task's state-dict keys: `neck`, `decode_head`, … Two tasks of a model share none. */
   readonly modules: readonly string[];
   /** Records the task's layers on the pyramid, into the part `features`. Not called if there is `onImage`. */
   forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
-  /** Records backbone and task together. A classifier has this: its pyramid may differ from that of dense models. */
+  /** Records backbone and task together. Classification needs this: its pyramid may differ from that of dense models. */
   onImage?(scope: Scope, image: Value): { readonly pyramid: readonly Value[]; readonly outputs: Named<Value> };
   /** Further parts that `predict` runs by name. */
   readonly parts: readonly Part[];
-  /** A head that only training and the checkpoint have, on the pyramid. */
+  /** Records a head on the pyramid that inference does not need: it is in the checkpoint for training. */
   auxiliary?(scope: Scope, pyramid: readonly Value[]): Named<Value>;
   /** Turns images into the network's input. The first task of a model prepares for all of them. */
   prepare(images: readonly Raster[], size: Size | undefined): Inputs;
-  /** Throws a ConfigError if an option does not fit this task, before anything runs. */
+  /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
   check?(options: TaskOptions): void;
-  /** Returns one result per image, in pixels of the original images. */
+  /** Returns one result per image, best first, in pixels of the original images. */
   predict(inputs: TaskInputs, options: TaskOptions): Promise<TaskResult[]>;
 }
 
-/** The longest edge of an input. No network runs beyond it, and its pixels would not fit in one array. */
+/** The longest edge of an input, in pixels. The pixels of larger ones do not fit into one array. */
 export const longestEdge = 16_384;
 
-/** Two edges that an image is fitted between, and the multiple that its edges are rounded up to. */
+/** Two edges in pixels that an image is fitted between, and the multiple that its edges are rounded up to. */
 interface Fit {
   readonly scale: readonly [number, number];
   readonly divisor: number;
@@ -99,7 +100,7 @@ interface Fit {
  *
  * @param prepare fits one image into `scale` and rounds up to `divisor`
  * @param size edges to fit between instead of the configuration's
- * @throws ConfigError if an edge is longer than 16384 pixels
+ * @throws ConfigError if an edge to fit between is longer than `longestEdge`
  */
 export function fitImages(
   images: readonly Raster[],
@@ -135,19 +136,35 @@ export function labelsOf(classes: readonly (string | number)[], names: readonly 
   );
 }
 
-/** Returns the instances at the given positions, in that order. */
+/**
+ * Returns the instances of the given classes in their order, or all of them if no classes are given.
+ *
+ * @throws ConfigError naming an unknown class and the nearest known one
+ */
+export function ofClasses<T extends Detections>(
+  found: T,
+  classes: TaskOptions['classes'],
+  names: readonly string[],
+): T {
+  if (!classes) return found;
+  const wanted = labelsOf(classes, names);
+  const kept = [...found.labels].flatMap((label, i) => (wanted.has(label) ? i : []));
+  return pickDetections(found, kept);
+}
+
+/** Returns the instances with the given indices, in that order. */
 export function pickDetections<T extends Detections>(found: T, kept: readonly number[]): T {
   const { boxes, scores, labels, masks } = found;
   return {
     ...found,
-    boxes: Float32Array.from(kept.flatMap((i) => [...boxes.subarray(4 * i, 4 * i + 4)])),
-    scores: Float32Array.from(kept, (i) => scores[i] as number),
-    labels: Int32Array.from(kept, (i) => labels[i] as number),
+    boxes: takeBoxes(boxes, Uint32Array.from(kept)),
+    scores: Float32Array.from(kept, (i) => scores[i]!),
+    labels: Int32Array.from(kept, (i) => labels[i]!),
     masks: masks && kept.flatMap((i) => masks[i] ?? []),
   };
 }
 
-/** Reads tensors back, by name. */
+/** Reads tensors back from the device, by name. */
 export async function readAll(tensors: Named<DeviceTensor>): Promise<Named<NDArray>> {
   const entries = Object.entries(tensors).map(async ([name, tensor]) => [name, await tensor.read()] as const);
   return Object.fromEntries(await Promise.all(entries));
@@ -158,14 +175,14 @@ export function named<T>(prefix: string, list: readonly T[]): Named<T> {
   return Object.fromEntries(list.map((value, i) => [`${prefix}${i}`, value]));
 }
 
-/** Reads the outputs `name0`, `name1`, … up to `levels`. */
+/** Reads the outputs `name0`, `name1`, … of that many levels. */
 export function readLevels(features: Named<DeviceTensor>, name: string, levels: number): Promise<NDArray[]> {
-  return Promise.all(Array.from({ length: levels }, (_, i) => outputOf(features, `${name}${i}`).read()));
+  return Promise.all(Array.from({ length: levels }, (_, i) => byName(features, `${name}${i}`).read()));
 }
 
-/** Returns an output by name. @throws RangeError if the part has no such output: part and task do not belong together */
-export function outputOf<T>(outputs: Named<T>, name: string): T {
-  const output = outputs[name];
-  if (output === undefined) throw new RangeError(`no output "${name}" among ${Object.keys(outputs).join(', ')}`);
-  return output;
+/** Returns an input or output of a part. @throws RangeError if there is none of this name: part and task do not belong together */
+export function byName<T>(values: Named<T>, name: string): T {
+  const value = values[name];
+  if (value === undefined) throw new RangeError(`no "${name}" among ${Object.keys(values).join(', ')}`);
+  return value;
 }

@@ -14,8 +14,8 @@ import { fromOfficial } from './moganet.ts';
 import { byType, count, none, written } from './parts.ts';
 
 /**
- * The backbones of mm model dicts, by their type. Arguments of training and of loading say nothing about the network and
- * are ignored. An argument that would need a different network is refused by name.
+ * Reads the backbones of mm model dicts, by their type. Arguments of training and loading do not change the network and are ignored. An
+ * argument that would need another network is refused by its name.
  */
 
 type Options = Readonly<Record<string, unknown>>;
@@ -75,7 +75,7 @@ const four = z.tuple([count, count, count, count]);
 /** mmpretrain's names for the sizes. */
 const sizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as const;
 
-/** mmpretrain's class takes `arch`, the official one `depths` and `dims`. */
+/** mmpretrain's class takes `arch`, the official class `depths` and `dims`. */
 const convNextOptions = z.strictObject({
   ...ignored,
   arch: z
@@ -98,7 +98,7 @@ const convNextOptions = z.strictObject({
 const convNext: Read = (options) => {
   if (!('out_indices' in options) && 'arch' in options) {
     throw new UnsupportedError(
-      'mm model: ConvNeXt without out_indices gives one map. Detectors and segmentors read four: [0, 1, 2, 3].',
+      'mm model: ConvNeXt without out_indices gives one map. Detection and segmentation read four: [0, 1, 2, 3].',
     );
   }
   const read = validate(convNextOptions, { out_indices: [0, 1, 2, 3], ...options }, 'mm model: ConvNeXt');
@@ -193,8 +193,8 @@ export function backboneFromMm({ type, ...options }: Options & { readonly type: 
 }
 
 /**
- * Makes a model take every stage of its backbone, as backbones of this package return all of them. If the model's backbone leaves out the
- * first stages, its neck then begins with the first one that is left.
+ * Makes a model take every stage of its backbone, since backbones of this package return all of them. If the model's backbone leaves out
+ * the first stages, its neck begins at the first remaining one.
  *
  * @throws UnsupportedError for a model without an FPN
  */
@@ -204,7 +204,9 @@ export function onWholePyramid<M extends { readonly backbone: Options; readonly 
   if (typeof first !== 'number' || !(first > 0)) return model;
   const neck = z.looseObject({ type: z.literal('FPN'), start_level: z.int().default(0) }).safeParse(model.neck);
   if (!neck.success) {
-    throw new UnsupportedError(`mm model: a backbone whose out_indices begin at ${first} is read below an FPN only.`);
+    throw new UnsupportedError(
+      `mm model: a backbone whose out_indices begin at ${first} is only supported below an FPN.`,
+    );
   }
   return { ...model, neck: { ...neck.data, start_level: neck.data.start_level + first } };
 }

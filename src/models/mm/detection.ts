@@ -1,14 +1,15 @@
 import * as z from 'zod';
 import type { BoxConfig } from '../../../heads/box.ts';
 import type { FpnConfig } from '../../../heads/fpn.ts';
+import { itemAt } from '../../arrays.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
 import { count, none, parsePart } from './parts.ts';
 
 /**
- * The detectors of mmdet, and the parts of their model dicts. Defaults are those of mmdet and mmcv. A field whose value would need a
- * different network is a literal in its schema, so that anything else is refused by name.
+ * Reads the detectors of mmdet, and the parts of their model dicts. Defaults are those of mmdet and mmcv. A field whose value would need
+ * another network is a literal in its schema, so that any other value is refused by the field's name.
  */
 
 const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
@@ -44,6 +45,11 @@ const fpn = z
     reluBeforeExtraConvs: neck.relu_before_extra_convs,
   }));
 
+/** Returns `count` scales of an octave. Empty if a number is missing, which the configuration's schema refuses. */
+function octaveScales(base?: number | null, count?: number | null): number[] {
+  return base && count ? Array.from({ length: count }, (_, k) => base * 2 ** (k / count)) : [];
+}
+
 const anchors = z
   .looseObject({
     type: z.literal('AnchorGenerator'),
@@ -57,9 +63,7 @@ const anchors = z
     scale_major: z.literal(true).optional(),
   })
   .transform(({ scales, octave_base_scale, scales_per_octave, ratios, strides, base_sizes }) => ({
-    scales:
-      scales ??
-      Array.from({ length: scales_per_octave ?? 0 }, (_, k) => octave_base_scale! * 2 ** (k / scales_per_octave!)),
+    scales: scales ?? octaveScales(octave_base_scale, scales_per_octave),
     ratios,
     strides,
     baseSizes: base_sizes ?? undefined,
@@ -86,7 +90,7 @@ const extractor = z
     strides: featmap_strides,
   }));
 
-/** Shared layers of the named heads. ConvFCBBoxHead states its own. */
+/** The shared layers of the heads by type. ConvFCBBoxHead says them in its fields. */
 const layouts = {
   Shared2FCBBoxHead: { convs: 0, fcs: 2 },
   Shared4Conv1FCBBoxHead: { convs: 4, fcs: 1 },
@@ -180,23 +184,23 @@ const read = <S extends z.ZodType>(schemas: Readonly<Record<string, S>>, data: u
 /** Reads a neck. @throws UnsupportedError for a neck other than FPN, ConfigError if a field does not fit */
 export const neckFromMm = (neck: unknown): FpnConfig => read({ FPN: fpn }, neck, 'neck');
 
-/** Reads the network of an RPNHead. The model's `test_cfg` says what is done with its outputs. */
+/** Reads the network of an RPNHead. The thresholds for its outputs are in the model's `test_cfg`. */
 export function rpnHeadFromMm(data: unknown) {
   const head = read({ RPNHead: rpnHead }, data, 'rpn_head');
   return { channels: head.feat_channels, anchors: head.anchor_generator, deltas: head.bbox_coder };
 }
 
-/** Reads classes and network of a box head with shared layers. The extractor says how its regions are pooled. */
+/** Reads classes and network of a box head with shared layers. The pooling of its regions is in the extractor. */
 export const boxHeadFromMm = (head: unknown) =>
   read({ Shared2FCBBoxHead: boxHead, Shared4Conv1FCBBoxHead: boxHead, ConvFCBBoxHead: boxHead }, head, 'bbox_head');
 
 /** Reads the network of an FCNMaskHead. */
 export const maskHeadFromMm = (head: unknown) => read({ FCNMaskHead: maskHead }, head, 'mask_head');
 
-/** Reads how regions are pooled. mmcv's defaults are `aligned` and `finest_scale` 56. */
+/** Reads the pooling of regions. mmcv's defaults are `aligned` and `finest_scale` 56. */
 export const regionsFromMm = (data: unknown) => read({ SingleRoIExtractor: extractor }, data, 'roi_extractor');
 
-/** Reads classes and network of a RetinaHead. The model's `test_cfg` says what is done with its outputs. */
+/** Reads classes and network of a RetinaHead. The thresholds for its outputs are in the model's `test_cfg`. */
 export const retinaHeadFromMm = (head: unknown) => read({ RetinaHead: retinaHead }, head, 'bbox_head');
 
 type Detector = NonNullable<ModelConfig['detection']>;
@@ -266,14 +270,16 @@ export function cascadeFromMm(model: unknown, classes: ClassesOf): Detector {
   const heads = perStage('bbox_head').map(boxHeadFromMm);
   const numbers = heads.map((head) => head.classes);
   if (new Set(numbers).size > 1) {
-    throw new ConfigError(`${what}: bbox_head: its stages have ${numbers.join(', ')} classes.`);
+    throw new ConfigError(
+      `${what}: bbox_head: the stages have ${numbers.join(', ')} classes, but need the same number.`,
+    );
   }
   const equal = (name: keyof typeof roiHead) => onlyOne(name, perStage(name));
   return {
     type: 'cascade_mask_rcnn',
-    ...classes(numbers[0]!),
+    ...classes(itemAt(numbers, 0)),
     ...twoStageParts(dict),
-    box: heads.map(({ box }, i): BoxConfig => ({ ...box, region: extractors[i]! })),
+    box: heads.map(({ box }, i): BoxConfig => ({ ...box, region: itemAt(extractors, i) })),
     mask: maskOf(equal('mask_head'), equal('mask_roi_extractor') ?? equal('bbox_roi_extractor')),
   };
 }
@@ -285,14 +291,14 @@ function stagesOf(name: string, value: unknown, stages: number): unknown[] {
   throw new ConfigError(`${what}: ${name}: num_stages is ${stages}, it lists ${value.length}.`);
 }
 
-/** Returns the dict that all stages share: this package has one configuration for the mask heads of all stages. */
+/** Returns the dict that all stages share: this package has one configuration for the mask heads of all stages. @throws UnsupportedError */
 function onlyOne(name: string, stages: readonly unknown[]): unknown {
   const [first, ...rest] = stages.map((stage) => JSON.stringify(stage));
   if (rest.every((other) => other === first)) return stages[0];
   throw new UnsupportedError(`${what}: ${name} differs between the stages, which is not supported.`);
 }
 
-/** The fields that do not depend on the heads on regions. */
+/** Returns the fields that do not depend on the heads on regions. */
 function twoStageParts({ neck, rpn_head, test_cfg: { rpn, rcnn } }: z.output<typeof twoStage>) {
   return {
     neck: neckFromMm(neck),

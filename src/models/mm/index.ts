@@ -6,18 +6,19 @@ import type { ClassesOf, ModelConfig } from '../config.ts';
 import { backboneFromMm, onWholePyramid } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detection.ts';
 import { byType, written } from './parts.ts';
-import { segmentorFromMm } from './segmentation.ts';
+import { segmentationFromMm } from './segmentation.ts';
 
 /** Reads configurations of mmdetection 2.x / 3.x and mmsegmentation models, as their checkpoints carry them. */
 
-/** What is known about a configuration from elsewhere. */
+/** Facts about a configuration from elsewhere. */
 export interface MmContext {
-  /** The names that the checkpoint's meta gives. */
+  /** The class names in the checkpoint's meta. */
   readonly classes?: readonly string[] | undefined;
-  /** The data set if the configuration names none: the one of the published model that the file is called after. */
+  /** The data set if the configuration names none: that of the published model whose name the file has. */
   readonly dataset?: DatasetId | undefined;
   /** Test scale that replaces the one in the configuration, or the usual one. */
   readonly scale?: readonly [number, number] | undefined;
+  /** The name of the model, for its configuration and for messages. */
   readonly name?: string | undefined;
 }
 
@@ -25,28 +26,28 @@ const dict = z.record(z.string(), z.unknown());
 const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
 
 type Dense = Pick<ModelConfig, 'detection' | 'segmentation'>;
-/** For segmentation, the image is stretched to a multiple of `divisor`. */
+/** The test scale. Segmentation stretches the image to a multiple of `divisor`. */
 type Input = { scale?: [number, number] | undefined; divisor?: number };
 
 type Read = (model: unknown, classes: ClassesOf, input: Input) => Dense;
 
-const detectorBy =
+const detectionBy =
   (read: typeof rcnnFromMm): Read =>
   (model, classes, { scale }) => ({ detection: { ...read(model, classes), input: scale ? { scale } : {} } });
 
 const models: Readonly<Record<string, Read>> = {
-  MaskRCNN: detectorBy(rcnnFromMm),
-  FasterRCNN: detectorBy(rcnnFromMm),
-  CascadeRCNN: detectorBy(cascadeFromMm),
-  RetinaNet: detectorBy(retinaNetFromMm),
-  EncoderDecoder: (model, classes, input) => ({ segmentation: { ...segmentorFromMm(model, classes), input } }),
+  MaskRCNN: detectionBy(rcnnFromMm),
+  FasterRCNN: detectionBy(rcnnFromMm),
+  CascadeRCNN: detectionBy(cascadeFromMm),
+  RetinaNet: detectionBy(retinaNetFromMm),
+  EncoderDecoder: (model, classes, input) => ({ segmentation: { ...segmentationFromMm(model, classes), input } }),
 };
 
 /**
- * Returns the configuration of this package for one of mm.
+ * Translates a configuration of mmdet 2.x / 3.x or mmseg to one of this package.
  *
  * @param config the model dict, or a whole configuration with `model` in it
- * @throws ConfigError if a field is missing or of the wrong kind, UnsupportedError if the type of the model is not read
+ * @throws ConfigError if a field is missing or wrong, UnsupportedError if the type of the model or of a part is not supported
  */
 export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const what = context.name ?? 'mm config';
@@ -66,10 +67,10 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   });
 }
 
-/** The data sets by mm's names of their classes. */
+/** Data sets by the names of mm's data set classes. */
 const datasetTypes: Readonly<Record<string, DatasetId>> = { CocoDataset: 'coco', ADE20KDataset: 'ade20k' };
 
-/** Returns the data set that the configuration tests on, if it is one that is known here. */
+/** Returns the data set that the configuration tests on. Undefined if this package does not have it. */
 function datasetIn(whole: Record<string, unknown>): DatasetId | undefined {
   const older = dict.safeParse(dict.safeParse(whole.data).data?.test).data;
   const newer = dict.safeParse(dict.safeParse(whole.test_dataloader).data?.dataset).data;
@@ -77,10 +78,10 @@ function datasetIn(whole: Record<string, unknown>): DatasetId | undefined {
   return Object.hasOwn(datasetTypes, type) ? datasetTypes[type] : undefined;
 }
 
-/** Configurations of other data sets in COCO's format say `CocoDataset` too, so its classes must agree with the head and the names. */
+/** Returns the classes of a head. Other data sets in COCO's format are `CocoDataset` too, so its classes must agree with head and names. */
 function classesOf(count: number, { classes, dataset }: MmContext) {
   if (classes && classes.length !== count) {
-    throw new ConfigError(`the checkpoint names ${classes.length} classes, its head has ${count}.`);
+    throw new ConfigError(`the checkpoint names ${classes.length} classes, but its head has ${count}.`);
   }
   const known = dataset && datasets[dataset].classes;
   const agrees = known?.length === count && (classes ?? known).every((name, label) => name === known[label]);
@@ -92,7 +93,7 @@ const three = z.tuple([z.number(), z.number(), z.number()]);
 const preprocessor = z.looseObject({ mean: three, std: three, bgr_to_rgb: z.boolean().default(false) });
 const normalisation = z.looseObject({ mean: three, std: three, to_rgb: z.boolean().default(true) });
 
-/** Images are decoded as BGR there; `bgr_to_rgb` (3.x) or `to_rgb` (2.x) turns them before mean and std are applied. */
+/** Returns the normalisation. mm decodes images as BGR; `bgr_to_rgb` (3.x) or `to_rgb` (2.x) reorders them before mean and std. */
 function imageOf(whole: Record<string, unknown>, model: Record<string, unknown>): NonNullable<ModelConfig['image']> {
   const newer = preprocessor.safeParse(model.data_preprocessor ?? whole.data_preprocessor);
   if (newer.success) {
@@ -114,13 +115,14 @@ const step = z.looseObject({
   transforms: z.array(z.unknown()).optional(),
 });
 
-/** What the test pipeline does first to the image, where the configuration has one: to which scale, stretched or not. */
+/** Returns the scale of the test pipeline, and the divisor if it stretches the image. Empty if the configuration has no pipeline. */
 function testInput(whole: Record<string, unknown>): Input {
   const data = dict.safeParse(whole.data).data;
   const pipeline = whole.test_pipeline ?? dict.safeParse(data?.test).data?.pipeline;
   return Array.isArray(pipeline) ? firstResize(pipeline) : {};
 }
 
+/** Reads the first step that resizes. */
 function firstResize(steps: readonly unknown[]): Input {
   for (const entry of steps) {
     const found = step.safeParse(entry).data;

@@ -3,7 +3,7 @@ import { archs, type MogaNetConfig, mogaNetConfig } from '../../backbones/mogane
 import { ConfigError, unknownName } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 
-/** The constructor arguments of the official class, as mmdet and mmseg configs and checkpoints contain them. */
+/** Reads the constructor arguments of the official class, as configurations and checkpoints of mmdet and mmseg contain them. */
 
 type Size = keyof typeof archs;
 
@@ -51,7 +51,7 @@ const officialArguments = z.strictObject({
   attn_force_fp32: ours.doubleActivation,
   stem_norm_type: ours.stemNorm,
   conv_norm_type: ours.convNorm,
-  // training, loading, and arguments that reach the official `**kwargs`, which nothing reads
+  // training, loading, and arguments in the official `**kwargs`, which the class does not read
   drop_rate: ignored,
   drop_path_rate: ignored,
   init_value: ignored,
@@ -67,7 +67,7 @@ const officialArguments = z.strictObject({
 /** The official class's arguments as a configuration. */
 export interface OfficialMogaNet {
   readonly config: MogaNetConfig;
-  /** Classes of the classifier; 0 if there is none (`fork_feat`, as the dense prediction models have it). */
+  /** Number of classes of the classifier. 0 if there is none (`fork_feat`, as in dense prediction models). */
   readonly classes: number;
 }
 
@@ -96,7 +96,7 @@ export function fromOfficial(args: Readonly<Record<string, unknown>>): OfficialM
   return { config, classes: type === 'MogaNet_feat' || fork_feat ? 0 : Math.max(0, num_classes) };
 }
 
-/** Leaves out the fields that are undefined: configurations are printed, saved and compared. */
+/** Drops fields that are undefined: configurations are printed, saved and compared. */
 const given = <T extends object>(fields: T): T =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 

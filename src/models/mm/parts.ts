@@ -2,12 +2,12 @@ import * as z from 'zod';
 import { UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 
-/** Parts of an mm model dict, told apart by their `type`. A type that is not read is refused by that name. */
+/** Reads parts of an mm model dict by their `type`. An unsupported type is refused by its name. */
 
 const typed = z.looseObject({ type: z.string() });
 
 /**
- * Returns what a table holds for a type. mm 3.x may write where the type comes from (`mmdet.MaskRCNN`).
+ * Returns the entry of a table for a type. mm 3.x may prefix it with its registry (`mmdet.MaskRCNN`).
  *
  * @throws UnsupportedError naming the type and what is known
  */
@@ -21,7 +21,7 @@ export function byType<T>(table: Readonly<Record<string, T>>, type: string, what
 /**
  * Reads one part by the schema of its type.
  *
- * @param model what the part belongs to, for the message
+ * @param model the owner of the part, for the message
  * @param part the part's name in the dict
  * @throws UnsupportedError if its type is not in the table, ConfigError if a field does not fit
  */
@@ -37,11 +37,12 @@ export function parsePart<S extends z.ZodType>(
   return validate(schema, { ...(data as object), type: type.replace(/^.*\./, '') }, what);
 }
 
-/** Schemas that several parts use. */
+/** A schema of counts. */
 export const count = z.int().positive();
+/** A schema of arguments that must be absent. */
 export const none = z.null().optional();
 
-/** Drops fields that are undefined, at every depth: a configuration reads as somebody would write it. */
+/** Drops fields that are undefined, at every depth, so that a configuration has only fields that say something. */
 export function written<T>(value: T): T {
   if (Array.isArray(value)) return value.map(written) as T;
   if (typeof value !== 'object' || value === null) return value;

@@ -5,7 +5,7 @@ import type { ClassesOf, ModelConfig } from '../config.ts';
 import { neckFromMm } from './detection.ts';
 import { count, parsePart, written } from './parts.ts';
 
-/** The encoder-decoders of mmseg. Defaults are those of mmseg. A value that would need a different network is refused. */
+/** Reads the encoder-decoders of mmseg. Defaults are those of mmseg. A value that would need another network is refused. */
 
 const batchNorm = z.looseObject({ type: z.enum(['BN', 'SyncBN']) });
 const common = {
@@ -16,10 +16,10 @@ const common = {
   act_cfg: z.looseObject({ type: z.literal('ReLU') }).optional(),
 };
 
-/** These heads read the whole pyramid. */
+/** The `in_index` of heads that read the whole pyramid. */
 const wholePyramid = z
   .array(z.int())
-  .refine((levels) => levels.every((level, i) => level === i), 'must list the levels from 0 in their order');
+  .refine((levels) => levels.every((level, i) => level === i), 'must list the levels in order from 0');
 
 const uperHead = z
   .looseObject({
@@ -67,12 +67,12 @@ const fpnHead = z
     ...common,
     type: z.literal('FPNHead'),
     in_index: wholePyramid,
-    /** The head takes them from the pyramid. */
+    /** Checked only: the head takes the strides from the pyramid. */
     feature_strides: z
       .array(z.number())
       .refine(
         (strides) => strides.every((stride, i) => i === 0 || stride === 2 * (strides[i - 1] ?? 0)),
-        'each must double the last',
+        'each must be twice the one before',
       ),
   })
   .transform((head) => ({
@@ -111,13 +111,13 @@ const encoderDecoder = z.looseObject({
  *
  * @throws UnsupportedError naming a head or neck that is not read, ConfigError if a field does not fit
  */
-export function segmentorFromMm(model: unknown, classes: ClassesOf): NonNullable<ModelConfig['segmentation']> {
+export function segmentationFromMm(model: unknown, classes: ClassesOf): NonNullable<ModelConfig['segmentation']> {
   const { decode_head, auxiliary_head, neck, test_cfg } = validate(encoderDecoder, model, 'mmseg model');
   const decode = segmentationHeadFromMm(decode_head);
   const auxiliary = isThere(auxiliary_head) ? segmentationHeadFromMm(auxiliary_head, 'auxiliary_head') : undefined;
   if (auxiliary && auxiliary.classes !== decode.classes) {
     throw new ConfigError(
-      `mmseg model: the auxiliary head has ${auxiliary.classes} classes, the decode head ${decode.classes}.`,
+      `mmseg model: the auxiliary head has ${auxiliary.classes} classes, but the decode head ${decode.classes}.`,
     );
   }
   return written({
