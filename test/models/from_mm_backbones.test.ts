@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { ConfigError, UnsupportedError } from '../../src/errors.ts';
 import { backboneFromMm } from '../../src/models/mm/backbones.ts';
 import { fromMm } from '../../src/models/mm/index.ts';
-import { segmentorFromMm } from '../../src/models/mm/segmentation.ts';
+import { segmentationFromMm } from '../../src/models/mm/segmentation.ts';
 
 const resNet = { type: 'ResNet', depth: 50, num_stages: 4, out_indices: [0, 1, 2, 3], norm_eval: true };
 const convNext = { type: 'mmpretrain.ConvNeXt', arch: 'tiny', out_indices: [0, 1, 2, 3], gap_before_final_norm: false };
@@ -67,12 +67,12 @@ describe('a segmentor of mmseg', () => {
 
   it('slides where its test_cfg does, with height before width', () => {
     const test_cfg = { mode: 'slide', crop_size: [512, 640], stride: [341, 426] };
-    expect(segmentorFromMm({ ...model, test_cfg }, threeOf).slide).to.deep.equal({
+    expect(segmentationFromMm({ ...model, test_cfg }, threeOf).slide).to.deep.equal({
       crop: { height: 512, width: 640 },
       stride: { height: 341, width: 426 },
     });
-    expect(segmentorFromMm({ ...model, test_cfg: { mode: 'whole' } }, threeOf)).to.not.have.property('slide');
-    expect(() => segmentorFromMm({ ...model, test_cfg: { mode: 'slide' } }, threeOf)).to.throw(
+    expect(segmentationFromMm({ ...model, test_cfg: { mode: 'whole' } }, threeOf)).to.not.have.property('slide');
+    expect(() => segmentationFromMm({ ...model, test_cfg: { mode: 'slide' } }, threeOf)).to.throw(
       ConfigError,
       'crop_size',
     );

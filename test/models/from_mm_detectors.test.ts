@@ -85,7 +85,7 @@ describe('an mm configuration', () => {
       const dict = changed(cascadeS, ({ roi_head }) => {
         roi_head.bbox_head[1].num_classes = 79;
       });
-      refusal(dict, ConfigError, 'mmdet model: bbox_head: its stages have 80, 79, 80 classes.');
+      refusal(dict, ConfigError, 'mmdet model: bbox_head: the stages have 80, 79, 80 classes');
     });
 
     it('is refused where its mask heads differ', () => {
@@ -101,7 +101,7 @@ describe('an mm configuration', () => {
       const dict = changed(semanticFpnXt, ({ decode_head }) => {
         decode_head.feature_strides = [4, 8, 16, 16];
       });
-      refusal(dict, ConfigError, 'mmseg model: decode_head: feature_strides: each must double the last');
+      refusal(dict, ConfigError, 'mmseg model: decode_head: feature_strides: each must be twice');
     });
 
     it('is refused for another neck', () => {

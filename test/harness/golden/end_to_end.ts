@@ -1,7 +1,7 @@
 import type { Named, NDArray } from '../../../src/arrays.ts';
 import type { Geometry } from '../../../src/image/geometry.ts';
 import { boxStages, readProposals } from '../../../src/models/rcnn.ts';
-import { outputOf, readAll } from '../../../src/models/task.ts';
+import { byName, readAll } from '../../../src/models/task.ts';
 import { type DeviceTensor, passes } from '../../../src/nn/index.ts';
 import { anchorLevels } from '../../../src/postprocess/anchors.ts';
 import { toNetwork } from '../../../src/postprocess/boxes.ts';
@@ -94,7 +94,7 @@ async function expectRegions(
   for (const [stage, { config: box }] of boxStages(config).entries()) {
     const rois = joinRows(regions.map(withImage));
     const found = await boxOutputs(model, features, rois, stage);
-    const [scores, deltas] = [outputOf(found, 'cls_score'), outputOf(found, 'bbox_pred')];
+    const [scores, deltas] = [byName(found, 'cls_score'), byName(found, 'bbox_pred')];
     outputs[`rois_stage${stage}`] = rois;
     outputs[`cls_score_stage${stage}`] = scores;
     outputs[`bbox_pred_stage${stage}`] = deltas;
@@ -181,7 +181,7 @@ function differingPixels(actual: ArrayLike<number>, expected: ArrayLike<number>)
 export const runSegmentation = endToEnd(async (golden, model, { image, geometries }, features) => {
   const { config } = model.definition;
   const maps = await readAll(features);
-  const logits = outputOf(maps, 'seg_logits');
+  const logits = byName(maps, 'seg_logits');
   const outputs: Record<string, NDArray> = { ...(await model.beside(image)), ...maps, head_logits: logits };
   await expectSome(golden, outputs);
   const { alignCorners = false } = config.segmentation!.head;
