@@ -1,6 +1,6 @@
 import type { Answer, Message, Question } from './worker.ts';
 
-/** The page: takes a picture, asks the worker, shows the answer. */
+/** The page: takes an image, asks the worker, shows the answer. */
 
 function find<E extends Element>(selector: string): E {
   const element = document.querySelector<E>(selector);
@@ -20,12 +20,12 @@ const section = find<HTMLElement>('#result');
 const canvas = find<HTMLCanvasElement>('canvas');
 const legend = find<HTMLUListElement>('#legend');
 const facts = find<HTMLElement>('#facts');
-const savePicture = find<HTMLAnchorElement>('#save-picture');
+const saveImage = find<HTMLAnchorElement>('#save-image');
 const saveJson = find<HTMLAnchorElement>('#save-json');
 
-const address = new URL('worker.js', import.meta.url);
-address.search = location.search; // ?engine=wasm
-const worker = new Worker(address, { type: 'module' });
+const script = new URL('worker.js', import.meta.url);
+script.search = location.search; // ?engine=wasm
+const worker = new Worker(script, { type: 'module' });
 
 let question: (Question & { readonly name: string }) | undefined;
 let answer: Answer | undefined;
@@ -38,7 +38,7 @@ worker.onmessage = ({ data }: MessageEvent<Message>) => {
   else if (data.kind === 'ready') {
     ({ engine: device, classes } = data);
     if (question) wait();
-    else say('Ready. Choose a picture.');
+    else say('Ready. Choose an image.');
   } else if (data.kind === 'failed') {
     if (data.id === undefined || data.id === question?.id) fail(data.message);
   } else if (data.answer.id === question?.id) show(data.answer);
@@ -49,13 +49,13 @@ file.onchange = () => {
   if (file.files?.[0]) ask(file.files[0], file.files[0].name);
 };
 edge.onchange = () => {
-  if (question) ask(question.picture, question.name);
+  if (question) ask(question.image, question.name);
 };
 for (const button of document.querySelectorAll<HTMLButtonElement>('#shipped button')) {
   button.onclick = async () => {
     const response = await fetch(`images/${button.value}`).catch(() => undefined);
     if (response?.ok) ask(await response.blob(), button.value);
-    else fail(`images/${button.value} cannot be fetched.`);
+    else fail(`images/${button.value} cannot be downloaded.`);
   };
 }
 for (const radio of document.querySelectorAll<HTMLInputElement>('#views input')) radio.onchange = paint;
@@ -70,23 +70,23 @@ document.ondrop = (event) => {
   drop.classList.remove('over');
   const dropped = event.dataTransfer?.files[0];
   if (dropped) ask(dropped, dropped.name);
-  else fail('That was not a file. Save the picture first, then drop the file.');
+  else fail('That was not a file. Save the image first, then drop the file.');
 };
 
-function ask(picture: Blob, name: string): void {
-  question = { id: (question?.id ?? 0) + 1, picture, name, edge: Number(edge.value) };
+function ask(image: Blob, name: string): void {
+  question = { id: (question?.id ?? 0) + 1, image, name, edge: Number(edge.value) };
   answer = undefined;
   problem.hidden = true;
   section.classList.add('pending');
   void preview(question);
   if (device) wait();
   const { id } = question;
-  worker.postMessage({ id, picture, edge: Number(edge.value) } satisfies Question);
+  worker.postMessage({ id, image, edge: Number(edge.value) } satisfies Question);
 }
 
-/** The picture at once, while the model still computes; what cannot be shown the worker will complain about. */
-async function preview({ id, picture }: Question): Promise<void> {
-  const bitmap = await createImageBitmap(picture).catch(() => undefined);
+/** Shows the image while the model computes. If the browser cannot read it, the worker will say why. */
+async function preview({ id, image }: Question): Promise<void> {
+  const bitmap = await createImageBitmap(image).catch(() => undefined);
   if (bitmap && question?.id === id && !answer) {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
@@ -99,7 +99,7 @@ async function preview({ id, picture }: Question): Promise<void> {
 function show(found: Answer): void {
   answer = found;
   stopWaiting();
-  say(`Found ${sentence(found.objects)}.`);
+  say(`Found ${sentence(found.legends.detection)}.`);
   section.hidden = false;
   section.classList.remove('pending');
   URL.revokeObjectURL(saveJson.href);
@@ -109,18 +109,18 @@ function show(found: Answer): void {
   paint();
 }
 
-/** The chosen view and its words. */
+/** Draws the chosen view with its legend. */
 function paint(): void {
   if (!answer) return;
   const view = find<HTMLInputElement>('#views :checked').value as keyof Answer['views'];
   const { width, height, data } = answer.views[view];
   canvas.width = width;
   canvas.height = height;
-  // pixels of the library are plain bytes, and ImageData wants them clamped
+  // the library gives plain bytes, ImageData takes clamped ones
   const pixels = new Uint8ClampedArray(data.buffer as ArrayBuffer, data.byteOffset, data.length);
   canvas.getContext('2d')!.putImageData(new ImageData(pixels, width, height), 0, 0);
 
-  const entries = view === 'regions' ? answer.regions : answer.objects;
+  const entries = answer.legends[view === 'segmentation' ? view : 'detection'];
   legend.replaceChildren(
     ...entries.map(({ color, name, note = '' }) => {
       const item = document.createElement('li');
@@ -135,17 +135,17 @@ function paint(): void {
 
   canvas.toBlob((blob) => {
     if (!blob) return;
-    URL.revokeObjectURL(savePicture.href);
-    savePicture.href = URL.createObjectURL(blob);
-    savePicture.download = `${stem()}.${view}.png`;
+    URL.revokeObjectURL(saveImage.href);
+    saveImage.href = URL.createObjectURL(blob);
+    saveImage.download = `${stem()}.${view}.png`;
   });
 }
 
-const sentence = (entries: Answer['objects']): string =>
+const sentence = (entries: Answer['legends']['detection']): string =>
   entries.map(({ name, note = '' }) => `${note} × ${name}`).join(', ') ||
   `nothing. This model knows ${classes.join(', ')}`;
 
-const stem = (): string => (question?.name ?? 'picture').replace(/\.[^.]*$/, '');
+const stem = (): string => (question?.name ?? 'image').replace(/\.[^.]*$/, '');
 
 function showProgress({ done, total, text }: Extract<Message, { kind: 'loading' }>): void {
   statusText.textContent = `${text}…`;
@@ -155,11 +155,11 @@ function showProgress({ done, total, text }: Extract<Message, { kind: 'loading' 
   } else bar.removeAttribute('value');
 }
 
-/** Nobody knows how long a device takes: the seconds say that it is at work. */
+/** Counts seconds, because the time that a device takes is unknown. */
 function wait(): void {
   stopWaiting();
   const begun = performance.now();
-  say('Looking at the picture…', true);
+  say('Predicting…', true);
   waiting = setInterval(() => {
     seconds.textContent = `${Math.floor((performance.now() - begun) / 1000)} s`;
   }, 1000);

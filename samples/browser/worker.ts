@@ -1,22 +1,21 @@
 import { loadModel, type Raster } from 'moganet';
 import { detectionLegend, drawSegmentation, type LegendEntry, segmentationLegend } from 'moganet/render';
 
-/** The model, beside the page: while it computes the page stays alive. */
+/** Runs the model in a worker, so that the page stays responsive. */
 
-/** A picture to look at. A new one ends the one before. */
+/** An image to predict. A new one aborts the one before. */
 export interface Question {
   readonly id: number;
-  readonly picture: Blob;
-  /** The picture is fitted into a square of so many pixels; the model's own size where it is not given. */
-  readonly edge?: number;
+  readonly image: Blob;
+  /** Fits the image into a square of this edge. By default the model's size. */
+  readonly edge?: number | undefined;
 }
 
 export interface Answer {
   readonly id: number;
-  /** What to show: the picture, what was found drawn on it, and what every pixel is. */
-  readonly views: { readonly picture: Raster; readonly objects: Raster; readonly regions: Raster };
-  readonly objects: readonly LegendEntry[];
-  readonly regions: readonly LegendEntry[];
+  /** The image alone, with the instances, and with the class of every pixel. */
+  readonly views: { readonly image: Raster; readonly detection: Raster; readonly segmentation: Raster };
+  readonly legends: { readonly detection: readonly LegendEntry[]; readonly segmentation: readonly LegendEntry[] };
   /** The result as `result.toJSON()` writes it. */
   readonly json: string;
   readonly milliseconds: number;
@@ -41,9 +40,9 @@ const loading = loadModel(
 );
 
 const steps = {
-  download: 'Fetching the model',
+  download: 'Downloading the model',
   weights: 'Reading the model',
-  engine: 'Handing the model to the device',
+  engine: 'Loading the model on the device',
 };
 
 loading.then(
@@ -63,18 +62,15 @@ self.onmessage = ({ data }: MessageEvent<Question>) => {
   });
 };
 
-async function answer({ id, picture, edge }: Question, signal: AbortSignal): Promise<void> {
+async function answer({ id, image, edge }: Question, signal: AbortSignal): Promise<void> {
   const model = await loading;
-  const result = await model.predict(picture, {
-    score: leastScore,
-    signal,
-    ...(edge !== undefined && { size: { width: edge, height: edge } }),
-  });
-  const { labels, names } = result.segmentation!;
+  const size = edge === undefined ? undefined : { width: edge, height: edge };
+  const result = await model.predict(image, { score: leastScore, signal, size });
+  const { labels, ...classes } = result.segmentation!; // names, and the data set with its colours
   const views = {
-    picture: result.image,
-    objects: result.render({ draw: 'detection' }),
-    regions: drawSegmentation(result.image, labels, { names }),
+    image: result.image,
+    detection: result.render({ draw: 'detection' }),
+    segmentation: drawSegmentation(result.image, labels, classes),
   };
   tell(
     {
@@ -82,8 +78,10 @@ async function answer({ id, picture, edge }: Question, signal: AbortSignal): Pro
       answer: {
         id,
         views,
-        objects: detectionLegend(result.labels, { names: result.names }),
-        regions: segmentationLegend(labels, { names }),
+        legends: {
+          detection: detectionLegend(result.labels, result),
+          segmentation: segmentationLegend(labels, classes),
+        },
         json: JSON.stringify(result),
         milliseconds: result.timings.total!,
       },
@@ -92,5 +90,4 @@ async function answer({ id, picture, edge }: Question, signal: AbortSignal): Pro
   );
 }
 
-/** Errors of the library are written to be read; others are at least told. */
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

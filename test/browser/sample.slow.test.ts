@@ -18,7 +18,7 @@ describe('the browser sample', () => {
 
   it('finds in a shipped photo on webgl what Node finds', async () => {
     const page = await site.open();
-    expect(await page.locator('h1').textContent()).to.equal('What stands in this street?');
+    expect(await page.locator('h1').textContent()).to.equal('Street facades');
     await page.selectOption('#edge', '320');
     await page.locator('button[value="street-house.jpg"]').press('Enter');
     await page.locator('#facts:text("ms on webgl")').waitFor(patience);
@@ -42,7 +42,7 @@ describe('the browser sample', () => {
     const status = await page.locator('[role=status]').textContent();
     for (const name of new Set([...expected].map((instance) => instance.name))) expect(status).to.include(name);
     expect(await page.locator('#legend li').count()).to.equal(new Set(expected.labels).size);
-    await page.getByText('Regions').click();
+    await page.getByText('Classes').click();
     expect(await page.locator('#legend li').count()).to.equal(new Set(labels).size);
     expect(await page.locator('canvas').getAttribute('aria-label')).to.include('% × sky');
     await page.close();
@@ -78,7 +78,7 @@ describe('the browser sample', () => {
   });
 });
 
-/** The file behind "Save the numbers". */
+/** The file behind "Save the result". */
 async function numbersOf(page: Page): Promise<ResultJson> {
   const address = await page.locator('#save-json').getAttribute('href');
   return page.evaluate(async (url) => (await fetch(url!)).json(), address);
