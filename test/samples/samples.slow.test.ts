@@ -31,8 +31,8 @@ describe('the samples', () => {
     const samples = readdirSync(join(root, 'samples')).filter((file) => file.endsWith('.ts'));
     expect(samples).to.have.members([
       'detect.ts',
-      'own_detector.ts',
-      'own_head.ts',
+      'custom_detector.ts',
+      'custom_head.ts',
       'overlay.ts',
       'segment.ts',
       'swap_backbone.ts',
@@ -56,13 +56,13 @@ describe('the samples', () => {
   });
 
   it('run a custom backbone and head', () => {
-    const [line = '', ...others] = linesOf('own_head');
+    const [line = '', ...others] = linesOf('custom_head');
     expect(line).to.match(/^brightest \d\.\d\d (\d+ ){3}\d+$/);
     expect(others).to.have.lengthOf(0);
   });
 
   it('run a custom detector and segmentation head', () => {
-    const lines = linesOf('own_detector');
+    const lines = linesOf('custom_detector');
     expect(lines).to.have.lengthOf(4);
     for (const line of lines.slice(0, 3)) expect(line).to.match(/^spot 0\.\d\d (\d+ ){3}\d+$/);
     expect(lines[3]).to.equal('dark, bright');

@@ -1,4 +1,4 @@
-/** Adds a custom detector and a custom segmentation head through tables. Run: npx tsx samples/own_detector.ts */
+/** Adds a custom detector and a custom segmentation head through tables. Run: npx tsx samples/custom_detector.ts */
 import {
   createModel,
   detectors,

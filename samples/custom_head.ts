@@ -1,4 +1,4 @@
-/** Joins a custom backbone and a custom head: the model finds the brightest spot of an image. Run: npx tsx samples/own_head.ts */
+/** Joins a custom backbone and a custom head: the model finds the brightest spot of an image. Run: npx tsx samples/custom_head.ts */
 import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
 import { conv2d } from 'moganet/nn';
