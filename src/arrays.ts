@@ -43,8 +43,8 @@ export function ndarray<T extends TypedArray>(shape: Shape, data: T): NDArray<T>
   return { shape, data };
 }
 
-/** Returns an item of a list. A negative index counts from the end. @throws RangeError if the list is too short */
-export function itemAt<T>(list: readonly T[], index: number): T {
+/** Returns an item of a list. A negative index counts from the end. @throws RangeError if there is none */
+export function itemAt<T>(list: readonly (T | undefined)[], index: number): T {
   const item = list.at(index);
   if (item === undefined) throw new RangeError(`no item ${index} in a list of ${list.length}`);
   return item;

@@ -1,6 +1,8 @@
+import { itemAt } from '../arrays.ts';
 import type { Backbone } from '../backbones/index.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
-import { type Graph, type MapShape, map, recordPart, shapesOf, type Value } from '../nn/index.ts';
+import { type Graph, type MapShape, map, recordPart, shapesOf } from '../nn/index.ts';
+import { byName } from './task.ts';
 
 /**
  * Checks that a custom backbone's `forward` returns the levels that its `stages` announce, since necks, heads and anchors are built on
@@ -16,8 +18,8 @@ export function checkBackbone(type: string, { stages, imageChannels = 3, forward
   const graph = recordPart({
     name: type,
     inputs: { image: map(imageChannels) },
-    forward: (scope, { image }) => {
-      const pyramid: unknown = forward(scope, image as Value);
+    forward: (scope, inputs) => {
+      const pyramid: unknown = forward(scope, byName(inputs, 'image'));
       if (!Array.isArray(pyramid) || pyramid.length !== stages.length) {
         const found = Array.isArray(pyramid) ? `${pyramid.length} levels` : 'no list of levels';
         throw new ConfigError(`${says}: \`stages\` has ${stages.length} levels, and forward gives ${found}.`);
@@ -28,10 +30,8 @@ export function checkBackbone(type: string, { stages, imageChannels = 3, forward
   const side = 8 * Math.max(32, ...stages.map(({ stride }) => stride));
   const shapes = shapesAt(side, graph);
   for (const [i, id] of Object.values(graph.outputs).entries()) {
-    const level = graph.nodes[id];
-    const stage = stages[i];
-    if (!level || !stage) continue; // as many outputs as stages, see above
-    const { channels, stride } = stage;
+    const level = itemAt(graph.nodes, id);
+    const { channels, stride } = itemAt(stages, i);
     if (level.channels !== channels) {
       throw new ConfigError(
         `${says}: stage ${i} of \`stages\` has ${channels} channels, and forward gives ${level.channels}.`,

@@ -1,24 +1,25 @@
 import { expect } from 'chai';
-import type { NDArray, Size } from '../../src/arrays.ts';
+import { itemAt, type NDArray, type Size } from '../../src/arrays.ts';
 import type { Backbone, Family } from '../../src/backbones/index.ts';
 import { renamedKey } from '../../src/loading/layouts.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
+import { byName } from '../../src/models/task.ts';
 import { type Graph, parametersOf, passes, programOf, type Runner, shapesOf } from '../../src/nn/index.ts';
 import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
-/** What holds for every backbone, on every engine: heads rely on it. */
+/** The contract of every backbone on every engine. Heads rely on it. */
 
 type Heads = Omit<ModelConfig, 'backbone'>;
 
 const even: Size = { height: 64, width: 96 };
 const odd: Size = { height: 75, width: 93 };
 
-/** The graph of a family's small form, handed to `createModel` by name as a user hands in a custom backbone. */
+/** Returns the graph of a family's small form, which `createModel` takes from a table as it takes a custom backbone. */
 function graphOf(name: string, { make, small }: Family, heads: Heads = {}): Graph {
   const { parts } = createModel({ backbone: small, ...heads }, { backbones: { [name]: make } });
-  return parts.features!.graph;
+  return byName(parts, 'features').graph;
 }
 
 /** Tests of one family of the table, or of a family that could be in it. */
@@ -32,7 +33,7 @@ export function describeBackbone(name: string, family: Family): void {
     const keys = parametersOf(graph).map(({ key }) => key);
     const shapesAt = (size: Size, batch = 1) => {
       const shapes = shapesOf(graph, { image: { batch, ...size } });
-      return stages.map((_, i) => shapes[graph.outputs[`stage${i}`]!]!);
+      return stages.map((_, i) => itemAt(shapes, byName(graph.outputs, `stage${i}`)));
     };
 
     it('has a title, and a schema that takes its configurations and nothing else', () => {
@@ -62,17 +63,17 @@ export function describeBackbone(name: string, family: Family): void {
       });
     }
 
-    it('gives four stages, each of half the resolution of the one before, as it says', () => {
+    it('gives four stages as announced, each of half the resolution of the stage before', () => {
       expect(stages).to.have.length(4);
       expect(stages.map(({ stride }) => stride)).to.deep.equal([4, 8, 16, 32]);
       for (const [i, { channels, height, width }] of shapesAt(even).entries()) {
-        const { channels: said, stride } = stages[i]!;
-        const expected = { channels: said, height: even.height / stride, width: even.width / stride };
+        const { channels: announced, stride } = itemAt(stages, i);
+        const expected = { channels: announced, height: even.height / stride, width: even.width / stride };
         expect({ channels, height, width }).to.deep.equal(expected);
       }
     });
 
-    it('takes odd sizes; each stage rounds down or up', () => {
+    it('takes odd sizes, which each stage rounds down or up', () => {
       let [height, width]: [number, number] = [odd.height, odd.width];
       for (const [i, shape] of shapesAt(odd, 2).entries()) {
         const step = i === 0 ? 4 : 2;
@@ -83,7 +84,7 @@ export function describeBackbone(name: string, family: Family): void {
       }
     });
 
-    it('has below `backbone.` in a dense model the keys that it has alone', () => {
+    it('has the same keys in a dense model, with `backbone.` before them', () => {
       const segmentation = { classes: ['a'], head: { type: 'fcn_head' as const, channels: 1, level: 0 }, input: {} };
       const dense = parametersOf(graphOf(name, family, { segmentation }));
       const below = dense.flatMap(({ key }) => (key.startsWith('backbone.') ? [key.slice('backbone.'.length)] : []));
@@ -93,7 +94,7 @@ export function describeBackbone(name: string, family: Family): void {
     if ('classify' in backbone) {
       it('classifies', () => {
         const classifier = graphOf(name, family, { classification: { classes: 7 } });
-        const shape = shapesOf(classifier, { image: { batch: 2, ...even } })[classifier.outputs.logits!];
+        const shape = shapesOf(classifier, { image: { batch: 2, ...even } })[byName(classifier.outputs, 'logits')];
         expect(shape).to.deep.equal({ batch: 2, channels: 7, height: 1, width: 1 });
       });
     }
@@ -129,7 +130,7 @@ export function describeBackbonesOnEngines(families: Readonly<Record<string, Fam
           };
 
           for (const size of [even, odd]) {
-            it(`computes what the other engines compute, at ${size.height}×${size.width}`, async () => {
+            it(`computes the same as the other engines, at ${size.height}×${size.width}`, async () => {
               const found = await pyramidOf(1, size);
               const key = `${name} ${size.height}`;
               const known = reference.get(key);
@@ -138,7 +139,7 @@ export function describeBackbonesOnEngines(families: Readonly<Record<string, Fam
             });
           }
 
-          it('computes of an image in a batch what it computes of it alone', async () => {
+          it('computes the same for an image in a batch as for the image alone', async () => {
             const two = await pyramidOf(2, odd);
             const first = two.map(({ shape, data }) => ({
               shape: [1, ...shape.slice(1)],
@@ -152,15 +153,16 @@ export function describeBackbonesOnEngines(families: Readonly<Record<string, Fam
   }
 }
 
-/** Float32 sums in another order, through some fifty layers. */
+/** Sums of float32 in another order, through about fifty layers. */
 const relativeTolerance = 1e-4;
 
 function expectEqual(actual: readonly NDArray[], expected: readonly NDArray[]): void {
   expect(actual).to.have.length(expected.length);
   for (const [i, { shape, data }] of expected.entries()) {
-    expect(actual[i]!.shape, `stage ${i}`).to.deep.equal(shape);
+    const found = itemAt(actual, i);
+    expect(found.shape, `stage ${i}`).to.deep.equal(shape);
     const peak = data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-    const error = data.reduce((max, value, k) => Math.max(max, Math.abs(value - actual[i]!.data[k]!)), 0);
+    const error = data.reduce((max, value, k) => Math.max(max, Math.abs(value - (found.data[k] ?? 0))), 0);
     expect(peak, `stage ${i}`).to.be.greaterThan(0);
     expect(error, `stage ${i}`).to.be.at.most(relativeTolerance * peak);
   }

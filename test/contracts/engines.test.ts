@@ -77,7 +77,7 @@ for (const [name, start] of Object.entries(engines)) {
       });
       after(() => runner.dispose());
 
-      it('says what it is', () => {
+      it('has a name and a detail', () => {
         expect(here.engine.name).to.equal(name);
         expect(here.engine.detail).to.match(/\w/);
       });
@@ -96,7 +96,7 @@ for (const [name, start] of Object.entries(engines)) {
         }
       });
 
-      it('serves any number of regions, also none', async () => {
+      it('serves any number of regions, also zero', async () => {
         const counts = [];
         for (const boxes of [none, boxesOf([0, 0, 0, 1, 1]), boxesOf([0, 1, 0, 2, 1], [0, 0, 0, 1, 1]), none]) {
           const { pooled } = await run({ x, boxes });
@@ -209,7 +209,7 @@ for (const [name, start] of Object.entries(engines)) {
       expect(failure.message).to.match(/engine was disposed.*create another/);
     });
 
-    it('refuses what was loading when it was disposed', async () => {
+    it('refuses a program that was loading when it was disposed', async () => {
       const second = (await start()) as Engine;
       const loading = rejection(second.load(programOf('doubling', doubling, doublingWeights)));
       await second.dispose();

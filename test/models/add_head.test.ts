@@ -3,30 +3,30 @@ import * as z from 'zod';
 import { fpnConfig } from '../../heads/fpn.ts';
 import type { Neck, SegmentationHead } from '../../heads/head.ts';
 import { type SegmentationHeadEntry, segmentationHeads } from '../../heads/index.ts';
-import type { Named, NDArray } from '../../src/arrays.ts';
+import { itemAt, type Named, type NDArray } from '../../src/arrays.ts';
 import { families } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { Geometry } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel, detectors, type Tables } from '../../src/models/create.ts';
 import type { Detector, DetectorEntry } from '../../src/models/detection.ts';
-import { named, readLevels, type TaskOptions } from '../../src/models/task.ts';
+import { named, pickDetections, readLevels, type TaskOptions } from '../../src/models/task.ts';
 import { conv2d, module, relu, type Scope, type Value } from '../../src/nn/index.ts';
 import type { Detections } from '../../src/postprocess/detections.ts';
 import { nms } from '../../src/postprocess/nms.ts';
 import { describeHead, describeHeadsOnEngines, type HeadCase } from '../contracts/head_suite.ts';
 
 /*
- * A head is added in four places: `heads/NAME.ts` with its schema, one line in its table, a configuration, a golden. These are a tiny
- * segmentation head and a tiny detector in that form, and copies of the tables with their lines. The contract suite then runs
- * over them as over the others.
+ * A head is added in four steps: `heads/NAME.ts` with its schema, one line in its table, a configuration, a golden. This file adds a tiny
+ * segmentation head and a tiny detector in that form to copies of the tables, and runs the contract suite over them.
  */
 
 const tinyHeadConfig = z.strictObject({ type: z.literal('tiny_head'), channels: z.int().positive() });
 
 function tinyHead({ channels }: z.output<typeof tinyHeadConfig>, classes: number): SegmentationHead {
-  const forward = module((scope: Scope, [finest]: readonly Value[]): Value => {
-    const x = relu(scope.at('act'), conv2d(scope.at('conv'), finest!, channels, { kernel: 3 }));
+  const forward = module((scope: Scope, pyramid: readonly Value[]): Value => {
+    const finest = itemAt(pyramid, 0);
+    const x = relu(scope.at('act'), conv2d(scope.at('conv'), finest, channels, { kernel: 3 }));
     return conv2d(scope.at('conv_seg'), x, classes, { kernel: 1 });
   });
   return { alignCorners: false, forward };
@@ -41,7 +41,7 @@ const tinyDetectorConfig = z.strictObject({
 });
 type TinyDetectorConfig = z.output<typeof tinyDetectorConfig>;
 
-/** Every position of every level gives a score per class, and the distances of a box's sides from it in strides. */
+/** Gives a score per class at every position of every level, and the distances in strides to the sides of a box. */
 function tinyDetector({ test }: TinyDetectorConfig, neck: Neck, classes: number): Detector {
   return {
     modules: ['neck', 'tiny'],
@@ -77,8 +77,9 @@ function tinyDetector({ test }: TinyDetectorConfig, neck: Neck, classes: number)
   ): Detections {
     const found: { box: number[]; score: number; label: number }[] = [];
     for (const [level, { stride }] of neck.stages.entries()) {
-      const [, , height, width] = scores[level]!.shape as [number, number, number, number];
-      const [logits, distances] = [scores[level]!.data, sides[level]!.data];
+      const { shape, data: logits } = itemAt(scores, level);
+      const { data: distances } = itemAt(sides, level);
+      const [, , height = 0, width = 0] = shape;
       const clip = (value: number, scale: number, most: number) =>
         Math.min(Math.max((value * stride) / scale, 0), most);
       for (let i = 0; i < height * width; i++) {
@@ -98,18 +99,9 @@ function tinyDetector({ test }: TinyDetectorConfig, neck: Neck, classes: number)
     }
     const boxes = Float32Array.from(found.flatMap(({ box }) => box));
     const labels = Int32Array.from(found, ({ label }) => label);
-    const stay = [
-      ...nms(
-        boxes,
-        Float32Array.from(found, (one) => one.score),
-        { iou, classes: labels, max },
-      ),
-    ];
-    return {
-      boxes: Float32Array.from(stay.flatMap((i) => found[i]!.box)),
-      scores: Float32Array.from(stay, (i) => found[i]!.score),
-      labels: Int32Array.from(stay, (i) => found[i]!.label),
-    };
+    const scoresOf = Float32Array.from(found, (one) => one.score);
+    const kept = nms(boxes, scoresOf, { iou, classes: labels, max });
+    return pickDetections({ boxes, scores: scoresOf, labels }, [...kept]);
   }
 }
 
@@ -122,7 +114,7 @@ const tables = {
 } satisfies Tables;
 
 const input = { scale: [64, 64] };
-// the types of a configuration know the package's own heads only
+// the types of a configuration cover the heads of the package only
 const heads = (config: unknown) => config as HeadCase['heads'];
 const cases: readonly HeadCase[] = [
   {
@@ -165,7 +157,7 @@ describe('a head that is added', () => {
   });
 
   it('is unknown without its line in the table', () => {
-    const config = { backbone: families.moganet.small, ...cases[0]!.heads };
+    const config = { backbone: families.moganet.small, ...itemAt(cases, 0).heads };
     expect(() => createModel(config)).to.throw(ConfigError, 'unknown type "tiny_head"');
   });
 });

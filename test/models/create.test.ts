@@ -1,15 +1,17 @@
 import { expect } from 'chai';
 import { facadeModels } from '../../configs/facade.ts';
+import { itemAt } from '../../src/arrays.ts';
 import type { Backbone, Stage } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
-import { checkpointParameters, createModel, modelParameters } from '../../src/models/create.ts';
+import { checkpointParameters, createModel, modelParameters, type Tables } from '../../src/models/create.ts';
 import type { Head } from '../../src/models/custom.ts';
+import { byName } from '../../src/models/task.ts';
 import { conv2d, type Scope, shapesOf, type Value } from '../../src/nn/index.ts';
 import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
-const demo = facadeModels[0]!.config;
-const { backbone: trunk, detection: maskRcnnLite, segmentation: uperNetLite } = demo as Required<typeof demo>;
+const demo = itemAt(facadeModels, 0).config;
+const { backbone, detection: maskRcnnLite, segmentation: uperNetLite } = demo as Required<typeof demo>;
 
 const tiny = (stages: number) => ({
   type: 'moganet' as const,
@@ -39,13 +41,14 @@ const plainBackbone = ({ width }: { width: number }): Backbone => {
 const brightness = (_: unknown, stages: readonly Stage[]): Head<'score', number> => ({
   forward: (scope: Scope, pyramid: readonly Value[]) => {
     expect(pyramid.map(({ channels }) => channels)).to.deep.equal(stages.map(({ channels }) => channels));
-    return { score: conv2d(scope.at('conv'), pyramid.at(-1)!, 1, { kernel: 1 }) };
+    return { score: conv2d(scope.at('conv'), itemAt(pyramid, -1), 1, { kernel: 1 }) };
   },
   decode: ({ score }) => score.data.reduce((sum, value) => sum + value, 0) / score.data.length,
 });
 
-const outputsOf = (config: ModelConfig, part = 'features') =>
-  Object.keys(createModel(config).parts[part]!.graph.outputs);
+const featuresOf = (config: ModelConfig, tables?: Tables) =>
+  byName(createModel(config, tables).parts, 'features').graph;
+const outputsOf = (config: ModelConfig, tables?: Tables) => Object.keys(featuresOf(config, tables).outputs);
 
 describe('createModel', () => {
   it('makes a bare backbone, whose keys begin at the root', () => {
@@ -68,46 +71,39 @@ describe('createModel', () => {
     expect(keys).to.include('head.weight').and.to.include('norm4.weight');
   });
 
-  it('gives a detector the parts that run on regions', () => {
-    const model = createModel({ backbone: trunk, detection: maskRcnnLite });
+  it('gives detection parts that run on regions', () => {
+    const model = createModel({ backbone, detection: maskRcnnLite });
     expect(Object.keys(model.parts)).to.deep.equal(['features', 'box', 'mask']);
-    expect(Object.keys(model.parts.box!.inputs)).to.deep.equal([
+    expect(Object.keys(byName(model.parts, 'box').inputs)).to.deep.equal([
       ...['fpn0', 'fpn1', 'fpn2', 'fpn3'],
       ...['rois0', 'rois1', 'rois2', 'rois3'],
     ]);
-    if (maskRcnnLite.type !== 'mask_rcnn') throw new Error('the demo is no Mask R-CNN');
+    if (maskRcnnLite.type !== 'mask_rcnn') throw new Error('the demo is not a Mask R-CNN');
     const { mask: _, ...boxesOnly } = maskRcnnLite;
-    expect(Object.keys(createModel({ backbone: trunk, detection: boxesOnly }).parts)).to.deep.equal([
-      'features',
-      'box',
-    ]);
+    expect(Object.keys(createModel({ backbone, detection: boxesOnly }).parts)).to.deep.equal(['features', 'box']);
   });
 
-  it('runs the part of regions on none at all', () => {
-    const { box } = createModel({ backbone: trunk, detection: maskRcnnLite }).parts;
-    const { graph } = box!;
+  it('runs a part on zero regions', () => {
+    const { graph } = byName(createModel({ backbone, detection: maskRcnnLite }).parts, 'box');
     const maps = [0, 1, 2, 3].map((i) => [`fpn${i}`, { batch: 1, height: 32 >> i, width: 40 >> i }]);
     const rois = [0, 1, 2, 3].map((i) => [`rois${i}`, { batch: 0 }]);
     const shapes = shapesOf(graph, Object.fromEntries([...maps, ...rois]));
-    expect(shapes[graph.outputs.cls_score!]).to.deep.equal({ batch: 0, channels: 6, height: 1, width: 1 });
+    expect(shapes[byName(graph.outputs, 'cls_score')]).to.deep.equal({ batch: 0, channels: 6, height: 1, width: 1 });
   });
 
-  it('puts several heads on one trunk, which is recorded once', () => {
-    const both: ModelConfig = { backbone: trunk, detection: maskRcnnLite, segmentation: uperNetLite };
+  it('puts several heads on one backbone, which is recorded once', () => {
+    const both: ModelConfig = { backbone, detection: maskRcnnLite, segmentation: uperNetLite };
     expect(outputsOf(both)).to.include.members(['fpn0', 'rpn_cls0', 'seg_logits']);
-    const { nodes } = createModel(both).parts.features!.graph;
+    const { nodes } = featuresOf(both);
     const stems = nodes.filter(({ path, op }) => path === 'backbone.patch_embed1.projection.0' && op === 'conv2d');
     expect(stems).to.have.length(1);
     const keys = (config: ModelConfig) => modelParameters(createModel(config)).map(({ key }) => key);
-    const apart = [
-      ...keys({ backbone: trunk, detection: maskRcnnLite }),
-      ...keys({ backbone: trunk, segmentation: uperNetLite }),
-    ];
+    const apart = [...keys({ backbone, detection: maskRcnnLite }), ...keys({ backbone, segmentation: uperNetLite })];
     expect(new Set(keys(both))).to.deep.equal(new Set(apart));
   });
 
-  it('does not run the auxiliary head, which is in the checkpoint', () => {
-    const model = createModel({ backbone: trunk, segmentation: uperNetLite });
+  it('has the auxiliary head in the checkpoint, but does not run it', () => {
+    const model = createModel({ backbone, segmentation: uperNetLite });
     const auxiliary = (key: string) => key.startsWith('auxiliary_head.');
     expect(modelParameters(model).filter(({ key }) => auxiliary(key))).to.deep.equal([]);
     const published = checkpointParameters(model).filter(({ key }) => auxiliary(key));
@@ -115,17 +111,16 @@ describe('createModel', () => {
     expect(model.auxiliary?.name).to.equal('auxiliary');
   });
 
-  describe('with parts of one’s own', () => {
-    const own: ModelConfig = { backbone: { type: 'plain', width: 8 }, head: { type: 'brightness' } };
+  describe('with custom parts', () => {
+    const custom: ModelConfig = { backbone: { type: 'plain', width: 8 }, head: { type: 'brightness' } };
     const tables = { backbones: { plain: plainBackbone }, heads: { brightness } };
 
     const pyramid = ['stage0', 'stage1', 'stage2', 'stage3'];
 
     it('takes a backbone and a head from the tables handed in', async () => {
-      const model = createModel(own, tables);
+      const model = createModel(custom, tables);
       expect(model.stages.map(({ channels }) => channels)).to.deep.equal([8, 16, 32, 64]);
-      const graph = model.parts.features!.graph;
-      expect(Object.keys(graph.outputs)).to.deep.equal([...pyramid, 'head.score']);
+      expect(outputsOf(custom, tables)).to.deep.equal([...pyramid, 'head.score']);
       expect(modelParameters(model).map(({ key }) => key)).to.include.members([
         'backbone.stages.0.weight',
         'head.conv.bias',
@@ -142,18 +137,18 @@ describe('createModel', () => {
       expect(result).to.deep.equal({ custom: 2, detections: undefined });
     });
 
-    it('puts the heads that are known on it', () => {
-      const { parts } = createModel({ ...own, head: undefined, segmentation: uperNetLite } as ModelConfig, tables);
-      expect(Object.keys(parts.features!.graph.outputs)).to.deep.equal([...pyramid, 'seg_logits']);
+    it('puts heads of the package on a custom backbone', () => {
+      const config = { ...custom, head: undefined, segmentation: uperNetLite };
+      expect(outputsOf(config, tables)).to.deep.equal([...pyramid, 'seg_logits']);
     });
 
-    it('keeps the known ones beside them', () => {
+    it('keeps the parts of the package', () => {
       expect(createModel({ backbone: tiny(4) }, tables).stages).to.have.length(4);
     });
 
-    it('refuses a backbone whose stages are not what it gives', () => {
+    it('refuses a backbone whose stages differ from its levels', () => {
       const create = (change: (stages: Stage[]) => unknown) => () =>
-        createModel(own, {
+        createModel(custom, {
           ...tables,
           backbones: {
             plain: (config) => {
@@ -180,18 +175,18 @@ describe('createModel', () => {
       expect(changed(3, { stride: 0 })).to.throw(ConfigError, 'stage 3 of `stages` needs a stride above 0, got 0.');
       expect(create(() => undefined)).to.throw(ConfigError, 'has no stages. Give a list of { channels, stride }');
       const single = () => ({ ...plainBackbone({ width: 8 }), forward: (_: unknown, image: Value) => image as never });
-      expect(() => createModel(own, { ...tables, backbones: { plain: single } })).to.throw(
+      expect(() => createModel(custom, { ...tables, backbones: { plain: single } })).to.throw(
         ConfigError,
         'and forward gives no list of levels.',
       );
     });
 
-    it('names those that there are', () => {
-      expect(() => createModel({ ...own, backbone: { type: 'plane' } }, tables)).to.throw(
+    it('names the known parts', () => {
+      expect(() => createModel({ ...custom, backbone: { type: 'plane' } }, tables)).to.throw(
         ConfigError,
         /unknown backbone "plane"\. Known: moganet, .*plain\. Did you mean "plain"\?/,
       );
-      expect(() => createModel({ ...own, head: { type: 'bright' } }, tables)).to.throw(
+      expect(() => createModel({ ...custom, head: { type: 'bright' } }, tables)).to.throw(
         ConfigError,
         'unknown head "bright". Known: brightness.',
       );
@@ -201,7 +196,7 @@ describe('createModel', () => {
       );
     });
 
-    it('never mistakes what every object has for an entry of a table', () => {
+    it('does not take `constructor` or `toString` for an entry of a table', () => {
       expect(() => createModel({ backbone: { type: 'constructor' } })).to.throw(ConfigError, 'unknown backbone');
       expect(() => createModel({ backbone: tiny(4), head: { type: 'toString' } }, tables)).to.throw(
         ConfigError,
@@ -220,13 +215,14 @@ describe('createModel', () => {
       }
     });
 
-    it('a classifier beside other heads', () => {
-      expect(() =>
-        createModel({ backbone: trunk, classification: { classes: 3 }, segmentation: uperNetLite }),
-      ).to.throw(ConfigError, 'classification cannot share a model');
+    it('classification beside other tasks', () => {
+      expect(() => createModel({ backbone, classification: { classes: 3 }, segmentation: uperNetLite })).to.throw(
+        ConfigError,
+        'classification cannot share a model',
+      );
     });
 
-    it('a classifier on a backbone that has none', () => {
+    it('classification on a backbone without a classifier', () => {
       const config: ModelConfig = { backbone: { type: 'plain', width: 8 }, classification: { classes: 3 } };
       expect(() => createModel(config, { backbones: { plain: plainBackbone } })).to.throw(
         ConfigError,
@@ -234,7 +230,7 @@ describe('createModel', () => {
       );
     });
 
-    it('what names no backbone', () => {
+    it('a configuration without a backbone', () => {
       for (const config of [undefined, null, {}, { backbone: 'xt' }, { backbone: {} }]) {
         expect(() => createModel(config as unknown as ModelConfig)).to.throw(
           ConfigError,
@@ -252,7 +248,7 @@ describe('createModel', () => {
 
     it('a pyramid of fewer levels than the backbone gives', () => {
       const neck = { ...maskRcnnLite.neck, outs: 3 };
-      expect(() => createModel({ backbone: trunk, detection: { ...maskRcnnLite, neck } })).to.throw(
+      expect(() => createModel({ backbone, detection: { ...maskRcnnLite, neck } })).to.throw(
         ConfigError,
         'FPN: outs 3 with startLevel 0 does not fit a backbone of 4 stages.',
       );

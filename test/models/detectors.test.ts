@@ -1,20 +1,28 @@
 import { expect } from 'chai';
+import { itemAt } from '../../src/arrays.ts';
 import { families } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
-import type { RunPart } from '../../src/models/task.ts';
+import type { RunPart, TaskResult } from '../../src/models/task.ts';
 import type { DeviceTensor } from '../../src/nn/index.ts';
 import { maskBitmap } from '../../src/postprocess/masks.ts';
 import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
 import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
-/** Maps and heads' answers written by hand: what remains is the arithmetic between the parts. */
+/** Tests the arithmetic between the parts: maps and outputs of heads are written by hand. */
+
+/** Returns the detections of the first image of a batch. */
+async function detectionsOf(results: Promise<readonly TaskResult[]>) {
+  const { detections } = itemAt(await results, 0);
+  if (!detections) throw new Error('the task has no detections');
+  return detections;
+}
 
 const zeros = (...shape: number[]) => hostTensor(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
 
-/** A map with one value that is not `rest`, at channel, row and column. */
+/** A map with one value that differs from `rest`, at channel, row and column. */
 function peak(shape: [number, number, number, number], rest: number, value: number, at: [number, number, number]) {
   const [, , height, width] = shape;
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(rest);
@@ -22,10 +30,7 @@ function peak(shape: [number, number, number, number], rest: number, value: numb
   return hostTensor(shape, data);
 }
 
-const model = (detector: ModelConfig['detection']): ModelConfig => ({
-  backbone: families.moganet.small,
-  detection: detector,
-});
+const model = (detection: ModelConfig['detection']): ModelConfig => ({ backbone: families.moganet.small, detection });
 const { cascade_mask_rcnn: cascade, retinanet } = smallDetectors;
 
 const square = { height: 64, width: 64 };
@@ -49,13 +54,13 @@ describe('a cascade', () => {
     ...perLevel('rpn_reg', (size) => zeros(1, 4, size, size)),
   };
 
-  /** Answers of the box heads to the one region, and of the mask heads; the regions they were asked about are kept. */
-  function answers(logits: readonly number[][], deltas: readonly number[][], masks: readonly number[]) {
-    const asked: [part: string, regions: number[]][] = [];
+  /** Outputs of the box heads on one region, and of the mask heads. Records the regions that each runs on. */
+  function heads(logits: readonly number[][], deltas: readonly number[][], masks: readonly number[]) {
+    const ran: [part: string, regions: number[]][] = [];
     const run: RunPart = async (part, inputs) => {
       const regions = Object.entries(inputs).filter(([name]) => name.startsWith('rois'));
       const rows = regions.flatMap(([, value]) => ('data' in value ? [...value.data] : []));
-      asked.push([part, rows]);
+      ran.push([part, rows]);
       if (part === 'mask') {
         return Object.fromEntries(
           masks.map((logit, i) => [`mask_logits${i}`, hostTensor([1, 2, 28, 28], new Array(2 * 28 * 28).fill(logit))]),
@@ -63,18 +68,18 @@ describe('a cascade', () => {
       }
       const stage = Number(part.slice('box'.length));
       return {
-        cls_score: hostTensor([1, 3, 1, 1], logits[stage]!),
-        bbox_pred: hostTensor([1, 4, 1, 1], deltas[stage]!),
+        cls_score: hostTensor([1, 3, 1, 1], itemAt(logits, stage)),
+        bbox_pred: hostTensor([1, 4, 1, 1], itemAt(deltas, stage)),
       };
     };
-    return { asked, run };
+    return { ran, run };
   }
 
-  it('starts each stage from the boxes of the one before, and scores by the mean of the logits', async () => {
+  it('starts each stage from the boxes of the stage before, and scores by the mean of the logits', async () => {
     // stds 0.1, 0.05 and 0.033: the box of 16×16 is moved by 0.1 · 5 · 16 = 8 to the right, then by 0.05 · 5 · 16 = 4 down
     const right = [5, 0, 0, 0];
     const down = [0, 5, 0, 0];
-    const { asked, run } = answers(
+    const { ran, run } = heads(
       [
         [Math.log(8), 0, 0],
         [0, Math.log(8), 0],
@@ -83,46 +88,43 @@ describe('a cascade', () => {
       [right, down, [0, 0, 0, 0]],
       [0, 0, 0],
     );
-    const [found] = await detection.predict(onFeatures(features, [geometry], run), {});
-    expect(asked.slice(0, 3)).to.deep.equal([
+    const found = await detectionsOf(detection.predict(onFeatures(features, [geometry], run), {}));
+    expect(ran.slice(0, 3)).to.deep.equal([
       ['box0', [0, 0, 4, 16, 20]],
       ['box1', [0, 8, 4, 24, 20]],
       ['box2', [0, 8, 8, 24, 24]],
     ]);
     // softmax of (2 ln 8 / 3, ln 8 / 3, 0) = (4, 2, 1) / 7; class 1 is below the threshold
-    expect([...found!.detections!.labels]).to.deep.equal([0]);
-    expect(found!.detections!.scores[0]).to.be.closeTo(4 / 7, 1e-6);
-    // the original is half as large
-    expect([...found!.detections!.boxes]).to.deep.equal([4, 4, 12, 12]);
+    expect([...found.labels]).to.deep.equal([0]);
+    expect(found.scores[0]).to.be.closeTo(4 / 7, 1e-6);
+    // the original image is half as large
+    expect([...found.boxes]).to.deep.equal([4, 4, 12, 12]);
   });
 
   it('averages the probabilities of the masks of all stages', async () => {
     const best = [9, 0, 0];
     const still = [0, 0, 0, 0];
     const setWith = async (...masks: number[]) => {
-      const { asked, run } = answers([best, best, best], [still, still, still], masks);
-      const [found] = await detection.predict(onFeatures(features, [geometry], run), {});
-      expect(asked.at(-1)).to.deep.equal(['mask', [0, 0, 4, 16, 20]]);
-      return maskBitmap(found!.detections!.masks![0]!).reduce((sum, bit) => sum + bit, 0);
+      const { ran, run } = heads([best, best, best], [still, still, still], masks);
+      const { masks: pasted = [] } = await detectionsOf(detection.predict(onFeatures(features, [geometry], run), {}));
+      expect(ran.at(-1)).to.deep.equal(['mask', [0, 0, 4, 16, 20]]);
+      return maskBitmap(itemAt(pasted, 0)).reduce((sum, bit) => sum + bit, 0);
     };
-    // the mean probability is 0.6, where that of the logits would be negative; then it is 0.4
+    // the mean probability is first 0.6, while the mean logit is negative, then 0.4
     const logit = (p: number) => Math.log(p / (1 - p));
     expect(await setWith(logit(0.9), logit(0.9), logit(0.001))).to.equal(8 * 8);
     expect(await setWith(logit(0.6), logit(0.6), logit(0.001))).to.equal(0);
   });
 
-  it('asks no head where there are no proposals, and no mask where there are no boxes', async () => {
+  it('runs no head without proposals, and no mask head without boxes', async () => {
     const nothing = model({ ...cascade, rpn: { ...rpn, minSize: 1000 } });
-    const { asked, run } = answers([[0, 0, 9]], [[0, 0, 0, 0]], []);
-    const [none] = await taskOf(createModel(nothing), 'detection').predict(onFeatures(features, [geometry], run), {});
-    expect(asked).to.deep.equal([]);
-    expect([
-      none!.detections!.boxes.length,
-      none!.detections!.scores.length,
-      none!.detections!.masks!.length,
-    ]).to.deep.equal([0, 0, 0]);
+    const { ran, run } = heads([[0, 0, 9]], [[0, 0, 0, 0]], []);
+    const task = taskOf(createModel(nothing), 'detection');
+    const none = await detectionsOf(task.predict(onFeatures(features, [geometry], run), {}));
+    expect(ran).to.deep.equal([]);
+    expect([none.boxes.length, none.scores.length, none.masks?.length]).to.deep.equal([0, 0, 0]);
 
-    const background = answers(
+    const background = heads(
       [
         [0, 0, 9],
         [0, 0, 9],
@@ -135,9 +137,9 @@ describe('a cascade', () => {
       ],
       [],
     );
-    const [empty] = await detection.predict(onFeatures(features, [geometry], background.run), {});
-    expect(background.asked.map(([part]) => part)).to.deep.equal(['box0', 'box1', 'box2']);
-    expect([empty!.detections!.boxes.length, empty!.detections!.masks!.length]).to.deep.equal([0, 0]);
+    const empty = await detectionsOf(detection.predict(onFeatures(features, [geometry], background.run), {}));
+    expect(background.ran.map(([part]) => part)).to.deep.equal(['box0', 'box1', 'box2']);
+    expect([empty.boxes.length, empty.masks?.length]).to.deep.equal([0, 0]);
   });
 });
 
@@ -151,33 +153,34 @@ describe('RetinaNet', () => {
         [`reg${level}`, zeros(batch, 4, size, size)],
       ]),
     );
-  const nobody: RunPart = async () => expect.fail('it has no parts on regions');
+  const nobody: RunPart = async () => expect.fail('RetinaNet has no parts on regions');
 
   it('finds the anchor whose class is above the threshold', async () => {
     // class 1 at row 2, column 3 of the map of stride 16: an anchor of 64×64 around (48, 32)
     const features = { ...maps(), cls1: peak([1, 2, 4, 4], -9, Math.log(3), [1, 2, 3]) };
-    const [found] = await detection.predict(onFeatures(features, [geometry], nobody), {});
-    expect([...found!.detections!.labels]).to.deep.equal([1]);
-    expect(found!.detections!.scores[0]).to.be.closeTo(0.75, 1e-6);
+    const found = await detectionsOf(detection.predict(onFeatures(features, [geometry], nobody), {}));
+    expect([...found.labels]).to.deep.equal([1]);
+    expect(found.scores[0]).to.be.closeTo(0.75, 1e-6);
     // x from 16 to 80, clipped to 64; y from 0 to 64; the original is half as large
-    expect([...found!.detections!.boxes]).to.deep.equal([8, 0, 32, 32]);
+    expect([...found.boxes]).to.deep.equal([8, 0, 32, 32]);
   });
 
-  it('finds nothing where nothing is scored, in every image of a batch', async () => {
+  it('finds nothing in maps of low scores, in every image of a batch', async () => {
     const results = await detection.predict(onFeatures(maps(2), [geometry, geometry], nobody), {});
-    expect(results.map(({ detections }) => detections!.scores.length)).to.deep.equal([0, 0]);
+    expect(results.map(({ detections }) => detections?.scores.length)).to.deep.equal([0, 0]);
   });
 
   it('takes the caller’s limits', async () => {
-    const results = await detection.predict(onFeatures(maps(), [geometry], nobody), { score: 0, max: 3 });
-    expect(results[0]!.detections!.scores.length).to.equal(3);
+    const options = { score: 0, max: 3 };
+    const { scores } = await detectionsOf(detection.predict(onFeatures(maps(), [geometry], nobody), options));
+    expect(scores).to.have.length(3);
   });
 });
 
 describe('a detector whose levels do not fit', () => {
   const refusal = (config: ModelConfig, text: string) => expect(() => createModel(config)).to.throw(ConfigError, text);
 
-  it('is refused where the anchors are of another number of levels', () => {
+  it('is refused if the anchors have another number of levels', () => {
     const anchors = { ...retinanet.head.anchors, strides: [8, 16, 32, 64] };
     refusal(
       model({ ...retinanet, head: { ...retinanet.head, anchors } }),
@@ -185,16 +188,13 @@ describe('a detector whose levels do not fit', () => {
     );
   });
 
-  it('is refused where regions are pooled from more levels than there are', () => {
-    const [first, second, third] = cascade.box;
-    const region = { ...second!.region, strides: [4, 8, 16, 32, 64, 128] };
-    refusal(
-      model({ ...cascade, box: [first!, { ...second!, region }, third!] }),
-      'box1: region.strides has 6 levels, the neck gives 5.',
-    );
+  it('is refused if regions are pooled from more levels than the neck has', () => {
+    const strides = [4, 8, 16, 32, 64, 128];
+    const box = cascade.box.map((stage, i) => (i === 1 ? { ...stage, region: { ...stage.region, strides } } : stage));
+    refusal(model({ ...cascade, box }), 'box1: region.strides has 6 levels, the neck gives 5.');
   });
 
-  it('is refused where a segmentor has a neck, too, since both keep it under the same keys', () => {
+  it('is refused beside segmentation with a neck, since both necks have the same keys', () => {
     refusal(
       { ...model(retinanet), segmentation: smallSegmentors.semantic_fpn_head },
       'detection and segmentation cannot share a model: both keep weights under "neck.".',

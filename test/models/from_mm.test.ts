@@ -9,7 +9,7 @@ import { fromMm, type MmContext } from '../../src/models/mm/index.ts';
 import { findEntry } from '../../src/zoo/index.ts';
 import { shippedGolden } from '../harness/golden.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
+// biome-ignore lint/suspicious/noExplicitAny: the tests edit mm dicts freely
 type Dict = any;
 
 const list = (name: string): Dict =>
@@ -71,7 +71,7 @@ describe('an mm configuration', () => {
     expect(image).to.deep.equal({ mean: [1, 2, 3], std: [4, 5, 6], channelOrder: 'bgr' });
   });
 
-  it('of mm 3.x says the normalisation in its preprocessor and scopes in its types', () => {
+  it('of mm 3.x has the normalisation in its preprocessor and scopes in its types', () => {
     const dict = changed(lite, (copy) => {
       copy.type = 'mmdet.MaskRCNN';
       copy.backbone.type = 'mmdet.MogaNet_feat';
@@ -85,12 +85,12 @@ describe('an mm configuration', () => {
     );
   });
 
-  it('takes the scale that the caller asks for', () => {
+  it('takes the scale of the caller', () => {
     expect(resolved(lite, { scale: [320, 200] }).detection?.input.scale).to.deep.equal([320, 200]);
     expect(resolved(lite).detection?.input.scale).to.deep.equal([1333, 800]);
   });
 
-  describe('where it is silent', () => {
+  describe('by default', () => {
     it('pools regions aligned, with 56 as finest scale', () => {
       const { box } = rcnnOf(detector);
       expect(box.region).to.deep.equal({
@@ -102,7 +102,7 @@ describe('an mm configuration', () => {
       });
     });
 
-    it('and does what it says where it is not', () => {
+    it('and with its fields otherwise', () => {
       const dict = changed(detector, ({ roi_head }) => {
         roi_head.bbox_roi_extractor.finest_scale = 28;
         roi_head.bbox_roi_extractor.roi_layer = { type: 'RoIAlign', output_size: 5, sampling_ratio: 2, aligned: false };
@@ -116,7 +116,7 @@ describe('an mm configuration', () => {
       expect(rcnnOf(dict).mask?.region).to.include({ size: 14, aligned: true, finestScale: 56 });
     });
 
-    it('pools masks as it pools boxes where there is no second extractor', () => {
+    it('pools masks as boxes if there is no second extractor', () => {
       const dict = changed(detector, ({ roi_head }) => {
         roi_head.mask_roi_extractor = null;
       });
@@ -190,7 +190,7 @@ describe('an mm configuration', () => {
       expect(fromMm(detector, { dataset: 'coco' }).detection?.dataset).to.equal('coco');
       expect(fromMm(lite, { dataset: 'coco' }).detection?.classes).to.have.length(5);
     });
-    it('by counting, whatever the number is', () => {
+    it('by counting, for any number', () => {
       expect(datasetOf(resolved(detector).detection!).classes[79]).to.equal('class 79');
       expect(resolved({ model: lite, dataset_type: 'CocoDataset' }).detection?.classes).to.deep.equal([
         'class 0',
@@ -218,7 +218,7 @@ describe('an mm configuration', () => {
       ['neck of a segmentor', segmentor, (d) => (d.neck = { type: 'Feature2Pyramid' }), 'the neck "Feature2Pyramid"'],
     ];
     for (const [what, dict, change, text] of unsupported) {
-      it(`for a ${what} that is not read`, () => refusal(changed(dict, change), UnsupportedError, text));
+      it(`for an unsupported ${what}`, () => refusal(changed(dict, change), UnsupportedError, text));
     }
 
     const contradicting: readonly [what: string, dict: Dict, change: (copy: Dict) => void, text: string | RegExp][] = [
@@ -246,7 +246,7 @@ describe('an mm configuration', () => {
       it(`for ${what}`, () => refusal(changed(dict, change), ConfigError, text));
     }
 
-    it('where it is no model dict', () => {
+    it('if it is not a model dict', () => {
       refusal({ type: 'MaskRCNN' }, ConfigError, 'mm config: backbone: ');
       refusal('MaskRCNN', ConfigError, 'mm config: Invalid input: expected record, received string, got "MaskRCNN".');
     });

@@ -40,7 +40,7 @@ describe('ConvNeXt of an mm model', () => {
     expect(backboneFromMm(official)).to.deep.equal({ type: 'convnext', arch: 'b', inChannels: 3 });
   });
 
-  it('may be of a size of its own', () => {
+  it('may have a custom size', () => {
     const arch = { depths: [2, 2, 6, 2], channels: [40, 80, 160, 320] };
     expect(backboneFromMm({ ...convNext, arch })).to.deep.equal({
       type: 'convnext',
@@ -48,7 +48,7 @@ describe('ConvNeXt of an mm model', () => {
     });
   });
 
-  it('is refused where it would need another network', () => {
+  it('is refused if it would need another network', () => {
     const refusal = (options: object, text: string) =>
       expect(() => backboneFromMm({ ...convNext, ...options })).to.throw(ConfigError, text);
     refusal({ use_grn: true }, 'use_grn');
@@ -60,12 +60,12 @@ describe('ConvNeXt of an mm model', () => {
   });
 });
 
-describe('a segmentor of mmseg', () => {
+describe('a segmentation model of mmseg', () => {
   const head = { type: 'UPerHead', channels: 8, num_classes: 3, in_index: [0, 1, 2, 3], norm_cfg: { type: 'BN' } };
   const model = { type: 'EncoderDecoder', backbone: convNext, decode_head: head };
   const threeOf = (count: number) => ({ classes: Array.from({ length: count }, (_, i) => `${i}`) });
 
-  it('slides where its test_cfg does, with height before width', () => {
+  it('slides if its test_cfg does, with height before width', () => {
     const test_cfg = { mode: 'slide', crop_size: [512, 640], stride: [341, 426] };
     expect(segmentationFromMm({ ...model, test_cfg }, threeOf).slide).to.deep.equal({
       crop: { height: 512, width: 640 },

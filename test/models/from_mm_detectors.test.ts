@@ -5,7 +5,7 @@ import { fromMm } from '../../src/models/mm/index.ts';
 import { findEntry } from '../../src/zoo/index.ts';
 import { cascadeGiouS, cascadeS, retinaNetXt, semanticFpnXt } from './mm_dicts.data.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: mm dicts are edited freely here
+// biome-ignore lint/suspicious/noExplicitAny: the tests edit mm dicts freely
 type Dict = any;
 
 function changed(dict: Dict, change: (copy: Dict) => void): Dict {
@@ -29,21 +29,21 @@ describe('an mm configuration', () => {
     ['Semantic FPN', semanticFpnXt, 'fpn_moganet_xt_80k_ade20k'],
   ];
   for (const [what, dict, entry] of published) {
-    it(`of the published ${what} is the zoo’s`, () => {
+    it(`of the published ${what} equals the configuration of the package`, () => {
       const { config } = findEntry(entry);
       expect(resolved(dict)).to.deep.equal(createModel({ ...config, name: 'ours' }).config);
     });
   }
 
   describe('of RetinaNet', () => {
-    it('has mmdet’s anchors, four convolutions and 256 channels where it is silent', () => {
+    it('has mmdet’s anchors, four convolutions and 256 channels by default', () => {
       const dict = changed(retinaNetXt, ({ bbox_head }) => {
         for (const key of ['stacked_convs', 'feat_channels', 'anchor_generator', 'bbox_coder']) delete bbox_head[key];
       });
       expect(resolved(dict)).to.deep.equal(resolved(retinaNetXt));
     });
 
-    it('is refused where its head has norms, or scores by softmax', () => {
+    it('is refused if its head has norms, or scores by softmax', () => {
       const norms = changed(retinaNetXt, ({ bbox_head }) => {
         bbox_head.norm_cfg = { type: 'GN', num_groups: 32 };
       });
@@ -56,7 +56,7 @@ describe('an mm configuration', () => {
   });
 
   describe('of a cascade', () => {
-    it('may say one box head and extractor for all stages, or one for each', () => {
+    it('may have one box head and extractor for all stages, or one for each', () => {
       const one = changed(cascadeS, ({ roi_head }) => {
         roi_head.bbox_head = roi_head.bbox_head[0];
         roi_head.bbox_roi_extractor = [1, 2, 3].map(() => structuredClone(roi_head.bbox_roi_extractor));
@@ -67,7 +67,7 @@ describe('an mm configuration', () => {
       expect(detector.box.map(({ deltas }) => deltas.stds)).to.deep.equal([0, 1, 2].map(() => [0.1, 0.1, 0.2, 0.2]));
     });
 
-    it('finds boxes without masks where it has no mask head', () => {
+    it('finds boxes without masks if it has no mask head', () => {
       const dict = changed(cascadeS, ({ roi_head }) => {
         delete roi_head.mask_head;
         delete roi_head.mask_roi_extractor;
@@ -76,19 +76,19 @@ describe('an mm configuration', () => {
       expect(parts).to.deep.equal(['features', 'box0', 'box1', 'box2']);
     });
 
-    it('is refused where its lists are not as long as it has stages', () => {
+    it('is refused if its lists have another length than its number of stages', () => {
       const dict = changed(cascadeS, ({ roi_head }) => roi_head.bbox_head.pop());
       refusal(dict, ConfigError, 'mmdet model: bbox_head: num_stages is 3, it lists 2.');
     });
 
-    it('is refused where its stages know different classes', () => {
+    it('is refused if its stages have different numbers of classes', () => {
       const dict = changed(cascadeS, ({ roi_head }) => {
         roi_head.bbox_head[1].num_classes = 79;
       });
       refusal(dict, ConfigError, 'mmdet model: bbox_head: the stages have 80, 79, 80 classes');
     });
 
-    it('is refused where its mask heads differ', () => {
+    it('is refused if its mask heads differ', () => {
       const dict = changed(cascadeS, ({ roi_head }) => {
         roi_head.mask_head = [4, 4, 2].map((num_convs) => ({ ...roi_head.mask_head, num_convs }));
       });
@@ -97,7 +97,7 @@ describe('an mm configuration', () => {
   });
 
   describe('of Semantic FPN', () => {
-    it('is refused where its levels do not double', () => {
+    it('is refused if its strides do not double', () => {
       const dict = changed(semanticFpnXt, ({ decode_head }) => {
         decode_head.feature_strides = [4, 8, 16, 16];
       });

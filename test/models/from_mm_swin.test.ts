@@ -8,7 +8,7 @@ const tiny = { type: 'SwinTransformer', depths: [2, 2, 6, 2], num_heads: [3, 6, 
 const plain = { type: 'swin', window: 7, mlpRatio: 4, qkvBias: true, patchNorm: true };
 
 describe('SwinTransformer of an mm model', () => {
-  it('is a published size where it has one’s depths and heads', () => {
+  it('is a published size if it has its depths and heads', () => {
     expect(
       backboneFromMm({ ...tiny, embed_dims: 96, window_size: 7, drop_path_rate: 0.2, with_cp: false }),
     ).to.deep.equal({ ...plain, arch: 't' });
@@ -21,7 +21,7 @@ describe('SwinTransformer of an mm model', () => {
     expect(backboneFromMm(official)).to.deep.equal({ ...plain, arch: 't' });
   });
 
-  it('may be of a size of its own', () => {
+  it('may have a custom size', () => {
     const arch = { dim: 24, depths: [1, 1, 2, 1], heads: [1, 2, 4, 8] };
     expect(backboneFromMm({ ...tiny, embed_dims: 24, depths: [1, 1, 2, 1], num_heads: [1, 2, 4, 8] })).to.deep.equal({
       ...plain,
@@ -54,7 +54,7 @@ describe('SwinTransformer of an mm model', () => {
     );
   });
 
-  it('is refused where it would need another network', () => {
+  it('is refused if it would need another network', () => {
     expect(() => backboneFromMm({ ...tiny, use_abs_pos_embed: true })).to.throw(ConfigError, /use_abs_pos_embed/);
     expect(() => backboneFromMm({ ...tiny, patch_size: 2 })).to.throw(ConfigError, /patch_size/);
     expect(() => backboneFromMm({ ...tiny, window: 7 })).to.throw(ConfigError, 'unknown key "window"');

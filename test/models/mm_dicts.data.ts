@@ -1,4 +1,4 @@
-/** Model dicts of official configurations (what is of training alone is left out), as mmdet 2.26 and mmseg 0.29 resolve them. */
+/** Model dicts of official configurations as mmdet 2.26 and mmseg 0.29 resolve them, without the fields for training. */
 
 export const retinaNetXt = {
   type: 'RetinaNet',

@@ -76,7 +76,7 @@ describe('fromOfficial', () => {
     ]);
   });
 
-  it('takes the backbone of a published detector, whose norm_cfg does nothing', () => {
+  it('takes the backbone of a published detector, whose norm_cfg has no effect', () => {
     const official = {
       type: 'MogaNet_feat',
       arch: 'tiny',
