@@ -42,10 +42,8 @@ export function maskPaths(config: RcnnConfig | CascadeConfig): Named<string> {
  * @throws ConfigError if anchors or regions do not fit the neck's levels
  */
 export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: number): Detector {
-  const { rpn, test, mask } = config;
+  const { rpn, mask } = config;
   const anchors = anchorsOf(rpn.anchors, neck);
-  const boxes = boxStages(config);
-  const paths = maskPaths(config);
 
   return {
     modules: ['neck', 'rpn_head', 'roi_head'],
@@ -57,73 +55,83 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
       return { ...named('fpn', levels), ...named('rpn_cls', scores), ...named('rpn_reg', deltas) };
     },
     parts: [
-      ...boxes.map((stage) => boxPart(stage, neck, classes)),
-      ...(mask ? [maskPart(mask, paths, neck, classes)] : []),
+      ...boxStages(config).map((stage) => boxPart(stage, neck, classes)),
+      ...(mask ? [maskPart(mask, maskPaths(config), neck, classes)] : []),
     ],
     detect: async ({ features, geometries, run }, options) => {
       const outputs = await features();
       const proposals = await readProposals(rpn, anchors, outputs, geometries);
       const results: Detections[] = [];
-      for (const [image, geometry] of geometries.entries()) {
-        const onRegions: OnRegions = (part, region, found) => runOnRegions(part, region, found, image, outputs, run);
-        results.push(await detectOne(proposals[image]?.boxes ?? new Float32Array(0), geometry, onRegions, options));
+      for (const [i, geometry] of geometries.entries()) {
+        const onRegions: OnRegions = (part, region, found) => runOnRegions(part, region, found, i, outputs, run);
+        const image = { proposals: itemAt(proposals, i).boxes, geometry, onRegions };
+        results.push(await detectOne(config, image, options));
       }
       return results;
     },
   };
+}
 
-  async function detectOne(
-    proposals: Float32Array,
-    geometry: Geometry,
-    onRegions: OnRegions,
-    options: TaskOptions,
-  ): Promise<Detections> {
-    if (proposals.length === 0) return nothing(mask !== undefined);
-    const found = await detectBoxes(proposals, geometry, onRegions, options);
-    if (!mask) return found;
-    if (found.scores.length === 0) return nothing(true);
-    const logits = await onRegions('mask', mask.region, toNetwork(found.boxes, scaleOf(geometry)));
-    const threshold = options.maskThreshold ?? test.maskThreshold;
-    return {
-      ...found,
-      masks: pasteMasks(Object.values(logits), found.boxes, found.labels, geometry.original, threshold),
-    };
-  }
+type OnRegions = (part: string, region: RegionConfig, found: Float32Array) => Promise<Named<NDArray>>;
 
-  /** Runs the stages. Scores are the softmax of the mean of all stages' logits; boxes are those of the last stage. */
-  async function detectBoxes(
-    proposals: Float32Array,
-    geometry: Geometry,
-    onRegions: OnRegions,
-    options: TaskOptions,
-  ): Promise<Detections> {
-    const logits: NDArray[] = [];
-    let found = proposals;
-    const scoresAndDeltas = async ({ part, config: { region } }: BoxStage) => {
-      const outputs = await onRegions(part, region, found);
-      const scores = byName(outputs, 'cls_score');
-      logits.push(scores);
-      return [scores, byName(outputs, 'bbox_pred')] as const;
-    };
-    const last = itemAt(boxes, -1);
-    for (const stage of boxes.slice(0, -1)) {
-      const [scores, deltas] = await scoresAndDeltas(stage);
-      found = refinedRegions(found, scores, deltas, stage.config.deltas, geometry.resized);
-    }
-    const [, deltas] = await scoresAndDeltas(last);
-    return secondStageDetections(
-      found,
-      meanLogits(logits),
-      deltas,
-      { imageSize: geometry.resized, scale: scaleOf(geometry) },
-      {
-        coder: last.config.deltas,
-        score: options.score ?? test.score,
-        iou: options.iou ?? test.iou,
-        max: options.max ?? test.max,
-      },
-    );
+/** One image of a batch. */
+interface ImageRegions {
+  /** n × xyxy in pixels of the network's input. */
+  readonly proposals: Float32Array;
+  readonly geometry: Geometry;
+  /** Runs a part on regions of this image, see `runOnRegions`. */
+  readonly onRegions: OnRegions;
+}
+
+async function detectOne(
+  config: RcnnConfig | CascadeConfig,
+  image: ImageRegions,
+  options: TaskOptions,
+): Promise<Detections> {
+  const { mask, test } = config;
+  const { geometry } = image;
+  if (image.proposals.length === 0) return nothing(mask !== undefined);
+  const found = await detectBoxes(config, image, options);
+  if (!mask) return found;
+  if (found.scores.length === 0) return nothing(true);
+  const logits = await image.onRegions('mask', mask.region, toNetwork(found.boxes, scaleOf(geometry)));
+  const threshold = options.maskThreshold ?? test.maskThreshold;
+  return {
+    ...found,
+    masks: pasteMasks(Object.values(logits), found.boxes, found.labels, geometry.original, threshold),
+  };
+}
+
+/** Runs the stages. Scores are the softmax of the mean of all stages' logits. Boxes are those of the last stage. */
+async function detectBoxes(
+  config: RcnnConfig | CascadeConfig,
+  { proposals, geometry, onRegions }: ImageRegions,
+  options: TaskOptions,
+): Promise<Detections> {
+  const { test } = config;
+  const stages = boxStages(config);
+  const last = itemAt(stages, -1);
+  const logits: NDArray[] = [];
+  let found = proposals;
+  const scoresAndDeltas = async ({ part, config: { region } }: BoxStage) => {
+    const outputs = await onRegions(part, region, found);
+    const scores = byName(outputs, 'cls_score');
+    logits.push(scores);
+    return [scores, byName(outputs, 'bbox_pred')] as const;
+  };
+  for (const stage of stages.slice(0, -1)) {
+    const [scores, deltas] = await scoresAndDeltas(stage);
+    found = refinedRegions(found, scores, deltas, stage.config.deltas, geometry.resized);
   }
+  const [, deltas] = await scoresAndDeltas(last);
+  const keep = {
+    coder: last.config.deltas,
+    score: options.score ?? test.score,
+    iou: options.iou ?? test.iou,
+    max: options.max ?? test.max,
+  };
+  const seen = { imageSize: geometry.resized, scale: scaleOf(geometry) };
+  return secondStageDetections(found, meanLogits(logits), deltas, seen, keep);
 }
 
 const scaleOf = ({ scaleX, scaleY }: Geometry) => ({ x: scaleX, y: scaleY });
@@ -196,8 +204,6 @@ function regionPart(
     },
   };
 }
-
-type OnRegions = (part: string, region: RegionConfig, found: Float32Array) => Promise<Named<NDArray>>;
 
 /**
  * Runs a part on regions of one image of a batch.

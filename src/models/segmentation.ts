@@ -1,9 +1,7 @@
 import type { SegmentationHead } from '../../heads/head.ts';
 import { necks, type SegmentationHeadEntry } from '../../heads/index.ts';
-import type { NDArray } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { datasetOf } from '../datasets/index.ts';
-import type { Geometry } from '../image/geometry.ts';
 import { prepareSegmentation } from '../image/preprocess.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import {
@@ -53,40 +51,39 @@ export function segmentationTask(
     prepare: (images, size) =>
       fitImages(images, config.input, size, (raster, fit) => prepareSegmentation(raster, { ...image, ...fit })),
     predict: async (inputs) => {
-      const { geometries } = inputs;
-      const maps: Labels[] = [];
-      if (slide) {
-        for (const [i, geometry] of geometries.entries()) maps.push(await onWindows(inputs, i, geometry, slide));
-      } else {
-        const logits = await byName(await inputs.features(), 'seg_logits').read();
-        for (const [i, geometry] of geometries.entries()) maps.push(labelMap(logits, i, geometry));
-      }
+      const maps = slide ? await onWindows(inputs, slide, head) : await onWhole(inputs, head);
       return maps.map((labels) => ({ segmentation: { labels, dataset } }));
     },
   };
+}
 
-  /** Resizes the logits to the padded input, crops the padding, and resizes to the original image, as mmseg does. */
-  function labelMap(logits: NDArray, i: number, { padded, resized, original }: Geometry): Labels {
+/** Resizes the logits to the padded input, crops the padding, and resizes to the original image, as mmseg does. */
+async function onWhole({ features, geometries }: TaskInputs, { alignCorners }: SegmentationHead): Promise<Labels[]> {
+  const logits = await byName(await features(), 'seg_logits').read();
+  return geometries.map(({ padded, resized, original }, i) => {
     const steps = [{ size: padded, crop: resized }, { size: original }];
-    return labelsFrom(logits, { steps, alignCorners: head.alignCorners }, i);
-  }
+    return labelsFrom(logits, { steps, alignCorners }, i);
+  });
+}
 
-  /** Runs `features` on each window and takes the mean of the logits where windows overlap. */
-  async function onWindows(
-    inputs: TaskInputs,
-    i: number,
-    geometry: Geometry,
-    sliding: NonNullable<SegmentationConfig['slide']>,
-  ): Promise<Labels> {
+/** Runs `features` on each window and takes the mean of the logits of overlapping windows. */
+async function onWindows(
+  { image, geometries, run }: TaskInputs,
+  sliding: NonNullable<SegmentationConfig['slide']>,
+  { alignCorners }: SegmentationHead,
+): Promise<Labels[]> {
+  const maps: Labels[] = [];
+  for (const [i, geometry] of geometries.entries()) {
     const windows: WindowLogits[] = [];
     for (const window of slidingWindows(geometry.padded, sliding)) {
-      const features = await inputs.run('features', { image: windowOf(inputs.image, i, window) });
+      const features = await run('features', { image: windowOf(image, i, window) });
       try {
         windows.push({ window, logits: await byName(features, 'seg_logits').read() });
       } finally {
         for (const tensor of Object.values(features)) tensor.dispose();
       }
     }
-    return labelsFromWindows(windows, geometry, head.alignCorners);
+    maps.push(labelsFromWindows(windows, geometry, alignCorners));
   }
+  return maps;
 }
