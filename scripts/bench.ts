@@ -1,4 +1,4 @@
-/** Speed, measured side by side in one run: npm run bench -- backbone|mixed|detect|segment [--engine a,b] [--rounds n] */
+/** Measures speed, engines taking turns in one run: npm run bench -- backbone|mixed|detect|segment [--engine a,b] [--rounds n] */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { decodeImage, loadModel, type Model, type Size } from 'moganet';
@@ -23,7 +23,7 @@ async function clock(task: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** The engines asked for, or all that start here. */
+/** Opens the named engines, by default all that start on this machine. */
 async function engines(): Promise<Engine[]> {
   const opened: Engine[] = [];
   for (const name of values.engine?.split(',') ?? nodeEngines.filter((name) => name !== 'cpu')) {
@@ -35,7 +35,7 @@ async function engines(): Promise<Engine[]> {
   return opened;
 }
 
-/** ms and GMAC/s of MogaNet XT and T, engines taking turns; the ratio is to the first engine. */
+/** Prints ms and GMAC/s of MogaNet XT and T. The ratio is to the first engine. */
 async function backbone(): Promise<void> {
   const all = await engines();
   console.log(['model', 'size', ...all.flatMap(({ name }) => [`${name} ms`, 'GMAC/s', 'ratio'])].join('\t'));
@@ -72,7 +72,7 @@ async function backbone(): Promise<void> {
   for (const engine of all) await engine.dispose();
 }
 
-/** Twenty photos of different sizes against twenty of one size and the same pixels in all: time per padded pixel, turn by turn. */
+/** Compares twenty images of different sizes with twenty of one size and as many pixels in total: time per padded pixel. */
 async function mixed(): Promise<void> {
   const source = await decodeImage(readFileSync(photo));
   const sizes = Array.from({ length: 20 }, (_, i) => ({
@@ -116,7 +116,7 @@ async function mixed(): Promise<void> {
 const detect = () => endToEnd('mask_rcnn_lite_moganet_xt_fpn_facade');
 const segment = () => endToEnd('upernet_lite_moganet_xt_facade');
 
-/** From the file's bytes to the drawn picture, step by step. */
+/** Prints each step from the bytes of the file to the drawn image. */
 async function endToEnd(name: string): Promise<void> {
   const bytes = readFileSync(photo);
   const models: Model[] = [];

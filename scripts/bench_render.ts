@@ -7,7 +7,7 @@ import { encodeMask, landscape } from '../test/render/images.ts';
 const size = { width: 1024, height: 1024 };
 const image = landscape(size);
 
-/** Numbers of 0 to 1, the same on every run. */
+/** Numbers from 0 to 1, the same in every run. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {

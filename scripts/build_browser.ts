@@ -34,7 +34,7 @@ export const wasmFiles: readonly string[] = [
   ),
 ].map((file) => join(root, file));
 
-/** Writes the sample's page into `folder`, which is emptied before. */
+/** Empties `folder` and writes the sample's page into it. */
 export async function buildSample(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, 'images'), { recursive: true });
@@ -42,7 +42,7 @@ export async function buildSample(folder: string): Promise<void> {
     ...browserBundle,
     entryPoints: ['main.ts', 'worker.ts'].map((file) => join(sample, file)),
     outdir: folder,
-    // the wasm backend is fetched only where WebGL is missing
+    // the wasm backend is downloaded only if WebGL is missing
     splitting: true,
   });
   const files = [...['index.html', 'style.css'].map((file) => join(sample, file)), ...wasmFiles, weights];

@@ -1,9 +1,9 @@
 /**
- * Runs the quick tests, the demo and the installed package on the Node versions that the package is for:
+ * Runs the quick tests, the demo and the installed package on the supported versions of Node:
  *
  *     tsx scripts/check_node.ts [--node 20,22,24,26]
  *
- * The version that runs this comes from where it is; the others from npm, into `out/node`.
+ * The version that runs this script is used as it is. The others are installed by npm into `out/node`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -22,7 +22,7 @@ const checks = {
   'installed package': ['node_modules/mocha/bin/mocha.js', 'test/package/installed.slow.test.ts'],
 } as const;
 
-/** The path of a Node of that major version. */
+/** Returns the path of a Node of that major version. */
 function nodeOf(major: string): string {
   if (process.version.startsWith(`v${major}.`)) return process.execPath;
   const alias = join(folder, 'node_modules', `node${major}`);
@@ -56,7 +56,7 @@ packed(); // once, by the Node that runs this
 let failed = 0;
 for (const major of values.node.split(',')) {
   const node = nodeOf(major);
-  // what the tests start is started by the same Node, npm and npx included
+  // processes that the tests start use the same Node, also through npm and npx
   const env = { ...process.env, NO_COLOR: '1', PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
   const version = run(node, ['--version'], env);
   if (!version.ok) throw new Error(`Node ${major} cannot be run as ${node}: ${version.output}`);

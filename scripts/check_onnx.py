@@ -1,4 +1,4 @@
-"""Holds the files of `moganet export --sample` to the ONNX checker and to this package's numbers.
+"""Checks the files of `moganet export --sample` with the ONNX checker and compares their outputs with this package's.
 
     pip install onnx onnxruntime numpy
     python scripts/check_onnx.py FOLDER

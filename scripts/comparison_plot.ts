@@ -5,7 +5,7 @@ import { parseHTML } from 'linkedom';
 import { type Compared, comparison } from '../src/article/comparison.ts';
 import { families } from '../src/backbones/index.ts';
 
-/** Draws figure 1 of the MogaNet article over the models of the zoo: npm run plot -- out.svg */
+/** Draws figure 1 of the MogaNet article for the known models: npm run plot -- out.svg */
 
 const titles = new Map(Object.entries(families).map(([name, { title }]) => [name, title]));
 
@@ -15,7 +15,7 @@ const beside: Readonly<Record<string, { textAnchor: 'start' | 'end'; dx: number;
   Swin: { textAnchor: 'start', dx: 6, dy: 18 },
 };
 
-/** Larger images are another comparison. */
+/** Edge of the largest input. Larger ones would need a comparison of their own. */
 const largest = 256;
 
 /**

@@ -6,7 +6,7 @@ import { watch } from '../test/harness/corpus/always.ts';
 import { type CorpusCase, corpusCases, corpusFolder } from '../test/harness/corpus/manifest.ts';
 import { run } from '../test/harness/corpus/run.ts';
 
-/** Holds the package to the bad-input corpus, by its manifest alone. */
+/** Runs the corpus of bad inputs and compares the outcomes with its manifest. */
 
 const help = `npm run corpus -- [options]
 
@@ -65,11 +65,11 @@ function chosen(
   const kinds = kind?.flatMap((names) => names.split(',')) ?? known;
   for (const name of kinds) if (!known.includes(name)) throw new Error(unknownName('kind', name, known));
   const left = cases.filter((entry) => kinds.includes(entry.kind) && pattern.test(entry.file));
-  if (left.length === 0) throw new Error('no file of the corpus is called so.');
+  if (left.length === 0) throw new Error('no file of the corpus has this name.');
   return left;
 }
 
-/** What no file may do is looked at whatever came of it. */
+/** Checks what no file may cause, whatever its outcome. */
 async function runOne(entry: CorpusCase, folder: string): Promise<Result> {
   const watched = await watch();
   try {
@@ -117,7 +117,7 @@ function summarise(results: readonly Result[]): number {
   return results.some(({ entry, outcome }) => outcome === 'failed' && entry.level === 'must') ? 1 : 0;
 }
 
-/** One line on stderr that the next one replaces, where somebody watches. */
+/** Writes a line to a terminal's stderr that the next one replaces. */
 function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

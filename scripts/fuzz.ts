@@ -5,7 +5,7 @@ import { unknownName } from '../src/errors.ts';
 import { readers } from '../test/harness/fuzz/readers.ts';
 import { watchedFuzz } from '../test/harness/fuzz/watch.ts';
 
-/** Feeds the readers of files with changed and invented ones: each is read rightly or refused, in little time and memory. */
+/** Feeds changed and invented files to the readers: each must be read or refused, in little time and memory. */
 
 const help = `npm run fuzz -- [options]
 

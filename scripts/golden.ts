@@ -8,7 +8,7 @@ import { engines as starters } from '../test/harness/engines.ts';
 import { type Case, casesOf, foldersFrom } from '../test/harness/golden/cases.ts';
 import { GoldenMismatch } from '../test/harness/golden.ts';
 
-/** Holds the package to golden folders and says what passed, failed and is not supported. */
+/** Compares the package with golden folders and prints what passed, failed and is not supported. */
 
 const help = `npm run golden -- [options]
 
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
   const cases = folders.flatMap(casesOf);
   const chosen = cases.filter(({ name, kind }) => !without.has(kind) && (only.test(name) || only.test(kind)));
   if (chosen.length === 0) {
-    console.error(`no case in ${folders.join(', ')} is called so.`);
+    console.error(`no case in ${folders.join(', ')} has this name.`);
     return 2;
   }
 
@@ -69,7 +69,7 @@ async function main(): Promise<number> {
   return summarise(results, values.strict);
 }
 
-/** The named engines, or all that are here. An engine that is asked for by name must start. */
+/** Starts the named engines, by default all that are available. A named engine must start. */
 async function startEngines(names: readonly string[] | undefined): Promise<Map<string, Engine>> {
   const started = new Map<string, Engine>();
   for (const name of names ?? Object.keys(starters)) {
@@ -85,7 +85,7 @@ async function startEngines(names: readonly string[] | undefined): Promise<Map<s
   return started;
 }
 
-/** A case passes when it passes without an engine, where it can, and on every engine that it is meant for. */
+/** Runs a case without an engine, then on every engine that it is meant for. All have to pass. */
 async function runCase(one: Case, engines: ReadonlyMap<string, Engine>): Promise<Result> {
   const { kind } = one;
   const ran: string[] = [];
@@ -136,7 +136,7 @@ function summarise(results: readonly Result[], strict: boolean): number {
   return failed > 0 || (strict && unsupported > 0) ? 1 : 0;
 }
 
-/** One line on stderr that the next one replaces, where somebody watches. */
+/** Writes a line to a terminal's stderr that the next one replaces. */
 function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Packs the package as it would be published, into `out/package/moganet.tgz`, unless that is newer than all it holds:
+ * Packs the package as it would be published into `out/package/moganet.tgz`. A file that is newer than its content is kept:
  *
  *     tsx scripts/pack.ts
  */
@@ -12,18 +12,18 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'out/package');
 const tarball = join(folder, 'moganet.tgz');
 
-/** What `npm pack` reads: the sources that it builds, and what it takes as it is. */
+/** Sources that `npm pack` builds, and files that it takes as they are. */
 const ingredients: readonly string[] = [
   ...['src', 'heads', 'configs', 'docs', 'samples'],
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],
   ...['README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md'],
 ];
 
-/** The path of the packed package: built anew where something is newer than it. */
+/** Returns the path of the packed package. Builds it if something is newer. */
 export function packed(): string {
   const made = changed(tarball);
   if (made !== undefined && ingredients.every((path) => (changed(join(root, path)) ?? 0) < made)) return tarball;
-  // what another branch left there would otherwise hold up what is made now
+  // another branch may have left files
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   // without a shell there is no npm on Windows
@@ -37,7 +37,7 @@ export function packed(): string {
   return tarball;
 }
 
-/** When a file, or the newest below a folder, was changed; a folder changes when something is taken from it. */
+/** Returns the time of the last change of a file, or of anything in a folder. Removing a file changes its folder. */
 function changed(path: string): number | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found?.isDirectory()) return found?.mtimeMs;

@@ -8,7 +8,7 @@ import { createModel, modelParameters } from '../src/models/create.ts';
 import { inputOf, openCase, shippedGolden, toleranceOf } from '../test/harness/golden.ts';
 import { seededWeight } from '../test/harness/seeded.ts';
 
-/** Makes what `moganet verify` ships (samples/verify) from the goldens, which PyTorch has made. Run: npx tsx scripts/verify_samples.ts */
+/** Makes the samples of `moganet verify` (samples/verify) from the goldens of PyTorch: npx tsx scripts/verify_samples.ts */
 
 const out = new URL('../samples/verify', import.meta.url).pathname;
 const photo = 'street-house';
@@ -17,7 +17,7 @@ mkdirSync(out, { recursive: true });
 await writeNumbers();
 writePhoto();
 
-/** A whole MogaNet classifier of a few channels: its weights, an input, and every stage's map in double precision. */
+/** Writes a MogaNet classifier of a few channels: weights, an input, and every stage's map in double precision. */
 async function writeNumbers(): Promise<void> {
   const golden = await openCase(shippedGolden, 'moganet_pico_32x48');
   const { embed_dims: dims, depths, ffn_ratios: ratios } = golden.json.model.arch;
@@ -43,7 +43,7 @@ async function writeNumbers(): Promise<void> {
   writeFileSync(join(out, 'moganet_pico.safetensors'), await writeSafetensors(tensors, metadata).bytes());
 }
 
-/** The demo model on a photo: boxes of a score of 0.3 or more (below are those that 0.002 may lift there), and the label map. */
+/** Writes the demo model's results on an image: the label map, and boxes with a score of at least 0.29, as the tolerance may lift some to 0.3. */
 function writePhoto(): void {
   const folder = join(shippedGolden, 'facade');
   const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')).images[`${photo}.jpg`];
