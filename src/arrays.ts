@@ -1,7 +1,9 @@
 /** Plain arrays with a shape: input and output of every engine, checkpoint and postprocessing step. */
 
+/** Extents of an array, outermost first. */
 export type Shape = readonly number[];
 
+/** The types of numbers in arrays and checkpoints. */
 export type TypedArray =
   | Float32Array
   | Float64Array

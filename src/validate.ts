@@ -136,7 +136,8 @@ function unwrap(schema: z.ZodType): z.ZodType[] {
   return [schema];
 }
 
-const isObject = (value: unknown): value is Readonly<Record<PropertyKey, unknown>> =>
+/** Tells whether a value is an object, whose fields can then be read. */
+export const isObject = (value: unknown): value is Readonly<Record<PropertyKey, unknown>> =>
   typeof value === 'object' && value !== null;
 
 const fieldOf = (value: unknown, key: PropertyKey): unknown => (isObject(value) ? value[key] : undefined);

@@ -3,7 +3,7 @@ import { imageContext } from '../formats/context.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
 import { isDataUrl, isFile, nameOf } from '../loading/resolve.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
-import { foundIn } from '../validate.ts';
+import { foundIn, isObject } from '../validate.ts';
 
 /** Reads images in any form that a caller may give. */
 
@@ -45,4 +45,4 @@ export function checkImages(images: unknown): void {
 }
 
 const isRaster = (image: unknown): image is Raster =>
-  typeof image === 'object' && image !== null && 'data' in image && 'width' in image && 'height' in image;
+  isObject(image) && 'data' in image && 'width' in image && 'height' in image;

@@ -3,7 +3,7 @@ import { type NDArray, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { isFile, readOptions } from '../loading/resolve.ts';
 import { longestEdge } from '../models/task.ts';
-import { foundIn, validate } from '../validate.ts';
+import { foundIn, isObject, validate } from '../validate.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
 
@@ -43,13 +43,13 @@ const backboneOptions = readOptions.extend({ weights: fileSchema });
 
 /** Checks the arguments of `createBackbone`. @throws ConfigError */
 export function checkBackboneCall(config: unknown, options: unknown): void {
-  const type = typeof config === 'object' && config !== null && 'type' in config ? config.type : undefined;
+  const type = isObject(config) ? config.type : undefined;
   if (typeof config !== 'string' && typeof type !== 'string') {
     throw new ConfigError(
       `createBackbone takes the name of a model, or a configuration with its \`type\`, got ${foundIn(config)}.`,
     );
   }
-  if (typeof options !== 'object' || options === null || !('weights' in options) || options.weights === undefined) {
+  if (!isObject(options) || options.weights === undefined) {
     throw new ConfigError('createBackbone needs weights: createBackbone(config, { weights: file, URL or bytes }).');
   }
   validate(backboneOptions, options, 'options of createBackbone');

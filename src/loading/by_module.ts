@@ -17,6 +17,7 @@ export interface FilledModules {
   readonly notices: readonly string[];
 }
 
+/** Options of `fillModules`. */
 export interface ModuleOptions {
   /** Take the averaged weights. */
   readonly ema?: boolean | undefined;
@@ -75,11 +76,12 @@ export function moduleParameters(definition: ModelDefinition): Map<string, Param
 
 /** Returns the parameters of the pyramid, without those that only a classifier's logits need. */
 function backboneParameters({ pyramid: { graph } }: ModelDefinition): Parameter[] {
-  const used = new Set(parametersOf(prune(graph)).map(({ key }) => moduleOf(key)));
-  return parametersOf(graph).filter(({ key }) => used.has(moduleOf(key))); // with the counters of BatchNorm, which no operation reads
+  const used = new Set(parametersOf(prune(graph)).map(({ key }) => parentOf(key)));
+  return parametersOf(graph).filter(({ key }) => used.has(parentOf(key))); // with the counters of BatchNorm, which no operation reads
 }
 
-const moduleOf = (key: string): string => key.slice(0, key.lastIndexOf('.'));
+/** Returns the path of the module that has a parameter. */
+const parentOf = (key: string): string => key.slice(0, key.lastIndexOf('.'));
 
 type Fill = (
   definition: ModelDefinition,
@@ -101,7 +103,7 @@ const fillBackbone: Fill = async (definition, name, parameters, source, { ema, t
   const filled = await opened.fill(wanted, (done, total) => onTensor?.(source.name, done, total));
   return {
     weights: new Map([...filled].map(([key, value]) => [prefix + key, value])),
-    unfilled: [...new Set([...absent].map((key) => moduleOf(`${name}.${key}`)))],
+    unfilled: [...new Set([...absent].map((key) => parentOf(`${name}.${key}`)))],
     notices: opened.notices,
   };
 };

@@ -2,6 +2,7 @@ import { ConfigError } from '../errors.ts';
 import { type SafetensorsOptions, type SafetensorsOutput, type Source, writeSafetensors } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { checkpointParameters, createModel, modelParameters } from '../models/create.ts';
+import { written } from '../models/mm/parts.ts';
 import { configKey } from './recognise.ts';
 import { mergeEntries } from './state_dict.ts';
 import { openWeights } from './weights.ts';
@@ -116,13 +117,10 @@ function joinConfigs(files: readonly JoinedFile[]): ModelConfig {
     for (const task of ['detection', 'segmentation', 'classification'] as const) {
       if (config[task] && joined[task]) throw new ConfigError(`${file}: another file already has ${task}.`);
     }
-    joined = { ...config, ...withoutUndefined(joined) };
+    joined = { ...config, ...written(joined) };
   }
   return joined;
 }
-
-const withoutUndefined = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
 
 function withoutAuxiliary({ segmentation, ...rest }: ModelConfig): ModelConfig {
   return { ...rest, segmentation: segmentation && { ...segmentation, auxiliary: undefined } };

@@ -11,6 +11,7 @@ import {
 } from '../models/create.ts';
 import { backboneFromMm } from '../models/mm/backbones.ts';
 import { fromMm } from '../models/mm/index.ts';
+import { isObject } from '../validate.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
 
@@ -191,22 +192,20 @@ export function scaleNotices(checkpoint: Checkpoint, given: ModelConfig, { confi
 
 type Dict = Readonly<Record<string, unknown>>;
 
-const isDict = (value: unknown): value is Dict => typeof value === 'object' && value !== null;
-
 /** Returns mm's configuration in the metadata: a dict with `model` in it, or the dict of the model. */
 function mmConfigOf(checkpoint: Checkpoint): Dict | undefined {
   const meta = metaOf(checkpoint);
   const text = meta?.config ?? meta?.cfg;
   if (typeof text !== 'string') return undefined;
   const read: unknown = readConfigText(text, `${checkpoint.name}: meta.config`);
-  return isDict(read) ? read : undefined;
+  return isObject(read) ? read : undefined;
 }
 
-const modelIn = (config: Dict): Dict => (isDict(config.model) ? config.model : config);
+const modelIn = (config: Dict): Dict => (isObject(config.model) ? config.model : config);
 
 /** Returns the class names in the metadata: mmcv 1.x writes `CLASSES`, mmengine `dataset_meta.classes`. */
 function classNames(meta: Dict | undefined): readonly string[] | undefined {
-  const newer = isDict(meta?.dataset_meta) ? meta.dataset_meta : {};
+  const newer = isObject(meta?.dataset_meta) ? meta.dataset_meta : {};
   const found = meta?.CLASSES ?? newer.classes ?? newer.CLASSES;
   const names = typeof found === 'string' ? [found] : found;
   return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
@@ -229,7 +228,7 @@ export function hintsOf(checkpoint: Checkpoint): Hints {
 function mmBackbone(checkpoint: Checkpoint): ModelConfig['backbone'] | undefined {
   try {
     const { backbone } = modelIn(mmConfigOf(checkpoint) ?? {});
-    return isDict(backbone) && typeof backbone.type === 'string'
+    return isObject(backbone) && typeof backbone.type === 'string'
       ? backboneFromMm({ ...backbone, type: backbone.type })
       : undefined;
   } catch {

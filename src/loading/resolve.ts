@@ -4,7 +4,7 @@ import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type Tables } from '../models/create.ts';
 import type { Platform, Progress, WeightsRef } from '../platform/contract.ts';
-import { foundIn, validate } from '../validate.ts';
+import { foundIn, isObject, validate } from '../validate.ts';
 import { findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
 import type { ConfiguredModel } from './weights.ts';
@@ -19,6 +19,7 @@ export type ModelRef =
   | string
   | { readonly config?: ModelConfig | string; readonly weights?: WeightsRef | Named<WeightsRef> };
 
+/** Options of `readModel`, which `loadModel` and `createBackbone` also take. */
 export interface ReadOptions extends Tables {
   /** Take the averaged weights if the file has both. By default the published entry decides. */
   readonly ema?: boolean | undefined;
@@ -149,9 +150,6 @@ const classOf = (value: unknown): string => Object.prototype.toString.call(value
 export const isFile = (value: unknown): boolean =>
   typeof value === 'string' || ['URL', 'Blob', 'File', 'Uint8Array', 'ArrayBuffer'].includes(classOf(value));
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-
 const call = z.custom((value) => typeof value === 'function', { error: 'must be a function' });
 const table = (of: string) => z.custom(isObject, { error: `must be a table of ${of} by type` });
 
@@ -218,5 +216,6 @@ export function fileOf(ref: unknown): string | undefined {
   return undefined;
 }
 
+/** Tells whether an image is given as a `data:` URL. */
 export const isDataUrl = (ref: unknown): boolean =>
   (typeof ref === 'string' || ref instanceof URL) && /^data:[^,]*,/i.test(`${ref}`.slice(0, 200));

@@ -14,6 +14,7 @@ export interface ConfiguredModel {
   readonly definition: ModelDefinition;
 }
 
+/** Options of `openWeights`. */
 export interface WeightsOptions {
   /** The caller's model. By default the file decides which it is. */
   readonly model?: ConfiguredModel | undefined;
@@ -83,6 +84,7 @@ function publishedKeys(models: readonly ModelDefinition[]): ReadonlySet<string> 
   return new Set(models.flatMap((model) => checkpointParameters(model).map(({ key }) => key)));
 }
 
+/** Returns the first name of a key. */
 const moduleOf = (key: string): string => key.slice(0, key.indexOf('.'));
 
 /** Returns the set of weights that the caller asks for, or else the one of the published entry. */

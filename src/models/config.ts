@@ -6,6 +6,7 @@ import { retinaConfig } from '../../heads/retina.ts';
 import { rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
 import { type DatasetId, datasetIds } from '../datasets/index.ts';
+import { isObject } from '../validate.ts';
 
 /** The configuration of a model: plain JSON data, which says everything that the network depends on. */
 
@@ -14,7 +15,7 @@ const classes = z.array(z.string().min(1)).min(1);
 /** The classes of a task: the id of a data set, or their names. `datasetOf` turns both forms into a data set. */
 const labels = { dataset, classes: classes.optional() };
 
-/** Checks that a task says its classes exactly once. */
+/** Checks that a task has its classes in exactly one form. */
 const labelled = <S extends z.ZodType<{ dataset?: unknown; classes?: unknown }>>(schema: S): S =>
   schema.check(
     z.superRefine(
@@ -25,8 +26,8 @@ const labelled = <S extends z.ZodType<{ dataset?: unknown; classes?: unknown }>>
         const message = isMissing ? choice : `${choice}, not both`;
         context.addIssue({ code: 'custom', path: [isMissing ? 'dataset' : 'classes'], message, input: classes });
       },
-      // beside the faults of other fields
-      { when: ({ value }) => typeof value === 'object' && value !== null },
+      // reported together with the faults of other fields
+      { when: ({ value }) => isObject(value) },
     ),
   );
 
@@ -116,6 +117,7 @@ export const retinaNetConfig = labelled(
 );
 export type RetinaNetConfig = z.output<typeof retinaNetConfig>;
 
+/** The configuration of any detector. */
 export type DetectionConfig = RcnnConfig | CascadeConfig | RetinaNetConfig;
 
 const semanticHeads = Object.values(segmentationHeads).map(({ config }) => config);
@@ -162,7 +164,7 @@ interface Schemas {
   readonly segmentationHeads: Readonly<Record<string, { readonly config: z.ZodType }>>;
 }
 
-/** Returns the schema of configurations that may name what the tables have. */
+/** Returns the schema of configurations that may name the entries of the tables. */
 export function modelSchema(tables: Schemas) {
   // a caller's tables may have more entries: the types of a configuration cover those of the package
   const optionsOf = <T>(table: Schemas[keyof Schemas]) =>

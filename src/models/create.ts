@@ -48,7 +48,7 @@ export const detectors: Detectors = detectorTable;
 /** The parts that a configuration can name by `type`. Add a custom part to a copy: `{ backbones: { ...backbones, mine } }`. */
 export interface Tables {
   /** Factories of backbones, each called with its field of the configuration. */
-  // biome-ignore lint/suspicious/noExplicitAny: each factory knows the shape of its own config
+  // biome-ignore lint/suspicious/noExplicitAny: each factory knows the shape of its config
   readonly backbones?: Readonly<Record<string, (config: any) => Backbone>> | undefined;
   /** Factories of custom heads, each called with the field `head` and the stages that feed it. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
@@ -158,7 +158,7 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
   const { backbone, ...others } = (config ?? {}) as Partial<ModelConfig>;
   const type: unknown = backbone?.type;
   if (typeof type !== 'string') {
-    throw new ConfigError(`${what}: a config names its backbone as backbone.type. Known: ${known.join(', ')}.`);
+    throw new ConfigError(`${what}: backbone.type is missing. Known: ${known.join(', ')}.`);
   }
   if (!known.includes(type)) throw new ConfigError(`${what}: ${unknownName('backbone', type, known)}`);
   const schema = schemaOf(tables);
@@ -236,7 +236,7 @@ function headOf(config: { type: string }, stages: readonly Stage[], { heads = {}
   if (make) return make(config, stages);
   const names = Object.keys(heads);
   if (names.length > 0) throw new ConfigError(unknownName('head', type, names));
-  throw new ConfigError(`unknown head "${type}": hand it in as createModel(config, { heads: { ${type} } }).`);
+  throw new ConfigError(`unknown head "${type}": pass it as createModel(config, { heads: { ${type} } }).`);
 }
 
 function auxiliaryPart(tasks: readonly Task[], stages: readonly Stage[]): RecordedPart | undefined {

@@ -5,6 +5,7 @@ import type { Geometry } from '../image/geometry.ts';
 import { prepareDetection } from '../image/preprocess.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
+import { isObject } from '../validate.ts';
 import type { ImageConfig, InputConfig } from './config.ts';
 import { fitImages, ofClasses, pickDetections, readAll, type Task, type TaskOptions, type TaskResult } from './task.ts';
 
@@ -82,7 +83,7 @@ function detectionsIn(
   known: Dataset | undefined,
   { score = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, classes }: TaskOptions,
 ): TaskResult['detections'] {
-  if (typeof decoded !== 'object' || decoded === null || !('boxes' in decoded)) return undefined;
+  if (!isObject(decoded) || !('boxes' in decoded)) return undefined;
   const { names, ...all } = checked({ names: known?.classes, ...decoded });
   const found = ofClasses(all, classes, names);
   const kept = [...found.scores.entries()]

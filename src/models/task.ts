@@ -82,7 +82,7 @@ export interface Task {
   prepare(images: readonly Raster[], size: Size | undefined): Inputs;
   /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
   check?(options: TaskOptions): void;
-  /** Returns one result per image, best first, in pixels of the original images. */
+  /** Returns one result per image, in pixels of the original image, with instances and classes best first. */
   predict(inputs: TaskInputs, options: TaskOptions): Promise<TaskResult[]>;
 }
 

@@ -39,7 +39,7 @@ describe('a configuration from text', () => {
   });
 
   it('is refused with the file and the field if it does not describe a model', () => {
-    refused('null', 'my.json: a config names its backbone as backbone.type. Known: moganet');
+    refused('null', 'my.json: backbone.type is missing. Known: moganet');
     refused('{"backbone": {"type": "mogant"}}', /my\.json: unknown backbone "mogant".*Did you mean "moganet"\?/);
     refused(good.replace('"arch"', '"arhc"'), 'my.json: backbone.arch: ');
     refused(good.replace('{"back', '{"__proto__": {"polluted": true}, "back'), 'my.json: unknown key "__proto__"');

@@ -117,7 +117,7 @@ describe('createModel', () => {
 
     const pyramid = ['stage0', 'stage1', 'stage2', 'stage3'];
 
-    it('takes a backbone and a head from the tables handed in', async () => {
+    it('takes a backbone and a head from the caller’s tables', async () => {
       const model = createModel(custom, tables);
       expect(model.stages.map(({ channels }) => channels)).to.deep.equal([8, 16, 32, 64]);
       expect(outputsOf(custom, tables)).to.deep.equal([...pyramid, 'head.score']);
@@ -192,7 +192,7 @@ describe('createModel', () => {
       );
       expect(() => createModel({ backbone: tiny(4), head: { type: 'mine' } })).to.throw(
         ConfigError,
-        'unknown head "mine": hand it in as createModel(config, { heads: { mine } }).',
+        'unknown head "mine": pass it as createModel(config, { heads: { mine } }).',
       );
     });
 
@@ -234,7 +234,7 @@ describe('createModel', () => {
       for (const config of [undefined, null, {}, { backbone: 'xt' }, { backbone: {} }]) {
         expect(() => createModel(config as unknown as ModelConfig)).to.throw(
           ConfigError,
-          'a config names its backbone as backbone.type. Known: moganet',
+          'backbone.type is missing. Known: moganet',
         );
       }
     });

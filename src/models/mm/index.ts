@@ -16,7 +16,7 @@ export interface MmContext {
   readonly classes?: readonly string[] | undefined;
   /** The data set if the configuration names none: that of the published model whose name the file has. */
   readonly dataset?: DatasetId | undefined;
-  /** Test scale that replaces the one in the configuration, or the usual one. */
+  /** Test scale. It replaces the one in the configuration, or the default. */
   readonly scale?: readonly [number, number] | undefined;
   /** The name of the model, for its configuration and for messages. */
   readonly name?: string | undefined;

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { archs, type MogaNetConfig, mogaNetConfig } from '../../backbones/moganet.ts';
 import { ConfigError, unknownName } from '../../errors.ts';
 import { validate } from '../../validate.ts';
+import { written } from './parts.ts';
 
 /** Reads the constructor arguments of the official class, as configurations and checkpoints of mmdet and mmseg contain them. */
 
@@ -79,7 +80,7 @@ export interface OfficialMogaNet {
  */
 export function fromOfficial(args: Readonly<Record<string, unknown>>): OfficialMogaNet {
   const { type, arch, num_classes, fork_feat, ...o } = validate(officialArguments, args, 'MogaNet');
-  const config = given<MogaNetConfig>({
+  const config = written<MogaNetConfig>({
     type: 'moganet',
     arch: archFrom(arch),
     inChannels: o.in_channels,
@@ -95,10 +96,6 @@ export function fromOfficial(args: Readonly<Record<string, unknown>>): OfficialM
   });
   return { config, classes: type === 'MogaNet_feat' || fork_feat ? 0 : Math.max(0, num_classes) };
 }
-
-/** Drops fields that are undefined: configurations are printed, saved and compared. */
-const given = <T extends object>(fields: T): T =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 
 function archFrom(arch: z.output<typeof officialArguments>['arch']): MogaNetConfig['arch'] {
   if (typeof arch !== 'string') return { dims: arch.embed_dims, depths: arch.depths, ratios: arch.ffn_ratios };
