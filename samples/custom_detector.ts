@@ -5,15 +5,16 @@ import {
   initialWeights,
   loadModel,
   type ModelConfig,
+  type Stage,
   type TaskInputs,
   type TaskOptions,
 } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
 import { type Neck, necks, segmentationHeads } from 'moganet/heads';
-import { conv2d, F, type Scope, type Value } from 'moganet/nn';
+import { conv2d, type DeviceTensor, F, type Scope, type Value } from 'moganet/nn';
 import * as z from 'zod';
 
-/** The schema checks the field `detection`. Every detector has classes (or a data set), a neck and an input. */
+/** Checks the field `detection`. Every detector has classes (or a data set), a neck and an input. */
 const peaksConfig = z.strictObject({
   type: z.literal('peaks'),
   classes: z.array(z.string()),
@@ -26,14 +27,15 @@ const peaksConfig = z.strictObject({
 const makePeaks = (config: z.output<typeof peaksConfig>, neck: Neck, classes: number) => ({
   modules: ['neck', 'bbox_head'], // the first names of its keys
   forward: (scope: Scope, pyramid: readonly Value[]) => {
-    const [finest] = neck.forward(scope.at('neck'), pyramid);
-    return { peaks: F.sigmoid(conv2d(scope.at('bbox_head').at('conv'), finest!, classes, { kernel: 3 })) };
+    const [finest] = neck.forward(scope.at('neck'), pyramid) as [Value];
+    return { peaks: F.sigmoid(conv2d(scope.at('bbox_head').at('conv'), finest, classes, { kernel: 3 })) };
   },
   parts: [], // nothing runs on regions
   detect: async ({ features, geometries }: TaskInputs, { score = config.score, max = 100 }: TaskOptions) => {
-    const { data, shape } = await (await features()).peaks!.read(); // (images, classes, height, width)
+    const { peaks } = (await features()) as { peaks: DeviceTensor };
+    const { data, shape } = await peaks.read(); // (images, classes, height, width)
     const [, , height = 0, width = 0] = shape;
-    const { stride } = neck.stages[0]!;
+    const [{ stride }] = neck.stages as [Stage];
     const length = classes * height * width;
     return geometries.map(({ scaleX, scaleY }, image) => {
       const scores = data.subarray(image * length, (image + 1) * length);

@@ -1,15 +1,19 @@
 /** Joins a custom backbone and a custom head: the model finds the brightest spot of an image. Run: npx tsx samples/custom_head.ts */
 import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
-import { conv2d } from 'moganet/nn';
+import { conv2d, type Value } from 'moganet/nn';
 
 /** Four convolutions of stride 2. `scope.at(name)` is a path in the checkpoint. A graph has no sizes: any image fits. */
 const plain = (): Backbone => ({
   stages: [2, 4, 8, 16].map((stride) => ({ channels: 8, stride })),
   forward: (scope, image) => {
-    const pyramid = [image];
-    for (let i = 0; i < 4; i++) pyramid.push(conv2d(scope.at(i), pyramid[i]!, 8, { kernel: 2, stride: 2, padding: 0 }));
-    return pyramid.slice(1);
+    const pyramid: Value[] = [];
+    let x = image;
+    for (let i = 0; i < 4; i++) {
+      x = conv2d(scope.at(i), x, 8, { kernel: 2, stride: 2, padding: 0 });
+      pyramid.push(x);
+    }
+    return pyramid;
   },
 });
 
@@ -17,19 +21,22 @@ const plain = (): Backbone => ({
 const brightest = (_: unknown, stages: readonly Stage[]): Head<'score'> => ({
   forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 }) }),
   decode: ({ score }, { scaleX, scaleY }) => {
-    const best = score.data.indexOf(Math.max(...score.data));
-    const [x, y] = [best % score.shape[3]!, Math.floor(best / score.shape[3]!)];
+    const [, , , width = 1] = score.shape; // (images, 1, height, width)
+    const peak = Math.max(...score.data);
+    const best = score.data.indexOf(peak);
+    const [x, y] = [best % width, Math.floor(best / width)];
     const corners = [x / scaleX, y / scaleY, (x + 1) / scaleX, (y + 1) / scaleY];
     const boxes = Float32Array.from(corners, (corner) => corner * stages.at(-1)!.stride);
-    return { boxes, scores: Float32Array.of(score.data[best]!), labels: Int32Array.of(0), names: ['brightest'] };
+    return { boxes, scores: Float32Array.of(peak), labels: Int32Array.of(0), names: ['brightest'] };
   },
 });
 
 const config = { backbone: { type: 'plain' }, head: { type: 'brightest' } };
 const tables = { backbones: { plain }, heads: { brightest } };
 const averages = modelParameters(createModel(config, tables)).map(({ key, shape }) => {
-  const inputs = shape.slice(1).reduce((product, extent) => product * extent, 1);
-  return [key, { shape, data: new Float32Array(shape[0]! * inputs).fill(shape.length > 1 ? 1 / inputs : 0) }] as const;
+  const [outputs = 0, ...others] = shape;
+  const inputs = others.reduce((product, extent) => product * extent, 1);
+  return [key, { shape, data: new Float32Array(outputs * inputs).fill(shape.length > 1 ? 1 / inputs : 0) }] as const;
 });
 const model = await loadModel({ config, weights: await writeSafetensors(new Map(averages)).bytes() }, tables);
 const result = await model.predict(new URL('images/street-corner.jpg', import.meta.url));

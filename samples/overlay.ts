@@ -1,4 +1,4 @@
-/** Draws to taste: windows only, one colour each, beside the image. Run: npx tsx samples/overlay.ts */
+/** Draws windows only, each in its colour, beside the image. Run: npx tsx samples/overlay.ts */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { encodePng, loadModel } from 'moganet';
 import { drawDetections, sideBySide } from 'moganet/render';

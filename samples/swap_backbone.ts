@@ -2,18 +2,18 @@
 import { createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
 import { families } from 'moganet/backbones';
 import { writeSafetensors } from 'moganet/formats';
-import { costOf, parameterCount, totalCost } from 'moganet/nn';
+import { costOf, parameterCount, type RecordedPart, totalCost } from 'moganet/nn';
 
 const size = Number(process.argv[2] ?? 320);
 const maskRcnn = findEntry('mask_rcnn_moganet_s_fpn_1x_coco').config;
-const image = new URL('images/street-house.jpg', import.meta.url); // 768×768, so the input is a square too
+const image = new URL('images/street-house.jpg', import.meta.url); // 768×768, so the input is a square, too
 
 console.log(`features (backbone, FPN, RPN) at ${size}×${size}; weights are zero, so nothing is detected`);
 console.log('backbone   stages (channels at stride)                parameters     MACs       ms');
 for (const [name, { medium: backbone }] of Object.entries(families)) {
   const config: ModelConfig = { ...maskRcnn, name, backbone };
   const definition = createModel(config);
-  const { graph } = definition.parts.features!;
+  const { graph } = definition.parts.features as RecordedPart;
   const { macs } = totalCost(costOf(graph, { image: { batch: 1, height: size, width: size } }));
   const model = await loadModel({ config, weights: await zeros(config) });
   await model.predict(image, { size: { height: size, width: size } }); // warms up
@@ -26,7 +26,7 @@ for (const [name, { medium: backbone }] of Object.entries(families)) {
     stages.padEnd(42),
     parameters.padStart(10),
     `${(macs / 1e9).toFixed(1)} G`.padStart(8),
-    timings.features!.toFixed(0).padStart(8),
+    (timings.features ?? 0).toFixed(0).padStart(8),
   );
 }
 

@@ -4,15 +4,15 @@ import opentype, { type Font } from 'opentype.js';
 
 /**
  * Writes `src/render/font.data.ts`: the outlines of DejaVu Sans for the characters of European class names.
- * Run it with `npx tsx scripts/bake_font.ts` after changing the list of characters; `test/render/text.test.ts` reads
- * what it wrote. The glyphs are the font's quadratic curves, nothing is hinted or simplified.
+ * Run `npx tsx scripts/bake_font.ts` after changing the list of characters; `test/render/text.test.ts` reads the result.
+ * The glyphs are the font's quadratic curves, neither hinted nor simplified.
  */
 
 const target = new URL('../src/render/font.data.ts', import.meta.url);
 
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => String.fromCodePoint(from + i));
-/** ASCII, Latin-1 without control characters and the soft hyphen, and the signs that captions use. */
+/** ASCII, Latin-1 without control characters and the soft hyphen, and the punctuation of captions. */
 const characters = [
   ...range(0x20, 0x7e),
   ...range(0xa0, 0xff).filter((character) => character !== '\u00ad'),
@@ -21,7 +21,7 @@ const characters = [
 
 const base64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** Encodes base64 VLQ as source maps do: sign in the lowest bit, five bits a digit, the sixth says that more follow. */
+/** Encodes base64 VLQ as source maps do: sign in the lowest bit, five bits per digit, the sixth set if more follow. */
 function vlq(value: number): string {
   let rest = value < 0 ? (-value << 1) | 1 : value << 1;
   let text = '';

@@ -5,20 +5,20 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type BuildFailure, build } from 'esbuild';
 
-/** Holds the import lines of the sources to the table of who may import whom. */
+/** Compares the imports of the sources with the table of who may import whom. */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 interface Room {
-  /** Rooms whose values and types it may use, beside its own and what lies beside the rooms (`shared`). */
+  /** Rooms whose values and types it may use, besides itself and the `shared` files. */
   readonly imports: readonly string[];
-  /** Rooms of which it may use types only. */
+  /** Rooms whose types it may use. */
   readonly types?: readonly string[];
-  /** Packages, the names of sub-paths included; `node:` stands for all of Node's built-ins. */
+  /** Packages and their sub-paths. `node:` stands for all built-ins of Node. */
   readonly packages?: readonly string[];
 }
 
-/** The ladder: what each room stands on. Read it first. */
+/** The ladder of rooms. Read it first. */
 const rooms: Readonly<Record<string, Room>> = {
   nn: { imports: [] },
   // classes, colours, category ids and licences as values
@@ -37,7 +37,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // data, typed by what it configures
   configs: { imports: ['datasets'], types: ['models', 'backbones', 'heads'] },
   zoo: { imports: ['configs', 'models', 'backbones', 'nn'] },
-  // what the library needs from where it runs: types that Node and the browser implement
+  // the types that Node and the browser implement for the library
   platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:'] },
   'platform/browser': { imports: ['platform', 'formats', 'image'] },
@@ -53,7 +53,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },
-  // the entries hand platform and engines in, so that no bundle for browsers meets another platform's
+  // the entries pass in platform and engines, so that a browser bundle does not meet those of Node
   entries: {
     imports: [
       ...[
@@ -81,7 +81,7 @@ const rooms: Readonly<Record<string, Room>> = {
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },
 };
 
-/** The files beside the rooms, which any room may use, and their packages. */
+/** The files outside the rooms, which any room may use, and their packages. */
 const shared: Readonly<Record<string, readonly string[]>> = {
   'src/errors.ts': [],
   'src/arrays.ts': [],
@@ -105,22 +105,22 @@ function filesBelow(folder: string): string[] {
 const sources = ['src', 'heads', 'configs', 'samples'].flatMap(filesBelow);
 const textOf = (file: string): string => readFileSync(join(root, file), 'utf8');
 
-/** `src/nn/ops.ts` → nn; `heads/fpn.ts` → heads; `src/node.ts` → entries; nothing for `errors` and its like. */
+/** Returns the room of a file: `src/nn/ops.ts` → nn; `heads/fpn.ts` → heads; `src/node.ts` → entries; undefined if shared. */
 function roomOf(file: string): string | undefined {
   if (Object.hasOwn(shared, file)) return undefined;
-  const [first, second, third] = file.split('/');
+  const [first, second = '', third] = file.split('/');
   if (first !== 'src') return first;
-  if (second!.endsWith('.ts')) return 'entries';
+  if (second.endsWith('.ts')) return 'entries';
   const inner = `${second}/${third?.replace(/\.ts$/, '')}`;
   return Object.hasOwn(rooms, inner) ? inner : second;
 }
 
-/** Static and dynamic imports and re-exports. The formatter keeps each statement's `from` on its last line. */
+/** Returns static and dynamic imports and re-exports. The formatter keeps each statement's `from` on its last line. */
 function importsOf(file: string): Import[] {
   const statement = /^(?:import|export)\s+(type\s)?(?:[^;'"]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
   return [...textOf(file).matchAll(statement)].map(([, type, from, dynamic]) => ({
     file,
-    specifier: (from ?? dynamic)!,
+    specifier: from ?? dynamic ?? '',
     typeOnly: type !== undefined,
   }));
 }
@@ -131,10 +131,10 @@ function faultOf({ file, specifier, typeOnly }: Import): string | undefined {
   const from = roomOf(file);
   if (from === undefined) {
     const allowed = specifier.startsWith('.') || shared[file]?.includes(specifier);
-    return allowed ? undefined : `${file} imports ${specifier}: it lies below the rooms`;
+    return allowed ? undefined : `${file} imports ${specifier}: shared files may not`;
   }
   const room = rooms[from];
-  if (!room) return `${file} lies in no room of the table`;
+  if (!room) return `${file}: its room is not in the table`;
   if (!specifier.startsWith('.')) {
     const { packages = [] } = room;
     const allowed = packages.some(
@@ -149,7 +149,7 @@ function faultOf({ file, specifier, typeOnly }: Import): string | undefined {
   return `${file} imports ${typeOnly ? 'types of ' : ''}${target}: ${from} may not import ${to}`;
 }
 
-/** Groups of files that import each other, directly or through others (Tarjan's strongly connected components). */
+/** Returns groups of files that import each other, directly or through others (Tarjan's strongly connected components). */
 function circlesOf(imports: readonly Import[]): string[][] {
   const targets = new Map<string, string[]>(sources.map((file) => [file, []]));
   for (const { file, specifier } of imports) {
@@ -157,28 +157,31 @@ function circlesOf(imports: readonly Import[]): string[][] {
     if (target !== file) targets.get(file)?.push(target);
   }
   const order = new Map<string, number>();
-  const lowest = new Map<string, number>();
   const stack: string[] = [];
   const circles: string[][] = [];
-  const visit = (file: string): void => {
-    order.set(file, order.size);
-    lowest.set(file, order.get(file)!);
+  /** Returns the lowest number of a file on the stack that `file` reaches. */
+  const visit = (file: string): number => {
+    const number = order.size;
+    order.set(file, number);
     stack.push(file);
+    let lowest = number;
     for (const target of targets.get(file) ?? []) {
-      if (!order.has(target)) visit(target);
-      else if (!stack.includes(target)) continue;
-      lowest.set(file, Math.min(lowest.get(file)!, lowest.get(target)!));
+      const seen = order.get(target);
+      if (seen === undefined) lowest = Math.min(lowest, visit(target));
+      else if (stack.includes(target)) lowest = Math.min(lowest, seen);
     }
-    if (lowest.get(file) !== order.get(file)) return;
-    const circle = stack.splice(stack.indexOf(file));
-    if (circle.length > 1) circles.push(circle);
+    if (lowest === number) {
+      const circle = stack.splice(stack.indexOf(file));
+      if (circle.length > 1) circles.push(circle);
+    }
+    return lowest;
   };
   for (const file of sources) if (!order.has(file)) visit(file);
   return circles;
 }
 
-describe('the house', () => {
-  it('reads import lines of every form', () => {
+describe('the source tree', () => {
+  it('reads imports of every form', () => {
     const forms = importsOf('src/nn/layers.ts').map(({ specifier }) => specifier);
     expect(forms).to.include.members(['../errors.ts', './ops.ts', './functional.ts']);
     expect(allImports.length).to.be.greaterThan(sources.length);
@@ -195,26 +198,26 @@ describe('the house', () => {
     expect(faultOf({ file: 'src/library/model.ts', specifier: 'node:fs', typeOnly: false })).to.be.a('string');
   });
 
-  it('has every room import only what its line in the table allows', () => {
+  it('imports only what the table allows', () => {
     expect(allImports.flatMap((one) => faultOf(one) ?? [])).to.deep.equal([]);
   });
 
-  it('has no circle of files, types included', () => {
+  it('has no circle of files, type imports included', () => {
     expect(circlesOf(allImports)).to.deep.equal([]);
   });
 
-  it('has a line in the table for every room, and no line for none', () => {
+  it('has exactly the rooms of the table', () => {
     const found = new Set(sources.map(roomOf).filter((room) => room !== undefined));
     const wanted = Object.keys(rooms).filter((room) => room !== 'platform');
     expect([...found].filter((room) => room !== 'platform').sort()).to.deep.equal(wanted.sort());
   });
 
-  it('writes imports between its files with their ending', () => {
+  it('imports files with their ending', () => {
     const without = allImports.filter(({ specifier }) => specifier.startsWith('.') && !specifier.endsWith('.ts'));
     expect(without.map(({ file, specifier }) => `${file}: ${specifier}`)).to.deep.equal([]);
   });
 
-  it('keeps files under 500 lines, but for tables of data and generated ones', () => {
+  it('has no file over 500 lines except data and generated code', () => {
     const long = [...sources, ...filesBelow('scripts')]
       .filter((file) => !file.endsWith('.data.ts') && !file.includes('/generated/'))
       .map((file) => [file, textOf(file).split('\n').length - 1] as const)
@@ -222,14 +225,14 @@ describe('the house', () => {
     expect(long).to.deep.equal([]);
   });
 
-  it('exports nothing by default but configurations', () => {
+  it('has default exports in configurations only', () => {
     const files = sources.filter((file) => !file.startsWith('configs/') && /^export default /m.test(textOf(file)));
     expect(files).to.deep.equal([]);
   });
 
-  it('touches neither process nor Buffer where a browser must run', () => {
+  it('uses neither process nor Buffer in code for browsers', () => {
     const nodeOnly = /^src\/(platform\/node|cli)\/|^src\/engines\/(onnx\/)?node\.ts$|^samples\//;
-    // who asks globalThis for it is ready for the answer that there is none
+    // code that takes it from globalThis can do without
     const asks = /\{ process \} = globalThis/;
     const touches = (text: string) => /(?<![\w.])(?:process\.|Buffer[.(])/.test(text) && !asks.test(text);
     expect(touches(textOf('src/cli/terminal.ts'))).to.equal(true);
@@ -237,7 +240,7 @@ describe('the house', () => {
     expect(files).to.deep.equal([]);
   });
 
-  it('bundles its browser entry without any built-in of Node', async function () {
+  it('bundles its browser entry without a built-in of Node', async function () {
     this.timeout(60000);
     const bundle = await bundleFor('src/index.ts');
     expect(bundle.faults).to.deep.equal([]);
@@ -246,14 +249,14 @@ describe('the house', () => {
     expect(bundle.inputs.filter((file) => file.includes('onnxruntime-node'))).to.deep.equal([]);
   });
 
-  it('would notice one', async function () {
+  it('finds a built-in in a bundle', async function () {
     this.timeout(60000);
     const { faults } = await bundleFor('src/node.ts');
     expect(faults.join('\n')).to.include('node:fs');
   });
 });
 
-/** Bundles for a browser; a built-in is an error there, or an import that stays. */
+/** Bundles for a browser. A built-in is an error of the bundle, or an import that stays. */
 async function bundleFor(entry: string): Promise<{ faults: string[]; inputs: string[] }> {
   const result = await build({
     absWorkingDir: root,
@@ -277,5 +280,5 @@ async function bundleFor(entry: string): Promise<{ faults: string[]; inputs: str
 
 const isBuiltin = (path: string): boolean => path.startsWith('node:') || builtinModules.includes(path);
 
-/** Good enough for our own sources: no string there holds a comment's beginning and one of the words looked for. */
+/** Removes comments. It may be fooled by strings, but not by those of this repository. */
 const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(?<!:)\/\/.*$/gm, '');

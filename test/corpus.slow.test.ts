@@ -5,7 +5,7 @@ import { run } from './harness/corpus/run.ts';
 describe('bombs of the corpus', () => {
   const folder = corpusFolder();
   if (!folder) {
-    it('are not here: set MOGANET_CORPUS to the folder of the corpus');
+    it('need the corpus: set MOGANET_CORPUS to its folder');
     return;
   }
   for (const entry of corpusCases(folder).filter(isMeasured)) {

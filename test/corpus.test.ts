@@ -6,12 +6,12 @@ import { run } from './harness/corpus/run.ts';
 describe('the corpus of bad files', () => {
   const folder = corpusFolder();
   if (!folder) {
-    it('is not here: set MOGANET_CORPUS to its folder');
+    it('is missing: set MOGANET_CORPUS to its folder');
     return;
   }
   const cases = corpusCases(folder).filter((entry) => !isMeasured(entry));
   for (const kind of new Set(cases.map((entry) => entry.kind))) {
-    it(`${kind}: every case that must, and nine tenths of those that should`, async function () {
+    it(`passes every case of ${kind} that must pass, and nine tenths of those that should`, async function () {
       this.timeout(300_000);
       const should = { passed: 0, all: 0 };
       let supported = 0;
@@ -32,7 +32,7 @@ describe('the corpus of bad files', () => {
   }
 });
 
-describe('what holds a case to its entry', () => {
+describe('the comparison of a case with its entry', () => {
   const entry = {
     file: 'errors.test.ts',
     kind: 'none',
@@ -42,15 +42,15 @@ describe('what holds a case to its entry', () => {
     max_seconds: 0.05,
     max_rss_growth_mb: 1,
   } as const;
-  const here = new URL('.', import.meta.url).pathname;
+  const folder = new URL('.', import.meta.url).pathname;
   const reading = (load: () => Promise<string>, expect_: 'accept' | 'reject' | 'either') =>
     runCase(
       { load, difference: async (value) => (value === 'right' ? undefined : value) },
       { ...entry, expect: expect_ },
-      here,
+      folder,
     );
 
-  it('passes what is read rightly, and fails what differs, is late or should not have been read', async () => {
+  it('passes files that are read rightly, and fails those that differ, are late or must be refused', async () => {
     expect(await reading(async () => 'right', 'accept')).to.include({ passed: true, text: 'read', accepted: true });
     expect(await reading(async () => 'wrong', 'either')).to.include({ passed: false, text: 'wrong' });
     expect(await reading(async () => 'right', 'reject')).to.include({ passed: false, accepted: true });

@@ -7,19 +7,19 @@ import { readers } from './harness/fuzz/readers.ts';
 import { watchedFuzz } from './harness/fuzz/watch.ts';
 import { mutated, randomFrom } from './harness/mutations.ts';
 
-describe('changed and invented files', () => {
+describe('changed and random files', () => {
   for (const [name, fuzzer] of Object.entries(readers)) {
-    it(`are read rightly or refused by a typed error: ${name}`, async () => {
+    it(`are read rightly or refused with a typed error: ${name}`, async () => {
       const { read, refused, slowest } = await fuzz(fuzzer, { seed: 1, count: 1500 });
       expect(read + refused).to.equal(1500);
-      // some changes fall on what does not matter, or on data that no checksum covers; most must be noticed
+      // some changes do not matter, or fall on data without a checksum; most must be noticed
       expect(read, 'read').to.be.above(5);
       expect(refused, 'refused').to.be.above(750);
       expect(slowest.milliseconds, `input ${slowest.input}`).to.be.below(2000);
     });
   }
 
-  it('are the same for the same seed, each made without the others', () => {
+  it('are the same for the same seed, whichever were made before', () => {
     const { png } = readers;
     expect(png.input(7, 3)).to.deep.equal(png.input(7, 3));
     expect(png.input(7, 3)).to.not.deep.equal(png.input(8, 3));
@@ -30,11 +30,11 @@ describe('changed and invented files', () => {
   });
 });
 
-describe('what watches a reader', () => {
+describe('the watch of a reader', () => {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-fuzz-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('finds a hang, a wrong value and an untyped error, keeps their inputs and goes on', async () => {
+  it('finds a hang, a wrong value and an untyped error, keeps their inputs and continues', async () => {
     const module = new URL('./harness/fuzz/faulty.ts', import.meta.url);
     const options = { reader: 'faulty', seed: 5, count: 6, seconds: 0.3, folder, module };
     const { findings, read, refused } = await watchedFuzz(options);

@@ -4,7 +4,7 @@ import { type Engines, startEngines, suiteKinds } from './harness/golden/everywh
 import { runners as headRunners } from './harness/golden/heads.ts';
 import { shippedGolden } from './harness/golden.ts';
 
-/** Heads and key lists against the numbers of the published code: the shipped set. Whole models are in the slow suite. */
+/** Heads and key lists against the shipped numbers of the published code. Whole models are in the slow suite. */
 describe('the shipped golden numbers', () => {
   const cases = casesOf(shippedGolden);
   let engines: Engines;
@@ -18,7 +18,7 @@ describe('the shipped golden numbers', () => {
     it(`are met by ${one.kind} ${one.name}`, () => engines.run(one));
   }
 
-  it('are of every kind that there is a runner for', () => {
+  it('cover every kind that has a runner', () => {
     const kinds = new Set(cases.map(({ kind }) => kind));
     const absent = Object.keys(headRunners).filter((kind) => !kinds.has(kind));
     // whole models on other backbones have large key lists

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
-/** What must hold of every file that is checked in, whatever is in it. */
+/** Checks of every file in the repository. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -18,23 +18,23 @@ describe('the repository', () => {
       const listed = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8', stdio: 'pipe' });
       files = listed.split('\0').filter((file) => file && existsSync(join(root, file)));
     } catch {
-      console.log('      skipped: this is no git work tree, so that nothing tells what belongs to it');
+      console.log('      skipped: not a git work tree, so the files of the repository are unknown');
       this.skip();
     }
   });
 
-  it('names neither a folder of the machine it was made on nor a host that packages come from', () => {
+  it('names neither a folder of the machine nor a host of packages', () => {
     expect(forbidden.test(['', 'root', 'project'].join('/'))).to.equal(true);
     expect(forbidden.test(`https://${['registry', 'npmjs', 'org'].join('.')}/`)).to.equal(true);
     expect(forbidden.test('https://example.com/work/x, ./home/x, paperwork/x')).to.equal(false);
     const found = files.flatMap((file) => {
-      const [place] = forbidden.exec(readFileSync(join(root, file), 'latin1')) ?? [];
-      return place ? [`${file}: ${place}`] : [];
+      const [found] = forbidden.exec(readFileSync(join(root, file), 'latin1')) ?? [];
+      return found ? [`${file}: ${found}`] : [];
     });
     expect(found).to.deep.equal([]);
   });
 
-  it('locks versions and hashes of its dependencies, not where they came from', () => {
+  it('locks versions and hashes of its dependencies, but not their hosts', () => {
     const { packages } = JSON.parse(textOf('package-lock.json')) as {
       packages: Readonly<Record<string, { readonly resolved?: string; readonly integrity?: string; link?: boolean }>>;
     };
@@ -44,25 +44,25 @@ describe('the repository', () => {
     expect(entries.filter(([, { integrity }]) => integrity === undefined)).to.deep.equal([]);
   });
 
-  it('has no link in its papers to what is not there', () => {
-    const papers = files.filter((file) => file.endsWith('.md'));
-    expect(papers).to.include.members(['README.md', 'CHANGELOG.md', 'THIRD_PARTY_NOTICES.md']);
-    expect(papers.flatMap((paper) => brokenLinks(paper, textOf(paper)))).to.deep.equal([]);
+  it('has no broken link in its documents', () => {
+    const documents = files.filter((file) => file.endsWith('.md'));
+    expect(documents).to.include.members(['README.md', 'CHANGELOG.md', 'THIRD_PARTY_NOTICES.md']);
+    expect(documents.flatMap((file) => brokenLinks(file, textOf(file)))).to.deep.equal([]);
   });
 
-  it('would notice one', () => {
+  it('finds broken links', () => {
     const text =
       '# One thing\n[a](#one-thing) [b](#two) [c](test/none.md) ![d](LICENSE) [e](README.md#nowhere) `[f](g)`';
     expect(brokenLinks('README.md', text)).to.deep.equal([
-      'README.md: there is no heading #two',
-      'README.md: there is no test/none.md',
-      'README.md: README.md has no heading #nowhere',
+      'README.md: heading #two of README.md',
+      'README.md: test/none.md',
+      'README.md: heading #nowhere of README.md',
     ]);
   });
 
-  it('names in README no script that package.json lacks', () => {
+  it('has every script that README names', () => {
     const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Readonly<Record<string, string>> };
-    const named = [...textOf('README.md').matchAll(/npm run ([a-z][\w:]*)/g)].map(([, name]) => name!);
+    const named = [...textOf('README.md').matchAll(/npm run ([a-z][\w:]*)/g)].map(([, name = '']) => name);
     expect(named).to.include('demo');
     expect(named.filter((name) => !(name in scripts))).to.deep.equal([]);
   });
@@ -76,22 +76,23 @@ const forbidden = new RegExp(
   ].join('|'),
 );
 
-/** Relative links and anchors of a Markdown text, outside of code, that lead nowhere. */
-function brokenLinks(paper: string, text: string): string[] {
+/** Returns the broken relative links and anchors of a Markdown text, code apart. */
+function brokenLinks(file: string, text: string): string[] {
   const prose = text.replace(/```[\s\S]*?```/g, '').replace(/`[^`\n]*`/g, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) => {
-    if (/^[a-z]+:/.test(link!)) return []; // another site's
-    const [path = '', anchor] = link!.split('#');
-    const target = path ? join(dirname(paper), decodeURI(path)) : paper;
-    if (path && !existsSync(join(root, target))) return [`${paper}: there is no ${path}`];
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+    if (/^[a-z]+:/.test(link)) return []; // another site
+    const [path = '', anchor] = link.split('#');
+    const target = path ? join(dirname(file), decodeURI(path)) : file;
+    if (path && !existsSync(join(root, target))) return [`${file}: ${path}`];
     if (!anchor || statSync(join(root, target)).isDirectory()) return [];
-    const headings = [...(path ? textOf(target) : text).matchAll(/^#+ (.*)$/gm)].map(([, title]) => anchorOf(title!));
-    if (headings.includes(anchor)) return [];
-    return [path ? `${paper}: ${path} has no heading #${anchor}` : `${paper}: there is no heading #${anchor}`];
+    const headings = [...(path ? textOf(target) : text).matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+      anchorOf(title),
+    );
+    return headings.includes(anchor) ? [] : [`${file}: heading #${anchor} of ${target}`];
   });
 }
 
-/** As GitHub makes it of a heading. */
+/** Returns the anchor that GitHub gives a heading. */
 const anchorOf = (title: string): string =>
   title
     .toLowerCase()

@@ -18,6 +18,7 @@ const bar = find<HTMLProgressElement>('#status progress');
 const problem = find<HTMLElement>('#problem');
 const section = find<HTMLElement>('#result');
 const canvas = find<HTMLCanvasElement>('canvas');
+const context = canvas.getContext('2d') as CanvasRenderingContext2D; // a new canvas has one
 const legend = find<HTMLUListElement>('#legend');
 const facts = find<HTMLElement>('#facts');
 const saveImage = find<HTMLAnchorElement>('#save-image');
@@ -90,7 +91,7 @@ async function preview({ id, image }: Question): Promise<void> {
   if (bitmap && question?.id === id && !answer) {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
-    canvas.getContext('2d')!.drawImage(bitmap, 0, 0);
+    context.drawImage(bitmap, 0, 0);
     section.hidden = false;
   }
   bitmap?.close();
@@ -118,7 +119,7 @@ function paint(): void {
   canvas.height = height;
   // the library gives plain bytes, ImageData takes clamped ones
   const pixels = new Uint8ClampedArray(data.buffer as ArrayBuffer, data.byteOffset, data.length);
-  canvas.getContext('2d')!.putImageData(new ImageData(pixels, width, height), 0, 0);
+  context.putImageData(new ImageData(pixels, width, height), 0, 0);
 
   const entries = answer.legends[view === 'segmentation' ? view : 'detection'];
   legend.replaceChildren(

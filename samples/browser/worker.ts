@@ -28,13 +28,13 @@ export type Message =
   | { readonly kind: 'failed'; readonly id?: number; readonly message: string };
 
 const leastScore = 0.3;
-const here = new URL(self.location.href);
+const url = new URL(self.location.href);
 const tell = (message: Message, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
 const loading = loadModel(
-  { config: 'facade', weights: new URL('facade.safetensors', here) },
+  { config: 'facade', weights: new URL('facade.safetensors', url) },
   {
-    engine: here.searchParams.get('engine') ?? 'auto',
+    engine: url.searchParams.get('engine') ?? 'auto',
     onProgress: ({ stage, done, total }) => tell({ kind: 'loading', done, total, text: steps[stage] }),
   },
 );
@@ -83,7 +83,7 @@ async function answer({ id, image, edge }: Question, signal: AbortSignal): Promi
           segmentation: segmentationLegend(labels, classes),
         },
         json: JSON.stringify(result),
-        milliseconds: result.timings.total!,
+        milliseconds: result.timings.total ?? 0,
       },
     },
     Object.values(views).map(({ data }) => data.buffer as ArrayBuffer),

@@ -21,7 +21,7 @@ const overBlocks = (arch: ArchName, of: (channels: number) => number): number =>
 describe("the article's ablation", () => {
   const counted = new Map(archNames.map((arch) => [arch, ablation(arch, square(224))]));
 
-  describe('pins its counts at 224×224', () => {
+  describe('counts at 224×224', () => {
     const expected: Readonly<Record<ArchName, readonly (readonly [parameters: number, flops: number])[]>> = {
       xt: [
         [2738632, 742788392],
@@ -61,14 +61,14 @@ describe("the article's ablation", () => {
       ],
     };
     for (const arch of archNames) {
-      it(`of the spatial mixers of ${arch}`, () => {
+      it(`the spatial mixers of ${arch}`, () => {
         const { spatial } = counted.get(arch)!;
         expect(spatial.map(({ name }) => name)).to.deep.equal(['DW 7×7', '+ gating', '+ multi-order', '+ FD']);
         expect(spatial.map(({ parameters, flops }) => [parameters, flops])).to.deep.equal(expected[arch]);
       });
     }
 
-    it('of the channel mixers of xt', () => {
+    it('the channel mixers of xt', () => {
       const rows = counted
         .get('xt')!
         .channel.map(({ name, ratio, parameters, flops }) => [name, ratio, parameters, flops]);
@@ -90,7 +90,7 @@ describe("the article's ablation", () => {
   });
 
   for (const arch of archNames) {
-    it(`adds in ${arch} what can be worked out by hand`, () => {
+    it(`adds the parameters worked out by hand in ${arch}`, () => {
       const { spatial, channel } = counted.get(arch)!;
       // a gate is a 1×1 convolution; 5×5 on all, 5×5 on three eighths and 7×7 on a half, with biases, are 60¾ to a channel, DW 7×7
       // are 50; FD has one weight per channel
@@ -112,7 +112,7 @@ describe("the article's ablation", () => {
     });
   }
 
-  it('ends with the published networks', () => {
+  it('gives the counts of the published networks for the whole', () => {
     const ours = classifiers.filter(({ name }) => name.startsWith('moganet_'));
     expect(ours).to.have.length.above(archNames.length);
     for (const { name, size, params, macs, biases } of ours) {
@@ -130,7 +130,7 @@ describe("the article's ablation", () => {
 
   const statements = articleStatements();
 
-  describe('says where the statements of the article follow:', () => {
+  describe('finds the models for which the statements of the article hold:', () => {
     const [orders, aggregation] = statements;
 
     it('multi-order and FD add 0.04 M in no MogaNet; 0.01 G in the two smallest', () => {
@@ -149,7 +149,7 @@ describe("the article's ablation", () => {
       ]);
     });
 
-    it('and to one without it nowhere', () => {
+    it('CA adds them to an MLP without it nowhere', () => {
       expect(whereLines(aggregation!.readings[1]!.found)).to.deep.equal([
         'parameters: for no arch; the nearest is MogaNet-XT, +0.078 M',
         'FLOPs: nowhere',
@@ -157,15 +157,15 @@ describe("the article's ablation", () => {
       ]);
     });
 
-    it('at every arch and size that is tried, and at one more', () => {
-      const places = articleStatements({ height: 192, width: 256 })[0]!.readings[0]!.found;
-      expect(places).to.have.length(6 * 5);
+    it('at every arch and size, and at one more', () => {
+      const found = articleStatements({ height: 192, width: 256 })[0]!.readings[0]!.found;
+      expect(found).to.have.length(6 * 5);
       expect(statements[0]!.readings[0]!.found).to.have.length(6 * 4);
-      expect(places.at(-1)?.size).to.deep.equal({ height: 192, width: 256 });
+      expect(found.at(-1)?.size).to.deep.equal({ height: 192, width: 256 });
     });
   });
 
-  it('is told in words for the arch and size that are asked for', () => {
+  it('has a text for the requested arch and size', () => {
     const text = ablationText(counted.get('s')!, statements);
     expect(text).to.match(/^The ablation of the MogaNet article \(arXiv 2211\.03295\): MogaNet-S at 224×224/);
     expect(text).to.match(/\n {2}\+ multi-order +25\.283 +\+0\.058 +4\.951 +\+0\.016\n/);
@@ -178,7 +178,7 @@ describe("the article's ablation", () => {
     );
   });
 
-  it('refuses an arch that MogaNet has not', () => {
+  it('refuses an unknown arch', () => {
     expect(() => ablation('xs' as 's', square(224))).to.throw(
       ConfigError,
       'unknown MogaNet arch "xs". Known: xt, t, s, b, l, xl.',

@@ -8,7 +8,7 @@ describe('the comparison of models', () => {
   const rows = comparison();
   const row = (name: string): Compared => rows.find((one) => one.name === name)!;
 
-  it('has every published model once, in the table that it was published in', () => {
+  it('has every published model once, in the table of its publication', () => {
     const published = entries.filter(({ published, weights }) => published && !weights?.shipped);
     expect(rows.map(({ name }) => name).sort()).to.deep.equal(published.map(({ name }) => name).sort());
     expect(row('moganet_s').table).to.equal('ImageNet-1k classification');
@@ -17,14 +17,14 @@ describe('the comparison of models', () => {
     expect(row('upernet_r50_4xb4_160k_ade20k_512x512').table).to.equal('ADE20K, UPerNet 160k');
   });
 
-  it('counts all of them by one rule, whatever their publishers count', () => {
+  it('counts all models by one rule', () => {
     for (const { name, params, macs } of classifiers) expect(row(name)).to.include({ parameters: params, macs });
     expect(row('parcnet_s').macs / 1e9).to.be.closeTo(1.66, 0.005);
     expect(row('parcnet_s').published).to.deep.equal({ params: 5, flops: 1.74 });
     expect(row('mask_rcnn_r50_fpn_1x_coco').published).to.deep.equal({ params: undefined, flops: undefined });
   });
 
-  it('says of every published figure that is not ours why, and of ParC-Net that its FLOPs count twice elsewhere', () => {
+  it('gives a reason for every published number that differs from ours', () => {
     for (const { name, macs, published, reason } of rows) {
       const { flops } = published;
       const decimals = `${flops}`.split('.')[1]?.length ?? 0;
@@ -43,7 +43,7 @@ describe('the comparison of models', () => {
     }
   });
 
-  it('is a text of tables with numbered sources and reasons', () => {
+  it('has a text of tables with numbered sources and reasons', () => {
     const text = comparisonText(rows);
     expect(text).to.match(/^ImageNet-1k classification\n {2} +input +M parameters +published +G multiply-adds/);
     expect(text).to.match(/\n {2}moganet_s +224×224 +25\.34 +25\.3 +4\.93 +4\.97 +83\.4 +96\.9 +\[1\] +\(1\)\n/);

@@ -44,39 +44,39 @@ describe('the library in a page', () => {
   });
 
   for (const path of Object.keys(files)) {
-    it(`decodes ${path} to the same pixels as Node, and writes them to a PNG that reads back equal`, async () => {
+    it(`decodes ${path} to the same pixels as Node, and writes a PNG that reads back equal`, async () => {
       const expected = hashed(await decoded(path));
       expect(await page.evaluate((name) => window.calls.decode(name), path)).to.deep.equal(expected);
       expect(await page.evaluate((name) => window.calls.roundTrip(name), path)).to.deep.equal(expected);
     });
   }
 
-  it('decodes every sample to the same pixels as Node, and refuses the CMYK one in the same words', async function () {
+  it('decodes every sample to the same pixels as Node, and refuses the CMYK one with the same message', async function () {
     if (!existsSync(sampleSet)) this.skip(); // the whole sample set is not part of the package
     const at = (name: string) => new URL(`${sampleSet}/${name}`);
     const names = Object.keys(JSON.parse(readFileSync(at('pixels.json'), 'utf8')).files);
     expect(names).to.have.length.above(10);
     for (const name of names) {
-      const here = await decodeImage(readFileSync(at(name))).then(hashed, ({ message }: Error) => message);
-      const there = await page
+      const inNode = await decodeImage(readFileSync(at(name))).then(hashed, ({ message }: Error) => message);
+      const inPage = await page
         .evaluate((path) => window.calls.decode(path), `samples/${name}`)
         .catch(({ message }: Error) => message);
-      if (typeof here === 'string') expect(there, name).to.include(here).and.to.include('CMYK');
-      else expect(there, name).to.deep.equal(here);
+      if (typeof inNode === 'string') expect(inPage, name).to.include(inNode).and.to.include('CMYK');
+      else expect(inPage, name).to.deep.equal(inNode);
     }
   });
 
   it('draws the same overlay as Node, pixel for pixel', async () => {
     const image = await decoded('images/street-house.jpg');
     const drawing = someDrawing(image);
-    const { boxes, scores, labels, masks, names, regions } = drawing;
+    const { boxes, scores, labels, masks, names, segmentation } = drawing;
     const result = new Result({
       boxes: Float32Array.from(boxes),
       scores: Float32Array.from(scores),
       labels: Int32Array.from(labels),
       masks: masks.map((text) => new Mask(compactMask(rleFromString(text, image)))),
       names,
-      segmentation: { labels: Uint8Array.from(regions), names },
+      segmentation: { labels: Uint8Array.from(segmentation), names },
       image,
       timings: {},
     });
@@ -85,7 +85,7 @@ describe('the library in a page', () => {
     expect(await page.evaluate((given) => window.calls.draw(given), drawing)).to.deep.equal(expected);
   });
 
-  it('leaves no tensor behind on webgl, and the page its own backend', async () => {
+  it('leaves no tensor behind on webgl, and restores the backend of the page', async () => {
     const size = { width: 128, height: 128 };
     const seen = await page.evaluate((given) => window.calls.predictBeside('cpu', given), size);
     expect(seen.engine).to.equal('webgl');
@@ -98,9 +98,9 @@ describe('the library in a page', () => {
     expect(seen.kept, 'tensors after dispose()').to.equal(0);
   });
 
-  it('names the address that does not answer, and says what to serve there', async () => {
-    const refusal = (what: Parameters<typeof window.calls.refusal>[0]) =>
-      page.evaluate((given) => window.calls.refusal(given), what);
+  it('names the URL that does not answer, and the file to serve', async () => {
+    const refusal = (call: Parameters<typeof window.calls.refusal>[0]) =>
+      page.evaluate((given) => window.calls.refusal(given), call);
     expect(await refusal('missing image')).to.match(/ImageError: http.*none\.jpg: the server answered 404 Not Found/);
     expect(await refusal('missing weights')).to.match(
       /CheckpointError: http.*none\.safetensors: the server answered 404/,
@@ -117,7 +117,7 @@ const worst = (shares: Readonly<Record<string, number>>): string => {
   return `${(100 * share).toFixed(0)} % of the tolerance, in ${name}`;
 };
 
-/** Three objects, one of them hatched so that its mask has many runs, and a map of diagonal stripes. */
+/** Makes three instances, one hatched so that its mask has many runs, and a map of diagonal stripes. */
 function someDrawing({ width, height }: Raster): Drawing {
   const boxes = [
     [40.5, 60.25, 300, 420],
@@ -146,6 +146,6 @@ function someDrawing({ width, height }: Raster): Drawing {
     labels: [0, 1, 2],
     masks,
     names: ['window', 'balcony-fence', 'car'],
-    regions: Array.from({ length: width * height }, (_, i) => Math.floor(((i % width) + i / width) / 100) % 3),
+    segmentation: Array.from({ length: width * height }, (_, i) => Math.floor(((i % width) + i / width) / 100) % 3),
   };
 }

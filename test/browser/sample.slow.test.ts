@@ -8,15 +8,15 @@ import { rleFromString } from '../../src/postprocess/rle.ts';
 import type { ResultJson } from '../../src/results/json.ts';
 import { sampleSite } from '../harness/browser.ts';
 
-const photo = (name: string) => fileURLToPath(new URL(`../../samples/images/${name}`, import.meta.url));
+const shipped = (name: string) => fileURLToPath(new URL(`../../samples/images/${name}`, import.meta.url));
 
-/** What a user waits for on a device without a graphics card, where WebGL is computed by the processor. */
+/** Without a graphics card the processor computes WebGL, which takes long. */
 const patience = { timeout: 100_000 };
 
 describe('the browser sample', () => {
   const site = sampleSite();
 
-  it('finds in a shipped photo on webgl what Node finds', async () => {
+  it('finds the same in a shipped image on webgl as Node', async () => {
     const page = await site.open();
     expect(await page.locator('h1').textContent()).to.equal('Street facades');
     await page.selectOption('#edge', '320');
@@ -26,13 +26,13 @@ describe('the browser sample', () => {
 
     const model = await loadModel('facade', { engine: 'wasm' });
     const size = { width: 320, height: 320 };
-    const expected = await model.predict(photo('street-house.jpg'), { size, score: 0.3 });
+    const expected = await model.predict(shipped('street-house.jpg'), { size, score: 0.3 });
     await model.dispose();
 
     expect(seen.image).to.deep.equal(expected.imageSize);
     expect(expected.length, 'objects').to.be.above(20);
     expectSameObjects(seen, expected);
-    // pixels where two classes are equally likely may fall either way
+    // pixels with two equally likely classes may get either
     const { labels } = expected.segmentation!;
     const map = labelsOf(seen);
     const different = [...labels].filter((label, i) => label !== map[i]).length;
@@ -48,10 +48,10 @@ describe('the browser sample', () => {
     await page.close();
   });
 
-  it('takes a picture of the user, and refuses what is none in words', async () => {
+  it('takes a file of the user, and shows the reason if it is not an image', async () => {
     const page = await site.open('?engine=wasm');
     await page.selectOption('#edge', '320');
-    await page.setInputFiles('#file', photo('facade-balconies.jpg'));
+    await page.setInputFiles('#file', shipped('facade-balconies.jpg'));
     await page.locator('#facts:text("ms on wasm")').waitFor(patience);
     expect((await numbersOf(page)).image).to.deep.equal({ height: 1024, width: 1024 });
     expect(await page.locator('#save-json').getAttribute('download')).to.equal('facade-balconies.json');
@@ -62,9 +62,9 @@ describe('the browser sample', () => {
     expect(await page.locator('[role=alert]').textContent()).to.match(/letter\.jpg: this is text/i);
     expect(await page.locator('#result').isVisible(), 'the old result').to.equal(false);
 
-    await page.setInputFiles('#file', photo('street-corner.jpg'));
+    await page.setInputFiles('#file', shipped('street-corner.jpg'));
     await page.locator('#facts:text("ms on wasm")').waitFor(patience);
-    expect(await page.locator('[role=alert]').isVisible(), 'the old complaint').to.equal(false);
+    expect(await page.locator('[role=alert]').isVisible(), 'the old message').to.equal(false);
     await page.close();
   });
 
@@ -80,16 +80,16 @@ describe('the browser sample', () => {
 
 /** The file behind "Save the result". */
 async function numbersOf(page: Page): Promise<ResultJson> {
-  const address = await page.locator('#save-json').getAttribute('href');
-  return page.evaluate(async (url) => (await fetch(url!)).json(), address);
+  const href = await page.locator('#save-json').getAttribute('href');
+  return page.evaluate(async (url) => (await fetch(url ?? '')).json(), href);
 }
 
-/** Scores within 0.005 and boxes of IoU ≥ 0.99: two engines add the same products in another order. */
-function expectSameObjects({ detection: instances = [] }: ResultJson, expected: Result): void {
+/** Compares instances: scores within 0.005 and boxes of IoU ≥ 0.99, since two engines add the same products in another order. */
+function expectSameObjects({ detection = [] }: ResultJson, expected: Result): void {
   type Found = { readonly label: number; readonly score: number; readonly box: readonly number[] };
   const all = [...expected];
   const pair = (from: readonly Found[], to: readonly Found[]) => {
-    // below that a partner may have fallen under the limit of 0.3
+    // a partner of a lower score may be below the limit of 0.3
     for (const { label, score, box } of from.filter((one) => one.score >= 0.305)) {
       const partner = to.some(
         (other) =>
@@ -100,13 +100,13 @@ function expectSameObjects({ detection: instances = [] }: ResultJson, expected: 
       expect(partner, `a partner of label ${label}, score ${score}, box ${box}`).to.equal(true);
     }
   };
-  pair(all, instances);
-  pair(instances, all);
+  pair(all, detection);
+  pair(detection, all);
 }
 
-function labelsOf({ image, segmentation: regions = [] }: ResultJson): Uint8Array {
+function labelsOf({ image, segmentation = [] }: ResultJson): Uint8Array {
   const map = new Uint8Array(image.width * image.height).fill(255);
-  for (const { label, mask } of regions) {
+  for (const { label, mask } of segmentation) {
     maskBitmap(compactMask(rleFromString(mask.counts, image))).forEach((set, i) => {
       if (set) map[i] = label;
     });

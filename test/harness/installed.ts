@@ -32,7 +32,7 @@ export function installPackage(): Installed {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-installed-'));
   chmodSync(folder, 0o755); // other users read it, too
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  cpSync(join(root, 'samples/images/street-house.jpg'), join(folder, 'street.jpg'));
+  cpSync(join(root, 'samples/images/street-house.jpg'), join(folder, 'photo.jpg'));
   const tarball = packed();
   // onnxruntime's install script fetches files for GPUs
   const words = ['install', tarball, '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { packed } from '../../scripts/pack.ts';
 
-/** What `npm publish` would send. */
+/** Checks the content of the package. */
 
 interface Manifest {
   readonly bin: Readonly<Record<string, string>>;
@@ -42,7 +42,7 @@ describe('the packed package', () => {
     expect(size).to.be.below(20e6);
   });
 
-  it('holds the modules with their types, the samples, what README points to, and nothing else', () => {
+  it('has the modules with their types, the samples, the documents of README, and nothing else', () => {
     const expected = [
       /^dist\/(src|heads|configs)\/.*\.(js|d\.ts)$/,
       /^docs\/\w+\.(md|png)$/,
@@ -53,65 +53,64 @@ describe('the packed package', () => {
       /^(package\.json|(README|CHANGELOG|CONTRIBUTING|THIRD_PARTY_NOTICES)\.md|LICENSE)$/,
     ];
     expect(files.filter((file) => !expected.some((pattern) => pattern.test(file)))).to.deep.equal([]);
-    // …and something of each kind
+    // and at least one file of each kind
     expect(expected.filter((pattern) => !files.some((file) => pattern.test(file)))).to.deep.equal([]);
     expect(files).to.include.members(['LICENSE', 'README.md', 'CHANGELOG.md', 'THIRD_PARTY_NOTICES.md']);
     expect(files).to.include.members(['samples/weights/facade.safetensors', 'samples/weights/MODEL_CARD.md']);
   });
 
-  it('has declarations beside each module, no map that leads nowhere and no path of the machine that built it', () => {
+  it('has declarations beside each module, no source map and no path of the machine', () => {
     const modules = files.filter((file) => file.endsWith('.js'));
     expect(modules.filter((file) => !files.includes(file.replace(/\.js$/, '.d.ts')))).to.deep.equal([]);
     expect(files.filter((file) => /\.[jt]s$/.test(file) && textOf(file).includes('sourceMappingURL'))).to.deep.equal(
       [],
     );
-    const here = process.cwd();
-    expect(files.filter((file) => /\.(js|ts|json|md)$/.test(file) && textOf(file).includes(here))).to.deep.equal([]);
+    const project = process.cwd();
+    expect(files.filter((file) => /\.(js|ts|json|md)$/.test(file) && textOf(file).includes(project))).to.deep.equal([]);
   });
 
-  it('imports nothing that is not in it, or among its dependencies', () => {
+  it('imports only its files and dependencies', () => {
     const declared = namesOf(manifest, 'dependencies', 'optionalDependencies', 'peerDependencies');
     const faults = files.flatMap((file) =>
       importsOf(file, textOf).flatMap((specifier) => {
         if (specifier.startsWith('.')) {
           const target = join(folder, dirname(file), specifier);
-          // declarations name sources, as the compiler writes them, and reads them
+          // declarations import sources by name, as the compiler writes and reads them
           const found = file.endsWith('.d.ts') ? target.replace(/\.ts$/, '.d.ts') : target;
-          return existsSync(found) ? [] : [`${file}: there is no ${specifier}`];
+          return existsSync(found) ? [] : [`${file}: ${specifier} is missing`];
         }
         const name = packageOf(specifier);
         const allowed = isBuiltin(specifier) || declared.includes(name);
-        return allowed ? [] : [`${file}: ${specifier} is in no list of package.json`];
+        return allowed ? [] : [`${file}: ${specifier} is not in package.json`];
       }),
     );
     expect(faults).to.deep.equal([]);
   });
 
-  it('uses each of its dependencies', () => {
+  it('uses each dependency', () => {
     const used = new Set(files.flatMap((file) => importsOf(file, textOf)).map(packageOf));
     const unseen = {
-      '@tensorflow/tfjs-backend-webgl':
-        'a part of @tensorflow/tfjs, named so that no second version of it is installed',
-      'onnxruntime-node': 'asked for by a variable, so that no bundler insists on it',
+      '@tensorflow/tfjs-backend-webgl': 'a part of @tensorflow/tfjs, listed so that no second version is installed',
+      'onnxruntime-node': 'imported by a variable name, so that bundlers leave it out',
     };
     const declared = namesOf(manifest, 'dependencies', 'optionalDependencies', 'peerDependencies');
     expect(declared.filter((name) => !used.has(name) && !(name in unseen))).to.deep.equal([]);
   });
 
-  it('runs nothing when it is installed', () => {
+  it('has no install script', () => {
     expect(manifest.scripts).not.to.have.any.keys('preinstall', 'install', 'postinstall', 'prepare');
   });
 
-  it('is developed with the versions of its peers that it asks for', () => {
+  it('is developed with the versions of its peer dependencies', () => {
     for (const [name, range] of Object.entries(manifest.peerDependencies)) {
-      const own = manifest.devDependencies[name];
-      expect(own, name).to.match(/^\d+\.\d+\.\d+$/);
-      expect(own!.replace(/\d+$/, 'x'), name).to.equal(range);
+      const installed = manifest.devDependencies[name] ?? '';
+      expect(installed, name).to.match(/^\d+\.\d+\.\d+$/);
+      expect(installed.replace(/\d+$/, 'x'), name).to.equal(range);
     }
   });
 
-  it('has a command that says what runs it', () => {
-    expect(textOf(manifest.bin.moganet!)).to.match(/^#!\/usr\/bin\/env node\n/);
+  it('has a command that starts with Node', () => {
+    expect(textOf(manifest.bin.moganet ?? '')).to.match(/^#!\/usr\/bin\/env node\n/);
   });
 });
 
@@ -129,10 +128,10 @@ const packageOf = (specifier: string): string =>
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/');
 
-/** Of a module or its declarations, as the compiler writes them. */
+/** Returns the imports of a module or its declarations, as the compiler writes them. */
 function importsOf(file: string, textOf: (file: string) => string): string[] {
   if (!/\.(js|d\.ts)$/.test(file)) return [];
   const statement =
     /^(?:import|export)\s(?:[^;'"]*?\sfrom\s+)?['"]([^'"]+)['"]|\b(?:import|resolve)\(['"]([^'"]+)['"]\)/gm;
-  return [...textOf(file).matchAll(statement)].map(([, from, dynamic]) => (from ?? dynamic)!);
+  return [...textOf(file).matchAll(statement)].map(([, from, dynamic]) => from ?? dynamic ?? '');
 }

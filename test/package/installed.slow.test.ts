@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type Installed, installPackage } from '../harness/installed.ts';
 
-/** What a user does first with the published package, on the Node that runs the tests. */
+/** The first steps of a user with the published package, on the Node that runs the tests. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -25,7 +25,7 @@ describe('the installed package', () => {
   const run = (command: string, words: readonly string[], cwd = installed.folder) =>
     spawnSync(command, words, { cwd, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' }, maxBuffer: 1e8 });
 
-  it('finds windows on a photo by npx', () => {
+  it('finds windows in an image by npx', () => {
     const { status, stdout, stderr } = run('npx', ['--no-install', 'moganet', 'predict', 'photo.jpg']);
     expect(status, stderr).to.equal(0);
     expect(stdout).to.match(/^photo\.jpg: \d\d window, /);
@@ -73,9 +73,9 @@ describe('the installed package', () => {
     ['node16', 'node16'],
     ['bundler', 'esnext'],
   ] as const) {
-    it(`has types for moduleResolution ${moduleResolution}, correct to the last declaration`, () => {
+    it(`has correct types for moduleResolution ${moduleResolution}`, () => {
       const faults = faultsOfConsumer({ moduleResolution, module });
-      // TensorFlow.js 4.22 and its neighbours name types that they do not bring
+      // TensorFlow.js 4.22 and its dependencies use types that they do not ship
       const theirs = faults.filter((line) => /node_modules\/(@tensorflow|@webgpu|@types)\//.test(line));
       console.log(`      ${theirs.length} faults in declarations of TensorFlow.js`);
       const ours = faults.filter((line) => !theirs.includes(line));
@@ -86,7 +86,7 @@ describe('the installed package', () => {
     });
   }
 
-  /** Every entry's types are read to their ends, and one name is used as what it is not. */
+  /** Compiles an import of every entry, with one wrong type. Returns the lines of faults. */
   function faultsOfConsumer(options: Readonly<Record<string, string>>): string[] {
     const manifest = join(installed.folder, 'node_modules/moganet/package.json');
     const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports: Readonly<Record<string, unknown>> };
@@ -115,22 +115,20 @@ describe('the installed package', () => {
       '--pretty',
       'false',
     ]);
-    return stdout.split('\n').filter((line) => /^\S/.test(line)); // what is indented explains the line above
+    return stdout.split('\n').filter((line) => /^\S/.test(line)); // indented lines explain the line above
   }
 
-  it('works for user nobody, from folders that nobody may write to, without a network', function () {
+  it('works for user nobody, in read-only folders, without a network', function () {
     const alone = ['-n', 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     if (run('unshare', [...alone, process.execPath, '--version']).status !== 0) {
-      console.log(
-        '      skipped: it takes Linux, root, and a Node that nobody may start, to be nobody without a network',
-      );
+      console.log('      skipped: needs Linux, root, and a Node that user nobody may start');
       this.skip();
     }
     if (installed.how === 'by links' && run('setpriv', [...alone.slice(2), 'ls', root]).status !== 0) {
-      console.log('      skipped: nobody may not look into this repository, which is linked to');
+      console.log('      skipped: user nobody may not read this repository, which is linked to');
       this.skip();
     }
-    const work = join(installed.folder, 'work'); // root's, as everything here
+    const work = join(installed.folder, 'work'); // owned by root, like the folder around it
     mkdirSync(work);
     const nobody = (words: readonly string[]) => run('unshare', [...alone, process.execPath, ...words], work);
 

@@ -45,8 +45,8 @@ describe('the samples', () => {
   });
 
   it('segment an image', () => {
-    const photo = join(root, 'samples/images/street-house.jpg');
-    for (const line of linesOf('segment', photo)) expect(line).to.match(/^\S+ {2}\d+\.\d %$/);
+    const image = join(root, 'samples/images/street-house.jpg');
+    for (const line of linesOf('segment', image)) expect(line).to.match(/^\S+ {2}\d+\.\d %$/);
     expect(written()).to.include('segmentation.png');
   });
 

@@ -1,5 +1,5 @@
 /**
- * Counted by the published code (fvcore on the classifiers, mmcv's counter on detectors at 1280×800 and segmentors at
+ * Counted by the published code (fvcore on the classifiers, mmcv's counter on detection models at 1280×800 and segmentation models at
  * 2048×512): integers to be met exactly.
  */
 
@@ -48,7 +48,7 @@ export const denseModels = [
   { name: 'upernet_moganet_xl_512x512_160k_ade20k', height: 2048, width: 512, entries: 2297, keys: 0x9789408d, params: 214000376, flops: 1568729707520 },
 ] as const;
 
-/** Detectors and segmentors on other backbones: their published key lists, in our layout of the backbone. */
+/** Detection and segmentation models on other backbones: their published key lists, in our layout of the backbone. */
 export const swapModels = [
   { name: 'mask_rcnn_r50_fpn_1x_coco', entries: 360, keys: 0x0b718cce, params: 44396336 },
   { name: 'mask_rcnn_r101_fpn_1x_coco', entries: 666, keys: 0x215376af, params: 63388464 },
@@ -60,7 +60,7 @@ export const swapModels = [
   { name: 'convnext_small_upernet_8xb2_amp_160k_ade20k_512x512', entries: 430, keys: 0x42711214, params: 81877196 },
 ] as const;
 
-/** Of detectors and segmentors on other backbones: as above, of the publishers' state dicts with their backbones renamed to our layout. */
+/** Detection and segmentation models on other backbones: as above, from the publishers' state dicts in our layout of the backbone. */
 export const otherDenseModels = [
   { name: 'cascade_mask_rcnn_convnext_s_p4_w7_fpn_4conv1fc_giou_amp_ms_crop_3x_coco', entries: 496, keys: 0x07289091, params: 107565138 },
   { name: 'mask_rcnn_convnext_t_p4_w7_fpn_amp_ms_crop_3x_coco', entries: 228, keys: 0x816a4c3a, params: 48095376 },

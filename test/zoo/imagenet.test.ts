@@ -7,14 +7,14 @@ const imageNetNames: readonly string[] = datasets.imagenet.classes;
 const classifiers = entries.filter(({ config }) => config.classification);
 
 describe('the names of ImageNet', () => {
-  it('are a thousand, none twice, not even by case', () => {
+  it('are a thousand, each once, also if case is ignored', () => {
     expect(imageNetNames).to.have.length(1000);
     expect(new Set(imageNetNames.map((name) => name.toLowerCase())).size).to.equal(1000);
   });
 
-  it('stand in the order of the published heads', () => {
-    // across the whole list, so that a name too many or too few anywhere is seen
-    const places: readonly [number, string][] = [
+  it('have the order of the published heads', () => {
+    // across the whole list, so that a missing or additional name anywhere is found
+    const samples: readonly [number, string][] = [
       [0, 'tench'],
       [1, 'goldfish'],
       [134, 'crane bird'],
@@ -35,7 +35,7 @@ describe('the names of ImageNet', () => {
       [980, 'volcano'],
       [999, 'toilet tissue'],
     ];
-    for (const [label, name] of places) expect(imageNetNames[label], `${label}`).to.equal(name);
+    for (const [label, name] of samples) expect(imageNetNames[label], `${label}`).to.equal(name);
   });
 });
 
@@ -47,14 +47,14 @@ describe('the classifiers of the zoo', () => {
     }
   });
 
-  it('see the size that their published figures are for', () => {
+  it('have the input size of their published numbers', () => {
     for (const { name, config, published } of classifiers) {
       if (!published?.input) continue;
       expect(createModel(config).config.classification!.input.size, name).to.equal(published.input.width);
     }
   });
 
-  it('see 0.9 of the short side where MogaNet’s authors do', () => {
+  it('crop 0.9 of the short side if MogaNet’s authors do', () => {
     for (const name of ['moganet_xt', 'moganet_xt_256', 'moganet_xl', 'moganet_t_256_openmixup']) {
       expect(createModel(findEntry(name).config).config.classification!.input.cropPct).to.equal(0.9);
     }

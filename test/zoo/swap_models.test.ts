@@ -5,7 +5,7 @@ import { entries, findEntry } from '../../src/zoo/index.ts';
 import { fnv1a32 } from '../harness/seeded.ts';
 import { swapModels } from './expected.data.ts';
 
-/** Detectors and segmentors that others have published on backbones which can take MogaNet's place. */
+/** Detection and segmentation models that others have published on the other backbones. */
 describe('the zoo’s models on other backbones', () => {
   for (const { name, entries: count, keys, params } of swapModels) {
     it(`have the published keys and ${params} parameters: ${name}`, () => {
@@ -18,7 +18,7 @@ describe('the zoo’s models on other backbones', () => {
     });
   }
 
-  it('are all of those on ConvNeXt and ResNet', () => {
+  it('are all those on ConvNeXt and ResNet', () => {
     const listed = new Set<string>(swapModels.map(({ name }) => name));
     const dense = entries.filter(
       ({ config }) => ['convnext', 'resnet'].includes(config.backbone.type) && !config.classification,

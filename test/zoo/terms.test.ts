@@ -14,7 +14,7 @@ describe('terms', () => {
     expect(termsOf(findEntry('mask_rcnn_r50_fpn_1x_coco'))!.data).to.have.length(2);
   });
 
-  it('say every data set that the weights saw, ImageNet-22k among them', () => {
+  it('name every data set of the training, including ImageNet-22k', () => {
     const titles = (name: string) => termsOf(findEntry(name))!.data.map((text) => text.split(':')[0]);
     expect(titles('mask_rcnn_moganet_s_fpn_1x_coco')).to.deep.equal(['COCO', 'ImageNet']);
     expect(titles('fpn_moganet_s_80k_ade20k')).to.deep.equal(['ADE20K', 'ImageNet']);
@@ -31,7 +31,7 @@ describe('terms', () => {
     ]);
   });
 
-  it('apply to files that have names of their own', () => {
+  it('apply to files with different names', () => {
     const files = entries.flatMap(({ weights }) => (weights?.url ? [weights.url.split('/').at(-1)!] : []));
     expect(files.filter((file, i) => files.indexOf(file) !== i)).to.deep.equal([]);
   });

@@ -52,13 +52,13 @@ describe('the zoo', () => {
       });
     }
 
-    it('for every detector and segmentor', () => {
+    it('for every detection and segmentation model', () => {
       const counted = new Set<string>([...denseModels, ...otherDenseModels].map(({ name }) => name));
       const dense = entries.filter(({ config, weights }) => !config.classification && !weights?.shipped);
       expect(dense.map(({ name }) => name).filter((name) => !counted.has(name))).to.deep.equal([]);
     });
 
-    it('in under ten seconds in all', () => {
+    it('in under ten seconds', () => {
       expect(milliseconds).to.be.greaterThan(0);
       expect(milliseconds).to.be.below(10_000);
     });
@@ -69,7 +69,7 @@ describe('the zoo', () => {
       const { published, name } = entry;
       if (published?.params === undefined || published.flops === undefined) continue;
       const { note, params, flops, input } = published;
-      it(note ? `that ${name} does not meet, and says why` : `that ${name} meets`, () => {
+      it(note ? `that differ from the counts of ${name}, with a reason` : `equal to the counts of ${name}`, () => {
         const { rows, trained } = countsOf(entry, input!);
         expect(agree(trained / 1e6, params), `${trained / 1e6} M parameters, ${params} published`).to.equal(true);
         const counted = publishedFlops(entry, rows) / 1e9;
@@ -77,7 +77,7 @@ describe('the zoo', () => {
       });
     }
 
-    it('for every model but the demo, UperNet-XL, whose paper gives none, and a detector without weights', () => {
+    it('for every model except the demo, UPerNet-XL, whose paper gives none, and a RetinaNet without weights', () => {
       const without = entries.filter(({ published }) => !published).map(({ name }) => name);
       expect(without).to.deep.equal([
         'facade',
@@ -107,7 +107,7 @@ describe('the zoo', () => {
       it(`${name} by ${spelling}`, () => expect(findEntry(spelling).name).to.equal(name));
     }
 
-    it('by its own name, whichever it is', () => {
+    it('by its name', () => {
       for (const entry of entries) expect(findEntry(entry.name)).to.equal(entry);
     });
 
@@ -120,13 +120,13 @@ describe('the zoo', () => {
       }
     });
 
-    it('or names the nearest of those that there are', () => {
+    it('or names the nearest known name', () => {
       expect(() => findEntry('moganet_xq')).to.throw(ConfigError, /unknown model "moganet_xq"\. Known: .*moganet_xt/);
       expect(() => findEntry('facad')).to.throw(ConfigError, 'Did you mean "facade"?');
     });
   });
 
-  it('names its entries once each, in the configuration as well', () => {
+  it('names each entry once, and its configuration the same', () => {
     const names = entries.map(({ name }) => name);
     expect(new Set(names).size).to.equal(names.length);
     for (const { name, config } of entries) expect(config.name).to.equal(name);
@@ -164,34 +164,34 @@ describe('the zoo', () => {
       }
     });
 
-    it('whether or not the auxiliary head is still in them', () => {
+    it('with or without the auxiliary head', () => {
       const shapes = shapesOf(findEntry('upernet_moganet_t_512x512_160k_ade20k'));
       for (const key of [...shapes.keys()]) if (key.startsWith('auxiliary_head.')) shapes.delete(key);
       const { entry } = matchEntry(shapes, 'weights.pth');
       expect(entry.name).to.equal('upernet_moganet_t_512x512_160k_ade20k');
     });
 
-    it('and counts entries with equal graphs as one', () => {
+    it('and count entries with equal graphs as one', () => {
       const longer = matchEntry(shapesOf(findEntry('mask_rcnn_moganet_t_fpn_ms_3x_coco')), 'weights.pth');
       expect(longer.entry.name).to.equal('mask_rcnn_moganet_t_fpn_1x_coco');
       expect(longer.others).to.deep.equal([]);
     });
 
-    it('but not those that see pictures of another size', () => {
+    it('but not entries with another input size', () => {
       // trained at 224 and at 256 pixels: the same network
       const { entry, others } = matchEntry(shapesOf(findEntry('moganet_xt_256')), 'weights.pth');
       expect(entry.name).to.equal('moganet_xt');
       expect(others.map(({ name }) => name)).to.deep.equal(['moganet_xt_256']);
     });
 
-    it('takes the published default where graphs differ, and names the others', () => {
-      // the same keys: pictures of another size, and there the activation applied twice
+    it('to the published default if graphs differ, and names the others', () => {
+      // the same keys, but another input size, or the activation applied twice
       const { entry, others } = matchEntry(shapesOf(findEntry('moganet_t_256_openmixup')), 'weights.pth');
       expect(entry.name).to.equal('moganet_t');
       expect(others.map(({ name }) => name)).to.deep.equal(['moganet_t_256', 'moganet_t_256_openmixup']);
     });
 
-    it('refuses what fits none, with the nearest and how near they are', () => {
+    it('or refuses weights that fit none, with the nearest entries and their distance', () => {
       const shapes = shapesOf(findEntry('moganet_xt'));
       shapes.set('head.weight', [7, 192]);
       const { size } = shapes;
@@ -206,7 +206,7 @@ describe('the zoo', () => {
       expect(size).to.be.greaterThan(there);
     });
 
-    it('refuses weights with a key too many', () => {
+    it('or refuses weights with an additional key', () => {
       const shapes = shapesOf(findEntry('moganet_xt'));
       shapes.set('extra.weight', [1]);
       expect(() => matchEntry(shapes, 'mine.pth')).to.throw(CheckpointError, 'the weights fit no known model');
@@ -214,7 +214,7 @@ describe('the zoo', () => {
   });
 });
 
-/** The papers' tables round, and some round twice: 0.6 %, or the digits that they write. */
+/** Tells if a count agrees with a paper. Tables round, some twice: within 0.6 %, or equal in the printed digits. */
 const agree = (counted: number, published: number): boolean =>
   Math.abs(counted - published) <= 0.006 * published || rounded(counted, published) === `${published}`;
 
@@ -238,7 +238,7 @@ function countsOf({ config }: ZooEntry, size: { height: number; width: number })
   };
 }
 
-/** What a checkpoint of the entry holds. */
+/** Returns the keys and shapes of a checkpoint of the entry. */
 function shapesOf({ config }: ZooEntry): Map<string, Shape> {
   return new Map(checkpointParameters(createModel(config)).map(({ key, shape }) => [key, shape]));
 }

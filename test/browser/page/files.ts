@@ -1,4 +1,4 @@
-/** The two functions of `node:fs` that the golden runners use, on files of the site: they read at once, and so does this. */
+/** The two functions of `node:fs` that the golden runners use, on files of the site. They are synchronous, too. */
 
 function request(path: string): XMLHttpRequest {
   const answer = new XMLHttpRequest();

@@ -16,9 +16,9 @@ import { networkRunners } from '../../harness/golden/networks.ts';
 import { openCase } from '../../harness/golden.ts';
 import type { Drawing, Size, Stay } from './protocol.ts';
 
-/** What tests call in a page. Everything that comes and goes is plain data. */
+/** The functions that tests call in a page. Arguments and results are plain data. */
 
-const address = (path: string) => new URL(path, location.href);
+const urlOf = (path: string) => new URL(path, location.href);
 
 async function sha256(bytes: Uint8Array): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as BufferSource));
@@ -27,10 +27,10 @@ async function sha256(bytes: Uint8Array): Promise<string> {
 
 const hashed = async ({ width, height, data }: Raster) => ({ width, height, sha256: await sha256(data as Uint8Array) });
 
-const read = async (path: string) => new Uint8Array(await (await fetch(address(path))).arrayBuffer());
+const read = async (path: string) => new Uint8Array(await (await fetch(urlOf(path))).arrayBuffer());
 
 export const calls = {
-  /** Runs a golden case; gives each compared tensor's distance as a share of what is allowed. */
+  /** Runs a golden case. Returns the distance of each compared tensor as a share of the tolerance. */
   async golden(name: string, backend: 'webgl' | 'wasm'): Promise<Record<string, number>> {
     const engine = await tfjsEngine(backend, { wasmPaths: './' });
     const shares: Record<string, number> = {};
@@ -52,7 +52,7 @@ export const calls = {
     return hashed(await decodeImage(encodePng(await decodeImage(await read(path)))));
   },
 
-  async draw({ path, boxes, scores, labels, masks, names, regions }: Drawing) {
+  async draw({ path, boxes, scores, labels, masks, names, segmentation }: Drawing) {
     const image = await decodeImage(await read(path));
     const result = new Result({
       boxes: Float32Array.from(boxes),
@@ -60,25 +60,25 @@ export const calls = {
       labels: Int32Array.from(labels),
       masks: masks.map((text) => new Mask(compactMask(rleFromString(text, image)))),
       names,
-      segmentation: { labels: Uint8Array.from(regions), names },
+      segmentation: { labels: Uint8Array.from(segmentation), names },
       image,
       timings: {},
     });
     return hashed(result.render({ draw: ['detection', 'segmentation'] }));
   },
 
-  /** Predicts twice beside a program that uses TensorFlow.js on a backend of its own. */
-  async predictBeside(own: string, size: Size): Promise<Stay> {
-    await tf.setBackend(own);
+  /** Predicts twice beside a program that uses TensorFlow.js on another backend. */
+  async predictBeside(backend: string, size: Size): Promise<Stay> {
+    await tf.setBackend(backend);
     const before = tf.memory().numTensors;
     const theirs = tf.tensor1d([1, 2]);
-    const model = await loadModel({ config: 'facade', weights: address('weights/facade.safetensors') });
+    const model = await loadModel({ config: 'facade', weights: urlOf('weights/facade.safetensors') });
     const tensors: number[] = [];
     const lengths: number[] = [];
     const during = new Set<string>();
     for (let i = 0; i < 2; i++) {
-      const prediction = model.predict(address('images/street-house.jpg'), { size, score: 0.3, max: 10 });
-      // whenever the page gets a turn, its own backend must be the current one
+      const prediction = model.predict(urlOf('images/street-house.jpg'), { size, score: 0.3, max: 10 });
+      // the page's backend must be the current one in every turn of the event loop
       const watch = setInterval(() => during.add(tf.getBackend()), 0);
       const { length } = await prediction;
       clearInterval(watch);
@@ -86,7 +86,7 @@ export const calls = {
       tensors.push(tf.memory().numTensors);
     }
     const total = tf.sum(theirs);
-    const sum = (await total.data())[0]!;
+    const [sum = 0] = await total.data();
     await model.dispose();
     tf.dispose([theirs, total]);
     return {
@@ -100,24 +100,24 @@ export const calls = {
     };
   },
 
-  /** The text of what a call throws. */
-  async refusal(what: 'missing image' | 'missing weights' | 'shipped weights' | 'missing decoder'): Promise<string> {
-    const weights = address('weights/facade.safetensors');
+  /** Returns the error that a call throws as text. */
+  async refusal(call: 'missing image' | 'missing weights' | 'shipped weights' | 'missing decoder'): Promise<string> {
+    const weights = urlOf('weights/facade.safetensors');
     const attempts = {
       'missing image': () => loadModel({ config: 'facade', weights }, { engine: 'wasm' }).then(predictMissing),
-      'missing weights': () => loadModel({ config: 'facade', weights: address('none.safetensors') }),
+      'missing weights': () => loadModel({ config: 'facade', weights: urlOf('none.safetensors') }),
       'shipped weights': () => loadModel('facade'),
       'missing decoder': async () =>
-        withAssets({ jpegWasm: address('none.wasm') }).decodeImage(await read('images/street-house.jpg')),
+        withAssets({ jpegWasm: urlOf('none.wasm') }).decodeImage(await read('images/street-house.jpg')),
     };
-    return attempts[what]().then(
+    return attempts[call]().then(
       () => 'nothing was thrown',
       (error: unknown) => String(error),
     );
   },
 };
 
-const predictMissing = (model: Model) => model.predict(address('none.jpg')).finally(() => model.dispose());
+const predictMissing = (model: Model) => model.predict(urlOf('none.jpg')).finally(() => model.dispose());
 
 export type Calls = typeof calls;
 

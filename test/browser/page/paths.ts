@@ -1,4 +1,4 @@
-/** What the golden runners use of `node:path`. */
+/** The part of `node:path` that the golden runners use. */
 
 export const join = (...parts: string[]): string => parts.join('/');
 

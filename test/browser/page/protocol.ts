@@ -1,33 +1,35 @@
-/** Plain data between tests and their page. */
+/** The plain data that tests and their page exchange. */
 
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-/** A result to draw on a picture of the site. */
+/** A result to draw on an image of the site. */
 export interface Drawing {
   readonly path: string;
   readonly boxes: readonly number[];
   readonly scores: readonly number[];
   readonly labels: readonly number[];
-  /** COCO's compressed strings over the whole picture. */
+  /** COCO's compressed strings over the whole image. */
   readonly masks: readonly string[];
   readonly names: readonly string[];
-  readonly regions: readonly number[];
+  /** The label of every pixel. */
+  readonly segmentation: readonly number[];
 }
 
-/** What a page's own TensorFlow.js program saw of two predictions. */
+/** The observations of a page's TensorFlow.js program during two predictions. */
 export interface Stay {
   readonly engine: string;
-  /** Current after the predictions, and whenever the page got a turn while they ran. */
+  /** The backend after the predictions. */
   readonly backend: string;
+  /** The backends in every turn of the event loop while they ran. */
   readonly during: readonly string[];
-  /** Of the page's own tensor 1, 2. */
+  /** The sum of the page's tensor 1, 2. */
   readonly sum: number;
   readonly lengths: readonly number[];
-  /** After each prediction. */
+  /** The number of tensors after each prediction. */
   readonly tensors: readonly number[];
-  /** Tensors more than before when all was disposed. */
+  /** The number of tensors that are left after everything is disposed. */
   readonly kept: number;
 }
