@@ -5,7 +5,7 @@ import { decodeImage, loadModel, type Model, type Size } from 'moganet';
 import { nodeEngines, openNodeEngine } from '../src/engines/node.ts';
 import { resizeLinear } from '../src/image/resize.ts';
 import { createModel, modelParameters } from '../src/models/create.ts';
-import { costOf, type Engine, loadPart, type Runner, totalCost } from '../src/nn/index.ts';
+import { costOf, type Engine, loadPart, type RecordedPart, type Runner, totalCost } from '../src/nn/index.ts';
 import { seededInput, seededWeight } from '../test/harness/seeded.ts';
 
 const { positionals, values } = parseArgs({
@@ -13,9 +13,9 @@ const { positionals, values } = parseArgs({
   options: { engine: { type: 'string' }, rounds: { type: 'string', default: '5' } },
 });
 const rounds = Number(values.rounds);
-const photo = new URL('../samples/images/street-house.jpg', import.meta.url);
+const street = new URL('../samples/images/street-house.jpg', import.meta.url);
 
-const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1]!;
+const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1] ?? 0;
 
 async function clock(task: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
@@ -42,39 +42,37 @@ async function backbone(): Promise<void> {
   for (const arch of ['xt', 't'] as const) {
     const definition = createModel({ backbone: { type: 'moganet', arch } });
     const weights = new Map(modelParameters(definition).map(({ key, shape }) => [key, seededWeight(key, shape)]));
-    const part = definition.parts.features!;
+    const part = definition.parts.features as RecordedPart;
     const { graph } = part;
-    const runners: Runner[] = [];
-    for (const engine of all) runners.push(await loadPart(engine, part, weights));
+    const runs: { runner: Runner; times: number[] }[] = [];
+    for (const engine of all) runs.push({ runner: await loadPart(engine, part, weights), times: [] });
     for (const size of [224, 512]) {
       const image = seededInput('input', [1, 3, size, size]);
       const { macs } = totalCost(costOf(graph, { image: { batch: 1, height: size, width: size } }));
-      const times: number[][] = runners.map(() => []);
+      for (const run of runs) run.times = [];
       for (let round = -1; round < rounds; round++) {
-        for (const [i, runner] of runners.entries()) {
+        for (const { runner, times } of runs) {
           const ms = await clock(async () => {
             const outputs = Object.values(await runner.run({ image }));
             await Promise.all(outputs.map((output) => output.read()));
             for (const output of outputs) output.dispose();
           });
-          if (round >= 0) times[i]!.push(ms); // the first round warms up
+          if (round >= 0) times.push(ms); // the first round warms up
         }
       }
-      const first = median(times[0]!);
-      const cells = times.flatMap((list) => {
-        const ms = median(list);
-        return [ms.toFixed(1), (macs / ms / 1e6).toFixed(1), (ms / first).toFixed(2)];
-      });
+      const medians = runs.map(({ times }) => median(times));
+      const [first = 1] = medians;
+      const cells = medians.flatMap((ms) => [ms.toFixed(1), (macs / ms / 1e6).toFixed(1), (ms / first).toFixed(2)]);
       console.log([`moganet_${arch}`, `${size}`, ...cells].join('\t'));
     }
-    for (const runner of runners) runner.dispose();
+    for (const { runner } of runs) runner.dispose();
   }
   for (const engine of all) await engine.dispose();
 }
 
 /** Compares twenty images of different sizes with twenty of one size and as many pixels in total: time per padded pixel. */
 async function mixed(): Promise<void> {
-  const source = await decodeImage(readFileSync(photo));
+  const source = await decodeImage(readFileSync(street));
   const sizes = Array.from({ length: 20 }, (_, i) => ({
     height: 320 + ((i * 97) % 320),
     width: 320 + ((i * 61) % 320),
@@ -118,27 +116,26 @@ const segment = () => endToEnd('upernet_lite_moganet_xt_facade');
 
 /** Prints each step from the bytes of the file to the drawn image. */
 async function endToEnd(name: string): Promise<void> {
-  const bytes = readFileSync(photo);
-  const models: Model[] = [];
+  const bytes = readFileSync(street);
+  const runs: { model: Model; rows: Map<string, number[]> }[] = [];
   for (const engine of values.engine?.split(',') ?? ['onnxruntime', 'wasm'])
-    models.push(await loadModel(name, { engine }));
-  const rows = models.map(() => new Map<string, number[]>());
+    runs.push({ model: await loadModel(name, { engine }), rows: new Map() });
   for (let round = -1; round < rounds; round++) {
-    for (const [i, model] of models.entries()) {
+    for (const { model, rows } of runs) {
       const result = await model.predict(bytes);
       const draw = await clock(async () => result.render());
       if (round < 0) continue;
       for (const [step, ms] of [...Object.entries(result.timings), ['draw', draw] as const]) {
-        rows[i]!.set(step, [...(rows[i]!.get(step) ?? []), ms]);
+        rows.set(step, [...(rows.get(step) ?? []), ms]);
       }
     }
   }
-  const steps = [...rows[0]!.keys()];
-  console.log(['ms', ...models.map(({ engine }) => engine.name)].join('\t'));
+  const steps = new Set(runs.flatMap(({ rows }) => [...rows.keys()]));
+  console.log(['ms', ...runs.map(({ model }) => model.engine.name)].join('\t'));
   for (const step of steps) {
-    console.log([step, ...rows.map((row) => median(row.get(step) ?? [0]).toFixed(1))].join('\t'));
+    console.log([step, ...runs.map(({ rows }) => median(rows.get(step) ?? [0]).toFixed(1))].join('\t'));
   }
-  for (const model of models) await model.dispose();
+  for (const { model } of runs) await model.dispose();
 }
 
 const benches: Readonly<Record<string, () => Promise<void>>> = { backbone, mixed, detect, segment };

@@ -15,7 +15,7 @@ const beside: Readonly<Record<string, { textAnchor: 'start' | 'end'; dx: number;
   Swin: { textAnchor: 'start', dx: 6, dy: 18 },
 };
 
-/** Edge of the largest input. Larger ones would need a comparison of their own. */
+/** Edge of the largest input. Larger ones would need a separate comparison. */
 const largest = 256;
 
 /**

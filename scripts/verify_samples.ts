@@ -11,11 +11,11 @@ import { seededWeight } from '../test/harness/seeded.ts';
 /** Makes the samples of `moganet verify` (samples/verify) from the goldens of PyTorch: npx tsx scripts/verify_samples.ts */
 
 const out = new URL('../samples/verify', import.meta.url).pathname;
-const photo = 'street-house';
+const street = 'street-house';
 
 mkdirSync(out, { recursive: true });
 await writeNumbers();
-writePhoto();
+writeImage();
 
 /** Writes a MogaNet classifier of a few channels: weights, an input, and every stage's map in double precision. */
 async function writeNumbers(): Promise<void> {
@@ -44,9 +44,9 @@ async function writeNumbers(): Promise<void> {
 }
 
 /** Writes the demo model's results on an image: the label map, and boxes with a score of at least 0.29, as the tolerance may lift some to 0.3. */
-function writePhoto(): void {
+function writeImage(): void {
   const folder = join(shippedGolden, 'facade');
-  const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')).images[`${photo}.jpg`];
+  const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')).images[`${street}.jpg`];
   const round = (value: number) => Math.round(value * 1e4) / 1e4;
   const detections = expected.detections
     .filter(({ score }: { score: number }) => score >= 0.29)
@@ -56,7 +56,7 @@ function writePhoto(): void {
       box: box.map(round),
     }));
   const lines = detections.map((detection: unknown) => `  ${JSON.stringify(detection)}`).join(',\n');
-  const head = `"file": "${photo}.jpg", "uncertainPixels": ${expected.uncertain_joint}`;
-  writeFileSync(join(out, `${photo}.json`), `{ ${head}, "detections": [\n${lines}\n] }\n`);
-  copyFileSync(join(folder, `expected_joint_${photo}.png`), join(out, `${photo}.png`));
+  const head = `"file": "${street}.jpg", "uncertainPixels": ${expected.uncertain_joint}`;
+  writeFileSync(join(out, `${street}.json`), `{ ${head}, "detections": [\n${lines}\n] }\n`);
+  copyFileSync(join(folder, `expected_joint_${street}.png`), join(out, `${street}.png`));
 }
