@@ -3,6 +3,7 @@ import { ConfigError, loadModel, type Model, type Raster, type Size } from 'moga
 import { itemAt } from '../../src/arrays.ts';
 import { prepareClassification } from '../../src/image/preprocess.ts';
 import { createModel } from '../../src/models/create.ts';
+import { byName } from '../../src/models/task.ts';
 import { loadPart } from '../../src/nn/index.ts';
 import { drawClassification } from '../../src/render/index.ts';
 import { engines } from '../harness/engines.ts';
@@ -22,10 +23,10 @@ async function reference(image: Raster): Promise<number[]> {
   const { config, parts } = createModel(smallClassifier);
   const engine = await engines.cpu!();
   if (typeof engine === 'string') throw new Error(engine);
-  const runner = await loadPart(engine, parts.features!, smallWeights(smallClassifier), []);
+  const runner = await loadPart(engine, byName(parts, 'features'), smallWeights(smallClassifier), []);
   const input = prepareClassification(image, { ...config.image, ...config.classification!.input });
   const outputs = await runner.run({ image: input });
-  const { data } = await outputs.logits!.read();
+  const { data } = await byName(outputs, 'logits').read();
   runner.dispose();
   await engine.dispose();
   const powers = Array.from(data, Math.exp);

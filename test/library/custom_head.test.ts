@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { ConfigError, createModel, type Head, loadModel, type Raster, ShapeError } from 'moganet';
+import { writeSafetensors } from 'moganet/formats';
 import { conv2d } from 'moganet/nn';
+import { itemAt } from '../../src/arrays.ts';
 import { smallDetector, smallFile } from '../harness/small_model.ts';
 
 const image: Raster = { width: 16, height: 8, data: new Uint8ClampedArray(512).fill(200) };
@@ -10,7 +12,7 @@ const { backbone } = smallDetector;
 const decoding = (found: unknown, more: Partial<Head> = {}) => ({
   heads: {
     fixed: (): Head => ({
-      forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 }) }),
+      forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), itemAt(pyramid, -1), 1, { kernel: 1 }) }),
       decode: () => found,
       ...more,
     }),
@@ -24,7 +26,6 @@ async function loaded(tables: ReturnType<typeof decoding>, more: object = {}) {
 }
 
 async function headFile(): Promise<Uint8Array> {
-  const { writeSafetensors } = await import('moganet/formats');
   const file = writeSafetensors(
     new Map([
       ['head.score.weight', { shape: [1, 16, 1, 1], data: new Float32Array(16) }],

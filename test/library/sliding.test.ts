@@ -16,9 +16,10 @@ const whole: ModelConfig = {
   ...smallSegmentor,
   backbone: { type: 'convnext', arch: { dims: [8, 8, 16, 16], depths: [1, 1, 1, 1] } },
 };
+const { segmentation } = whole as Required<ModelConfig>;
 const sliding = (crop: number, stride: number): ModelConfig => ({
   ...whole,
-  segmentation: { ...whole.segmentation!, slide: { crop: square(crop), stride: square(stride) } },
+  segmentation: { ...segmentation, slide: { crop: square(crop), stride: square(stride) } },
 });
 
 /** Weights under mmpretrain's names. */
@@ -36,8 +37,8 @@ const renamed = (config: ModelConfig) =>
 async function labelsOf(config: ModelConfig, weights: Uint8Array): Promise<number[]> {
   const model = await loadModel({ config, weights }, { engine: 'cpu' });
   try {
-    const { segmentation } = await model.predict(image);
-    return [...(segmentation?.labels ?? [])];
+    const result = await model.predict(image);
+    return [...(result.segmentation?.labels ?? [])];
   } finally {
     await model.dispose();
   }

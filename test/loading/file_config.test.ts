@@ -48,12 +48,14 @@ async function opened(name: string, content: Map<string, unknown>) {
   return { name: config.name, size: config.classification?.input?.size, notices };
 }
 
+/** Returns the name of the published file. */
+const fileOf = (model: string): string => `${findEntry(model).weights?.url}`.replace(/^.*\//, '');
+
 describe('a file without a configuration', () => {
   it('is recognised by its published name', async () => {
     const published = ['moganet_t', 'moganet_t_256', 'moganet_t_256_openmixup', 'swin_base_22kto1k', 'moganet_xt_256'];
     for (const name of published) {
-      const { url } = findEntry(name).weights!;
-      const called = url!.slice(url!.lastIndexOf('/') + 1);
+      const called = fileOf(name);
       for (const path of [called, `/downloads/${called}`, called.replace(/\.pth/, ' (1).pth')]) {
         const found = await opened(path, new Map([['state_dict', stateDict(name)]]));
         expect(found, path).to.include({ name }).and.to.have.property('notices').that.deep.equals([]);
@@ -118,8 +120,7 @@ data = dict(test=dict(pipeline=[dict(type='MultiScaleFlipAug', img_scale=(2048, 
       ['meta', new Map([['config', fpn.replace('SCALE', `${divisor}`)]])],
       ['state_dict', stateDict('fpn_moganet_t_80k_ade20k')],
     ]);
-  const { url } = findEntry('fpn_moganet_t_80k_ade20k').weights!;
-  const called = url!.slice(url!.lastIndexOf('/') + 1);
+  const called = fileOf('fpn_moganet_t_80k_ade20k');
 
   it('has the name of the published model that it is', async () => {
     const { config, notices } = await openWeights(file(called, content(32)));

@@ -36,7 +36,7 @@ describe('SwinTransformer of an mm model', () => {
       outputNorms: [1, 2, 3],
     });
     const backbone = { out_indices: [1, 2, 3] };
-    const neck = (start?: number) => ({ type: 'FPN', ...(start !== undefined && { start_level: start }) });
+    const neck = (start?: number) => ({ type: 'FPN', start_level: start });
     const startOf = (model: { neck?: unknown }) => (model.neck as { start_level: number }).start_level;
     expect(startOf(onWholePyramid({ backbone, neck: neck() }))).to.equal(1);
     expect(startOf(onWholePyramid({ backbone, neck: neck(1) }))).to.equal(2);

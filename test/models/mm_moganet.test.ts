@@ -14,8 +14,8 @@ describe('mogaNetSize', () => {
       ['moganet-tiny', 't'],
       ['small', 's'],
       ['x-large', 'xl'],
-    ]) {
-      expect(mogaNetSize(spelling!), spelling).to.equal(size);
+    ] as const) {
+      expect(mogaNetSize(spelling), spelling).to.equal(size);
     }
     expect(mogaNetSize('constructor')).to.equal(undefined);
   });
@@ -30,7 +30,7 @@ describe('fromOfficial', () => {
       ['Small', 's'],
       ['b', 'b'],
       ['x-large', 'xl'],
-    ]) {
+    ] as const) {
       expect(fromOfficial({ arch })).to.deep.equal({
         config: { type: 'moganet', arch: expected },
         classes: 1000,
