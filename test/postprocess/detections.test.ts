@@ -1,7 +1,12 @@
 import { expect } from 'chai';
 import { ShapeError } from '../../src/errors.ts';
 import { anchorLevels } from '../../src/postprocess/anchors.ts';
-import { secondStageDetections, singleStageDetections } from '../../src/postprocess/detections.ts';
+import {
+  meanLogits,
+  refinedRegions,
+  secondStageDetections,
+  singleStageDetections,
+} from '../../src/postprocess/detections.ts';
 
 const coder = { means: [0, 0, 0, 0], stds: [1, 1, 1, 1] } as const;
 const imageSize = { height: 100, width: 100 };
@@ -88,5 +93,62 @@ describe('detections of a dense head', () => {
       (score) => singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, score }).scores.length,
     );
     expect(counts).to.deep.equal([4, 0]);
+  });
+});
+
+describe('the regions of a cascade’s next stage', () => {
+  const halves = { means: [0, 0, 0, 0], stds: [0.5, 0.5, 1, 1] } as const;
+  const image = { height: 100, width: 80 };
+  // 20×10 boxes
+  const regions = Float32Array.of(10, 10, 30, 20, 60, 50, 80, 60);
+
+  it('are moved by the one box of a class-agnostic head, and clipped to the image without its padding', () => {
+    // 0.5 · 1 of the width to the right; the second one leaves the image
+    const deltas = array([2, 4, 1, 1], [1, 0, 0, 0, 1, 0, 0, 0]);
+    const logits = array([2, 3, 1, 1], [0, 0, 9, 0, 0, 9]);
+    expect([...refinedRegions(regions, logits, deltas, halves, image)]).to.deep.equal([20, 10, 40, 20, 70, 50, 80, 60]);
+  });
+
+  it('are moved by the best class except the background; the lower one if scores tie', () => {
+    const right = [1, 0, 0, 0];
+    const down = [0, 1, 0, 0];
+    const deltas = array([2, 8], [...right, ...down, ...right, ...down]);
+    const logits = array([2, 3], [1, 2, 9, 5, 5, 9]);
+    expect([...refinedRegions(regions, logits, deltas, halves, image)]).to.deep.equal([10, 15, 30, 25, 70, 50, 80, 60]);
+  });
+
+  it('keep their number even if one has no area left', () => {
+    const outside = Float32Array.of(80, 0, 90, 10);
+    const refined = refinedRegions(outside, array([1, 2], [0, 0]), array([1, 4], [0, 0, 0, 0]), halves, image);
+    expect([...refined]).to.deep.equal([80, 0, 80, 10]);
+  });
+
+  it('may be empty', () => {
+    const none = refinedRegions(new Float32Array(0), array([0, 3], []), array([0, 8], []), halves, image);
+    expect(none.length).to.equal(0);
+  });
+
+  it('are refused if scores and boxes have different classes', () => {
+    expect(() =>
+      refinedRegions(
+        regions,
+        array([2, 3], new Array(6).fill(0)),
+        array([2, 12], new Array(24).fill(0)),
+        halves,
+        image,
+      ),
+    ).to.throw(ShapeError, /box head.*2×\(classes \+ 1\).*got logits 2×3 and deltas 2×12/);
+  });
+});
+
+describe('the logits of a cascade', () => {
+  it('are the mean of its stages', () => {
+    const mean = meanLogits([array([1, 2], [1, 3]), array([1, 2], [2, 3]), array([1, 2], [6, -3])]);
+    expect(mean).to.deep.equal(array([1, 2], [3, 1]));
+  });
+
+  it('are those of the stage if there is only one', () => {
+    const only = array([1, 2], [1, 3]);
+    expect(meanLogits([only])).to.equal(only);
   });
 });
