@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { biasRows, windowAreas, windowPositions, windowTokens } from '../../src/engines/shape_dependent.ts';
+import {
+  biasRows,
+  poolingMatrix,
+  windowAreas,
+  windowPositions,
+  windowTokens,
+} from '../../src/engines/shape_dependent.ts';
 
 describe('windows', () => {
   const row = { height: 1, width: 5 };
@@ -57,5 +63,42 @@ describe('windows', () => {
   it('take the bias of a pair from the row of its distance', () => {
     // distances −1, 0, 1 down and across make a table of 3 × 3; a position and itself are its middle
     expect([...biasRows(2)]).to.deep.equal([...[4, 3, 1, 0], ...[5, 4, 2, 1], ...[7, 6, 4, 3], ...[8, 7, 5, 4]]);
+  });
+});
+
+describe('poolingMatrix', () => {
+  const rowsOf = (bins: number, extent: number) => {
+    const { data } = poolingMatrix(bins, extent);
+    return Array.from({ length: bins }, (_, i) => [...data.subarray(i * extent, (i + 1) * extent)]);
+  };
+
+  it('takes the mean of each bin', () => {
+    expect(rowsOf(2, 4)).to.deep.equal([
+      [0.5, 0.5, 0, 0],
+      [0, 0, 0.5, 0.5],
+    ]);
+  });
+
+  it('lets neighbours share the pixel between them', () => {
+    expect(rowsOf(2, 3)).to.deep.equal([
+      [0.5, 0.5, 0],
+      [0, 0.5, 0.5],
+    ]);
+  });
+
+  it('repeats pixels if there are more bins than pixels', () => {
+    expect(rowsOf(3, 2)).to.deep.equal([
+      [1, 0],
+      [0.5, 0.5],
+      [0, 1],
+    ]);
+  });
+
+  it('is the identity for as many bins as pixels', () => {
+    expect(rowsOf(3, 3)).to.deep.equal([
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ]);
   });
 });
