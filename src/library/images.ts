@@ -1,8 +1,8 @@
 import { ImageError } from '../errors.ts';
 import { imageContext } from '../formats/context.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
-import { isDataUrl, isFile, nameOf } from '../loading/resolve.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
+import { isDataUrl, isFile, nameOf } from '../platform/refs.ts';
 import { foundIn, isObject } from '../validate.ts';
 
 /** Reads images in any form that a caller may give. */

@@ -1,10 +1,10 @@
 import type { Named, NDArray, Size } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
-import { fileOf } from '../loading/resolve.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import type { Task, TaskInputs, TaskKind, TaskOptions, TaskResult } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
+import { fileOf } from '../platform/refs.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import { checkImage, checkImages, decodeRef } from './images.ts';

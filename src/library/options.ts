@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { type NDArray, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
-import { isFile, readOptions } from '../loading/resolve.ts';
+import { readOptions } from '../loading/resolve.ts';
 import { longestEdge } from '../models/task.ts';
+import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validate } from '../validate.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */

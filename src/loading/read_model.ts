@@ -4,8 +4,9 @@ import type { Source } from '../formats/source.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
+import { nameOf } from '../platform/refs.ts';
 import { fillModules } from './by_module.ts';
-import { isByModule, type ModelRef, nameOf, type ReadOptions, resolveRef } from './resolve.ts';
+import { isByModule, type ModelRef, type ReadOptions, resolveRef } from './resolve.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
 
 /** A model with its weights. Nothing runs yet. */

@@ -4,6 +4,7 @@ import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type Tables } from '../models/create.ts';
 import type { Platform, Progress, WeightsRef } from '../platform/contract.ts';
+import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validate } from '../validate.ts';
 import { findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
@@ -12,8 +13,8 @@ import type { ConfiguredModel } from './weights.ts';
 /** Finds the model and the file of weights that a caller names. */
 
 /**
- * The name of a published model, or weights with their configuration (by default the one in the file, or that of the published model that they fit). Weights by module
- * (`{ backbone: file }`) fill these modules and leave the others to be trained.
+ * The name of a published model, or weights with their configuration (by default the one in the file, or that of the published model that
+ * they fit). Weights by module (`{ backbone: file }`) fill these modules and leave the others to be trained.
  */
 export type ModelRef =
   | string
@@ -144,12 +145,6 @@ export function isByModule(weights: WeightsRef | Named<WeightsRef>): weights is 
   return prototype === Object.prototype || prototype === null;
 }
 
-const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
-
-/** Tells whether a value is a path, URL or bytes. Compares class names, since values may come from another frame or realm. */
-export const isFile = (value: unknown): boolean =>
-  typeof value === 'string' || ['URL', 'Blob', 'File', 'Uint8Array', 'ArrayBuffer'].includes(classOf(value));
-
 const call = z.custom((value) => typeof value === 'function', { error: 'must be a function' });
 const table = (of: string) => z.custom(isObject, { error: `must be a table of ${of} by type` });
 
@@ -204,18 +199,3 @@ function checkRef(ref: unknown, options: unknown): void {
   }
   validate(readOptions, options, 'options of loadModel');
 }
-
-/** Returns the name of a file in messages. */
-export const nameOf = (ref: unknown): string => fileOf(ref) ?? 'bytes';
-
-/** Returns the path, URL or file name. Undefined for bytes and pixels, and for a `data:` URL, which contains the bytes. */
-export function fileOf(ref: unknown): string | undefined {
-  if (isDataUrl(ref)) return undefined;
-  if (typeof ref === 'string' || ref instanceof URL) return `${ref}`;
-  if (typeof Blob !== 'undefined' && ref instanceof Blob && 'name' in ref) return `${ref.name}`;
-  return undefined;
-}
-
-/** Tells whether an image is given as a `data:` URL. */
-export const isDataUrl = (ref: unknown): boolean =>
-  (typeof ref === 'string' || ref instanceof URL) && /^data:[^,]*,/i.test(`${ref}`.slice(0, 200));

@@ -5,6 +5,27 @@ import { blobSource, bytesSource, type Source } from '../formats/source.ts';
 /** A path (Node only), URL, or bytes. */
 export type FileRef = string | URL | Blob | Uint8Array | ArrayBuffer;
 
+const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+/** Tells whether a value is a path, URL or bytes. Compares class names, since values may come from another frame or realm. */
+export const isFile = (value: unknown): boolean =>
+  typeof value === 'string' || ['URL', 'Blob', 'File', 'Uint8Array', 'ArrayBuffer'].includes(classOf(value));
+
+/** Returns the name of a file in messages. */
+export const nameOf = (ref: unknown): string => fileOf(ref) ?? 'bytes';
+
+/** Returns the path, URL or file name. Undefined for bytes and pixels, and for a `data:` URL, which contains the bytes. */
+export function fileOf(ref: unknown): string | undefined {
+  if (isDataUrl(ref)) return undefined;
+  if (typeof ref === 'string' || ref instanceof URL) return `${ref}`;
+  if (typeof Blob !== 'undefined' && ref instanceof Blob && 'name' in ref) return `${ref.name}`;
+  return undefined;
+}
+
+/** Tells whether an image is given as a `data:` URL. */
+export const isDataUrl = (ref: unknown): boolean =>
+  (typeof ref === 'string' || ref instanceof URL) && /^data:[^,]*,/i.test(`${ref}`.slice(0, 200));
+
 /** Bytes so far and in total (0 if unknown). */
 export type OnBytes = (done: number, total: number) => void;
 
