@@ -24,13 +24,12 @@ export async function matchOrder(
   for (let first = 0; first < scores.length; ) {
     let end = first + 1;
     while (end < scores.length && scores[end - 1]! - scores[end]! < tie) end++;
-    const free = [...order.subarray(first, end)];
+    const free = new Set(order.subarray(first, end));
     for (let i = first; i < end; i++) {
-      let nearest = 0;
-      for (let k = 1; k < free.length; k++) {
-        if (distance(found.boxes, free[k]!, boxes, i) < distance(found.boxes, free[nearest]!, boxes, i)) nearest = k;
-      }
-      order[i] = free.splice(nearest, 1)[0]!;
+      const distances = [...free].map((row) => [distance(found.boxes, row, boxes, i), row] as const);
+      const [, nearest] = distances.reduce((best, one) => (one[0] < best[0] ? one : best));
+      order[i] = nearest;
+      free.delete(nearest);
     }
     first = end;
   }
@@ -61,6 +60,7 @@ export function joinRows(parts: readonly NDArray[]): NDArray {
     data.set(part.data, at);
     at += part.data.length;
   }
-  const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
-  return { shape: [rows, ...parts[0]!.shape.slice(1)], data };
+  const rows = parts.reduce((sum, { shape: [count = 0] }) => sum + count, 0);
+  const [, ...row] = parts[0]?.shape ?? [];
+  return { shape: [rows, ...row], data };
 }

@@ -1,5 +1,6 @@
 import type { Named, NDArray } from '../../../src/arrays.ts';
 import { regionsFromMm } from '../../../src/models/mm/detection.ts';
+import { byName } from '../../../src/models/task.ts';
 import { F, map, type Part, passes, recordPart, regions, type Value } from '../../../src/nn/index.ts';
 import { sortByLevel, toBoxOrder } from '../../../src/postprocess/roi_align.ts';
 import { expectTensor, type GoldenCase, inputOf } from '../golden.ts';
@@ -13,6 +14,7 @@ export const runRoiAlign: EngineRunner = (golden, engine) =>
 const runVariants: EngineRunner = async (golden, engine) => {
   const { variants, output_size, spatial_scale, inputs } = golden.json;
   const x = await inputOf(golden, inputs[0].name);
+  const [, channels = 0] = x.shape;
   const [height, width] = output_size;
   for (const { tensor, sampling_ratio, aligned } of variants) {
     const options = {
@@ -23,11 +25,11 @@ const runVariants: EngineRunner = async (golden, engine) => {
     };
     const graph = recordPart({
       name: tensor,
-      inputs: { x: map(x.shape[1]!), rois: regions },
-      forward: (_, { x, rois }) => ({ [tensor]: F.roiAlign(x!, rois!, options) }),
+      inputs: { x: map(channels), rois: regions },
+      forward: (_, values) => ({ [tensor]: F.roiAlign(byName(values, 'x'), byName(values, 'rois'), options) }),
     });
     const outputs = await runGraph(engine, graph, new Map(), { x, rois: await roisOf(golden) }, passes);
-    await expectTensor(golden, tensor, outputs[tensor]!);
+    await expectTensor(golden, tensor, byName(outputs, tensor));
   }
 };
 
@@ -35,19 +37,22 @@ const runExtractor: EngineRunner = async (golden, engine) => {
   const { config, finest_scale, inputs } = golden.json;
   const region = regionsFromMm({ ...config, finest_scale: config.finest_scale ?? finest_scale });
   const maps = await Promise.all(region.strides.map((_, i) => inputOf(golden, inputs[i].name)));
-  const level = (values: Named<Value>, i: number) =>
-    F.roiAlign(values[`fpn${i}`]!, values[`rois${i}`]!, {
+  const level = (values: Named<Value>, stride: number, i: number) =>
+    F.roiAlign(byName(values, `fpn${i}`), byName(values, `rois${i}`), {
       outputSize: { height: region.size, width: region.size },
-      spatialScale: 1 / region.strides[i]!,
+      spatialScale: 1 / stride,
       samplingRatio: region.samplingRatio,
       aligned: region.aligned,
     });
   const part: Part = {
     name: 'extractor',
-    inputs: Object.assign({}, ...maps.map(({ shape }, i) => ({ [`fpn${i}`]: map(shape[1]!), [`rois${i}`]: regions }))),
+    inputs: Object.assign(
+      {},
+      ...maps.map(({ shape: [, channels = 0] }, i) => ({ [`fpn${i}`]: map(channels), [`rois${i}`]: regions })),
+    ),
     forward: (_, values) => ({
       out: F.concat(
-        region.strides.map((_, i) => level(values, i)),
+        region.strides.map((stride, i) => level(values, stride, i)),
         'batch',
       ),
     }),
@@ -59,10 +64,10 @@ const runExtractor: EngineRunner = async (golden, engine) => {
       {},
       ...maps.map((values, i) => ({ [`fpn${i}`]: values, [`rois${i}`]: sorted.regions[i] })),
     );
-    const { out } = await runGraph(engine, graph, new Map(), given, passes);
-    return { out: toBoxOrder(out!, sorted.order) };
+    const out = byName(await runGraph(engine, graph, new Map(), given, passes), 'out');
+    return { out: toBoxOrder(out, sorted.order) };
   });
-  await expectTensor(golden, 'out', pooled.out!);
+  await expectTensor(golden, 'out', byName(pooled, 'out'));
 };
 
 const roisOf = async (golden: GoldenCase): Promise<NDArray> => (await golden.stored('rois')) as NDArray;
