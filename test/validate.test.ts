@@ -9,14 +9,14 @@ import { foundIn, validate } from '../src/validate.ts';
 const modelConfig = modelSchema({ detectors, segmentationHeads });
 const backbone = { type: 'moganet', arch: 'xt' };
 const head = { type: 'uper_head', channels: 8 };
-const segmentor = { classes: ['sky', 'wall'], head, input: {} };
+const segmentation = { classes: ['sky', 'wall'], head, input: {} };
 
 const parse = (config: unknown) => validate(modelConfig, config, 'my.json');
 const fault = (config: unknown, text: string | RegExp) => expect(() => parse(config)).to.throw(ConfigError, text);
 
 describe('a configuration from outside', () => {
   it('comes back with every default filled', () => {
-    const { image, segmentation: filled } = parse({ backbone, segmentation: segmentor });
+    const { image, segmentation: filled } = parse({ backbone, segmentation });
     expect(image).to.deep.equal({ mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375], channelOrder: 'rgb' });
     expect(filled).to.deep.equal({
       classes: ['sky', 'wall'],
@@ -31,7 +31,7 @@ describe('a configuration from outside', () => {
   });
 
   it('says its classes exactly once: by the name of a data set, or as a list', () => {
-    const { classes, ...unlabelled } = segmentor;
+    const { classes, ...unlabelled } = segmentation;
     expect(parse({ backbone, segmentation: { ...unlabelled, dataset: 'ade20k' } }).segmentation).to.include({
       dataset: 'ade20k',
     });
@@ -47,7 +47,7 @@ describe('a configuration from outside', () => {
 
   it('lists the keys of the chosen type', () => {
     fault(
-      { backbone, segmentation: { ...segmentor, head: { ...head, aligncorner: true } } },
+      { backbone, segmentation: { ...segmentation, head: { ...head, aligncorner: true } } },
       'my.json: segmentation.head: unknown key "aligncorner". Known: type, channels, poolScales, alignCorners. ' +
         'Did you mean "alignCorners"?',
     );
@@ -63,20 +63,20 @@ describe('a configuration from outside', () => {
 
   it('is refused with the path and the value of a field of the wrong kind', () => {
     fault(
-      { backbone, segmentation: { ...segmentor, head: { ...head, channels: '8' } } },
+      { backbone, segmentation: { ...segmentation, head: { ...head, channels: '8' } } },
       'my.json: segmentation.head.channels: Invalid input: expected number, received string, got "8".',
     );
-    fault({ backbone, segmentation: { ...segmentor, classes: [] } }, 'my.json: segmentation.classes: ');
+    fault({ backbone, segmentation: { ...segmentation, classes: [] } }, 'my.json: segmentation.classes: ');
   });
 
   it('names a missing field', () => {
-    fault({ backbone, segmentation: { ...segmentor, head: { type: 'uper_head' } } }, 'segmentation.head.channels: ');
-    fault({ backbone, segmentation: { ...segmentor, head: { type: 'uper_head' } } }, 'got nothing.');
+    fault({ backbone, segmentation: { ...segmentation, head: { type: 'uper_head' } } }, 'segmentation.head.channels: ');
+    fault({ backbone, segmentation: { ...segmentation, head: { type: 'uper_head' } } }, 'got nothing.');
   });
 
   it('names the known types', () => {
     fault(
-      { backbone, segmentation: { ...segmentor, head: { ...head, type: 'upper_head' } } },
+      { backbone, segmentation: { ...segmentation, head: { ...head, type: 'upper_head' } } },
       /^my\.json: segmentation\.head\.type: unknown type "upper_head"\. Known: uper_head, .*Did you mean "uper_head"\?$/,
     );
   });
@@ -99,7 +99,7 @@ describe('a configuration from outside', () => {
   it('reports all faults together, one per line', () => {
     const lines = errorOf({
       backbone,
-      segmentation: { ...segmentor, classes: 3, head: { ...head, chanels: 1 } },
+      segmentation: { ...segmentation, classes: 3, head: { ...head, chanels: 1 } },
     }).split('\n');
     expect(lines).to.have.length(2);
     expect(lines[0]).to.match(/^my\.json: segmentation\.classes: /);

@@ -28,8 +28,8 @@ export const convNextConfig = z.strictObject({
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
   inChannels: z.int().positive().optional(),
   /**
-   * Gives each stage of the pyramid a norm (`norm0` … `norm3`), as the published detectors and segmentors have it. The
-   * ImageNet classifiers have none. True by default.
+   * Gives each stage of the pyramid a norm (`norm0` … `norm3`), as in the published detection and segmentation models.
+   * The ImageNet classifiers have none. True by default.
    */
   outputNorms: z.boolean().optional(),
 });

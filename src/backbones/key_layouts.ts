@@ -92,7 +92,7 @@ export const convNextKeyLayouts: readonly KeyLayout[] = [
     transforms: flattened,
   },
   {
-    // a detector or segmentor from which only the backbone is taken; its outputs have norms
+    // a detection or segmentation model of which only the backbone is used; its outputs have norms
     has: 'backbone.norm0.weight',
     rules: belowBackbone(mmConvNext),
     transforms: flattened,
@@ -182,7 +182,7 @@ export const swinKeyLayouts: readonly KeyLayout[] = [
     transforms: merging,
   },
   {
-    // a detector or segmentor by Microsoft from which only the backbone is taken
+    // a detection or segmentation model by Microsoft of which only the backbone is used
     has: 'backbone.layers.0.blocks.0.attn.qkv.weight',
     whole: /^backbone\./,
     rules: [[/^backbone\./, '']],

@@ -10,9 +10,9 @@ import { swinKeyLayouts } from './key_layouts.ts';
  * follow its detection repository. Tokens stay maps: a linear layer works on every position, and windows exist only inside
  * `windowAttention`.
  *
- * Two forms are published, with the same weights and different results. Detectors and segmentors take any size: in every
- * stage, maps are padded to whole windows, then shifted. Classifiers are made for one size, at which a stage of a
- * single window is not shifted; timm runs them at other sizes, and there shifts before it pads.
+ * Two forms are published, with the same weights and different results. Detection and segmentation models take any
+ * size: in every stage, maps are padded to whole windows, then shifted. Classifiers are made for one size, at which a
+ * stage of a single window is not shifted; timm runs them at other sizes, and there shifts before it pads.
  */
 
 const four = z.tuple([z.int().positive(), z.int().positive(), z.int().positive(), z.int().positive()]);

@@ -7,7 +7,7 @@ import { type CostRow, costOf, type InputExtent, type RecordedPart, totalCost } 
 const isModule = ({ path, op }: CostRow): boolean => !path.endsWith(`:${op}`);
 
 /**
- * Counts as mmcv 1.x does, which the papers of detectors and segmentors used: multiply-adds, one more per output for a
+ * Counts as mmcv 1.x and the papers of detection and segmentation models do: multiply-adds, one more per output for a
  * convolution's bias, 2 per element that a norm of the backbone reads, 1 per element of ReLU and pooling *modules*. The
  * models that it was run on project the padding of windows as well.
  */

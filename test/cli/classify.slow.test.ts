@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage } from 'moganet';
 import { moganet, useFolder, writeImage } from '../harness/command_line.ts';
-import { smallClassifier, smallDetector, writeSmallModel } from '../harness/small_model.ts';
+import { smallClassification, smallDetection, writeSmallModel } from '../harness/small_model.ts';
 
 const word = '(?:cat|dog|bird|fish|snail|bee|worm)';
 
@@ -12,8 +12,8 @@ describe('classify', () => {
   const model = ['--model', 'small.safetensors', '--engine', 'cpu'];
 
   before(async () => {
-    await writeSmallModel(join(cwd, 'small.safetensors'), smallClassifier);
-    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
+    await writeSmallModel(join(cwd, 'small.safetensors'), smallClassification);
+    await writeSmallModel(join(cwd, 'detection.safetensors'), smallDetection);
     writeImage(join(cwd, 'photos/a.png'), 1);
     writeImage(join(cwd, 'photos/b.png'), 2, { width: 30, height: 70 });
   });
@@ -21,7 +21,7 @@ describe('classify', () => {
   it('prints the likeliest classes of every image and draws nothing unless told where', async () => {
     const { code, stdout, stderr } = await moganet(['classify', 'photos', '--top', '3', ...model], { cwd });
     expect(stderr.split('\n')[0]).to.match(
-      /on cpu \(plain JavaScript\): small_classifier classifies into cat, dog, bird, fish, snail, bee, worm$/,
+      /on cpu \(plain JavaScript\): small_classification classifies into cat, dog, bird, fish, snail, bee, worm$/,
     );
     const three = `${word} \\d+\\.\\d %, ${word} \\d+\\.\\d %, ${word} \\d+\\.\\d % \\(\\d+ ms\\)`;
     expect(stdout).to.match(new RegExp(`^photos/a\\.png: ${three}\nphotos/b\\.png: ${three}\n$`));
@@ -36,7 +36,7 @@ describe('classify', () => {
     expect(stderr).to.match(/^gone\.png: there is no such file.*\n$/);
     const document = JSON.parse(stdout);
     expect(document).to.include({ engine: 'cpu', top: 5 });
-    expect(document.model.name).to.equal('small_classifier');
+    expect(document.model.name).to.equal('small_classification');
     expect(document).not.to.have.property('score');
     expect(document.results).to.have.length(2);
     for (const result of document.results) {
@@ -65,9 +65,9 @@ describe('classify', () => {
   });
 
   it('refuses a model for detection, and detect one for classification', async () => {
-    const wrong = await moganet(['classify', 'photos/a.png', '--model', 'detector.safetensors'], { cwd });
+    const wrong = await moganet(['classify', 'photos/a.png', '--model', 'detection.safetensors'], { cwd });
     expect(wrong.code).to.equal(2);
-    expect(wrong.stderr).to.match(/^error: detector\.safetensors does not classify.*moganet detect.* moganet_xt, /);
+    expect(wrong.stderr).to.match(/^error: detection\.safetensors does not classify.*moganet detect.* moganet_xt, /);
     const other = await moganet(['detect', 'photos/a.png', ...model], { cwd });
     expect(other.code).to.equal(2);
     expect(other.stderr).to.match(/^error: small\.safetensors .*detect.*`moganet classify`\.\n$/);

@@ -2,26 +2,26 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { moganet, useFolder, writeImage } from '../harness/command_line.ts';
-import { smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
+import { smallDetection, smallSegmentation, writeSmallModel } from '../harness/small_model.ts';
 
 describe('config and convert', () => {
   const cwd = useFolder();
 
   before(async () => {
-    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
-    await writeSmallModel(join(cwd, 'segmentor.safetensors'), smallSegmentor);
-    await writeSmallModel(join(cwd, 'stranger.safetensors'), smallSegmentor, 'other');
+    await writeSmallModel(join(cwd, 'detection.safetensors'), smallDetection);
+    await writeSmallModel(join(cwd, 'segmentation.safetensors'), smallSegmentation);
+    await writeSmallModel(join(cwd, 'stranger.safetensors'), smallSegmentation, 'other');
     writeImage(join(cwd, 'a.png'), 1);
   });
 
   it('prints a configuration that --model takes back, changed', async () => {
-    const { code, stdout } = await moganet(['config', 'detector.safetensors'], { cwd });
+    const { code, stdout } = await moganet(['config', 'detection.safetensors'], { cwd });
     expect(code).to.equal(0);
     const config = JSON.parse(stdout);
     expect(config.detection.test).to.deep.equal({ score: 0.05, iou: 0.5, max: 5, maskThreshold: 0.5 });
     config.detection.test.max = 2;
     writeFileSync(join(cwd, 'two.json'), JSON.stringify(config));
-    const words = ['detect', 'a.png', '--model', 'two.json', '--weights', 'detector.safetensors', '--engine', 'cpu'];
+    const words = ['detect', 'a.png', '--model', 'two.json', '--weights', 'detection.safetensors', '--engine', 'cpu'];
     const run = await moganet([...words, '--json', '--score', '0'], { cwd });
     expect(JSON.parse(run.stdout).results[0].detection).to.have.length(2);
   });
@@ -42,7 +42,7 @@ describe('config and convert', () => {
   });
 
   it('says that weights come through the name if a configuration has another or none', async () => {
-    const { name: _, ...nameless } = smallDetector as typeof smallDetector & { name?: string };
+    const { name: _, ...nameless } = smallDetection as typeof smallDetection & { name?: string };
     const cases = [
       [{ ...nameless, name: 'mine' }, 'its "name" is "mine"'],
       [nameless, 'it has no "name"'],
@@ -57,9 +57,9 @@ describe('config and convert', () => {
   });
 
   it('refuses an unknown key of a configuration with the nearest one', async () => {
-    const config = { ...smallDetector, detectoin: smallDetector.detection };
+    const config = { ...smallDetection, detectoin: smallDetection.detection };
     writeFileSync(join(cwd, 'typo.json'), JSON.stringify(config));
-    const words = ['detect', 'a.png', '--model', 'typo.json', '--weights', 'detector.safetensors', '--engine', 'cpu'];
+    const words = ['detect', 'a.png', '--model', 'typo.json', '--weights', 'detection.safetensors', '--engine', 'cpu'];
     const { code, stderr } = await moganet(words, { cwd });
     expect(code).to.equal(2);
     expect(stderr).to.include('typo.json: unknown key "detectoin"').and.to.include('Did you mean "detection"?');
@@ -76,7 +76,14 @@ describe('config and convert', () => {
   });
 
   it('joins heads on one backbone into a file that loads by itself', async () => {
-    const words = ['convert', 'detector.safetensors', 'segmentor.safetensors', 'joined.safetensors', '--dtype', 'f16'];
+    const words = [
+      'convert',
+      'detection.safetensors',
+      'segmentation.safetensors',
+      'joined.safetensors',
+      '--dtype',
+      'f16',
+    ];
     const { code, stdout } = await moganet([...words, '--scale', '96x64', '--scale', '48x48'], { cwd });
     expect(code).to.equal(0);
     expect(stdout).to.match(/^joined\.safetensors: backbone, detection, segmentation; \d+ tensors, \d\.\d MB\n$/);
@@ -95,22 +102,22 @@ describe('config and convert', () => {
   });
 
   it('keeps the auxiliary head if asked to', async () => {
-    const words = ['convert', 'segmentor.safetensors', 'whole.safetensors', '--keep-aux'];
+    const words = ['convert', 'segmentation.safetensors', 'whole.safetensors', '--keep-aux'];
     expect((await moganet(words, { cwd })).code).to.equal(0);
     const config = JSON.parse((await moganet(['config', 'whole.safetensors'], { cwd })).stdout);
     expect(config.segmentation.auxiliary.type).to.equal('fcn_head');
     const header = readFileSync(join(cwd, 'whole.safetensors')).toString('latin1');
     expect(header).to.include('"auxiliary_head.conv_seg.weight"');
-    const none = await moganet(['convert', 'detector.safetensors', 'backbone.safetensors', '--prefix', 'backbone.'], {
+    const none = await moganet(['convert', 'detection.safetensors', 'backbone.safetensors', '--prefix', 'backbone.'], {
       cwd,
     });
     expect(none.stdout).to.match(/^backbone\.safetensors: backbone; /);
   });
 
   it('refuses to join backbones that differ, naming the first key', async () => {
-    const words = ['convert', 'detector.safetensors', 'stranger.safetensors', 'never.safetensors'];
+    const words = ['convert', 'detection.safetensors', 'stranger.safetensors', 'never.safetensors'];
     const { code, stderr } = await moganet(words, { cwd });
     expect(code).to.equal(1);
-    expect(stderr).to.match(/^error: backbone\.\S+ .*detector\.safetensors.* stranger\.safetensors.*\n$/);
+    expect(stderr).to.match(/^error: backbone\.\S+ .*detection\.safetensors.* stranger\.safetensors.*\n$/);
   });
 });

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { decodeImage } from 'moganet';
 import { otherClasses } from '../../src/cli/model.ts';
 import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
-import { smallDetector, writeSmallModel } from '../harness/small_model.ts';
+import { smallDetection, writeSmallModel } from '../harness/small_model.ts';
 
 describe('the demo', () => {
   const cwd = useFolder();
@@ -29,7 +29,7 @@ describe('without onnxruntime', () => {
   const imports = [new URL('../harness/without_onnxruntime.mjs', import.meta.url).href];
 
   before(async () => {
-    await writeSmallModel(join(cwd, 'small.safetensors'), smallDetector);
+    await writeSmallModel(join(cwd, 'small.safetensors'), smallDetection);
     writeImage(join(cwd, 'a.png'), 1);
   });
 
@@ -37,7 +37,7 @@ describe('without onnxruntime', () => {
     const { code, stderr } = await startMoganet(['detect', 'a.png', '--model', 'small.safetensors'], { cwd, imports });
     expect(code).to.equal(0);
     expect(stderr.split('\n')[0]).to.match(
-      /on wasm \(1 thread, SIMD; onnxruntime-node is not installed.*npm install onnxruntime-node --ignore-scripts\): small_detector finds left, right$/,
+      /on wasm \(1 thread, SIMD; onnxruntime-node is not installed.*npm install onnxruntime-node --ignore-scripts\): small_detection finds left, right$/,
     );
   });
 

@@ -4,14 +4,14 @@ import { expect } from 'chai';
 import { MoganetError } from 'moganet';
 import { reasonOf } from '../../src/cli/images.ts';
 import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
-import { smallDetector, writeSmallModel } from '../harness/small_model.ts';
+import { smallDetection, writeSmallModel } from '../harness/small_model.ts';
 
 describe('the command line, if something gives way', () => {
   const cwd = useFolder();
-  const model = ['--model', 'detector.safetensors', '--engine', 'cpu', '--quiet'];
+  const model = ['--model', 'detection.safetensors', '--engine', 'cpu', '--quiet'];
 
   before(async () => {
-    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
+    await writeSmallModel(join(cwd, 'detection.safetensors'), smallDetection);
     for (const name of ['a', 'b', 'c']) writeImage(join(cwd, 'photos', `${name}.png`));
   });
 

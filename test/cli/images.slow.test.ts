@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage, version } from 'moganet';
 import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
-import { smallBoth, smallDetector, writeSmallModel } from '../harness/small_model.ts';
+import { smallBoth, smallDetection, writeSmallModel } from '../harness/small_model.ts';
 
 /** Files below a folder, sorted. */
 const filesIn = (folder: string): string[] =>
@@ -20,7 +20,7 @@ describe('predict, detect and segment', () => {
 
   before(async () => {
     await writeSmallModel(join(cwd, 'both.safetensors'), smallBoth);
-    await writeSmallModel(join(cwd, 'detector.safetensors'), smallDetector);
+    await writeSmallModel(join(cwd, 'detection.safetensors'), smallDetection);
     writeImage(join(cwd, 'photos/a.png'), 1);
     writeImage(join(cwd, 'photos/b.PNG'), 2, { width: 40, height: 48 });
     writeImage(join(cwd, 'photos/deep/a.png'), 3);
@@ -129,9 +129,9 @@ describe('predict, detect and segment', () => {
     expect(JSON.parse(detect.stdout).results[0]).to.have.all.keys('file', 'image', 'detection');
     const segment = await moganet(['segment', 'photos/a.png', '--json', ...both], { cwd });
     expect(JSON.parse(segment.stdout).results[0]).to.have.all.keys('file', 'image', 'segmentation');
-    const refused = await moganet(['segment', 'photos/a.png', '--model', 'detector.safetensors'], { cwd });
+    const refused = await moganet(['segment', 'photos/a.png', '--model', 'detection.safetensors'], { cwd });
     expect(refused.code).to.equal(2);
-    expect(refused.stderr).to.match(/^error: detector\.safetensors does not segment.*`moganet detect`/);
+    expect(refused.stderr).to.match(/^error: detection\.safetensors does not segment.*`moganet detect`/);
   });
 
   it('refuses a folder without images, and a pattern that none matches', async () => {

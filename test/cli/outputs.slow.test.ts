@@ -6,12 +6,18 @@ import { expect } from 'chai';
 import { decodeImage, decodeLabelPng } from 'moganet';
 import { rleArea, rleFromString } from '../../src/postprocess/rle.ts';
 import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
-import { smallBoth, smallClassifier, smallDetector, smallSegmentor, writeSmallModel } from '../harness/small_model.ts';
+import {
+  smallBoth,
+  smallClassification,
+  smallDetection,
+  smallSegmentation,
+  writeSmallModel,
+} from '../harness/small_model.ts';
 
 const inJapanese = {
-  ...smallDetector,
+  ...smallDetection,
   name: 'japanese',
-  detection: { ...smallDetector.detection!, classes: ['Ж犬', 'Я'] },
+  detection: { ...smallDetection.detection!, classes: ['Ж犬', 'Я'] },
 };
 
 describe('what the command line writes', () => {
@@ -23,8 +29,8 @@ describe('what the command line writes', () => {
 
   before(async () => {
     await writeSmallModel(join(cwd, 'both.safetensors'), smallBoth);
-    await writeSmallModel(join(cwd, 'segmentor.safetensors'), smallSegmentor);
-    await writeSmallModel(join(cwd, 'classifier.safetensors'), smallClassifier);
+    await writeSmallModel(join(cwd, 'segmentation.safetensors'), smallSegmentation);
+    await writeSmallModel(join(cwd, 'classification.safetensors'), smallClassification);
     await writeSmallModel(join(cwd, 'japanese.safetensors'), inJapanese);
     writeImage(join(cwd, 'photos/000000000139.png'), 1);
     writeImage(join(cwd, 'photos/deep/b.PNG'), 2, { width: 40, height: 48 });
@@ -76,11 +82,11 @@ describe('what the command line writes', () => {
   it('is only what the model can give', async () => {
     const refusals = [
       [
-        ['predict', '--save', 'masks', '--model', 'segmentor.safetensors'],
-        /segmentor\.safetensors .*no masks.*--save masks/,
+        ['predict', '--save', 'masks', '--model', 'segmentation.safetensors'],
+        /segmentation\.safetensors .*no masks.*--save masks/,
       ],
       [['detect', '--save', 'labels', ...both], /detect.* both\.safetensors .*no segmentation.*--save labels/],
-      [['predict', '--max', '3', '--model', 'segmentor.safetensors'], /segmentor\.safetensors .*--max/],
+      [['predict', '--max', '3', '--model', 'segmentation.safetensors'], /segmentation\.safetensors .*--max/],
       [['detect', '--classes', 'left,rihgt', ...both], /"rihgt".* left, right\. .*"right"\?/],
       [['detect', '-', ...both], /- .*stdin.*alone.*\.\/-/],
       [['detect', 'photos/deep/b.PNG', '--out', '-', ...both], /--out - .*one image.* 2/],
@@ -197,7 +203,7 @@ describe('what the command line writes', () => {
   });
 
   it('is one JSON file per image of a classifier, too', async () => {
-    const words = ['classify', 'photos/000000000139.png', '--model', 'classifier.safetensors', '--engine', 'cpu'];
+    const words = ['classify', 'photos/000000000139.png', '--model', 'classification.safetensors', '--engine', 'cpu'];
     const { code, stderr } = await moganet([...words, '--save', 'json'], { cwd });
     expect(code, stderr).to.equal(0);
     expect(JSON.parse(text('out/000000000139.result.json')).classification).to.have.length(5);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { segmentationHeads } from '../../heads/index.ts';
 import { detectors } from '../../src/models/create.ts';
-import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
+import { smallDetectors, smallSegmentationHeads } from '../harness/small_heads.ts';
 import { describeHead, describeHeadsOnEngines, type HeadCase } from './head_suite.ts';
 
 const twoStage = { rpn_cls0: 1, rpn_reg0: 4 };
@@ -18,7 +18,7 @@ const cases: readonly HeadCase[] = [
     heads: { detection },
     ...outputs[detection.type],
   })),
-  ...Object.entries(smallSegmentors).map(([name, segmentation]) => ({
+  ...Object.entries(smallSegmentationHeads).map(([name, segmentation]) => ({
     name,
     heads: { segmentation },
     channels: { seg_logits: 3 },
@@ -28,7 +28,7 @@ const cases: readonly HeadCase[] = [
 describe('the tables of heads', () => {
   it('have a small form each for the contract suite', () => {
     expect(Object.keys(smallDetectors)).to.have.members(Object.keys(detectors));
-    expect(Object.keys(smallSegmentors)).to.have.members(Object.keys(segmentationHeads));
+    expect(Object.keys(smallSegmentationHeads)).to.have.members(Object.keys(segmentationHeads));
   });
 });
 

@@ -9,11 +9,11 @@ import type { ExportedPort, ExportOptions } from '../../src/export/onnx.ts';
 import { bytesSource, openSafetensors } from '../../src/formats/index.ts';
 import { anchorLevels, gridAnchors } from '../../src/postprocess/anchors.ts';
 import { seededWeight } from '../harness/seeded.ts';
-import { smallBoth, smallDetector, smallSegmentor } from '../harness/small_model.ts';
+import { smallBoth, smallDetection, smallSegmentation } from '../harness/small_model.ts';
 
-const classifier: ModelConfig = { backbone: smallDetector.backbone, classification: { classes: ['cat', 'dog'] } };
+const classifier: ModelConfig = { backbone: smallDetection.backbone, classification: { classes: ['cat', 'dog'] } };
 const retinanet: ModelConfig = {
-  backbone: smallDetector.backbone,
+  backbone: smallDetection.backbone,
   detection: {
     type: 'retinanet',
     classes: ['left', 'right'],
@@ -52,7 +52,7 @@ describe('a model as ONNX files', () => {
   });
 
   it('is only the pyramid with the option backbone', () => {
-    for (const config of [smallBoth, classifier, { backbone: smallDetector.backbone }]) {
+    for (const config of [smallBoth, classifier, { backbone: smallDetection.backbone }]) {
       const { description } = exported(config, { backbone: true, stem: 'pyramid' });
       expect(description.parts.map(({ name, file }) => [name, file])).to.deep.equal([['backbone', 'pyramid.onnx']]);
       expect(shapesOf(description.parts[0]!.outputs)).to.deep.equal({
@@ -66,7 +66,7 @@ describe('a model as ONNX files', () => {
   });
 
   it('is the parts of a detector, whose ports match', () => {
-    const { description, files } = exported(smallDetector);
+    const { description, files } = exported(smallDetection);
     const [features, box, mask] = description.parts;
     expect(Object.keys(shapesOf(features!.outputs)).filter((name) => name.startsWith('stage'))).to.deep.equal([]);
     expect(box!.inputs.map(({ name, from }) => [name, from])).to.deep.include.members([
@@ -85,11 +85,11 @@ describe('a model as ONNX files', () => {
 
   it('has its configuration, which holds the numbers of the steps between the parts', () => {
     const test = { score: 0.07, iou: 0.41, max: 13 };
-    const config = { ...smallDetector, detection: { ...smallDetector.detection!, test } } as ModelConfig;
+    const config = { ...smallDetection, detection: { ...smallDetection.detection!, test } } as ModelConfig;
     const { description } = exported(config);
     expect(description.format).to.equal('moganet.onnx/2');
     expect(description.config.detection!.test).to.deep.equal({ ...test, maskThreshold: 0.5 });
-    expect(description.classes).to.deep.equal({ detection: smallDetector.detection!.classes });
+    expect(description.classes).to.deep.equal({ detection: smallDetection.detection!.classes });
     const both = exported(smallBoth).description;
     expect(Object.keys(both.classes!)).to.deep.equal(['detection', 'segmentation']);
   });
@@ -112,14 +112,14 @@ describe('a model as ONNX files', () => {
   it('is explained in docs/onnx.md: every part, port, field and number of the steps in between', () => {
     const page = readFileSync(new URL('../../docs/onnx.md', import.meta.url), 'utf8');
     const cascade = {
-      ...smallDetector,
+      ...smallDetection,
       detection: {
-        ...smallDetector.detection!,
+        ...smallDetection.detection!,
         type: 'cascade_mask_rcnn',
-        box: [boxOf(smallDetector), boxOf(smallDetector)],
+        box: [boxOf(smallDetection), boxOf(smallDetection)],
       },
     } as ModelConfig;
-    const named = [smallDetector, smallBoth, smallSegmentor, classifier, retinanet, cascade].flatMap((config) => {
+    const named = [smallDetection, smallBoth, smallSegmentation, classifier, retinanet, cascade].flatMap((config) => {
       const { description } = exported(config);
       const ports = description.parts.flatMap(({ name, inputs, outputs }) => [
         name,
@@ -191,7 +191,7 @@ describe('a model as ONNX files', () => {
   });
 
   it('refuses one name for several parts, and missing weights', () => {
-    expect(() => exported(smallDetector, { stem: 'one' })).to.throw(
+    expect(() => exported(smallDetection, { stem: 'one' })).to.throw(
       ConfigError,
       'the model has several parts (features, box, mask): give a folder.',
     );

@@ -56,7 +56,7 @@ export const smallDetectors: SmallDetectors = {
   },
 };
 
-type SmallSegmentors = {
+type SmallSegmentationHeads = {
   readonly [K in keyof typeof segmentationHeads]: NonNullable<ModelConfig['segmentation']> & {
     head: { type: SegmentationConfig['head']['type'] & K };
   };
@@ -64,7 +64,7 @@ type SmallSegmentors = {
 
 const regions = { classes: ['sky', 'ground', 'water'], input: { scale: [64, 64] as [number, number] } };
 
-export const smallSegmentors: SmallSegmentors = {
+export const smallSegmentationHeads: SmallSegmentationHeads = {
   uper_head: {
     ...regions,
     head: { type: 'uper_head', channels: 8 },

@@ -21,8 +21,8 @@ const backbone = {
   arch: { dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
 };
 
-export const smallDetector: ModelConfig = {
-  name: 'small_detector',
+export const smallDetection: ModelConfig = {
+  name: 'small_detection',
   backbone,
   detection: {
     type: 'mask_rcnn',
@@ -36,8 +36,8 @@ export const smallDetector: ModelConfig = {
   },
 };
 
-export const smallSegmentor: ModelConfig = {
-  name: 'small_segmentor',
+export const smallSegmentation: ModelConfig = {
+  name: 'small_segmentation',
   backbone,
   segmentation: {
     classes: ['sky', 'ground', 'water'],
@@ -47,10 +47,10 @@ export const smallSegmentor: ModelConfig = {
   },
 };
 
-export const smallBoth: ModelConfig = { ...smallSegmentor, ...smallDetector, name: 'small_both' };
+export const smallBoth: ModelConfig = { ...smallSegmentation, ...smallDetection, name: 'small_both' };
 
-export const smallClassifier: ModelConfig = {
-  name: 'small_classifier',
+export const smallClassification: ModelConfig = {
+  name: 'small_classification',
   backbone,
   classification: { classes: ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'], input: { size: 32 } },
 };

@@ -3,10 +3,10 @@ import { ConfigError, createModel, type Head, loadModel, type Raster, ShapeError
 import { writeSafetensors } from 'moganet/formats';
 import { conv2d } from 'moganet/nn';
 import { itemAt } from '../../src/arrays.ts';
-import { smallDetector, smallFile } from '../harness/small_model.ts';
+import { smallDetection, smallFile } from '../harness/small_model.ts';
 
 const image: Raster = { width: 16, height: 8, data: new Uint8ClampedArray(512).fill(200) };
-const { backbone } = smallDetector;
+const { backbone } = smallDetection;
 
 /** A head that decodes a given value from any image. */
 const decoding = (found: unknown, more: Partial<Head> = {}) => ({
@@ -21,7 +21,7 @@ const decoding = (found: unknown, more: Partial<Head> = {}) => ({
 
 async function loaded(tables: ReturnType<typeof decoding>, more: object = {}) {
   const config = { backbone, head: { type: 'fixed' }, input: { scale: [32, 32] as [number, number] }, ...more };
-  const weights = { backbone: await smallFile(smallDetector), head: await headFile() };
+  const weights = { backbone: await smallFile(smallDetection), head: await headFile() };
   return loadModel({ config, weights }, { ...tables, engine: 'cpu' });
 }
 
@@ -107,7 +107,7 @@ describe('detections of a custom head', () => {
     expect((await model.predict(image)).custom).to.equal('anything');
     expect(seen).to.deep.equal({ resized: { height: 24, width: 48 }, padded: { height: 32, width: 48 } });
     await model.dispose();
-    expect(() => createModel({ ...smallDetector, input: { scale: [48, 24] } })).to.throw(
+    expect(() => createModel({ ...smallDetection, input: { scale: [48, 24] } })).to.throw(
       ConfigError,
       'the top-level "input"',
     );

@@ -12,7 +12,7 @@ import {
   shippedWeights,
 } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
-import { smallBoth, smallDetector, smallFile } from '../harness/small_model.ts';
+import { smallBoth, smallDetection, smallFile } from '../harness/small_model.ts';
 
 /** Stripes that depend on the position; needs no file. */
 function imageOf(width: number, height: number, seed = 0): Raster {
@@ -123,11 +123,11 @@ describe('a loaded model', () => {
     const instances = await model.predict(image, { only: 'detection' });
     expect([...instances.boxes]).to.deep.equal(both.boxes);
     expect(instances.segmentation).to.equal(undefined);
-    const detector = await loadModel({ weights: await smallFile(smallDetector) }, { engine: 'cpu' });
+    const detector = await loadModel({ weights: await smallFile(smallDetection) }, { engine: 'cpu' });
     const refused = await errorOf(detector.predict(image, { only: 'segmentation' }));
     await detector.dispose();
     expect(refused).to.be.instanceOf(ConfigError);
-    expect(refused.message).to.match(/"small_detector" does detection, not segmentation.*`only`/);
+    expect(refused.message).to.match(/"small_detection" does detection, not segmentation.*`only`/);
   });
 
   it('refuses invalid images, and goes on', async () => {
@@ -170,7 +170,7 @@ describe('a loaded model', () => {
   });
 
   it('builds only the heads that its configuration keeps', async () => {
-    const configure = () => smallDetector;
+    const configure = () => smallDetection;
     const detector = await loadModel({ weights }, { engine: 'cpu', configure });
     const image = imageOf(50, 30);
     const alone = await detector.predict(image);

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { loadModel, version } from 'moganet';
 import { weightsHash } from '../../src/results/fields.ts';
 import { version as written } from '../../src/results/json.ts';
-import { smallDetector, smallFile } from '../harness/small_model.ts';
+import { smallDetection, smallFile } from '../harness/small_model.ts';
 
 const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
@@ -33,13 +33,13 @@ describe('the origin of a result', () => {
   it('has name, hash and engine of the model, and the file if there is one', async () => {
     const image = { width: 8, height: 8, data: new Uint8ClampedArray(256).fill(255) };
     const from = async (salt: string) => {
-      const model = await loadModel({ weights: await smallFile(smallDetector, salt) }, { engine: 'cpu' });
+      const model = await loadModel({ weights: await smallFile(smallDetection, salt) }, { engine: 'cpu' });
       const { origin } = await model.predict(image);
       await model.dispose();
       return origin!;
     };
     const origin = await from('');
-    expect(origin.model.name).to.equal('small_detector');
+    expect(origin.model.name).to.equal('small_detection');
     expect(origin.model.sha256).to.match(/^[0-9a-f]{64}$/);
     expect(origin.engine).to.equal('cpu');
     expect(origin.file).to.equal(undefined);

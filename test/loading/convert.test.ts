@@ -3,7 +3,7 @@ import { convertCheckpoints, type ModelConfig } from 'moganet';
 import { bytesSource } from '../../src/formats/index.ts';
 import { openWeights } from '../../src/loading/weights.ts';
 import { createModel, modelParameters } from '../../src/models/create.ts';
-import { smallDetector, smallFile, smallSegmentor } from '../harness/small_model.ts';
+import { smallDetection, smallFile, smallSegmentation } from '../harness/small_model.ts';
 
 const source = async (config: ModelConfig, name: string, salt?: string) =>
   bytesSource(await smallFile(config, salt), name);
@@ -17,7 +17,7 @@ async function messageOf(promise: Promise<unknown>): Promise<string> {
 
 describe('converting checkpoints', () => {
   it('keeps every value, one after the other, and drops the weights that only training needs', async () => {
-    const input = await source(smallSegmentor, 'segmentor');
+    const input = await source(smallSegmentation, 'segmentor');
     const { output, notices } = await convertCheckpoints([{ source: input }], { name: 'mine' });
     expect(notices).to.deep.equal([]);
     const before = await openWeights(input);
@@ -31,7 +31,7 @@ describe('converting checkpoints', () => {
   });
 
   it('rounds to half precision on request', async () => {
-    const { output } = await convertCheckpoints([{ source: await source(smallDetector, 'detector') }], {
+    const { output } = await convertCheckpoints([{ source: await source(smallDetection, 'detector') }], {
       dtype: 'F16',
     });
     const { entries } = await openWeights(bytesSource(await output.bytes()));
@@ -40,20 +40,20 @@ describe('converting checkpoints', () => {
 
   it('writes equal bytes for equal inputs', async () => {
     const once = async () => {
-      const inputs = [{ source: await source(smallDetector, 'a') }, { source: await source(smallSegmentor, 'b') }];
+      const inputs = [{ source: await source(smallDetection, 'a') }, { source: await source(smallSegmentation, 'b') }];
       return (await convertCheckpoints(inputs)).output.bytes();
     };
     expect(await once()).to.deep.equal(await once());
   });
 
   it('refuses files that do not make one model', async () => {
-    const detector = { source: await source(smallDetector, 'first') };
+    const detector = { source: await source(smallDetection, 'first') };
     expect(await messageOf(convertCheckpoints([]))).to.equal('ConfigError: no file to convert.');
-    expect(await messageOf(convertCheckpoints([detector, { source: await source(smallDetector, 'second') }]))).to.equal(
-      'ConfigError: second: another file already has detection.',
-    );
+    expect(
+      await messageOf(convertCheckpoints([detector, { source: await source(smallDetection, 'second') }])),
+    ).to.equal('ConfigError: second: another file already has detection.');
     const wider = {
-      ...smallSegmentor,
+      ...smallSegmentation,
       backbone: {
         type: 'moganet' as const,
         arch: { dims: [8, 8, 16, 24], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
@@ -62,7 +62,7 @@ describe('converting checkpoints', () => {
     expect(await messageOf(convertCheckpoints([detector, { source: await source(wider, 'wider') }]))).to.match(
       /^ConfigError: wider: its backbone .* first\./,
     );
-    const other = { source: await source(smallSegmentor, 'other', 'salt') };
+    const other = { source: await source(smallSegmentation, 'other', 'salt') };
     expect(await messageOf(convertCheckpoints([detector, other]))).to.match(
       /^CheckpointError: backbone\.\S+ differs between first and other\./,
     );

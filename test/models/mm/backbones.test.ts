@@ -1,8 +1,6 @@
 import { expect } from 'chai';
-import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import { backboneFromMm } from '../../src/models/mm/backbones.ts';
-import { fromMm } from '../../src/models/mm/index.ts';
-import { segmentationFromMm } from '../../src/models/mm/segmentation.ts';
+import { ConfigError, UnsupportedError } from '../../../src/errors.ts';
+import { backboneFromMm, onWholePyramid } from '../../../src/models/mm/backbones.ts';
 
 const resNet = { type: 'ResNet', depth: 50, num_stages: 4, out_indices: [0, 1, 2, 3], norm_eval: true };
 const convNext = { type: 'mmpretrain.ConvNeXt', arch: 'tiny', out_indices: [0, 1, 2, 3], gap_before_final_norm: false };
@@ -60,36 +58,61 @@ describe('ConvNeXt of an mm model', () => {
   });
 });
 
-describe('a segmentation model of mmseg', () => {
-  const head = { type: 'UPerHead', channels: 8, num_classes: 3, in_index: [0, 1, 2, 3], norm_cfg: { type: 'BN' } };
-  const model = { type: 'EncoderDecoder', backbone: convNext, decode_head: head };
-  const threeOf = (count: number) => ({ classes: Array.from({ length: count }, (_, i) => `${i}`) });
+/** Swin as the mm libraries and Microsoft's detection repository configure it. */
 
-  it('slides if its test_cfg does, with height before width', () => {
-    const test_cfg = { mode: 'slide', crop_size: [512, 640], stride: [341, 426] };
-    expect(segmentationFromMm({ ...model, test_cfg }, threeOf).slide).to.deep.equal({
-      crop: { height: 512, width: 640 },
-      stride: { height: 341, width: 426 },
+const tiny = { type: 'SwinTransformer', depths: [2, 2, 6, 2], num_heads: [3, 6, 12, 24] };
+const plain = { type: 'swin', window: 7, mlpRatio: 4, qkvBias: true, patchNorm: true };
+
+describe('SwinTransformer of an mm model', () => {
+  it('is a published size if it has its depths and heads', () => {
+    expect(
+      backboneFromMm({ ...tiny, embed_dims: 96, window_size: 7, drop_path_rate: 0.2, with_cp: false }),
+    ).to.deep.equal({ ...plain, arch: 't' });
+    const large = { embed_dims: 192, depths: [2, 2, 18, 2], num_heads: [6, 12, 24, 48], window_size: 12 };
+    expect(backboneFromMm({ ...tiny, ...large })).to.deep.equal({ ...plain, arch: 'l', window: 12 });
+  });
+
+  it('is read in the words of Microsoft’s detection repository as well', () => {
+    const official = { ...tiny, embed_dim: 96, ape: false, use_checkpoint: false, patch_norm: true, qk_scale: null };
+    expect(backboneFromMm(official)).to.deep.equal({ ...plain, arch: 't' });
+  });
+
+  it('may have a custom size', () => {
+    const arch = { dim: 24, depths: [1, 1, 2, 1], heads: [1, 2, 4, 8] };
+    expect(backboneFromMm({ ...tiny, embed_dims: 24, depths: [1, 1, 2, 1], num_heads: [1, 2, 4, 8] })).to.deep.equal({
+      ...plain,
+      arch,
     });
-    expect(segmentationFromMm({ ...model, test_cfg: { mode: 'whole' } }, threeOf)).to.not.have.property('slide');
-    expect(() => segmentationFromMm({ ...model, test_cfg: { mode: 'slide' } }, threeOf)).to.throw(
+  });
+
+  it('with later stages only has norms for those, below a neck that begins with them', () => {
+    expect(backboneFromMm({ ...tiny, out_indices: [1, 2, 3] })).to.deep.equal({
+      ...plain,
+      arch: 't',
+      outputNorms: [1, 2, 3],
+    });
+    const backbone = { out_indices: [1, 2, 3] };
+    const neck = (start?: number) => ({ type: 'FPN', start_level: start });
+    const startOf = (model: { neck?: unknown }) => (model.neck as { start_level: number }).start_level;
+    expect(startOf(onWholePyramid({ backbone, neck: neck() }))).to.equal(1);
+    expect(startOf(onWholePyramid({ backbone, neck: neck(1) }))).to.equal(2);
+    expect(onWholePyramid({ backbone: {}, neck: neck(1) })).to.deep.equal({ backbone: {}, neck: neck(1) });
+  });
+
+  it('with later stages only is refused below anything else', () => {
+    expect(() => onWholePyramid({ backbone: { out_indices: [2, 3] } })).to.throw(
+      UnsupportedError,
+      'out_indices begin at 2',
+    );
+    expect(() => backboneFromMm({ ...tiny, out_indices: [0, 2] })).to.throw(
       ConfigError,
-      'crop_size',
+      'out_indices: must list all stages',
     );
   });
 
-  it('stretches its input only if its pipeline aligns it', () => {
-    const inputOf = (test_pipeline: unknown[]) => fromMm({ model, test_pipeline }).segmentation?.input;
-    expect(inputOf([{ type: 'Resize', scale: [2048, 512], keep_ratio: true }])).to.deep.equal({
-      scale: [2048, 512],
-      divisor: 1,
-    });
-    const augmented = (first: object) => [{ type: 'MultiScaleFlipAug', img_scale: [1024, 256], transforms: [first] }];
-    expect(inputOf(augmented({ type: 'AlignResize', size_divisor: 16 }))).to.deep.equal({
-      scale: [1024, 256],
-      divisor: 16,
-    });
-    expect(inputOf(augmented({ type: 'Resize', keep_ratio: true }))).to.deep.equal({ scale: [1024, 256], divisor: 1 });
-    expect(inputOf([])).to.deep.equal({});
+  it('is refused if it would need another network', () => {
+    expect(() => backboneFromMm({ ...tiny, use_abs_pos_embed: true })).to.throw(ConfigError, /use_abs_pos_embed/);
+    expect(() => backboneFromMm({ ...tiny, patch_size: 2 })).to.throw(ConfigError, /patch_size/);
+    expect(() => backboneFromMm({ ...tiny, window: 7 })).to.throw(ConfigError, 'unknown key "window"');
   });
 });

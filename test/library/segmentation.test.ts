@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { loadModel, type ModelConfig, type Raster } from 'moganet';
 import { writeSafetensors } from '../../src/formats/index.ts';
-import { smallDetector, smallSegmentor, smallWeights } from '../harness/small_model.ts';
+import { smallDetection, smallSegmentation, smallWeights } from '../harness/small_model.ts';
 
 /** Segmentation on windows, and weights in another publisher's key layout below `backbone.`, through the library's entry. */
 
@@ -13,7 +13,7 @@ const image: Raster = {
 
 const square = (extent: number) => ({ height: extent, width: extent });
 const whole: ModelConfig = {
-  ...smallSegmentor,
+  ...smallSegmentation,
   backbone: { type: 'convnext', arch: { dims: [8, 8, 16, 16], depths: [1, 1, 1, 1] } },
 };
 const { segmentation } = whole as Required<ModelConfig>;
@@ -64,7 +64,7 @@ describe('segmentation on windows', () => {
   });
 
   it('runs beside detection, which sees the whole input', async () => {
-    const config: ModelConfig = { ...sliding(32, 24), detection: smallDetector.detection, name: 'both' };
+    const config: ModelConfig = { ...sliding(32, 24), detection: smallDetection.detection, name: 'both' };
     const model = await loadModel({ config, weights: await renamed(config) }, { engine: 'cpu' });
     const result = await model.predict(image);
     expect(result.segmentation?.labels).to.have.length(90 * 60);

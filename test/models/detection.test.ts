@@ -8,7 +8,7 @@ import { createModel } from '../../src/models/create.ts';
 import type { RunPart, TaskResult } from '../../src/models/task.ts';
 import type { DeviceTensor } from '../../src/nn/index.ts';
 import { maskBitmap } from '../../src/postprocess/masks.ts';
-import { smallDetectors, smallSegmentors } from '../harness/small_heads.ts';
+import { smallDetectors, smallSegmentationHeads } from '../harness/small_heads.ts';
 import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
 /** Tests the arithmetic between the parts: maps and outputs of heads are written by hand. */
@@ -196,7 +196,7 @@ describe('a detector whose levels do not fit', () => {
 
   it('is refused beside segmentation with a neck, since both necks have the same keys', () => {
     refusal(
-      { ...model(retinanet), segmentation: smallSegmentors.semantic_fpn_head },
+      { ...model(retinanet), segmentation: smallSegmentationHeads.semantic_fpn_head },
       'detection and segmentation cannot share a model: both keep weights under "neck.".',
     );
   });

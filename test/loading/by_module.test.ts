@@ -6,9 +6,9 @@ import { moduleParameters } from '../../src/loading/by_module.ts';
 import { createModel, modelParameters } from '../../src/models/create.ts';
 import { rejection } from '../harness/rejection.ts';
 import { seededWeight } from '../harness/seeded.ts';
-import { smallBoth, smallDetector, smallSegmentor } from '../harness/small_model.ts';
+import { smallBoth, smallDetection, smallSegmentation } from '../harness/small_model.ts';
 
-const { backbone } = smallDetector;
+const { backbone } = smallDetection;
 const classifier: ModelConfig = { backbone, classification: { classes: 5 } };
 const image: Raster = { width: 50, height: 30, data: new Uint8ClampedArray(6000).map((_, i) => (i * 7) % 256) };
 
@@ -42,16 +42,16 @@ describe('weights by module', () => {
     const files = [
       await fileOf(classifier),
       await fileOf(classifier, openMixup),
-      await fileOf(smallDetector),
+      await fileOf(smallDetection),
       await fileOf({ backbone }),
     ];
     const pyramids = [];
     for (const file of files) {
-      const model = await loadModel({ config: smallDetector, weights: { backbone: file } }, { engine });
+      const model = await loadModel({ config: smallDetection, weights: { backbone: file } }, { engine });
       pyramids.push(await model.features(image));
       await model.dispose();
     }
-    const whole = await loadModel({ config: smallDetector, weights: await fileOf(smallDetector) }, { engine });
+    const whole = await loadModel({ config: smallDetection, weights: await fileOf(smallDetection) }, { engine });
     expect(whole.unfilled).to.deep.equal([]);
     const expected = await whole.features(image);
     expect(itemAt(expected, 3).data.some((value) => value !== 0)).to.equal(true);
@@ -61,14 +61,14 @@ describe('weights by module', () => {
 
   it('refuse to predict by name, alone and in batches', async () => {
     const model = await loadModel(
-      { config: smallDetector, weights: { backbone: await fileOf(classifier) } },
+      { config: smallDetection, weights: { backbone: await fileOf(classifier) } },
       { engine },
     );
     for (const refused of [model.predict(image), model.predictBatch([image])]) {
       const error = await rejection(refused);
       expect(error).to.be.instanceOf(CheckpointError);
       expect(error.message).to.equal(
-        'the model "small_detector" has no weights for neck, rpn_head, roi_head, which predict needs. ' +
+        'the model "small_detection" has no weights for neck, rpn_head, roi_head, which predict needs. ' +
           'Give a file for each as weights: { neck: file, … }, or train them.',
       );
     }
@@ -76,11 +76,11 @@ describe('weights by module', () => {
   });
 
   it('predict once every module has a file, of a whole model or of the module alone', async () => {
-    const whole = await fileOf(smallDetector);
-    const alone = await fileOf(smallDetector, (key) => /^roi_head\.(.*)/.exec(key)?.[1]);
+    const whole = await fileOf(smallDetection);
+    const alone = await fileOf(smallDetection, (key) => /^roi_head\.(.*)/.exec(key)?.[1]);
     const weights = { backbone: await fileOf(classifier), neck: whole, rpn_head: whole, roi_head: alone };
-    const joined = await loadModel({ config: smallDetector, weights }, { engine });
-    const reference = await loadModel({ config: smallDetector, weights: whole }, { engine });
+    const joined = await loadModel({ config: smallDetection, weights }, { engine });
+    const reference = await loadModel({ config: smallDetection, weights: whole }, { engine });
     expect(joined.unfilled).to.deep.equal([]);
     const [a, b] = [await joined.predict(image), await reference.predict(image)];
     expect(a.length).to.equal(5);
@@ -90,19 +90,19 @@ describe('weights by module', () => {
   });
 
   it('refuse features if the backbone has no weights', async () => {
-    const neck = await fileOf(smallDetector);
-    const model = await loadModel({ config: smallDetector, weights: { neck } }, { engine });
+    const neck = await fileOf(smallDetection);
+    const model = await loadModel({ config: smallDetection, weights: { neck } }, { engine });
     expect(model.unfilled).to.deep.equal(['backbone', 'rpn_head', 'roi_head']);
     const error = await rejection(model.features(image));
     expect(error.message).to.match(
-      /^the model "small_detector" has no weights for backbone, .* which features needs\./,
+      /^the model "small_detection" has no weights for backbone, .* which features needs\./,
     );
     await model.dispose();
   });
 
   it('fill the backbone of a classifier and leave its head', async () => {
     const config: ModelConfig = { ...classifier, classification: { classes: 9 } };
-    for (const file of [await fileOf(classifier), await fileOf(smallDetector)]) {
+    for (const file of [await fileOf(classifier), await fileOf(smallDetection)]) {
       const model = await loadModel({ config, weights: { backbone: file } }, { engine });
       expect(model.unfilled).to.deep.equal(['head']);
       expect(await model.features(image)).to.have.length(4);
@@ -117,7 +117,7 @@ describe('weights by module', () => {
   } as const;
   for (const [name, bare] of Object.entries(normed) as [string, ModelConfig['backbone']][]) {
     it(`name norms on the stages’ outputs of ${name}, which no classifier has, as unfilled`, async () => {
-      const config: ModelConfig = { ...smallSegmentor, backbone: bare };
+      const config: ModelConfig = { ...smallSegmentation, backbone: bare };
       const published = await fileOf({ backbone: bare, classification: { classes: 3 } });
       const model = await loadModel({ config, weights: { backbone: published } }, { engine });
       const norms = ['backbone.norm0', 'backbone.norm1', 'backbone.norm2', 'backbone.norm3'];
@@ -138,18 +138,18 @@ describe('weights by module', () => {
   it('refuse files that lack a weight of a module', async () => {
     const [broken, wide] = [
       await fileOf(classifier, (key) => (key === 'norm1.weight' ? undefined : key)),
-      await fileOf({ ...smallDetector, detection: { ...smallDetector.detection!, classes: ['one'] } } as ModelConfig),
+      await fileOf({ ...smallDetection, detection: { ...smallDetection.detection!, classes: ['one'] } } as ModelConfig),
     ];
-    const trunk = await rejection(loadModel({ config: smallDetector, weights: { backbone: broken } }, { engine }));
+    const trunk = await rejection(loadModel({ config: smallDetection, weights: { backbone: broken } }, { engine }));
     expect(trunk).to.be.instanceOf(CheckpointError);
     expect(trunk.message).to.include('1 missing: norm1.weight');
-    const head = await rejection(loadModel({ config: smallDetector, weights: { roi_head: wide } }, { engine }));
+    const head = await rejection(loadModel({ config: smallDetection, weights: { roi_head: wide } }, { engine }));
     expect(head.message)
       .to.include('roi_head')
       .and.to.include('bbox_head.fc_cls.weight [2, 16] (the model has [3, 16])');
     const other = await rejection(
       loadModel(
-        { config: smallDetector, weights: { backbone: await fileOf({ backbone: { type: 'resnet', depth: 18 } }) } },
+        { config: smallDetection, weights: { backbone: await fileOf({ backbone: { type: 'resnet', depth: 18 } }) } },
         { engine },
       ),
     );
@@ -158,7 +158,7 @@ describe('weights by module', () => {
 
   it('refuse an unknown module with the nearest name, and modules without a configuration', async () => {
     const file = await fileOf(classifier);
-    const unknown = await rejection(loadModel({ config: smallDetector, weights: { backbon: file } }, { engine }));
+    const unknown = await rejection(loadModel({ config: smallDetection, weights: { backbon: file } }, { engine }));
     expect(unknown).to.be.instanceOf(ConfigError);
     expect(unknown.message).to.equal(
       'unknown module "backbon". Known: backbone, neck, rpn_head, roi_head. Did you mean "backbone"?',
@@ -185,7 +185,7 @@ describe('a bare backbone', () => {
   it('is taken from any model that contains it', async () => {
     const arch = { dims: [4, 8, 8, 16], depths: [1, 1, 1, 1] };
     const own: ModelConfig = { backbone: { type: 'convnext', arch } };
-    const dense: ModelConfig = { ...smallSegmentor, ...own };
+    const dense: ModelConfig = { ...smallSegmentation, ...own };
     const input = { shape: [1, 3, 32, 32], data: new Float32Array(3072).fill(0.5) };
     const pyramids = [];
     for (const weights of [await fileOf(own), await fileOf(dense)]) {

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { datasetOf, datasets } from '../../src/datasets/index.ts';
-import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import type { ModelConfig, RcnnConfig } from '../../src/models/config.ts';
-import { createModel } from '../../src/models/create.ts';
-import { fromMm, type MmContext } from '../../src/models/mm/index.ts';
-import { findEntry } from '../../src/zoo/index.ts';
-import { shippedGolden } from '../harness/golden.ts';
+import { datasetOf, datasets } from '../../../src/datasets/index.ts';
+import { ConfigError, UnsupportedError } from '../../../src/errors.ts';
+import type { ModelConfig, RcnnConfig } from '../../../src/models/config.ts';
+import { createModel } from '../../../src/models/create.ts';
+import { fromMm, type MmContext } from '../../../src/models/mm/index.ts';
+import { findEntry } from '../../../src/zoo/index.ts';
+import { shippedGolden } from '../../harness/golden.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests edit mm dicts freely
 type Dict = any;

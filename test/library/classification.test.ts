@@ -7,7 +7,7 @@ import { byName } from '../../src/models/task.ts';
 import { loadPart } from '../../src/nn/index.ts';
 import { drawClassification } from '../../src/render/index.ts';
 import { engines } from '../harness/engines.ts';
-import { smallClassifier, smallFile, smallWeights } from '../harness/small_model.ts';
+import { smallClassification, smallFile, smallWeights } from '../harness/small_model.ts';
 
 const names = ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'];
 
@@ -20,10 +20,10 @@ const [wide, tall] = images;
 
 /** The softmax of the plain graph's logits, on the engine that computes in plain JavaScript. */
 async function reference(image: Raster): Promise<number[]> {
-  const { config, parts } = createModel(smallClassifier);
+  const { config, parts } = createModel(smallClassification);
   const engine = await engines.cpu!();
   if (typeof engine === 'string') throw new Error(engine);
-  const runner = await loadPart(engine, byName(parts, 'features'), smallWeights(smallClassifier), []);
+  const runner = await loadPart(engine, byName(parts, 'features'), smallWeights(smallClassification), []);
   const input = prepareClassification(image, { ...config.image, ...config.classification!.input });
   const outputs = await runner.run({ image: input });
   const { data } = await byName(outputs, 'logits').read();
@@ -44,7 +44,7 @@ for (const engine of ['cpu', 'onnxruntime']) {
         console.log(`      skipped: ${started}`);
         return this.skip();
       }
-      model = await loadModel({ weights: await smallFile(smallClassifier) }, { engine: started });
+      model = await loadModel({ weights: await smallFile(smallClassification) }, { engine: started });
     });
     after(() => model?.dispose());
 
@@ -93,7 +93,7 @@ for (const engine of ['cpu', 'onnxruntime']) {
       const result = await model.predict(tall, { top: 2 });
       const { labels, scores } = result.classification!;
       const { schema: _, moganet: __, model: from, engine: ___, ...json } = JSON.parse(JSON.stringify(result));
-      expect(from.name).to.equal('small_classifier');
+      expect(from.name).to.equal('small_classification');
       expect(json).to.deep.equal({
         image: { height: 90, width: 40 },
         classification: Array.from(labels, (label, i) => ({ label, name: names[label], score: scores[i] })),

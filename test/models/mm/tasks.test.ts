@@ -1,9 +1,10 @@
 import { expect } from 'chai';
-import { ConfigError, UnsupportedError } from '../../src/errors.ts';
-import { createModel } from '../../src/models/create.ts';
-import { fromMm } from '../../src/models/mm/index.ts';
-import { findEntry } from '../../src/zoo/index.ts';
-import { cascadeGiouS, cascadeS, retinaNetXt, semanticFpnXt } from './mm_dicts.data.ts';
+import { ConfigError, UnsupportedError } from '../../../src/errors.ts';
+import { createModel } from '../../../src/models/create.ts';
+import { fromMm } from '../../../src/models/mm/index.ts';
+import { segmentationFromMm } from '../../../src/models/mm/segmentation.ts';
+import { findEntry } from '../../../src/zoo/index.ts';
+import { cascadeGiouS, cascadeS, retinaNetXt, semanticFpnXt } from './dicts.data.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests edit mm dicts freely
 type Dict = any;
@@ -110,5 +111,45 @@ describe('an mm configuration', () => {
       });
       refusal(dict, UnsupportedError, 'the neck "JPU" is not supported. Known: FPN.');
     });
+  });
+});
+
+describe('a segmentation model of mmseg', () => {
+  const head = { type: 'UPerHead', channels: 8, num_classes: 3, in_index: [0, 1, 2, 3], norm_cfg: { type: 'BN' } };
+  const backbone = {
+    type: 'mmpretrain.ConvNeXt',
+    arch: 'tiny',
+    out_indices: [0, 1, 2, 3],
+    gap_before_final_norm: false,
+  };
+  const model = { type: 'EncoderDecoder', backbone, decode_head: head };
+  const threeOf = (count: number) => ({ classes: Array.from({ length: count }, (_, i) => `${i}`) });
+
+  it('slides if its test_cfg does, with height before width', () => {
+    const test_cfg = { mode: 'slide', crop_size: [512, 640], stride: [341, 426] };
+    expect(segmentationFromMm({ ...model, test_cfg }, threeOf).slide).to.deep.equal({
+      crop: { height: 512, width: 640 },
+      stride: { height: 341, width: 426 },
+    });
+    expect(segmentationFromMm({ ...model, test_cfg: { mode: 'whole' } }, threeOf)).to.not.have.property('slide');
+    expect(() => segmentationFromMm({ ...model, test_cfg: { mode: 'slide' } }, threeOf)).to.throw(
+      ConfigError,
+      'crop_size',
+    );
+  });
+
+  it('stretches its input only if its pipeline aligns it', () => {
+    const inputOf = (test_pipeline: unknown[]) => fromMm({ model, test_pipeline }).segmentation?.input;
+    expect(inputOf([{ type: 'Resize', scale: [2048, 512], keep_ratio: true }])).to.deep.equal({
+      scale: [2048, 512],
+      divisor: 1,
+    });
+    const augmented = (first: object) => [{ type: 'MultiScaleFlipAug', img_scale: [1024, 256], transforms: [first] }];
+    expect(inputOf(augmented({ type: 'AlignResize', size_divisor: 16 }))).to.deep.equal({
+      scale: [1024, 256],
+      divisor: 16,
+    });
+    expect(inputOf(augmented({ type: 'Resize', keep_ratio: true }))).to.deep.equal({ scale: [1024, 256], divisor: 1 });
+    expect(inputOf([])).to.deep.equal({});
   });
 });
