@@ -30,7 +30,7 @@ describe('a configuration from outside', () => {
     fault({ backbone, segmentatoin: {} }, 'Did you mean "segmentation"?');
   });
 
-  it('says its classes exactly once: by the name of a data set, or as a list', () => {
+  it('gives its classes exactly once: by the name of a data set, or as a list', () => {
     const { classes, ...unlabelled } = segmentation;
     expect(parse({ backbone, segmentation: { ...unlabelled, dataset: 'ade20k' } }).segmentation).to.include({
       dataset: 'ade20k',
@@ -120,7 +120,7 @@ describe('a configuration from outside', () => {
   });
 });
 
-describe('what a message says was found', () => {
+describe('the found value in a message', () => {
   it('is a plain value as it is written, or the class of an object', () => {
     const found = [undefined, null, NaN, 8n, 'a', [1], { a: 1 }, new Map(), () => 1].map(foundIn);
     const wanted = ['nothing', 'null', 'NaN', '8', '"a"', '[1]', '{"a":1}', 'an object of class Map', 'a function'];

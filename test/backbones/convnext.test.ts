@@ -28,7 +28,7 @@ describe('ConvNeXt', () => {
     expect(keysOf({ ...small, outputNorms: false }).some((key) => /^norm/.test(key))).to.equal(false);
   });
 
-  it('classifies after a norm of the mean, whatever the pyramid has', () => {
+  it('classifies after a norm of the mean, with and without norms of the pyramid', () => {
     const keys = keysOf(small, 5);
     expect(keys.slice(-4)).to.deep.equal(['norm.weight', 'norm.bias', 'head.weight', 'head.bias']);
     expect(keys.some((key) => /^norm\d/.test(key))).to.equal(false);

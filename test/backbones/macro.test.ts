@@ -161,7 +161,7 @@ describe('the macro framework', () => {
   });
 
   describe('refuses', () => {
-    it('what it does not know, by name', () => {
+    it('unknown options by name', () => {
       expect(() => macro(config({ spatial: 'mogga' as 'moga' }))).to.throw(
         ConfigError,
         /unknown spatial mixer "mogga".*moga, dw7x7, multi_order.*spatial_mlp.*"moga"/,

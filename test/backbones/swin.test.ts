@@ -43,7 +43,7 @@ describe('Swin', () => {
     expect(parametersOf(pyramidGraph(swin(small))).some(({ key }) => key.endsWith('attn_mask'))).to.equal(false);
   });
 
-  it('norms every map of the pyramid, none, or those that are named', () => {
+  it('norms every map of the pyramid, none, or the named ones', () => {
     const norms = (outputNorms: SwinConfig['outputNorms']) =>
       parametersOf(pyramidGraph(swin({ ...small, outputNorms }))).flatMap(
         ({ key }) => /^(norm\d)\.weight$/.exec(key)?.[1] ?? [],

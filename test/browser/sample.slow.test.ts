@@ -68,7 +68,7 @@ describe('the browser sample', () => {
     await page.close();
   });
 
-  it('says that the model cannot be fetched', async () => {
+  it('shows that the model cannot be fetched', async () => {
     const page = await site.open('style.css');
     await page.route('**/facade.safetensors', (route) => route.fulfill({ status: 503 }));
     await page.goto(site.url);

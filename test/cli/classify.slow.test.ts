@@ -18,7 +18,7 @@ describe('classify', () => {
     writeImage(join(cwd, 'photos/b.png'), 2, { width: 30, height: 70 });
   });
 
-  it('prints the likeliest classes of every image and draws nothing unless told where', async () => {
+  it('prints the likeliest classes of every image, and draws only into a given folder', async () => {
     const { code, stdout, stderr } = await moganet(['classify', 'photos', '--top', '3', ...model], { cwd });
     expect(stderr.split('\n')[0]).to.match(
       /on cpu \(plain JavaScript\): small_classification classifies into cat, dog, bird, fish, snail, bee, worm$/,

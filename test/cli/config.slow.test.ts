@@ -26,7 +26,7 @@ describe('config and convert', () => {
     expect(JSON.parse(run.stdout).results[0].detection).to.have.length(2);
   });
 
-  it('reads what editors and shells write, byte order marks of UTF-8 and UTF-16 included', async () => {
+  it('reads files of editors and shells, with byte order marks of UTF-8 and UTF-16', async () => {
     const text = '\ufeff{"name": "façade", "backbone": {"type": "moganet", "arch": "xt"}}';
     const bytes = {
       utf8: Buffer.from(text),
@@ -41,7 +41,7 @@ describe('config and convert', () => {
     }
   });
 
-  it('says that weights come through the name if a configuration has another or none', async () => {
+  it('tells that weights are found by name if a configuration has another name or none', async () => {
     const { name: _, ...nameless } = smallDetection as typeof smallDetection & { name?: string };
     const cases = [
       [{ ...nameless, name: 'mine' }, 'its "name" is "mine"'],

@@ -9,7 +9,7 @@ import { smallDetection, writeSmallModel } from '../harness/small_model.ts';
 describe('the demo', () => {
   const cwd = useFolder();
 
-  it('draws both overlays of every shipped image, replaces them, and says how to go on', async () => {
+  it('draws both overlays of every shipped image, replaces them, and suggests the next step', async () => {
     const images = ['facade-balconies', 'street-corner', 'street-house'];
     const { code, stdout, stderr } = await moganet(['demo'], { cwd });
     expect(code).to.equal(0);
@@ -33,7 +33,7 @@ describe('without onnxruntime', () => {
     writeImage(join(cwd, 'a.png'), 1);
   });
 
-  it('runs on wasm, and the first line says how to get it', async () => {
+  it('runs on wasm, and the first line tells how to install it', async () => {
     const { code, stderr } = await startMoganet(['detect', 'a.png', '--model', 'small.safetensors'], { cwd, imports });
     expect(code).to.equal(0);
     expect(stderr.split('\n')[0]).to.match(

@@ -15,7 +15,7 @@ describe('the command line, if something gives way', () => {
     for (const name of ['a', 'b', 'c']) writeImage(join(cwd, 'photos', `${name}.png`));
   });
 
-  it('says in one line that stdout cannot be written', async function () {
+  it('reports in one line that stdout cannot be written', async function () {
     if (!existsSync('/dev/full')) this.skip();
     const stdout = openSync('/dev/full', 'w');
     try {
@@ -40,7 +40,7 @@ describe('the command line, if something gives way', () => {
     expect(readdirSync(join(cwd, 'o')).sort()).to.deep.equal(['a', 'b', 'c'].map((name) => `${name}.detections.png`));
   });
 
-  it('says that an input does not fit into memory, and leaves errors of ours to the stack', () => {
+  it('reports that an input does not fit into memory, and prints the stack of internal errors', () => {
     const allocate = (work: () => unknown): unknown => {
       try {
         return work();
@@ -54,7 +54,7 @@ describe('the command line, if something gives way', () => {
     expect(allocate(() => (1).toFixed(999))).to.equal(undefined);
   });
 
-  it('says of a folder that the system refuses to make that it cannot be written', async function () {
+  it('reports a folder that cannot be made', async function () {
     if (process.platform !== 'linux') this.skip();
     const { code, stderr } = await moganet(['detect', 'photos/a.png', '--out', '/proc/foo', ...model], { cwd });
     expect(code).to.equal(1);

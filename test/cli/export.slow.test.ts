@@ -12,7 +12,7 @@ describe('export', () => {
     await writeSmallModel(join(cwd, 'segmentation.safetensors'), smallSegmentation);
   });
 
-  it('writes a detector as a folder with a description, and replaces nothing unasked', async () => {
+  it('writes a model as a folder with a description, and replaces files only with --overwrite', async () => {
     const { code, stdout } = await moganet(['export', 'detection.safetensors', '--sample'], { cwd });
     expect(code).to.equal(0);
     const files = ['features.onnx', 'box.onnx', 'mask.onnx', 'model.json', 'sample.safetensors'];

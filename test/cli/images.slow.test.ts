@@ -32,7 +32,7 @@ describe('predict, detect and segment', () => {
     writeFileSync(join(cwd, 'photos/notes.txt'), 'no image');
   });
 
-  it('draws what each head gives, tells the engine and the classes first, and keeps folders', async () => {
+  it('draws the result of each task, prints engine and classes first, and keeps folders', async () => {
     const { code, stdout, stderr } = await moganet(
       ['predict', 'photos/a.png', 'photos/deep/a.png', '--out', 'o1', ...both],
       { cwd },
@@ -49,7 +49,7 @@ describe('predict, detect and segment', () => {
     expect([overlay.width, overlay.height]).to.deep.equal([48, 40]);
   });
 
-  it('goes on after a broken image, says why in one line, and ends with code 3', async () => {
+  it('continues after a broken image, prints the reason in one line, and ends with code 3', async () => {
     const { code, stdout, stderr } = await moganet(['detect', 'photos', 'gone.jpg', '-r', '--out', 'o2', ...both], {
       cwd,
     });
@@ -91,7 +91,7 @@ describe('predict, detect and segment', () => {
     expect(readFileSync(join(cwd, 'o5/a.detections.png')).equals(before)).to.equal(false);
   });
 
-  it('prints one JSON document that names every file, and draws nothing unless told where', async () => {
+  it('prints one JSON document that names every file, and draws only into a given folder', async () => {
     const words = ['predict', 'photos', '--json', '--score', '0', ...both];
     const { code, stdout, stderr } = await moganet(words, { cwd });
     expect(code).to.equal(3);
@@ -113,7 +113,7 @@ describe('predict, detect and segment', () => {
     expect(again.stdout).to.equal(stdout);
   });
 
-  it('says if nothing was found, and how to use other classes', async () => {
+  it('reports an empty result, and how to use other classes', async () => {
     const { code, stdout, stderr } = await moganet(['detect', 'photos/a.png', '--out', 'o6', '--score', '1', ...both], {
       cwd,
     });
@@ -134,7 +134,7 @@ describe('predict, detect and segment', () => {
     expect(refused.stderr).to.match(/^error: detection\.safetensors does not segment.*`moganet detect`/);
   });
 
-  it('refuses a folder without images, and a pattern that none matches', async () => {
+  it('refuses a folder without images, and a pattern without matches', async () => {
     mkdirSync(join(cwd, 'empty'));
     writeFileSync(join(cwd, 'empty/notes.txt'), '');
     const folder = await moganet(['detect', 'empty', ...both], { cwd });
@@ -153,7 +153,7 @@ describe('predict, detect and segment', () => {
     expect(filesIn(join(cwd, 'o7')).filter((name) => name.endsWith('.part'))).to.deep.equal([]);
   });
 
-  it('says nothing if the reader of its output has gone', async () => {
+  it('prints nothing if the reader of its output has closed', async () => {
     const run = startMoganet(['detect', 'photos', '-r', '--json', '--quiet', ...both], { cwd });
     run.process.stdout!.destroy();
     expect((await run).stderr.replace(/^photos\/broken\.png[:,] .*\n/m, '')).to.equal('');

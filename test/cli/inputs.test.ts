@@ -13,7 +13,7 @@ const named = (...files: string[]): string[] =>
   ).flat();
 
 describe('names of outputs', () => {
-  it('are the stem, what it is, and png', () => {
+  it('are the stem, the kind and png', () => {
     expect(named('a.jpg', 'b.c.JPEG', '.hidden', 'plain')).to.deep.equal([
       join('out', 'a.detections.png'),
       join('out', 'b.c.detections.png'),
@@ -78,7 +78,7 @@ describe('inputs of the command line', () => {
     );
   });
 
-  it('keep what lies below the folder that all arguments share', async () => {
+  it('keep the folders below the common folder of all arguments', async () => {
     expect(await foldersOf(at('p', 'deep', 'c.jpeg'))).to.deep.equal(['']);
     expect(await foldersOf(at('p'))).to.deep.equal(['', '', 'deep']);
     expect(await foldersOf(at('p', 'a.png'), at('q', 'd.png'))).to.deep.equal(['p', 'q']);

@@ -20,7 +20,7 @@ const inJapanese = {
   detection: { ...smallDetection.detection!, classes: ['Ж犬', 'Я'] },
 };
 
-describe('what the command line writes', () => {
+describe('the files of the command line', () => {
   const cwd = useFolder();
   const plain = ['--model', 'both.safetensors', '--engine', 'cpu'];
   const both = [...plain, '--score', '0'];
@@ -79,7 +79,7 @@ describe('what the command line writes', () => {
     expect({ status, said: stdout.toString() }).to.deep.equal({ status: 0, said: '' });
   });
 
-  it('is only what the model can give', async () => {
+  it('are only those that the model can give', async () => {
     const refusals = [
       [
         ['predict', '--save', 'masks', '--model', 'segmentation.safetensors'],
@@ -154,7 +154,7 @@ describe('what the command line writes', () => {
     expect(boxes(await run('--size', '96'))).not.to.equal(boxes(all));
   });
 
-  it('draws class names in any script with a font, and says once what has no letter', async () => {
+  it('draws class names in any script with a font, and reports missing characters once', async () => {
     const words = ['detect', 'photos', '-r', '--model', 'japanese.safetensors', '--engine', 'cpu', '--score', '0'];
     const font = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf');
     const bare = await moganet([...words, '--out', 'bare'], { cwd });

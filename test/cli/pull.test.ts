@@ -26,7 +26,7 @@ describe('moganet pull', () => {
     env = { MOGANET_CACHE: join(cwd, `cache${folders++}`), MOGANET_MIRROR: server.url };
   });
 
-  it('prints the path, and says size, terms and every wait', async () => {
+  it('prints the path, size, terms and every wait', async () => {
     server.answer(cutAfter(5_000_000), whole);
     const { code, stdout, stderr } = await moganet(['pull', 'moganet-x-tiny'], { env });
     expect({ code, stdout }).to.deep.equal({ code: 0, stdout: `${join(env.MOGANET_CACHE!, file)}\n` });
@@ -59,7 +59,7 @@ describe('moganet pull', () => {
     expect(server.requests[0]!.headers.range).to.match(/^bytes=[1-9]\d*-$/);
   });
 
-  it('fails in one line with what to do', async () => {
+  it('fails in one line with a remedy', async () => {
     server.answer(status(404));
     const { code, stdout, stderr } = await moganet(['pull', 'moganet_xt'], { env });
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });

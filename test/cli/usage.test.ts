@@ -47,7 +47,7 @@ describe('the words of the command line', () => {
     }
   });
 
-  it('says how to use the classes of COCO and ADE20K, by names of the zoo', async () => {
+  it('tells how to use the classes of COCO and ADE20K, by names of the zoo', async () => {
     const { stdout } = await moganet(['predict', '--help']);
     expect(stdout).to.include(otherClasses('moganet'));
     for (const name of ['mask_rcnn_moganet_xt_fpn_1x_coco', 'upernet_moganet_xt_512x512_160k_ade20k']) {
@@ -92,7 +92,7 @@ describe('the words of the command line', () => {
     });
   }
 
-  it('says what to write for an existing file whose name looks like an option', async () => {
+  it('suggests a spelling for an existing file whose name looks like an option', async () => {
     writeFileSync(join(cwd, '-dash.jpg'), '');
     const { code, stderr } = await moganet(['predict', 'a.jpg', '-dash.jpg'], { cwd });
     expect(code).to.equal(2);
@@ -126,7 +126,7 @@ describe('the words of the command line', () => {
     }
   });
 
-  it('says of each task only the classes that its models have', async () => {
+  it('lists the classes of each task’s models only', async () => {
     const detect = await moganet(['detect', '--help']);
     const segment = await moganet(['segment', '--help']);
     expect(detect.stdout)
@@ -139,14 +139,14 @@ describe('the words of the command line', () => {
     expect(segment.stdout).not.to.include('--score');
   });
 
-  it('says in the help how JSON comes from a checkout, and how a configuration finds its weights', async () => {
+  it('tells in the help how to get JSON from a checkout, and how a configuration finds its weights', async () => {
     const predict = await moganet(['predict', '--help']);
     const config = await moganet(['config', '--help']);
     expect(predict.stdout).to.include('`npm run -s moganet -- …`');
     expect(config.stdout).to.match(/\n.*"name".*weights.*--weights\.\n/);
   });
 
-  it('says which models classify and how to get their weights, since the shipped one does not', async () => {
+  it('names the models that classify and how to get their weights, since the shipped one does not', async () => {
     const { code, stdout, stderr } = await moganet(['classify', 'a.jpg']);
     expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
     const names = entries.filter(({ config }) => config.classification).map(({ name }) => name);

@@ -36,7 +36,7 @@ export function describeBackbone(name: string, family: Family): void {
       return stages.map((_, i) => itemAt(shapes, byName(graph.outputs, `stage${i}`)));
     };
 
-    it('has a title, and a schema that takes its configurations and nothing else', () => {
+    it('has a title, and a schema that accepts its configurations only', () => {
       expect(title).to.not.equal('');
       for (const written of [small, medium]) {
         expect(written.type).to.equal(name);

@@ -165,7 +165,7 @@ for (const [name, start] of Object.entries(engines)) {
         expect((await rejection(run({ x, boxes: x }))).message).to.match(/"boxes" is n×5, got 1×1×1×2/);
       });
 
-      it('refuses a size that leaves nothing, with the module’s path', async () => {
+      it('refuses a size that is too small, with the module’s path', async () => {
         const graph = recordPart({
           name: 'shrinking',
           inputs: { x: map(1) },

@@ -53,7 +53,7 @@ describe('the data set of a task', () => {
     expect(datasetOf({ dataset: 'coco' })).to.equal(coco);
   });
 
-  it('is without an id if it lists or counts its classes, whatever they are', () => {
+  it('has no id if the configuration lists or counts its classes', () => {
     expect(datasetOf({ classes: coco.classes })).to.deep.equal({ classes: coco.classes });
     expect(datasetOf({ classes: 2 })).to.deep.equal({ classes: ['class 0', 'class 1'] });
   });

@@ -136,7 +136,7 @@ describe('the onnxruntime engine', () => {
     await engine.dispose();
   });
 
-  it('gives what TensorFlow.js gives for three sizes, a batch and any regions', async () => {
+  it('computes the same as TensorFlow.js for three sizes, a batch and any regions', async () => {
     const [onnx, tfjs] = [onnxEngine(real, { threads: 1 }), await tfjsEngine('cpu')];
     const [ours, theirs] = [await onnx.load(program), await tfjs.load(program)];
     const both = ['fused', 'pooled'] as const;
@@ -232,7 +232,7 @@ describe('the onnxruntime engine', () => {
     expect(created.map((given) => given.intraOpNumThreads)).to.deep.equal([2, 2, 2, 2]);
   });
 
-  it('says which program onnxruntime cannot load', async () => {
+  it('names the program that onnxruntime cannot load', async () => {
     const broken: OnnxRuntime = {
       Tensor: real.Tensor,
       InferenceSession: { create: (model, given) => real.InferenceSession.create(model.subarray(0, 40), given) },

@@ -30,14 +30,14 @@ describe('windows', () => {
     expect(rowOf('last', 0)).to.deep.equal([1, 2, 3, 4, 0, 5]); // 0 1 2 3 4 rolled by one, then padded
   });
 
-  it('have areas if the roll brought together what is apart', () => {
+  it('have areas if the roll brings distant pixels together', () => {
     // columns 0 1 | 2 3 and rows 0 | 1 of windows of 2, shifted by 1: the last window is split both ways
     const { shape, data } = windowAreas({ window: 2, shift: 1, padding: 'first' }, { height: 2, width: 4 });
     expect(shape).to.deep.equal([2, 4]);
     expect([...data]).to.deep.equal([...[3, 3, 6, 6], ...[4, 5, 7, 8]]);
   });
 
-  it('put every pixel at one position, whatever the size', () => {
+  it('put every pixel at one position, for any size', () => {
     const extent = fc.integer({ min: 1, max: 20 });
     fc.assert(
       fc.property(

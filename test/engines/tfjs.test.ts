@@ -235,7 +235,7 @@ describe('the TensorFlow.js engine', () => {
       for (const each of [runner, shared, y, logits]) each.dispose();
     });
 
-    it('adds up what a run holds at most', () => {
+    it('adds up the peak memory of a run', () => {
       const plan = onBackend('wasm', () => planOf(programOf('chain', chain, new Map())));
       // 10 × 20 values of 4 bytes: the input, the step's input and output, and room for two more of the output's size
       const shapes = shapesOf(chain, { x: { batch: 1, height: 10, width: 20 } });
@@ -303,7 +303,7 @@ describe('the TensorFlow.js engine', () => {
     });
   });
 
-  it('says its threads and instructions', () => {
+  it('reports its threads and instructions', () => {
     expect(engine.detail).to.match(/^\d+ threads?, (no )?SIMD$/);
   });
 

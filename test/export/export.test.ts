@@ -153,7 +153,7 @@ describe('a model as ONNX files', () => {
     expect(optimised.nodes).to.be.below(plain.nodes);
   });
 
-  it('computes in onnxruntime what TensorFlow.js computes, part by part, for two sizes and batches', async function () {
+  it('computes the same in onnxruntime as in TensorFlow.js, part by part, for two sizes and batches', async function () {
     const { ort, reason } = await loadOnnxRuntime();
     if (!ort) {
       console.log(`      skipped: ${reason}`);

@@ -116,7 +116,7 @@ describe('reading JPEG', () => {
     await refused(patched(plain, sof + 1, 0xc9), 'unsupported', /arithmetic/);
   });
 
-  it('refuses sizes over the limit or of nothing before the decoder is even loaded', async () => {
+  it('refuses sizes over the limit or of zero before the decoder is loaded', async () => {
     const decode = jpegDecoder(() => {
       throw new Error('loaded');
     });
@@ -158,7 +158,7 @@ describe('reading JPEG', () => {
     }
   });
 
-  it('passes on what the decoder says of broken tables, and reads the next file', async () => {
+  it('reports the decoder’s message about broken tables, and reads the next file', async () => {
     const plain = file('ok_420');
     const expected = await decodeJpeg(plain);
     await refused(patched(plain, find(plain, 0xdb) + 4, 0x0f), 'malformed', /decoder stops with "Bogus DQT index 15"/);

@@ -9,7 +9,7 @@ function plain(value: JsonValue): unknown {
 }
 
 describe('strict JSON', () => {
-  it('reads what JSON.stringify writes', () => {
+  it('reads the output of JSON.stringify', () => {
     fc.assert(
       fc.property(fc.json({ noUnicodeString: false }), (text) => {
         // JSON.parse loses a key "__proto__" when copied, a Map does not: the texts are compared
@@ -18,7 +18,7 @@ describe('strict JSON', () => {
     );
   });
 
-  it('refuses exactly what JSON.parse refuses or takes for infinite, among texts near JSON', () => {
+  it('refuses the same texts as JSON.parse, and infinite numbers', () => {
     const pieces = fc.constantFrom(
       '{',
       '}',

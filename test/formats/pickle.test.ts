@@ -105,7 +105,7 @@ describe('the unpickler', () => {
     });
   }
 
-  it('counts what builders make, since a memo repeats them cheaply', () => {
+  it('counts the values of builders, since a memo repeats them cheaply', () => {
     // a list of 1,000 values, and a hundred dict-free copies of it made by list(...)
     const list = new Array(1000).fill(null);
     const copies = Array.from({ length: 100 }, () => new CallValue('builtins', 'list', [list]));

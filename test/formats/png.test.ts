@@ -102,7 +102,7 @@ describe('reading PNG', () => {
   const good = buildPng(grey);
   const withByte = (at: number, value: number) => good.map((byte, i) => (i === at ? value : byte));
 
-  it('skips text, profiles and unknown ancillary chunks, and what follows the end', () => {
+  it('skips text, profiles, unknown ancillary chunks and bytes after the end', () => {
     const before = [chunk('gAMA', [0, 0, 177, 143]), chunk('zTXt', [65, 0, 0, 1, 2, 3]), chunk('moGa', [1])];
     const decorated = decodePng(join(buildPng({ ...grey, before }), [1, 2, 3]));
     expect(decorated.data).to.deep.equal(decodePng(good).data);
@@ -123,7 +123,7 @@ describe('reading PNG', () => {
     );
   });
 
-  it('refuses sizes over the limit, of nothing, and beyond what the data can hold, before allocating', () => {
+  it('refuses sizes over the limit, of zero and beyond the data, before allocating', () => {
     const sized = (width: number, height: number) =>
       join(pngSignature, header({ ...grey, width, height }), good.subarray(33));
     refused(
@@ -137,7 +137,7 @@ describe('reading PNG', () => {
     refused(sized(8000, 8000), 'truncated', /at most \d+ of the 64008000 bytes/);
   });
 
-  it('refuses too few and too many rows, and says how many bytes there were', () => {
+  it('refuses too few and too many rows, with the number of bytes', () => {
     refused(buildPng({ ...grey, edit: (d) => d.subarray(0, 100) }), 'truncated', /holds 100 of the 126 bytes/);
     refused(buildPng({ ...grey, edit: () => new Uint8Array(0) }), 'truncated', /holds 0 of the 126 bytes/);
     refused(buildPng({ ...grey, edit: (d) => join(d, [0]) }), 'malformed', /holds more than the 126 bytes/);

@@ -46,7 +46,7 @@ model = dict(
     expect(readConfigText("dict(type='M', backbone=dict())")).to.deep.equal({ type: 'M', backbone: {} });
   });
 
-  it('counts an incomplete configuration as none', () => {
+  it('ignores an incomplete configuration', () => {
     for (const text of [
       '',
       '  \n',
@@ -91,7 +91,7 @@ model = dict(
     });
   }
 
-  it('says where, and what a configuration is', () => {
+  it('names the position, and describes a configuration', () => {
     expect(() => readConfigText('model = f()', 'w.pth meta.config')).to.throw(
       ConfigError,
       /^w\.pth meta\.config line 1: a call of "f".*assignments of literals and dict\(\.\.\.\) calls/,

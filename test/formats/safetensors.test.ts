@@ -33,7 +33,7 @@ describe('safetensors', () => {
     ['1', ndarray([1], Float64Array.of(0.1))],
   ]);
 
-  it('reads back what it writes, names and metadata as they were', async () => {
+  it('reads back its files with names and metadata', async () => {
     const bytes = await writeSafetensors(tensors, { 'moganet.config': '{"a": "ä"}' }).bytes();
     const opened = await openSafetensors(bytesSource(bytes));
     expect({ ...opened.metadata }).to.deep.equal({ 'moganet.config': '{"a": "ä"}' });
@@ -48,7 +48,7 @@ describe('safetensors', () => {
     expect(new DataView(bytes.buffer).getUint32(0, true) % 8).to.equal(0);
   });
 
-  it('says its size before a tensor is read, and gives the same bytes in chunks', async () => {
+  it('knows its size before a tensor is read, and gives the same bytes in chunks', async () => {
     const output = writeSafetensors(tensors, {}, { dtype: 'F16' });
     const chunks: number[] = [];
     for await (const chunk of output.chunks()) chunks.push(...chunk);
@@ -91,7 +91,7 @@ describe('safetensors', () => {
     expect((await read.get('w')!.read()).data).to.deep.equal(Float32Array.of(1));
   });
 
-  it('says what is wrong, where, and what to do', async () => {
+  it('names the fault, the position and the remedy', async () => {
     const header = '{"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}';
     expect((await refusal(file(header, new Uint8Array(8)))).message).to.match(
       /^w\.safetensors, tensor "w": 8 bytes for shape \[3\] of F32, which takes 12\. .* safetensors\.$/,

@@ -72,7 +72,7 @@ describe('PyTorch zip files', () => {
     expect([...(await entries[1]!.entry.readFloat32()).data]).to.deep.equal([Math.fround(0.1), 3, 2, 4]);
   });
 
-  it('swap the bytes if the file says big-endian', async () => {
+  it('swap the bytes of a big-endian file', async () => {
     const big = new Uint8Array(8);
     new DataView(big.buffer).setFloat32(0, 1.5, false);
     new DataView(big.buffer).setFloat32(4, -2, false);
@@ -84,7 +84,7 @@ describe('PyTorch zip files', () => {
     expect(await read(bytes)).to.deep.equal({ w: { shape: [2], data: [1.5, -2] } });
   });
 
-  it('read nothing but the structure until a tensor is asked for', async () => {
+  it('read only the structure until a tensor is read', async () => {
     const bytes = torchZip(new Map([['w', flat(250_000)]]), { 0: new Uint8Array(1_000_000) });
     const inner = bytesSource(bytes);
     let total = 0;
@@ -156,7 +156,7 @@ describe('PyTorch zip files', () => {
     });
   }
 
-  it('name what is not read: quantized and sparse tensors, TorchScript, complex numbers', async () => {
+  it('name unsupported content: quantized and sparse tensors, TorchScript, complex numbers', async () => {
     const made = (name: string) => torchZip(new Map([['w', new CallValue('torch._utils', name, [])]]), {});
     const script = torchZip(new Map([['w', flat(1)]]), { 0: floats(1) }, [
       { name: 'archive/constants.pkl', data: new Uint8Array(4) },

@@ -24,7 +24,7 @@ describe('sizes', () => {
     expect(keepRatioSize({ height: 1, width: 60000 }, [1333, 800])).to.deep.equal({ height: 1, width: 1333 });
   });
 
-  it('round up to the divisor and stay where they are multiples', () => {
+  it('round up to the divisor, and keep multiples of it', () => {
     expect(roundUpSize({ height: 800, width: 1199 }, 32)).to.deep.equal({ height: 800, width: 1216 });
   });
 });

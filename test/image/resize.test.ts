@@ -86,7 +86,7 @@ describe('resizeLinear', () => {
     }
   });
 
-  it('copies where the sizes are equal', () => {
+  it('copies if the sizes are equal', () => {
     const source = noise(6, 5);
     const copy = resizeLinear(source, source);
     expect(copy.data).to.deep.equal(source.data);

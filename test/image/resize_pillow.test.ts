@@ -54,7 +54,7 @@ describe('resizePillow', () => {
     expect(reds(resizePillow(step, { width: 4, height: 1 }, undefined, 'bilinear'))).to.deep.equal([0, 25, 75, 100]);
   });
 
-  it('copies where the size stays, and keeps an even colour even', () => {
+  it('copies if the size stays, and keeps an even colour', () => {
     const image = grey(5, 4, noise);
     expect(reds(resizePillow(image, { width: 5, height: 4 }))).to.deep.equal(reds(image));
     const even = resizePillow(
@@ -88,7 +88,7 @@ describe('resizePillow', () => {
     }
   });
 
-  it('begins along y where the height shrinks by more than twice as many pixels as the width', () => {
+  it('begins along y if the height shrinks by more than twice as many pixels as the width', () => {
     // what Pillow 13.0.0 gives; 12.0.0 begins along x, and has 97 for the first and 117 for the last
     const tall = resizePillow(grey(3, 9, noise), { width: 4, height: 2 });
     expect(reds(tall)).to.deep.equal([96, 112, 124, 125, 135, 142, 135, 118]);

@@ -58,7 +58,7 @@ describe('cost', () => {
       });
     }
 
-    it('differs where a number does, which the failure names', () => {
+    it('fails with the name of the count that differs', () => {
       const [row] = rowsIn(shippedGolden);
       expect(() => expectCosts({ ...(row as CostRowSpec), bias_adds: 13803027 })).to.throw(
         GoldenMismatch,

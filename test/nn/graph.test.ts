@@ -62,12 +62,12 @@ describe('prune', () => {
   });
   const pruned = prune(wide);
 
-  it('drops what no output needs, and its taps', () => {
+  it('drops nodes that no output needs, and their taps', () => {
     expect(pruned.nodes.map(({ op }) => op)).to.deep.equal(['input', 'input', 'relu']);
     expect(Object.keys(pruned.taps)).to.include('used').and.not.include('unused');
   });
 
-  it('keeps inputs that nothing reads, since callers hand them in', () => {
+  it('keeps unused inputs, since callers pass them in', () => {
     expect(pruned.inputs).to.deep.equal({ a: 0, b: 1 });
   });
 

@@ -60,7 +60,7 @@ describe('operations that mix pixels', () => {
     expect({ macs, linearBias }).to.deep.equal({ macs: 3 * 4 * 5, linearBias: 3 * 5 });
   });
 
-  it('count what a mean reads as pooling, and nothing for a shift', () => {
+  it('count the inputs of a mean as pooling, and nothing for a shift', () => {
     const pooled = costAt(
       graphOf(2, (_, x) => F.avgPool(x, { kernel: 3, stride: 1, padding: 1 })),
       4,
@@ -89,7 +89,7 @@ describe('operations that mix pixels', () => {
     expect(fieldOf((_, x) => F.linearAttention(x, 1))).to.equal(undefined);
   });
 
-  it('name what does not fit', () => {
+  it('refuse unfit maps by name', () => {
     const graph = graphOf(3, (scope, x) => mixPositions(scope, x, 7, 7));
     expect(() => shapesOf(graph, { x: { batch: 1, height: 7, width: 8 } })).to.throw(
       ShapeError,

@@ -157,7 +157,7 @@ describe('foldBatchNorm', () => {
     expect(folded.nodes.length).to.be.below(programOf('plain', graph, seeded(graph)).graph.nodes.length);
   });
 
-  it('leaves what it was given as it was', () => {
+  it('leaves its arguments unchanged', () => {
     const graph = record((s, y) => ({ y: batchNorm(s.at('bn'), conv2d(s.at('conv'), y, 4, { kernel: 1 })) }));
     const weights = seeded(graph);
     const before = JSON.stringify([graph, [...weights]]);

@@ -92,7 +92,7 @@ describe('a mistake in a custom model', () => {
     refused((scope) => F.relu(scope as never), 'relu: an input is the scope "", not a value');
   });
 
-  it('is told what a convolution needs', () => {
+  it('records the parameters that a convolution needs', () => {
     const text = 'score: conv2d is called conv2d(scope, x, channels, { kernel: 3 }).';
     // @ts-expect-error: what JavaScript lets pass
     refused((scope, x) => conv2d(scope.at('score'), x, 4), text);

@@ -343,7 +343,7 @@ describe('a pull', () => {
     const asked = async (from?: string) => {
       server.answer(whole);
       rmSync(folder, { recursive: true });
-      await pull({ url: far, ...(from && { from }) });
+      await pull({ url: far, from });
       return server.requests[0]!.url;
     };
     expect(await asked(`${server.url}mirror/`)).to.equal('/mirror/weights.safetensors');

@@ -37,7 +37,7 @@ describe('anchors', () => {
     expect([...grid.subarray(16, 20)]).to.deep.equal([-2, 8, 2, 12]);
   });
 
-  it('takes base sizes and a centre offset where they are given', () => {
+  it('uses given base sizes and a given centre offset', () => {
     const [level] = anchorLevels({ ...square, strides: [8], baseSizes: [4], centerOffset: 0.5 });
     expect([...level!.base]).to.deep.equal([0, 0, 4, 4]);
   });
@@ -62,7 +62,7 @@ describe('anchors', () => {
       expect([...insideFlags(anchors, valid, image, { allowedBorder: 1 })]).to.deep.equal([1, 1, 1, 0]);
     });
 
-    it('takes every valid anchor where the border is negative', () => {
+    it('takes every valid anchor if the border is negative', () => {
       expect([...insideFlags(anchors, valid, image, { allowedBorder: -1 })]).to.deep.equal([1, 1, 1, 0]);
     });
   });

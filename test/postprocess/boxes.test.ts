@@ -86,7 +86,7 @@ describe('boxes', () => {
     });
   });
 
-  it('are compared with a crowd by their own area', () => {
+  it('are compared with a crowd by their area', () => {
     // 2×2 within 4×4
     expect([...iouXywh([1, 1, 2, 2], [0, 0, 4, 4, 0, 0, 4, 4], [false, true])]).to.deep.equal([0.25, 1]);
   });

@@ -26,20 +26,20 @@ describe('detections of a box head', () => {
     expect(found.scores[1]).to.be.closeTo(0.3, 1e-6);
   });
 
-  it('have their own class’s box where the head is class-specific', () => {
+  it('have the box of their class if the head is class-specific', () => {
     const deltas = array([1, 8], [0, 0, 0, 0, 1, 0, 0, 0]);
     const found = secondStageDetections(region, logits, deltas, { imageSize }, options);
     expect([...found.boxes]).to.deep.equal([30, 10, 50, 30, 10, 10, 30, 30]);
   });
 
-  it('are in original pixels where a scale is given, and clipped before', () => {
+  it('are clipped and then scaled to original pixels if a scale is given', () => {
     const far = Float32Array.of(90, 10, 130, 30);
     const image = { imageSize, scale: { x: 2, y: 4 } };
     const found = secondStageDetections(far, logits, array([1, 4], [0, 0, 0, 0]), image, options);
     expect([...found.boxes.subarray(0, 4)]).to.deep.equal([45, 2.5, 50, 7.5]);
   });
 
-  it('may be none: without regions, or without a score', () => {
+  it('may be empty: without regions, or without a score above the threshold', () => {
     const none = secondStageDetections(
       new Float32Array(0),
       array([0, 3], []),
@@ -88,7 +88,7 @@ describe('detections of a dense head', () => {
     expect([...found.labels]).to.deep.equal([1, 1]);
   });
 
-  it('are all at a score of 0 and none at 1', () => {
+  it('are all classes at a score of 0 and none at 1', () => {
     const counts = [0, 1].map(
       (score) => singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, score }).scores.length,
     );

@@ -32,14 +32,14 @@ describe('postprocessing against the reference', () => {
       ),
     );
 
-  it('fails where a threshold is another one', async () => {
+  it('fails if a threshold differs', async () => {
     const runs = (json: GoldenCase['json']) => ({
       runs: json.runs.map((run: object) => ({ ...run, iou_threshold: 0.45 })),
     });
     expect(await failure('bbox_post', runs)).to.be.instanceOf(GoldenMismatch);
   });
 
-  it('fails where the sampling differs by half a pixel', async () => {
+  it('fails if the sampling differs by half a pixel', async () => {
     const variants = ({ variants }: GoldenCase['json']) => ({
       variants: variants.map((v: { aligned: boolean }) => ({ ...v, aligned: !v.aligned })),
     });

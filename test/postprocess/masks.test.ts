@@ -22,7 +22,7 @@ describe('compact masks', () => {
   const size = { height: 3, width: 4 };
   const mask = compactMask(encodeBitmap(Uint8Array.of(0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0), size));
 
-  it('keep the crop around what is set', () => {
+  it('keep the crop around the set pixels', () => {
     expect([mask.left, mask.top, mask.rle.height, mask.rle.width]).to.deep.equal([1, 1, 2, 2]);
     expect([...mask.rle.counts]).to.deep.equal([0, 1, 1, 2]);
     expect([maskArea(mask), maskBox(mask)]).to.deep.equal([3, [1, 1, 3, 3]]);
@@ -81,7 +81,7 @@ describe('pasting masks', () => {
     }
   });
 
-  it('does what the definition says, at any threshold, over the edges too', () => {
+  it('equals the definition at any threshold, also over the edges', () => {
     const map = { height: 5, width: 4, data: noise(20).map((value) => (value + 1) / 2) };
     const edge = fc.integer({ min: -640, max: 1280 }).map((n) => n / 32);
     const length = fc.integer({ min: 16, max: 900 }).map((n) => n / 32);
@@ -127,7 +127,7 @@ describe('masks of detections', () => {
     expect(bits(pasteMasks(stages, whole, Int32Array.of(0), size, 0.6))).to.deep.equal([[0, 0, 0, 0]]);
   });
 
-  it('are refused where there is no map for a detection', () => {
+  it('are refused if a detection has no map', () => {
     expect(() => pasteMasks(logits(1), whole, Int32Array.of(2), size, 0.5)).to.throw(
       ShapeError,
       /detection 0 of class 2 .*1×2×2×2/,

@@ -29,7 +29,7 @@ describe('nms', () => {
   // three boxes of 2×4, each 1 further right: neighbours share 4 of 12 pixels, the first and the last only touch
   const row = Float32Array.of(0, 0, 2, 4, 1, 0, 3, 4, 2, 0, 4, 4);
 
-  it('keeps what a suppressed box would have suppressed', () => {
+  it('keeps boxes that a suppressed box would have suppressed', () => {
     expect([...nms(row, Float32Array.of(3, 2, 1), { iou: 0.3 })]).to.deep.equal([0, 2]);
   });
 
@@ -45,12 +45,12 @@ describe('nms', () => {
     expect([...nms(twice, Float32Array.of(0.7, 0.7), { iou: 0.5 })]).to.deep.equal([0]);
   });
 
-  it('leaves boxes without area alone, whose IoU is no number', () => {
+  it('keeps boxes without area, whose IoU is NaN', () => {
     const points = Float32Array.of(1, 1, 1, 1, 1, 1, 1, 1);
     expect([...nms(points, Float32Array.of(1, 2), { iou: 0.5 })]).to.deep.equal([1, 0]);
   });
 
-  it('keeps classes apart, whatever their numbers', () => {
+  it('keeps classes apart for any labels', () => {
     const twice = Float32Array.of(0, 0, 4, 4, 0, 0, 4, 4, 0, 0, 4, 4);
     const kept = nms(twice, Float32Array.of(1, 2, 3), { iou: 0.5, classes: [70000, -1, 70000] });
     expect([...kept]).to.deep.equal([2, 1]);
@@ -60,11 +60,11 @@ describe('nms', () => {
     expect([...nms(row, Float32Array.of(1, 2, 3), { iou: 0.5, max: 2 })]).to.deep.equal([2, 1]);
   });
 
-  it('gives nothing for nothing', () => {
+  it('returns nothing for no boxes', () => {
     expect([...nms(new Float32Array(0), new Float32Array(0), { iou: 0.5, classes: [] })]).to.deep.equal([]);
   });
 
-  it('does what the definition says', () => {
+  it('equals the definition', () => {
     const cases = boxes({ maxLength: 40 }).chain((all) =>
       fc.record({
         all: fc.constant(all),

@@ -51,7 +51,7 @@ describe('filling', () => {
     expect(rleArea(fillBoxXywh([3, 3, 9, 9], size))).to.equal(4);
   });
 
-  it('fills nothing for nothing, and for a line', () => {
+  it('fills nothing for an empty ring and for a line', () => {
     expect([...fillRings([], size).counts]).to.deep.equal([25]);
     expect(rleArea(fillRings([[1, 1, 4, 1, 1, 1]], size))).to.equal(0);
   });

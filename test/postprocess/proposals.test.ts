@@ -67,7 +67,7 @@ describe('proposals', () => {
     });
   }
 
-  it('take all anchors and all boxes where the limits are not positive', () => {
+  it('take all anchors and all boxes if the limits are not positive', () => {
     const all = proposalsFrom(levels, scores, deltas, image, {
       ...options,
       nmsPre: -1,

@@ -87,7 +87,7 @@ describe('run-length masks', () => {
     expect(mergeRles([mask], 'union')).to.equal(mask);
   });
 
-  it('refuse what does not fit', () => {
+  it('refuse masks of different sizes and invalid runs', () => {
     const other = encodeBitmap(new Uint8Array(2), { height: 1, width: 2 });
     expect(() => mergeRles([mask, other], 'union')).to.throw(ShapeError, /3×3 and 1×2.*one image size/);
     expect(() => mergeRles([], 'union')).to.throw(ShapeError, /at least one.*none/);

@@ -82,7 +82,7 @@ describe('roiAlign', () => {
     expect([...roiAlign(map, region(0, 1, 1, 1, 2), one).data]).to.deep.equal([0]);
   });
 
-  it('gives zeros for a region that is no box', () => {
+  it('gives zeros for an invalid region', () => {
     for (const edge of [Infinity, Number.NaN]) {
       expect([...roiAlign(map, region(0, 0, 0, edge, 2), one).data]).to.deep.equal([0]);
     }

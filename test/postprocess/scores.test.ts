@@ -31,7 +31,7 @@ describe('orders of scores', () => {
 });
 
 describe('the best few', () => {
-  it('are the head of the sorted list, in whatever order they were offered', () => {
+  it('are the head of the sorted list, in any order of the input', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: -5, max: 5 }), { maxLength: 80 }),
@@ -62,7 +62,7 @@ describe('the best few', () => {
     expect([...selector.take().indices]).to.deep.equal(sorted(values));
   });
 
-  it('pass over what is no number', () => {
+  it('skip NaN', () => {
     const selector = bestOf(2, -Infinity);
     [Number.NaN, 1, 2, Number.NaN, 3].forEach((value, i) => {
       selector.offer(value, i);

@@ -99,7 +99,7 @@ describe('labelsFrom', () => {
     expect(labels).to.deep.equal(Uint16Array.of(299, 299));
   });
 
-  it('refuses to cut more than there is, and to do nothing', () => {
+  it('refuses a crop larger than the map, and no steps', () => {
     const logits = { shape: [1, 1, 1, 1], data: new Float32Array(1) };
     const steps = [{ size: { height: 2, width: 2 }, crop: { height: 2, width: 3 } }];
     expect(() => labelsFrom(logits, { steps, alignCorners: false })).to.throw(

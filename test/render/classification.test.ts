@@ -48,7 +48,7 @@ describe('drawClassification', () => {
     expect(Math.min(...untouched)).to.be.within(100, 199);
   });
 
-  it('leaves out the last classes where there is no room for them, never the first', () => {
+  it('leaves out the last classes if there is no room, but not the first', () => {
     const five = { labels: [0, 1, 2, 0, 1], scores: [0.4, 0.3, 0.2, 0.1, 0.05], names };
     // text of 10 pixels: a margin and a padding of 6 above and below, rows of 18
     expect(
@@ -60,7 +60,7 @@ describe('drawClassification', () => {
     expect(bars(drawClassification(plain({ width: 200, height: 30 }, grey), five, { textSize: 10 }))).to.have.length(1);
   });
 
-  it('draws nothing where there is no class, and survives images smaller than a word', () => {
+  it('draws nothing without a class, and accepts images smaller than a word', () => {
     const image = plain({ width: 60, height: 40 }, grey);
     const none = drawClassification(image, { labels: [], scores: [], names });
     expect(none.data).to.deep.equal(image.data);

@@ -29,14 +29,14 @@ describe('colours', () => {
     expect(closest(beyond)).to.be.at.least(0.06);
   });
 
-  it('gives the same colour whatever was asked before', () => {
+  it('gives the same colour in any order of calls', () => {
     const late = colorFor(40, [[1, 2, 3]]);
     const palette: Color[] = [[1, 2, 3]];
     for (let i = 0; i < 40; i++) colorFor(i, palette);
     expect(colorFor(40, palette)).to.deep.equal(late);
   });
 
-  it('refuses what is not a class index', () => {
+  it('refuses an invalid class index', () => {
     expect(() => colorFor(-1)).to.throw(RangeError, /whole number >= 0, got -1/);
     expect(() => colorFor(0.5)).to.throw('got 0.5');
   });

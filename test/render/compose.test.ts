@@ -14,7 +14,7 @@ describe('cropInstance', () => {
       for (let x = 0; x < 3; x++) expect(pixel(crop, x, y)).to.deep.equal(pixel(image, x + 1, y));
   });
 
-  it('makes everything outside the mask transparent, with nothing left of its colour', () => {
+  it('makes pixels outside the mask transparent and black', () => {
     const mask = maskOf(['##', '#.'], size, 2, 1);
     const crop = cropInstance(plain(size, [10, 20, 30]), [1, 1, 4, 3], mask);
     // . # #

@@ -40,7 +40,7 @@ function scene(withMasks: boolean) {
     scores: Float32Array.from([0.98, 0.93, 0.81, 0.74, 0.6, 0.37]),
     labels: Int32Array.from([0, 0, 0, 2, 3, 4]),
     ...instances,
-    ...(withMasks && { masks: boxes.map((box) => ellipse(box, size)) }),
+    masks: withMasks ? boxes.map((box) => ellipse(box, size)) : undefined,
   };
 }
 

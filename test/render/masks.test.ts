@@ -44,7 +44,7 @@ describe('mask spans', () => {
     expect(drawn(spans, image)).to.deep.equal(rows);
   });
 
-  it('moves a crop to its position and cuts off what lies beyond the image', () => {
+  it('moves a crop to its position and clips it to the image', () => {
     const mask = maskOf(['##', '##'], image, 4, -1);
     expect(drawn(spansOf(mask, image), image)).to.deep.equal(['....#', '.....', '.....', '.....', '.....']);
     expect(spansOf(maskOf(['##', '##'], image, -9, 0), image).area).to.equal(0);

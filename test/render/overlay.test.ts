@@ -98,7 +98,7 @@ describe('drawDetections', () => {
     ]);
   });
 
-  it('draws large masks first, whatever their scores', () => {
+  it('draws large masks first, at any scores', () => {
     const size = { width: 5, height: 5 };
     const masks = [maskOf(['##', '##'], size, 1, 1), maskOf(['####', '####', '####', '####'], size)];
     const options = { ...only, boxes: false, maskOpacity: 1, contourOpacity: 0 };
@@ -118,7 +118,7 @@ describe('drawDetections', () => {
     }
   });
 
-  it('draws the best score on top, in whatever order the boxes come', () => {
+  it('draws the best score on top, for any order of the boxes', () => {
     const crossing = [
       [0, 0, 3.4, 3.4],
       [1, 1, 4.4, 4.4],

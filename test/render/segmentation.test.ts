@@ -101,7 +101,7 @@ describe('legend', () => {
     }
   });
 
-  it('grows where the entries need more room than a small image has', () => {
+  it('grows if the entries need more room than a small image has', () => {
     const many = Array.from({ length: 12 }, (_, i) => ({ color: red, name: `class number ${i}`, note: '1.0 %' }));
     const image = plain({ width: 60, height: 40 }, grey);
     expect(drawLegend(image, many).width).to.equal(60);
@@ -111,7 +111,7 @@ describe('legend', () => {
     expect(beside.width).to.be.greaterThan(60 + 12 * 80);
   });
 
-  it('is nothing without entries', () => {
+  it('is empty without entries', () => {
     const image = plain({ width: 20, height: 10 }, grey);
     expect(drawLegend(image, [])).to.deep.equal({ ...image, data: image.data });
     expect(drawLegend(image, [], { position: 'beside' })).to.deep.equal(image);
@@ -135,7 +135,7 @@ describe('sideBySide', () => {
     ]);
   });
 
-  it('writes captions below, and keeps each under its own image', () => {
+  it('writes captions below, each under its image', () => {
     const panels = [
       { raster: plain({ width: 60, height: 20 }, red), caption: 'a caption that is much too long' },
       { raster: plain({ width: 60, height: 20 }, blue), caption: '' },

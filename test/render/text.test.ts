@@ -192,7 +192,7 @@ describe('text', () => {
     expect(Math.min(...image.data.filter((_, i) => i % 4 === 0))).to.equal(127);
   });
 
-  it('shortens with an ellipsis to the width that there is', () => {
+  it('shortens to the available width with an ellipsis', () => {
     expect(fitText('balcony-fence', 12, 500)).to.equal('balcony-fence');
     const short = fitText('balcony-fence', 12, 50);
     expect(short).to.match(/^balc.*…$/);

@@ -276,7 +276,7 @@ describe('maps as PNG', () => {
     expect([...labels].flatMap((value, i) => (value === 255 ? [i] : []))).to.deep.equal([7, 8, 13]);
   });
 
-  it('are refused if there is no map', () => {
+  it('are refused without a map', () => {
     const { segmentation: _, ...fields } = result;
     expect(() => new Result(fields).toLabelPng()).to.throw(RangeError, 'the model has no segmentation to write.');
   });
