@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { casesOf } from './harness/golden/cases.ts';
+import { casesOf, headRunners } from './harness/golden/cases.ts';
 import { type Engines, startEngines, suiteKinds } from './harness/golden/everywhere.ts';
-import { runners as headRunners } from './harness/golden/heads.ts';
 import { shippedGolden } from './harness/golden.ts';
 
 /** Heads and key lists against the shipped numbers of the published code. Whole models are in the slow suite. */

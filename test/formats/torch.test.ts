@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import { expect } from 'chai';
 import { bytesSource, openCheckpoint, plainValue, tensorsOf, valueAt } from '../../src/formats/index.ts';
-import { refusalOf } from '../harness/refusals.ts';
+import { refusalOf } from '../harness/rejection.ts';
 import {
   bytesOf,
   CallValue,

@@ -5,7 +5,7 @@ import { bytesSource, metaOf, openCheckpoint } from '../../src/formats/index.ts'
 import { fillParameters, type ParameterSpec } from '../../src/loading/fill.ts';
 import { renamed } from '../../src/loading/layouts.ts';
 import { mergeEntries, stateDictOf } from '../../src/loading/state_dict.ts';
-import { refusalOf } from '../harness/refusals.ts';
+import { refusalOf } from '../harness/rejection.ts';
 import { bytesOf, TensorValue, torchZip } from '../harness/torch_file.ts';
 
 const weight = new TensorValue('w', 'FloatStorage', 2, [2]);

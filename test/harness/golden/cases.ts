@@ -4,15 +4,18 @@ import { type Shape, sizeOf } from '../../../src/arrays.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
 import type { Engine } from '../../../src/nn/index.ts';
 import { type GoldenCase, openCase } from '../golden.ts';
-import { checkpointCases, runners as checkpointRunners } from './checkpoints.ts';
-import { runners as headRunners } from './heads.ts';
+import { checkpointCases, runners as checkpointRunners, runSmallCheckpoint } from './checkpoints.ts';
+import { runDetection, runSegmentation } from './end_to_end.ts';
 import { runners as imageRunners } from './images.ts';
 import { expectModelKeys, type ModelKeyList } from './key_lists.ts';
 import { expectLayout, type LayoutMapSpec } from './layout_maps.ts';
+import { runModule } from './modules.ts';
 import { type CostRowSpec, expectCosts } from './network_costs.ts';
 import { expectKeys, type KeyList, networkRunners } from './networks.ts';
+import { runRoiAlign } from './pooled_regions.ts';
 import { runners as postprocessRunners } from './postprocess.ts';
-import { runSmallCheckpoint } from './small_checkpoint.ts';
+import type { EngineRunner } from './run_graph.ts';
+import { runWholeModel } from './whole_models.ts';
 
 /** The cases of a golden folder. Each passes, fails or is not supported. */
 
@@ -33,6 +36,16 @@ const plainRunners: Readonly<Record<string, Runner>> = {
   ...postprocessRunners,
   ...imageRunners,
   ...checkpointRunners,
+};
+
+/** Runners of heads and whole models on an engine. The kinds are the words of the golden files. */
+export const headRunners: Readonly<Record<string, EngineRunner>> = {
+  module: runModule,
+  full: runWholeModel,
+  full_swap: runWholeModel,
+  detector: runDetection,
+  segmentor: runSegmentation,
+  roi_align: runRoiAlign,
 };
 
 const networkKinds = ['forward', 'trace', 'resize'];

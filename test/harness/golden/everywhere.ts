@@ -1,7 +1,6 @@
 import type { Engine } from '../../../src/nn/index.ts';
 import { engines as starters } from '../engines.ts';
-import type { Case } from './cases.ts';
-import { runners as headRunners } from './heads.ts';
+import { type Case, headRunners } from './cases.ts';
 
 /** Kinds without a separate suite. Networks, images and postprocessing have theirs beside their other tests. */
 export const suiteKinds: ReadonlySet<string> = new Set([...Object.keys(headRunners), 'keys', 'layout', 'checkpoint']);

@@ -15,8 +15,7 @@ import { proposalsFrom } from '../../../src/postprocess/proposals.ts';
 import { regionLevels, roiAlign, roiAlignNhwc } from '../../../src/postprocess/roi_align.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch, inputOf } from '../golden.ts';
 import { toNchw, toNhwc } from './layouts.ts';
-import { maskCodec } from './mask_codec.ts';
-import { maskPaste } from './mask_paste.ts';
+import { maskCodec, maskPaste } from './masks.ts';
 import { matchOrder, rowsInOrder } from './match_order.ts';
 
 /** Runners of postprocessing cases, by kind. Every size, threshold and input is read from the case. */
