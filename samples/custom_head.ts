@@ -1,9 +1,12 @@
-/** Joins a custom backbone and a custom head: the model finds the brightest spot of an image. Run: npx tsx samples/custom_head.ts */
+/**
+ * Joins a custom backbone and a custom head: the model finds the brightest spot of an image.
+ * Run: npx tsx samples/custom_head.ts
+ */
 import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
 import { conv2d, type Value } from 'moganet/nn';
 
-/** Four convolutions of stride 2. `scope.at(name)` is a path in the checkpoint. A graph has no sizes: any image fits. */
+/** Four convolutions of stride 2. `scope.at(name)` is a path in the checkpoint. A graph fits images of any size. */
 const plain = (): Backbone => ({
   stages: [2, 4, 8, 16].map((stride) => ({ channels: 8, stride })),
   forward: (scope, image) => {

@@ -1,4 +1,7 @@
-/** Finds instances in an image, prints boxes, scores and mask areas, and cuts one out. Run: npx tsx samples/detect.ts [image] */
+/**
+ * Finds instances in an image, prints boxes, scores and mask areas, and cuts one out.
+ * Run: npx tsx samples/detect.ts [image]
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { encodePng, loadModel } from 'moganet';
 

@@ -1,4 +1,7 @@
-/** Runs one Mask R-CNN on every backbone by changing one field of its configuration. Run: npx tsx samples/swap_backbone.ts [size] */
+/**
+ * Runs one Mask R-CNN on every backbone by changing one field of its configuration.
+ * Run: npx tsx samples/swap_backbone.ts [size]
+ */
 import { createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
 import { families } from 'moganet/backbones';
 import { writeSafetensors } from 'moganet/formats';

@@ -3,9 +3,11 @@ import { createRequire } from 'node:module';
 import opentype, { type Font } from 'opentype.js';
 
 /**
- * Writes `src/render/font.data.ts`: the outlines of DejaVu Sans for the characters of European class names.
- * Run `npx tsx scripts/bake_font.ts` after changing the list of characters; `test/render/text.test.ts` reads the result.
- * The glyphs are the font's quadratic curves, neither hinted nor simplified.
+ * Writes `src/render/font.data.ts`: the outlines of DejaVu Sans for the characters of European class names. The glyphs
+ * are the font's quadratic curves, neither hinted nor simplified. Run it after changing the list of characters;
+ * `test/render/text.test.ts` reads the result:
+ *
+ *     npx tsx scripts/bake_font.ts
  */
 
 const target = new URL('../src/render/font.data.ts', import.meta.url);
@@ -33,7 +35,10 @@ function vlq(value: number): string {
   return text;
 }
 
-/** Encodes a contour as its number of points, then per point the step (dx, dy) from the one before, dx doubled plus "on the curve". */
+/**
+ * Encodes a contour as its number of points, then per point the step (dx, dy) from the one before, dx doubled plus "on
+ * the curve".
+ */
 function encodeContours(font: Font, character: string): string {
   const glyph = font.charToGlyph(character);
   if (glyph.index === 0) throw new Error(`DejaVu Sans has no "${character}"`);

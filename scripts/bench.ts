@@ -1,4 +1,8 @@
-/** Measures speed, engines taking turns in one run: npm run bench -- backbone|mixed|detect|segment [--engine a,b] [--rounds n] */
+/**
+ * Measures speed. Engines take turns in one run:
+ *
+ *     npm run bench -- backbone|mixed|detect|segment [--engine a,b] [--rounds n]
+ */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { decodeImage, loadModel, type Model, type Size } from 'moganet';
@@ -70,7 +74,9 @@ async function backbone(): Promise<void> {
   for (const engine of all) await engine.dispose();
 }
 
-/** Compares twenty images of different sizes with twenty of one size and as many pixels in total: time per padded pixel. */
+/**
+ * Compares twenty images of different sizes with twenty of one size and as many pixels in total: time per padded pixel.
+ */
 async function mixed(): Promise<void> {
   const source = await decodeImage(readFileSync(street));
   const sizes = Array.from({ length: 20 }, (_, i) => ({

@@ -2,7 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { drawDetections, drawSegmentation } from '../src/render/index.ts';
 import { encodeMask, landscape } from '../test/render/images.ts';
 
-/** Times drawing on 1024 × 1024 pixels: `npx tsx scripts/bench_render.ts`. Masks are ellipses with wavy edges, from a fixed seed. */
+/**
+ * Times drawing on 1024 × 1024 pixels. Masks are ellipses with wavy edges, from a fixed seed:
+ *
+ *     npx tsx scripts/bench_render.ts
+ */
 
 const size = { width: 1024, height: 1024 };
 const image = landscape(size);

@@ -60,9 +60,9 @@ async function main(): Promise<number> {
     for (const text of findings) console.log(`${pc.red('found')}  ${reader}: ${text}`);
     found += findings.length;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(
-      `${reader}: seed ${seed}, ${read} read, ${refused} refused, ${findings.length} findings; slowest ${slowest.milliseconds.toFixed(0)} ms (input ${slowest.input}), grew by ${growth.toFixed(0)} MB, ${seconds} s`,
-    );
+    const counts = `${read} read, ${refused} refused, ${findings.length} findings`;
+    const slow = `slowest ${slowest.milliseconds.toFixed(0)} ms (input ${slowest.input})`;
+    console.log(`${reader}: seed ${seed}, ${counts}; ${slow}, grew by ${growth.toFixed(0)} MB, ${seconds} s`);
   }
   return found > 0 ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Packs the package as it would be published into `out/package/moganet.tgz`. A file that is newer than its content is kept:
+ * Packs the package as for publishing into `out/package/moganet.tgz`. A file that is newer than its content is kept:
  *
  *     tsx scripts/pack.ts
  */

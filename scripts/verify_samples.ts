@@ -8,7 +8,11 @@ import { createModel, modelParameters } from '../src/models/create.ts';
 import { inputOf, openCase, shippedGolden, toleranceOf } from '../test/harness/golden.ts';
 import { seededWeight } from '../test/harness/seeded.ts';
 
-/** Makes the samples of `moganet verify` (samples/verify) from the goldens of PyTorch: npx tsx scripts/verify_samples.ts */
+/**
+ * Makes the samples of `moganet verify` (samples/verify) from the goldens of PyTorch:
+ *
+ *     npx tsx scripts/verify_samples.ts
+ */
 
 const out = new URL('../samples/verify', import.meta.url).pathname;
 const street = 'street-house';
@@ -43,7 +47,10 @@ async function writeNumbers(): Promise<void> {
   writeFileSync(join(out, 'moganet_pico.safetensors'), await writeSafetensors(tensors, metadata).bytes());
 }
 
-/** Writes the demo model's results on an image: the label map, and boxes with a score of at least 0.29, as the tolerance may lift some to 0.3. */
+/**
+ * Writes the demo model's results on an image: the label map, and boxes with a score of at least 0.29, as the tolerance
+ * may lift some to 0.3.
+ */
 function writeImage(): void {
   const folder = join(shippedGolden, 'facade');
   const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')).images[`${street}.jpg`];

@@ -95,8 +95,8 @@ describe("the article's ablation", () => {
   for (const arch of archNames) {
     it(`adds the parameters worked out by hand in ${arch}`, () => {
       const { spatial, channel } = counted[arch];
-      // a gate is a 1×1 convolution; 5×5 on all, 5×5 on three eighths and 7×7 on a half, with biases, are 60¾ to a channel, DW 7×7
-      // are 50; FD has one weight per channel
+      // a gate is a 1×1 convolution; 5×5 on all, 5×5 on three eighths and 7×7 on a half, with biases, are 60¾ to a
+      // channel, DW 7×7 are 50; FD has one weight per channel
       const steps = [(C: number) => C * C + C, (C: number) => (60.75 - 50) * C, (C: number) => C];
       const parameters = steps.map((step) => overBlocks(arch, step));
       expect(spatial.map(({ added }) => added?.parameters)).to.deep.equal([undefined, ...parameters]);

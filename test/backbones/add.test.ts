@@ -10,8 +10,8 @@ import { familyKind } from '../harness/golden/backbone_kinds.ts';
 
 /*
  * A backbone is added in four places: `src/backbones/NAME.ts`, which exports one `Family`; one line in the table of
- * `src/backbones/index.ts`; its family's configurations; a golden. These are the first of them, tiny, and a copy of the table
- * with that line. The contract suite then runs over it as over the others.
+ * `src/backbones/index.ts`; its family's configurations; a golden. These are the first of them, tiny, and a copy of the
+ * table with that line. The contract suite then runs over it as over the others.
  */
 
 const tinyConfig = z.strictObject({ type: z.literal('tiny'), width: z.int().positive() });

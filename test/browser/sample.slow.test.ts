@@ -84,7 +84,10 @@ async function numbersOf(page: Page): Promise<ResultJson> {
   return page.evaluate(async (url) => (await fetch(url ?? '')).json(), href);
 }
 
-/** Compares instances: scores within 0.005 and boxes of IoU ≥ 0.99, since two engines add the same products in another order. */
+/**
+ * Compares instances: scores within 0.005 and boxes of IoU ≥ 0.99, since two engines add the same products in another
+ * order.
+ */
 function expectSameObjects({ detection = [] }: ResultJson, expected: Result): void {
   type Found = { readonly label: number; readonly score: number; readonly box: readonly number[] };
   const all = [...expected];

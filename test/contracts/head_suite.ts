@@ -27,7 +27,10 @@ export interface HeadCase {
   readonly channels: Named<number>;
 }
 
-/** Returns the size of a stage. Strided convolutions of MogaNet pad: every stage has half the edge of the one before, rounded up. */
+/**
+ * Returns the size of a stage. Strided convolutions of MogaNet pad: every stage has half the edge of the one before,
+ * rounded up.
+ */
 const halved = ({ height, width }: Size, times: number): Size =>
   times === 0 ? { height, width } : halved({ height: Math.ceil(height / 2), width: Math.ceil(width / 2) }, times - 1);
 

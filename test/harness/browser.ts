@@ -18,8 +18,8 @@ export interface Site {
 }
 
 /**
- * Serves a site and starts a browser for the tests of one `describe`. Without Chromium they are skipped with the reason; with
- * MOGANET_REQUIRE_BROWSER=1 they fail.
+ * Serves a site and starts a browser for the tests of one `describe`. Without Chromium they are skipped with the
+ * reason; with MOGANET_REQUIRE_BROWSER=1 they fail.
  *
  * @param prepare fills the site's folder
  */

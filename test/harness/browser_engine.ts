@@ -7,8 +7,8 @@ import type { Page, Parcel } from './browser_engine_page.ts';
 import { launchChromium } from './chromium.ts';
 
 /**
- * An engine in a real browser, for tests in Node. Programs are plain data and are sent to the page. Every input and output
- * travels, so keep sizes small.
+ * An engine in a real browser, for tests in Node. Programs are plain data and are sent to the page. Every input and
+ * output travels, so keep sizes small.
  */
 export interface BrowserEngine extends Engine {
   tensorCount(): Promise<number>;

@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/program.ts';
 import { encodePng } from '../../src/formats/png_write_node.ts';
 
-/** Runs the command line and returns exit code and output: in this process, which takes milliseconds, or in a separate one. */
+/**
+ * Runs the command line and returns exit code and output: in this process, which takes milliseconds, or in a separate
+ * one.
+ */
 
 export interface Ended {
   /** 128 and the signal's number if a signal ended the process. */

@@ -15,8 +15,8 @@ export const engines: Readonly<Record<string, () => Promise<Engine | string>>> =
 };
 
 /**
- * Starts an engine before the tests of one `describe` and disposes it after them. If it cannot start, the tests are skipped
- * with the reason.
+ * Starts an engine before the tests of one `describe` and disposes it after them. If it cannot start, the tests are
+ * skipped with the reason.
  */
 export function useEngine(start: () => Promise<Engine | string>): { readonly engine: Engine } {
   let started: Engine | string | undefined;

@@ -44,8 +44,9 @@ interface Found {
 }
 
 /**
- * Compares detections. Each expected one of score ≥ 0.3 needs a partner of its label with box IoU ≥ 0.99, mask IoU ≥ 0.98 and
- * a score within 0.002; each found one of score ≥ 0.302, too. The order counts if scores differ by more than 0.002.
+ * Compares detections. Each expected one of score ≥ 0.3 needs a partner of its label with box IoU ≥ 0.99, mask IoU ≥
+ * 0.98 and a score within 0.002; each found one of score ≥ 0.302, too. The order counts if scores differ by more than
+ * 0.002.
  */
 export function expectDetections(file: string, result: Result): void {
   const { detections, height, width } = expectedOf(file);

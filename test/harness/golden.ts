@@ -121,7 +121,9 @@ const folder = dirname(new URL(import.meta.url).pathname);
 /** The goldens shipped with the project: a small set of the same format. */
 export const shippedGolden = join(folder, '../golden');
 
-/** Returns the golden folders to run besides the shipped ones: `MOGANET_GOLDEN`, by default the shared set if it exists. */
+/**
+ * Returns the golden folders to run besides the shipped ones: `MOGANET_GOLDEN`, by default the shared set if it exists.
+ */
 export function goldenFolders(): string[] {
   const named = process.env.MOGANET_GOLDEN?.split(delimiter).filter(Boolean);
   const roots = named ?? [join(folder, '../../../shared/golden')].filter((root) => existsSync(root));

@@ -25,8 +25,8 @@ export interface Installed {
 }
 
 /**
- * Installs by npm from npm's cache, without the network. If the cache lacks something, it installs by links to the declared
- * dependencies in this repository's `node_modules`.
+ * Installs by npm from npm's cache, without the network. If the cache lacks something, it installs by links to the
+ * declared dependencies in this repository's `node_modules`.
  */
 export function installPackage(): Installed {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-installed-'));

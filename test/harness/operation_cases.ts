@@ -78,7 +78,8 @@ const windowAttentionCases: readonly OperationCase[] = [
   windowCase('weighs by queries and keys', attends([6, 12], whole, { keys: [Math.log(2), 0] }), [4.8, 4.8]),
   // rolled: 8 12 | 16 4, of which 16 and 4 are not neighbours; the row of padding is another area
   windowCase('with a shift separates pixels that are not neighbours', attends([4, 8, 12, 16], rolled), [4, 10, 10, 16]),
-  // in windows of 3×3 the row and two of padding; rolled after padding: 8 12 16 | 0 0 4 with the row as the last, by itself
+  // in windows of 3×3 the row and two of padding; rolled after padding: 8 12 16 | 0 0 4 with the row as the last, by
+  // itself
   windowCase('pads before it rolls', attends([4, 8, 12, 16], { ...rolled, window: 3 }), [4, 12, 12, 12]),
   // rolled before: 8 12 16 | 4 0 0 with the row as the first, beside one of padding
   windowCase(

@@ -1,7 +1,9 @@
 import type { NDArray, Shape } from '../../src/arrays.ts';
 import { sizeOf } from '../../src/arrays.ts';
 
-/** Makes weights and inputs by a formula of the tensor's name (the golden README, section 1), so that no file is needed. */
+/**
+ * Makes weights and inputs by a formula of the tensor's name (the golden README, section 1), so that no file is needed.
+ */
 
 export function fnv1a32(text: string): number {
   let h = 2166136261;

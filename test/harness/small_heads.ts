@@ -2,7 +2,10 @@ import type { segmentationHeads } from '../../heads/index.ts';
 import type { DetectionConfig, ModelConfig, SegmentationConfig } from '../../src/models/config.ts';
 import type { detectors } from '../../src/models/create.ts';
 
-/** The smallest form of every detection and segmentation head, for the contract suites. Backbones have theirs in their table. */
+/**
+ * The smallest form of every detection and segmentation head, for the contract suites. Backbones have theirs in their
+ * table.
+ */
 
 type Written<T> = T extends { type: infer K } ? Extract<NonNullable<ModelConfig['detection']>, { type: K }> : never;
 type SmallDetectors = { readonly [K in keyof typeof detectors]: Written<Extract<DetectionConfig, { type: K }>> };

@@ -17,9 +17,10 @@ const noise = (x: number, y: number) => ((x * 7919 + y * 104729 + x * y * 31) >>
 
 describe('resizePillow', () => {
   it('weighs two pixels to each side when it enlarges', () => {
-    // destination 3 of 8 lies at (3 + 0.5) / 2 - 0.5 = 1.25 of the source's 0 0 255 255. With a = -0.5 the cubic at distances
-    // 1.25 0.25 0.75 1.75 is -0.0703125 0.8671875 0.2265625 -0.0234375, in all 1: 255 · (0.2265625 - 0.0234375) = 51.8.
-    // Destination 2 lies at 0.75 and sees pixel 2 at 1.25: 255 · -0.07 is clamped to 0. The other half mirrors this.
+    // destination 3 of 8 lies at (3 + 0.5) / 2 - 0.5 = 1.25 of the source's 0 0 255 255. With a = -0.5 the cubic at
+    // distances 1.25 0.25 0.75 1.75 is -0.0703125 0.8671875 0.2265625 -0.0234375, in all 1: 255 · (0.2265625 -
+    // 0.0234375) = 51.8. Destination 2 lies at 0.75 and sees pixel 2 at 1.25: 255 · -0.07 is clamped to 0. The other
+    // half mirrors this.
     const step = resizePillow(
       grey(4, 1, (x) => (x < 2 ? 0 : 255)),
       { width: 8, height: 1 },
@@ -28,8 +29,8 @@ describe('resizePillow', () => {
   });
 
   it('widens the filter when it reduces, and keeps its sum at the border', () => {
-    // destination 0 of 2 lies at 1.5 of 8 pixels, which are at a quarter of their distances: 0.375 0.125 0.125 0.375 0.625
-    // 0.875 1.125 1.375
+    // destination 0 of 2 lies at 1.5 of 8 pixels, which are at a quarter of their distances: 0.375 0.125 0.125 0.375
+    // 0.625 0.875 1.125 1.375
     const weights = [
       ...[0.7275390625, 0.9638671875, 0.9638671875, 0.7275390625],
       ...[0.3896484375, 0.0908203125, -0.0478515625, -0.0732421875],

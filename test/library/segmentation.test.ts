@@ -3,7 +3,10 @@ import { loadModel, type ModelConfig, type Raster } from 'moganet';
 import { writeSafetensors } from '../../src/formats/index.ts';
 import { smallDetection, smallSegmentation, smallWeights } from '../harness/small_model.ts';
 
-/** Segmentation on windows, and weights in another publisher's key layout below `backbone.`, through the library's entry. */
+/**
+ * Segmentation on windows, and weights in another publisher's key layout below `backbone.`, through the library's
+ * entry.
+ */
 
 const image: Raster = {
   width: 90,

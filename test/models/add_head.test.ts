@@ -17,8 +17,9 @@ import { nms } from '../../src/postprocess/nms.ts';
 import { describeHead, describeHeadsOnEngines, type HeadCase } from '../contracts/head_suite.ts';
 
 /*
- * A head is added in four steps: `heads/NAME.ts` with its schema, one line in its table, a configuration, a golden. This file adds a tiny
- * segmentation head and a tiny detector in that form to copies of the tables, and runs the contract suite over them.
+ * A head is added in four steps: `heads/NAME.ts` with its schema, one line in its table, a configuration, a golden.
+ * This file adds a tiny segmentation head and a tiny detector in that form to copies of the tables, and runs the
+ * contract suite over them.
  */
 
 const tinyHeadConfig = z.strictObject({ type: z.literal('tiny_head'), channels: z.int().positive() });

@@ -43,7 +43,9 @@ describe('a cascade', () => {
   const rpn = { ...cascade.rpn, max: 1 };
   const detection = taskOf(createModel(model({ ...cascade, rpn, test: { score: 0.3 } })), 'detection');
 
-  /** One proposal: the anchor at row 3, column 2 of the finest level, 16×16 around (8, 12), clipped to (0, 4, 16, 20). */
+  /**
+   * One proposal: the anchor at row 3, column 2 of the finest level, 16×16 around (8, 12), clipped to (0, 4, 16, 20).
+   */
   const features = {
     ...perLevel('fpn', (size) => zeros(1, 8, size, size)),
     ...perLevel('rpn_cls', (size, level) =>
@@ -76,7 +78,8 @@ describe('a cascade', () => {
   }
 
   it('starts each stage from the boxes of the stage before, and scores by the mean of the logits', async () => {
-    // stds 0.1, 0.05 and 0.033: the box of 16×16 is moved by 0.1 · 5 · 16 = 8 to the right, then by 0.05 · 5 · 16 = 4 down
+    // stds 0.1, 0.05 and 0.033: the box of 16×16 is moved by 0.1 · 5 · 16 = 8 to the right, then by 0.05 · 5 · 16 = 4
+    // down
     const right = [5, 0, 0, 0];
     const down = [0, 5, 0, 0];
     const { ran, run } = heads(

@@ -78,8 +78,8 @@ export function pixel({ width, data }: Raster, x: number, y: number): number[] {
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../golden/overlays');
 
 /**
- * Compares an image with `test/golden/overlays/<name>.png`, every pixel equal: drawing is whole-number arithmetic, so there is
- * nothing to tolerate. `UPDATE_GOLDEN=1` renews the file; a difference leaves `<name>-changed.png` beside it.
+ * Compares an image with `test/golden/overlays/<name>.png`, every pixel equal: drawing is whole-number arithmetic, so
+ * there is nothing to tolerate. `UPDATE_GOLDEN=1` renews the file; a difference leaves `<name>-changed.png` beside it.
  */
 export function expectOverlay(name: string, actual: Raster): void {
   const file = join(folder, `${name}.png`);

@@ -43,7 +43,10 @@ export interface CorpusCase {
   };
 }
 
-/** Returns the folder of the corpus: `MOGANET_CORPUS`, by default the shared one beside the project; undefined if missing. */
+/**
+ * Returns the folder of the corpus: `MOGANET_CORPUS`, by default the shared one beside the project; undefined if
+ * missing.
+ */
 export function corpusFolder(): string | undefined {
   const here = dirname(fileURLToPath(import.meta.url));
   const folder = process.env.MOGANET_CORPUS ?? join(here, '../../../../shared/corpus');

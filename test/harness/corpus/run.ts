@@ -6,7 +6,10 @@ import { type Outcome, runCase, withLimits } from './case.ts';
 import { type CorpusCase, isMeasured } from './manifest.ts';
 import { runners } from './runners.ts';
 
-/** Runs cases of the corpus. Run as a program, this file is the separate process that measures time and memory of a case. */
+/**
+ * Runs cases of the corpus. Run as a program, this file is the separate process that measures time and memory of a
+ * case.
+ */
 
 const self = fileURLToPath(import.meta.url);
 const megabyte = 2 ** 20;

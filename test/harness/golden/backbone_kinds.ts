@@ -12,8 +12,8 @@ import type { ModelDefinition } from '../../../src/models/create.ts';
 import { fromOfficial } from '../../../src/models/mm/moganet.ts';
 
 /**
- * The backbones of golden cases by the `kind` that the cases give them, and the key layouts of their lists. A family needs no
- * line in this file: the kind of its goldens is its type.
+ * The backbones of golden cases by the `kind` that the cases give them, and the key layouts of their lists. A family
+ * needs no line in this file: the kind of its goldens is its type.
  */
 
 export interface ModelSpec {
@@ -42,7 +42,10 @@ export interface BackboneKind {
 
 type Make = (spec: ModelSpec, name: string) => BackboneKind;
 
-/** Returns the first step of the path. The mean before a classifier is plain tensor code in most references and not counted. */
+/**
+ * Returns the first step of the path. The mean before a classifier is plain tensor code in most references and not
+ * counted.
+ */
 const topModule = (path: string): string | undefined =>
   path === ':globalAvgPool' ? undefined : path.split(/[.:]/)[0]!;
 

@@ -63,7 +63,8 @@ const missing: Readonly<Record<string, string>> = {
 };
 
 /**
- * Lists every case of a folder: its index, checkpoints, key lists, cost rows and layout maps, and those of its `heads/`.
+ * Lists every case of a folder: its index, checkpoints, key lists, cost rows and layout maps, and those of its
+ * `heads/`.
  *
  * @throws Error if the folder has no index
  */
@@ -163,8 +164,8 @@ function readJson<T>(path: string): T {
 }
 
 /**
- * The most work that plain JavaScript does in seconds. The measure is parameters times positions of the input, which grows
- * like the multiply-adds: MogaNet-XT at 64×96 has 18 billion, the nano trace 0.6, the small UPerNet end to end 8.
+ * The most work that plain JavaScript does in seconds. The measure is parameters times positions of the input, which
+ * grows like the multiply-adds: MogaNet-XT at 64×96 has 18 billion, the nano trace 0.6, the small UPerNet end to end 8.
  */
 const smallWork = 8e9;
 

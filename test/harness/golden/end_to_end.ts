@@ -129,7 +129,9 @@ function withImage(boxes: Float32Array, image: number): NDArray {
   return { shape: [count, 5], data };
 }
 
-/** Returns the probability maps of the predicted classes before they are pasted. A cascade takes the mean of its stages. */
+/**
+ * Returns the probability maps of the predicted classes before they are pasted. A cascade takes the mean of its stages.
+ */
 async function maskProbabilities(
   model: LoadedModel,
   features: Named<DeviceTensor>,

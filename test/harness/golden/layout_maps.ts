@@ -13,7 +13,9 @@ export interface LayoutMapSpec {
   readonly not_filled: readonly string[];
 }
 
-/** Compares two lists in our layout: a pair of the map is one key, and the map names the keys that only one list has. */
+/**
+ * Compares two lists in our layout: a pair of the map is one key, and the map names the keys that only one list has.
+ */
 export function expectLayout(spec: LayoutMapSpec, folder: string): void {
   const read = (name: string) => {
     const { model, keys } = keyList(folder, name);

@@ -88,8 +88,8 @@ function withoutPrefix(weights: Weights, prefix: string): Weights {
 }
 
 /**
- * Runs a stage's box head on regions of several images. Returns `roi_feats…`, `cls_score` and `bbox_pred` in the order of
- * the regions.
+ * Runs a stage's box head on regions of several images. Returns `roi_feats…`, `cls_score` and `bbox_pred` in the order
+ * of the regions.
  *
  * @param rois n × (image, x1, y1, x2, y2)
  */

@@ -23,7 +23,9 @@ import {
 } from '../../../src/postprocess/rle.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch, inputOf } from '../golden.ts';
 
-/** Compares COCO's mask functions: strings, runs, areas, boxes, IoU, merging and polygons. All but the IoU are exact. */
+/**
+ * Compares COCO's mask functions: strings, runs, areas, boxes, IoU, merging and polygons. All but the IoU are exact.
+ */
 export async function maskCodec(golden: GoldenCase): Promise<void> {
   const { json } = golden;
   const size = sizeFrom(json.size);

@@ -17,9 +17,9 @@ export interface CostRowSpec {
 }
 
 /**
- * Compares counts with fvcore's. It counts multiply-adds, two per element of a batch normalisation, five per element of a
- * layer normalisation, one per element that average pooling reads, and four per value of a bilinear resize. It counts no
- * bias, maximum, activation, sum or product.
+ * Compares counts with fvcore's. It counts multiply-adds, two per element of a batch normalisation, five per element of
+ * a layer normalisation, one per element that average pooling reads, and four per value of a bilinear resize. It counts
+ * no bias, maximum, activation, sum or product.
  */
 export function expectCosts(row: CostRowSpec): void {
   const kind = backboneOfRow(row.model);

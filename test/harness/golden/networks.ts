@@ -89,7 +89,9 @@ async function runForward(golden: GoldenCase, engine: Engine, report: Report): P
   }
 }
 
-/** Runs the graph as recorded, since passes fold modules away. The case lists tensors in the order of the forward pass. */
+/**
+ * Runs the graph as recorded, since passes fold modules away. The case lists tensors in the order of the forward pass.
+ */
 async function runTrace(golden: GoldenCase, engine: Engine, report: Report): Promise<void> {
   const { graph, weights } = networkAndWeights(golden);
   const names = [...golden.tensors.keys()];

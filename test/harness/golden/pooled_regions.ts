@@ -7,7 +7,10 @@ import { expectTensor, type GoldenCase, inputOf } from '../golden.ts';
 import { perImage } from './loaded_model.ts';
 import { type EngineRunner, runGraph } from './run_graph.ts';
 
-/** Runs cases of kind `roi_align` as a graph operation: variants on one map, or an extractor that picks each region's level. */
+/**
+ * Runs cases of kind `roi_align` as a graph operation: variants on one map, or an extractor that picks each region's
+ * level.
+ */
 export const runRoiAlign: EngineRunner = (golden, engine) =>
   golden.json.variants ? runVariants(golden, engine) : runExtractor(golden, engine);
 

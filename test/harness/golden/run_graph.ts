@@ -49,8 +49,8 @@ function idAt(graph: Graph, position: Position, tensor: string): number {
 }
 
 /**
- * Runs a part twice: as recorded, with taps, so that the first module that differs is named; then optimised, compared at
- * its outputs.
+ * Runs a part twice: as recorded, with taps, so that the first module that differs is named; then optimised, compared
+ * at its outputs.
  *
  * @param positions by tensor of the case, in the order of the forward pass
  */

@@ -12,7 +12,10 @@ import { expectSameKeys, type ModelKeyList } from './key_lists.ts';
 import { boxOutputs, type LoadedModel, loadModel, maskOutputs, twoStageOf } from './loaded_model.ts';
 import { type EngineRunner, expectMap } from './run_graph.ts';
 
-/** Runs cases of kinds `full` and `full_swap`: published models with seeded weights. The heads on regions run on the case's `rois`. */
+/**
+ * Runs cases of kinds `full` and `full_swap`: published models with seeded weights. The heads on regions run on the
+ * case's `rois`.
+ */
 export const runWholeModel: EngineRunner = async (golden, engine) => {
   const { weights: seed, model_dict } = golden.json;
   const list: ModelKeyList = JSON.parse(readFileSync(join(golden.folder, seed.keys), 'utf8'));
