@@ -7,7 +7,16 @@ import type { Scope, Value } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import { isObject } from '../validate.ts';
 import type { ImageConfig, InputConfig } from './config.ts';
-import { fitImages, ofClasses, pickDetections, readAll, type Task, type TaskOptions, type TaskResult } from './task.ts';
+import {
+  fitImages,
+  labelsOf,
+  ofLabels,
+  pickDetections,
+  readAll,
+  type Task,
+  type TaskOptions,
+  type TaskResult,
+} from './task.ts';
 
 /** A head that a user of the package writes, without parts on regions. Its state-dict keys begin with `head.`. */
 export interface Head<Output extends string = string, Decoded = unknown> {
@@ -85,7 +94,7 @@ function detectionsIn(
 ): TaskResult['detections'] {
   if (!isObject(decoded) || !('boxes' in decoded)) return undefined;
   const { names, ...all } = checked({ names: known?.classes, ...decoded });
-  const found = ofClasses(all, classes, names);
+  const found = ofLabels(all, classes && labelsOf(classes, names));
   const kept = [...found.scores.entries()]
     .filter(([, value]) => value >= score)
     .sort(([i, a], [j, b]) => b - a || i - j)

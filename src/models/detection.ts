@@ -11,7 +11,13 @@ import type { Part, Scope, Value } from '../nn/index.ts';
 import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import type { DetectionConfig, ImageConfig } from './config.ts';
-import { fitImages, labelsOf, ofClasses, type Task, type TaskInputs, type TaskOptions } from './task.ts';
+import { fitImages, labelsOf, ofLabels, type Task, type TaskInputs, type TaskOptions } from './task.ts';
+
+/** The caller's values for a detector. What is absent comes from its configuration. */
+export interface DetectOptions extends Pick<TaskOptions, 'score' | 'iou' | 'max' | 'maskThreshold'> {
+  /** The labels of the classes to keep. A detector that leaves the others out early has more room in `max`; they are dropped in any case. */
+  readonly labels?: ReadonlySet<number> | undefined;
+}
 
 /** A detection method: dense layers on the pyramid, parts on regions, and arithmetic between them. */
 export interface Detector {
@@ -22,7 +28,7 @@ export interface Detector {
   /** Parts that `detect` runs on regions. Empty for single-stage detectors. */
   readonly parts: readonly Part[];
   /** Returns one result per image of the batch, best first, in pixels of the original image. */
-  detect(inputs: TaskInputs, options: TaskOptions): Promise<Detections[]>;
+  detect(inputs: TaskInputs, options: DetectOptions): Promise<Detections[]>;
 }
 
 /** A kind of detector: the schema of its field in a configuration, and the function that makes it on a neck. */
@@ -57,11 +63,10 @@ export function detectionTask(
     prepare: (images, size) =>
       fitImages(images, config.input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit })),
     check: ({ classes = [] }) => void labelsOf(classes, dataset.classes),
-    predict: async (inputs, options) => {
-      const results = await detector.detect(inputs, options);
-      return results.map((found) => ({
-        detections: { ...ofClasses(found, options.classes, dataset.classes), dataset },
-      }));
+    predict: async (inputs, { classes, ...options }) => {
+      const labels = classes && labelsOf(classes, dataset.classes);
+      const results = await detector.detect(inputs, { ...options, labels });
+      return results.map((found) => ({ detections: { ...ofLabels(found, labels), dataset } }));
     },
   };
 }

@@ -13,8 +13,8 @@ import { pasteMasks } from '../postprocess/masks.ts';
 import { type Proposals, proposalsFrom } from '../postprocess/proposals.ts';
 import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
-import { anchorsOf, type Detector } from './detection.ts';
-import { byName, named, type RunPart, readAll, readLevels, type TaskOptions } from './task.ts';
+import { anchorsOf, type DetectOptions, type Detector } from './detection.ts';
+import { byName, named, type RunPart, readAll, readLevels } from './task.ts';
 
 /** The box head of one stage: its part, and its state-dict path below `roi_head`. */
 interface BoxStage {
@@ -86,7 +86,7 @@ interface ImageRegions {
 async function detectOne(
   config: RcnnConfig | CascadeConfig,
   image: ImageRegions,
-  options: TaskOptions,
+  options: DetectOptions,
 ): Promise<Detections> {
   const { mask, test } = config;
   const { geometry } = image;
@@ -106,7 +106,7 @@ async function detectOne(
 async function detectBoxes(
   config: RcnnConfig | CascadeConfig,
   { proposals, geometry, onRegions }: ImageRegions,
-  options: TaskOptions,
+  options: DetectOptions,
 ): Promise<Detections> {
   const { test } = config;
   const stages = boxStages(config);
@@ -129,6 +129,7 @@ async function detectBoxes(
     score: options.score ?? test.score,
     iou: options.iou ?? test.iou,
     max: options.max ?? test.max,
+    labels: options.labels,
   };
   const seen = { imageSize: geometry.resized, scale: scaleOf(geometry) };
   return secondStageDetections(found, meanLogits(logits), deltas, seen, keep);

@@ -17,7 +17,7 @@ export interface TaskOptions {
   readonly score?: number | undefined;
   /** Drop the worse of two boxes of a class if their IoU is larger. */
   readonly iou?: number | undefined;
-  /** Keep at most this many instances per image. */
+  /** Keep at most this many instances per image, the best of `classes`. */
   readonly max?: number | undefined;
   /** Include a pixel in an instance's mask from this probability on. */
   readonly maskThreshold?: number | undefined;
@@ -136,19 +136,10 @@ export function labelsOf(classes: readonly (string | number)[], names: readonly 
   );
 }
 
-/**
- * Returns the instances of the given classes in their order, or all of them if no classes are given.
- *
- * @throws ConfigError naming an unknown class and the nearest known one
- */
-export function ofClasses<T extends Detections>(
-  found: T,
-  classes: TaskOptions['classes'],
-  names: readonly string[],
-): T {
-  if (!classes) return found;
-  const wanted = labelsOf(classes, names);
-  const kept = [...found.labels].flatMap((label, i) => (wanted.has(label) ? i : []));
+/** Returns the instances with the given labels in their order, or all of them if no labels are given. */
+export function ofLabels<T extends Detections>(found: T, labels: ReadonlySet<number> | undefined): T {
+  if (!labels) return found;
+  const kept = [...found.labels].flatMap((label, i) => (labels.has(label) ? i : []));
   return pickDetections(found, kept);
 }
 

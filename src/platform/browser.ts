@@ -12,7 +12,7 @@ export async function openWeights(weights: FileRef, signal?: AbortSignal, onByte
   if (source) return source;
   const url = `${weights as string | URL}`;
   const bytes = await fetchBytes(url, signal, onBytes).catch((cause: unknown) => {
-    if (signal?.aborted) throw cause;
+    signal?.throwIfAborted();
     throw checkpointContext(url).refuse('unreadable', '', messageOf(cause), 'Check the URL.', cause);
   });
   return bytesSource(bytes, url);
@@ -24,7 +24,7 @@ export async function readImage(image: FileRef, signal?: AbortSignal): Promise<U
   if (bytes) return bytes;
   const url = `${image as string | URL}`;
   return fetchBytes(url, signal).catch((cause: unknown) => {
-    if (signal?.aborted) throw cause;
+    signal?.throwIfAborted();
     throw imageContext(url).refuse('unreadable', '', messageOf(cause), 'Check the URL.', cause);
   });
 }

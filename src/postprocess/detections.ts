@@ -34,6 +34,8 @@ interface Thresholds {
   readonly iou: number;
   /** The most detections of all classes. No limit if it is not positive. */
   readonly max: number;
+  /** Detections have one of these labels, and other boxes do not count towards `max`. By default all labels. */
+  readonly labels?: ReadonlySet<number> | undefined;
 }
 
 /** `test_cfg` of mmdet's single-stage detectors. */
@@ -103,9 +105,12 @@ export function secondStageDetections(
   const { classes, perRegion } = layoutOf(regions, logits, deltas);
   const columns = classes + 1;
   const probabilities = softmaxRows(logits.data, columns);
+  const { score, labels: wanted } = options;
   const candidates: number[] = [];
   for (let i = 0; i < probabilities.length; i++) {
-    if (i % columns !== classes && probabilities[i]! > options.score) candidates.push(i);
+    if (!(probabilities[i]! > score)) continue;
+    const label = i % columns;
+    if (label !== classes && (!wanted || wanted.has(label))) candidates.push(i);
   }
   const decode = deltaDecoder(options.coder, imageSize);
   const boxes = new Float32Array(4 * candidates.length);

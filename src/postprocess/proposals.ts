@@ -22,6 +22,8 @@ export interface DenseOptions {
   readonly minSize: number;
   /** Candidates have a greater score than this. By default all are candidates. */
   readonly score?: number | undefined;
+  /** Candidates have one of these labels. By default all are candidates. */
+  readonly labels?: ReadonlySet<number> | undefined;
 }
 
 /** Boxes before non-maximum suppression, level by level, best first within a level. */
@@ -50,7 +52,7 @@ export function denseCandidates(
   options: DenseOptions,
   image: number,
 ): Candidates {
-  const { classes, coder, nmsPre, minSize, score = 0 } = options;
+  const { classes, coder, nmsPre, minSize, score = 0, labels: wanted } = options;
   // the sigmoid grows with the logit: everything is decided on logits, and only what stays needs a score
   const threshold = logitOf(score);
   const chosen = headLevels(levels, scores, deltas, classes).map((level) => ({
@@ -66,10 +68,12 @@ export function denseCandidates(
   for (const [level, { best, decode }] of chosen.entries()) {
     for (const [i, index] of best.indices.entries()) {
       const anchor = Math.floor(index / classes);
+      const label = index - anchor * classes;
+      if (wanted && !wanted.has(label)) continue;
       decode(boxes, 4 * count, anchor);
       if (!hasSize(boxes, count, minSize)) continue;
       logits[count] = best.values[i]!;
-      labels[count] = index - anchor * classes;
+      labels[count] = label;
       levelOf[count++] = level;
     }
   }

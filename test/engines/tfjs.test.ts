@@ -326,6 +326,21 @@ describe('the TensorFlow.js engine', () => {
     );
     expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: '', stderr: '' });
   });
+
+  it('falls back to wasm in a browser whose WebGL does not start', function () {
+    this.timeout(60_000);
+    // Node has no factory of webgl: this one fails as that of a browser without WebGL does
+    const script = `
+      const tf = await import('@tensorflow/tfjs');
+      tf.registerBackend('webgl', () => { throw new Error('no context'); }, 2);
+      const { openBrowserEngine } = await import('./src/engines/browser.ts');
+      const engine = await openBrowserEngine('auto');
+      console.log(engine.name, tf.getBackend(), tf.memory().numTensors, engine.hint);`;
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    expect(stdout).to.match(/^wasm wasm 0 TensorFlow\.js cannot start its webgl backend/);
+  });
 });
 
 describe('permute', () => {

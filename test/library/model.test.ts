@@ -106,6 +106,9 @@ describe('a loaded model', () => {
     const named = await model.predict(image, { classes: ['right'] });
     const all = await model.predict(image);
     expect(named.length).to.equal([...all].filter(({ name }) => name === 'right').length);
+    const last = [...all].findLast(({ name }) => name === 'right');
+    expect(last, 'an instance that is not the best').not.to.deep.equal(all.at(0));
+    expect([...(await model.predict(image, { classes: ['right'], max: 1 }))]).to.deep.equal([named.at(0)]);
     const error = await errorOf(model.predict(image, { classes: ['rihgt'] }));
     expect(error).to.be.instanceOf(ConfigError);
     expect(error.message).to.include('unknown class "rihgt". Known: left, right. Did you mean "right"?');
@@ -143,7 +146,10 @@ describe('a loaded model', () => {
   it('stops if its signal is aborted', async () => {
     const controller = new AbortController();
     controller.abort(new Error('enough'));
-    expect((await errorOf(model.predict(imageOf(50, 30), { signal: controller.signal }))).message).to.equal('enough');
+    const { signal } = controller;
+    for (const image of [imageOf(50, 30), 'test/fixtures/none.jpg', new URL('http://localhost:1/none.jpg')]) {
+      expect(await errorOf(model.predict(image, { signal })), `${image}`).to.equal(signal.reason);
+    }
   });
 
   it('keeps as many tensors after twenty sizes as after one', async () => {

@@ -26,6 +26,12 @@ describe('detections of a box head', () => {
     expect(found.scores[1]).to.be.closeTo(0.3, 1e-6);
   });
 
+  it('have the labels asked for, and other classes do not count towards `max`', () => {
+    const only = { ...options, max: 1, labels: new Set([0]) };
+    const found = secondStageDetections(region, logits, array([1, 4], [0, 0, 0, 0]), { imageSize }, only);
+    expect([...found.labels]).to.deep.equal([0]);
+  });
+
   it('have the box of their class if the head is class-specific', () => {
     const deltas = array([1, 8], [0, 0, 0, 0, 1, 0, 0, 0]);
     const found = secondStageDetections(region, logits, deltas, { imageSize }, options);
@@ -81,6 +87,12 @@ describe('detections of a dense head', () => {
     expect([...found.labels]).to.deep.equal([1, 1, 0]);
     expect([...found.boxes]).to.deep.equal([0, 0, 4, 4, 4, 0, 12, 4, 0, 0, 4, 4]);
     expect(found.scores[0]).to.be.closeTo(1 / (1 + Math.exp(-3)), 1e-7);
+  });
+
+  it('have the labels asked for, and other classes do not count towards `max`', () => {
+    const only = { ...options, max: 1, labels: new Set([0]) };
+    const found = singleStageDetections(levels, scores, deltas, { imageSize }, only);
+    expect([...found.labels]).to.deep.equal([0]);
   });
 
   it('are limited per level by pairs, not by anchors', () => {

@@ -15,7 +15,13 @@ export interface BackendOptions {
 
 const starting = new Map<BackendName, Promise<void>>();
 
-const isReady = (name: BackendName): boolean => name in tf.engine().registry;
+const isReady = (name: string): boolean => name in tf.engine().registry;
+
+/** Returns the current backend. TensorFlow.js also names one that failed to start, and cannot go back to that. */
+function readyBackend(): string | undefined {
+  const name = tf.getBackend();
+  return name && isReady(name) ? name : undefined;
+}
 
 /**
  * Makes the backend ready, once. While the wasm backend starts (a few milliseconds), TensorFlow.js cannot run any other
@@ -35,7 +41,7 @@ async function initialise(name: BackendName, { wasmPaths }: BackendOptions): Pro
     const wasm = await import('@tensorflow/tfjs-backend-wasm');
     if (wasmPaths !== undefined) wasm.setWasmPaths(wasmPaths);
   }
-  const before = tf.getBackend();
+  const before = readyBackend();
   let cause: unknown;
   const ready = await withoutNewListeners(() =>
     tf.setBackend(name).catch((error: unknown) => {
@@ -44,7 +50,6 @@ async function initialise(name: BackendName, { wasmPaths }: BackendOptions): Pro
     }),
   );
   if (ready && name === 'cpu') silently(() => tf.scalar(0).dispose());
-  // setBackend names the failed backend as the current one
   if (before && before !== name) await tf.setBackend(before);
   if (!ready) throw new EngineError(`TensorFlow.js cannot start its ${name} backend. ${advice[name]}`, { cause });
 }
@@ -59,7 +64,7 @@ const advice: Readonly<Record<BackendName, string>> = {
 export function onBackend<T>(name: BackendName, work: () => T): T {
   if (!isReady(name))
     throw new EngineError(`the ${name} backend was removed from TensorFlow.js; create the engine again.`);
-  const before = tf.getBackend();
+  const before = readyBackend();
   // the switch to a backend that is ready happens at once; the promise only confirms it
   if (before !== name) void tf.setBackend(name);
   try {

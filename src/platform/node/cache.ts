@@ -157,9 +157,14 @@ async function acquire(
     if (content !== undefined && now - since >= staleMs) takeAway(path, content);
     else {
       onWait?.(ownerOf(content));
-      await delay(beatMs, undefined, signal ? { signal } : {});
+      await pause(beatMs, signal);
     }
   }
+}
+
+/** Waits. @throws the signal's reason if it is aborted */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => signal?.throwIfAborted());
 }
 
 /** Creates the lock with its content at once: writes it under another name, then links it, which fails if the lock exists. */

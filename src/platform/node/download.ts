@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CheckpointError, ConfigError, DownloadError } from '../../errors.ts';
 import { openCheckpoint } from '../../formats/index.ts';
 import type { PublishedFile } from '../contract.ts';
@@ -12,6 +11,7 @@ import {
   type FileRecord,
   isCached,
   type Lock,
+  pause,
   recordOf,
   sha256Of,
   withLock,
@@ -452,7 +452,7 @@ async function transferAll(
         );
       }
       onNotice?.(`${error.message}; trying again in ${Math.ceil(wait / 1000)} s (${failures} of ${retries})`);
-      await delay(Math.min(wait, longestWaitMs), undefined, signal ? { signal } : {});
+      await pause(Math.min(wait, longestWaitMs), signal);
     }
   }
 }

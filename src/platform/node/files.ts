@@ -141,14 +141,15 @@ const causes: Readonly<Record<string, string>> = {
 
 type ContextOf = (name: string) => { readonly refuse: (...facts: Parameters<Refuse<Code>>) => Refusal };
 
-/** Returns the refusal for the user. A refusal and the reason of an aborted call stay as they are. */
+/** Returns the refusal for the user, or the reason of an aborted call, which Node's file functions replace by their own. */
 function refusalOf(
   cause: unknown,
   location: string | URL,
   signal: AbortSignal | undefined,
   contextOf: ContextOf,
 ): unknown {
-  if (isRefusal(cause) || signal?.aborted) return cause;
+  if (isRefusal(cause)) return cause;
+  if (signal?.aborted) return signal.reason;
   const { refuse } = contextOf(`${location}`);
   if (cause instanceof Fault) return refuse(cause.code, '', cause.reason, cause.remedy);
   const text = (error: unknown): string => {
