@@ -45,7 +45,7 @@ export type Detectors = typeof detectorTable;
 /** Detectors by their `type` in a configuration. */
 export const detectors: Detectors = detectorTable;
 
-/** The parts that a configuration can name by `type`. Add a custom part to a copy: `{ backbones: { ...backbones, mine } }`. */
+/** Custom parts that a configuration can name by `type`, merged with the package's: `{ backbones: { mine } }`. */
 export interface Tables {
   /** Factories of backbones, each called with its field of the configuration. */
   // biome-ignore lint/suspicious/noExplicitAny: each factory knows the shape of its config

@@ -161,7 +161,7 @@ export async function readAll(tensors: Named<DeviceTensor>): Promise<Named<NDArr
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Names the items of a list: `fpn` and three values give `{ fpn0, fpn1, fpn2 }`. */
+/** Returns a list as a `Named` record, since parts take and give values by name: `fpn` and three values give `{ fpn0, fpn1, fpn2 }`. */
 export function named<T>(prefix: string, list: readonly T[]): Named<T> {
   return Object.fromEntries(list.map((value, i) => [`${prefix}${i}`, value]));
 }

@@ -11,7 +11,10 @@ export interface Graph {
   readonly nodes: readonly Node[];
   readonly inputs: Named<number>;
   readonly outputs: Named<number>;
-  /** Module path → the node of its output; `path#2` is the module's second call, `path:in` its input. */
+  /**
+   * Points of the graph that can be read by official name (`withTaps`), for tests and summaries. Module path → the node of its output;
+   * `path#2` is the module's second call, `path:in` its input.
+   */
   readonly taps: Named<number>;
 }
 

@@ -174,7 +174,10 @@ export interface Parameter {
   readonly key: string;
   readonly shape: Shape;
   readonly kind: ParameterKind;
-  /** The shape in which operations take it, if the checkpoint has the same numbers in another: a 1×1 convolution kept as [out, in]. */
+  /**
+   * The shape in which operations take it, if the checkpoint has the same numbers in another: a 1×1 convolution kept as [out, in]. The
+   * numbers are not moved.
+   */
   readonly view?: Shape | undefined;
   /** The key that this one is another name of: a state dict has the tensor under both, or under either. */
   readonly aliasOf?: string | undefined;

@@ -7,7 +7,7 @@ import { Recording, Scope, type Value } from './scope.ts';
 
 export type InputKind = { readonly kind: 'map'; readonly channels: number } | { readonly kind: 'regions' };
 
-/** A map N×channels×H×W; an image is one with 3. */
+/** Returns the kind of an input that is a map N×channels×H×W of any size: `map(3)` is an image. */
 export const map = (channels: number): InputKind => ({ kind: 'map', channels });
 
 /** n × 5: batch index, x1, y1, x2, y2 in the pixels of the network's input; n may be 0. */

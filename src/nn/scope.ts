@@ -19,7 +19,7 @@ interface Reference {
   readonly id: number;
 }
 
-// The only two doors between the opaque values of model code and the recording.
+// Model code sees values only by their channels. All casts between a value and its node are in these two functions.
 const asValue = (reference: Reference & { channels: number }): Value => reference;
 const referenceOf = (value: Value | ParameterValue): Reference => value as unknown as Reference;
 
@@ -38,14 +38,17 @@ export class Scope {
   /**
    * Returns the parameter `name` of this module; asking twice gives the same one.
    *
-   * @param view the shape in which operations take it, if that is not the checkpoint's
+   * @param view the shape in which operations take the same numbers, if that is not the checkpoint's (`Parameter.view`)
    */
   parameter(name: string, shape: Shape, kind: ParameterKind = 'parameter', view?: Shape): ParameterValue {
     const { path: key } = this.at(name);
     return this.recording.parameter(view ? { key, shape, kind, view } : { key, shape, kind });
   }
 
-  /** Makes this path another name of a module that has been recorded: its parameters are in the state dict twice. */
+  /**
+   * Makes this path another name of a module that has been recorded, as if PyTorch code had assigned one module to two attributes:
+   * its parameters are in the state dict twice.
+   */
   alias(module: Scope): void {
     this.recording.alias(this.path, module.path);
   }
@@ -127,7 +130,10 @@ export class Recording {
     }
   }
 
-  /** A list is not a tap: as an input it only marks that the module was called. */
+  /**
+   * Remembers a module's input or output by its node. A list has no single node: as an input it gets `-1`, which only marks that the
+   * module was called, so that the next call is `path#2`. `finish` drops these marks.
+   */
   private tap(name: string, value: unknown): void {
     if (isReference(value)) this.taps[name] = value.id;
     else if (name.endsWith(':in')) this.taps[name] = -1;
