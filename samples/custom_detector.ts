@@ -1,7 +1,6 @@
-/** Adds a custom detector and a custom segmentation head through tables. Run: npx tsx samples/custom_detector.ts */
+/** Adds a custom detector and a custom segmentation head through tables. Run: npx tsx samples/custom_detector.ts [image] */
 import {
   createModel,
-  detectors,
   initialWeights,
   loadModel,
   type ModelConfig,
@@ -10,7 +9,7 @@ import {
   type TaskOptions,
 } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
-import { type Neck, necks, segmentationHeads } from 'moganet/heads';
+import { type Neck, necks } from 'moganet/heads';
 import { conv2d, type DeviceTensor, F, type Scope, type Value } from 'moganet/nn';
 import * as z from 'zod';
 
@@ -63,18 +62,19 @@ const makeLinear = ({ level }: z.output<typeof linearConfig>, classes: number) =
 });
 
 const tables = {
-  detectors: { ...detectors, peaks: { config: peaksConfig, make: makePeaks } },
-  segmentationHeads: { ...segmentationHeads, linear_head: { config: linearConfig, make: makeLinear } },
+  detectors: { peaks: { config: peaksConfig, make: makePeaks } },
+  segmentationHeads: { linear_head: { config: linearConfig, make: makeLinear } },
 };
+const image = process.argv[2] ?? new URL('images/street-house.jpg', import.meta.url);
 const input = { scale: [256, 256] };
 const config = {
   backbone: { type: 'moganet', arch: 'xt' },
   detection: { type: 'peaks', classes: ['spot'], neck: { type: 'fpn', channels: 16, outs: 4 }, input },
   segmentation: { classes: ['dark', 'bright'], head: { type: 'linear_head' }, input },
-} as unknown as ModelConfig; // whose type knows the package's parts only
+} as unknown as ModelConfig; // its type lists the package's parts only; the schemas above check this one
 const weights = await writeSafetensors(initialWeights(createModel(config, tables))).bytes(); // untrained
 const model = await loadModel({ config, weights }, tables);
-const result = await model.predict(new URL('images/street-house.jpg', import.meta.url), { max: 3 });
+const result = await model.predict(image, { max: 3 });
 for (const { name, score, box } of result) console.log(name, score.toFixed(2), box.map(Math.round).join(' '));
 console.log(result.segmentation?.names.join(', '));
 await model.dispose();

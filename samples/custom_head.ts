@@ -1,10 +1,10 @@
 /**
  * Joins a custom backbone and a custom head: the model finds the brightest spot of an image.
- * Run: npx tsx samples/custom_head.ts
+ * Run: npx tsx samples/custom_head.ts [image]
  */
 import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
-import { conv2d, type Value } from 'moganet/nn';
+import { conv2d, F, type Value } from 'moganet/nn';
 
 /** Four convolutions of stride 2. `scope.at(name)` is a path in the checkpoint. A graph fits images of any size. */
 const plain = (): Backbone => ({
@@ -20,9 +20,9 @@ const plain = (): Backbone => ({
   },
 });
 
-/** Scores the coarsest level. The best cell becomes a box in pixels of the original image. */
+/** Scores the coarsest level from 0 to 1. The best cell becomes a box in pixels of the original image. */
 const brightest = (_: unknown, stages: readonly Stage[]): Head<'score'> => ({
-  forward: (scope, pyramid) => ({ score: conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 }) }),
+  forward: (scope, pyramid) => ({ score: F.sigmoid(conv2d(scope.at('score'), pyramid.at(-1)!, 1, { kernel: 1 })) }),
   decode: ({ score }, { scaleX, scaleY }) => {
     const [, , , width = 1] = score.shape; // (images, 1, height, width)
     const peak = Math.max(...score.data);
@@ -34,6 +34,7 @@ const brightest = (_: unknown, stages: readonly Stage[]): Head<'score'> => ({
   },
 });
 
+const image = process.argv[2] ?? new URL('images/street-corner.jpg', import.meta.url);
 const config = { backbone: { type: 'plain' }, head: { type: 'brightest' } };
 const tables = { backbones: { plain }, heads: { brightest } };
 const averages = modelParameters(createModel(config, tables)).map(({ key, shape }) => {
@@ -42,6 +43,6 @@ const averages = modelParameters(createModel(config, tables)).map(({ key, shape 
   return [key, { shape, data: new Float32Array(outputs * inputs).fill(shape.length > 1 ? 1 / inputs : 0) }] as const;
 });
 const model = await loadModel({ config, weights: await writeSafetensors(new Map(averages)).bytes() }, tables);
-const result = await model.predict(new URL('images/street-corner.jpg', import.meta.url));
+const result = await model.predict(image);
 for (const { name, score, box } of result) console.log(name, score.toFixed(2), box.map(Math.round).join(' '));
 await model.dispose();

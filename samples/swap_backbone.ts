@@ -1,6 +1,6 @@
 /**
  * Runs one Mask R-CNN on every backbone by changing one field of its configuration.
- * Run: npx tsx samples/swap_backbone.ts [size]
+ * Run: npx tsx samples/swap_backbone.ts [size] [image]
  */
 import { createModel, findEntry, loadModel, type ModelConfig, modelParameters } from 'moganet';
 import { families } from 'moganet/backbones';
@@ -9,7 +9,8 @@ import { costOf, parameterCount, type RecordedPart, totalCost } from 'moganet/nn
 
 const size = Number(process.argv[2] ?? 320);
 const maskRcnn = findEntry('mask_rcnn_moganet_s_fpn_1x_coco').config;
-const image = new URL('images/street-house.jpg', import.meta.url); // 768×768, so the input is a square, too
+// a square by default (768×768), so that the input is one, too
+const image = process.argv[3] ?? new URL('images/street-house.jpg', import.meta.url);
 
 console.log(`features (backbone, FPN, RPN) at ${size}×${size}; weights are zero, so nothing is detected`);
 console.log('backbone   stages (channels at stride)                parameters     MACs       ms');
