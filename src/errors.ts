@@ -65,9 +65,9 @@ export class DownloadError extends MoganetError {
 /** Returns the closest of `known` to `name` by edit distance. Undefined if none is close enough to be meant. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let bestDistance = Math.max(2, Math.floor(shortened(name).length / 3)) + 1;
   for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const distance = distanceOf(name, candidate);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -79,11 +79,27 @@ export function nearestName(name: string, known: readonly string[]): string | un
 /** Returns a name from outside, cut to 80 characters. */
 export const shortened = (name: string): string => (name.length > 80 ? `${name.slice(0, 77)}...` : name);
 
-/** Returns a message: `unknown backbone "mogant". Known: moganet, … Did you mean "moganet"?` */
+/** The most names that a message lists whole. Of a longer list it names the nearest few. */
+const mostListed = 24;
+const fewListed = 8;
+
+/** Returns a message: `unknown backbone "mogant". Did you mean "moganet"? Known: moganet, …` */
 export function unknownName(what: string, name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
-  return `unknown ${what} "${shortened(name)}". Known: ${known.join(', ')}.${nearest ? ` Did you mean "${nearest}"?` : ''}`;
+  const meant = nearest ? ` Did you mean "${nearest}"?` : '';
+  return `unknown ${what} "${shortened(name)}".${meant} Known: ${listed(name, known)}.`;
 }
+
+function listed(name: string, known: readonly string[]): string {
+  if (known.length <= mostListed) return known.join(', ');
+  const byDistance = known.map((candidate) => ({ candidate, distance: distanceOf(name, candidate) }));
+  byDistance.sort((a, b) => a.distance - b.distance);
+  const few = byDistance.slice(0, fewListed).map(({ candidate }) => candidate);
+  return `${few.join(', ')} and ${known.length - fewListed} more`;
+}
+
+/** Compares names without regard to case. */
+const distanceOf = (a: string, b: string): number => editDistance(shortened(a).toLowerCase(), b.toLowerCase());
 
 /** Counts the insertions, deletions and substitutions that turn `a` into `b` (Levenshtein). */
 function editDistance(a: string, b: string): number {

@@ -6,13 +6,31 @@ import { ConfigError, shortened, unknownName } from './errors.ts';
 /**
  * Returns `value` as the schema reads it, with its defaults filled in.
  *
- * @param what names the value in the message: a file, `--model`, `predict`, …
+ * @param what names the value in the message: a file, `--model`, `options of predict`, …
  * @throws ConfigError with one line per fault: the field, what was expected and found, and the nearest known name
  */
 export function validate<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
-  const result = schema.safeParse(value, { reportInput: true });
+  return checked(schema, value, what, 'key');
+}
+
+/**
+ * Checks the options of a function and returns them as the schema reads them.
+ *
+ * @param call the name of the function
+ * @throws ConfigError as `validate`
+ */
+export function validateOptions<S extends z.ZodType>(schema: S, options: unknown, call: string): z.output<S> {
+  return checked(schema, options, `options of ${call}`, 'option');
+}
+
+/** The name of a field at the top of a value: an option of a function, or a key of anything else. */
+type FieldWord = 'key' | 'option';
+
+function checked<S extends z.ZodType>(schema: S, value: unknown, what: string, word: FieldWord): z.output<S> {
+  // the messages that a schema has itself come before this one's
+  const result = schema.safeParse(value, { reportInput: true, error: (issue) => inWords(issue as Issue) });
   if (result.success) return result.data;
-  const lines = result.error.issues.flatMap((issue) => faultsOf(schema, value, issue));
+  const lines = result.error.issues.flatMap((issue) => faultsOf(schema, value, issue, word));
   throw new ConfigError(`${what}: ${lines.join('\n')}`);
 }
 
@@ -47,47 +65,101 @@ type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
 
 /** Returns the lines of one issue. A union that failed inside one of its forms has a line for each fault there. */
-function faultsOf(schema: z.ZodType, data: unknown, issue: Issue): string[] {
+function faultsOf(schema: z.ZodType, data: unknown, issue: Issue, word: FieldWord): string[] {
   const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, data, issue.path);
-    return issue.keys.map((key) => where + unknownName('key', key, known));
+    return issue.keys.map((key) => where + unknownName(where ? 'key' : word, key, known));
   }
-  if (issue.code === 'invalid_union') {
-    const fault = unknownType(schema, data, issue);
-    if (fault) return [where + fault];
+  const { input } = issue;
+  if (issue.code === 'invalid_union' && issue.message === inWords(issue)) {
+    const { discriminator, errors } = issue;
+    if (discriminator !== undefined && 'options' in issue) {
+      const type = fieldOf(input, discriminator);
+      if (typeof type === 'string') return [where + unknownName(discriminator, type, namesOf(issue.options))];
+      return [`${where}${issue.message}, got ${foundIn(type)}.`];
+    }
     const nearest = nearestForm(issue);
-    if (nearest) return nearest.flatMap((inner) => faultsOf(schema, data, inner));
+    if (nearest) return nearest.flatMap((inner) => faultsOf(schema, data, inner, word));
+    const names = errors.flatMap(([first]) => (first?.code === 'invalid_value' ? namesOf(first.values) : []));
+    if (typeof input === 'string' && names.length > 0) {
+      const others = errors.flatMap(([first]) => (first && first.code !== 'invalid_value' ? [first.message] : []));
+      const also = others.length > 0 ? ` It can also be ${joined(others).replace(/^must be /, '')}.` : '';
+      return [where + unknownName('value', input, names) + also];
+    }
   }
-  if (issue.code === 'invalid_value' && issue.values.length > 1 && typeof issue.input === 'string') {
-    const field = issue.path.findLast((step) => typeof step === 'string') ?? 'value';
-    return [where + unknownName(String(field), issue.input, issue.values.map(String))];
+  if (issue.code === 'invalid_value' && issue.values.length > 1 && typeof input === 'string') {
+    return [where + unknownName('value', input, namesOf(issue.values))];
   }
-  return [`${where}${messageOf(issue)}, got ${foundIn(issue.input)}.`];
+  return [`${where}${issue.message}, got ${foundIn(input)}.`];
 }
 
-/** Returns the fault of an object whose `type` no schema of a union has. */
-function unknownType(schema: z.ZodType, data: unknown, { discriminator, path }: z.core.$ZodIssueInvalidUnion) {
-  if (typeof discriminator !== 'string') return undefined;
-  const within = path.at(-1) === discriminator ? path.slice(0, -1) : path;
-  const type = fieldOf(within.reduce<unknown>(fieldOf, data), discriminator);
-  if (typeof type !== 'string') return undefined;
-  return unknownName(discriminator, type, schemasAt(schema, data, within).flatMap(typesOf));
-}
-
-/** Returns the issues of the form that a value nearly has: the one that failed inside, not at the value itself. */
+/** Returns the issues of the form that a value nearly has: one that accepts its type, or that failed inside. */
 function nearestForm({ errors, path }: z.core.$ZodIssueInvalidUnion): Issue[] | undefined {
-  const nearest = errors.find((issues) => issues.some((issue) => issue.path.length > 0 || 'keys' in issue));
-  return nearest?.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
+  const isNear = (issue: Issue) => issue.path.length > 0 || !['invalid_type', 'invalid_value'].includes(issue.code);
+  return errors.find((issues) => issues.some(isNear))?.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
 }
 
-/** Returns the message of an issue. That of a union without a custom message names all forms. */
-function messageOf(issue: Issue): string {
-  const told = issue.code !== 'invalid_union' || issue.errors.length === 0 || issue.message !== 'Invalid input';
-  if (told) return issue.message;
-  const forms = issue.errors.flatMap(([first]) => (first ? [first.message.replace(/^Invalid \w+: /, '')] : []));
-  return `Invalid input: ${forms.join(', or ')}`;
+type Words = { readonly [C in Issue['code']]: (issue: Extract<Issue, { code: C }>) => string };
+
+/** Says for each kind of issue what a value must be. What was found is added to it. */
+const words: Words = {
+  invalid_type: ({ expected }) => `must be ${typeWords[expected] ?? expected}`,
+  too_small: ({ origin, minimum, inclusive, exact }) =>
+    `must ${exact ? exactly(origin, minimum) : bound(origin, inclusive ? 'at least' : 'more than', minimum)}`,
+  too_big: ({ origin, maximum, inclusive, exact }) =>
+    `must ${exact ? exactly(origin, maximum) : bound(origin, inclusive ? 'at most' : 'less than', maximum)}`,
+  not_multiple_of: ({ divisor }) => `must be a multiple of ${divisor}`,
+  invalid_format: ({ format, pattern }) => (pattern ? `must match ${pattern}` : `must be a valid ${format}`),
+  invalid_value: ({ values }) => `must be ${values.length > 1 ? 'one of ' : ''}${values.map(foundIn).join(', ')}`,
+  invalid_union: (issue) =>
+    'options' in issue && issue.options
+      ? `must be one of ${namesOf(issue.options).join(', ')}`
+      : joined(issue.errors.flatMap(([first]) => first?.message ?? [])),
+  unrecognized_keys: ({ keys }) => `must not have ${keys.join(', ')}`,
+  invalid_key: ({ issues }) => `must have keys that fit: each ${joined(issues.map(({ message }) => message))}`,
+  invalid_element: ({ issues }) => `must have entries that fit: each ${joined(issues.map(({ message }) => message))}`,
+  custom: () => 'must be valid',
+};
+
+const inWords = (issue: Issue): string => (words[issue.code] as (issue: Issue) => string)(issue);
+
+const typeWords: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+  tuple: 'a list',
+  function: 'a function',
+  nonoptional: 'given',
+  undefined: 'left out',
+  never: 'left out',
+};
+
+const countedWords: Readonly<Record<string, string>> = { string: 'character', array: 'entry', set: 'entry' };
+
+const bound = (origin: string, relation: string, limit: number | bigint): string =>
+  origin in countedWords ? `have ${relation} ${counted(origin, limit)}` : `be ${relation} ${limit}`;
+
+const exactly = (origin: string, limit: number | bigint): string =>
+  origin in countedWords ? `have exactly ${counted(origin, limit)}` : `be ${limit}`;
+
+function counted(origin: string, count: number | bigint): string {
+  const noun = countedWords[origin] ?? 'entry';
+  return `${count} ${Number(count) === 1 ? noun : noun.replace(/y$/, 'ie').concat('s')}`;
 }
+
+/** Joins what the forms of a value must be: `must be a number, or a list`. */
+function joined(messages: readonly string[]): string {
+  const [first = words.custom({} as z.core.$ZodIssueCustom), ...others] = new Set(messages);
+  const repeated = /^must be /.test(first) ? /^must be / : /^must /;
+  return [first, ...others.map((message) => message.replace(repeated, ''))].join(', or ');
+}
+
+const namesOf = (values: readonly unknown[] = []): string[] => values.map(String);
 
 /** Returns the keys that a strict object at `path` knows. */
 function keysAt(schema: z.ZodType, data: unknown, path: Path): string[] {

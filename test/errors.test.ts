@@ -32,6 +32,25 @@ function meaningsIn(table: string): string[] {
   return [...rows.matchAll(/^ {2}\/\*\* (.+) \*\/\n {2}'?[a-z-]+'?:/gm)].flatMap(([, meaning]) => meaning ?? []);
 }
 
+describe('an unknown name', () => {
+  const many = Array.from({ length: 74 }, (_, i) => `model_${i}`);
+
+  it('is followed by the nearest one, then by all of a short list', () => {
+    const text = errors.unknownName('backbone', 'mogant', ['swin', 'moganet']);
+    expect(text).to.equal('unknown backbone "mogant". Did you mean "moganet"? Known: swin, moganet.');
+  });
+
+  it('is followed by the few nearest of a long list', () => {
+    expect(errors.unknownName('model', 'modl_42', many)).to.match(
+      /^unknown model "modl_42"\. Did you mean "model_42"\? Known: model_42, (model_\d+, ){6}model_\d+ and 66 more\.$/,
+    );
+  });
+
+  it('has none near it if it is long', () => {
+    expect(errors.nearestName('x'.repeat(1000), many)).to.equal(undefined);
+  });
+});
+
 describe('the page of errors', () => {
   const readers = [
     ['### Images', imageRemedies, 'imageRemedies'],

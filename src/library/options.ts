@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.ts';
 import { readOptions } from '../loading/resolve.ts';
 import { longestEdge } from '../models/task.ts';
 import { isFile } from '../platform/refs.ts';
-import { foundIn, isObject, validate } from '../validate.ts';
+import { foundIn, isObject, validateOptions } from '../validate.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
 
@@ -18,6 +18,8 @@ const size = z.strictObject(
   { height: edge, width: edge },
   { error: ({ code }) => (code === 'invalid_type' ? 'must be { height, width } in whole pixels' : undefined) },
 );
+const nameOrLabel = 'must be the name of a class, or its label from 0 on';
+const classOf = z.union([z.string(), z.int().min(0, nameOrLabel)], { error: nameOrLabel });
 const signal = readOptions.shape.signal;
 
 const predictOptions = z.strictObject({
@@ -26,18 +28,18 @@ const predictOptions = z.strictObject({
   max: count.optional(),
   maskThreshold: share.optional(),
   top: count.optional(),
-  classes: z.array(z.union([z.string(), z.int().min(0)]), { error: 'must be a list of names or labels' }).optional(),
+  classes: z.array(classOf, { error: 'must be a list of names or labels' }).optional(),
   size: size.optional(),
-  only: z.enum(['detection', 'segmentation', 'classification', 'pose', 'custom']).optional(),
+  only: z.enum(['detection', 'segmentation', 'classification', 'custom']).optional(),
   signal,
 });
 const featuresOptions = predictOptions.pick({ size: true, signal: true });
 
 /** Checks the options of `predict`. @throws ConfigError naming an unknown option and the nearest known one, or a wrong value */
-export const checkPredict = (options: unknown): void => void validate(predictOptions, options, 'options of predict');
+export const checkPredict = (options: unknown): void => void validateOptions(predictOptions, options, 'predict');
 
 /** Checks the options of `features`. @throws ConfigError as `checkPredict` */
-export const checkFeatures = (options: unknown): void => void validate(featuresOptions, options, 'options of features');
+export const checkFeatures = (options: unknown): void => void validateOptions(featuresOptions, options, 'features');
 
 const fileSchema = z.custom((value) => isFile(value) && value !== '', { error: 'must be a file, a URL or bytes' });
 const backboneOptions = readOptions.extend({ weights: fileSchema });
@@ -53,7 +55,7 @@ export function checkBackboneCall(config: unknown, options: unknown): void {
   if (!isObject(options) || options.weights === undefined) {
     throw new ConfigError('createBackbone needs weights: createBackbone(config, { weights: file, URL or bytes }).');
   }
-  validate(backboneOptions, options, 'options of createBackbone');
+  validateOptions(backboneOptions, options, 'createBackbone');
 }
 
 /** Checks the input of a backbone, N×C×H×W. @throws ConfigError */

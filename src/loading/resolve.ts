@@ -5,7 +5,7 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, type Tables } from '../models/create.ts';
 import type { Platform, Progress, WeightsRef } from '../platform/contract.ts';
 import { isFile } from '../platform/refs.ts';
-import { foundIn, isObject, validate } from '../validate.ts';
+import { foundIn, isObject, validate, validateOptions } from '../validate.ts';
 import { findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
 import type { ConfiguredModel } from './weights.ts';
@@ -197,5 +197,5 @@ function checkRef(ref: unknown, options: unknown): void {
     }
     validate(refSchema, ref, 'model');
   }
-  validate(readOptions, options, 'options of loadModel');
+  validateOptions(readOptions, options, 'loadModel');
 }

@@ -9,7 +9,7 @@ import { takeBoxes } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
 
 /** The tasks of models. The same words name configuration keys, options, timings and JSON keys. */
-export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'pose' | 'custom';
+export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'custom';
 
 /** Values of one call that differ from the configuration. */
 export interface TaskOptions {

@@ -12,7 +12,7 @@ import {
   segmentationLegend,
   sideBySide,
 } from '../render/index.ts';
-import { validate } from '../validate.ts';
+import { validateOptions } from '../validate.ts';
 import { type CocoResult, cocoResults } from './coco.ts';
 import {
   type Classification,
@@ -143,7 +143,7 @@ export class Result implements ResultFields, Iterable<Instance> {
    * @throws ConfigError for an unknown or impossible option, RangeError if the model lacks a task that is to be drawn
    */
   render(options: RenderOptions = {}): Raster {
-    const { draw = this.usualDrawing(), ...overlay } = validate(renderOptions, options, 'render');
+    const { draw = this.usualDrawing(), ...overlay } = validateOptions(renderOptions, options, 'render');
     const [first, ...others] = [draw].flat().map((task) => this.draw(task, overlay));
     if (!first) throw new RangeError('there is nothing to draw.');
     return others.length === 0 ? first : sideBySide([first, ...others].map((raster) => ({ raster })));
@@ -179,7 +179,7 @@ export class Result implements ResultFields, Iterable<Instance> {
 
   /** Returns the instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. */
   toCOCO(options: { readonly imageId: number | string }): CocoResult[] {
-    const { imageId } = validate(cocoOptions, options ?? {}, 'toCOCO');
+    const { imageId } = validateOptions(cocoOptions, options ?? {}, 'toCOCO');
     return cocoResults(this, imageId);
   }
 

@@ -36,12 +36,16 @@ describe('a value from the caller', () => {
       [{ score: '0.5' }, 'score: must be a number from 0 to 1, got "0.5".'],
       [{ iou: -1 }, 'iou: must be a number from 0 to 1, got -1.'],
       ...[0, -1, 1.5].map((max) => [{ max }, `max: must be a whole number of at least 1, got ${max}.`] as const),
-      [{ scor: 1 }, '"scor". Known: score, iou, max, ', 'Did you mean "score"?'],
+      [{ scor: 1 }, 'unknown option "scor". Did you mean "score"? Known: score, iou, max, '],
       [{ size: { height: 0, width: 0 } }, 'size.height: must be a whole number from 1 to 16384, got 0.'],
       [{ size: [320, 320] }, 'size: must be { height, width }', 'got [320,320].'],
       [{ size: 320 }, 'size: must be { height, width }', 'got 320.'],
       [{ size: { height: 1e6, width: 1e6 } }, 'size.height: must be a whole number from 1 to 16384, got 1000000.'],
       [{ classes: 'window' }, 'classes: must be a list of names or labels, got "window".'],
+      [{ classes: [-1] }, 'classes.0: must be the name of a class, or its label from 0 on, got -1.'],
+      [{ only: 'detections' }, 'only: unknown value "detections". Did you mean "detection"?'],
+      [{ only: 'pose' }, 'Known: detection, segmentation, classification, custom.'],
+      [{ only: ['detection'] }, 'only: must be one of "detection", "segmentation", ', 'got ["detection"].'],
       [{ signal: {} }, 'signal: must be an AbortSignal, got {}.'],
       [null, 'options of predict', 'got null.'],
     ];
@@ -51,7 +55,11 @@ describe('a value from the caller', () => {
         await refused(model.predictBatch([image], untyped(options)), ConfigError, fact);
       }
     }
-    await refused(model.features(image, untyped({ max: 1 })), ConfigError, 'unknown key "max". Known: size, signal.');
+    await refused(
+      model.features(image, untyped({ max: 1 })),
+      ConfigError,
+      'unknown option "max". Known: size, signal.',
+    );
     expect((await model.predict(image, untyped({ score: undefined }))).length).to.be.greaterThan(0);
   });
 
@@ -88,16 +96,19 @@ describe('a value from the caller', () => {
     const result = await model.predict(image);
     expect(() => result.render(untyped({ draw: 'bth' }))).to.throw(
       ConfigError,
-      /^render: draw: .*"detection"\|"segmentation"\|"classification".* got "bth"\.$/,
+      /^options of render: draw: .*"bth"\. Known: detection, segmentation, classification\. .* a list\.$/,
     );
     expect(() => result.render(untyped({ lineWdth: 2 }))).to.throw(ConfigError, 'Did you mean "lineWidth"?');
-    expect(() => result.render(untyped({ draw: [] }))).to.throw(ConfigError, /^render: draw: .* got \[\]\.$/);
+    expect(() => result.render(untyped({ draw: [] }))).to.throw(
+      ConfigError,
+      /^options of render: draw: .* got \[\]\.$/,
+    );
     for (const options of [{ maskOpacity: 2 }, { labelOf: 'name' }, { boxes: 1 }, { lineWidth: 0 }]) {
       const [[name, value] = []] = Object.entries(options);
-      const facts = new RegExp(`^render: ${name}: .* got ${JSON.stringify(value)}\\.$`);
+      const facts = new RegExp(`^options of render: ${name}: .* got ${JSON.stringify(value)}\\.$`);
       expect(() => result.render(untyped(options))).to.throw(ConfigError, facts);
     }
-    const coco = /^toCOCO: imageId: .*\{ imageId: 42 \}, got nothing\.$/;
+    const coco = /^options of toCOCO: imageId: .*\{ imageId: 42 \}, got nothing\.$/;
     expect(() => result.toCOCO(untyped({}))).to.throw(ConfigError, coco);
     expect(() => result.toCOCO(untyped(undefined))).to.throw(ConfigError, coco);
     for (const encode of [encodePng, encodePortable]) {
@@ -121,13 +132,21 @@ describe('a value from the caller', () => {
       ConfigError,
       'config: must be the name of a model, or a configuration with backbone.type, got {}.',
     );
-    await refused(load({ wieghts: weights }), ConfigError, 'unknown key "wieghts". Known: config, weights.');
+    await refused(
+      load({ wieghts: weights }),
+      ConfigError,
+      'unknown key "wieghts". Did you mean "weights"? Known: config, weights.',
+    );
     await refused(
       load({ weights: 5 }),
       ConfigError,
       'weights: must be a file, a URL or bytes, or these by module, got 5.',
     );
-    await refused(load('facade', { thread: 1 }), ConfigError, 'options of loadModel: unknown key "thread".');
+    await refused(
+      load('facade', { thread: 1 }),
+      ConfigError,
+      'options of loadModel: unknown option "thread". Did you mean "threads"?',
+    );
     await refused(
       load('facade', { engine: 3 }),
       ConfigError,

@@ -52,7 +52,7 @@ describe('detections of a custom head', () => {
     expect(await scores({ classes: ['door'] })).to.deep.equal([0.5, 0.25]);
     const error = await model.predict(image, { classes: ['dor'] }).catch((reason: unknown) => reason as Error);
     expect(error).to.be.instanceOf(ConfigError);
-    expect((error as Error).message).to.equal('unknown class "dor". Known: door, window. Did you mean "door"?');
+    expect((error as Error).message).to.equal('unknown class "dor". Did you mean "door"? Known: door, window.');
     expect([...(await model.predict(image, { max: 1 })).boxes]).to.deep.equal([2, 2, 3, 3]);
     await model.dispose();
   });

@@ -111,7 +111,7 @@ describe('a loaded model', () => {
     expect([...(await model.predict(image, { classes: ['right'], max: 1 }))]).to.deep.equal([named.at(0)]);
     const error = await errorOf(model.predict(image, { classes: ['rihgt'] }));
     expect(error).to.be.instanceOf(ConfigError);
-    expect(error.message).to.include('unknown class "rihgt". Known: left, right. Did you mean "right"?');
+    expect(error.message).to.include('unknown class "rihgt". Did you mean "right"? Known: left, right.');
   });
 
   it('runs one task alone with `only`, and gives the same for it', async () => {

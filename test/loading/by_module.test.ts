@@ -161,7 +161,7 @@ describe('weights by module', () => {
     const unknown = await rejection(loadModel({ config: smallDetection, weights: { backbon: file } }, { engine }));
     expect(unknown).to.be.instanceOf(ConfigError);
     expect(unknown.message).to.equal(
-      'unknown module "backbon". Known: backbone, neck, rpn_head, roi_head. Did you mean "backbone"?',
+      'unknown module "backbon". Did you mean "backbone"? Known: backbone, neck, rpn_head, roi_head.',
     );
     const none = await rejection(loadModel({ weights: { backbone: file } }, { engine }));
     expect(none.message).to.match(/weights by module \(backbone\) need a configuration.*config/);

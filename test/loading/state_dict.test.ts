@@ -151,7 +151,7 @@ describe('filling parameters', () => {
     expect(refusal.code).to.equal('missing');
     expect(refusal.message).to.equal(
       'w.pth: it does not fit the model: 1 missing: lost; 1 unexpected: extra; 1 of another shape: a [2] (the model has [3]); ' +
-        '1 not of a floating-point type: n int64. Check that the file belongs to this model, or name the prefix of its keys: moganet convert --prefix, in code the option prefix.',
+        '1 not of a floating-point type: n int64. Check that the file belongs to this model, or name the prefix of its keys: moganet convert --prefix, or convertCheckpoints with { prefix }.',
     );
   });
 

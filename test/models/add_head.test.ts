@@ -145,7 +145,7 @@ describe('a head that is added', () => {
 
   it('is named among the known ones', () => {
     const segmentation = { classes: ['a'], head: { type: 'tiny_hed', channels: 4 }, input: {} };
-    expect(() => wrong({ segmentation })).to.throw(ConfigError, /tiny_head.*Did you mean "tiny_head"\?/);
+    expect(() => wrong({ segmentation })).to.throw(ConfigError, /Did you mean "tiny_head"\?/);
     expect(() => wrong({ detection: { type: 'tiny_detectr' } })).to.throw(
       ConfigError,
       /Did you mean "tiny_detector"\?/,

@@ -184,7 +184,7 @@ describe('createModel', () => {
     it('names the known parts', () => {
       expect(() => createModel({ ...custom, backbone: { type: 'plane' } }, tables)).to.throw(
         ConfigError,
-        /unknown backbone "plane"\. Known: moganet, .*plain\. Did you mean "plain"\?/,
+        /unknown backbone "plane"\. Did you mean "plain"\? Known: moganet, .*plain\./,
       );
       expect(() => createModel({ ...custom, head: { type: 'bright' } }, tables)).to.throw(
         ConfigError,

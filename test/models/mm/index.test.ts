@@ -248,7 +248,7 @@ describe('an mm configuration', () => {
 
     it('if it is not a model dict', () => {
       refusal({ type: 'MaskRCNN' }, ConfigError, 'mm config: backbone: ');
-      refusal('MaskRCNN', ConfigError, 'mm config: Invalid input: expected record, received string, got "MaskRCNN".');
+      refusal('MaskRCNN', ConfigError, 'mm config: must be an object, got "MaskRCNN".');
     });
   });
 });

@@ -96,13 +96,13 @@ describe('fromOfficial', () => {
   });
 
   const refusals: readonly [what: string, args: Record<string, unknown>, facts: RegExp][] = [
-    ['an unknown argument', { attn_dw_dilatoin: [1, 2, 3] }, /^MogaNet: .*"attn_dw_dilatoin".*"attn_dw_dilation"\?$/],
+    ['an unknown argument', { attn_dw_dilatoin: [1, 2, 3] }, /^MogaNet: .*"attn_dw_dilatoin".*"attn_dw_dilation"\?/],
     ['one that only looks known', { constructor: 1 }, /unknown key "constructor"/],
     ['an unknown size', { arch: 'tinny' }, /"tinny"\. Known: xt, t, s, b, l, xl\./],
     ['an arch of another kind', { arch: 3 }, /arch: .*string.*object.*got 3/],
-    ['an arch without depths', { arch: { embed_dims: [8], ffn_ratios: [4] } }, /arch\.depths: .*array.*got nothing/],
+    ['an arch without depths', { arch: { embed_dims: [8], ffn_ratios: [4] } }, /arch\.depths: .*list.*got nothing/],
     ['an arch with more', { arch: { embed_dims: [8], depths: [1], ffn_ratios: [4], heads: [1] } }, /arch: .*"heads"/],
-    ['a list of another length', { attn_channel_split: [1, 3] }, /attn_channel_split: .*3 items.*got \[1,3\]/],
+    ['a list of another length', { attn_channel_split: [1, 3] }, /attn_channel_split: .*3 entries.*got \[1,3\]/],
     ['a number that is text', { num_classes: '10' }, /num_classes: .*number.*got "10"/],
     ['an unknown activation', { attn_act_type: 'Mish' }, /attn_act_type.*"Mish".*SiLU, GELU, ReLU/],
     ['another class', { type: 'ConvNeXt' }, /type.*"ConvNeXt".*MogaNet, MogaNet_feat/],
