@@ -36,7 +36,7 @@ export function addAblateCommand(program: Command): void {
         .default('xt'),
     )
     .addOption(
-      new Option('--size <HxW>', "height and width of the network's input")
+      new Option('--size <HxW>', "height and width of the network's input, one number for a square")
         .argParser(heightByWidth)
         .default({ height: 224, width: 224 }, '224'),
     )

@@ -17,18 +17,14 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('Expected a whole number of 1 or more.');
 }
 
-/** Two edges in pixels, or one for a square. */
-function edges(text: string, expected: string): [number, number] {
-  const match = /^([1-9]\d{0,4})(?:[x×,]([1-9]\d{0,4}))?$/i.exec(text);
-  if (!match) throw new InvalidArgumentError(expected);
-  const [, first, second = first] = match;
-  return [Number(first), Number(second)];
-}
-
 /** `HxW`, or one number for a square. */
 export function heightByWidth(text: string): Size {
-  const [height, width] = edges(text, 'Expected height×width in pixels, such as 800x1280.');
-  return { height, width };
+  const match = /^([1-9]\d{0,4})(?:[x×,]([1-9]\d{0,4}))?$/i.exec(text);
+  if (!match) {
+    throw new InvalidArgumentError('Expected height×width in pixels, such as 800x1280, or one number for a square.');
+  }
+  const [, height, width = height] = match;
+  return { height: Number(height), width: Number(width) };
 }
 
 /** The largest input of a network that fits into memory. */
@@ -46,9 +42,9 @@ export function collected(text: string, before: readonly string[] = []): readonl
   return [...before, text];
 }
 
-/** `WxH`, the order in which test scales are written: `1333x800`. May be repeated, once per input. */
-export function scales(text: string, before: readonly (readonly [number, number])[] = []) {
-  return [...before, edges(text, 'Expected two edges in pixels, such as 1333x800.')];
+/** `HxW`. May be repeated, once per input. */
+export function sizes(text: string, before: readonly Size[] = []): readonly Size[] {
+  return [...before, heightByWidth(text)];
 }
 
 /** @throws UsageError if a path names no file; URLs pass */

@@ -1,9 +1,10 @@
-import { basename, extname } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import { type Command, Option } from 'commander';
-import { scales } from './arguments.ts';
+import type { Size } from '../node.ts';
+import { checkFile, sizes } from './arguments.ts';
 import { UsageError } from './failure.ts';
 import { kindsOf } from './model.ts';
-import { refuseExisting, writeWhole } from './outputs.ts';
+import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal, plural } from './terminal.ts';
 
 interface Options {
@@ -11,7 +12,7 @@ interface Options {
   readonly ema?: boolean;
   readonly prefix?: string;
   readonly keepAux?: boolean;
-  readonly scale?: readonly (readonly [number, number])[];
+  readonly scale?: readonly Size[];
   readonly overwrite?: boolean;
   readonly quiet?: boolean;
 }
@@ -37,9 +38,9 @@ export function addConvertCommand(program: Command): void {
     .option('--prefix <prefix>', 'take only the keys that begin with it, and remove it')
     .option('--keep-aux', 'keep the auxiliary head, which only training needs')
     .option(
-      '--scale <WxH>',
-      "test scale, once per checkpoint in their order (default: the configuration's, 1333x800 or 2048x512)",
-      scales,
+      '--scale <HxW>',
+      "test scale, once per checkpoint in their order (default: the configuration's, 800x1333 or 512x2048); one number is a square",
+      sizes,
     )
     .option('--overwrite', 'replace an existing file')
     .option('-q, --quiet', 'only errors')
@@ -62,13 +63,15 @@ async function convert(files: readonly string[], options: Options): Promise<void
       `--scale is given ${plural(scale.length, 'time')} for ${plural(paths.length, 'checkpoint')}. Give it once per checkpoint.`,
     );
   }
+  for (const path of paths) checkFile(path);
+  checkFolder(dirname(out), 'Give another name');
   if (!overwrite) refuseExisting([out], 'give another name');
   const terminal = openTerminal({ quiet });
   const library = await import('../node.ts');
   const sources = await Promise.all(paths.map((path) => library.openFileSource(path)));
   try {
     const { output, tensors, notices, config } = await library.convertCheckpoints(
-      sources.map((source, i) => ({ source, scale: scale[i] })),
+      sources.map((source, i) => ({ source, scale: edgesOf(scale[i]) })),
       {
         ema,
         keepAux,
@@ -85,3 +88,6 @@ async function convert(files: readonly string[], options: Options): Promise<void
     await Promise.all(sources.map((source) => source.close()));
   }
 }
+
+/** Configurations list the width first, as mm's do. Either edge may be the larger. */
+const edgesOf = (size: Size | undefined) => size && ([size.width, size.height] as const);

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ModelDefinition } from '../node.ts';
 import { UsageError } from './failure.ts';
 import { chooseModel } from './model.ts';
-import { refuseExisting, writeWhole } from './outputs.ts';
+import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
 import { loadingDisplay, openTerminal, type Terminal } from './terminal.ts';
 
 interface Options {
@@ -20,8 +20,8 @@ interface Options {
 
 const help = `
 A model for classification or segmentation, and a backbone, is one file: image in, logits or pyramid out. A two-stage
-detector is features.onnx, box.onnx and mask.onnx. model.json describes how they join and what goes before and after them
-(preprocessing, anchors, thresholds), and contains the configuration. Batch, height and width are free in every file. A
+detector is features.onnx, box.onnx and mask.onnx. model.json has the facts: parts, shapes, class names, anchors and the
+configuration. docs/onnx.md explains preprocessing, the steps between the parts, and postprocessing. Batch, height and width are free in every file. A
 file has no inputs but images, maps and regions. Opset 17. Weights near 2 GB are a second file beside the first.
 
 Examples:
@@ -35,7 +35,7 @@ export function addExportCommand(program: Command): void {
   program
     .command('export')
     .summary('write a model as ONNX files for other runtimes')
-    .description('Writes a model as ONNX files for any runtime, with a JSON file that says how to use them.')
+    .description('Writes a model as ONNX files for any runtime, with a JSON file of the facts that a program needs.')
     .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
     .option('--weights <file>', "the model's checkpoint, if the model does not bring its weights")
     .option('--pull', 'download published weights if they are missing')
@@ -55,11 +55,13 @@ async function exportModel(model: string, options: Options): Promise<void> {
   const terminal = openTerminal({ quiet: options.quiet });
   const library = await import('../node.ts');
   const chosen = chooseModel(library, model, { weights: options.weights, task: 'any', pull });
+  const { out } = options;
+  if (out !== undefined) checkFolder(isOnnx(out) ? dirname(out) : out);
   const read = await library.readModel(chosen.ref, { ema, pull, onProgress: loadingDisplay(terminal) });
   const { definition, weights, notices } = read;
   terminal.settle();
   for (const notice of notices) terminal.note(notice);
-  const { folder, stem, guide } = targetOf(options.out, definition, backbone);
+  const { folder, stem, guide } = targetOf(out, definition, backbone);
   const { description, files } = library.exportOnnx(definition, weights, { backbone, optimise, stem });
   const sample = join(folder, `${stem ? `${stem}.` : ''}sample.safetensors`);
   const paths = [...description.parts.map(({ file }) => join(folder, file)), guide];
@@ -81,9 +83,11 @@ interface Target {
   readonly guide: string;
 }
 
+const isOnnx = (path: string): boolean => extname(path).toLowerCase() === '.onnx';
+
 /** @throws UsageError if one file is named for several parts */
 function targetOf(out: string | undefined, { config, parts }: ModelDefinition, backbone: boolean): Target {
-  if (out === undefined || extname(out).toLowerCase() !== '.onnx') {
+  if (out === undefined || !isOnnx(out)) {
     const folder = out ?? `${config.name ?? 'model'}-onnx`;
     return { folder, guide: join(folder, 'model.json') };
   }

@@ -1,17 +1,63 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import {
+  CheckpointError,
+  ConfigError,
+  DownloadError,
+  EngineError,
+  ImageError,
+  isRefusal,
+  MoganetError,
+  ShapeError,
+  UnsupportedError,
+} from '../errors.ts';
 
 /** How a run ends: exit codes, the errors behind them, and signals. */
 
 export const exitCodes = { good: 0, failure: 1, usage: 2, someImages: 3 } as const;
 
-export const exitCodesHelp = `Exit codes: 0 success, 1 failure, 2 wrong usage, 3 some images failed (the others are done),
-130 and 143 interrupted.`;
+export const exitCodesHelp = `Exit codes: 0 success, 1 failure, 2 wrong call, 3 some images failed (the others are done; if all fail, 1),
+130 and 143 interrupted. A call is wrong if an argument, a name or a configuration is, or if a file that it names does not
+exist or is of another kind. Images are an exception: a missing one has failed.`;
 
-/** The command line is wrong: exit code 2. */
+/** The command line is wrong. */
 export class UsageError extends Error {}
 
-/** A file cannot or must not be written: exit code 1. */
+/** A file cannot or must not be written. */
 export class OutputError extends Error {}
+
+type ErrorClass = abstract new (...args: never[]) => Error;
+
+/**
+ * The exit code of each error that ends a command. 2 means that the call names something wrong, so the same call cannot
+ * succeed. An error about one image does not end a command: see `exitCodeOfImages`.
+ */
+const codes: readonly (readonly [ErrorClass, number])[] = [
+  [UsageError, exitCodes.usage],
+  [ConfigError, exitCodes.usage],
+  [ShapeError, exitCodes.usage], // outside an image only a configuration or a size can contradict itself
+  [UnsupportedError, exitCodes.usage],
+  [OutputError, exitCodes.failure],
+  [CheckpointError, exitCodes.failure],
+  [ImageError, exitCodes.failure],
+  [EngineError, exitCodes.failure],
+  [DownloadError, exitCodes.failure],
+  [MoganetError, exitCodes.failure],
+];
+
+/** The codes of refusals that say that the call names the wrong file, not that the file is damaged. */
+const wrongFile: readonly string[] = ['unreadable', 'not-a-checkpoint'];
+
+/** Returns the exit code of an error that the user can mend. Undefined for a mistake in this package. */
+export function exitCodeOf(error: unknown): number | undefined {
+  if (isRefusal(error) && wrongFile.includes(error.code)) return exitCodes.usage;
+  return codes.find(([kind]) => error instanceof kind)?.[1];
+}
+
+/** Returns the exit code of a run over images. */
+export function exitCodeOfImages(images: number, failed: number): number {
+  if (failed === 0) return exitCodes.good;
+  return failed < images ? exitCodes.someImages : exitCodes.failure;
+}
 
 const signals = { SIGINT: 130, SIGTERM: 143 } as const;
 type Signal = keyof typeof signals;

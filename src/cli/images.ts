@@ -1,6 +1,6 @@
 import type { Model, ModelConfig, PredictOptions, RenderOptions, Result, Size } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
-import { endingAtOnce, exitCodes, UsageError } from './failure.ts';
+import { endingAtOnce, exitCodeOfImages, UsageError } from './failure.ts';
 import { loadFont } from './font.ts';
 import { findInputs, type Input, outputNames, readStdin } from './inputs.ts';
 import {
@@ -100,7 +100,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
     threads,
     pull,
     configure: (full) => {
-      const config = configFor(library, job, full);
+      const config = configFor(job, full);
       plan = planOf(library, job, inputs, config);
       return config;
     },
@@ -138,8 +138,8 @@ async function inputsOf({ images, recursive = false, out }: ImagesJob): Promise<
  *
  * @throws UsageError if the model cannot do the task
  */
-function configFor(library: Library, { task, model: { name } }: ImagesJob, config: ModelConfig): ModelConfig {
-  checkTask(library, task, name, config);
+function configFor({ task, model: { name } }: ImagesJob, config: ModelConfig): ModelConfig {
+  checkTask(task, name, config);
   return task === 'detect' ? { ...config, segmentation: undefined } : config;
 }
 
@@ -223,7 +223,10 @@ async function runEach(work: Work): Promise<RunSummary> {
       terminal.print(`${file}: ${describe(all, result, work.kinds, least)} ${terminal.colors.dim(`(${took})`)}`);
     } catch (error) {
       const message = reasonOf(library, error);
-      if (message === undefined) throw error;
+      if (message === undefined) {
+        terminal.settle();
+        throw error;
+      }
       failed++;
       document?.fail(file, message);
       terminal.complain(terminal.colors.red(message.startsWith(file) ? message : `${file}: ${message}`));
@@ -234,7 +237,7 @@ async function runEach(work: Work): Promise<RunSummary> {
   if (missing.size > 0) terminal.note(missingText([...missing], job.font !== undefined));
   if (failed > 0 && inputs.length > 1) terminal.note(`${failed} of ${plural(inputs.length, 'image')} failed.`);
   return {
-    exitCode: failed > 0 ? exitCodes.someImages : exitCodes.good,
+    exitCode: exitCodeOfImages(inputs.length, failed),
     written,
     instances: work.kinds.includes('detection') && failed < inputs.length ? instances : undefined,
   };
@@ -255,8 +258,15 @@ async function write(work: Work, { file, paths }: PlannedInput, result: Result):
   return paths;
 }
 
-/** Says why an image failed; undefined for an error of ours. */
-export function reasonOf({ MoganetError }: Pick<Library, 'MoganetError'>, error: unknown): string | undefined {
+/**
+ * Says why an image failed. Undefined if the image is not the reason: the configuration is wrong for every image, or the
+ * mistake is in this package.
+ */
+export function reasonOf(
+  { ConfigError, MoganetError }: Pick<Library, 'ConfigError' | 'MoganetError'>,
+  error: unknown,
+): string | undefined {
+  if (error instanceof ConfigError) return undefined;
   if (error instanceof MoganetError) return error.message;
   // JavaScript's messages for an array that is too long and for missing memory
   const tooLarge = /^Invalid (typed )?array (buffer )?length|allocation failed/i;

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { nearestName, unknownName } from '../errors.ts';
 import type { ModelConfig, TaskKind, ZooEntry } from '../node.ts';
 import { checkFile, readGiven } from './arguments.ts';
@@ -20,7 +20,7 @@ export type TaskCommand = 'predict' | (typeof commandOf)[Kind];
 export const kindsOf = (config: ModelConfig): Kind[] => kinds.filter((kind) => config[kind]);
 
 const refusals = {
-  detect: 'does not detect objects',
+  detect: 'does not detect instances',
   segment: 'does not segment',
   classify: 'does not classify',
 } as const;
@@ -29,7 +29,7 @@ const refusals = {
  * @param name the model's name in messages
  * @throws UsageError if the model cannot do the task, with what it can do and with models that can
  */
-export function checkTask({ entries }: Library, task: TaskCommand, name: string, config: ModelConfig): void {
+export function checkTask(task: TaskCommand, name: string, config: ModelConfig): void {
   const [first, ...more] = kindsOf(config).map((kind) => commandOf[kind]);
   if (first === undefined) {
     throw new UsageError(`${name} has no head: there is nothing to show. See \`moganet models\`.`);
@@ -37,11 +37,12 @@ export function checkTask({ entries }: Library, task: TaskCommand, name: string,
   if (task === 'predict' || [first, ...more].includes(task)) return;
   const use = `Use \`moganet ${more.length > 0 ? 'predict' : first}\``;
   if (task !== 'classify') throw new UsageError(`${name} ${refusals[task]}. ${use}.`);
-  const classifiers = entries.filter((entry) => entry.config.classification).map((entry) => entry.name);
-  throw new UsageError(
-    `${name} ${refusals[task]}. ${use}, or one of these: ${classifiers.join(', ')}.\n${otherClasses(ownCommand(), task)}`,
-  );
+  throw new UsageError(`${name} ${refusals[task]}. ${use}, or another model. ${howToClassify()}`);
 }
+
+/** Names a model that classifies, and says how to see the others and how to get its weights. */
+const howToClassify = (): string =>
+  `For example: --model moganet_xt. \`moganet models --task classification\` lists the models.\n${otherClasses(ownCommand(), 'classify')}`;
 
 /** Which instances are wanted: options of `predict` and `detect`. */
 export interface InstanceChoice {
@@ -68,7 +69,7 @@ export function chooseInstances(
     value === undefined ? [] : `--${key}`,
   );
   if (given.length === 0) return {};
-  if (!detection) throw new UsageError(`${name} does not detect objects, so ${given.join(' and ')} cannot be used.`);
+  if (!detection) throw new UsageError(`${name} does not detect instances, so ${given.join(' and ')} cannot be used.`);
   const names = classes?.flatMap((text) => namesIn(text, datasetOf(detection).classes));
   // the ten best cars may be far down among a hundred instances
   const most = names && max !== undefined ? Math.max(max, detection.test?.max ?? 100) : max;
@@ -149,7 +150,12 @@ export function chooseModel(library: Library, model: string | undefined, options
   const { weights } = options;
   if (weights !== undefined) checkFile(weights);
   if (model === undefined && weights !== undefined) return { name: weights, ref: { weights } };
-  if (model === undefined) return named(library, 'facade', options);
+  if (model === undefined) {
+    if (options.task === 'classify') {
+      throw new UsageError(`classify needs --model: the shipped model does not classify. ${howToClassify()}`);
+    }
+    return named(library, 'facade', options);
+  }
   if (isConfig(model)) {
     const config = readConfigFile(library, model);
     return { name: model, ref: { config, weights: weights ?? weightsByName(library, config, model) } };
@@ -165,18 +171,23 @@ export function chooseModel(library: Library, model: string | undefined, options
 /** The configuration of a model whose weights are not needed: of a name, a configuration file or a checkpoint. */
 export async function chooseConfig(library: Library, model: string): Promise<ModelConfig> {
   if (isConfig(model)) return readConfigFile(library, model);
-  return isCheckpoint(library, model) ? library.readConfig(model) : findEntry(library, model).config;
+  if (!isCheckpoint(library, model)) return findGiven(library, model).config;
+  checkFile(model);
+  return library.readConfig(model);
 }
+
+const checkpointEndings = ['.pth', '.pt', '.bin', '.safetensors', '.tar', '.ckpt'];
 
 const isConfig = (word: string): boolean => /\.json$/i.test(word);
 
 /** The file name of published weights is a model's name as well; an existing file goes first. */
 const isCheckpoint = (library: Library, word: string): boolean =>
-  /\.(pth|pt|bin|safetensors|tar|ckpt)$/i.test(word) && (existsSync(word) || !entryOf(library, word));
+  checkpointEndings.some((ending) => word.toLowerCase().endsWith(ending)) &&
+  (existsSync(word) || !entryOf(library, word));
 
 function named(library: Library, name: string, { weights, task = 'predict', pull }: ChooseOptions): ChosenModel {
-  const entry = findEntry(library, name);
-  if (task !== 'any') checkTask(library, task, entry.name, entry.config);
+  const entry = findGiven(library, name);
+  if (task !== 'any') checkTask(task, entry.name, entry.config);
   const { shipped, url } = entry.weights ?? {};
   if (weights !== undefined || shipped || library.cachedWeights(entry) || (url && pull)) {
     return { name: entry.name, ref: { config: entry.name, weights } };
@@ -188,7 +199,17 @@ function named(library: Library, name: string, { weights, task = 'predict', pull
   );
 }
 
-function findEntry(library: Library, name: string): ZooEntry {
+/** Finds a model by a word that could be a file as well. */
+function findGiven(library: Library, word: string): ZooEntry {
+  const kind = entryOf(library, word) ? undefined : statSync(word, { throwIfNoEntry: false });
+  if (!kind) return findEntry(library, word, '; a file works as well');
+  throw new UsageError(
+    `${word}: this ${kind.isDirectory() ? 'folder' : 'file'} exists, but it is not a model. The name of a configuration ends with .json, that of a checkpoint with ${checkpointEndings.join(', ')}. \`moganet models\` lists the models that are known by name.`,
+  );
+}
+
+/** @throws UsageError with the nearest name if no model has this one */
+export function findEntry(library: Library, name: string, otherwise = ''): ZooEntry {
   const entry = entryOf(library, name);
   if (entry) return entry;
   const near = nearestName(
@@ -196,7 +217,7 @@ function findEntry(library: Library, name: string): ZooEntry {
     library.entries.map((one) => one.name),
   );
   const meant = near ? ` Did you mean "${near}"?` : '';
-  throw new UsageError(`unknown model "${name}".${meant} \`moganet models\` lists the names; a file works as well.`);
+  throw new UsageError(`unknown model "${name}".${meant} \`moganet models\` lists the names${otherwise}.`);
 }
 
 function entryOf(library: Library, name: string): ZooEntry | undefined {

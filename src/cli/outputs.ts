@@ -5,7 +5,7 @@ import { InvalidArgumentError } from 'commander';
 import { nearestName } from '../errors.ts';
 import type { Model, ModelConfig, RenderOptions, Result } from '../node.ts';
 import { OutputError, UsageError } from './failure.ts';
-import { commandOf, type Kind, kindsOf, type Library, type TaskCommand } from './model.ts';
+import { commandOf, type Kind, kinds, kindsOf, type Library, type TaskCommand } from './model.ts';
 import { writeToStdout } from './terminal.ts';
 
 /** What is written: files that appear whole, their names, the forms of `--save`, and the document of `--json`. */
@@ -67,13 +67,14 @@ function makeFolder(path: string): void {
 /**
  * Checks that files can be written below a folder, before a result is computed for them.
  *
+ * @param remedy what to do otherwise
  * @throws OutputError naming the folder and what stands in the way
  */
-export function checkFolder(folder: string): void {
+export function checkFolder(folder: string, remedy = 'Choose a folder with --out'): void {
   let nearest = resolve(folder);
   while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
   const refusal = (why: string, cause?: unknown) =>
-    new OutputError(`${folder} cannot be written: ${why}. Choose a folder with --out.`, { cause });
+    new OutputError(`${folder} cannot be written: ${why}. ${remedy}.`, { cause });
   if (!statSync(nearest).isDirectory()) throw refusal(`${nearest} is a file`);
   try {
     accessSync(nearest, constants.W_OK);
@@ -310,17 +311,39 @@ function imageIdOf(file: string): number | string {
   return /^\d{1,15}$/.test(stem) ? Number(stem) : stem;
 }
 
+const jsonOf: Readonly<Record<Kind, string>> = {
+  detection: '"detection": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }]',
+  segmentation: '"segmentation": [{ "label", "name", "pixels", "share", "mask" }]',
+  classification: '"classification": [{ "label", "name", "score" }]',
+};
+
+const jsonAsked: Readonly<Record<TaskCommand, string>> = {
+  predict: '\n    "score": least score,',
+  detect: '\n    "score": least score,',
+  segment: '',
+  classify: '\n    "top": number of classes,',
+};
+
+const boxesText = 'Boxes are in pixels of the image.';
+const masksText = 'Masks are COCO run lengths { "size": [height, width], "counts" }.';
+const jsonUnits: Readonly<Record<TaskCommand, string>> = {
+  predict: `\n  ${boxesText} ${masksText}`,
+  detect: `\n  ${boxesText} ${masksText}`,
+  segment: `\n  ${masksText}`,
+  classify: '',
+};
+
 /** Describes what `--json` writes; part of the help. */
-export const jsonHelp = `--json writes one document to stdout (see docs/results.md):
-  { "schema": 2, "moganet": version, "model": { "name", "sha256" }, "engine": name,
-    "score": least score (or "top": number of classes),
+export function jsonHelp(task: TaskCommand): string {
+  const shown = kinds.filter((kind) => task === 'predict' || commandOf[kind] === task);
+  const results = shown.map((kind) => jsonOf[kind]).join(`,\n${' '.repeat(18)}`);
+  return `--json writes one document to stdout (see docs/results.md):
+  { "schema": 2, "moganet": version, "model": { "name", "sha256" }, "engine": name,${jsonAsked[task]}
     "results": [{ "file", "image": { "height", "width" },
-                  "detection": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }],
-                  "segmentation": [{ "label", "name", "pixels", "share", "mask" }],
-                  "classification": [{ "label", "name", "score" }] }],
-    "failures": [{ "file", "error" }] }
-  Boxes are in pixels of the image; masks are COCO run lengths { "size": [height, width], "counts" }.
+                  ${results} }],
+    "failures": [{ "file", "error" }] }${jsonUnits[task]}
   In a checkout: \`npm run -s moganet -- …\`; without -s npm writes its own lines first.`;
+}
 
 /** One JSON document that is written as it grows, so that a thousand images need no more memory than one. */
 export function jsonDocument(

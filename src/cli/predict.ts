@@ -31,8 +31,8 @@ interface Options {
 }
 
 const summaries: Readonly<Record<TaskCommand, string>> = {
-  predict: 'detect objects, segment or classify, whatever the model does; draw the results on the images',
-  detect: 'detect objects: boxes and instance masks',
+  predict: 'detect instances, segment or classify, whatever the model does; draw the results on the images',
+  detect: 'detect instances: their boxes and masks',
   segment: 'segment: give every pixel a class',
   classify: 'classify images: the likeliest classes with their scores',
 };
@@ -43,10 +43,10 @@ export function addPredictCommands(program: Command, end: (code: number) => void
     const command = imageCommand(program, task, summary);
     if (task === 'predict' || task === 'detect') {
       command
-        .option('--classes <names>', 'only objects of these classes, separated by commas; may be repeated', collected)
+        .option('--classes <names>', 'only instances of these classes, separated by commas; may be repeated', collected)
         .option(
           '--max <n>',
-          "at most so many objects per image, best first (default: the configuration's)",
+          "at most so many instances per image, best first (default: the configuration's)",
           wholeNumber,
         )
         .option(
@@ -54,7 +54,7 @@ export function addPredictCommands(program: Command, end: (code: number) => void
           "overlap allowed between boxes of a class (default: the configuration's)",
           unitInterval,
         )
-        .option('-s, --score <least>', 'draw and print objects with at least this score', unitInterval, 0.3);
+        .option('-s, --score <least>', 'draw and print instances with at least this score', unitInterval, 0.3);
     }
     if (task === 'classify') command.option('-k, --top <n>', 'how many classes', wholeNumber, 5);
     command
@@ -99,7 +99,11 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
       'threads of onnxruntime, at most one per processor (default: one per core); wasm and cpu have one',
       wholeNumber,
     )
-    .option('--size <HxW>', "size that the image is fitted into (default: the configuration's)", inputSize)
+    .option(
+      '--size <HxW>',
+      "height and width that the image is fitted into, one number for a square (default: the configuration's)",
+      inputSize,
+    )
     .option('--font <file>', 'a TrueType font for class names that the built-in font (Latin-1) does not cover')
     .option('-q, --quiet', 'only results and errors');
 }
@@ -120,7 +124,9 @@ async function run(task: TaskCommand, images: readonly string[], options: Option
     terminal.note(`${plural(written.length, kind)} in ${out}`);
   }
   if (instances === 0) {
-    terminal.note(`\nNothing was detected. A lower --score shows less certain objects.\n${otherClasses(ownCommand())}`);
+    terminal.note(
+      `\nNothing was detected. A lower --score shows less certain instances.\n${otherClasses(ownCommand())}`,
+    );
   }
   return exitCode;
 }
@@ -142,7 +148,7 @@ function destination(task: TaskCommand, images: readonly string[], { out, save, 
 
 function help(task: TaskCommand): string {
   const parts = [saveHelp(task), writing(task), about[task], examplesOf(task)];
-  return ['', ...parts, otherClasses('moganet', task), jsonHelp, exitCodesHelp].join('\n\n').slice(1);
+  return ['', ...parts, otherClasses('moganet', task), jsonHelp(task), exitCodesHelp].join('\n\n').slice(1);
 }
 
 const writing = (task: TaskCommand): string =>

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { MoganetError, nearestName } from '../errors.ts';
+import { nearestName } from '../errors.ts';
 import { addAblateCommand } from './ablate.ts';
 import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
 import { addDemoCommand } from './demo.ts';
 import { addExportCommand } from './export.ts';
-import { exitCodes, exitCodesHelp, OutputError, UsageError } from './failure.ts';
+import { exitCodeOf, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { addModelsCommand } from './models.ts';
 import { addPredictCommands } from './predict.ts';
 import { addPullCommand } from './pull.ts';
@@ -48,7 +48,7 @@ const commands: readonly ((program: Command, end: (code: number) => void) => voi
 export async function run(words: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.good;
   const program = new Command('moganet')
-    .description('Detects objects, segments and classifies images with MogaNet and the official PyTorch weights.')
+    .description('Detects instances, segments and classifies images with MogaNet and the official PyTorch weights.')
     .version(createRequire(import.meta.url)('moganet/package.json').version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
@@ -95,8 +95,9 @@ function explain(error: unknown): number {
   // commander has printed its errors, and help and version that were asked for
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.good : exitCodes.usage;
   const terminal = openTerminal();
-  const expected = [UsageError, OutputError, MoganetError].some((kind) => error instanceof kind);
-  const text = error instanceof Error ? (expected ? error.message : (error.stack ?? error.message)) : String(error);
+  const code = exitCodeOf(error);
+  const stack = code === undefined ? error instanceof Error && error.stack : undefined;
+  const text = stack || (error instanceof Error ? error.message : String(error));
   terminal.complain(`${terminal.colors.red('error:')} ${text}`);
-  return error instanceof UsageError ? exitCodes.usage : exitCodes.failure;
+  return code ?? exitCodes.failure;
 }

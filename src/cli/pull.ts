@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { findEntry } from './model.ts';
 import { bytes, loadingDisplay, openTerminal } from './terminal.ts';
 
 interface Options {
@@ -29,7 +30,8 @@ export function addPullCommand(program: Command): void {
     .action(async (names: string[], { from, quiet }: Options) => {
       const library = await import('../node.ts');
       const terminal = openTerminal({ quiet });
-      for (const name of names) {
+      const models = names.map((name) => findEntry(library, name).name);
+      for (const name of models) {
         const options = { from, onProgress: loadingDisplay(terminal) };
         const { entry, path, size, sha256, cached } = await library.pullModel(name, options);
         terminal.settle();

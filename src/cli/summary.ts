@@ -20,7 +20,7 @@ export function addSummaryCommand(program: Command): void {
     .argument('<model>', 'a name (see `moganet models`), a config.json or a checkpoint')
     .option(
       '--size <HxW>',
-      "height and width of the network's input (default: that of the published figures)",
+      "height and width of the network's input, one number for a square (default: those of the published figures)",
       heightByWidth,
     )
     .option('--depth <n>', 'depth to which modules are listed', wholeNumber)

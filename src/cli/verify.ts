@@ -21,7 +21,7 @@ Examples:
   moganet verify --engine wasm
   moganet verify --json > engines.json
 
-Exit codes: 0 every available engine agrees, 1 one does not, or none or the named one is unavailable, 2 wrong usage.`;
+Exit codes: 0 every available engine agrees, 1 one does not, or none or the named one is unavailable, 2 wrong call.`;
 
 /** `moganet verify`: compares this machine's engines with PyTorch. */
 export function addVerifyCommand(program: Command, end: (code: number) => void): void {
@@ -29,7 +29,7 @@ export function addVerifyCommand(program: Command, end: (code: number) => void):
     .command('verify')
     .summary("compare this machine's engines with shipped results of PyTorch")
     .description(
-      "Compares this machine's engines with shipped results of PyTorch: largest error, detections, labels, time.",
+      "Compares this machine's engines with shipped results of PyTorch: largest error, instances, labels, time.",
     )
     .addOption(new Option('-e, --engine <engine>', 'only this one').choices(['onnxruntime', 'wasm', 'cpu']))
     .option('--json', 'results as JSON on stdout')
@@ -71,9 +71,9 @@ function linesOf({ engine, status, detail, reason, numbers, image }: EngineCheck
   }
   if (image) {
     const { expected, found, additional, pixels, differentPixels, milliseconds } = image;
-    const detections = `${found} of ${expected} detections${additional > 0 ? ` and ${additional} more` : ''}`;
+    const instances = `${found} of ${expected} instances${additional > 0 ? ` and ${additional} more` : ''}`;
     const agreement = ((100 * (pixels - differentPixels)) / pixels).toFixed(2);
-    lines.push(`  ${image.file}: ${detections}, ${agreement} % of the labels ${dim(`(${duration(milliseconds)})`)}`);
+    lines.push(`  ${image.file}: ${instances}, ${agreement} % of the labels ${dim(`(${duration(milliseconds)})`)}`);
   } else if (numbers && status === 'passed') {
     lines.push(dim(`  the image takes minutes on this engine: moganet verify --engine ${engine}`));
   }

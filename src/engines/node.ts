@@ -47,7 +47,7 @@ export async function openNodeEngine(
       if (name === 'onnxruntime') {
         throw new EngineError(`${reason}. Install it: ${howToInstall}. Or use the engine "wasm".`);
       }
-      return { ...(await tfjs('wasm')), hint: `${reason}, which is ten times faster: ${howToInstall}` };
+      return { ...(await tfjs('wasm')), hint: `${reason}; it would be about ten times faster: ${howToInstall}` };
     }
     case 'wasm':
     case 'cpu':

@@ -67,7 +67,9 @@ describe('classify', () => {
   it('refuses a model for detection, and detect one for classification', async () => {
     const wrong = await moganet(['classify', 'photos/a.png', '--model', 'detection.safetensors'], { cwd });
     expect(wrong.code).to.equal(2);
-    expect(wrong.stderr).to.match(/^error: detection\.safetensors does not classify.*moganet detect.* moganet_xt, /);
+    expect(wrong.stderr).to.match(
+      /^error: detection\.safetensors does not classify.*`moganet detect`.*--model moganet_xt\..*`moganet models --task classification`/,
+    );
     const other = await moganet(['detect', 'photos/a.png', ...model], { cwd });
     expect(other.code).to.equal(2);
     expect(other.stderr).to.match(/^error: small\.safetensors .*detect.*`moganet classify`\.\n$/);

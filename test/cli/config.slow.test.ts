@@ -12,6 +12,7 @@ describe('config and convert', () => {
     await writeSmallModel(join(cwd, 'segmentation.safetensors'), smallSegmentation);
     await writeSmallModel(join(cwd, 'stranger.safetensors'), smallSegmentation, 'other');
     writeImage(join(cwd, 'a.png'), 1);
+    writeImage(join(cwd, 'b.png'), 2);
   });
 
   it('prints a configuration that --model takes back, changed', async () => {
@@ -65,6 +66,16 @@ describe('config and convert', () => {
     expect(stderr).to.include('typo.json: unknown key "detectoin"').and.to.include('Did you mean "detection"?');
   });
 
+  it('refuses a configuration that no image can be fitted into, once and not for every image', async () => {
+    const { detection } = smallDetection;
+    const input = { ...detection?.input, scale: [20000, 2] };
+    writeFileSync(join(cwd, 'scale.json'), JSON.stringify({ ...smallDetection, detection: { ...detection, input } }));
+    const words = ['detect', 'a.png', 'b.png', '--model', 'scale.json', '--weights', 'detection.safetensors'];
+    const { code, stdout, stderr } = await moganet([...words, '--engine', 'cpu', '--json', '--quiet'], { cwd });
+    expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+    expect(stderr).to.match(/^error: .*20000×2.*input\.scale\.\n$/);
+  });
+
   it('refuses text that is not a configuration', async () => {
     writeFileSync(join(cwd, 'broken.json'), '{"backbone":');
     const broken = await moganet(['summary', 'broken.json'], { cwd });
@@ -84,7 +95,7 @@ describe('config and convert', () => {
       '--dtype',
       'f16',
     ];
-    const { code, stdout } = await moganet([...words, '--scale', '96x64', '--scale', '48x48'], { cwd });
+    const { code, stdout } = await moganet([...words, '--scale', '64x96', '--scale', '48'], { cwd });
     expect(code).to.equal(0);
     expect(stdout).to.match(/^joined\.safetensors: backbone, detection, segmentation; \d+ tensors, \d\.\d MB\n$/);
     const config = JSON.parse((await moganet(['config', 'joined.safetensors'], { cwd })).stdout);

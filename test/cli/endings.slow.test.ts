@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { MoganetError } from 'moganet';
+import { ConfigError, MoganetError } from 'moganet';
 import { reasonOf } from '../../src/cli/images.ts';
 import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
 import { smallDetection, writeSmallModel } from '../harness/small_model.ts';
@@ -45,7 +45,7 @@ describe('the command line, if something gives way', () => {
       try {
         return work();
       } catch (error) {
-        return reasonOf({ MoganetError }, error);
+        return reasonOf({ ConfigError, MoganetError }, error);
       }
     };
     const remedy = /does not fit into memory.*--size/;

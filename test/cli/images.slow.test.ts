@@ -64,6 +64,15 @@ describe('predict, detect and segment', () => {
     ).to.deep.equal([]);
   });
 
+  it('ends with code 1 if every image fails', async () => {
+    const one = await moganet(['detect', 'gone.jpg', ...both], { cwd });
+    expect({ code: one.code, stdout: one.stdout }).to.deep.equal({ code: 1, stdout: '' });
+    expect(one.stderr).to.match(/\ngone\.jpg: there is no such file.*\n$/);
+    const more = await moganet(['detect', 'gone.jpg', 'photos/broken.png', '--json', ...both], { cwd });
+    expect(more.code).to.equal(1);
+    expect(JSON.parse(more.stdout)).to.have.property('failures').with.length(2);
+  });
+
   it('uses whole file names if stems are the same', async () => {
     const { code } = await moganet(['segment', 'same', '--out', 'o3', ...both], { cwd });
     expect(code).to.equal(0);

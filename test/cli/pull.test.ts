@@ -66,7 +66,7 @@ describe('moganet pull', () => {
     expect(stderr).to.match(/^error: .* 404 Not Found.*--from, MOGANET_MIRROR.*\n$/);
     expect(stderr).to.include(`${server.url}${file}: `);
     const shipped = await moganet(['pull', 'facade'], { env });
-    expect(shipped.code).to.equal(1);
+    expect(shipped.code).to.equal(2);
     expect(shipped.stderr).to.match(/^error: .*facade.*package.*\n$/);
   });
 

@@ -4,14 +4,14 @@ import { moganet, startMoganet } from '../harness/command_line.ts';
 const withoutOnnxRuntime = { imports: [new URL('../harness/without_onnxruntime.mjs', import.meta.url).href] };
 
 describe('verify', () => {
-  it('prints error, detections, labels and time of an engine', async () => {
+  it('prints error, instances, labels and time of an engine', async () => {
     const { code, stdout } = await moganet(['verify', '--engine', 'wasm']);
     expect(code).to.equal(0);
     expect(stdout).to.match(
       /^wasm \(.*\): passed\n {2}small MogaNet: error \S+e-\d in \w+, tolerance \S+e-\d \(\d+ ms\)\n/,
     );
     expect(stdout).to.match(
-      /\n {2}street-house\.jpg: 24 of 24 detections, (100\.00|99\.\d\d) % of the labels \(.*s\)\n$/,
+      /\n {2}street-house\.jpg: 24 of 24 instances, (100\.00|99\.\d\d) % of the labels \(.*s\)\n$/,
     );
   });
 
