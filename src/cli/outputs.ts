@@ -184,7 +184,7 @@ function cut(name: string, most: number): string {
 
 /** What `--save` writes about an image. Overlays are named by what they show. */
 const forms = {
-  overlay: { suffix: '', text: 'drawn on the image: detections.png, segmentation.png or classification.png (default)' },
+  overlay: { suffix: '', text: 'drawn on the image (default)' },
   labels: { suffix: 'labels.png', text: 'the class of every pixel as a number, 0 is the first class' },
   masks: { suffix: 'masks.png', text: 'the instance at every pixel as a number from 1, 0 is none' },
   json: { suffix: 'result.json', text: 'the result as --json writes it' },
@@ -201,6 +201,10 @@ const overlays: Readonly<Record<Kind, string>> = {
   classification: 'classification.png',
 };
 
+/** The tasks that a command can show. */
+const kindsOfCommand = (task: TaskCommand): readonly Kind[] =>
+  kinds.filter((kind) => task === 'predict' || commandOf[kind] === task);
+
 /** The forms that models for a task can give at all. */
 export const savesOf: Readonly<Record<TaskCommand, readonly Save[]>> = {
   predict: saves,
@@ -211,9 +215,10 @@ export const savesOf: Readonly<Record<TaskCommand, readonly Save[]>> = {
 
 /** Part of the help. */
 export function saveHelp(task: TaskCommand): string {
+  const drawn = kindsOfCommand(task).map((kind) => overlays[kind]);
   const lines = savesOf[task].map((save) => {
     const { suffix, text } = forms[save];
-    return `  ${save.padEnd(8)} ${text}${suffix && `: ${suffix}`}`;
+    return `  ${save.padEnd(8)} ${text}: ${suffix || drawn.join(', ')}`;
   });
   return `--save takes one or more, separated by commas; files are named <stem>.<what>.<ext>:\n${lines.join('\n')}`;
 }
@@ -335,8 +340,9 @@ const jsonUnits: Readonly<Record<TaskCommand, string>> = {
 
 /** Describes what `--json` writes; part of the help. */
 export function jsonHelp(task: TaskCommand): string {
-  const shown = kinds.filter((kind) => task === 'predict' || commandOf[kind] === task);
-  const results = shown.map((kind) => jsonOf[kind]).join(`,\n${' '.repeat(18)}`);
+  const results = kindsOfCommand(task)
+    .map((kind) => jsonOf[kind])
+    .join(`,\n${' '.repeat(18)}`);
   return `--json writes one document to stdout (see docs/results.md):
   { "schema": 2, "moganet": version, "model": { "name", "sha256" }, "engine": name,${jsonAsked[task]}
     "results": [{ "file", "image": { "height", "width" },

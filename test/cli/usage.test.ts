@@ -139,12 +139,16 @@ describe('the words of the command line', () => {
     expect(segment.stdout).not.to.include('--score');
   });
 
-  it('describes in the help only the JSON of the command', async () => {
+  it('describes in the help only the JSON and the overlay of the command', async () => {
     const keys = { detect: 'detection', segment: 'segmentation', classify: 'classification' };
     for (const [command, key] of Object.entries(keys)) {
       const { stdout } = await moganet([command, '--help']);
       const shown = Object.values(keys).filter((one) => stdout.includes(`"${one}": [`));
       expect(shown, command).to.deep.equal([key]);
+      const overlays = ['detections.png', 'segmentation.png', 'classification.png'].filter((one) =>
+        stdout.includes(one),
+      );
+      expect(overlays, command).to.have.length(1);
     }
     const { stdout } = await moganet(['predict', '--help']);
     for (const key of Object.values(keys)) expect(stdout).to.include(`"${key}": [`);
