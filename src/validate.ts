@@ -58,7 +58,12 @@ export function foundIn(value: unknown): string {
   if (!isObject(value)) return String(value);
   const prototype: unknown = Object.getPrototypeOf(value);
   const isPlain = prototype === Object.prototype || prototype === null || Array.isArray(value);
-  return isPlain ? shortened(JSON.stringify(value)) : `an object of class ${value.constructor?.name}`;
+  if (!isPlain) return `an object of class ${value.constructor?.name}`;
+  try {
+    return shortened(JSON.stringify(value));
+  } catch {
+    return 'an object that is not JSON'; // it contains itself, or a bigint
+  }
 }
 
 type Path = readonly PropertyKey[];

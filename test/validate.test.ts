@@ -189,6 +189,7 @@ describe('the found value in a message', () => {
     const wanted = ['nothing', 'null', 'NaN', '8', '"a"', '[1]', '{"a":1}', 'an object of class Map', 'a function'];
     expect(found).to.deep.equal(wanted);
     expect(foundIn('x'.repeat(1000))).to.have.length(82);
+    expect(foundIn({ pixels: 8n })).to.equal('an object that is not JSON');
   });
 });
 

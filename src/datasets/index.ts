@@ -1,3 +1,5 @@
+import { ConfigError, unknownName } from '../errors.ts';
+import { foundIn } from '../validate.ts';
 import { ade20kColors, cocoColors, facadeClassColors, facadeInstanceColors } from './colors.data.ts';
 import { imageNetNames } from './imagenet.data.ts';
 import { ade20kNames, cocoNames, facadeClasses, facadeInstances } from './labels.data.ts';
@@ -77,9 +79,22 @@ export interface ClassesConfig {
   readonly classes?: readonly string[] | number | undefined;
 }
 
-/** Returns the data set of a task: the named one, or the listed classes as a data set without an id. */
-export function datasetOf({ dataset, classes = [] }: ClassesConfig): Dataset {
-  if (dataset) return datasets[dataset];
+/**
+ * Returns the data set of a task: the named one, or the listed classes as a data set without an id.
+ *
+ * @throws ConfigError for an unknown name, or if there is neither a name nor classes
+ */
+export function datasetOf(config: ClassesConfig): Dataset {
+  const { dataset, classes } = config ?? {};
+  if (dataset !== undefined) {
+    if (Object.hasOwn(datasets, dataset)) return datasets[dataset];
+    throw new ConfigError(unknownName('data set', `${dataset}`, datasetIds));
+  }
+  if (!Array.isArray(classes) && typeof classes !== 'number') {
+    throw new ConfigError(
+      `datasetOf takes { dataset } (${datasetIds.join(', ')}) or { classes }, got ${foundIn(config)}.`,
+    );
+  }
   return { classes: typeof classes === 'number' ? numberedClasses(classes) : classes };
 }
 

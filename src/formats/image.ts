@@ -1,4 +1,6 @@
+import { ImageError } from '../errors.ts';
 import type { LabelMap, Raster } from '../image/raster.ts';
+import { foundIn } from '../validate.ts';
 import { type ImageLimits, imageContext } from './context.ts';
 import { jpegDecoder, type LoadWasm } from './jpeg.ts';
 import { decodePng, type PngHeader, type RowWriter, readPngChunks, readPngRows } from './png.ts';
@@ -14,7 +16,7 @@ export interface DecodeOptions extends Partial<ImageLimits> {
 /**
  * Reads an image file. Its content decides the format, not its name.
  *
- * @throws ImageRefusal with code, place, reason and remedy; formats that are not read are named
+ * @throws ImageError if it is not given bytes, ImageRefusal with code, place, reason and remedy; formats that are not read are named
  */
 export type DecodeImage = (bytes: Uint8Array, options?: DecodeOptions) => Promise<Raster>;
 
@@ -22,6 +24,7 @@ export type DecodeImage = (bytes: Uint8Array, options?: DecodeOptions) => Promis
 export function imageDecoder(loadJpegWasm: LoadWasm): DecodeImage {
   const decodeJpeg = jpegDecoder(loadJpegWasm);
   return async (bytes, options = {}) => {
+    checkBytes(bytes, 'decodeImage');
     const context = imageContext(options.name, options);
     const { kind, name } = formatOf(bytes, ['png', 'jpeg']);
     if (kind === 'png') return decodePng(bytes, context);
@@ -37,9 +40,10 @@ export function imageDecoder(loadJpegWasm: LoadWasm): DecodeImage {
  * Reads a label map: the palette indices or grey values of an 8 or 16-bit PNG, as they are stored. A file of
  * `encodeMaskPng` has 0 and 255.
  *
- * @throws ImageRefusal as `decodeImage`, and `unsupported` for colours and for fewer than 8 bits
+ * @throws as `decodeImage`, and ImageRefusal `unsupported` for colours and for fewer than 8 bits
  */
 export function decodeLabelPng(bytes: Uint8Array, options: DecodeOptions = {}): LabelMap {
+  checkBytes(bytes, 'decodeLabelPng');
   const context = imageContext(options.name, options);
   const file = readPngChunks(bytes, context);
   const { height, width, depth } = file.header;
@@ -58,6 +62,15 @@ export function decodeLabelPng(bytes: Uint8Array, options: DecodeOptions = {}): 
     return { pixels: labels, write };
   };
   return { height, width, labels: readPngRows(file, begin, context) };
+}
+
+/** @throws ImageError if a caller gives something else than bytes */
+function checkBytes(bytes: unknown, call: string): void {
+  // not `instanceof`, since bytes may come from another frame or realm
+  if (Object.prototype.toString.call(bytes) === '[object Uint8Array]') return;
+  throw new ImageError(
+    `${call} takes the bytes of a file as a Uint8Array, got ${foundIn(bytes)}. Read the file first.`,
+  );
 }
 
 const holdsLabels = ({ colorType, depth }: PngHeader): boolean => (colorType === 0 || colorType === 3) && depth >= 8;

@@ -18,5 +18,6 @@ export function encodePng(raster: Raster): Uint8Array {
   // pngjs's types ask for a Buffer and a stream's methods; without a conversion it only reads these fields
   const image = { width, height, gamma: 0, data: bytes } as unknown as PNG;
   const format = { colorType, inputColorType: colorType, inputHasAlpha: channels === 4 } as const;
-  return PNG.sync.write(image, { ...format, deflateLevel: 3, filterType: 1 });
+  const { buffer, byteOffset, length } = PNG.sync.write(image, { ...format, deflateLevel: 3, filterType: 1 });
+  return new Uint8Array(buffer, byteOffset, length); // the `slice` of a Buffer shares its memory
 }

@@ -1,5 +1,6 @@
 import type { Size } from '../arrays.ts';
 import { ImageError } from '../errors.ts';
+import { foundIn, isObject } from '../validate.ts';
 
 /** An image as 8-bit RGBA, rows top down: the shape of the browser's `ImageData`. */
 export interface Raster extends Size {
@@ -24,7 +25,8 @@ export function checkRaster(raster: Raster): void {
   const kind = Object.prototype.toString.call(data).slice(8, -1);
   if (kind !== 'Uint8ClampedArray' && kind !== 'Uint8Array') {
     throw new ImageError(
-      `pixels must be { width, height, data } with data a Uint8ClampedArray or Uint8Array, not ${kind}.`,
+      'pixels must be { width, height, data } with data a Uint8ClampedArray or Uint8Array, got ' +
+        `${isObject(raster) && 'data' in raster ? `data ${foundIn(data)}` : foundIn(raster)}.`,
     );
   }
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {

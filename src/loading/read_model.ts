@@ -4,7 +4,8 @@ import type { Source } from '../formats/source.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
-import { nameOf } from '../platform/refs.ts';
+import { isFile, nameOf } from '../platform/refs.ts';
+import { foundIn } from '../validate.ts';
 import { fillModules } from './by_module.ts';
 import { isByModule, type ModelRef, type ReadOptions, resolveRef } from './resolve.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
@@ -53,6 +54,9 @@ export type ReadConfig = (weights: WeightsRef) => Promise<ModelConfig>;
 /** Returns the function that reads configurations on a platform. It reads no tensor. */
 export function configReader(platform: Platform): ReadConfig {
   return async (weights) => {
+    if (!isFile(weights)) {
+      throw new ConfigError(`readConfig takes a file of weights (a path, URL or bytes), got ${foundIn(weights)}.`);
+    }
     const source = await platform.openWeights(weights);
     try {
       return (await openWeights(source)).config;

@@ -6,6 +6,7 @@ import { retinaConfig } from '../../heads/retina.ts';
 import { rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
 import { type DatasetId, datasetIds } from '../datasets/index.ts';
+import { ConfigError } from '../errors.ts';
 import { isObject } from '../validate.ts';
 
 /** The configuration of a model: plain JSON data, which says everything that the network depends on. */
@@ -164,11 +165,17 @@ interface Schemas {
   readonly segmentationHeads: Readonly<Record<string, { readonly config: z.ZodType }>>;
 }
 
+/** Returns the schema of a part. @throws ConfigError if it does not have the part's `type` as a literal, by which it is found */
+function withType(config: z.ZodType, type: string): z.ZodType {
+  if (config._zod.propValues?.type?.has(type)) return config;
+  throw new ConfigError(`the schema of "${type}" lacks its type: add \`type: z.literal('${type}')\`.`);
+}
+
 /** Returns the schema of configurations that may name the entries of the tables. */
 export function modelSchema(tables: Schemas) {
   // a caller's tables may have more entries: the types of a configuration cover those of the package
   const optionsOf = <T>(table: Schemas[keyof Schemas]) =>
-    Object.values(table).map(({ config }) => config) as [T, ...T[]];
+    Object.entries(table).map(([type, { config }]) => withType(config, type)) as [T, ...T[]];
   type DetectorSchema = typeof rcnnConfig | typeof cascadeConfig | typeof retinaNetConfig;
   return z.strictObject({
     name: z.string().optional(),

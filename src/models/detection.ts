@@ -71,11 +71,16 @@ export function detectionTask(
   };
 }
 
-/** Returns the anchors of the neck's levels. @throws ConfigError if the numbers of levels differ */
-export function anchorsOf(anchors: AnchorConfig, { stages }: Neck): AnchorLevel[] {
+/**
+ * Returns the anchors of the neck's levels.
+ *
+ * @param path of the anchors in a configuration
+ * @throws ConfigError if the numbers of levels differ
+ */
+export function anchorsOf(anchors: AnchorConfig, { stages }: Neck, path: string): AnchorLevel[] {
   if (anchors.strides.length !== stages.length) {
     throw new ConfigError(
-      `anchors.strides has ${anchors.strides.length} levels, the neck gives ${stages.length}: ` +
+      `${path}.strides: has ${anchors.strides.length} levels, the neck gives ${stages.length}: ` +
         `${stages.map(({ stride }) => stride).join(', ')}.`,
     );
   }

@@ -43,7 +43,7 @@ export function maskPaths(config: RcnnConfig | CascadeConfig): Named<string> {
  */
 export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: number): Detector {
   const { rpn, mask } = config;
-  const anchors = anchorsOf(rpn.anchors, neck);
+  const anchors = anchorsOf(rpn.anchors, neck, 'detection.rpn.anchors');
 
   return {
     modules: ['neck', 'rpn_head', 'roi_head'],

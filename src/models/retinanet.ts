@@ -11,7 +11,7 @@ import { named, readLevels } from './task.ts';
  * @throws ConfigError if the anchors do not fit the neck's levels
  */
 export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: number): Detector {
-  const anchors = anchorsOf(head.anchors, neck);
+  const anchors = anchorsOf(head.anchors, neck, 'detection.head.anchors');
   return {
     modules: ['neck', 'bbox_head'],
     forward: (scope, pyramid) => {

@@ -1,4 +1,4 @@
-import { instancesOf, type ResultFields } from './fields.ts';
+import { checkDetection, instancesOf, type ResultFields } from './fields.ts';
 import type { RleText } from './mask.ts';
 
 /** One entry of COCO's results format (`loadRes` of pycocotools takes an array of them). */
@@ -12,8 +12,13 @@ export interface CocoResult {
   readonly segmentation?: RleText | undefined;
 }
 
-/** The instances in COCO's results format. Category ids are the data set's; without them they count from 1. */
+/**
+ * The instances in COCO's results format. Category ids are the data set's; without them they count from 1.
+ *
+ * @throws RangeError if detection did not run
+ */
 export function cocoResults(result: ResultFields, imageId: number | string): CocoResult[] {
+  checkDetection(result);
   const ids = result.dataset?.categoryIds;
   return Array.from(instancesOf(result), ({ label, score, box: [x1, y1, x2, y2], mask }) => ({
     image_id: imageId,

@@ -59,7 +59,7 @@ export interface ResultFields {
   readonly scores: Float32Array;
   readonly labels: Int32Array;
   readonly masks?: readonly CompactMask[] | undefined;
-  /** Class names of `labels`; empty if the model does not detect. */
+  /** Class names of `labels`; empty if detection did not run. */
   readonly names: readonly string[];
   /** The data set of `labels`, if the model's configuration names one. Gives colours and category ids. */
   readonly dataset?: Dataset | undefined;
@@ -72,6 +72,18 @@ export interface ResultFields {
   readonly timings: Timings;
   /** Model, engine and image file. */
   readonly origin?: Origin | undefined;
+}
+
+/** Tells if detection ran. It may have found nothing. */
+export const hasDetection = ({ names }: Pick<ResultFields, 'names'>): boolean => names.length > 0;
+
+/** Returns the error for a task that a result does not have. */
+export const withoutTask = (task: string): RangeError =>
+  new RangeError(`this result has no ${task}: the model has none, or \`only\` left it out.`);
+
+/** @throws RangeError if detection did not run */
+export function checkDetection(result: Pick<ResultFields, 'names'>): void {
+  if (!hasDetection(result)) throw withoutTask('detection');
 }
 
 /** The name of a label, also of one beyond the names. */

@@ -2,6 +2,7 @@ import type { Size } from '../arrays.ts';
 import {
   type Classification,
   classPixels,
+  hasDetection,
   type Instance,
   instancesOf,
   nameOf,
@@ -18,13 +19,19 @@ export const version = '0.1.0';
 /** Version of the JSON form of results. It grows when a field changes its name or meaning; see docs/results.md. */
 export const resultSchema = 2;
 
+/** What the JSON form holds beside the findings. */
+export interface JsonOptions {
+  /** Milliseconds of each step. */
+  readonly timings?: boolean | undefined;
+}
+
 /** A result as plain data: coordinates in pixels of the image, masks as COCO run lengths. */
 export interface ResultJson extends Partial<Origin> {
   readonly schema: typeof resultSchema;
   /** Version of this package. */
   readonly moganet: string;
   readonly image: Size;
-  /** Absent if the model does not detect, as are the other tasks. */
+  /** Absent if detection did not run. So are the other tasks. */
   readonly detection?: readonly InstanceJson[] | undefined;
   readonly segmentation?: readonly SegmentJson[] | undefined;
   readonly classification?: readonly ClassJson[] | undefined;
@@ -54,15 +61,15 @@ export interface ClassJson {
 }
 
 /** A result as plain data. Timings only if asked for, so that two runs write the same bytes. */
-export function resultJson(result: ResultFields, { timings = false } = {}): ResultJson {
-  const { origin, image, names, segmentation, classification } = result;
+export function resultJson(result: ResultFields, { timings = false }: JsonOptions = {}): ResultJson {
+  const { origin, image, segmentation, classification } = result;
   const { height, width } = image;
   return {
     schema: resultSchema,
     moganet: version,
     ...origin,
     image: { height, width },
-    detection: names.length > 0 ? Array.from(instancesOf(result), instanceJson) : undefined,
+    detection: hasDetection(result) ? Array.from(instancesOf(result), instanceJson) : undefined,
     segmentation: segmentation && segmentationJson(segmentation, image),
     classification: classification && classificationJson(classification),
     timings: timings ? result.timings : undefined,

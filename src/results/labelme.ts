@@ -1,5 +1,5 @@
 import { partsOf, type Ring, rleRings, simplifyRing, withSlits } from '../postprocess/polygons.ts';
-import { classPixels, instancesOf, type ResultFields } from './fields.ts';
+import { checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a labelme file holds beside the shapes. */
 export interface LabelmeOptions {
@@ -47,6 +47,8 @@ interface Outline {
 /**
  * Instances as polygons, or as rectangles if the model gives no masks. A model that only segments gives the polygons of its
  * classes. labelme has no holes: a hole is cut out by a slit from the outline to it and back.
+ *
+ * @throws RangeError if neither detection nor segmentation ran
  */
 export function labelmeFile(
   result: ResultFields,
@@ -65,10 +67,11 @@ export function labelmeFile(
 }
 
 function outlinesIn(result: ResultFields): Outline[] {
-  const { segmentation, image, names } = result;
-  if (names.length === 0 && segmentation) {
+  const { segmentation, image } = result;
+  if (!hasDetection(result) && segmentation) {
     return classPixels(segmentation, image).map(({ name, rle }) => ({ name, rings: rleRings(rle) }));
   }
+  checkDetection(result);
   return Array.from(instancesOf(result), ({ name, score, box, mask }) =>
     mask ? { name, score, rings: mask.toPolygons() } : { name, score, box },
   );

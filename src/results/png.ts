@@ -2,7 +2,7 @@ import type { Size } from '../arrays.ts';
 import { encodeGrey16Png, encodeIndexedPng } from '../formats/png_write.ts';
 import { forEachColumnStretch } from '../postprocess/rle.ts';
 import { black, colorFor } from '../render/colors.ts';
-import type { ResultFields, Segmentation } from './fields.ts';
+import { checkDetection, type ResultFields, type Segmentation } from './fields.ts';
 
 /**
  * A label map as PNG: 8 bits with the data set's colours as palette up to 255 classes, 16-bit grey above. The number of a
@@ -24,9 +24,11 @@ const fewInstances = 254;
  * The instance of each pixel: 0 none, 1 the first (best) of the result, and so on. The better one is on top. 8 bits with a
  * colour for each up to 254 instances, 16-bit grey above.
  *
- * @throws RangeError if the model gives no masks, or there are more than 65535
+ * @throws RangeError if detection did not run, if the model gives no masks, or if there are more than 65535
  */
-export function instancePng({ masks, image, scores }: ResultFields): Uint8Array {
+export function instancePng(result: ResultFields): Uint8Array {
+  checkDetection(result);
+  const { masks, image, scores } = result;
   const { length } = scores;
   if (!masks && length > 0) throw new RangeError('the model gives no masks to write.');
   if (length > 65535) throw new RangeError(`the map can number 65535 instances, got ${length}.`);

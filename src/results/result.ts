@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Size } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
+import { ConfigError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
 import { cropInstance } from '../render/compose.ts';
 import {
@@ -12,10 +13,12 @@ import {
   segmentationLegend,
   sideBySide,
 } from '../render/index.ts';
-import { validateOptions } from '../validate.ts';
+import { foundIn, validateOptions } from '../validate.ts';
 import { type CocoResult, cocoResults } from './coco.ts';
 import {
   type Classification,
+  checkDetection,
+  hasDetection,
   type Instance,
   instanceAt,
   instancesOf,
@@ -24,8 +27,9 @@ import {
   type Segmentation,
   type Timings,
   unlabelledOf,
+  withoutTask,
 } from './fields.ts';
-import { type ResultJson, resultJson } from './json.ts';
+import { type JsonOptions, type ResultJson, resultJson } from './json.ts';
 import { type LabelmeFile, type LabelmeOptions, labelmeFile } from './labelme.ts';
 import { Mask } from './mask.ts';
 import { instancePng, labelPng } from './png.ts';
@@ -43,7 +47,7 @@ export interface RenderOptions extends OverlayOptions {
 
 const fraction = z.number().min(0).max(1).optional();
 const pixels = z.number().gt(0).lt(1e6).optional();
-const aFunction = (value: unknown): boolean => typeof value === 'function';
+const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 const renderOptions = z.strictObject({
   draw: z.union([z.enum(drawings), z.array(z.enum(drawings)).min(1)]).optional(),
@@ -52,17 +56,33 @@ const renderOptions = z.strictObject({
   boxes: z.boolean().optional(),
   masks: z.boolean().optional(),
   labels: z.boolean().optional(),
-  labelOf: z.custom<(index: number) => string>(aFunction, 'must be a function').optional(),
+  labelOf: z.custom<(index: number) => string>(isFunction, 'must be a function').optional(),
   maskOpacity: fraction,
   contourOpacity: fraction,
   boxOpacity: fraction,
   labelOpacity: fraction,
   moreGlyphs: z.custom<OverlayOptions['moreGlyphs']>().optional(),
-  onMissingGlyphs: z.custom<(characters: readonly string[]) => void>(aFunction, 'must be a function').optional(),
+  onMissingGlyphs: z.custom<(characters: readonly string[]) => void>(isFunction, 'must be a function').optional(),
   lineWidth: pixels,
   contourWidth: pixels,
   textSize: pixels,
 } satisfies Record<keyof RenderOptions, z.ZodType>);
+
+const tolerance = z.number().min(0).optional();
+
+const jsonOptions = z.strictObject({ timings: z.boolean().optional() } satisfies Record<keyof JsonOptions, z.ZodType>);
+
+const labelmeOptions = z.strictObject({
+  imagePath: z.string("must be the path of the image, as in { imagePath: 'house.jpg' }"),
+  imageData: z.string('must be the image file as base64').optional(),
+  tolerance,
+} satisfies Record<keyof LabelmeOptions, z.ZodType>);
+
+const yoloOptions = z.strictObject({
+  segments: z.boolean().optional(),
+  tolerance,
+  scores: z.boolean().optional(),
+} satisfies Record<keyof YoloOptions, z.ZodType>);
 
 const cocoOptions = z.strictObject({
   imageId: z.union([z.string(), z.number()], "must be the image's id in the data set, as in { imageId: 42 }"),
@@ -117,8 +137,13 @@ export class Result implements ResultFields, Iterable<Instance> {
     return instancesOf(this);
   }
 
-  /** Returns a result with the instances for which `keep` is true. What the other tasks found stays. */
+  /**
+   * Returns a result with the instances for which `keep` is true. What the other tasks found stays.
+   *
+   * @throws ConfigError if `keep` is not a function
+   */
   filter(keep: (instance: Instance, i: number) => boolean): Result {
+    if (!isFunction(keep)) throw new ConfigError(`filter takes a function of an instance, got ${foundIn(keep)}.`);
     const { boxes, scores, labels, masks } = this;
     const kept = [...this].flatMap((instance, i) => (keep(instance, i) ? [i] : []));
     const isKept = new Set(kept);
@@ -140,7 +165,7 @@ export class Result implements ResultFields, Iterable<Instance> {
   /**
    * Draws what was found on a copy of the image.
    *
-   * @throws ConfigError for an unknown or impossible option, RangeError if the model lacks a task that is to be drawn
+   * @throws ConfigError for an unknown or impossible option, RangeError if a task that is to be drawn did not run
    */
   render(options: RenderOptions = {}): Raster {
     const { draw = this.usualDrawing(), ...overlay } = validateOptions(renderOptions, options, 'render');
@@ -150,19 +175,22 @@ export class Result implements ResultFields, Iterable<Instance> {
   }
 
   private usualDrawing(): Drawing {
-    if (this.names.length > 0) return 'detection';
+    if (hasDetection(this)) return 'detection';
     if (this.segmentation) return 'segmentation';
     return this.classification ? 'classification' : 'detection';
   }
 
   private draw(task: Drawing, options: OverlayOptions): Raster {
-    if (task === 'detection') return drawDetections(this.image, this, options);
+    if (task === 'detection') {
+      checkDetection(this);
+      return drawDetections(this.image, this, options);
+    }
     const { moreGlyphs, onMissingGlyphs } = options;
     if (task === 'classification') {
-      if (!this.classification) throw new RangeError('the model has no classification to draw.');
+      if (!this.classification) throw withoutTask('classification');
       return drawClassification(this.image, this.classification, options);
     }
-    if (!this.segmentation) throw new RangeError('the model has no segmentation to draw.');
+    if (!this.segmentation) throw withoutTask('segmentation');
     const { labels, names, dataset } = this.segmentation;
     const classes = { names, dataset, unlabelled: unlabelledOf(this.segmentation) };
     const segmented = drawSegmentation(this.image, labels, classes);
@@ -171,46 +199,58 @@ export class Result implements ResultFields, Iterable<Instance> {
 
   /**
    * Returns plain data for JSON: instances, each class of a segmentation with its share and mask, the most likely classes of the
-   * image; timings if asked for. docs/results.md describes every field.
+   * image; timings if asked for. docs/results.md describes every field. Takes no options from `JSON.stringify`, which passes a key.
+   *
+   * @throws ConfigError for an unknown option
    */
-  toJSON(options: { readonly timings?: boolean } = {}): ResultJson {
-    return resultJson(this, options);
+  toJSON(options: JsonOptions | string = {}): ResultJson {
+    return resultJson(this, typeof options === 'string' ? {} : validateOptions(jsonOptions, options, 'toJSON'));
   }
 
-  /** Returns the instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. */
+  /**
+   * Returns the instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids.
+   *
+   * @throws ConfigError for an unknown or missing option, RangeError if detection did not run
+   */
   toCOCO(options: { readonly imageId: number | string }): CocoResult[] {
     const { imageId } = validateOptions(cocoOptions, options ?? {}, 'toCOCO');
     return cocoResults(this, imageId);
   }
 
-  /** Returns a file for labelme: instances as polygons, or rectangles if there are no masks; the classes of a model that only segments. */
+  /**
+   * Returns a file for labelme: instances as polygons, or rectangles if there are no masks; the classes of a segmentation if
+   * detection did not run.
+   *
+   * @throws ConfigError for an unknown or missing option, RangeError if neither detection nor segmentation ran
+   */
   toLabelme(options: LabelmeOptions): LabelmeFile {
-    return labelmeFile(this, options);
+    return labelmeFile(this, validateOptions(labelmeOptions, options ?? {}, 'toLabelme'));
   }
 
   /**
    * Returns the instances as YOLO's text: a line each, boxes or outlines, as fractions of the image.
    *
-   * @throws RangeError if outlines are asked for and the model gives no masks
+   * @throws ConfigError for an unknown option, RangeError if detection did not run, or if outlines are asked for and the model gives no
+   *   masks
    */
   toYOLO(options: YoloOptions = {}): string {
-    return yoloText(this, options);
+    return yoloText(this, validateOptions(yoloOptions, options, 'toYOLO'));
   }
 
   /**
    * Returns the segmentation as a PNG of labels, in the data set's colours up to 255 classes; 0 is the first class.
    *
-   * @throws RangeError if the model does not segment
+   * @throws RangeError if segmentation did not run
    */
   toLabelPng(): Uint8Array {
-    if (!this.segmentation) throw new RangeError('the model has no segmentation to write.');
+    if (!this.segmentation) throw withoutTask('segmentation');
     return labelPng(this.segmentation, this.imageSize);
   }
 
   /**
    * Returns all masks as one PNG: 0 no instance, 1 the first, the better one on top.
    *
-   * @throws RangeError if the model gives no masks
+   * @throws RangeError if detection did not run, or if the model gives no masks
    */
   toInstancePng(): Uint8Array {
     return instancePng(this);

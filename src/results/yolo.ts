@@ -1,5 +1,5 @@
 import { joinRings, simplifyRing } from '../postprocess/polygons.ts';
-import { type Instance, instancesOf, type ResultFields } from './fields.ts';
+import { checkDetection, type Instance, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a YOLO label file holds. */
 export interface YoloOptions {
@@ -17,9 +17,10 @@ export interface YoloOptions {
  * Labels count from 0. The part outside the image is cut off. An outline is one ring: the format has neither parts nor
  * holes, so slits join them. With `segments` an instance with an empty mask has no line.
  *
- * @throws RangeError if outlines are asked for and the model gives no masks
+ * @throws RangeError if detection did not run, or if outlines are asked for and the model gives no masks
  */
 export function yoloText(result: ResultFields, options: YoloOptions = {}): string {
+  checkDetection(result);
   const { segments = false, tolerance = 1, scores = false } = options;
   const { height, width } = result.image;
   if (segments && result.scores.length > 0 && !result.masks) {

@@ -1,5 +1,5 @@
 import { entries, type ZooEntry } from '../../configs/index.ts';
-import { ConfigError, unknownName } from '../errors.ts';
+import { ConfigError, shortened, unknownName } from '../errors.ts';
 import { mogaNetSize } from '../models/mm/moganet.ts';
 
 /** The published and shipped models: how they are found, and the terms of their weights. */
@@ -10,11 +10,22 @@ export { entries, type Publisher, type ZooEntry } from '../../configs/index.ts';
  * Returns a published or shipped model by its name. Official spellings of sizes are aliases (`moganet_xtiny`,
  * `moganet-x-tiny`), and so are the names of the published weight files.
  *
- * @throws ConfigError listing the known names
+ * @throws ConfigError with the nearest names
  */
 export function findEntry(name: string): ZooEntry {
   const found = entries.find((entry) => isNamed(entry, name));
   if (found) return found;
+  if (/\.json$/i.test(name)) {
+    throw new ConfigError(
+      `"${shortened(name)}" is a file, and a configuration is an object: read the file first, as in ` +
+        '{ config: configFromText(text, name), weights }.',
+    );
+  }
+  if (/\.(pth|pth\.tar|pt|safetensors)$/i.test(name)) {
+    throw new ConfigError(
+      `"${shortened(name)}" is not the name of a model. A file of weights is given as { weights: file }.`,
+    );
+  }
   const names = entries.map((entry) => entry.name);
   throw new ConfigError(unknownName('model', name, names));
 }

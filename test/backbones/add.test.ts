@@ -52,7 +52,10 @@ describe('a backbone that is added', () => {
   it('is named among the known backbones', () => {
     const backbones = Object.fromEntries(Object.entries(table).map(([name, { make }]) => [name, make]));
     const wrong = { backbone: { type: 'tinny' } };
-    expect(() => createModel(wrong, { backbones })).to.throw(ConfigError, /Did you mean "tiny"\? Known: .*macro, tiny\./);
+    expect(() => createModel(wrong, { backbones })).to.throw(
+      ConfigError,
+      /Did you mean "tiny"\? Known: .*macro, tiny\./,
+    );
   });
 
   it('has goldens of its type, without a line in the harness', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type Dataset, datasetOf, datasets } from '../../src/datasets/index.ts';
+import { type ClassesConfig, type Dataset, datasetOf, datasets } from '../../src/datasets/index.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { colorDistance } from '../../src/render/colors.ts';
 
 const { coco, ade20k, imagenet, facade_instances, facade_classes } = datasets;
@@ -51,6 +52,20 @@ describe('a data set', () => {
 describe('the data set of a task', () => {
   it('is the one that it names', () => {
     expect(datasetOf({ dataset: 'coco' })).to.equal(coco);
+  });
+
+  it('is refused with the nearest name if it is unknown, or if there is none', () => {
+    const refusal = (config: unknown, text: string) =>
+      expect(() => datasetOf(config as ClassesConfig)).to.throw(ConfigError, text);
+    refusal({ dataset: 'cocoo' }, 'unknown data set "cocoo". Did you mean "coco"? Known: coco, ade20k,');
+    refusal({ dataset: 'constructor' }, 'unknown data set "constructor".');
+    refusal(
+      {},
+      'datasetOf takes { dataset } (coco, ade20k, imagenet, facade_instances, facade_classes) or { classes }, got {}.',
+    );
+    refusal({ classes: 'door' }, 'got {"classes":"door"}.');
+    refusal(undefined, 'got nothing.');
+    refusal('coco', 'got "coco".');
   });
 
   it('has no id if the configuration lists or counts its classes', () => {

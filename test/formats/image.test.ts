@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import { ImageError } from '../../src/errors.ts';
+import { decodeLabelPng } from '../../src/formats/image.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { decodeImage } from '../../src/platform/node/files.ts';
+import { rejection } from '../harness/rejection.ts';
 
 const text = (content: string) => new TextEncoder().encode(content);
 const shipped = new URL('../../samples/images/', import.meta.url);
@@ -77,6 +79,20 @@ describe('decodeImage', () => {
       expect(error.message).to.match(/^photos\/a\.jpg(, [^:]+)?: /);
       expect(error.message).to.match(message);
       expect(error).to.have.property('code', code);
+    }
+  });
+
+  it('takes bytes only, and says what it got', async () => {
+    for (const [value, found] of [
+      ['photo.jpg', '"photo.jpg"'],
+      [undefined, 'nothing'],
+      [[1], '[1]'],
+    ] as const) {
+      const fact = `takes the bytes of a file as a Uint8Array, got ${found}. Read the file first.`;
+      const error = await rejection(decodeImage(value as never));
+      expect(error).to.be.instanceOf(ImageError);
+      expect(error.message).to.equal(`decodeImage ${fact}`);
+      expect(() => decodeLabelPng(value as never)).to.throw(ImageError, `decodeLabelPng ${fact}`);
     }
   });
 

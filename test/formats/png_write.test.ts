@@ -92,6 +92,14 @@ describe('label maps as PNG', () => {
   });
 });
 
+describe('an image as PNG', () => {
+  it('is a plain array in Node too, whose slices are copies', () => {
+    const file = nodeEncode({ width: 1, height: 1, data: Uint8Array.of(1, 2, 3, 255) });
+    expect(Object.getPrototypeOf(file)).to.equal(Uint8Array.prototype);
+    expect(file.slice().buffer).not.to.equal(file.buffer);
+  });
+});
+
 describe('every PNG that is written', () => {
   const folder = mkdtempSync(join(tmpdir(), 'moganet-png-'));
   after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,14 @@
 import { expect } from 'chai';
-import { ConfigError, createBackbone, encodePng, ImageError, loadModel, type Model, type Raster } from 'moganet';
+import {
+  ConfigError,
+  createBackbone,
+  encodePng,
+  ImageError,
+  loadModel,
+  type Model,
+  type Raster,
+  readConfig,
+} from 'moganet';
 import { encodePng as encodePortable } from '../../src/formats/png_write.ts';
 import { smallBoth, smallFile } from '../harness/small_model.ts';
 
@@ -72,8 +81,11 @@ describe('a value from the caller', () => {
       [{}, `${forms}{}.`],
       ['', 'empty image'],
       [new Int16Array(20), `${forms}an object of class Int16Array.`],
-      [{ ...image, data: new Float32Array(256) }, 'Uint8ClampedArray or Uint8Array, not Float32Array.'],
-      [{ ...image, data: [0, 0, 0, 0] }, 'Uint8ClampedArray or Uint8Array, not Array.'],
+      [
+        { ...image, data: new Float32Array(256) },
+        'Uint8ClampedArray or Uint8Array, got data an object of class Float32Array.',
+      ],
+      [{ ...image, data: [0, 0, 0, 0] }, 'Uint8ClampedArray or Uint8Array, got data [0,0,0,0].'],
     ];
     for (const [value, text] of found) await refused(model.predict(untyped(value)), ImageError, text);
     await refused(
@@ -112,10 +124,16 @@ describe('a value from the caller', () => {
     expect(() => result.toCOCO(untyped({}))).to.throw(ConfigError, coco);
     expect(() => result.toCOCO(untyped(undefined))).to.throw(ConfigError, coco);
     for (const encode of [encodePng, encodePortable]) {
-      expect(() => encode(untyped(result))).to.throw(
-        ImageError,
-        /\{ width, height, data \}.*Uint8ClampedArray or Uint8Array, not Undefined/,
-      );
+      const data = /\{ width, height, data \}.*Uint8ClampedArray or Uint8Array, got /;
+      expect(() => encode(untyped(result)))
+        .to.throw(ImageError, data)
+        .with.property('message')
+        .match(/class Result\.$/);
+      expect(() => encode(untyped({})))
+        .to.throw(ImageError, data)
+        .with.property('message')
+        .match(/got \{\}\.$/);
+      expect(() => encode(untyped({ width: 1, height: 1, data: [0] }))).to.throw(ImageError, /got data \[0\]\.$/);
     }
   });
 
@@ -147,6 +165,17 @@ describe('a value from the caller', () => {
       ConfigError,
       'options of loadModel: unknown option "thread". Did you mean "threads"?',
     );
+    await refused(
+      load('my.json'),
+      ConfigError,
+      '"my.json" is a file, and a configuration is an object: read the file first',
+    );
+    await refused(load({ config: 'my.json', weights }), ConfigError, 'read the file first');
+    await refused(load('mine.pth'), ConfigError, 'A file of weights is given as { weights: file }.');
+    for (const value of [{ weights: 'f16.safetensors' }, undefined, 5]) {
+      const fact = 'readConfig takes a file of weights (a path, URL or bytes), got ';
+      await refused(readConfig(untyped(value)), ConfigError, fact);
+    }
     await refused(
       load('facade', { engine: 3 }),
       ConfigError,

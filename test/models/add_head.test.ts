@@ -157,6 +157,15 @@ describe('a head that is added', () => {
     expect(() => wrong({ segmentation })).to.throw(ConfigError, 'Did you mean "channels"?');
   });
 
+  it('is refused if its schema lacks the type, with the line to add', () => {
+    const config = z.strictObject({ type: z.string(), classes: z.array(z.string()) });
+    const lacking = { backbone: families.moganet.small } as ModelConfig;
+    const detector = { detectors: { peaks: { config, make: tinyDetector } } } as Tables;
+    expect(() => createModel(lacking, detector)).to.throw(ConfigError, /"peaks".*type: z\.literal\('peaks'\)/);
+    const bare = { segmentationHeads: { bare: { ...tables.segmentationHeads.tiny_head, config: z.strictObject({}) } } };
+    expect(() => createModel(lacking, bare as Tables)).to.throw(ConfigError, /"bare".*type: z\.literal\('bare'\)/);
+  });
+
   it('is unknown without its line in the table', () => {
     const config = { backbone: families.moganet.small, ...itemAt(cases, 0).heads };
     expect(() => createModel(config)).to.throw(ConfigError, 'unknown type "tiny_head"');

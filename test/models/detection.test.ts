@@ -187,7 +187,7 @@ describe('a detector whose levels do not fit', () => {
     const anchors = { ...retinanet.head.anchors, strides: [8, 16, 32, 64] };
     refusal(
       model({ ...retinanet, head: { ...retinanet.head, anchors } }),
-      'anchors.strides has 4 levels, the neck gives 5: 8, 16, 32, 64, 128.',
+      'detection.head.anchors.strides: has 4 levels, the neck gives 5: 8, 16, 32, 64, 128.',
     );
   });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Mask, Result, version } from 'moganet';
+import { ConfigError, Mask, Result, version } from 'moganet';
 import { compactMask } from '../../src/postprocess/masks.ts';
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
 
@@ -86,6 +86,69 @@ describe('a result', () => {
     expect(result.toJSON({ timings: true }).timings).to.deep.equal({ total: 1 });
   });
 
+  it('becomes JSON also within lists and objects, whose keys are not options', () => {
+    const json = JSON.parse(JSON.stringify(result));
+    expect(JSON.parse(JSON.stringify({ best: result, all: [result] }))).to.deep.equal({ best: json, all: [json] });
+  });
+
+  it('refuses unknown, missing and wrong options with the nearest name', () => {
+    const untyped = (value: unknown) => value as never;
+    const cases: readonly (readonly [call: () => unknown, fact: string])[] = [
+      [
+        () => result.toJSON(untyped({ timing: true })),
+        'options of toJSON: unknown option "timing". Did you mean "timings"?',
+      ],
+      [
+        () => result.toYOLO(untyped({ segment: true })),
+        'options of toYOLO: unknown option "segment". Did you mean "segments"?',
+      ],
+      [() => result.toYOLO(untyped({ tolerance: -1 })), 'tolerance: must be at least 0, got -1.'],
+      [() => result.toLabelme(untyped(undefined)), 'options of toLabelme: imagePath: must be the path of the image'],
+      [() => result.toLabelme(untyped({})), 'imagePath: must be the path of the image, '],
+      [() => result.toLabelme(untyped({ imagepath: 'a' })), 'unknown option "imagepath". Did you mean "imagePath"?'],
+      [() => result.toLabelme(untyped({ imagePath: 5 })), 'imagePath: must be the path of the image, '],
+      [() => result.filter(untyped('x')), 'filter takes a function of an instance, got "x".'],
+    ];
+    for (const [call, fact] of cases) expect(call).to.throw(ConfigError, fact);
+  });
+
+  it('refuses to draw or write a task that did not run', () => {
+    const { boxes, scores, labels, names: _, masks: __, segmentation, ...rest } = result;
+    const segmented = new Result({
+      ...rest,
+      boxes: boxes.subarray(0, 0),
+      scores: scores.subarray(0, 0),
+      labels: labels.subarray(0, 0),
+      names: [],
+      segmentation,
+    });
+    const lacks = (task: string) =>
+      new RegExp(`^this result has no ${task}: the model has none, or \`only\` left it out\\.$`);
+    const calls: readonly (() => unknown)[] = [
+      () => segmented.render({ draw: 'detection' }),
+      () => segmented.toCOCO({ imageId: 1 }),
+      () => segmented.toYOLO(),
+      () => segmented.toInstancePng(),
+      () => new Result({ ...segmented, segmentation: undefined }).toLabelme({ imagePath: 'a.png' }),
+      () => new Result({ ...segmented, segmentation: undefined }).render(),
+    ];
+    for (const call of calls) expect(call).to.throw(RangeError, lacks('detection'));
+    const detected = new Result({ ...result, segmentation: undefined });
+    expect(() => detected.toLabelPng()).to.throw(RangeError, lacks('segmentation'));
+    expect(() => detected.render({ draw: 'segmentation' })).to.throw(RangeError, lacks('segmentation'));
+    expect(() => detected.render({ draw: 'classification' })).to.throw(RangeError, lacks('classification'));
+  });
+
+  it('without instances is drawn and written if detection ran', () => {
+    const none = result.filter(() => false);
+    expect(none.render({ draw: 'detection' }).data).to.deep.equal(image.data);
+    expect(none.toYOLO()).to.equal('');
+    expect(none.toCOCO({ imageId: 1 })).to.deep.equal([]);
+    expect(none.toLabelme({ imagePath: 'a.png' }).shapes).to.deep.equal([]);
+    expect(none.toInstancePng()).to.be.instanceOf(Uint8Array);
+    expect(none.toJSON().detection).to.deep.equal([]);
+  });
+
   it('draws the chosen tasks and does not change its image', () => {
     const before = Uint8ClampedArray.from(image.data);
     const detections = result.render();
@@ -94,9 +157,5 @@ describe('a result', () => {
     expect(result.render({ draw: ['detection', 'segmentation'] }).width).to.be.greaterThan(12);
     expect(result.render({ draw: ['segmentation'] })).to.deep.equal(result.render({ draw: 'segmentation' }));
     expect(image.data).to.deep.equal(before);
-    const { segmentation: _, ...rest } = result;
-    expect(() => new Result({ ...rest }).render({ draw: 'segmentation' })).to.throw(
-      'the model has no segmentation to draw.',
-    );
   });
 });

@@ -121,7 +121,10 @@ describe('the zoo', () => {
     });
 
     it('or names the nearest known name', () => {
-      expect(() => findEntry('moganet_xq')).to.throw(ConfigError, /unknown model "moganet_xq"\. .* Known: .*moganet_xt/);
+      expect(() => findEntry('moganet_xq')).to.throw(
+        ConfigError,
+        /unknown model "moganet_xq"\. .* Known: .*moganet_xt/,
+      );
       expect(() => findEntry('facad')).to.throw(ConfigError, 'Did you mean "facade"?');
     });
   });
