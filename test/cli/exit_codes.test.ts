@@ -37,7 +37,7 @@ describe('exit codes', () => {
     ['a text file as model', ['predict', 'a.png', '--model', 'note.txt'], /note\.txt: this file exists.*\.json.*\.pth/],
     ['an image as model', ['config', 'a.png'], /a\.png: this file exists.*\.json.*\.safetensors/],
     ['a folder as model', ['export', 'folder'], /folder: this folder exists.*`moganet models`/],
-    ['a configuration that contradicts itself', ['config', 'strides.json'], /anchors\.strides has 1 level/],
+    ['a configuration that contradicts itself', ['config', 'strides.json'], /anchors\.strides: has 1 level/],
   ];
   for (const [what, words, facts] of wrong) {
     it(`are 2 for ${what}`, async () => {

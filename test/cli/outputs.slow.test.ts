@@ -87,7 +87,7 @@ describe('the files of the command line', () => {
       ],
       [['detect', '--save', 'labels', ...both], /detect.* both\.safetensors .*no segmentation.*--save labels/],
       [['predict', '--max', '3', '--model', 'segmentation.safetensors'], /segmentation\.safetensors .*--max/],
-      [['detect', '--classes', 'left,rihgt', ...both], /"rihgt".* left, right\. .*"right"\?/],
+      [['detect', '--classes', 'left,rihgt', ...both], /"rihgt"\. .*"right"\? .* left, right\./],
       [['detect', '-', ...both], /- .*stdin.*alone.*\.\/-/],
       [['detect', 'photos/deep/b.PNG', '--out', '-', ...both], /--out - .*one image.* 2/],
       [['detect', '--out', '-', '--save', 'json,coco', ...both], /--out - .*one file.* 2 \(json, coco\).*--save/],

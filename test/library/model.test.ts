@@ -123,6 +123,8 @@ describe('a loaded model', () => {
     expect(segmented.names).to.deep.equal([]);
     expect(segmented.timings).not.to.have.any.keys('box', 'mask');
     expect(segmented.toJSON().detection).to.equal(undefined);
+    expect(() => segmented.render({ draw: 'detection' })).to.throw(RangeError, /no detection.*`only`/);
+    expect(segmented.render()).to.deep.equal(segmented.render({ draw: 'segmentation' }));
     const instances = await model.predict(image, { only: 'detection' });
     expect([...instances.boxes]).to.deep.equal(both.boxes);
     expect(instances.segmentation).to.equal(undefined);
