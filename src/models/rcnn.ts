@@ -16,8 +16,9 @@ import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, type DetectOptions, type Detector } from './detection.ts';
 import { byName, named, type RunPart, readAll, readLevels } from './task.ts';
 
-/** The box head of one stage: its part, and its state-dict path below `roi_head`. */
+/** The box head of one stage: its field in the configuration, its part, and its state-dict path below `roi_head`. */
 interface BoxStage {
+  readonly field: string;
   readonly part: string;
   readonly path: string;
   readonly config: BoxConfig;
@@ -25,8 +26,8 @@ interface BoxStage {
 
 /** Returns the stages of a detector. Mask R-CNN is a cascade of one stage whose keys have no number. */
 export function boxStages(config: RcnnConfig | CascadeConfig): readonly BoxStage[] {
-  if (config.type === 'mask_rcnn') return [{ part: 'box', path: 'bbox_head', config: config.box }];
-  return config.box.map((box, i) => ({ part: `box${i}`, path: `bbox_head.${i}`, config: box }));
+  if (config.type === 'mask_rcnn') return [{ field: 'box', part: 'box', path: 'bbox_head', config: config.box }];
+  return config.box.map((box, i) => ({ field: `box.${i}`, part: `box${i}`, path: `bbox_head.${i}`, config: box }));
 }
 
 /** Returns the paths of the mask heads below `roi_head`, by output. All of them run on the same regions. */
@@ -158,14 +159,14 @@ const nothing = (masks: boolean): Detections => ({
   masks: masks ? [] : undefined,
 });
 
-const boxPart = ({ part, path, config }: BoxStage, neck: Neck, classes: number): Part =>
-  regionPart(part, config.region, neck, (scope, x) => {
+const boxPart = ({ field, part, path, config }: BoxStage, neck: Neck, classes: number): Part =>
+  regionPart(part, field, config.region, neck, (scope, x) => {
     const { scores, deltas } = boxHead(scope.at(path), x, config, classes);
     return { cls_score: scores, bbox_pred: deltas };
   });
 
 const maskPart = (config: MaskConfig, paths: Named<string>, neck: Neck, classes: number): Part =>
-  regionPart('mask', config.region, neck, (scope, x) => {
+  regionPart('mask', 'mask', config.region, neck, (scope, x) => {
     const outputs = Object.entries(paths).map(([output, path]) => [
       output,
       maskHead(scope.at(path), x, config, classes),
@@ -181,12 +182,15 @@ const maskPart = (config: MaskConfig, paths: Named<string>, neck: Neck, classes:
  */
 function regionPart(
   name: string,
+  field: string,
   { size, strides, samplingRatio, aligned }: RegionConfig,
   { stages }: Neck,
   head: (scope: Scope, pooled: Value) => Named<Value>,
 ): Part {
   if (strides.length > stages.length) {
-    throw new ConfigError(`${name}: region.strides has ${strides.length} levels, the neck gives ${stages.length}.`);
+    throw new ConfigError(
+      `detection.${field}.region.strides: has ${strides.length} levels, the neck gives ${stages.length}.`,
+    );
   }
   const maps = stages.slice(0, strides.length).map(({ channels }) => map(channels));
   return {

@@ -2,13 +2,13 @@ import { expect } from 'chai';
 import * as z from 'zod';
 import { fpnConfig } from '../../heads/fpn.ts';
 import type { Neck, SegmentationHead } from '../../heads/head.ts';
-import { type SegmentationHeadEntry, segmentationHeads } from '../../heads/index.ts';
+import type { SegmentationHeadEntry } from '../../heads/index.ts';
 import { itemAt, type Named, type NDArray } from '../../src/arrays.ts';
 import { families } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { Geometry } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
-import { createModel, detectors, type Tables } from '../../src/models/create.ts';
+import { createModel, type Tables } from '../../src/models/create.ts';
 import type { Detector, DetectorEntry } from '../../src/models/detection.ts';
 import { named, pickDetections, readLevels, type TaskOptions } from '../../src/models/task.ts';
 import { conv2d, module, relu, type Scope, type Value } from '../../src/nn/index.ts';
@@ -107,8 +107,8 @@ function tinyDetector({ test }: TinyDetectorConfig, neck: Neck, classes: number)
 }
 
 const tables = {
-  segmentationHeads: { ...segmentationHeads, tiny_head: { config: tinyHeadConfig, make: tinyHead } },
-  detectors: { ...detectors, tiny_detector: { config: tinyDetectorConfig, make: tinyDetector } },
+  segmentationHeads: { tiny_head: { config: tinyHeadConfig, make: tinyHead } },
+  detectors: { tiny_detector: { config: tinyDetectorConfig, make: tinyDetector } },
 } satisfies {
   segmentationHeads: Named<SegmentationHeadEntry>;
   detectors: Named<DetectorEntry>;

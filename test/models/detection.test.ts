@@ -194,7 +194,7 @@ describe('a detector whose levels do not fit', () => {
   it('is refused if regions are pooled from more levels than the neck has', () => {
     const strides = [4, 8, 16, 32, 64, 128];
     const box = cascade.box.map((stage, i) => (i === 1 ? { ...stage, region: { ...stage.region, strides } } : stage));
-    refusal(model({ ...cascade, box }), 'box1: region.strides has 6 levels, the neck gives 5.');
+    refusal(model({ ...cascade, box }), 'detection.box.1.region.strides: has 6 levels, the neck gives 5.');
   });
 
   it('is refused beside segmentation with a neck, since both necks have the same keys', () => {

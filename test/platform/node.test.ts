@@ -106,7 +106,7 @@ describe('engines of Node', () => {
     ]) {
       expect(() => allowedThreads(threads)).to.throw(
         EngineError,
-        new RegExp(`\`threads\` .* whole number .*1, got ${found}\\..* per core \\(`),
+        new RegExp(`\`threads\` .* whole number .*1, got ${found}\\. By default it is \\d`),
       );
     }
   });

@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { EngineError } from '../../errors.ts';
 
 /**
- * Returns the useful number of threads: one per physical core, since hyperthreads share the units that convolutions use,
- * and at most as many as the process may use.
+ * Returns the useful number of threads: one per physical core where Linux lists them, since hyperthreads share the units that
+ * convolutions use, else as many as the process may use.
  */
 export function usefulThreads(): number {
   return Math.min(physicalCores() ?? Number.POSITIVE_INFINITY, availableParallelism());
@@ -19,7 +19,7 @@ export function allowedThreads(threads: unknown, most = availableParallelism()):
   if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1) {
     const found = typeof threads === 'string' ? `"${threads}"` : `${threads}`;
     throw new EngineError(
-      `\`threads\` must be a whole number of at least 1, got ${found}. By default it is one per core (${usefulThreads()} on this machine).`,
+      `\`threads\` must be a whole number of at least 1, got ${found}. By default it is ${usefulThreads()} on this machine.`,
     );
   }
   return Math.min(threads, most);
