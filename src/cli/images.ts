@@ -203,7 +203,7 @@ function knownClasses({ classes }: Model): string {
 
 async function runEach(work: Work): Promise<RunSummary> {
   const { library, job, model, inputs, missing, terminal } = work;
-  const { score: least = 0, top, max = Number.POSITIVE_INFINITY } = job;
+  const { score: least = 0, top } = job;
   const document = job.json ? jsonDocument(library, model, { score: job.score, top }) : undefined;
   const written: string[] = [];
   let instances = 0;
@@ -215,7 +215,7 @@ async function runEach(work: Work): Promise<RunSummary> {
     try {
       const start = performance.now();
       const all = await endingAtOnce(() => predict(work, input));
-      const result = all.filter(({ score }, rank) => score >= least && rank < max);
+      const result = all.filter(({ score }) => score >= least);
       written.push(...(await write(work, input, result)));
       instances += result.length;
       await document?.add(result);

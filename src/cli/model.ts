@@ -71,9 +71,7 @@ export function chooseInstances(
   if (given.length === 0) return {};
   if (!detection) throw new UsageError(`${name} does not detect instances, so ${given.join(' and ')} cannot be used.`);
   const names = classes?.flatMap((text) => namesIn(text, datasetOf(detection).classes));
-  // the ten best cars may be far down among a hundred instances
-  const most = names && max !== undefined ? Math.max(max, detection.test?.max ?? 100) : max;
-  return { classes: names, max: most, iou };
+  return { classes: names, max, iou };
 }
 
 /** A class name may contain a comma. */
