@@ -100,7 +100,7 @@ for (const engine of ['cpu', 'onnxruntime']) {
       });
       expect(result.length).to.equal(0);
       expect([...result.render().data]).to.deep.equal([...drawClassification(tall, result.classification!).data]);
-      expect(() => result.render({ draw: 'segmentation' })).to.throw(RangeError, 'no segmentation to draw');
+      expect(() => result.render({ draw: 'segmentation' })).to.throw(RangeError, 'this result has no segmentation');
     });
   });
 }
