@@ -26,8 +26,8 @@ export type LoadModel = (model: ModelRef, options?: LoadOptions) => Promise<Mode
 export function modelLoader(platform: Platform): LoadModel {
   const read = modelReader(platform);
   return async (ref, options = {}) => {
+    const model = await read(ref, options); // which checks the options
     const { signal, onProgress } = options;
-    const model = await read(ref, options);
     const sha256 = weightsHash(model.weights); // while the engine starts: another thread computes it
     const engine = await startEngine(options, platform);
     const runners: Record<string, Runner> = {};

@@ -139,8 +139,8 @@ async function pullEntry(
 }
 
 /** Tells whether weights are given by module: a plain object. A URL and bytes have a class. */
-export function isByModule(weights: WeightsRef | Named<WeightsRef>): weights is Named<WeightsRef> {
-  if (typeof weights !== 'object') return false;
+export function isByModule(weights: unknown): weights is Named<WeightsRef> {
+  if (typeof weights !== 'object' || weights === null) return false;
   const prototype: unknown = Object.getPrototypeOf(weights);
   return prototype === Object.prototype || prototype === null;
 }
@@ -181,7 +181,7 @@ const refSchema = z.strictObject({
     )
     .optional(),
   weights: z
-    .custom((value) => (isFile(value) ? value !== '' : isObject(value) && Object.values(value).every(isFile)), {
+    .custom((value) => (isFile(value) ? value !== '' : isByModule(value) && Object.values(value).every(isFile)), {
       error: 'must be a file, a URL or bytes, or these by module',
     })
     .optional(),

@@ -8,16 +8,16 @@ export { entries, type Publisher, type ZooEntry } from '../../configs/index.ts';
 
 /**
  * Returns a published or shipped model by its name. Official spellings of sizes are aliases (`moganet_xtiny`,
- * `moganet-x-tiny`), and so are the names of the published weight files.
+ * `moganet-x-tiny`), and so are the names of the published weight files. A path or URL is no name: it means that very file.
  *
  * @throws ConfigError with the nearest names
  */
 export function findEntry(name: string): ZooEntry {
-  const found = entries.find((entry) => isNamed(entry, name));
+  const found = /[/\\]/.test(name) ? undefined : entries.find((entry) => isNamed(entry, name));
   if (found) return found;
   if (/\.json$/i.test(name)) {
     throw new ConfigError(
-      `"${shortened(name)}" is a file, and a configuration is an object: read the file first, as in ` +
+      `"${shortened(name)}" names a file, and a configuration is an object: read the file first, as in ` +
         '{ config: configFromText(text, name), weights }.',
     );
   }

@@ -160,6 +160,9 @@ describe('a value from the caller', () => {
       ConfigError,
       'weights: must be a file, a URL or bytes, or these by module, got 5.',
     );
+    await refused(load({ weights: [] }), ConfigError, 'weights: must be a file, a URL or bytes, or these by module');
+    await refused(load('/nowhere/facade.pth'), ConfigError, '{ weights: file }');
+    await refused(load('facade', null), ConfigError, 'options of loadModel');
     await refused(
       load('facade', { thread: 1 }),
       ConfigError,
@@ -168,7 +171,7 @@ describe('a value from the caller', () => {
     await refused(
       load('my.json'),
       ConfigError,
-      '"my.json" is a file, and a configuration is an object: read the file first',
+      '"my.json" names a file, and a configuration is an object: read the file first',
     );
     await refused(load({ config: 'my.json', weights }), ConfigError, 'read the file first');
     await refused(load('mine.pth'), ConfigError, 'A file of weights is given as { weights: file }.');

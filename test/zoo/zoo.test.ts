@@ -120,6 +120,17 @@ describe('the zoo', () => {
       }
     });
 
+    it('by a name only: a path or URL is another file of this name', () => {
+      for (const name of [
+        '/nowhere/facade.pth',
+        'mine/facade',
+        'C:\\models\\facade',
+        'https://example.com/facade.pth',
+      ]) {
+        expect(() => findEntry(name), name).to.throw(ConfigError);
+      }
+    });
+
     it('or names the nearest known name', () => {
       expect(() => findEntry('moganet_xq')).to.throw(
         ConfigError,
