@@ -1,4 +1,4 @@
-import type { NDArray } from '../arrays.ts';
+import type { NDArray, Weights } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { EngineError } from '../errors.ts';
 import { modelReader, type ReadModel } from '../loading/read_model.ts';
@@ -8,7 +8,6 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, modelParameters } from '../models/create.ts';
 import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
-import { weightsHash } from '../results/fields.ts';
 import { findEntry } from '../zoo/index.ts';
 import { Model } from './model.ts';
 import { checkBackboneCall, checkMap } from './options.ts';
@@ -57,6 +56,27 @@ function runnableParts({ definition: { parts, pyramid }, unfilled }: ReadModel):
 /** Starts the engine that the options name. A custom engine is returned as it is. */
 export async function startEngine({ engine = 'auto', threads }: LoadOptions, platform: Platform): Promise<Engine> {
   return typeof engine === 'string' ? platform.openEngine(engine, { threads }) : engine;
+}
+
+/**
+ * Returns the SHA-256 (hex) of weights by their values: of one line per parameter, sorted by key, `key shape sha256`, with the
+ * shape as `64x3x3x3` and the hash of the little-endian float32 values. A `.pth` file and the file converted from it have the
+ * same hash; averaged and plain weights of one file differ. Returns undefined if there is no `crypto.subtle`.
+ */
+export async function weightsHash(weights: Weights): Promise<string | undefined> {
+  const subtle = globalThis.crypto?.subtle;
+  if (!subtle) return undefined;
+  const sha256 = async (bytes: Uint8Array<ArrayBuffer>) =>
+    Array.from(new Uint8Array(await subtle.digest('SHA-256', bytes)), (byte) =>
+      byte.toString(16).padStart(2, '0'),
+    ).join('');
+  const lines: string[] = [];
+  for (const [key, { shape, data }] of [...weights].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    // tensors are never in shared memory, which `digest` refuses
+    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    lines.push(`${key} ${shape.join('x')} ${await sha256(bytes)}\n`);
+  }
+  return sha256(new TextEncoder().encode(lines.join('')));
 }
 
 /** Options of `createBackbone`. */

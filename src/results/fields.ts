@@ -1,4 +1,4 @@
-import type { Size, Weights } from '../arrays.ts';
+import type { Size } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import type { Raster } from '../image/raster.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
@@ -14,7 +14,10 @@ export type Timings = Readonly<Record<string, number>>;
 export interface Origin {
   readonly model: {
     readonly name: string;
-    /** Hash of the weights that ran, see `weightsHash`. Absent if the page has no `crypto.subtle` (it is served without https). */
+    /**
+     * Hash of the weights that ran, by their values (`weightsHash` in `library/load.ts`). Absent if the page has no
+     * `crypto.subtle` (it is served without https).
+     */
     readonly sha256?: string | undefined;
   };
   /** Name of the engine. */
@@ -150,25 +153,4 @@ export function classPixels(segmentation: Segmentation, size: Size): ClassPixels
   return [...found]
     .sort(([a], [b]) => a - b)
     .map(([label, { pixels, collector }]) => ({ label, name: nameOf(names, label), pixels, rle: collector.finish() }));
-}
-
-/**
- * Returns the SHA-256 (hex) of weights by their values: of one line per parameter, sorted by key, `key shape sha256`, with the
- * shape as `64x3x3x3` and the hash of the little-endian float32 values. A `.pth` file and the file converted from it have the
- * same hash; averaged and plain weights of one file differ. Returns undefined if there is no `crypto.subtle`.
- */
-export async function weightsHash(weights: Weights): Promise<string | undefined> {
-  const subtle = globalThis.crypto?.subtle;
-  if (!subtle) return undefined;
-  const sha256 = async (bytes: Uint8Array<ArrayBuffer>) =>
-    Array.from(new Uint8Array(await subtle.digest('SHA-256', bytes)), (byte) =>
-      byte.toString(16).padStart(2, '0'),
-    ).join('');
-  const lines: string[] = [];
-  for (const [key, { shape, data }] of [...weights].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    // tensors are never in shared memory, which `digest` refuses
-    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-    lines.push(`${key} ${shape.join('x')} ${await sha256(bytes)}\n`);
-  }
-  return sha256(new TextEncoder().encode(lines.join('')));
 }

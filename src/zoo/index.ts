@@ -6,6 +6,8 @@ import { mogaNetSize } from '../models/mm/moganet.ts';
 
 export { entries, type Publisher, type ZooEntry } from '../../configs/index.ts';
 
+const weightsEnding = /\.(pth|pth\.tar|pt|safetensors)$/i;
+
 /**
  * Returns a published or shipped model by its name. Official spellings of sizes are aliases (`moganet_xtiny`,
  * `moganet-x-tiny`), and so are the names of the published weight files. A path or URL is no name: it means that very file.
@@ -21,7 +23,7 @@ export function findEntry(name: string): ZooEntry {
         '{ config: configFromText(text, name), weights }.',
     );
   }
-  if (/\.(pth|pth\.tar|pt|safetensors)$/i.test(name)) {
+  if (weightsEnding.test(name)) {
     throw new ConfigError(
       `"${shortened(name)}" is not the name of a model. A file of weights is given as { weights: file }.`,
     );
@@ -45,7 +47,7 @@ function canonical(name: string): string {
     .replace(/^.*[/\\]/, '')
     .toLowerCase()
     .replace(/ \(\d+\)(?=\.|$)/, '')
-    .replace(/\.(pth|pth\.tar|pt|safetensors)$/, '')
+    .replace(weightsEnding, '')
     .replace(/-/g, '_')
     .replace('mstrain_480_800', 'ms');
   return words.replace(/(^|_)moganet_(x_)?([a-z]+)(?=_|$)/, (whole, before: string, x = '', size: string) => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { loadModel, version } from 'moganet';
-import { weightsHash } from '../../src/results/fields.ts';
+import { weightsHash } from '../../src/library/load.ts';
 import { version as written } from '../../src/results/json.ts';
 import { smallDetection, smallFile } from '../harness/small_model.ts';
 
