@@ -5,6 +5,8 @@ import { foundIn, isObject } from '../validate.ts';
 /** An image as 8-bit RGBA, rows top down: the shape of the browser's `ImageData`. */
 export interface Raster extends Size {
   readonly data: Uint8ClampedArray | Uint8Array;
+  /** Sentences for the user about what is unusual in the file. Absent if there are none. */
+  readonly notices?: readonly string[] | undefined;
 }
 
 /** An image whose pixels are numbers rather than colours: classes, instances or a mask. */
