@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Size } from '../../arrays.ts';
 import type { WindowAttention } from '../../nn/ops.ts';
 import { maskedScore, windowAreas } from '../shape_dependent.ts';

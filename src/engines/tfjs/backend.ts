@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { EngineError } from '../../errors.ts';
 
 /**
@@ -36,11 +36,16 @@ export async function startBackend(name: BackendName, options: BackendOptions = 
   return start;
 }
 
+/** Imports the backend, which registers itself and its kernels. Only what is used is loaded, and is part of a page. */
+const register = {
+  cpu: () => import('@tensorflow/tfjs-backend-cpu'),
+  wasm: () => import('@tensorflow/tfjs-backend-wasm'),
+  webgl: () => import('@tensorflow/tfjs-backend-webgl'),
+} as const;
+
 async function initialise(name: BackendName, { wasmPaths }: BackendOptions): Promise<void> {
-  if (name === 'wasm') {
-    const wasm = await import('@tensorflow/tfjs-backend-wasm');
-    if (wasmPaths !== undefined) wasm.setWasmPaths(wasmPaths);
-  }
+  await register[name]();
+  if (name === 'wasm' && wasmPaths !== undefined) (await register.wasm()).setWasmPaths(wasmPaths);
   const before = readyBackend();
   let cause: unknown;
   const ready = await withoutNewListeners(() =>
@@ -78,7 +83,7 @@ export function onBackend<T>(name: BackendName, work: () => T): T {
 export async function describeBackend(name: BackendName): Promise<string> {
   if (name === 'cpu') return 'plain JavaScript';
   if (name === 'wasm') {
-    const { getThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
+    const { getThreadsCount } = await register.wasm();
     const threads = tf.env().getBool('WASM_HAS_MULTITHREAD_SUPPORT') ? getThreadsCount() : 1;
     const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
     return `${threads} thread${threads === 1 ? '' : 's'}, ${simd ? 'SIMD' : 'no SIMD'}`;

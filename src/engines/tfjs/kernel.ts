@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { NDArray } from '../../arrays.ts';
 import type { Attributes, Operands, Operation } from '../../nn/ops.ts';
 

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Size } from '../../arrays.ts';
 import type { Axis } from '../../nn/ops.ts';
 import { roiAlignNhwc } from '../../postprocess/roi_align.ts';

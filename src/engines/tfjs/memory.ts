@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import { type Graph, parametersOf } from '../../nn/graph.ts';

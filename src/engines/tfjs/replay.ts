@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Named, NDArray, Shape } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import { type Graph, inputsOf, type Node, nodeAt, operandOf } from '../../nn/graph.ts';
