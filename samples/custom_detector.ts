@@ -76,5 +76,5 @@ const weights = await writeSafetensors(initialWeights(createModel(config, tables
 const model = await loadModel({ config, weights }, tables);
 const result = await model.predict(image, { max: 3 });
 for (const { name, score, box } of result) console.log(name, score.toFixed(2), box.map(Math.round).join(' '));
-console.log(result.segmentation?.names.join(', '));
+console.log(result.segmentation?.classes.join(', '));
 await model.dispose();

@@ -30,7 +30,7 @@ const brightest = (_: unknown, stages: readonly Stage[]): Head<'score'> => ({
     const [x, y] = [best % width, Math.floor(best / width)];
     const corners = [x / scaleX, y / scaleY, (x + 1) / scaleX, (y + 1) / scaleY];
     const boxes = Float32Array.from(corners, (corner) => corner * stages.at(-1)!.stride);
-    return { boxes, scores: Float32Array.of(peak), labels: Int32Array.of(0), names: ['brightest'] };
+    return { boxes, scores: Float32Array.of(peak), labels: Int32Array.of(0), classes: ['brightest'] };
   },
 });
 

@@ -39,7 +39,7 @@ function scene(count: number, smallest: number, largest: number) {
     boxes: Float32Array.from(boxes.flat()),
     scores: Float32Array.from(boxes, (_, i) => 1 - i / count),
     labels: Int32Array.from(boxes, (_, i) => i % 80),
-    names: Array.from({ length: 80 }, (_, i) => `class number ${i}`),
+    classes: Array.from({ length: 80 }, (_, i) => `class number ${i}`),
     masks,
   };
 }
@@ -66,4 +66,4 @@ for (const [count, smallest, largest] of [
   );
 }
 const labels = Uint8Array.from({ length: 1024 * 1024 }, (_, i) => ((i >> 15) + ((i & 1023) >> 6)) % 9);
-report('segmentation map', () => drawSegmentation(image, labels, { names: [] }));
+report('segmentation map', () => drawSegmentation(image, labels, { classes: [] }));

@@ -66,7 +66,7 @@ async function answer({ id, image, edge }: Question, signal: AbortSignal): Promi
   const model = await loading;
   const size = edge === undefined ? undefined : { width: edge, height: edge };
   const result = await model.predict(image, { score: leastScore, signal, size });
-  const { labels, ...classes } = result.segmentation!; // names, and the data set with its colours
+  const { labels, ...classes } = result.segmentation!; // classes, and the data set with its colours
   const views = {
     image: result.image,
     detection: result.render({ draw: 'detection' }),

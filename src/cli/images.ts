@@ -309,13 +309,13 @@ const shownShares = 5;
 /** `facade 41 %, sky 22 %`: the largest first, without those below one percent. */
 function sharesByClass({ segmentation }: Result): string {
   if (!segmentation) return '';
-  const { labels, names } = segmentation;
+  const { labels, classes } = segmentation;
   const pixels = new Uint32Array(65536);
   for (const label of labels) pixels[label]!++;
   const shares: { name: string; percent: number }[] = [];
   for (const [label, count] of pixels.entries()) {
     const percent = Math.round((100 * count) / labels.length);
-    if (percent > 0) shares.push({ name: names[label] ?? `class ${label}`, percent });
+    if (percent > 0) shares.push({ name: classes[label] ?? `class ${label}`, percent });
   }
   shares.sort((a, b) => b.percent - a.percent);
   const shown = shares.slice(0, shownShares).map(({ name, percent }) => `${name} ${percent} %`);
@@ -325,10 +325,10 @@ function sharesByClass({ segmentation }: Result): string {
 /** `tabby 62.1 %, tiger cat 20.4 %`: all that were asked for. */
 function likelyClasses({ classification }: Result): string {
   if (!classification) return '';
-  const { labels, scores, names } = classification;
+  const { labels, scores, classes } = classification;
   const likely = Array.from(
     labels,
-    (label, i) => `${names[label] ?? `class ${label}`} ${(100 * scores[i]!).toFixed(1)} %`,
+    (label, i) => `${classes[label] ?? `class ${label}`} ${(100 * scores[i]!).toFixed(1)} %`,
   );
   return likely.join(', ');
 }

@@ -225,10 +225,10 @@ function fieldsOf({
     scores: detections?.scores ?? new Float32Array(0),
     labels: detections?.labels ?? new Int32Array(0),
     masks: detections?.masks,
-    names: detections?.dataset.classes ?? [],
+    classes: detections?.dataset.classes ?? [],
     dataset: detections?.dataset,
-    segmentation: segmentation && { ...segmentation, names: segmentation.dataset.classes },
-    classification: classification && { ...classification, names: classification.dataset.classes },
+    segmentation: segmentation && { ...segmentation, classes: segmentation.dataset.classes },
+    classification: classification && { ...classification, classes: classification.dataset.classes },
     custom,
   };
 }

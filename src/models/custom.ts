@@ -20,13 +20,13 @@ import {
 
 /** A head that a user of the package writes, without parts on regions. Its state-dict keys begin with `head.`. */
 export interface Head<Output extends string = string, Decoded = unknown> {
-  /** Class names if they are always the same. They are `model.classes.custom`, and `names` by default if `decode` returns none. */
+  /** Class names if they are always the same. They are `model.classes.custom`, and `classes` by default if `decode` returns none. */
   readonly classes?: readonly string[];
   /** Records the head on the pyramid, finest stage first. Returns outputs N×C×H×W by name. */
   forward(scope: Scope, pyramid: readonly Value[]): Readonly<Record<Output, Value>>;
   /**
    * Decodes the outputs of one image (1×C×H×W each). For detections, return `boxes` (n × xyxy in pixels of the original image), `scores`,
-   * `labels` and `names`: they are then sorted, and cut by the caller's `score`, `max` and `classes`. Any return value is in the result as
+   * `labels` and `classes` (the names by label): they are then sorted, and cut by the caller's `score`, `max` and `classes`. Any return value is in the result as
    * `custom`.
    *
    * @param geometry sizes and scales that map the network's input back to the original image
@@ -93,7 +93,7 @@ function detectionsIn(
   { score = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, classes }: TaskOptions,
 ): TaskResult['detections'] {
   if (!isObject(decoded) || !('boxes' in decoded)) return undefined;
-  const { names, ...all } = checked({ names: known?.classes, ...decoded });
+  const { classes: names, ...all } = checked({ classes: known?.classes, ...decoded });
   const found = ofLabels(all, classes && labelsOf(classes, names));
   const kept = [...found.scores.entries()]
     .filter(([, value]) => value >= score)
@@ -104,27 +104,27 @@ function detectionsIn(
   return { ...pickDetections(found, kept), dataset };
 }
 
-type NamedDetections = Detections & { readonly names: readonly string[] };
+type NamedDetections = Detections & { readonly classes: readonly string[] };
 
 /** Checks the arrays of decoded detections. @throws ShapeError saying what was found */
 function checked(decoded: Partial<Record<keyof NamedDetections, unknown>>): NamedDetections {
-  const { boxes, scores, labels, masks, names } = decoded;
+  const { boxes, scores, labels, masks, classes } = decoded;
   const wrong = (what: string) =>
     new ShapeError(
       `the head decoded ${what}. Detections are { boxes: Float32Array of 4·n, scores: Float32Array of n, labels: ` +
-        'Int32Array of n, names: string[] }, and `masks` if there are any.',
+        'Int32Array of n, classes: string[] }, and `masks` if there are any.',
     );
   if (!(boxes instanceof Float32Array)) throw wrong(`boxes ${kindOf(boxes)}`);
   if (!(scores instanceof Float32Array)) throw wrong(`scores ${kindOf(scores)}`);
   if (!(labels instanceof Int32Array)) throw wrong(`labels ${kindOf(labels)}`);
-  if (!isNames(names)) throw wrong(`names ${kindOf(names)}`);
+  if (!isNames(classes)) throw wrong(`classes ${kindOf(classes)}`);
   const n = scores.length;
   if (boxes.length !== 4 * n || labels.length !== n) {
     throw wrong(`${boxes.length} numbers of boxes, ${n} scores and ${labels.length} labels`);
   }
   if (masks !== undefined && !(Array.isArray(masks) && masks.length === n))
     throw wrong(`${n} scores and another number of masks`);
-  return { boxes, scores, labels, names, masks: masks as Detections['masks'] };
+  return { boxes, scores, labels, classes, masks: masks as Detections['masks'] };
 }
 
 const isNames = (names: unknown): names is readonly string[] =>

@@ -13,16 +13,16 @@ export interface ColoredClasses {
 /** The classes of labels and their colours. */
 export interface ClassNames {
   /** The classes by label. */
-  readonly names: readonly string[];
+  readonly classes: readonly string[];
   /** Gives the colours by default. */
   readonly dataset?: ColoredClasses | undefined;
   /** Colours by label. By default those of the data set; without one they are generated. */
   readonly palette?: Palette | undefined;
 }
 
-/** Returns the name of a class; labels beyond the names are numbered. */
-export function nameOf(names: readonly string[], label: number): string {
-  return names[label] ?? `class ${label}`;
+/** Returns the name of a class; labels beyond the list are numbered. */
+export function nameOf(classes: readonly string[], label: number): string {
+  return classes[label] ?? `class ${label}`;
 }
 
 export const black: Color = [0, 0, 0];

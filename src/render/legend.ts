@@ -27,13 +27,13 @@ export interface ClassShare {
  * Returns how much of a label map each class takes: those that occur, the largest first (of equal shares the lower label
  * first). Pixels without a class (`unlabelled`, by default 255) count in the whole but have no entry.
  */
-export function classShares(labels: ArrayLike<number>, names: readonly string[], unlabelled = 255): ClassShare[] {
+export function classShares(labels: ArrayLike<number>, classes: readonly string[], unlabelled = 255): ClassShare[] {
   const counts = new Map<number, number>();
   for (let i = 0; i < labels.length; i++) counts.set(labels[i]!, (counts.get(labels[i]!) ?? 0) + 1);
   counts.delete(unlabelled);
   return [...counts]
     .sort(([a, n], [b, m]) => m - n || a - b)
-    .map(([label, count]) => ({ label, name: nameOf(names, label), share: count / labels.length }));
+    .map(([label, count]) => ({ label, name: nameOf(classes, label), share: count / labels.length }));
 }
 
 /** A line of a legend. */
@@ -49,12 +49,16 @@ export function segmentationLegend(
   labels: ArrayLike<number>,
   options: ClassNames & { readonly unlabelled?: number | undefined },
 ): LegendEntry[] {
-  return entriesOf(classShares(labels, options.names, options.unlabelled), options, percent);
+  return entriesOf(classShares(labels, options.classes, options.unlabelled), options, percent);
 }
 
 /** Returns a legend's entries for detections: the classes that occur with their number, the most frequent first. */
 export function detectionLegend(labels: ArrayLike<number>, options: ClassNames): LegendEntry[] {
-  return entriesOf(classShares(labels, options.names, -1), options, (share) => `${Math.round(share * labels.length)}`);
+  return entriesOf(
+    classShares(labels, options.classes, -1),
+    options,
+    (share) => `${Math.round(share * labels.length)}`,
+  );
 }
 
 function entriesOf(
@@ -149,7 +153,7 @@ const barColor: Color = [86, 180, 233];
  */
 export function drawClassification(
   raster: Raster,
-  classification: { labels: ArrayLike<number>; scores: ArrayLike<number>; names: readonly string[] },
+  classification: { labels: ArrayLike<number>; scores: ArrayLike<number>; classes: readonly string[] },
   options: ClassificationOptions = {},
 ): Raster {
   const { textSize = Math.round(sizesFor(raster).textSize * 1.2), opacity = 0.72, moreGlyphs } = options;
@@ -164,7 +168,7 @@ export function drawClassification(
     .map((label, i) => {
       const score = scores[i] ?? 0;
       const note = percent(score);
-      return { name: nameOf(classification.names, label), score, note, noteWidth: measureText(note, textSize).width };
+      return { name: nameOf(classification.classes, label), score, note, noteWidth: measureText(note, textSize).width };
     });
   if (rows.length === 0) return canvas;
   reportMissing(

@@ -63,7 +63,7 @@ export function drawDetections(
   options: OverlayOptions = {},
 ): Raster {
   checkDetections(raster, detections);
-  const { scores, boxes, masks, names, dataset } = detections;
+  const { scores, boxes, masks, classes, dataset } = detections;
   const { boxOpacity = 1, labelOpacity = 1, palette = dataset?.colors } = options;
   const canvas = canvasFrom(raster);
   const sizes = sizesOf(raster, options);
@@ -88,7 +88,7 @@ export function drawDetections(
   }
   if (options.labels !== false) {
     const textOf = ({ index, label, score }: Instance) =>
-      options.labelOf?.(index) ?? `${nameOf(names, label)} ${score.toFixed(2)}`;
+      options.labelOf?.(index) ?? `${nameOf(classes, label)} ${score.toFixed(2)}`;
     const labels = worstFirst
       .reverse()
       .flatMap((one) => (one.rect ? [{ box: one.rect, text: textOf(one), color: one.color }] : []))
@@ -166,7 +166,7 @@ export interface SegmentationOptions extends ClassNames {
  * Colours every pixel of a copy of the image by its label. Along the borders between classes the colour is stronger, on
  * both sides, over half the width of a mask's contour (at least one pixel).
  *
- * @param labels height × width class indices, row by row. An index beyond the names gets a generated colour.
+ * @param labels height × width class indices, row by row. An index beyond the classes gets a generated colour.
  * @throws ShapeError if there is not one label per pixel
  */
 export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, options: SegmentationOptions): Raster {

@@ -28,25 +28,28 @@ export interface Origin {
 
 /** A class for every pixel. */
 export interface Segmentation {
-  /** height × width of the image: an index into `names` for every pixel; 255 (65535 above 255 classes) is no class. */
+  /** height × width of the image: an index into `classes` for every pixel; 255 (65535 above 255 classes) is no class. */
   readonly labels: Uint8Array | Uint16Array;
-  readonly names: readonly string[];
+  /** All classes of the model, by label. */
+  readonly classes: readonly string[];
   /** Gives the colours. */
   readonly dataset?: Dataset | undefined;
 }
 
 /** The most likely classes of the image, best first. */
 export interface Classification {
-  /** Indices into `names`. */
+  /** Indices into `classes`. */
   readonly labels: Int32Array;
   /** Softmax over all classes. */
   readonly scores: Float32Array;
-  /** All classes of the model. */
-  readonly names: readonly string[];
+  /** All classes of the model, by label: the name of entry `i` is `classes[labels[i]]`. */
+  readonly classes: readonly string[];
 }
 
 /** One detected object. */
 export interface Instance {
+  /** Its place in the result that it comes from: `result.crop(instance.index)` cuts it out. */
+  readonly index: number;
   readonly label: number;
   readonly name: string;
   readonly score: number;
@@ -62,8 +65,8 @@ export interface ResultFields {
   readonly scores: Float32Array;
   readonly labels: Int32Array;
   readonly masks?: readonly CompactMask[] | undefined;
-  /** Class names of `labels`; empty if detection did not run. */
-  readonly names: readonly string[];
+  /** All classes of the detector, by label; empty if detection did not run. */
+  readonly classes: readonly string[];
   /** The data set of `labels`, if the model's configuration names one. Gives colours and category ids. */
   readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation | undefined;
@@ -78,22 +81,22 @@ export interface ResultFields {
 }
 
 /** Tells if detection ran. It may have found nothing. */
-export const hasDetection = ({ names }: Pick<ResultFields, 'names'>): boolean => names.length > 0;
+export const hasDetection = ({ classes }: Pick<ResultFields, 'classes'>): boolean => classes.length > 0;
 
 /** Returns the error for a task that a result does not have. */
 export const withoutTask = (task: string): RangeError =>
   new RangeError(`this result has no ${task}: the model has none, or \`only\` left it out.`);
 
 /** @throws RangeError if detection did not run */
-export function checkDetection(result: Pick<ResultFields, 'names'>): void {
+export function checkDetection(result: Pick<ResultFields, 'classes'>): void {
   if (!hasDetection(result)) throw withoutTask('detection');
 }
 
-/** The name of a label, also of one beyond the names. */
-export const nameOf = (names: readonly string[], label: number): string => names[label] ?? `class ${label}`;
+/** The name of a label, also of one beyond the classes. */
+export const nameOf = (classes: readonly string[], label: number): string => classes[label] ?? `class ${label}`;
 
 /** @throws RangeError if there is no instance `i` */
-export function instanceAt({ boxes, scores, labels, masks, names }: ResultFields, i: number): Instance {
+export function instanceAt({ boxes, scores, labels, masks, classes }: ResultFields, i: number): Instance {
   const label = labels[i];
   const score = scores[i];
   if (label === undefined || score === undefined) {
@@ -101,7 +104,8 @@ export function instanceAt({ boxes, scores, labels, masks, names }: ResultFields
   }
   const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = boxes.subarray(4 * i, 4 * i + 4);
   const mask = masks?.[i];
-  return { label, name: nameOf(names, label), score, box: [x1, y1, x2, y2], mask: mask && Mask.from(mask) };
+  const name = nameOf(classes, label);
+  return { index: i, label, name, score, box: [x1, y1, x2, y2], mask: mask && Mask.from(mask) };
 }
 
 /** The instances one by one, best first. */
@@ -110,8 +114,8 @@ export function* instancesOf(fields: ResultFields): Generator<Instance> {
 }
 
 /** The label of pixels without a class: 255, or 65535 above 255 classes. 0 is the first class. */
-export function unlabelledOf({ names }: Segmentation): number {
-  return names.length > 255 ? 65535 : 255;
+export function unlabelledOf({ classes }: Segmentation): number {
+  return classes.length > 255 ? 65535 : 255;
 }
 
 /** One class of a label map with all its pixels. */
@@ -124,7 +128,7 @@ export interface ClassPixels {
 
 /** The classes that occur in a label map, the lowest label first. Reads it once, by columns, as COCO's run lengths go. */
 export function classPixels(segmentation: Segmentation, size: Size): ClassPixels[] {
-  const { labels, names } = segmentation;
+  const { labels, classes } = segmentation;
   const { height, width } = size;
   const found = new Map<number, { pixels: number; collector: ReturnType<typeof runCollector> }>();
   const end = height * width;
@@ -152,5 +156,10 @@ export function classPixels(segmentation: Segmentation, size: Size): ClassPixels
   found.delete(unlabelledOf(segmentation));
   return [...found]
     .sort(([a], [b]) => a - b)
-    .map(([label, { pixels, collector }]) => ({ label, name: nameOf(names, label), pixels, rle: collector.finish() }));
+    .map(([label, { pixels, collector }]) => ({
+      label,
+      name: nameOf(classes, label),
+      pixels,
+      rle: collector.finish(),
+    }));
 }

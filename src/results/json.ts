@@ -38,7 +38,7 @@ export interface ResultJson extends Partial<Origin> {
   readonly timings?: Timings | undefined;
 }
 
-export interface InstanceJson extends Omit<Instance, 'mask'> {
+export interface InstanceJson extends Omit<Instance, 'index' | 'mask'> {
   /** Pixels of the mask. */
   readonly area?: number | undefined;
   readonly mask?: RleText | undefined;
@@ -76,7 +76,7 @@ export function resultJson(result: ResultFields, { timings = false }: JsonOption
   };
 }
 
-const instanceJson = ({ mask, ...instance }: Instance): InstanceJson => ({
+const instanceJson = ({ index: _, mask, ...instance }: Instance): InstanceJson => ({
   ...instance,
   area: mask?.area,
   mask: mask?.toRle(),
@@ -89,5 +89,5 @@ const segmentationJson = (segmentation: Segmentation, { height, width }: Size): 
     mask: rleText(rle),
   }));
 
-const classificationJson = ({ labels, scores, names }: Classification): ClassJson[] =>
-  Array.from(labels, (label, i) => ({ label, name: nameOf(names, label), score: scores[i]! }));
+const classificationJson = ({ labels, scores, classes }: Classification): ClassJson[] =>
+  Array.from(labels, (label, i) => ({ label, name: nameOf(classes, label), score: scores[i]! }));

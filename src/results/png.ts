@@ -8,12 +8,12 @@ import { checkDetection, type ResultFields, type Segmentation } from './fields.t
  * A label map as PNG: 8 bits with the data set's colours as palette up to 255 classes, 16-bit grey above. The number of a
  * pixel is its label, and 0 is the first class; 255 (65535 in 16 bits) is a pixel without a class.
  */
-export function labelPng({ labels, names, dataset }: Segmentation, { height, width }: Size): Uint8Array {
+export function labelPng({ labels, classes, dataset }: Segmentation, { height, width }: Size): Uint8Array {
   const map = { height, width, labels };
-  if (names.length > 255) return encodeGrey16Png(map);
+  if (classes.length > 255) return encodeGrey16Png(map);
   return encodeIndexedPng(
     map,
-    names.map((_, label) => colorFor(label, dataset?.colors)),
+    classes.map((_, label) => colorFor(label, dataset?.colors)),
   );
 }
 

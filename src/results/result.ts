@@ -5,6 +5,7 @@ import { ConfigError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
 import { cropInstance } from '../render/compose.ts';
 import {
+  classShares,
   drawClassification,
   drawDetections,
   drawLegend,
@@ -22,6 +23,7 @@ import {
   type Instance,
   instanceAt,
   instancesOf,
+  nameOf,
   type Origin,
   type ResultFields,
   type Segmentation,
@@ -94,7 +96,7 @@ export class Result implements ResultFields, Iterable<Instance> {
   readonly scores: Float32Array;
   readonly labels: Int32Array;
   readonly masks?: readonly Mask[] | undefined;
-  readonly names: readonly string[];
+  readonly classes: readonly string[];
   readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation | undefined;
   readonly classification?: Classification | undefined;
@@ -108,7 +110,7 @@ export class Result implements ResultFields, Iterable<Instance> {
     this.scores = fields.scores;
     this.labels = fields.labels;
     this.masks = fields.masks?.map((mask) => Mask.from(mask));
-    this.names = fields.names;
+    this.classes = fields.classes;
     this.dataset = fields.dataset;
     this.segmentation = fields.segmentation;
     this.classification = fields.classification;
@@ -121,6 +123,26 @@ export class Result implements ResultFields, Iterable<Instance> {
   /** Number of instances. */
   get length(): number {
     return this.scores.length;
+  }
+
+  /** The name of each instance, parallel to `boxes`, `scores` and `labels`. `classes` has all classes of the detector. */
+  get names(): readonly string[] {
+    return Array.from(this.labels, (label) => nameOf(this.classes, label));
+  }
+
+  /** How many instances of each class there are, by name, in the order in which the classes first occur. */
+  get counts(): Readonly<Record<string, number>> {
+    const counts = new Map<string, number>();
+    for (const name of this.names) counts.set(name, (counts.get(name) ?? 0) + 1);
+    return Object.fromEntries(counts);
+  }
+
+  /** The share of the image, 0 to 1, of each class of the segmentation that occurs, by name, the largest first. */
+  get shares(): Readonly<Record<string, number>> {
+    if (!this.segmentation) return {};
+    const { labels, classes } = this.segmentation;
+    const shares = classShares(labels, classes, unlabelledOf(this.segmentation));
+    return Object.fromEntries(shares.map(({ name, share }) => [name, share]));
   }
 
   get imageSize(): Size {
@@ -191,8 +213,7 @@ export class Result implements ResultFields, Iterable<Instance> {
       return drawClassification(this.image, this.classification, options);
     }
     if (!this.segmentation) throw withoutTask('segmentation');
-    const { labels, names, dataset } = this.segmentation;
-    const classes = { names, dataset, unlabelled: unlabelledOf(this.segmentation) };
+    const { labels, ...classes } = { ...this.segmentation, unlabelled: unlabelledOf(this.segmentation) };
     const segmented = drawSegmentation(this.image, labels, classes);
     return drawLegend(segmented, segmentationLegend(labels, classes), { moreGlyphs, onMissingGlyphs });
   }

@@ -69,14 +69,14 @@ describe('the library in a page', () => {
   it('draws the same overlay as Node, pixel for pixel', async () => {
     const image = await decoded('images/street-house.jpg');
     const drawing = someDrawing(image);
-    const { boxes, scores, labels, masks, names, segmentation } = drawing;
+    const { boxes, scores, labels, masks, classes, segmentation } = drawing;
     const result = new Result({
       boxes: Float32Array.from(boxes),
       scores: Float32Array.from(scores),
       labels: Int32Array.from(labels),
       masks: masks.map((text) => new Mask(compactMask(rleFromString(text, image)))),
-      names,
-      segmentation: { labels: Uint8Array.from(segmentation), names },
+      classes,
+      segmentation: { labels: Uint8Array.from(segmentation), classes },
       image,
       timings: {},
     });
@@ -145,7 +145,7 @@ function someDrawing({ width, height }: Raster): Drawing {
     scores: [0.91, 0.5, 0.305],
     labels: [0, 1, 2],
     masks,
-    names: ['window', 'balcony-fence', 'car'],
+    classes: ['window', 'balcony-fence', 'car'],
     segmentation: Array.from({ length: width * height }, (_, i) => Math.floor(((i % width) + i / width) / 100) % 3),
   };
 }

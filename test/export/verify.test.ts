@@ -91,8 +91,8 @@ describe('comparing the result on an image with the reference’s', () => {
       boxes: Float32Array.from(boxes.flat()),
       scores: Float32Array.from(scores),
       labels: Int32Array.from(labels),
-      names: ['a', 'b'],
-      segmentation: { labels: Uint8Array.from(map), names: [] },
+      classes: ['a', 'b'],
+      segmentation: { labels: Uint8Array.from(map), classes: [] },
       image: expected.labels,
       timings: { total: 7 },
     });

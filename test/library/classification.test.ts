@@ -52,7 +52,7 @@ for (const engine of ['cpu', 'onnxruntime']) {
       for (const image of images) {
         const expected = await reference(image);
         const { classification } = await model.predict(image, { top: 7 });
-        const { labels, scores, names: known } = classification!;
+        const { labels, scores, classes: known } = classification!;
         expect([...labels].sort()).to.deep.equal([0, 1, 2, 3, 4, 5, 6]);
         const ordered = Array.from(labels, (label) => itemAt(expected, label));
         for (const [i, score] of scores.entries()) expect(score).to.be.closeTo(itemAt(ordered, i), 1e-5); // float32, folded

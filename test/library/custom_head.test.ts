@@ -39,7 +39,7 @@ const three = {
   boxes: Float32Array.of(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5),
   scores: Float32Array.of(0.25, 0.75, 0.5),
   labels: Int32Array.of(0, 1, 0),
-  names: ['door', 'window'],
+  classes: ['door', 'window'],
 };
 
 describe('detections of a custom head', () => {
@@ -57,10 +57,10 @@ describe('detections of a custom head', () => {
     await model.dispose();
   });
 
-  it('get their names from the head if it has any', async () => {
-    const { names, ...nameless } = three;
-    const model = await loaded(decoding(nameless, { classes: names }));
-    expect(model.classes).to.deep.equal({ custom: names });
+  it('get their classes from the head if it has any', async () => {
+    const { classes, ...nameless } = three;
+    const model = await loaded(decoding(nameless, { classes: classes }));
+    expect(model.classes).to.deep.equal({ custom: classes });
     expect((await model.predict(image)).at(0).name).to.equal('window');
     await model.dispose();
   });
@@ -78,12 +78,12 @@ describe('detections of a custom head', () => {
   });
 
   it('are refused if they are not the arrays of a result', async () => {
-    const { names: _, ...nameless } = three;
+    const { classes: _, ...nameless } = three;
     const cases: readonly [found: unknown, what: string][] = [
       [{ ...three, boxes: [0, 0, 1, 1] }, 'boxes as Array'],
       [{ boxes: three.boxes }, 'scores as undefined'],
       [{ ...three, labels: [0, 1, 0] }, 'labels as Array'],
-      [nameless, 'names as undefined'],
+      [nameless, 'classes as undefined'],
       [{ ...three, scores: Float32Array.of(1) }, '12 numbers of boxes, 1 scores and 3 labels'],
     ];
     for (const [found, what] of cases) {

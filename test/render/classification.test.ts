@@ -24,11 +24,11 @@ const bars = (raster: Raster): number[] => {
 };
 
 describe('drawClassification', () => {
-  const names = ['left', 'right', 'middle'];
+  const classes = ['left', 'right', 'middle'];
 
   it('draws a bar for each class, as long as its score, best on top', () => {
     const image = plain({ width: 200, height: 150 }, grey);
-    const drawn = drawClassification(image, { labels: [2, 0, 1], scores: [0.5, 0.3, 0.2], names });
+    const drawn = drawClassification(image, { labels: [2, 0, 1], scores: [0.5, 0.3, 0.2], classes });
     const [first, second, third] = bars(drawn) as [number, number, number];
     // each rounded to a whole pixel
     expect(second / first).to.be.closeTo(0.3 / 0.5, 1 / first);
@@ -39,7 +39,7 @@ describe('drawClassification', () => {
   it('covers only its corner and leaves the image as it was', () => {
     const image = plain({ width: 200, height: 150 }, grey);
     const before = Uint8ClampedArray.from(image.data);
-    const drawn = drawClassification(image, { labels: [0], scores: [1], names });
+    const drawn = drawClassification(image, { labels: [0], scores: [1], classes });
     expect([drawn.width, drawn.height]).to.deep.equal([200, 150]);
     expect(image.data).to.deep.equal(before);
     const untouched = inRows(drawn, grey);
@@ -49,7 +49,7 @@ describe('drawClassification', () => {
   });
 
   it('leaves out the last classes if there is no room, but not the first', () => {
-    const five = { labels: [0, 1, 2, 0, 1], scores: [0.4, 0.3, 0.2, 0.1, 0.05], names };
+    const five = { labels: [0, 1, 2, 0, 1], scores: [0.4, 0.3, 0.2, 0.1, 0.05], classes };
     // text of 10 pixels: a margin and a padding of 6 above and below, rows of 18
     expect(
       bars(drawClassification(plain({ width: 200, height: 24 + 3 * 18 }, grey), five, { textSize: 10 })),
@@ -62,13 +62,13 @@ describe('drawClassification', () => {
 
   it('draws nothing without a class, and accepts images smaller than a word', () => {
     const image = plain({ width: 60, height: 40 }, grey);
-    const none = drawClassification(image, { labels: [], scores: [], names });
+    const none = drawClassification(image, { labels: [], scores: [], classes });
     expect(none.data).to.deep.equal(image.data);
     for (const size of [1, 2, 9, 30]) {
       const { width, height } = drawClassification(plain({ width: size, height: size }, grey), {
         labels: [0],
         scores: [0.5],
-        names,
+        classes,
       });
       expect([width, height]).to.deep.equal([size, size]);
     }

@@ -15,8 +15,8 @@ import { encodeMask, expectOverlay, landscape, plain } from './images.ts';
 /** Images to look at. Each is kept as a file and must come out the same to the bit. */
 
 const size = { width: 160, height: 120 };
-const instances = { names: datasets.facade_instances.classes, dataset: datasets.facade_instances };
-const classes = { names: datasets.facade_classes.classes, dataset: datasets.facade_classes };
+const instances = { classes: datasets.facade_instances.classes, dataset: datasets.facade_instances };
+const classes = { classes: datasets.facade_classes.classes, dataset: datasets.facade_classes };
 
 function ellipse(box: readonly number[], image: Size) {
   const [x1, y1, x2, y2] = box as [number, number, number, number];
@@ -92,7 +92,7 @@ describe('overlay images', () => {
     const classification = {
       labels: [1, 3, 0, 2],
       scores: [0.62, 0.31, 0.05, 0.0002],
-      names: ['sky', 'Dandie Dinmont terrier', 'street', 'palace'],
+      classes: ['sky', 'Dandie Dinmont terrier', 'street', 'palace'],
     };
     expectOverlay('classification', drawClassification(image, classification));
   });

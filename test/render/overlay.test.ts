@@ -18,7 +18,7 @@ function detections(
     boxes: Float32Array.from(boxes.flat()),
     scores: Float32Array.from(scores ?? boxes.map((_, i) => 0.9 - i / 10)),
     labels: Int32Array.from(labels ?? boxes.map(() => 0)),
-    names: ['window', 'door'],
+    classes: ['window', 'door'],
     masks,
   };
 }
@@ -171,7 +171,7 @@ describe('drawDetections', () => {
 
   it('tells which characters could not be written', () => {
     const told: (readonly string[])[] = [];
-    const named = { ...detections([[5, 30, 80, 55]]), names: ['窗'] };
+    const named = { ...detections([[5, 30, 80, 55]]), classes: ['窗'] };
     drawDetections(plain({ width: 90, height: 60 }, grey), named, { onMissingGlyphs: (missing) => told.push(missing) });
     expect(told).to.deep.equal([['窗']]);
   });

@@ -8,7 +8,7 @@ import { asText, pixel, plain } from './images.ts';
 const grey = [100, 100, 100] as const;
 const red = [200, 0, 0] as const;
 const blue = [0, 0, 200] as const;
-const names = ['wall', 'roof'];
+const classes = ['wall', 'roof'];
 const palette = [red, blue];
 const size = { width: 5, height: 5 };
 
@@ -21,14 +21,14 @@ const labels = Uint8Array.from([...Array(15).fill(0), ...Array(9).fill(1), 255])
 
 describe('drawSegmentation', () => {
   it('mixes every pixel with the colour of its label and leaves unlabelled ones', () => {
-    const drawn = drawSegmentation(plain(size, grey), labels, { names, palette, opacity: 0.5, borderOpacity: 0 });
+    const drawn = drawSegmentation(plain(size, grey), labels, { classes, palette, opacity: 0.5, borderOpacity: 0 });
     expect(pixel(drawn, 0, 0)).to.deep.equal([150, 50, 50, 255]);
     expect(pixel(drawn, 0, 3)).to.deep.equal([50, 50, 150, 255]);
     expect(pixel(drawn, 4, 4)).to.deep.equal([100, 100, 100, 255]);
   });
 
   it('is stronger along the borders between classes, not along that of the image', () => {
-    const options = { names, palette, opacity: 0, borderOpacity: 1 };
+    const options = { classes, palette, opacity: 0, borderOpacity: 1 };
     const drawn = drawSegmentation(plain(size, grey), labels, options);
     const sign = (r: number, _: number, b: number) => (r === 200 ? '#' : b === 200 ? 'D' : '.');
     expect(asText(drawn, sign)).to.deep.equal([
@@ -41,14 +41,14 @@ describe('drawSegmentation', () => {
   });
 
   it('takes another label as unlabelled, and colours labels that have no name', () => {
-    const options = { names, palette, opacity: 1, unlabelled: 0 };
+    const options = { classes, palette, opacity: 1, unlabelled: 0 };
     const drawn = drawSegmentation(plain(size, grey), labels, options);
     expect(pixel(drawn, 0, 0)).to.deep.equal([100, 100, 100, 255]);
     expect(pixel(drawn, 4, 4)).to.not.deep.equal([100, 100, 100, 255]);
   });
 
   it('refuses a label map of another size', () => {
-    expect(() => drawSegmentation(plain(size, grey), new Uint8Array(24), { names })).to.throw(
+    expect(() => drawSegmentation(plain(size, grey), new Uint8Array(24), { classes })).to.throw(
       ShapeError,
       /5×5 pixels needs 25 labels, got 24.*Resize the label map/,
     );
@@ -57,12 +57,12 @@ describe('drawSegmentation', () => {
 
 describe('legend', () => {
   it('lists the classes that occur with their share of the image, the largest first', () => {
-    expect(classShares(labels, names)).to.deep.equal([
+    expect(classShares(labels, classes)).to.deep.equal([
       { label: 0, name: 'wall', share: 0.6 },
       { label: 1, name: 'roof', share: 0.36 },
     ]);
-    expect(classShares([3, 1, 1, 3], names).map(({ name }) => name)).to.deep.equal(['roof', 'class 3']);
-    expect(segmentationLegend(labels, { names, palette })).to.deep.equal([
+    expect(classShares([3, 1, 1, 3], classes).map(({ name }) => name)).to.deep.equal(['roof', 'class 3']);
+    expect(segmentationLegend(labels, { classes, palette })).to.deep.equal([
       { color: red, name: 'wall', note: '60.0 %' },
       { color: blue, name: 'roof', note: '36.0 %' },
     ]);
@@ -70,17 +70,17 @@ describe('legend', () => {
 
   it('does not call a rare class absent', () => {
     const rare = new Uint8Array(10_000).fill(1, 0, 1);
-    expect(segmentationLegend(rare, { names }).map(({ note }) => note)).to.deep.equal(['100.0 %', '<0.1 %']);
+    expect(segmentationLegend(rare, { classes }).map(({ note }) => note)).to.deep.equal(['100.0 %', '<0.1 %']);
   });
 
   it('counts detections by class', () => {
-    expect(detectionLegend([1, 1, 0], { names, palette })).to.deep.equal([
+    expect(detectionLegend([1, 1, 0], { classes, palette })).to.deep.equal([
       { color: blue, name: 'roof', note: '2' },
       { color: red, name: 'wall', note: '1' },
     ]);
   });
 
-  const entries = segmentationLegend(labels, { names, palette });
+  const entries = segmentationLegend(labels, { classes, palette });
 
   it('stands below or beside the image, which stays as it is', () => {
     const image = plain({ width: 200, height: 60 }, grey);

@@ -252,11 +252,11 @@ describe('characters of another font', () => {
       onMissingGlyphs: (characters: readonly string[]) => told.push([...characters]),
     };
     drawLegend(blank(90, 90), [{ color: [0, 0, 0], name: '犬猫' }], options);
-    const names = ['犬', '魚'];
-    drawClassification(blank(90, 90), { labels: [0, 1], scores: [0.5, 0.25], names }, options);
+    const classes = ['犬', '魚'];
+    drawClassification(blank(90, 90), { labels: [0, 1], scores: [0.5, 0.25], classes }, options);
     drawDetections(
       blank(90, 90),
-      { boxes: Float32Array.of(9, 9, 60, 60), scores: Float32Array.of(1), labels: Int32Array.of(1), names },
+      { boxes: Float32Array.of(9, 9, 60, 60), scores: Float32Array.of(1), labels: Int32Array.of(1), classes },
       options,
     );
     expect(told).to.deep.equal([['猫'], ['魚'], ['魚']]);

@@ -33,7 +33,7 @@ const dog = maskOf([
 ]);
 const segmentation = {
   labels: Uint8Array.from({ length: 24 }, (_, i) => (i % 6 < 3 ? 0 : 2)),
-  names: ['sky', 'sea', 'sand'],
+  classes: ['sky', 'sea', 'sand'],
 };
 const sha256 = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 const result = new Result({
@@ -41,7 +41,7 @@ const result = new Result({
   scores: Float32Array.of(0.75),
   labels: Int32Array.of(1),
   masks: [dog],
-  names: ['cat', 'dog'],
+  classes: ['cat', 'dog'],
   segmentation,
   image: imageOf(size),
   timings: { total: 1 },
@@ -73,7 +73,7 @@ function manyInstances(masks: boolean): Result {
           ),
         ]
       : undefined,
-    names: datasets.coco.classes,
+    classes: datasets.coco.classes,
     dataset: datasets.coco,
     image: imageOf({ height, width }),
     timings: {},
@@ -164,8 +164,8 @@ describe('files for labelme', () => {
     const [box] = manyInstances(false).toLabelme({ imagePath: 'x.jpg' }).shapes;
     expect(box!.shape_type).to.equal('rectangle');
     expect(box!.points.flat()).to.deep.equal([...manyInstances(false).boxes.subarray(0, 4)]);
-    const { names: _, ...fields } = result;
-    const none = { boxes: new Float32Array(0), scores: new Float32Array(0), labels: new Int32Array(0), names: [] };
+    const { classes: _, ...fields } = result;
+    const none = { boxes: new Float32Array(0), scores: new Float32Array(0), labels: new Int32Array(0), classes: [] };
     const map = new Result({ ...fields, ...none }).toLabelme({ imagePath: 'x.jpg', imageData: 'abcd' });
     expect(map.imageData).to.equal('abcd');
     expect(map.shapes.map(({ label, points }) => [label, points.flat()])).to.deep.equal([
@@ -219,12 +219,12 @@ describe('YOLO text', () => {
 describe('maps as PNG', () => {
   it('hold labels from 0 in the colours of the data set, 255 for no class', () => {
     const labels = Uint8Array.of(0, 79, 255, 1);
-    const { names: _, masks: __, ...fields } = result;
+    const { classes: _, masks: __, ...fields } = result;
     const map = new Result({
       ...fields,
-      names: [],
+      classes: [],
       image: imageOf({ height: 2, width: 2 }),
-      segmentation: { labels, names: datasets.coco.classes, dataset: datasets.coco },
+      segmentation: { labels, classes: datasets.coco.classes, dataset: datasets.coco },
     });
     expect(decodeLabelPng(map.toLabelPng())).to.deep.equal({ height: 2, width: 2, labels });
     const colors = decodePng(map.toLabelPng()).data;
@@ -235,14 +235,14 @@ describe('maps as PNG', () => {
   });
 
   it('have 16 bits above 255 classes, and 65535 for no class', () => {
-    const names = Array.from({ length: 300 }, (_, i) => `n${i}`);
+    const classes = Array.from({ length: 300 }, (_, i) => `n${i}`);
     const labels = Uint16Array.of(255, 299, 65535, 0);
-    const { names: _, masks: __, ...fields } = result;
+    const { classes: _, masks: __, ...fields } = result;
     const map = new Result({
       ...fields,
-      names: [],
+      classes: [],
       image: imageOf({ height: 2, width: 2 }),
-      segmentation: { labels, names },
+      segmentation: { labels, classes },
     });
     expect(decodeLabelPng(map.toLabelPng())).to.deep.equal({ height: 2, width: 2, labels });
     expect(map.toJSON().segmentation!.map(({ label }) => label)).to.deep.equal([0, 255, 299]);
@@ -258,7 +258,7 @@ describe('maps as PNG', () => {
         scores: new Float32Array(n),
         labels: new Int32Array(n),
         masks: [dog, ...Array.from({ length: n - 1 }, () => cover)],
-        names: ['dog'],
+        classes: ['dog'],
         image: imageOf(size),
         timings: {},
       });

@@ -20,10 +20,10 @@ const result = new Result({
   scores: Float32Array.of(0.75, 0.5),
   labels: Int32Array.of(1, 0),
   masks: [maskOf([1, 1], [2, 1], [1, 2]), maskOf([4, 0], [5, 1])],
-  names: ['cat', 'dog'],
+  classes: ['cat', 'dog'],
   segmentation: {
     labels: Uint8Array.from({ length: 24 }, (_, i) => (i % 6 < 3 ? 0 : 2)),
-    names: ['sky', 'sea', 'sand'],
+    classes: ['sky', 'sea', 'sand'],
   },
   image,
   timings: { total: 1 },
@@ -36,6 +36,33 @@ describe('a result', () => {
       { name: 'cat', label: 0, score: 0.5, box: [4, 0, 6, 2] },
     ]);
     expect(() => result.at(2)).to.throw(RangeError, 'there is no instance 2: the result has 2.');
+  });
+
+  it('has one name per instance, and all classes beside them', () => {
+    expect(result.names).to.deep.equal(['dog', 'cat']);
+    expect(result.classes).to.deep.equal(['cat', 'dog']);
+    const { length, names, scores, labels, boxes } = result;
+    expect([names.length, scores.length, labels.length, boxes.length / 4]).to.deep.equal([2, 2, 2, 2]);
+    expect([...result].map(({ name }) => name)).to.deep.equal(names);
+    expect(length).to.equal(2);
+    const beyond = new Result({ ...result, labels: Int32Array.of(7, 0) });
+    expect(beyond.names).to.deep.equal(['class 7', 'cat']);
+  });
+
+  it('tells each instance its place, which is not in the JSON', () => {
+    expect([...result].map(({ index }) => index)).to.deep.equal([0, 1]);
+    const cats = result.filter(({ name }) => name === 'cat');
+    const [cat] = [...cats];
+    expect(cat?.index, 'in the filtered result').to.equal(0);
+    expect(cats.crop(cat!.index)).to.deep.equal(result.crop(1));
+    expect(JSON.parse(JSON.stringify(result)).detection[0]).not.to.have.property('index');
+  });
+
+  it('counts its instances and shares by class', () => {
+    expect(result.counts).to.deep.equal({ dog: 1, cat: 1 });
+    expect(result.filter(() => false).counts).to.deep.equal({});
+    expect(result.shares).to.deep.equal({ sky: 0.5, sand: 0.5 });
+    expect(new Result({ ...result, segmentation: undefined }).shares).to.deep.equal({});
   });
 
   it('filters instances and keeps the map', () => {
@@ -113,13 +140,13 @@ describe('a result', () => {
   });
 
   it('refuses to draw or write a task that did not run', () => {
-    const { boxes, scores, labels, names: _, masks: __, segmentation, ...rest } = result;
+    const { boxes, scores, labels, classes: _, masks: __, segmentation, ...rest } = result;
     const segmented = new Result({
       ...rest,
       boxes: boxes.subarray(0, 0),
       scores: scores.subarray(0, 0),
       labels: labels.subarray(0, 0),
-      names: [],
+      classes: [],
       segmentation,
     });
     const lacks = (task: string) =>

@@ -52,15 +52,15 @@ export const calls = {
     return hashed(await decodeImage(encodePng(await decodeImage(await read(path)))));
   },
 
-  async draw({ path, boxes, scores, labels, masks, names, segmentation }: Drawing) {
+  async draw({ path, boxes, scores, labels, masks, classes, segmentation }: Drawing) {
     const image = await decodeImage(await read(path));
     const result = new Result({
       boxes: Float32Array.from(boxes),
       scores: Float32Array.from(scores),
       labels: Int32Array.from(labels),
       masks: masks.map((text) => new Mask(compactMask(rleFromString(text, image)))),
-      names,
-      segmentation: { labels: Uint8Array.from(segmentation), names },
+      classes,
+      segmentation: { labels: Uint8Array.from(segmentation), classes },
       image,
       timings: {},
     });

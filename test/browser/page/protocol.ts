@@ -13,7 +13,7 @@ export interface Drawing {
   readonly labels: readonly number[];
   /** COCO's compressed strings over the whole image. */
   readonly masks: readonly string[];
-  readonly names: readonly string[];
+  readonly classes: readonly string[];
   /** The label of every pixel. */
   readonly segmentation: readonly number[];
 }
