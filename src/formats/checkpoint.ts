@@ -1,7 +1,7 @@
 import { type CheckpointContext, type CheckpointLimits, checkpointContext } from './context.ts';
 import { isTuple, type PickleMade, PickleObject, type PickleValue } from './pickle_values.ts';
 import { mayBeSafetensors, readSafetensors } from './safetensors.ts';
-import { formatOf, sniffedBytes } from './sniff.ts';
+import { formatOf, isShardIndex, sniffedBytes } from './sniff.ts';
 import type { Source } from './source.ts';
 import type { TensorEntry } from './tensors.ts';
 import { readTorchLegacy, readTorchZip } from './torch.ts';
@@ -28,6 +28,8 @@ export interface Checkpoint extends CheckpointContext {
   readonly format: 'zip' | 'legacy' | 'safetensors';
   /** The object in the file. For a safetensors file: its tensors by name, and `__metadata__`. */
   readonly root: PickleValue;
+  /** Classes whose instances are kept as records, of which nothing is read: full names, sorted. At most a few dozen are listed. */
+  readonly skipped: readonly string[];
 }
 
 /**
@@ -44,7 +46,11 @@ export async function openCheckpoint(source: Source, options: CheckpointOptions 
 
   // a damaged safetensors file is still refused as such, if it has the name of one
   if (kind === 'safetensors' || (/\.safetensors$/i.test(source.name) && mayBeSafetensors(kind))) {
-    return { ...context, format: 'safetensors', root: await safetensorsRoot(source, context) };
+    return { ...context, format: 'safetensors', root: await safetensorsRoot(source, context), skipped: [] };
+  }
+  if (kind === 'text' && isShardIndex(source.name, head)) {
+    const remedy = 'Give it by its path or URL, with the shards beside it.';
+    throw refuse('unsupported', '', 'this is the index of a checkpoint in several files (shards)', remedy);
   }
   if (kind !== 'zip' && kind !== 'pickle') {
     throw refuse(kind === 'tar' ? 'unsupported' : 'not-a-checkpoint', '', `this is ${name}`);
@@ -52,7 +58,7 @@ export async function openCheckpoint(source: Source, options: CheckpointOptions 
   const read = kind === 'zip' ? readTorchZip : readTorchLegacy;
   const root = await read(source, checkpointGlobals(options.inertClasses ?? []), context);
   if (!holdsTensor(root)) throw refuse('not-a-checkpoint', '', 'it holds no tensor');
-  return { ...context, format: kind === 'zip' ? 'zip' : 'legacy', root };
+  return { ...context, format: kind === 'zip' ? 'zip' : 'legacy', root, skipped: [] };
 }
 
 async function safetensorsRoot(source: Source, context: CheckpointContext): Promise<PickleValue> {

@@ -32,5 +32,6 @@ export {
   type WritableTensor,
   writeSafetensors,
 } from './safetensors.ts';
+export { joinShards, readShardIndex, type ShardIndex, type ShardName, shardNameOf } from './shards.ts';
 export { blobSource, bytesSource, type Source } from './source.ts';
 export type { DType, TensorEntry } from './tensors.ts';

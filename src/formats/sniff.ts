@@ -128,3 +128,9 @@ function formatOfText(start: Uint8Array): FileFormat {
   const begins = /^[\t\x20-\x7e]+$/.test(line) && ` that begins ${JSON.stringify(line.slice(0, 60))}`;
   return { kind: binary ? 'other' : 'text', name: `${what}${begins || (binary ? ' of no known format' : '')}` };
 }
+
+/** Tells whether a file is the index of a sharded checkpoint, by its name or its first bytes. */
+export function isShardIndex(name: string, head: Uint8Array): boolean {
+  const text = new TextDecoder().decode(head).trimStart();
+  return text.startsWith('{') && (/\.index\.json$/i.test(name) || text.includes('"weight_map"'));
+}
