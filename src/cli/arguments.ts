@@ -17,24 +17,34 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('Expected a whole number of 1 or more.');
 }
 
+/** The longest edge of a size that is counted. */
+const longestCounted = 99_999;
+
 /** `HxW`, or one number for a square. */
-export function heightByWidth(text: string): Size {
-  const match = /^([1-9]\d{0,4})(?:[x×,]([1-9]\d{0,4}))?$/i.exec(text);
-  if (!match) {
-    throw new InvalidArgumentError('Expected height×width in pixels, such as 800x1280, or one number for a square.');
-  }
-  const [, height, width = height] = match;
-  return { height: Number(height), width: Number(width) };
-}
+export const heightByWidth = (text: string): Size => sizeWithin(text, longestCounted);
+
+/** The longest edge between which the library fits an image; `test/cli/arguments.test.ts` compares it. */
+export const longestEdge = 16_384;
 
 /** The largest input of a network that fits into memory. */
 const mostPixels = 2 ** 26;
 
 /** `HxW` of an input that a network can run. */
 export function inputSize(text: string): Size {
-  const size = heightByWidth(text);
+  const size = sizeWithin(text, longestEdge);
   if (size.height * size.width <= mostPixels) return size;
   throw new InvalidArgumentError(`Expected at most ${mostPixels} pixels, such as 800x1280.`);
+}
+
+function sizeWithin(text: string, longest: number): Size {
+  const match = /^([1-9]\d*)(?:[x×,]([1-9]\d*))?$/i.exec(text);
+  if (!match) {
+    throw new InvalidArgumentError('Expected height×width in pixels, such as 800x1280, or one number for a square.');
+  }
+  const [, height, width = height] = match;
+  const size = { height: Number(height), width: Number(width) };
+  if (Math.max(size.height, size.width) <= longest) return size;
+  throw new InvalidArgumentError(`Expected edges of at most ${longest} pixels.`);
 }
 
 /** An option that may be repeated. */

@@ -10,6 +10,7 @@ import {
   ShapeError,
   UnsupportedError,
 } from '../errors.ts';
+import type { Progress } from '../node.ts';
 
 /** How a run ends: exit codes, the errors behind them, and signals. */
 
@@ -60,18 +61,19 @@ export function exitCodeOfImages(images: number, failed: number): number {
 }
 
 const signals = { SIGINT: 130, SIGTERM: 143 } as const;
-type Signal = keyof typeof signals;
+export type Signal = keyof typeof signals;
 
-let cleanUp: (() => void) | undefined;
+let cleanUp: ((signal: Signal) => void) | undefined;
 
 function end(signal: Signal): void {
   ignoreSignals(); // if the clean-up hangs, a second signal ends the process at once
-  cleanUp?.();
+  cleanUp?.(signal);
   process.exit(signals[signal]);
 }
 
 function hearSignals(): void {
   if (!cleanUp) return; // a caller in this process (a test) handles signals itself
+  ignoreSignals(); // not twice
   for (const signal of Object.keys(signals)) process.on(signal, end);
 }
 
@@ -80,7 +82,7 @@ function ignoreSignals(): void {
 }
 
 /** Cleans up before SIGINT and SIGTERM end the process with the exit code that a shell expects. */
-export function endOnSignals(cleanUpFirst: () => void): void {
+export function endOnSignals(cleanUpFirst: (signal: Signal) => void): void {
   cleanUp = cleanUpFirst;
   hearSignals();
 }
@@ -99,4 +101,32 @@ export async function endingAtOnce<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     hearSignals();
   }
+}
+
+/** Runs work that leaves something to clean up. A signal is heard when the step that blocks this thread ends. */
+export async function hearingSignals<T>(work: () => Promise<T>): Promise<T> {
+  await turn();
+  return work();
+}
+
+/**
+ * Runs loading as `endingAtOnce`, since reading a file may block this thread. Only a download is different: it has a lock
+ * to release.
+ *
+ * @param pull there may be a download, before anything is read
+ * @param onProgress hears what `work` reports
+ */
+export function loadingEndsAtOnce<T>(
+  { pull = false }: { readonly pull?: boolean | undefined },
+  onProgress: (progress: Progress) => void,
+  work: (onProgress: (progress: Progress) => void) => Promise<T>,
+): Promise<T> {
+  return endingAtOnce(() => {
+    if (pull) hearSignals();
+    return work((progress) => {
+      if (progress.stage === 'download') hearSignals();
+      else ignoreSignals();
+      onProgress(progress);
+    });
+  });
 }

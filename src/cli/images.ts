@@ -1,8 +1,9 @@
 import type { Model, ModelConfig, PredictOptions, RenderOptions, Result, Size } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
-import { endingAtOnce, exitCodeOfImages, UsageError } from './failure.ts';
+import { endingAtOnce, exitCodeOfImages, hearingSignals, loadingEndsAtOnce, UsageError } from './failure.ts';
 import { loadFont } from './font.ts';
-import { findInputs, type Input, outputNames, readStdin } from './inputs.ts';
+import { findInputs, type Input, type LeftOut, leftOutText, outputNames, readStdin } from './inputs.ts';
+import { type JsonDocument, jsonDocument } from './json_document.ts';
 import {
   type ChosenModel,
   checkTask,
@@ -16,7 +17,6 @@ import {
 import {
   checkFolder,
   contentOf,
-  jsonDocument,
   kindsShown,
   type Output,
   outputsOf,
@@ -83,6 +83,8 @@ interface Work extends Plan {
   readonly library: Library;
   readonly job: ImagesJob;
   readonly model: Model;
+  /** What folders and patterns gave and is no image. */
+  readonly leftOut: readonly LeftOut[];
   readonly render: RenderOptions;
   /** Characters that no font has, filled while images are drawn. */
   readonly missing: Set<string>;
@@ -91,21 +93,24 @@ interface Work extends Plan {
 
 /** Loads the model once and runs every image; an image that fails costs one line. */
 export async function runImages(library: Library, job: ImagesJob, terminal: Terminal): Promise<RunSummary> {
-  const inputs = await inputsOf(job);
+  const leftOut: LeftOut[] = [];
+  const inputs = await inputsOf(job, leftOut);
   const moreGlyphs = job.font === undefined ? undefined : await loadFont(job.font);
   let plan!: Plan; // `configure` sets it
   const { engine, threads, pull } = job;
-  const model = await library.loadModel(job.model.ref, {
-    engine,
-    threads,
-    pull,
-    configure: (full) => {
-      const config = configFor(job, full);
-      plan = planOf(library, job, inputs, config);
-      return config;
-    },
-    onProgress: loadingDisplay(terminal),
-  });
+  const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
+    library.loadModel(job.model.ref, {
+      engine,
+      threads,
+      pull,
+      configure: (full) => {
+        const config = configFor(job, full);
+        plan = planOf(library, job, inputs, config);
+        return config;
+      },
+      onProgress,
+    }),
+  );
   const missing = new Set<string>();
   const render: RenderOptions = {
     moreGlyphs,
@@ -115,18 +120,19 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   };
   try {
     introduce(library, model, terminal, threads);
-    return await runEach({ ...plan, library, job, model, render, missing, terminal });
+    for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
+    return await runEach({ ...plan, library, job, model, leftOut, render, missing, terminal });
   } finally {
     await model.dispose();
   }
 }
 
-async function inputsOf({ images, recursive = false, out }: ImagesJob): Promise<Input[]> {
+async function inputsOf({ images, recursive, out }: ImagesJob, leftOut: LeftOut[]): Promise<Input[]> {
   if (images.includes('-')) {
     if (images.length === 1) return [await readStdin()];
     throw new UsageError('- reads one image from stdin: give it alone (a file of that name is ./-).');
   }
-  const inputs = await findInputs(images, { recursive });
+  const inputs = await findInputs(images, { recursive, out, onLeftOut: (one) => leftOut.push(one) });
   if (out === '-' && inputs.length > 1) {
     throw new UsageError(`--out - writes the result of one image to stdout, and there are ${inputs.length} images.`);
   }
@@ -152,6 +158,7 @@ function planOf(library: Library, job: ImagesJob, inputs: readonly Input[], conf
   const { task, out, save = ['overlay'], model, overwrite } = job;
   const toStdout = out === '-';
   const outputs = out === undefined ? [] : outputsOf(save, { task, name: model.name, config, joined: toStdout });
+  const chosen = chooseInstances(library, job, model.name, config);
   let paths: string[][] = [];
   if (toStdout) checkStdout(outputs);
   else if (out !== undefined) {
@@ -164,7 +171,7 @@ function planOf(library: Library, job: ImagesJob, inputs: readonly Input[], conf
     inputs: inputs.map((input, i) => ({ ...input, paths: paths[i] ?? [] })),
     outputs,
     kinds: kindsShown(task, config),
-    chosen: chooseInstances(library, job, model.name, config),
+    chosen,
     // the detection head stays loaded: both heads share the backbone, and the preprocessing is the detector's
     only: task === 'segment' && config.detection ? 'segmentation' : undefined,
   };
@@ -202,9 +209,19 @@ function knownClasses({ classes }: Model): string {
 }
 
 async function runEach(work: Work): Promise<RunSummary> {
-  const { library, job, model, inputs, missing, terminal } = work;
-  const { score: least = 0, top } = job;
-  const document = job.json ? jsonDocument(library, model, { score: job.score, top }) : undefined;
+  const { library, job, model, leftOut } = work;
+  if (!job.json) return runInOrder(work);
+  const document = jsonDocument(library, model, { score: job.score, top: job.top }, leftOut);
+  try {
+    return await runInOrder(work, document);
+  } finally {
+    await document.finish(); // whatever ends the run
+  }
+}
+
+async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSummary> {
+  const { library, job, inputs, missing, terminal } = work;
+  const { score: least = 0 } = job;
   const written: string[] = [];
   let instances = 0;
   let failed = 0;
@@ -212,9 +229,12 @@ async function runEach(work: Work): Promise<RunSummary> {
     const { file } = input;
     if (stdoutClosed() && work.outputs.length === 0) break; // nobody would see the rest
     if (inputs.length > 1) terminal.progress(i, inputs.length, `${i + 1} of ${inputs.length}  ${file}`);
+    document?.begin(file);
     try {
+      if (input.missing !== undefined) throw new library.ImageError(`${file}: ${input.missing}`);
       const start = performance.now();
-      const all = await endingAtOnce(() => predict(work, input));
+      // a signal has to find the document's end, so it is heard between the steps of an image
+      const all = await (document ? hearingSignals : endingAtOnce)(() => predict(work, input));
       const result = all.filter(({ score }) => score >= least);
       written.push(...(await write(work, input, result)));
       instances += result.length;
@@ -223,17 +243,16 @@ async function runEach(work: Work): Promise<RunSummary> {
       terminal.print(`${file}: ${describe(all, result, work.kinds, least)} ${terminal.colors.dim(`(${took})`)}`);
     } catch (error) {
       const message = reasonOf(library, error);
+      document?.fail(file, message ?? (error as Error).message);
       if (message === undefined) {
         terminal.settle();
         throw error;
       }
       failed++;
-      document?.fail(file, message);
       terminal.complain(terminal.colors.red(message.startsWith(file) ? message : `${file}: ${message}`));
     }
   }
   terminal.settle();
-  await document?.finish();
   if (missing.size > 0) terminal.note(missingText([...missing], job.font !== undefined));
   if (failed > 0 && inputs.length > 1) terminal.note(`${failed} of ${plural(inputs.length, 'image')} failed.`);
   return {

@@ -1,8 +1,10 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
+import { glob } from 'tinyglobby';
 import { UsageError } from './failure.ts';
-import { outputStems } from './outputs.ts';
+import { isOwnOutput, outputStems } from './outputs.ts';
+import { existingPath, filesMatching, isPattern } from './patterns.ts';
+import { plural } from './terminal.ts';
 
 /** The images that a command line names, and where their outputs go. */
 
@@ -15,6 +17,18 @@ export interface Input {
   readonly folder: string;
   /** The image itself if it is not a file. */
   readonly ref?: File;
+  /** Why there is no image: a pattern that matches nothing. */
+  readonly missing?: string;
+}
+
+/** Files that a folder or a pattern gives and that are not taken as images. */
+export interface LeftOut {
+  /** The argument that gave them. */
+  readonly argument: string;
+  /** How many there are of each ending (`.webp`, in small letters; empty if a name has none), the most first. */
+  readonly endings: Readonly<Record<string, number>>;
+  /** How many are outputs of an earlier run. */
+  readonly outputs: number;
 }
 
 const mostBytes = 512 * 2 ** 20; // no image within the pixel limit takes more
@@ -42,26 +56,47 @@ interface Found {
   readonly root?: string;
   /** Absolute paths, or a URL. */
   readonly files: readonly string[];
+  readonly leftOut?: LeftOut | undefined;
+  readonly missing?: string;
+}
+
+export interface FindOptions {
+  /** Folders include their subfolders. */
+  readonly recursive?: boolean | undefined;
+  /** The folder of the outputs: below a folder that is searched it is left out. */
+  readonly out?: string | undefined;
+  /** Is told what is left out. */
+  readonly onLeftOut?: ((leftOut: LeftOut) => void) | undefined;
 }
 
 /**
  * Finds the images that the arguments name: files, folders with their JPEG and PNG files (subfolders too if `recursive`),
  * glob patterns for shells that do not expand them, and http(s) URLs. Sorted within an argument; each image once.
  *
- * A missing file is an input like any other, and fails when its turn comes.
+ * A missing file, and a pattern that matches none, is an input like any other, and fails when its turn comes.
  *
- * @throws UsageError if a folder or pattern has no image, an argument is empty, or a URL has another scheme
+ * @throws UsageError if a folder has no image, an argument is empty, or a URL has another scheme
  */
-export async function findInputs(words: readonly string[], { recursive = false } = {}): Promise<Input[]> {
+export async function findInputs(words: readonly string[], options: FindOptions = {}): Promise<Input[]> {
   const found: Found[] = [];
-  for (const word of words) found.push(await filesOf(word, recursive));
+  for (const word of words) found.push(await filesOf(word, options));
   const shared = sharedFolder(found.flatMap(({ root }) => root ?? []));
+  const missing = new Map(found.flatMap((one) => (one.missing === undefined ? [] : [[one.files[0], one.missing]])));
+  for (const { leftOut } of found) if (leftOut) options.onLeftOut?.(leftOut);
   const files = [...new Set(found.flatMap((one) => one.files))];
-  return files.map((file) =>
-    isUrl(file)
-      ? { file, name: nameIn(file), folder: '' }
-      : { file: displayed(file), folder: relative(shared, dirname(file)) },
-  );
+  return files.map((file): Input => {
+    const why = missing.get(file);
+    if (why !== undefined) return { file, folder: '', missing: why };
+    if (isUrl(file)) return { file, name: nameIn(file), folder: '' };
+    return { file: displayed(file), folder: relative(shared, dirname(file)) };
+  });
+}
+
+/** One line about what an argument gave and what is not taken. */
+export function leftOutText({ argument, endings, outputs }: LeftOut): string {
+  const parts = Object.entries(endings).map(([ending, count]) => `${count} ${ending || 'without an ending'}`);
+  if (outputs > 0) parts.push(`${plural(outputs, 'output')} of an earlier run`);
+  return `${argument}: left out ${parts.join(', ')}. Of a folder or pattern, ${extensions.join(' ')} are read.`;
 }
 
 /** Paths of the outputs of each input, in order: `<out>/<folder>/<stem>.<suffix>`, all different. */
@@ -84,16 +119,32 @@ function nameIn(url: string): string {
   }
 }
 
-const extensions = ['.jpg', '.jpeg', '.png'];
+/** The endings of JPEG and PNG files. A file that is named singly may have any: its content decides. */
+const extensions = ['.jpg', '.jpeg', '.jpe', '.jif', '.jfif', '.png'];
 
-/** The images among files that a folder or pattern gave, in the order of their paths. */
-const imagesAmong = (files: readonly string[]): string[] =>
-  files
-    .filter((file) => extensions.some((extension) => file.toLowerCase().endsWith(extension)))
-    .map((file) => resolve(file))
-    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+/** Splits what a folder or pattern gave into images, in the order of their paths, and the rest. */
+function imagesAmong(
+  argument: string,
+  files: readonly string[],
+  isOutput: (file: string) => boolean,
+): { files: string[]; leftOut: LeftOut | undefined } {
+  const images: string[] = [];
+  const others = new Map<string, number>();
+  let outputs = 0;
+  for (const file of files) {
+    const ending = extname(file).toLowerCase();
+    if (isOutput(file)) outputs++;
+    else if (extensions.includes(ending)) images.push(resolve(file));
+    else others.set(ending, (others.get(ending) ?? 0) + 1);
+  }
+  const endings = Object.fromEntries([...others].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)));
+  return {
+    files: images.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+    leftOut: others.size > 0 || outputs > 0 ? { argument, endings, outputs } : undefined,
+  };
+}
 
-async function filesOf(word: string, recursive: boolean): Promise<Found> {
+async function filesOf(word: string, { recursive = false, out }: FindOptions): Promise<Found> {
   if (word === '') throw new UsageError('empty image argument. Is a shell variable unset?');
   if (isUrl(word)) {
     if (!URL.canParse(word)) throw new UsageError(`${word}: invalid URL.`);
@@ -103,20 +154,33 @@ async function filesOf(word: string, recursive: boolean): Promise<Found> {
   if (scheme !== undefined && !existsSync(word)) {
     throw new UsageError(`${word}: URLs begin with http:// or https://; ${scheme}:// is not supported.`);
   }
-  const path = resolve(word);
-  const kind = statSync(path, { throwIfNoEntry: false });
-  if (kind?.isDirectory()) {
-    const all = await glob(recursive ? '**/*' : '*', { cwd: path, absolute: true, expandDirectories: false });
-    const files = imagesAmong(onceEach(all));
-    if (files.length > 0) return { root: path, files };
-    const deeper = recursive ? '' : ' Search its subfolders with --recursive.';
-    throw new UsageError(`${word}: no JPEG or PNG file in this folder.${deeper}`);
-  }
+  const path = existingPath(word);
+  if (path !== undefined && statSync(path).isDirectory()) return imagesIn(path, word, recursive, out);
   // a file may have a name that looks like a pattern
-  if (kind || !isDynamicPattern(word)) return { root: dirname(path), files: [path] };
-  const files = imagesAmong(await glob(word.split(sep).join('/'), { absolute: true, expandDirectories: false }));
-  if (files.length === 0) throw new UsageError(`${word}: no JPEG or PNG file matches this pattern.`);
-  return { root: resolve(staticPart(word)), files };
+  if (path !== undefined || !isPattern(word)) {
+    const file = path ?? resolve(word);
+    return { root: dirname(file), files: [file] };
+  }
+  const { root, files } = await filesMatching(word);
+  // a pattern that names outputs means them
+  const isOutput = (file: string) => isOwnOutput(file) && !isOwnOutput(word);
+  const among = imagesAmong(word, onceEach(files), isOutput);
+  if (among.files.length > 0) return { root, ...among };
+  const others = among.leftOut ? ` ${leftOutText(among.leftOut)}` : '';
+  return { files: [word], missing: `no JPEG or PNG file matches this pattern.${others}` };
+}
+
+async function imagesIn(path: string, word: string, recursive: boolean, out: string | undefined): Promise<Found> {
+  const all = await glob(recursive ? '**/*' : '*', { cwd: path, absolute: true, expandDirectories: false });
+  const written = out === undefined || out === '-' ? undefined : resolve(out);
+  // the folder itself, or one above, may be named as the place of the outputs: then only names tell them
+  const inOutputs = (file: string) =>
+    written !== undefined && !isAbove(relative(path, written)) && written !== path && !isAbove(relative(written, file));
+  const among = imagesAmong(word, onceEach(all), (file) => isOwnOutput(file) || inOutputs(resolve(file)));
+  if (among.files.length > 0) return { root: path, ...among };
+  const others = among.leftOut ? ` ${leftOutText(among.leftOut)}` : '';
+  const deeper = recursive ? '' : ' Search its subfolders with --recursive.';
+  throw new UsageError(`${word}: no JPEG or PNG file in this folder.${others}${deeper}`);
 }
 
 /** Keeps the shortest path of each file: a link to a folder above shows every file again, below a longer path. */
@@ -130,13 +194,6 @@ function onceEach(files: readonly string[]): string[] {
   };
   const longestFirst = files.toSorted((a, b) => a.length - b.length).reverse();
   return [...new Map(longestFirst.map((file) => [realPath(file), file])).values()];
-}
-
-/** The folders of a pattern before its first wildcard. */
-function staticPart(pattern: string): string {
-  const folders = pattern.split('/').slice(0, -1);
-  const wild = folders.findIndex((folder) => isDynamicPattern(folder));
-  return (wild < 0 ? folders : folders.slice(0, wild)).join('/') || (pattern.startsWith('/') ? '/' : '.');
 }
 
 /** The deepest folder that contains all of them. */

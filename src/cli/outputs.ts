@@ -1,14 +1,13 @@
-import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { nearestName } from '../errors.ts';
-import type { Model, ModelConfig, RenderOptions, Result } from '../node.ts';
+import type { ModelConfig, RenderOptions, Result } from '../node.ts';
 import { OutputError, UsageError } from './failure.ts';
 import { commandOf, type Kind, kinds, kindsOf, type Library, type TaskCommand } from './model.ts';
-import { writeToStdout } from './terminal.ts';
 
-/** What is written: files that appear whole, their names, the forms of `--save`, and the document of `--json`. */
+/** What is written: files that appear whole, their names, and the forms of `--save`. */
 
 /** Files that are being written under a temporary name. */
 const unfinished = new Set<string>();
@@ -47,39 +46,71 @@ async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    throw new OutputError(`${path} cannot be written: ${(cause as Error).message}.`, { cause });
+    throw new OutputError(`${path} cannot be written: ${reasonOf(cause)}.`, { cause });
   }
 }
 
-/** Works as `mkdir -p`. Node's `recursive` never returns if a file system (/proc) says that a new folder is missing. */
-function makeFolder(path: string): void {
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  ENAMETOOLONG: 'the name is too long',
+  EISDIR: 'this is a folder',
+  ENOTDIR: 'a file stands where a folder is needed',
+  ENOENT: 'the system makes no file or folder there',
+};
+
+/** The system's reason in words, with its code. */
+function reasonOf(cause: unknown): string {
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  return reasons[code] === undefined ? message : `${reasons[code]} (${code})`;
+}
+
+/**
+ * Works as `mkdir -p`. Node's `recursive` never returns if a file system (/proc) says that a new folder is missing.
+ *
+ * @returns the folders that it made, the innermost first
+ */
+function makeFolder(path: string): string[] {
   const exists = () => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (exists()) return;
+  if (exists()) return [];
   const parent = dirname(path);
-  if (parent !== path) makeFolder(parent);
+  const above = parent === path ? [] : makeFolder(parent);
   try {
     mkdirSync(path);
+    return [path, ...above];
   } catch (error) {
-    if (!exists()) throw error; // otherwise another process was faster
+    if (exists()) return above; // another process was faster
+    for (const folder of above) rmdirSync(folder);
+    throw error;
   }
 }
 
 /**
- * Checks that files can be written below a folder, before a result is computed for them.
+ * Checks that files can be written below a folder, before a result is computed for them: makes it and a file in it, and
+ * removes both.
  *
  * @param remedy what to do otherwise
  * @throws OutputError naming the folder and what stands in the way
  */
 export function checkFolder(folder: string, remedy = 'Choose a folder with --out'): void {
-  let nearest = resolve(folder);
-  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
   const refusal = (why: string, cause?: unknown) =>
     new OutputError(`${folder} cannot be written: ${why}. ${remedy}.`, { cause });
+  let nearest = resolve(folder);
+  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
   if (!statSync(nearest).isDirectory()) throw refusal(`${nearest} is a file`);
+  let made: readonly string[] = [];
   try {
-    accessSync(nearest, constants.W_OK);
+    made = makeFolder(resolve(folder));
+    const probe = join(folder, `moganet.${process.pid}.part`);
+    closeSync(openSync(probe, 'wx'));
+    rmSync(probe);
   } catch (cause) {
-    throw refusal((cause as Error).message, cause);
+    throw refusal(reasonOf(cause), cause);
+  } finally {
+    for (const one of made) rmdirSync(one);
   }
 }
 
@@ -201,8 +232,16 @@ const overlays: Readonly<Record<Kind, string>> = {
   classification: 'classification.png',
 };
 
+const overlayOfAll = 'overlay.png';
+
+/** Tells from its name whether an image was written by an earlier run: an overlay, a label map, masks. */
+export const isOwnOutput = (file: string): boolean =>
+  ownImages.some((suffix) => file.toLowerCase().endsWith(`.${suffix}`));
+
+const ownImages = [...Object.values(overlays), overlayOfAll, forms.labels.suffix, forms.masks.suffix];
+
 /** The tasks that a command can show. */
-const kindsOfCommand = (task: TaskCommand): readonly Kind[] =>
+export const kindsOfCommand = (task: TaskCommand): readonly Kind[] =>
   kinds.filter((kind) => task === 'predict' || commandOf[kind] === task);
 
 /** The forms that models for a task can give at all. */
@@ -275,7 +314,7 @@ export function outputsOf(
     const [able, lacks] = needs[save] ?? [true];
     if (!able) throw new UsageError(`\`${task}\` with ${name} gives ${lacks}, which --save ${save} needs.`);
     if (save !== 'overlay') return [{ save, suffix: forms[save].suffix, draw: [] }];
-    if (joined && kinds.length > 1) return [{ save, suffix: 'overlay.png', draw: kinds }];
+    if (joined && kinds.length > 1) return [{ save, suffix: overlayOfAll, draw: kinds }];
     return kinds.map((kind) => ({ save, suffix: overlays[kind], draw: [kind] }));
   });
 }
@@ -314,64 +353,4 @@ const pathFrom = (path: string, file: string): string =>
 function imageIdOf(file: string): number | string {
   const stem = basename(file).replace(/(?<=.)\.[^.]*$/, '');
   return /^\d{1,15}$/.test(stem) ? Number(stem) : stem;
-}
-
-const jsonOf: Readonly<Record<Kind, string>> = {
-  detection: '"detection": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }]',
-  segmentation: '"segmentation": [{ "label", "name", "pixels", "share", "mask" }]',
-  classification: '"classification": [{ "label", "name", "score" }]',
-};
-
-const jsonAsked: Readonly<Record<TaskCommand, string>> = {
-  predict: '\n    "score": least score,',
-  detect: '\n    "score": least score,',
-  segment: '',
-  classify: '\n    "top": number of classes,',
-};
-
-const boxesText = 'Boxes are in pixels of the image.';
-const masksText = 'Masks are COCO run lengths { "size": [height, width], "counts" }.';
-const jsonUnits: Readonly<Record<TaskCommand, string>> = {
-  predict: `\n  ${boxesText} ${masksText}`,
-  detect: `\n  ${boxesText} ${masksText}`,
-  segment: `\n  ${masksText}`,
-  classify: '',
-};
-
-/** Describes what `--json` writes; part of the help. */
-export function jsonHelp(task: TaskCommand): string {
-  const results = kindsOfCommand(task)
-    .map((kind) => jsonOf[kind])
-    .join(`,\n${' '.repeat(18)}`);
-  return `--json writes one document to stdout (see docs/results.md):
-  { "schema": 2, "moganet": version, "model": { "name", "sha256" }, "engine": name,${jsonAsked[task]}
-    "results": [{ "file", "image": { "height", "width" },
-                  ${results} }],
-    "failures": [{ "file", "error" }] }${jsonUnits[task]}
-  In a checkout: \`npm run -s moganet -- …\`; without -s npm writes its own lines first.`;
-}
-
-/** One JSON document that is written as it grows, so that a thousand images need no more memory than one. */
-export function jsonDocument(
-  { resultSchema, version }: Library,
-  { name, sha256, engine }: Model,
-  asked: { readonly score?: number | undefined; readonly top?: number | undefined },
-) {
-  const head = { schema: resultSchema, moganet: version, model: { name, sha256 }, engine: engine.name, ...asked };
-  const failures: { file: string; error: string }[] = [];
-  let before = `${JSON.stringify(head).slice(0, -1)},"results":[\n`;
-  return {
-    async add(result: Result): Promise<void> {
-      const { file, image, detection, segmentation, classification } = result.toJSON();
-      await writeToStdout(`${before}${JSON.stringify({ file, image, detection, segmentation, classification })}`);
-      before = ',\n';
-    },
-    fail(file: string, error: string): void {
-      failures.push({ file, error });
-    },
-    async finish(): Promise<void> {
-      const opening = before.startsWith(',') ? '' : before;
-      await writeToStdout(`${opening}\n],"failures":${JSON.stringify(failures)}}\n`);
-    },
-  };
 }

@@ -3,8 +3,9 @@ import type { Size } from '../node.ts';
 import { collected, inputSize, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { runImages } from './images.ts';
+import { jsonHelp } from './json_document.ts';
 import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
-import { jsonHelp, type Save, saveHelp, saveList, savesOf } from './outputs.ts';
+import { type Save, saveHelp, saveList, savesOf } from './outputs.ts';
 import { openTerminal, plural } from './terminal.ts';
 
 interface Options {

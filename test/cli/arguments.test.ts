@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { threadsNotice } from '../../src/cli/arguments.ts';
+import { heightByWidth, inputSize, longestEdge, threadsNotice } from '../../src/cli/arguments.ts';
+import { longestEdge as longestEdgeOfLibrary } from '../../src/models/task.ts';
 
 describe('--threads', () => {
   it('prints the number of threads if more are requested', () => {
@@ -14,5 +15,16 @@ describe('--threads', () => {
   it('prints nothing if the number is as requested', () => {
     for (const asked of [undefined, 1, 2]) expect(threadsNotice(asked, 'onnxruntime', 2)).to.equal(undefined);
     for (const asked of [undefined, 1]) expect(threadsNotice(asked, 'wasm', 2)).to.equal(undefined);
+  });
+});
+
+describe('--size', () => {
+  it('is refused where the library would refuse every image, and the message names the limit', () => {
+    expect(longestEdge).to.equal(longestEdgeOfLibrary);
+    expect(inputSize('16384x1')).to.deep.equal({ height: 16384, width: 1 });
+    for (const text of ['60000x1', '1x16385', '100000']) expect(() => inputSize(text), text).to.throw(/ 16384 pixels/);
+    expect(() => inputSize('16384')).to.throw(/ 67108864 pixels/);
+    expect(heightByWidth('60000x1').height).to.equal(60000);
+    expect(() => heightByWidth('100000')).to.throw(/ 99999 pixels/);
   });
 });

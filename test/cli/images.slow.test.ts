@@ -143,15 +143,15 @@ describe('predict, detect and segment', () => {
     expect(refused.stderr).to.match(/^error: detection\.safetensors does not segment.*`moganet detect`/);
   });
 
-  it('refuses a folder without images, and a pattern without matches', async () => {
+  it('refuses a folder without images; a pattern without matches fails like a missing file', async () => {
     mkdirSync(join(cwd, 'empty'));
     writeFileSync(join(cwd, 'empty/notes.txt'), '');
     const folder = await moganet(['detect', 'empty', ...both], { cwd });
     expect(folder.code).to.equal(2);
     expect(folder.stderr).to.match(/^error: empty: no JPEG or PNG file.*--recursive.*\n$/);
     const pattern = await moganet(['detect', 'o1/deep/none*', ...both], { cwd });
-    expect(pattern.code).to.equal(2);
-    expect(pattern.stderr).to.match(/^error: o1\/deep\/none\*: no JPEG or PNG file.*\n$/);
+    expect(pattern.code).to.equal(1);
+    expect(pattern.stderr).to.match(/\no1\/deep\/none\*: no JPEG or PNG file.*\n$/);
   });
 
   it('ends with 130 if interrupted and leaves no half file', async () => {

@@ -1,7 +1,8 @@
-import { symlinkSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { expect } from 'chai';
-import { findInputs, outputNames } from '../../src/cli/inputs.ts';
+import { findInputs, type Input, type LeftOut, leftOutText, outputNames } from '../../src/cli/inputs.ts';
+import { filesMatching, isPattern, partsOf } from '../../src/cli/patterns.ts';
 import { useFolder, writeImage } from '../harness/command_line.ts';
 
 /** Outputs for files in one folder. */
@@ -98,5 +99,136 @@ describe('inputs of the command line', () => {
 
   it('are taken once, however often they are named', async () => {
     expect(await findInputs([at('p', 'a.png'), at('p'), at('p', 'a.*')])).to.have.length(2);
+  });
+
+  it('are JPEG and PNG files by any usual ending; what else is there is counted by its ending', async () => {
+    for (const file of [
+      'a.jpg',
+      'b.jfif',
+      'c.JPE',
+      'd.Png',
+      'e.jif',
+      'f.webp',
+      'g.WEBP',
+      'h.bmp',
+      'noending',
+      '.hidden',
+    ]) {
+      writeImage(at('mixed', file));
+    }
+    const leftOut: LeftOut[] = [];
+    const onLeftOut = (one: LeftOut) => void leftOut.push(one);
+    const names = (inputs: readonly Input[]) => inputs.map(({ file }) => file.split(sep).at(-1));
+    expect(names(await findInputs([at('mixed')], { onLeftOut }))).to.deep.equal([
+      'a.jpg',
+      'b.jfif',
+      'c.JPE',
+      'd.Png',
+      'e.jif',
+    ]);
+    expect(leftOut).to.deep.equal([{ argument: at('mixed'), endings: { '.webp': 2, '': 1, '.bmp': 1 }, outputs: 0 }]);
+    expect(leftOutText({ ...leftOut[0]!, argument: 'mixed' })).to.match(
+      /^mixed: left out 2 \.webp, 1 without an ending, 1 \.bmp\. .* \.jpg .*\.jfif .*\.png /,
+    );
+    expect(names(await findInputs([at('mixed', '*.png')]))).to.deep.equal(['d.Png']);
+    expect(names(await findInputs([at('mixed', 'noending')]))).to.deep.equal(['noending']);
+  });
+
+  it('names the endings of a folder and of a pattern that have no image', async () => {
+    writeImage(at('others', 'x.webp'));
+    const message = await findInputs([at('others')]).catch((error: Error) => error.message);
+    expect(message).to.match(/others: no JPEG or PNG file in this folder\. .*1 \.webp/);
+    const [none] = await findInputs([at('others', '*')]);
+    expect(none?.missing).to.match(/no JPEG or PNG file matches .*1 \.webp/);
+  });
+
+  it('are not the outputs of an earlier run', async () => {
+    const own = ['detections', 'segmentation', 'classification', 'overlay', 'labels', 'masks'];
+    for (const name of own) writeImage(at('again', `photo.${name}.png`));
+    writeImage(at('again', 'photo.png'));
+    writeImage(at('again', 'out', 'stranger.png'));
+    const leftOut: LeftOut[] = [];
+    const options = { recursive: true, out: at('again', 'out'), onLeftOut: (one: LeftOut) => void leftOut.push(one) };
+    const files = async (word: string, more = {}) =>
+      (await findInputs([word], { ...options, ...more })).map(({ file }) => file.slice(at('again').length + 1));
+    expect(await files(at('again'))).to.deep.equal(['photo.png']);
+    expect(leftOut).to.deep.equal([{ argument: at('again'), endings: {}, outputs: 7 }]);
+    expect(await files(at('again'), { out: at('elsewhere') })).to.deep.equal([
+      join('out', 'stranger.png'),
+      'photo.png',
+    ]);
+    expect(await files(at('again', 'out'))).to.deep.equal([join('out', 'stranger.png')]);
+    expect(await files(at('again', '*.png'))).to.deep.equal(['photo.png']);
+    // named, they are meant
+    expect(await files(at('again', '*.masks.png'))).to.deep.equal(['photo.masks.png']);
+    expect(await files(at('again', 'photo.labels.png'))).to.deep.equal(['photo.labels.png']);
+  });
+
+  it('are what exists literally, whatever characters its folder has, and keep their folders alike', async () => {
+    for (const folderName of ['photos (1)', '[2024] pics', 'a{b}', 'win!x', '+(1)']) {
+      writeImage(at('odd', folderName, 'x.png'));
+      writeImage(at('odd', folderName, 'deep', 'y (1).jpg'));
+      for (const [pattern, expected] of [
+        ['*.png', 'x.png'],
+        ['*.{png,webp}', 'x.png'],
+        ['?.@(png|gif)', 'x.png'],
+        ['**/y (1).jpg', join('deep', 'y (1).jpg')],
+        ['d*/y (?).jpg', join('deep', 'y (1).jpg')],
+      ] as const) {
+        const inputs = await findInputs([at('odd', folderName, pattern)]);
+        const found = inputs.map(({ file, folder, missing }) => [file, folder, missing]);
+        const expectedFolder = expected.includes('deep') ? 'deep' : '';
+        expect(found, `${folderName}/${pattern}`).to.deep.equal([
+          [at('odd', folderName, expected), expectedFolder, undefined],
+        ]);
+      }
+    }
+    const all = await findInputs([at('odd', '**', '[2024] pics', '*.png')]);
+    expect(all.map(({ file }) => file)).to.deep.equal([at('odd', '[2024] pics', 'x.png')]);
+  });
+
+  it('are found by a name whose accents are written the other way', async () => {
+    const [composed, apart] = ['caf\u00e9', 'cafe\u0301'];
+    writeImage(at('accents', apart, `${apart}.png`));
+    const [one] = await findInputs([at('accents', composed, `${composed}.png`)]);
+    expect(existsSync(one!.file)).to.equal(true);
+    const [two] = await findInputs([at('accents', composed, '*.png')]);
+    expect(existsSync(two!.file)).to.equal(true);
+  });
+});
+
+describe('patterns on Windows', () => {
+  const folder = useFolder();
+  it('are taken apart at both separators', () => {
+    const cases = {
+      'photos\\*.jpg': { root: '', parts: ['photos', '*.jpg'] },
+      'C:\\photos\\*.jpg': { root: 'C:/', parts: ['C:', 'photos', '*.jpg'].slice(1) },
+      'C:\\my photos (1)\\IMG_*.jpg': { root: 'C:/', parts: ['my photos (1)', 'IMG_*.jpg'] },
+      '\\\\server\\share\\p\\*.png': { root: '//server/share/', parts: ['p', '*.png'] },
+      '.\\*.{jpg,png}': { root: '', parts: ['*.{jpg,png}'] },
+      'photos/*.jpg': { root: '', parts: ['photos', '*.jpg'] },
+    };
+    for (const [pattern, expected] of Object.entries(cases)) {
+      expect(partsOf(pattern, true), pattern).to.deep.equal(expected);
+      expect(isPattern(pattern, true), pattern).to.equal(true);
+    }
+    expect(isPattern('C:\\photos\\a.jpg', true)).to.equal(false);
+  });
+
+  it('find files with back slashes', async () => {
+    writeImage(join(folder, 'photos', 'a.jpg'));
+    const pattern = `${folder.replaceAll('/', '\\')}\\photos\\*.jpg`;
+    const { root, files } = await filesMatching(pattern, true);
+    expect(files).to.deep.equal([join(folder, 'photos', 'a.jpg').split(sep).join('/')]);
+    expect(root).to.equal(join(folder, 'photos'));
+  });
+
+  it('escape with a back slash elsewhere', async function () {
+    if (process.platform === 'win32') this.skip();
+    writeImage(join(folder, 'star', 'a*.png'));
+    writeImage(join(folder, 'star', 'ab.png'));
+    expect((await filesMatching(join(folder, 'star', 'a\\*.p*'))).files).to.deep.equal([
+      join(folder, 'star', 'a*.png'),
+    ]);
   });
 });

@@ -1,0 +1,104 @@
+import type { Model, Result } from '../node.ts';
+import type { LeftOut } from './inputs.ts';
+import type { Kind, Library, TaskCommand } from './model.ts';
+import { kindsOfCommand } from './outputs.ts';
+import { writeToStdout } from './terminal.ts';
+
+/** The document of `--json`. */
+
+const jsonOf: Readonly<Record<Kind, string>> = {
+  detection: '"detection": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }]',
+  segmentation: '"segmentation": [{ "label", "name", "pixels", "share", "mask" }]',
+  classification: '"classification": [{ "label", "name", "score" }]',
+};
+
+const jsonAsked: Readonly<Record<TaskCommand, string>> = {
+  predict: '\n    "score": least score,',
+  detect: '\n    "score": least score,',
+  segment: '',
+  classify: '\n    "top": number of classes,',
+};
+
+const boxesText = 'Boxes are in pixels of the image.';
+const masksText = 'Masks are COCO run lengths { "size": [height, width], "counts" }.';
+const jsonUnits: Readonly<Record<TaskCommand, string>> = {
+  predict: `\n  ${boxesText} ${masksText}`,
+  detect: `\n  ${boxesText} ${masksText}`,
+  segment: `\n  ${masksText}`,
+  classify: '',
+};
+
+/** Describes what `--json` writes; part of the help. */
+export function jsonHelp(task: TaskCommand): string {
+  const results = kindsOfCommand(task)
+    .map((kind) => jsonOf[kind])
+    .join(`,\n${' '.repeat(18)}`);
+  return `--json writes one document to stdout (see docs/results.md):
+  { "schema": 2, "moganet": version, "model": { "name", "sha256" }, "engine": name,${jsonAsked[task]}
+    "results": [{ "file", "image": { "height", "width" },
+                  ${results} }],
+    "failures": [{ "file", "error" }], "leftOut": [{ "argument", "endings", "outputs" }] if a folder has other files }${jsonUnits[task]}
+  It is whole however the run ends: what ended it is among the failures.
+  In a checkout: \`npm run -s moganet -- …\`; without -s npm writes its own lines first.`;
+}
+
+/** Options that the document repeats. */
+interface Asked {
+  readonly score?: number | undefined;
+  readonly top?: number | undefined;
+}
+
+export interface JsonDocument {
+  /** Says which image is next. */
+  begin(file: string): void;
+  add(result: Result): Promise<void>;
+  fail(file: string, error: string): void;
+  finish(): Promise<void>;
+}
+
+/** Ends the document that is being written. */
+let endNow: ((reason: string) => void) | undefined;
+
+/** Ends a document that has begun, at once, before the process ends; the reason is among its failures. */
+export function endDocument(reason: string): void {
+  endNow?.(reason);
+  endNow = undefined;
+}
+
+/** One JSON document that is written as it grows, so that a thousand images need no more memory than one. */
+export function jsonDocument(
+  { resultSchema, version }: Library,
+  { name, sha256, engine }: Model,
+  asked: Asked,
+  leftOut: readonly LeftOut[],
+): JsonDocument {
+  const head = { schema: resultSchema, moganet: version, model: { name, sha256 }, engine: engine.name, ...asked };
+  const failures: { file: string; error: string }[] = [];
+  let before = `${JSON.stringify(head).slice(0, -1)},"results":[\n`;
+  let current: string | undefined;
+  const ending = () => {
+    const opening = before.startsWith(',') ? '' : before;
+    const others = leftOut.length > 0 ? `,"leftOut":${JSON.stringify(leftOut)}` : '';
+    return `${opening}\n],"failures":${JSON.stringify(failures)}${others}}\n`;
+  };
+  endNow = (reason) => {
+    failures.push({ file: current ?? '', error: reason });
+    process.stdout.write(ending());
+  };
+  return {
+    begin: (file) => {
+      current = file;
+    },
+    async add(result) {
+      const { file, image, detection, segmentation, classification } = result.toJSON();
+      const text = `${before}${JSON.stringify({ file, image, detection, segmentation, classification })}`;
+      before = ',\n';
+      await writeToStdout(text);
+    },
+    fail: (file, error) => void failures.push({ file, error }),
+    async finish() {
+      endNow = undefined;
+      await writeToStdout(ending());
+    },
+  };
+}
