@@ -54,7 +54,6 @@ export {
   partsOf,
   type Ring,
   rleRings,
-  simplifyRing,
   withSlits,
 } from './polygons.ts';
 export { type ProposalOptions, type Proposals, proposalsFrom } from './proposals.ts';
@@ -81,3 +80,4 @@ export {
   toBoxOrder,
 } from './roi_align.ts';
 export { type LabelOptions, labelsFrom, type ResizeStep, resizeLabels } from './segmentation.ts';
+export { simplifyRing, simplifyRings } from './simplify.ts';

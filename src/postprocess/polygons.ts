@@ -3,23 +3,23 @@ import { ShapeError } from '../errors.ts';
 import type { CompactMask } from './masks.ts';
 import { decodeBitmap, mergeRles, type Rle, runCollector } from './rle.ts';
 
-/** Outlines of masks: filling rings, tracing them, joining them for formats without holes, and simplifying them. */
+/** Outlines of masks: filling rings, tracing them, and joining them for formats without holes. `simplify.ts` simplifies them. */
 
 /**
  * A closed ring, x0, y0, x1, y1, …: COCO's flat form. Coordinates are of pixel corners: pixel (0, 0) lies between 0 and 1.
  */
 export type Ring = readonly number[];
 
-interface Point {
+export interface Point {
   readonly x: number;
   readonly y: number;
 }
 
-function pointsOf(ring: Ring): Point[] {
+export function pointsOf(ring: Ring): Point[] {
   return Array.from({ length: Math.floor(ring.length / 2) }, (_, i) => ({ x: ring[2 * i]!, y: ring[2 * i + 1]! }));
 }
 
-const ringOf = (points: readonly Point[]): Ring => points.flatMap(({ x, y }) => [x, y]);
+export const ringOf = (points: readonly Point[]): Ring => points.flatMap(({ x, y }) => [x, y]);
 
 type Edge = readonly [from: Point, to: Point];
 
@@ -106,8 +106,8 @@ function walkEdge(x1: number, y1: number, x2: number, y2: number, walk: (x: numb
 
 /**
  * Traces the outlines of a mask along its pixels' edges, in the image's coordinates: outer rings run clockwise on the
- * screen, holes the other way. Pixels that touch only at a corner belong to different rings. `fillRings` of them is the
- * mask again.
+ * screen, holes the other way. No ring passes a point twice: pixels that touch only at a corner belong to different rings,
+ * and so do holes that touch each other, or the outside, at a corner. `fillRings` of them is the mask again.
  */
 export function maskRings(mask: CompactMask): Ring[] {
   return traceBitmap(decodeBitmap(mask.rle), mask.rle, mask.left, mask.top);
@@ -123,11 +123,13 @@ function traceBitmap(bitmap: Uint8Array, { height, width }: Size, left: number, 
   // every ring has a pixel's upper edge that it passes to the right, with the pixel on its right hand
   const passed = new Uint8Array(bitmap.length);
   const rings: Ring[] = [];
+  let cut: ((ring: Ring) => Ring[]) | undefined;
   for (let startY = 0; startY < height; startY++) {
     for (let startX = 0; startX < width; startX++) {
       if (!isSet(startX, startY) || isSet(startX, startY - 1) || passed[startY * width + startX]) continue;
       const ring: number[] = [];
       let [x, y, dx, dy] = [startX, startY, 1, 0];
+      let touches = false; // another part of the outline, at a corner
       do {
         if (dx === 1) passed[y * width + x] = 1;
         x += dx;
@@ -138,12 +140,44 @@ function traceBitmap(bitmap: Uint8Array, { height, width }: Size, left: number, 
         const onLeft = isSet(aheadX + dy / 2, aheadY - dx / 2);
         if (onRight && !onLeft) continue;
         ring.push(left + x, top + y);
+        if (onLeft && !onRight) touches = true;
         [dx, dy] = onRight ? [dy, -dx] : [-dy, dx];
       } while (x !== startX || y !== startY || dx !== 1);
-      rings.push(ring);
+      if (touches) {
+        cut ??= loopCutter(width + 1, height + 1, left, top);
+        rings.push(...cut(ring));
+      } else rings.push(ring);
     }
   }
   return rings;
+}
+
+/**
+ * Returns a function that cuts a ring at the points that it passes twice. The loop with the first point comes first.
+ *
+ * @param columns the points of a row, whose coordinates are at least `left` and `top`
+ */
+function loopCutter(columns: number, rows: number, left: number, top: number): (ring: Ring) => Ring[] {
+  const placeOf = new Int32Array(columns * rows).fill(-1); // of each point in the open loop, -1 outside
+  return (ring) => {
+    const loops: Ring[] = [];
+    const open: number[] = [];
+    for (let i = 0; i < ring.length; i += 2) {
+      const [x, y] = [ring[i]!, ring[i + 1]!];
+      const key = (y - top) * columns + x - left;
+      const place = placeOf[key]!;
+      if (place < 0) {
+        placeOf[key] = open.length;
+        open.push(x, y);
+        continue;
+      }
+      const loop = open.splice(place + 2);
+      for (let k = 0; k < loop.length; k += 2) placeOf[(loop[k + 1]! - top) * columns + loop[k]! - left] = -1;
+      loops.push([x, y, ...loop]);
+    }
+    for (let k = 0; k < open.length; k += 2) placeOf[(open[k + 1]! - top) * columns + open[k]! - left] = -1;
+    return [open, ...loops];
+  };
 }
 
 /** One outline of a mask with the holes in it. */
@@ -240,57 +274,4 @@ function shortestBridge(joined: readonly Point[], other: readonly Point[]): Brid
     }
   }
   return best;
-}
-
-/**
- * Returns a closed ring with fewer points (Douglas and Peucker, 1973): every point that is left out lies within
- * `tolerance` pixels of the edge that replaces it. The ring is cut at its first point and the one farthest from it, and
- * each half is simplified by itself. A ring keeps at least three points. Edges of a simplified ring may touch or cross.
- *
- * @param tolerance pixels; 0 leaves out only points on straight lines
- * @throws RangeError for a tolerance that is negative or not a number
- */
-export function simplifyRing(ring: Ring, tolerance: number): Ring {
-  if (!(tolerance >= 0)) {
-    throw new RangeError(`a polygon's tolerance is a number of pixels, at least 0, got ${tolerance}.`);
-  }
-  const points = pointsOf(ring);
-  const count = points.length;
-  if (count <= 3) return ring;
-  const closed = [...points, ...points.slice(0, 1)];
-  const middle = farthestBetween(closed, 0, count).index;
-  const kept = new Set([0, middle]);
-  const open: [from: number, to: number][] = [
-    [0, middle],
-    [middle, count],
-  ];
-  for (let range = open.pop(); range; range = open.pop()) {
-    const [from, to] = range;
-    const { index, distance } = farthestBetween(closed, from, to);
-    if (distance <= tolerance) continue;
-    kept.add(index);
-    open.push([from, index], [index, to]);
-  }
-  if (kept.size < 3) {
-    // the third corner of a ring whose points all lie near one line
-    const [one, other] = [farthestBetween(closed, 0, middle), farthestBetween(closed, middle, count)];
-    kept.add(one.distance >= other.distance ? one.index : other.index);
-  }
-  return ringOf(points.filter((_, i) => kept.has(i)));
-}
-
-/** Finds the point strictly between two of the ring that is farthest from the segment of the two. */
-function farthestBetween(closed: readonly Point[], from: number, to: number): { index: number; distance: number } {
-  const [a, b] = [closed[from]!, closed[to]!];
-  const [dx, dy] = [b.x - a.x, b.y - a.y];
-  const length = dx * dx + dy * dy;
-  let [index, distance] = [-1, -1];
-  for (let i = from + 1; i < to; i++) {
-    const point = closed[i]!;
-    const [x, y] = [point.x - a.x, point.y - a.y];
-    const along = length === 0 ? 0 : Math.min(1, Math.max(0, (x * dx + y * dy) / length));
-    const away = Math.hypot(x - along * dx, y - along * dy);
-    if (away > distance) [index, distance] = [i, away];
-  }
-  return { index, distance };
 }

@@ -1,4 +1,5 @@
-import { partsOf, type Ring, rleRings, simplifyRing, withSlits } from '../postprocess/polygons.ts';
+import { partsOf, type Ring, rleRings, withSlits } from '../postprocess/polygons.ts';
+import { simplifyRings } from '../postprocess/simplify.ts';
 import { checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a labelme file holds beside the shapes. */
@@ -7,7 +8,7 @@ export interface LabelmeOptions {
   readonly imagePath: string;
   /** The image file as base64, so that labelme needs only the JSON. By default it opens `imagePath`. */
   readonly imageData?: string | undefined;
-  /** How far outlines may move, in pixels, for fewer points (see `simplifyRing`). Default 1. */
+  /** How far outlines may move, in pixels, for fewer points (see `simplifyRings`). Default 1. */
   readonly tolerance?: number | undefined;
 }
 
@@ -97,12 +98,13 @@ function shapesOf({ name, score, rings = [], box }: Outline, i: number, toleranc
     return [shape('rectangle', corners, null)];
   }
   // parts are told apart by the edges of pixels, so simplifying comes after
-  const parts = partsOf(rings).map(({ outer, holes }) =>
-    withSlits({
-      outer: simplifyRing(outer, tolerance),
-      holes: holes.map((hole) => simplifyRing(hole, tolerance)),
-    }),
-  );
+  const exact = partsOf(rings);
+  const simple = simplifyRings(
+    exact.flatMap(({ outer, holes }) => [outer, ...holes]),
+    tolerance,
+  ).values();
+  const next = (ring: Ring): Ring => simple.next().value ?? ring;
+  const parts = exact.map(({ outer, holes }) => withSlits({ outer: next(outer), holes: holes.map(next) }));
   return parts.map((ring) => shape('polygon', pointsOf(ring), parts.length > 1 ? i : null));
 }
 

@@ -1,8 +1,9 @@
 import type { Size } from '../arrays.ts';
 import { encodeMaskPng } from '../formats/png_write.ts';
 import { type CompactMask, fullRle, maskArea, maskBitmap } from '../postprocess/masks.ts';
-import { maskRings, type Ring, simplifyRing } from '../postprocess/polygons.ts';
+import { maskRings, type Ring } from '../postprocess/polygons.ts';
 import { type Rle, rleToString } from '../postprocess/rle.ts';
+import { simplifyRings } from '../postprocess/simplify.ts';
 
 /** COCO's compressed run lengths. */
 export interface RleText {
@@ -51,7 +52,7 @@ export class Mask implements CompactMask {
    */
   toPolygons({ tolerance }: { readonly tolerance?: number | undefined } = {}): Ring[] {
     const rings = maskRings(this);
-    return tolerance === undefined ? rings : rings.map((ring) => simplifyRing(ring, tolerance));
+    return tolerance === undefined ? rings : simplifyRings(rings, tolerance);
   }
 
   /** Returns a grey PNG of the image's size: 255 where the mask is set, 0 elsewhere. */

@@ -1,11 +1,11 @@
-import { joinRings, simplifyRing } from '../postprocess/polygons.ts';
+import { joinRings } from '../postprocess/polygons.ts';
 import { checkDetection, type Instance, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a YOLO label file holds. */
 export interface YoloOptions {
   /** Outlines instead of boxes. The model must give masks. */
   readonly segments?: boolean | undefined;
-  /** How far outlines may move, in pixels, for fewer points (see `simplifyRing`). Default 1. */
+  /** How far outlines may move, in pixels, for fewer points (see `simplifyRings`). Default 1. */
   readonly tolerance?: number | undefined;
   /** Write the score at the end of each line, as YOLO's predictions do; annotations have none. */
   readonly scores?: boolean | undefined;
@@ -29,9 +29,7 @@ export function yoloText(result: ResultFields, options: YoloOptions = {}): strin
   const across = (x: number) => digits(x / width);
   const down = (y: number) => digits(y / height);
   const outlineOf = ({ mask }: Instance): string[] =>
-    joinRings((mask?.toPolygons() ?? []).map((ring) => simplifyRing(ring, tolerance))).map((value, i) =>
-      i % 2 === 0 ? across(value) : down(value),
-    );
+    joinRings(mask?.toPolygons({ tolerance }) ?? []).map((value, i) => (i % 2 === 0 ? across(value) : down(value)));
   const boxOf = ({ box: [x1, y1, x2, y2] }: Instance): string[] => {
     const [left, right] = [within(x1, width), within(x2, width)];
     const [top, bottom] = [within(y1, height), within(y2, height)];

@@ -12,10 +12,10 @@ import {
   partsOf,
   type Ring,
   rleRings,
-  simplifyRing,
   withSlits,
 } from '../../src/postprocess/polygons.ts';
 import { decodeBitmap, encodeBitmap, rleArea } from '../../src/postprocess/rle.ts';
+import { simplifyRing } from '../../src/postprocess/simplify.ts';
 import { seededInput } from '../harness/seeded.ts';
 import { bitmaps } from './arbitraries.ts';
 
