@@ -1,18 +1,20 @@
-import type { Named, NDArray, Shape } from '../arrays.ts';
-import { EngineError, ShapeError } from '../errors.ts';
+import { type Named, type NDArray, type Shape, sizeOf } from '../arrays.ts';
+import { EngineError, MoganetError, ShapeError } from '../errors.ts';
 import { inputNodes, type Node } from '../nn/graph.ts';
 import type { DeviceTensor, Engine, Program, Runner } from '../nn/part.ts';
 import type { InputExtent } from '../nn/shapes.ts';
 
 /**
- * The half of an engine that is the same for all of them: inputs are checked, tensors of other engines come over the host,
- * and what was disposed is refused.
+ * The half of an engine that is the same for all of them: inputs are checked and copied at the call, tensors of other
+ * engines come over the host, values that are not finite and whatever was disposed are refused, and the errors of a
+ * runtime become EngineErrors.
  */
 
 /** The other half: what a particular engine does. */
 export interface Device {
   readonly name: string;
   readonly detail: string;
+  readonly hint?: string | undefined;
   readonly blocking?: boolean | undefined;
   /** Starts a task once the earlier ones are done; at once by default. */
   readonly inTurn?: Queue | undefined;
@@ -43,30 +45,52 @@ export function taskQueue(): Queue {
 
 /** Makes an engine of a device. */
 export function engineOn(device: Device): Engine {
-  const { name, detail, blocking, inTurn = (task) => task() } = device;
+  const { name, detail, hint, blocking, inTurn = (task) => task() } = device;
   const runners = new Set<Runner>();
-  let disposed = false;
+  let disposing: Promise<void> | undefined;
+  const releases: Promise<void>[] = [];
+  let failure: EngineError | undefined;
   const expectInUse = (): void => {
-    if (disposed) throw new EngineError(`${name}: the engine was disposed; create another one.`);
+    if (disposing) throw new EngineError(`${name}: the engine was disposed; create another one.`);
+  };
+  /** A failure is reported by `dispose` of the engine: that of a runner returns at once. */
+  const release = (program: string, compiled: Compiled): void => {
+    const released = inTurn(async () => compiled.dispose());
+    releases.push(
+      released.catch((cause: unknown) => {
+        failure ??= engineError(`${program}: ${name} cannot free it`, cause);
+      }),
+    );
+  };
+  const dispose = async (): Promise<void> => {
+    for (const runner of runners) runner.dispose();
+    await inTurn(async () => {}); // until what runs is done
+    await Promise.all(releases);
+    if (failure) throw failure;
   };
   return {
     name,
     detail,
+    hint,
     blocking,
     load: (program) =>
       inTurn(async () => {
         expectInUse();
-        const compiled = await device.compile(program);
-        const runner = runnerOf(program, compiled, device, inTurn, () => runners.delete(runner));
+        const compiled = await device.compile(program).catch((cause: unknown) => {
+          throw asEngineError(`${program.name}: ${name} cannot load it`, cause);
+        });
+        const runner = runnerOf(program, compiled, device, inTurn, () => {
+          runners.delete(runner);
+          release(program.name, compiled);
+        });
         runners.add(runner);
-        if (disposed) runner.dispose(); // while it compiled
+        if (disposing) runner.dispose(); // while it compiled
         expectInUse();
         return runner;
       }),
-    dispose: async () => {
-      disposed = true;
-      for (const runner of runners) runner.dispose();
-      await inTurn(async () => {}); // until each has been disposed in its turn
+    dispose: () => {
+      disposing ??= dispose();
+      return disposing;
     },
   };
 }
@@ -83,8 +107,9 @@ function runnerOf(
 
   return {
     run: async (given) => {
-      const inputs: Record<string, NDArray | DeviceTensor> = {};
       const extents: Record<string, InputExtent> = {};
+      const taken: (readonly [string, NDArray | DeviceTensor | Promise<NDArray>])[] = [];
+      // Before the first `await`: the caller may change its arrays as soon as the call has returned.
       for (const node of nodes) {
         const input = node.attributes.name;
         const value = given[input];
@@ -93,32 +118,75 @@ function runnerOf(
           throw new ShapeError(`${name}: the input "${input}" is missing, got ${got}.`);
         }
         extents[input] = extentOf(name, node, value.shape);
-        inputs[input] = await accepted(value, node, device);
+        taken.push([input, accepted(name, value, node, device)]);
       }
+      const inputs = Object.fromEntries(
+        await Promise.all(taken.map(async ([input, value]) => [input, await value] as const)),
+      );
       return inTurn(async () => {
         if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
-        return compiled.run(inputs, extents);
+        return compiled.run(inputs, extents).catch((cause: unknown) => {
+          throw asEngineError(`${name}: ${device.name} failed`, cause);
+        });
       });
     },
     dispose: () => {
       if (disposed) return;
       disposed = true;
       onDispose();
-      void inTurn(async () => compiled.dispose());
     },
   };
 }
 
-/** Returns the input in the form in which the engine's operations take it. */
-async function accepted(
+/** Returns errors of this package as they are, and those of a runtime as an EngineError. */
+const asEngineError = (what: string, cause: unknown): unknown =>
+  cause instanceof MoganetError ? cause : engineError(what, cause);
+
+const engineError = (what: string, cause: unknown): EngineError =>
+  new EngineError(`${what}: ${reasonOf(cause)}`, { cause });
+
+export const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+/** Returns the input in the form in which the engine's operations take it: arrays of the caller as a copy. */
+function accepted(
+  program: string,
   value: NDArray | DeviceTensor,
-  { attributes: { kind } }: Node<'input'>,
+  { attributes: { name, kind } }: Node<'input'>,
   { owns }: Device,
-): Promise<NDArray | DeviceTensor> {
-  const regionsAsMap = kind === 'regions' && value.shape.length !== 2;
-  if (isOnDevice(value) && owns(value) && !regionsAsMap) return value;
-  const { shape, data } = isOnDevice(value) ? await value.read() : value;
-  return { shape: regionsAsMap ? shape.slice(0, 2) : shape, data };
+): NDArray | DeviceTensor | Promise<NDArray> {
+  const flat = kind === 'regions' && value.shape.length !== 2;
+  const arranged = ({ shape, data }: NDArray): NDArray => ({ shape: flat ? shape.slice(0, 2) : shape, data });
+  if (!isOnDevice(value)) return arranged(copied(`${program}: the input "${name}"`, value));
+  return owns(value) && !flat ? value : value.read().then(arranged);
+}
+
+function copied(what: string, { shape, data }: NDArray): NDArray {
+  if (Object.prototype.toString.call(data) !== '[object Float32Array]') {
+    throw new ShapeError(`${what} has no Float32Array as data. Give { shape, data: Float32Array }.`);
+  }
+  if (data.length !== sizeOf(shape)) {
+    throw new ShapeError(`${what} is ${shape.join('×')}, ${sizeOf(shape)} values, but its data has ${data.length}.`);
+  }
+  expectFinite(what, { shape, data }, 'Check how it was computed.');
+  return { shape, data: new Float32Array(data) };
+}
+
+/**
+ * Numbers that mean nothing are an error: NaN and infinity would become "nothing found", or anything else.
+ *
+ * @throws EngineError with the first place
+ */
+function expectFinite(what: string, { shape, data }: NDArray, advice: string): void {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i]! * 0; // NaN if any value is not finite
+  if (sum === 0) return;
+  const first = data.findIndex((value) => !Number.isFinite(value));
+  const count = data.reduce((found, value) => (Number.isFinite(value) ? found : found + 1), 0);
+  const index = shape.map((extent, axis) => Math.floor(first / sizeOf(shape.slice(axis + 1))) % extent);
+  throw new EngineError(
+    `${what} is not finite: ${count} of ${data.length} values are NaN or infinite, the first (${data[first]}) at ` +
+      `[${index.join(', ')}]. ${advice}`,
+  );
 }
 
 export const isOnDevice = (value: NDArray | DeviceTensor): value is DeviceTensor => 'read' in value;
@@ -128,7 +196,8 @@ function extentOf(program: string, { attributes: { name, kind }, channels }: Nod
   const regions = kind === 'regions';
   // regions that a device has given back may have the four axes of a map
   const fits = regions ? shape.slice(2).every((extent) => extent === 1) : shape.length === 4;
-  if (!fits || second !== channels) {
+  const whole = shape.every((extent, axis) => Number.isInteger(extent) && extent >= (regions && axis === 0 ? 0 : 1));
+  if (!fits || !whole || second !== channels) {
     const wanted = regions ? 'n×5' : `N×${channels}×H×W`;
     throw new ShapeError(`${program}: the input "${name}" is ${wanted}, got ${shape.join('×')}.`);
   }
@@ -137,8 +206,8 @@ function extentOf(program: string, { attributes: { name, kind }, channels }: Nod
 
 /** The tensors of one engine behind the results that it gave out. */
 export interface DeviceTensors<T> {
-  /** Takes a tensor over: disposing the result disposes it. `what` names it in errors. */
-  wrap(tensor: T, what: string): DeviceTensor;
+  /** Takes a tensor over: disposing the result disposes it. `what` and the engine name it in errors. */
+  wrap(tensor: T, what: string, engine: string): DeviceTensor;
   owns(result: DeviceTensor): boolean;
   /**
    * Returns the tensor of a result, which still belongs to the result; undefined if another engine made it.
@@ -153,6 +222,10 @@ interface Disposable {
   dispose(): void;
 }
 
+const adviceForOutputs =
+  'The network computes numbers beyond its range: check that these weights belong to this model and that they are not ' +
+  'damaged. If it runs in half precision, use another engine.';
+
 /** @param read copies the values of a tensor to the host, N×C×H×W */
 export function deviceTensors<T extends Disposable>(
   shapeOf: (tensor: T) => Shape,
@@ -160,7 +233,7 @@ export function deviceTensors<T extends Disposable>(
 ): DeviceTensors<T> {
   const known = new WeakMap<DeviceTensor, () => T>();
   return {
-    wrap: (tensor, what) => {
+    wrap: (tensor, what, engine) => {
       const shape = shapeOf(tensor);
       let disposed = false;
       const use = (): T => {
@@ -169,7 +242,11 @@ export function deviceTensors<T extends Disposable>(
       };
       const result: DeviceTensor = {
         shape,
-        read: async () => ({ shape, data: await read(use()) }),
+        read: async () => {
+          const values = { shape, data: await read(use()) };
+          expectFinite(`${what}, computed by ${engine},`, values, adviceForOutputs);
+          return values;
+        },
         dispose: () => {
           if (!disposed && !tensor.isDisposed) tensor.dispose();
           disposed = true;

@@ -163,6 +163,38 @@ for (const [name, start] of Object.entries(engines)) {
         expect(wide).to.be.instanceOf(ShapeError);
         expect(wide.message).to.match(/^doubling: .*"x" is N×1×H×W, got 1×2×1×1/);
         expect((await rejection(run({ x, boxes: x }))).message).to.match(/"boxes" is n×5, got 1×1×1×2/);
+        for (const shape of [
+          [0, 1, 1, 2],
+          [1, 1, 0, 2],
+          [1, 1, 1.5, 2],
+          [1, 1, Number.NaN, 2],
+        ]) {
+          const failure = await rejection(run({ x: { ...x, shape }, boxes: none }));
+          expect(failure).to.be.instanceOf(ShapeError);
+          expect(failure.message).to.match(/^doubling: .*"x" is N×1×H×W, got/);
+        }
+      });
+
+      it('names an input whose data has another length or type', async () => {
+        const short = await rejection(run({ x: { ...x, data: Float32Array.of(1) }, boxes: none }));
+        expect(short).to.be.instanceOf(ShapeError);
+        expect(short.message).to.match(/^doubling: .*"x" is 1×1×1×2, 2 values, but its data has 1/);
+        const doubles = { ...x, data: Float64Array.of(1, 2) as unknown as Float32Array };
+        const other = await rejection(run({ x: doubles, boxes: none }));
+        expect(other).to.be.instanceOf(ShapeError);
+        expect(other.message).to.match(/^doubling: .*"x" has no Float32Array/);
+      });
+
+      it('takes the caller’s arrays at the call', async () => {
+        const mine: NDArray = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
+        const boxes = boxesOf([0, 1, 0, 2, 1]);
+        const earlier = run({ x, boxes: none });
+        const call = run({ x: mine, boxes });
+        mine.data.fill(0);
+        boxes.data.fill(0);
+        await earlier;
+        const { y, pooled } = await call;
+        expect([await valuesOf(y), await valuesOf(pooled)]).to.deep.equal([[3, 5], [5]]);
       });
 
       it('refuses a size that is too small, with the module’s path', async () => {
@@ -207,6 +239,15 @@ for (const [name, start] of Object.entries(engines)) {
       const failure = await rejection(second.load(programOf('doubling', doubling, doublingWeights)));
       expect(failure).to.be.instanceOf(EngineError);
       expect(failure.message).to.match(/engine was disposed.*create another/);
+    });
+
+    it('waits at a second disposal for the first', async () => {
+      const second = (await start()) as Engine;
+      const runner = await second.load(programOf('doubling', doubling, doublingWeights));
+      const last = runner.run({ x: seededInput('x', [1, 1, 64, 64]), boxes: boxesOf() });
+      const first = second.dispose();
+      expect(second.dispose()).to.equal(first);
+      await Promise.all([first, last.catch(() => {})]);
     });
 
     it('refuses a program that was loading when it was disposed', async () => {

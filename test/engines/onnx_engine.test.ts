@@ -25,6 +25,7 @@ import {
 } from '../../src/nn/index.ts';
 import { roiAlign } from '../../src/postprocess/roi_align.ts';
 import { namedOutputs } from '../harness/engines.ts';
+import { rejection } from '../harness/rejection.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 /** The promises of this engine alone; those of all engines are in the contract suite. */
@@ -202,6 +203,33 @@ describe('the onnxruntime engine', () => {
     expect((failed as PromiseRejectedResult).reason.message).to.match(/^nano: onnxruntime failed: .*RoiAlign/is);
     expect(ran.status).to.equal('fulfilled');
     await engine.dispose();
+  });
+
+  it('computes on the caller’s thread, and says so', () => {
+    expect(onnxEngine(real, { threads: 1 }).blocking).to.equal(true);
+  });
+
+  it('reports a session that cannot be released when the engine is disposed', async () => {
+    const stubborn: OnnxRuntime = {
+      Tensor: real.Tensor,
+      InferenceSession: {
+        create: async (model, given) => {
+          const session = await real.InferenceSession.create(model, given);
+          const release = async () => {
+            await session.release();
+            throw new Error('it is stuck');
+          };
+          return { run: (feeds) => session.run(feeds), release };
+        },
+      },
+    };
+    const engine = onnxEngine(stubborn, { threads: 1 });
+    const runner = await engine.load(program);
+    runner.dispose();
+    await new Promise((resolve) => setTimeout(resolve, 5)); // an unhandled rejection would end the process
+    const failure = await rejection(engine.dispose());
+    expect(failure).to.be.instanceOf(EngineError);
+    expect(failure.message).to.match(/^nano: onnxruntime cannot free it: it is stuck/);
   });
 
   it('does not need the weights once it has loaded', async () => {

@@ -186,7 +186,7 @@ describe('the TensorFlow.js engine', () => {
         const shapes = shapesOf(chain, { x: { batch: 1, height: 1, width: 2 } });
         expect(() => replay(plan, wrong, { x }, shapes)).to.throw(
           EngineError,
-          /^:relu: .*relu gave N×H×W×C 1×2×1×1, .*1×1×2×1/,
+          /^chain: :relu: .*relu gave N×H×W×C 1×2×1×1, .*1×1×2×1/,
         );
         x.dispose();
       });
@@ -300,6 +300,36 @@ describe('the TensorFlow.js engine', () => {
       y.dispose();
       expect((await rejection(runner.run({ x: y }))).message).to.match(/^chain: y was disposed/);
       runner.dispose();
+    });
+  });
+
+  it('names the part and the module in an error of TensorFlow.js', async () => {
+    const graph = recordPart({
+      name: 'wrong',
+      inputs: { x: map(2) },
+      forward: (scope, { x }) => ({
+        y: conv2d(scope.at('stem.conv'), x, 2, { kernel: 1 }),
+      }),
+    });
+    // graphs that were changed by hand
+    const changed = (op: string, attributes: object) => ({
+      ...graph,
+      nodes: graph.nodes.map((node) =>
+        node.op === op ? ({ ...node, attributes: { ...node.attributes, ...attributes } } as typeof node) : node,
+      ),
+    });
+    const loading = await rejection(engine.load(seededProgram(changed('conv2d', { groups: 1.5 }))));
+    expect(loading).to.be.instanceOf(EngineError);
+    expect(loading.message).to.match(/^program: stem\.conv: TensorFlow\.js cannot .* conv2d: .*positive integers/);
+    const failing = { ...kernels, relu: () => tf.reshape([1, 2], [3]) as unknown as tf.Tensor4D };
+    onBackend('wasm', () => {
+      const x = tf.tensor4d([1, 2], [1, 1, 2, 1]);
+      const shapes = shapesOf(chain, { x: { batch: 1, height: 1, width: 2 } });
+      expect(() => replay(planOf(programOf('chain', chain, new Map())), failing, { x }, shapes)).to.throw(
+        EngineError,
+        /^chain: :relu: TensorFlow\.js cannot compute relu: Size\(2\) must match/,
+      );
+      x.dispose();
     });
   });
 

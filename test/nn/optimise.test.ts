@@ -146,6 +146,28 @@ describe('foldBatchNorm', () => {
     expect(folded.nodes.map(({ op }) => op)).to.deep.equal(['input', 'param', 'param', 'conv2d', 'conv2d']);
   });
 
+  // every way to share two convolutions and two norms: each call takes one of either, on x or on an earlier result
+  const calls = [0, 1].flatMap((conv) =>
+    [0, 1].flatMap((norm) => [true, false].map((nested) => ({ conv, norm, nested }))),
+  );
+  for (const [i, first] of calls.entries()) {
+    it(`keeps the outputs however modules are shared (${JSON.stringify(first)} and each other call)`, async () => {
+      for (const second of calls.slice(i)) {
+        const graph = record((s, y) => {
+          const outputs: Record<string, Value> = {};
+          let last = y;
+          for (const [n, { conv, norm, nested }] of [first, second, first, second].entries()) {
+            const convolved = conv2d(s.at(`conv${conv}`), nested ? last : y, 3, { kernel: 3, bias: conv === 0 });
+            last = batchNorm(s.at(`bn${norm}`), convolved);
+            outputs[`y${n}`] = last;
+          }
+          return outputs;
+        });
+        expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(0);
+      }
+    });
+  }
+
   it('keeps MogaNet’s outputs, and leaves the norms that follow no convolution', async () => {
     const arch = { embed_dims: [8, 16], depths: [1, 1], ffn_ratios: [4, 2] };
     const kwargs = { num_classes: 3, patch_sizes: [3, 3], patchembed_types: ['ConvEmbed', 'Conv'] };

@@ -2,7 +2,7 @@ import type { Named, NDArray } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
-import { type Compiled, deviceTensors, engineOn, isOnDevice, taskQueue } from '../engine.ts';
+import { type Compiled, deviceTensors, engineOn, isOnDevice, reasonOf, taskQueue } from '../engine.ts';
 import { shapeDependentArray } from '../shape_dependent.ts';
 import { emitOnnx, type OnnxModel } from './emit.ts';
 import { onnxInParts } from './serialize.ts';
@@ -72,6 +72,7 @@ export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): E
   return engineOn({
     name: 'onnxruntime',
     detail: threads === undefined ? 'threads: physical cores' : `${threads} thread${threads === 1 ? '' : 's'}`,
+    blocking: true, // its `run` returns a promise, but computes on the caller's thread (onnxruntime-node 1.30)
     inTurn: taskQueue(),
     owns: tensors.owns,
     compile: (program) => compile(ort, program, sessionOptions),
@@ -106,7 +107,7 @@ async function compile(ort: OnnxRuntime, program: Program, sessionOptions: Sessi
         Object.entries(emitted.outputs).map(([output, onnxName]) => {
           const result = results[onnxName];
           if (!result) throw new EngineError(`${name}: onnxruntime gave no output ${onnxName}.`);
-          return [output, tensors.wrap(result, `${name}: ${output}`)];
+          return [output, tensors.wrap(result, `${name}: ${output}`, 'onnxruntime')];
         }),
       );
     },
@@ -128,8 +129,6 @@ async function createSession(
     throw new EngineError(`${name}: onnxruntime cannot load it: ${reasonOf(cause)}`, { cause });
   }
 }
-
-const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /** The number of sizes whose arrays are kept; folders of images come in a few. */
 const keptSizes = 8;

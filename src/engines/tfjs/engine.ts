@@ -7,7 +7,7 @@ import { type Compiled, deviceTensors, engineOn, isOnDevice } from '../engine.ts
 import { type BackendName, type BackendOptions, describeBackend, onBackend, startBackend } from './backend.ts';
 import { kernels } from './kernels.ts';
 import { type Budget, budgetOf, defaultBudget, parameterBytes, peakBytes, unlimited } from './memory.ts';
-import { type Plan, planOf, replay } from './replay.ts';
+import { isTrap, type Plan, planOf, replay } from './replay.ts';
 
 /** Where the wasm backend finds its files, and how much memory it may use. */
 export interface TfjsOptions extends BackendOptions {
@@ -66,7 +66,7 @@ function compile(backend: BackendName, budget: Budget, program: Program): Compil
           }
         }),
       );
-      return mapValues(outputs, (tensor, output) => tensors.wrap(tensor, `${name}: ${output}`));
+      return mapValues(outputs, (tensor, output) => tensors.wrap(tensor, `${name}: ${output}`, backend));
     },
     dispose: () => {
       tf.dispose([...plan.parameters]);
@@ -105,9 +105,6 @@ function withTraps<T>(backend: BackendName, program: string, work: () => T): T {
   }
 }
 
-/** By its name: `WebAssembly.RuntimeError` is not among the names of the language itself. */
-const isTrap = (error: unknown): error is Error => error instanceof Error && error.name === 'RuntimeError';
-
 /** Tensors in the backend's memory: N×H×W×C there and N×C×H×W for readers. */
 const tensors = deviceTensors<tf.Tensor4D>(
   ({ shape: [batch, height, width, channels] }) => [batch, channels, height, width],
@@ -118,7 +115,8 @@ const tensors = deviceTensors<tf.Tensor4D>(
 );
 
 /** Makes a result of a tensor N×H×W×C, and takes it over: disposing the result disposes the tensor. `what` names it in errors. */
-export const deviceTensorOf = (tensor: tf.Tensor4D, what = 'the tensor'): DeviceTensor => tensors.wrap(tensor, what);
+export const deviceTensorOf = (tensor: tf.Tensor4D, what = 'the tensor'): DeviceTensor =>
+  tensors.wrap(tensor, what, 'TensorFlow.js');
 
 /**
  * Returns the tensor N×H×W×C of a result. It still belongs to the result.

@@ -1,15 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Named, NDArray, Shape } from '../../arrays.ts';
-import { EngineError } from '../../errors.ts';
+import { EngineError, MoganetError } from '../../errors.ts';
 import { type Graph, inputsOf, type Node, nodeAt, operandOf } from '../../nn/graph.ts';
 import type { Operation, Parameter } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { type MapShape, type Shapes, shapeAt } from '../../nn/shapes.ts';
+import { reasonOf } from '../engine.ts';
 import type { Kernels } from './kernel.ts';
 import { layouts } from './weight_layouts.ts';
 
 /** A program with its parameters in the backend's memory, and what may be freed when. */
 export interface Plan {
+  readonly name: string;
   readonly graph: Graph;
   readonly steps: readonly Step[];
   /** Every parameter tensor once; they stay until the plan is disposed. */
@@ -68,12 +70,14 @@ export function planOf({ name, graph, weights }: Program): Plan {
         {
           node,
           maps: ids,
-          parameters: upload(node, parameters, first?.channels ?? 0),
+          parameters: named(name, node, 'lay out the parameters of', () =>
+            upload(node, parameters, first?.channels ?? 0),
+          ),
           lastUses: [...new Set(ids)].filter((id) => lastReader.get(id) === node.id && !staying.has(id)),
         },
       ];
     });
-    return { graph, steps, parameters: [...uploaded.values()].flat() };
+    return { name, graph, steps, parameters: [...uploaded.values()].flat() };
   } catch (error) {
     tf.dispose([...uploaded.values()].flat());
     throw error;
@@ -92,7 +96,7 @@ const nhwc = ({ batch, height, width, channels }: MapShape): [number, number, nu
  * caller's; the outputs become the caller's. An exception frees everything that was made.
  */
 export function replay(
-  { graph, steps }: Plan,
+  { name, graph, steps }: Plan,
   kernels: Kernels,
   inputs: Named<tf.Tensor4D>,
   shapes: Shapes,
@@ -100,12 +104,12 @@ export function replay(
   const values = new Map<number, tf.Tensor4D>();
   const valueOfNode = (id: number): tf.Tensor4D => {
     const value = values.get(id);
-    if (!value) throw new EngineError(`${nodeAt(graph, id).path}: it has no value when a step needs it.`);
+    if (!value) throw new EngineError(`${name}: ${nodeAt(graph, id).path}: it has no value when a step needs it.`);
     return value;
   };
-  for (const [name, id] of Object.entries(graph.inputs)) {
-    const input = inputs[name];
-    if (input) values.set(id, input);
+  for (const [input, id] of Object.entries(graph.inputs)) {
+    const value = inputs[input];
+    if (value) values.set(id, value);
   }
   const made = new Set<tf.Tensor4D>();
   try {
@@ -116,9 +120,11 @@ export function replay(
       const value =
         shape[0] === 0
           ? tf.tensor4d([], shape)
-          : tf.tidy(() => kernel(node.attributes, maps.map(valueOfNode), parameters));
+          : named(name, node, 'compute', () =>
+              tf.tidy(() => kernel(node.attributes, maps.map(valueOfNode), parameters)),
+            );
       made.add(value);
-      expectShape(node, value.shape, shape);
+      expectShape(name, node, value.shape, shape);
       values.set(node.id, value);
       for (const id of lastUses) {
         const last = valueOfNode(id);
@@ -127,10 +133,10 @@ export function replay(
         last.dispose();
       }
     }
-    const outputs = Object.entries(graph.outputs).map(([name, id]): [string, tf.Tensor4D] => {
+    const outputs = Object.entries(graph.outputs).map(([output, id]): [string, tf.Tensor4D] => {
       const value = valueOfNode(id);
       // an input that is an output, or a second name of one value, is given as another tensor
-      return [name, tf.keep(made.delete(value) ? value : tf.clone(value))];
+      return [output, tf.keep(made.delete(value) ? value : tf.clone(value))];
     });
     tf.dispose([...made]); // values that nothing reads
     return Object.fromEntries(outputs);
@@ -140,11 +146,24 @@ export function replay(
   }
 }
 
+/** Names the part and the module in the errors of TensorFlow.js. Traps stay as they are: they concern the backend. */
+function named<T>(program: string, { path, op }: Node, what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof MoganetError || isTrap(cause)) throw cause;
+    throw new EngineError(`${program}: ${path}: TensorFlow.js cannot ${what} ${op}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** By its name: `WebAssembly.RuntimeError` is not among the names of the language itself. */
+export const isTrap = (error: unknown): error is Error => error instanceof Error && error.name === 'RuntimeError';
+
 /** A kernel that disagrees with the shape rule would cause wrong values further down. */
-function expectShape(node: Node, actual: Shape, expected: Shape): void {
+function expectShape(program: string, node: Node, actual: Shape, expected: Shape): void {
   if (actual.some((extent, axis) => extent !== expected[axis])) {
     throw new EngineError(
-      `${node.path}: the kernel of ${node.op} gave N×H×W×C ${actual.join('×')}, its shape rule says ${expected.join('×')}.`,
+      `${program}: ${node.path}: the kernel of ${node.op} gave N×H×W×C ${actual.join('×')}, its shape rule says ${expected.join('×')}.`,
     );
   }
 }

@@ -74,6 +74,6 @@ function foldedValues(graph: Graph, weights: Weights, conv: Node<'conv2d'>, norm
 function unusedPrefix(path: string, values: Weights): string {
   for (let count = 1; ; count++) {
     const prefix = `${path}${count > 1 ? `#${count}` : ''}:folded`;
-    if (!values.has(`${prefix}.weight`)) return prefix;
+    if (!values.has(`${prefix}.weight`) && !values.has(`${prefix}.bias`)) return prefix;
   }
 }
