@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { linear, module, relu, type Scope, type Value } from '../src/nn/index.ts';
-import { convModule } from './head.ts';
+import { convModule, normEps } from './head.ts';
 import { deltaConfig } from './rpn.ts';
 
 /** The pooling of regions from the pyramid: mmdet's SingleRoIExtractor with RoIAlign (arXiv 1703.06870). */
@@ -24,6 +24,7 @@ export const boxConfig = z.strictObject({
   convChannels: z.int().positive().default(256),
   /** Puts BatchNorm into the convolutions. */
   convNorm: z.boolean().default(false),
+  normEps,
   fcs: z.int().positive().default(2),
   channels: z.int().positive(),
   /** Gives one box for all classes instead of one each. */
@@ -42,7 +43,11 @@ export const boxHead = module(
   (scope: Scope, x: Value, config: BoxConfig, classes: number): { scores: Value; deltas: Value } => {
     let y = x;
     for (let i = 0; i < config.convs; i++) {
-      y = convModule(scope.at('shared_convs').at(i), y, config.convChannels, { kernel: 3, norm: config.convNorm });
+      y = convModule(scope.at('shared_convs').at(i), y, config.convChannels, {
+        kernel: 3,
+        norm: config.convNorm,
+        normEps: config.normEps,
+      });
     }
     for (let i = 0; i < config.fcs; i++) {
       const size = i === 0 ? config.region.size : 1;

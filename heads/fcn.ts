@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { itemAt } from '../src/arrays.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
-import { convModule, type SegmentationHead } from './head.ts';
+import { convModule, normEps, type SegmentationHead } from './head.ts';
 
 /** FCN (arXiv 1411.4038), mmseg's FCNHead on one level. It is the usual auxiliary head, which inference does not need. */
 export const fcnHeadConfig = z.strictObject({
@@ -15,20 +15,21 @@ export const fcnHeadConfig = z.strictObject({
   /** Joins the input to the last convolution's output, and fuses both by another convolution. */
   concatInput: z.boolean().default(true),
   alignCorners: z.boolean().default(false),
+  normEps,
 });
 export type FcnHeadConfig = z.output<typeof fcnHeadConfig>;
 
 /** Makes the head. Its logits have the resolution of its level. */
 export function fcnHead(config: FcnHeadConfig, classes: number): SegmentationHead {
-  const { channels, kernel, dilation } = config;
+  const { channels, kernel, dilation, normEps } = config;
   const forward = module((scope: Scope, pyramid: readonly Value[]): Value => {
     const input = itemAt(pyramid, config.level);
     let x = input;
     for (let i = 0; i < config.convs; i++) {
-      x = convModule(scope.at('convs').at(i), x, channels, { kernel, dilation, norm: true });
+      x = convModule(scope.at('convs').at(i), x, channels, { kernel, dilation, norm: true, normEps });
     }
     if (config.concatInput) {
-      x = convModule(scope.at('conv_cat'), F.concat([input, x]), channels, { kernel, norm: true });
+      x = convModule(scope.at('conv_cat'), F.concat([input, x]), channels, { kernel, norm: true, normEps });
     }
     return conv2d(scope.at('conv_seg'), x, classes, { kernel: 1 });
   });

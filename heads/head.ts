@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { batchNorm, type ConvOptions, conv2d, F, module, relu, type Scope, type Value } from '../src/nn/index.ts';
 
@@ -17,12 +18,20 @@ export interface SegmentationHead {
   forward(scope: Scope, pyramid: readonly Value[]): Value;
 }
 
+/** A schema of the ε that BatchNorm adds to the variance. By default 1e-5. */
+export const normEps = z.number().positive().optional();
+
 /** mmcv's ConvModule as heads use it: a convolution without bias, BatchNorm, ReLU; or a convolution with bias, ReLU. */
 export const convModule = module(
-  (scope: Scope, x: Value, channels: number, options: ConvOptions & { norm: boolean }): Value => {
-    const { norm, ...convOptions } = options;
+  (
+    scope: Scope,
+    x: Value,
+    channels: number,
+    options: ConvOptions & { norm: boolean; normEps?: number | undefined },
+  ): Value => {
+    const { norm, normEps, ...convOptions } = options;
     let y = conv2d(scope.at('conv'), x, channels, { ...convOptions, bias: !norm });
-    if (norm) y = batchNorm(scope.at('bn'), y);
+    if (norm) y = batchNorm(scope.at('bn'), y, normEps);
     return relu(scope.at('activate'), y);
   },
 );

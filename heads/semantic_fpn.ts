@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { itemAt } from '../src/arrays.ts';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
-import { convModule, type SegmentationHead } from './head.ts';
+import { convModule, normEps, type SegmentationHead } from './head.ts';
 
 /**
  * The head of Semantic FPN (arXiv 1901.02446), mmseg's FPNHead. It convolves and doubles every level of a feature pyramid until it is as
@@ -12,6 +12,7 @@ export const semanticFpnConfig = z.strictObject({
   type: z.literal('semantic_fpn_head'),
   channels: z.int().positive(),
   alignCorners: z.boolean().default(false),
+  normEps,
 });
 export type SemanticFpnConfig = z.output<typeof semanticFpnConfig>;
 
@@ -21,7 +22,7 @@ export function semanticFpnHead(
   classes: number,
   stages: readonly Stage[],
 ): SegmentationHead {
-  const { channels, alignCorners } = config;
+  const { channels, alignCorners, normEps } = config;
   const finest = itemAt(stages, 0).stride;
 
   const upsampled = (scope: Scope, level: Value, stride: number): Value => {
@@ -30,7 +31,7 @@ export function semanticFpnHead(
     for (let i = 0; i < Math.max(1, doublings); i++) {
       // convolutions and doublings alternate in one Sequential; the finest level has no doubling
       const at = doublings > 0 ? 2 * i : i;
-      x = convModule(scope.at(at), x, channels, { kernel: 3, norm: true });
+      x = convModule(scope.at(at), x, channels, { kernel: 3, norm: true, normEps });
       if (doublings > 0) x = F.resize(x, { factor: 2 }, { alignCorners }, scope.at(at + 1));
     }
     return x;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { itemAt } from '../src/arrays.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
-import { convModule, type SegmentationHead, topDown } from './head.ts';
+import { convModule, normEps, type SegmentationHead, topDown } from './head.ts';
 
 /** UperNet (arXiv 1807.10221), mmseg's UPerHead: pyramid pooling on the coarsest level, a feature pyramid, and one fusion. */
 export const uperHeadConfig = z.strictObject({
@@ -10,14 +10,16 @@ export const uperHeadConfig = z.strictObject({
   /** Bins per axis of each pooling. */
   poolScales: z.array(z.int().positive()).min(1).default([1, 2, 3, 6]),
   alignCorners: z.boolean().default(false),
+  normEps,
 });
 export type UperHeadConfig = z.output<typeof uperHeadConfig>;
 
 /** Makes the head. Its logits have the resolution of the finest level. */
 export function uperHead(config: UperHeadConfig, classes: number): SegmentationHead {
-  const { channels, alignCorners } = config;
+  const { channels, alignCorners, normEps } = config;
   const resizeTo = (x: Value, like: Value) => F.resize(x, { like }, { alignCorners });
-  const convolve = (scope: Scope, x: Value, kernel: number) => convModule(scope, x, channels, { kernel, norm: true });
+  const convolve = (scope: Scope, x: Value, kernel: number) =>
+    convModule(scope, x, channels, { kernel, norm: true, normEps });
 
   const pyramidPooling = (scope: Scope, x: Value): Value => {
     const pooled = config.poolScales.map((bins, i) => {

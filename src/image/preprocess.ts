@@ -18,19 +18,31 @@ export interface Normalization {
   readonly channelOrder?: 'rgb' | 'bgr' | undefined;
 }
 
-export interface DetectionPipeline extends Normalization {
+/** A value of the network's input, one for all channels or one for each in the network's order. */
+export type PadValue = number | readonly [number, number, number];
+
+/** How an image is resized, and what is put right and below of it. */
+interface Fitting {
   /** Edges to fit between; with `keepRatio: false` exactly [width, height]. */
   readonly scale: EdgeScale;
   /** By default true. */
   readonly keepRatio?: boolean | undefined;
-  /** The input is padded with zeros right and below to a multiple of it. */
+  /** The input is padded to at least this size. */
+  readonly padSize?: Size | undefined;
+  /** The values of the padding, after the normalisation. By default 0. */
+  readonly padValue?: PadValue | undefined;
+}
+
+export interface DetectionPipeline extends Normalization, Fitting {
+  /** The input is padded right and below to a multiple of it. */
   readonly divisor: number;
 }
 
-export interface SegmentationPipeline extends Normalization {
-  readonly scale: EdgeScale;
-  /** The image is stretched up to a multiple of it; nothing is padded. */
+export interface SegmentationPipeline extends Normalization, Fitting {
+  /** The image is stretched up to a multiple of it. */
   readonly divisor: number;
+  /** The stretched image is padded right and below to a multiple of it. By default 1. */
+  readonly padDivisor?: number | undefined;
 }
 
 /** Which part of an image a classification model sees: its middle. */
@@ -51,11 +63,10 @@ export interface Prepared {
   readonly geometry: Geometry;
 }
 
-/** mmdetection's test pipeline: resizes (ratio kept), normalises, then pads with zeros right and below to the divisor. */
+/** mmdetection's test pipeline: resizes (ratio kept), normalises, then pads right and below to the divisor. */
 export function prepareDetection(image: Raster, pipeline: DetectionPipeline): Prepared {
-  const [width, height] = pipeline.scale;
-  const resized = pipeline.keepRatio === false ? { height, width } : keepRatioSize(image, pipeline.scale);
-  const padded = roundUpSize(resized, pipeline.divisor);
+  const resized = fittedSize(image, pipeline);
+  const padded = paddedSize(resized, pipeline.divisor, pipeline);
   return {
     input: normalizedPlanes(image, resized, padded, pipeline),
     geometry: geometryOf(sizeOnly(image), resized, padded),
@@ -64,25 +75,36 @@ export function prepareDetection(image: Raster, pipeline: DetectionPipeline): Pr
 
 /**
  * The official segmentation pipeline (`AlignResize`): the image is resized keeping its ratio and the result, in bytes
- * again, is stretched up to multiples of the divisor. Two roundings, as the reference does it.
+ * again, is stretched up to multiples of the divisor. Two roundings, as the reference does it. Padding comes last.
  */
 export function prepareSegmentation(image: Raster, pipeline: SegmentationPipeline): Prepared {
-  const first = keepRatioSize(image, pipeline.scale);
+  const first = fittedSize(image, pipeline);
   const aligned = roundUpSize(first, pipeline.divisor);
   const stretched = sameSize(first, aligned) ? image : resizeLinear(image, first);
+  const padded = paddedSize(aligned, pipeline.padDivisor ?? 1, pipeline);
   return {
-    input: normalizedPlanes(stretched, aligned, aligned, pipeline),
-    geometry: geometryOf(sizeOnly(image), aligned, aligned),
+    input: normalizedPlanes(stretched, aligned, padded, pipeline),
+    geometry: geometryOf(sizeOnly(image), aligned, padded),
   };
+}
+
+function fittedSize(image: Size, { scale, keepRatio }: Fitting): Size {
+  const [width, height] = scale;
+  return keepRatio === false ? { height, width } : keepRatioSize(image, scale);
+}
+
+function paddedSize(size: Size, divisor: number, { padSize }: Fitting): Size {
+  const larger = (axis: 'height' | 'width') => Math.max(size[axis], padSize?.[axis] ?? 0);
+  return roundUpSize({ height: larger('height'), width: larger('width') }, divisor);
 }
 
 /** Prepares a label map as `prepareSegmentation` does an image: the same two sizes, nearest neighbour. */
 export function prepareLabels<T extends Uint8Array | Uint16Array>(
   labels: LabelMap<T>,
-  { scale, divisor }: Pick<SegmentationPipeline, 'scale' | 'divisor'>,
+  pipeline: Pick<SegmentationPipeline, 'scale' | 'keepRatio' | 'divisor'>,
 ): LabelMap<T> {
-  const first = keepRatioSize(labels, scale);
-  return resizeNearest(resizeNearest(labels, first), roundUpSize(first, divisor));
+  const first = fittedSize(labels, pipeline);
+  return resizeNearest(resizeNearest(labels, first), roundUpSize(first, pipeline.divisor));
 }
 
 /**
@@ -112,10 +134,15 @@ export function sizeBeforeCrop({ height, width }: Size, { size, cropPct }: Cente
   return height <= width ? { height: short, width: long } : { height: long, width: short };
 }
 
-/** Resizes to `size` and writes planes of `padded`, whose rest stays 0. */
-function normalizedPlanes(image: Raster, size: Size, padded: Size, normalization: Normalization): NDArray {
+/** Resizes to `size` and writes planes of `padded`, whose rest has the value of the padding. */
+function normalizedPlanes(
+  image: Raster,
+  size: Size,
+  padded: Size,
+  normalization: Normalization & { readonly padValue?: PadValue | undefined },
+): NDArray {
   const plane = padded.height * padded.width;
-  const data = new Float32Array(3 * plane);
+  const data = planesOf(1, plane, normalization.padValue);
   const [first, green, last] = [0, 1, 2].map((channel) => ({
     values: data.subarray(channel * plane, (channel + 1) * plane),
     table: normalizationTable(normalization, channel),
@@ -148,6 +175,16 @@ function normalizationTable({ mean, std }: Normalization, channel: number): Floa
   return Float32Array.from({ length: 256 }, (_, byte) => Math.fround(byte - channelMean) * inverse);
 }
 
+/** Returns planes of three channels per image, filled with the value of the padding. */
+function planesOf(images: number, plane: number, value: PadValue = 0): Float32Array {
+  const data = new Float32Array(images * 3 * plane);
+  if (value === 0) return data;
+  for (let i = 0; i < 3 * images; i++) {
+    data.fill(typeof value === 'number' ? value : value[i % 3]!, i * plane, (i + 1) * plane);
+  }
+  return data;
+}
+
 const sizeOnly = ({ height, width }: Size): Size => ({ height, width });
 
 /** Inputs of several images joined to one. */
@@ -158,14 +195,14 @@ export interface Batch {
 }
 
 /**
- * Joins prepared images: each is padded with zeros right and below to the largest height and width among them, which are
- * then rounded up to `divisor`.
+ * Joins prepared images: each is padded right and below to the largest height and width among them, which are then rounded
+ * up to `divisor`.
  */
-export function batchInputs(inputs: readonly NDArray[], divisor = 1): Batch {
+export function batchInputs(inputs: readonly NDArray[], divisor = 1, padValue?: PadValue): Batch {
   const sizes = inputs.map(({ shape: [, , height = 0, width = 0] }) => ({ height, width }));
   const largest = (axis: 'height' | 'width') => Math.max(...sizes.map((size) => size[axis]));
   const padded = roundUpSize({ height: largest('height'), width: largest('width') }, divisor);
-  const data = new Float32Array(inputs.length * 3 * padded.height * padded.width);
+  const data = planesOf(inputs.length, padded.height * padded.width, padValue);
   for (const [image, { shape, data: values }] of inputs.entries()) {
     const [, , height = 0, width = 0] = shape;
     for (let row = 0; row < 3 * height; row++) {

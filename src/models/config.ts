@@ -3,7 +3,7 @@ import { boxConfig } from '../../heads/box.ts';
 import { necks, segmentationHeads } from '../../heads/index.ts';
 import { maskConfig } from '../../heads/mask.ts';
 import { retinaConfig } from '../../heads/retina.ts';
-import { rpnConfig } from '../../heads/rpn.ts';
+import { limit, minSize, rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
 import { type DatasetId, datasetIds } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
@@ -40,10 +40,27 @@ const three = z.tuple([z.number(), z.number(), z.number()]);
 const threePositive = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
 const neck = z.discriminatedUnion('type', [necks.fpn.config]);
 
-/** The edges that an image is fitted between, and the multiple that the edges of the input are rounded up to. */
-const inputConfig = (fit: [number, number]) =>
-  z.strictObject({ scale: scale.default(fit), divisor: z.int().positive().default(32) });
+/** How an image is resized, and padded right and below. */
+const fitting = (fit: [number, number]) => ({
+  scale: scale.default(fit),
+  /** The multiple that the edges of the input are rounded up to: by padding for detection, by stretching for segmentation. */
+  divisor: z.int().positive().default(32),
+  /** If false, the image is resized to `scale` exactly, width first. By default true. */
+  keepRatio: z.boolean().optional(),
+  /** The input is padded to at least this size. */
+  padSize: size.optional(),
+  /** The values of the padding, after the normalisation: one, or one per channel in the network's order. By default 0. */
+  padValue: z.union([z.number(), three]).optional(),
+});
+
+const inputConfig = (fit: [number, number]) => z.strictObject(fitting(fit));
 export type InputConfig = z.output<ReturnType<typeof inputConfig>>;
+
+const segmentationInput = z.strictObject({
+  ...fitting([2048, 512]),
+  /** The stretched image is padded to a multiple of it. By default 1. */
+  padDivisor: z.int().positive().optional(),
+});
 
 /** The default input of a custom head or a bare backbone. */
 export const defaultInput = { scale: [1333, 800], divisor: 32 } satisfies InputConfig;
@@ -60,7 +77,10 @@ export type ImageConfig = z.output<typeof imageConfig>;
 const keep = {
   score: threshold.default(0.05),
   iou: threshold.default(0.5),
-  max: z.int().positive().default(100),
+  /** −1 keeps all. */
+  max: limit.default(100),
+  /** Drops the worse of two boxes whatever their classes. By default only within a class. */
+  acrossClasses: z.boolean().optional(),
 };
 
 /** The fields of every detector. */
@@ -110,9 +130,9 @@ export const retinaNetConfig = labelled(
     test: z.strictObject({
       ...keep,
       /** The most pairs of anchor and class that are decoded per level. */
-      nmsPre: z.int().positive().default(1000),
-      /** The smallest edge of a box, in pixels of the input. */
-      minSize: z.number().nonnegative().default(0),
+      nmsPre: limit.default(1000),
+      /** Boxes whose edge is at most this are dropped, in pixels of the input. −1 keeps all. */
+      minSize: minSize.default(0),
     }),
   }),
 );
@@ -131,11 +151,16 @@ const segmentation = (head: z.ZodDiscriminatedUnion<readonly [SemanticHead, ...S
       /** Between the backbone and the heads. */
       neck: neck.optional(),
       head,
-      /** A second head for training. It is in the checkpoint, but inference does not need it. */
-      auxiliary: head.optional(),
+      /** Further heads for training, one or a list. They are in the checkpoint, but inference does not need them. */
+      auxiliary: z.union([head, z.array(head).min(1)]).optional(),
+      /**
+       * The head has one channel: a pixel has class 1 if the sigmoid of its logit is greater, else class 0. One class is always
+       * told from the background so, by default at 0.3. Two classes are with this field only.
+       */
+      threshold: threshold.optional(),
       /** Runs on overlapping windows of the input and takes the mean of their logits. By default on the whole input. */
       slide: z.strictObject({ crop: size, stride: size }).optional(),
-      input: inputConfig([2048, 512]),
+      input: segmentationInput,
     }),
   );
 export type SegmentationConfig = z.output<ReturnType<typeof segmentation>>;

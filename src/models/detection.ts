@@ -75,14 +75,36 @@ export function detectionTask(
  * Returns the anchors of the neck's levels.
  *
  * @param path of the anchors in a configuration
- * @throws ConfigError if the numbers of levels differ
+ * @throws ConfigError if the numbers of levels or the strides differ
  */
 export function anchorsOf(anchors: AnchorConfig, { stages }: Neck, path: string): AnchorLevel[] {
-  if (anchors.strides.length !== stages.length) {
+  const { strides, baseSizes, centers } = anchors;
+  if (strides.length !== stages.length) {
     throw new ConfigError(
-      `${path}.strides: has ${anchors.strides.length} levels, the neck gives ${stages.length}: ` +
+      `${path}.strides: has ${strides.length} levels, the neck gives ${stages.length}: ` +
         `${stages.map(({ stride }) => stride).join(', ')}.`,
     );
   }
+  checkStrides(strides, stages, `${path}.strides`);
+  for (const [name, list] of Object.entries({ baseSizes, centers })) {
+    if (list && list.length !== strides.length) {
+      throw new ConfigError(`${path}.${name}: has ${list.length} levels, strides has ${strides.length}.`);
+    }
+  }
   return anchorLevels(anchors);
+}
+
+/**
+ * Checks that strides are those of the levels that they belong to, finest first. There may be more levels.
+ *
+ * @param path of the strides in a configuration
+ * @throws ConfigError naming the first that differs
+ */
+export function checkStrides(strides: readonly number[], stages: readonly Stage[], path: string): void {
+  for (const [i, stride] of strides.entries()) {
+    const level = stages[i];
+    if (level && level.stride !== stride) {
+      throw new ConfigError(`${path}.${i}: is ${stride}, but level ${i} of the neck has the stride ${level.stride}.`);
+    }
+  }
 }

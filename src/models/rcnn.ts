@@ -13,7 +13,7 @@ import { pasteMasks } from '../postprocess/masks.ts';
 import { type Proposals, proposalsFrom } from '../postprocess/proposals.ts';
 import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
-import { anchorsOf, type DetectOptions, type Detector } from './detection.ts';
+import { anchorsOf, checkStrides, type DetectOptions, type Detector } from './detection.ts';
 import { byName, named, type RunPart, readAll, readLevels } from './task.ts';
 
 /** The box head of one stage: its field in the configuration, its part, and its state-dict path below `roi_head`. */
@@ -130,6 +130,7 @@ async function detectBoxes(
     score: options.score ?? test.score,
     iou: options.iou ?? test.iou,
     max: options.max ?? test.max,
+    acrossClasses: test.acrossClasses,
     labels: options.labels,
   };
   const seen = { imageSize: geometry.resized, scale: scaleOf(geometry) };
@@ -140,7 +141,7 @@ const scaleOf = ({ scaleX, scaleY }: Geometry) => ({ x: scaleX, y: scaleY });
 
 /** Reads the RPN's maps back and turns them into proposals for each image, in pixels of the network's input. */
 export async function readProposals(
-  { deltas: coder, nmsPre, max, iou, minSize }: RpnConfig,
+  { deltas: coder, nmsPre, max, iou, minSize, acrossLevels }: RpnConfig,
   anchors: readonly AnchorLevel[],
   features: Named<DeviceTensor>,
   images: readonly Geometry[],
@@ -148,7 +149,7 @@ export async function readProposals(
   const scores = await readLevels(features, 'rpn_cls', anchors.length);
   const deltas = await readLevels(features, 'rpn_reg', anchors.length);
   return images.map(({ resized }, image) =>
-    proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, max, iou, minSize }, image),
+    proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, max, iou, minSize, acrossLevels }, image),
   );
 }
 
@@ -178,7 +179,7 @@ const maskPart = (config: MaskConfig, paths: Named<string>, neck: Neck, classes:
  * Returns a part on regions. It takes one list of regions per level (n × 5, which may be empty), pools each and joins them, so that nothing
  * needs to be gathered or scattered on the device.
  *
- * @throws ConfigError if regions are pooled from more levels than the neck has
+ * @throws ConfigError if regions are pooled from more levels than the neck has, or at other strides
  */
 function regionPart(
   name: string,
@@ -192,6 +193,7 @@ function regionPart(
       `detection.${field}.region.strides: has ${strides.length} levels, the neck gives ${stages.length}.`,
     );
   }
+  checkStrides(strides, stages, `detection.${field}.region.strides`);
   const maps = stages.slice(0, strides.length).map(({ channels }) => map(channels));
   return {
     name,

@@ -34,6 +34,7 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
         score: options.score ?? test.score,
         iou: options.iou ?? test.iou,
         max: options.max ?? test.max,
+        acrossClasses: test.acrossClasses,
         labels: options.labels,
       };
       return geometries.map(({ resized, scaleX, scaleY }, image) => {

@@ -1,10 +1,12 @@
 import type { SegmentationHead } from '../../heads/head.ts';
 import { necks, type SegmentationHeadEntry } from '../../heads/index.ts';
 import type { Stage } from '../backbones/index.ts';
-import { datasetOf } from '../datasets/index.ts';
+import { type Dataset, datasetOf } from '../datasets/index.ts';
+import { ConfigError } from '../errors.ts';
 import { prepareSegmentation } from '../image/preprocess.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import {
+  type LabelOptions,
   labelsFrom,
   labelsFromWindows,
   slidingWindows,
@@ -17,7 +19,7 @@ import { byName, fitImages, type Labels, type Task, type TaskInputs } from './ta
 /**
  * Gives every pixel of an image a class: mmseg's EncoderDecoder, on the whole input or on overlapping windows of it.
  *
- * @throws ConfigError if the neck does not fit the stages
+ * @throws ConfigError if the neck does not fit the stages, a head reads a level that there is not, or windows leave gaps
  */
 export function segmentationTask(
   config: SegmentationConfig,
@@ -25,15 +27,16 @@ export function segmentationTask(
   stages: readonly Stage[],
   heads: Readonly<Record<string, SegmentationHeadEntry>>,
 ): Task {
-  const dataset = datasetOf(config);
+  const { dataset, channels, threshold } = pixelClasses(config);
   const neck = config.neck && necks[config.neck.type].make(config.neck, stages);
   const levelsOf = (scope: Scope, pyramid: readonly Value[]) => neck?.forward(scope.at('neck'), pyramid) ?? pyramid;
   const headOf = (of: SegmentationConfig['head']): SegmentationHead =>
     // the schema has checked the type, and that the field fits it
-    (heads[of.type] as SegmentationHeadEntry).make(of as never, dataset.classes.length, neck?.stages ?? stages);
+    (heads[of.type] as SegmentationHeadEntry).make(of as never, channels, neck?.stages ?? stages);
   const head = headOf(config.head);
-  const auxiliary = config.auxiliary && headOf(config.auxiliary);
+  const auxiliary = config.auxiliary && auxiliaryHeads(config.auxiliary, headOf);
   const { slide } = config;
+  if (slide) checkSlide(slide);
 
   return {
     kind: 'segmentation',
@@ -45,24 +48,82 @@ export function segmentationTask(
     parts: [],
     auxiliary:
       auxiliary &&
-      ((scope, pyramid) => ({
-        aux_logits: auxiliary.forward(scope.at('auxiliary_head'), levelsOf(scope, pyramid)),
-      })),
+      ((scope, pyramid) => {
+        const levels = levelsOf(scope, pyramid);
+        return Object.fromEntries(
+          auxiliary.map(({ name, path, head }) => [
+            name,
+            head.forward(
+              path.reduce((at: Scope, key) => at.at(key), scope),
+              levels,
+            ),
+          ]),
+        );
+      }),
     prepare: (images, size) =>
       fitImages(images, config.input, size, (raster, fit) => prepareSegmentation(raster, { ...image, ...fit })),
     predict: async (inputs) => {
-      const maps = slide ? await onWindows(inputs, slide, head) : await onWhole(inputs, head);
+      const how = { alignCorners: head.alignCorners, threshold };
+      const maps = slide ? await onWindows(inputs, slide, how) : await onWhole(inputs, how);
       return maps.map((labels) => ({ segmentation: { labels, dataset } }));
     },
   };
 }
 
+/** How logits become classes. */
+type Decision = Pick<LabelOptions, 'alignCorners' | 'threshold'>;
+
+/**
+ * Returns the classes of pixels and the channels of the head. One class is told from the background by one channel, two are with a
+ * threshold, as mmseg does.
+ *
+ * @throws ConfigError if there is a threshold for more classes
+ */
+function pixelClasses(config: SegmentationConfig): { dataset: Dataset; channels: number; threshold?: number } {
+  const dataset = datasetOf(config);
+  const { threshold } = config;
+  const [first = '', ...others] = dataset.classes;
+  if (others.length === 0) {
+    const classes = [first === 'background' ? 'not background' : 'background', first];
+    return { dataset: { classes }, channels: 1, threshold: threshold ?? 0.3 };
+  }
+  if (threshold === undefined) return { dataset, channels: dataset.classes.length };
+  if (others.length === 1) return { dataset, channels: 1, threshold };
+  throw new ConfigError(
+    `segmentation.threshold: one channel tells two classes apart, and this model has ${dataset.classes.length}. Leave it out.`,
+  );
+}
+
+/** Returns the heads with their paths. Those of a list have numbers, as in mmseg. */
+function auxiliaryHeads(
+  config: NonNullable<SegmentationConfig['auxiliary']>,
+  headOf: (config: SegmentationConfig['head']) => SegmentationHead,
+) {
+  if (!Array.isArray(config)) return [{ name: 'aux_logits', path: ['auxiliary_head'], head: headOf(config) }];
+  return config.map((one, i) => ({
+    name: `aux_logits${i}`,
+    path: ['auxiliary_head', `${i}`],
+    head: headOf(one),
+  }));
+}
+
+/** @throws ConfigError if windows would leave pixels out */
+function checkSlide({ crop, stride }: NonNullable<SegmentationConfig['slide']>): void {
+  for (const axis of ['height', 'width'] as const) {
+    if (stride[axis] > crop[axis]) {
+      throw new ConfigError(
+        `segmentation.slide.stride.${axis}: must be at most the crop's ${crop[axis]}, or windows leave gaps, got ${stride[axis]}.`,
+      );
+    }
+  }
+}
+
 /** Resizes the logits to the padded input, crops the padding, and resizes to the original image, as mmseg does. */
-async function onWhole({ features, geometries }: TaskInputs, { alignCorners }: SegmentationHead): Promise<Labels[]> {
+async function onWhole({ features, geometries }: TaskInputs, decision: Decision): Promise<Labels[]> {
   const logits = await byName(await features(), 'seg_logits').read();
   return geometries.map(({ padded, resized, original }, i) => {
     const steps = [{ size: padded, crop: resized }, { size: original }];
-    return labelsFrom(logits, { steps, alignCorners }, i);
+    return labelsFrom(logits, { steps, ...decision }, i);
   });
 }
 
@@ -70,7 +131,7 @@ async function onWhole({ features, geometries }: TaskInputs, { alignCorners }: S
 async function onWindows(
   { image, geometries, run }: TaskInputs,
   sliding: NonNullable<SegmentationConfig['slide']>,
-  { alignCorners }: SegmentationHead,
+  decision: Decision,
 ): Promise<Labels[]> {
   const maps: Labels[] = [];
   for (const [i, geometry] of geometries.entries()) {
@@ -83,7 +144,7 @@ async function onWindows(
         for (const tensor of Object.values(features)) tensor.dispose();
       }
     }
-    maps.push(labelsFromWindows(windows, geometry, alignCorners));
+    maps.push(labelsFromWindows(windows, geometry, decision.alignCorners, decision.threshold));
   }
   return maps;
 }

@@ -2,7 +2,7 @@ import type { Named, NDArray, Size } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import { ConfigError, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
-import { batchInputs, type Prepared } from '../image/preprocess.ts';
+import { batchInputs, type PadValue, type Prepared } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
 import type { DeviceTensor, Part, Scope, Value } from '../nn/index.ts';
 import { takeBoxes } from '../postprocess/boxes.ts';
@@ -89,35 +89,40 @@ export interface Task {
 /** The longest edge of an input, in pixels. The pixels of larger ones do not fit into one array. */
 export const longestEdge = 16_384;
 
-/** Two edges in pixels that an image is fitted between, and the multiple that its edges are rounded up to. */
+/** Two edges in pixels that an image is fitted between, and the value of the padding. */
 interface Fit {
   readonly scale: readonly [number, number];
-  readonly divisor: number;
+  readonly padValue?: PadValue | undefined;
 }
 
 /**
  * Prepares images one by one and pads them to a common size.
  *
- * @param prepare fits one image into `scale` and rounds up to `divisor`
+ * @param fit the field `input` of the configuration
+ * @param prepare fits one image into `scale` and pads it
  * @param size edges to fit between instead of the configuration's
  * @throws ConfigError if an edge to fit between is longer than `longestEdge`
  */
-export function fitImages(
+export function fitImages<F extends Fit>(
   images: readonly Raster[],
-  { scale, divisor }: Fit,
+  fit: F,
   size: Size | undefined,
-  prepare: (image: Raster, fit: Fit) => Prepared,
+  prepare: (image: Raster, fit: F) => Prepared,
 ): Inputs {
-  const edges = size ? ([size.width, size.height] as const) : scale;
+  const edges = size ? ([size.width, size.height] as const) : fit.scale;
   if (Math.max(...edges) > longestEdge) {
     throw new ConfigError(
       `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Use a smaller input.scale.`,
     );
   }
-  const prepared = images.map((image) => prepare(image, { scale: edges, divisor }));
+  const prepared = images.map((image) => prepare(image, { ...fit, scale: edges }));
   const [first, ...others] = prepared;
   if (first && others.length === 0) return { image: first.input, geometries: [first.geometry] };
-  const { input, padded } = batchInputs(prepared.map((one) => one.input));
+  const { input, padded } = batchInputs(
+    prepared.map((one) => one.input),
+    1,
+    fit.padValue,
+  );
   return { image: input, geometries: prepared.map(({ geometry }) => ({ ...geometry, padded })) };
 }
 

@@ -15,6 +15,8 @@ interface AnchorLayout {
   readonly baseSizes?: readonly number[] | undefined;
   /** The centre of the anchors of position (0, 0), in base sizes. By default 0 as in mmdet 2.x and later; 0.5 before. */
   readonly centerOffset?: number | undefined;
+  /** The centre of the anchors of position (0, 0), one per level in pixels. It replaces `centerOffset`. */
+  readonly centers?: readonly (readonly [x: number, y: number])[] | undefined;
 }
 
 /** How a detector lays out its anchors. Scales are given one by one, or as `octaveBaseScale * 2 ** (k / scalesPerOctave)`. */
@@ -33,7 +35,8 @@ export function anchorLevels(config: AnchorConfig): AnchorLevel[] {
   return config.strides.map((given, level) => {
     const stride = typeof given === 'number' ? { height: given, width: given } : given;
     const size = config.baseSizes?.[level] ?? Math.min(stride.height, stride.width);
-    return { stride, base: baseAnchors(size, config.ratios, scales, config.centerOffset ?? 0) };
+    const offset = (config.centerOffset ?? 0) * size;
+    return { stride, base: baseAnchors(size, config.ratios, scales, config.centers?.[level] ?? [offset, offset]) };
   });
 }
 
@@ -48,14 +51,18 @@ function scalesOf(config: AnchorConfig): readonly number[] {
   return Array.from({ length: scalesPerOctave }, (_, k) => octaveBaseScale * 2 ** (k / scalesPerOctave));
 }
 
-function baseAnchors(size: number, ratios: readonly number[], scales: readonly number[], centerOffset: number) {
-  const center = centerOffset * size;
+function baseAnchors(
+  size: number,
+  ratios: readonly number[],
+  scales: readonly number[],
+  [x, y]: readonly [number, number],
+) {
   return Float32Array.from(
     ratios.flatMap((ratio) =>
       scales.flatMap((scale) => {
         const halfWidth = (size * scale) / Math.sqrt(ratio) / 2;
         const halfHeight = (size * scale * Math.sqrt(ratio)) / 2;
-        return [center - halfWidth, center - halfHeight, center + halfWidth, center + halfHeight];
+        return [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
       }),
     ),
   );

@@ -36,6 +36,8 @@ interface Thresholds {
   readonly max: number;
   /** Detections have one of these labels, and other boxes do not count towards `max`. By default all labels. */
   readonly labels?: ReadonlySet<number> | undefined;
+  /** The worse of two boxes is suppressed whatever their classes. By default only within a class. */
+  readonly acrossClasses?: boolean | undefined;
 }
 
 /** `test_cfg` of mmdet's single-stage detectors. */
@@ -59,10 +61,20 @@ export function singleStageDetections(
   options: SingleStageOptions,
   image = 0,
 ): Detections {
-  const found = denseCandidates(levels, scores, deltas, imageSize, options, image);
+  const found = denseCandidates(
+    levels,
+    scores,
+    deltas,
+    imageSize,
+    { ...options, labels: candidatesOf(options) },
+    image,
+  );
   const { boxes, scores: logits, labels } = suppressed(found.boxes, found.logits, found.labels, scale, options);
   return { boxes, scores: logits.map(sigmoid), labels };
 }
+
+/** Returns the labels of the boxes that take part in the suppression: across classes, other classes suppress as well. */
+const candidatesOf = ({ labels, acrossClasses }: Thresholds) => (acrossClasses ? undefined : labels);
 
 /** NMS per class. The reference suppresses in the original's pixels, whose axes may be scaled unequally. */
 function suppressed(
@@ -70,10 +82,15 @@ function suppressed(
   scores: Float32Array,
   labels: Int32Array,
   scale: Scale | undefined,
-  { iou, max }: Thresholds,
+  { iou, max, labels: wanted, acrossClasses }: Thresholds,
 ): Detections {
   const boxes = scale ? toOriginal(decoded, scale) : decoded;
-  const kept = nms(boxes, scores, { iou, classes: labels, max });
+  const kept =
+    acrossClasses && wanted
+      ? nms(boxes, scores, { iou })
+          .filter((i) => wanted.has(labels[i]!))
+          .slice(0, max > 0 ? max : undefined)
+      : nms(boxes, scores, { iou, classes: acrossClasses ? undefined : labels, max });
   return {
     boxes: takeBoxes(boxes, kept),
     scores: Float32Array.from(kept, (i) => scores[i]!),
@@ -105,7 +122,8 @@ export function secondStageDetections(
   const { classes, perRegion } = layoutOf(regions, logits, deltas);
   const columns = classes + 1;
   const probabilities = softmaxRows(logits.data, columns);
-  const { score, labels: wanted } = options;
+  const { score } = options;
+  const wanted = candidatesOf(options);
   const candidates: number[] = [];
   for (let i = 0; i < probabilities.length; i++) {
     if (!(probabilities[i]! > score)) continue;

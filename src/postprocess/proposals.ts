@@ -176,6 +176,8 @@ export interface ProposalOptions extends Omit<DenseOptions, 'classes' | 'score'>
   readonly iou: number;
   /** The most proposals of all levels. No limit if it is not positive. */
   readonly max: number;
+  /** The worse of two proposals is suppressed whatever their levels. By default only within a level. */
+  readonly acrossLevels?: boolean | undefined;
 }
 
 /** Boxes in which objects of any class may be. */
@@ -199,11 +201,11 @@ export function proposalsFrom(
   scores: readonly NDArray[],
   deltas: readonly NDArray[],
   imageSize: Size,
-  { iou, max, ...options }: ProposalOptions,
+  { iou, max, acrossLevels, ...options }: ProposalOptions,
   image = 0,
 ): Proposals {
   const found = denseCandidates(levels, scores, deltas, imageSize, { ...options, classes: 1 }, image);
-  const kept = nms(found.boxes, found.logits, { iou, classes: found.levels, max });
+  const kept = nms(found.boxes, found.logits, { iou, classes: acrossLevels ? undefined : found.levels, max });
   return {
     boxes: takeBoxes(found.boxes, kept),
     scores: Float32Array.from(kept, (i) => sigmoid(found.logits[i]!)),

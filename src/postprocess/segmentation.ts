@@ -1,5 +1,6 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { sigmoid } from './scores.ts';
 
 /**
  * From a segmentation head's logits to the class of each pixel, row by row: at the size of a large image the logits of 150
@@ -18,6 +19,8 @@ export interface LabelOptions {
   /** The resizes that the reference does one after another: to the network's input, then to the original. */
   readonly steps: readonly ResizeStep[];
   readonly alignCorners: boolean;
+  /** The logits have one channel: a pixel has class 1 if the sigmoid of its resized logit is greater than this, else class 0. */
+  readonly threshold?: number | undefined;
 }
 
 /**
@@ -28,15 +31,12 @@ export interface LabelOptions {
  * @returns height × width of the last step; bytes up to 256 classes
  * @throws ShapeError without a step, or if a crop is larger than what it is cut from
  */
-export function labelsFrom(
-  logits: NDArray,
-  { steps, alignCorners }: LabelOptions,
-  image = 0,
-): Uint8Array | Uint16Array {
+export function labelsFrom(logits: NDArray, { steps, ...decision }: LabelOptions, image = 0): Uint8Array | Uint16Array {
   const last = steps.at(-1);
   if (!last) throw new ShapeError('segmentation: at least one size is needed to resize the logits to, got none.');
   checkCrops(steps);
-  return labelsOfRows(resizedSteps(rowsOfMap(logits, image), steps.slice(0, -1), alignCorners), last, alignCorners);
+  const rows = resizedSteps(rowsOfMap(logits, image), steps.slice(0, -1), decision.alignCorners);
+  return labelsOfRows(rows, last, decision);
 }
 
 /**
@@ -114,8 +114,11 @@ function resizedRows(source: Rows, step: ResizeStep, alignCorners: boolean): Row
   };
 }
 
-/** The highest class of each pixel of rows that are resized once more. */
-function labelsOfRows(source: Rows, last: ResizeStep, alignCorners: boolean): Uint8Array | Uint16Array {
+/** How resized logits become classes. */
+type Decision = Pick<LabelOptions, 'alignCorners' | 'threshold'>;
+
+/** The class of each pixel of rows that are resized once more: the highest, or by the threshold. */
+function labelsOfRows(source: Rows, last: ResizeStep, { alignCorners, threshold }: Decision): Uint8Array | Uint16Array {
   const { classes } = source;
   const { height, width } = last.crop ?? last.size;
   const labels = classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
@@ -124,6 +127,12 @@ function labelsOfRows(source: Rows, last: ResizeStep, alignCorners: boolean): Ui
   for (let y = 0; y < height; y++) {
     const { upper, lower, share } = between(y);
     const row = labels.subarray(y * width, (y + 1) * width);
+    if (threshold !== undefined) {
+      for (let x = 0; x < width; x++) {
+        row[x] = sigmoid(Math.fround(upper[x]! * (1 - share) + lower[x]! * share)) > threshold ? 1 : 0;
+      }
+      continue;
+    }
     best.fill(-Infinity);
     for (let c = 0; c < classes; c++) {
       const at = c * width;
@@ -275,12 +284,14 @@ export interface WindowLogits {
  *
  * @param windows together they cover the input
  * @param sizes `resized` is the part of the input that shows the image
+ * @param threshold of one channel, see `LabelOptions`
  * @throws ShapeError without a window
  */
 export function labelsFromWindows(
   windows: readonly WindowLogits[],
   { resized, original }: { readonly resized: Size; readonly original: Size },
   alignCorners: boolean,
+  threshold?: number,
 ): Uint8Array | Uint16Array {
   const sources = windows.map(({ window, logits }) => ({
     ...window,
@@ -308,5 +319,5 @@ export function labelsFromWindows(
     for (let i = 0; i < sum.length; i++) sum[i]! /= count[i % width]!;
     return sum;
   };
-  return labelsOfRows({ classes, height, width, row }, { size: original }, alignCorners);
+  return labelsOfRows({ classes, height, width, row }, { size: original }, { alignCorners, threshold });
 }

@@ -148,8 +148,7 @@ describe('an mm configuration', () => {
 
   it('reads extra levels of the pyramid, by their old spelling, too', () => {
     const extra = (add_extra_convs: unknown) =>
-      resolved(changed(detector, ({ neck }) => Object.assign(neck, { start_level: 1, add_extra_convs }))).detection
-        ?.neck;
+      fromMm(changed(detector, ({ neck }) => Object.assign(neck, { start_level: 1, add_extra_convs }))).detection?.neck;
     expect(extra('on_output')).to.include({ startLevel: 1, extraConvs: 'on_output' });
     expect(extra(true)).to.include({ extraConvs: 'on_input' });
     expect(extra(false)).to.not.have.property('extraConvs');
