@@ -1,58 +1,15 @@
-import type { Model, ModelConfig, PredictOptions, RenderOptions, Result, Size } from '../node.ts';
+import type { Model, RenderOptions, Result } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
 import { endingAtOnce, exitCodeOfImages, hearingSignals, loadingEndsAtOnce, UsageError } from './failure.ts';
 import { loadFont } from './font.ts';
-import { findInputs, type Input, type LeftOut, leftOutText, outputNames, readStdin } from './inputs.ts';
+import { findInputs, type Input, type LeftOut, leftOutText, readStdin } from './inputs.ts';
 import { type JsonDocument, jsonDocument } from './json_document.ts';
-import {
-  type ChosenModel,
-  checkTask,
-  chooseInstances,
-  type InstanceChoice,
-  type Kind,
-  kinds,
-  type Library,
-  type TaskCommand,
-} from './model.ts';
-import {
-  checkFolder,
-  contentOf,
-  kindsShown,
-  type Output,
-  outputsOf,
-  refuseExisting,
-  type Save,
-  writeWhole,
-} from './outputs.ts';
+import { type Kind, kinds, type Library } from './model.ts';
+import { contentOf, writeWhole } from './outputs.ts';
+import { configFor, type ImagesJob, type Plan, type PlannedInput, planOf } from './plan.ts';
 import { duration, loadingDisplay, plural, someOf, stdoutClosed, type Terminal, writeToStdout } from './terminal.ts';
 
 /** Runs a model over images: plan everything that can be refused, load the model once, then image after image. */
-
-export interface ImagesJob extends InstanceChoice {
-  readonly task: TaskCommand;
-  /** Files, folders, patterns or URLs; `-` alone for an image from stdin. */
-  readonly images: readonly string[];
-  readonly recursive?: boolean | undefined;
-  readonly model: ChosenModel;
-  /** Published weights may be downloaded. */
-  readonly pull?: boolean | undefined;
-  readonly engine?: string | undefined;
-  readonly threads?: number | undefined;
-  /** The folder for files, or `-` for stdout; without it none are written. */
-  readonly out: string | undefined;
-  /** What is written there, by default overlays. */
-  readonly save?: readonly Save[] | undefined;
-  readonly overwrite?: boolean | undefined;
-  /** A font file for characters that the built-in font lacks. */
-  readonly font?: string | undefined;
-  readonly size?: Size | undefined;
-  /** Least score of instances that are drawn and printed. */
-  readonly score?: number | undefined;
-  /** How many classes of a classification are drawn and printed. */
-  readonly top?: number | undefined;
-  /** JSON on stdout. */
-  readonly json?: boolean | undefined;
-}
 
 export interface RunSummary {
   readonly exitCode: number;
@@ -60,22 +17,6 @@ export interface RunSummary {
   readonly written: readonly string[];
   /** Instances found in all images; undefined if nothing was looked for. */
   readonly instances: number | undefined;
-}
-
-/** What is done with each image, settled before the weights are loaded. */
-interface Plan {
-  readonly inputs: readonly PlannedInput[];
-  readonly outputs: readonly Output[];
-  /** The tasks that the results hold. */
-  readonly kinds: readonly Kind[];
-  readonly chosen: InstanceChoice;
-  /** Set if the model has a head that nobody asked for. */
-  readonly only: PredictOptions['only'];
-}
-
-interface PlannedInput extends Input {
-  /** Paths of its outputs, in their order; empty if they go to stdout or nowhere. */
-  readonly paths: readonly string[];
 }
 
 /** A plan with what runs it. */
@@ -120,6 +61,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   };
   try {
     introduce(library, model, terminal, threads);
+    for (const notice of plan.notices) terminal.note(terminal.colors.yellow(notice));
     for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
     return await runEach({ ...plan, library, job, model, leftOut, render, missing, terminal });
   } finally {
@@ -137,56 +79,6 @@ async function inputsOf({ images, recursive, out }: ImagesJob, leftOut: LeftOut[
     throw new UsageError(`--out - writes the result of one image to stdout, and there are ${inputs.length} images.`);
   }
   return inputs;
-}
-
-/**
- * Drops the head that `detect` does not need.
- *
- * @throws UsageError if the model cannot do the task
- */
-function configFor({ task, model: { name } }: ImagesJob, config: ModelConfig): ModelConfig {
-  checkTask(task, name, config);
-  return task === 'detect' ? { ...config, segmentation: undefined } : config;
-}
-
-/**
- * Plans the outputs before the weights are loaded.
- *
- * @throws UsageError if the model cannot give what is asked for, OutputError if a file exists
- */
-function planOf(library: Library, job: ImagesJob, inputs: readonly Input[], config: ModelConfig): Plan {
-  const { task, out, save = ['overlay'], model, overwrite } = job;
-  const toStdout = out === '-';
-  const outputs = out === undefined ? [] : outputsOf(save, { task, name: model.name, config, joined: toStdout });
-  const chosen = chooseInstances(library, job, model.name, config);
-  let paths: string[][] = [];
-  if (toStdout) checkStdout(outputs);
-  else if (out !== undefined) {
-    const suffixes = outputs.map(({ suffix }) => suffix);
-    paths = outputNames(inputs, out, suffixes);
-    checkFolder(out);
-    if (!overwrite) refuseExisting(paths.flat(), 'choose another folder with --out');
-  }
-  return {
-    inputs: inputs.map((input, i) => ({ ...input, paths: paths[i] ?? [] })),
-    outputs,
-    kinds: kindsShown(task, config),
-    chosen,
-    // the detection head stays loaded: both heads share the backbone, and the preprocessing is the detector's
-    only: task === 'segment' && config.detection ? 'segmentation' : undefined,
-  };
-}
-
-function checkStdout(outputs: readonly Output[]): void {
-  if (outputs.length > 1) {
-    const words = [...new Set(outputs.map(({ save }) => save))].join(', ');
-    throw new UsageError(
-      `--out - writes one file to stdout, not ${outputs.length} (${words}). Give --save one of them.`,
-    );
-  }
-  if (process.stdout.isTTY && outputs.some(({ suffix }) => suffix.endsWith('.png'))) {
-    throw new UsageError('a terminal shows no PNG: redirect stdout to a file (> overlay.png), or give --out a folder.');
-  }
 }
 
 /** The first line: what runs, on what, and what it knows. */
@@ -222,7 +114,8 @@ async function runEach(work: Work): Promise<RunSummary> {
 async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSummary> {
   const { library, job, inputs, missing, terminal } = work;
   const { score: least = 0 } = job;
-  const written: string[] = [];
+  const written: string[] = [...work.once.keys()];
+  for (const [path, text] of work.once) await writeWhole(path, [new TextEncoder().encode(text)]);
   let instances = 0;
   let failed = 0;
   for (const [i, input] of inputs.entries()) {
@@ -266,11 +159,11 @@ const predict = ({ model, chosen, only, job: { top, size } }: Work, { file, ref 
   model.predict(ref ?? file, { ...chosen, top, size, only });
 
 /** Writes the outputs of one image; gives their paths. */
-async function write(work: Work, { file, paths }: PlannedInput, result: Result): Promise<readonly string[]> {
+async function write(work: Work, { file, paths, imageId }: PlannedInput, result: Result): Promise<readonly string[]> {
   const { library, outputs, render } = work;
   for (const [i, output] of outputs.entries()) {
     const path = paths[i];
-    const content = contentOf(library, output, result, { file, path, render });
+    const content = contentOf(library, output, result, { file, path, imageId, render });
     if (path === undefined) await writeToStdout(content);
     else await writeWhole(path, [content]);
   }

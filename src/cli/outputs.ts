@@ -1,10 +1,21 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { nearestName } from '../errors.ts';
 import type { ModelConfig, RenderOptions, Result } from '../node.ts';
 import { OutputError, UsageError } from './failure.ts';
+import type { ImageId } from './image_ids.ts';
 import { commandOf, type Kind, kinds, kindsOf, type Library, type TaskCommand } from './model.ts';
 
 /** What is written: files that appear whole, their names, and the forms of `--save`. */
@@ -162,7 +173,7 @@ export function outputStems(names: readonly string[], suffixBytes = 64): string[
 }
 
 /** The form in which the least discerning file system compares names. */
-const folded = (name: string): string => name.normalize('NFC').toLowerCase();
+export const folded = (name: string): string => name.normalize('NFC').toLowerCase();
 
 function counted(names: readonly string[]): ReadonlyMap<string, number> {
   const uses = new Map<string, number>();
@@ -224,6 +235,8 @@ const forms = {
   yolo: { suffix: 'yolo.txt', text: "YOLO's text: outlines if the model gives masks, otherwise boxes" },
 } as const;
 export type Save = keyof typeof forms;
+/** The endings that the tools of two forms put behind the stem of an image; they look for no other name. */
+export const ownEndings: Readonly<Partial<Record<Save, string>>> = { labelme: '.json', yolo: '.txt' };
 const saves = Object.keys(forms) as Save[];
 
 const overlays: Readonly<Record<Kind, string>> = {
@@ -324,7 +337,7 @@ export function contentOf(
   library: Library,
   { save, draw }: Output,
   result: Result,
-  { file, path, render }: { file: string; path: string | undefined; render: RenderOptions },
+  { file, path, imageId, render }: { file: string; path: string | undefined; imageId: ImageId; render: RenderOptions },
 ): Uint8Array {
   switch (save) {
     case 'overlay':
@@ -336,7 +349,7 @@ export function contentOf(
     case 'json':
       return json(result.toJSON());
     case 'coco':
-      return json(result.toCOCO({ imageId: imageIdOf(file) }));
+      return json(result.toCOCO({ imageId }));
     case 'labelme':
       return json(result.toLabelme({ imagePath: path === undefined ? basename(file) : pathFrom(path, file) }));
     case 'yolo':
@@ -346,11 +359,19 @@ export function contentOf(
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 
+/** The way from an output to its image. The system follows links before `..`, so both are real paths. */
 const pathFrom = (path: string, file: string): string =>
-  /^https?:\/\//i.test(file) ? file : relative(dirname(path), file).split(sep).join('/');
+  /^https?:\/\//i.test(file)
+    ? file
+    : relative(realFolder(dirname(path)), realPath(file))
+        .split(sep)
+        .join('/');
 
-/** COCO names its images by their id: `000000000139.jpg`. */
-function imageIdOf(file: string): number | string {
-  const stem = basename(file).replace(/(?<=.)\.[^.]*$/, '');
-  return /^\d{1,15}$/.test(stem) ? Number(stem) : stem;
+const realPath = (file: string): string => join(realFolder(dirname(file)), basename(file));
+
+/** The real path of a folder; parts that do not exist yet are added as they are. */
+function realFolder(folder: string): string {
+  const path = resolve(folder);
+  if (existsSync(path)) return realpathSync(path);
+  return dirname(path) === path ? path : join(realFolder(dirname(path)), basename(path));
 }

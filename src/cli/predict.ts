@@ -16,6 +16,8 @@ interface Options {
   readonly threads?: number;
   readonly out?: string;
   readonly save?: readonly Save[];
+  readonly names?: 'kind' | 'stem';
+  readonly cocoImages?: string;
   readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly recursive?: boolean;
@@ -56,6 +58,22 @@ export function addPredictCommands(program: Command, end: (code: number) => void
           unitInterval,
         )
         .option('-s, --score <least>', 'draw and print instances with at least this score', unitInterval, 0.3);
+    }
+    if (task !== 'classify') {
+      command.addOption(
+        new Option(
+          '--names <how>',
+          'names of labelme and YOLO files: stem.kind.ext, or stem.ext as the tools look for them',
+        )
+          .choices(['kind', 'stem'])
+          .default('kind'),
+      );
+    }
+    if (savesOf[task].includes('coco')) {
+      command.option(
+        '--coco-images <file>',
+        'a COCO file with the ids of the images, found by file_name (default: their stems)',
+      );
     }
     if (task === 'classify') command.option('-k, --top <n>', 'how many classes', wholeNumber, 5);
     command

@@ -1,0 +1,22 @@
+/** The lists of classes that stand beside YOLO's labels: without them its tools know numbers only. */
+
+/** Names of the files, in the folder of the outputs. */
+export const classLists = ['classes.txt', 'data.yaml'] as const;
+
+/** The texts of the files, by their names. */
+export function classListsOf(names: readonly string[]): Readonly<Record<(typeof classLists)[number], string>> {
+  const lines = names.map((name) => name.replace(/\s+/g, ' ').trim());
+  return {
+    'classes.txt': lines.map((line) => `${line}\n`).join(''),
+    'data.yaml': [
+      '# Classes of the labels beside this file. Set train and val to the folders of the images.',
+      'train: images',
+      'val: images',
+      `nc: ${names.length}`,
+      'names:',
+      // JSON's texts are YAML's
+      ...lines.map((line, i) => `  ${i}: ${JSON.stringify(line)}`),
+      '',
+    ].join('\n'),
+  };
+}

@@ -1,0 +1,108 @@
+import { basename, sep } from 'node:path';
+import { readGiven } from './arguments.ts';
+import { UsageError } from './failure.ts';
+
+/** The ids of images in COCO's results. They are unique within a run, so that the files of a run can be joined. */
+
+export type ImageId = number | string;
+
+export interface ImageIds {
+  /** One per image, in their order. */
+  readonly ids: readonly ImageId[];
+  /** What a user has to know about them. */
+  readonly notice?: string;
+}
+
+const withOption = 'The option --coco-images FILE takes the ids of a data set.';
+
+/**
+ * Names images by their stems, as COCO does: `000000000139.jpg` is 139. If two images would share an id, all are named by
+ * their outputs, which are unique.
+ *
+ * @param files paths or URLs, as messages have them
+ * @param stems stems of the outputs
+ */
+export function idsByStem(files: readonly string[], stems: readonly string[]): ImageIds {
+  const ids = files.map((file) => {
+    const stem = basename(file).replace(/(?<=.)\.[^.]*$/, '');
+    return /^\d{1,15}$/.test(stem) ? Number(stem) : stem;
+  });
+  const first = new Map<ImageId, string>();
+  for (const [i, id] of ids.entries()) {
+    const other = first.get(id);
+    if (other !== undefined) {
+      const example = `${other} and ${files[i]} would share ${JSON.stringify(id)}`;
+      return {
+        ids: stems,
+        notice: `--save coco: every image_id is a name such as "${stems[i]}", since ${example}. ${withOption}`,
+      };
+    }
+    first.set(id, files[i] ?? '');
+  }
+  const numbers = ids.filter((id) => typeof id === 'number').length;
+  if (numbers === 0 || numbers === ids.length) return { ids };
+  return {
+    ids,
+    notice: `--save coco: image_id is a number for ${numbers} of ${ids.length} images, a name for the others. ${withOption}`,
+  };
+}
+
+/**
+ * Takes the ids of images from a file in COCO's format, whose `images` have `id` and `file_name`. A file is found by as many
+ * parts of its path as `file_name` has.
+ *
+ * @throws UsageError naming an image that the file lacks, two images that it takes for one, or what is wrong with it
+ */
+export function idsFromCoco(path: string, files: readonly string[]): ImageIds {
+  const known = imagesOf(path);
+  const taken = new Map<ImageId, string>();
+  const ids = files.map((file) => {
+    const parts = file.split(/^https?:/i.test(file) || sep === '/' ? '/' : /[\\/]/);
+    const names = parts.map((_, i) => folded(parts.slice(i).join('/')));
+    const name = names.find((one) => known.has(one));
+    const id = name === undefined ? undefined : known.get(name);
+    if (id === undefined) {
+      throw new UsageError(
+        `${file}: ${path} has no image of this file_name. Add it to "images", or leave it out of the run.`,
+      );
+    }
+    const other = taken.get(id);
+    if (other !== undefined) {
+      throw new UsageError(
+        `${other} and ${file} are one image in ${path}: both are found as "${name}", id ${id}. Write their folders in file_name.`,
+      );
+    }
+    taken.set(id, file);
+    return id;
+  });
+  return { ids };
+}
+
+const folded = (name: string): string => name.normalize('NFC');
+
+function imagesOf(path: string): ReadonlyMap<string, ImageId> {
+  let data: unknown;
+  try {
+    data = JSON.parse(readGiven(path).toString('utf8'));
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    throw new UsageError(`${path}: this is not JSON: ${(cause as Error).message}. Give a COCO file.`, { cause });
+  }
+  const images = (data as { images?: unknown } | null)?.images ?? data;
+  if (!Array.isArray(images)) {
+    throw new UsageError(`${path}: it has no list "images". Give a COCO file, such as instances_val2017.json.`);
+  }
+  const known = new Map<string, ImageId>();
+  for (const [i, image] of images.entries()) {
+    const { id, file_name: name } = (image ?? {}) as { id?: unknown; file_name?: unknown };
+    if ((typeof id !== 'number' && typeof id !== 'string') || typeof name !== 'string') {
+      throw new UsageError(`${path}: images[${i}] needs an "id" (number or text) and a "file_name".`);
+    }
+    const key = folded(name.replace(/^\.\//, ''));
+    if (known.has(key) && known.get(key) !== id) {
+      throw new UsageError(`${path}: "${name}" is there with the ids ${known.get(key)} and ${id}. Keep one.`);
+    }
+    known.set(key, id);
+  }
+  return known;
+}
