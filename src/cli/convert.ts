@@ -1,9 +1,9 @@
 import { basename, dirname, extname } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Size } from '../node.ts';
-import { checkFile, sizes } from './arguments.ts';
+import { checkFile, collected, sizes } from './arguments.ts';
 import { UsageError } from './failure.ts';
-import { kindsOf } from './model.ts';
+import { chooseConfig, kindsOf } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal, plural } from './terminal.ts';
 
@@ -11,6 +11,8 @@ interface Options {
   readonly dtype?: 'f16' | 'f32';
   readonly ema?: boolean;
   readonly prefix?: string;
+  readonly ignore?: readonly string[];
+  readonly model?: readonly string[];
   readonly keepAux?: boolean;
   readonly scale?: readonly Size[];
   readonly overwrite?: boolean;
@@ -24,6 +26,8 @@ file contains its configuration, so that \`--model model.safetensors\` is all it
 Examples:
   moganet convert mask_rcnn_moganet_xtiny_fpn_1x_coco.pth coco.safetensors --dtype f16
   moganet convert detector.pth segmenter.pth both.safetensors --scale 640x640 --scale 512x512
+  moganet convert epoch_12.pth mine.safetensors --model mine.json
+  moganet convert semi.pth student.safetensors --model mine.json --prefix student.
   moganet convert detector.pth backbone.safetensors --prefix backbone.`;
 
 /** `moganet convert`: turns checkpoints into one safetensors file. */
@@ -35,7 +39,14 @@ export function addConvertCommand(program: Command): void {
     .argument('<files...>', 'the checkpoints, then the new .safetensors file')
     .addOption(new Option('--dtype <type>', 'type of the weights (default: unchanged)').choices(['f16', 'f32']))
     .option('--ema', 'take the averaged weights')
+    .option('--no-ema', 'take the weights that are not averaged')
     .option('--prefix <prefix>', 'take only the keys that begin with it, and remove it')
+    .option('--ignore <key>', 'leave a key out; `name.` stands for all that begin with it. May be repeated', collected)
+    .option(
+      '--model <model>',
+      'the model of a checkpoint: a name or a config.json, once per checkpoint in their order (default: the file says it)',
+      collected,
+    )
     .option('--keep-aux', 'keep the auxiliary head, which only training needs')
     .option(
       '--scale <HxW>',
@@ -51,31 +62,30 @@ export function addConvertCommand(program: Command): void {
 async function convert(files: readonly string[], options: Options): Promise<void> {
   const paths = files.slice(0, -1);
   const out = files.at(-1) ?? '';
-  const { dtype, ema, prefix, keepAux, scale = [], overwrite, quiet } = options;
+  const { dtype, ema, prefix, ignore, model = [], keepAux, scale = [], overwrite, quiet } = options;
   if (paths.length === 0) {
     throw new UsageError('convert needs a checkpoint and the new file: moganet convert in.pth out.safetensors');
   }
   if (extname(out).toLowerCase() !== '.safetensors') {
     throw new UsageError(`${out}: the last file is the one to write; its name must end with .safetensors.`);
   }
-  if (scale.length > 0 && scale.length !== paths.length) {
-    throw new UsageError(
-      `--scale is given ${plural(scale.length, 'time')} for ${plural(paths.length, 'checkpoint')}. Give it once per checkpoint.`,
-    );
-  }
+  checkCount('--scale', scale, paths);
+  checkCount('--model', model, paths);
   for (const path of paths) checkFile(path);
   checkFolder(dirname(out), 'Give another name');
   if (!overwrite) refuseExisting([out], 'give another name');
   const terminal = openTerminal({ quiet });
   const library = await import('../node.ts');
+  const configs = await Promise.all(model.map((name) => chooseConfig(library, name)));
   const sources = await Promise.all(paths.map((path) => library.openFileSource(path)));
   try {
     const { output, tensors, notices, config } = await library.convertCheckpoints(
-      sources.map((source, i) => ({ source, scale: edgesOf(scale[i]) })),
+      sources.map((source, i) => ({ source, config: configs[i], scale: edgesOf(scale[i]) })),
       {
         ema,
         keepAux,
         prefix,
+        ignore,
         name: basename(out, extname(out)),
         dtype: dtype && (dtype === 'f16' ? 'F16' : 'F32'),
       },
@@ -87,6 +97,14 @@ async function convert(files: readonly string[], options: Options): Promise<void
   } finally {
     await Promise.all(sources.map((source) => source.close()));
   }
+}
+
+/** @throws UsageError if an option that belongs to one checkpoint is there, but not for each */
+function checkCount(option: string, values: readonly unknown[], paths: readonly string[]): void {
+  if (values.length === 0 || values.length === paths.length) return;
+  throw new UsageError(
+    `${option} is given ${plural(values.length, 'time')} for ${plural(paths.length, 'checkpoint')}. Give it once per checkpoint.`,
+  );
 }
 
 /** Configurations list the width first, as mm's do. Either edge may be the larger. */

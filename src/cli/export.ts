@@ -1,6 +1,7 @@
 import { basename, dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { ModelDefinition } from '../node.ts';
+import { collected } from './arguments.ts';
 import { UsageError } from './failure.ts';
 import { chooseModel } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
@@ -13,6 +14,8 @@ interface Options {
   readonly backbone?: boolean;
   readonly optimise?: boolean;
   readonly ema?: boolean;
+  readonly prefix?: string;
+  readonly ignore?: readonly string[];
   readonly sample?: boolean;
   readonly overwrite?: boolean;
   readonly quiet?: boolean;
@@ -43,6 +46,9 @@ export function addExportCommand(program: Command): void {
     .option('--backbone', 'only the backbone, from image to pyramid')
     .option('--optimise', "fold norms and scales into convolutions; names are then no longer the checkpoint's")
     .option('--ema', 'take the averaged weights')
+    .option('--no-ema', 'take the weights that are not averaged')
+    .option('--prefix <prefix>', 'take only the keys of the checkpoint that begin with it, and remove it')
+    .option('--ignore <key>', 'leave a key out; `name.` stands for all that begin with it. May be repeated', collected)
     .option('--sample', "add sample.safetensors: inputs and this package's outputs (scripts/check_onnx.py reads it)")
     .option('--overwrite', 'replace existing files')
     .option('-q, --quiet', 'only errors')
@@ -51,13 +57,19 @@ export function addExportCommand(program: Command): void {
 }
 
 async function exportModel(model: string, options: Options): Promise<void> {
-  const { ema, pull, backbone = false, optimise = false } = options;
+  const { ema, prefix, ignore, pull, backbone = false, optimise = false } = options;
   const terminal = openTerminal({ quiet: options.quiet });
   const library = await import('../node.ts');
   const chosen = chooseModel(library, model, { weights: options.weights, task: 'any', pull });
   const { out } = options;
   if (out !== undefined) checkFolder(isOnnx(out) ? dirname(out) : out);
-  const read = await library.readModel(chosen.ref, { ema, pull, onProgress: loadingDisplay(terminal) });
+  const read = await library.readModel(chosen.ref, {
+    ema,
+    prefix,
+    ignore,
+    pull,
+    onProgress: loadingDisplay(terminal),
+  });
   const { definition, weights, notices } = read;
   terminal.settle();
   for (const notice of notices) terminal.note(notice);

@@ -149,8 +149,7 @@ export const checkpointRemedies = {
   'forbidden-global':
     'Nothing of it was run. If you trust the file, load it in Python and save model.state_dict() alone.',
   /** The file lacks parameters of the model, or has others. */
-  missing:
-    'Check that the file belongs to this model, or name the prefix of its keys: moganet convert --prefix, or convertCheckpoints with { prefix }.',
+  missing: 'Check that the file belongs to this model and its configuration.',
   /** A parameter has another shape in the model. */
   shape: 'Check that the file belongs to this model and size.',
   /** A parameter is not a floating-point tensor. */

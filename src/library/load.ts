@@ -3,9 +3,7 @@ import type { Stage } from '../backbones/index.ts';
 import { EngineError } from '../errors.ts';
 import { modelReader, type ReadModel } from '../loading/read_model.ts';
 import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
-import { openWeights } from '../loading/weights.ts';
 import type { ModelConfig } from '../models/config.ts';
-import { createModel, modelParameters } from '../models/create.ts';
 import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { findEntry } from '../zoo/index.ts';
@@ -26,25 +24,57 @@ export function modelLoader(platform: Platform): LoadModel {
   const read = modelReader(platform);
   return async (ref, options = {}) => {
     const model = await read(ref, options); // which checks the options
-    const { signal, onProgress } = options;
-    const sha256 = weightsHash(model.weights); // while the engine starts: another thread computes it
-    const engine = await startEngine(options, platform);
-    const runners: Record<string, Runner> = {};
+    const stop = new AbortController(); // a load that fails or is aborted leaves no hashing behind
+    const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+    // while the engine starts: another thread computes it
+    const hashing = weightsHash(model.weights, signal).catch((cause: unknown) => ({ cause }));
     try {
-      const parts = runnableParts(model);
-      for (const [done, part] of parts.entries()) {
-        signal?.throwIfAborted();
-        onProgress?.({ stage: 'engine', done, total: parts.length, text: `${engine.name}: ${part.name}` });
-        runners[part.name] = await loadPart(engine, part, model.weights);
-      }
-      onProgress?.({ stage: 'engine', done: parts.length, total: parts.length, text: engine.name });
-    } catch (error) {
-      for (const runner of Object.values(runners)) runner.dispose();
-      await engine.dispose();
-      throw error;
+      const { engine, runners } = await onEngine(runnableParts(model), model.weights, options, platform);
+      const sha256 = await hashing;
+      if (typeof sha256 !== 'object') return new Model({ ...model, sha256 }, runners, engine, platform);
+      await free(engine, runners);
+      throw sha256.cause;
+    } finally {
+      stop.abort();
     }
-    return new Model({ ...model, sha256: await sha256 }, runners, engine, platform);
   };
+}
+
+/** Parts on an engine. */
+interface OnEngine {
+  readonly engine: Engine;
+  readonly runners: Record<string, Runner>;
+}
+
+/** Starts an engine and loads parts on it. If that fails or is aborted, the engine is freed. */
+async function onEngine(
+  parts: readonly RecordedPart[],
+  weights: Weights,
+  options: LoadOptions,
+  platform: Platform,
+): Promise<OnEngine> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const engine = await startEngine(options, platform);
+  const runners: Record<string, Runner> = {};
+  try {
+    for (const [done, part] of parts.entries()) {
+      signal?.throwIfAborted();
+      onProgress?.({ stage: 'engine', done, total: parts.length, text: `${engine.name}: ${part.name}` });
+      runners[part.name] = await loadPart(engine, part, weights);
+    }
+    signal?.throwIfAborted();
+    onProgress?.({ stage: 'engine', done: parts.length, total: parts.length, text: engine.name });
+  } catch (error) {
+    await free(engine, runners);
+    throw error;
+  }
+  return { engine, runners };
+}
+
+async function free(engine: Engine, runners: Readonly<Record<string, Runner>>): Promise<void> {
+  for (const runner of Object.values(runners)) runner.dispose();
+  await engine.dispose();
 }
 
 /** Returns the parts that can run. While a head has no weights, that is the backbone alone. */
@@ -62,8 +92,10 @@ export async function startEngine({ engine = 'auto', threads }: LoadOptions, pla
  * Returns the SHA-256 (hex) of weights by their values: of one line per parameter, sorted by key, `key shape sha256`, with the
  * shape as `64x3x3x3` and the hash of the little-endian float32 values. A `.pth` file and the file converted from it have the
  * same hash; averaged and plain weights of one file differ. Returns undefined if there is no `crypto.subtle`.
+ *
+ * @throws the signal's reason if it is aborted, before the next tensor
  */
-export async function weightsHash(weights: Weights): Promise<string | undefined> {
+export async function weightsHash(weights: Weights, signal?: AbortSignal): Promise<string | undefined> {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle) return undefined;
   const sha256 = async (bytes: Uint8Array<ArrayBuffer>) =>
@@ -72,6 +104,7 @@ export async function weightsHash(weights: Weights): Promise<string | undefined>
     ).join('');
   const lines: string[] = [];
   for (const [key, { shape, data }] of [...weights].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    signal?.throwIfAborted();
     // tensors are never in shared memory, which `digest` refuses
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     lines.push(`${key} ${shape.join('x')} ${await sha256(bytes)}\n`);
@@ -80,7 +113,8 @@ export async function weightsHash(weights: Weights): Promise<string | undefined>
 }
 
 /** Options of `createBackbone`. */
-export interface BackboneOptions extends LoadOptions {
+export interface BackboneOptions
+  extends Omit<LoadOptions, 'pull' | 'configure' | 'heads' | 'detectors' | 'segmentationHeads'> {
   /** The backbone's checkpoint, or that of any model that contains it. */
   readonly weights: WeightsRef;
 }
@@ -88,6 +122,8 @@ export interface BackboneOptions extends LoadOptions {
 /** A backbone with its weights on an engine. */
 export interface LoadedBackbone {
   readonly stages: readonly Stage[];
+  /** Notes on the weights, such as the set that was taken, and a prefix that was taken off. */
+  readonly notices: readonly string[];
   /** Takes an image N×C×H×W, normalised. Returns the pyramid: one N×C×H×W array per stage, finest first. */
   forward(image: NDArray): Promise<NDArray[]>;
   /** Does the same, but leaves the results on the device for further computation. The caller disposes them. */
@@ -104,42 +140,38 @@ export type CreateBackbone = (
 
 /** Returns the function that loads bare backbones on a platform. */
 export function backboneLoader(platform: Platform): CreateBackbone {
+  const read = modelReader(platform);
   return async (given, options) => {
     checkBackboneCall(given, options);
     const config = { backbone: typeof given === 'string' ? findEntry(given).config.backbone : given };
-    const definition = createModel(config, options);
-    const source = await platform.openWeights(options.weights, options.signal);
-    try {
-      const file = await openWeights(source, { model: { config, definition }, ema: options.ema, tables: options });
-      const weights = await file.fill(modelParameters(definition));
-      const engine = await startEngine(options, platform);
-      const runner = await loadPart(engine, definition.pyramid, weights);
-      let disposed = false;
-      const run = async (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> => {
-        if (disposed) throw new EngineError('the backbone was disposed. Create it again.');
-        return Object.values(await runner.run({ image }));
-      };
-      return {
-        stages: definition.stages,
-        run,
-        async forward(image) {
-          checkMap(image);
-          const outputs = await run(image);
-          try {
-            return await Promise.all(outputs.map((output) => output.read()));
-          } finally {
-            for (const output of outputs) output.dispose();
-          }
-        },
-        async dispose() {
-          if (disposed) return;
-          disposed = true;
-          runner.dispose();
-          await engine.dispose();
-        },
-      };
-    } finally {
-      await source.close?.();
-    }
+    const { weights, ...others } = options;
+    const model = await read({ config, weights }, others);
+    const { engine, runners } = await onEngine([model.definition.pyramid], model.weights, options, platform);
+    const runner = runners.backbone as Runner; // of the only part
+    let disposed = false;
+    const run = async (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> => {
+      if (disposed) throw new EngineError('the backbone was disposed. Create it again.');
+      return Object.values(await runner.run({ image }));
+    };
+    return {
+      stages: model.definition.stages,
+      notices: model.notices,
+      run,
+      async forward(image) {
+        checkMap(image);
+        const outputs = await run(image);
+        try {
+          return await Promise.all(outputs.map((output) => output.read()));
+        } finally {
+          for (const output of outputs) output.dispose();
+        }
+      },
+      async dispose() {
+        if (disposed) return;
+        disposed = true;
+        runner.dispose();
+        await engine.dispose();
+      },
+    };
   };
 }

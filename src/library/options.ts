@@ -42,7 +42,9 @@ export const checkPredict = (options: unknown): void => void validateOptions(pre
 export const checkFeatures = (options: unknown): void => void validateOptions(featuresOptions, options, 'features');
 
 const fileSchema = z.custom((value) => isFile(value) && value !== '', { error: 'must be a file, a URL or bytes' });
-const backboneOptions = readOptions.extend({ weights: fileSchema });
+const backboneOptions = readOptions
+  .omit({ pull: true, configure: true, heads: true, detectors: true, segmentationHeads: true })
+  .extend({ weights: fileSchema });
 
 /** Checks the arguments of `createBackbone`. @throws ConfigError */
 export function checkBackboneCall(config: unknown, options: unknown): void {

@@ -5,7 +5,7 @@ import { createModel, type ModelDefinition, modelParameters, type Tables } from 
 import { type Parameter, parametersOf, prune } from '../nn/index.ts';
 import { fillParameters } from './fill.ts';
 import { withoutPrefix } from './state_dict.ts';
-import { openWeights } from './weights.ts';
+import { openWeights, type WeightsOptions } from './weights.ts';
 
 /** Fills modules of a model from one file each: for example a trained backbone below heads that are yet to be trained. */
 
@@ -18,10 +18,7 @@ export interface FilledModules {
 }
 
 /** Options of `fillModules`. */
-export interface ModuleOptions {
-  /** Take the averaged weights. */
-  readonly ema?: boolean | undefined;
-  readonly tables?: Tables | undefined;
+export interface ModuleOptions extends Pick<WeightsOptions, 'ema' | 'prefix' | 'ignore' | 'tables'> {
   /** Called after each tensor, for progress. */
   readonly onTensor?: ((file: string, done: number, total: number) => void) | undefined;
 }
@@ -91,10 +88,11 @@ type Fill = (
   options: ModuleOptions,
 ) => Promise<FilledModules>;
 
-const fillBackbone: Fill = async (definition, name, parameters, source, { ema, tables, onTensor }) => {
+const fillBackbone: Fill = async (definition, name, parameters, source, { onTensor, ...options }) => {
+  const { tables } = options;
   const { backbone, image } = definition.config;
   const config = { backbone, image };
-  const opened = await openWeights(source, { model: { config, definition: createModel(config, tables) }, ema, tables });
+  const opened = await openWeights(source, { ...options, model: { config, definition: createModel(config, tables) } });
   const prefix = parameters.every(({ key }) => key.startsWith(`${name}.`)) ? `${name}.` : '';
   const bare = parameters.map((parameter) => within(parameter, prefix));
   const added = addedToClassifier(definition, bare, tables);
@@ -128,8 +126,9 @@ function addedToClassifier(
   return new Set(parameters.flatMap(({ key, kind }) => (kind === 'ignored' || known.has(key) ? [] : [key])));
 }
 
-const fillHead: Fill = async (definition, name, parameters, source, { ema, tables, onTensor }) => {
-  const opened = await openWeights(source, { model: { config: definition.config, definition }, ema, tables });
+const fillHead: Fill = async (definition, name, parameters, source, { onTensor, ...options }) => {
+  const model = { config: definition.config, definition };
+  const opened = await openWeights(source, { ...options, model, module: name });
   const inner = withoutPrefix(opened.entries, `${name}.`);
   const entries = inner.size > 0 ? inner : opened.entries;
   const bare = parameters.map((parameter) => within(parameter, `${name}.`));

@@ -3,23 +3,28 @@ import { type SafetensorsOptions, type SafetensorsOutput, type Source, writeSafe
 import type { ModelConfig } from '../models/config.ts';
 import { checkpointParameters, createModel, modelParameters } from '../models/create.ts';
 import { written } from '../models/mm/parts.ts';
+import { findEntry } from '../zoo/index.ts';
 import { configKey } from './recognise.ts';
 import { mergeEntries } from './state_dict.ts';
-import { openWeights } from './weights.ts';
+import { type ConfiguredModel, openWeights, reduced } from './weights.ts';
 
 /** One of the checkpoints to join. */
 export interface ConvertInput {
   readonly source: Source;
+  /** Its model: a configuration, or the name of a published model. By default the one in the file, or that of the published model that it fits. */
+  readonly config?: ModelConfig | string | undefined;
   /** Test scale of its head. It replaces the one in its configuration. */
   readonly scale?: readonly [number, number] | undefined;
 }
 
 /** Selects what is taken from the checkpoints, and the type of the numbers in the new file. */
 export interface ConvertOptions extends SafetensorsOptions {
-  /** Take the averaged weights. */
+  /** `true` takes the averaged weights, `false` those that are not averaged. By default what the published entry or the trainer means. */
   readonly ema?: boolean | undefined;
-  /** Take only keys that begin with this prefix, and drop it. */
+  /** Take only keys that begin with this prefix, and drop it: `backbone.` takes the backbone alone. */
   readonly prefix?: string | undefined;
+  /** Keys to leave out. One that ends with a dot stands for all that begin with it. */
+  readonly ignore?: readonly string[] | undefined;
   /** Keep the auxiliary head, which only training needs. */
   readonly keepAux?: boolean | undefined;
   /** The model's name in the new configuration. */
@@ -46,11 +51,12 @@ export async function convertCheckpoints(
   inputs: readonly ConvertInput[],
   options: ConvertOptions = {},
 ): Promise<Converted> {
-  const { ema, prefix, keepAux = false, name, dtype } = options;
+  const { ema, prefix, ignore, keepAux = false, name, dtype } = options;
   const files: JoinedFile[] = [];
-  for (const { source, scale } of inputs) {
-    const { entries, notices, config, fill } = await openWeights(source, { ema, prefix, scale });
-    const definition = createModel(scaled(reduced(config, prefix), scale, source.name));
+  for (const { source, scale, config: given } of inputs) {
+    const model = given === undefined ? undefined : givenModel(given, prefix);
+    const { entries, notices, config, fill } = await openWeights(source, { model, ema, prefix, ignore, scale });
+    const definition = createModel(scaled(config, scale, source.name));
     // reads everything once, so that a file which would not load is refused now and not when the new file is used
     await fill(modelParameters(definition));
     files.push({ file: source.name, config: definition.config, entries, notices });
@@ -78,9 +84,10 @@ interface JoinedFile extends Pick<Awaited<ReturnType<typeof openWeights>>, 'entr
   readonly config: ModelConfig;
 }
 
-/** Returns the configuration of what a prefix selects: with `backbone.` the backbone alone. */
-function reduced(config: ModelConfig, prefix: string | undefined): ModelConfig {
-  return prefix === 'backbone.' ? { backbone: config.backbone, image: config.image } : config;
+/** Returns the model that the caller names. With the prefix `backbone.` it is the backbone alone. */
+function givenModel(given: ModelConfig | string, prefix: string | undefined): ConfiguredModel {
+  const config = reduced(typeof given === 'string' ? findEntry(given).config : given, prefix);
+  return { config, definition: createModel(config) };
 }
 
 /** Sets the test scale of the head. @throws ConfigError if the file has none or several */

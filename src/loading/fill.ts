@@ -1,6 +1,8 @@
 import type { NDArray, Shape, Weights } from '../arrays.ts';
+import { shortened } from '../errors.ts';
 import { type CheckpointCode, CheckpointRefusal } from '../formats/context.ts';
 import { dtypeFacts, type TensorEntry } from '../formats/tensors.ts';
+import { listed } from './prefix.ts';
 
 /** A parameter of a model. */
 export interface ParameterSpec {
@@ -105,14 +107,26 @@ function checkKeys(
     file,
     '',
     `it does not fit the model: ${reason}`,
-    prefixHint(missing, unexpected),
+    prefixHint(missing, unexpected) ?? (found.length === 1 ? surplusHint(unexpected) : undefined),
+  );
+}
+
+/** Says how to load a file that has everything and more. Undefined if it has no surplus keys. */
+function surplusHint([first, ...others]: readonly string[]): string | undefined {
+  if (first === undefined) return undefined;
+  const key = shortened(first);
+  const each = others.length > 0 ? ', and so on' : '';
+  return (
+    'The network of the file has something there that the model lacks: check the configuration. If the numbers are not part of a network, ' +
+    `leave them out: { ignore: ['${key}'${each}] }, or moganet convert --ignore ${key}${each}.`
   );
 }
 
 /** Names the prefix that explains all missing keys. Undefined if there is none, so that the usual remedy is shown. */
 function prefixHint(missing: readonly string[], unexpected: readonly string[]): string | undefined {
   const extra = surroundingPrefix(missing, unexpected);
-  if (extra) return `The file's keys begin with "${extra}", the model's do not: load it with the prefix "${extra}".`;
+  if (extra)
+    return `The file's keys begin with "${extra}", the model's do not: { prefix: '${extra}' } (--prefix ${extra} on the command line) takes it off.`;
   const lacking = surroundingPrefix(unexpected, missing);
   return lacking && `The model's keys begin with "${lacking}", the file's do not: it has only that part of the model.`;
 }
@@ -126,13 +140,6 @@ function surroundingPrefix(inner: readonly string[], outer: readonly string[]): 
     .filter((key) => key.endsWith(`.${first}`))
     .map((key) => key.slice(0, -first.length))
     .find((prefix) => inner.every((key) => all.has(prefix + key)));
-}
-
-const shownKeys = 12;
-
-function listed(keys: readonly string[]): string {
-  const shown = keys.slice(0, shownKeys).join(', ');
-  return keys.length > shownKeys ? `${shown} and ${keys.length - shownKeys} more` : shown;
 }
 
 const sizes = (shape: Shape) => `[${shape.join(', ')}]`;

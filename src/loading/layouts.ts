@@ -91,6 +91,10 @@ export function backboneInOurLayout(type: string, entries: Entries): Entries {
   return inOurLayout(type, inner.size > 0 && !layoutOf(type, entries) ? inner : entries, false);
 }
 
+/** Returns a key of each layout of a type of backbone that is not this package's. */
+export const layoutMarks = (type: string): string[] =>
+  Object.hasOwn(keyLayouts, type) ? (keyLayouts[type] ?? []).map(({ has }) => has) : [];
+
 /** Returns the key layout of a file. Undefined for that of this package. */
 function layoutOf(type: string, entries: Entries, prefix = ''): KeyLayout | undefined {
   const known = Object.hasOwn(keyLayouts, type) ? keyLayouts[type] : undefined;

@@ -28,10 +28,10 @@ export function modelReader(platform: Platform): Read {
   return async (ref, options = {}) => {
     const { model, weights, emaPublished } = await resolveRef(ref, options, platform);
     if (isByModule(weights)) return readModules(model, weights, options, platform);
-    const { onProgress, configure, signal, ema } = options;
+    const { onProgress, configure, signal, ema, prefix, ignore } = options;
     const source = await open(weights, options, platform);
     try {
-      const file = await openWeights(source, { model, emaPublished, ema, tables: options });
+      const file = await openWeights(source, { model, emaPublished, ema, prefix, ignore, tables: options });
       const wanted = configure ? createModel(configure(file.config), options) : file.definition;
       const parameters = modelParameters(wanted);
       const count = countOf(onProgress, 'weights', source.name);
@@ -85,7 +85,7 @@ async function readModules(
       `weights by module (${Object.keys(weights).join(', ')}) need a configuration: give the model as config.`,
     );
   }
-  const { configure, signal, onProgress, ema } = options;
+  const { configure, signal, onProgress, ema, prefix, ignore } = options;
   const definition = configure ? createModel(configure(given.config), options) : given.definition;
   const sources: Record<string, OpenSource> = {};
   const counts: Record<string, ReturnType<typeof countOf>> = {};
@@ -93,6 +93,8 @@ async function readModules(
     for (const [name, ref] of Object.entries(weights)) sources[name] = await open(ref, options, platform);
     const filled = await fillModules(definition, sources, {
       ema,
+      prefix,
+      ignore,
       tables: options,
       onTensor: (file, done, total) => {
         signal?.throwIfAborted();

@@ -1,6 +1,15 @@
 import type { Shape } from '../arrays.ts';
 import { CheckpointError } from '../errors.ts';
-import { type Checkpoint, metaOf, plainValue, readConfigText, type ValuePath, valueAt } from '../formats/index.ts';
+import type { CheckpointCode, Refuse } from '../formats/context.ts';
+import {
+  type Checkpoint,
+  metaOf,
+  plainValue,
+  readConfigText,
+  type TensorEntry,
+  type ValuePath,
+  valueAt,
+} from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import {
   checkpointParameters,
@@ -11,9 +20,13 @@ import {
 } from '../models/create.ts';
 import { backboneFromMm } from '../models/mm/backbones.ts';
 import { fromMm } from '../models/mm/index.ts';
+import type { Parameter } from '../nn/index.ts';
 import { isObject } from '../validate.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
+import { inAnyLayout, layoutMarks } from './layouts.ts';
+import { candidatePrefixes, listed, outermost, severalPrefixes } from './prefix.ts';
+import { withoutPrefix } from './state_dict.ts';
 
 /** Finds the model that a checkpoint belongs to: by the configuration in it, or by its keys and shapes. */
 
@@ -115,25 +128,83 @@ const evaluationOf = (definition: ModelDefinition): string =>
 
 /** Tells whether a file has every tensor that the model runs with in its shape, and none that its published checkpoint does not have. */
 function fits(definition: ModelDefinition, shapes: ReadonlyMap<string, Shape>): boolean {
-  const isThere = modelParameters(definition).every(({ key, kind }) => kind === 'ignored' || shapes.has(key));
-  if (!isThere) return false; // without recording the auxiliary head
+  if (!wantedOf(definition).every(({ key }) => shapes.has(key))) return false; // without recording the auxiliary head
   const published = new Map(checkpointParameters(definition).map(({ key, shape }) => [key, shape.join()]));
   return [...shapes].every(([key, shape]) => published.get(key) === shape.join());
 }
 
+const wanted = new WeakMap<ModelDefinition, readonly Parameter[]>();
+
+/** Returns the parameters that a file must have. */
+function wantedOf(definition: ModelDefinition): readonly Parameter[] {
+  const known = wanted.get(definition);
+  if (known) return known;
+  const parameters = modelParameters(definition).filter(({ kind }) => kind !== 'ignored');
+  wanted.set(definition, parameters);
+  return parameters;
+}
+
+/** Returns the shapes of tensors by key. */
+export const shapesOf = (tensors: ReadonlyMap<string, TensorEntry>): ReadonlyMap<string, Shape> =>
+  new Map([...tensors].map(([key, { shape }]) => [key, shape]));
+
+/**
+ * Returns the prefix before all keys of a published model in an unknown file; if no published model fits, the one with which the nearest
+ * does best. Empty if there is none.
+ *
+ * @throws the refusal of a file that has published models below several prefixes
+ */
+export function publishedPrefix(tensors: ReadonlyMap<string, TensorEntry>, refuse: Refuse<CheckpointCode>): string {
+  const inner = (prefix: string) => shapesOf(inAnyLayout(prefix === '' ? tensors : withoutPrefix(tensors, prefix)));
+  const isKnown = (shapes: ReadonlyMap<string, Shape>) => entries.some((entry) => fits(definitionOf(entry), shapes));
+  if (isKnown(inner(''))) return '';
+  const prefixes = candidatePrefixes(tensors.keys(), publishedMarks());
+  const found = outermost(prefixes.filter((prefix) => isKnown(inner(prefix))));
+  if (found.length > 1) throw severalPrefixes(found, refuse);
+  if (found[0] !== undefined) return found[0];
+  const rates = ['', ...prefixes].map((prefix) => ({ prefix, rate: rated(entries, inner(prefix))[0]?.equal ?? 0 }));
+  return rates.reduce((best, one) => (one.rate > best.rate ? one : best)).prefix;
+}
+
+/** Returns a key of each published model, in every known key layout. */
+function publishedMarks(): ReadonlySet<string> {
+  const firsts = entries.flatMap((entry) =>
+    wantedOf(definitionOf(entry))
+      .slice(0, 1)
+      .map(({ key }) => key),
+  );
+  const marks = entries.flatMap(({ config }) => layoutMarks(config.backbone.type));
+  return new Set([...firsts, ...marks, ...marks.map((mark) => `backbone.${mark}`)]);
+}
+
+/** Orders entries by how well they fit. Those of which the file has no key are no neighbours. */
+function rated(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>) {
+  return all
+    .map((entry) => {
+      const parameters = wantedOf(definitionOf(entry));
+      const present = parameters.filter(({ key }) => shapes.has(key)).length;
+      const equal = parameters.filter(({ key, shape }) => shapes.get(key)?.join() === shape.join()).length;
+      return { entry, wanted: parameters.length, present, equal, rate: equal - (shapes.size - present) };
+    })
+    .filter(({ present }) => present > 0)
+    .sort((a, b) => b.rate - a.rate);
+}
+
 /** Describes the three entries that fit best. */
 function nearest(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>): string {
-  const rated = all.map((entry) => {
-    const wanted = modelParameters(definitionOf(entry)).filter(({ kind }) => kind !== 'ignored');
-    const present = wanted.filter(({ key }) => shapes.has(key)).length;
-    const equal = wanted.filter(({ key, shape }) => shapes.get(key)?.join() === shape.join()).length;
-    const line = `  ${entry.name}: ${present} of ${wanted.length} keys there, ${equal} in the right shape`;
-    return { line, rate: equal - (shapes.size - present) };
-  });
-  const lines = rated.sort((a, b) => b.rate - a.rate).slice(0, 3);
+  const lines = rated(all, shapes)
+    .slice(0, 3)
+    .map(
+      ({ entry, wanted: count, present, equal }) =>
+        `  ${entry.name}: ${present} of ${count} keys there, ${equal} in the right shape`,
+    );
+  const near =
+    lines.length > 0
+      ? `Nearest:\n${lines.join('\n')}\n`
+      : `No known model has any of its keys: ${listed([...shapes.keys()])}. `;
   return (
-    `the weights fit no known model, and the file has no configuration. Nearest:\n${lines.map(({ line }) => line).join('\n')}\n` +
-    'Name the configuration yourself (a JSON file or the name of a model).'
+    `the weights fit no known model, and the file has no configuration. ${near}` +
+    'Name its model: in code { config, weights }, on the command line --model with the name of a model or a JSON file.'
   );
 }
 

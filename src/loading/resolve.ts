@@ -22,8 +22,15 @@ export type ModelRef =
 
 /** Options of `readModel`, which `loadModel` and `createBackbone` also take. */
 export interface ReadOptions extends Tables {
-  /** Take the averaged weights if the file has both. By default the published entry decides. */
+  /**
+   * `true` takes the averaged weights, whatever the file calls them, and `false` those that are not averaged. By default the published
+   * entry decides, or what the file's trainer saves for use.
+   */
   readonly ema?: boolean | undefined;
+  /** Take only keys of the file that begin with this prefix, and drop it. By default one that all keys of the model have is found and dropped. */
+  readonly prefix?: string | undefined;
+  /** Keys of the file to leave out, though the model lacks them. One that ends with a dot stands for all that begin with it. */
+  readonly ignore?: readonly string[] | undefined;
   /** Download published weights that are not in the cache yet (Node). Progress of stage `download` reports the size first. */
   readonly pull?: boolean | undefined;
   /** Changes the configuration before anything is built, for example drops a head or sets a threshold. */
@@ -155,6 +162,8 @@ export const readOptions = z.strictObject({
   detectors: table('detectors').optional(),
   segmentationHeads: table('segmentation heads').optional(),
   ema: z.boolean().optional(),
+  prefix: z.string().min(1).optional(),
+  ignore: z.array(z.string(), { error: 'must be a list of keys' }).optional(),
   pull: z.boolean().optional(),
   configure: call.optional(),
   onProgress: call.optional(),

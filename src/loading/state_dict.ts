@@ -1,5 +1,5 @@
 import { CheckpointError } from '../errors.ts';
-import type { Checkpoint } from '../formats/checkpoint.ts';
+import { type Checkpoint, metaOf } from '../formats/checkpoint.ts';
 import { quoted } from '../formats/context.ts';
 import type { PickleValue } from '../formats/pickle_values.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
@@ -7,7 +7,10 @@ import { isTensor } from '../formats/torch_tensor.ts';
 
 /** Selects tensors of a file. */
 export interface StateDictOptions {
-  /** Take the moving average of the weights. By default the weights themselves. */
+  /**
+   * `true` takes the averaged weights, whatever the file calls them, `false` those that are not averaged. By default the set that its
+   * trainer saves for use.
+   */
   readonly ema?: boolean | undefined;
   /** Take only keys that begin with this prefix, and drop it: "backbone." takes the backbone of a larger model. */
   readonly prefix?: string | undefined;
@@ -19,6 +22,8 @@ export interface StateDict {
   readonly entries: ReadonlyMap<string, TensorEntry>;
   /** Name of the set in the file: "state_dict", "model_ema", or "" for the file itself. */
   readonly set: string;
+  /** The set is a moving average of the weights. */
+  readonly averaged: boolean;
   /** Other sets of weights in the file. */
   readonly others: readonly { readonly set: string; readonly averaged: boolean }[];
   /** Sentences for the user: other sets, removed prefixes, skipped values. */
@@ -37,33 +42,133 @@ const wrappers = [
   'params',
   'weights',
 ];
-const emaWrappers = ['state_dict_ema', 'model_ema', 'ema_state_dict', 'ema', 'params_ema', 'model_ema_state_dict'];
+const emaWrappers = [
+  'state_dict_ema',
+  'model_ema',
+  'ema_state_dict',
+  'ema',
+  'params_ema',
+  'model_ema_state_dict',
+  'ema_model_state_dict',
+  'ema_model',
+  'ema_state',
+  'swa_state_dict',
+  'swa_model',
+  'averaged_model',
+];
+/** Names of a set inside one of the above. */
+const innerWrappers = ['state_dict', 'module', 'model', 'ema_model'];
 
 /** Prefixes that data parallelism and compilation put before every key. */
 const wrapperPrefixes = ['module.', '_orig_mod.'];
+/** Counters that averaged models keep beside the model that they wrap: torch's `AveragedModel`, and mmengine's. */
+const counters: readonly string[] = ['n_averaged', 'steps'];
 
 type Dict = Map<PickleValue, PickleValue>;
+type Tensors = ReadonlyMap<string, TensorEntry>;
 
 /**
  * Finds the weights in a checkpoint, whatever wraps them.
  *
- * @throws CheckpointRefusal `not-a-checkpoint` if there are none, `missing` if there is no averaged set or no key has the prefix
+ * @throws CheckpointRefusal `not-a-checkpoint` if there are none, `missing` if there is no such set or no key has the prefix
  */
-export function stateDictOf(checkpoint: Checkpoint, options: StateDictOptions = {}): StateDict {
-  const { set, dict, others, notices } = chooseSet(checkpoint, options.ema ?? false);
-  const found = tensorsIn(checkpoint, dict, set);
+export function stateDictOf(checkpoint: Checkpoint, { ema, prefix }: StateDictOptions = {}): StateDict {
+  const sets = setsOf(checkpoint);
+  const chosen = ema === undefined ? sets[0] : sets.find(({ averaged }) => averaged === ema);
+  if (!chosen) throw withoutSet(checkpoint, sets, ema === true);
+  const found = chosen.read();
+  const others = sets.filter((other) => other !== chosen).map(({ set, averaged }) => ({ set, averaged }));
   const bare = withoutWrappers(found.entries);
   return {
-    entries: options.prefix ? selected(bare.entries, options.prefix, checkpoint) : bare.entries,
-    set,
+    ...(prefix ? selected(found.entries, bare, prefix, checkpoint) : bare),
+    set: chosen.set,
+    averaged: chosen.averaged,
     others,
-    notices: [...notices, ...found.notices, ...bare.notices],
+    notices: [...choiceNotices(chosen, others), ...found.notices, ...(prefix ? [] : bare.notices)],
   };
 }
 
 interface Entries {
-  readonly entries: ReadonlyMap<string, TensorEntry>;
+  readonly entries: Tensors;
   readonly notices: readonly string[];
+}
+
+/** A set of weights in a file. */
+interface NamedSet {
+  readonly set: string;
+  readonly averaged: boolean;
+  /** The trainer that does not call averaged weights by a name of their own. */
+  readonly by?: string | undefined;
+  read(): Entries;
+}
+
+/** Lists the sets of weights in a file, the one that is meant by default first. @throws CheckpointRefusal */
+function setsOf(checkpoint: Checkpoint): NamedSet[] {
+  const { root, refuse } = checkpoint;
+  if (!(root instanceof Map)) throw refuse('not-a-checkpoint', '', 'its root is not a dict of weights');
+  const named = (names: readonly string[], averaged: boolean): NamedSet[] =>
+    names.flatMap((set) => {
+      const dict = weightsIn(root.get(set));
+      return dict ? setsIn(checkpoint, dict, set, averaged) : [];
+    });
+  const plain = named(wrappers, false);
+  const bare = plain.length === 0 && isBare(root) ? setsIn(checkpoint, root, '', false) : [];
+  const sets = [...plain, ...bare, ...named(emaWrappers, true)];
+  return withSwapped(checkpoint, root, sets);
+}
+
+/**
+ * Corrects the roles in files of trainers that swap the sets when they save, so that `state_dict` has the averaged weights: mmengine's
+ * EMAHook, which keeps its counter `steps` beside the others, and Lightning's WeightAveraging.
+ */
+function withSwapped(checkpoint: Checkpoint, root: Dict, sets: readonly NamedSet[]): NamedSet[] {
+  const [main] = sets;
+  if (main?.set !== 'state_dict') return [...sets];
+  const ema = root.get('ema_state_dict');
+  if (
+    ema instanceof Map &&
+    (isTensor(ema.get('steps') ?? null) || metaOf(checkpoint)?.mmengine_version !== undefined)
+  ) {
+    return sets.map((one) => {
+      if (one === main) return { ...one, averaged: true, by: "mmengine's EMAHook" };
+      return one.set === 'ema_state_dict' ? { ...one, averaged: false } : one;
+    });
+  }
+  const current = weightsIn(root.get('current_model_state'));
+  if (!current || !root.has('averaging_state')) return [...sets];
+  const [first, ...others] = sets;
+  const raw = setsIn(checkpoint, current, 'current_model_state', false);
+  return first ? [{ ...first, averaged: true, by: "Lightning's WeightAveraging" }, ...raw, ...others] : [];
+}
+
+/** Returns a dict as a set of weights, or as two if it has mmcv's buffers of an average. */
+function setsIn(checkpoint: Checkpoint, dict: Dict, set: string, averaged: boolean): NamedSet[] {
+  const read = () => tensorsIn(checkpoint, dict, set);
+  const { entries } = read();
+  if (entries.has('n_averaged')) return [{ set, averaged: true, read }];
+  const buffers = averaged ? undefined : averageBuffers(withoutWrappers(entries).entries);
+  if (!buffers) return [{ set, averaged, read }];
+  // the hook swaps after each epoch, before the file is saved; a runner by iterations has no epochs, so it never swaps
+  const isSwapped = !/\bIterBasedRunner\b/.test(`${metaOf(checkpoint)?.config}`);
+  const readAs = (tensors: Tensors) => () => ({ ...read(), entries: tensors });
+  const by = "mmcv's EMAHook";
+  return [
+    { set, averaged: isSwapped, by, read: readAs(buffers.plain) },
+    { set: 'ema_*', averaged: !isSwapped, by, read: readAs(buffers.kept) },
+  ];
+}
+
+/**
+ * Splits the tensors of mmcv 1.x's EMAHook (and mmdet 2.x's): beside each parameter it registers a buffer, `ema_` and the parameter's
+ * key with underscores for dots. Undefined if there are none.
+ */
+function averageBuffers(entries: Tensors): { readonly plain: Tensors; readonly kept: Tensors } | undefined {
+  const bufferOf = (key: string) => `ema_${key.replaceAll('.', '_')}`;
+  const buffers = new Set([...entries.keys()].map(bufferOf).filter((name) => entries.has(name)));
+  if (buffers.size === 0) return undefined;
+  const plain = new Map([...entries].filter(([key]) => !buffers.has(key)));
+  const kept = new Map([...plain].map(([key, entry]) => [key, entries.get(bufferOf(key)) ?? entry]));
+  return { plain, kept };
 }
 
 /** Returns the tensors of a dict, and a notice on other values. The metadata of a safetensors file is expected. */
@@ -78,25 +183,38 @@ function tensorsIn({ root }: Checkpoint, dict: Dict, set: string): Entries {
   return { entries, notices: others > 0 ? [skipped] : [] };
 }
 
-/** Removes the prefixes of wrappers that every key has, one after the other. */
-function withoutWrappers(entries: ReadonlyMap<string, TensorEntry>): Entries {
-  const keys = [...entries.keys()];
+/** Removes the prefixes of wrappers that every key has, one after the other, and the counters of averaged models beside them. */
+function withoutWrappers(entries: Tensors): Entries {
+  const keys = [...entries].filter(([key, { shape }]) => !isCounter(key, shape)).map(([key]) => key);
   const prefix = wrapperPrefixes.find((one) => keys.length > 0 && keys.every((key) => key.startsWith(one)));
   if (!prefix) return { entries, notices: [] };
   const inner = withoutWrappers(withoutPrefix(entries, prefix));
   return { ...inner, notices: [`Every key begins with "${prefix}", which is removed.`, ...inner.notices] };
 }
 
-/** Returns the tensors whose key begins with a prefix, without it. @throws CheckpointRefusal `missing` if there are none */
-function selected(
-  entries: ReadonlyMap<string, TensorEntry>,
-  prefix: string,
-  { refuse }: Checkpoint,
-): ReadonlyMap<string, TensorEntry> {
-  const kept = withoutPrefix(entries, prefix);
-  if (kept.size > 0) return kept;
-  const [first = ''] = entries.keys();
-  throw refuse('missing', '', `no key begins with ${quoted(prefix)}; the first is ${quoted(first)}`);
+const isCounter = (key: string, shape: readonly number[]): boolean =>
+  counters.includes(key) && shape.every((extent) => extent === 1);
+
+/**
+ * Returns the tensors whose key begins with a prefix, without it: as the file has them, or without wrappers.
+ *
+ * @throws CheckpointRefusal `missing` if there are none
+ */
+function selected(all: Tensors, bare: Entries, prefix: string, { refuse }: Checkpoint): { readonly entries: Tensors } {
+  const whole = prefix.endsWith('.') ? prefix : `${prefix}.`;
+  for (const entries of [bare.entries, all]) {
+    for (const beginning of [whole, prefix]) {
+      const kept = withoutPrefix(entries, beginning);
+      if (kept.size > 0) return { entries: withoutWrappers(kept).entries };
+    }
+  }
+  const [first = ''] = bare.entries.keys();
+  throw refuse(
+    'missing',
+    '',
+    `no key begins with ${quoted(prefix)}; the first is ${quoted(first)}`,
+    'Correct the prefix.',
+  );
 }
 
 /** Returns the entries whose key begins with `prefix`, without it, in their order. */
@@ -106,53 +224,48 @@ export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string
   return kept;
 }
 
-interface Choice extends Pick<StateDict, 'set' | 'others' | 'notices'> {
-  readonly dict: Dict;
+type Named = Pick<StateDict, 'set' | 'averaged'>;
+
+const setName = ({ set, averaged }: Named): string =>
+  `${set ? quoted(set) : 'that of the file itself'}${averaged ? ' (averaged)' : ''}`;
+
+/** Says which set was taken, and how to get the other. */
+function choiceNotices(chosen: NamedSet, others: readonly Named[]): string[] {
+  if (others.length === 0) return [];
+  const names = others.map(setName).join(', ');
+  const who = chosen.by ? ` ${chosen.by} saves them so.` : '';
+  const other = others.some(({ averaged }) => averaged !== chosen.averaged);
+  const how = chosen.averaged
+    ? ' { ema: false } (--no-ema on the command line) takes the weights that are not averaged.'
+    : ' { ema: true } (--ema on the command line) takes the averaged weights.';
+  return [`The file has several sets of weights: ${setName(chosen)} is used, not ${names}.${who}${other ? how : ''}`];
 }
 
-/** Picks a set of weights by its name. @throws CheckpointRefusal */
-function chooseSet({ root, refuse }: Checkpoint, ema: boolean): Choice {
-  if (!(root instanceof Map)) throw refuse('not-a-checkpoint', '', 'its root is not a dict of weights');
-  const setsNamed = (names: readonly string[], averaged: boolean) =>
-    names.flatMap((set) => {
-      const dict = weightsIn(root.get(set));
-      return dict ? [{ set, dict, averaged }] : [];
-    });
-  const plain = setsNamed(wrappers, false);
-  const averaged = setsNamed(emaWrappers, true);
-  const [chosen] = ema ? averaged : [...plain, ...(isBare(root) ? [] : averaged)];
-  if (!chosen) {
-    if (ema) throw refuse('missing', '', withoutAverage(plain), 'Load it without the option ema.');
-    if (isBare(root)) return { set: '', dict: root, others: [], notices: [] };
-    const names = [...root.keys()].slice(0, 8).map((key) => quoted(String(key)));
-    const reason = `it has no set of weights under a known name; its names are ${names.join(', ')}`;
-    throw refuse('not-a-checkpoint', '', reason);
+/** Says why there is no set, or none of the wanted kind. */
+function withoutSet({ root, refuse }: Checkpoint, sets: readonly NamedSet[], averaged: boolean): Error {
+  const names = sets.map(({ set }) => (set ? quoted(set) : 'the weights themselves')).join(', ');
+  if (sets.length > 0 && averaged) {
+    const reason = `it has no moving average of the weights, only ${names}`;
+    return refuse('missing', '', reason, 'Load it without the option ema.');
   }
-  const others = [...plain, ...averaged].filter((other) => other !== chosen);
-  const how = ema ? 'without the option ema' : 'with the option ema';
-  const choice = averaged.length > 0 && plain.length > 0 ? `; load it ${how} for the other` : '';
-  const several = `The file has several sets of weights: "${chosen.set}" is used, not ${setNames(others)}${choice}.`;
-  return {
-    set: chosen.set,
-    dict: chosen.dict,
-    others: others.map((other) => ({ set: other.set, averaged: other.averaged })),
-    notices: others.length > 0 ? [several] : [],
-  };
+  if (sets.length > 0) {
+    return refuse('missing', '', `it has averaged weights only: ${names}`, 'Load it without ema: false (--no-ema).');
+  }
+  const keys = root instanceof Map ? [...root.keys()].slice(0, 8) : [];
+  const shown = keys.map((key) => quoted(typeof key === 'string' ? key : typeof key)).join(', ');
+  const reason = `it has no set of weights under a known name; its names are ${shown}`;
+  return refuse('not-a-checkpoint', '', reason);
 }
-
-type Named = Pick<StateDict, 'set'>;
-
-const setNames = (sets: readonly Named[]): string => sets.map(({ set }) => quoted(set)).join(', ');
-
-const withoutAverage = (plain: readonly Named[]): string =>
-  `it has no moving average of the weights, only ${setNames(plain) || 'the weights themselves'}`;
 
 /** Returns a dict of tensors: the value itself, or the one in another wrapper inside it. */
 function weightsIn(value: PickleValue | undefined): Dict | undefined {
   if (!(value instanceof Map)) return undefined;
   if (isBare(value)) return value;
-  const inner = value.get('state_dict') ?? value.get('module');
-  return inner instanceof Map && isBare(inner) ? inner : undefined;
+  for (const name of innerWrappers) {
+    const inner = value.get(name);
+    if (inner instanceof Map && isBare(inner)) return inner;
+  }
+  return undefined;
 }
 
 /** Tells whether a dict has tensors. */

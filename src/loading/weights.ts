@@ -1,12 +1,19 @@
 import type { Weights } from '../arrays.ts';
 import { type Checkpoint, openCheckpoint, type Source, type TensorEntry } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
-import { checkpointParameters, createModel, type ModelDefinition, type Tables } from '../models/create.ts';
+import {
+  checkpointParameters,
+  createModel,
+  type ModelDefinition,
+  modelParameters,
+  type Tables,
+} from '../models/create.ts';
 import type { Parameter } from '../nn/index.ts';
 import { fillParameters } from './fill.ts';
-import { backboneInOurLayout, inAnyLayout, inOurLayout } from './layouts.ts';
-import { definitionOf, fileConfig, hintsOf, matchEntry, scaleNotices } from './recognise.ts';
-import { type StateDict, stateDictOf } from './state_dict.ts';
+import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
+import { leftOut, withoutUniformPrefix } from './prefix.ts';
+import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
+import { type StateDict, stateDictOf, withoutPrefix } from './state_dict.ts';
 
 /** A configuration as it was written, and the model that was built from it. */
 export interface ConfiguredModel {
@@ -18,12 +25,16 @@ export interface ConfiguredModel {
 export interface WeightsOptions {
   /** The caller's model. By default the file decides which it is. */
   readonly model?: ConfiguredModel | undefined;
-  /** Take the averaged weights, or the plain ones. By default the published entry decides if the file has both. */
+  /** Take the averaged weights, or those that are not averaged. By default the published entry decides, or the file's trainer. */
   readonly ema?: boolean | undefined;
   /** The published numbers of `model` belong to the averaged weights. */
   readonly emaPublished?: boolean | undefined;
-  /** Take only keys that begin with this prefix, and drop it. */
+  /** Take only keys that begin with this prefix, and drop it. By default one that all keys of the model have is found and dropped. */
   readonly prefix?: string | undefined;
+  /** Keys of the file to leave out. One that ends with a dot stands for all that begin with it. */
+  readonly ignore?: readonly string[] | undefined;
+  /** The only module that is wanted. The file may hold it alone, under the names inside it. */
+  readonly module?: string | undefined;
   /** Test scale, if the configuration in the file is mm's. */
   readonly scale?: readonly [number, number] | undefined;
   readonly tables?: Tables | undefined;
@@ -37,6 +48,8 @@ export interface WeightsFile extends ConfiguredModel {
   fill(parameters: readonly Parameter[], onTensor?: (done: number, total: number) => void): Promise<Weights>;
 }
 
+type Tensors = ReadonlyMap<string, TensorEntry>;
+
 /**
  * Opens weights and finds their model: the caller's, or else that of the configuration in the file, or else the published one with the
  * same keys and shapes.
@@ -45,38 +58,36 @@ export interface WeightsFile extends ConfiguredModel {
  *   is needed and cannot be used
  */
 export async function openWeights(source: Source, options: WeightsOptions = {}): Promise<WeightsFile> {
-  const { tables, scale, model: given } = options;
+  const { tables, scale, ignore = [], module, model: given } = options;
   const checkpoint = await openCheckpoint(source);
-  const written = fileConfig(checkpoint, { known: given !== undefined, scale, tables });
+  const read = fileConfig(checkpoint, { known: given !== undefined, scale, tables });
+  const written = read && (given ? read : reduced(read, options.prefix));
   const own = written && { config: written, definition: createModel(written, tables) };
   const known = given ?? own;
-  const found = known
-    ? { ...known, dict: chosenSet(checkpoint, options, options.emaPublished), notices: [] }
-    : matched(checkpoint, options);
-  const { config, definition, dict } = found;
-  const { type } = config.backbone;
-  const isBare = definition.tasks.length === 0;
-  const entries = isBare
-    ? backboneInOurLayout(type, dict.entries)
-    : inOurLayout(type, dict.entries, !config.classification);
+  const found = known ? inKnownModel(checkpoint, known, options) : matched(checkpoint, options);
+  const { config, definition } = found;
+  let others: ReadonlySet<string> | undefined;
+  const isPublished = (key: string): boolean => {
+    others ??= publishedKeys(own ? [own.definition, definition] : [definition]);
+    return others.has(key);
+  };
+  const kept = withoutIgnored(found.entries, ignore);
+  const { entries, notices } =
+    module === undefined ? withoutSurplus(kept, definition, isPublished) : { entries: kept, notices: [] };
   const assumed = own && !given ? scaleNotices(checkpoint, own.config, own.definition) : [];
-
   return {
     config,
     definition,
     entries,
-    notices: [...dict.notices, ...found.notices, ...assumed],
-    fill: (parameters, onTensor) => {
-      const modules = new Set(parameters.map(({ key }) => moduleOf(key)));
-      let others: ReadonlySet<string> | undefined;
-      const ignore = (key: string) => {
-        if (isBare && !modules.has(moduleOf(key))) return true;
-        others ??= publishedKeys(own ? [own.definition, definition] : [definition]);
-        return others.has(key);
-      };
-      return fillParameters(parameters, entries, { ignore, file: source.name, onTensor });
-    },
+    notices: [...found.notices, ...notices, ...assumed],
+    fill: (parameters, onTensor) =>
+      fillParameters(parameters, entries, { ignore: isPublished, file: source.name, onTensor }),
   };
+}
+
+/** Returns the configuration of what a prefix selects: with `backbone.` the backbone alone. */
+export function reduced(config: ModelConfig, prefix: string | undefined): ModelConfig {
+  return /(^|\.)backbone\.$/.test(prefix ?? '') ? { backbone: config.backbone, image: config.image } : config;
 }
 
 /** Returns all keys in the checkpoints of these models, with those that only training needs. */
@@ -85,29 +96,105 @@ function publishedKeys(models: readonly ModelDefinition[]): ReadonlySet<string> 
 }
 
 /** Returns the first name of a key. */
-const moduleOf = (key: string): string => key.slice(0, key.indexOf('.'));
+function moduleOf(key: string): string {
+  const end = key.indexOf('.');
+  return end < 0 ? key : key.slice(0, end);
+}
+
+/** Leaves out the keys that the caller names. */
+function withoutIgnored(entries: Tensors, ignore: readonly string[]): Tensors {
+  if (ignore.length === 0) return entries;
+  const isIgnored = (key: string) =>
+    ignore.some((name) => key === name || (name.endsWith('.') && key.startsWith(name)));
+  return new Map([...entries].filter(([key]) => !isIgnored(key)));
+}
+
+/**
+ * Leaves out what belongs to no module of a model, such as buffers of a loss: nothing computes with it. A surplus key inside a module stays
+ * and is refused later, since the network of the file has something there that the model lacks. The same holds for a classifier, whose
+ * modules are all at the root, and for a single tensor at the root of a backbone. That a backbone comes from a larger model is not noted.
+ */
+function withoutSurplus(
+  entries: Tensors,
+  definition: ModelDefinition,
+  isPublished: (key: string) => boolean,
+): Pick<WeightsFile, 'entries' | 'notices'> {
+  const { config, tasks } = definition;
+  if (config.classification) return { entries, notices: [] };
+  const isBare = tasks.length === 0;
+  const modules = new Set(modelParameters(definition).map(({ key }) => moduleOf(key)));
+  const surplus = [...entries.keys()].filter(
+    (key) => !modules.has(moduleOf(key)) && !isPublished(key) && !(isBare && !key.includes('.')),
+  );
+  if (surplus.length === 0) return { entries, notices: [] };
+  const gone = new Set(surplus);
+  return {
+    entries: new Map([...entries].filter(([key]) => !gone.has(key))),
+    notices: isBare ? [] : [leftOut(surplus)],
+  };
+}
 
 /** Returns the set of weights that the caller asks for, or else the one of the published entry. */
-function chosenSet(checkpoint: Checkpoint, { ema, prefix }: WeightsOptions, published = false): StateDict {
-  const take = (averaged: boolean) => stateDictOf(checkpoint, { ema: averaged, prefix });
-  if (ema !== undefined) return take(ema);
-  const plain = take(false);
-  const averaged = published && plain.others.some((set) => set.averaged);
-  return averaged ? take(true) : plain;
+function chosenSet(checkpoint: Checkpoint, { ema, prefix, ignore = [] }: WeightsOptions, published = false): StateDict {
+  const usual = stateDictOf(checkpoint, { ema, prefix });
+  const isOther = ema === undefined && published && !usual.averaged && usual.others.some(({ averaged }) => averaged);
+  const dict = isOther ? stateDictOf(checkpoint, { ema: true, prefix }) : usual;
+  return { ...dict, entries: withoutIgnored(dict.entries, ignore) };
+}
+
+interface Found extends ConfiguredModel {
+  readonly entries: Tensors;
+  readonly notices: readonly string[];
+}
+
+/** Returns the weights of a known model in its key layout, without a prefix before all of its keys. */
+function inKnownModel(checkpoint: Checkpoint, model: ConfiguredModel, options: WeightsOptions): Found {
+  const { config, definition } = model;
+  const dict = chosenSet(checkpoint, options, options.emaPublished);
+  const { type } = config.backbone;
+  const isBare = definition.tasks.length === 0;
+  const rename = (entries: Tensors) =>
+    isBare ? backboneInOurLayout(type, entries) : inOurLayout(type, entries, !config.classification);
+  const keys = modelParameters(definition)
+    .filter(({ key, kind }) => kind !== 'ignored' && (options.module ?? moduleOf(key)) === moduleOf(key))
+    .map(({ key }) => key);
+  const markers = markersOf(type, keys, { isBare, isDense: !config.classification });
+  const { entries, notices } = withoutUniformPrefix(
+    dict.entries,
+    { keys: new Set(keys), markers, rename },
+    checkpoint.refuse,
+  );
+  return { config, definition, entries: rename(entries), notices: [...dict.notices, ...notices] };
+}
+
+/** Returns keys that a file of a model has in one key layout or another: the first of each module. */
+function markersOf(
+  type: string,
+  keys: readonly string[],
+  { isBare, isDense }: { readonly isBare: boolean; readonly isDense: boolean },
+): string[] {
+  const firsts = new Map([...keys].reverse().map((key) => [moduleOf(key), key]));
+  const marks = layoutMarks(type);
+  if (isBare) return [...firsts.values(), ...marks].flatMap((key) => [key, `backbone.${key}`]);
+  return [...firsts.values(), ...marks.map((mark) => (isDense ? `backbone.${mark}` : mark))];
 }
 
 /** Finds the published model by the file's keys, in this package's key layout or in that of another publisher. */
-function matched(checkpoint: Checkpoint, options: WeightsOptions) {
-  const ours = inAnyLayout(chosenSet(checkpoint, options).entries);
-  const shapes = new Map([...ours].map(([key, { shape }]) => [key, shape]));
-  const { entry, others } = matchEntry(shapes, checkpoint.name, hintsOf(checkpoint));
+function matched(checkpoint: Checkpoint, options: WeightsOptions): Found {
+  const { refuse } = checkpoint;
+  const { entries: plain } = chosenSet(checkpoint, options);
+  const prefix = publishedPrefix(plain, refuse);
+  const inner = prefix === '' ? plain : withoutPrefix(plain, prefix);
+  const { entry, others } = matchEntry(shapesOf(inAnyLayout(inner)), checkpoint.name, hintsOf(checkpoint));
+  const found = inKnownModel(
+    checkpoint,
+    { config: entry.config, definition: definitionOf(entry) },
+    {
+      ...options,
+      emaPublished: entry.weights?.ema,
+    },
+  );
   const names = others.map(({ name }) => name).join(', ');
-  return {
-    config: entry.config,
-    definition: definitionOf(entry),
-    dict: chosenSet(checkpoint, options, entry.weights?.ema),
-    notices: names
-      ? [`The weights are taken for ${entry.name}. They also fit ${names}: name the model if you mean another.`]
-      : [],
-  };
+  const alike = `The weights are taken for ${entry.name}. They also fit ${names}: name the model if you mean another.`;
+  return { ...found, notices: names ? [...found.notices, alike] : found.notices };
 }

@@ -61,7 +61,7 @@ describe('the weights in a checkpoint', () => {
     const checkpoint = await open({ state_dict: dict({ w: weight }), state_dict_ema: dict({ w: average }) });
     expect(await values(checkpoint)).to.deep.equal({ w: [1, 2] });
     expect(stateDictOf(checkpoint).notices).to.deep.equal([
-      'The file has several sets of weights: "state_dict" is used, not "state_dict_ema"; load it with the option ema for the other.',
+      'The file has several sets of weights: "state_dict" is used, not "state_dict_ema" (averaged). { ema: true } (--ema on the command line) takes the averaged weights.',
     ]);
     expect(await values(checkpoint, { ema: true })).to.deep.equal({ w: [3, 4] });
     const refusal = await refusalOf(async () => stateDictOf(await open({ model: dict({ w: weight }) }), { ema: true }));
@@ -151,7 +151,7 @@ describe('filling parameters', () => {
     expect(refusal.code).to.equal('missing');
     expect(refusal.message).to.equal(
       'w.pth: it does not fit the model: 1 missing: lost; 1 unexpected: extra; 1 of another shape: a [2] (the model has [3]); ' +
-        '1 not of a floating-point type: n int64. Check that the file belongs to this model, or name the prefix of its keys: moganet convert --prefix, or convertCheckpoints with { prefix }.',
+        '1 not of a floating-point type: n int64. Check that the file belongs to this model and its configuration.',
     );
   });
 
@@ -159,7 +159,7 @@ describe('filling parameters', () => {
     const { entries } = stateDictOf(await open({ 'backbone.a.w': weight, 'backbone.b.w': weight }));
     const bare = await refusalOf(() => fillParameters([parameter('a.w'), parameter('b.w')], entries));
     expect(bare.remedy).to.equal(
-      `The file's keys begin with "backbone.", the model's do not: load it with the prefix "backbone.".`,
+      `The file's keys begin with "backbone.", the model's do not: { prefix: 'backbone.' } (--prefix backbone. on the command line) takes it off.`,
     );
     const whole = await refusalOf(() =>
       fillParameters([parameter('model.backbone.a.w'), parameter('model.backbone.b.w'), parameter('head')], entries),

@@ -56,6 +56,40 @@ describe('opening weights', () => {
     expect(error.message).to.match(/^test\.safetensors: the weights fit no known model, .* Nearest:\n {2}moganet_/s);
   });
 
+  it('matches a published model whose keys all have one prefix, and fills it', async () => {
+    const s: ModelConfig = { backbone: { type: 'moganet', arch: 's' }, classification: { classes: 1000 } };
+    const renames: Readonly<Record<string, (key: string) => string>> = {
+      'model.': (key) => `model.${key}`,
+      'net.module.': (key) => `net.module.${key}`,
+      'base_model.': (key) => `base_model.backbone.${key}`, // OpenMixup's key layout has `backbone.` itself
+    };
+    for (const [prefix, rename] of Object.entries(renames)) {
+      const { config, definition, notices, fill } = await openWeights(await file(s, rename));
+      expect(config.name).to.equal('moganet_s');
+      expect(notices).to.deep.equal([`Every key of the model begins with "${prefix}", which is removed.`]);
+      await fill(modelParameters(definition));
+    }
+    const shipped = new URL('../../samples/weights/facade.safetensors', import.meta.url);
+    const { entries } = await openWeights(bytesSource(readFileSync(shipped), 'facade.safetensors'));
+    const below = async (prefixes: readonly string[]) => {
+      const keys = prefixes.flatMap((prefix) => [...entries].map(([key, { shape }]) => [prefix + key, shape] as const));
+      const tensors = new Map(keys.map(([key, shape]) => [key, seededWeight(key, shape)]));
+      return openWeights(bytesSource(await writeSafetensors(tensors).bytes(), 'epoch.ckpt'));
+    };
+    expect((await below(['model.'])).config.name).to.equal('facade');
+    const error = await rejection(below(['student.', 'teacher.']));
+    expect(error.message).to.contain('(--prefix student. on the command line)').and.to.contain('(--prefix teacher.');
+  });
+
+  it('names no model as near that has none of its keys, and sees through a prefix to those that are', async () => {
+    const stranger = await rejection(openWeights(await file(pico, (key) => `x_${key.replaceAll('.', '_')}`)));
+    expect(stranger.message).to.contain('No known model has any of its keys: ').and.not.to.contain('Nearest');
+    const prefixed = await rejection(openWeights(await file(pico, (key) => `model.${key}`)));
+    const plain = await rejection(openWeights(await file(pico)));
+    expect(prefixed.message).to.equal(plain.message);
+    expect(plain.message).to.match(/--model with the name of a model or a JSON file\.$/);
+  });
+
   it('fills a bare backbone from a classifier in any key layout', async () => {
     const inOpenMixup = (key: string) =>
       key.startsWith('head.') ? key.replace('head.', 'head.fc.') : `backbone.${key}`;

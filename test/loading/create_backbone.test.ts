@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import { ConfigError, createBackbone, type Engine, loadModel, type Progress } from 'moganet';
+import { weightsHash } from '../../src/library/load.ts';
+import { rejection } from '../harness/rejection.ts';
+import { smallBoth, smallFile, smallWeights } from '../harness/small_model.ts';
+import { prefixed, trainerFile } from '../harness/trainer_file.ts';
+
+/** An engine that counts what it holds. */
+function countingEngine(load: () => void = () => {}): Engine & { readonly held: { engines: number; runners: number } } {
+  const held = { engines: 1, runners: 0 };
+  return {
+    name: 'counting',
+    held,
+    load: async () => {
+      load();
+      held.runners++;
+      return { run: async () => ({}), dispose: () => held.runners-- };
+    },
+    dispose: async () => {
+      held.engines--;
+    },
+  } as unknown as Engine & { readonly held: { engines: number; runners: number } };
+}
+
+describe('createBackbone', () => {
+  const { backbone } = smallBoth;
+  let weights: Uint8Array;
+  before(async () => {
+    weights = await smallFile(smallBoth);
+  });
+
+  it('reports progress of the weights and of the engine', async () => {
+    const stages = new Set<string>();
+    const onProgress = ({ stage }: Progress) => stages.add(stage);
+    const loaded = await createBackbone(backbone, { weights, engine: countingEngine(), onProgress });
+    expect([...stages]).to.deep.equal(['weights', 'engine']);
+    await loaded.dispose();
+  });
+
+  it('does not begin if its signal is aborted, and stops between tensors', async () => {
+    const reason = new Error('enough');
+    const engine = countingEngine();
+    const signal = AbortSignal.abort(reason);
+    expect(await rejection(createBackbone(backbone, { weights, engine, signal }))).to.equal(reason);
+    const controller = new AbortController();
+    const onProgress = ({ done }: Progress) => done > 3 && controller.abort(reason);
+    const stopped = createBackbone(backbone, { weights, engine, signal: controller.signal, onProgress });
+    expect(await rejection(stopped)).to.equal(reason);
+    expect(engine.held).to.deep.equal({ engines: 1, runners: 0 }); // it was never handed over
+  });
+
+  it('frees the engine if a part cannot be loaded', async () => {
+    for (const load of [
+      (engine: Engine) => createBackbone(backbone, { weights, engine }),
+      (engine: Engine) => loadModel({ weights }, { engine }),
+    ]) {
+      const fault = new Error('no memory');
+      const engine = countingEngine(() => {
+        throw fault;
+      });
+      expect(await rejection(load(engine))).to.equal(fault);
+      expect(engine.held).to.deep.equal({ engines: 0, runners: 0 });
+    }
+  });
+
+  it('refuses options that a backbone cannot honour', async () => {
+    for (const option of ['pull', 'configure', 'heads', 'detectors', 'segmentationHeads']) {
+      const options = { weights, [option]: {} } as never;
+      const error = await rejection(createBackbone(backbone, options));
+      expect(error).to.be.instanceOf(ConfigError);
+      expect(error.message).to.contain(`unknown option "${option}"`);
+    }
+  });
+
+  it('gives the notices on its weights', async () => {
+    const file = trainerFile({ state_dict: prefixed('model.', smallWeights(smallBoth)) });
+    const loaded = await createBackbone(backbone, { weights: file, engine: countingEngine() });
+    expect(loaded.notices).to.deep.equal(['Every key of the model begins with "model.", which is removed.']);
+    await loaded.dispose();
+  });
+
+  it('takes the weights below a prefix, and leaves out keys that are named', async () => {
+    const both = new Map([
+      ...prefixed('student.', smallWeights(smallBoth, 'a')),
+      ...prefixed('teacher.', smallWeights(smallBoth, 'b')),
+    ]);
+    const error = await rejection(createBackbone(backbone, { weights: trainerFile(both), engine: countingEngine() }));
+    expect(error.message).to.contain('"student." and "teacher."');
+    const extra = new Map([...both, ['student.backbone.extra', { shape: [1], data: new Float32Array(1) }] as const]);
+    const options = { weights: trainerFile(extra), prefix: 'student.', ignore: ['extra'] };
+    const loaded = await createBackbone(backbone, { ...options, engine: countingEngine() });
+    await loaded.dispose();
+  });
+});
+
+describe('the hash of weights', () => {
+  it('ends before the next tensor if it is aborted', async () => {
+    const reason = new Error('enough');
+    expect(await rejection(weightsHash(smallWeights(smallBoth), AbortSignal.abort(reason)))).to.equal(reason);
+  });
+
+  it('does not outlive a load that is aborted while the engine starts', async () => {
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const engine = countingEngine(() => controller.abort(reason));
+    const loading = loadModel({ weights: await smallFile(smallBoth) }, { engine, signal: controller.signal });
+    expect(await rejection(loading)).to.equal(reason);
+    expect(engine.held).to.deep.equal({ engines: 0, runners: 0 });
+  });
+});
