@@ -70,7 +70,7 @@ export const imageRemedies = {
   /** The file breaks the rules of its format. */
   malformed: 'Open it in an image editor and save it again as PNG or JPEG.',
   /** The file asks for more than the options allow. */
-  limit: 'Make it smaller. In code, decodeImage takes a higher limit for a source that you trust.',
+  limit: 'Make it smaller.',
   /** An image format, or a form of PNG or JPEG, that is not read. The reason names it. */
   unsupported: 'Convert it to PNG or baseline JPEG.',
   /** The file is not an image. The reason says what it looks like. */
@@ -100,8 +100,8 @@ export interface ImageLimits {
   /** The most pixels (width × height) that an image may declare. Default 2^26, 67 megapixels: 256 MB as RGBA. */
   readonly maxPixels: number;
   /**
-   * The most scans of a JPEG. Default 100: encoders write about ten. Each scan is a walk over all pixels, and a few
-   * bytes are enough to ask for one.
+   * The most scans of a JPEG. Default 100: encoders write about ten. Each scan is a walk over all pixels, so scans ×
+   * pixels is bounded as well: by 16 walks over a grey image of `maxPixels`, or by the size of the file if that is more.
    */
   readonly maxScans: number;
 }
@@ -110,6 +110,10 @@ export type ImageContext = Context<ImageCode, ImageLimits>;
 
 /** Makes the context of one image. */
 export const imageContext = contextMaker<ImageCode, ImageLimits>(ImageRefusal, { maxPixels: 2 ** 26, maxScans: 100 });
+
+/** How a limit is raised, wherever the message is read. */
+export const raisePixels =
+  'For a source that you trust, decodeImage and predict take a higher maxPixels, the command line --max-pixels.';
 
 /** Refuses an empty size, and a size over the limit, before anything of that size is allocated. */
 export function checkPixels(place: string, { width, height }: Size, { limits, refuse }: ImageContext): void {
@@ -120,7 +124,7 @@ export function checkPixels(place: string, { width, height }: Size, { limits, re
       'limit',
       place,
       `${width} × ${height} pixels are ${megapixels(width * height)}, the limit is ${megapixels(limits.maxPixels)}`,
-      'Make it smaller. In code, decodeImage takes a higher maxPixels for a source that you trust.',
+      `Make it smaller. ${raisePixels}`,
     );
   }
 }

@@ -1,187 +1,14 @@
 import { Inflate } from 'fflate';
 import type { Raster } from '../image/raster.ts';
-import { checkPixels, type ImageContext, imageContext } from './context.ts';
-import { adler32, crc32 } from './inflate.ts';
+import { type ImageContext, imageContext } from './context.ts';
+import { orientationIn, upright } from './exif.ts';
+import { adler32 } from './inflate.ts';
+import { addNotice, type PngFile, type PngHeader, readPngChunks, samplesPerPixel } from './png_chunks.ts';
 
 /**
- * Reads PNG (ISO/IEC 15948) strictly. First the container: signature, chunks, their order and checksums. Then the image
- * data, inflated a piece at a time: each row is unfiltered and handed on as it becomes complete, so besides the image
- * only two rows are in memory, and a stream that holds more than its header says is stopped there.
+ * Reads the image data of a PNG, inflated a piece at a time: each row is unfiltered and handed on as it becomes complete,
+ * so besides the image only two rows are in memory, and a stream that holds more than its header says is stopped there.
  */
-
-export const pngSignature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-
-export type ColorType = 0 | 2 | 3 | 4 | 6;
-
-export interface PngHeader {
-  readonly width: number;
-  readonly height: number;
-  readonly depth: 1 | 2 | 4 | 8 | 16;
-  /** 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha */
-  readonly colorType: ColorType;
-  readonly interlaced: boolean;
-}
-
-export interface PngFile {
-  readonly header: PngHeader;
-  /** RGB triples of colour type 3. Other colour types may suggest a palette, which is not kept. */
-  readonly palette: Uint8Array | undefined;
-  /** The tRNS chunk: alpha by palette index, or the one transparent colour as 16-bit samples. */
-  readonly transparency: Uint8Array | undefined;
-  /** The compressed data, in its parts. */
-  readonly data: readonly Uint8Array[];
-}
-
-const samplesPerPixel: Record<ColorType, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
-
-const depthsOf: Record<ColorType, readonly number[]> = {
-  0: [1, 2, 4, 8, 16],
-  2: [8, 16],
-  3: [1, 2, 4, 8],
-  4: [8, 16],
-  6: [8, 16],
-};
-
-interface Chunk {
-  readonly type: string;
-  readonly at: number;
-  readonly data: Uint8Array;
-}
-
-const placeOf = ({ type, at }: Pick<Chunk, 'type' | 'at'>) => `PNG chunk ${type} at byte ${at}`;
-
-/**
- * Checks the whole container and returns its parts as views into `bytes`. Text and profiles are checksummed and skipped,
- * never inflated.
- *
- * @throws ImageRefusal `truncated`, `checksum`, `malformed`, `limit` or `unsupported`, with the chunk and its byte offset
- */
-export function readPngChunks(bytes: Uint8Array, context: ImageContext): PngFile {
-  const { refuse } = context;
-  let header: PngHeader | undefined;
-  let palette: Uint8Array | undefined;
-  let transparency: Uint8Array | undefined;
-  const data: Uint8Array[] = [];
-  let dataEnded = false;
-  for (const chunk of chunksOf(bytes, context)) {
-    const { type } = chunk;
-    const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
-    if (!header) {
-      if (type === 'CgBI') {
-        throw refuse(
-          'unsupported',
-          placeOf(chunk),
-          'this is Apple’s variant of PNG (CgBI)',
-          'Export it as a plain PNG.',
-        );
-      }
-      if (type !== 'IHDR') throw bad('comes first; IHDR must');
-      header = readHeader(chunk, context);
-      continue;
-    }
-    if (data.length > 0 && type !== 'IDAT') dataEnded = true;
-    switch (type) {
-      case 'IHDR':
-        throw bad('is a second header');
-      case 'PLTE':
-        if (palette || data.length > 0) throw bad(palette ? 'is a second palette' : 'comes after the image data');
-        if (header.colorType === 0 || header.colorType === 4) throw bad('is a palette in a grey image');
-        if (chunk.data.length === 0 || chunk.data.length % 3 !== 0 || chunk.data.length > 768) {
-          throw bad(`has ${chunk.data.length} bytes; a palette has 3 to 768, three per colour`);
-        }
-        palette = chunk.data;
-        break;
-      case 'tRNS':
-        if (transparency || data.length > 0) throw bad(transparency ? 'is there twice' : 'comes after the image data');
-        checkTransparency(chunk, header, palette, context);
-        transparency = chunk.data;
-        break;
-      case 'IDAT':
-        if (dataEnded) throw bad('does not follow the other image data directly');
-        data.push(chunk.data);
-        break;
-      case 'IEND':
-        if (chunk.data.length > 0) throw bad('is not empty');
-        if (data.length === 0) throw bad('comes before any image data (IDAT)');
-        if (header.colorType === 3 && !palette) throw bad('ends a palette image without a palette (PLTE)');
-        return { header, palette: header.colorType === 3 ? palette : undefined, transparency, data };
-      default:
-        // bit 5 of the first letter is 0: the chunk is critical, so a reader that does not know it must not guess
-        if ((type.charCodeAt(0) & 32) === 0) throw bad('is a critical chunk that is not part of PNG');
-    }
-  }
-  throw refuse('truncated', `PNG byte ${bytes.length}`, 'the file ends without an end chunk (IEND)');
-}
-
-/** Yields the chunks up to IEND, each wholly inside the file and with the right checksum. Bytes after IEND are ignored. */
-function* chunksOf(bytes: Uint8Array, { refuse }: ImageContext): Generator<Chunk> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 8) throw refuse('truncated', 'PNG signature', `only ${bytes.length} of its 8 bytes are there`);
-  for (let at = 8; at < bytes.length; ) {
-    if (bytes.length - at < 12) throw refuse('truncated', `PNG chunk at byte ${at}`, 'the file ends inside its header');
-    const length = view.getUint32(at);
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
-    if (!/^[A-Za-z]{4}$/.test(type)) {
-      throw refuse('malformed', `PNG chunk at byte ${at}`, `its type is ${JSON.stringify(type)}, not four letters`);
-    }
-    if (length > bytes.length - at - 12) {
-      const reason = `it says ${length} bytes, the file has ${bytes.length - at - 12} more`;
-      throw refuse('truncated', placeOf({ type, at }), reason);
-    }
-    const stored = view.getUint32(at + 8 + length);
-    const actual = crc32(bytes.subarray(at + 4, at + 8 + length));
-    if (stored !== actual) {
-      const hex = (n: number) => n.toString(16).padStart(8, '0');
-      const reason = `it has the checksum ${hex(stored)}, its data has ${hex(actual)}`;
-      throw refuse('checksum', placeOf({ type, at }), reason);
-    }
-    yield { type, at, data: bytes.subarray(at + 8, at + 8 + length) };
-    if (type === 'IEND') return;
-    at += 12 + length;
-  }
-}
-
-function readHeader(chunk: Chunk, context: ImageContext): PngHeader {
-  const { data } = chunk;
-  const bad = (what: string) => context.refuse('malformed', placeOf(chunk), `it ${what}`);
-  if (data.length !== 13) throw bad(`has ${data.length} bytes, not 13`);
-  const view = new DataView(data.buffer, data.byteOffset, 13);
-  const width = view.getUint32(0);
-  const height = view.getUint32(4);
-  const [depth = 0, colorType = 0, compression = 0, filter = 0, interlace = 0] = data.subarray(8);
-  const depths = depthsOf[colorType as ColorType] as readonly number[] | undefined;
-  if (!depths) throw bad(`has the colour type ${colorType}; there are 0, 2, 3, 4 and 6`);
-  if (!depths.includes(depth)) throw bad(`has depth ${depth}; colour type ${colorType} has ${depths.join(', ')}`);
-  if (compression !== 0) throw bad(`has the unknown compression method ${compression}`);
-  if (filter !== 0) throw bad(`has the unknown filter method ${filter}`);
-  if (interlace > 1) throw bad(`has the unknown interlace method ${interlace}`);
-  if (width > 0x7fffffff || height > 0x7fffffff) throw bad(`has a size over 2^31: ${width} × ${height}`);
-  checkPixels(placeOf(chunk), { width, height }, context);
-  return {
-    width,
-    height,
-    depth: depth as PngHeader['depth'],
-    colorType: colorType as ColorType,
-    interlaced: interlace === 1,
-  };
-}
-
-function checkTransparency(
-  chunk: Chunk,
-  { colorType }: PngHeader,
-  palette: Uint8Array | undefined,
-  { refuse }: ImageContext,
-): void {
-  const { data } = chunk;
-  const bad = (what: string) => refuse('malformed', placeOf(chunk), `it ${what}`);
-  if (colorType === 4 || colorType === 6) throw bad('adds transparency to an image that has an alpha channel');
-  if (colorType === 3) {
-    if (!palette) throw bad('comes before the palette (PLTE)');
-    if (data.length > palette.length / 3) throw bad(`has ${data.length} entries for ${palette.length / 3} colours`);
-  } else if (data.length !== samplesPerPixel[colorType] * 2) {
-    throw bad(`has ${data.length} bytes, not ${samplesPerPixel[colorType] * 2}`);
-  }
-}
 
 /** A rectangle of pixels that is stored as one: the image, or one of the seven of Adam7. */
 export interface Pass {
@@ -251,6 +78,21 @@ function numberAt(parts: readonly Uint8Array[], start: number, end: number): num
   return value;
 }
 
+/** Returns the offset of the last big-endian `word` in the joined `parts`, -1 if it is not there. */
+function lastIndexOf(parts: readonly Uint8Array[], word: number): number {
+  let at = parts.reduce((sum, part) => sum + part.length, 0);
+  let found = 0;
+  let seen = 0;
+  for (const part of parts.toReversed()) {
+    for (let i = part.length - 1; i >= 0; i--) {
+      at--;
+      found = (found >>> 8) | (part[i]! << 24);
+      if (++seen >= 4 && found >>> 0 === word) return at;
+    }
+  }
+  return -1;
+}
+
 /** Receives each row's packed samples (the array is used again), its pass, and its index in the pass. */
 export type RowWriter = (row: Uint8Array, pass: Pass, y: number) => void;
 
@@ -259,11 +101,11 @@ export type RowWriter = (row: Uint8Array, pass: Pass, y: number) => void;
  * costs no memory; it returns the pixels and what writes rows into them.
  *
  * @returns the pixels, complete
- * @throws ImageRefusal `truncated` (too few rows), `malformed` (too much data, a broken stream, an unknown filter),
- *   `checksum`, and what the writer throws
+ * @throws ImageRefusal `truncated` (too few rows), `malformed` (a broken stream, an unknown filter), `checksum`, and what
+ *   the writer throws
  */
 export function readPngRows<Pixels>(
-  { header, data }: PngFile,
+  { header, data, stray, notices }: PngFile,
   begin: () => { readonly pixels: Pixels; readonly write: RowWriter },
   context: ImageContext,
 ): Pixels {
@@ -271,7 +113,7 @@ export function readPngRows<Pixels>(
   const total = data.reduce((sum, part) => sum + part.length, 0);
   const expected = filteredSize(header);
   const tooLittle = (got: string) =>
-    refuse('truncated', dataPlace, `it holds ${got} of the ${expected} bytes that its rows need`);
+    stray ?? refuse('truncated', dataPlace, `it holds ${got} of the ${expected} bytes that its rows need`);
   if (total < 6) throw tooLittle('none');
   // compression method 8 with a window of at most 32 KB, a check number, no preset dictionary
   const zlibHeader = numberAt(data, 0, 2);
@@ -290,16 +132,17 @@ export function readPngRows<Pixels>(
   let received = 0;
   let checksum = 1;
   const inflate = new Inflate((piece) => {
+    const wanted = piece.subarray(0, expected - Math.min(received, expected));
     received += piece.length;
-    if (received > expected) {
-      throw refuse('malformed', dataPlace, `it holds more than the ${expected} bytes that its rows need`);
-    }
     checksum = adler32(piece, checksum);
-    rows(piece);
+    rows(wanted);
   });
   try {
-    for (const piece of piecesOf(data, 2, total - 4)) inflate.push(piece);
-    inflate.push(new Uint8Array(0), true);
+    for (const piece of piecesOf(data, 2, total - 4)) {
+      if (received > expected) break;
+      inflate.push(piece);
+    }
+    if (received <= expected) inflate.push(new Uint8Array(0), true);
   } catch (error) {
     if (error instanceof Error && error.message === 'unexpected EOF') throw tooLittle(`${received}`);
     if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
@@ -309,8 +152,11 @@ export function readPngRows<Pixels>(
   }
   // every image has a row, so a whole stream has begun an image
   if (received < expected || !image) throw tooLittle(`${received}`);
-  if (numberAt(data, total - 4, total) !== checksum) {
-    throw refuse('checksum', dataPlace, 'it does not end with its checksum (Adler-32)');
+  // the checksum of surplus rows is not looked for: they may go on for gigabytes
+  const end = received > expected ? undefined : lastIndexOf(data, checksum);
+  if (end === -1) throw refuse('checksum', dataPlace, 'it does not end with its checksum (Adler-32)');
+  if (end !== total - 4 || stray) {
+    addNotice(notices, `${dataPlace}: more data than the image needs. The rest is ignored: no pixel depends on it.`);
   }
   return image.pixels;
 }
@@ -380,12 +226,12 @@ function unfilter(filter: number, row: Uint8Array, above: Uint8Array, distance: 
 }
 
 /**
- * Reads a PNG of any depth, colour type and interlacing, strictly: every checksum, the order of the chunks and the
- * amount of data are verified, and the size is checked before an image is allocated.
+ * Reads a PNG of any depth, colour type and interlacing. What pixels depend on is verified: checksums, the order of the
+ * chunks and the amount of data, and the size is checked before an image is allocated.
  *
  * Colours are those of `cv2.imread`: 16-bit samples by their high byte, grey as three equal channels, gamma and colour
- * profiles ignored. Transparency (alpha channel or tRNS) is in A, and the colours are not blended with it. EXIF inside a
- * PNG is not applied.
+ * profiles ignored, the orientation of EXIF applied. Transparency (alpha channel or tRNS) is in A, and the colours are
+ * not blended with it.
  *
  * @throws ImageRefusal with the chunk and its byte offset
  */
@@ -393,14 +239,30 @@ export function decodePng(bytes: Uint8Array, context: ImageContext = imageContex
   const file = readPngChunks(bytes, context);
   const { width, height, depth, colorType } = file.header;
   const indexed = colorType === 3 || (colorType === 0 && depth <= 8);
+  const range = { most: 0 };
   const begin = () => {
     const pixels = new Uint8ClampedArray(width * height * 4);
     const write = indexed
       ? indexedWriter(file, new Uint32Array(pixels.buffer), context)
-      : sampledWriter(file, new Uint8Array(pixels.buffer)); // plain bytes: nothing to clamp
+      : sampledWriter(file, new Uint8Array(pixels.buffer), range); // plain bytes: nothing to clamp
     return { pixels, write };
   };
-  return { width, height, data: readPngRows(file, begin, context) };
+  const data = readPngRows(file, begin, context);
+  if (depth === 16 && range.most > 0 && range.most < 4096) addNotice(file.notices, darkNotice(range.most));
+  const { notices } = file;
+  const raster = notices.length > 0 ? { width, height, data, notices } : { width, height, data };
+  return upright(raster, file.exif && orientationIn(file.exif));
+}
+
+/** Says what became of 16-bit samples that use a sixteenth of their range or less, as cameras of 10 or 12 bits write. */
+function darkNotice(most: number): string {
+  const levels = (most >> 8) + 1;
+  const factor = 2 ** (16 - Math.ceil(Math.log2(most + 1)));
+  return (
+    `the largest of its 16-bit samples is ${most} of 65535. Of 16 bits the upper 8 are used, as by OpenCV, so ` +
+    `${levels === 1 ? 'the whole image is black' : `${levels} levels are left and the image is almost black`}. ` +
+    `If that is not what it shows, multiply the samples by ${factor} and save it again.`
+  );
 }
 
 /** Writes palette and grey pixels up to 8 bits: each is one of at most 256 colours, looked up as a word. */
@@ -435,8 +297,11 @@ function indexedWriter(
   };
 }
 
-/** Writes pixels of whole samples of one or two bytes, of which the first is the high one. */
-function sampledWriter({ header, transparency }: PngFile, pixels: Uint8Array): RowWriter {
+/**
+ * Writes pixels of whole samples of one or two bytes, of which the first is the high one. The largest colour sample of
+ * 16 bits is kept in `range`.
+ */
+function sampledWriter({ header, transparency }: PngFile, pixels: Uint8Array, range: { most: number }): RowWriter {
   const { depth, colorType, width } = header;
   const size = depth / 8;
   const samples = samplesPerPixel[colorType];
@@ -453,6 +318,14 @@ function sampledWriter({ header, transparency }: PngFile, pixels: Uint8Array): R
     if (stride === 4 && size === 1 && pass.stepX === 1) {
       pixels.set(row, o);
       return;
+    }
+    if (size === 2) {
+      const colors = stride - (alpha >= 0 ? 2 : 0);
+      for (let start = 0; start < row.length; start += stride) {
+        for (let i = start; i < start + colors; i += 2) {
+          range.most = Math.max(range.most, (row[i]! << 8) | row[i + 1]!);
+        }
+      }
     }
     for (let x = 0, p = 0; x < pass.width; x++, p += stride, o += 4 * pass.stepX) {
       pixels[o] = row[p]!;

@@ -3,7 +3,7 @@ import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import { checkRaster, type LabelMap, type Raster } from '../image/raster.ts';
 import { crc32 } from './inflate.ts';
-import { type ColorType, pngSignature } from './png.ts';
+import { type ColorType, pngSignature } from './png_chunks.ts';
 
 /** Writes PNG files: colours, and label maps whose pixels are numbers. It runs in Node and in browsers alike. */
 

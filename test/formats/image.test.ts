@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { build } from 'esbuild';
-import { ImageError } from '../../src/errors.ts';
+import { ConfigError, ImageError } from '../../src/errors.ts';
 import { decodeLabelPng } from '../../src/formats/image.ts';
+import { encodeMaskPng } from '../../src/formats/png_write.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { decodeImage } from '../../src/platform/node/files.ts';
 import { rejection } from '../harness/rejection.ts';
@@ -94,6 +95,36 @@ describe('decodeImage', () => {
       expect(error.message).to.equal(`decodeImage ${fact}`);
       expect(() => decodeLabelPng(value as never)).to.throw(ImageError, `decodeLabelPng ${fact}`);
     }
+  });
+
+  it('checks its options, and names the nearest', async () => {
+    const png = encodeMaskPng(Uint8Array.of(1), { height: 1, width: 1 });
+    const cases: [unknown, RegExp][] = [
+      [null, /^options of CALL: must be an object, got null/],
+      ['photo.png', /^options of CALL: must be an object, got "photo\.png"/],
+      [{ maxPixel: 5 }, /^options of CALL: unknown option "maxPixel".*Did you mean "maxPixels"\?/],
+      [{ maxPixels: '5' }, /^options of CALL: maxPixels: must be a number of at least 0, got "5"/],
+      [{ maxPixels: Number.NaN }, /maxPixels: must be a number of at least 0/],
+      [{ name: 5 }, /name: must be a string, got 5/],
+    ];
+    for (const [options, message] of cases) {
+      for (const [call, run] of [
+        ['decodeImage', decodeImage],
+        ['decodeLabelPng', async (bytes: Uint8Array, given: never) => decodeLabelPng(bytes, given)],
+      ] as const) {
+        const error = await rejection(run(png, options as never));
+        expect(error).to.be.instanceOf(ConfigError);
+        expect(error.message).to.match(new RegExp(message.source.replace('CALL', call)));
+      }
+    }
+    expect((await decodeImage(png, { maxPixels: Number.POSITIVE_INFINITY })).width).to.equal(1);
+  });
+
+  it('reads an image over the limit if the limit is raised, and says how to raise it', async () => {
+    const wide = encodeMaskPng(new Uint8Array(20), { height: 4, width: 5 });
+    const error = await rejection(decodeImage(wide, { maxPixels: 19 }));
+    expect(error.message).to.match(/the limit is.*decodeImage and predict take a higher maxPixels.*--max-pixels/);
+    expect((await decodeImage(wide, { maxPixels: 20 })).height).to.equal(4);
   });
 
   it('names a format quickly for any text', async () => {

@@ -3,9 +3,10 @@ import { expect } from 'chai';
 import { isRefusal } from '../../src/errors.ts';
 import { type ImageLimits, imageContext } from '../../src/formats/context.ts';
 import { jpegDecoder } from '../../src/formats/jpeg.ts';
-import type { Raster } from '../../src/image/raster.ts';
 import { loadJpegWasm } from '../../src/platform/node/files.ts';
+import { orientationBlock, seen } from '../harness/orientation.ts';
 import { join } from '../harness/png_builder.ts';
+import { rejection } from '../harness/rejection.ts';
 
 const file = (name: string) => new Uint8Array(readFileSync(new URL(`../images/${name}.jpg`, import.meta.url)));
 const decodeJpeg = jpegDecoder(loadJpegWasm);
@@ -39,33 +40,8 @@ function patched(bytes: Uint8Array, at: number, ...values: number[]): Uint8Array
 
 /** An APP1 segment that holds nothing but the orientation. */
 function exif(orientation: number): number[] {
-  const tiff = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
-  const data = [...new TextEncoder().encode('Exif\0\0'), ...tiff];
+  const data = [...new TextEncoder().encode('Exif\0\0'), ...orientationBlock(orientation)];
   return [0xff, 0xe1, 0, data.length + 2, ...data];
-}
-
-/** The stored pixel that shows at (x, y) of the upright image, by the table of the EXIF standard. */
-function upright({ width: w, height: h, data }: Raster, orientation: number): Raster {
-  const turned = orientation >= 5;
-  const [width, height] = turned ? [h, w] : [w, h];
-  const from: Record<number, (x: number, y: number) => [number, number]> = {
-    1: (x, y) => [x, y],
-    2: (x, y) => [w - 1 - x, y],
-    3: (x, y) => [w - 1 - x, h - 1 - y],
-    4: (x, y) => [x, h - 1 - y],
-    5: (x, y) => [y, x],
-    6: (x, y) => [y, h - 1 - x],
-    7: (x, y) => [w - 1 - y, h - 1 - x],
-    8: (x, y) => [w - 1 - y, x],
-  };
-  const out = new Uint8ClampedArray(data.length);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const [sx, sy] = from[orientation]!(x, y);
-      out.set(data.subarray((sy * w + sx) * 4, (sy * w + sx) * 4 + 4), (y * width + x) * 4);
-    }
-  }
-  return { width, height, data: out };
 }
 
 describe('reading JPEG', () => {
@@ -91,7 +67,7 @@ describe('reading JPEG', () => {
     const stored = await decodeJpeg(plain);
     for (let orientation = 1; orientation <= 8; orientation++) {
       const turned = await decodeJpeg(join(plain.subarray(0, 2), exif(orientation), plain.subarray(2)));
-      expect(turned, `orientation ${orientation}`).to.deep.equal(upright(stored, orientation));
+      expect(turned, `orientation ${orientation}`).to.deep.equal(seen(stored, orientation));
     }
     for (const unknown of [0, 9]) {
       const raster = await decodeJpeg(join(plain.subarray(0, 2), exif(unknown), plain.subarray(2)));
@@ -138,7 +114,8 @@ describe('reading JPEG', () => {
   it('refuses every file that is cut short', async () => {
     for (const name of ['ok_420', 'ok_420_prog', 'ok_restart']) {
       const whole = file(name);
-      for (let length = 2; length < whole.length; length++) {
+      // without the end marker, or with half of it, no pixel is missing
+      for (let length = 2; length < whole.length - 2; length++) {
         await refused(
           whole.slice(0, length),
           'truncated',
@@ -146,6 +123,115 @@ describe('reading JPEG', () => {
         );
       }
     }
+  });
+
+  it('reads a file whose end marker is missing, halved or replaced by zeros, if no pixel is, and says so', async () => {
+    for (const name of ['ok_420', 'ok_420_prog', 'ok_restart', 'ok_gray']) {
+      const whole = file(name);
+      const expected = await decodeJpeg(whole);
+      const data = whole.subarray(0, -2);
+      for (const end of [[], [0xff], [0, 0, 0, 0], new Uint8Array(5000)]) {
+        const { notices, ...raster } = await decodeJpeg(join(data, end));
+        expect(raster, `${name} with ${end.length} bytes`).to.deep.equal(expected);
+        expect(notices).to.have.length(1);
+        expect(notices?.[0]).to.match(/no end marker \(EOI\)/);
+      }
+    }
+  });
+
+  it('refuses a file that is cut short and filled with zeros', async () => {
+    for (const name of ['ok_420', 'ok_420_prog', 'ok_restart']) {
+      const whole = file(name);
+      for (let length = find(whole, 0xda) + 14; length < whole.length - 2; length++) {
+        const error = await rejection(decodeJpeg(join(whole.subarray(0, length), new Uint8Array(2000))));
+        // tables of zeros are malformed
+        expect(isRefusal(error) && ['truncated', 'malformed'].includes(error.code), `${name} at ${length}`).to.equal(
+          true,
+        );
+      }
+    }
+  });
+
+  it('refuses a progressive file without an end marker of which a scan is missing', async () => {
+    const whole = file('ok_420_prog');
+    const scans = [...whole.keys()].filter((i) => whole[i] === 0xff && whole[i + 1] === 0xda);
+    expect(scans.length).to.be.greaterThan(4);
+    // before the tables of the next scan, so that each scan is whole
+    const tables = scans.slice(1).map((scan) => whole.subarray(0, scan).lastIndexOf(0xff));
+    for (const end of tables) await refused(whole.slice(0, end), 'truncated', /the file ends/);
+  });
+
+  it('passes over bytes between segments, and gives every pixel of the plain file', async () => {
+    for (const name of ['ok_420', 'ok_420_prog', 'ok_restart']) {
+      const whole = file(name);
+      const expected = await decodeJpeg(whole);
+      for (const marker of [0xdb, 0xc4, 0xda, name === 'ok_420_prog' ? 0xc2 : 0xc0]) {
+        const at = find(whole, marker);
+        for (const stray of [[0], [0, 0], [1, 2, 3], [0, 0, 0, 0], [0xff, 0, 7], [0xff, 0xff]]) {
+          const bytes = join(whole.subarray(0, at), stray, whole.subarray(at));
+          expect(await decodeJpeg(bytes), `${name}: [${stray}] before ${marker}`).to.deep.equal(expected);
+        }
+      }
+      // a segment whose length is two short: its last bytes belong to none
+      const app0 = find(whole, 0xe0);
+      const short = patched(whole, app0 + 3, whole[app0 + 3]! - 2);
+      expect(await decodeJpeg(short), `${name}: short segment`).to.deep.equal(expected);
+      for (const extra of [5, 200]) {
+        const bytes = join(whole.subarray(0, -2), new Uint8Array(extra), [0xff, 0xd9]);
+        expect(await decodeJpeg(bytes), `${name}: ${extra} bytes before the end`).to.deep.equal(expected);
+      }
+      expect(await decodeJpeg(join(whole, whole)), `${name}: a second image`).to.deep.equal(expected);
+    }
+  });
+
+  it('does not let bytes between segments hide that pixels are lost', async () => {
+    const whole = file('ok_420');
+    const scan = find(whole, 0xda) + 14;
+    const tables = find(whole, 0xdb);
+    const cut = join(whole.subarray(0, tables), [0, 0], whole.subarray(tables, scan + 150), [0xff, 0xd9]);
+    await refused(cut, 'truncated', /pixels are lost/);
+    await refused(cut.slice(0, -2), 'truncated', /the file ends inside a scan/);
+  });
+
+  it('uses the usual Huffman tables if a file has none, as frames of motion JPEG', async () => {
+    const whole = file('ok_420');
+    const parts: Uint8Array[] = [];
+    for (let at = 2, from = 0; ; ) {
+      const end = at + 2 + ((whole[at + 2]! << 8) | whole[at + 3]!);
+      if (whole[at + 1] !== 0xc4) parts.push(whole.subarray(from, end));
+      if (whole[at + 1] === 0xda) {
+        parts.push(whole.subarray(end));
+        break;
+      }
+      [at, from] = [end, end];
+    }
+    expect(await decodeJpeg(join(...parts))).to.deep.equal(await decodeJpeg(whole));
+  });
+
+  it('refuses more work than the file’s size justifies, at once, and reads ordinary progressive images', async () => {
+    // a grey image of 67 megapixels, one scan of the means and any number of empty ones for the details
+    const scan = (start: number, end: number, approximation: number, data: Uint8Array) =>
+      join([0xff, 0xda, 0, 8, 1, 1, 0, start, end, approximation], data);
+    const [width, height] = [8192, 8190];
+    const frame = [0xff, 0xc2, 0, 11, 8, height >> 8, height & 255, width >> 8, width & 255, 1, 1, 0x11, 0];
+    const bomb = (scans: number) =>
+      join(
+        [0xff, 0xd8],
+        frame,
+        scan(0, 0, 0, new Uint8Array(140_000)),
+        ...Array(scans).fill(scan(1, 63, 0, new Uint8Array(500))),
+        [0xff, 0xd9],
+      );
+    const start = performance.now();
+    await refused(
+      bomb(99),
+      'limit',
+      /^bytes, JPEG marker 0xffda at byte \d+: the 17 scans so far walk over 17825792 blocks.*the limit is 16777216/,
+    );
+    expect(performance.now() - start).to.be.below(1000);
+    // ten scans, as libjpeg writes them for 4:4:4, are few enough for an image of the most pixels
+    expect((14 * 2 ** 26) / 64).to.be.below(2 ** 26 / 4);
+    expect((await decodeJpeg(file('ok_420_prog'), imageContext('bytes', { maxPixels: 48 * 40 }))).width).to.equal(48);
   });
 
   it('refuses a scan that ends early under a whole file', async () => {

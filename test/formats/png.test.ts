@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { isRefusal } from '../../src/errors.ts';
 import { type ImageLimits, imageContext } from '../../src/formats/context.ts';
-import { decodePng, pngSignature } from '../../src/formats/png.ts';
+import { decodePng } from '../../src/formats/png.ts';
+import { pngSignature } from '../../src/formats/png_chunks.ts';
+import { orientationBlock, seen } from '../harness/orientation.ts';
 import { buildPng, chunk, header, join, type PngSpec } from '../harness/png_builder.ts';
 
 /** Samples that vary in every direction and reach both ends of their range. */
@@ -137,11 +139,9 @@ describe('reading PNG', () => {
     refused(sized(8000, 8000), 'truncated', /at most \d+ of the 64008000 bytes/);
   });
 
-  it('refuses too few and too many rows, with the number of bytes', () => {
+  it('refuses too few rows, with the number of bytes', () => {
     refused(buildPng({ ...grey, edit: (d) => d.subarray(0, 100) }), 'truncated', /holds 100 of the 126 bytes/);
     refused(buildPng({ ...grey, edit: () => new Uint8Array(0) }), 'truncated', /holds 0 of the 126 bytes/);
-    refused(buildPng({ ...grey, edit: (d) => join(d, [0]) }), 'malformed', /holds more than the 126 bytes/);
-    refused(buildPng({ ...grey, edit: () => new Uint8Array(4e7) }), 'malformed', /holds more than the 126 bytes/);
   });
 
   it('refuses a wrong Adler-32 under a right CRC', () => {
@@ -181,13 +181,13 @@ describe('reading PNG', () => {
     refused(join(pngSignature, data, end), 'malformed', /chunk IDAT at byte 8: it comes first; IHDR must/);
     refused(join(start, good.subarray(8)), 'malformed', /IHDR at byte 33: it is a second header/);
     refused(join(start, end), 'malformed', /comes before any image data/);
-    refused(join(start, first, chunk('tEXt'), good.subarray(50)), 'malformed', /does not follow the other image data/);
+    const split = join(start, first, chunk('tEXt'), good.subarray(50));
+    refused(split, 'malformed', /IDAT at byte 62: it does not follow the other image data/);
     refused(
       join(start, chunk('MOGA'), data, end),
       'malformed',
       /MOGA at byte 33: it is a critical chunk that is not part/,
     );
-    refused(join(start, chunk('PLTE', [1, 2, 3]), data, end), 'malformed', /palette in a grey image/);
     refused(join(pngSignature, chunk('CgBI', [0]), good.subarray(8)), 'unsupported', /Apple/);
   });
 
@@ -200,7 +200,116 @@ describe('reading PNG', () => {
       'malformed',
       /colour 3 of a palette of 3/,
     );
-    const long = [chunk('PLTE', new Uint8Array(12)), chunk('tRNS', new Uint8Array(5))];
-    refused(buildPng({ ...spec, before: long }), 'malformed', /5 entries for 4 colours/);
+  });
+
+  it('turns the image as EXIF says, before and after the image data', () => {
+    const spec: PngSpec = { width: 5, height: 3, depth: 8, colorType: 2, sample: (x, y, c) => 40 * x + 9 * y + c };
+    const plain = buildPng(spec);
+    const stored = decodePng(plain);
+    const end = plain.length - 12;
+    for (let orientation = 1; orientation <= 8; orientation++) {
+      const exif = chunk('eXIf', orientationBlock(orientation));
+      const expected = seen(stored, orientation);
+      expect(decodePng(buildPng({ ...spec, before: [exif] })), `${orientation}, before`).to.deep.equal(expected);
+      const after = join(plain.subarray(0, end), exif, plain.subarray(end));
+      expect(decodePng(after), `${orientation}, after`).to.deep.equal(expected);
+    }
+    const ignored = [
+      orientationBlock(0),
+      orientationBlock(9),
+      orientationBlock(6).slice(0, 14), // cut
+      [...new TextEncoder().encode('Exif\0\0'), ...orientationBlock(6)], // the prefix belongs to JPEG
+      [],
+    ];
+    for (const [i, block] of ignored.entries()) {
+      const raster = decodePng(buildPng({ ...spec, before: [chunk('eXIf', block)] }));
+      expect(raster, `damaged block ${i}`).to.deep.equal(stored);
+    }
+    // the first counts, as in OpenCV
+    const two = [chunk('eXIf', orientationBlock(3)), chunk('eXIf', orientationBlock(6))];
+    expect(decodePng(buildPng({ ...spec, before: two }))).to.deep.equal(seen(stored, 3));
+  });
+
+  it('reads EXIF of both byte orders, at any offset', () => {
+    const spec: PngSpec = { width: 2, height: 1, depth: 8, colorType: 0, sample: (x) => x };
+    const little = [0x49, 0x49, 42, 0, 12, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
+    const raster = decodePng(buildPng({ ...spec, before: [chunk('eXIf', little)] }));
+    expect([raster.width, raster.height]).to.deep.equal([1, 2]);
+  });
+
+  it('ignores faults of what no pixel depends on, and says so', () => {
+    const wrong = (type: string, data: readonly number[]) => {
+      const bytes = chunk(type, data);
+      bytes[bytes.length - 1]! ^= 1;
+      return bytes;
+    };
+    const end = good.length - 12;
+    const expected = decodePng(good);
+    const palette = [chunk('PLTE', [1, 2, 3])];
+    const rgb: PngSpec = { ...grey, colorType: 2 };
+    const cases: [name: string, file: Uint8Array, notice: RegExp, plain?: Uint8Array][] = [
+      ['a text', buildPng({ ...grey, before: [wrong('tEXt', [1, 0, 2])] }), /chunk tEXt at byte 33 has the checksum/],
+      ['a gamma', buildPng({ ...grey, before: [wrong('gAMA', [0, 0, 0, 1])] }), /gAMA.*no pixel depends on it/],
+      ['a key', buildPng({ ...grey, before: [wrong('tRNS', [0, 0])] }), /tRNS.*transparency it states is not applied/],
+      [
+        'EXIF',
+        buildPng({ ...grey, before: [wrong('eXIf', orientationBlock(6))] }),
+        /eXIf.*orientation it states is not/,
+      ],
+      ['a palette', buildPng({ ...grey, before: palette }), /PLTE at byte 33 is a palette in a grey image/],
+      ['a short key', buildPng({ ...grey, before: [chunk('tRNS', [0])] }), /tRNS at byte 33 has 1 bytes, not 2/],
+      [
+        'a late key',
+        join(good.subarray(0, end), chunk('tRNS', [0, 0]), good.subarray(end)),
+        /comes after the image data/,
+      ],
+      ['a row', buildPng({ ...grey, edit: (d) => join(d, [0]) }), /more data than the image needs/],
+      ['many rows', buildPng({ ...grey, edit: (d) => join(d, new Uint8Array(4e6)) }), /more data than the image needs/],
+      ['junk', join(good.subarray(0, end), chunk('IDAT', [1, 2, 3, 4, 5, 6]), good.subarray(end)), /more data than/],
+      [
+        'late junk',
+        join(good.subarray(0, end), chunk('tEXt'), chunk('IDAT', [1]), good.subarray(end)),
+        /more data than/,
+      ],
+      [
+        'a suggested palette',
+        buildPng({ ...rgb, before: [chunk('PLTE', [1, 2, 3, 4])] }),
+        /PLTE at byte 33 has 4 bytes/,
+        buildPng(rgb),
+      ],
+    ];
+    for (const [name, file, notice, plain] of cases) {
+      const { notices, ...raster } = decodePng(file);
+      expect(raster, name).to.deep.equal(plain ? decodePng(plain) : expected);
+      expect(notices, name).to.have.length(1);
+      expect(notices?.[0], name).to.match(notice);
+    }
+    expect(decodePng(good)).not.to.have.property('notices');
+    // few are listed, however many there are
+    const many = decodePng(buildPng({ ...grey, before: Array(1000).fill(wrong('tEXt', [])) }));
+    expect(many.notices).to.have.length(5);
+    expect(many.notices?.at(-1)).to.equal('Further faults of the file are not listed.');
+  });
+
+  it('says that a 16-bit image uses a sixteenth of its range or less', () => {
+    const read = (most: number, colorType: 0 | 2 | 4 | 6) =>
+      decodePng(
+        buildPng({
+          width: 4,
+          height: 2,
+          depth: 16,
+          colorType,
+          // alpha of full range says nothing about colours
+          sample: (x, y, c) => (c === 3 || (colorType === 4 && c === 1) ? 65535 : x === 3 && y === 1 ? most : x),
+        }),
+      ).notices;
+    for (const colorType of [0, 2, 4, 6] as const) {
+      expect(read(4095, colorType)?.[0]).to.match(
+        /largest of its 16-bit samples is 4095 of 65535.*16 levels are left.*multiply the samples by 16 /,
+      );
+      expect(read(4096, colorType), 'over a sixteenth').to.equal(undefined);
+      expect(read(1023, colorType)?.[0]).to.match(/4 levels.*multiply the samples by 64 /);
+      expect(read(200, colorType)?.[0]).to.match(/whole image is black.*multiply the samples by 256 /);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -12,6 +12,8 @@ import {
   encodePng as portableEncode,
 } from '../../src/formats/png_write.ts';
 import { encodePng as nodeEncode } from '../../src/formats/png_write_node.ts';
+import { orientationBlock } from '../harness/orientation.ts';
+import { buildPng, chunk } from '../harness/png_builder.ts';
 
 function raster(width: number, height: number, alpha: (i: number) => number) {
   const data = Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) =>
@@ -85,10 +87,84 @@ describe('label maps as PNG', () => {
     expect(() => encodeGrey16Png({ ...size, labels: words.subarray(1) })).to.throw(
       /7×5 pixels needs 35 labels, got 34/,
     );
-    const photo = portableEncode({ ...size, data: new Uint8ClampedArray(140).fill(255) });
-    expect(() => decodeLabelPng(photo, { name: 'photo.png' })).to.throw(
-      /^photo\.png, PNG chunk IHDR at byte 8: .*colours, not labels.*palette or grey, 8 or 16 bits/,
+    const data = new Uint8ClampedArray(140).fill(255);
+    data.set([1, 2, 1], 4 * (7 * 2 + 3));
+    expect(() => decodeLabelPng(portableEncode({ ...size, data }), { name: 'photo.png' })).to.throw(
+      /^photo\.png, PNG pixel \(3, 2\): it is the colour \(1, 2, 1\), not a label\..*palette or grey, or with three equal/,
     );
+  });
+});
+
+describe('reading label maps', () => {
+  const sample = (depth: number) => (x: number, y: number, c: number) =>
+    // three equal channels, and an alpha that differs
+    c === 3 ? 0 : (x * 7 + y * 13) % 2 ** depth;
+  const kinds: [colorType: 0 | 2 | 3 | 4 | 6, depths: number[]][] = [
+    [0, [1, 2, 4, 8, 16]],
+    [3, [1, 2, 4, 8]],
+    [2, [8, 16]],
+    [6, [8, 16]],
+    [4, [8, 16]],
+  ];
+  for (const [colorType, depths] of kinds) {
+    it(`reads colour type ${colorType} of ${depths.join(', ')} bits as they are stored`, () => {
+      for (const depth of depths) {
+        for (const interlaced of [false, true]) {
+          const [width, height] = [13, 5];
+          const before = [
+            ...(colorType === 3 ? [chunk('PLTE', new Uint8Array(3 * 2 ** depth))] : []),
+            ...(colorType === 3 || colorType === 0 ? [chunk('tRNS', [0, 0])] : []),
+          ];
+          const value = (x: number, y: number, c: number) => (colorType === 4 && c === 1 ? 1 : sample(depth)(x, y, c));
+          const file = buildPng({ width, height, depth, colorType, interlaced, before, sample: value });
+          const { labels, ...size } = decodeLabelPng(file);
+          expect(size).to.deep.equal({ width, height });
+          expect(labels).to.be.instanceOf(depth === 16 ? Uint16Array : Uint8Array);
+          const expected = Array.from({ length: 65 }, (_, i) => sample(depth)(i % 13, Math.floor(i / 13), 0));
+          expect([...labels], `${depth} bits${interlaced ? ', interlaced' : ''}`).to.deep.equal(expected);
+        }
+      }
+    });
+  }
+
+  it('names the first pixel whose channels differ, at 8 and 16 bits', () => {
+    for (const depth of [8, 16]) {
+      for (const colorType of [2, 6] as const) {
+        const file = buildPng({
+          width: 4,
+          height: 3,
+          depth,
+          colorType,
+          sample: (x, y, c) => (c === 2 && y === 1 && x >= 2 ? 9 : 5),
+        });
+        expect(() => decodeLabelPng(file)).to.throw(/PNG pixel \(2, 1\): it is the colour \(5, 5, 9\), not a label/);
+      }
+    }
+  });
+
+  it('are not turned as EXIF says, as with cv2.IMREAD_UNCHANGED', () => {
+    const before = [chunk('eXIf', orientationBlock(6))];
+    const file = buildPng({ width: 3, height: 1, depth: 8, colorType: 0, sample: (x) => x, before });
+    expect(decodeLabelPng(file)).to.deep.equal({ width: 3, height: 1, labels: Uint8Array.of(0, 1, 2) });
+  });
+
+  it('checks the signature, and calls other files what they are', () => {
+    const text = (content: string) => new TextEncoder().encode(content);
+    const png = encodeMaskPng(Uint8Array.of(1), { height: 1, width: 1 });
+    const jpeg = readFileSync(new URL('../images/ok_420.jpg', import.meta.url));
+    const cases: [Uint8Array, code: string, RegExp][] = [
+      [png.map((byte, i) => (i < 8 ? 0 : byte)), 'not-an-image', /^mask\.png: this is data of no known format/],
+      [png.map((byte, i) => (i === 0 ? byte & 127 : byte)), 'not-an-image', /signature was damaged/],
+      [jpeg, 'unsupported', /this is a JPEG image, which cannot hold labels\. Save the labels as PNG/],
+      [text('{"labels": []}'), 'not-an-image', /this is JSON text/],
+      [text('hello'), 'not-an-image', /this is text/],
+      [text('GIF89a......'), 'unsupported', /a GIF image/],
+    ];
+    for (const [bytes, code, message] of cases) {
+      expect(() => decodeLabelPng(bytes, { name: 'mask.png' }))
+        .to.throw(message)
+        .with.property('code', code);
+    }
   });
 });
 

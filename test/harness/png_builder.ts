@@ -1,6 +1,6 @@
 import { deflateSync } from 'node:zlib';
 import { crc32 } from '../../src/formats/inflate.ts';
-import { pngSignature } from '../../src/formats/png.ts';
+import { pngSignature } from '../../src/formats/png_chunks.ts';
 
 /** Writes PNG files of every kind for tests. Only the CRC is shared with the reader. */
 
