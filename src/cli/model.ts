@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { nearestName, unknownName } from '../errors.ts';
 import type { ModelConfig, TaskKind, ZooEntry } from '../node.ts';
 import { checkFile, readGiven } from './arguments.ts';
@@ -176,12 +176,22 @@ export async function chooseConfig(library: Library, model: string): Promise<Mod
 
 const checkpointEndings = ['.pth', '.pt', '.bin', '.safetensors', '.tar', '.ckpt'];
 
-const isConfig = (word: string): boolean => /\.json$/i.test(word);
+/** The index of a checkpoint in several files. */
+const isIndex = (word: string): boolean => /\.index\.json$/i.test(word);
+
+const isConfig = (word: string): boolean => /\.json$/i.test(word) && !isIndex(word);
 
 /** The file name of published weights is a model's name as well; an existing file goes first. */
 const isCheckpoint = (library: Library, word: string): boolean =>
-  checkpointEndings.some((ending) => word.toLowerCase().endsWith(ending)) &&
-  (existsSync(word) || !entryOf(library, word));
+  isIndex(word) ||
+  holdsIndex(word) ||
+  (checkpointEndings.some((ending) => word.toLowerCase().endsWith(ending)) &&
+    (existsSync(word) || !entryOf(library, word)));
+
+/** Tells whether a word is a folder with a checkpoint in several files. */
+function holdsIndex(word: string): boolean {
+  return statSync(word, { throwIfNoEntry: false })?.isDirectory() === true && readdirSync(word).some(isIndex);
+}
 
 function named(library: Library, name: string, { weights, task = 'predict', pull }: ChooseOptions): ChosenModel {
   const entry = findGiven(library, name);

@@ -7,6 +7,8 @@ export interface Source {
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Fills `target` from `offset`, for sources that can do so without a second buffer. */
   readInto?(target: Uint8Array, offset: number): Promise<void>;
+  /** Opens a file beside this one by its plain name. Absent if there are none: bytes are alone. It is closed with this one. */
+  beside?(name: string): Promise<Source>;
 }
 
 /** Makes a source of bytes in memory. Reads are views, not copies. */

@@ -1,5 +1,5 @@
 import type { Weights } from '../arrays.ts';
-import { type Checkpoint, openCheckpoint, type Source, type TensorEntry } from '../formats/index.ts';
+import type { Checkpoint, Source, TensorEntry } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import {
   checkpointParameters,
@@ -11,8 +11,9 @@ import {
 import type { Parameter } from '../nn/index.ts';
 import { fillParameters } from './fill.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
-import { leftOut, withoutUniformPrefix } from './prefix.ts';
+import { leftOut, listed, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
+import { openWhole } from './shards.ts';
 import { type StateDict, stateDictOf, withoutPrefix } from './state_dict.ts';
 
 /** A configuration as it was written, and the model that was built from it. */
@@ -59,7 +60,7 @@ type Tensors = ReadonlyMap<string, TensorEntry>;
  */
 export async function openWeights(source: Source, options: WeightsOptions = {}): Promise<WeightsFile> {
   const { tables, scale, ignore = [], module, model: given } = options;
-  const checkpoint = await openCheckpoint(source);
+  const checkpoint = await openWhole(source);
   const read = fileConfig(checkpoint, { known: given !== undefined, scale, tables });
   const written = read && (given ? read : reduced(read, options.prefix));
   const own = written && { config: written, definition: createModel(written, tables) };
@@ -79,10 +80,18 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
     config,
     definition,
     entries,
-    notices: [...found.notices, ...notices, ...assumed],
+    notices: [...found.notices, ...notices, ...skippedNotices(checkpoint), ...assumed],
     fill: (parameters, onTensor) =>
       fillParameters(parameters, entries, { ignore: isPublished, file: source.name, onTensor }),
   };
+}
+
+/** Names the classes of training state beside the weights, of which nothing is read. */
+function skippedNotices({ skipped }: Checkpoint): string[] {
+  if (skipped.length === 0) return [];
+  return [
+    `Training state of ${skipped.length === 1 ? 'the class' : 'the classes'} ${listed(skipped)} was passed over.`,
+  ];
 }
 
 /** Returns the configuration of what a prefix selects: with `backbone.` the backbone alone. */

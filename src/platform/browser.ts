@@ -15,7 +15,8 @@ export async function openWeights(weights: FileRef, signal?: AbortSignal, onByte
     signal?.throwIfAborted();
     throw checkpointContext(url).refuse('unreadable', '', messageOf(cause), 'Check the URL.', cause);
   });
-  return bytesSource(bytes, url);
+  const beside = (name: string) => openWeights(url.replace(/[^/?#]*([?#].*)?$/, name), signal, onBytes);
+  return { ...bytesSource(bytes, url), beside };
 }
 
 /** @throws ImageRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isRefusal, type Refusal } from '../../errors.ts';
-import { checkpointContext, imageContext, type Refuse } from '../../formats/context.ts';
+import { checkpointContext, imageContext, quoted, type Refuse } from '../../formats/context.ts';
 import { imageDecoder } from '../../formats/image.ts';
 import { bytesSource, type Source } from '../../formats/source.ts';
 import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from '../refs.ts';
@@ -36,13 +37,10 @@ export async function openFileSource(path: string): Promise<FileSource> {
   const stats = await handle.stat();
   if (!stats.isFile()) {
     await handle.close();
-    throw refuse(
-      'unreadable',
-      '',
-      `this is ${stats.isDirectory() ? 'a folder' : 'not a regular file'}`,
-      'Give a file.',
-    );
+    if (stats.isDirectory()) return openFileSource(await indexIn(path));
+    throw refuse('unreadable', '', 'this is not a regular file', 'Give a file.');
   }
+  const opened: Promise<FileSource>[] = [];
   const readInto = async (target: Uint8Array, offset: number) => {
     for (let done = 0; done < target.length; ) {
       const length = Math.min(target.length - done, mostBytes);
@@ -63,8 +61,26 @@ export async function openFileSource(path: string): Promise<FileSource> {
       return bytes;
     },
     readInto,
-    close: () => handle.close(),
+    beside: (name) => {
+      const file = openFileSource(join(dirname(path), name));
+      opened.push(file);
+      return file;
+    },
+    close: async () => {
+      await handle.close();
+      for (const file of await Promise.allSettled(opened)) if (file.status === 'fulfilled') await file.value.close();
+    },
   };
+}
+
+/** Returns the path of the index of the checkpoint in several files that a folder holds. @throws CheckpointRefusal if there is not one */
+async function indexIn(folder: string): Promise<string> {
+  const { refuse } = checkpointContext(folder);
+  const [first, ...others] = (await readdir(folder)).filter((name) => /\.index\.json$/i.test(name)).sort();
+  if (first === undefined) throw refuse('unreadable', '', 'this is a folder', 'Give a file.');
+  if (others.length === 0) return join(folder, first);
+  const names = [first, ...others].slice(0, 4).map(quoted).join(', ');
+  throw refuse('unreadable', '', `this is a folder with several indexes of shards: ${names}`, 'Give one of them.');
 }
 
 /** @throws CheckpointRefusal naming the file and why it cannot be read; the signal's reason if it was aborted */
@@ -78,7 +94,8 @@ export async function openWeights(
   const location = locationOf(weights as string | URL);
   if (!(location instanceof URL)) return openFileSource(location);
   try {
-    return bytesSource(await fetchBytes(location, signal, onBytes), location.href);
+    const source = bytesSource(await fetchBytes(location, signal, onBytes), location.href);
+    return { ...source, beside: (name) => openWeights(new URL(name, location), signal, onBytes) };
   } catch (cause) {
     throw refusalOf(cause, location, signal, checkpointContext);
   }
