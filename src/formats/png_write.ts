@@ -1,7 +1,8 @@
 import { zlibSync } from 'fflate';
 import type { Size } from '../arrays.ts';
-import { ShapeError } from '../errors.ts';
+import { ImageError, ShapeError } from '../errors.ts';
 import { checkRaster, type LabelMap, type Raster } from '../image/raster.ts';
+import { foundIn, isObject } from '../validate.ts';
 import { crc32 } from './inflate.ts';
 import { type ColorType, pngSignature } from './png_chunks.ts';
 
@@ -86,11 +87,12 @@ type Colors = readonly (readonly [red: number, green: number, blue: number])[];
  * Writes labels as an 8-bit PNG whose pixels are palette indices. Any viewer shows it in `colors`; tools that keep the
  * indices (Pillow's mode `P`) read it as plain numbers. Indices without a colour are black.
  *
- * @throws ShapeError if there is not one label per pixel, or a label is over 255
+ * @throws ShapeError if there is not one label per pixel, or a label is over 255; ImageError for arguments of other types
  */
 export function encodeIndexedPng(map: LabelMap, colors: Colors): Uint8Array {
-  const { height, width } = map;
   checkLabels(map, 255);
+  checkColors(colors);
+  const { height, width } = map;
   const palette = new Uint8Array(3 * 256);
   for (const [i, color] of colors.slice(0, 256).entries()) palette.set(color, 3 * i);
   return pngFile({ height, width, depth: 8, colorType: 3, palette, filtered: unfilteredRows(map), level: 6 });
@@ -99,11 +101,11 @@ export function encodeIndexedPng(map: LabelMap, colors: Colors): Uint8Array {
 /**
  * Writes labels as a 16-bit grey PNG: the pixel's value is the label.
  *
- * @throws ShapeError if there is not one label per pixel
+ * @throws ShapeError if there is not one label per pixel; ImageError for arguments of other types
  */
 export function encodeGrey16Png(map: LabelMap): Uint8Array {
-  const { height, width, labels } = map;
   checkLabels(map, 65535);
+  const { height, width, labels } = map;
   const filtered = new Uint8Array(height * (1 + 2 * width));
   for (let y = 0, o = 0, i = 0; y < height; y++) {
     filtered[o++] = 0;
@@ -119,11 +121,12 @@ export function encodeGrey16Png(map: LabelMap): Uint8Array {
  * Writes a mask as an 8-bit grey PNG: 255 where it is set, 0 elsewhere.
  *
  * @param mask height × width, 0 or 1
- * @throws ShapeError if there is not one value per pixel
+ * @throws ShapeError if there is not one value per pixel; ImageError for arguments of other types
  */
-export function encodeMaskPng(mask: Uint8Array, { height, width }: Size): Uint8Array {
+export function encodeMaskPng(mask: Uint8Array, size: Size): Uint8Array {
+  checkLabels({ ...size, labels: mask }, 255);
+  const { height, width } = size;
   const map = { height, width, labels: mask.map((set) => (set ? 255 : 0)) };
-  checkLabels(map, 255);
   return pngFile({ height, width, depth: 8, colorType: 0, filtered: unfilteredRows(map), level: 6 });
 }
 
@@ -134,7 +137,18 @@ function unfilteredRows({ height, width, labels }: LabelMap): Uint8Array {
   return filtered;
 }
 
-function checkLabels({ height, width, labels }: LabelMap, most: number): void {
+const labelArrays = ['Uint8Array', 'Uint8ClampedArray', 'Uint16Array', 'Uint32Array'];
+
+function checkLabels(map: LabelMap, most: number): void {
+  const { height, width, labels } = map ?? {};
+  // by name, since arrays may come from another frame or realm
+  if (!labelArrays.includes(Object.prototype.toString.call(labels).slice(8, -1))) {
+    const found = isObject(map) && 'labels' in map ? `labels ${foundIn(labels)}` : foundIn(map);
+    throw new ImageError(`PNG: labels must be a Uint8Array or Uint16Array with height and width, got ${found}.`);
+  }
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
+    throw new ShapeError(`PNG: a map is ${width}×${height}: width and height must be at least 1.`);
+  }
   if (labels.length !== height * width) {
     throw new ShapeError(
       `PNG: a map of ${width}×${height} pixels needs ${height * width} labels, got ${labels.length}.`,
@@ -142,4 +156,14 @@ function checkLabels({ height, width, labels }: LabelMap, most: number): void {
   }
   const high = labels.find((label) => label > most);
   if (high !== undefined) throw new ShapeError(`PNG: the label ${high} does not fit into a map of at most ${most}.`);
+}
+
+function checkColors(colors: Colors): void {
+  const isByte = (value: unknown) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255;
+  const wrong = Array.isArray(colors)
+    ? colors.find((color: unknown) => !Array.isArray(color) || color.length !== 3 || !color.every(isByte))
+    : colors;
+  if (wrong !== undefined || !Array.isArray(colors)) {
+    throw new ImageError(`PNG: colors must be a list of [red, green, blue], each 0 to 255, got ${foundIn(wrong)}.`);
+  }
 }

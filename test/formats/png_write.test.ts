@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { MoganetError } from '../../src/errors.ts';
 import { decodeLabelPng } from '../../src/formats/image.ts';
 import { decodePng } from '../../src/formats/png.ts';
 import {
@@ -92,6 +93,27 @@ describe('label maps as PNG', () => {
     expect(() => decodeLabelPng(portableEncode({ ...size, data }), { name: 'photo.png' })).to.throw(
       /^photo\.png, PNG pixel \(3, 2\): it is the colour \(1, 2, 1\), not a label\..*palette or grey, or with three equal/,
     );
+  });
+});
+
+describe('writers of PNG', () => {
+  it('refuse arguments of other types by typed errors that say what was found', () => {
+    const map = { height: 1, width: 2, labels: Uint8Array.of(0, 1) };
+    const mask = map.labels;
+    const calls: [call: () => unknown, RegExp][] = [
+      [() => encodeIndexedPng(null as never, []), /labels must be a Uint8Array.*got null/],
+      [() => encodeIndexedPng({ ...map, labels: [0, 1] } as never, []), /got labels \[0,1\]/],
+      [() => encodeIndexedPng(map, null as never), /colors must be a list of \[red, green, blue\].*got null/],
+      [() => encodeIndexedPng(map, [[0, 0, 300]]), /got \[0,0,300\]/],
+      [() => encodeIndexedPng(map, ['#fff'] as never), /got "#fff"/],
+      [() => encodeGrey16Png(undefined as never), /got nothing/],
+      [() => encodeMaskPng(null as never, { height: 1, width: 2 }), /got labels null/],
+      [() => encodeMaskPng(mask, null as never), /undefined×undefined: width and height must be at least 1/],
+      [() => encodeMaskPng(mask, { height: -1, width: -2 }), /-2×-1: width and height must be at least 1/],
+      [() => nodeEncode(null as never), /pixels must be \{ width, height, data \}.*got null/],
+      [() => portableEncode(undefined as never), /got nothing/],
+    ];
+    for (const [call, message] of calls) expect(call).to.throw(MoganetError, message);
   });
 });
 
