@@ -27,6 +27,14 @@ export function isRefusal(error: unknown): error is Refusal {
   return error instanceof MoganetError && ['code', 'file', 'place', 'reason', 'remedy'].every((name) => name in error);
 }
 
+/** Puts a place before the message of an error: `images[1]: …`. Its class and its facts stay. Returns the error. */
+export function placed<E extends MoganetError>(error: E, place: string): E {
+  const { message, stack } = error;
+  error.message = `${place}: ${message}`;
+  error.stack = stack?.replace(message, () => error.message); // it repeats the message, and consoles print it
+  return error;
+}
+
 /** A checkpoint, or one tensor in it, cannot be used. */
 export class CheckpointError extends MoganetError {
   override readonly name = 'CheckpointError';

@@ -5,6 +5,7 @@ import type { DecodeImage } from './formats/image.ts';
 import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from './library/load.ts';
 import * as files from './platform/browser.ts';
 import { imageDecoderFor } from './platform/browser.ts';
+import type { DecodeLimits } from './platform/contract.ts';
 
 /** URLs of the WebAssembly files, which cannot be part of a bundle. */
 export interface Assets {
@@ -29,7 +30,7 @@ export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
   const decodeImage = imageDecoderFor(jpegWasm);
   const platform = {
     ...files,
-    decodeImage: (bytes: Uint8Array, name: string) => decodeImage(bytes, { name }),
+    decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
     engines: browserEngines,
     openEngine: (name: string) => openBrowserEngine(name, { wasmPaths: tfjsWasm }),
   };

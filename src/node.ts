@@ -9,7 +9,7 @@ import type { ZooEntry } from './library/index.ts';
 import { backboneLoader, modelLoader } from './library/load.ts';
 import { configReader, modelReader } from './loading/read_model.ts';
 import { modelPuller } from './loading/resolve.ts';
-import type { PublishedFile } from './platform/contract.ts';
+import type { DecodeLimits, PublishedFile } from './platform/contract.ts';
 import { cacheFolder } from './platform/node/cache.ts';
 import { allowedThreads, usefulThreads } from './platform/node/cores.ts';
 import { findCached, pullFile } from './platform/node/download.ts';
@@ -28,7 +28,7 @@ const platform = {
   readImage,
   shippedWeights,
   cache: { find: (file: PublishedFile) => findCached(file), pull: pullFile },
-  decodeImage: (bytes: Uint8Array, name: string) => decodeImage(bytes, { name }),
+  decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
   engines: nodeEngines,
   openEngine: async (name: string, { threads = usefulThreads() }: { readonly threads?: number }) =>
     openNodeEngine(name, { threads: allowedThreads(threads) }),

@@ -9,6 +9,10 @@ interface AbortSignal {
   throwIfAborted(): void;
 }
 
+interface SymbolConstructor {
+  readonly asyncDispose: unique symbol;
+}
+
 declare class Blob {
   constructor(parts?: readonly (Uint8Array | Blob | string)[]);
   readonly size: number;

@@ -1,19 +1,43 @@
 import { ImageError } from '../errors.ts';
 import { imageContext } from '../formats/context.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
-import type { ImageRef, Platform } from '../platform/contract.ts';
+import type { DecodeLimits, ImageRef, Platform } from '../platform/contract.ts';
 import { isDataUrl, isFile, nameOf } from '../platform/refs.ts';
 import { foundIn, isObject } from '../validate.ts';
 
 /** Reads images in any form that a caller may give. */
 
 /** Returns the pixels of an image: RGBA, turned as EXIF says. @throws ImageError saying what was found */
-export async function decodeRef(image: ImageRef, platform: Platform, signal?: AbortSignal): Promise<Raster> {
+export async function decodeRef(
+  image: ImageRef,
+  platform: Platform,
+  { signal, maxPixels }: DecodeLimits & { readonly signal?: AbortSignal | undefined },
+): Promise<Raster> {
   checkImage(image);
-  if (isRaster(image)) return { width: image.width, height: image.height, data: image.data };
+  if (isRaster(image)) return image;
   const bytes = isDataUrl(image) ? await bytesIn(`${image}`) : await platform.readImage(image, signal);
-  return platform.decodeImage(bytes, nameOf(image));
+  return platform.decodeImage(bytes, nameOf(image), { maxPixels });
 }
+
+/**
+ * Copies what a caller may change after the call: pixels and bytes, as the next frame of a camera does. Leaves the rest, and
+ * what is not an image, as it is.
+ */
+export function takeImage(image: ImageRef): ImageRef {
+  if (isRaster(image)) {
+    const { width, height, data, notices } = image;
+    // a Buffer's own slice would share its memory
+    if (classOf(data) === 'Uint8ClampedArray') return { width, height, data: new Uint8ClampedArray(data), notices };
+    if (classOf(data) === 'Uint8Array') return { width, height, data: new Uint8Array(data), notices };
+    return image;
+  }
+  const kind = classOf(image);
+  if (kind === 'Uint8Array') return new Uint8Array(image as Uint8Array);
+  if (kind === 'ArrayBuffer') return (image as ArrayBuffer).slice(0);
+  return kind === 'URL' ? new URL(`${image}`) : image;
+}
+
+const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
 /** Returns the bytes of a `data:` URL. @throws ImageRefusal */
 async function bytesIn(url: string): Promise<Uint8Array> {
@@ -32,16 +56,34 @@ export function checkImage(image: unknown): void {
     return;
   }
   if (image === '') throw new ImageError('empty image argument. Is a variable unset?');
+  const way = waysOf[isObject(image) ? `${image.constructor?.name}` : ''];
   throw new ImageError(
     'an image is a path, a URL, the bytes of a file (Uint8Array, ArrayBuffer or Blob), or pixels { width, height, data }, got ' +
-      `${foundIn(image)}.`,
+      `${foundIn(image)}.${way ? ` ${way}` : ''}`,
   );
 }
 
-/** Checks the argument of `predictBatch`. @throws ImageError if the value is not a list */
-export function checkImages(images: unknown): void {
+const throughCanvas =
+  'Draw it on a canvas and give its pixels: context.drawImage(it, 0, 0), then context.getImageData(0, 0, width, height).';
+const ofCanvas = "Give its pixels: canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).";
+
+/** How a page's own images become one of the forms, by class. */
+const waysOf: Readonly<Record<string, string>> = {
+  HTMLImageElement: throughCanvas,
+  HTMLVideoElement: throughCanvas,
+  SVGImageElement: throughCanvas,
+  ImageBitmap: throughCanvas,
+  VideoFrame: throughCanvas,
+  HTMLCanvasElement: ofCanvas,
+  OffscreenCanvas: ofCanvas,
+  Response: 'Give its content: await response.blob().',
+  FileList: 'Give one of its files.',
+};
+
+/** Checks the argument of a function of several images. @throws ImageError if the value is not a list */
+export function checkImages(images: unknown, call: string): void {
   if (Array.isArray(images)) return;
-  throw new ImageError(`predictBatch takes a list of images, got ${foundIn(images)}. For one image use predict.`);
+  throw new ImageError(`${call} takes a list of images, got ${foundIn(images)}. For one image use predict.`);
 }
 
 const isRaster = (image: unknown): image is Raster =>

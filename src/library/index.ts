@@ -7,6 +7,7 @@ export { type Dataset, type DatasetId, datasetOf, datasets } from '../datasets/i
 export * from '../errors.ts';
 export type { CheckpointCode, ImageCode } from '../formats/context.ts';
 export { decodeLabelPng } from '../formats/image.ts';
+export type { Geometry } from '../image/geometry.ts';
 export type { LabelMap, Raster } from '../image/raster.ts';
 export { configFromText } from '../loading/config_text.ts';
 export { initialWeights } from '../loading/initial_weights.ts';
@@ -39,4 +40,4 @@ export { type Drawing, type RenderOptions, Result } from '../results/result.ts';
 export type { YoloOptions } from '../results/yolo.ts';
 export { entries, findEntry, type Terms, termsOf, type ZooEntry } from '../zoo/index.ts';
 export type { BackboneOptions, LoadedBackbone, LoadOptions } from './load.ts';
-export { Model, type PredictOptions } from './model.ts';
+export { type Features, type FeaturesOptions, Model, type PredictOptions } from './model.ts';

@@ -1,5 +1,6 @@
 import type { Named, NDArray, Size } from '../arrays.ts';
-import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
+import { CheckpointError, ConfigError, EngineError, MoganetError, placed } from '../errors.ts';
+import type { Geometry } from '../image/geometry.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import type { Task, TaskInputs, TaskKind, TaskOptions, TaskResult } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
@@ -7,7 +8,7 @@ import type { ImageRef, Platform } from '../platform/contract.ts';
 import { fileOf } from '../platform/refs.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
-import { checkImage, checkImages, decodeRef } from './images.ts';
+import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
 import { checkFeatures, checkPredict } from './options.ts';
 import { nextTurn, stopwatch } from './timing.ts';
 
@@ -18,10 +19,24 @@ export interface PredictOptions extends TaskOptions {
   /** Run this task of a model that has several, and skip the work for the others. */
   readonly only?: TaskKind | undefined;
   /**
-   * Stops the work with the signal's reason, at the latest before the next part of the model. TensorFlow.js computes on the caller's
-   * thread and sees an abort between parts only: use a worker to keep a page responsive.
+   * Stops the work with the signal's reason, at the latest before the next part of the model. An engine that computes on the caller's
+   * thread (`model.engine.blocking`) sees an abort between parts only: use a worker to keep a page responsive.
    */
   readonly signal?: AbortSignal | undefined;
+  /** The most pixels (width × height) that an image file may declare. By default 2^26, 67 megapixels. */
+  readonly maxPixels?: number | undefined;
+}
+
+/** Options of `features`. */
+export type FeaturesOptions = Pick<PredictOptions, 'size' | 'signal' | 'maxPixels'>;
+
+/** The pyramid of an image: one 1×C×H×W array per stage, finest first. */
+export interface Features extends Array<NDArray> {
+  /**
+   * The way back to the image: a position in a map, times the stride of its stage, divided by `scaleX` and `scaleY`, is one in pixels of
+   * the image. Undefined for classifiers, which see a crop.
+   */
+  readonly geometry: Geometry | undefined;
 }
 
 /** The facts about a model that do not depend on its engine. */
@@ -35,7 +50,7 @@ export interface ModelFacts {
 /** A model with its weights on an engine. Calls queue. Each image is run alone, so its neighbours never change its result. */
 export class Model {
   private queue: Promise<unknown> = Promise.resolve();
-  private disposed = false;
+  private disposal: Promise<void> | undefined;
 
   readonly definition: ModelDefinition;
   /** Modules without weights, which are yet to be trained. `predict` throws while there are any. */
@@ -69,22 +84,47 @@ export class Model {
   }
 
   /**
-   * Runs the model's tasks on an image, or on images one by one.
+   * Runs the model's tasks on an image, or on images one by one. Pixels, bytes and options are copied at the call: a change after it
+   * changes no result. A list ends at the first image that fails, whose place the error names (`images[1]`); see `predictSettled`.
    *
    * @throws ImageError if the image cannot be read, ConfigError for an unknown class or task, CheckpointError naming the modules
-   *   without weights, EngineError after `dispose()`, the signal's reason if it was aborted
+   *   without weights, EngineError after `dispose()` or if the engine fails, the signal's reason if it was aborted
    */
   predict(image: ImageRef, options?: PredictOptions): Promise<Result>;
   predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result[]>;
+  predict(images: ImageRef | readonly ImageRef[], options?: PredictOptions): Promise<Result | Result[]>;
   async predict(images: ImageRef | readonly ImageRef[], options: PredictOptions = {}): Promise<Result | Result[]> {
-    checkPredict(options);
-    if (!isList(images)) {
-      checkImage(images);
-      const [result] = await this.enqueue(() => this.run([images], options));
-      return result as Result; // one image, one result
-    }
+    const checked = checkPredict(options, 'predict');
+    if (!isList(images)) return this.runAlone(takeImage(images), checked);
     const results: Result[] = [];
-    for (const image of images) results.push(await this.predict(image, options));
+    for (const [i, image] of Array.from(images, takeImage).entries()) {
+      results.push(await this.runAlone(image, checked, i));
+    }
+    return results;
+  }
+
+  /**
+   * Runs images one by one as `predict` does. An image that fails costs its own slot: the results are those of `Promise.allSettled`, in
+   * the order of the images, and the reason of a rejected one names its place (`images[1]`).
+   *
+   * @throws what concerns every image: ConfigError, CheckpointError, EngineError after `dispose()`, the signal's reason
+   */
+  async predictSettled(
+    images: readonly ImageRef[],
+    options: PredictOptions = {},
+  ): Promise<PromiseSettledResult<Result>[]> {
+    checkImages(images, 'predictSettled');
+    const checked = checkPredict(options, 'predictSettled');
+    const results: PromiseSettledResult<Result>[] = [];
+    for (const [i, image] of Array.from(images, takeImage).entries()) {
+      try {
+        results.push({ status: 'fulfilled', value: await this.runAlone(image, checked, i) });
+      } catch (reason) {
+        const concernsAll = reason instanceof ConfigError || reason instanceof CheckpointError;
+        if (concernsAll || checked.signal?.aborted || this.disposal) throw reason;
+        results.push({ status: 'rejected', reason });
+      }
+    }
     return results;
   }
 
@@ -92,63 +132,99 @@ export class Model {
    * Runs images together as one batch, as the reference does: pads each to the largest. The padding reaches into the features, so numbers
    * differ a little from those of `predict`. Classification gives the same numbers, since its crops have one size.
    *
-   * @throws as `predict`
+   * @throws as `predict` does for a list
    */
   async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
-    checkImages(images);
-    checkPredict(options);
-    return this.enqueue(() => (images.length === 0 ? Promise.resolve([]) : this.run(images, options)));
+    checkImages(images, 'predictBatch');
+    const checked = checkPredict(options, 'predictBatch');
+    const taken = Array.from(images, takeImage);
+    return this.enqueue(() => (taken.length === 0 ? Promise.resolve([]) : this.run(taken, checked, inList)));
   }
 
   /**
-   * Returns the pyramid of an image that is prepared as for `predict`: one 1×C×H×W array per stage, finest first. Also works while
-   * heads have no weights.
+   * Returns the pyramid of an image that is prepared as for `predict`: one 1×C×H×W array per stage, finest first, with the geometry that
+   * leads back to the image. Also works while heads have no weights.
    *
    * @throws as `predict`, and CheckpointError if the backbone itself has no weights
    */
-  async features(image: ImageRef, options: Pick<PredictOptions, 'size' | 'signal'> = {}): Promise<NDArray[]> {
-    checkFeatures(options);
+  async features(image: ImageRef, options: FeaturesOptions = {}): Promise<Features> {
+    const checked = checkFeatures(options);
+    const { size, signal } = checked;
+    const taken = takeImage(image);
     return this.enqueue(async () => {
       const runner = this.runners.features ?? this.runners.backbone;
       if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
-      const raster = await decodeRef(image, this.platform, options.signal);
-      const input = this.definition.prepare([raster], options.size);
-      await this.turn(options.signal);
+      const raster = await decodeRef(taken, this.platform, checked);
+      const input = this.definition.prepare([raster], size);
+      await this.turn(signal);
       const outputs = await runner.run({ image: input.image });
       try {
         const stages = Object.entries(outputs).filter(([name]) => /^stage\d+$/.test(name));
-        return await Promise.all(stages.map(([, tensor]) => tensor.read()));
+        const maps = await Promise.all(stages.map(([, tensor]) => tensor.read()));
+        return Object.assign(maps, { geometry: input.geometries[0] });
       } finally {
         free(outputs);
       }
     });
   }
 
-  /** Frees the weights and the engine after the queued calls. A second call does nothing. */
-  async dispose(): Promise<void> {
-    if (this.disposed) return;
-    const idle = this.queue;
-    this.disposed = true;
+  /** Frees the weights and the engine after the queued calls. Every call waits for the end of the first. */
+  dispose(): Promise<void> {
+    this.disposal ??= this.disposeAfter(this.queue);
+    return this.disposal;
+  }
+
+  /** Does what `dispose` does: `await using model = await loadModel(…)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  private async disposeAfter(idle: Promise<unknown>): Promise<void> {
     await idle;
-    for (const runner of Object.values(this.runners)) runner.dispose();
-    await this.engine.dispose();
+    try {
+      for (const runner of Object.values(this.runners)) runner.dispose();
+    } finally {
+      await this.engine.dispose();
+    }
+  }
+
+  /** Runs one image. @param slot its place in the caller's list, for errors */
+  private async runAlone(image: ImageRef, options: PredictOptions, slot?: number): Promise<Result> {
+    try {
+      checkImage(image);
+      const [result] = await this.enqueue(() => this.run([image], options));
+      return result as Result; // one image, one result
+    } catch (error) {
+      throw slot === undefined ? error : inList(error, slot, image);
+    }
   }
 
   private enqueue<T>(call: () => Promise<T>): Promise<T> {
-    if (this.disposed) return Promise.reject(new EngineError(`the model "${this.name}" was disposed. Load it again.`));
+    if (this.disposal) return Promise.reject(new EngineError(`the model "${this.name}" was disposed. Load it again.`));
     const result = this.queue.then(call);
     this.queue = result.catch(() => undefined);
     return result;
   }
 
-  private async run(refs: readonly ImageRef[], options: PredictOptions): Promise<Result[]> {
+  /** Runs images together. @param ofImage returns the error to throw for an image that cannot be read */
+  private async run(
+    refs: readonly ImageRef[],
+    options: PredictOptions,
+    ofImage = (error: unknown, _slot: number, _image: ImageRef): unknown => error,
+  ): Promise<Result[]> {
     const { signal } = options;
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const tasks = this.tasksFor(options.only);
     for (const task of tasks) task.check?.(options);
     const clock = stopwatch();
     const images = await clock.time('decode', () =>
-      Promise.all(refs.map((ref) => decodeRef(ref, this.platform, signal))),
+      Promise.all(
+        refs.map((ref, i) =>
+          decodeRef(ref, this.platform, options).catch((error: unknown) => {
+            throw ofImage(error, i, ref);
+          }),
+        ),
+      ),
     );
     signal?.throwIfAborted();
     const prepared = await clock.time('preprocess', async () => this.definition.prepare(images, options.size));
@@ -170,13 +246,15 @@ export class Model {
     };
     const found: TaskResult[] = images.map(() => ({}));
     try {
-      for (const task of tasks) {
+      for (const [n, task] of tasks.entries()) {
+        if (n > 0) await this.turn(signal); // the arithmetic of a task may have taken long
         const results = await clock.rest(task.kind, () => task.predict(inputs, options));
         for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
       }
     } finally {
       await features?.then(free, () => undefined);
     }
+    await this.turn(signal);
     const timings = clock.finish();
     return images.map((image, i) => {
       const origin = this.originOf(refs[i]);
@@ -205,6 +283,14 @@ export class Model {
     if (this.engine.blocking) await nextTurn();
     signal?.throwIfAborted();
   }
+}
+
+/** Says in an error which image of the caller's list it is about. A wrong option is about all of them. */
+function inList(error: unknown, slot: number, image: ImageRef): unknown {
+  if (!(error instanceof MoganetError) || error instanceof ConfigError) return error;
+  const file = fileOf(image);
+  const isNamed = file === undefined || error.message.startsWith(file);
+  return placed(error, isNamed ? `images[${slot}]` : `images[${slot}] (${file})`);
 }
 
 const isList = (images: ImageRef | readonly ImageRef[]): images is readonly ImageRef[] => Array.isArray(images);

@@ -5,6 +5,7 @@ import { readOptions } from '../loading/resolve.ts';
 import { longestEdge } from '../models/task.ts';
 import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
+import type { FeaturesOptions, PredictOptions } from './model.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
 
@@ -31,15 +32,23 @@ const predictOptions = z.strictObject({
   classes: z.array(classOf, { error: 'must be a list of names or labels' }).optional(),
   size: size.optional(),
   only: z.enum(['detection', 'segmentation', 'classification', 'custom']).optional(),
+  maxPixels: count.optional(),
   signal,
-});
-const featuresOptions = predictOptions.pick({ size: true, signal: true });
+} satisfies Record<keyof PredictOptions, z.ZodType>);
+const featuresOptions = predictOptions.pick({ size: true, maxPixels: true, signal: true });
 
-/** Checks the options of `predict`. @throws ConfigError naming an unknown option and the nearest known one, or a wrong value */
-export const checkPredict = (options: unknown): void => void validateOptions(predictOptions, options, 'predict');
+/**
+ * Checks the options of `predict` and of the functions that take the same.
+ *
+ * @returns a copy, which the caller cannot change
+ * @throws ConfigError naming an unknown option and the nearest known one, or a wrong value
+ */
+export const checkPredict = (options: unknown, call: string): PredictOptions =>
+  validateOptions(predictOptions, options, call);
 
-/** Checks the options of `features`. @throws ConfigError as `checkPredict` */
-export const checkFeatures = (options: unknown): void => void validateOptions(featuresOptions, options, 'features');
+/** Checks the options of `features`. @returns a copy @throws ConfigError as `checkPredict` */
+export const checkFeatures = (options: unknown): FeaturesOptions =>
+  validateOptions(featuresOptions, options, 'features');
 
 const fileSchema = z.custom((value) => isFile(value) && value !== '', { error: 'must be a file, a URL or bytes' });
 const backboneOptions = readOptions

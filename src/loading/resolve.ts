@@ -168,7 +168,7 @@ export const readOptions = z.strictObject({
   configure: call.optional(),
   onProgress: call.optional(),
   signal: z
-    .custom((value) => isObject(value) && typeof value.throwIfAborted === 'function', {
+    .custom<AbortSignal>((value) => isObject(value) && typeof value.throwIfAborted === 'function', {
       error: 'must be an AbortSignal',
     })
     .optional(),

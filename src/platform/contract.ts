@@ -15,11 +15,17 @@ export interface Platform {
   /** Absent if the platform cannot keep files. */
   readonly cache?: WeightsCache | undefined;
   readImage(image: Exclude<ImageRef, Raster>, signal?: AbortSignal): Promise<Uint8Array>;
-  decodeImage(bytes: Uint8Array, name: string): Promise<Raster>;
+  /** @param limits what differs from the limits of `decodeImage` */
+  decodeImage(bytes: Uint8Array, name: string, limits?: DecodeLimits): Promise<Raster>;
   /** Names of the engines, the preferred one first. */
   readonly engines: readonly string[];
   /** Starts an engine; `auto` takes the first available one. @throws EngineError saying how to get it */
   openEngine(name: string, options: EngineOptions): Promise<Engine>;
+}
+
+/** What an image may ask for. */
+export interface DecodeLimits {
+  readonly maxPixels?: number | undefined;
 }
 
 /** Weights by path (Node), URL, or bytes. */

@@ -31,6 +31,8 @@ export interface ResultJson extends Partial<Origin> {
   /** Version of this package. */
   readonly moganet: string;
   readonly image: Size;
+  /** Sentences about what is unusual in the image's file. Absent if there is nothing to say. */
+  readonly notices?: readonly string[] | undefined;
   /** Absent if detection did not run. So are the other tasks. */
   readonly detection?: readonly InstanceJson[] | undefined;
   readonly segmentation?: readonly SegmentJson[] | undefined;
@@ -63,12 +65,13 @@ export interface ClassJson {
 /** A result as plain data. Timings only if asked for, so that two runs write the same bytes. */
 export function resultJson(result: ResultFields, { timings = false }: JsonOptions = {}): ResultJson {
   const { origin, image, segmentation, classification } = result;
-  const { height, width } = image;
+  const { height, width, notices = [] } = image;
   return {
     schema: resultSchema,
     moganet: version,
     ...origin,
     image: { height, width },
+    notices: notices.length > 0 ? notices : undefined,
     detection: hasDetection(result) ? Array.from(instancesOf(result), instanceJson) : undefined,
     segmentation: segmentation && segmentationJson(segmentation, image),
     classification: classification && classificationJson(classification),

@@ -120,6 +120,11 @@ export class Result implements ResultFields, Iterable<Instance> {
     this.origin = fields.origin;
   }
 
+  /** Sentences about what is unusual in the image's file; empty if there is nothing to say. */
+  get notices(): readonly string[] {
+    return this.image.notices ?? [];
+  }
+
   /** Number of instances. */
   get length(): number {
     return this.scores.length;

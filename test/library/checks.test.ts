@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { expect } from 'chai';
 import {
   ConfigError,
@@ -67,7 +68,7 @@ describe('a value from the caller', () => {
     await refused(
       model.features(image, untyped({ max: 1 })),
       ConfigError,
-      'unknown option "max". Known: size, signal.',
+      'unknown option "max". Known: size, maxPixels, signal.',
     );
     expect((await model.predict(image, untyped({ score: undefined }))).length).to.be.greaterThan(0);
   });
@@ -86,6 +87,9 @@ describe('a value from the caller', () => {
         'Uint8ClampedArray or Uint8Array, got data an object of class Float32Array.',
       ],
       [{ ...image, data: [0, 0, 0, 0] }, 'Uint8ClampedArray or Uint8Array, got data [0,0,0,0].'],
+      [new (class HTMLImageElement {})(), 'of class HTMLImageElement. Draw it on a canvas and give its pixels: '],
+      [new (class OffscreenCanvas {})(), "of class OffscreenCanvas. Give its pixels: canvas.getContext('2d')."],
+      [new Response('x'), 'of class Response. Give its content: await response.blob().'],
     ];
     for (const [value, text] of found) await refused(model.predict(untyped(value)), ImageError, text);
     await refused(
@@ -93,6 +97,22 @@ describe('a value from the caller', () => {
       ImageError,
       'predictBatch takes a list of images, got "x.jpg".',
     );
+  });
+
+  it('may limit the pixels of a file, and raise the limit', async () => {
+    const big = encodePng({ width: 30, height: 20, data: new Uint8ClampedArray(2400) });
+    await refused(model.predict(big, { maxPixels: 599 }), ImageError, 'limit');
+    await refused(model.features(big, { maxPixels: 599 }), ImageError, 'limit');
+    expect((await model.predict(big, { maxPixels: 600 })).imageSize).to.deep.equal({ height: 20, width: 30 });
+    await refused(model.predict(big, { maxPixels: 0 }), ConfigError, 'maxPixels: must be a whole number of at least 1');
+    // a file that declares 72 megapixels, more than the default limit: nothing of that size is made before the check
+    const declared = new Uint8Array(big);
+    new DataView(declared.buffer).setUint32(16, 9000);
+    new DataView(declared.buffer).setUint32(20, 8000);
+    new DataView(declared.buffer).setUint32(29, crc32(declared.subarray(12, 29)));
+    const byDefault = '72.0 megapixels, the limit is 67.1 megapixels';
+    await refused(model.predict(declared), ImageError, byDefault);
+    await refused(model.predict(declared, { maxPixels: 2 ** 27 }), ImageError, 'IDAT');
   });
 
   it('is read from a data: URL, and not repeated in messages', async () => {

@@ -187,6 +187,64 @@ describe('a loaded model', () => {
     await detector.dispose();
   });
 
+  it('stops after the last part, too', async () => {
+    const engine = await openNodeEngine('cpu');
+    const stopping = new AbortController();
+    const parts: string[] = [];
+    const slow = {
+      ...engine,
+      load: async (program: Parameters<typeof engine.load>[0]) => {
+        const runner = await engine.load(program);
+        return {
+          ...runner,
+          run: async (inputs: Parameters<typeof runner.run>[0]) => {
+            parts.push(program.name);
+            // due when the last part has run, before the arithmetic on its outputs ends
+            if (program.name === 'mask') stopping.abort(new Error('enough'));
+            return runner.run(inputs);
+          },
+        };
+      },
+    };
+    const stopped = await loadModel({ weights }, { engine: slow });
+    const error = await errorOf(stopped.predict(imageOf(50, 30), { signal: stopping.signal }));
+    expect(error.message).to.equal('enough');
+    expect(parts).to.deep.equal(['features', 'box', 'mask']);
+    await stopped.dispose();
+  });
+
+  it('gives features with the way back to the image', async () => {
+    const features = await model.features(imageOf(50, 30));
+    expect(features).to.have.length(4);
+    const { original, scaleX, scaleY } = features.geometry!;
+    expect(original).to.deep.equal({ height: 30, width: 50 });
+    const [stage] = model.definition.stages;
+    const [, , rows, columns] = features[0]!.shape;
+    // the last cell of the finest map lies within a stride of the image's lower right corner, or in the padding
+    expect((columns! * stage!.stride) / scaleX).to.be.at.least(50);
+    expect((rows! * stage!.stride) / scaleY).to.be.at.least(30);
+    expect(features.geometry).to.deep.equal(model.definition.prepare([imageOf(50, 30)]).geometries[0]);
+  });
+
+  it('is disposed once: every call waits for the end, and so does `await using`', async () => {
+    const engine = await openNodeEngine('cpu');
+    let ended = 0;
+    const counting = {
+      ...engine,
+      dispose: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        ended++;
+      },
+    };
+    const another = await loadModel({ weights }, { engine: counting });
+    void another.dispose();
+    await another.dispose();
+    expect(ended).to.equal(1);
+    await another[Symbol.asyncDispose]();
+    expect(ended).to.equal(1);
+    await engine.dispose();
+  });
+
   it('finishes calls from before it is disposed, and refuses later ones', async () => {
     const { numTensors } = tf.memory();
     const another = await loadModel({ weights }, { engine: 'cpu' });

@@ -113,6 +113,15 @@ describe('a result', () => {
     expect(result.toJSON({ timings: true }).timings).to.deep.equal({ total: 1 });
   });
 
+  it('carries the notices of its image, in JSON only if there are any', () => {
+    expect(result.notices).to.deep.equal([]);
+    expect(JSON.parse(JSON.stringify(result))).not.to.have.property('notices');
+    const told = new Result({ ...result, image: { ...image, notices: ['nearly black'] } });
+    expect(told.notices).to.deep.equal(['nearly black']);
+    expect(told.filter(() => true).notices).to.deep.equal(['nearly black']);
+    expect(JSON.parse(JSON.stringify(told)).notices).to.deep.equal(['nearly black']);
+  });
+
   it('becomes JSON also within lists and objects, whose keys are not options', () => {
     const json = JSON.parse(JSON.stringify(result));
     expect(JSON.parse(JSON.stringify({ best: result, all: [result] }))).to.deep.equal({ best: json, all: [json] });
