@@ -23,7 +23,7 @@ export interface ZooEntry {
         readonly ema?: boolean | undefined;
         /** Bytes, if known. */
         readonly size?: number | undefined;
-        /** In hex, or its first digits: PyTorch's files carry eight of them in their name. */
+        /** In hex, or its first digits: files of PyTorch and OpenMMLab carry eight of them in their name. */
         readonly sha256?: string | undefined;
       }
     | undefined;

@@ -187,6 +187,15 @@ function scoresOf(task: TaskName, values: readonly number[]): Record<string, num
   return scores;
 }
 
+/** Hosts of publishers whose file names end with the beginning of the file's SHA-256: `…-0676ba61.pth`. */
+const hashedNames = /^https:\/\/download\.(?:pytorch\.org|openmmlab\.com)\/.*-([0-9a-f]{8})\.pth$/;
+
+/** Returns the beginning of a file's SHA-256 that its publisher puts into the file's name; undefined if there is none. */
+export const hashInName = (url: string): string | undefined => hashedNames.exec(url)?.[1];
+
+/** Weights at their publisher's URL, with what the name says about the file. */
+export const weightsAt = (url: string) => ({ url, sha256: hashInName(url) });
+
 export const square = (size: number) => ({ height: size, width: size });
 
 /** Parameters and FLOPs that another publisher states for the same network. */
@@ -198,7 +207,7 @@ const openMmlab = (
 ): ((scores: readonly number[], file: string, counted?: Counted) => Facts) => {
   return (scores, file, counted) => ({
     publisher,
-    weights: { url: `${folder}/${file}.pth` },
+    weights: weightsAt(`${folder}/${file}.pth`),
     published: {
       params: counted?.params,
       flops: counted?.flops,

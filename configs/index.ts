@@ -7,7 +7,7 @@ import { resNetModels } from './resnet.ts';
 import { swinModels } from './swin.ts';
 
 export type { CountingRule, Publisher, ZooEntry } from './entry.ts';
-export { countedAt } from './helpers.ts';
+export { countedAt, hashInName } from './helpers.ts';
 
 /** Every published or shipped model, the demo first. If weights fit several, an earlier entry is the default. */
 export const entries: readonly ZooEntry[] = [

@@ -11,6 +11,7 @@ import {
   square,
   unstretched,
   uperNet,
+  weightsAt,
 } from './helpers.ts';
 
 /** torchvision's ResNet classifiers, and the dense models that mmdetection and mmsegmentation publish on them. */
@@ -26,15 +27,15 @@ type Depth = ResNetConfig['depth'];
 
 const resnet = (depth: Depth) => ({ type: 'resnet' as const, depth });
 
-/** torchvision's evaluation: short side 256, bilinear, center crop of 224 pixels. PyTorch's file names end with their SHA-256. */
-const imageNet = (name: string, depth: Depth, figures: Figures, sha256: string): ZooEntry =>
+/** torchvision's evaluation: short side 256, bilinear, center crop of 224 pixels. */
+const imageNet = (name: string, depth: Depth, figures: Figures, hash: string): ZooEntry =>
   classifier(
     name,
     resnet(depth),
     { size: 224, cropPct: 0.875, interpolation: 'bilinear' },
     {
       publisher,
-      weights: { url: `https://download.pytorch.org/models/${name}-${sha256}.pth`, sha256 },
+      weights: weightsAt(`https://download.pytorch.org/models/${name}-${hash}.pth`),
       published: published('classification', figures, source, square(224)),
     },
   );

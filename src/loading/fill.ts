@@ -39,9 +39,8 @@ export async function fillParameters(
   found: ReadonlyMap<string, TensorEntry>,
   options: FillOptions = {},
 ): Promise<Weights> {
-  const entries = withSecondNames(parameters, found);
-  const { ignore = () => false, allowNonFinite = false, file = 'checkpoint', onTensor } = options;
-  checkKeys(parameters, entries, ignore, file);
+  const { allowNonFinite = false, file = 'checkpoint', onTensor } = options;
+  const entries = checkParameters(parameters, found, options);
   const weights = new Map<string, NDArray>();
   const nonFinite: string[] = [];
   const loaded = new Set(parameters.filter(({ kind }) => kind !== 'ignored').map(({ key }) => key));
@@ -56,6 +55,22 @@ export async function fillParameters(
     throw new CheckpointRefusal('value', file, '', `NaN or infinite values as 32-bit floats in ${listed(nonFinite)}`);
   }
   return weights;
+}
+
+/**
+ * Checks that a file has all parameters of a model, by keys, shapes and types. Reads no tensor.
+ *
+ * @returns the tensors by key, also by the first name of those that the file has under their second name only
+ * @throws CheckpointRefusal as `fillParameters`
+ */
+export function checkParameters(
+  parameters: readonly ParameterSpec[],
+  found: ReadonlyMap<string, TensorEntry>,
+  { ignore = () => false, file = 'checkpoint' }: Pick<FillOptions, 'ignore' | 'file'> = {},
+): ReadonlyMap<string, TensorEntry> {
+  const entries = withSecondNames(parameters, found);
+  checkKeys(parameters, entries, ignore, file);
+  return entries;
 }
 
 /** Adds the first name of tensors that the file has under their second name only. */

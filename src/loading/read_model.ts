@@ -1,11 +1,13 @@
 import type { Named, Weights } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
+import { checkpointContext } from '../formats/context.ts';
 import type { Source } from '../formats/source.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
 import { foundIn } from '../validate.ts';
+import { hashInName } from '../zoo/index.ts';
 import { fillModules } from './by_module.ts';
 import { isByModule, type ModelRef, type ReadOptions, resolveRef } from './resolve.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
@@ -68,11 +70,26 @@ export function configReader(platform: Platform): ReadConfig {
 
 type OpenSource = Source & { close?(): Promise<void> };
 
-const open = (
+/** Opens a file of weights. @throws CheckpointRefusal `checksum` if its publisher's name for it says other bytes */
+async function open(
   weights: WeightsRef,
   { signal, onProgress }: Pick<ReadOptions, 'signal' | 'onProgress'>,
   platform: Platform,
-): Promise<OpenSource> => platform.openWeights(weights, signal, countOf(onProgress, 'download', nameOf(weights)));
+): Promise<OpenSource> {
+  const source = await platform.openWeights(weights, signal, countOf(onProgress, 'download', nameOf(weights)));
+  const expected = hashInName(nameOf(weights));
+  const found = expected && (await sha256Of(source));
+  if (!found || found.startsWith(expected)) return source;
+  const reason = `its sha256 is ${found}, and by its name it begins with ${expected}`;
+  throw checkpointContext(source.name).refuse('checksum', '', reason);
+}
+
+/** Returns the SHA-256 of a fetched file in hex. Undefined if there is no `crypto.subtle`. */
+async function sha256Of(source: Source): Promise<string | undefined> {
+  const bytes = await source.read(0, source.size);
+  const digest = await globalThis.crypto?.subtle?.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return digest && Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
 
 async function readModules(
   given: ConfiguredModel | undefined,

@@ -2,13 +2,13 @@ import * as z from 'zod';
 import type { Named } from '../arrays.ts';
 import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ModelConfig } from '../models/config.ts';
-import { createModel, type Tables } from '../models/create.ts';
+import { createModel, modelParameters, type Tables } from '../models/create.ts';
 import type { Platform, Progress, WeightsRef } from '../platform/contract.ts';
 import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validate, validateOptions } from '../validate.ts';
 import { findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
-import type { ConfiguredModel } from './weights.ts';
+import { type ConfiguredModel, openWeights } from './weights.ts';
 
 /** Finds the model and the file of weights that a caller names. */
 
@@ -122,10 +122,11 @@ export function modelPuller(platform: Platform): PullModel {
 }
 
 async function pullEntry(
-  { name, weights }: ZooEntry,
+  entry: ZooEntry,
   { cache }: Platform,
   { onProgress, ...options }: PullOptions,
 ): Promise<Omit<PulledModel, 'entry'>> {
+  const { name, weights, config } = entry;
   if (!weights?.url) throw new ConfigError(`there are no published weights of ${name}. Give a file as weights.`);
   if (!cache)
     throw new UnsupportedError(`a browser has no cache of files. Fetch ${weights.url} and give the bytes as weights.`);
@@ -136,6 +137,11 @@ async function pullEntry(
     { ...weights, url: weights.url },
     {
       ...options,
+      check: async (file) => {
+        const definition = definitionOf(entry);
+        const opened = await openWeights(file, { model: { config, definition }, emaPublished: weights.ema });
+        opened.check(modelParameters(definition));
+      },
       onBytes: (bytes, whole) => {
         [done, total] = [bytes, whole];
         show();

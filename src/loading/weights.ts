@@ -9,7 +9,7 @@ import {
   type Tables,
 } from '../models/create.ts';
 import type { Parameter } from '../nn/index.ts';
-import { fillParameters } from './fill.ts';
+import { checkParameters, fillParameters } from './fill.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
 import { leftOut, listed, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
@@ -47,6 +47,8 @@ export interface WeightsFile extends ConfiguredModel {
   readonly notices: readonly string[];
   /** Reads all of the parameters, or throws as `fillParameters`. Skips tensors of other heads of the file's model. */
   fill(parameters: readonly Parameter[], onTensor?: (done: number, total: number) => void): Promise<Weights>;
+  /** Throws as `fill` for what does not fit, but reads no tensor. */
+  check(parameters: readonly Parameter[]): void;
 }
 
 type Tensors = ReadonlyMap<string, TensorEntry>;
@@ -83,6 +85,7 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
     notices: [...found.notices, ...notices, ...skippedNotices(checkpoint), ...assumed],
     fill: (parameters, onTensor) =>
       fillParameters(parameters, entries, { ignore: isPublished, file: source.name, onTensor }),
+    check: (parameters) => void checkParameters(parameters, entries, { ignore: isPublished, file: source.name }),
   };
 }
 

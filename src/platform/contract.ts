@@ -56,6 +56,8 @@ export interface WeightsCache {
   pull(
     file: PublishedFile,
     options: {
+      /** Checks a downloaded file before it gets its name. @throws CheckpointError if it is not the wanted one */
+      readonly check?: ((file: Source) => Promise<void>) | undefined;
       readonly from?: string | undefined;
       readonly onBytes?: OnBytes | undefined;
       readonly onNotice?: ((text: string) => void) | undefined;

@@ -4,7 +4,7 @@ import { mogaNetSize } from '../models/mm/moganet.ts';
 
 /** The published and shipped models: how they are found, and the terms of their weights. */
 
-export { entries, type Publisher, type ZooEntry } from '../../configs/index.ts';
+export { entries, hashInName, type Publisher, type ZooEntry } from '../../configs/index.ts';
 
 const weightsEnding = /\.(pth|pth\.tar|pt|safetensors)$/i;
 

@@ -5,18 +5,22 @@ import {
   ConfigError,
   cachedWeights,
   DownloadError,
+  entries,
   findEntry,
   loadModel,
   type Progress,
   pullModel,
   UnsupportedError,
 } from 'moganet';
+import { bytesSource } from '../../src/formats/index.ts';
 import { modelReader } from '../../src/loading/read_model.ts';
 import { openWeights, readImage } from '../../src/platform/browser.ts';
+import type { Platform } from '../../src/platform/contract.ts';
+import { hashInName } from '../../src/zoo/index.ts';
 import { useCache } from '../harness/cache.ts';
 import { type FileServer, serveFile, status, whole } from '../harness/file_server.ts';
-import { rejection } from '../harness/rejection.ts';
-import { smallFile } from '../harness/small_model.ts';
+import { refusalOf, rejection } from '../harness/rejection.ts';
+import { smallClassification, smallFile } from '../harness/small_model.ts';
 
 describe('published weights', () => {
   const cache = useCache();
@@ -72,6 +76,35 @@ describe('published weights', () => {
     const pulled = await pullModel('moganet-x-tiny');
     expect(pulled).to.include({ path: join(cache.folder, file), size, cached: true });
     expect(pulled.entry).to.equal(entry);
+  });
+
+  it('are refused, and leave nothing behind, if a server gives the file of another model', async () => {
+    const other = await serveFile(await smallFile(smallClassification));
+    try {
+      const error = await rejection(pullModel('moganet_t', { from: other.url }));
+      expect(error).to.be.instanceOf(DownloadError);
+      expect(error.message).to.contain("this is another model's file").and.to.contain('does not fit the model');
+      expect(other.requests).to.have.length(1);
+      expect(readdirSync(cache.folder).filter((name) => name.includes('moganet_tiny'))).to.deep.equal([]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('of PyTorch and OpenMMLab have the beginning of their hash in their name, in every entry and for an address', async () => {
+    const named = entries.filter(({ weights }) => /download\.(pytorch\.org|openmmlab\.com)/.test(weights?.url ?? ''));
+    expect(named).to.have.length(16);
+    for (const { name, weights } of named) {
+      expect(weights?.sha256, name).to.match(/^[0-9a-f]{8}$/);
+      expect(weights?.url, name).to.match(new RegExp(`-${weights?.sha256}\\.pth$`));
+    }
+    expect(hashInName('https://example.org/resnet-0676ba61.pth')).to.equal(undefined);
+    const url = named.find(({ name }) => name.startsWith('upernet_r50'))?.weights?.url ?? '';
+    const bytes = await smallFile(smallClassification);
+    const page = { openWeights: async () => bytesSource(bytes, url) } as unknown as Platform;
+    const error = await refusalOf(() => modelReader(page)({ weights: url }));
+    expect(error.code).to.equal('checksum');
+    expect(error.reason).to.match(/^its sha256 is [0-9a-f]{64}, and by its name it begins with 8534de8d$/);
   });
 
   it('are refused if they were changed since', async () => {

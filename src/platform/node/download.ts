@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError, ConfigError, DownloadError } from '../../errors.ts';
-import { openCheckpoint } from '../../formats/index.ts';
+import { openCheckpoint, type Source } from '../../formats/index.ts';
 import type { PublishedFile } from '../contract.ts';
 import type { OnBytes } from '../refs.ts';
 import {
@@ -265,6 +265,8 @@ export interface PullFileOptions {
   readonly onBytes?: OnBytes | undefined;
   /** Told sentences about waits and repeated tries. */
   readonly onNotice?: ((text: string) => void) | undefined;
+  /** Checks a whole checkpoint before it gets its name. Throws a CheckpointError if it is not the wanted one. */
+  readonly check?: ((file: Source) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly timing?: Partial<Timing> | undefined;
 }
@@ -379,6 +381,11 @@ async function fetchInto(
     if (!lock.held())
       throw new DownloadError(`${path}: another process has taken this download over. Run the command again.`);
     const fault = await faultIn(part, { size, sha256 }, file, path);
+    const misfit = fault ? undefined : await misfitOf(part, options.check);
+    if (misfit) {
+      discard(part);
+      throw new DownloadError(`${url}: ${misfit}`);
+    }
     if (!fault) {
       const record = { url, size, sha256, mtimeMs };
       writeRecord(path, record);
@@ -419,6 +426,21 @@ async function faultIn(
     await source.close();
   }
   return undefined;
+}
+
+/** Says why a whole checkpoint is not the wanted one; undefined if it is. Another download would give the same. */
+async function misfitOf(part: string, check: PullFileOptions['check']): Promise<string | undefined> {
+  if (!check) return undefined;
+  const source = await openFileSource(part);
+  try {
+    await check({ ...source, name: 'the received file' });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return `this is another model's file. ${error.message} ${elsewhere}`;
+  } finally {
+    await source.close();
+  }
 }
 
 /** Repeats the transfer until the file is complete. Faults of the server cost time, not the bytes that were received. */
