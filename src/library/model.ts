@@ -1,34 +1,16 @@
-import type { Named, NDArray, Size } from '../arrays.ts';
+import type { Named, NDArray } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError, MoganetError, placed } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { ModelDefinition } from '../models/create.ts';
-import type { Task, TaskInputs, TaskKind, TaskOptions, TaskResult } from '../models/task.ts';
+import type { Task, TaskInputs, TaskKind, TaskResult } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
 import { fileOf } from '../platform/refs.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
-import { checkFeatures, checkPredict } from './options.ts';
+import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
 import { nextTurn, stopwatch } from './timing.ts';
-
-/** Values of one prediction that differ from the configuration. */
-export interface PredictOptions extends TaskOptions {
-  /** Fit the image between these edges instead of the configuration's. For classification the crop, which is square. */
-  readonly size?: Size | undefined;
-  /** Run this task of a model that has several, and skip the work for the others. */
-  readonly only?: TaskKind | undefined;
-  /**
-   * Stops the work with the signal's reason, at the latest before the next part of the model. An engine that computes on the caller's
-   * thread (`model.engine.blocking`) sees an abort between parts only: use a worker to keep a page responsive.
-   */
-  readonly signal?: AbortSignal | undefined;
-  /** The most pixels (width × height) that an image file may declare. By default 2^26, 67 megapixels. */
-  readonly maxPixels?: number | undefined;
-}
-
-/** Options of `features`. */
-export type FeaturesOptions = Pick<PredictOptions, 'size' | 'signal' | 'maxPixels'>;
 
 /** The pyramid of an image: one 1×C×H×W array per stage, finest first. */
 export interface Features extends Array<NDArray> {

@@ -1,13 +1,30 @@
 import * as z from 'zod';
-import { type NDArray, sizeOf } from '../arrays.ts';
+import { type NDArray, type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { readOptions } from '../loading/resolve.ts';
-import { longestEdge } from '../models/task.ts';
+import { longestEdge, type TaskKind, type TaskOptions } from '../models/task.ts';
 import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
-import type { FeaturesOptions, PredictOptions } from './model.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
+
+/** Values of one prediction that differ from the configuration. */
+export interface PredictOptions extends TaskOptions {
+  /** Fit the image between these edges instead of the configuration's. For classification the crop, which is square. */
+  readonly size?: Size | undefined;
+  /** Run this task of a model that has several, and skip the work for the others. */
+  readonly only?: TaskKind | undefined;
+  /**
+   * Stops the work with the signal's reason, at the latest before the next part of the model. An engine that computes on the caller's
+   * thread (`model.engine.blocking`) sees an abort between parts only: use a worker to keep a page responsive.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /** The most pixels (width × height) that an image file may declare. By default 2^26, 67 megapixels. */
+  readonly maxPixels?: number | undefined;
+}
+
+/** Options of `features`. */
+export type FeaturesOptions = Pick<PredictOptions, 'size' | 'signal' | 'maxPixels'>;
 
 const fromZeroToOne = 'must be a number from 0 to 1';
 const share = z.number({ error: fromZeroToOne }).min(0, fromZeroToOne).max(1, fromZeroToOne);
