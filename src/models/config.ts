@@ -228,5 +228,8 @@ export type ModelConfig = Omit<z.input<ModelSchema>, 'backbone'> & {
 /** A configuration with every default filled in. */
 export type ResolvedConfig = z.output<ModelSchema>;
 
-/** Returns the classes of a task for the number of classes of its head. */
-export type ClassesOf = (count: number) => { dataset?: DatasetId | undefined; classes?: string[] | undefined };
+/** Returns the classes of a task for the number of classes of its head. `channels` is 1 if one channel tells two classes apart. */
+export type ClassesOf = (
+  count: number,
+  channels?: number,
+) => { dataset?: DatasetId | undefined; classes?: string[] | undefined };

@@ -11,7 +11,7 @@ import { UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ModelConfig } from '../config.ts';
 import { fromOfficial } from './moganet.ts';
-import { byType, count, none, written } from './parts.ts';
+import { bareType, batchNorm, byType, count, none, plainPart, unneeded, written } from './parts.ts';
 
 /**
  * Reads the backbones of mm model dicts, by their type. Arguments of training and loading do not change the network and are ignored. An
@@ -22,7 +22,6 @@ type Options = Readonly<Record<string, unknown>>;
 type Read = (options: Options) => ModelConfig['backbone'];
 
 const allStages = z.tuple([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]);
-const batchNorm = z.looseObject({ type: z.enum(['BN', 'SyncBN']) });
 
 /** Arguments of training and loading. */
 const ignored = {
@@ -61,16 +60,19 @@ const resNetOptions = z.strictObject({
 const resNet =
   (stem?: ResNetConfig['stem']): Read =>
   (options) => {
-    const { depth, in_channels, style, deep_stem } = validate(resNetOptions, options, 'mm model: ResNet');
+    const { depth, in_channels, style, deep_stem, norm_cfg } = validate(resNetOptions, options, 'mm model: ResNet');
     return {
       type: 'resnet',
       depth,
       inChannels: in_channels,
       stem: stem ?? (deep_stem ? '3x3' : '7x7'),
       style,
+      normEps: norm_cfg?.eps,
     } satisfies ResNetConfig;
   };
 
+/** mmcv's `act_cfg` of the GELU that both families have. */
+const gelu = z.strictObject({ type: z.literal('GELU') }).optional();
 const four = z.tuple([count, count, count, count]);
 /** mmpretrain's names for the sizes. */
 const sizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as const;
@@ -79,7 +81,7 @@ const sizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as 
 const convNextOptions = z.strictObject({
   ...ignored,
   arch: z
-    .union([z.enum(Object.keys(sizes) as (keyof typeof sizes)[]), z.looseObject({ depths: four, channels: four })])
+    .union([z.enum(Object.keys(sizes) as (keyof typeof sizes)[]), z.strictObject({ depths: four, channels: four })])
     .default('tiny'),
   depths: four.optional(),
   dims: four.optional(),
@@ -87,8 +89,8 @@ const convNextOptions = z.strictObject({
   in_chans: count.optional(),
   out_indices: allStages,
   stem_patch_size: z.literal(4).optional(),
-  norm_cfg: z.looseObject({ type: z.literal('LN2d'), eps: z.literal(1e-6) }).optional(),
-  act_cfg: z.looseObject({ type: z.literal('GELU') }).optional(),
+  norm_cfg: z.strictObject({ type: z.literal('LN2d'), eps: z.literal(1e-6), ...unneeded('requires_grad') }).optional(),
+  act_cfg: gelu,
   linear_pw_conv: z.boolean().optional(),
   use_grn: z.literal(false).optional(),
   layer_scale_init_value: z.number().positive().optional(),
@@ -145,8 +147,10 @@ const swinOptions = z.strictObject({
   qk_scale: none,
   use_abs_pos_embed: no,
   ape: no,
-  norm_cfg: z.looseObject({ type: z.literal('LN'), eps: z.literal(1e-5).optional() }).optional(),
-  act_cfg: z.looseObject({ type: z.literal('GELU') }).optional(),
+  norm_cfg: z
+    .strictObject({ type: z.literal('LN'), eps: z.literal(1e-5).optional(), ...unneeded('requires_grad') })
+    .optional(),
+  act_cfg: gelu,
   pretrain_img_size: z.unknown().optional(),
   convert_weights: z.unknown().optional(),
   use_checkpoint: z.unknown().optional(),
@@ -171,6 +175,15 @@ const swin: Read = (options) => {
   } satisfies SwinConfig;
 };
 
+/** mmpretrain's classes have the names of those of mmdet and mmseg, and give the last map only if `out_indices` is absent. */
+function checkOutputs(type: string, options: Options): void {
+  if (!/^(mmpretrain|mmcls)\./.test(type) || 'out_indices' in options) return;
+  if (bareType(type).startsWith('MogaNet')) return;
+  throw new UnsupportedError(
+    `mm model: ${bareType(type)} without out_indices gives one map. Detection and segmentation read four: [0, 1, 2, 3].`,
+  );
+}
+
 const mogaNet = (options: Options): MogaNetConfig => fromOfficial(options).config;
 
 const table: Readonly<Record<string, Read>> = {
@@ -189,7 +202,15 @@ const table: Readonly<Record<string, Read>> = {
  *   whose value would need a different network
  */
 export function backboneFromMm({ type, ...options }: Options & { readonly type: string }): ModelConfig['backbone'] {
-  return written(byType(table, type, 'backbone')({ ...options, type: type.replace(/^.*\./, '') }));
+  const read = byType(table, type, 'backbone');
+  checkOutputs(type, options);
+  return written(read(plainPart({ ...options, type }) as Options));
+}
+
+/** Returns the index of the first stage that a model's backbone gives. */
+export function firstStage({ backbone: { out_indices } }: { readonly backbone: Options }): number {
+  const first: unknown = Array.isArray(out_indices) ? out_indices[0] : 0;
+  return typeof first === 'number' && first > 0 ? first : 0;
 }
 
 /**
@@ -199,9 +220,8 @@ export function backboneFromMm({ type, ...options }: Options & { readonly type: 
  * @throws UnsupportedError for a model without an FPN
  */
 export function onWholePyramid<M extends { readonly backbone: Options; readonly neck?: unknown }>(model: M): M {
-  const { out_indices } = model.backbone;
-  const first: unknown = Array.isArray(out_indices) ? out_indices[0] : 0;
-  if (typeof first !== 'number' || !(first > 0)) return model;
+  const first = firstStage(model);
+  if (first === 0) return model;
   const neck = z.looseObject({ type: z.literal('FPN'), start_level: z.int().default(0) }).safeParse(model.neck);
   if (!neck.success) {
     throw new UnsupportedError(

@@ -1,94 +1,177 @@
 import * as z from 'zod';
-import type { BoxConfig } from '../../../heads/box.ts';
 import type { FpnConfig } from '../../../heads/fpn.ts';
-import { itemAt } from '../../arrays.ts';
-import { ConfigError, UnsupportedError } from '../../errors.ts';
-import { validate } from '../../validate.ts';
-import type { ClassesOf, ModelConfig } from '../config.ts';
-import { count, none, parsePart } from './parts.ts';
+import { ConfigError } from '../../errors.ts';
+import { batchNorm, count, none, off, parsePart, plainConv, square, unneeded } from './parts.ts';
 
 /**
- * Reads the detectors of mmdet, and the parts of their model dicts. Defaults are those of mmdet and mmcv. A field whose value would need
- * another network is a literal in its schema, so that any other value is refused by the field's name.
+ * Reads the parts of mmdet's detectors. Defaults are those of mmdet and mmcv. An argument whose value would need another network is a
+ * literal in its schema, so that any other value is refused by the argument's name.
  */
 
 const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 const coder = z
-  .looseObject({
+  .strictObject({
     type: z.literal('DeltaXYWHBBoxCoder'),
     target_means: four.default([0, 0, 0, 0]),
     target_stds: four.default([1, 1, 1, 1]),
-    add_ctr_clamp: z.literal(false).optional(),
+    add_ctr_clamp: off,
+    /** Used with `add_ctr_clamp` only. */
+    ctr_clamp: z.literal(32).optional(),
     clip_border: z.literal(true).optional(),
+    ...unneeded('use_box_type'),
   })
   .transform(({ target_means, target_stds }) => ({ means: target_means, stds: target_stds }));
 
+/** Resizes to the size of the finer level, by nearest neighbour. A factor of 2 gives the same where mm does not fail. */
+const nearest = z.strictObject({
+  mode: z.literal('nearest'),
+  scale_factor: z.literal(2).nullish(),
+  align_corners: none,
+  recompute_scale_factor: z.boolean().nullish(),
+});
+
 const fpn = z
-  .looseObject({
+  .strictObject({
     type: z.literal('FPN'),
+    in_channels: z.array(count).optional(),
     out_channels: count,
     num_outs: count,
     start_level: z.int().nonnegative().default(0),
     end_level: z.literal(-1).optional(),
     add_extra_convs: z.union([z.boolean(), z.enum(['on_input', 'on_lateral', 'on_output'])]).default(false),
+    /** mmseg's. It says what `add_extra_convs: true` means. */
+    extra_convs_on_inputs: z.boolean().optional(),
     relu_before_extra_convs: z.boolean().default(false),
+    no_norm_on_lateral: off,
+    conv_cfg: plainConv,
     norm_cfg: none,
     act_cfg: none,
+    upsample_cfg: nearest.optional(),
+    ...unneeded('init_cfg'),
   })
   .transform((neck) => ({
     type: 'fpn' as const,
     channels: neck.out_channels,
     outs: neck.num_outs,
     startLevel: neck.start_level,
-    extraConvs: neck.add_extra_convs === true ? ('on_input' as const) : neck.add_extra_convs || undefined,
+    extraConvs: neck.add_extra_convs === true ? undefined : neck.add_extra_convs || undefined,
+    /** `add_extra_convs: true`, whose meaning the library decides. */
+    extra: neck.add_extra_convs === true,
+    onInputs: neck.extra_convs_on_inputs,
     reluBeforeExtraConvs: neck.relu_before_extra_convs,
   }));
+
+/** The library that a neck is of. The FPN of mmseg has other defaults than that of mmdet. */
+type Library = 'mmdet' | 'mmseg';
+
+/**
+ * Reads a neck.
+ *
+ * @param library decides what `add_extra_convs: true` means: `on_input` in mmdet; in mmseg `on_output`, or as `extra_convs_on_inputs` says
+ * @throws UnsupportedError for a neck other than FPN, ConfigError if a field does not fit
+ */
+export function neckFromMm(neck: unknown, library: Library = 'mmdet'): FpnConfig {
+  const { extra, onInputs, extraConvs, ...read } = parsePart({ FPN: fpn }, neck, `${library} model`, 'neck');
+  if (onInputs !== undefined && library === 'mmdet') {
+    throw new ConfigError(
+      'mmdet model: neck: extra_convs_on_inputs: is an argument of mmseg. Name it in add_extra_convs.',
+    );
+  }
+  if (onInputs !== undefined && extraConvs !== undefined && onInputs !== (extraConvs === 'on_input')) {
+    throw new ConfigError(`mmseg model: neck: extra_convs_on_inputs: is ${onInputs}, add_extra_convs "${extraConvs}".`);
+  }
+  const meaning = library === 'mmdet' || onInputs ? ('on_input' as const) : ('on_output' as const);
+  return { ...read, extraConvs: extra ? meaning : extraConvs };
+}
 
 /** Returns `count` scales of an octave. Empty if a number is missing, which the configuration's schema refuses. */
 function octaveScales(base?: number | null, count?: number | null): number[] {
   return base && count ? Array.from({ length: count }, (_, k) => base * 2 ** (k / count)) : [];
 }
 
+/** A stride for both axes, which mm also writes as a pair. */
+const stride = z.union([
+  z.number().positive(),
+  z
+    .tuple([z.number().positive(), z.number().positive()])
+    .refine(([a, b]) => a === b, { error: 'must be equal for both axes' })
+    .transform(([a]) => a),
+]);
+
 const anchors = z
-  .looseObject({
+  .strictObject({
     type: z.literal('AnchorGenerator'),
     scales: z.array(z.number()).nullish(),
     octave_base_scale: z.number().nullish(),
     scales_per_octave: z.int().positive().nullish(),
     ratios: z.array(z.number()),
-    strides: z.array(z.number()),
+    strides: z.array(stride),
     base_sizes: z.array(z.number()).nullish(),
-    center_offset: z.literal(0).optional(),
+    centers: z.array(z.tuple([z.number(), z.number()])).nullish(),
+    center_offset: z.number().min(0).max(1).default(0),
     scale_major: z.literal(true).optional(),
+    ...unneeded('use_box_type'),
   })
-  .transform(({ scales, octave_base_scale, scales_per_octave, ratios, strides, base_sizes }) => ({
-    scales: scales ?? octaveScales(octave_base_scale, scales_per_octave),
-    ratios,
-    strides,
-    baseSizes: base_sizes ?? undefined,
-  }));
+  .refine(({ scales, octave_base_scale, scales_per_octave }) => !scales || (!octave_base_scale && !scales_per_octave), {
+    path: ['octave_base_scale'],
+    error: 'must be left out if there are scales',
+  })
+  .refine(({ centers, center_offset }) => !centers || center_offset === 0, {
+    path: ['centers'],
+    error: 'must be left out if there is a center_offset',
+  })
+  .transform(
+    ({ scales, octave_base_scale, scales_per_octave, ratios, strides, base_sizes, centers, center_offset }) => ({
+      scales: scales ?? octaveScales(octave_base_scale, scales_per_octave),
+      ratios,
+      strides,
+      baseSizes: base_sizes ?? undefined,
+      centerOffset: center_offset || undefined,
+      centers: centers ?? undefined,
+    }),
+  );
+
+/** mmcv's RoIAlign. Its older names are `out_size` and `sample_num`. */
+const roiAlign = z
+  .strictObject({
+    type: z.literal('RoIAlign'),
+    output_size: square.optional(),
+    out_size: square.optional(),
+    sampling_ratio: z.int().nonnegative().optional(),
+    sample_num: z.int().nonnegative().optional(),
+    aligned: z.boolean().default(true),
+    pool_mode: z.literal('avg').optional(),
+    use_torchvision: off,
+  })
+  .transform(({ output_size, out_size, sampling_ratio, sample_num, aligned }, context) => {
+    const size = output_size ?? out_size;
+    if (size === undefined) {
+      context.addIssue({ code: 'custom', path: ['output_size'], message: 'must be a whole number', input: size });
+      return z.NEVER;
+    }
+    return { size, samplingRatio: sampling_ratio ?? sample_num ?? 0, aligned };
+  });
 
 const extractor = z
-  .looseObject({
+  .strictObject({
     type: z.literal('SingleRoIExtractor'),
-    roi_layer: z.looseObject({
-      type: z.literal('RoIAlign'),
-      output_size: count,
-      sampling_ratio: z.int().nonnegative().default(0),
-      aligned: z.boolean().default(true),
-      pool_mode: z.literal('avg').optional(),
-    }),
+    roi_layer: roiAlign,
+    out_channels: count.optional(),
     featmap_strides: z.array(z.number()),
     finest_scale: z.number().default(56),
+    ...unneeded('init_cfg'),
   })
   .transform(({ roi_layer, featmap_strides, finest_scale }) => ({
-    size: roi_layer.output_size,
-    samplingRatio: roi_layer.sampling_ratio,
-    aligned: roi_layer.aligned,
+    ...roi_layer,
     finestScale: finest_scale,
     strides: featmap_strides,
   }));
+
+/** Losses whose scores are a plain sigmoid or softmax. Others bring their own activation; arguments of a loss are for training. */
+const plainLosses = ['CrossEntropyLoss', 'FocalLoss', 'GHMC', 'QualityFocalLoss', 'VarifocalLoss'] as const;
+const loss = z.looseObject({ type: z.enum(plainLosses) }).optional();
+const sigmoidLoss = z.looseObject({ type: z.enum(plainLosses).optional(), use_sigmoid: z.literal(true) }).optional();
 
 /** The shared layers of the heads by type. ConvFCBBoxHead says them in its fields. */
 const layouts = {
@@ -97,21 +180,35 @@ const layouts = {
   ConvFCBBoxHead: { convs: 0, fcs: 0 },
 } as const;
 
+const linear = z.strictObject({ type: z.literal('Linear') }).optional();
+const zero = z.literal(0).optional();
+
 const boxHead = z
-  .looseObject({
+  .strictObject({
     type: z.enum(Object.keys(layouts) as (keyof typeof layouts)[]),
     num_classes: count.default(80),
+    in_channels: count.optional(),
+    roi_feat_size: square.optional(),
+    with_avg_pool: off,
+    with_cls: z.literal(true).optional(),
+    with_reg: z.literal(true).optional(),
     num_shared_convs: z.int().nonnegative().optional(),
     num_shared_fcs: z.int().nonnegative().optional(),
-    num_cls_convs: z.literal(0).optional(),
-    num_cls_fcs: z.literal(0).optional(),
-    num_reg_convs: z.literal(0).optional(),
-    num_reg_fcs: z.literal(0).optional(),
+    num_cls_convs: zero,
+    num_cls_fcs: zero,
+    num_reg_convs: zero,
+    num_reg_fcs: zero,
     conv_out_channels: count.default(256),
     fc_out_channels: count.default(1024),
     reg_class_agnostic: z.boolean().default(false),
-    norm_cfg: z.looseObject({ type: z.enum(['BN', 'SyncBN']) }).nullish(),
+    predict_box_type: z.literal('hbox').optional(),
+    reg_predictor_cfg: linear,
+    cls_predictor_cfg: linear,
+    conv_cfg: plainConv,
+    norm_cfg: batchNorm.nullish(),
     bbox_coder: coder.prefault({ type: 'DeltaXYWHBBoxCoder', target_stds: [0.1, 0.1, 0.2, 0.2] }),
+    loss_cls: loss,
+    ...unneeded('loss_bbox', 'reg_decoded_bbox', 'init_cfg'),
   })
   .transform((head) => ({
     classes: head.num_classes,
@@ -120,6 +217,7 @@ const boxHead = z
       fcs: head.num_shared_fcs ?? layouts[head.type].fcs,
       convChannels: head.conv_out_channels,
       convNorm: Boolean(head.norm_cfg),
+      normEps: head.norm_cfg?.eps,
       channels: head.fc_out_channels,
       classAgnostic: head.reg_class_agnostic,
       deltas: head.bbox_coder,
@@ -127,14 +225,22 @@ const boxHead = z
   }));
 
 const maskHead = z
-  .looseObject({
+  .strictObject({
     type: z.literal('FCNMaskHead'),
     num_convs: z.int().nonnegative().default(4),
+    roi_feat_size: square.optional(),
+    in_channels: count.optional(),
+    num_classes: count.optional(),
     conv_kernel_size: z.literal(3).optional(),
     conv_out_channels: count.default(256),
     class_agnostic: z.boolean().default(false),
-    upsample_cfg: z.looseObject({ type: z.literal('deconv'), scale_factor: z.literal(2) }).optional(),
+    upsample_cfg: z
+      .strictObject({ type: z.literal('deconv'), scale_factor: z.literal(2), upsample_kernel: z.literal(2).optional() })
+      .optional(),
+    conv_cfg: plainConv,
     norm_cfg: none,
+    predictor_cfg: z.strictObject({ type: z.enum(['Conv', 'Conv2d']) }).optional(),
+    ...unneeded('loss_mask', 'init_cfg'),
   })
   .transform((head) => ({
     convs: head.num_convs,
@@ -142,19 +248,31 @@ const maskHead = z
     classAgnostic: head.class_agnostic,
   }));
 
-const rpnHead = z.looseObject({
+/** Arguments of dense heads for training, and those that the detector replaces. */
+const denseUnneeded = unneeded('loss_bbox', 'reg_decoded_bbox', 'init_cfg', 'train_cfg', 'test_cfg');
+
+const rpnHead = z.strictObject({
   type: z.literal('RPNHead'),
+  in_channels: count.optional(),
+  num_classes: z.literal(1).optional(),
   feat_channels: count.default(256),
   num_convs: z.literal(1).optional(),
-  anchor_generator: anchors,
+  anchor_generator: anchors.prefault({
+    type: 'AnchorGenerator',
+    scales: [8, 16, 32],
+    ratios: [0.5, 1, 2],
+    strides: [4, 8, 16, 32, 64],
+  }),
   bbox_coder: coder.prefault({ type: 'DeltaXYWHBBoxCoder' }),
-  loss_cls: z.looseObject({ use_sigmoid: z.literal(true) }).optional(),
+  loss_cls: sigmoidLoss,
+  ...denseUnneeded,
 });
 
 const retinaHead = z
-  .looseObject({
+  .strictObject({
     type: z.literal('RetinaHead'),
     num_classes: count,
+    in_channels: count.optional(),
     stacked_convs: z.int().nonnegative().default(4),
     feat_channels: count.default(256),
     anchor_generator: anchors.prefault({
@@ -165,8 +283,10 @@ const retinaHead = z
       strides: [8, 16, 32, 64, 128],
     }),
     bbox_coder: coder.prefault({ type: 'DeltaXYWHBBoxCoder' }),
+    conv_cfg: plainConv,
     norm_cfg: none,
-    loss_cls: z.looseObject({ use_sigmoid: z.literal(true) }).optional(),
+    loss_cls: sigmoidLoss,
+    ...denseUnneeded,
   })
   .transform((head) => ({
     classes: head.num_classes,
@@ -180,9 +300,6 @@ const retinaHead = z
 
 const read = <S extends z.ZodType>(schemas: Readonly<Record<string, S>>, data: unknown, part: string) =>
   parsePart(schemas, data, 'mmdet model', part);
-
-/** Reads a neck. @throws UnsupportedError for a neck other than FPN, ConfigError if a field does not fit */
-export const neckFromMm = (neck: unknown): FpnConfig => read({ FPN: fpn }, neck, 'neck');
 
 /** Reads the network of an RPNHead. The thresholds for its outputs are in the model's `test_cfg`. */
 export function rpnHeadFromMm(data: unknown) {
@@ -202,152 +319,3 @@ export const regionsFromMm = (data: unknown) => read({ SingleRoIExtractor: extra
 
 /** Reads classes and network of a RetinaHead. The thresholds for its outputs are in the model's `test_cfg`. */
 export const retinaHeadFromMm = (head: unknown) => read({ RetinaHead: retinaHead }, head, 'bbox_head');
-
-type Detector = NonNullable<ModelConfig['detection']>;
-
-const what = 'mmdet model';
-const part = z.unknown().optional();
-const nms = z.looseObject({ type: z.literal('nms').default('nms'), iou_threshold: z.number() });
-const kept = { score_thr: z.number(), nms, max_per_img: z.int().positive() };
-
-const roiHead = {
-  bbox_roi_extractor: part,
-  bbox_head: part,
-  mask_roi_extractor: part,
-  mask_head: part,
-};
-const standardRoiHead = z.looseObject({ type: z.literal('StandardRoIHead'), ...roiHead });
-const cascadeRoiHead = z.looseObject({
-  type: z.literal('CascadeRoIHead'),
-  num_stages: z.int().positive(),
-  ...roiHead,
-});
-
-const twoStage = z.looseObject({
-  neck: part,
-  rpn_head: part,
-  roi_head: part,
-  test_cfg: z.looseObject({
-    rpn: z.looseObject({
-      nms_pre: z.int().positive(),
-      max_per_img: z.int().positive(),
-      nms,
-      min_bbox_size: z.number().default(0),
-    }),
-    rcnn: z.looseObject({ ...kept, mask_thr_binary: z.number().default(0.5) }),
-  }),
-});
-
-/**
- * Reads a `MaskRCNN` or `FasterRCNN` dict.
- *
- * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
- */
-export function rcnnFromMm(model: unknown, classes: ClassesOf): Detector {
-  const dict = validate(twoStage, model, what);
-  const roi = parsePart({ StandardRoIHead: standardRoiHead }, dict.roi_head, what, 'roi_head');
-  const { box, ...head } = boxHeadFromMm(roi.bbox_head);
-  return {
-    type: 'mask_rcnn',
-    ...classes(head.classes),
-    ...twoStageParts(dict),
-    box: { ...box, region: regionsFromMm(roi.bbox_roi_extractor) },
-    mask: maskOf(roi.mask_head, roi.mask_roi_extractor ?? roi.bbox_roi_extractor),
-  };
-}
-
-/**
- * Reads a `CascadeRCNN` dict.
- *
- * @throws UnsupportedError naming the type of a part that is not read, or mask heads that differ; ConfigError if a
- *   field does not fit
- */
-export function cascadeFromMm(model: unknown, classes: ClassesOf): Detector {
-  const dict = validate(twoStage, model, what);
-  const roi = parsePart({ CascadeRoIHead: cascadeRoiHead }, dict.roi_head, what, 'roi_head');
-  const perStage = (name: keyof typeof roiHead) => stagesOf(name, roi[name], roi.num_stages);
-  const extractors = perStage('bbox_roi_extractor').map(regionsFromMm);
-  const heads = perStage('bbox_head').map(boxHeadFromMm);
-  const numbers = heads.map((head) => head.classes);
-  if (new Set(numbers).size > 1) {
-    throw new ConfigError(
-      `${what}: bbox_head: the stages have ${numbers.join(', ')} classes, but need the same number.`,
-    );
-  }
-  const equal = (name: keyof typeof roiHead) => onlyOne(name, perStage(name));
-  return {
-    type: 'cascade_mask_rcnn',
-    ...classes(itemAt(numbers, 0)),
-    ...twoStageParts(dict),
-    box: heads.map(({ box }, i): BoxConfig => ({ ...box, region: itemAt(extractors, i) })),
-    mask: maskOf(equal('mask_head'), equal('mask_roi_extractor') ?? equal('bbox_roi_extractor')),
-  };
-}
-
-/** Returns one dict per stage: mmdet takes one for all stages, or a list. */
-function stagesOf(name: string, value: unknown, stages: number): unknown[] {
-  if (!Array.isArray(value)) return Array.from({ length: stages }, () => value);
-  if (value.length === stages) return value;
-  throw new ConfigError(`${what}: ${name}: num_stages is ${stages}, it lists ${value.length}.`);
-}
-
-/** Returns the dict that all stages share: this package has one configuration for the mask heads of all stages. @throws UnsupportedError */
-function onlyOne(name: string, stages: readonly unknown[]): unknown {
-  const [first, ...rest] = stages.map((stage) => JSON.stringify(stage));
-  if (rest.every((other) => other === first)) return stages[0];
-  throw new UnsupportedError(`${what}: ${name} differs between the stages, which is not supported.`);
-}
-
-/** Returns the fields that do not depend on the heads on regions. */
-function twoStageParts({ neck, rpn_head, test_cfg: { rpn, rcnn } }: z.output<typeof twoStage>) {
-  return {
-    neck: neckFromMm(neck),
-    rpn: {
-      ...rpnHeadFromMm(rpn_head),
-      nmsPre: rpn.nms_pre,
-      max: rpn.max_per_img,
-      iou: rpn.nms.iou_threshold,
-      minSize: rpn.min_bbox_size,
-    },
-    test: {
-      score: rcnn.score_thr,
-      iou: rcnn.nms.iou_threshold,
-      max: rcnn.max_per_img,
-      maskThreshold: rcnn.mask_thr_binary,
-    },
-    input: {},
-  };
-}
-
-const maskOf = (head: unknown, extractor: unknown) =>
-  head === undefined || head === null ? undefined : { ...maskHeadFromMm(head), region: regionsFromMm(extractor) };
-
-const retinaNet = z.looseObject({
-  neck: part,
-  bbox_head: part,
-  test_cfg: z.looseObject({ ...kept, nms_pre: z.int().positive(), min_bbox_size: z.number().default(0) }),
-});
-
-/**
- * Reads a `RetinaNet` dict.
- *
- * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
- */
-export function retinaNetFromMm(model: unknown, classes: ClassesOf): Detector {
-  const { neck, bbox_head, test_cfg: test } = validate(retinaNet, model, what);
-  const { head, ...found } = retinaHeadFromMm(bbox_head);
-  return {
-    type: 'retinanet',
-    ...classes(found.classes),
-    neck: neckFromMm(neck),
-    head,
-    test: {
-      score: test.score_thr,
-      iou: test.nms.iou_threshold,
-      max: test.max_per_img,
-      nmsPre: test.nms_pre,
-      minSize: test.min_bbox_size,
-    },
-    input: {},
-  };
-}

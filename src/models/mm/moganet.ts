@@ -62,7 +62,8 @@ const officialArguments = z.strictObject({
   pretrained: ignored,
   stem_norm_cfg: ignored,
   conv_norm_cfg: ignored,
-  out_indices: ignored,
+  /** The class gives all stages, whatever it says. */
+  out_indices: z.tuple([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]).optional(),
 });
 
 /** The official class's arguments as a configuration. */

@@ -1,10 +1,42 @@
 import * as z from 'zod';
-import { UnsupportedError } from '../../errors.ts';
-import { validate } from '../../validate.ts';
+import { ConfigError, UnsupportedError } from '../../errors.ts';
+import { foundIn, isObject, validate } from '../../validate.ts';
 
-/** Reads parts of an mm model dict by their `type`. An unsupported type is refused by its name. */
+/**
+ * Reads parts of an mm model dict by their `type`. Every part has a strict schema: an argument is read, or is a literal that any other value
+ * is refused by, or is listed as one that inference does not need. An unsupported type is refused by its name.
+ */
 
 const typed = z.looseObject({ type: z.string() });
+
+/** The registries that a type may be prefixed with (`mmdet.FPN`), and the packages that hold classes (`mmdet.models.necks.FPN`). */
+const scope = /^(mmdet|mmseg|mmcls|mmpretrain|mmcv|mmengine)\.([\w.]*\.)?/;
+
+/** Returns a type without its registry or package. */
+export const bareType = (type: string): string => type.replace(scope, '');
+
+/** Keys with which mm's files are joined and classes found. They are no arguments. */
+const joining = new Set(['_scope_', '_delete_']);
+/** Deeper than any configuration. */
+const deepest = 64;
+
+/**
+ * Returns a part without what does not reach its classes: prefixes of types, and keys for joining files.
+ *
+ * @throws ConfigError if it is nested deeper than a configuration can be
+ */
+export function plainPart(value: unknown, depth = 0): unknown {
+  if (depth > deepest) throw new ConfigError(`a configuration of mm has at most ${deepest} levels.`);
+  if (Array.isArray(value)) return value.map((item) => plainPart(item, depth + 1));
+  if (!isObject(value)) return value;
+  const fields = Object.entries(value).filter(([key]) => !joining.has(key));
+  return Object.fromEntries(
+    fields.map(([key, field]) => [
+      key,
+      key === 'type' && typeof field === 'string' ? bareType(field) : plainPart(field, depth + 1),
+    ]),
+  );
+}
 
 /**
  * Returns the entry of a table for a type. mm 3.x may prefix it with its registry (`mmdet.MaskRCNN`).
@@ -12,7 +44,7 @@ const typed = z.looseObject({ type: z.string() });
  * @throws UnsupportedError naming the type and what is known
  */
 export function byType<T>(table: Readonly<Record<string, T>>, type: string, what: string): T {
-  const bare = type.replace(/^(mmdet|mmseg|mmcls|mmpretrain)\./, '');
+  const bare = bareType(type);
   const found = Object.hasOwn(table, bare) ? table[bare] : undefined;
   if (found !== undefined) return found;
   throw new UnsupportedError(`the ${what} "${type}" is not supported. Known: ${Object.keys(table).join(', ')}.`);
@@ -33,14 +65,62 @@ export function parsePart<S extends z.ZodType>(
 ): z.output<S> {
   const what = `${model}: ${part}`;
   const { type } = validate(typed, data, what);
-  const schema = byType(schemas, type, part);
-  return validate(schema, { ...(data as object), type: type.replace(/^.*\./, '') }, what);
+  return validate(byType(schemas, type, part), plainPart(data), what);
 }
 
 /** A schema of counts. */
 export const count = z.int().positive();
 /** A schema of arguments that must be absent. */
 export const none = z.null().optional();
+/** A schema of options that must be off. */
+export const off = z.literal(false).nullish();
+
+type Unneeded<K extends string> = { readonly [Name in K]: z.ZodOptional<z.ZodUnknown> };
+
+/** Returns the fields of arguments that inference does not need: whatever they say, the numbers stay the same. */
+export function unneeded<K extends string>(...names: readonly K[]): Unneeded<K> {
+  return Object.fromEntries(names.map((name) => [name, z.unknown().optional()])) as Unneeded<K>;
+}
+
+/** Arguments that every part may have for training. */
+export const training = unneeded('init_cfg', 'train_cfg');
+
+/** mmcv's `norm_cfg` of BatchNorm. */
+export const batchNorm = z.strictObject({
+  type: z.enum(['BN', 'BN2d', 'SyncBN']),
+  eps: z.number().positive().optional(),
+  affine: z.literal(true).optional(),
+  track_running_stats: z.literal(true).optional(),
+  ...unneeded('requires_grad', 'momentum'),
+});
+
+/** mmcv's default convolution, which `conv_cfg: null` means as well. */
+export const plainConv = z.strictObject({ type: z.enum(['Conv2d', 'Conv']) }).nullish();
+/** mmcv's `act_cfg` of a ReLU. */
+export const reluOnly = z.strictObject({ type: z.literal('ReLU'), ...unneeded('inplace') }).optional();
+
+/** A count for both axes, which mm also writes as a pair. */
+export const square = z.union([
+  count,
+  z
+    .tuple([count, count])
+    .refine(([a, b]) => a === b, { error: 'must be equal for both axes' })
+    .transform(([a]) => a),
+]);
+
+/**
+ * Refuses a field that says something else than the part that feeds it, which would otherwise be found as a misfit of weights.
+ *
+ * @param where names the part in the message
+ * @throws ConfigError with both values
+ */
+export function checkAgrees(part: unknown, where: string, field: string, expected: unknown, source: string): void {
+  const found = isObject(part) ? part[field] : undefined;
+  if (found === undefined || found === null) return;
+  const isPair = Array.isArray(found) && typeof expected === 'number' && found.length === 2 && found[0] === found[1];
+  if (JSON.stringify(isPair ? found[0] : found) === JSON.stringify(expected)) return;
+  throw new ConfigError(`${where}: ${field}: is ${foundIn(found)}, but ${source} ${foundIn(expected)}.`);
+}
 
 /** Drops fields that are undefined, at every depth, so that a configuration has only fields that say something. */
 export function written<T>(value: T): T {

@@ -1,19 +1,37 @@
 import * as z from 'zod';
+import { itemAt } from '../../arrays.ts';
+import type { Stage } from '../../backbones/index.ts';
 import { ConfigError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
 import { neckFromMm } from './detection.ts';
-import { count, parsePart, written } from './parts.ts';
+import {
+  batchNorm,
+  checkAgrees,
+  count,
+  none,
+  parsePart,
+  plainConv,
+  plainPart,
+  reluOnly,
+  training,
+  unneeded,
+  written,
+} from './parts.ts';
 
 /** Reads the encoder-decoders of mmseg. Defaults are those of mmseg. A value that would need another network is refused. */
 
-const batchNorm = z.looseObject({ type: z.enum(['BN', 'SyncBN']) });
 const common = {
+  in_channels: z.union([count, z.array(count)]).optional(),
   channels: count,
   num_classes: count,
+  out_channels: count.nullish(),
+  threshold: z.number().min(0).max(1).nullish(),
   align_corners: z.boolean().default(false),
+  conv_cfg: plainConv,
   norm_cfg: batchNorm,
-  act_cfg: z.looseObject({ type: z.literal('ReLU') }).optional(),
+  act_cfg: reluOnly,
+  ...unneeded('dropout_ratio', 'loss_decode', 'ignore_index', 'sampler', 'init_cfg'),
 };
 
 /** The `in_index` of heads that read the whole pyramid. */
@@ -21,35 +39,66 @@ const wholePyramid = z
   .array(z.int())
   .refine((levels) => levels.every((level, i) => level === i), 'must list the levels in order from 0');
 
+/** The classes of a head, and the threshold if its one channel tells two apart. */
+interface Output {
+  readonly classes: number;
+  readonly threshold?: number | undefined;
+}
+
+type Common = z.output<z.ZodObject<typeof common>>;
+
+/** mmseg's rule: as many channels as classes, or one for two classes. With one class, its only channel is such a channel. */
+function outputOf({ num_classes, out_channels, threshold }: Common, context: z.core.$RefinementCtx): Output {
+  const channels = out_channels ?? num_classes;
+  const fault = (path: string, input: unknown, message: string) =>
+    context.addIssue({ code: 'custom', path: [path], input, message });
+  if (channels !== num_classes && !(channels === 1 && num_classes === 2)) {
+    fault('out_channels', out_channels, `must be num_classes (${num_classes}), or 1 with num_classes 2`);
+  }
+  if (channels === 1) return { classes: num_classes, threshold: threshold ?? 0.3 };
+  if (typeof threshold === 'number') {
+    fault('threshold', threshold, `must be left out with ${channels} channels: it decides where there is one`);
+  }
+  return { classes: num_classes };
+}
+
+const eps = ({ norm_cfg }: Common) => norm_cfg.eps;
+
 const uperHead = z
-  .looseObject({
+  .strictObject({
     ...common,
     type: z.literal('UPerHead'),
     in_index: wholePyramid,
     pool_scales: z.array(count).default([1, 2, 3, 6]),
   })
-  .transform((head) => ({
-    classes: head.num_classes,
+  .transform((head, context) => ({
+    ...outputOf(head, context),
     head: {
       type: 'uper_head' as const,
       channels: head.channels,
       poolScales: head.pool_scales,
       alignCorners: head.align_corners,
+      normEps: eps(head),
     },
   }));
 
 const fcnHead = z
-  .looseObject({
+  .strictObject({
     ...common,
     type: z.literal('FCNHead'),
-    in_index: z.int().nonnegative(),
+    in_index: z.int().default(-1),
+    input_transform: none,
     num_convs: z.int().nonnegative().default(2),
-    kernel_size: z.int().positive().default(3),
+    kernel_size: z
+      .int()
+      .positive()
+      .refine((size) => size % 2 === 1, { error: 'must be odd' })
+      .default(3),
     concat_input: z.boolean().default(true),
     dilation: z.int().positive().default(1),
   })
-  .transform((head) => ({
-    classes: head.num_classes,
+  .transform((head, context) => ({
+    ...outputOf(head, context),
     head: {
       type: 'fcn_head' as const,
       channels: head.channels,
@@ -59,11 +108,12 @@ const fcnHead = z
       dilation: head.dilation,
       concatInput: head.concat_input,
       alignCorners: head.align_corners,
+      normEps: eps(head),
     },
   }));
 
 const fpnHead = z
-  .looseObject({
+  .strictObject({
     ...common,
     type: z.literal('FPNHead'),
     in_index: wholePyramid,
@@ -75,9 +125,14 @@ const fpnHead = z
         'each must be twice the one before',
       ),
   })
-  .transform((head) => ({
-    classes: head.num_classes,
-    head: { type: 'semantic_fpn_head' as const, channels: head.channels, alignCorners: head.align_corners },
+  .transform((head, context) => ({
+    ...outputOf(head, context),
+    head: {
+      type: 'semantic_fpn_head' as const,
+      channels: head.channels,
+      alignCorners: head.align_corners,
+      normEps: eps(head),
+    },
   }));
 
 const heads = { UPerHead: uperHead, FPNHead: fpnHead, FCNHead: fcnHead } as const;
@@ -88,46 +143,103 @@ const heads = { UPerHead: uperHead, FPNHead: fpnHead, FCNHead: fcnHead } as cons
  * @throws UnsupportedError naming the type of a head that is not read, ConfigError if a field does not fit
  */
 export function segmentationHeadFromMm(head: unknown, part = 'decode_head') {
-  return parsePart<(typeof heads)[keyof typeof heads]>(heads, head, 'mmseg model', part);
+  const { head: read, ...output } = parsePart<(typeof heads)[keyof typeof heads]>(heads, head, what, part);
+  return { ...output, head: written(read) };
 }
 
+const what = 'mmseg model';
 /** Two extents, height first. */
 const pair = z.tuple([count, count]).transform(([height, width]) => ({ height, width }));
 
-const encoderDecoder = z.looseObject({
+const encoderDecoder = z.strictObject({
+  type: z.string(),
   decode_head: z.unknown().optional(),
   auxiliary_head: z.unknown().optional(),
   neck: z.unknown().optional(),
   test_cfg: z
     .discriminatedUnion('mode', [
-      z.looseObject({ mode: z.literal('whole') }),
-      z.looseObject({ mode: z.literal('slide'), crop_size: pair, stride: pair }),
+      z.strictObject({ mode: z.literal('whole'), ...unneeded('crop_size', 'stride') }),
+      z.strictObject({ mode: z.literal('slide'), crop_size: pair, stride: pair }),
     ])
     .prefault({ mode: 'whole' }),
+  // read elsewhere, or for training
+  ...unneeded('backbone', 'data_preprocessor', 'pretrained'),
+  ...training,
 });
+
+/** The maps that a head reads. */
+interface Levels {
+  readonly channels: readonly number[];
+  readonly source: string;
+}
 
 /**
  * Reads an `EncoderDecoder` dict.
  *
+ * @param stages those of the backbone that neck and heads read
  * @throws UnsupportedError naming a head or neck that is not read, ConfigError if a field does not fit
  */
-export function segmentationFromMm(model: unknown, classes: ClassesOf): NonNullable<ModelConfig['segmentation']> {
-  const { decode_head, auxiliary_head, neck, test_cfg } = validate(encoderDecoder, model, 'mmseg model');
-  const decode = segmentationHeadFromMm(decode_head);
-  const auxiliary = isThere(auxiliary_head) ? segmentationHeadFromMm(auxiliary_head, 'auxiliary_head') : undefined;
-  if (auxiliary && auxiliary.classes !== decode.classes) {
-    throw new ConfigError(
-      `mmseg model: the auxiliary head has ${auxiliary.classes} classes, but the decode head ${decode.classes}.`,
-    );
-  }
+export function segmentationFromMm(
+  model: unknown,
+  classes: ClassesOf,
+  stages?: readonly Stage[],
+): NonNullable<ModelConfig['segmentation']> {
+  const { test_cfg, ...rest } = model as Record<string, unknown>; // whose type has been read
+  const dict = validate(encoderDecoder, { ...rest, test_cfg: plainTest(test_cfg) }, what);
+  const channels = stages?.map((stage) => stage.channels);
+  const neck = isThere(dict.neck) ? neckFromMm(dict.neck, 'mmseg') : undefined;
+  if (channels) checkAgrees(dict.neck, `${what}: neck`, 'in_channels', channels, 'the backbone gives');
+  const levels = neck
+    ? { channels: Array<number>(neck.outs).fill(neck.channels), source: 'the neck gives' }
+    : { channels: channels ?? [], source: 'the backbone gives' };
+  const decode = headOn(dict.decode_head, 'decode_head', levels);
+  const auxiliary = isThere(dict.auxiliary_head) ? auxiliaryOn(dict.auxiliary_head, levels, decode.classes) : undefined;
   return written({
-    ...classes(decode.classes),
-    neck: isThere(neck) ? neckFromMm(neck) : undefined,
+    ...classes(decode.classes, decode.threshold === undefined ? undefined : 1),
+    neck,
     head: decode.head,
-    auxiliary: auxiliary?.head,
-    slide: test_cfg.mode === 'slide' ? { crop: test_cfg.crop_size, stride: test_cfg.stride } : undefined,
+    auxiliary,
+    threshold: decode.threshold,
+    slide: dict.test_cfg.mode === 'slide' ? { crop: dict.test_cfg.crop_size, stride: dict.test_cfg.stride } : undefined,
     input: {},
   });
+}
+
+/** mmseg runs on the whole image if `test_cfg` does not say how. */
+function plainTest(test: unknown): unknown {
+  const plain = plainPart(test ?? undefined);
+  return typeof plain === 'object' && plain !== null && !('mode' in plain) ? { mode: 'whole', ...plain } : plain;
+}
+
+/** Reads the head or heads for training, which must be able to learn from the same labels. */
+function auxiliaryOn(dict: unknown, levels: Levels, classes: number) {
+  const read = (head: unknown, part: string) => {
+    const found = headOn(head, part, levels);
+    if (found.classes === classes) return found.head;
+    throw new ConfigError(`${what}: the auxiliary head has ${found.classes} classes, but the decode head ${classes}.`);
+  };
+  if (!Array.isArray(dict)) return read(dict, 'auxiliary_head');
+  return dict.map((head, i) => read(head, `auxiliary_head.${i}`));
+}
+
+/** Reads a head and compares what it says on its input with the levels. Negative indices count from the last level. */
+function headOn(dict: unknown, part: string, { channels, source }: Levels) {
+  const found = segmentationHeadFromMm(dict, part);
+  const { head } = found;
+  const where = `${what}: ${part}`;
+  if (head.type !== 'fcn_head') {
+    if (channels.length > 0) {
+      checkAgrees(dict, where, 'in_channels', channels, source);
+      checkAgrees(dict, where, 'in_index', [...channels.keys()], 'the levels are');
+    }
+    return found;
+  }
+  const count = channels.length || 4; // the stages of every backbone
+  const level = head.level < 0 ? head.level + count : head.level;
+  if (level < 0 || level >= count)
+    throw new ConfigError(`${where}: in_index: is ${head.level}, there are ${count} levels.`);
+  if (channels.length > 0) checkAgrees(dict, where, 'in_channels', itemAt(channels, level), source);
+  return { ...found, head: { ...head, level } };
 }
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null;

@@ -105,6 +105,7 @@ describe('an mm configuration', () => {
     it('and with its fields otherwise', () => {
       const dict = changed(detector, ({ roi_head }) => {
         roi_head.bbox_roi_extractor.finest_scale = 28;
+        roi_head.bbox_head.roi_feat_size = 5;
         roi_head.bbox_roi_extractor.roi_layer = { type: 'RoIAlign', output_size: 5, sampling_ratio: 2, aligned: false };
       });
       expect(rcnnOf(dict).box.region).to.include({
@@ -223,7 +224,7 @@ describe('an mm configuration', () => {
     const contradicting: readonly [what: string, dict: Dict, change: (copy: Dict) => void, text: string | RegExp][] = [
       ['norm in the FPN', detector, (d) => (d.neck.norm_cfg = { type: 'BN' }), 'mmdet model: neck: norm_cfg: '],
       ['soft NMS', detector, (d) => (d.test_cfg.rcnn.nms.type = 'soft_nms'), /test_cfg\.rcnn\.nms\.type: .*"soft_nms"/],
-      ['shifted anchors', detector, (d) => (d.rpn_head.anchor_generator.center_offset = 0.5), 'center_offset: '],
+      ['anchors in another order', detector, (d) => (d.rpn_head.anchor_generator.scale_major = false), 'scale_major: '],
       ['sliding windows of no size', segmentor, (d) => (d.test_cfg.mode = 'slide'), 'test_cfg.crop_size: '],
       [
         'a part of the pyramid',

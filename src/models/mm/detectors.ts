@@ -1,0 +1,301 @@
+import * as z from 'zod';
+import type { BoxConfig } from '../../../heads/box.ts';
+import { limit, minSize } from '../../../heads/rpn.ts';
+import { itemAt } from '../../arrays.ts';
+import type { Stage } from '../../backbones/index.ts';
+import { ConfigError, UnsupportedError } from '../../errors.ts';
+import { validate } from '../../validate.ts';
+import type { ClassesOf, ModelConfig } from '../config.ts';
+import {
+  boxHeadFromMm,
+  maskHeadFromMm,
+  neckFromMm,
+  regionsFromMm,
+  retinaHeadFromMm,
+  rpnHeadFromMm,
+} from './detection.ts';
+import { checkAgrees, none, off, parsePart, plainPart, training, unneeded } from './parts.ts';
+
+/** Reads mmdet's detectors: their parts, the thresholds in `test_cfg`, and whether the parts fit each other. */
+
+type Detector = NonNullable<ModelConfig['detection']>;
+
+const what = 'mmdet model';
+const part = z.unknown().optional();
+
+/** mmcv's plain NMS. `split_thr` only bounds its memory. Its older name for the threshold is `iou_thr`. */
+const nms = z
+  .strictObject({
+    type: z.literal('nms').default('nms'),
+    iou_threshold: z.number().optional(),
+    iou_thr: z.number().optional(),
+    class_agnostic: z.boolean().default(false),
+    max_num: z.int().optional(),
+    offset: z.literal(0).optional(),
+    score_threshold: z.literal(0).optional(),
+    ...unneeded('split_thr'),
+  })
+  .transform(({ iou_threshold, iou_thr, class_agnostic, max_num }, context) => {
+    const iou = iou_threshold ?? iou_thr;
+    if (iou === undefined) {
+      context.addIssue({ code: 'custom', path: ['iou_threshold'], message: 'must be a number', input: iou });
+      return z.NEVER;
+    }
+    return { iou, agnostic: class_agnostic || undefined, most: max_num };
+  });
+type Nms = z.output<typeof nms>;
+
+/** mmdet's limit after NMS, and its older name. mmdet's RPN and RetinaNet lose the last box by −1, which is not repeated here. */
+const most = { max_per_img: limit.optional(), max_num: limit.optional() };
+
+/** Returns the smallest of the limits. @throws ConfigError if there is none, or if the older name says something else */
+function mostOf(
+  test: { max_per_img?: number | undefined; max_num?: number | undefined },
+  nms: Nms,
+  path: string,
+): number {
+  const { max_per_img, max_num } = test;
+  const given = max_per_img ?? max_num;
+  if (given === undefined) throw new ConfigError(`${what}: ${path}.max_per_img: must be a whole number, got nothing.`);
+  if (max_num !== undefined && max_num !== given) {
+    throw new ConfigError(`${what}: ${path}.max_num: is ${max_num}, but max_per_img ${given}. They mean the same.`);
+  }
+  const limits = [given, nms.most ?? -1].filter((value) => value > 0);
+  return limits.length > 0 ? Math.min(...limits) : -1;
+}
+
+const rpnTest = z.strictObject({
+  nms_pre: limit.default(-1),
+  ...most,
+  /** mmdet's older name of the threshold. */
+  nms_thr: z.number().optional(),
+  nms: nms.optional(),
+  min_bbox_size: minSize.default(-1),
+  nms_across_levels: off,
+  /** mmdet's older limit, which its first versions took in place of `max_num`. */
+  nms_post: z.int().positive().optional(),
+  ...unneeded('deploy_nms_pre'),
+});
+
+/** A mask of probabilities, which mmdet gives for −1, has no place in results. */
+const maskThreshold = z.number().min(0, { error: 'must be at least 0: soft masks (-1) are not supported' }).max(1);
+
+const rcnnTest = z.strictObject({
+  score_thr: z.number(),
+  nms,
+  ...most,
+  mask_thr_binary: maskThreshold.default(0.5),
+  ...unneeded('async_sleep_interval'),
+});
+
+const extractors = { bbox_roi_extractor: part, mask_roi_extractor: part };
+const roiHead = { ...extractors, bbox_head: part, mask_head: part };
+const roiHeadCommon = { ...roiHead, shared_head: none, ...training, ...unneeded('test_cfg', 'pretrained') };
+const standardRoiHead = z.strictObject({ type: z.literal('StandardRoIHead'), ...roiHeadCommon });
+const cascadeRoiHead = z.strictObject({
+  type: z.literal('CascadeRoIHead'),
+  num_stages: z.int().positive(),
+  ...unneeded('stage_loss_weights'),
+  ...roiHeadCommon,
+});
+
+/** The fields of every detector. The backbone and the preprocessor are read elsewhere. */
+const detector = {
+  type: z.string(),
+  ...unneeded('backbone', 'data_preprocessor', 'pretrained'),
+  neck: part,
+  ...training,
+};
+
+const twoStage = z.strictObject({
+  ...detector,
+  rpn_head: part,
+  roi_head: part,
+  test_cfg: z.strictObject({ rpn: rpnTest, rcnn: rcnnTest }),
+});
+
+const read = <S extends z.ZodType>(schema: S, model: unknown): z.output<S> => {
+  const { test_cfg, ...rest } = model as Record<string, unknown>; // whose type has been read
+  return validate(schema, { ...rest, test_cfg: plainPart(test_cfg) }, what);
+};
+
+/**
+ * Reads a `MaskRCNN` or `FasterRCNN` dict.
+ *
+ * @param stages those of the backbone that the neck reads
+ * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
+ */
+export function rcnnFromMm(model: unknown, classes: ClassesOf, stages: readonly Stage[]): Detector {
+  const dict = read(twoStage, model);
+  const roi = parsePart({ StandardRoIHead: standardRoiHead }, dict.roi_head, what, 'roi_head');
+  const { box, ...head } = boxHeadFromMm(roi.bbox_head);
+  const common = twoStageParts(dict, stages);
+  const region = extractorOf(roi.bbox_roi_extractor, common.neck.channels);
+  checkBox(roi.bbox_head, region.size, common.neck.channels);
+  return {
+    type: 'mask_rcnn',
+    ...classes(head.classes),
+    ...common,
+    box: { ...box, region },
+    mask: maskOf(roi.mask_head, roi.mask_roi_extractor ?? roi.bbox_roi_extractor, common.neck.channels, head.classes),
+  };
+}
+
+/**
+ * Reads a `CascadeRCNN` dict.
+ *
+ * @throws UnsupportedError naming the type of a part that is not read, or mask heads that differ; ConfigError if a
+ *   field does not fit
+ */
+export function cascadeFromMm(model: unknown, classes: ClassesOf, stages: readonly Stage[]): Detector {
+  const dict = read(twoStage, model);
+  const roi = parsePart({ CascadeRoIHead: cascadeRoiHead }, dict.roi_head, what, 'roi_head');
+  const common = twoStageParts(dict, stages);
+  const { channels } = common.neck;
+  const perStage = (name: keyof typeof roiHead) => stagesOf(name, roi[name], roi.num_stages);
+  const regions = perStage('bbox_roi_extractor').map((dict) => extractorOf(dict, channels));
+  const dicts = perStage('bbox_head');
+  const heads = dicts.map(boxHeadFromMm);
+  const numbers = heads.map((head) => head.classes);
+  if (new Set(numbers).size > 1) {
+    throw new ConfigError(
+      `${what}: bbox_head: the stages have ${numbers.join(', ')} classes, but need the same number.`,
+    );
+  }
+  for (const [i, dict] of dicts.entries()) checkBox(dict, itemAt(regions, i).size, channels);
+  const equal = (name: keyof typeof roiHead) => onlyOne(name, perStage(name));
+  const extractor = equal('mask_roi_extractor') ?? (roi.mask_head ? equal('bbox_roi_extractor') : undefined);
+  return {
+    type: 'cascade_mask_rcnn',
+    ...classes(itemAt(numbers, 0)),
+    ...common,
+    box: heads.map(({ box }, i): BoxConfig => ({ ...box, region: itemAt(regions, i) })),
+    mask: maskOf(equal('mask_head'), extractor, channels, itemAt(numbers, 0)),
+  };
+}
+
+/** Returns one dict per stage: mmdet takes one for all stages, or a list. */
+function stagesOf(name: string, value: unknown, stages: number): unknown[] {
+  if (!Array.isArray(value)) return Array.from({ length: stages }, () => value);
+  if (value.length === stages) return value;
+  throw new ConfigError(`${what}: ${name}: num_stages is ${stages}, it lists ${value.length}.`);
+}
+
+/** Returns the dict that all stages share: this package has one configuration for the mask heads of all stages. @throws UnsupportedError */
+function onlyOne(name: string, stages: readonly unknown[]): unknown {
+  const [first, ...rest] = stages.map((stage) => JSON.stringify(stage));
+  if (rest.every((other) => other === first)) return stages[0];
+  throw new UnsupportedError(`${what}: ${name} differs between the stages, which is not supported.`);
+}
+
+/** Returns the fields that do not depend on the heads on regions. */
+function twoStageParts({ neck: dict, rpn_head, test_cfg }: z.output<typeof twoStage>, stages: readonly Stage[]) {
+  const neck = detectorNeck(dict, stages);
+  const head = rpnHeadFromMm(rpn_head);
+  checkAgrees(rpn_head, `${what}: rpn_head`, 'in_channels', neck.channels, 'the neck gives');
+  const { rpn, rcnn } = test_cfg;
+  const rpnNms = rpnNmsOf(rpn);
+  return {
+    neck,
+    rpn: {
+      ...head,
+      nmsPre: rpn.nms_pre,
+      max: mostOf(rpn, rpnNms, 'test_cfg.rpn'),
+      iou: rpnNms.iou,
+      acrossLevels: rpnNms.agnostic,
+      minSize: rpn.min_bbox_size,
+    },
+    test: {
+      score: rcnn.score_thr,
+      iou: rcnn.nms.iou,
+      max: mostOf(rcnn, rcnn.nms, 'test_cfg.rcnn'),
+      acrossClasses: rcnn.nms.agnostic,
+      maskThreshold: rcnn.mask_thr_binary,
+    },
+    input: {},
+  };
+}
+
+/** Returns the RPN's suppression, which the first versions of mmdet 2 wrote as `nms_thr`. @throws ConfigError if both are given and differ */
+function rpnNmsOf({ nms, nms_thr, nms_post, max_per_img, max_num }: z.output<typeof rpnTest>): Nms {
+  const path = `${what}: test_cfg.rpn`;
+  if (nms_post !== undefined && nms_post !== (max_per_img ?? max_num)) {
+    throw new ConfigError(
+      `${path}.nms_post: is ${nms_post}, but max_per_img ${max_per_img ?? max_num}. Versions of mmdet take one or the other: make them equal.`,
+    );
+  }
+  if (nms && nms_thr !== undefined && nms.iou !== nms_thr) {
+    throw new ConfigError(`${path}.nms_thr: is ${nms_thr}, but nms.iou_threshold ${nms.iou}. They mean the same.`);
+  }
+  if (nms) return nms;
+  if (nms_thr !== undefined) return { iou: nms_thr, agnostic: undefined, most: undefined };
+  throw new ConfigError(`${path}.nms: must be an object, got nothing.`);
+}
+
+function detectorNeck(dict: unknown, stages: readonly Stage[]) {
+  const neck = neckFromMm(dict);
+  const channels = stages.map((stage) => stage.channels);
+  checkAgrees(dict, `${what}: neck`, 'in_channels', channels, 'the backbone gives');
+  return neck;
+}
+
+function extractorOf(dict: unknown, channels: number) {
+  const region = regionsFromMm(dict);
+  checkAgrees(dict, `${what}: roi_extractor`, 'out_channels', channels, 'the neck gives');
+  return region;
+}
+
+function checkBox(dict: unknown, size: number, channels: number): void {
+  checkAgrees(dict, `${what}: bbox_head`, 'in_channels', channels, 'the neck gives');
+  checkAgrees(dict, `${what}: bbox_head`, 'roi_feat_size', size, 'the output_size of its regions is');
+}
+
+function maskOf(head: unknown, extractor: unknown, channels: number, classes: number) {
+  if (head === undefined || head === null) return undefined;
+  const read = maskHeadFromMm(head);
+  const region = extractorOf(extractor, channels);
+  checkAgrees(head, `${what}: mask_head`, 'in_channels', channels, 'the neck gives');
+  checkAgrees(head, `${what}: mask_head`, 'num_classes', classes, 'the bbox_head has');
+  checkAgrees(head, `${what}: mask_head`, 'roi_feat_size', region.size, 'the output_size of its regions is');
+  return { ...read, region };
+}
+
+const retinaNet = z.strictObject({
+  ...detector,
+  bbox_head: part,
+  test_cfg: z.strictObject({
+    score_thr: z.number(),
+    nms,
+    ...most,
+    nms_pre: limit.default(-1),
+    min_bbox_size: minSize.default(-1),
+    ...unneeded('deploy_nms_pre'),
+  }),
+});
+
+/**
+ * Reads a `RetinaNet` dict.
+ *
+ * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
+ */
+export function retinaNetFromMm(model: unknown, classes: ClassesOf, stages: readonly Stage[]): Detector {
+  const { neck: dict, bbox_head, test_cfg: test } = read(retinaNet, model);
+  const { head, ...found } = retinaHeadFromMm(bbox_head);
+  const neck = detectorNeck(dict, stages);
+  checkAgrees(bbox_head, `${what}: bbox_head`, 'in_channels', neck.channels, 'the neck gives');
+  return {
+    type: 'retinanet',
+    ...classes(found.classes),
+    neck,
+    head,
+    test: {
+      score: test.score_thr,
+      iou: test.nms.iou,
+      max: mostOf(test, test.nms, 'test_cfg'),
+      acrossClasses: test.nms.agnostic,
+      nmsPre: test.nms_pre,
+      minSize: test.min_bbox_size,
+    },
+    input: {},
+  };
+}
