@@ -87,12 +87,14 @@ export function drawDetections(
     }
   }
   if (options.labels !== false) {
-    const textOf = ({ index, label, score }: Instance) =>
-      options.labelOf?.(index) ?? `${nameOf(classes, label)} ${score.toFixed(2)}`;
+    const textOf = ({ index, label, score }: Instance) => {
+      const text = options.labelOf?.(index);
+      return text === undefined ? { text: nameOf(classes, label), note: score.toFixed(2) } : { text, note: undefined };
+    };
     const labels = worstFirst
       .reverse()
-      .flatMap((one) => (one.rect ? [{ box: one.rect, text: textOf(one), color: one.color }] : []))
-      .filter(({ text }) => text !== '');
+      .flatMap((one) => (one.rect ? [{ box: one.rect, ...textOf(one), color: one.color }] : []))
+      .filter(({ text, note }) => text !== '' || note !== undefined);
     const { moreGlyphs, onMissingGlyphs } = options;
     paintLabels(canvas, labels, { textSize: sizes.textSize, opacity: labelOpacity, moreGlyphs, onMissingGlyphs });
   }

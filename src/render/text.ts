@@ -11,6 +11,7 @@ import {
 } from './canvas.ts';
 import { black, type Color } from './colors.ts';
 import { ascender, descender, glyphs, kerning, unitsPerEm } from './font.data.ts';
+import { visualOrder } from './shape.ts';
 
 /** Lines of text, anti-aliased, from a baked font: its outlines, measuring, and painting. */
 
@@ -162,7 +163,9 @@ function layOut(text: string, size: number, moreGlyphs?: MoreGlyphs): Line {
   let x = 0;
   let previous = '';
   // NFC: "e" with a combining accent becomes the one character that the font has
-  for (const character of text.normalize('NFC').replace(/\s/gu, ' ')) {
+  const line = text.normalize('NFC').replace(/\s/gu, ' ');
+  const has = (character: string) => (glyphOf(character) ?? moreGlyphs?.(character)) !== undefined;
+  for (const character of visualOrder(line, has)) {
     const other = glyphOf(character) ? undefined : moreGlyphs?.(character);
     const known = glyphOf(character) ?? (other && withinLine(other));
     if (!known) missing.add(character);
@@ -183,7 +186,10 @@ function layOut(text: string, size: number, moreGlyphs?: MoreGlyphs): Line {
   };
 }
 
-/** Measures `text` on one line at `size` pixels. Line breaks and tabs count as spaces. */
+/**
+ * Measures `text` on one line at `size` pixels. Line breaks and tabs count as spaces. Text from right to left is turned,
+ * Arabic letters are joined.
+ */
 export function measureText(text: string, size: number, moreGlyphs?: MoreGlyphs): TextMeasure {
   const { width, ascent, descent, missing } = layOut(text, size, moreGlyphs);
   return { width, ascent, descent, missing };
