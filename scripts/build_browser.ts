@@ -26,13 +26,10 @@ export const browserBundle = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
-/** The files that a page serves beside its bundle. */
-export const wasmFiles: readonly string[] = [
-  'node_modules/@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm',
-  ...['', '-simd', '-threaded-simd'].map(
-    (variant) => `node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm${variant}.wasm`,
-  ),
-].map((file) => join(root, file));
+/** The files of the engine wasm, which esbuild leaves to be served beside the bundle. */
+export const tfjsWasmFiles: readonly string[] = ['', '-simd', '-threaded-simd'].map((variant) =>
+  join(root, `node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm${variant}.wasm`),
+);
 
 /** Empties `folder` and writes the sample's page into it. */
 export async function buildSample(folder: string): Promise<void> {
@@ -45,7 +42,7 @@ export async function buildSample(folder: string): Promise<void> {
     // the wasm backend is downloaded only if WebGL is missing
     splitting: true,
   });
-  const files = [...['index.html', 'style.css'].map((file) => join(sample, file)), ...wasmFiles, weights];
+  const files = [...['index.html', 'style.css'].map((file) => join(sample, file)), ...tfjsWasmFiles, weights];
   await Promise.all(files.map((file) => cp(file, join(folder, basename(file)))));
   await cp(join(root, 'samples/images'), join(folder, 'images'), { recursive: true });
 }

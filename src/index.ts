@@ -1,19 +1,21 @@
 /** The library in a browser, or any other runtime without Node. */
 
+import './no_eval.ts';
+
 import { browserEngines, openBrowserEngine } from './engines/browser.ts';
 import type { DecodeImage } from './formats/image.ts';
 import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from './library/load.ts';
 import * as files from './platform/browser.ts';
-import { imageDecoderFor } from './platform/browser.ts';
+import { imageDecoderFor, tfjsWasmUrls } from './platform/browser.ts';
 import type { DecodeLimits } from './platform/contract.ts';
 
-/** URLs of the WebAssembly files, which cannot be part of a bundle. */
+/** URLs of WebAssembly files. Only a page that serves them from other places than its bundler puts them needs to name them. */
 export interface Assets {
-  /** The URL of `mozjpeg_dec.wasm` of `@jsquash/jpeg/codec/dec`. By default beside the bundle. */
+  /** The URL of `mozjpeg_dec.wasm` of `@jsquash/jpeg/codec/dec`. By default the decoder comes with the modules, and no file is served. */
   readonly jpegWasm?: string | URL;
   /**
-   * The folder, or a URL by file name, of the files of `@tensorflow/tfjs-backend-wasm`, which only the engine `wasm` needs. By default
-   * beside the page (in a worker: beside its script).
+   * The folder (ending with `/`), or a URL by file name, of `moganet/wasm/tfjs-backend-wasm*.wasm`, which only the engine `wasm`
+   * needs. By default where the bundler put them, else beside the bundle.
    */
   readonly tfjsWasm?: string | Readonly<Record<string, string>>;
 }
@@ -25,14 +27,14 @@ export interface Library {
   readonly decodeImage: DecodeImage;
 }
 
-/** Returns the library for a page that serves the WebAssembly files from other URLs than the defaults. */
+/** Returns the library for a page that serves WebAssembly files from other URLs than the defaults. */
 export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
   const decodeImage = imageDecoderFor(jpegWasm);
   const platform = {
     ...files,
     decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
     engines: browserEngines,
-    openEngine: (name: string) => openBrowserEngine(name, { wasmPaths: tfjsWasm }),
+    openEngine: (name: string) => openBrowserEngine(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls() }),
   };
   return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
 }

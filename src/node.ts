@@ -16,7 +16,6 @@ import { findCached, pullFile } from './platform/node/download.ts';
 import {
   decodeImage,
   openWeights,
-  packageVersion,
   readImage,
   sampleImages,
   shippedWeights,
@@ -84,9 +83,6 @@ export const exportSample = sampleExporter(platform);
 
 /** Compares this machine's engines with the shipped numbers of PyTorch. Reports a missing engine and does not throw. */
 export const verify = verifier(platform, verifySamples);
-
-/** The version of this package. */
-export const version = packageVersion();
 
 /** Returns the path of a model's published weights. Undefined if they are not in the cache. */
 export function cachedWeights({ weights }: ZooEntry): string | undefined {

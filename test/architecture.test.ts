@@ -68,6 +68,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'src/errors.ts': [],
   'src/arrays.ts': [],
   'src/validate.ts': ['zod'],
+  'src/no_eval.ts': ['zod'],
 };
 
 interface Import {

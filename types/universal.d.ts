@@ -28,6 +28,8 @@ declare class URL {
   readonly protocol: string;
 }
 
+declare function atob(base64: string): string;
+
 declare class TextEncoder {
   encode(text?: string): Uint8Array<ArrayBuffer>;
 }

@@ -17,13 +17,27 @@ export const howToInstall = 'npm install onnxruntime-node --ignore-scripts';
 export async function loadOnnxRuntime(): Promise<FoundRuntime> {
   // by default it keeps a device id and a database of events in the user's cache; set the variable to 0 to allow that
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
-  const name: string = 'onnxruntime-node'; // a variable, so that neither compiler nor bundler insists on the package
-  try {
-    return { ort: (await import(name)) as OnnxRuntime };
-  } catch (cause) {
-    const missing = (cause as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND';
-    return { reason: missing ? 'onnxruntime-node is not installed' : `onnxruntime-node does not start: ${cause}` };
+  // a bundle has no place of this module, or that of another machine
+  const place = import.meta.url?.startsWith('file:') ? [import.meta.url] : [];
+  for (const base of [...place, `${process.cwd()}/`, 'moganet']) {
+    try {
+      return { ort: requireFrom(base)('onnxruntime-node') };
+    } catch (cause) {
+      const missing = /^Cannot find module '(onnxruntime-node|moganet\/package\.json)'/.test((cause as Error).message);
+      if (!missing) return { reason: `onnxruntime-node does not start: ${cause}` };
+    }
   }
+  return { reason: 'onnxruntime-node is not installed' };
+}
+
+/**
+ * Returns Node's `require` of a file, a folder or an installed package. Bundlers do not see it, and so leave out the native
+ * files of what it loads, which they cannot place.
+ */
+function requireFrom(base: string): NodeJS.Require {
+  const { createRequire } = process.getBuiltinModule('node:module');
+  const here = createRequire(`${process.cwd()}/`);
+  return base === 'moganet' ? createRequire(here.resolve('moganet/package.json')) : createRequire(base);
 }
 
 /** The engines of Node, the preferred one first. */

@@ -2,6 +2,7 @@ import { ImageError } from '../errors.ts';
 import { imageContext } from '../formats/context.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
 import type { DecodeLimits, ImageRef, Platform } from '../platform/contract.ts';
+import { dataUrlBytes } from '../platform/data_url.ts';
 import { isDataUrl, isFile, nameOf } from '../platform/refs.ts';
 import { foundIn, isObject } from '../validate.ts';
 
@@ -42,7 +43,7 @@ const classOf = (value: unknown): string => Object.prototype.toString.call(value
 /** Returns the bytes of a `data:` URL. @throws ImageRefusal */
 async function bytesIn(url: string): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await (await fetch(url)).arrayBuffer());
+    return dataUrlBytes(url);
   } catch (cause) {
     throw imageContext('data: URL').refuse('malformed', '', 'invalid base64', 'Encode the file again.', cause);
   }

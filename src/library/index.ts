@@ -33,7 +33,7 @@ export type { CompactMask } from '../postprocess/masks.ts';
 export type { Rle } from '../postprocess/rle.ts';
 export type { CocoResult } from '../results/coco.ts';
 export type { Classification, Instance, Origin, Segmentation } from '../results/fields.ts';
-export { type JsonOptions, type ResultJson, resultSchema } from '../results/json.ts';
+export { type JsonOptions, type ResultJson, resultSchema, version } from '../results/json.ts';
 export type { LabelmeFile, LabelmeOptions } from '../results/labelme.ts';
 export { Mask } from '../results/mask.ts';
 export { type Drawing, type RenderOptions, Result } from '../results/result.ts';

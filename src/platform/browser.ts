@@ -2,6 +2,7 @@ import { EngineError, UnsupportedError } from '../errors.ts';
 import { checkpointContext, imageContext } from '../formats/context.ts';
 import { type DecodeImage, imageDecoder } from '../formats/image.ts';
 import { bytesSource, type Source } from '../formats/source.ts';
+import { compileWasm, loadJpegWasm } from './jpeg_wasm.ts';
 import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from './refs.ts';
 
 /** Files in a web page: URLs are fetched, Blobs are read by position, bytes are taken as they are. */
@@ -39,34 +40,43 @@ export function shippedWeights(file: string): never {
   );
 }
 
-/** Decodes PNG and JPEG. `jpegWasm` is the URL of `mozjpeg_dec.wasm`, by default beside the bundle. */
-export const imageDecoderFor = (jpegWasm?: string | URL): DecodeImage => imageDecoder(jpegWasmFrom(jpegWasm));
+/** Decodes PNG and JPEG. `jpegWasm` is a URL of `mozjpeg_dec.wasm`, by default the decoder that is part of the modules. */
+export const imageDecoderFor = (jpegWasm?: string | URL): DecodeImage =>
+  imageDecoder(jpegWasm === undefined ? loadJpegWasm : () => fetchJpegWasm(jpegWasm));
 
 /**
- * Compiles the JPEG decoder from the URL at which the page serves `mozjpeg_dec.wasm` of `@jsquash/jpeg/codec/dec`, by default
- * beside the bundle.
+ * Compiles the JPEG decoder from the URL at which the page serves `mozjpeg_dec.wasm`.
  *
  * @throws EngineError if it cannot be fetched or compiled
  */
-export function jpegWasmFrom(given?: string | URL) {
-  return async (): Promise<WebAssembly.Module> => {
-    // only now: a bundle in a classic script has no URL, and may not need JPEG
-    const url = given ?? new URL('./mozjpeg_dec.wasm', import.meta.url);
-    const response = await fetch(url).catch((cause: unknown) => {
-      throw missing(url, messageOf(cause), cause);
-    });
-    if (!response.ok) throw missing(url, `status ${response.status}`);
-    // compileStreaming would require a content type that static servers often do not send
-    return WebAssembly.compile(await response.arrayBuffer()).catch((cause: unknown) => {
-      throw missing(url, 'the server sends something else', cause);
-    });
-  };
+async function fetchJpegWasm(url: string | URL): Promise<WebAssembly.Module> {
+  const bytes = await fetchBytes(url).catch((cause: unknown) => {
+    throw notThere(url, messageOf(cause), cause);
+  });
+  // compileStreaming would require a content type that static servers often do not send
+  if (!wasmMagic.every((byte, i) => bytes[i] === byte)) throw notThere(url, 'the server sends something else');
+  return compileWasm(new Uint8Array(bytes), `the JPEG decoder at ${url}`);
 }
 
-function missing(url: string | URL, why: string, cause?: unknown): EngineError {
-  return new EngineError(
-    `the JPEG decoder is not at ${url} (${why}). ` +
-      'Serve mozjpeg_dec.wasm of @jsquash/jpeg/codec/dec there, or give its URL: withAssets({ jpegWasm: url }).',
+/** The bytes with which each WebAssembly file begins. */
+const wasmMagic = [0, 0x61, 0x73, 0x6d];
+
+const notThere = (url: string | URL, why: string, cause?: unknown): EngineError =>
+  new EngineError(
+    `the JPEG decoder is not at ${url} (${why}). Serve mozjpeg_dec.wasm of @jsquash/jpeg/codec/dec there, or give its URL: withAssets({ jpegWasm: url }).`,
     { cause },
   );
+
+/**
+ * Returns the URLs of the files of TensorFlow.js's wasm backend. The build puts them beside this module, and bundlers that know
+ * `new URL(…, import.meta.url)` copy them to the page. Others leave the URLs beside the bundle. Undefined in a classic
+ * script, which has no URL: TensorFlow.js then looks beside the page.
+ */
+export function tfjsWasmUrls(): Readonly<Record<string, string>> | undefined {
+  if (!import.meta.url) return undefined;
+  return {
+    'tfjs-backend-wasm.wasm': new URL('./tfjs-backend-wasm.wasm', import.meta.url).href,
+    'tfjs-backend-wasm-simd.wasm': new URL('./tfjs-backend-wasm-simd.wasm', import.meta.url).href,
+    'tfjs-backend-wasm-threaded-simd.wasm': new URL('./tfjs-backend-wasm-threaded-simd.wasm', import.meta.url).href,
+  };
 }

@@ -13,7 +13,7 @@ import {
 } from './fields.ts';
 import { type RleText, rleText } from './mask.ts';
 
-/** The package's version, for files that are written where no package.json can be read. A test compares the two. */
+/** The version of this package. A constant, since a bundle has no package.json, or another one. A test compares the two. */
 export const version = '0.1.0';
 
 /** Version of the JSON form of results. It grows when a field changes its name or meaning; see docs/results.md. */

@@ -106,7 +106,7 @@ describe('the library in a page', () => {
       /CheckpointError: http.*none\.safetensors: the server answered 404/,
     );
     expect(await refusal('missing decoder')).to.match(
-      /EngineError: the JPEG decoder is not at http.*none\.wasm \(status 404\).*withAssets\(\{ jpegWasm: url \}\)/,
+      /EngineError: the JPEG decoder is not at http.*none\.wasm \(the server answered 404 Not Found\).*withAssets\(\{ jpegWasm: url \}\)/,
     );
     expect(await refusal('shipped weights')).to.include('Serve samples/weights/facade.safetensors of the package');
   });

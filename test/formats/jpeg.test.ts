@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { isRefusal } from '../../src/errors.ts';
 import { type ImageLimits, imageContext } from '../../src/formats/context.ts';
 import { jpegDecoder } from '../../src/formats/jpeg.ts';
-import { loadJpegWasm } from '../../src/platform/node/files.ts';
+import { loadJpegWasm } from '../../src/platform/jpeg_wasm.ts';
 import { orientationBlock, seen } from '../harness/orientation.ts';
 import { join } from '../harness/png_builder.ts';
 import { rejection } from '../harness/rejection.ts';

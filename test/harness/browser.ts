@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { browserBundle, buildSample, type Server, serve, wasmFiles } from '../../scripts/build_browser.ts';
+import { browserBundle, buildSample, type Server, serve, tfjsWasmFiles } from '../../scripts/build_browser.ts';
 import { launchChromium } from './chromium.ts';
 import { shippedGolden } from './golden.ts';
 
@@ -86,7 +86,7 @@ export function libraryPage(): Site {
     ] as const) {
       cpSync(from, join(folder, to), { recursive: true });
     }
-    for (const file of wasmFiles) cpSync(file, join(folder, basename(file)));
+    for (const file of tfjsWasmFiles) cpSync(file, join(folder, basename(file)));
     if (existsSync(sampleSet)) cpSync(sampleSet, join(folder, 'samples'), { recursive: true });
   });
 }

@@ -1,12 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isRefusal, type Refusal } from '../../errors.ts';
+import { isRefusal, type Refusal, UnsupportedError, unknownName } from '../../errors.ts';
 import { checkpointContext, imageContext, quoted, type Refuse } from '../../formats/context.ts';
 import { imageDecoder } from '../../formats/image.ts';
 import { bytesSource, type Source } from '../../formats/source.ts';
+import { loadJpegWasm } from '../jpeg_wasm.ts';
 import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from '../refs.ts';
 
 /** Files in Node: paths and `file:` URLs are read by position, other URLs fetched. Also the files of the package itself. */
@@ -178,42 +178,69 @@ function refusalOf(
   return refuse('unreadable', '', text(cause), remedy, cause);
 }
 
-/** The folder of the package, whether this file runs from `src/` or from `dist/`. */
-export const packageRoot: URL = findRoot();
+/**
+ * The folder of the package, known by the place of this module: importing it looks for nothing. Undefined in a program that was
+ * bundled into one file.
+ */
+const packageFolder = /^(file:.*\/)(?:dist\/)?src\/platform\/node\/files\.[jt]s$/.exec(import.meta.url ?? '')?.[1];
 
-function findRoot(): URL {
-  let folder = new URL('./', import.meta.url);
-  while (!existsSync(new URL('package.json', folder)) && folder.pathname !== '/') folder = new URL('../', folder);
-  return folder;
+const pathInFolder = (path: string): string | undefined => packageFolder && fileURLToPath(new URL(path, packageFolder));
+
+/**
+ * Returns the path of a file that the package ships. A bundled program takes it from a package that is installed at or above
+ * its folder or the current one.
+ *
+ * @throws UnsupportedError naming the file if there is none
+ */
+function packageFile(path: string): string {
+  const own = pathInFolder(path);
+  if (own && existsSync(own)) return own;
+  const installed = [process.cwd(), dirname(process.argv[1] ?? '.')]
+    .flatMap(foldersUpwards)
+    .map((folder) => join(folder, 'node_modules/moganet', path))
+    .find((file) => existsSync(file));
+  if (installed) return installed;
+  throw new UnsupportedError(
+    `${path} of the package moganet is not installed beside this program, which was bundled. ` +
+      'Ship the file with it, and give its path instead of the name.',
+  );
 }
 
-const pathInPackage = (path: string): string => fileURLToPath(new URL(path, packageRoot));
-
-export function packageVersion(): string {
-  return JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')).version;
+/** Returns a folder and those above it. The topmost is above itself, on every system. */
+function foldersUpwards(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...foldersUpwards(above)];
 }
 
-/** The path of weights that the package ships. */
-export const shippedWeights = (file: string): string => pathInPackage(`samples/weights/${file}`);
+/**
+ * The path of weights that the package ships.
+ *
+ * @throws UnsupportedError if it does not ship them, or is not installed beside the program
+ */
+export function shippedWeights(file: string): string {
+  const folder = packageFile('samples/weights');
+  const path = join(folder, file);
+  if (existsSync(path)) return path;
+  const known = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
+  throw new UnsupportedError(unknownName('file of shipped weights', file, known));
+}
 
 /** The folder of the images that the package ships. */
-export const sampleImages: string = pathInPackage('samples/images');
+export const sampleImages: string = pathInFolder('samples/images') ?? 'node_modules/moganet/samples/images';
 
 /** What `verify` compares the engines with. */
 export const verifySamples = {
-  numbers: pathInPackage('samples/verify/moganet_pico.safetensors'),
-  image: {
-    file: pathInPackage('samples/images/street-house.jpg'),
-    boxes: pathInPackage('samples/verify/street-house.json'),
-    labels: pathInPackage('samples/verify/street-house.png'),
+  get numbers() {
+    return packageFile('samples/verify/moganet_pico.safetensors');
   },
-} as const;
-
-/** Compiles the JPEG decoder from the installed package. Its own loader fetches a file URL, which Node refuses. */
-export async function loadJpegWasm(): Promise<WebAssembly.Module> {
-  const file = createRequire(import.meta.url).resolve('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm');
-  return WebAssembly.compile(await readFile(file));
-}
+  get image() {
+    return {
+      file: packageFile('samples/images/street-house.jpg'),
+      boxes: packageFile('samples/verify/street-house.json'),
+      labels: packageFile('samples/verify/street-house.png'),
+    };
+  },
+};
 
 /** Decodes PNG and JPEG to RGBA as OpenCV reads them: EXIF rotation applied, alpha dropped, 16 bits by their high byte. */
 export const decodeImage = imageDecoder(loadJpegWasm);

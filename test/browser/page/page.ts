@@ -100,6 +100,19 @@ export const calls = {
     };
   },
 
+  /** Predicts an image that is given as a `data:` URL. Returns the engine and the number of instances, or the error as text. */
+  async predictDataUrl(engine: 'wasm' | 'cpu', path: string): Promise<{ engine: string; length: number } | string> {
+    try {
+      const model = await loadModel({ config: 'facade', weights: urlOf('weights/facade.safetensors') }, { engine });
+      const binary = Array.from(await read(path), (byte) => String.fromCharCode(byte)).join('');
+      const image = `data:image/jpeg;base64,${btoa(binary)}`;
+      const { length } = await model.predict(image, { size: { height: 64, width: 64 } }).finally(() => model.dispose());
+      return { engine: model.engine.name, length };
+    } catch (error) {
+      return String(error);
+    }
+  },
+
   /** Returns the error that a call throws as text. */
   async refusal(call: 'missing image' | 'missing weights' | 'shipped weights' | 'missing decoder'): Promise<string> {
     const weights = urlOf('weights/facade.safetensors');

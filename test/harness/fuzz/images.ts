@@ -7,7 +7,7 @@ import { jpegDecoder } from '../../../src/formats/jpeg.ts';
 import { decodePng } from '../../../src/formats/png.ts';
 import { pngSignature } from '../../../src/formats/png_chunks.ts';
 import type { Raster } from '../../../src/image/raster.ts';
-import { loadJpegWasm } from '../../../src/platform/node/files.ts';
+import { loadJpegWasm } from '../../../src/platform/jpeg_wasm.ts';
 import { mutated, type Random } from '../mutations.ts';
 import { buildPng, chunk, header, join, type PngSpec } from '../png_builder.ts';
 import type { FuzzReader } from './index.ts';

@@ -1,0 +1,19 @@
+/**
+ * Builds the package into `dist/`: compiles the sources, and puts the files of TensorFlow.js's wasm backend beside the module
+ * that names them, where bundlers find them:
+ *
+ *     tsx scripts/build.ts
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { tfjsWasmFiles } from './build_browser.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+for (const file of tfjsWasmFiles) copyFileSync(file, join(root, 'dist/src/platform', basename(file)));
