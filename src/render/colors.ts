@@ -25,6 +25,9 @@ export function nameOf(classes: readonly string[], label: number): string {
   return classes[label] ?? `class ${label}`;
 }
 
+/** Returns the label of pixels without a class: 255, or 65535 above 255 classes. 0 is the first class. */
+export const unlabelledOf = (classes: readonly string[]): number => (classes.length > 255 ? 65535 : 255);
+
 export const black: Color = [0, 0, 0];
 export const white: Color = [255, 255, 255];
 

@@ -10,7 +10,7 @@ import {
   paste,
   sizesFor,
 } from './canvas.ts';
-import { black, type ClassNames, type Color, colorFor, nameOf, readableOn, white } from './colors.ts';
+import { black, type ClassNames, type Color, colorFor, nameOf, readableOn, unlabelledOf, white } from './colors.ts';
 import { fitText, type GlyphOptions, measureText, paintText, reportMissing } from './text.ts';
 
 /** Lists of classes: the legend below or beside an image, and the likeliest classes on it. */
@@ -25,9 +25,14 @@ export interface ClassShare {
 
 /**
  * Returns how much of a label map each class takes: those that occur, the largest first (of equal shares the lower label
- * first). Pixels without a class (`unlabelled`, by default 255) count in the whole but have no entry.
+ * first). Pixels without a class (`unlabelled`, by default 255, or 65535 above 255 classes) count in the whole but have no
+ * entry.
  */
-export function classShares(labels: ArrayLike<number>, classes: readonly string[], unlabelled = 255): ClassShare[] {
+export function classShares(
+  labels: ArrayLike<number>,
+  classes: readonly string[],
+  unlabelled = unlabelledOf(classes),
+): ClassShare[] {
   const counts = new Map<number, number>();
   for (let i = 0; i < labels.length; i++) counts.set(labels[i]!, (counts.get(labels[i]!) ?? 0) + 1);
   counts.delete(unlabelled);

@@ -13,7 +13,7 @@ import {
   sizesFor,
   strokeRect,
 } from './canvas.ts';
-import { type ClassNames, type Color, colorFor, nameOf, type Palette } from './colors.ts';
+import { type ClassNames, type Color, colorFor, nameOf, type Palette, unlabelledOf } from './colors.ts';
 import { paintLabels } from './labels.ts';
 import { createContourBuffer, fillMask, spansOf, strokeMask } from './masks.ts';
 import type { GlyphOptions } from './text.ts';
@@ -160,7 +160,7 @@ export interface SegmentationOptions extends ClassNames {
   readonly opacity?: number | undefined;
   /** The opacity of the lines along the borders between classes, 0 to 1; by default 0.9, 0 draws none. */
   readonly borderOpacity?: number | undefined;
-  /** The label of pixels without a class, by default 255: they stay as they are. */
+  /** The label of pixels without a class, by default 255, or 65535 above 255 classes: they stay as they are. */
   readonly unlabelled?: number | undefined;
 }
 
@@ -172,7 +172,8 @@ export interface SegmentationOptions extends ClassNames {
  * @throws ShapeError if there is not one label per pixel
  */
 export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, options: SegmentationOptions): Raster {
-  const { dataset, palette = dataset?.colors, opacity = 0.5, borderOpacity = 0.9, unlabelled = 255 } = options;
+  const { dataset, palette = dataset?.colors, opacity = 0.5, borderOpacity = 0.9 } = options;
+  const { unlabelled = unlabelledOf(options.classes) } = options;
   const canvas = canvasFrom(raster);
   const { width, height, data } = canvas;
   if (labels.length !== width * height) {

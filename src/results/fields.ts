@@ -3,6 +3,7 @@ import type { Dataset } from '../datasets/index.ts';
 import type { Raster } from '../image/raster.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import { type Rle, runCollector } from '../postprocess/rle.ts';
+import { unlabelledOf } from '../render/colors.ts';
 import { Mask } from './mask.ts';
 
 /** What a result holds, as plain data, and the two readings that the formats share: by instance and by class. */
@@ -113,11 +114,6 @@ export function* instancesOf(fields: ResultFields): Generator<Instance> {
   for (let i = 0; i < fields.scores.length; i++) yield instanceAt(fields, i);
 }
 
-/** The label of pixels without a class: 255, or 65535 above 255 classes. 0 is the first class. */
-export function unlabelledOf({ classes }: Segmentation): number {
-  return classes.length > 255 ? 65535 : 255;
-}
-
 /** One class of a label map with all its pixels. */
 export interface ClassPixels {
   readonly label: number;
@@ -153,7 +149,7 @@ export function classPixels(segmentation: Segmentation, size: Size): ClassPixels
     }
   }
   if (end > 0) close(end);
-  found.delete(unlabelledOf(segmentation));
+  found.delete(unlabelledOf(segmentation.classes));
   return [...found]
     .sort(([a], [b]) => a - b)
     .map(([label, { pixels, collector }]) => ({

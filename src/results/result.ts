@@ -28,7 +28,6 @@ import {
   type ResultFields,
   type Segmentation,
   type Timings,
-  unlabelledOf,
   withoutTask,
 } from './fields.ts';
 import { type JsonOptions, type ResultJson, resultJson } from './json.ts';
@@ -69,6 +68,29 @@ const renderOptions = z.strictObject({
   contourWidth: pixels,
   textSize: pixels,
 } satisfies Record<keyof RenderOptions, z.ZodType>);
+
+/** The options that a drawing uses besides those of text. Detection uses all. */
+const usedOptions: Readonly<Record<Exclude<Drawing, 'detection'>, readonly (keyof OverlayOptions)[]>> = {
+  segmentation: ['palette', 'maskOpacity', 'contourOpacity'],
+  classification: [],
+};
+const textOptions: readonly (keyof OverlayOptions)[] = ['textSize', 'moreGlyphs', 'onMissingGlyphs'];
+
+/** @throws ConfigError for an option that nothing of what is drawn uses */
+function checkUsed(options: OverlayOptions, drawn: readonly Drawing[]): void {
+  const used = new Set(textOptions);
+  for (const task of drawn) {
+    if (task === 'detection') return;
+    for (const name of usedOptions[task]) used.add(name);
+  }
+  const unused = (Object.keys(options) as (keyof OverlayOptions)[]).find(
+    (name) => options[name] !== undefined && !used.has(name),
+  );
+  if (unused === undefined) return;
+  throw new ConfigError(
+    `render: ${unused} has no effect on ${drawn.join(' and ')}. Used are ${[...used].join(', ')}. Leave it out, or draw the detection.`,
+  );
+}
 
 const tolerance = z.number().min(0).optional();
 
@@ -146,7 +168,7 @@ export class Result implements ResultFields, Iterable<Instance> {
   get shares(): Readonly<Record<string, number>> {
     if (!this.segmentation) return {};
     const { labels, classes } = this.segmentation;
-    const shares = classShares(labels, classes, unlabelledOf(this.segmentation));
+    const shares = classShares(labels, classes);
     return Object.fromEntries(shares.map(({ name, share }) => [name, share]));
   }
 
@@ -190,13 +212,15 @@ export class Result implements ResultFields, Iterable<Instance> {
   }
 
   /**
-   * Draws what was found on a copy of the image.
+   * Draws what was found on a copy of the image. A segmentation takes `palette`, `maskOpacity`, `contourOpacity` and the options of
+   * text, a classification those of text, a detection all.
    *
-   * @throws ConfigError for an unknown or impossible option, RangeError if a task that is to be drawn did not run
+   * @throws ConfigError for an unknown or impossible option, or one that nothing of `draw` uses; RangeError if a task that is to be drawn did not run
    */
   render(options: RenderOptions = {}): Raster {
-    const { draw = this.usualDrawing(), ...overlay } = validateOptions(renderOptions, options, 'render');
-    const [first, ...others] = [draw].flat().map((task) => this.draw(task, overlay));
+    const { draw, ...overlay } = validateOptions(renderOptions, options, 'render');
+    if (draw !== undefined) checkUsed(overlay, [draw].flat());
+    const [first, ...others] = [draw ?? this.usualDrawing()].flat().map((task) => this.draw(task, overlay));
     if (!first) throw new RangeError('there is nothing to draw.');
     return others.length === 0 ? first : sideBySide([first, ...others].map((raster) => ({ raster })));
   }
@@ -212,15 +236,18 @@ export class Result implements ResultFields, Iterable<Instance> {
       checkDetection(this);
       return drawDetections(this.image, this, options);
     }
-    const { moreGlyphs, onMissingGlyphs } = options;
+    const { moreGlyphs, onMissingGlyphs, textSize } = options;
+    const text = { moreGlyphs, onMissingGlyphs, textSize };
     if (task === 'classification') {
       if (!this.classification) throw withoutTask('classification');
-      return drawClassification(this.image, this.classification, options);
+      return drawClassification(this.image, this.classification, text);
     }
     if (!this.segmentation) throw withoutTask('segmentation');
-    const { labels, ...classes } = { ...this.segmentation, unlabelled: unlabelledOf(this.segmentation) };
-    const segmented = drawSegmentation(this.image, labels, classes);
-    return drawLegend(segmented, segmentationLegend(labels, classes), { moreGlyphs, onMissingGlyphs });
+    const { labels, classes, dataset } = this.segmentation;
+    const { palette, maskOpacity: opacity, contourOpacity: borderOpacity } = options;
+    const named = { classes, dataset, palette };
+    const segmented = drawSegmentation(this.image, labels, { ...named, opacity, borderOpacity });
+    return drawLegend(segmented, segmentationLegend(labels, named), text);
   }
 
   /**

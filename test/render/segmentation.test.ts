@@ -47,6 +47,16 @@ describe('drawSegmentation', () => {
     expect(pixel(drawn, 4, 4)).to.not.deep.equal([100, 100, 100, 255]);
   });
 
+  it('takes 65535 as unlabelled above 255 classes: 255 is one of them', () => {
+    const many = Array.from({ length: 314 }, (_, i) => `class ${i}`);
+    const map = Uint16Array.from([...Array(20).fill(255), ...Array(5).fill(65535)]);
+    const drawn = drawSegmentation(plain(size, grey), map, { classes: many, opacity: 1 });
+    expect(pixel(drawn, 0, 0)).to.not.deep.equal([100, 100, 100, 255]);
+    expect(pixel(drawn, 4, 4)).to.deep.equal([100, 100, 100, 255]);
+    expect(classShares(map, many)).to.deep.equal([{ label: 255, name: 'class 255', share: 0.8 }]);
+    expect(segmentationLegend(map, { classes: many }).map(({ name }) => name)).to.deep.equal(['class 255']);
+  });
+
   it('refuses a label map of another size', () => {
     expect(() => drawSegmentation(plain(size, grey), new Uint8Array(24), { classes })).to.throw(
       ShapeError,

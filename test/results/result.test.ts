@@ -194,4 +194,20 @@ describe('a result', () => {
     expect(result.render({ draw: ['segmentation'] })).to.deep.equal(result.render({ draw: 'segmentation' }));
     expect(image.data).to.deep.equal(before);
   });
+
+  it('draws a segmentation with the palette and opacities that it is given, and refuses what no drawing uses', () => {
+    const palette = [[1, 2, 3] as const, [4, 5, 6] as const, [7, 8, 9] as const];
+    const covered = result.render({ draw: 'segmentation', palette, maskOpacity: 1 });
+    expect([...covered.data.slice(0, 3)]).to.deep.equal([...palette[result.segmentation!.labels[0]!]!]);
+    const clear = result.render({ draw: 'segmentation', maskOpacity: 0, contourOpacity: 0 });
+    expect(clear.data.slice(0, 4 * image.width)).to.deep.equal(image.data.slice(0, 4 * image.width));
+    for (const options of [{ boxes: false }, { colorBy: 'instance' }, { lineWidth: 2 }] as const) {
+      const [name] = Object.keys(options);
+      expect(() => result.render({ draw: 'segmentation', ...options })).to.throw(
+        ConfigError,
+        `render: ${name} has no effect on segmentation. Used are textSize`,
+      );
+      expect(() => result.render({ draw: ['segmentation', 'detection'], ...options })).not.to.throw();
+    }
+  });
 });
