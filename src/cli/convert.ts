@@ -2,7 +2,7 @@ import { basename, dirname, extname } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Size } from '../node.ts';
 import { checkFile, collected, sizes } from './arguments.ts';
-import { UsageError } from './failure.ts';
+import { endingAtOnce, UsageError } from './failure.ts';
 import { chooseConfig, kindsOf } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal, plural } from './terminal.ts';
@@ -76,19 +76,21 @@ async function convert(files: readonly string[], options: Options): Promise<void
   if (!overwrite) refuseExisting([out], 'give another name');
   const terminal = openTerminal({ quiet });
   const library = await import('../node.ts');
-  const configs = await Promise.all(model.map((name) => chooseConfig(library, name)));
+  const configs = await endingAtOnce(() => Promise.all(model.map((name) => chooseConfig(library, name))));
   const sources = await Promise.all(paths.map((path) => library.openFileSource(path)));
   try {
-    const { output, tensors, notices, config } = await library.convertCheckpoints(
-      sources.map((source, i) => ({ source, config: configs[i], scale: edgesOf(scale[i]) })),
-      {
-        ema,
-        keepAux,
-        prefix,
-        ignore,
-        name: basename(out, extname(out)),
-        dtype: dtype && (dtype === 'f16' ? 'F16' : 'F32'),
-      },
+    const { output, tensors, notices, config } = await endingAtOnce(() =>
+      library.convertCheckpoints(
+        sources.map((source, i) => ({ source, config: configs[i], scale: edgesOf(scale[i]) })),
+        {
+          ema,
+          keepAux,
+          prefix,
+          ignore,
+          name: basename(out, extname(out)),
+          dtype: dtype && (dtype === 'f16' ? 'F16' : 'F32'),
+        },
+      ),
     );
     for (const notice of notices) terminal.note(notice);
     await writeWhole(out, output.chunks());

@@ -2,7 +2,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { ModelDefinition } from '../node.ts';
 import { collected } from './arguments.ts';
-import { UsageError } from './failure.ts';
+import { loadingEndsAtOnce, UsageError } from './failure.ts';
 import { chooseModel } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
 import { loadingDisplay, openTerminal, type Terminal } from './terminal.ts';
@@ -63,13 +63,9 @@ async function exportModel(model: string, options: Options): Promise<void> {
   const chosen = chooseModel(library, model, { weights: options.weights, task: 'any', pull });
   const { out } = options;
   if (out !== undefined) checkFolder(isOnnx(out) ? dirname(out) : out);
-  const read = await library.readModel(chosen.ref, {
-    ema,
-    prefix,
-    ignore,
-    pull,
-    onProgress: loadingDisplay(terminal),
-  });
+  const read = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
+    library.readModel(chosen.ref, { ema, prefix, ignore, pull, onProgress }),
+  );
   const { definition, weights, notices } = read;
   terminal.settle();
   for (const notice of notices) terminal.note(notice);

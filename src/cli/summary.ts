@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Size } from '../node.ts';
 import { heightByWidth, wholeNumber } from './arguments.ts';
+import { endingAtOnce } from './failure.ts';
 import { chooseConfig } from './model.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -27,6 +28,7 @@ export function addSummaryCommand(program: Command): void {
     .addHelpText('after', help)
     .action(async (model: string, options: { readonly size?: Size; readonly depth?: number }) => {
       const library = await import('../node.ts');
-      openTerminal().print(library.modelSummary(await chooseConfig(library, model), options));
+      const config = await endingAtOnce(() => chooseConfig(library, model));
+      openTerminal().print(library.modelSummary(config, options));
     });
 }

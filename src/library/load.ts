@@ -6,6 +6,7 @@ import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
+import { nextTurn } from '../platform/turn.ts';
 import { findEntry } from '../zoo/index.ts';
 import { Model } from './model.ts';
 import { checkBackboneCall, checkMap } from './options.ts';
@@ -59,6 +60,7 @@ async function onEngine(
   const runners: Record<string, Runner> = {};
   try {
     for (const [done, part] of parts.entries()) {
+      await nextTurn(); // folding and compiling block this thread
       signal?.throwIfAborted();
       onProgress?.({ stage: 'engine', done, total: parts.length, text: `${engine.name}: ${part.name}` });
       runners[part.name] = await loadPart(engine, part, weights);

@@ -6,11 +6,12 @@ import type { Task, TaskInputs, TaskKind, TaskResult } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
 import { fileOf } from '../platform/refs.ts';
+import { nextTurn } from '../platform/turn.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
 import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
-import { nextTurn, stopwatch } from './timing.ts';
+import { stopwatch } from './timing.ts';
 
 /** The pyramid of an image: one 1×C×H×W array per stage, finest first. */
 export interface Features extends Array<NDArray> {

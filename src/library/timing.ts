@@ -28,21 +28,3 @@ export function stopwatch(): Stopwatch {
     finish: () => ({ ...steps, total: performance.now() - begun }),
   };
 }
-
-/** Waits until due timers, clicks and messages have run. An engine that computes on the caller's thread blocks them. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
-    // Node runs timers, I/O and immediates in turn: this waits for one round of all
-    if (setImmediate) setTimeout(() => setImmediate(resolve), 0);
-    else {
-      // timers of a page wait 4 ms, and a second in a hidden tab; messages do not wait
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        port1.close();
-        resolve();
-      };
-      port2.postMessage(null);
-    }
-  });
-}

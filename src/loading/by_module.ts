@@ -20,7 +20,7 @@ export interface FilledModules {
 /** Options of `fillModules`. */
 export interface ModuleOptions extends Pick<WeightsOptions, 'ema' | 'prefix' | 'ignore' | 'tables'> {
   /** Called after each tensor, for progress. */
-  readonly onTensor?: ((file: string, done: number, total: number) => void) | undefined;
+  readonly onTensor?: ((file: string, done: number, total: number) => unknown) | undefined;
 }
 
 /**

@@ -14,6 +14,9 @@ export interface ParameterSpec {
   readonly aliasOf?: string | undefined;
 }
 
+/** Hears of each tensor that is read, and may wait. */
+export type OnTensor = (done: number, total: number) => unknown;
+
 /** Differences between file and parameters that are accepted, and a callback for progress. */
 export interface FillOptions {
   /** Selects keys of the file that this model does not need, such as those of another head. */
@@ -22,8 +25,8 @@ export interface FillOptions {
   readonly allowNonFinite?: boolean | undefined;
   /** The name of the file in messages. By default "checkpoint". */
   readonly file?: string | undefined;
-  /** Called after each tensor, for progress. */
-  readonly onTensor?: ((done: number, total: number) => void) | undefined;
+  /** Called after each tensor, for progress. If it returns a promise, the next tensor waits for it. */
+  readonly onTensor?: OnTensor | undefined;
 }
 
 /**
@@ -49,7 +52,7 @@ export async function fillParameters(
     if (!array) continue; // never: checkKeys has found every key
     if (!allowNonFinite && !array.data.every(Number.isFinite)) nonFinite.push(key);
     weights.set(key, array);
-    onTensor?.(weights.size, loaded.size);
+    await onTensor?.(weights.size, loaded.size);
   }
   if (nonFinite.length > 0) {
     throw new CheckpointRefusal('value', file, '', `NaN or infinite values as 32-bit floats in ${listed(nonFinite)}`);

@@ -6,9 +6,11 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
+import { breather } from '../platform/turn.ts';
 import { foundIn } from '../validate.ts';
 import { hashInName } from '../zoo/index.ts';
 import { fillModules } from './by_module.ts';
+import { heeding, orAborted } from './heed.ts';
 import { isByModule, type ModelRef, type ReadOptions, resolveRef } from './resolve.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
 
@@ -38,9 +40,11 @@ export function modelReader(platform: Platform): Read {
       const parameters = modelParameters(wanted);
       const count = countOf(onProgress, 'weights', source.name);
       count(0, parameters.filter(({ kind }) => kind !== 'ignored').length);
-      const filled = await file.fill(parameters, (done, total) => {
+      const breathe = breather();
+      const filled = await file.fill(parameters, async (done, total) => {
         signal?.throwIfAborted();
         count(done, total);
+        await breathe();
       });
       signal?.throwIfAborted();
       return { definition: wanted, weights: filled, unfilled: [], notices: file.notices };
@@ -76,7 +80,13 @@ async function open(
   { signal, onProgress }: Pick<ReadOptions, 'signal' | 'onProgress'>,
   platform: Platform,
 ): Promise<OpenSource> {
-  const source = await platform.openWeights(weights, signal, countOf(onProgress, 'download', nameOf(weights)));
+  const count = countOf(onProgress, 'download', nameOf(weights));
+  const opening = platform.openWeights(weights, signal, count);
+  const opened = await orAborted(signal, () => opening).catch((error: unknown) => {
+    opening.then((late) => late.close?.()).catch(() => {}); // whoever aborted has its reason
+    throw error;
+  });
+  const source = heeding(opened, signal);
   const expected = hashInName(nameOf(weights));
   const found = expected && (await sha256Of(source));
   if (!found || found.startsWith(expected)) return source;
@@ -106,6 +116,7 @@ async function readModules(
   const definition = configure ? createModel(configure(given.config), options) : given.definition;
   const sources: Record<string, OpenSource> = {};
   const counts: Record<string, ReturnType<typeof countOf>> = {};
+  const breathe = breather();
   try {
     for (const [name, ref] of Object.entries(weights)) sources[name] = await open(ref, options, platform);
     const filled = await fillModules(definition, sources, {
@@ -113,10 +124,11 @@ async function readModules(
       prefix,
       ignore,
       tables: options,
-      onTensor: (file, done, total) => {
+      onTensor: async (file, done, total) => {
         signal?.throwIfAborted();
         counts[file] ??= countOf(onProgress, 'weights', file);
         counts[file](done, total);
+        await breathe();
       },
     });
     return { definition, ...filled };

@@ -9,7 +9,7 @@ import {
   type Tables,
 } from '../models/create.ts';
 import type { Parameter } from '../nn/index.ts';
-import { checkParameters, fillParameters } from './fill.ts';
+import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
 import { leftOut, listed, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
@@ -46,7 +46,7 @@ export interface WeightsFile extends ConfiguredModel {
   readonly entries: ReadonlyMap<string, TensorEntry>;
   readonly notices: readonly string[];
   /** Reads all of the parameters, or throws as `fillParameters`. Skips tensors of other heads of the file's model. */
-  fill(parameters: readonly Parameter[], onTensor?: (done: number, total: number) => void): Promise<Weights>;
+  fill(parameters: readonly Parameter[], onTensor?: OnTensor): Promise<Weights>;
   /** Throws as `fill` for what does not fit, but reads no tensor. */
   check(parameters: readonly Parameter[]): void;
 }

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
-import { ConfigError, createBackbone, type Engine, loadModel, type Progress } from 'moganet';
+import { ConfigError, createBackbone, type Engine, loadModel, type Progress, readModel } from 'moganet';
+import { bytesSource } from '../../src/formats/index.ts';
 import { weightsHash } from '../../src/library/load.ts';
+import { modelReader } from '../../src/loading/read_model.ts';
+import type { Platform } from '../../src/platform/contract.ts';
 import { rejection } from '../harness/rejection.ts';
 import { smallBoth, smallFile, smallWeights } from '../harness/small_model.ts';
 import { prefixed, trainerFile } from '../harness/trainer_file.ts';
@@ -106,5 +109,63 @@ describe('the hash of weights', () => {
     const loading = loadModel({ weights: await smallFile(smallBoth) }, { engine, signal: controller.signal });
     expect(await rejection(loading)).to.equal(reason);
     expect(engine.held).to.deep.equal({ engines: 0, runners: 0 });
+  });
+});
+
+describe('loading', () => {
+  const reason = new Error('enough');
+  /** A platform whose file answers after `wait` milliseconds, and an abort soon after the start. */
+  const slow = async (wait: (ms: () => void) => void, opening = false) => {
+    const bytes = await smallFile(smallBoth);
+    let closed = 0;
+    const later = () => new Promise<void>((resolve) => wait(resolve));
+    const source = {
+      ...bytesSource(bytes),
+      read: async (offset: number, length: number) => {
+        if (!opening) await later();
+        return bytes.subarray(offset, offset + length);
+      },
+      close: async () => void closed++,
+    };
+    const openWeights = async () => {
+      if (opening) await later();
+      return source;
+    };
+    return { read: modelReader({ openWeights } as unknown as Platform), closed: () => closed };
+  };
+
+  it('ends at once with the signal’s reason where a file never answers, and closes it', async () => {
+    const { read, closed } = await slow(() => {});
+    const controller = new AbortController();
+    const loading = rejection(read({ weights: 'x.safetensors' }, { signal: controller.signal }));
+    setTimeout(() => controller.abort(reason), 20);
+    expect(await loading).to.equal(reason);
+    expect(closed()).to.equal(1);
+  });
+
+  it('closes a file that opens after the abort', async () => {
+    let answer = () => {};
+    const { read, closed } = await slow((resolve) => {
+      answer = resolve;
+    }, true);
+    const controller = new AbortController();
+    const loading = rejection(read({ weights: 'x.safetensors' }, { signal: controller.signal }));
+    controller.abort(reason);
+    expect(await loading).to.equal(reason);
+    answer();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(closed()).to.equal(1);
+  });
+
+  it('gives the thread back between tensors, so that a timer can abort it', async () => {
+    const weights = await smallFile(smallBoth);
+    const controller = new AbortController();
+    const busy = ({ stage }: Progress) => {
+      if (stage !== 'weights') return;
+      for (const end = performance.now() + 60; performance.now() < end; ); // a tensor that takes long
+    };
+    setTimeout(() => controller.abort(reason), 30);
+    const loading = readModel({ weights }, { signal: controller.signal, onProgress: busy });
+    expect(await rejection(loading)).to.equal(reason);
   });
 });
