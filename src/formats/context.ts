@@ -181,13 +181,13 @@ export class CheckpointRefusal extends CheckpointError implements RefusalFacts<C
 }
 
 /**
- * What a checkpoint may ask for before it is refused. All are options of `openCheckpoint`. The defaults are a hundred
- * times what the largest published detector needs, and still keep a hostile file within a few hundred megabytes.
+ * What a checkpoint may ask for before it is refused. All are options of `openCheckpoint`. The defaults are many
+ * times what the largest published detector needs, and still keep a hostile file within 200 megabytes.
  */
 export interface CheckpointLimits {
   /** Bytes of a safetensors header, which holds names, shapes and metadata. Default 16 MiB (the format allows 100 MB). */
   readonly headerBytes: number;
-  /** Bytes of a pickle: structure and plain values, no tensor data. Default 32 MiB. */
+  /** Bytes of a pickle: structure and plain values, no tensor data. What it makes may take twice as much. Default 32 MiB. */
   readonly pickleBytes: number;
   /** Pickle operations. Default 10 million. */
   readonly opcodes: number;
@@ -197,7 +197,7 @@ export interface CheckpointLimits {
   readonly integerBytes: number;
   /** Depth of dicts and lists when values are listed. Default 100. */
   readonly nesting: number;
-  /** Values listed when a file is walked (references may repeat a value exponentially often). Default 1 million. */
+  /** Values of a safetensors header, or listed when a file is walked (references may repeat values). Default 1 million. */
   readonly values: number;
   /** Dimensions of a tensor. Default 64, as in PyTorch. */
   readonly rank: number;

@@ -15,50 +15,78 @@ export class JsonProblem extends Error {
   }
 }
 
+/** Takes a member of the outermost object as soon as it is read. */
+export type OnMember = (name: string, value: JsonValue) => void;
+
+/** Thrown for a text with more values than the caller allows. */
+export class JsonLimit extends JsonProblem {}
+
 interface Parser {
   readonly text: string;
   readonly nesting: number;
+  /** Values that may still follow. */
+  values: number;
   at: number;
 }
 
-const words: readonly (readonly [string, JsonValue])[] = [
-  ['true', true],
-  ['false', false],
-  ['null', null],
-];
+/** The stack holds this many levels on every platform, whatever the caller allows. */
+const deepest = 1000;
 
 function readValue(parser: Parser, depth: number): JsonValue {
   skipSpace(parser);
   const { text, at } = parser;
-  const first = text[at];
-  if (first === '{' || first === '[') {
-    if (depth >= parser.nesting) throw new JsonProblem(at, `nested deeper than ${parser.nesting}`);
-    parser.at++;
-    return first === '{' ? readObject(parser, depth + 1) : readArray(parser, depth + 1);
+  if (--parser.values < 0) throw new JsonLimit(at, 'too many values');
+  switch (text[at]) {
+    case '{':
+    case '[':
+      if (depth >= Math.min(parser.nesting, deepest)) {
+        throw new JsonProblem(at, `nested deeper than ${Math.min(parser.nesting, deepest)}`);
+      }
+      parser.at++;
+      return text[at] === '{' ? readObject(parser, depth + 1) : readArray(parser, depth + 1);
+    case '"':
+      return readString(parser);
+    case 't':
+      return readWord(parser, 'true', true);
+    case 'f':
+      return readWord(parser, 'false', false);
+    case 'n':
+      return readWord(parser, 'null', null);
+    default:
+      return readNumber(parser);
   }
-  if (first === '"') return readString(parser);
-  for (const [word, value] of words) {
-    if (text.startsWith(word, at)) {
-      parser.at += word.length;
-      return value;
-    }
+}
+
+function readWord(parser: Parser, word: string, value: JsonValue): JsonValue {
+  if (!parser.text.startsWith(word, parser.at)) {
+    throw new JsonProblem(parser.at, `expected a value, found ${shown(parser)}`);
   }
-  return readNumber(parser);
+  parser.at += word.length;
+  return value;
 }
 
 function readObject(parser: Parser, depth: number): ReadonlyMap<string, JsonValue> {
   const object = new Map<string, JsonValue>();
-  if (take(parser, '}')) return object;
+  readMembers(
+    parser,
+    depth,
+    (name) => object.has(name),
+    (name, value) => object.set(name, value),
+  );
+  return object;
+}
+
+function readMembers(parser: Parser, depth: number, isKnown: (name: string) => boolean, onMember: OnMember): void {
+  if (take(parser, '}')) return;
   do {
     skipSpace(parser);
     const at = parser.at;
     const key = readString(parser);
-    if (object.has(key)) throw new JsonProblem(at, `the name ${JSON.stringify(key.slice(0, 80))} is given twice`);
+    if (isKnown(key)) throw new JsonProblem(at, `the name ${JSON.stringify(key.slice(0, 80))} is given twice`);
     expect(parser, ':');
-    object.set(key, readValue(parser, depth));
+    onMember(key, readValue(parser, depth));
   } while (take(parser, ','));
   expect(parser, '}');
-  return object;
 }
 
 function readArray(parser: Parser, depth: number): readonly JsonValue[] {
@@ -73,12 +101,16 @@ function readArray(parser: Parser, depth: number): readonly JsonValue[] {
 function readString(parser: Parser): string {
   const { text, at } = parser;
   if (text[at] !== '"') throw new JsonProblem(at, `expected a name in double quotes, found ${shown(parser)}`);
+  let escaped = false;
   for (let end = at + 1; end < text.length; end++) {
     const code = text.charCodeAt(end);
-    if (code === 0x5c) end++;
-    else if (code < 0x20) break;
+    if (code === 0x5c) {
+      escaped = true;
+      end++;
+    } else if (code < 0x20) break;
     else if (code === 0x22) {
       parser.at = end + 1;
+      if (!escaped) return text.slice(at + 1, end);
       try {
         // JSON.parse checks and resolves the escapes
         return JSON.parse(text.slice(at, end + 1)) as string;
@@ -93,6 +125,9 @@ function readString(parser: Parser): string {
 const numberForm = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 function readNumber(parser: Parser): number {
+  // most numbers of a header are small sizes
+  const digits = smallNatural(parser);
+  if (digits !== undefined) return digits;
   numberForm.lastIndex = parser.at;
   const match = numberForm.exec(parser.text);
   if (!match) throw new JsonProblem(parser.at, `expected a value, found ${shown(parser)}`);
@@ -102,8 +137,26 @@ function readNumber(parser: Parser): number {
   return value;
 }
 
+/** Reads up to 15 digits that nothing else of a number follows; `undefined`, and nothing read, for other numbers. */
+function smallNatural(parser: Parser): number | undefined {
+  const { text, at } = parser;
+  let value = 0;
+  let end = at;
+  for (let code = text.charCodeAt(end); code >= 0x30 && code <= 0x39; code = text.charCodeAt(++end)) {
+    value = 10 * value + code - 0x30;
+  }
+  const [length, after] = [end - at, text[end] ?? ''];
+  if (length === 0 || length > 15 || (length > 1 && text[at] === '0') || '.eE'.includes(after || ' ')) return undefined;
+  parser.at = end;
+  return value;
+}
+
 function skipSpace(parser: Parser): void {
-  while (' \t\n\r'.includes(parser.text[parser.at] ?? '?')) parser.at++;
+  const { text } = parser;
+  for (let code = text.charCodeAt(parser.at); code === 0x20 || (code >= 9 && code <= 13); ) {
+    if (code === 11 || code === 12) return;
+    code = text.charCodeAt(++parser.at);
+  }
 }
 
 function take(parser: Parser, mark: string): boolean {
@@ -122,11 +175,47 @@ function shown(parser: Parser): string {
   return found === undefined ? 'the end' : JSON.stringify(found);
 }
 
+/** What a text may ask for. */
+export interface JsonLimits {
+  readonly nesting: number;
+  /** The most values, by default any number of them. */
+  readonly values?: number;
+}
+
+const parserOf = (text: string, { nesting, values = Number.POSITIVE_INFINITY }: JsonLimits): Parser => ({
+  text,
+  nesting,
+  values,
+  at: 0,
+});
+
 /** @throws JsonProblem with the offset of the fault, in characters */
 export function parseStrictJson(text: string, nesting: number): JsonValue {
-  const parser = { text, at: 0, nesting };
+  const parser = parserOf(text, { nesting });
   const value = readValue(parser, 0);
-  skipSpace(parser);
-  if (parser.at < text.length) throw new JsonProblem(parser.at, `unexpected ${shown(parser)} after the value`);
+  checkEnd(parser);
   return value;
+}
+
+/**
+ * Parses a text that is an object, and hands over its members one by one, so that they need not be in memory together.
+ *
+ * @param isKnown tells whether there was a member of this name before
+ * @throws JsonLimit if there are too many values, JsonProblem for other faults and for other values than objects
+ */
+export function parseMembers(
+  text: string,
+  limits: JsonLimits,
+  isKnown: (name: string) => boolean,
+  onMember: OnMember,
+): void {
+  const parser = parserOf(text, limits);
+  expect(parser, '{');
+  readMembers(parser, 1, isKnown, onMember);
+  checkEnd(parser);
+}
+
+function checkEnd(parser: Parser): void {
+  skipSpace(parser);
+  if (parser.at < parser.text.length) throw new JsonProblem(parser.at, `unexpected ${shown(parser)} after the value`);
 }

@@ -1,254 +1,11 @@
-import { type CheckpointCode, type CheckpointContext, type CheckpointLimits, quoted } from './context.ts';
-import {
-  exact,
-  type Globals,
-  isList,
-  isTuple,
-  kindOf,
-  type Machine,
-  PickleGlobal,
-  PickleObject,
-  type PickleValue,
-} from './pickle_values.ts';
+import { type PickleHost, PickleMachine } from './pickle_machine.ts';
+import { NotText, PickleReader } from './pickle_reader.ts';
+import { exact, kindOf, PickleGlobal, type PickleValue, price } from './pickle_values.ts';
 
 /**
  * Reads pickles (protocols 0 to 5). A pickle is a program for a stack machine; this machine can only build data. It has
  * three parts: a cursor over the bytes, the machine's state, and a table of operations.
  */
-
-/** Thrown if the bytes end inside a pickle: the file is cut short, or a longer piece has to be read. */
-export class PickleEnd extends Error {}
-
-/** Thrown for bytes that should be text and are not. */
-class NotText extends Error {}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** A cursor over pickle bytes. Every length is checked against what is there before anything is allocated. */
-class PickleReader {
-  private readonly view: DataView;
-  constructor(
-    private readonly bytes: Uint8Array,
-    public at: number,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** Moves over `count` bytes and returns their offset. */
-  private over(count: number): number {
-    const start = this.at;
-    if (!(count <= this.bytes.length - start)) throw new PickleEnd(`the data ends at byte ${this.bytes.length}`);
-    this.at = start + count;
-    return start;
-  }
-
-  u8(): number {
-    return this.bytes[this.over(1)]!;
-  }
-  u16(): number {
-    return this.view.getUint16(this.over(2), true);
-  }
-  i32(): number {
-    return this.view.getInt32(this.over(4), true);
-  }
-  u32(): number {
-    return this.view.getUint32(this.over(4), true);
-  }
-  /** Reads a length of 8 bytes. It may be rounded beyond 2^53, which is past the end of any file. */
-  u64(): number {
-    return Number(this.view.getBigUint64(this.over(8), true));
-  }
-  f64(): number {
-    return this.view.getFloat64(this.over(8), false);
-  }
-
-  raw(count: number): Uint8Array {
-    const start = this.over(count);
-    return this.bytes.subarray(start, start + count);
-  }
-
-  /** @throws NotText */
-  text(count: number): string {
-    const bytes = this.raw(count);
-    try {
-      return utf8.decode(bytes);
-    } catch (cause) {
-      throw new NotText('text that is not UTF-8', { cause });
-    }
-  }
-
-  /** Reads the text up to a line feed, and skips the line feed. */
-  line(): string {
-    const end = this.bytes.indexOf(10, this.at);
-    if (end < 0) throw new PickleEnd(`a line without end at byte ${this.at}`);
-    const line = this.text(end - this.at);
-    this.at = end + 1;
-    return line;
-  }
-
-  /** Reads a little-endian two's complement integer of any length. */
-  integer(count: number): number | bigint {
-    const bytes = this.raw(count);
-    let value = 0n;
-    for (let i = count - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
-    return exact(count > 0 && bytes[count - 1]! & 0x80 ? value - (1n << BigInt(8 * count)) : value);
-  }
-}
-
-/** What the file around a pickle decides. */
-export interface PickleHost {
-  readonly context: CheckpointContext;
-  /** The pickle's name in messages: an entry of an archive, or its part of a legacy file. */
-  readonly place: string;
-  readonly globals: Globals;
-  /** Returns the storage of a persistent id; by default there may be none. */
-  readonly persistent?: ((id: PickleValue, machine: Machine) => PickleValue) | undefined;
-}
-
-/** The state of the stack machine, and what its operations have in common. */
-class PickleMachine implements Machine {
-  readonly limits: CheckpointLimits;
-  private stack: PickleValue[] = [];
-  private readonly marks: PickleValue[][] = [];
-  private readonly memo = new Map<number, PickleValue>();
-  private spent = 0;
-
-  constructor(
-    readonly host: PickleHost,
-    readonly reader: PickleReader,
-  ) {
-    this.limits = host.context.limits;
-  }
-
-  refusal(code: CheckpointCode, reason: string, cause?: unknown): Error {
-    return this.host.context.refuse(code, `${this.host.place} byte ${this.reader.at}`, reason, undefined, cause);
-  }
-  malformed(reason: string): Error {
-    return this.refusal('malformed', reason);
-  }
-  unsupported(reason: string): Error {
-    return this.refusal('unsupported', reason);
-  }
-  overLimit(reason: string): Error {
-    return this.refusal('limit', reason);
-  }
-
-  spend(bytes: number): void {
-    this.spent += bytes;
-    const { pickleBytes } = this.limits;
-    if (this.spent > pickleBytes) throw this.overLimit(`it makes more than ${pickleBytes} bytes`);
-  }
-
-  push(value: PickleValue): void {
-    this.stack.push(value);
-  }
-
-  pop(): PickleValue {
-    const value = this.top();
-    this.stack.pop();
-    return value;
-  }
-
-  top(): PickleValue {
-    const value = this.stack.at(-1);
-    if (value === undefined) throw this.malformed('an operation finds too few values');
-    return value;
-  }
-
-  mark(): void {
-    this.marks.push(this.stack);
-    this.stack = [];
-  }
-
-  /** Removes the last mark and the values since, and returns these. */
-  popToMark(): PickleValue[] {
-    const values = this.stack;
-    const below = this.marks.pop();
-    if (!below) throw this.malformed('an operation finds no mark');
-    this.stack = below;
-    return values;
-  }
-
-  /** Removes the top value, or a mark if that lies on top. */
-  popAny(): void {
-    if (this.stack.length === 0 && this.marks.length > 0) this.popToMark();
-    else this.pop();
-  }
-
-  /** Returns the only value left, at STOP. */
-  result(): PickleValue {
-    if (this.marks.length > 0 || this.stack.length !== 1) {
-      throw this.malformed(
-        `it stops with ${this.stack.length} values and ${this.marks.length} marks instead of one value`,
-      );
-    }
-    return this.pop();
-  }
-
-  put(index: number): void {
-    this.memo.set(index, this.top());
-    const { memo } = this.limits;
-    if (this.memo.size > memo) throw this.overLimit(`it remembers more than ${memo} values`);
-  }
-  memoize(): void {
-    this.put(this.memo.size);
-  }
-  get(index: number): void {
-    const value = this.memo.get(index);
-    if (value === undefined) throw this.malformed(`it refers to value ${index}, which it did not remember`);
-    this.push(value);
-  }
-
-  /** Looks up a name in the table of the host, and nowhere else. */
-  global(module: string, name: string): PickleGlobal {
-    const full = `${module}.${name}`;
-    const meaning = this.host.globals.get(`${module} ${name}`);
-    if (!meaning) {
-      throw this.refusal(
-        'forbidden-global',
-        `it names ${quoted(full)}, which is not part of a state_dict (a whole module saved by torch.save(model), or code)`,
-      );
-    }
-    if (meaning.kind === 'refused') throw this.unsupported(`it names ${quoted(full)}: ${meaning.what}`);
-    return new PickleGlobal(full, meaning);
-  }
-
-  call(callee: PickleValue, args: PickleValue): PickleValue {
-    if (!isTuple(args)) throw this.malformed(`arguments that are ${kindOf(args)} instead of a tuple`);
-    if (!(callee instanceof PickleGlobal)) throw this.malformed(`a call of ${kindOf(callee)}`);
-    if (callee.meaning.kind === 'call') return callee.meaning.build(args, this);
-    if (callee.meaning.kind === 'inert') return new PickleObject(callee.name, args);
-    throw this.refusal('forbidden-global', `it calls ${quoted(callee.name)}, which may only be mentioned`);
-  }
-
-  setItems(target: PickleValue, values: readonly PickleValue[]): void {
-    const map = target instanceof PickleObject ? target.entries : target;
-    if (!(map instanceof Map)) throw this.malformed(`an item is set in ${kindOf(target)}`);
-    if (values.length % 2) throw this.malformed('a key without a value');
-    for (let i = 0; i < values.length; i += 2) {
-      const key = values[i]!;
-      if (key instanceof Map || key instanceof Set || isList(key)) {
-        throw this.malformed(`${kindOf(key)} as the key of a dict`);
-      }
-      if (map.has(key)) throw this.malformed(`the key ${quoted(String(key))} is given twice`);
-      map.set(key, values[i + 1]!);
-    }
-  }
-
-  append(target: PickleValue, values: readonly PickleValue[]): void {
-    const list = target instanceof PickleObject ? target.items : target;
-    if (!isList(list)) throw this.malformed(`a value is appended to ${kindOf(target)}`);
-    for (const value of values) list.push(value);
-  }
-
-  /** Gives an object its state. Only records keep it: that of dicts is bookkeeping (`_metadata`), that of tensors hooks. */
-  build(target: PickleValue, state: PickleValue): void {
-    if (target instanceof PickleObject) target.state = state;
-    else if (!(target instanceof Map) && !(typeof target === 'object' && target !== null && 'made' in target)) {
-      throw this.malformed(`a state is given to ${kindOf(target)}`);
-    }
-  }
-}
 
 type Operation = (machine: PickleMachine) => void;
 
@@ -275,42 +32,53 @@ const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>(
     K: (m) => m.push(m.reader.u8()),
     M: (m) => m.push(m.reader.u16()),
     J: (m) => m.push(m.reader.i32()),
-    '\x8a': (m) => m.push(integer(m, m.reader.u8())),
-    '\x8b': (m) => m.push(integer(m, m.reader.i32())),
+    '\x8a': (m) => integer(m, m.reader.u8()),
+    '\x8b': (m) => integer(m, m.reader.i32()),
     I: (m) => {
       const line = m.reader.line();
-      m.push(line === '00' ? false : line === '01' ? true : decimal(m, line));
+      if (line === '00' || line === '01') m.push(line === '01');
+      else decimal(m, line);
     },
-    L: (m) => m.push(decimal(m, m.reader.line().replace(/L$/, ''))),
-    G: (m) => m.push(m.reader.f64()),
-    F: (m) => m.push(real(m, m.reader.line())),
+    L: (m) => decimal(m, m.reader.line().replace(/L$/, '')),
+    G: (m) => m.pushNew(m.reader.f64(), price.number),
+    F: (m) => m.pushNew(real(m, m.reader.line()), price.number),
 
     // text and bytes
-    X: (m) => m.push(m.reader.text(m.reader.u32())),
-    '\x8c': (m) => m.push(m.reader.text(m.reader.u8())),
-    '\x8d': (m) => m.push(m.reader.text(m.reader.u64())),
-    T: (m) => m.push(oldText(m, m.reader.i32())),
-    U: (m) => m.push(oldText(m, m.reader.u8())),
-    B: (m) => m.push(m.reader.raw(m.reader.u32())),
-    C: (m) => m.push(m.reader.raw(m.reader.u8())),
-    '\x8e': (m) => m.push(m.reader.raw(m.reader.u64())),
-    '\x96': (m) => m.push(m.reader.raw(m.reader.u64())),
+    X: (m) => pushText(m, m.reader.text(m.reader.u32())),
+    '\x8c': (m) => pushText(m, m.reader.text(m.reader.u8())),
+    '\x8d': (m) => pushText(m, m.reader.text(m.reader.u64())),
+    T: (m) => oldText(m, m.reader.i32()),
+    U: (m) => oldText(m, m.reader.u8()),
+    B: (m) => m.pushNew(m.reader.raw(m.reader.u32()), price.bytes),
+    C: (m) => m.pushNew(m.reader.raw(m.reader.u8()), price.bytes),
+    '\x8e': (m) => m.pushNew(m.reader.raw(m.reader.u64()), price.bytes),
+    '\x96': (m) => m.pushNew(m.reader.raw(m.reader.u64()), price.bytes),
 
     // containers
-    ']': (m) => m.push([]),
-    '}': (m) => m.push(new Map()),
-    '\x8f': (m) => m.push(new Set()),
-    ')': (m) => m.push(Object.freeze([])),
-    '\x85': (m) => tuple(m, 1),
-    '\x86': (m) => tuple(m, 2),
-    '\x87': (m) => tuple(m, 3),
-    t: (m) => m.push(Object.freeze(m.popToMark())),
-    l: (m) => m.push(m.popToMark()),
+    ']': (m) => m.pushNew([], price.list),
+    '}': (m) => m.pushNew(new Map(), price.dict),
+    '\x8f': (m) => m.pushNew(new Set(), price.dict),
+    ')': (m) => m.push(emptyTuple),
+    '\x85': (m) => pushTuple(m, [m.pop()]),
+    '\x86': (m) => {
+      const second = m.pop();
+      pushTuple(m, [m.pop(), second]);
+    },
+    '\x87': (m) => {
+      const third = m.pop();
+      const second = m.pop();
+      pushTuple(m, [m.pop(), second, third]);
+    },
+    t: (m) => pushTuple(m, m.popToMark()),
+    l: (m) => {
+      const values = m.popToMark();
+      m.pushNew(values, price.list + price.item * values.length);
+    },
     d: (m) => {
       const values = m.popToMark();
       const map = new Map();
+      m.pushNew(map, price.dict);
       m.setItems(map, values);
-      m.push(map);
     },
     a: (m) => {
       const value = m.pop();
@@ -331,11 +99,12 @@ const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>(
     },
     '\x90': (m) => {
       const values = m.popToMark();
-      const set = m.top();
-      if (!(set instanceof Set)) throw m.malformed(`a value is added to ${kindOf(set)}`);
-      for (const value of values) set.add(value);
+      m.addToSet(m.top(), values);
     },
-    '\x91': (m) => m.push(new Set(m.popToMark())),
+    '\x91': (m) => {
+      const values = m.popToMark();
+      m.pushNew(new Set(values), price.dict + price.entry * values.length);
+    },
 
     // memory
     p: (m) => m.put(index(m)),
@@ -363,21 +132,24 @@ const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>(
     },
     '\x81': (m) => {
       const args = m.pop();
-      m.push(m.call(m.pop(), args));
+      m.push(m.create(m.pop(), args));
     },
     '\x92': (m) => {
       m.pop(); // keyword arguments: no record keeps them
       const args = m.pop();
-      m.push(m.call(m.pop(), args));
+      m.push(m.create(m.pop(), args));
     },
     i: (m) => {
       const module = m.reader.line();
       const callee = m.global(module, m.reader.line());
-      m.push(m.call(callee, Object.freeze(m.popToMark())));
+      const args = m.popToMark();
+      m.spend(price.tuple + price.item * args.length);
+      m.push(m.call(callee, Object.freeze(args)));
     },
     o: (m) => {
       const [callee, ...args] = m.popToMark();
       if (!(callee instanceof PickleGlobal)) throw m.malformed(`a call of ${kindOf(callee)}`);
+      m.spend(price.tuple + price.item * args.length);
       m.push(m.call(callee, Object.freeze(args)));
     },
     b: (m) => {
@@ -387,7 +159,7 @@ const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>(
     Q: (m) => {
       const id = m.pop();
       if (!m.host.persistent) throw m.malformed('a storage in a pickle that may have none');
-      m.push(m.host.persistent(id, m));
+      m.pushNew(m.host.persistent(id, m), price.storage);
     },
 
     // known, and not needed by any checkpoint
@@ -408,37 +180,41 @@ function refused(what: string): Operation {
   };
 }
 
-function tuple(m: PickleMachine, count: number): void {
-  const values: PickleValue[] = [];
-  for (let i = 0; i < count; i++) values.push(m.pop());
-  m.push(Object.freeze(values.reverse()));
+const emptyTuple: readonly PickleValue[] = Object.freeze([]);
+
+function pushTuple(m: PickleMachine, values: readonly PickleValue[]): void {
+  m.pushNew(Object.freeze(values), price.tuple + price.item * values.length);
+}
+
+function pushText(m: PickleMachine, text: string): void {
+  m.pushNew(text, price.text + text.length);
 }
 
 /** Reads a string of Python 2, which wrote text and bytes alike. */
-function oldText(m: PickleMachine, length: number): PickleValue {
+function oldText(m: PickleMachine, length: number): void {
   if (length < 0) throw m.malformed('text of negative length');
   const start = m.reader.at;
   try {
-    return m.reader.text(length);
+    pushText(m, m.reader.text(length));
   } catch (cause) {
     if (!(cause instanceof NotText)) throw cause;
     m.reader.at = start;
-    return m.reader.raw(length);
+    m.pushNew(m.reader.raw(length), price.bytes);
   }
 }
 
-function integer(m: PickleMachine, length: number): number | bigint {
+function integer(m: PickleMachine, length: number): void {
   if (length < 0) throw m.malformed('an integer of negative length');
   if (length > m.limits.integerBytes) {
     throw m.overLimit(`an integer of ${length} bytes, the limit is ${m.limits.integerBytes}`);
   }
-  return m.reader.integer(length);
+  m.pushNew(m.reader.integer(length), price.number + length);
 }
 
-function decimal(m: PickleMachine, line: string): number | bigint {
+function decimal(m: PickleMachine, line: string): void {
   if (line.length > 2.4 * m.limits.integerBytes) throw m.overLimit(`an integer of ${line.length} digits`);
   if (!/^[-+]?\d+$/.test(line)) throw m.malformed('an integer that is not written in digits');
-  return exact(BigInt(line.replace(/^\+/, '')));
+  m.pushNew(exact(BigInt(line.replace(/^\+/, ''))), price.number + line.length);
 }
 
 function real(m: PickleMachine, line: string): number {

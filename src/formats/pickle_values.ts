@@ -1,4 +1,5 @@
-import type { CheckpointLimits } from './context.ts';
+import { shortened } from '../errors.ts';
+import type { CheckpointCode, CheckpointLimits, Refuse } from './context.ts';
 import type { DType } from './tensors.ts';
 
 /**
@@ -31,8 +32,8 @@ export class PickleGlobal {
 export class PickleObject {
   state: PickleValue | undefined;
   /** Set by SETITEM and APPEND: classes may derive from dict and list. */
-  readonly entries = new Map<PickleValue, PickleValue>();
-  readonly items: PickleValue[] = [];
+  entries: Map<PickleValue, PickleValue> | undefined;
+  items: PickleValue[] | undefined;
   constructor(
     readonly className: string,
     readonly args: readonly PickleValue[],
@@ -48,9 +49,11 @@ export interface PickleMade {
 export type GlobalMeaning =
   /** A call returns data. */
   | { readonly kind: 'call'; readonly build: Build }
-  /** Instances become records. */
-  | { readonly kind: 'inert' }
-  /** An element type: a storage class (`dtype` undefined: untyped bytes), or a `torch.dtype`. */
+  /** Instances become records. `known`: a type of Python, NumPy or PyTorch that many files have. */
+  | { readonly kind: 'inert'; readonly known: boolean }
+  /** A function, or a class that has the name of one: it may be mentioned, and instances made without a call are records. */
+  | { readonly kind: 'function' }
+  /** An element type: a storage class (`dtype` undefined: untyped bytes), or a `torch.dtype` (undefined: not read). */
   | { readonly kind: 'storage' | 'dtype'; readonly dtype: DType | undefined }
   /** A class that may only be an argument of a builder. */
   | { readonly kind: 'class' }
@@ -63,15 +66,43 @@ export type Build = (args: readonly PickleValue[], machine: Machine) => PickleVa
 /** The part of the pickle machine that builders use. */
 export interface Machine {
   readonly limits: CheckpointLimits;
+  /** For faults that show only when a value is read. */
+  readonly refuse: Refuse<CheckpointCode>;
   /** An error at the current operation. */
   malformed(reason: string): Error;
   unsupported(reason: string): Error;
   overLimit(reason: string): Error;
-  /** Counts bytes that a builder makes, since a memo lets it repeat cheaply. */
+  forbidden(reason: string): Error;
+  /** Counts bytes that a builder makes, since a few bytes of a pickle may ask for many. */
   spend(bytes: number): void;
   /** Applies a global, as REDUCE does. */
   call(callee: PickleValue, args: PickleValue): PickleValue;
+  /** Makes an instance of a class, as NEWOBJ does. */
+  create(callee: PickleValue, args: PickleValue): PickleValue;
 }
+
+/** What values take in memory, in bytes. Containers cost their base and `item` or `entry` for each value in them. */
+export const price = {
+  /** A place on the stack, which grows by half each time. */
+  slot: 16,
+  /** A place in a list or tuple. */
+  item: 8,
+  /** An entry of a dict or set. */
+  entry: 48,
+  memo: 48,
+  number: 16,
+  /** Beside its characters. */
+  text: 32,
+  /** Beside its bytes, which stay in the pickle. */
+  bytes: 128,
+  tuple: 64,
+  list: 200,
+  dict: 200,
+  record: 96,
+  name: 200,
+  storage: 200,
+  tensor: 400,
+} as const;
 
 /** Meanings by `module name`. */
 export type Globals = ReadonlyMap<string, GlobalMeaning>;
@@ -92,10 +123,21 @@ export function kindOf(value: PickleValue | undefined): string {
   if (value instanceof Map) return 'a dict';
   if (value instanceof Set) return 'a set';
   if (value instanceof Uint8Array) return 'bytes';
-  if (value instanceof PickleGlobal) return `the name ${value.name}`;
-  if (value instanceof PickleObject) return `an object of ${value.className}`;
+  if (value instanceof PickleGlobal) return `the name ${shortened(value.name)}`;
+  if (value instanceof PickleObject) return `an object of ${shortened(value.className)}`;
   if (typeof value === 'object') return `a ${(value as PickleMade).made}`;
   return { boolean: 'a bool', number: 'a number', bigint: 'an int', string: 'a string' }[typeof value as 'string'];
+}
+
+/**
+ * Returns a text of any value that is short whatever the file holds: the beginning of a long text, and of a container
+ * what it is. Tuples, which may be keys of dicts, show their first items.
+ */
+export function shortText(value: PickleValue, depth = 1): string {
+  if (typeof value !== 'object' || value === null) return shortened(String(value));
+  if (!isTuple(value) || depth === 0) return kindOf(value);
+  const first = value.slice(0, 6).map((item) => shortText(item, depth - 1));
+  return shortened(`(${[...first, ...(value.length > first.length ? ['…'] : [])].join(', ')})`);
 }
 
 /** Returns a number if that is exact, else the bigint. */

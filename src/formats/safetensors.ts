@@ -1,13 +1,14 @@
 import { type Named, type NDArray, sizeOf, type TypedArray } from '../arrays.ts';
 import { CheckpointError } from '../errors.ts';
 import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
-import { JsonProblem, type JsonValue, parseStrictJson } from './json.ts';
+import { JsonLimit, JsonProblem, type JsonValue, parseMembers } from './json.ts';
 import { type FileKind, formatOf, sniffedBytes } from './sniff.ts';
 import { readInto, type Source } from './source.ts';
 import {
   type DType,
   dtypeFacts,
   dtypeNames,
+  type ElementSource,
   type TensorEntry,
   tensorEntry,
   toHalf,
@@ -24,6 +25,8 @@ export interface SafetensorsFile {
   readonly metadata: Named<string>;
   /** In the order of the header. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Further names of stored tensors, with the name under which each is stored (`save_model` notes them in the metadata). */
+  readonly aliases: ReadonlyMap<string, string>;
 }
 
 interface HeaderEntry {
@@ -49,26 +52,40 @@ export async function openSafetensors(
 /** As `openSafetensors`, with a context that is already made. */
 export async function readSafetensors(source: Source, context: CheckpointContext): Promise<SafetensorsFile> {
   const { text, dataStart } = await readHeaderText(source, context);
-  const header = parseHeader(text, context);
-
-  const metadata = metadataOf(header.get('__metadata__'), context);
-  const entries: HeaderEntry[] = [];
-  for (const [name, value] of header) {
-    if (name !== '__metadata__') entries.push(headerEntry(name, value, context));
-  }
-  checkLayout(entries, source.size - dataStart, context);
+  const { entries, metadata } = parseHeader(text, context);
+  checkLayout([...entries.values()], source.size - dataStart, context);
 
   const tensors = new Map<string, TensorEntry>();
-  for (const { name, dtype, shape, begin } of entries) {
-    const { bytes } = dtypeFacts(dtype);
-    const start = dataStart + begin;
-    const elements = {
-      unit: 1,
-      fill: (target: Uint8Array, from: number) => readInto(source, target, start + from * bytes),
-    };
-    tensors.set(name, tensorEntry(shape, dtype, elements));
+  for (const { name, dtype, shape, begin } of entries.values()) {
+    const elements = new StoredElements(source, dataStart + begin, dtypeFacts(dtype).bytes);
+    tensors.set(name, tensorEntry(shape, dtype, elements, context.refuse, name));
   }
-  return { metadata, tensors };
+  return { metadata, tensors, aliases: aliasesIn(metadata, tensors) };
+}
+
+/** The elements of a tensor in a file, in C order. */
+class StoredElements implements ElementSource {
+  readonly unit = 1;
+  constructor(
+    private readonly source: Source,
+    private readonly start: number,
+    private readonly elementBytes: number,
+  ) {}
+  fill(target: Uint8Array, from: number): Promise<void> {
+    return readInto(this.source, target, this.start + from * this.elementBytes);
+  }
+}
+
+/**
+ * Finds the names that `save_model` of safetensors took out: it stores tensors that share memory once, and notes the
+ * other names in the metadata as `{ "removed.name": "kept.name" }`.
+ */
+function aliasesIn(metadata: Named<string>, tensors: ReadonlyMap<string, TensorEntry>): ReadonlyMap<string, string> {
+  const aliases = new Map<string, string>();
+  for (const [removed, kept] of Object.entries(metadata)) {
+    if (!tensors.has(removed) && tensors.has(kept)) aliases.set(removed, kept);
+  }
+  return aliases;
 }
 
 /** The kinds of files that a damaged safetensors file may look like, by the bytes of its header length. */
@@ -106,21 +123,33 @@ async function readHeaderText(source: Source, { limits, refuse }: CheckpointCont
   }
 }
 
-function parseHeader(text: string, { limits, refuse }: CheckpointContext): ReadonlyMap<string, JsonValue> {
-  let value: JsonValue;
-  try {
-    value = parseStrictJson(text, limits.nesting);
-  } catch (cause) {
-    if (!(cause instanceof JsonProblem)) throw cause;
-    throw refuse('malformed', `header character ${cause.offset}`, cause.message, undefined, cause);
-  }
-  return value as ReadonlyMap<string, JsonValue>; // a text that begins with "{" gives nothing else
+interface Header {
+  readonly entries: ReadonlyMap<string, HeaderEntry>;
+  readonly metadata: Named<string>;
 }
 
-function metadataOf(value: JsonValue | undefined, { refuse }: CheckpointContext): Named<string> {
+function parseHeader(text: string, context: CheckpointContext): Header {
+  const { limits, refuse } = context;
+  const entries = new Map<string, HeaderEntry>();
+  let metadata: Named<string> | undefined;
+  const isKnown = (name: string) => (name === '__metadata__' ? metadata !== undefined : entries.has(name));
+  try {
+    parseMembers(text, limits, isKnown, (name, value) => {
+      if (name === '__metadata__') metadata = metadataOf(value, context);
+      else entries.set(name, headerEntry(name, value, context));
+    });
+  } catch (cause) {
+    if (!(cause instanceof JsonProblem)) throw cause;
+    const isLimit = cause instanceof JsonLimit;
+    const reason = isLimit ? `it holds more than ${limits.values} values` : cause.message;
+    throw refuse(isLimit ? 'limit' : 'malformed', `header character ${cause.offset}`, reason, undefined, cause);
+  }
+  return { entries, metadata: metadata ?? Object.create(null) };
+}
+
+function metadataOf(value: JsonValue, { refuse }: CheckpointContext): Named<string> {
   // without a prototype: the names come from the file
   const metadata: Record<string, string> = Object.create(null);
-  if (value === undefined) return metadata;
   if (!(value instanceof Map)) throw refuse('malformed', '__metadata__', 'the metadata is not an object');
   for (const [name, text] of value) {
     if (typeof text !== 'string') {
@@ -130,6 +159,8 @@ function metadataOf(value: JsonValue | undefined, { refuse }: CheckpointContext)
   }
   return metadata;
 }
+
+const dtypesByName = new Map(dtypeNames.map((dtype) => [dtypeFacts(dtype).safetensors, dtype]));
 
 const entryFields = ['dtype', 'shape', 'data_offsets'];
 
@@ -142,7 +173,7 @@ function headerEntry(name: string, value: JsonValue, { limits, refuse }: Checkpo
     }
   }
   const dtypeName = value.get('dtype');
-  const dtype = dtypeNames.find((known) => dtypeFacts(known).safetensors === dtypeName);
+  const dtype = typeof dtypeName === 'string' ? dtypesByName.get(dtypeName) : undefined;
   if (!dtype) {
     if (typeof dtypeName !== 'string') throw refuse('malformed', place, 'its dtype is missing or not a string');
     const known = unreadSafetensorsDTypes.includes(dtypeName);
@@ -171,7 +202,7 @@ function headerEntry(name: string, value: JsonValue, { limits, refuse }: Checkpo
 /** A list of natural numbers; `undefined` for every other value. */
 function naturals(value: JsonValue | undefined): readonly number[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  return value.every((item) => Number.isSafeInteger(item) && item >= 0) ? value : undefined;
+  return value.every((item) => Number.isSafeInteger(item) && item >= 0) ? value.slice() : undefined; // without spare room
 }
 
 /** Checks that the elements of all tensors follow each other and fill the file. */

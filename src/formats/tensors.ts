@@ -1,4 +1,5 @@
 import { type NDArray, type Shape, sizeOf, type TypedArray } from '../arrays.ts';
+import { type CheckpointCode, quoted, type Refuse } from './context.ts';
 
 /**
  * Element types and tensors of checkpoint files. The two 16-bit float formats are converted by their bits, so that NaN
@@ -84,15 +85,17 @@ export function dtypeFacts(dtype: DType): DTypeFacts {
 
 /** The types of safetensors that are not read. A refusal names them. */
 export const unreadSafetensorsDTypes = [
-  'F8_E4M3',
-  'F8_E5M2',
-  'F8_E8M0',
-  'F4',
-  'F6_E2M3',
-  'F6_E3M2',
-  'U32',
-  'U64',
-  'C64',
+  ...['F4', 'F6_E2M3', 'F6_E3M2', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ'],
+  ...['U32', 'U64', 'C32', 'C64', 'C128', 'I4', 'U4'],
+];
+
+/** The types of PyTorch that are not read. A pickle may mention them; a tensor of them is refused by name. */
+export const unreadTorchDTypes = [
+  ...['uint32', 'uint64', 'complex32', 'complex64', 'complex128', 'float4_e2m1fn_x2', 'float8_e8m0fnu'],
+  ...['float8_e4m3fn', 'float8_e4m3fnuz', 'float8_e5m2', 'float8_e5m2fnuz'],
+  ...['uint1', 'uint2', 'uint3', 'uint4', 'uint5', 'uint6', 'uint7'],
+  ...['int1', 'int2', 'int3', 'int4', 'int5', 'int6', 'int7'],
+  ...['qint8', 'quint8', 'qint32', 'quint4x2', 'quint2x4', 'bits8', 'bits16', 'bits1x8', 'bits2x4', 'bits4x2'],
 ];
 
 /**
@@ -115,7 +118,11 @@ export interface TensorEntry {
   readonly dtype: DType;
   /** Reads a new array in C order. float16 and bfloat16 are widened to Float32Array, int64 is a BigInt64Array, bool 0 and 1. */
   read(): Promise<NDArray<TypedArray>>;
-  /** Reads a floating-point tensor as 32-bit floats. float64 is rounded, and may become infinite. */
+  /**
+   * Reads a floating-point tensor as 32-bit floats. float64 is rounded, and may become infinite.
+   *
+   * @throws CheckpointRefusal `dtype` for other types
+   */
   readFloat32(): Promise<NDArray>;
   /** Reads the elements in the type of the file: C order, little-endian. */
   bytes(): Promise<Uint8Array>;
@@ -132,39 +139,80 @@ export interface ElementSource {
 /** The elements of a float64 tensor that are converted at once. */
 const piece = 2 ** 22;
 
-export function tensorEntry(shape: Shape, dtype: DType, elements: ElementSource): TensorEntry {
-  const count = sizeOf(shape);
-  const { bytes: narrow, float, array: ArrayType } = dtypeFacts(dtype);
+const arrayRemedy =
+  'Newer versions of Node (22 and later) take larger arrays. If there is enough memory, split the tensor in Python.';
 
-  const read = async (): Promise<NDArray<TypedArray>> => {
+/** A class, not closures: a file may have a hundred thousand of them. */
+class StoredTensor implements TensorEntry {
+  constructor(
+    readonly shape: Shape,
+    readonly dtype: DType,
+    private readonly elements: ElementSource,
+    private readonly refuse: Refuse<CheckpointCode>,
+    private readonly name: string | undefined,
+  ) {}
+
+  private get place(): string {
+    return this.name === undefined ? `tensor of shape [${this.shape.join(', ')}]` : `tensor ${quoted(this.name)}`;
+  }
+
+  /** @throws CheckpointRefusal `limit` if arrays of this size do not exist here, or memory is short */
+  private allocate<T>(bytes: number, make: () => T): T {
+    try {
+      return make();
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      const reason = `its ${bytes} bytes do not fit into one array here`;
+      throw this.refuse('limit', this.place, reason, arrayRemedy, cause);
+    }
+  }
+
+  async read(): Promise<NDArray<TypedArray>> {
+    const { shape, dtype } = this;
+    const count = sizeOf(shape);
+    const { bytes: narrow, array: ArrayType } = dtypeFacts(dtype);
     const halves = dtype === 'float16' || dtype === 'bfloat16' ? dtype : undefined;
     const wide = halves ? 4 : narrow;
-    const buffer = new ArrayBuffer(count * wide);
-    await elements.fill(new Uint8Array(buffer, count * (wide - narrow)), 0);
-    if (halves) widenInPlace(halves, buffer);
-    return { shape, data: new ArrayType(buffer) };
-  };
+    const { raw, data } = this.allocate(count * wide, () => {
+      const buffer = new ArrayBuffer(count * wide);
+      return { raw: new Uint8Array(buffer, count * (wide - narrow)), data: new ArrayType(buffer) };
+    });
+    await this.elements.fill(raw, 0);
+    if (halves) widenInPlace(halves, raw.buffer);
+    return { shape, data };
+  }
 
-  return {
-    shape,
-    dtype,
-    read,
-    readFloat32: async () => {
-      if (!float) throw new TypeError(`a ${dtype} tensor has no 32-bit float form`);
-      if (dtype !== 'float64') return (await read()) as NDArray;
-      const data = new Float32Array(count);
-      const step = elements.unit * Math.max(1, Math.floor(piece / elements.unit));
-      for (let from = 0; from < count; from += step) {
-        const part = new Float64Array(Math.min(step, count - from));
-        await elements.fill(new Uint8Array(part.buffer), from);
-        data.set(part, from);
-      }
-      return { shape, data };
-    },
-    bytes: async () => {
-      const raw = new Uint8Array(count * narrow);
-      await elements.fill(raw, 0);
-      return raw;
-    },
-  };
+  async readFloat32(): Promise<NDArray> {
+    const { shape, dtype, elements } = this;
+    if (!dtypeFacts(dtype).float) {
+      throw this.refuse('dtype', this.place, `its elements are ${dtype}, not floating-point numbers`);
+    }
+    if (dtype !== 'float64') return (await this.read()) as NDArray;
+    const count = sizeOf(shape);
+    const data = this.allocate(4 * count, () => new Float32Array(count));
+    const step = elements.unit * Math.max(1, Math.floor(piece / elements.unit));
+    for (let from = 0; from < count; from += step) {
+      const length = Math.min(step, count - from);
+      const part = this.allocate(8 * length, () => new Float64Array(length));
+      await elements.fill(new Uint8Array(part.buffer), from);
+      data.set(part, from);
+    }
+    return { shape, data };
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    const size = sizeOf(this.shape) * dtypeFacts(this.dtype).bytes;
+    const raw = this.allocate(size, () => new Uint8Array(size));
+    await this.elements.fill(raw, 0);
+    return raw;
+  }
 }
+
+/** Makes a tensor. `name` is its name in messages, if the format gives it one. */
+export const tensorEntry = (
+  shape: Shape,
+  dtype: DType,
+  elements: ElementSource,
+  refuse: Refuse<CheckpointCode>,
+  name?: string,
+): TensorEntry => new StoredTensor(shape, dtype, elements, refuse, name);

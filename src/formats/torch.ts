@@ -1,14 +1,23 @@
 import { type CheckpointContext, quoted } from './context.ts';
-import { PickleEnd, type PickleHost, unpickle } from './pickle.ts';
-import { type Globals, isList, isTuple, kindOf, type Machine, type PickleValue } from './pickle_values.ts';
+import { unpickle } from './pickle.ts';
+import { type PickleHost, PickleLedger } from './pickle_machine.ts';
+import { PickleEnd } from './pickle_reader.ts';
+import { isList, isTuple, kindOf, type Machine, type PickleValue, shortText } from './pickle_values.ts';
 import { type Region, type Source, sourceRegion } from './source.ts';
-import { natural, storageId, type TorchStorage } from './torch_tensor.ts';
+import { natural, storageId, type TorchStorage, torchGlobals } from './torch_tensor.ts';
 import { openZip, type ZipArchive } from './zip.ts';
 
 /** Reads the two containers of torch.save: the legacy stream of pickles, and the zip archive that replaced it in 1.6. */
 
 const magic = 0x1950a86a20f9469cfc6cn;
 const protocol = 1001;
+
+/** The object that a file holds. */
+export interface TorchFile {
+  readonly object: PickleValue;
+  /** Names of classes whose instances are records. */
+  readonly skipped: ReadonlySet<string>;
+}
 
 /** A storage of a legacy file. Its region is known when the file has been walked to its end. */
 interface LegacyStorage {
@@ -18,8 +27,7 @@ interface LegacyStorage {
   region?: Region;
 }
 
-interface LegacyHead {
-  readonly object: PickleValue;
+interface LegacyHead extends TorchFile {
   readonly keys: readonly string[];
   readonly storages: ReadonlyMap<string, LegacyStorage>;
   readonly end: number;
@@ -31,13 +39,9 @@ interface LegacyHead {
  *
  * @throws CheckpointRefusal
  */
-export async function readTorchLegacy(
-  source: Source,
-  globals: Globals,
-  context: CheckpointContext,
-): Promise<PickleValue> {
+export async function readTorchLegacy(source: Source, context: CheckpointContext): Promise<TorchFile> {
   const { refuse } = context;
-  const { object, keys, storages, end } = await readLegacyHead(source, globals, context);
+  const { object, skipped, keys, storages, end } = await readLegacyHead(source, context);
   let position = end;
   const seen = new Set<string>();
   for (const key of keys) {
@@ -65,16 +69,16 @@ export async function readTorchLegacy(
   if (position < source.size) {
     throw refuse('malformed', `byte ${position}`, `${source.size - position} bytes follow the last storage`);
   }
-  return object;
+  return { object, skipped };
 }
 
 /** Reads the pickles. Their length is not stated, so a longer piece of the file is tried until they end inside it. */
-async function readLegacyHead(source: Source, globals: Globals, context: CheckpointContext): Promise<LegacyHead> {
+async function readLegacyHead(source: Source, context: CheckpointContext): Promise<LegacyHead> {
   const { limits, refuse } = context;
   const most = Math.min(source.size, limits.pickleBytes);
   for (let length = Math.min(most, 2 ** 18); ; length = Math.min(most, 4 * length)) {
     try {
-      return legacyHead(await source.read(0, length), globals, context);
+      return legacyHead(await source.read(0, length), context);
     } catch (cause) {
       if (!(cause instanceof PickleEnd)) throw cause;
       if (length < most) continue;
@@ -86,11 +90,12 @@ async function readLegacyHead(source: Source, globals: Globals, context: Checkpo
 }
 
 /** @throws PickleEnd if the pickles do not end inside `bytes` */
-function legacyHead(bytes: Uint8Array, globals: Globals, context: CheckpointContext): LegacyHead {
+function legacyHead(bytes: Uint8Array, context: CheckpointContext): LegacyHead {
   const { refuse } = context;
+  const ledger = new PickleLedger();
   let end = 0;
   const next = (place: string, persistent?: PickleHost['persistent']): PickleValue => {
-    const pickle = unpickle(bytes, end, { context, place, globals, persistent });
+    const pickle = unpickle(bytes, end, { context, place, globals: torchGlobals, ledger, persistent });
     end = pickle.end;
     return pickle.value;
   };
@@ -101,7 +106,7 @@ function legacyHead(bytes: Uint8Array, globals: Globals, context: CheckpointCont
   }
   const version = next('protocol version');
   if (version !== protocol) {
-    const reason = `legacy protocol ${String(version)}, only ${protocol} is known`;
+    const reason = `legacy protocol ${shortText(version)}, only ${protocol} is known`;
     throw refuse('unsupported', 'protocol version', reason);
   }
   const machine = next('machine description');
@@ -116,7 +121,7 @@ function legacyHead(bytes: Uint8Array, globals: Globals, context: CheckpointCont
     const reason = `the list of storages is ${kindOf(keys)}, or holds values that are not names`;
     throw refuse('malformed', 'storage keys', reason);
   }
-  return { object, keys, storages, end };
+  return { object, skipped: ledger.skipped, keys, storages, end };
 }
 
 function legacyStorage(
@@ -164,7 +169,7 @@ const newestVersion = 10;
  *
  * @throws CheckpointRefusal
  */
-export async function readTorchZip(source: Source, globals: Globals, context: CheckpointContext): Promise<PickleValue> {
+export async function readTorchZip(source: Source, context: CheckpointContext): Promise<TorchFile> {
   const { limits, refuse } = context;
   const archive = await openZip(source, context);
   const prefix = archivePrefix(archive, context);
@@ -198,9 +203,10 @@ export async function readTorchZip(source: Source, globals: Globals, context: Ch
     return storage;
   };
   try {
-    const { value, end } = unpickle(bytes, 0, { context, place, globals, persistent });
+    const ledger = new PickleLedger();
+    const { value, end } = unpickle(bytes, 0, { context, place, globals: torchGlobals, ledger, persistent });
     if (end !== bytes.length) throw refuse('malformed', place, `${bytes.length - end} bytes follow the pickle`);
-    return value;
+    return { object: value, skipped: ledger.skipped };
   } catch (cause) {
     if (!(cause instanceof PickleEnd)) throw cause;
     throw refuse('truncated', place, `the pickle has no end: ${cause.message}`, undefined, cause);

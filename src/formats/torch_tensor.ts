@@ -1,5 +1,5 @@
 import { type Shape, sizeOf } from '../arrays.ts';
-import { calls, type GlobalRow, globalsOf, inert, pythonGlobals } from './pickle_globals.ts';
+import { calls, type GlobalRow, globalsOf, inert, pythonGlobals, torchSize } from './pickle_globals.ts';
 import {
   type Build,
   type GlobalMeaning,
@@ -9,10 +9,20 @@ import {
   type Machine,
   PickleGlobal,
   type PickleMade,
+  PickleObject,
   type PickleValue,
+  price,
 } from './pickle_values.ts';
 import type { Region } from './source.ts';
-import { type DType, dtypeFacts, dtypeNames, type ElementSource, type TensorEntry, tensorEntry } from './tensors.ts';
+import {
+  type DType,
+  dtypeFacts,
+  dtypeNames,
+  type ElementSource,
+  type TensorEntry,
+  tensorEntry,
+  unreadTorchDTypes,
+} from './tensors.ts';
 
 /**
  * Makes tensors as PyTorch stores them: strided views of storages. The table of PyTorch's names at the end says what a
@@ -33,6 +43,23 @@ function isContiguous({ shape, strides }: View): boolean {
     if (shape[axis] === 0) return true;
     if (shape[axis] !== 1 && strides[axis] !== expected) return false;
     expected *= shape[axis]!;
+  }
+  return true;
+}
+
+/**
+ * Tells whether a view touches its storage in one direction if its axes are ordered by stride: the elements of one step
+ * of an axis end before the next step begins. Steps of stride 0 repeat elements.
+ */
+function isNested({ shape, strides }: View): boolean {
+  const axes = shape
+    .map((extent, axis) => ({ extent, stride: strides[axis] ?? 0 }))
+    .filter(({ extent, stride }) => extent > 1 && stride > 0)
+    .sort((a, b) => a.stride - b.stride);
+  let span = 1;
+  for (const { extent, stride } of axes) {
+    if (stride < span) return false;
+    span += (extent - 1) * stride;
   }
   return true;
 }
@@ -144,6 +171,8 @@ const isStorage = (value: PickleValue | undefined): value is TorchStorage => isM
 /** Checks a list of natural numbers, as PyTorch pickles sizes and strides. */
 function naturals(value: PickleValue | undefined, what: string, machine: Machine): readonly number[] {
   if (!isTuple(value)) throw machine.malformed(`${what} is ${kindOf(value)} instead of a tuple`);
+  const { rank } = machine.limits;
+  if (value.length > rank) throw machine.overLimit(`a tensor of ${value.length} dimensions, the limit is ${rank}`);
   return value.map((item) => natural(item, what, machine));
 }
 
@@ -195,9 +224,7 @@ function tensor(
   const shape = naturals(sizeValue, 'a size', machine);
   const strides = naturals(strideValue, 'a stride', machine);
   if (strides.length !== shape.length) throw machine.malformed(`${shape.length} sizes with ${strides.length} strides`);
-  if (shape.length > limits.rank) {
-    throw machine.overLimit(`a tensor of ${shape.length} dimensions, the limit is ${limits.rank}`);
-  }
+  machine.spend(price.tensor + 2 * price.item * shape.length);
   const stored = Math.floor(storage.bytes / elementBytes);
   if (!shape.includes(0)) {
     const last = shape.reduce((sum, extent, axis) => sum + (extent - 1) * (strides[axis] ?? 0), offset);
@@ -208,10 +235,15 @@ function tensor(
     const count = sizeOf(shape);
     const allowed = Math.max(stored, limits.expandedElements);
     if (!(count <= allowed)) throw machine.overLimit(`a tensor of ${count} elements repeats a storage of ${stored}`);
+    // within one window the order does not matter; over more of a storage, each step would read it again
+    if ((last + 1 - offset) * elementBytes > windowBytes && !isNested({ shape, strides, offset })) {
+      const size = `a tensor of size (${shape.join(', ')}) with overlapping strides (${strides.join(', ')})`;
+      throw machine.unsupported(`${size} is not read`);
+    }
   }
   const view = { shape, strides, offset: offset + storage.start / elementBytes };
   const elements = viewElements(() => storage.region(), view, elementBytes, storage.bigEndian);
-  return { made: 'tensor', entry: tensorEntry(shape, dtype, elements) };
+  return { made: 'tensor', entry: tensorEntry(shape, dtype, elements, machine.refuse) };
 }
 
 /** Refuses the lazy conjugate and negative bits, which change values. Other bookkeeping does not. */
@@ -235,7 +267,9 @@ function tensorV3(args: readonly PickleValue[], machine: Machine): PickleValue {
   if (!(type instanceof PickleGlobal) || type.meaning.kind !== 'dtype') {
     throw machine.malformed(`a tensor of type ${kindOf(type)}`);
   }
-  return tensor(args, machine, type.meaning.dtype);
+  const { dtype } = type.meaning;
+  if (!dtype) throw machine.unsupported(`elements of type ${type.name} are not read`);
+  return tensor(args, machine, dtype);
 }
 
 /** `_rebuild_parameter(data, requires_grad, hooks[, state])` */
@@ -244,17 +278,20 @@ function parameter([data]: readonly PickleValue[], machine: Machine): PickleValu
   return data;
 }
 
-/** `_rebuild_from_type_v2(builder, class, args, state)` */
+/** `_rebuild_from_type_v2(builder, class, args, state)`. A tensor of an unknown class is a record. */
 function fromType([callee = null, type, args = null]: readonly PickleValue[], machine: Machine): PickleValue {
+  if (type instanceof PickleGlobal && type.meaning.kind === 'inert') {
+    machine.spend(price.record);
+    return new PickleObject(type.name, isTuple(args) ? args : [args]);
+  }
   if (!(type instanceof PickleGlobal) || type.meaning.kind !== 'class') {
     throw machine.unsupported(`a tensor of the class ${kindOf(type)}`);
   }
+  // PyTorch never does so; the calls could go as deep as the file is long
+  if (callee instanceof PickleGlobal && callee.meaning === typedTensor) {
+    throw machine.malformed('a tensor of a class that is made of such a tensor');
+  }
   return machine.call(callee, args);
-}
-
-function torchSize([sizes = []]: readonly PickleValue[], machine: Machine): PickleValue {
-  if (!Array.isArray(sizes)) throw machine.malformed(`a torch.Size made of ${kindOf(sizes)}`);
-  return Object.freeze([...sizes]);
 }
 
 /** A builder that takes `least` to `most` arguments. */
@@ -267,10 +304,12 @@ function builds(least: number, most: number, build: Build): GlobalMeaning {
   });
 }
 
+const typedTensor = builds(4, 4, fromType);
+
 const unread = (what: string): GlobalMeaning => ({ kind: 'refused', what: `${what} not read` });
 
-/** The names that PyTorch writes. */
-const torchGlobals: Globals = new Map([
+/** The names that may occur in a checkpoint of PyTorch, with a meaning. */
+export const torchGlobals: Globals = new Map([
   ...pythonGlobals,
   ...globalsOf([
     ['torch._utils', '_rebuild_tensor', builds(4, 4, (args, machine) => tensor(args, machine))],
@@ -278,11 +317,13 @@ const torchGlobals: Globals = new Map([
     ['torch._utils', '_rebuild_tensor_v3', builds(7, 8, tensorV3)],
     ['torch._utils', '_rebuild_parameter', builds(3, 3, parameter)],
     ['torch._utils', '_rebuild_parameter_with_state', builds(4, 4, parameter)],
-    ['torch._tensor', '_rebuild_from_type_v2', builds(4, 4, fromType)],
+    ['torch._tensor', '_rebuild_from_type_v2', typedTensor],
     ['torch torch._tensor', 'Tensor', { kind: 'class' }],
     ['torch.nn.parameter', 'Parameter Buffer', { kind: 'class' }],
-    ['torch', 'Size', builds(0, 1, torchSize)],
-    ['torch', 'device', inert],
+    ['torch', 'Size', torchSize],
+    ['torch', 'device Generator memory_format layout qscheme finfo iinfo', inert],
+    ['torch.serialization', '_get_layout', inert],
+    ['torch', unreadTorchDTypes.join(' '), { kind: 'dtype', dtype: undefined }],
     ['torch torch.storage', 'UntypedStorage', { kind: 'storage', dtype: undefined }],
     ...dtypeNames.flatMap((dtype): GlobalRow[] => {
       const { storage } = dtypeFacts(dtype);
@@ -308,13 +349,3 @@ const torchGlobals: Globals = new Map([
     ['torch._utils', '_rebuild_xla_tensor', unread('an XLA tensor is')],
   ]),
 ]);
-
-/**
- * Returns the names that may occur in a checkpoint of PyTorch.
- *
- * @param inertClasses full names of further classes whose instances become records. A name that has a meaning keeps it.
- */
-export function checkpointGlobals(inertClasses: readonly string[]): Globals {
-  const further = inertClasses.map((name) => [name.replace(/\.(?=[^.]*$)/, ' '), inert] as const);
-  return new Map([...further, ...torchGlobals]);
-}

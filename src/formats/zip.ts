@@ -376,8 +376,11 @@ function storedRegion(entry: ZipEntry, opened: Opened): Region {
   };
 }
 
-/** The most bytes of an inflated entry that are kept. */
-const keptBytes = 16 * 2 ** 20;
+/**
+ * The most bytes of an inflated entry that are kept. A small file may inflate to as much (`inflatedBytes`), and its views
+ * may be many: each would inflate the entry again.
+ */
+const keptBytes = 64 * 2 ** 20;
 
 function deflatedRegion(entry: ZipEntry, opened: Opened): Region {
   const { source, checksums } = opened;

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { CheckpointRefusal, checkpointContext } from '../../src/formats/context.ts';
-import { PickleEnd, unpickle } from '../../src/formats/pickle.ts';
+import { unpickle } from '../../src/formats/pickle.ts';
 import { pythonGlobals } from '../../src/formats/pickle_globals.ts';
+import { PickleLedger } from '../../src/formats/pickle_machine.ts';
+import { PickleEnd } from '../../src/formats/pickle_reader.ts';
 import { CallValue, pickleOf, TupleValue } from '../harness/torch_file.ts';
 
 const run = (bytes: Uint8Array, limits = {}) =>
@@ -9,6 +11,7 @@ const run = (bytes: Uint8Array, limits = {}) =>
     context: checkpointContext('f', limits),
     place: 'p',
     globals: pythonGlobals,
+    ledger: new PickleLedger(),
   }).value;
 /** A pickle by its bytes: text for opcodes, numbers for the rest. */
 const program = (...parts: readonly (string | number)[]) =>
