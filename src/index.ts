@@ -34,7 +34,8 @@ export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
     ...files,
     decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
     engines: browserEngines,
-    openEngine: (name: string) => openBrowserEngine(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls() }),
+    openEngine: (name: string, { threads }: { readonly threads?: number }) =>
+      openBrowserEngine(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), threads }),
   };
   return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
 }

@@ -29,8 +29,11 @@ const platform = {
   cache: { find: (file: PublishedFile) => findCached(file), pull: pullFile },
   decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
   engines: nodeEngines,
-  openEngine: async (name: string, { threads = usefulThreads() }: { readonly threads?: number }) =>
-    openNodeEngine(name, { threads: allowedThreads(threads) }),
+  openEngine: async (name: string, { threads }: { readonly threads?: number }) =>
+    openNodeEngine(name, {
+      threads: threads === undefined ? undefined : allowedThreads(threads),
+      usualThreads: usefulThreads(),
+    }),
 };
 
 /**

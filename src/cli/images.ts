@@ -42,7 +42,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
     library.loadModel(job.model.ref, {
       engine,
-      threads,
+      threads: engine === 'wasm' || engine === 'cpu' ? undefined : threads, // they have one: `introduce` says so
       pull,
       configure: (full) => {
         const config = configFor(job, full);

@@ -1,32 +1,70 @@
-import { EngineError, unknownName } from '../errors.ts';
+import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
-import type { BackendName } from './tfjs/backend.ts';
+import { withHint } from './engine.ts';
+import { probe } from './probe.ts';
+import { type BackendName, dropBackend, startedBackend } from './tfjs/backend.ts';
 import { type TfjsOptions, tfjsEngine } from './tfjs/engine.ts';
+import { weaknessOf } from './tfjs/webgl.ts';
 
 /** The engines of a browser, the preferred one first. */
 export const browserEngines: readonly BackendName[] = ['webgl', 'wasm', 'cpu'];
 
+/** What an engine of a browser may be started with. */
+export interface BrowserEngineOptions extends TfjsOptions {
+  /** Only onnxruntime in Node has it; refused here. */
+  readonly threads?: number | undefined;
+}
+
 /**
- * Starts an engine by name. `auto` takes the first that starts; its `hint` says why a better one did not.
+ * Starts an engine by name. `auto` takes the first that starts and computes, and wasm before a WebGL that is computed in
+ * software or in half precision; its `hint` says why it did not take a better one.
  *
- * @throws EngineError if the engine, or with `auto` each of them, cannot start
+ * @throws ConfigError for an unknown name, EngineError if the engine, or with `auto` each of them, cannot start
  */
-export async function openBrowserEngine(name: string, options: TfjsOptions = {}): Promise<Engine> {
+export async function openBrowserEngine(
+  name: string,
+  { threads, ...options }: BrowserEngineOptions = {},
+): Promise<Engine> {
+  if (threads !== undefined) {
+    throw new ConfigError('`threads` is an option of the engine onnxruntime, which runs in Node. Leave it out.');
+  }
   if (name !== 'auto') {
     if (isBackend(name)) return tfjsEngine(name, options);
-    throw new EngineError(unknownName('engine', name, ['auto', ...browserEngines]));
+    throw new ConfigError(unknownName('engine', name, ['auto', ...browserEngines]));
   }
   const failures: Error[] = [];
   for (const backend of browserEngines) {
+    const wasRunning = startedBackend(backend) !== undefined;
     try {
-      const engine = await tfjsEngine(backend, options);
-      return failures.length === 0 ? engine : { ...engine, hint: textOf(failures) };
+      const engine = await started(backend, options);
+      const instance = startedBackend(backend);
+      const weakness = backend === 'webgl' && instance ? weaknessOf(instance) : undefined;
+      if (weakness === undefined) return failures.length === 0 ? engine : withHint(engine, textOf(failures));
+      const better = await started('wasm', options).catch((error: Error) => error);
+      if (better instanceof Error)
+        return withHint(engine, `${weakness}. wasm would be faster or exact: ${better.message}`);
+      await engine.dispose();
+      if (!wasRunning) dropBackend(backend);
+      return withHint(better, `${weakness}, so wasm was taken. To use it nevertheless: engine "webgl".`);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
+      if (!wasRunning) dropBackend(backend);
       failures.push(error);
     }
   }
   throw new EngineError(`no engine can start. ${textOf(failures)}`, { cause: failures });
+}
+
+/** Starts an engine that computes. */
+async function started(backend: BackendName, options: TfjsOptions): Promise<Engine> {
+  const engine = await tfjsEngine(backend, options);
+  try {
+    await probe(engine);
+  } catch (error) {
+    await engine.dispose();
+    throw error;
+  }
+  return engine;
 }
 
 const isBackend = (name: string): name is BackendName => (browserEngines as readonly string[]).includes(name);

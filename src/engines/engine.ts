@@ -21,6 +21,8 @@ export interface Device {
   /** Tells this engine's tensors from those of others. */
   owns(tensor: DeviceTensor): boolean;
   compile(program: Program): Promise<Compiled>;
+  /** Frees what programs do not hold; called once, after they were disposed. */
+  dispose?(): void;
 }
 
 /** A program on a device. */
@@ -43,9 +45,40 @@ export function taskQueue(): Queue {
   };
 }
 
+/** Its fields are facts, and `console.log(model.engine)` prints nothing else. */
+class DeviceEngine implements Engine {
+  readonly #work: Pick<Engine, 'load' | 'dispose'>;
+
+  constructor(
+    readonly name: string,
+    readonly detail: string,
+    readonly hint: string | undefined,
+    readonly blocking: boolean,
+    work: Pick<Engine, 'load' | 'dispose'>,
+  ) {
+    this.#work = work;
+  }
+
+  load(program: Program): Promise<Runner> {
+    return this.#work.load(program);
+  }
+
+  dispose(): Promise<void> {
+    return this.#work.dispose();
+  }
+
+  toString(): string {
+    return `${this.name} (${this.detail})`;
+  }
+}
+
+/** Returns the engine with a hint. */
+export const withHint = (engine: Engine, hint: string): Engine =>
+  new DeviceEngine(engine.name, engine.detail, hint, engine.blocking ?? false, engine);
+
 /** Makes an engine of a device. */
 export function engineOn(device: Device): Engine {
-  const { name, detail, hint, blocking, inTurn = (task) => task() } = device;
+  const { name, detail, hint, blocking = false, inTurn = (task) => task() } = device;
   const runners = new Set<Runner>();
   let disposing: Promise<void> | undefined;
   const releases: Promise<void>[] = [];
@@ -66,13 +99,10 @@ export function engineOn(device: Device): Engine {
     for (const runner of runners) runner.dispose();
     await inTurn(async () => {}); // until what runs is done
     await Promise.all(releases);
+    device.dispose?.();
     if (failure) throw failure;
   };
-  return {
-    name,
-    detail,
-    hint,
-    blocking,
+  return new DeviceEngine(name, detail, hint, blocking, {
     load: (program) =>
       inTurn(async () => {
         expectInUse();
@@ -92,7 +122,7 @@ export function engineOn(device: Device): Engine {
       disposing ??= dispose();
       return disposing;
     },
-  };
+  });
 }
 
 function runnerOf(

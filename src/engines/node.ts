@@ -1,11 +1,13 @@
-import { EngineError, unknownName } from '../errors.ts';
+import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
+import { reasonOf, withHint } from './engine.ts';
 import { type OnnxRuntime, onnxEngine } from './onnx/engine.ts';
+import { probe } from './probe.ts';
 
-/** The runtime, or the reason why there is none. */
+/** The runtime, or the reason why there is none and what to do about it. */
 export type FoundRuntime =
-  | { readonly ort: OnnxRuntime; readonly reason?: undefined }
-  | { readonly ort?: undefined; readonly reason: string };
+  | { readonly ort: OnnxRuntime; readonly reason?: undefined; readonly remedy?: undefined }
+  | { readonly ort?: undefined; readonly reason: string; readonly remedy: string };
 
 /** Skips the install script, which fetches files for GPUs; those for the CPU are in the package. */
 export const howToInstall = 'npm install onnxruntime-node --ignore-scripts';
@@ -14,20 +16,38 @@ export const howToInstall = 'npm install onnxruntime-node --ignore-scripts';
  * Loads `onnxruntime-node` if it is installed and starts: npm leaves this optional dependency out if its install script
  * fails, and it has no binaries for some systems (musl).
  */
-export async function loadOnnxRuntime(): Promise<FoundRuntime> {
+export async function loadOnnxRuntime(load: () => OnnxRuntime = installedRuntime): Promise<FoundRuntime> {
   // by default it keeps a device id and a database of events in the user's cache; set the variable to 0 to allow that
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
-  // a bundle has no place of this module, or that of another machine
+  try {
+    return { ort: load() };
+  } catch (cause) {
+    if (isNotInstalled(cause)) {
+      return { reason: 'onnxruntime-node is not installed', remedy: `Install it: ${howToInstall}.` };
+    }
+    const [reason = ''] = reasonOf(cause).split('\n');
+    return {
+      reason: `onnxruntime-node is installed, but does not start (${reason})`,
+      remedy: usesMusl()
+        ? 'It has no files for musl, as Alpine Linux has: use an image with glibc, such as node:22-slim.'
+        : 'Check that it was installed on this system, and not copied from another one.',
+    };
+  }
+}
+
+/** Loads the runtime from this package, the working folder or the installed package: a bundle has no place of its own. */
+function installedRuntime(): OnnxRuntime {
   const place = import.meta.url?.startsWith('file:') ? [import.meta.url] : [];
+  let missing: unknown;
   for (const base of [...place, `${process.cwd()}/`, 'moganet']) {
     try {
-      return { ort: requireFrom(base)('onnxruntime-node') };
+      return requireFrom(base)('onnxruntime-node');
     } catch (cause) {
-      const missing = /^Cannot find module '(onnxruntime-node|moganet\/package\.json)'/.test((cause as Error).message);
-      if (!missing) return { reason: `onnxruntime-node does not start: ${cause}` };
+      if (!isNotInstalled(cause)) throw cause;
+      missing ??= cause;
     }
   }
-  return { reason: 'onnxruntime-node is not installed' };
+  throw missing;
 }
 
 /**
@@ -40,34 +60,83 @@ function requireFrom(base: string): NodeJS.Require {
   return base === 'moganet' ? createRequire(here.resolve('moganet/package.json')) : createRequire(base);
 }
 
+/** Tells a missing package from one whose own files or libraries are missing. */
+const isNotInstalled = (cause: unknown): boolean =>
+  /^Cannot find (module|package) '(onnxruntime-node|moganet\/package\.json)'/.test(reasonOf(cause));
+
+function usesMusl(): boolean {
+  const { header } = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: unknown } };
+  return process.platform === 'linux' && header?.glibcVersionRuntime === undefined;
+}
+
 /** The engines of Node, the preferred one first. */
 export const nodeEngines = ['onnxruntime', 'wasm', 'cpu'] as const;
 
+export interface NodeEngineOptions {
+  /** Threads that the caller asked for. Only onnxruntime has them. */
+  readonly threads?: number | undefined;
+  /** Threads of onnxruntime if the caller did not ask. */
+  readonly usualThreads?: number | undefined;
+}
+
 /**
- * Starts an engine by name. `auto` takes onnxruntime, or wasm if that is missing; the engine's `hint` then says how to get
- * it.
+ * Starts an engine by name. `auto` takes onnxruntime, or wasm if that is missing or cannot compute; the engine's `hint`
+ * then says why, and what to do.
  *
- * @throws EngineError if the engine cannot start
+ * @param find loads the runtime
+ * @throws ConfigError for an unknown name or `threads` of an engine that has one, EngineError if the engine cannot start
  */
 export async function openNodeEngine(
   name: string,
-  options: { readonly threads?: number | undefined } = {},
+  { threads, usualThreads }: NodeEngineOptions = {},
+  find: () => Promise<FoundRuntime> = loadOnnxRuntime,
 ): Promise<Engine> {
   switch (name) {
     case 'auto':
     case 'onnxruntime': {
-      const { ort, reason } = await loadOnnxRuntime();
-      if (ort) return onnxEngine(ort, options);
-      if (name === 'onnxruntime') {
-        throw new EngineError(`${reason}. Install it: ${howToInstall}. Or use the engine "wasm".`);
-      }
-      return { ...(await tfjs('wasm')), hint: `${reason}; it would be about ten times faster: ${howToInstall}` };
+      const { engine, reason, remedy } = await onnxruntime(threads ?? usualThreads, find);
+      if (engine) return engine;
+      if (name === 'onnxruntime') throw new EngineError(`${reason}. ${remedy} Or use the engine "wasm".`);
+      const unheard = threads === undefined ? '' : ` \`threads\` has no effect on wasm.`;
+      return withHint(
+        await tfjs('wasm'),
+        `${reason}, so wasm was taken, which is several times slower. ${remedy}${unheard}`,
+      );
     }
     case 'wasm':
     case 'cpu':
+      if (threads !== undefined) {
+        throw new ConfigError(
+          `\`threads\` is an option of the engine onnxruntime: ${name} has one thread in Node. Leave it out.`,
+        );
+      }
       return tfjs(name);
     default:
-      throw new EngineError(unknownName('engine', name, ['auto', ...nodeEngines]));
+      throw new ConfigError(unknownName('engine', name, ['auto', ...nodeEngines]));
+  }
+}
+
+type FoundEngine =
+  | { readonly engine: Engine; readonly reason?: undefined; readonly remedy?: undefined }
+  | { readonly engine?: undefined; readonly reason: string; readonly remedy: string };
+
+/** Starts onnxruntime and lets it compute: under Jest it starts, and refuses every array. */
+async function onnxruntime(threads: number | undefined, find: () => Promise<FoundRuntime>): Promise<FoundEngine> {
+  const { ort, reason, remedy } = await find();
+  if (!ort) return { reason, remedy };
+  const engine = onnxEngine(ort, { threads });
+  try {
+    await probe(engine);
+    return { engine };
+  } catch (error) {
+    await engine.dispose().catch(() => {}); // why it cannot compute is the error to report
+    const found = reasonOf(error);
+    return {
+      reason: `onnxruntime-node starts, but cannot compute (${found})`,
+      remedy: /must be type of/.test(found)
+        ? 'It takes arrays of its own realm only. Under Jest use the engine "wasm", or another test runner.'
+        : 'Check that only one version of it is installed.',
+    };
   }
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { CheckpointError, EngineError, ImageError, loadModel } from 'moganet';
+import { CheckpointError, ConfigError, ImageError, loadModel } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { allowedThreads, coresIn } from '../../src/platform/node/cores.ts';
 import { openWeights, readImage } from '../../src/platform/node/files.ts';
@@ -80,7 +80,7 @@ describe('files of Node', () => {
 describe('engines of Node', () => {
   it('are known by name', async () => {
     const error = await errorOf(openNodeEngine('onnx'));
-    expect(error).to.be.instanceOf(EngineError);
+    expect(error).to.be.instanceOf(ConfigError);
     expect(error.message).to.equal('unknown engine "onnx". Known: auto, onnxruntime, wasm, cpu.');
   });
 
@@ -105,7 +105,7 @@ describe('engines of Node', () => {
       [null, 'null'],
     ]) {
       expect(() => allowedThreads(threads)).to.throw(
-        EngineError,
+        ConfigError,
         new RegExp(`\`threads\` .* whole number .*1, got ${found}\\. By default it is \\d`),
       );
     }
@@ -113,7 +113,7 @@ describe('engines of Node', () => {
 
   it('refuse an invalid number of threads before anything starts', async () => {
     const error = await errorOf(loadModel('facade', { engine: 'wasm', threads: 0 }));
-    expect(error).to.be.instanceOf(EngineError);
+    expect(error).to.be.instanceOf(ConfigError);
     expect(error.message).to.match(/`threads` .* got 0\./);
   });
 });

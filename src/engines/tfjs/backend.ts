@@ -1,36 +1,50 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { EngineError } from '../../errors.ts';
+import { EngineError, MoganetError } from '../../errors.ts';
+import { reasonOf } from '../engine.ts';
+import { expectWasm, type WasmPaths } from './wasm.ts';
+import { abandon, describeWebGl, isLost, onLoss, withTextureBound } from './webgl.ts';
 
 /**
  * TensorFlow.js keeps its backend in a global that belongs to the page. Ours is selected for one synchronous stretch of
- * work, then the page's is restored.
+ * work, then the page's is restored. A backend may die: a WebGL context is lost, WebAssembly traps. It is then taken out of
+ * TensorFlow.js, so that the next start makes a new one.
  */
 
 export type BackendName = 'cpu' | 'wasm' | 'webgl';
 
 export interface BackendOptions {
   /** The URL of the folder with the wasm backend's files, or a URL for each file. Node finds them by itself. */
-  readonly wasmPaths?: string | Readonly<Record<string, string>> | undefined;
+  readonly wasmPaths?: WasmPaths | undefined;
 }
 
-const starting = new Map<BackendName, Promise<void>>();
+const starting = new Map<BackendName, Promise<Backend>>();
 
-const isReady = (name: string): boolean => name in tf.engine().registry;
+const readyBackend = (name: string): tf.KernelBackend | undefined => tf.engine().registry[name];
 
 /** Returns the current backend. TensorFlow.js also names one that failed to start, and cannot go back to that. */
-function readyBackend(): string | undefined {
+function selectedBackend(): string | undefined {
   const name = tf.getBackend();
-  return name && isReady(name) ? name : undefined;
+  return name && readyBackend(name) ? name : undefined;
 }
 
 /**
- * Makes the backend ready, once. While the wasm backend starts (a few milliseconds), TensorFlow.js cannot run any other
- * operation.
+ * Makes the backend ready, once. A failure changes nothing in TensorFlow.js.
  *
  * @throws EngineError if the backend cannot start; the text says what to do
  */
-export async function startBackend(name: BackendName, options: BackendOptions = {}): Promise<void> {
-  if (isReady(name)) return;
+export async function startBackend(name: BackendName, options: BackendOptions = {}): Promise<Backend> {
+  const backend = await readyOrStarted(name, options);
+  if (name === 'cpu') silently(() => tf.scalar(0).dispose());
+  return backend;
+}
+
+function readyOrStarted(name: BackendName, options: BackendOptions): Promise<Backend> {
+  const ready = readyBackend(name);
+  if (ready) {
+    const backend = backendOf(name, ready);
+    if (backend.isAlive()) return Promise.resolve(backend);
+    retire(name, ready);
+  }
   const start = starting.get(name) ?? initialise(name, options).finally(() => starting.delete(name));
   starting.set(name, start);
   return start;
@@ -43,33 +57,178 @@ const register = {
   webgl: () => import('@tensorflow/tfjs-backend-webgl'),
 } as const;
 
-async function initialise(name: BackendName, { wasmPaths }: BackendOptions): Promise<void> {
-  await register[name]();
-  if (name === 'wasm' && wasmPaths !== undefined) (await register.wasm()).setWasmPaths(wasmPaths);
-  const before = readyBackend();
-  let cause: unknown;
-  const ready = await withoutNewListeners(() =>
-    tf.setBackend(name).catch((error: unknown) => {
-      cause = error;
-      return false;
-    }),
-  );
-  if (ready && name === 'cpu') silently(() => tf.scalar(0).dispose());
-  if (before && before !== name) await tf.setBackend(before);
-  if (!ready) throw new EngineError(`TensorFlow.js cannot start its ${name} backend. ${advice[name]}`, { cause });
+/**
+ * Calls the factory itself: `tf.setBackend` makes a backend the current one before it starts, swallows the cause if it does
+ * not, and leaves it the current one.
+ */
+async function initialise(name: BackendName, { wasmPaths }: BackendOptions): Promise<Backend> {
+  try {
+    await register[name]();
+    if (name === 'wasm') {
+      await expectWasm(wasmPaths);
+      if (wasmPaths !== undefined) (await register.wasm()).setWasmPaths(wasmPaths);
+    }
+    const factory = tf.findBackendFactory(name);
+    if (!factory) throw new Error('it is not among the backends of TensorFlow.js here');
+    const made = await withoutNewListeners(async () => factory());
+    const meanwhile = readyBackend(name); // started by the page
+    if (meanwhile) {
+      made.dispose();
+      return backendOf(name, meanwhile);
+    }
+    const backend = backendOf(name, made);
+    tf.engine().registry[name] = made;
+    if (!selectedBackend()) void tf.setBackend(name); // at once, since it is ready
+    return backend;
+  } catch (cause) {
+    if (cause instanceof MoganetError) throw cause;
+    const reason = reasonOf(cause);
+    throw new EngineError(`TensorFlow.js cannot start its ${name} backend: ${reason}. ${advice[name]}`, { cause });
+  }
 }
 
 const advice: Readonly<Record<BackendName, string>> = {
   cpu: 'Check that only one copy of @tensorflow/tfjs is installed.',
-  wasm: 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and give their URL as the option wasmPaths; or use the engine cpu.',
+  wasm: 'In a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and say where, withAssets({ tfjsWasm: url }); or use the engine cpu.',
   webgl: 'It needs a browser with WebGL 2; in Node use the engine wasm or onnxruntime.',
 };
 
+/** A backend that has started, as long as its device lives. */
+export interface Backend {
+  readonly name: BackendName;
+  readonly instance: tf.KernelBackend;
+  isAlive(): boolean;
+  /** Runs synchronous work on it and restores the page's. @throws EngineError if the device is dead, or dies meanwhile */
+  run<T>(work: () => T): T;
+  /** Waits for a result of it. @throws EngineError as soon as the device dies */
+  wait<T>(work: Promise<T>): Promise<T>;
+  /** Frees tensors of it. */
+  free(tensors: readonly tf.Tensor[]): void;
+}
+
+const known = new WeakMap<tf.KernelBackend, Backend>();
+
+function backendOf(name: BackendName, instance: tf.KernelBackend): Backend {
+  const before = known.get(instance);
+  if (before) return before;
+  const backend = watched(name, instance);
+  known.set(instance, backend);
+  return backend;
+}
+
+/** Returns the backend that holds a tensor, undefined if it was not started here. */
+export function backendOfTensor({ dataId }: tf.Tensor): Backend | undefined {
+  const holder = tf.engine().state.tensorInfo.get(dataId)?.backend;
+  return holder && known.get(holder);
+}
+
+/** How often a wait looks whether the context is lost, in milliseconds: the event may come late, or not at all. */
+const lossPeriod = 250;
+
+function watched(name: BackendName, instance: tf.KernelBackend): Backend {
+  let death: EngineError | undefined;
+  const waiting = new Set<(error: EngineError) => void>();
+  const die = (error: EngineError): EngineError => {
+    death ??= error;
+    retire(name, instance);
+    for (const reject of waiting) reject(death);
+    return death;
+  };
+  const lost = () =>
+    die(
+      new EngineError(
+        'the engine webgl lost its graphics context, as happens at a reset of the driver or in a background tab. ' +
+          'Dispose the model and load it again, or use the engine wasm.',
+      ),
+    );
+  const expectAlive = (): void => {
+    if (death) throw death;
+    if (name === 'webgl' && isLost(instance)) throw lost();
+  };
+  if (name === 'webgl') onLoss(instance, lost);
+  const bounded = <T>(work: () => T): T => (name === 'webgl' ? withTextureBound(instance, work) : work());
+
+  return {
+    name,
+    instance,
+    isAlive: () => !death && !(name === 'webgl' && isLost(instance)),
+    run: (work) => {
+      expectAlive();
+      try {
+        const result = onBackend(name, () => bounded(work));
+        expectAlive();
+        return result;
+      } catch (cause) {
+        if (isTrap(cause)) throw die(trapped(name, cause));
+        expectAlive(); // the loss explains other errors
+        throw cause;
+      }
+    },
+    wait: async <T>(work: Promise<T>): Promise<T> => {
+      work.catch(() => {}); // it may fail after the wait has
+      expectAlive();
+      if (name !== 'webgl') return work;
+      const result = await new Promise<T>((resolve, reject) => {
+        waiting.add(reject);
+        const look = (): void => {
+          if (!waiting.has(reject)) return;
+          if (isLost(instance)) lost();
+          else setTimeout(look, lossPeriod);
+        };
+        setTimeout(look, lossPeriod);
+        work.then(resolve, reject).finally(() => waiting.delete(reject));
+      });
+      expectAlive(); // what is read from a lost context is zeros
+      return result;
+    },
+    free: (tensors) => {
+      for (const tensor of tensors) {
+        try {
+          tensor.dispose();
+        } catch (error) {
+          if (!death) throw error; // the memory of a dead one goes with it
+        }
+      }
+    },
+  };
+}
+
+/** By its name: `WebAssembly.RuntimeError` is not among the names of the language itself. */
+export const isTrap = (error: unknown): error is Error => error instanceof Error && error.name === 'RuntimeError';
+
+const trapped = (name: BackendName, cause: Error): EngineError =>
+  new EngineError(
+    `the engine ${name} failed: ${cause.message}. Its memory cannot be trusted any more: dispose the model and load it ` +
+      'again, with smaller images or another engine.',
+    { cause },
+  );
+
+/** Returns the backend of TensorFlow.js, ours or the page's, if it has started. */
+export const startedBackend = readyBackend;
+
+/** Removes a backend that nobody uses: an engine that started, but was not taken. */
+export function dropBackend(name: BackendName): void {
+  const instance = readyBackend(name);
+  if (instance) retire(name, instance);
+}
+
+/** Takes a backend out of TensorFlow.js, and leaves the way to make a new one. */
+function retire(name: BackendName, instance: tf.KernelBackend): void {
+  if (readyBackend(name) !== instance) return;
+  const factory = tf.findBackendFactory(name);
+  if (name === 'webgl') abandon(instance);
+  // the memory of a trap may not even be freed in order: it goes with the instance
+  else delete tf.engine().registry[name];
+  tf.removeBackend(name);
+  tf.registerBackend(name, factory, 2);
+}
+
 /** Runs synchronous work on the backend and restores the page's, whatever happens. */
 export function onBackend<T>(name: BackendName, work: () => T): T {
-  if (!isReady(name))
+  if (!readyBackend(name)) {
     throw new EngineError(`the ${name} backend was removed from TensorFlow.js; create the engine again.`);
-  const before = readyBackend();
+  }
+  const before = selectedBackend();
   // the switch to a backend that is ready happens at once; the promise only confirms it
   if (before !== name) void tf.setBackend(name);
   try {
@@ -80,24 +239,13 @@ export function onBackend<T>(name: BackendName, work: () => T): T {
 }
 
 /** Describes the backend: threads and instructions of wasm, the device of WebGL. */
-export async function describeBackend(name: BackendName): Promise<string> {
+export async function describeBackend({ name, instance }: Backend): Promise<string> {
   if (name === 'cpu') return 'plain JavaScript';
-  if (name === 'wasm') {
-    const { getThreadsCount } = await register.wasm();
-    const threads = tf.env().getBool('WASM_HAS_MULTITHREAD_SUPPORT') ? getThreadsCount() : 1;
-    const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-    return `${threads} thread${threads === 1 ? '' : 's'}, ${simd ? 'SIMD' : 'no SIMD'}`;
-  }
-  const { gpgpu } = tf.engine().registry[name] as unknown as { gpgpu: { gl: WebGlContext } };
-  const info = gpgpu.gl.getExtension('WEBGL_debug_renderer_info');
-  return String(gpgpu.gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gpgpu.gl.RENDERER));
-}
-
-/** The part of a WebGL2RenderingContext that tells the device; this room is compiled without the names of the DOM. */
-interface WebGlContext {
-  readonly RENDERER: number;
-  getExtension(name: 'WEBGL_debug_renderer_info'): { readonly UNMASKED_RENDERER_WEBGL: number } | null;
-  getParameter(name: number): unknown;
+  if (name === 'webgl') return describeWebGl(instance);
+  const { getThreadsCount } = await register.wasm();
+  const threads = tf.env().getBool('WASM_HAS_MULTITHREAD_SUPPORT') ? getThreadsCount() : 1;
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  return `${threads} thread${threads === 1 ? '' : 's'}, ${simd ? 'SIMD' : 'no SIMD'}`;
 }
 
 /** TensorFlow.js prints a greeting in Node at the first tensor of its cpu backend; a library should not print. */

@@ -4,10 +4,18 @@ import { EngineError, UnsupportedError } from '../../errors.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
 import { shapesOf } from '../../nn/shapes.ts';
 import { type Compiled, deviceTensors, engineOn, isOnDevice } from '../engine.ts';
-import { type BackendName, type BackendOptions, describeBackend, onBackend, startBackend } from './backend.ts';
+import {
+  type Backend,
+  type BackendName,
+  type BackendOptions,
+  backendOfTensor,
+  describeBackend,
+  startBackend,
+} from './backend.ts';
 import { kernels } from './kernels.ts';
 import { type Budget, budgetOf, defaultBudget, parameterBytes, peakBytes, unlimited } from './memory.ts';
-import { isTrap, type Plan, planOf, replay } from './replay.ts';
+import { type Plan, planOf, replay } from './replay.ts';
+import { freeKeptTextures } from './webgl.ts';
 
 /** Where the wasm backend finds its files, and how much memory it may use. */
 export interface TfjsOptions extends BackendOptions {
@@ -29,47 +37,46 @@ export async function tfjsEngine(backend: BackendName, options: TfjsOptions = {}
       `the TensorFlow.js backend "${backend}" is not supported yet. Use ${backends.join(', ')} instead.`,
     );
   }
-  await startBackend(backend, options);
+  const running = await startBackend(backend, options);
   const budget = backend === 'wasm' ? budgetOf(options.memoryBudget ?? defaultBudget) : unlimited;
   return engineOn({
     name: backend,
-    detail: await describeBackend(backend),
+    detail: await describeBackend(running),
     blocking: true,
     owns: tensors.owns,
-    compile: async (program) => compile(backend, budget, program),
+    compile: async (program) => compile(running, budget, program),
+    dispose: () => {
+      if (backend === 'webgl' && running.isAlive()) freeKeptTextures(running.instance);
+    },
   });
 }
 
-function compile(backend: BackendName, budget: Budget, program: Program): Compiled {
+function compile(backend: Backend, budget: Budget, program: Program): Compiled {
   const { name, graph } = program;
-  const plan = loadWithin(budget, program, () =>
-    withTraps(backend, name, () => onBackend(backend, () => planOf(program))),
-  );
+  const plan = loadWithin(budget, program, () => backend.run(() => planOf(program)));
   return {
     run: async (inputs, extents) => {
       const shapes = shapesOf(graph, extents);
       budget.admit(name, peakBytes(plan, shapes));
       // nothing waits until the results are there: the backend is ours for this stretch only
-      const outputs = withTraps(backend, name, () =>
-        onBackend(backend, () => {
-          const uploaded: tf.Tensor4D[] = [];
-          const tensorFor = (value: NDArray | DeviceTensor): tf.Tensor4D => {
-            if (isOnDevice(value)) return tensorOf(value);
-            const tensor = upload(value);
-            uploaded.push(tensor);
-            return tensor;
-          };
-          try {
-            return replay(plan, kernels, mapValues(inputs, tensorFor), shapes);
-          } finally {
-            tf.dispose(uploaded);
-          }
-        }),
-      );
-      return mapValues(outputs, (tensor, output) => tensors.wrap(tensor, `${name}: ${output}`, backend));
+      const outputs = backend.run(() => {
+        const uploaded: tf.Tensor4D[] = [];
+        const tensorFor = (value: NDArray | DeviceTensor): tf.Tensor4D => {
+          if (isOnDevice(value)) return tensorOf(value);
+          const tensor = upload(value);
+          uploaded.push(tensor);
+          return tensor;
+        };
+        try {
+          return replay(plan, kernels, mapValues(inputs, tensorFor), shapes);
+        } finally {
+          tf.dispose(uploaded);
+        }
+      });
+      return mapValues(outputs, (tensor, output) => tensors.wrap(tensor, `${name}: ${output}`, backend.name));
     },
     dispose: () => {
-      tf.dispose([...plan.parameters]);
+      backend.free(plan.parameters);
       budget.release(parameterBytes(graph));
     },
   };
@@ -89,28 +96,14 @@ function loadWithin(budget: Budget, { name, graph }: Program, load: () => Plan):
   }
 }
 
-/** Backends whose memory is in an unknown state after a trap of WebAssembly. */
-const broken = new Set<BackendName>();
-
-function withTraps<T>(backend: BackendName, program: string, work: () => T): T {
-  const advice =
-    'Its memory cannot be trusted any more: start a new process or page, with smaller images or another engine.';
-  if (broken.has(backend)) throw new EngineError(`${program}: the ${backend} backend failed before. ${advice}`);
-  try {
-    return work();
-  } catch (cause) {
-    if (!isTrap(cause)) throw cause;
-    broken.add(backend);
-    throw new EngineError(`${program}: the ${backend} backend failed: ${cause.message}. ${advice}`, { cause });
-  }
-}
-
 /** Tensors in the backend's memory: N×H×W×C there and N×C×H×W for readers. */
 const tensors = deviceTensors<tf.Tensor4D>(
   ({ shape: [batch, height, width, channels] }) => [batch, channels, height, width],
   async (tensor) => {
     const [batch, height, width, channels] = tensor.shape;
-    return swapped((await tensor.data()) as Float32Array, batch, height * width, channels);
+    const backend = backendOfTensor(tensor);
+    const data = tensor.data();
+    return swapped((await (backend ? backend.wait(data) : data)) as Float32Array, batch, height * width, channels);
   },
 );
 

@@ -6,6 +6,7 @@ import type { Operation, Parameter } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { type MapShape, type Shapes, shapeAt } from '../../nn/shapes.ts';
 import { reasonOf } from '../engine.ts';
+import { isTrap } from './backend.ts';
 import type { Kernels } from './kernel.ts';
 import { layouts } from './weight_layouts.ts';
 
@@ -155,9 +156,6 @@ function named<T>(program: string, { path, op }: Node, what: string, work: () =>
     throw new EngineError(`${program}: ${path}: TensorFlow.js cannot ${what} ${op}: ${reasonOf(cause)}`, { cause });
   }
 }
-
-/** By its name: `WebAssembly.RuntimeError` is not among the names of the language itself. */
-export const isTrap = (error: unknown): error is Error => error instanceof Error && error.name === 'RuntimeError';
 
 /** A kernel that disagrees with the shape rule would cause wrong values further down. */
 function expectShape(program: string, node: Node, actual: Shape, expected: Shape): void {

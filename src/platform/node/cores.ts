@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { EngineError } from '../../errors.ts';
+import { ConfigError } from '../../errors.ts';
 
 /**
  * Returns the useful number of threads: one per physical core where Linux lists them, since hyperthreads share the units that
@@ -13,12 +13,12 @@ export function usefulThreads(): number {
 /**
  * Limits a caller's number of threads to what the process may use. More would wait for each other, and far more never finish.
  *
- * @throws EngineError if it is not a whole number of at least 1
+ * @throws ConfigError if it is not a whole number of at least 1
  */
 export function allowedThreads(threads: unknown, most = availableParallelism()): number {
   if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1) {
     const found = typeof threads === 'string' ? `"${threads}"` : `${threads}`;
-    throw new EngineError(
+    throw new ConfigError(
       `\`threads\` must be a whole number of at least 1, got ${found}. By default it is ${usefulThreads()} on this machine.`,
     );
   }

@@ -1,0 +1,191 @@
+import { spawnSync } from 'node:child_process';
+import { expect } from 'chai';
+import { loadOnnxRuntime, openNodeEngine } from '../../src/engines/node.ts';
+import type { OnnxRuntime } from '../../src/engines/onnx/engine.ts';
+import { ConfigError, EngineError } from '../../src/errors.ts';
+import { rejection } from '../harness/rejection.ts';
+
+/** How engines start, and what is left of one that does not. TensorFlow.js has one state per process: each case has its own. */
+
+interface Outcome {
+  readonly name?: string;
+  readonly hint?: string;
+  readonly error?: string;
+  readonly message?: string;
+  /** TensorFlow.js's current backend afterwards. */
+  readonly backend?: string;
+  readonly tensors: number;
+}
+
+/** Starts engines one after the other in a process whose backends of these names fail. */
+function startsOf(names: readonly string[], failing: readonly string[], before = ''): Outcome[] {
+  const script = `
+    const tf = await import('@tensorflow/tfjs-core');
+    await import('@tensorflow/tfjs-backend-wasm');
+    await import('@tensorflow/tfjs-backend-cpu');
+    await import('@tensorflow/tfjs-backend-webgl');
+    for (const name of ${JSON.stringify(failing)}) {
+      if (tf.findBackendFactory(name)) tf.removeBackend(name);
+      const fail = () => { throw new Error('no ' + name + ' today'); };
+      tf.registerBackend(name, name === 'wasm' ? async () => fail() : fail, 2);
+    }
+    const { openBrowserEngine } = await import('./src/engines/browser.ts');
+    ${before}
+    const outcomes = [];
+    for (const name of ${JSON.stringify(names)}) {
+      const outcome = await openBrowserEngine(name).then(
+        async (engine) => {
+          const { name, hint } = engine;
+          await engine.dispose();
+          return { name, hint };
+        },
+        (error) => ({ error: error.name, message: error.message }),
+      );
+      outcomes.push({ ...outcome, backend: tf.getBackend(), tensors: tf.engine().state.numTensors });
+    }
+    console.log(JSON.stringify(outcomes));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  });
+  expect(stderr).to.equal('');
+  return JSON.parse(stdout);
+}
+
+describe('starting engines of a browser', function () {
+  this.timeout(60_000);
+
+  it('takes wasm if there is no WebGL, and says why, again and again', () => {
+    const outcomes = startsOf(['auto', 'webgl', 'auto', 'wasm', 'cpu'], ['webgl']);
+    expect(outcomes.map(({ name, error }) => name ?? error)).to.deep.equal([
+      'wasm',
+      'EngineError',
+      'wasm',
+      'wasm',
+      'cpu',
+    ]);
+    expect(outcomes[0]?.hint).to.match(/webgl backend: no webgl today.*WebGL 2/);
+    expect(outcomes[1]?.message).to.match(/webgl backend: no webgl today/);
+    expect(outcomes.map(({ backend }) => backend)).to.deep.equal(new Array(5).fill('wasm'));
+    expect(outcomes.map(({ tensors }) => tensors)).to.deep.equal(new Array(5).fill(0));
+  });
+
+  it('takes cpu if neither WebGL nor wasm starts', () => {
+    const outcomes = startsOf(['auto', 'wasm', 'webgl', 'auto'], ['webgl', 'wasm']);
+    expect(outcomes.map(({ name, error }) => name ?? error)).to.deep.equal([
+      'cpu',
+      'EngineError',
+      'EngineError',
+      'cpu',
+    ]);
+    expect(outcomes[0]?.hint).to.match(/no webgl today.*no wasm today/);
+    expect(outcomes[0]?.hint).to.not.match(/wasmPaths/);
+    expect(outcomes.map(({ backend }) => backend)).to.deep.equal(new Array(4).fill('cpu'));
+  });
+
+  it('says why each engine cannot start if none does', () => {
+    const [outcome] = startsOf(['auto'], ['webgl', 'wasm', 'cpu']);
+    expect(outcome?.error).to.equal('EngineError');
+    expect(outcome?.message).to.match(/no engine can start.*no webgl today.*no wasm today.*no cpu today/);
+  });
+
+  it('leaves the page’s backend selected when another one fails', () => {
+    const outcomes = startsOf(['webgl', 'wasm', 'auto'], ['webgl', 'wasm'], "await tf.setBackend('cpu');");
+    expect(outcomes.map(({ name, error }) => name ?? error)).to.deep.equal(['EngineError', 'EngineError', 'cpu']);
+    expect(outcomes.map(({ backend }) => backend)).to.deep.equal(['cpu', 'cpu', 'cpu']);
+  });
+
+  it('starts although the page’s own backend failed to', () => {
+    const quiet =
+      "const { warn } = console; console.warn = () => {}; await tf.setBackend('webgl'); console.warn = warn;";
+    const outcomes = startsOf(['wasm', 'cpu'], ['webgl'], quiet);
+    expect(outcomes.map(({ name }) => name)).to.deep.equal(['wasm', 'cpu']);
+  });
+
+  it('tells a page that forbids WebAssembly', () => {
+    const forbidden = `WebAssembly.Module = class {
+      constructor() { throw new WebAssembly.CompileError("blocked by CSP: 'unsafe-eval' is not allowed"); }
+    };`;
+    const [wasm, auto] = startsOf(['wasm', 'auto'], ['webgl'], forbidden);
+    expect(wasm?.error).to.equal('EngineError');
+    expect(wasm?.message).to.match(/blocked by CSP.*Add 'wasm-unsafe-eval' to script-src/);
+    expect(auto?.name).to.equal('cpu');
+  });
+
+  it('takes the next engine if one starts and computes other numbers', () => {
+    const broken = `
+      const { kernelFunc } = tf.getKernel('Sub', 'wasm');
+      tf.unregisterKernel('Add', 'wasm');
+      tf.registerKernel({ kernelName: 'Add', backendName: 'wasm', kernelFunc });`;
+    const [auto] = startsOf(['auto'], ['webgl'], broken);
+    expect(auto?.name).to.equal('cpu');
+    expect(auto?.hint).to.match(/engine wasm computes 1 \+ 1, 2 \+ 2 = 0,0/);
+  });
+});
+
+describe('starting engines of Node', () => {
+  const failed = (message: string) => (): never => {
+    throw new Error(message);
+  };
+
+  it('says how to install a runtime that is missing', async () => {
+    const load = failed("Cannot find module 'onnxruntime-node'\nRequire stack:\n- /app/x.js");
+    const engine = await openNodeEngine('auto', {}, () => loadOnnxRuntime(load));
+    expect(engine.name).to.equal('wasm');
+    expect(engine.hint).to.match(/^onnxruntime-node is not installed, so wasm .* npm install onnxruntime-node/);
+    await engine.dispose();
+    const error = await rejection(openNodeEngine('onnxruntime', {}, () => loadOnnxRuntime(load)));
+    expect(error).to.be.instanceOf(EngineError);
+    expect(error.message).to.match(/not installed.*npm install onnxruntime-node.*engine "wasm"/);
+  });
+
+  it('does not say so of one that is installed and cannot be opened', async () => {
+    for (const load of [
+      failed('Error loading shared library ld-linux-x86-64.so.2: No such file or directory'),
+      failed("Cannot find module 'onnxruntime-common'\nRequire stack:\n- /app/node_modules/onnxruntime-node/x.js"),
+    ]) {
+      const engine = await openNodeEngine('auto', {}, () => loadOnnxRuntime(load));
+      expect(engine.hint).to.match(/^onnxruntime-node is installed, but does not start \(.+\), so wasm was taken/);
+      expect(engine.hint).to.not.match(/npm install/);
+      await engine.dispose();
+    }
+  });
+
+  it('takes wasm if the runtime refuses arrays, as it does under Jest', async () => {
+    class Tensor {
+      constructor(type: string) {
+        throw new TypeError(`A ${type} tensor's data must be type of function Float32Array() { [native code] }`);
+      }
+    }
+    const session = { run: async () => ({}), release: async () => {} };
+    const ort = { Tensor, InferenceSession: { create: async () => session } } as unknown as OnnxRuntime;
+    const engine = await openNodeEngine('auto', { threads: 2 }, async () => ({ ort }));
+    expect(engine.name).to.equal('wasm');
+    expect(engine.hint).to.match(
+      /cannot compute .*must be type of.*Under Jest use the engine "wasm".*`threads` has no/,
+    );
+    await engine.dispose();
+    const error = await rejection(openNodeEngine('onnxruntime', {}, async () => ({ ort })));
+    expect(error).to.be.instanceOf(EngineError);
+    expect(error.message).to.match(/must be type of.*use the engine "wasm"/);
+  });
+
+  it('refuses threads for an engine that has one', async () => {
+    for (const name of ['wasm', 'cpu']) {
+      const error = await rejection(openNodeEngine(name, { threads: 2 }));
+      expect(error).to.be.instanceOf(ConfigError);
+      expect(error.message).to.match(new RegExp(`\`threads\`.*onnxruntime.*${name} has one`));
+    }
+  });
+
+  it('prints facts of an engine', async () => {
+    const engine = await openNodeEngine('cpu');
+    expect(String(engine)).to.equal('cpu (plain JavaScript)');
+    expect(JSON.parse(JSON.stringify(engine))).to.deep.equal({
+      name: 'cpu',
+      detail: 'plain JavaScript',
+      blocking: true,
+    });
+    expect(Object.keys(engine)).to.have.members(['name', 'detail', 'hint', 'blocking']);
+    await engine.dispose();
+  });
+});
