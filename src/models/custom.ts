@@ -30,7 +30,8 @@ export interface Head<Output extends string = string, Decoded = unknown> {
    * `custom`.
    *
    * @param geometry sizes and scales that map the network's input back to the original image
-   * @param options the caller's values, for NMS and for heads that can save work with them
+   * @param options the caller's values, for NMS and for heads that can save work with them. `max` is absent if the caller chooses classes,
+   *   since only instances of these count
    */
   decode(
     outputs: Readonly<Record<Output, NDArray>>,
@@ -56,7 +57,9 @@ export function customTask(head: Head, image: ImageConfig, input: InputConfig): 
     prepare: (images, size) =>
       fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit })),
     predict: async ({ features, geometries }, options) => {
-      const { score, iou, max } = options;
+      const { score, iou, classes } = options;
+      // a head that knows no `classes` would cut before they are chosen
+      const max = classes ? undefined : options.max;
       const outputs = Object.entries(await features()).filter(([name]) => name.startsWith(prefix));
       const arrays = await readAll(
         Object.fromEntries(outputs.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
@@ -121,6 +124,10 @@ function checked(decoded: Partial<Record<keyof NamedDetections, unknown>>): Name
   const n = scores.length;
   if (boxes.length !== 4 * n || labels.length !== n) {
     throw wrong(`${boxes.length} numbers of boxes, ${n} scores and ${labels.length} labels`);
+  }
+  for (const [what, values] of Object.entries({ boxes, scores })) {
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw wrong(`${what}[${at}] as ${values[at]}, which is not a finite number`);
   }
   if (masks !== undefined && !(Array.isArray(masks) && masks.length === n))
     throw wrong(`${n} scores and another number of masks`);

@@ -46,7 +46,8 @@ export type DeltaDecoder = (
 
 /**
  * Returns the decoder of one delta (mmdet's `delta2bbox`). Sizes are clamped after the stds are applied, centres are not;
- * with `clip` boxes end at [0, width] × [0, height], both included.
+ * with `clip` boxes end at [0, width] × [0, height], both included. The decoder throws a RangeError for a box or delta that
+ * is not finite.
  */
 export function deltaDecoder({ means, stds, whRatioClip = 16 / 1000 }: BoxCoder, clip?: Size): DeltaDecoder {
   const [meanX, meanY, meanW, meanH] = means;
@@ -57,6 +58,13 @@ export function deltaDecoder({ means, stds, whRatioClip = 16 / 1000 }: BoxCoder,
   return (out, at, [x1, y1, x2, y2], deltas, from, stride) => {
     const [dx, dy] = [deltas[from]! * stdX + meanX, deltas[from + stride]! * stdY + meanY];
     const [dw, dh] = [deltas[from + 2 * stride]! * stdW + meanW, deltas[from + 3 * stride]! * stdH + meanH];
+    if ((dx + dy + dw + dh + x1 + y1 + x2 + y2) * 0 !== 0) {
+      const values = [0, 1, 2, 3].map((k) => deltas[from + k * stride]);
+      throw new RangeError(
+        `decoding deltas: those at ${from} are ${values.join(', ')} for the box ${[x1, y1, x2, y2].join(', ')}: ` +
+          'boxes and deltas must be finite numbers. Look at what computed them.',
+      );
+    }
     const width = x2 - x1;
     const height = y2 - y1;
     const x = x1 + width / 2 + width * dx;
@@ -73,6 +81,8 @@ export function deltaDecoder({ means, stds, whRatioClip = 16 / 1000 }: BoxCoder,
 /**
  * Decodes the deltas of n boxes, n × (K * 4), to n × (K * 4) boxes: K is 1, or the classes of a class-specific head.
  * `clip` is the image before padding; without it boxes may leave the image.
+ *
+ * @throws RangeError for a box or delta that is not finite
  */
 export function decodeDeltas(boxes: Float32Array, deltas: NDArray, coder: BoxCoder, clip?: Size): Float32Array {
   const decode = deltaDecoder(coder, clip);

@@ -5,7 +5,7 @@ import { type BoxCoder, boxAt, deltaDecoder, type Scale, takeBoxes, toOriginal }
 import type { CompactMask } from './masks.ts';
 import { nms } from './nms.ts';
 import { type DenseOptions, denseCandidates } from './proposals.ts';
-import { sigmoid, softmaxRows } from './scores.ts';
+import { checkFinite, sigmoid, softmaxRows } from './scores.ts';
 
 /** From the outputs of box heads to detections: dense heads, the second stage on regions, and cascades of such stages. */
 
@@ -51,7 +51,7 @@ export interface SingleStageOptions extends DenseOptions, Thresholds {
  *
  * @param scores per level N × (A * classes) × height × width, logits, the class index running fastest
  * @param deltas per level N × (A * 4) × height × width
- * @throws ShapeError if maps and anchors do not fit together
+ * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
 export function singleStageDetections(
   levels: readonly AnchorLevel[],
@@ -110,7 +110,7 @@ export interface SecondStageOptions extends Thresholds {
  * @param regions n × xyxy in the network's pixels
  * @param logits n × (classes + 1), the background last; for a cascade the mean of its stages
  * @param deltas n × (classes * 4), or n × 4 of a class-agnostic head
- * @throws ShapeError if the arrays do not fit together
+ * @throws ShapeError if the arrays do not fit together, RangeError for a number that is not finite
  */
 export function secondStageDetections(
   regions: Float32Array,
@@ -120,6 +120,9 @@ export function secondStageDetections(
   options: SecondStageOptions,
 ): Detections {
   const { classes, perRegion } = layoutOf(regions, logits, deltas);
+  checkFinite('secondStageDetections', 'regions', regions);
+  checkFinite('secondStageDetections', 'logits', logits.data);
+  checkFinite('secondStageDetections', 'deltas', deltas.data);
   const columns = classes + 1;
   const probabilities = softmaxRows(logits.data, columns);
   const { score } = options;
@@ -166,7 +169,7 @@ function layoutOf(regions: Float32Array, logits: NDArray, deltas: NDArray) {
  * @param logits n × (classes + 1), the background last; of equal ones the lower class counts
  * @param deltas n × (classes * 4), or n × 4 of a class-agnostic head
  * @param imageSize the network's image before padding: boxes are clipped to it
- * @throws ShapeError if the arrays do not fit together
+ * @throws ShapeError if the arrays do not fit together, RangeError for a number that is not finite
  */
 export function refinedRegions(
   regions: Float32Array,
@@ -176,6 +179,8 @@ export function refinedRegions(
   imageSize: Size,
 ): Float32Array {
   const { classes, perRegion } = layoutOf(regions, logits, deltas);
+  checkFinite('refinedRegions', 'logits', logits.data);
+  checkFinite('refinedRegions', 'deltas', deltas.data);
   const decode = deltaDecoder(coder, imageSize);
   const refined = new Float32Array(regions.length);
   for (let i = 0; 4 * i < regions.length; i++) {

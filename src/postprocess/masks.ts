@@ -1,8 +1,8 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import { boxAt } from './boxes.ts';
+import { type Box, boxAt } from './boxes.ts';
 import { forEachColumnStretch, type Rle, rleArea, rleBoxXywh, runCollector } from './rle.ts';
-import { sigmoid } from './scores.ts';
+import { checkFinite, sigmoid } from './scores.ts';
 
 /**
  * Masks kept as a crop and its runs: how to read them, how to make one from a mask of the whole image, and how to paste a
@@ -74,7 +74,7 @@ export interface ProbabilityMap extends Size {
  *   cascade) are averaged after the sigmoid
  * @param boxes n × xyxy in the image's pixels, fractional
  * @param maskThreshold pixels are set if their pasted probability is at least this
- * @throws ShapeError if the arrays do not fit together
+ * @throws ShapeError if the arrays do not fit together, RangeError for a logit that is not finite
  */
 export function pasteMasks(
   logits: NDArray | readonly NDArray[],
@@ -104,18 +104,34 @@ function meanProbabilities(stages: readonly NDArray[], i: number, label: number)
       );
     }
     const plane = (i * classes + channel) * cells;
+    checkFinite('pasteMasks', `logits of detection ${i}`, logits.subarray(plane, plane + cells));
     for (let cell = 0; cell < cells; cell++) data[cell]! += sigmoid(logits[plane + cell]!) / stages.length;
   }
   return { height, width, data };
 }
 
 /**
- * Pastes one map into its box, as mmdet does on the CPU, and cuts the mask to what is set.
+ * Pastes one map into its box, as mmdet does on the CPU, and cuts the mask to what is set. The mask of a box without a pixel
+ * of the image is empty: one without width or height, outside the image, inverted, or not finite.
  *
  * @param box x1, y1, x2, y2 in the image's pixels
  * @param maskThreshold pixels are set if their pasted probability is at least this
  */
 export function pasteMask(
+  map: ProbabilityMap,
+  box: ArrayLike<number>,
+  imageSize: Size,
+  maskThreshold: number,
+): CompactMask {
+  return reaches(boxAt(box, 0), imageSize) ? pasteAnywhere(map, box, imageSize, maskThreshold) : emptyMask(imageSize);
+}
+
+/** Tells if a box has an area in the image. NaN fails every comparison. */
+const reaches = ([x1, y1, x2, y2]: Box, { height, width }: Size): boolean =>
+  x1 < x2 && y1 < y2 && x2 > 0 && y2 > 0 && x1 < width && y1 < height && Number.isFinite(x2 - x1 + (y2 - y1));
+
+/** Does what mmdet does for any box: one without width or height repeats the middle of the map up to a pixel around it. */
+export function pasteAnywhere(
   map: ProbabilityMap,
   box: ArrayLike<number>,
   imageSize: Size,

@@ -1,5 +1,5 @@
 import { areaOf, boxAt } from './boxes.ts';
-import { descendingOrder, limitOf } from './scores.ts';
+import { checkFinite, descendingOrder, limitOf } from './scores.ts';
 
 /** The options of non-maximum suppression. */
 export interface NmsOptions {
@@ -18,8 +18,11 @@ export interface NmsOptions {
  * @param boxes n × xyxy
  * @param scores n; of equal scores the lower index comes first
  * @returns the indices of the boxes that stay, best first
+ * @throws RangeError for a box or score that is not finite
  */
 export function nms(boxes: Float32Array, scores: Float32Array, { iou, classes, max = 0 }: NmsOptions): Uint32Array {
+  checkFinite('nms', 'scores', scores);
+  checkFinite('nms', 'boxes', boxes);
   const limit = limitOf(max);
   const buckets = bucketsOf(scores.length, classes);
   // the boxes that stay, x1 y1 x2 y2 area, each class in a separate stretch: boxes to compare lie side by side

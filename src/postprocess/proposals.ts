@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.ts';
 import type { AnchorLevel } from './anchors.ts';
 import { type BoxCoder, boxAt, deltaDecoder, takeBoxes } from './boxes.ts';
 import { nms } from './nms.ts';
-import { type Best, bestOf, limitOf, logitOf, sigmoid } from './scores.ts';
+import { type Best, bestOf, limitOf, logitOf, notFinite, sigmoid } from './scores.ts';
 
 /**
  * Dense heads: the RPN's proposals, and the candidates of every head that scores anchors. Maps are N × (A * K) × height ×
@@ -42,7 +42,7 @@ export interface Candidates {
  * @param scores per level N × (A * classes) × height × width, logits, the class index running fastest
  * @param deltas per level N × (A * 4) × height × width
  * @param imageSize the network's image before padding
- * @throws ShapeError if maps and anchors do not fit together
+ * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
 export function denseCandidates(
   levels: readonly AnchorLevel[],
@@ -125,15 +125,21 @@ function bestOfMap(map: NDArray, image: number, limit: number, threshold: number
   const { data } = map;
   const best = bestOf(limit, threshold);
   let { bar } = best;
+  let meaning = 0;
   for (let channel = 0; channel < channels; channel++) {
     const plane = first + channel * positions;
     for (let position = 0; position < positions; position++) {
       const value = data[plane + position]!;
+      meaning += value * 0; // NaN if any value is not finite
       if (value >= bar) {
         best.offer(value, position * channels + channel);
         ({ bar } = best);
       }
     }
+  }
+  if (meaning !== 0) {
+    const index = data.findIndex((value, i) => i >= first && !Number.isFinite(value));
+    throw notFinite('dense head', `scores ${map.shape.join('×')}`, data[index]!, index);
   }
   return best.take();
 }
@@ -194,7 +200,7 @@ export interface Proposals {
  * @param scores per level N × A × height × width, logits
  * @param deltas per level N × (A * 4) × height × width
  * @param imageSize the network's image before padding
- * @throws ShapeError if maps and anchors do not fit together
+ * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
 export function proposalsFrom(
   levels: readonly AnchorLevel[],

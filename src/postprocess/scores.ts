@@ -1,5 +1,24 @@
 /** Scores: from logits to probabilities, and orders of them: a whole stable sort, and the best few of very many. */
 
+/**
+ * Refuses numbers that mean nothing, which every comparison would pass over without a word.
+ *
+ * @param call the function that was called
+ * @param what the values: `scores`, `boxes`, …
+ * @throws RangeError naming the first value that is not finite
+ */
+export function checkFinite(call: string, what: string, values: Float32Array): void {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0; // NaN if any value is not finite
+  if (sum === 0) return;
+  const index = values.findIndex((value) => !Number.isFinite(value));
+  throw notFinite(call, what, values[index]!, index);
+}
+
+/** Returns the error for a value that is not finite. */
+export const notFinite = (call: string, what: string, value: number, index: number): RangeError =>
+  new RangeError(`${call}: value ${index} of ${what} is ${value}, not a finite number. Look at what computed it.`);
+
 export function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
 }

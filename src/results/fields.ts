@@ -109,6 +109,13 @@ export function instanceAt({ boxes, scores, labels, masks, classes }: ResultFiel
   return { index: i, label, name, score, box: [x1, y1, x2, y2], mask: mask && Mask.from(mask) };
 }
 
+/** Returns the part of a box in an image; undefined if it has no area there. */
+export function boxIn({ height, width }: Size, [x1, y1, x2, y2]: Instance['box']): Instance['box'] | undefined {
+  const [left, right] = [Math.max(x1, 0), Math.min(x2, width)];
+  const [top, bottom] = [Math.max(y1, 0), Math.min(y2, height)];
+  return left < right && top < bottom ? [left, top, right, bottom] : undefined;
+}
+
 /** The instances one by one, best first. */
 export function* instancesOf(fields: ResultFields): Generator<Instance> {
   for (let i = 0; i < fields.scores.length; i++) yield instanceAt(fields, i);

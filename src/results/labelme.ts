@@ -1,6 +1,6 @@
 import { partsOf, type Ring, rleRings, withSlits } from '../postprocess/polygons.ts';
 import { simplifyRings } from '../postprocess/simplify.ts';
-import { checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
+import { boxIn, checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a labelme file holds beside the shapes. */
 export interface LabelmeOptions {
@@ -47,7 +47,8 @@ interface Outline {
 
 /**
  * Instances as polygons, or as rectangles if the model gives no masks. A model that only segments gives the polygons of its
- * classes. labelme has no holes: a hole is cut out by a slit from the outline to it and back.
+ * classes. labelme has no holes: a hole is cut out by a slit from the outline to it and back. What encloses nothing is left
+ * out: an empty mask, a box without width or height.
  *
  * @throws RangeError if neither detection nor segmentation ran
  */
@@ -73,9 +74,10 @@ function outlinesIn(result: ResultFields): Outline[] {
     return classPixels(segmentation, image).map(({ name, rle }) => ({ name, rings: rleRings(rle) }));
   }
   checkDetection(result);
-  return Array.from(instancesOf(result), ({ name, score, box, mask }) =>
-    mask ? { name, score, rings: mask.toPolygons() } : { name, score, box },
-  );
+  return [...instancesOf(result)].flatMap(({ name, score, box, mask }): Outline[] => {
+    if (mask) return [{ name, score, rings: mask.toPolygons() }];
+    return boxIn(image, box) ? [{ name, score, box }] : [];
+  });
 }
 
 function shapesOf({ name, score, rings = [], box }: Outline, i: number, tolerance: number): LabelmeShape[] {

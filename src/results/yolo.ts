@@ -1,5 +1,5 @@
 import { joinRings } from '../postprocess/polygons.ts';
-import { checkDetection, type Instance, instancesOf, type ResultFields } from './fields.ts';
+import { boxIn, checkDetection, type Instance, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a YOLO label file holds. */
 export interface YoloOptions {
@@ -15,7 +15,8 @@ export interface YoloOptions {
  * One line per instance: the label, then the box as centre x, centre y, width, height, or with `segments` the outline as x,
  * y, x, y, …. All are fractions of the image's width and height with six digits (0.002 pixels of an image 4000 wide).
  * Labels count from 0. The part outside the image is cut off. An outline is one ring: the format has neither parts nor
- * holes, so slits join them. With `segments` an instance with an empty mask has no line.
+ * holes, so slits join them. What encloses nothing has no line: an empty mask with `segments`, otherwise a box without
+ * width or height in the image.
  *
  * @throws RangeError if detection did not run, or if outlines are asked for and the model gives no masks
  */
@@ -30,9 +31,10 @@ export function yoloText(result: ResultFields, options: YoloOptions = {}): strin
   const down = (y: number) => digits(y / height);
   const outlineOf = ({ mask }: Instance): string[] =>
     joinRings(mask?.toPolygons({ tolerance }) ?? []).map((value, i) => (i % 2 === 0 ? across(value) : down(value)));
-  const boxOf = ({ box: [x1, y1, x2, y2] }: Instance): string[] => {
-    const [left, right] = [within(x1, width), within(x2, width)];
-    const [top, bottom] = [within(y1, height), within(y2, height)];
+  const boxOf = ({ box }: Instance): string[] => {
+    const inside = boxIn(result.image, box);
+    if (!inside) return [];
+    const [left, top, right, bottom] = inside;
     return [across((left + right) / 2), down((top + bottom) / 2), across(right - left), down(bottom - top)];
   };
   const lines = Array.from(instancesOf(result), (instance) => {
@@ -42,8 +44,6 @@ export function yoloText(result: ResultFields, options: YoloOptions = {}): strin
   });
   return lines.join('');
 }
-
-const within = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
 
 /** Six decimals, without trailing zeros. */
 const digits = (value: number): string => `${Number(value.toFixed(6))}`;

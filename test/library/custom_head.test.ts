@@ -74,6 +74,26 @@ describe('detections of a custom head', () => {
     const model = await loaded(decoding(three, { decode }));
     await model.predict(image, { iou: 0.3, score: 0.1, classes: [0] });
     expect(told).to.deep.equal({ score: 0.1, iou: 0.3, max: undefined });
+    await model.predict(image, { max: 2 });
+    expect(told).to.deep.equal({ score: undefined, iou: undefined, max: 2 });
+    await model.dispose();
+  });
+
+  it('are chosen by class before `max` counts, also if the head counts itself', async () => {
+    const decode: Head['decode'] = (_, __, { max = 3 }) => ({
+      ...three,
+      boxes: three.boxes.slice(0, 4 * max),
+      scores: three.scores.slice(0, max),
+      labels: three.labels.slice(0, max),
+    });
+    const model = await loaded(decoding(three, { decode }));
+    const [door, window] = three.classes;
+    for (const name of [door!, window!]) {
+      const all = [...(await model.predict(image, { classes: [name] }))];
+      const [best] = await model.predict(image, { classes: [name], max: 1 });
+      expect(best).to.deep.equal(all[0]);
+      expect(best?.name).to.equal(name);
+    }
     await model.dispose();
   });
 
@@ -85,6 +105,11 @@ describe('detections of a custom head', () => {
       [{ ...three, labels: [0, 1, 0] }, 'labels as Array'],
       [nameless, 'classes as undefined'],
       [{ ...three, scores: Float32Array.of(1) }, '12 numbers of boxes, 1 scores and 3 labels'],
+      [{ ...three, scores: Float32Array.of(1, Number.NaN, 0) }, 'scores[1] as NaN, which is not a finite number'],
+      [
+        { ...three, boxes: three.boxes.map((x, i) => (i === 5 ? 1 / 0 : x)) },
+        'boxes[5] as Infinity, which is not a finite number',
+      ],
     ];
     for (const [found, what] of cases) {
       const model = await loaded(decoding(found));

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Size } from '../../src/arrays.ts';
+import { ndarray, type Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
 import {
   compactMask,
@@ -98,6 +98,40 @@ describe('pasting masks', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('the mask of a box without a pixel of the image', () => {
+  const map = { height: 28, width: 28, data: new Float32Array(784).fill(1) };
+  const size = { height: 60, width: 90 };
+  const cases: Readonly<Record<string, readonly number[]>> = {
+    'no width': [4, 4, 4, 8],
+    'no height': [4, 4, 8, 4],
+    'neither width nor height': [4, 4, 4, 4],
+    'no width between columns': [4.5, 4, 4.5, 8],
+    'no width at the left edge': [0, 10, 0, 50],
+    'no width at the right edge': [90, 10, 90, 50],
+    'a place to the right of the image': [90, 10, 130, 50],
+    'a place just outside of the image': [90.2, 10, 400, 50],
+    'a place above the image': [10, -40, 50, 0],
+    'its edges swapped': [8, 4, 4, 8],
+    'NaN as an edge': [Number.NaN, 4, 8, 8],
+    'an infinite edge': [4, 4, Number.POSITIVE_INFINITY, 8],
+  };
+  for (const [what, box] of Object.entries(cases)) {
+    it(`is empty: one with ${what}`, () => {
+      for (const threshold of [0.5, 0.1]) {
+        expect(maskArea(pasteMask(map, box, size, threshold))).to.equal(0);
+        const logits = ndarray([1, 1, 28, 28], new Float32Array(784).fill(9));
+        const [mask] = pasteMasks(logits, Float32Array.from(box), Int32Array.of(0), size, threshold);
+        expect(maskArea(mask!)).to.equal(0);
+      }
+    });
+  }
+
+  it('is not that of a box which has one', () => {
+    expect(maskArea(pasteMask(map, [4, 4, 5, 5], size, 0.5))).to.equal(1);
+    expect(maskArea(pasteMask(map, [-5, -5, 2, 2], size, 0.5))).to.equal(4);
   });
 });
 

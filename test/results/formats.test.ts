@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { Mask, Result, version } from 'moganet';
+import { Mask, Result, ShapeError, version } from 'moganet';
 import type { Size } from '../../src/arrays.ts';
 import { datasets } from '../../src/datasets/index.ts';
 import { decodeLabelPng } from '../../src/formats/image.ts';
 import { decodePng } from '../../src/formats/png.ts';
-import { compactMask } from '../../src/postprocess/masks.ts';
+import { compactMask, emptyMask } from '../../src/postprocess/masks.ts';
 import { fillRings } from '../../src/postprocess/polygons.ts';
-import { encodeBitmap, rleFromString } from '../../src/postprocess/rle.ts';
+import { encodeBitmap, rleArea, rleFromString } from '../../src/postprocess/rle.ts';
 
 const size = { height: 4, width: 6 };
 
@@ -213,6 +213,40 @@ describe('YOLO text', () => {
       RangeError,
       'the model gives no masks: YOLO outlines need them, boxes do not.',
     );
+  });
+});
+
+describe('an instance without a pixel', () => {
+  const none = emptyMask(size);
+  const boxes = Float32Array.of(1, 1, 3, 3, 4, 0, 4, 2, 5, 3, 2, 1, 6, 0, 9, 2);
+  const { masks: _, ...rest } = new Result({
+    ...result,
+    boxes,
+    scores: Float32Array.of(0.9, 0.8, 0.7, 0.6),
+    labels: Int32Array.of(1, 0, 0, 1),
+  });
+  const boxed = new Result(rest);
+  const masked = new Result({ ...rest, masks: [result.masks![0]!, none, none, none] });
+
+  it('stays in the lists of all instances, JSON and COCO, with an area of 0', () => {
+    expect(boxed.toJSON().detection).to.have.length(4);
+    expect(masked.toJSON().detection?.map(({ area }) => area)).to.deep.equal([3, 0, 0, 0]);
+    const coco = masked.toCOCO({ imageId: 1 });
+    expect(
+      coco.map(({ segmentation }) => segmentation && rleArea(rleFromString(segmentation.counts, size))),
+    ).to.deep.equal([3, 0, 0, 0]);
+    expect(masked.names).to.have.length(4);
+  });
+
+  it('is left out where there is nothing to draw, labelme and YOLO, as outline and as box', () => {
+    for (const one of [boxed, masked]) expect(one.toLabelme({ imagePath: 'a.jpg' }).shapes).to.have.length(1);
+    expect(masked.toYOLO({ segments: true }).match(/\n/g)).to.have.length(1);
+    // no width, edges swapped, outside of the image of 6×4
+    expect(boxed.toYOLO()).to.equal('1 0.333333 0.5 0.333333 0.5\n');
+  });
+
+  it('cannot be cut out', () => {
+    for (const i of [1, 2, 3]) expect(() => masked.crop(i)).to.throw(ShapeError);
   });
 });
 

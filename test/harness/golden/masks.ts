@@ -6,7 +6,7 @@ import {
   fullRle,
   maskArea,
   maskBitmap,
-  pasteMask,
+  pasteAnywhere,
 } from '../../../src/postprocess/masks.ts';
 import { fillBoxXywh, fillPolygons, fillRings } from '../../../src/postprocess/polygons.ts';
 import {
@@ -112,7 +112,7 @@ export async function maskPaste(golden: GoldenCase): Promise<void> {
     forEachPastedColumn(map, box, imageSize, (x, top, values) => {
       for (const [y, value] of values.entries()) soft[i * pixels + (top + y) * imageSize.width + x] = value;
     });
-    const mask = pasteMask(map, box, imageSize, threshold);
+    const mask = pasteAnywhere(map, box, imageSize, threshold);
     const allowed = uncertain_pixels?.[i] ?? 0;
     const differing = maskBitmap(mask).reduce((sum, bit, at) => sum + (bit === expected[i * pixels + at] ? 0 : 1), 0);
     if (differing > allowed) {
