@@ -94,9 +94,9 @@ export function cachedWeights({ weights }: ZooEntry): string | undefined {
 
 export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './export/onnx.ts';
 export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions } from './export/verify.ts';
-export { encodePng } from './formats/png_write_node.ts';
 export * from './library/index.ts';
 export { modelSummary, type SummaryOptions } from './library/summary.ts';
 export { type Converted, type ConvertInput, type ConvertOptions, convertCheckpoints } from './loading/convert.ts';
 export { openFileSource } from './platform/node/files.ts';
+export { encodePng } from './platform/node/png.ts';
 export { cacheFolder, decodeImage, nodeEngines, sampleImages, shippedWeights };

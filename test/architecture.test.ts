@@ -25,7 +25,7 @@ const rooms: Readonly<Record<string, Room>> = {
   datasets: { imports: [] },
   image: { imports: [] },
   postprocess: { imports: [] },
-  formats: { imports: ['image'], packages: ['fflate', 'pngjs', '@jsquash/jpeg', 'zod'] },
+  formats: { imports: ['image'], packages: ['fflate', '@jsquash/jpeg', 'zod'] },
   render: { imports: ['postprocess'], types: ['image'], packages: ['bidi-js'] },
   backbones: { imports: ['nn'], packages: ['zod'] },
   heads: { imports: ['nn'], types: ['backbones'], packages: ['zod'] },

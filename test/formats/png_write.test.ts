@@ -12,7 +12,7 @@ import {
   encodeMaskPng,
   encodePng as portableEncode,
 } from '../../src/formats/png_write.ts';
-import { encodePng as nodeEncode } from '../../src/formats/png_write_node.ts';
+import { encodePng as nodeEncode } from '../../src/platform/node/png.ts';
 import { orientationBlock } from '../harness/orientation.ts';
 import { buildPng, chunk } from '../harness/png_builder.ts';
 

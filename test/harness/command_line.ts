@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/program.ts';
-import { encodePng } from '../../src/formats/png_write_node.ts';
+import { encodePng } from '../../src/platform/node/png.ts';
 
 /**
  * Runs the command line and returns exit code and output: in this process, which takes milliseconds, or in a separate
