@@ -5,10 +5,9 @@ import { standaloneOnnx } from './engines/onnx/serialize.ts';
 import { onnxExporter } from './export/onnx.ts';
 import { sampleExporter } from './export/sample.ts';
 import { verifier } from './export/verify.ts';
-import type { ZooEntry } from './library/index.ts';
 import { backboneLoader, modelLoader } from './library/load.ts';
 import { configReader, modelReader } from './loading/read_model.ts';
-import { modelPuller } from './loading/resolve.ts';
+import { cacheReader, modelPuller } from './loading/resolve.ts';
 import type { DecodeLimits, PublishedFile } from './platform/contract.ts';
 import { cacheFolder } from './platform/node/cache.ts';
 import { allowedThreads, usefulThreads } from './platform/node/cores.ts';
@@ -88,9 +87,7 @@ export const exportSample = sampleExporter(platform);
 export const verify = verifier(platform, verifySamples);
 
 /** Returns the path of a model's published weights. Undefined if they are not in the cache. */
-export function cachedWeights({ weights }: ZooEntry): string | undefined {
-  return weights?.url ? findCached({ ...weights, url: weights.url }) : undefined;
-}
+export const cachedWeights = cacheReader(platform);
 
 export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './export/onnx.ts';
 export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions } from './export/verify.ts';

@@ -48,6 +48,7 @@ const rooms: Readonly<Record<string, Room>> = {
   export: {
     imports: ['nn', 'models', 'postprocess', 'formats', 'loading', 'library'],
     types: ['image', 'platform', 'results'],
+    packages: ['zod'],
   },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },

@@ -1,9 +1,11 @@
+import * as z from 'zod';
 import type { Named, Weights } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import type { ResolvedConfig } from '../models/config.ts';
-import type { ModelDefinition } from '../models/create.ts';
+import { checkDefinition, type ModelDefinition } from '../models/create.ts';
 import { type InputExtent, type Program, passes, programOf, type RecordedPart, shapesOf } from '../nn/index.ts';
 import { anchorLevels } from '../postprocess/anchors.ts';
+import { foundIn, isObject, validateOptions } from '../validate.ts';
 
 /** A model as ONNX files, and `model.json` with their facts. docs/onnx.md says how other runtimes use both. */
 
@@ -79,7 +81,9 @@ export type ExportOnnx = (definition: ModelDefinition, weights: Weights, options
  * @throws ConfigError if a stem is given for several parts; CheckpointError, from `files`, if a weight is missing
  */
 export function onnxExporter(write: WriteOnnx): ExportOnnx {
-  return (definition, weights, { backbone = false, optimise = false, stem } = {}) => {
+  return (definition, weights, options = {}) => {
+    checkExport(definition, weights, 'exportOnnx');
+    const { backbone = false, optimise = false, stem } = validateOptions(exportOptions, options, 'exportOnnx');
     const { config } = definition;
     const parts = exportedParts(definition, backbone);
     if (stem !== undefined && parts.length > 1) {
@@ -108,6 +112,21 @@ export function onnxExporter(write: WriteOnnx): ExportOnnx {
       },
     };
   };
+}
+
+const exportOptions = z.strictObject({
+  backbone: z.boolean().optional(),
+  optimise: z.boolean().optional(),
+  stem: z.string().optional(),
+});
+
+/** Checks what is exported. @throws ConfigError */
+export function checkExport(definition: unknown, weights: unknown, call: string): void {
+  checkDefinition(definition, call);
+  if (isObject(weights) && typeof weights.get === 'function' && typeof weights.has === 'function') return;
+  throw new ConfigError(
+    `${call} takes weights as a Map from keys to arrays, as readModel and initialWeights give them, got ${foundIn(weights)}.`,
+  );
 }
 
 /** Returns the parts to export. Those of a model with heads leave the pyramid out; `backbone` gives only that. */

@@ -1,10 +1,13 @@
+import * as z from 'zod';
 import { type Named, type NDArray, type Size, sizeOf, type Weights } from '../arrays.ts';
 import { type SafetensorsOutput, writeSafetensors } from '../formats/index.ts';
 import { type LoadOptions, startEngine } from '../library/load.ts';
+import { readOptions } from '../loading/resolve.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import { type Engine, loadPart, type RecordedPart } from '../nn/index.ts';
 import type { Platform } from '../platform/contract.ts';
-import { exportedParts } from './onnx.ts';
+import { validateOptions } from '../validate.ts';
+import { checkExport, exportedParts } from './onnx.ts';
 
 export type SampleOptions = Pick<LoadOptions, 'engine' | 'threads'> & { readonly backbone?: boolean | undefined };
 
@@ -25,7 +28,10 @@ const rounds: readonly { readonly batch: number; readonly size: Size }[] = [
  * package computes. Another runtime can be compared with it. Keys are `<round>/<part>/in/<input>` and `<round>/<part>/out/<output>`.
  */
 export function sampleExporter(platform: Platform): SampleExport {
-  return async (definition, weights, { backbone = false, ...options } = {}) => {
+  return async (definition, weights, given = {}) => {
+    checkExport(definition, weights, 'exportSample');
+    const { backbone = false, ...options } = given;
+    validateOptions(sampleOptions, given, 'exportSample');
     const engine = await startEngine(options, platform);
     try {
       const sample = new Map<string, NDArray>();
@@ -45,6 +51,8 @@ export function sampleExporter(platform: Platform): SampleExport {
     }
   };
 }
+
+const sampleOptions = readOptions.pick({ engine: true, threads: true }).extend({ backbone: z.boolean().optional() });
 
 /** Takes maps from the outputs of earlier parts. Every level has a few regions, but the second has none. */
 function inputsOf(part: RecordedPart, known: Named<NDArray>, batch: number, size: Size): Named<NDArray> {

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { Named, NDArray, Weights } from '../arrays.ts';
 import { CheckpointError, EngineError } from '../errors.ts';
 import { openSafetensors, type Source } from '../formats/index.ts';
@@ -10,6 +11,7 @@ import { type Engine, loadPart, type RecordedPart } from '../nn/index.ts';
 import type { ImageRef, Platform, WeightsRef } from '../platform/contract.ts';
 import { iouMatrix } from '../postprocess/boxes.ts';
 import type { Result } from '../results/result.ts';
+import { validateOptions } from '../validate.ts';
 
 /** Compares the engines of this machine with numbers of PyTorch: a small network's outputs, and the demo model on an image. */
 
@@ -77,7 +79,9 @@ export type Verify = (options?: VerifyOptions) => Promise<EngineCheck[]>;
 /** Returns the check of a platform's engines. It reports a missing engine and does not throw. */
 export function verifier(platform: Platform, samples: VerifySamples): Verify {
   const load = modelLoader(platform);
-  return async ({ engines = platform.engines, image = () => true, onProgress } = {}) => {
+  return async (options = {}) => {
+    validateOptions(verifyOptions, options, 'verify');
+    const { engines = platform.engines, image = () => true, onProgress } = options;
     const golden = await readNumbers(platform, samples.numbers);
     const expected = await readExpected(platform, samples);
     const checks: EngineCheck[] = [];
@@ -118,6 +122,13 @@ export function verifier(platform: Platform, samples: VerifySamples): Verify {
     }
   };
 }
+
+const call = z.custom((value) => typeof value === 'function', { error: 'must be a function' });
+const verifyOptions = z.strictObject({
+  engines: z.array(z.string(), { error: 'must be a list of names of engines' }).optional(),
+  image: call.optional(),
+  onProgress: call.optional(),
+});
 
 const statusOf = (...checks: readonly { readonly passed: boolean }[]) =>
   checks.every(({ passed }) => passed) ? 'passed' : 'failed';

@@ -11,7 +11,7 @@ export type { Geometry } from '../image/geometry.ts';
 export type { LabelMap, Raster } from '../image/raster.ts';
 export { configFromText } from '../loading/config_text.ts';
 export { initialWeights } from '../loading/initial_weights.ts';
-export type { ReadModel } from '../loading/read_model.ts';
+export type { ReadConfigOptions, ReadModel } from '../loading/read_model.ts';
 export type { ModelRef, PulledModel, PullModel, PullOptions, ReadOptions } from '../loading/resolve.ts';
 export type { ModelConfig, ResolvedConfig } from '../models/config.ts';
 export {

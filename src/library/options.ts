@@ -67,6 +67,11 @@ export const checkPredict = (options: unknown, call: string): PredictOptions =>
 export const checkFeatures = (options: unknown): FeaturesOptions =>
   validateOptions(featuresOptions, options, 'features');
 
+const summaryOptions = z.strictObject({ size: size.optional(), depth: count.optional() });
+
+/** Checks the options of `modelSummary`. @throws ConfigError as `checkPredict` */
+export const checkSummary = (options: unknown) => validateOptions(summaryOptions, options, 'modelSummary');
+
 const fileSchema = z.custom((value) => isFile(value) && value !== '', { error: 'must be a file, a URL or bytes' });
 const backboneOptions = readOptions
   .omit({ pull: true, configure: true, heads: true, detectors: true, segmentationHeads: true })

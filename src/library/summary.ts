@@ -5,6 +5,7 @@ import { receptiveFields } from '../nn/receptive_field.ts';
 import { alignedColumns, summaryLines, summaryOf, withUnit } from '../nn/summary.ts';
 import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
 import { entries } from '../zoo/index.ts';
+import { checkSummary } from './options.ts';
 
 /** Options of `modelSummary`. */
 export interface SummaryOptions {
@@ -19,8 +20,9 @@ export interface SummaryOptions {
  *
  * @throws ConfigError if the configuration is wrong, ShapeError if the size is too small for the network
  */
-export function modelSummary(config: ModelConfig, { size, depth: wanted }: SummaryOptions = {}): string {
+export function modelSummary(config: ModelConfig, options: SummaryOptions = {}): string {
   const definition = createModel(config);
+  const { size, depth: wanted } = checkSummary(options);
   const depth = wanted ?? (config.detection || config.segmentation ? 2 : 1);
   const published = entries.find(({ name }) => name === config.name)?.published;
   const input = size ?? published?.input ?? testSize(definition);

@@ -2,6 +2,7 @@ import { ConfigError } from '../errors.ts';
 import { JsonProblem, type JsonValue, parseStrictJson } from '../formats/json.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { resolveConfig, type Tables } from '../models/create.ts';
+import { foundIn } from '../validate.ts';
 
 /** The deepest nesting that is read. A configuration has about six levels. */
 const nesting = 32;
@@ -12,10 +13,13 @@ const mostBytes = 4 * 2 ** 20;
  * Reads a model's configuration from JSON by the standard, without comments or repeated keys. Bytes are UTF-8, or UTF-16 with a byte order
  * mark.
  *
- * @param file the name of the text in messages
+ * @param file the name of the text in messages, by default "configuration"
  * @throws ConfigError naming the file, and line and column, or the field and the nearest known name
  */
-export function configFromText(text: string | Uint8Array, file: string, tables?: Tables): ModelConfig {
+export function configFromText(text: string | Uint8Array, file = 'configuration', tables?: Tables): ModelConfig {
+  if (typeof text !== 'string' && !ArrayBuffer.isView(text)) {
+    throw new ConfigError(`${file}: configFromText takes JSON as text or bytes, got ${foundIn(text)}.`);
+  }
   if (text.length > mostBytes)
     throw new ConfigError(`${file}: a configuration has at most ${mostBytes} bytes, got ${text.length}.`);
   const plain = typeof text === 'string' ? text.replace(/^\ufeff/, '') : decoded(text, file);

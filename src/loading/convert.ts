@@ -1,10 +1,13 @@
+import * as z from 'zod';
 import { ConfigError } from '../errors.ts';
 import { type SafetensorsOptions, type SafetensorsOutput, type Source, writeSafetensors } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { checkpointParameters, createModel, modelParameters } from '../models/create.ts';
 import { written } from '../models/mm/parts.ts';
+import { isObject, validate, validateOptions } from '../validate.ts';
 import { findEntry } from '../zoo/index.ts';
 import { configKey } from './recognise.ts';
+import { readOptions } from './resolve.ts';
 import { mergeEntries } from './state_dict.ts';
 import { type ConfiguredModel, openWeights, reduced } from './weights.ts';
 
@@ -51,7 +54,15 @@ export async function convertCheckpoints(
   inputs: readonly ConvertInput[],
   options: ConvertOptions = {},
 ): Promise<Converted> {
-  const { ema, prefix, ignore, keepAux = false, name, dtype } = options;
+  validate(inputsSchema, inputs, 'convertCheckpoints');
+  const {
+    ema,
+    prefix,
+    ignore,
+    keepAux = false,
+    name,
+    dtype,
+  } = validateOptions(optionsSchema, options, 'convertCheckpoints');
   const files: JoinedFile[] = [];
   for (const { source, scale, config: given } of inputs) {
     const model = given === undefined ? undefined : givenModel(given, prefix);
@@ -78,6 +89,35 @@ export async function convertCheckpoints(
     output: writeSafetensors(merged, metadata, { dtype }),
   };
 }
+
+const isSource = (value: unknown): boolean =>
+  isObject(value) &&
+  typeof value.read === 'function' &&
+  typeof value.size === 'number' &&
+  typeof value.name === 'string';
+
+const inputsSchema = z.array(
+  z.strictObject(
+    {
+      source: z.custom(isSource, {
+        error: 'must be an opened file, as openFileSource(path) or bytesSource(bytes) give it',
+      }),
+      config: z
+        .union([z.string(), z.looseObject({})], { error: 'must be a configuration, or the name of a model' })
+        .optional(),
+      scale: z.tuple([z.number(), z.number()], { error: 'must be [width, height]' }).optional(),
+    },
+    { error: 'must be { source }, with an opened file' },
+  ),
+  { error: 'must be a list of { source }' },
+);
+
+const optionsSchema = z.strictObject({
+  ...readOptions.pick({ ema: true, prefix: true, ignore: true }).shape,
+  keepAux: z.boolean().optional(),
+  name: z.string().optional(),
+  dtype: z.enum(['F16', 'F32']).optional(),
+});
 
 interface JoinedFile extends Pick<Awaited<ReturnType<typeof openWeights>>, 'entries' | 'notices'> {
   readonly file: string;

@@ -1,5 +1,7 @@
 import { type NDArray, type Shape, sizeOf, type Weights } from '../arrays.ts';
-import { type ModelDefinition, modelParameters } from '../models/create.ts';
+import { ConfigError } from '../errors.ts';
+import { checkDefinition, type ModelDefinition, modelParameters } from '../models/create.ts';
+import { foundIn } from '../validate.ts';
 
 /**
  * Returns weights for a model that is yet to be trained, by state-dict key. Convolutions and linear layers begin as in PyTorch
@@ -9,6 +11,8 @@ import { type ModelDefinition, modelParameters } from '../models/create.ts';
  * @param seed a whole number
  */
 export function initialWeights(definition: ModelDefinition, seed = 0): Weights {
+  checkDefinition(definition, 'initialWeights');
+  if (!Number.isInteger(seed)) throw new ConfigError(`a seed is a whole number, got ${foundIn(seed)}.`);
   const parameters = modelParameters(definition).filter(({ kind }) => kind !== 'ignored');
   return new Map(parameters.map(({ key, shape }) => [key, initialValue(key, shape, seed)]));
 }

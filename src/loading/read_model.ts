@@ -7,11 +7,11 @@ import { createModel, type ModelDefinition, modelParameters } from '../models/cr
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
 import { breather } from '../platform/turn.ts';
-import { foundIn } from '../validate.ts';
+import { foundIn, validateOptions } from '../validate.ts';
 import { hashInName } from '../zoo/index.ts';
 import { fillModules } from './by_module.ts';
 import { heeding, orAborted } from './heed.ts';
-import { isByModule, type ModelRef, type ReadOptions, resolveRef } from './resolve.ts';
+import { isByModule, type ModelRef, type ReadOptions, readOptions, resolveRef } from './resolve.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
 
 /** A model with its weights. Nothing runs yet. */
@@ -55,22 +55,28 @@ export function modelReader(platform: Platform): Read {
 }
 
 /** Returns the configuration that weights belong to: the one in the file, or that of the published model that they fit. */
-export type ReadConfig = (weights: WeightsRef) => Promise<ModelConfig>;
+export type ReadConfig = (weights: WeightsRef, options?: ReadConfigOptions) => Promise<ModelConfig>;
+
+/** Options of `readConfig`, as those of `readModel`. */
+export type ReadConfigOptions = Pick<ReadOptions, 'ema' | 'prefix' | 'ignore' | 'onProgress' | 'signal'>;
 
 /** Returns the function that reads configurations on a platform. It reads no tensor. */
 export function configReader(platform: Platform): ReadConfig {
-  return async (weights) => {
+  return async (weights, options = {}) => {
     if (!isFile(weights)) {
       throw new ConfigError(`readConfig takes a file of weights (a path, URL or bytes), got ${foundIn(weights)}.`);
     }
-    const source = await platform.openWeights(weights);
+    const { ema, prefix, ignore } = validateOptions(configOptions, options, 'readConfig');
+    const source = await open(weights, options, platform);
     try {
-      return (await openWeights(source)).config;
+      return (await openWeights(source, { ema, prefix, ignore })).config;
     } finally {
       await source.close?.();
     }
   };
 }
+
+const configOptions = readOptions.pick({ ema: true, prefix: true, ignore: true, onProgress: true, signal: true });
 
 type OpenSource = Source & { close?(): Promise<void> };
 

@@ -6,7 +6,7 @@ import { createModel, modelParameters, type Tables } from '../models/create.ts';
 import type { Platform, Progress, WeightsRef } from '../platform/contract.ts';
 import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validate, validateOptions } from '../validate.ts';
-import { findEntry, type ZooEntry } from '../zoo/index.ts';
+import { checkEntry, findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
 
@@ -114,10 +114,20 @@ export type PullModel = (name: string, options?: PullOptions) => Promise<PulledM
 export function modelPuller(platform: Platform): PullModel {
   return async (name, options = {}) => {
     const entry = findEntry(name);
+    validateOptions(pullOptions, options, 'pullModel');
     if (entry.weights?.shipped) {
       throw new ConfigError(`the weights of ${entry.name} are part of the package: there is nothing to pull.`);
     }
     return { entry, ...(await pullEntry(entry, platform, options)) };
+  };
+}
+
+/** Returns the function that finds published weights in the cache of a platform. */
+export function cacheReader({ cache }: Platform): (entry: ZooEntry) => string | undefined {
+  return (entry) => {
+    checkEntry(entry, 'cachedWeights');
+    const { weights } = entry;
+    return weights?.url ? cache?.find({ ...weights, url: weights.url }) : undefined;
   };
 }
 
@@ -158,26 +168,30 @@ export function isByModule(weights: unknown): weights is Named<WeightsRef> {
   return prototype === Object.prototype || prototype === null;
 }
 
-const call = z.custom((value) => typeof value === 'function', { error: 'must be a function' });
-const table = (of: string) => z.custom(isObject, { error: `must be a table of ${of} by type` });
+const isCall = (value: unknown): boolean => typeof value === 'function';
+const call = z.custom(isCall, { error: 'must be a function' });
+const isPart = (value: unknown): boolean => isObject(value) && isObject(value.config) && isCall(value.make);
+const table = (of: string, each: (value: unknown) => boolean) =>
+  z.custom((value) => isObject(value) && Object.values(value).every(each), {
+    error: `must be a table of ${of} by type`,
+  });
+const signal = z.custom<AbortSignal>((value) => isObject(value) && typeof value.throwIfAborted === 'function', {
+  error: 'must be an AbortSignal',
+});
 
 /** The schema of the options of `readModel` and `loadModel`. The platform's engines check `threads`. */
 export const readOptions = z.strictObject({
-  backbones: table('backbones').optional(),
-  heads: table('heads').optional(),
-  detectors: table('detectors').optional(),
-  segmentationHeads: table('segmentation heads').optional(),
+  backbones: table('functions that make backbones', isCall).optional(),
+  heads: table('functions that make heads', isCall).optional(),
+  detectors: table('detectors ({ config, make })', isPart).optional(),
+  segmentationHeads: table('segmentation heads ({ config, make })', isPart).optional(),
   ema: z.boolean().optional(),
   prefix: z.string().min(1).optional(),
   ignore: z.array(z.string(), { error: 'must be a list of keys' }).optional(),
   pull: z.boolean().optional(),
   configure: call.optional(),
   onProgress: call.optional(),
-  signal: z
-    .custom<AbortSignal>((value) => isObject(value) && typeof value.throwIfAborted === 'function', {
-      error: 'must be an AbortSignal',
-    })
-    .optional(),
+  signal: signal.optional(),
   threads: z.unknown().optional(),
   engine: z
     .custom((value) => typeof value === 'string' || (isObject(value) && typeof value.load === 'function'), {
@@ -185,6 +199,15 @@ export const readOptions = z.strictObject({
     })
     .optional(),
 });
+
+const pullOptions = z.strictObject({
+  from: z.string().optional(),
+  onProgress: call.optional(),
+  signal: signal.optional(),
+});
+
+const isModules = (value: unknown): boolean =>
+  isByModule(value) && Object.keys(value).length > 0 && Object.values(value).every(isFile);
 
 const refSchema = z.strictObject({
   config: z
@@ -196,7 +219,7 @@ const refSchema = z.strictObject({
     )
     .optional(),
   weights: z
-    .custom((value) => (isFile(value) ? value !== '' : isByModule(value) && Object.values(value).every(isFile)), {
+    .custom((value) => (isFile(value) ? value !== '' : isModules(value)), {
       error: 'must be a file, a URL or bytes, or these by module',
     })
     .optional(),

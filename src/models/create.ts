@@ -14,7 +14,7 @@ import {
   type Scope,
   type Value,
 } from '../nn/index.ts';
-import { checkNumbers, validate } from '../validate.ts';
+import { checkNumbers, foundIn, isObject, validate } from '../validate.ts';
 import { checkBackbone } from './check_backbone.ts';
 import { classificationTask } from './classification.ts';
 import {
@@ -133,8 +133,15 @@ export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefi
 }
 
 /** Returns the state-dict entries that the model runs with. A checkpoint must fill all of them. */
-export function modelParameters({ parts }: ModelDefinition): Parameter[] {
-  return parametersOfParts(Object.values(parts));
+export function modelParameters(definition: ModelDefinition): Parameter[] {
+  checkDefinition(definition, 'modelParameters');
+  return parametersOfParts(Object.values(definition.parts));
+}
+
+/** Checks that a caller gives a model. @throws ConfigError */
+export function checkDefinition(value: unknown, call: string): void {
+  if (isObject(value) && isObject(value.parts) && isObject(value.config)) return;
+  throw new ConfigError(`${call} takes a model as createModel(config) returns it, got ${foundIn(value)}.`);
 }
 
 /** Returns the state-dict entries of the published checkpoint, with those of the auxiliary head. */
@@ -154,6 +161,11 @@ function parametersOfParts(parts: readonly RecordedPart[]): Parameter[] {
  * @throws ConfigError naming the field, its value and the nearest known name
  */
 export function resolveConfig(config: unknown, what: string, tables: Tables = {}): ResolvedConfig {
+  if (typeof config === 'string') {
+    throw new ConfigError(
+      `a configuration is an object, got ${foundIn(config)}. That of a published model is findEntry(name).config.`,
+    );
+  }
   const known = Object.keys({ ...backbones, ...tables.backbones });
   const { backbone, ...others } = (config ?? {}) as Partial<ModelConfig>;
   const type: unknown = backbone?.type;

@@ -1,6 +1,7 @@
 import { entries, type ZooEntry } from '../../configs/index.ts';
 import { ConfigError, shortened, unknownName } from '../errors.ts';
 import { mogaNetSize } from '../models/mm/moganet.ts';
+import { foundIn, isObject } from '../validate.ts';
 
 /** The published and shipped models: how they are found, and the terms of their weights. */
 
@@ -15,6 +16,7 @@ const weightsEnding = /\.(pth|pth\.tar|pt|safetensors)$/i;
  * @throws ConfigError with the nearest names
  */
 export function findEntry(name: string): ZooEntry {
+  if (typeof name !== 'string') throw new ConfigError(`the name of a model is a string, got ${foundIn(name)}.`);
   const found = /[/\\]/.test(name) ? undefined : entries.find((entry) => isNamed(entry, name));
   if (found) return found;
   if (/\.json$/i.test(name)) {
@@ -64,8 +66,16 @@ export interface Terms {
   readonly data: readonly string[];
 }
 
+/** Checks that a caller gives an entry. @throws ConfigError */
+export function checkEntry(value: unknown, call: string): void {
+  if (isObject(value) && typeof value.name === 'string' && isObject(value.config)) return;
+  throw new ConfigError(`${call} takes an entry, as findEntry(name) returns it, got ${foundIn(value)}.`);
+}
+
 /** Returns the terms of an entry's published weights. Those of shipped weights are in the package's THIRD_PARTY_NOTICES. */
-export function termsOf({ weights, publisher, trainedOn = [] }: ZooEntry): Terms | undefined {
+export function termsOf(entry: ZooEntry): Terms | undefined {
+  checkEntry(entry, 'termsOf');
+  const { weights, publisher, trainedOn = [] } = entry;
   if (!weights?.url || !publisher) return undefined;
   return {
     weights: `${publisher.licence} (${publisher.name})`,

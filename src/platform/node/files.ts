@@ -219,10 +219,9 @@ function foldersUpwards(folder: string): string[] {
  */
 export function shippedWeights(file: string): string {
   const folder = packageFile('samples/weights');
-  const path = join(folder, file);
-  if (existsSync(path)) return path;
   const known = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
-  throw new UnsupportedError(unknownName('file of shipped weights', file, known));
+  if (known.includes(file)) return join(folder, file);
+  throw new UnsupportedError(unknownName('file of shipped weights', `${file}`, known));
 }
 
 /** The folder of the images that the package ships. */
