@@ -209,6 +209,8 @@ function unwrap(schema: z.ZodType): z.ZodType[] {
   ) {
     return unwrap(schema.unwrap() as z.ZodType);
   }
+  // a transformation reads what its first schema accepts
+  if (schema instanceof z.ZodPipe) return unwrap(schema.in as z.ZodType);
   if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => unwrap(option as z.ZodType));
   return [schema];
 }

@@ -49,7 +49,7 @@ describe('a configuration from outside', () => {
     fault(
       { backbone, segmentation: { ...segmentation, head: { ...head, aligncorner: true } } },
       'my.json: segmentation.head: unknown key "aligncorner". Did you mean "alignCorners"? ' +
-        'Known: type, channels, poolScales, alignCorners.',
+        'Known: type, channels, poolScales, alignCorners, normEps.',
     );
     fault(
       { backbone: { ...backbone, dilation: [1, 2, 3] } },

@@ -315,7 +315,8 @@ export const boxHeadFromMm = (head: unknown) =>
 export const maskHeadFromMm = (head: unknown) => read({ FCNMaskHead: maskHead }, head, 'mask_head');
 
 /** Reads the pooling of regions. mmcv's defaults are `aligned` and `finest_scale` 56. */
-export const regionsFromMm = (data: unknown) => read({ SingleRoIExtractor: extractor }, data, 'roi_extractor');
+export const regionsFromMm = (data: unknown, part = 'roi_extractor') =>
+  read({ SingleRoIExtractor: extractor }, data, part);
 
 /** Reads classes and network of a RetinaHead. The thresholds for its outputs are in the model's `test_cfg`. */
 export const retinaHeadFromMm = (head: unknown) => read({ RetinaHead: retinaHead }, head, 'bbox_head');

@@ -2,7 +2,6 @@ import * as z from 'zod';
 import type { BoxConfig } from '../../../heads/box.ts';
 import { limit, minSize } from '../../../heads/rpn.ts';
 import { itemAt } from '../../arrays.ts';
-import type { Stage } from '../../backbones/index.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
@@ -14,7 +13,8 @@ import {
   retinaHeadFromMm,
   rpnHeadFromMm,
 } from './detection.ts';
-import { checkAgrees, none, off, parsePart, plainPart, training, unneeded } from './parts.ts';
+import { type BackboneSource, neckSource } from './neck_source.ts';
+import { checkAgrees, checkLevels, none, off, parsePart, plainPart, type Source, training, unneeded } from './parts.ts';
 
 /** Reads mmdet's detectors: their parts, the thresholds in `test_cfg`, and whether the parts fit each other. */
 
@@ -122,22 +122,22 @@ const read = <S extends z.ZodType>(schema: S, model: unknown): z.output<S> => {
 /**
  * Reads a `MaskRCNN` or `FasterRCNN` dict.
  *
- * @param stages those of the backbone that the neck reads
  * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
  */
-export function rcnnFromMm(model: unknown, classes: ClassesOf, stages: readonly Stage[]): Detector {
+export function rcnnFromMm(model: unknown, classes: ClassesOf, backbone: BackboneSource): Detector {
   const dict = read(twoStage, model);
   const roi = parsePart({ StandardRoIHead: standardRoiHead }, dict.roi_head, what, 'roi_head');
+  const { source, ...common } = twoStageParts(dict, backbone);
   const { box, ...head } = boxHeadFromMm(roi.bbox_head);
-  const common = twoStageParts(dict, stages);
-  const region = extractorOf(roi.bbox_roi_extractor, common.neck.channels);
-  checkBox(roi.bbox_head, region.size, common.neck.channels);
+  const region = extractorOf(roi.bbox_roi_extractor, 'bbox_roi_extractor', source);
+  checkBox(roi.bbox_head, region.size, source);
+  const extractor = roi.mask_roi_extractor ?? roi.bbox_roi_extractor;
   return {
     type: 'mask_rcnn',
     ...classes(head.classes),
     ...common,
     box: { ...box, region },
-    mask: maskOf(roi.mask_head, roi.mask_roi_extractor ?? roi.bbox_roi_extractor, common.neck.channels, head.classes),
+    mask: maskOf(roi.mask_head, extractor, head.classes, source),
   };
 }
 
@@ -147,22 +147,21 @@ export function rcnnFromMm(model: unknown, classes: ClassesOf, stages: readonly 
  * @throws UnsupportedError naming the type of a part that is not read, or mask heads that differ; ConfigError if a
  *   field does not fit
  */
-export function cascadeFromMm(model: unknown, classes: ClassesOf, stages: readonly Stage[]): Detector {
+export function cascadeFromMm(model: unknown, classes: ClassesOf, backbone: BackboneSource): Detector {
   const dict = read(twoStage, model);
   const roi = parsePart({ CascadeRoIHead: cascadeRoiHead }, dict.roi_head, what, 'roi_head');
-  const common = twoStageParts(dict, stages);
-  const { channels } = common.neck;
+  const { source, ...common } = twoStageParts(dict, backbone);
   const perStage = (name: keyof typeof roiHead) => stagesOf(name, roi[name], roi.num_stages);
-  const regions = perStage('bbox_roi_extractor').map((dict) => extractorOf(dict, channels));
+  const regions = perStage('bbox_roi_extractor').map((dict) => extractorOf(dict, 'bbox_roi_extractor', source));
   const dicts = perStage('bbox_head');
   const heads = dicts.map(boxHeadFromMm);
   const numbers = heads.map((head) => head.classes);
   if (new Set(numbers).size > 1) {
     throw new ConfigError(
-      `${what}: bbox_head: the stages have ${numbers.join(', ')} classes, but need the same number.`,
+      `${what}: bbox_head: the stages have ${numbers.join(', ')} classes, but need the same number (num_classes).`,
     );
   }
-  for (const [i, dict] of dicts.entries()) checkBox(dict, itemAt(regions, i).size, channels);
+  for (const [i, dict] of dicts.entries()) checkBox(dict, itemAt(regions, i).size, source);
   const equal = (name: keyof typeof roiHead) => onlyOne(name, perStage(name));
   const extractor = equal('mask_roi_extractor') ?? (roi.mask_head ? equal('bbox_roi_extractor') : undefined);
   return {
@@ -170,7 +169,7 @@ export function cascadeFromMm(model: unknown, classes: ClassesOf, stages: readon
     ...classes(itemAt(numbers, 0)),
     ...common,
     box: heads.map(({ box }, i): BoxConfig => ({ ...box, region: itemAt(regions, i) })),
-    mask: maskOf(equal('mask_head'), extractor, channels, itemAt(numbers, 0)),
+    mask: maskOf(equal('mask_head'), extractor, itemAt(numbers, 0), source),
   };
 }
 
@@ -188,14 +187,15 @@ function onlyOne(name: string, stages: readonly unknown[]): unknown {
   throw new UnsupportedError(`${what}: ${name} differs between the stages, which is not supported.`);
 }
 
-/** Returns the fields that do not depend on the heads on regions. */
-function twoStageParts({ neck: dict, rpn_head, test_cfg }: z.output<typeof twoStage>, stages: readonly Stage[]) {
-  const neck = detectorNeck(dict, stages);
+/** Returns the fields that do not depend on the heads on regions, and the neck as their source. */
+function twoStageParts({ neck: dict, rpn_head, test_cfg }: z.output<typeof twoStage>, backbone: BackboneSource) {
+  const { neck, source } = detectorNeck(dict, backbone);
   const head = rpnHeadFromMm(rpn_head);
-  checkAgrees(rpn_head, `${what}: rpn_head`, 'in_channels', neck.channels, 'the neck gives');
+  checkDense(rpn_head, 'rpn_head', head.anchors.strides, source);
   const { rpn, rcnn } = test_cfg;
   const rpnNms = rpnNmsOf(rpn);
   return {
+    source,
     neck,
     rpn: {
       ...head,
@@ -232,29 +232,39 @@ function rpnNmsOf({ nms, nms_thr, nms_post, max_per_img, max_num }: z.output<typ
   throw new ConfigError(`${path}.nms: must be an object, got nothing.`);
 }
 
-function detectorNeck(dict: unknown, stages: readonly Stage[]) {
+function detectorNeck(dict: unknown, backbone: BackboneSource) {
   const neck = neckFromMm(dict);
-  const channels = stages.map((stage) => stage.channels);
-  checkAgrees(dict, `${what}: neck`, 'in_channels', channels, 'the backbone gives');
-  return neck;
+  return { neck, source: neckSource(dict, neck, backbone, what) };
 }
 
-function extractorOf(dict: unknown, channels: number) {
-  const region = regionsFromMm(dict);
-  checkAgrees(dict, `${what}: roi_extractor`, 'out_channels', channels, 'the neck gives');
+/** Checks a head on every level of the neck. */
+function checkDense(head: unknown, part: string, strides: readonly number[], source: Source): void {
+  checkLevels(head, `${what}: ${part}`, 'in_channels', 'channels', source);
+  checkLevels({ strides }, `${what}: ${part}: anchor_generator`, 'strides', 'stride', source);
+  const { length } = source.levels;
+  if (strides.length !== length) {
+    const path = `${what}: ${part}: anchor_generator.strides`;
+    throw new ConfigError(`${path}: has ${strides.length} levels, but the neck gives ${length} (num_outs).`);
+  }
+}
+
+function extractorOf(dict: unknown, part: string, source: Source) {
+  const region = regionsFromMm(dict, part);
+  checkLevels(dict, `${what}: ${part}`, 'out_channels', 'channels', source);
+  checkLevels(dict, `${what}: ${part}`, 'featmap_strides', 'stride', source);
   return region;
 }
 
-function checkBox(dict: unknown, size: number, channels: number): void {
-  checkAgrees(dict, `${what}: bbox_head`, 'in_channels', channels, 'the neck gives');
+function checkBox(dict: unknown, size: number, source: Source): void {
+  checkLevels(dict, `${what}: bbox_head`, 'in_channels', 'channels', source);
   checkAgrees(dict, `${what}: bbox_head`, 'roi_feat_size', size, 'the output_size of its regions is');
 }
 
-function maskOf(head: unknown, extractor: unknown, channels: number, classes: number) {
+function maskOf(head: unknown, extractor: unknown, classes: number, source: Source) {
   if (head === undefined || head === null) return undefined;
   const read = maskHeadFromMm(head);
-  const region = extractorOf(extractor, channels);
-  checkAgrees(head, `${what}: mask_head`, 'in_channels', channels, 'the neck gives');
+  const region = extractorOf(extractor, 'mask_roi_extractor', source);
+  checkLevels(head, `${what}: mask_head`, 'in_channels', 'channels', source);
   checkAgrees(head, `${what}: mask_head`, 'num_classes', classes, 'the bbox_head has');
   checkAgrees(head, `${what}: mask_head`, 'roi_feat_size', region.size, 'the output_size of its regions is');
   return { ...read, region };
@@ -278,11 +288,11 @@ const retinaNet = z.strictObject({
  *
  * @throws UnsupportedError naming the type of a part that is not read, ConfigError if a field does not fit
  */
-export function retinaNetFromMm(model: unknown, classes: ClassesOf, stages: readonly Stage[]): Detector {
+export function retinaNetFromMm(model: unknown, classes: ClassesOf, backbone: BackboneSource): Detector {
   const { neck: dict, bbox_head, test_cfg: test } = read(retinaNet, model);
   const { head, ...found } = retinaHeadFromMm(bbox_head);
-  const neck = detectorNeck(dict, stages);
-  checkAgrees(bbox_head, `${what}: bbox_head`, 'in_channels', neck.channels, 'the neck gives');
+  const { neck, source } = detectorNeck(dict, backbone);
+  checkDense(bbox_head, 'bbox_head', head.anchors.strides, source);
   return {
     type: 'retinanet',
     ...classes(found.classes),

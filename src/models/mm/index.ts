@@ -55,10 +55,12 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
       `${what}: _base_: the files that it names are not read. Give the whole: Config.fromfile(file).dump().`,
     );
   }
-  const model = onWholePyramid(validate(full, modelIn(whole), what));
-  const reader = byType(models, model.type, 'model');
-  const backbone = backboneFromMm(model.backbone);
-  const stages = stagesOf(backbone).slice(firstStage(model));
+  const given = validate(full, modelIn(whole), what);
+  const reader = byType(models, given.type, 'model');
+  const backbone = backboneFromMm(given.backbone);
+  const model = onWholePyramid(given);
+  const stages = stagesOf(backbone);
+  const source = { name: 'backbone', dict: model.backbone, stages, levels: stages.slice(firstStage(model)) };
   const classes: ClassesOf = (count, channels) =>
     classesOf(count, channels, { ...context, dataset: datasetIn(whole) ?? context.dataset });
   const { image, input } = inputFromMm(whole, model, reader.task);
@@ -67,7 +69,7 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
     name: context.name,
     backbone,
     image,
-    [reader.task]: { ...reader.read(model, classes, stages), input: fitted },
+    [reader.task]: { ...reader.read(model, classes, source), input: fitted },
   });
 }
 

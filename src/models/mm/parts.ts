@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Stage } from '../../backbones/index.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { foundIn, isObject, validate } from '../../validate.ts';
 
@@ -107,6 +108,35 @@ export const square = z.union([
     .refine(([a, b]) => a === b, { error: 'must be equal for both axes' })
     .transform(([a]) => a),
 ]);
+
+/** A part's dict, and what it gives to the parts that it feeds. */
+export interface Source {
+  readonly name: string;
+  readonly dict: unknown;
+  /** The levels that it gives, finest first. */
+  readonly levels: readonly Stage[];
+}
+
+/** Describes a source by its type and its short arguments, one of which may be what does not fit. */
+function described({ name, dict }: Source): string {
+  if (!isObject(dict)) return `the ${name} gives`;
+  const { type, ...options } = dict;
+  const shown = Object.entries(options).flatMap(([key, value]) => {
+    const text = value === undefined ? '' : `${key}=${JSON.stringify(value)}`;
+    return text.length > 0 && text.length <= 40 ? text : [];
+  });
+  return `the ${name} ${type}(${shown.join(', ')}) gives`;
+}
+
+/** Refuses a field that says something else than the levels of the part that feeds it. @throws ConfigError with both */
+export function checkLevels(part: unknown, where: string, field: string, of: keyof Stage, source: Source): void {
+  const found = isObject(part) ? part[field] : undefined;
+  const all = source.levels.map((level) => level[of]);
+  const [first] = all;
+  // a list may name the finest levels only
+  const expected = Array.isArray(found) && of === 'stride' ? all.slice(0, found.length) : all;
+  checkAgrees(part, where, field, typeof found === 'number' ? first : expected, described(source));
+}
 
 /**
  * Refuses a field that says something else than the part that feeds it, which would otherwise be found as a misfit of weights.

@@ -234,10 +234,10 @@ const table: Readonly<Record<string, Step>> = {
   RandomFlip: step(
     z.strictObject({ type, flip_ratio: chance, prob: chance, ...unneeded('direction', 'swap_seg_labels') }),
     ({ flip_ratio, prob }, seen) => {
-      if (seen.given || !(prob ?? flip_ratio)) return {}; // MultiScaleFlipAug says itself whether to flip
+      if (seen.given || !(prob || flip_ratio)) return {}; // MultiScaleFlipAug says itself whether to flip
       throw refused(
         `RandomFlip.${prob ? 'prob' : 'flip_ratio'}`,
-        `must be 0 in a test pipeline, got ${prob ?? flip_ratio}.`,
+        `must be 0 in a test pipeline, got ${prob || flip_ratio}.`,
       );
     },
   ),

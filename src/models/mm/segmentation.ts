@@ -1,19 +1,21 @@
 import * as z from 'zod';
 import { itemAt } from '../../arrays.ts';
-import type { Stage } from '../../backbones/index.ts';
 import { ConfigError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
 import { neckFromMm } from './detection.ts';
+import { type BackboneSource, neckSource } from './neck_source.ts';
 import {
   batchNorm,
   checkAgrees,
+  checkLevels,
   count,
   none,
   parsePart,
   plainConv,
   plainPart,
   reluOnly,
+  type Source,
   training,
   unneeded,
   written,
@@ -167,31 +169,21 @@ const encoderDecoder = z.strictObject({
   ...training,
 });
 
-/** The maps that a head reads. */
-interface Levels {
-  readonly channels: readonly number[];
-  readonly source: string;
-}
-
 /**
  * Reads an `EncoderDecoder` dict.
  *
- * @param stages those of the backbone that neck and heads read
+ * @param backbone what feeds neck and heads. Without it, they are not compared with it.
  * @throws UnsupportedError naming a head or neck that is not read, ConfigError if a field does not fit
  */
 export function segmentationFromMm(
   model: unknown,
   classes: ClassesOf,
-  stages?: readonly Stage[],
+  backbone?: BackboneSource,
 ): NonNullable<ModelConfig['segmentation']> {
   const { test_cfg, ...rest } = model as Record<string, unknown>; // whose type has been read
   const dict = validate(encoderDecoder, { ...rest, test_cfg: plainTest(test_cfg) }, what);
-  const channels = stages?.map((stage) => stage.channels);
   const neck = isThere(dict.neck) ? neckFromMm(dict.neck, 'mmseg') : undefined;
-  if (channels) checkAgrees(dict.neck, `${what}: neck`, 'in_channels', channels, 'the backbone gives');
-  const levels = neck
-    ? { channels: Array<number>(neck.outs).fill(neck.channels), source: 'the neck gives' }
-    : { channels: channels ?? [], source: 'the backbone gives' };
+  const levels = backbone && neck ? neckSource(dict.neck, neck, backbone, what) : withoutNeck(backbone);
   const decode = headOn(dict.decode_head, 'decode_head', levels);
   const auxiliary = isThere(dict.auxiliary_head) ? auxiliaryOn(dict.auxiliary_head, levels, decode.classes) : undefined;
   return written({
@@ -212,34 +204,41 @@ function plainTest(test: unknown): unknown {
 }
 
 /** Reads the head or heads for training, which must be able to learn from the same labels. */
-function auxiliaryOn(dict: unknown, levels: Levels, classes: number) {
+function auxiliaryOn(dict: unknown, levels: Source | undefined, classes: number) {
   const read = (head: unknown, part: string) => {
     const found = headOn(head, part, levels);
     if (found.classes === classes) return found.head;
-    throw new ConfigError(`${what}: the auxiliary head has ${found.classes} classes, but the decode head ${classes}.`);
+    throw new ConfigError(
+      `${what}: the auxiliary head has ${found.classes} classes (num_classes), but the decode head ${classes}.`,
+    );
   };
   if (!Array.isArray(dict)) return read(dict, 'auxiliary_head');
   return dict.map((head, i) => read(head, `auxiliary_head.${i}`));
 }
 
 /** Reads a head and compares what it says on its input with the levels. Negative indices count from the last level. */
-function headOn(dict: unknown, part: string, { channels, source }: Levels) {
+function headOn(dict: unknown, part: string, source: Source | undefined) {
   const found = segmentationHeadFromMm(dict, part);
   const { head } = found;
   const where = `${what}: ${part}`;
   if (head.type !== 'fcn_head') {
-    if (channels.length > 0) {
-      checkAgrees(dict, where, 'in_channels', channels, source);
-      checkAgrees(dict, where, 'in_index', [...channels.keys()], 'the levels are');
+    if (source) {
+      checkLevels(dict, where, 'in_channels', 'channels', source);
+      checkAgrees(dict, where, 'in_index', [...source.levels.keys()], 'there are the levels');
     }
     return found;
   }
-  const count = channels.length || 4; // the stages of every backbone
+  const count = source?.levels.length ?? 4; // the stages of every backbone
   const level = head.level < 0 ? head.level + count : head.level;
   if (level < 0 || level >= count)
     throw new ConfigError(`${where}: in_index: is ${head.level}, there are ${count} levels.`);
-  if (channels.length > 0) checkAgrees(dict, where, 'in_channels', itemAt(channels, level), source);
+  if (source) {
+    checkLevels(dict, where, 'in_channels', 'channels', { ...source, levels: [itemAt(source.levels, level)] });
+  }
   return { ...found, head: { ...head, level } };
 }
+
+const withoutNeck = (backbone: BackboneSource | undefined): Source | undefined =>
+  backbone && { ...backbone, name: 'backbone, without a neck,' };
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null;

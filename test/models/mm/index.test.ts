@@ -5,6 +5,7 @@ import { datasetOf, datasets } from '../../../src/datasets/index.ts';
 import { ConfigError, UnsupportedError } from '../../../src/errors.ts';
 import type { ModelConfig, RcnnConfig } from '../../../src/models/config.ts';
 import { createModel } from '../../../src/models/create.ts';
+import { neckFromMm } from '../../../src/models/mm/detection.ts';
 import { fromMm, type MmContext } from '../../../src/models/mm/index.ts';
 import { findEntry } from '../../../src/zoo/index.ts';
 import { shippedGolden } from '../../harness/golden.ts';
@@ -148,11 +149,10 @@ describe('an mm configuration', () => {
   });
 
   it('reads extra levels of the pyramid, by their old spelling, too', () => {
-    const extra = (add_extra_convs: unknown) =>
-      fromMm(changed(detector, ({ neck }) => Object.assign(neck, { start_level: 1, add_extra_convs }))).detection?.neck;
+    const extra = (add_extra_convs: unknown) => neckFromMm({ ...detector.neck, start_level: 1, add_extra_convs });
     expect(extra('on_output')).to.include({ startLevel: 1, extraConvs: 'on_output' });
     expect(extra(true)).to.include({ extraConvs: 'on_input' });
-    expect(extra(false)).to.not.have.property('extraConvs');
+    expect(extra(false).extraConvs).to.equal(undefined);
   });
 
   it('spreads the octave’s scales', () => {
