@@ -55,11 +55,23 @@ export class PickleReader {
     return this.bytes.subarray(start, start + count);
   }
 
+  /** Most names are short and ASCII: a decoder takes longer. `undefined` for other text. */
+  private ascii(start: number, end: number): string | undefined {
+    let text = '';
+    for (let i = start; i < end; i++) {
+      const byte = this.bytes[i]!;
+      if (byte >= 0x80) return undefined;
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+
   /** @throws NotText */
   text(count: number): string {
-    const bytes = this.raw(count);
-    // most names are short and ASCII
-    if (count <= 64 && bytes.every((byte) => byte < 0x80)) return String.fromCharCode(...bytes);
+    const start = this.over(count);
+    const short = count <= 64 ? this.ascii(start, start + count) : undefined;
+    if (short !== undefined) return short;
+    const bytes = this.bytes.subarray(start, start + count);
     try {
       return utf8.decode(bytes);
     } catch (cause) {
