@@ -1,7 +1,7 @@
 import { CheckpointError } from '../errors.ts';
 import { type Checkpoint, metaOf } from '../formats/checkpoint.ts';
 import { quoted } from '../formats/context.ts';
-import type { PickleValue } from '../formats/pickle_values.ts';
+import { kindOf, PickleObject, type PickleValue, shortText } from '../formats/pickle_values.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
 import { isTensor } from '../formats/torch_tensor.ts';
 
@@ -251,8 +251,23 @@ function withoutSet({ root, refuse }: Checkpoint, sets: readonly NamedSet[], ave
   if (sets.length > 0) {
     return refuse('missing', '', `it has averaged weights only: ${names}`, 'Load it without ema: false (--no-ema).');
   }
-  const keys = root instanceof Map ? [...root.keys()].slice(0, 8) : [];
-  const shown = keys.map((key) => quoted(typeof key === 'string' ? key : typeof key)).join(', ');
+  const entries = root instanceof Map ? [...root] : [];
+  if (entries.length === 0) return refuse('not-a-checkpoint', '', 'it holds no tensor');
+  for (const [key, value] of entries) {
+    const isSet = [...wrappers, ...emaWrappers].some((name) => name === key);
+    if (!(value instanceof PickleObject) || !isSet) continue;
+    const reason = `its ${quoted(shortText(key))} is ${kindOf(value)}, not a dict of tensors`;
+    return refuse(
+      'unsupported',
+      '',
+      reason,
+      'If you trust the file, load it in Python and save model.state_dict() alone.',
+    );
+  }
+  const shown = entries
+    .slice(0, 8)
+    .map(([key]) => quoted(shortText(key)))
+    .join(', ');
   const reason = `it has no set of weights under a known name; its names are ${shown}`;
   return refuse('not-a-checkpoint', '', reason);
 }

@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import { type NDArray, ndarray, type TypedArray } from '../../src/arrays.ts';
 import { CheckpointError } from '../../src/errors.ts';
-import { bytesSource, CheckpointRefusal, openSafetensors, writeSafetensors } from '../../src/formats/index.ts';
+import {
+  bytesSource,
+  CheckpointRefusal,
+  openCheckpoint,
+  openSafetensors,
+  tensorsOf,
+  writeSafetensors,
+} from '../../src/formats/index.ts';
+import { refusalOf } from '../harness/rejection.ts';
 
 const file = (header: string, data = new Uint8Array(0)) => {
   const text = new TextEncoder().encode(header);
@@ -117,6 +125,67 @@ describe('safetensors', () => {
       expect((await refusal(file(header, new Uint8Array(size)))).code).to.equal(code);
     });
   }
+
+  it('refuses every known type of elements that is not read as unsupported', async () => {
+    for (const dtype of ['F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F4', 'U32', 'U64', 'C64']) {
+      const found = await refusal(
+        file(`{"w":{"dtype":"${dtype}","shape":[1],"data_offsets":[0,8]}}`, new Uint8Array(8)),
+      );
+      expect([found.code, found.reason]).to.deep.equal(['unsupported', `elements of type ${dtype} are not read`]);
+    }
+  });
+
+  const shared = async (metadata: Record<string, string>) => {
+    const kept = new Map([['head.weight', ndarray([1], Float32Array.of(3))]]);
+    return openCheckpoint(bytesSource(await writeSafetensors(kept, metadata).bytes(), 'w.safetensors'));
+  };
+
+  it('gives a shared tensor under the names that save_model noted in the metadata', async () => {
+    const checkpoint = await shared({ 'embed.weight': 'head.weight', format: 'pt' });
+    const found = tensorsOf(checkpoint).map(({ path, entry }) => [path.join('/'), entry.shape]);
+    expect(found).to.deep.equal([
+      ['head.weight', [1]],
+      ['embed.weight', [1]],
+    ]);
+    const { entry } = tensorsOf(checkpoint)[1]!;
+    expect((await entry.read()).data).to.deep.equal(Float32Array.of(3));
+  });
+
+  it('takes no metadata for a name if the tensor is not stored, or the name is', async () => {
+    const checkpoint = await shared({ a: 'b', 'head.weight': 'head.weight', b: '__metadata__', c: 'a' });
+    expect(tensorsOf(checkpoint).map(({ path }) => path.join('/'))).to.deep.equal(['head.weight']);
+  });
+
+  it('counts the values of a header', async () => {
+    const entry = (i: number) => `"${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`;
+    const header = (count: number) => `{${Array.from({ length: count }, (_, i) => entry(i)).join()}}`;
+    const start = performance.now();
+    const found = await refusal(file(header(290_000)));
+    expect([found.code, found.reason]).to.deep.equal(['limit', 'it holds more than 1000000 values']);
+    // half a second on an idle machine; it was 21 s
+    expect(performance.now() - start).to.be.below(4000);
+    expect((await openSafetensors(file(header(1000)))).tensors.size).to.equal(1000);
+  });
+
+  it('refuses a tensor that is larger than any array, when it is read', async () => {
+    const bytes = 2 ** 45;
+    const small = file(`{"w":{"dtype":"F32","shape":[${bytes / 4}],"data_offsets":[0,${bytes}]}}`);
+    const { tensors: opened } = await openSafetensors({ ...small, size: small.size + bytes });
+    const entry = opened.get('w')!;
+    for (const read of [() => entry.read(), () => entry.readFloat32(), () => entry.bytes()]) {
+      const found = await refusalOf(read);
+      expect([found.code, found.place]).to.deep.equal(['limit', 'tensor "w"']);
+      expect(found.message).to.match(/35184372088832 bytes do not fit into one array here.*Node \(22/);
+    }
+  });
+
+  it('refuses to give integers as 32-bit floats', async () => {
+    const opened = await openSafetensors(bytesSource(await writeSafetensors(tensors).bytes(), 'w.safetensors'));
+    for (const name of ['count', 'bytes']) {
+      const found = await refusalOf(() => opened.tensors.get(name)!.readFloat32());
+      expect([found.code, found.place]).to.deep.equal(['dtype', `tensor "${name}"`]);
+    }
+  });
 
   it('is not fooled by header lengths that look like the first bytes of other formats', async () => {
     // 0x4b50 is "PK", 0x0280 begins a pickle, 0x8b1f gzip

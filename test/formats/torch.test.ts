@@ -7,6 +7,7 @@ import {
   CallValue,
   contiguous,
   pickleOf,
+  RawValue,
   TensorValue,
   TupleValue,
   torchLegacy,
@@ -207,6 +208,50 @@ describe('PyTorch zip files', () => {
   it('are refused at every length that they are cut to', async () => {
     const bytes = torchZip(new Map([['w', flat(2)]]), { 0: floats(1, 2) });
     for (let length = 0; length < bytes.length; length++) await refusalOf(() => read(bytes.subarray(0, length)));
+  });
+
+  it('name element types that are not read as unsupported, in tensors of newer versions', async () => {
+    for (const name of ['uint32', 'uint64', 'float8_e4m3fn', 'float8_e5m2', 'complex32', 'complex64']) {
+      const storage = `((X\x07\x00\x00\x00storagectorch\nUntypedStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x08tQ`;
+      const rest = `K\x00K\x01\x85K\x01\x85\x89)ctorch\n${name}\ntR`;
+      const made = new RawValue(Buffer.from(`ctorch._utils\n_rebuild_tensor_v3\n${storage}${rest}`, 'latin1'));
+      const refusal = await refusalOf(() => open(torchZip(new Map([['w', made]]), { 0: new Uint8Array(8) })));
+      expect(refusal.code).to.equal('unsupported');
+      expect(refusal.message).to.match(new RegExp(`elements of type torch\\.${name} are not read`));
+    }
+  });
+
+  it('refuse strides that overlap over more of a storage than one window', async () => {
+    const elements = 5 * 2 ** 20;
+    const view = (shape: number[], strides: number[]) =>
+      torchZip(new Map([['w', new TensorValue('0', 'FloatStorage', elements, shape, strides)]]), {
+        0: new Uint8Array(4 * elements),
+      });
+    const refusal = await refusalOf(() => open(view([1000, 768], [2800, 2800])));
+    expect(refusal.code).to.equal('unsupported');
+    expect(refusal.message).to.match(/size \(1000, 768\) with overlapping strides \(2800, 2800\)/);
+    // as large, and read: expanded, transposed, every other row, and rows with gaps between them
+    for (const [shape, strides] of [
+      [
+        [2, elements],
+        [0, 1],
+      ],
+      [
+        [1024, 5120],
+        [1, 1024],
+      ],
+      [
+        [2560, 1024],
+        [2048, 1],
+      ],
+      [
+        [5120, 1000],
+        [1024, 1],
+      ],
+    ] as const) {
+      const [tensor] = tensorsOf(await open(view([...shape], [...strides])));
+      expect((await tensor!.entry.readFloat32()).data.length).to.equal(shape[0] * shape[1]);
+    }
   });
 
   const shapes: readonly (readonly [string, readonly number[], readonly number[], number, string])[] = [

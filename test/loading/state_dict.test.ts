@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { ndarray } from '../../src/arrays.ts';
 import { CheckpointError } from '../../src/errors.ts';
-import { bytesSource, metaOf, openCheckpoint } from '../../src/formats/index.ts';
+import { bytesSource, metaOf, openCheckpoint, writeSafetensors } from '../../src/formats/index.ts';
 import { fillParameters, type ParameterSpec } from '../../src/loading/fill.ts';
 import { renamed } from '../../src/loading/layouts.ts';
 import { mergeEntries, stateDictOf } from '../../src/loading/state_dict.ts';
 import { refusalOf } from '../harness/rejection.ts';
-import { bytesOf, TensorValue, torchZip } from '../harness/torch_file.ts';
+import { bytesOf, CallValue, RawValue, TensorValue, torchZip } from '../harness/torch_file.ts';
 
 const weight = new TensorValue('w', 'FloatStorage', 2, [2]);
 const average = new TensorValue('ema', 'FloatStorage', 2, [2]);
@@ -28,6 +28,35 @@ const values = async (checkpoint: Awaited<ReturnType<typeof open>>, options = {}
 };
 
 describe('the weights in a checkpoint', () => {
+  it('are refused with the class if they are an object, though there are tensors elsewhere', async () => {
+    const module = new CallValue('models.net', 'Net', [], dict({ weight }));
+    const checkpoint = await open({ model: module, optimizer: dict({ momentum: weight }) });
+    const refusal = await refusalOf(async () => stateDictOf(checkpoint));
+    expect(refusal.code).to.equal('unsupported');
+    expect(refusal.message).to.match(/its "model" is an object of models\.net\.Net.*save model\.state_dict\(\) alone/);
+  });
+
+  it('are missing in a safetensors file without tensors', async () => {
+    const empty = await openCheckpoint(bytesSource(await writeSafetensors(new Map()).bytes(), 'w.safetensors'));
+    expect((await refusalOf(async () => stateDictOf(empty))).message).to.match(
+      /^w\.safetensors: it holds no tensor\. /,
+    );
+  });
+
+  it('name keys that are no text shortly', async () => {
+    const tuples = new RawValue(Buffer.from(`N${'2\x86'.repeat(40)}`, 'latin1'));
+    const file = torchZip(
+      new Map<unknown, unknown>([
+        [tuples, 1],
+        ['optimizer', dict({ momentum: weight })],
+      ]),
+      storages,
+    );
+    const checkpoint = await openCheckpoint(bytesSource(file, 'w.pth'));
+    const refusal = await refusalOf(async () => stateDictOf(checkpoint));
+    expect(refusal.message).to.match(/its names are "\(a tuple, a tuple\)", "optimizer"/);
+  });
+
   it('are found bare and under every usual name', async () => {
     expect(await values(await open({ 'a.w': weight }))).to.deep.equal({ 'a.w': [1, 2] });
     for (const name of ['state_dict', 'model', 'net', 'model_state_dict', 'params']) {
