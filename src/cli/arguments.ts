@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Size } from '../node.ts';
 import { UsageError } from './failure.ts';
 
@@ -46,6 +46,14 @@ function sizeWithin(text: string, longest: number): Size {
   if (Math.max(size.height, size.width) <= longest) return size;
   throw new InvalidArgumentError(`Expected edges of at most ${longest} pixels.`);
 }
+
+/** Adds the options that say what of a checkpoint counts. */
+export const addWeightsOptions = (command: Command): Command =>
+  command
+    .option('--ema', 'take the averaged weights of a checkpoint (default: what its trainer saves for use)')
+    .option('--no-ema', 'take the weights that are not averaged')
+    .option('--prefix <prefix>', 'take only the keys of the checkpoint that begin with it, and remove it')
+    .option('--ignore <key>', 'leave a key out; `name.` stands for all that begin with it. May be repeated', collected);
 
 /** An option that may be repeated. */
 export function collected(text: string, before: readonly string[] = []): readonly string[] {

@@ -1,7 +1,7 @@
 import { basename, dirname, extname } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Size } from '../node.ts';
-import { checkFile, collected, sizes } from './arguments.ts';
+import { addWeightsOptions, checkFile, collected, sizes } from './arguments.ts';
 import { endingAtOnce, UsageError } from './failure.ts';
 import { chooseConfig, kindsOf } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
@@ -32,16 +32,13 @@ Examples:
 
 /** `moganet convert`: turns checkpoints into one safetensors file. */
 export function addConvertCommand(program: Command): void {
-  program
+  const command = program
     .command('convert')
     .summary('turn checkpoints into one safetensors file that loads by itself')
     .description('Turns PyTorch checkpoints (or safetensors files) into one safetensors file that loads by itself.')
     .argument('<files...>', 'the checkpoints (of one in several files its index), then the new .safetensors file')
-    .addOption(new Option('--dtype <type>', 'type of the weights (default: unchanged)').choices(['f16', 'f32']))
-    .option('--ema', 'take the averaged weights')
-    .option('--no-ema', 'take the weights that are not averaged')
-    .option('--prefix <prefix>', 'take only the keys that begin with it, and remove it')
-    .option('--ignore <key>', 'leave a key out; `name.` stands for all that begin with it. May be repeated', collected)
+    .addOption(new Option('--dtype <type>', 'type of the weights (default: unchanged)').choices(['f16', 'f32']));
+  addWeightsOptions(command)
     .option(
       '--model <model>',
       'the model of a checkpoint: a name or a config.json, once per checkpoint in their order (default: the file says it)',
@@ -94,6 +91,7 @@ async function convert(files: readonly string[], options: Options): Promise<void
     );
     for (const notice of notices) terminal.note(notice);
     await writeWhole(out, output.chunks());
+    if (quiet) return;
     const parts = ['backbone', ...kindsOf(config)].join(', ');
     terminal.print(`${out}: ${parts}; ${tensors} tensors, ${(output.size / 1e6).toFixed(1)} MB`);
   } finally {

@@ -1,11 +1,11 @@
 import { basename, dirname, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { ModelDefinition } from '../node.ts';
-import { collected } from './arguments.ts';
+import { addWeightsOptions } from './arguments.ts';
 import { loadingEndsAtOnce, UsageError } from './failure.ts';
 import { chooseModel } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
-import { loadingDisplay, openTerminal, type Terminal } from './terminal.ts';
+import { loadingDisplay, openTerminal } from './terminal.ts';
 
 interface Options {
   readonly weights?: string;
@@ -35,7 +35,7 @@ Examples:
 
 /** `moganet export`: writes a model as ONNX files for other runtimes. */
 export function addExportCommand(program: Command): void {
-  program
+  const command = program
     .command('export')
     .summary('write a model as ONNX files for other runtimes')
     .description('Writes a model as ONNX files for any runtime, with a JSON file of the facts that a program needs.')
@@ -44,12 +44,9 @@ export function addExportCommand(program: Command): void {
     .option('--pull', 'download published weights if they are missing')
     .option('-o, --out <path>', 'a folder, or the .onnx file of a model of one part (default: <name>-onnx)')
     .option('--backbone', 'only the backbone, from image to pyramid')
-    .option('--optimise', "fold norms and scales into convolutions; names are then no longer the checkpoint's")
-    .option('--ema', 'take the averaged weights')
-    .option('--no-ema', 'take the weights that are not averaged')
-    .option('--prefix <prefix>', 'take only the keys of the checkpoint that begin with it, and remove it')
-    .option('--ignore <key>', 'leave a key out; `name.` stands for all that begin with it. May be repeated', collected)
-    .option('--sample', "add sample.safetensors: inputs and this package's outputs (scripts/check_onnx.py reads it)")
+    .option('--optimise', "fold norms and scales into convolutions; names are then no longer the checkpoint's");
+  addWeightsOptions(command)
+    .option('--sample', "add sample.safetensors: inputs and this package's outputs, to compare another runtime with")
     .option('--overwrite', 'replace existing files')
     .option('-q, --quiet', 'only errors')
     .addHelpText('after', help)
@@ -59,6 +56,7 @@ export function addExportCommand(program: Command): void {
 async function exportModel(model: string, options: Options): Promise<void> {
   const { ema, prefix, ignore, pull, backbone = false, optimise = false } = options;
   const terminal = openTerminal({ quiet: options.quiet });
+  const say = options.quiet ? () => {} : terminal.print;
   const library = await import('../node.ts');
   const chosen = chooseModel(library, model, { weights: options.weights, task: 'any', pull });
   const { out } = options;
@@ -75,11 +73,11 @@ async function exportModel(model: string, options: Options): Promise<void> {
   const paths = [...description.parts.map(({ file }) => join(folder, file)), guide];
   if (options.sample) paths.push(sample);
   if (!options.overwrite) refuseExisting(paths, 'choose another path with --out');
-  for (const { name, chunks } of files()) await write(terminal, join(folder, name), chunks);
-  await write(terminal, guide, [new TextEncoder().encode(readableJson(description))]);
+  for (const { name, chunks } of files()) await write(say, join(folder, name), chunks);
+  await write(say, guide, [new TextEncoder().encode(readableJson(description))]);
   if (options.sample) {
     const numbers = await library.exportSample(definition, weights, { engine: 'wasm', backbone });
-    await write(terminal, sample, numbers.chunks());
+    await write(say, sample, numbers.chunks());
   }
 }
 
@@ -118,7 +116,7 @@ function readableJson(value: unknown): string {
 }
 
 async function write(
-  terminal: Terminal,
+  say: (line: string) => void,
   path: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
@@ -130,5 +128,5 @@ async function write(
     }
   }
   await writeWhole(path, counted());
-  terminal.print(`${path}: ${size < 1e5 ? `${(size / 1e3).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`}`);
+  say(`${path}: ${size < 1e5 ? `${(size / 1e3).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`}`);
 }

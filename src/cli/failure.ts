@@ -20,6 +20,9 @@ export const exitCodesHelp = `Exit codes: 0 success, 1 failure, 2 wrong call, 3 
 130 and 143 interrupted. A call is wrong if an argument, a name or a configuration is, or if a file that it names does not
 exist or is of another kind. Images are an exception: a missing one has failed.`;
 
+/** For commands that do not run over images. */
+export const shortExitCodesHelp = 'Exit codes: 0 success, 1 failure, 2 wrong call, 130 and 143 interrupted.';
+
 /** The command line is wrong. */
 export class UsageError extends Error {}
 

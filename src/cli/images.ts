@@ -8,6 +8,7 @@ import { type Kind, kinds, type Library } from './model.ts';
 import { contentOf, writeWhole } from './outputs.ts';
 import { configFor, type ImagesJob, type Plan, type PlannedInput, planOf } from './plan.ts';
 import { duration, loadingDisplay, plural, someOf, stdoutClosed, type Terminal, writeToStdout } from './terminal.ts';
+import { worded } from './words.ts';
 
 /** Runs a model over images: plan everything that can be refused, load the model once, then image after image. */
 
@@ -38,12 +39,15 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   const inputs = await inputsOf(job, leftOut);
   const moreGlyphs = job.font === undefined ? undefined : await loadFont(job.font);
   let plan!: Plan; // `configure` sets it
-  const { engine, threads, pull } = job;
+  const { engine, threads, pull, ema, prefix, ignore } = job;
   const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
     library.loadModel(job.model.ref, {
       engine,
       threads: engine === 'wasm' || engine === 'cpu' ? undefined : threads, // they have one: `introduce` says so
       pull,
+      ema,
+      prefix,
+      ignore,
       configure: (full) => {
         const config = configFor(job, full);
         plan = planOf(library, job, inputs, config);
@@ -128,6 +132,7 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
       const start = performance.now();
       // a signal has to find the document's end, so it is heard between the steps of an image
       const all = await (document ? hearingSignals : endingAtOnce)(() => predict(work, input));
+      for (const notice of all.notices) terminal.note(terminal.colors.dim(`${file}: ${notice}`));
       const result = all.filter(({ score }) => score >= least);
       written.push(...(await write(work, input, result)));
       instances += result.length;
@@ -155,8 +160,8 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
   };
 }
 
-const predict = ({ model, chosen, only, job: { top, size } }: Work, { file, ref }: Input): Promise<Result> =>
-  model.predict(ref ?? file, { ...chosen, top, size, only });
+const predict = ({ model, chosen, only, job: { top, size, maxPixels } }: Work, { file, ref }: Input): Promise<Result> =>
+  model.predict(ref ?? file, { ...chosen, top, size, maxPixels, only });
 
 /** Writes the outputs of one image; gives their paths. */
 async function write(work: Work, { file, paths, imageId }: PlannedInput, result: Result): Promise<readonly string[]> {
@@ -179,7 +184,7 @@ export function reasonOf(
   error: unknown,
 ): string | undefined {
   if (error instanceof ConfigError) return undefined;
-  if (error instanceof MoganetError) return error.message;
+  if (error instanceof MoganetError) return worded(error.message);
   // JavaScript's messages for an array that is too long and for missing memory
   const tooLarge = /^Invalid (typed )?array (buffer )?length|allocation failed/i;
   return error instanceof RangeError && tooLarge.test(error.message)

@@ -90,8 +90,8 @@ export function jsonDocument(
       current = file;
     },
     async add(result) {
-      const { file, image, detection, segmentation, classification } = result.toJSON();
-      const text = `${before}${JSON.stringify({ file, image, detection, segmentation, classification })}`;
+      const { file, image, notices, detection, segmentation, classification } = result.toJSON();
+      const text = `${before}${JSON.stringify({ file, image, notices, detection, segmentation, classification })}`;
       before = ',\n';
       await writeToStdout(text);
     },

@@ -37,6 +37,12 @@ export interface ImagesJob extends InstanceChoice {
   readonly model: ChosenModel;
   /** Published weights may be downloaded. */
   readonly pull?: boolean | undefined;
+  /** The averaged weights, or those that are not; by default the file or the published entry decides. */
+  readonly ema?: boolean | undefined;
+  /** The keys of the checkpoint that count begin with it. */
+  readonly prefix?: string | undefined;
+  /** Keys of the checkpoint that do not count. */
+  readonly ignore?: readonly string[] | undefined;
   readonly engine?: string | undefined;
   readonly threads?: number | undefined;
   /** The folder for files, or `-` for stdout; without it none are written. */
@@ -51,6 +57,8 @@ export interface ImagesJob extends InstanceChoice {
   /** A font file for characters that the built-in font lacks. */
   readonly font?: string | undefined;
   readonly size?: Size | undefined;
+  /** Pixels that an image may have. */
+  readonly maxPixels?: number | undefined;
   /** Least score of instances that are drawn and printed. */
   readonly score?: number | undefined;
   /** How many classes of a classification are drawn and printed. */

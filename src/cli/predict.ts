@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Size } from '../node.ts';
-import { collected, inputSize, unitInterval, wholeNumber } from './arguments.ts';
+import { addWeightsOptions, collected, inputSize, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { runImages } from './images.ts';
 import { jsonHelp } from './json_document.ts';
@@ -12,6 +12,9 @@ interface Options {
   readonly model?: string;
   readonly weights?: string;
   readonly pull?: boolean;
+  readonly ema?: boolean;
+  readonly prefix?: string;
+  readonly ignore?: readonly string[];
   readonly engine: string;
   readonly threads?: number;
   readonly out?: string;
@@ -22,6 +25,7 @@ interface Options {
   readonly json?: boolean;
   readonly recursive?: boolean;
   readonly size?: Size;
+  readonly maxPixels?: number;
   readonly font?: string;
   readonly quiet?: boolean;
   /** Of `predict` and `detect`. */
@@ -95,14 +99,15 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
           `a name (see \`moganet models\`), ${files} (default: "facade")`,
           'folder for files, or - for stdout (default: "out"; - for an image from stdin; none with --json unless --save is given)',
         ];
-  return program
+  const command = program
     .command(task)
     .summary(summary)
     .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
     .argument('<images...>', 'JPEG and PNG files, folders, glob patterns or https URLs; - for one image from stdin')
     .option('-m, --model <model>', model)
     .option('-w, --weights <file>', 'a .pth or .safetensors file, if the model does not bring its weights')
-    .option('--pull', 'download published weights if they are missing')
+    .option('--pull', 'download published weights if they are missing');
+  return addWeightsOptions(command)
     .option('-o, --out <folder>', out)
     .option('--save <what>', `what to write there, separated by commas: ${savesOf[task].join(', ')}`, saveList)
     .option('--overwrite', 'replace existing files')
@@ -122,6 +127,11 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
       '--size <HxW>',
       "height and width that the image is fitted into, one number for a square (default: the configuration's)",
       inputSize,
+    )
+    .option(
+      '--max-pixels <n>',
+      'pixels that an image may have; more of them take more memory (default: 67108864)',
+      wholeNumber,
     )
     .option('--font <file>', 'a TrueType font for class names that the built-in font (Latin-1) does not cover')
     .option('-q, --quiet', 'only results and errors');

@@ -7,13 +7,14 @@ import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
 import { addDemoCommand } from './demo.ts';
 import { addExportCommand } from './export.ts';
-import { exitCodeOf, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
+import { exitCodeOf, exitCodes, exitCodesHelp, shortExitCodesHelp, UsageError } from './failure.ts';
 import { addModelsCommand } from './models.ts';
 import { addPredictCommands } from './predict.ts';
 import { addPullCommand } from './pull.ts';
 import { addSummaryCommand } from './summary.ts';
 import { openTerminal } from './terminal.ts';
 import { addVerifyCommand } from './verify.ts';
+import { runs, worded } from './words.ts';
 
 /** The command line. A command loads the library only when it runs, so that help appears at once. */
 
@@ -47,6 +48,24 @@ const commands: readonly ((program: Command, end: (code: number) => void) => voi
  */
 export async function run(words: readonly string[]): Promise<number> {
   let exitCode: number = exitCodes.good;
+  runs(undefined);
+  const program = commandLine((code) => {
+    exitCode = code;
+  });
+  try {
+    checkHelp(program, words);
+    await program.parseAsync([...words], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+/** The commands that say themselves what their exit codes mean. */
+const withOwnCodes: readonly string[] = ['predict', 'detect', 'segment', 'classify', 'verify'];
+
+/** @param end is told the exit code of a command that ends without an error */
+export function commandLine(end: (code: number) => void): Command {
   const program = new Command('moganet')
     .description('Detects instances, segments and classifies images with MogaNet and the official PyTorch weights.')
     .version(createRequire(import.meta.url)('moganet/package.json').version, '-V, --version', 'print the version')
@@ -56,20 +75,14 @@ export async function run(words: readonly string[]): Promise<number> {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(withDashHint(text)) })
-    .addHelpText('after', `\n${examples}\n\n${exitCodesHelp}`);
-  for (const add of commands) {
-    add(program, (code) => {
-      exitCode = code;
-    });
+    .addHelpText('after', `\n${examples}\n\n${exitCodesHelp}`)
+    .hook('preAction', (_, command) => runs(command));
+  for (const add of commands) add(program, end);
+  for (const command of program.commands) {
+    command.helpOption('-h, --help', 'show help');
+    if (!withOwnCodes.includes(command.name())) command.addHelpText('after', `\n${shortExitCodesHelp}`);
   }
-  for (const command of program.commands) command.helpOption('-h, --help', 'show help');
-  try {
-    checkHelp(program, words);
-    await program.parseAsync([...words], { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    return explain(error);
-  }
+  return program;
 }
 
 /** Commander shows the general help for a command that does not exist. */
@@ -97,7 +110,7 @@ function explain(error: unknown): number {
   const terminal = openTerminal();
   const code = exitCodeOf(error);
   const stack = code === undefined ? error instanceof Error && error.stack : undefined;
-  const text = stack || (error instanceof Error ? error.message : String(error));
+  const text = stack || worded(error instanceof Error ? error.message : String(error));
   terminal.complain(`${terminal.colors.red('error:')} ${text}`);
   return code ?? exitCodes.failure;
 }

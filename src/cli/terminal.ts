@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import picocolors from 'picocolors';
 import type { Progress } from '../node.ts';
 import { exitCodes } from './failure.ts';
+import { worded } from './words.ts';
 
 /** Standard streams, and what is said on them. */
 
@@ -80,7 +81,7 @@ export function openTerminal({ quiet = false, results = 'stdout' }: TerminalOpti
       if (results === 'stdout' || !quiet) say(stream, line);
     },
     note: (line) => {
-      if (!quiet) say(stderr, line);
+      if (!quiet) say(stderr, worded(line));
     },
     complain: (line) => say(stderr, line),
     progress: (done, total, text) => bar?.show(done, total, text),

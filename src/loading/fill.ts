@@ -136,7 +136,7 @@ function surplusHint([first, ...others]: readonly string[]): string | undefined 
   const each = others.length > 0 ? ', and so on' : '';
   return (
     'The network of the file has something there that the model lacks: check the configuration. If the numbers are not part of a network, ' +
-    `leave them out: { ignore: ['${key}'${each}] }, or moganet convert --ignore ${key}${each}.`
+    `leave them out: { ignore: ['${key}'${each}] } (--ignore ${key}${each} on the command line).`
   );
 }
 

@@ -218,7 +218,7 @@ describe('a key of the file that the model lacks', () => {
       const root = new Map([...smallWeights(config), [key, value] as const]);
       const refusal = await refusalOf(() => filled(config, root));
       expect(refusal.reason).to.equal(`it does not fit the model: 1 unexpected: ${key}`);
-      expect(refusal.remedy).to.contain(`{ ignore: ['${key}'] }, or moganet convert --ignore ${key}.`);
+      expect(refusal.remedy).to.contain(`{ ignore: ['${key}'] } (--ignore ${key} on the command line).`);
       expect((await filled(config, root, { ignore: [key] })).notices).to.deep.equal([]);
       expect((await filled(config, root, { ignore: [key.replace(/[^.]*$/, '') || key] })).notices).to.deep.equal([]);
     }
