@@ -215,7 +215,7 @@ describe('what the commands print', () => {
       'classify --ema',
       'predict --prefix',
       'convert --prefix',
-      'export --no-ema',
+      'export --ema',
       'classify --max-pixels',
     ]) {
       expect(naming).to.include(one);
