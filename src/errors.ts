@@ -95,7 +95,8 @@ const fewListed = 8;
 export function unknownName(what: string, name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   const meant = nearest ? ` Did you mean "${nearest}"?` : '';
-  return `unknown ${what} "${shortened(name)}".${meant} Known: ${listed(name, known)}.`;
+  const list = known.length > 0 ? `Known: ${listed(name, known)}.` : 'There are none.';
+  return `unknown ${what} "${shortened(name)}".${meant} ${list}`;
 }
 
 function listed(name: string, known: readonly string[]): string {

@@ -1,15 +1,28 @@
+import * as z from 'zod';
 import type { Size } from '../arrays.ts';
+import { ConfigError } from '../errors.ts';
 import { encodeMaskPng } from '../formats/png_write.ts';
 import { type CompactMask, fullRle, maskArea, maskBitmap } from '../postprocess/masks.ts';
 import { maskRings, type Ring } from '../postprocess/polygons.ts';
 import { type Rle, rleToString } from '../postprocess/rle.ts';
 import { simplifyRings } from '../postprocess/simplify.ts';
+import { foundIn, isObject, validateOptions } from '../validate.ts';
 
 /** COCO's compressed run lengths. */
 export interface RleText {
   readonly size: readonly [height: number, width: number];
   readonly counts: string;
 }
+
+const polygonOptions = z.strictObject({ tolerance: z.number().min(0).optional() });
+
+const isMask = (value: unknown): boolean =>
+  isObject(value) &&
+  isObject(value.imageSize) &&
+  isObject(value.rle) &&
+  [value.left, value.top, value.imageSize.width, value.imageSize.height, value.rle.width, value.rle.height].every(
+    (number) => Number.isInteger(number),
+  );
 
 /** The mask of one instance, kept as a crop. The other forms are made on demand. */
 export class Mask implements CompactMask {
@@ -23,7 +36,15 @@ export class Mask implements CompactMask {
     return mask instanceof Mask ? mask : new Mask(mask);
   }
 
-  constructor({ imageSize, left, top, rle }: CompactMask) {
+  /** @throws ConfigError if the value is not a mask */
+  constructor(mask: CompactMask) {
+    if (!isMask(mask)) {
+      throw new ConfigError(
+        'a mask is { imageSize, left, top, rle }, as compactMask of moganet/postprocess gives it, got ' +
+          `${foundIn(mask)}.`,
+      );
+    }
+    const { imageSize, left, top, rle } = mask;
     this.imageSize = imageSize;
     this.left = left;
     this.top = top;
@@ -49,8 +70,10 @@ export class Mask implements CompactMask {
    * Returns closed rings (x0, y0, x1, y1, …) along the edges of pixels; holes turn the other way.
    *
    * @param options `tolerance`: leave points out while no edge moves farther than this, in pixels. By default every edge stays.
+   * @throws ConfigError for an unknown option or a tolerance that is no number of pixels
    */
-  toPolygons({ tolerance }: { readonly tolerance?: number | undefined } = {}): Ring[] {
+  toPolygons(options: { readonly tolerance?: number | undefined } = {}): Ring[] {
+    const { tolerance } = validateOptions(polygonOptions, options, 'toPolygons');
     const rings = maskRings(this);
     return tolerance === undefined ? rings : simplifyRings(rings, tolerance);
   }

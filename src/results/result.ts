@@ -14,7 +14,7 @@ import {
   segmentationLegend,
   sideBySide,
 } from '../render/index.ts';
-import { foundIn, validateOptions } from '../validate.ts';
+import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { type CocoResult, cocoResults } from './coco.ts';
 import {
   type Classification,
@@ -50,9 +50,15 @@ const fraction = z.number().min(0).max(1).optional();
 const pixels = z.number().gt(0).lt(1e6).optional();
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
+const isColor = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 3 && value.every((one) => Number.isInteger(one) && one >= 0 && one <= 255);
+const isPalette = (value: unknown): boolean => Array.isArray(value) && value.every(isColor);
+
 const renderOptions = z.strictObject({
   draw: z.union([z.enum(drawings), z.array(z.enum(drawings)).min(1)]).optional(),
-  palette: z.custom<OverlayOptions['palette']>().optional(),
+  palette: z
+    .custom<OverlayOptions['palette']>(isPalette, 'must be a list of colours, each [red, green, blue] from 0 to 255')
+    .optional(),
   colorBy: z.enum(['class', 'instance']).optional(),
   boxes: z.boolean().optional(),
   masks: z.boolean().optional(),
@@ -92,6 +98,10 @@ function checkUsed(options: OverlayOptions, drawn: readonly Drawing[]): void {
   );
 }
 
+/** A function without options refuses them. */
+type NoOptions = Readonly<Record<string, never>>;
+const noOptions = z.strictObject({});
+
 const tolerance = z.number().min(0).optional();
 
 const jsonOptions = z.strictObject({ timings: z.boolean().optional() } satisfies Record<keyof JsonOptions, z.ZodType>);
@@ -112,6 +122,18 @@ const cocoOptions = z.strictObject({
   imageId: z.union([z.string(), z.number()], "must be the image's id in the data set, as in { imageId: 42 }"),
 });
 
+/** Checks what a caller makes a result of. */
+function checkFields({ boxes, scores, labels, masks, classes, image }: ResultFields): void {
+  const n = scores?.length;
+  const fits = boxes?.length === 4 * n && labels?.length === n && (masks === undefined || masks.length >= n);
+  if (fits && Array.isArray(classes) && isObject(image)) return;
+  throw new ConfigError(
+    'a result is { boxes (4·n numbers), scores (n), labels (n), masks (n, or none), classes (names by label), image, timings }, got ' +
+      `${boxes?.length} numbers of boxes, ${n} scores, ${labels?.length} labels, ${masks?.length ?? 'no'} masks, ` +
+      `classes ${foundIn(classes)}, image ${isObject(image) ? 'given' : foundIn(image)}.`,
+  );
+}
+
 /** What a model found in one image: typed arrays in pixels of the image, and the forms that people use. */
 export class Result implements ResultFields, Iterable<Instance> {
   readonly boxes: Float32Array;
@@ -127,7 +149,9 @@ export class Result implements ResultFields, Iterable<Instance> {
   readonly timings: Timings;
   readonly origin?: Origin | undefined;
 
+  /** @throws ConfigError if the arrays of instances, or their classes, are missing or do not fit together */
   constructor(fields: ResultFields) {
+    checkFields(fields);
     this.boxes = fields.boxes;
     this.scores = fields.scores;
     this.labels = fields.labels;
@@ -293,9 +317,10 @@ export class Result implements ResultFields, Iterable<Instance> {
   /**
    * Returns the segmentation as a PNG of labels, in the data set's colours up to 255 classes; 0 is the first class.
    *
-   * @throws RangeError if segmentation did not run
+   * @throws RangeError if segmentation did not run, ConfigError for an option: there are none
    */
-  toLabelPng(): Uint8Array {
+  toLabelPng(options: NoOptions = {}): Uint8Array {
+    validateOptions(noOptions, options, 'toLabelPng');
     if (!this.segmentation) throw withoutTask('segmentation');
     return labelPng(this.segmentation, this.imageSize);
   }
@@ -303,9 +328,10 @@ export class Result implements ResultFields, Iterable<Instance> {
   /**
    * Returns all masks as one PNG: 0 no instance, 1 the first, the better one on top.
    *
-   * @throws RangeError if detection did not run, or if the model gives no masks
+   * @throws RangeError if detection did not run, or if the model gives no masks, ConfigError for an option: there are none
    */
-  toInstancePng(): Uint8Array {
+  toInstancePng(options: NoOptions = {}): Uint8Array {
+    validateOptions(noOptions, options, 'toInstancePng');
     return instancePng(this);
   }
 }

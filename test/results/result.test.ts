@@ -129,7 +129,30 @@ describe('a result', () => {
 
   it('refuses unknown, missing and wrong options with the nearest name', () => {
     const untyped = (value: unknown) => value as never;
+    const mask = result.masks![0]!;
     const cases: readonly (readonly [call: () => unknown, fact: string])[] = [
+      [
+        () => mask.toPolygons(untyped({ tolerence: 1 })),
+        'options of toPolygons: unknown option "tolerence". Did you mean "tolerance"?',
+      ],
+      [() => mask.toPolygons({ tolerance: -1 }), 'options of toPolygons: tolerance: must be at least 0, got -1.'],
+      [
+        () => mask.toPolygons({ tolerance: Number.NaN }),
+        'options of toPolygons: tolerance: must be a number, got NaN.',
+      ],
+      [() => mask.toPolygons(untyped(1)), 'options of toPolygons: must be an object, got 1.'],
+      [() => new Mask(untyped(undefined)), 'a mask is { imageSize, left, top, rle }, '],
+      [() => new Mask(untyped({ size, counts: '<<' })), 'compactMask of moganet/postprocess gives it, got {"size"'],
+      [
+        () => result.toLabelPng(untyped({ palette: [] })),
+        'options of toLabelPng: unknown option "palette". There are none.',
+      ],
+      [() => result.toInstancePng(untyped({ colors: [] })), 'unknown option "colors". There are none.'],
+      [() => result.render({ palette: untyped('red') }), 'palette: must be a list of colours, each [red, green, blue]'],
+      [() => result.render({ palette: untyped([[1, 2]]) }), 'palette: must be a list of colours'],
+      [() => new Result(untyped({ ...result, classes: undefined })), 'classes nothing'],
+      [() => new Result({ ...result, labels: Int32Array.of(1) }), '2 scores, 1 labels'],
+      [() => new Result({ ...result, masks: [mask] }), '2 labels, 1 masks'],
       [
         () => result.toJSON(untyped({ timing: true })),
         'options of toJSON: unknown option "timing". Did you mean "timings"?',
