@@ -5,6 +5,7 @@ import { compareImage, type ExpectedImage, verifier } from '../../src/export/ver
 import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { decodeImage, openWeights, readImage, shippedWeights, verifySamples } from '../../src/platform/node/files.ts';
+import { changedEngine } from '../harness/changed_engine.ts';
 
 /** An engine that changes every value of its outputs. */
 async function changed(change: (value: number) => number): Promise<Engine> {
@@ -16,8 +17,7 @@ async function changed(change: (value: number) => number): Promise<Engine> {
       return { shape, data: data.map(change) };
     },
   });
-  return {
-    ...engine,
+  return changedEngine(engine, {
     load: async (program) => {
       const runner = await engine.load(program);
       return {
@@ -26,7 +26,7 @@ async function changed(change: (value: number) => number): Promise<Engine> {
           Object.fromEntries(Object.entries(await runner.run(inputs)).map(([name, one]) => [name, altered(one)])),
       };
     },
-  };
+  });
 }
 
 const platformWith = (engines: Readonly<Record<string, () => Promise<Engine>>>): Platform => ({

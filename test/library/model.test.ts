@@ -12,6 +12,7 @@ import {
   shippedWeights,
 } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
+import { changedEngine } from '../harness/changed_engine.ts';
 import { smallBoth, smallDetection, smallFile } from '../harness/small_model.ts';
 
 /** Stripes that depend on the position; needs no file. */
@@ -164,13 +165,12 @@ describe('a loaded model', () => {
   it('loads each part once for all sizes', async () => {
     const engine = await openNodeEngine('cpu');
     const loaded: string[] = [];
-    const counting = {
-      ...engine,
-      load: (program: Parameters<typeof engine.load>[0]) => {
+    const counting = changedEngine(engine, {
+      load: (program) => {
         loaded.push(program.name);
         return engine.load(program);
       },
-    };
+    });
     const counted = await loadModel({ weights }, { engine: counting });
     for (let i = 0; i < 4; i++) await counted.predict(imageOf(20 + 9 * i, 60 - 7 * i, i));
     expect(loaded).to.deep.equal(['features', 'box', 'mask']);
@@ -191,13 +191,12 @@ describe('a loaded model', () => {
     const engine = await openNodeEngine('cpu');
     const stopping = new AbortController();
     const parts: string[] = [];
-    const slow = {
-      ...engine,
-      load: async (program: Parameters<typeof engine.load>[0]) => {
+    const slow = changedEngine(engine, {
+      load: async (program) => {
         const runner = await engine.load(program);
         return {
-          ...runner,
-          run: async (inputs: Parameters<typeof runner.run>[0]) => {
+          dispose: () => runner.dispose(),
+          run: async (inputs) => {
             parts.push(program.name);
             // due when the last part has run, before the arithmetic on its outputs ends
             if (program.name === 'mask') stopping.abort(new Error('enough'));
@@ -205,7 +204,7 @@ describe('a loaded model', () => {
           },
         };
       },
-    };
+    });
     const stopped = await loadModel({ weights }, { engine: slow });
     const error = await errorOf(stopped.predict(imageOf(50, 30), { signal: stopping.signal }));
     expect(error.message).to.equal('enough');
@@ -229,13 +228,12 @@ describe('a loaded model', () => {
   it('is disposed once: every call waits for the end, and so does `await using`', async () => {
     const engine = await openNodeEngine('cpu');
     let ended = 0;
-    const counting = {
-      ...engine,
+    const counting = changedEngine(engine, {
       dispose: async () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
         ended++;
       },
-    };
+    });
     const another = await loadModel({ weights }, { engine: counting });
     void another.dispose();
     await another.dispose();
