@@ -23,14 +23,14 @@ export async function loadOnnxRuntime(load: () => OnnxRuntime = installedRuntime
     return { ort: load() };
   } catch (cause) {
     if (isNotInstalled(cause)) {
-      return { reason: 'onnxruntime-node is not installed', remedy: `Install it: ${howToInstall}.` };
+      return { reason: 'onnxruntime-node is not installed', remedy: `Install it: ${howToInstall}` };
     }
     const [reason = ''] = reasonOf(cause).split('\n');
     return {
       reason: `onnxruntime-node is installed, but does not start (${reason})`,
       remedy: usesMusl()
-        ? 'It has no files for musl, as Alpine Linux has: use an image with glibc, such as node:22-slim.'
-        : 'Check that it was installed on this system, and not copied from another one.',
+        ? 'It has no files for musl, as Alpine Linux has: use an image with glibc, such as node:22-slim'
+        : 'Check that it was installed on this system, and not copied from another one',
     };
   }
 }
@@ -96,8 +96,8 @@ export async function openNodeEngine(
     case 'onnxruntime': {
       const { engine, reason, remedy } = await onnxruntime(threads ?? usualThreads, find);
       if (engine) return engine;
-      if (name === 'onnxruntime') throw new EngineError(`${reason}. ${remedy} Or use the engine "wasm".`);
-      const unheard = threads === undefined ? '' : ` \`threads\` has no effect on wasm.`;
+      if (name === 'onnxruntime') throw new EngineError(`${reason}. ${remedy}. Or use the engine "wasm".`);
+      const unheard = threads === undefined ? '' : '. `threads` has no effect on wasm';
       return withHint(
         await tfjs('wasm'),
         `${reason}, so wasm was taken, which is several times slower. ${remedy}${unheard}`,
@@ -134,8 +134,8 @@ async function onnxruntime(threads: number | undefined, find: () => Promise<Foun
     return {
       reason: `onnxruntime-node starts, but cannot compute (${found})`,
       remedy: /must be type of/.test(found)
-        ? 'It takes arrays of its own realm only. Under Jest use the engine "wasm", or another test runner.'
-        : 'Check that only one version of it is installed.',
+        ? 'It takes arrays of its own realm only. Under Jest use the engine "wasm", or another test runner'
+        : 'Check that only one version of it is installed',
     };
   }
 }

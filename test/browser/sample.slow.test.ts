@@ -17,7 +17,7 @@ describe('the browser sample', () => {
   const site = sampleSite();
 
   it('finds the same in a shipped image on webgl as Node', async () => {
-    const page = await site.open();
+    const page = await site.open('?engine=webgl');
     expect(await page.locator('h1').textContent()).to.equal('Street facades');
     await page.selectOption('#edge', '320');
     await page.locator('button[value="street-house.jpg"]').press('Enter');

@@ -6,9 +6,10 @@ const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/googl
 /**
  * Starts Chromium, or returns the reason why it cannot.
  *
+ * @param more arguments of the command line beside the usual ones
  * @throws Error for the same reason if MOGANET_REQUIRE_BROWSER=1
  */
-export async function launchChromium(): Promise<Browser | string> {
+export async function launchChromium(more: readonly string[] = []): Promise<Browser | string> {
   const executablePath = process.env.MOGANET_CHROMIUM ?? paths.find((path) => existsSync(path));
   if (!executablePath) {
     const reason = `Chromium not found at ${paths.join(', ')}. Set MOGANET_CHROMIUM to its path.`;
@@ -17,5 +18,5 @@ export async function launchChromium(): Promise<Browser | string> {
   }
   // the sandbox needs rights that containers do not give; the pages are ours
   const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-quic', ...quiet] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-quic', ...quiet, ...more] });
 }

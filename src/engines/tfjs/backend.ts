@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { EngineError, MoganetError } from '../../errors.ts';
 import { reasonOf } from '../engine.ts';
 import { expectWasm, type WasmPaths } from './wasm.ts';
-import { abandon, describeWebGl, isLost, onLoss, withTextureBound } from './webgl.ts';
+import { abandon, describeWebGl, isLost, onLoss, trimKeptTextures, withTextureBound } from './webgl.ts';
 
 /**
  * TensorFlow.js keeps its backend in a global that belongs to the page. Ours is selected for one synchronous stretch of
@@ -179,6 +179,7 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
         work.then(resolve, reject).finally(() => waiting.delete(reject));
       });
       expectAlive(); // what is read from a lost context is zeros
+      trimKeptTextures(instance);
       return result;
     },
     free: (tensors) => {

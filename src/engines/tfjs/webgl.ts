@@ -89,7 +89,13 @@ export function withTextureBound<T>(backend: tf.KernelBackend, work: () => T): T
     return work();
   } finally {
     tf.env().set(threshold, before);
+    trimKeptTextures(backend);
   }
+}
+
+/** Frees the textures that are kept for later if they are more than the bound: those of reads and of freed results. */
+export function trimKeptTextures(backend: tf.KernelBackend): void {
+  if (asWebGl(backend).textureManager.numBytesFree > keptBytes) freeKeptTextures(backend);
 }
 
 /** Frees the textures that are kept for later. */

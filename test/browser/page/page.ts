@@ -72,7 +72,8 @@ export const calls = {
     await tf.setBackend(backend);
     const before = tf.memory().numTensors;
     const theirs = tf.tensor1d([1, 2]);
-    const model = await loadModel({ config: 'facade', weights: urlOf('weights/facade.safetensors') });
+    const weights = urlOf('weights/facade.safetensors');
+    const model = await loadModel({ config: 'facade', weights }, { engine: 'webgl' });
     const tensors: number[] = [];
     const lengths: number[] = [];
     const during = new Set<string>();
