@@ -9,6 +9,13 @@ interface AbortSignal {
   throwIfAborted(): void;
 }
 
+declare var AbortSignal: { any(signals: readonly AbortSignal[]): AbortSignal };
+
+declare class AbortController {
+  readonly signal: AbortSignal;
+  abort(reason?: unknown): void;
+}
+
 interface SymbolConstructor {
   readonly asyncDispose: unique symbol;
 }
@@ -23,7 +30,9 @@ declare class Blob {
 
 declare class URL {
   constructor(url: string | URL, base?: string | URL);
+  static canParse(url: string, base?: string): boolean;
   readonly href: string;
+  readonly origin: string;
   readonly pathname: string;
   readonly protocol: string;
 }
@@ -77,6 +86,9 @@ interface Response {
 declare function fetch(url: string | URL, options?: { readonly signal?: AbortSignal }): Promise<Response>;
 
 declare function setTimeout(callback: () => void, milliseconds?: number): unknown;
+declare function clearTimeout(timer: unknown): void;
+
+declare function atob(base64: string): string;
 
 interface MessagePort {
   onmessage: (() => void) | null;

@@ -10,7 +10,7 @@ interface Options {
 const help = `
 Files go to the cache: the folder of the variable MOGANET_CACHE, or the system's cache folder; their paths are printed. A
 file that is there is checked and not downloaded again. An interrupted download resumes. Without --from, files come from
-the mirror of MOGANET_MIRROR, or from the publisher.
+the mirror of MOGANET_MIRROR, or from the publisher. Proxies are those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 
 Examples:
   moganet pull mask_rcnn_moganet_xt_fpn_1x_coco

@@ -1,9 +1,21 @@
-import { EngineError, UnsupportedError } from '../errors.ts';
-import { checkpointContext, imageContext } from '../formats/context.ts';
+import { EngineError, type Refusal, UnsupportedError } from '../errors.ts';
+import { checkpointContext, imageContext, type Refuse } from '../formats/context.ts';
 import { type DecodeImage, imageDecoder } from '../formats/image.ts';
 import { bytesSource, type Source } from '../formats/source.ts';
 import { compileWasm, loadJpegWasm } from './jpeg_wasm.ts';
-import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from './refs.ts';
+import {
+  checkName,
+  type FetchBytesOptions,
+  type FileFault,
+  type FileRef,
+  fetchBytes,
+  fetchFault,
+  memoryBytes,
+  memorySource,
+  mostImageBytes,
+  mostWeightsBytes,
+  type OnBytes,
+} from './refs.ts';
 
 /** Files in a web page: URLs are fetched, Blobs are read by position, bytes are taken as they are. */
 
@@ -12,10 +24,7 @@ export async function openWeights(weights: FileRef, signal?: AbortSignal, onByte
   const source = memorySource(weights);
   if (source) return source;
   const url = `${weights as string | URL}`;
-  const bytes = await fetchBytes(url, signal, onBytes).catch((cause: unknown) => {
-    signal?.throwIfAborted();
-    throw checkpointContext(url).refuse('unreadable', '', messageOf(cause), 'Check the URL.', cause);
-  });
+  const bytes = await fetched(url, { most: mostWeightsBytes, signal, onBytes }, checkpointContext);
   const beside = (name: string) => openWeights(url.replace(/[^/?#]*([?#].*)?$/, name), signal, onBytes);
   return { ...bytesSource(bytes, url), beside };
 }
@@ -23,13 +32,24 @@ export async function openWeights(weights: FileRef, signal?: AbortSignal, onByte
 /** @throws ImageRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
   const bytes = await memoryBytes(image);
-  if (bytes) return bytes;
-  const url = `${image as string | URL}`;
-  return fetchBytes(url, signal).catch((cause: unknown) => {
-    signal?.throwIfAborted();
-    throw imageContext(url).refuse('unreadable', '', messageOf(cause), 'Check the URL.', cause);
-  });
+  return bytes ?? fetched(`${image as string | URL}`, { most: mostImageBytes, signal }, imageContext);
 }
+
+async function fetched(url: string, options: FetchBytesOptions, contextOf: ContextOf): Promise<Uint8Array> {
+  try {
+    checkName(url);
+    return await fetchBytes(url, options);
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    const { code, file = url, reason, remedy } = fetchFault(cause, url, pageUrl());
+    throw contextOf(file).refuse(code, '', reason, remedy, cause);
+  }
+}
+
+type ContextOf = (name: string) => { readonly refuse: (...facts: Parameters<Refuse<FileFault['code']>>) => Refusal };
+
+/** The address of the page or worker. */
+const pageUrl = (): string | undefined => (globalThis as { location?: { href: string } }).location?.href;
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : `${cause}`);
 
@@ -50,7 +70,7 @@ export const imageDecoderFor = (jpegWasm?: string | URL): DecodeImage =>
  * @throws EngineError if it cannot be fetched or compiled
  */
 async function fetchJpegWasm(url: string | URL): Promise<WebAssembly.Module> {
-  const bytes = await fetchBytes(url).catch((cause: unknown) => {
+  const bytes = await fetchBytes(url, { most: mostImageBytes }).catch((cause: unknown) => {
     throw notThere(url, messageOf(cause), cause);
   });
   // compileStreaming would require a content type that static servers often do not send

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { CheckpointError, ConfigError, ImageError, loadModel } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
-import { allowedThreads, coresIn } from '../../src/platform/node/cores.ts';
+import { allowedThreads, coresIn, quotaIn } from '../../src/platform/node/cores.ts';
 import { openWeights, readImage } from '../../src/platform/node/files.ts';
 import { useFolder } from '../harness/command_line.ts';
 
@@ -91,6 +91,35 @@ describe('engines of Node', () => {
     const text = [0, 1].flatMap((p) => [0, 1, 0, 1].map((c) => processor(p, c))).join('\n');
     expect(coresIn(text)).to.equal(4);
     expect(coresIn('processor\t: 0\nBogoMIPS\t: 50.00\n\nprocessor\t: 1\n')).to.equal(undefined);
+  });
+
+  it('get no more threads than the quota of a container, of both kinds of control groups', () => {
+    const quota = (files: Readonly<Record<string, string>>) => quotaIn((path) => files[path]);
+    const v2 = { '/proc/self/cgroup': '0::/\n' };
+    expect(quota({ ...v2, '/sys/fs/cgroup/cpu.max': '100000 100000\n' })).to.equal(1);
+    expect(quota({ ...v2, '/sys/fs/cgroup/cpu.max': '150000 100000\n' })).to.equal(1.5);
+    expect(quota({ ...v2, '/sys/fs/cgroup/cpu.max': 'max 100000\n' })).to.equal(undefined);
+    expect(quota({ '/sys/fs/cgroup/cpu.max': '50000 100000' }), 'without /proc/self/cgroup').to.equal(0.5);
+    const nested = { '/proc/self/cgroup': '0::/kube.slice/pod1/main\n' };
+    expect(
+      quota({
+        ...nested,
+        '/sys/fs/cgroup/kube.slice/pod1/main/cpu.max': 'max 100000',
+        '/sys/fs/cgroup/kube.slice/pod1/cpu.max': '300000 100000',
+        '/sys/fs/cgroup/kube.slice/cpu.max': '800000 100000',
+      }),
+      'the least of those above',
+    ).to.equal(3);
+    const v1 = { '/proc/self/cgroup': '12:cpuset:/docker/1\n4:cpu,cpuacct:/docker/1\n1:name=systemd:/docker/1\n' };
+    const folder = '/sys/fs/cgroup/cpu,cpuacct';
+    const files = (quotaUs: string) => ({
+      [`${folder}/cpu.cfs_quota_us`]: quotaUs,
+      [`${folder}/cpu.cfs_period_us`]: '100000\n',
+    });
+    expect(quota({ ...v1, ...files('250000\n') })).to.equal(2.5);
+    expect(quota({ ...v1, ...files('-1\n') })).to.equal(undefined);
+    expect(quota(v1)).to.equal(undefined);
+    expect(quota({})).to.equal(undefined);
   });
 
   it('get no more threads than the process may use, and at least one', () => {

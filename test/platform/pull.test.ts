@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConfigError, DownloadError } from 'moganet';
 import { writeSafetensors } from '../../src/formats/index.ts';
-import { cacheFolder } from '../../src/platform/node/cache.ts';
+import { cacheFolder, diskFault } from '../../src/platform/node/cache.ts';
 import { cachedPath, findCached, type PullFileOptions, pullFile } from '../../src/platform/node/download.ts';
 import { useFolder } from '../harness/command_line.ts';
 import {
@@ -25,6 +34,7 @@ import {
   whole,
   withoutRanges,
 } from '../harness/file_server.ts';
+import { rejection } from '../harness/rejection.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -332,6 +342,13 @@ describe('a pull', () => {
       );
     });
 
+    it('the server redirects to another scheme, without another try', async () => {
+      server.answer(redirect('file:///etc/passwd'));
+      expect(await refusal()).to.match(/the server redirects to file:, which is not fetched.*mirror \(/);
+      expect(server.requests).to.have.length(1);
+      expect(notices).to.deep.equal([]);
+    });
+
     it('the mirror is not a URL', async () => {
       const message = await refusal({ from: '/mnt/usb' }, ConfigError);
       expect(message).to.match(/mirror "\/mnt\/usb": give a URL that begins with http:\/\/ or https:\/\//);
@@ -432,5 +449,111 @@ describe('a pull', () => {
       expect(notices.at(-1)).to.match(/^process 1 on gone .*weights\.safetensors; waiting/);
       expect(server.requests[0]!.headers.range).to.equal('bytes=7000-');
     });
+  });
+});
+
+describe('a cache that cannot be written', () => {
+  const root = useFolder();
+  const url = 'http://127.0.0.1:1/release/weights.safetensors';
+  let bytes: Uint8Array;
+  let folder: string;
+
+  before(async () => {
+    const data = Float32Array.of(1, 2, 3);
+    bytes = await writeSafetensors(new Map([['weight', { shape: [3], data }]]), {}).bytes();
+  });
+  beforeEach(() => {
+    folder = mkdtempSync(join(root, 'cache-'));
+    chmodSync(root, 0o755);
+  });
+
+  /** Runs as a user who may read the folder and not write it. Modes do not stop root, so it becomes another user for the time. */
+  async function readOnly<T>(call: () => Promise<T>): Promise<T> {
+    const isRoot = process.geteuid?.() === 0;
+    chmodSync(folder, 0o555);
+    if (isRoot) process.seteuid?.(65534);
+    try {
+      expect(() => writeFileSync(join(folder, 'probe'), '')).to.throw(/EACCES/);
+      return await call();
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(folder, 0o755);
+    }
+  }
+
+  const windows = process.platform === 'win32';
+  const pull = (options: PullFileOptions = {}) => pullFile({ url }, { folder, timing, ...options });
+
+  it('serves a file that was copied into it, with and without a record', async function () {
+    if (windows) this.skip(); // folders have no such modes there
+    const path = join(folder, 'weights.safetensors');
+    writeFileSync(path, bytes);
+    const first = await readOnly(() => pull());
+    expect(first).to.include({ path, cached: true, size: bytes.length, sha256: sha256(bytes) });
+    expect(readdirSync(folder)).to.deep.equal(['weights.safetensors']);
+    // a record whose time is another, as after a copy
+    await pull();
+    utimesSync(path, new Date(), new Date(Date.now() - 5000));
+    expect(await readOnly(() => pull())).to.include({ path, cached: true, sha256: sha256(bytes) });
+    expect(readdirSync(folder).sort()).to.deep.equal(['weights.safetensors', 'weights.safetensors.json']);
+  });
+
+  it('still refuses a file that is not the recorded one', async function () {
+    if (windows) this.skip();
+    const path = join(folder, 'weights.safetensors');
+    writeFileSync(path, bytes);
+    await pull();
+    writeFileSync(
+      path,
+      bytes.map((byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte)),
+    );
+    const error = await rejection(readOnly(() => pull()));
+    expect(error).to.be.instanceOf(DownloadError);
+    expect(error.message).to.match(/this is a different file/);
+  });
+
+  it('refuses a download by a typed error with its path and a remedy', async function () {
+    if (windows) this.skip();
+    const server = await serveFile(bytes);
+    try {
+      const error = await rejection(readOnly(() => pull({ from: server.url })));
+      expect(error).to.be.instanceOf(DownloadError);
+      expect(error.message)
+        .to.match(/^the cache cannot be written: EACCES: permission denied, open '.*weights\.safetensors\.lock/)
+        .and.to.match(/Make it writable, or set MOGANET_CACHE to another folder\.$/)
+        .and.to.include(folder);
+      expect(server.requests).to.have.length(0);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('says of a file that it cannot be read', async function () {
+    if (windows) this.skip();
+    const path = join(folder, 'weights.safetensors');
+    writeFileSync(path, bytes, { mode: 0o000 });
+    const error = await rejection(readOnly(() => pull()));
+    expect(error).to.be.instanceOf(DownloadError);
+    expect(error.message).to.match(/weights\.safetensors: the file cannot be read: EACCES/);
+  });
+
+  it('tells the faults of a disk from others', () => {
+    const fault = (code: string) => Object.assign(new Error(`${code}: x, open '/cache/a'`), { code, syscall: 'open' });
+    for (const [code, remedy] of [
+      ['ENOSPC', 'Make room'],
+      ['EDQUOT', 'Make room'],
+      ['EROFS', 'Make it writable'],
+      ['EACCES', 'Make it writable'],
+      ['EIO', 'Repair that'],
+    ] as const) {
+      const error = diskFault(fault(code));
+      expect(error).to.be.instanceOf(DownloadError);
+      expect((error as Error).message).to.equal(
+        `the cache cannot be written: ${code}: x, open '/cache/a'. ${remedy}, or set MOGANET_CACHE to another folder.`,
+      );
+    }
+    for (const other of [fault('ECONNRESET'), new Error('x'), undefined, 'stopped']) {
+      expect(diskFault(other)).to.equal(other);
+    }
   });
 });

@@ -52,10 +52,42 @@ export function recordOf(path: string): FileRecord | undefined {
   }
 }
 
+/**
+ * Writes the record of a file. A cache may be read-only (an image of a container, a share) or full: without its record a
+ * file is only read again to check it.
+ */
 export function writeRecord(path: string, record: FileRecord): void {
   const temporary = `${path}.json.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(temporary, `${path}.json`);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
+    renameSync(temporary, `${path}.json`);
+  } catch (error) {
+    if (!(diskFault(error) instanceof DownloadError)) throw error;
+    tryRemove(temporary);
+  }
+}
+
+const diskRemedies: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(['ENOSPC', 'EDQUOT', 'EFBIG'].map((code) => [code, 'Make room'])),
+  ...Object.fromEntries(['EACCES', 'EPERM', 'EROFS'].map((code) => [code, 'Make it writable'])),
+  ...Object.fromEntries(['EIO', 'EISDIR', 'ENOTDIR', 'ENOENT', 'EMFILE'].map((code) => [code, 'Repair that'])),
+};
+
+/** Returns the error for the user if the disk is at fault, else the error itself. */
+export function diskFault(error: unknown): unknown {
+  const { code = '', message, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  const remedy = diskRemedies[code];
+  if (!remedy || !syscall) return error;
+  const text = `the cache cannot be written: ${message}. ${remedy}, or set MOGANET_CACHE to another folder.`;
+  return new DownloadError(text, { cause: error });
+}
+
+function tryRemove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // it could not be written either
+  }
 }
 
 /** Says whether a complete file is there, judging by its size. Reads only its record. */
@@ -78,7 +110,11 @@ export async function checkCached(path: string, url: string, published?: string)
   const { size, mtimeMs } = statSync(path);
   const record = recordOf(path);
   const unchanged = record?.size === size && record.mtimeMs === mtimeMs;
-  const sha256 = unchanged ? record.sha256 : await sha256Of(path);
+  const sha256 = unchanged
+    ? record.sha256
+    : await sha256Of(path).catch((cause: Error) => {
+        throw new DownloadError(`${path}: the file cannot be read: ${cause.message}. Make it readable.`, { cause });
+      });
   const difference = !sha256.startsWith(published?.toLowerCase() ?? '')
     ? `its sha256 is ${sha256}, that of the published file begins with ${published}`
     : record && sha256 !== record.sha256
@@ -178,7 +214,7 @@ function create(path: string, token: string): boolean {
     // file systems without hard links
     return (error as NodeJS.ErrnoException).code !== 'EEXIST' && createPlain(path, token);
   } finally {
-    rmSync(temporary, { force: true });
+    tryRemove(temporary);
   }
 }
 

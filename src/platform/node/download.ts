@@ -1,13 +1,14 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CheckpointError, ConfigError, DownloadError } from '../../errors.ts';
+import { CheckpointError, ConfigError, DownloadError, MoganetError } from '../../errors.ts';
 import { openCheckpoint, type Source } from '../../formats/index.ts';
 import type { PublishedFile } from '../contract.ts';
 import type { OnBytes } from '../refs.ts';
 import {
   cacheFolder,
   checkCached,
+  diskFault,
   type FileRecord,
   isCached,
   type Lock,
@@ -17,6 +18,7 @@ import {
   withLock,
   writeRecord,
 } from './cache.ts';
+import { proxyFor, RedirectFault, request } from './fetch.ts';
 import { openFileSource } from './files.ts';
 
 /**
@@ -59,27 +61,19 @@ function retryAfter(text: string | null): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-const remedies: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(['ENOSPC', 'EDQUOT', 'EFBIG'].map((code) => [code, 'Make room'])),
-  ...Object.fromEntries(['EACCES', 'EPERM', 'EROFS'].map((code) => [code, 'Make it writable'])),
-  ...Object.fromEntries(['EIO', 'EISDIR', 'ENOENT', 'EMFILE'].map((code) => [code, 'Repair that'])),
-};
-
 /** Faults for which another try gives the same. */
-const final = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|ENOTFOUND|redirect|bad port|unknown scheme/i;
+const final = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL|ENOTFOUND|bad port|scheme|tunnel was refused/i;
 
 /** Returns the error that ended a transfer. fetch says "fetch failed" or "terminated", and why in its cause; the disk has a code. */
 function faultOf(error: unknown, url: string): Error {
-  const { code = '', message, cause } = error as NodeJS.ErrnoException;
-  const remedy = remedies[code];
-  if (remedy) {
-    const text = `the cache cannot be written: ${message}. ${remedy}, or set MOGANET_CACHE to another folder.`;
-    return new DownloadError(text, { cause: error });
-  }
-  const inner = (cause ?? error) as NodeJS.ErrnoException;
+  const disk = diskFault(error);
+  if (disk !== error) return disk as Error;
+  if (error instanceof RedirectFault) return new DownloadError(`${url}: ${error.message}. ${elsewhere}`);
+  const inner = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
   const why = inner.message || inner.code || String(error);
   if (!final.test(`${inner.code} ${why}`)) return new Interruption(`the connection broke (${why})`, { cause: error });
-  const hint = inner.code === 'ENOTFOUND' ? ' Is this machine online?' : '';
+  const isDirect = inner.code === 'ENOTFOUND' && !proxyFor(new URL(url));
+  const hint = isDirect ? ' Is this machine online? If it is behind a proxy, set HTTPS_PROXY.' : '';
   return new DownloadError(`${url}: ${why}.${hint} ${elsewhere}`, { cause: error });
 }
 
@@ -114,14 +108,14 @@ async function transfer(job: Transfer): Promise<void> {
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
     if (begun) Object.assign(headers, { range: `bytes=${begun.done}-`, 'if-range': begun.validator });
     const both = signal ? AbortSignal.any([signal, watch.signal]) : watch.signal;
-    const response = await fetch(url, { headers, signal: both });
+    const response = await request(url, { headers, signal: both });
     const answer = answerOf(response, job, begun);
     if (answer === 'complete') return;
     await receive(response, answer, job, watch);
   } catch (error) {
     signal?.throwIfAborted();
     if (watch.signal.aborted) throw new Interruption(`no data for ${stallMs / 1000} s`, { cause: error });
-    throw error instanceof Interruption || error instanceof DownloadError ? error : faultOf(error, url);
+    throw error instanceof Interruption || error instanceof MoganetError ? error : faultOf(error, url);
   } finally {
     watch.stop();
   }
@@ -166,9 +160,6 @@ function answerOf(
   begun: Beginning | undefined,
 ): Answer | 'complete' {
   const { status, headers } = response;
-  if (url.startsWith('https:') && response.url.startsWith('http:')) {
-    throw new DownloadError(`${url}: the server redirects to ${response.url}, which is not encrypted. ${elsewhere}`);
-  }
   // the length and the ranges of compressed content are not those of the file
   const compressed = !['', 'identity'].includes(headers.get('content-encoding') ?? '');
   if (status === 206 || status === 416) {
@@ -335,7 +326,11 @@ export async function pullFile(file: PublishedFile, options: PullFileOptions = {
     onBytes?.(statSync(`${path}.part`, { throwIfNoEntry: false })?.size ?? 0, file.size ?? 0);
   };
   const work = async (lock: Lock) => (await present()) ?? (await fetchInto(path, file, url, lock, options));
-  return withLock(`${path}.lock`, work, { onWait, signal, beatMs, staleMs });
+  try {
+    return await withLock(`${path}.lock`, work, { onWait, signal, beatMs, staleMs });
+  } catch (error) {
+    throw diskFault(error);
+  }
 }
 
 function makeFolder(folder: string): void {

@@ -2,12 +2,24 @@ import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isRefusal, type Refusal, UnsupportedError, unknownName } from '../../errors.ts';
+import { ConfigError, isRefusal, type Refusal, UnsupportedError, unknownName } from '../../errors.ts';
 import { checkpointContext, imageContext, quoted, type Refuse } from '../../formats/context.ts';
 import { imageDecoder } from '../../formats/image.ts';
 import { bytesSource, type Source } from '../../formats/source.ts';
 import { loadJpegWasm } from '../jpeg_wasm.ts';
-import { type FileRef, fetchBytes, memoryBytes, memorySource, type OnBytes } from '../refs.ts';
+import {
+  checkName,
+  FileFault,
+  type FileRef,
+  fetchBytes,
+  memoryBytes,
+  memorySource,
+  mostImageBytes,
+  mostWeightsBytes,
+  type OnBytes,
+} from '../refs.ts';
+import { request } from './fetch.ts';
+import { spelledPath } from './names.ts';
 
 /** Files in Node: paths and `file:` URLs are read by position, other URLs fetched. Also the files of the package itself. */
 
@@ -92,17 +104,20 @@ export async function openWeights(
   const source = memorySource(weights);
   if (source) return source;
   const location = locationOf(weights as string | URL);
-  if (!(location instanceof URL)) return openFileSource(location);
   try {
-    const source = bytesSource(await fetchBytes(location, signal, onBytes), location.href);
+    if (!(location instanceof URL)) {
+      checkPath(location);
+      return await openFileSource(location);
+    }
+    const source = bytesSource(
+      await fetchBytes(location, { most: mostWeightsBytes, signal, onBytes, send: request }),
+      location.href,
+    );
     return { ...source, beside: (name) => openWeights(new URL(name, location), signal, onBytes) };
   } catch (cause) {
     throw refusalOf(cause, location, signal, checkpointContext);
   }
 }
-
-/** Larger than any file of an image within the pixel limit. */
-const imageBytes = 512 * 2 ** 20;
 
 /** @throws ImageRefusal naming the file and why it cannot be read; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
@@ -110,7 +125,8 @@ export async function readImage(image: FileRef, signal?: AbortSignal): Promise<U
   if (bytes) return bytes;
   const location = locationOf(image as string | URL);
   try {
-    if (location instanceof URL) return await fetchBytes(location, signal);
+    if (location instanceof URL) return await fetchBytes(location, { most: mostImageBytes, signal, send: request });
+    checkPath(location);
     await checkImageFile(location);
     return await readFile(location, signal ? { signal } : {});
   } catch (cause) {
@@ -120,30 +136,22 @@ export async function readImage(image: FileRef, signal?: AbortSignal): Promise<U
 
 /** Returns a path, or the URL to fetch. */
 function locationOf(ref: string | URL): string | URL {
-  if (typeof ref === 'string' && !/^(https?|file):\/\//i.test(ref)) return ref;
+  if (typeof ref === 'string' && !/^(https?|file):\/\//i.test(ref)) return spelledPath(ref);
   const url = new URL(ref);
-  return url.protocol === 'file:' ? fileURLToPath(url) : url;
+  return url.protocol === 'file:' ? spelledPath(fileURLToPath(url)) : url;
 }
 
-type Code = 'unreadable' | 'limit';
-
-/** A fault of a file, before the kind of its refusal is known. */
-class Fault extends Error {
-  constructor(
-    readonly code: Code,
-    readonly reason: string,
-    readonly remedy?: string,
-  ) {
-    super(reason);
-  }
+/** Refuses text that is neither a path nor a URL, if no file has that name. @throws FileFault */
+function checkPath(path: string): void {
+  if (!existsSync(path)) checkName(path);
 }
 
 async function checkImageFile(path: string): Promise<void> {
   const stats = await stat(path);
-  if (stats.isDirectory()) throw new Fault('unreadable', 'this is a folder', 'Give an image file.');
-  if (!stats.isFile()) throw new Fault('unreadable', 'this is a device or a pipe', 'Give an image file.');
-  if (stats.size > imageBytes) {
-    throw new Fault('limit', `it has ${stats.size} bytes; an image has at most ${imageBytes}`);
+  if (stats.isDirectory()) throw new FileFault('unreadable', 'this is a folder', 'Give an image file.');
+  if (!stats.isFile()) throw new FileFault('unreadable', 'this is a device or a pipe', 'Give an image file.');
+  if (stats.size > mostImageBytes) {
+    throw new FileFault('limit', `it has ${stats.size} bytes; an image has at most ${mostImageBytes}`);
   }
 }
 
@@ -156,7 +164,7 @@ const causes: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
 };
 
-type ContextOf = (name: string) => { readonly refuse: (...facts: Parameters<Refuse<Code>>) => Refusal };
+type ContextOf = (name: string) => { readonly refuse: (...facts: Parameters<Refuse<FileFault['code']>>) => Refusal };
 
 /** Returns the refusal for the user, or the reason of an aborted call, which Node's file functions replace by their own. */
 function refusalOf(
@@ -167,8 +175,11 @@ function refusalOf(
 ): unknown {
   if (isRefusal(cause)) return cause;
   if (signal?.aborted) return signal.reason;
+  if (cause instanceof FileFault) {
+    return contextOf(cause.file ?? `${location}`).refuse(cause.code, '', cause.reason, cause.remedy, cause.cause);
+  }
+  if (cause instanceof ConfigError) return cause; // a proxy that cannot be used
   const { refuse } = contextOf(`${location}`);
-  if (cause instanceof Fault) return refuse(cause.code, '', cause.reason, cause.remedy);
   const text = (error: unknown): string => {
     const { code, message, cause: inner } = error as NodeJS.ErrnoException;
     // fetch says "fetch failed", and why in its cause
