@@ -58,7 +58,7 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['platform'],
   },
   cli: {
-    imports: ['entries', 'article'],
+    imports: ['entries', 'article', 'render'],
     packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },

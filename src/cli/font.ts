@@ -1,5 +1,6 @@
-import type { Font, PathCommand } from 'opentype.js';
+import type { Font, Glyph as FontGlyph, PathCommand } from 'opentype.js';
 import type { RenderOptions } from '../node.ts';
+import { type Joining, letterOf } from '../render/shape.ts';
 import { readGiven } from './arguments.ts';
 import { UsageError } from './failure.ts';
 
@@ -10,22 +11,82 @@ type Point = Glyph['contours'][number][number];
 /** Units of the em square in which the library draws. */
 const unitsPerEm = 2048;
 
+/** What a font cannot draw as it is written. */
+export interface FontLimits {
+  /** Arabic letters without joined forms: they stand apart. */
+  readonly apart: Set<string>;
+  /** Scripts whose letters are joined or reordered by rules that are not followed. */
+  readonly scripts: Set<string>;
+}
+
+export const noLimits = (): FontLimits => ({ apart: new Set(), scripts: new Set() });
+
+/** Scripts of this kind; Arabic is shaped by the library. */
+const unshapedScripts = [
+  ...['Devanagari', 'Bengali', 'Gurmukhi', 'Gujarati', 'Oriya', 'Tamil', 'Telugu', 'Kannada', 'Malayalam', 'Sinhala'],
+  ...['Tibetan', 'Myanmar', 'Khmer', 'Balinese', 'Javanese', 'Mongolian', 'Syriac', 'Nko', 'Mandaic', 'Phags_Pa'],
+].map((name) => [name, new RegExp(`\\p{Script=${name}}`, 'u')] as const);
+
 /**
- * Reads the characters of a TrueType or OpenType font, for class names that the built-in font does not cover. Characters
- * stand side by side as they are: scripts that join or reorder their letters (Arabic, Devanagari) are not shaped.
+ * Reads the characters of a TrueType or OpenType font, for class names that the built-in font does not cover. The library
+ * asks for Arabic letters in their joined forms; a font has them as characters or as substitutions of its letters.
  *
+ * @param limits is filled with what the font cannot draw as it is written, while text is drawn
  * @throws UsageError if opentype.js is not installed or the file is not such a font
  */
-export async function loadFont(path: string): Promise<MoreGlyphs> {
-  const font = await parsed(path);
+export async function loadFont(path: string, limits = noLimits()): Promise<MoreGlyphs> {
+  return glyphsOf(await parsedFont(path), limits);
+}
+
+/** The glyphs of a font in the library's units. */
+export function glyphsOf(font: Font, limits: FontLimits): MoreGlyphs {
   const known = new Map<string, Glyph | undefined>();
   return (character) => {
-    if (!known.has(character)) known.set(character, glyphOf(font, character));
-    return known.get(character);
+    if (known.has(character)) return known.get(character);
+    const glyph = glyphOf(font, character) ?? joinedGlyphOf(font, character, limits);
+    const script = glyph && unshapedScripts.find(([, letters]) => letters.test(character))?.[0];
+    if (script !== undefined) limits.scripts.add(script);
+    known.set(character, glyph);
+    return glyph;
   };
 }
 
-async function parsed(path: string): Promise<Font> {
+/** The lines that say so; none if there is nothing to say. */
+export function limitsText({ apart, scripts }: FontLimits): string[] {
+  const lines: string[] = [];
+  if (apart.size > 0) {
+    lines.push(`Drawn apart, since the font has no joined forms of them: ${[...apart].join(' ')}`);
+  }
+  if (scripts.size > 0) {
+    lines.push(`Letters of ${[...scripts].join(', ')} stand side by side: they are neither joined nor put in order.`);
+  }
+  return lines;
+}
+
+const features: Readonly<Record<Joining, string | undefined>> = {
+  alone: undefined,
+  first: 'init',
+  middle: 'medi',
+  last: 'fina',
+};
+
+/** The glyph of a joined form that the font has as a substitution only. */
+function joinedGlyphOf(font: Font, form: string, { apart }: FontLimits): Glyph | undefined {
+  const [letter, joining] = letterOf(form) ?? [];
+  if (letter === undefined || joining === undefined || [...letter].length > 1) return undefined;
+  const { index } = font.charToGlyph(letter);
+  if (index === 0) return undefined;
+  const feature = features[joining];
+  if (feature === undefined) return glyphOf(font, letter);
+  const substitutions = font.substitution.getSingle(feature, 'arab') ?? [];
+  const by = substitutions.find(({ sub }) => sub === index)?.by;
+  if (by !== undefined) return outlineOf(font, font.glyphs.get(by));
+  apart.add(letter);
+  return undefined;
+}
+
+/** @throws UsageError as `loadFont` */
+export async function parsedFont(path: string): Promise<Font> {
   const { default: opentype } = await import('opentype.js').catch(() => {
     throw new UsageError('--font needs the package opentype.js, which is not installed: npm install opentype.js');
   });
@@ -39,8 +100,11 @@ async function parsed(path: string): Promise<Font> {
 }
 
 function glyphOf(font: Font, character: string): Glyph | undefined {
-  const { index, advanceWidth, path } = font.charToGlyph(character);
-  if (index === 0) return undefined;
+  const glyph = font.charToGlyph(character);
+  return glyph.index === 0 ? undefined : outlineOf(font, glyph);
+}
+
+function outlineOf(font: Font, { advanceWidth, path }: FontGlyph): Glyph {
   const scale = unitsPerEm / font.unitsPerEm;
   const contours = contoursOf(path.commands).map((contour) =>
     contour.map(({ x, y, onCurve }) => ({ x: x * scale, y: y * scale, onCurve })),

@@ -1,7 +1,7 @@
 import type { Model, RenderOptions, Result } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
 import { endingAtOnce, exitCodeOfImages, hearingSignals, loadingEndsAtOnce, UsageError } from './failure.ts';
-import { loadFont } from './font.ts';
+import { limitsText, loadFont, noLimits } from './font.ts';
 import { findInputs, type Input, type LeftOut, leftOutText, readStdin } from './inputs.ts';
 import { type JsonDocument, jsonDocument } from './json_document.ts';
 import { type Kind, kinds, type Library } from './model.ts';
@@ -37,7 +37,8 @@ interface Work extends Plan {
 export async function runImages(library: Library, job: ImagesJob, terminal: Terminal): Promise<RunSummary> {
   const leftOut: LeftOut[] = [];
   const inputs = await inputsOf(job, leftOut);
-  const moreGlyphs = job.font === undefined ? undefined : await loadFont(job.font);
+  const fontLimits = noLimits();
+  const moreGlyphs = job.font === undefined ? undefined : await loadFont(job.font, fontLimits);
   let plan!: Plan; // `configure` sets it
   const { engine, threads, pull, ema, prefix, ignore } = job;
   const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
@@ -67,7 +68,9 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
     introduce(library, model, terminal, threads);
     for (const notice of plan.notices) terminal.note(terminal.colors.yellow(notice));
     for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
-    return await runEach({ ...plan, library, job, model, leftOut, render, missing, terminal });
+    const summary = await runEach({ ...plan, library, job, model, leftOut, render, missing, terminal });
+    for (const line of limitsText(fontLimits)) terminal.note(line);
+    return summary;
   } finally {
     await model.dispose();
   }

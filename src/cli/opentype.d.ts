@@ -34,6 +34,11 @@ declare module 'opentype.js' {
     /** By `left,right` glyph index, from the `kern` table. */
     readonly kerningPairs: Readonly<Record<string, number>>;
     charToGlyph(character: string): Glyph;
+    readonly glyphs: { get(index: number): Glyph };
+    readonly substitution: {
+      /** Glyphs that a feature of a script replaces by others; undefined if the font lacks it. */
+      getSingle(feature: string, script: string): readonly { readonly sub: number; readonly by: number }[] | undefined;
+    };
   }
   const opentype: { parse(bytes: ArrayBuffer): Font };
   // in Node the package is CommonJS: its exports are properties of the default export

@@ -31,7 +31,8 @@ export interface Glyph {
 
 /**
  * Finds glyphs of characters that the baked font lacks, in its units (`fontMetrics.unitsPerEm`, y upwards). Returns
- * undefined if they are lacking there as well.
+ * undefined if they are lacking there as well. Arabic letters are asked for in their joined forms, as characters of
+ * Unicode's presentation forms, and then alone.
  */
 export type MoreGlyphs = (character: string) => Glyph | undefined;
 

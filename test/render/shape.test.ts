@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { expect } from 'chai';
-import { loadFont } from '../../src/cli/font.ts';
+import { glyphsOf, limitsText, loadFont, noLimits, parsedFont } from '../../src/cli/font.ts';
 import { drawDetections } from '../../src/render/overlay.ts';
 import { isolated, letterOf, visualOrder } from '../../src/render/shape.ts';
 import { drawText, type MoreGlyphs, measureText } from '../../src/render/text.ts';
@@ -80,5 +80,49 @@ describe('the order and forms of characters', () => {
     expect(drawText(image, 'שלום', options).data).to.deep.equal(
       drawText(image, `\u202d${[...'שלום'].reverse().join('')}\u202c`, options).data,
     );
+  });
+
+  it('take joined forms from the substitutions of a font that has no characters for them', async () => {
+    const font = await parsedFont(dejavu);
+    const without = (lacks: (character: string) => boolean) => ({
+      ...font,
+      unitsPerEm: font.unitsPerEm,
+      glyphs: font.glyphs,
+      substitution: font.substitution,
+      charToGlyph: (character: string) => font.charToGlyph(lacks(character) ? '\uffff' : character),
+    });
+    const isForm = (character: string) => letterOf(character) !== undefined;
+    const limits = noLimits();
+    const substituted = glyphsOf(without(isForm), limits);
+    const whole = glyphsOf(font, noLimits());
+    for (const form of ['\ufeb3', '\ufef4', '\ufe8e']) {
+      expect(substituted(form)?.contours, form.codePointAt(0)?.toString(16)).to.deep.equal(whole(form)?.contours);
+    }
+    expect(limitsText(limits)).to.deep.equal([]);
+  });
+
+  it('that a font cannot give are named', async () => {
+    const font = await parsedFont(dejavu);
+    const limits = noLimits();
+    const bare = {
+      ...font,
+      glyphs: font.glyphs,
+      unitsPerEm: font.unitsPerEm,
+      substitution: { getSingle: () => undefined },
+    };
+    const letters = glyphsOf(
+      {
+        ...bare,
+        charToGlyph: (character) =>
+          font.charToGlyph(letterOf(character) ? '\uffff' : character === 'क' ? 'a' : character),
+      },
+      limits,
+    );
+    const has = (character: string) => letters(character) !== undefined;
+    expect(visualOrder('سي', has)).to.deep.equal(['ي', 'س']);
+    expect(has('क')).to.equal(true);
+    const [apart, scripts] = limitsText(limits);
+    expect(apart).to.match(/^Drawn apart, since the font has no joined forms.*: س ي$/);
+    expect(scripts).to.match(/^Letters of Devanagari stand side by side/);
   });
 });
