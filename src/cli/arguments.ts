@@ -65,9 +65,10 @@ export function sizes(text: string, before: readonly Size[] = []): readonly Size
   return [...before, heightByWidth(text)];
 }
 
-/** @throws UsageError if a path names no file; URLs pass */
+/** @throws UsageError if a path names no file. URLs pass: the library knows which schemes it reads */
 export function checkFile(path: string): void {
-  if (!/^(https?|file):\/\//i.test(path) && !existsSync(path)) throw new UsageError(`${path}: there is no such file.`);
+  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(path) && !existsSync(path))
+    throw new UsageError(`${path}: there is no such file.`);
 }
 
 /** @throws UsageError if the file is missing or cannot be read */

@@ -7,6 +7,7 @@ import {
   ImageError,
   isRefusal,
   MoganetError,
+  type Refusal,
   ShapeError,
   UnsupportedError,
 } from '../errors.ts';
@@ -51,9 +52,16 @@ const codes: readonly (readonly [ErrorClass, number])[] = [
 /** The codes of refusals that say that the call names the wrong file, not that the file is damaged. */
 const wrongFile: readonly string[] = ['unreadable', 'not-a-checkpoint'];
 
+/** Tells whether a server or the network failed. The same call may succeed later, unless the server says that the call is wrong. */
+function isOutage({ code, file, reason }: Refusal): boolean {
+  if (code !== 'unreadable' || !/^https?:/i.test(file)) return false;
+  const status = Number(/\banswered (\d{3})\b/.exec(reason)?.[1] ?? 0);
+  return !(status >= 400 && status < 500 && ![408, 425, 429].includes(status));
+}
+
 /** Returns the exit code of an error that the user can mend. Undefined for a mistake in this package. */
 export function exitCodeOf(error: unknown): number | undefined {
-  if (isRefusal(error) && wrongFile.includes(error.code)) return exitCodes.usage;
+  if (isRefusal(error) && wrongFile.includes(error.code) && !isOutage(error)) return exitCodes.usage;
   return codes.find(([kind]) => error instanceof kind)?.[1];
 }
 

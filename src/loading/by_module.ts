@@ -4,7 +4,7 @@ import type { Source } from '../formats/source.ts';
 import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
 import { type Parameter, parametersOf, prune } from '../nn/index.ts';
 import { fillParameters } from './fill.ts';
-import { withoutPrefix } from './state_dict.ts';
+import { withoutPrefix } from './prefix.ts';
 import { openWeights, type WeightsOptions } from './weights.ts';
 
 /** Fills modules of a model from one file each: for example a trained backbone below heads that are yet to be trained. */

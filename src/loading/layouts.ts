@@ -2,7 +2,7 @@ import type { NDArray, TypedArray } from '../arrays.ts';
 import { type KeyLayout, keyLayouts } from '../backbones/index.ts';
 import { CheckpointError } from '../errors.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
-import { withoutPrefix } from './state_dict.ts';
+import { withoutPrefix } from './prefix.ts';
 
 /** Renames tensors from other publishers' key layouts to the keys of this package. */
 

@@ -1,10 +1,16 @@
 import { type CheckpointCode, quoted, type Refuse } from '../formats/context.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
-import { withoutPrefix } from './state_dict.ts';
 
 /** Finds the one prefix that a file has in front of every key of a model: `model.` of Lightning, `student.`, `net.module.`, … */
 
 type Tensors = ReadonlyMap<string, TensorEntry>;
+
+/** Returns the entries whose key begins with `prefix`, without it, in their order. */
+export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
+  const kept = new Map<string, T>();
+  for (const [key, value] of entries) if (key.startsWith(prefix)) kept.set(key.slice(prefix.length), value);
+  return kept;
+}
 
 /** More prefixes than a file has models in it. */
 const mostPrefixes = 24;

@@ -25,8 +25,7 @@ import { isObject } from '../validate.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
 import { inAnyLayout, layoutMarks } from './layouts.ts';
-import { candidatePrefixes, listed, outermost, severalPrefixes } from './prefix.ts';
-import { withoutPrefix } from './state_dict.ts';
+import { candidatePrefixes, listed, outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
 
 /** Finds the model that a checkpoint belongs to: by the configuration in it, or by its keys and shapes. */
 

@@ -4,6 +4,7 @@ import { quoted } from '../formats/context.ts';
 import { kindOf, PickleObject, type PickleValue, shortText } from '../formats/pickle_values.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
 import { isTensor } from '../formats/torch_tensor.ts';
+import { outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
 
 /** Selects tensors of a file. */
 export interface StateDictOptions {
@@ -79,12 +80,13 @@ export function stateDictOf(checkpoint: Checkpoint, { ema, prefix }: StateDictOp
   const found = chosen.read();
   const others = sets.filter((other) => other !== chosen).map(({ set, averaged }) => ({ set, averaged }));
   const bare = withoutWrappers(found.entries);
+  const { entries, notices } = prefix ? selected(found.entries, bare, prefix, checkpoint) : bare;
   return {
-    ...(prefix ? selected(found.entries, bare, prefix, checkpoint) : bare),
+    entries,
     set: chosen.set,
     averaged: chosen.averaged,
     others,
-    notices: [...choiceNotices(chosen, others), ...found.notices, ...(prefix ? [] : bare.notices)],
+    notices: [...choiceNotices(chosen, others), ...found.notices, ...notices],
   };
 }
 
@@ -200,13 +202,25 @@ const isCounter = (key: string, shape: readonly number[]): boolean =>
  *
  * @throws CheckpointRefusal `missing` if there are none
  */
-function selected(all: Tensors, bare: Entries, prefix: string, { refuse }: Checkpoint): { readonly entries: Tensors } {
+function selected(all: Tensors, bare: Entries, prefix: string, { refuse }: Checkpoint): Entries {
   const whole = prefix.endsWith('.') ? prefix : `${prefix}.`;
   for (const entries of [bare.entries, all]) {
     for (const beginning of [whole, prefix]) {
       const kept = withoutPrefix(entries, beginning);
-      if (kept.size > 0) return { entries: withoutWrappers(kept).entries };
+      if (kept.size > 0) return { entries: withoutWrappers(kept).entries, notices: [] };
     }
+  }
+  const around = (key: string) => key.slice(0, key.indexOf(`.${whole}`) + 1);
+  const outer = outermost([...new Set([...bare.entries.keys()].map(around))].filter((one) => one !== ''));
+  const [only = '', ...others] = outer;
+  if (others.length > 0)
+    throw severalPrefixes(
+      outer.map((one) => one + whole),
+      refuse,
+    );
+  if (only !== '') {
+    const notices = [`${quoted(whole)} is taken from below ${quoted(only)}.`];
+    return { entries: withoutWrappers(withoutPrefix(bare.entries, only + whole)).entries, notices };
   }
   const [first = ''] = bare.entries.keys();
   throw refuse(
@@ -215,13 +229,6 @@ function selected(all: Tensors, bare: Entries, prefix: string, { refuse }: Check
     `no key begins with ${quoted(prefix)}; the first is ${quoted(first)}`,
     'Correct the prefix.',
   );
-}
-
-/** Returns the entries whose key begins with `prefix`, without it, in their order. */
-export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
-  const kept = new Map<string, T>();
-  for (const [key, value] of entries) if (key.startsWith(prefix)) kept.set(key.slice(prefix.length), value);
-  return kept;
 }
 
 type Named = Pick<StateDict, 'set' | 'averaged'>;

@@ -11,10 +11,10 @@ import {
 import type { Parameter } from '../nn/index.ts';
 import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
-import { leftOut, listed, withoutUniformPrefix } from './prefix.ts';
+import { leftOut, listed, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
 import { openWhole } from './shards.ts';
-import { type StateDict, stateDictOf, withoutPrefix } from './state_dict.ts';
+import { type StateDict, stateDictOf } from './state_dict.ts';
 
 /** A configuration as it was written, and the model that was built from it. */
 export interface ConfiguredModel {

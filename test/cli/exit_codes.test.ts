@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { CheckpointError, ConfigError, EngineError, ShapeError, UnsupportedError } from 'moganet';
 import { exitCodeOf, exitCodeOfImages, OutputError, UsageError } from '../../src/cli/failure.ts';
 import { moganet, useFolder, writeImage } from '../harness/command_line.ts';
+import { serveFile, status } from '../harness/file_server.ts';
 import { smallDetection } from '../harness/small_model.ts';
 
 describe('exit codes', () => {
@@ -61,6 +62,36 @@ describe('exit codes', () => {
       expect(stderr).to.match(/^error: note\.txt cannot be written: .*note\.txt is a file\. .*\n$/);
     });
   }
+
+  it('are 1 if a server with weights fails, and 2 if it does not have them', async () => {
+    const server = await serveFile(new Uint8Array());
+    const url = `${server.url}x.pth`;
+    const runs = [
+      ['predict', 'a.png', '--weights', url],
+      ['classify', 'a.png', '--model', url],
+      ['summary', url],
+      ['export', url],
+    ];
+    try {
+      for (const words of runs) {
+        for (const [answer, expected] of [
+          [503, 1],
+          [500, 1],
+          [429, 1],
+          [404, 2],
+          [403, 2],
+        ] as const) {
+          server.answer(status(answer));
+          const { code, stderr } = await moganet(words, { cwd });
+          expect(stderr, words.join(' ')).to.contain(`the server answered ${answer}`);
+          expect(code, `${answer} ${words.join(' ')}`).to.equal(expected);
+        }
+      }
+    } finally {
+      await server.close();
+    }
+    for (const words of runs) expect((await moganet(words, { cwd })).code, words.join(' ')).to.equal(1); // nobody answers
+  });
 
   it('follow the class of an error', () => {
     const call = [new UsageError(), new ConfigError(), new UnsupportedError(), new ShapeError()];
