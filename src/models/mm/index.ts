@@ -7,7 +7,7 @@ import type { ClassesOf, ModelConfig } from '../config.ts';
 import { backboneFromMm, firstStage, onWholePyramid } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detectors.ts';
 import { inputFromMm, testDataset } from './input.ts';
-import { bareType, byType, written } from './parts.ts';
+import { bareType, byType, plainPart, written } from './parts.ts';
 import { segmentationFromMm } from './segmentation.ts';
 
 /** Reads configurations of mmdetection 2.x / 3.x and mmsegmentation models, as their checkpoints carry them. */
@@ -58,7 +58,8 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   const given = validate(full, modelIn(whole), what);
   const reader = byType(models, given.type, 'model');
   const backbone = backboneFromMm(given.backbone);
-  const model = onWholePyramid(given);
+  const parts = plainPart({ ...given, backbone: undefined }) as typeof given;
+  const model = onWholePyramid({ ...parts, backbone: given.backbone });
   const stages = stagesOf(backbone);
   const source = { name: 'backbone', dict: model.backbone, stages, levels: stages.slice(firstStage(model)) };
   const classes: ClassesOf = (count, channels) =>
