@@ -1,5 +1,6 @@
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { checkOptions } from './attributes.ts';
 import { type Axis, type Nothing, type Op, type RoiAlignOptions, sizeFrom, type WindowAttention } from './ops.ts';
 import { channelsOf, type ParameterValue, record, type Scope, type Value } from './scope.ts';
 
@@ -78,13 +79,11 @@ export function adaptiveAvgPool(x: Value, bins: number | Size, scope?: Scope): V
 function pooling(op: 'maxPool' | 'avgPool') {
   return (
     x: Value,
-    {
-      kernel,
-      stride = kernel,
-      padding = 0,
-    }: { kernel: number | Size; stride?: number | Size; padding?: number | Size },
+    options: { kernel: number | Size; stride?: number | Size; padding?: number | Size },
     scope?: Scope,
   ): Value => {
+    checkOptions(op, options, ['kernel', 'stride', 'padding']);
+    const { kernel, stride = kernel, padding = 0 } = options;
     const window = { kernel: sizeFrom(kernel), stride: sizeFrom(stride), padding: sizeFrom(padding) };
     return record(op, [x], window, channelsOf(x, op), scope);
   };
@@ -99,9 +98,12 @@ export const avgPool = pooling('avgPool');
 export function resize(
   x: Value,
   to: { like: Value } | { factor: number },
-  { mode = 'bilinear', alignCorners = false }: { mode?: 'bilinear' | 'nearest'; alignCorners?: boolean } = {},
+  options: { mode?: 'bilinear' | 'nearest'; alignCorners?: boolean } = {},
   scope?: Scope,
 ): Value {
+  checkOptions('resize', to, ['like', 'factor']);
+  checkOptions('resize', options, ['mode', 'alignCorners']);
+  const { mode = 'bilinear', alignCorners = false } = options;
   const how = { mode, alignCorners };
   return 'like' in to
     ? record('resize', [x, to.like], how, channelsOf(x, 'resize'), scope)
@@ -157,7 +159,9 @@ export function linearAttention(qkv: Value, heads: number, scope?: Scope): Value
 }
 
 /** Moves a map down by `rows` and right by `columns`; zeros come in. */
-export function shift(x: Value, { rows = 0, columns = 0 }: { rows?: number; columns?: number }): Value {
+export function shift(x: Value, by: { rows?: number; columns?: number }): Value {
+  checkOptions('shift', by, ['rows', 'columns']);
+  const { rows = 0, columns = 0 } = by;
   return record('shift', [x], { rows, columns }, channelsOf(x, 'shift'));
 }
 

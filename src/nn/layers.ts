@@ -1,5 +1,6 @@
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { checkOptions } from './attributes.ts';
 import * as F from './functional.ts';
 import { sizeFrom } from './ops.ts';
 import { module, record, type Scope, type Value } from './scope.ts';
@@ -19,6 +20,7 @@ export interface ConvOptions {
 
 /** `torch.nn.Conv2d`: N×C×H×W to N×channels×H'×W'. Keys `weight`, and `bias` unless it is turned off. */
 export const conv2d = module((scope: Scope, x: Value, channels: number, options: ConvOptions): Value => {
+  checkOptions(`${scope.path}: conv2d`, options, ['kernel', 'stride', 'padding', 'dilation', 'groups', 'bias']);
   if (!Number.isInteger(channels) || options?.kernel === undefined) {
     throw new ShapeError(`${scope.path}: conv2d is called conv2d(scope, x, channels, { kernel: 3 }).`);
   }
@@ -44,7 +46,9 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
 
 /** `torch.nn.Linear` on every position of a map: a 1×1 convolution whose weight is [out, in] in the state dict. */
 export const pointwise = module(
-  (scope: Scope, x: Value, channels: number, { bias = true }: { readonly bias?: boolean } = {}): Value => {
+  (scope: Scope, x: Value, channels: number, options: { readonly bias?: boolean } = {}): Value => {
+    checkOptions(`${scope.path}: pointwise`, options, ['bias']);
+    const { bias = true } = options;
     const weight = scope.parameter('weight', [channels, x.channels], 'parameter', [channels, x.channels, 1, 1]);
     const [one, none] = [sizeFrom(1), sizeFrom(0)];
     const attributes = { kernel: one, stride: one, padding: none, dilation: one, groups: 1 };
@@ -62,6 +66,7 @@ export const convTranspose2d = module(
     channels: number,
     options: { kernel: number | Size; stride: number | Size; padding?: number | Size },
   ): Value => {
+    checkOptions(`${scope.path}: convTranspose2d`, options, ['kernel', 'stride', 'padding']);
     const kernel = sizeFrom(options.kernel);
     const weight = scope.parameter('weight', [x.channels, channels, kernel.height, kernel.width]);
     const attributes = { kernel, stride: sizeFrom(options.stride), padding: sizeFrom(options.padding ?? 0) };

@@ -1,5 +1,6 @@
 import type { Shape } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { checkChannels, checkOperation } from './attributes.ts';
 import type { Graph, Node } from './graph.ts';
 import type { Attributes, Op, Operands, Operation, Parameter, ParameterKind } from './ops.ts';
 
@@ -11,6 +12,8 @@ export interface Value {
 /** A parameter of a model being recorded, to be passed to an operation. */
 export interface ParameterValue {
   readonly shape: Shape;
+  /** The shape in which operations take it, if that is another one. */
+  readonly view?: Shape | undefined;
 }
 
 /** The inside of both: a node of a recording. */
@@ -85,6 +88,8 @@ export class Recording {
       if (recording !== this) throw new ShapeError(`${path}: an input of ${op} was recorded in another model.`);
       return id;
     });
+    if (op === 'input') checkChannels(path, op, channels);
+    else if (op !== 'param') checkOperation(path, op as Operation, listed(inputs), attributes as never, channels);
     const id = this.nodes.length;
     if (id >= mostNodes) {
       throw new ShapeError(`${path}: the model has more than ${mostNodes} operations. Check the numbers of layers.`);
@@ -94,7 +99,7 @@ export class Recording {
   }
 
   parameter(parameter: Parameter): ParameterValue {
-    const { key, shape } = parameter;
+    const { key, shape, view } = parameter;
     const known = this.parameters.get(key);
     if (known) {
       if (known.shape.join() !== shape.join()) {
@@ -103,7 +108,7 @@ export class Recording {
       return known;
     }
     const { id } = referenceOf(this.push('param', [], parameter, 0, new Scope(this, key)));
-    const value: ParameterValue & Reference = { recording: this, id, shape };
+    const value: ParameterValue & Reference = { recording: this, id, shape, view };
     this.parameters.set(key, value);
     return value;
   }

@@ -118,7 +118,7 @@ const rules: { [K in Operation]: ShapeRule<K> } = {
 function shapeOf(node: Node<Operation>, inputs: readonly (MapShape | undefined)[]): MapShape {
   const rule = rules[node.op] as (node: Node, inputs: unknown) => Extent; // the table pairs each operation with its inputs
   const { batch, height, width } = rule(node, inputs);
-  if (height < 1 || width < 1) {
+  if (!(height >= 1 && width >= 1)) {
     const [first] = inputs;
     throw new ShapeError(
       `${node.path}: ${node.op} of ${first ? text(first) : 'nothing'} leaves ${height}×${width}. Use a larger image.`,
@@ -141,6 +141,11 @@ export function shapesOf(graph: Graph, inputs: Named<InputExtent>): Shapes {
       const extent = inputs[node.attributes.name];
       if (!extent) throw new ShapeError(`no size was given for the input "${node.attributes.name}".`);
       const { batch, height = 1, width = 1 } = extent;
+      if (!(Number.isInteger(batch) && batch >= 0) || ![height, width].every((e) => Number.isInteger(e) && e >= 1)) {
+        throw new ShapeError(
+          `the input "${node.attributes.name}" has whole extents of at least 1, got ${[batch, height, width].join('×')}.`,
+        );
+      }
       shapes.push({ batch, channels: node.channels, height, width });
     } else {
       const known = inputsOf(node).map((id) => shapes[id]);
