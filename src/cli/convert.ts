@@ -36,7 +36,10 @@ export function addConvertCommand(program: Command): void {
     .command('convert')
     .summary('turn checkpoints into one safetensors file that loads by itself')
     .description('Turns PyTorch checkpoints (or safetensors files) into one safetensors file that loads by itself.')
-    .argument('<files...>', 'the checkpoints (of one in several files its index), then the new .safetensors file')
+    .argument(
+      '<files...>',
+      'the checkpoints, by path or URL (of one in several files its index), then the new .safetensors file',
+    )
     .addOption(new Option('--dtype <type>', 'type of the weights (default: unchanged)').choices(['f16', 'f32']));
   addWeightsOptions(command)
     .option(

@@ -33,6 +33,13 @@ describe('exit codes', () => {
     ['weights that do not exist', ['predict', 'a.png', '-w', 'nope.pth'], /nope\.pth: there is no such file/],
     ['a checkpoint to read that does not exist', ['summary', 'nope.pth'], /nope\.pth: there is no such file/],
     ['a checkpoint to convert that does not exist', ['convert', 'nope.pth', 'x.safetensors'], /nope\.pth: there is no/],
+    [
+      'weights at a URL of another scheme',
+      ['predict', 'a.png', '-w', 'ftp://host/x.pth'],
+      /URLs of ftp: are not fetched/,
+    ],
+    ['a model at a URL of another scheme', ['summary', 's3://bucket/x.pth'], /URLs of s3: are not fetched/],
+    ['a checkpoint at a URL of another scheme', ['convert', 'gs://b/x.pth', 'y.safetensors'], /URLs of gs: are not/],
     ['weights that are another kind of file', ['predict', 'a.png', '-w', 'note.txt'], /note\.txt: .*text/],
     ['text as a checkpoint to convert', ['convert', 'text.pth', 'x.safetensors'], /text\.pth: .*text/],
     ['a text file as model', ['predict', 'a.png', '--model', 'note.txt'], /note\.txt: this file exists.*\.json.*\.pth/],
@@ -71,6 +78,7 @@ describe('exit codes', () => {
       ['classify', 'a.png', '--model', url],
       ['summary', url],
       ['export', url],
+      ['convert', url, 'x.safetensors'],
     ];
     try {
       for (const words of runs) {

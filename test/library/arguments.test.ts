@@ -46,6 +46,7 @@ const cases: readonly (readonly [name: string, values: readonly unknown[], ...fa
   ],
   ['loadModel', ['facade', { prefix: '' }], 'prefix: must have at least 1 character'],
   ['loadModel', ['facade', { ignore: 'a' }], 'ignore: must be a list of keys, got "a"'],
+  ['openFileSource', [], 'openFileSource takes a path or URL, got nothing'],
   ['exportOnnx', ['facade'], 'exportOnnx takes a model as createModel(config) returns it, got "facade"'],
   ['exportOnnx', [], 'got nothing'],
   ['exportOnnx', [definition], 'exportOnnx takes weights as a Map', 'got nothing'],

@@ -8,6 +8,7 @@ import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel, modelParameters } from '../../src/models/create.ts';
 import { refusalOf } from '../harness/rejection.ts';
 import { smallClassification, smallDetection, smallSegmentation, smallWeights } from '../harness/small_model.ts';
+import { CallValue } from '../harness/torch_file.ts';
 import { prefixed, type TrainerDict, trainerFile } from '../harness/trainer_file.ts';
 
 /** Fills a model from a file, and returns the first number of a weight and the notices. */
@@ -193,6 +194,31 @@ describe('one prefix in front of every key of a model', () => {
     const refusal = await refusalOf(() => filled(smallClassification, bare));
     expect(refusal.code).to.equal('missing');
     expect(refusal.message.length).to.be.below(900);
+  });
+});
+
+describe('training state beside the weights', () => {
+  it('is passed over, and its classes are named in one notice', async () => {
+    const state = {
+      optimiser: new CallValue('my_project.train', 'State', []),
+      level: new CallValue('other', 'Level', [3]),
+    };
+    const { value, notices } = await filled(smallClassification, { state_dict: raw, ...state });
+    expect(value).to.deep.equal(ofRaw);
+    expect(notices).to.deep.equal([
+      'Training state of the classes my_project.train.State, other.Level was passed over.',
+    ]);
+    const one = await filled(smallClassification, { state_dict: raw, optimiser: state.optimiser });
+    expect(one.notices).to.deep.equal(['Training state of the class my_project.train.State was passed over.']);
+  });
+
+  it('of mmengine’s own log history is no hindrance', async () => {
+    const checkpoint = await openCheckpoint(
+      bytesSource(readFileSync(new URL('mmengine_epoch_1.pth', import.meta.url)), 'epoch_1.pth'),
+    );
+    const { entries, set } = stateDictOf(checkpoint);
+    expect(set).to.equal('state_dict');
+    expect(entries.size).to.be.greaterThan(0);
   });
 });
 

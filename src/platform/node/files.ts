@@ -6,6 +6,7 @@ import { ConfigError, isRefusal, type Refusal, UnsupportedError, unknownName } f
 import { checkpointContext, imageContext, quoted, type Refuse } from '../../formats/context.ts';
 import { imageDecoder } from '../../formats/image.ts';
 import { bytesSource, type Source } from '../../formats/source.ts';
+import { foundIn } from '../../validate.ts';
 import { loadJpegWasm } from '../jpeg_wasm.ts';
 import {
   checkName,
@@ -32,11 +33,20 @@ export interface FileSource extends Source {
 const mostBytes = 2 ** 30;
 
 /**
- * Opens a file for reading by position.
+ * Opens a file for reading by position. A file at a URL is fetched. A folder stands for the only index of shards in it.
  *
  * @throws CheckpointRefusal `unreadable` if it cannot be opened or is not a file, `truncated` on reading if it has become shorter
  */
-export async function openFileSource(path: string): Promise<FileSource> {
+export async function openFileSource(path: string | URL): Promise<FileSource> {
+  if (typeof path !== 'string' && !(path instanceof URL)) {
+    throw new ConfigError(`openFileSource takes a path or URL, got ${foundIn(path)}.`);
+  }
+  const source = await openWeights(path);
+  return { ...source, close: async () => source.close?.() };
+}
+
+/** Opens a file by its path. @throws as `openFileSource` */
+async function openPath(path: string): Promise<FileSource> {
   const { refuse } = checkpointContext(path);
   let handle: FileHandle;
   try {
@@ -49,7 +59,7 @@ export async function openFileSource(path: string): Promise<FileSource> {
   const stats = await handle.stat();
   if (!stats.isFile()) {
     await handle.close();
-    if (stats.isDirectory()) return openFileSource(await indexIn(path));
+    if (stats.isDirectory()) return openPath(await indexIn(path));
     throw refuse('unreadable', '', 'this is not a regular file', 'Give a file.');
   }
   const opened: Promise<FileSource>[] = [];
@@ -74,7 +84,7 @@ export async function openFileSource(path: string): Promise<FileSource> {
     },
     readInto,
     beside: (name) => {
-      const file = openFileSource(join(dirname(path), name));
+      const file = openPath(join(dirname(path), name));
       opened.push(file);
       return file;
     },
@@ -107,7 +117,7 @@ export async function openWeights(
   try {
     if (!(location instanceof URL)) {
       checkPath(location);
-      return await openFileSource(location);
+      return await openPath(location);
     }
     const source = bytesSource(
       await fetchBytes(location, { most: mostWeightsBytes, signal, onBytes, send: request }),
