@@ -19,6 +19,7 @@ import {
   sampleImages,
   shippedWeights,
   verifySamples,
+  wasmFolder,
 } from './platform/node/files.ts';
 
 const platform = {
@@ -32,6 +33,7 @@ const platform = {
     openNodeEngine(name, {
       threads: threads === undefined ? undefined : allowedThreads(threads),
       usualThreads: usefulThreads(),
+      wasmFolder,
     }),
 };
 

@@ -77,6 +77,8 @@ export interface NodeEngineOptions {
   readonly threads?: number | undefined;
   /** Threads of onnxruntime if the caller did not ask. */
   readonly usualThreads?: number | undefined;
+  /** The folder of the files of the wasm backend, called when it starts. Without it TensorFlow.js finds them. */
+  readonly wasmFolder?: (() => string | undefined) | undefined;
 }
 
 /**
@@ -88,7 +90,7 @@ export interface NodeEngineOptions {
  */
 export async function openNodeEngine(
   name: string,
-  { threads, usualThreads }: NodeEngineOptions = {},
+  { threads, usualThreads, wasmFolder }: NodeEngineOptions = {},
   find: () => Promise<FoundRuntime> = loadOnnxRuntime,
 ): Promise<Engine> {
   switch (name) {
@@ -99,7 +101,9 @@ export async function openNodeEngine(
       if (name === 'onnxruntime') throw new EngineError(`${reason}. ${remedy}. Or use the engine "wasm".`);
       const unheard = threads === undefined ? '' : '. `threads` has no effect on wasm';
       return withHint(
-        await tfjs('wasm'),
+        await tfjs('wasm', wasmFolder).catch((cause: Error) => {
+          throw new EngineError(`no engine can start. ${reason}. ${remedy} ${cause.message}`, { cause });
+        }),
         `${reason}, so wasm was taken, which is several times slower. ${remedy}${unheard}`,
       );
     }
@@ -110,7 +114,7 @@ export async function openNodeEngine(
           `\`threads\` is an option of the engine onnxruntime: ${name} has one thread in Node. Leave it out.`,
         );
       }
-      return tfjs(name);
+      return tfjs(name, wasmFolder);
     default:
       throw new ConfigError(unknownName('engine', name, ['auto', ...nodeEngines]));
   }
@@ -141,7 +145,18 @@ async function onnxruntime(threads: number | undefined, find: () => Promise<Foun
 }
 
 /** Imported on demand: TensorFlow.js takes a third of a second to load. */
-async function tfjs(backend: 'wasm' | 'cpu'): Promise<Engine> {
-  const { tfjsEngine } = await import('./tfjs/engine.ts');
+async function tfjs(backend: 'wasm' | 'cpu', wasmFolder?: () => string | undefined): Promise<Engine> {
+  const folder = backend === 'wasm' ? wasmFolder?.() : undefined;
+  const { tfjsEngine } = await import('./tfjs/engine.ts').catch((cause: unknown) => {
+    throw new EngineError(`TensorFlow.js cannot be loaded (${reasonOf(cause)}). ${adviceFor(cause)}`, { cause });
+  });
+  if (folder !== undefined) (await import('@tensorflow/tfjs-backend-wasm')).setWasmPaths(folder);
   return tfjsEngine(backend);
 }
+
+/** esbuild writes such a function into modules, in which `require` does not exist. */
+const adviceFor = (cause: unknown): string =>
+  /^Dynamic require of/.test(reasonOf(cause))
+    ? 'It is CommonJS: bundle this program in the format cjs, leave @tensorflow/* and moganet out of the bundle, or put ' +
+      '"import { createRequire as requireOf } from \'node:module\'; const require = requireOf(import.meta.url);" at its top.'
+    : 'Install the package again.';

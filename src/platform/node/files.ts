@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, isRefusal, type Refusal, UnsupportedError, unknownName } from '../../errors.ts';
+import { ConfigError, EngineError, isRefusal, type Refusal, UnsupportedError, unknownName } from '../../errors.ts';
 import { checkpointContext, imageContext, quoted, type Refuse } from '../../formats/context.ts';
 import { imageDecoder } from '../../formats/image.ts';
 import { bytesSource, type Source } from '../../formats/source.ts';
@@ -214,16 +214,44 @@ const pathInFolder = (path: string): string | undefined => packageFolder && file
  * @throws UnsupportedError naming the file if there is none
  */
 function packageFile(path: string): string {
-  const own = pathInFolder(path);
-  if (own && existsSync(own)) return own;
-  const installed = [process.cwd(), dirname(process.argv[1] ?? '.')]
-    .flatMap(foldersUpwards)
-    .map((folder) => join(folder, 'node_modules/moganet', path))
-    .find((file) => existsSync(file));
-  if (installed) return installed;
+  const file = ownFile(path) ?? installedFile(path);
+  if (file) return file;
   throw new UnsupportedError(
     `${path} of the package moganet is not installed beside this program, which was bundled. ` +
       'Ship the file with it, and give its path instead of the name.',
+  );
+}
+
+function ownFile(path: string): string | undefined {
+  const file = pathInFolder(path);
+  return file && existsSync(file) ? file : undefined;
+}
+
+const foldersOfProgram = (): string[] => [process.cwd(), dirname(process.argv[1] ?? '.')];
+
+const installedFile = (path: string): string | undefined =>
+  foldersOfProgram()
+    .flatMap(foldersUpwards)
+    .map((folder) => join(folder, 'node_modules/moganet', path))
+    .find((file) => existsSync(file));
+
+/**
+ * Returns the folder of the files of the engine `wasm` for a bundled program: that of an installed package, or that of the
+ * program. Undefined in a program that is not bundled, in which TensorFlow.js finds them.
+ *
+ * @throws EngineError naming the files if there are none
+ */
+export function wasmFolder(): string | undefined {
+  if (ownFile('package.json')) return undefined;
+  const file = 'tfjs-backend-wasm-simd.wasm';
+  const found = [
+    installedFile(`dist/src/platform/${file}`),
+    ...foldersOfProgram().map((folder) => join(folder, file)),
+  ].find((path) => path && existsSync(path));
+  if (found) return join(dirname(found), '/');
+  throw new EngineError(
+    `the engine wasm needs ${file}, which is not beside this program, which was bundled. Copy dist/src/platform/*.wasm of the ` +
+      'package moganet beside it, or install the package there.',
   );
 }
 
@@ -239,10 +267,10 @@ function foldersUpwards(folder: string): string[] {
  * @throws UnsupportedError if it does not ship them, or is not installed beside the program
  */
 export function shippedWeights(file: string): string {
-  const folder = packageFile('samples/weights');
-  const known = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
-  if (known.includes(file)) return join(folder, file);
-  throw new UnsupportedError(unknownName('file of shipped weights', `${file}`, known));
+  const folder = ownFile('samples/weights') ?? installedFile('samples/weights');
+  const known = folder ? readdirSync(folder).filter((name) => name.endsWith('.safetensors')) : [file];
+  if (!known.includes(file)) throw new UnsupportedError(unknownName('file of shipped weights', `${file}`, known));
+  return packageFile(`samples/weights/${file}`);
 }
 
 /** The folder of the images that the package ships. */
