@@ -120,7 +120,7 @@ function nameIn(url: string): string {
 }
 
 /** The endings of JPEG and PNG files. A file that is named singly may have any: its content decides. */
-const extensions = ['.jpg', '.jpeg', '.jpe', '.jif', '.jfif', '.png'];
+export const extensions: readonly string[] = ['.jpg', '.jpeg', '.jpe', '.jif', '.jfif', '.png'];
 
 /** Splits what a folder or pattern gave into images, in the order of their paths, and the rest. */
 function imagesAmong(

@@ -37,7 +37,8 @@ export function jsonHelp(task: TaskCommand): string {
   { "schema": 2, "moganet": version, "model": { "name", "sha256" }, "engine": name,${jsonAsked[task]}
     "results": [{ "file", "image": { "height", "width" },
                   ${results} }],
-    "failures": [{ "file", "error" }], "leftOut": [{ "argument", "endings", "outputs" }] if a folder has other files }${jsonUnits[task]}
+    "failures": [{ "file", "error" }], "leftOut": [{ "argument", "endings", "outputs" }] }${jsonUnits[task]}
+  An image has "notices" if there is something to know about its file; "leftOut" is there if a folder has other files.
   It is whole however the run ends: what ended it is among the failures.
   In a checkout: \`npm run -s moganet -- …\`; without -s npm writes its own lines first.`;
 }

@@ -3,6 +3,7 @@ import type { Size } from '../node.ts';
 import { addWeightsOptions, collected, inputSize, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { runImages } from './images.ts';
+import { extensions } from './inputs.ts';
 import { jsonHelp } from './json_document.ts';
 import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
 import { type Save, saveHelp, saveList, savesOf } from './outputs.ts';
@@ -176,9 +177,12 @@ function destination(task: TaskCommand, images: readonly string[], { out, save, 
 }
 
 function help(task: TaskCommand): string {
-  const parts = [saveHelp(task), writing(task), about[task], examplesOf(task)];
+  const parts = [reading, saveHelp(task), writing(task), about[task], examplesOf(task)];
   return ['', ...parts, otherClasses('moganet', task), jsonHelp(task), exitCodesHelp].join('\n\n').slice(1);
 }
+
+const reading = `Folders and patterns give files that end with ${extensions.join(', ')}, in small or capital letters; a line says
+how many others there are. What an earlier run has written is left out. A file that is named may have any name.`;
 
 const writing = (task: TaskCommand): string =>
   task === 'classify'

@@ -30,6 +30,8 @@ export function wordedFor(command: Command, text: string): string {
     .replace(/(?:`[^`\n]*`|\{[^{}\n]*\}) \((--[^()\n]*?) on the command line\)/g, '$1')
     // `in code { config, weights }, on the command line --model …`
     .replace(/in code (?:`[^`\n]*`|\{[^{}\n]*\}), on the command line (?=--)/g, '')
+    // `predict takes a higher maxPixels, the command line --max-pixels`
+    .replace(/\b\w+(?: and \w+)? takes? a higher \w+, the command line (--[a-z-]+)/g, 'give a higher $1')
     .replace(/\bthe option (\w+)\b/g, (words, name: string) =>
       known(`--${camelToKebab(name)}`) ? `--${camelToKebab(name)}` : words,
     );

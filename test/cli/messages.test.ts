@@ -242,7 +242,7 @@ describe('what the commands print', () => {
     const words = ['classify', 'a.png', ...withWeights('unknown.pth'), ...engine, '--max-pixels'];
     const refused = await moganet([...words, '1919'], { cwd });
     expect(refused.code).to.equal(1);
-    expect(refused.stderr).to.match(/a\.png.* 48 × 40 pixels.*--max-pixels/);
+    expect(refused.stderr).to.match(/a\.png.* 48 × 40 pixels.* trust, give a higher --max-pixels\./);
     expect((await moganet([...words, '1920'], { cwd })).code).to.equal(0);
   });
 });
