@@ -55,7 +55,7 @@ export class ShapeError extends MoganetError {
   override readonly name = 'ShapeError';
 }
 
-/** Something that exists in the field but not in this package. The message says what to use instead. */
+/** Something that exists, but not in this package, or not on this machine yet. The message says what to use or to do instead. */
 export class UnsupportedError extends MoganetError {
   override readonly name = 'UnsupportedError';
 }

@@ -4,6 +4,7 @@ import { EngineError } from '../errors.ts';
 import { modelReader, type ReadModel } from '../loading/read_model.ts';
 import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
 import type { ModelConfig } from '../models/config.ts';
+import type { Head } from '../models/custom.ts';
 import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { nextTurn } from '../platform/turn.ts';
@@ -17,13 +18,24 @@ export interface LoadOptions extends ReadOptions, EngineOptions {
   readonly engine?: string | Engine | undefined;
 }
 
-/** Loads a model with its weights on an engine. */
-export type LoadModel = (model: ModelRef, options?: LoadOptions) => Promise<Model>;
+/** What the custom heads of options decode; unknown if their types do not say. */
+export type CustomOf<Options> = Options extends {
+  readonly heads: Readonly<Record<string, (...args: never[]) => Head<string, infer Decoded>>>;
+}
+  ? Decoded
+  : unknown;
+
+/** Loads a model with its weights on an engine. `result.custom` has the type that the `heads` of the options decode. */
+export type LoadModel = <Options extends LoadOptions>(
+  model: ModelRef,
+  options?: Options,
+) => Promise<Model<CustomOf<Options>>>;
 
 /** Returns the function that loads models on a platform. */
 export function modelLoader(platform: Platform): LoadModel {
   const read = modelReader(platform);
-  return async (ref, options = {}) => {
+  return async <Options extends LoadOptions>(ref: ModelRef, given?: Options) => {
+    const options: LoadOptions = given === undefined ? {} : given;
     const model = await read(ref, options); // which checks the options
     const stop = new AbortController(); // a load that fails or is aborted leaves no hashing behind
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -32,7 +44,8 @@ export function modelLoader(platform: Platform): LoadModel {
     try {
       const { engine, runners } = await onEngine(runnableParts(model), model.weights, options, platform);
       const sha256 = await hashing;
-      if (typeof sha256 !== 'object') return new Model({ ...model, sha256 }, runners, engine, platform);
+      if (typeof sha256 !== 'object')
+        return new Model<CustomOf<Options>>({ ...model, sha256 }, runners, engine, platform);
       await free(engine, runners);
       throw sha256.cause;
     } finally {
@@ -130,8 +143,10 @@ export interface LoadedBackbone {
   forward(image: NDArray): Promise<NDArray[]>;
   /** Does the same, but leaves the results on the device for further computation. The caller disposes them. */
   run(image: NDArray | DeviceTensor): Promise<DeviceTensor[]>;
-  /** Frees the weights on the engine. A second call does nothing. */
+  /** Frees the weights on the engine. Every call waits for the end of the first. */
   dispose(): Promise<void>;
+  /** Does what `dispose` does: `await using backbone = await createBackbone(…)`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Loads a backbone with its weights, from a configuration or from the name of a model that has it. */
@@ -148,12 +163,17 @@ export function backboneLoader(platform: Platform): CreateBackbone {
     const config = { backbone: typeof given === 'string' ? findEntry(given).config.backbone : given };
     const { weights, ...others } = options;
     const model = await read({ config, weights }, others);
-    const { engine, runners } = await onEngine([model.definition.pyramid], model.weights, options, platform);
+    const loaded = await onEngine([model.definition.pyramid], model.weights, options, platform);
+    const { runners } = loaded;
     const runner = runners.backbone as Runner; // of the only part
-    let disposed = false;
+    let disposal: Promise<void> | undefined;
     const run = async (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> => {
-      if (disposed) throw new EngineError('the backbone was disposed. Create it again.');
+      if (disposal) throw new EngineError('the backbone was disposed. Create it again.');
       return Object.values(await runner.run({ image }));
+    };
+    const dispose = () => {
+      disposal ??= free(loaded.engine, runners);
+      return disposal;
     };
     return {
       stages: model.definition.stages,
@@ -168,12 +188,8 @@ export function backboneLoader(platform: Platform): CreateBackbone {
           for (const output of outputs) output.dispose();
         }
       },
-      async dispose() {
-        if (disposed) return;
-        disposed = true;
-        runner.dispose();
-        await engine.dispose();
-      },
+      dispose,
+      [Symbol.asyncDispose]: dispose,
     };
   };
 }

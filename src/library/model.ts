@@ -30,8 +30,11 @@ export interface ModelFacts {
   readonly sha256?: string | undefined;
 }
 
-/** A model with its weights on an engine. Calls queue. Each image is run alone, so its neighbours never change its result. */
-export class Model {
+/**
+ * A model with its weights on an engine. Calls queue. Each image is run alone, so its neighbours never change its result.
+ * `Custom` is what its custom head decodes.
+ */
+export class Model<Custom = unknown> {
   private queue: Promise<unknown> = Promise.resolve();
   private disposal: Promise<void> | undefined;
 
@@ -73,13 +76,16 @@ export class Model {
    * @throws ImageError if the image cannot be read, ConfigError for an unknown class or task, CheckpointError naming the modules
    *   without weights, EngineError after `dispose()` or if the engine fails, the signal's reason if it was aborted
    */
-  predict(image: ImageRef, options?: PredictOptions): Promise<Result>;
-  predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result[]>;
-  predict(images: ImageRef | readonly ImageRef[], options?: PredictOptions): Promise<Result | Result[]>;
-  async predict(images: ImageRef | readonly ImageRef[], options: PredictOptions = {}): Promise<Result | Result[]> {
+  predict(image: ImageRef, options?: PredictOptions): Promise<Result<Custom>>;
+  predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result<Custom>[]>;
+  predict(images: ImageRef | readonly ImageRef[], options?: PredictOptions): Promise<Result<Custom> | Result<Custom>[]>;
+  async predict(
+    images: ImageRef | readonly ImageRef[],
+    options: PredictOptions = {},
+  ): Promise<Result<Custom> | Result<Custom>[]> {
     const checked = checkPredict(options, 'predict');
     if (!isList(images)) return this.runAlone(takeImage(images), checked);
-    const results: Result[] = [];
+    const results: Result<Custom>[] = [];
     for (const [i, image] of Array.from(images, takeImage).entries()) {
       results.push(await this.runAlone(image, checked, i));
     }
@@ -95,10 +101,10 @@ export class Model {
   async predictSettled(
     images: readonly ImageRef[],
     options: PredictOptions = {},
-  ): Promise<PromiseSettledResult<Result>[]> {
+  ): Promise<PromiseSettledResult<Result<Custom>>[]> {
     checkImages(images, 'predictSettled');
     const checked = checkPredict(options, 'predictSettled');
-    const results: PromiseSettledResult<Result>[] = [];
+    const results: PromiseSettledResult<Result<Custom>>[] = [];
     for (const [i, image] of Array.from(images, takeImage).entries()) {
       try {
         results.push({ status: 'fulfilled', value: await this.runAlone(image, checked, i) });
@@ -117,7 +123,7 @@ export class Model {
    *
    * @throws as `predict` does for a list
    */
-  async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result[]> {
+  async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
     const checked = checkPredict(options, 'predictBatch');
     const taken = Array.from(images, takeImage);
@@ -172,11 +178,11 @@ export class Model {
   }
 
   /** Runs one image. @param slot its place in the caller's list, for errors */
-  private async runAlone(image: ImageRef, options: PredictOptions, slot?: number): Promise<Result> {
+  private async runAlone(image: ImageRef, options: PredictOptions, slot?: number): Promise<Result<Custom>> {
     try {
       checkImage(image);
       const [result] = await this.enqueue(() => this.run([image], options));
-      return result as Result; // one image, one result
+      return result as Result<Custom>; // one image, one result
     } catch (error) {
       throw slot === undefined ? error : inList(error, slot, image);
     }
@@ -194,7 +200,7 @@ export class Model {
     refs: readonly ImageRef[],
     options: PredictOptions,
     ofImage = (error: unknown, _slot: number, _image: ImageRef): unknown => error,
-  ): Promise<Result[]> {
+  ): Promise<Result<Custom>[]> {
     const { signal } = options;
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const tasks = this.tasksFor(options.only);
@@ -241,7 +247,8 @@ export class Model {
     const timings = clock.finish();
     return images.map((image, i) => {
       const origin = this.originOf(refs[i]);
-      return new Result({ ...fieldsOf(found[i] ?? {}), image, timings, origin });
+      // the head that `loadModel` took `Custom` from decoded it
+      return new Result({ ...fieldsOf(found[i] ?? {}), image, timings, origin } as ResultFields<Custom>);
     });
   }
 

@@ -2,6 +2,7 @@ import { itemAt } from '../arrays.ts';
 import type { Backbone } from '../backbones/index.ts';
 import { ConfigError, ShapeError } from '../errors.ts';
 import { type Graph, type MapShape, map, recordPart, shapesOf } from '../nn/index.ts';
+import { foundIn, isObject } from '../validate.ts';
 import { byName } from './task.ts';
 
 /**
@@ -10,8 +11,12 @@ import { byName } from './task.ts';
  *
  * @throws ConfigError naming the stage whose channels or stride differ, or the two numbers of levels
  */
-export function checkBackbone(type: string, { stages, imageChannels = 3, forward }: Backbone): void {
+export function checkBackbone(type: string, backbone: Backbone): void {
   const says = `the backbone "${type}"`;
+  if (!isObject(backbone) || typeof backbone.forward !== 'function') {
+    throw new ConfigError(`${says}: its factory returns { stages, forward }, got ${foundIn(backbone)}.`);
+  }
+  const { stages, imageChannels = 3, forward } = backbone;
   if (!Array.isArray(stages) || stages.length === 0) {
     throw new ConfigError(`${says} has no stages. Give a list of { channels, stride }, finest first.`);
   }

@@ -27,7 +27,7 @@ import {
   rcnnConfig,
   retinaNetConfig,
 } from './config.ts';
-import { customTask, type Head } from './custom.ts';
+import { checkedHead, customTask, type Head } from './custom.ts';
 import { type DetectorEntry, detectionTask } from './detection.ts';
 import { rcnn } from './rcnn.ts';
 import { retinanet } from './retinanet.ts';
@@ -245,7 +245,7 @@ function checkTasks(tasks: readonly Task[], { input }: ResolvedConfig): void {
 function headOf(config: { type: string }, stages: readonly Stage[], { heads = {} }: Tables): Head {
   const { type } = config;
   const make = Object.hasOwn(heads, type) ? heads[type] : undefined;
-  if (make) return make(config, stages);
+  if (make) return checkedHead(config, make(config, stages));
   const names = Object.keys(heads);
   if (names.length > 0) throw new ConfigError(unknownName('head', type, names));
   throw new ConfigError(`unknown head "${type}": pass it as createModel(config, { heads: { ${type} } }).`);

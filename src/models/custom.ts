@@ -1,11 +1,11 @@
 import type { Named, NDArray } from '../arrays.ts';
 import { type Dataset, datasetOf } from '../datasets/index.ts';
-import { ShapeError } from '../errors.ts';
+import { ConfigError, ShapeError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { prepareDetection } from '../image/preprocess.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import type { Detections } from '../postprocess/detections.ts';
-import { isObject } from '../validate.ts';
+import { foundIn, isObject } from '../validate.ts';
 import type { ImageConfig, InputConfig } from './config.ts';
 import {
   fitImages,
@@ -41,6 +41,30 @@ export interface Head<Output extends string = string, Decoded = unknown> {
 }
 
 const prefix = 'head.';
+
+/**
+ * Returns a head that a factory made.
+ *
+ * @param config the field `head` of the configuration
+ * @throws ConfigError if it is no head, or if the configuration gives the size of images to the head, which never sees them
+ */
+export function checkedHead(config: Readonly<Record<string, unknown>>, head: Head): Head {
+  const says = `the head "${config.type}"`;
+  if (!isObject(head) || typeof head.forward !== 'function' || typeof head.decode !== 'function') {
+    throw new ConfigError(`${says}: its factory returns { forward, decode }, got ${foundIn(head)}.`);
+  }
+  const { classes } = head;
+  if (classes !== undefined && !isNames(classes)) {
+    throw new ConfigError(`${says}: its classes are a list of names, got ${foundIn(classes)}.`);
+  }
+  const { input } = config;
+  if (isObject(input) && ('scale' in input || 'divisor' in input)) {
+    throw new ConfigError(
+      `${says}: head.input has no effect. Images are fitted by the field "input" at the top of the configuration, beside "head".`,
+    );
+  }
+  return head;
+}
 
 /** Wraps a custom head into a task. Its outputs have the names `head.NAME` in the part `features`. */
 export function customTask(head: Head, image: ImageConfig, input: InputConfig): Task {

@@ -60,7 +60,7 @@ export interface Instance {
 }
 
 /** Detections as parallel arrays, best first, and what the other tasks of the model found. */
-export interface ResultFields {
+export interface ResultFields<Custom = unknown> {
   /** n × (x1, y1, x2, y2) in pixels of the image. */
   readonly boxes: Float32Array;
   readonly scores: Float32Array;
@@ -73,7 +73,7 @@ export interface ResultFields {
   readonly segmentation?: Segmentation | undefined;
   readonly classification?: Classification | undefined;
   /** What a custom head decoded. */
-  readonly custom?: unknown;
+  readonly custom?: Custom | undefined;
   /** The decoded image, RGBA. */
   readonly image: Raster;
   readonly timings: Timings;

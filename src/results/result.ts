@@ -135,7 +135,7 @@ function checkFields({ boxes, scores, labels, masks, classes, image }: ResultFie
 }
 
 /** What a model found in one image: typed arrays in pixels of the image, and the forms that people use. */
-export class Result implements ResultFields, Iterable<Instance> {
+export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<Instance> {
   readonly boxes: Float32Array;
   readonly scores: Float32Array;
   readonly labels: Int32Array;
@@ -144,13 +144,13 @@ export class Result implements ResultFields, Iterable<Instance> {
   readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation | undefined;
   readonly classification?: Classification | undefined;
-  readonly custom?: unknown;
+  readonly custom?: Custom | undefined;
   readonly image: Raster;
   readonly timings: Timings;
   readonly origin?: Origin | undefined;
 
   /** @throws ConfigError if the arrays of instances, or their classes, are missing or do not fit together */
-  constructor(fields: ResultFields) {
+  constructor(fields: ResultFields<Custom>) {
     checkFields(fields);
     this.boxes = fields.boxes;
     this.scores = fields.scores;
@@ -215,7 +215,7 @@ export class Result implements ResultFields, Iterable<Instance> {
    *
    * @throws ConfigError if `keep` is not a function
    */
-  filter(keep: (instance: Instance, i: number) => boolean): Result {
+  filter(keep: (instance: Instance, i: number) => boolean): Result<Custom> {
     if (!isFunction(keep)) throw new ConfigError(`filter takes a function of an instance, got ${foundIn(keep)}.`);
     const { boxes, scores, labels, masks } = this;
     const kept = [...this].flatMap((instance, i) => (keep(instance, i) ? [i] : []));

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ConfigError, createModel, type Head, loadModel, type Raster, ShapeError } from 'moganet';
+import { type Backbone, ConfigError, createModel, type Head, loadModel, type Raster, ShapeError } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
 import { conv2d } from 'moganet/nn';
 import { itemAt } from '../../src/arrays.ts';
@@ -95,6 +95,25 @@ describe('detections of a custom head', () => {
       expect(best?.name).to.equal(name);
     }
     await model.dispose();
+  });
+
+  it('need a factory that returns a head, with the size of images in its own place', () => {
+    const made =
+      (head: unknown, field: object = {}) =>
+      () =>
+        createModel({ backbone, head: { type: 'x', ...field } }, { heads: { x: () => head as Head } });
+    const whole = { forward: () => ({}), decode: () => undefined };
+    expect(made(undefined)).to.throw(
+      ConfigError,
+      'the head "x": its factory returns { forward, decode }, got nothing.',
+    );
+    expect(made({ forward: whole.forward })).to.throw(ConfigError, 'its factory returns { forward, decode }');
+    expect(made({ ...whole, classes: 'door' })).to.throw(ConfigError, 'its classes are a list of names, got "door"');
+    expect(made(whole, { input: { scale: [320, 320] } })).to.throw(ConfigError, 'the field "input" at the top');
+    expect(made(whole, { input: 'the finest map' })).not.to.throw();
+    const nothing = () =>
+      createModel({ backbone: { type: 'y' } }, { backbones: { y: () => undefined as unknown as Backbone } });
+    expect(nothing).to.throw(ConfigError, 'the backbone "y": its factory returns { stages, forward }, got nothing.');
   });
 
   it('are refused if they are not the arrays of a result', async () => {
