@@ -2,6 +2,7 @@ import moduleFactory from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
 import type { Raster } from '../image/raster.ts';
 import { type ImageContext, imageContext } from './context.ts';
 import { upright } from './exif.ts';
+import { decode440, isSampled440 } from './jpeg_440.ts';
 import { readMarkers } from './jpeg_markers.ts';
 
 /** Reads JPEG in two steps: the markers are checked (`jpeg_markers.ts`), and only then does libjpeg, as WebAssembly, see the file. */
@@ -61,7 +62,7 @@ export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
 
   return async (bytes, context = imageContext()) => {
     const { refuse } = context;
-    const { frame, bytes: file, orientation, unended } = readMarkers(bytes, context);
+    const file = readMarkers(bytes, context);
     decoder ??= start();
     let ready: Decoder;
     try {
@@ -72,27 +73,31 @@ export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
       decoder = undefined;
       throw error;
     }
-    messages.length = 0;
-    let raster: Raster | null;
-    try {
-      raster = ready.decode(file, false); // EXIF is applied as in a PNG, below
-    } catch (error) {
-      // libjpeg ends by exit() without freeing its memory, so this instance is not used again
-      decoder = undefined;
-      const reason = `the decoder stops with "${messages.at(-1) ?? String(error)}"`;
-      throw refuse('malformed', 'JPEG image data', reason, undefined, error);
-    }
+    const decode = (part: Uint8Array): Raster => {
+      messages.length = 0;
+      let raster: Raster | null;
+      try {
+        raster = ready.decode(part, false); // EXIF is applied as in a PNG, below
+      } catch (error) {
+        // libjpeg ends by exit() without freeing its memory, so this instance is not used again
+        decoder = undefined;
+        const reason = `the decoder stops with "${messages.at(-1) ?? String(error)}"`;
+        throw refuse('malformed', 'JPEG image data', reason, undefined, error);
+      }
+      const loss = messages.find((line) => lossWarning.test(line));
+      // libjpeg prints its first warning only, so any may hide one about lost pixels
+      if (file.unended && messages.length > 0) throw file.unended;
+      if (loss) {
+        const code = cutWarning.test(loss) ? 'truncated' : 'malformed';
+        throw refuse(code, 'JPEG image data', `pixels are lost ("${loss}")`);
+      }
+      if (!raster) throw refuse('malformed', 'JPEG image data', 'the decoder returns no image');
+      return raster;
+    };
+    const { frame, orientation, unended } = file;
     // WebAssembly memory never shrinks, so a decoder that grew for a large image is dropped
     if (frame.width * frame.height > keptPixels) decoder = undefined;
-    const loss = messages.find((line) => lossWarning.test(line));
-    // libjpeg prints its first warning only, so any may hide one about lost pixels
-    if (unended && messages.length > 0) throw unended;
-    if (loss) {
-      const code = cutWarning.test(loss) ? 'truncated' : 'malformed';
-      throw refuse(code, 'JPEG image data', `pixels are lost ("${loss}")`);
-    }
-    if (!raster) throw refuse('malformed', 'JPEG image data', 'the decoder returns no image');
-    const { width, height, data } = raster;
+    const { width, height, data } = (isSampled440(frame) ? decode440(file, decode) : undefined) ?? decode(file.bytes);
     return upright(unended ? { width, height, data, notices: [unendedNotice] } : { width, height, data }, orientation);
   };
 }

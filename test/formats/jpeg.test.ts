@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { isRefusal } from '../../src/errors.ts';
 import { type ImageLimits, imageContext } from '../../src/formats/context.ts';
 import { jpegDecoder } from '../../src/formats/jpeg.ts';
+import type { Raster } from '../../src/image/raster.ts';
 import { loadJpegWasm } from '../../src/platform/jpeg_wasm.ts';
 import { orientationBlock, seen } from '../harness/orientation.ts';
 import { join } from '../harness/png_builder.ts';
@@ -60,6 +62,46 @@ describe('reading JPEG', () => {
     const baseline = await decodeJpeg(file('ok_420'));
     expect(await decodeJpeg(file('ok_420_prog'))).to.deep.equal(baseline);
     expect(await decodeJpeg(file('ok_restart'))).to.deep.equal(baseline);
+  });
+
+  it('reads 4:4:0 to the pixels of OpenCV: baseline, progressive, with restarts, and cut into its components', async () => {
+    // from OpenCV 5.0.0 (libjpeg-turbo 3), sha256 of RGB
+    const expected = {
+      ok_440: 'd8596739fdfa4e9915e1b8e1deff456aaff58fdd40bfcffc9657e3c7170880a9',
+      ok_440_prog: 'd8596739fdfa4e9915e1b8e1deff456aaff58fdd40bfcffc9657e3c7170880a9',
+      ok_440_restart: 'd8596739fdfa4e9915e1b8e1deff456aaff58fdd40bfcffc9657e3c7170880a9',
+    };
+    const rgb = ({ data }: Raster) => data.filter((_, i) => i % 4 !== 3);
+    for (const [name, hash] of Object.entries(expected)) {
+      const raster = await decodeJpeg(file(name));
+      expect([raster.width, raster.height], name).to.deep.equal([37, 41]);
+      expect(createHash('sha256').update(rgb(raster)).digest('hex'), name).to.equal(hash);
+    }
+  });
+
+  it('reads 4:4:0 without a JFIF segment, as RGB, cut short and damaged like any other', async () => {
+    const whole = file('ok_440');
+    const plain = await decodeJpeg(whole);
+    const app0 = 4 + ((whole[4]! << 8) | whole[5]!);
+    const bare = join([0xff, 0xd8], whole.subarray(app0));
+    expect(await decodeJpeg(bare)).to.deep.equal(plain);
+    const adobe = (transform: number) => [
+      ...[0xff, 0xee, 0, 14, 0x41, 0x64, 0x6f, 0x62, 0x65, 0, 100, 0, 0, 0, 0, transform],
+    ];
+    expect(await decodeJpeg(join([0xff, 0xd8], adobe(1), whole.subarray(app0)))).to.deep.equal(plain);
+    // marked as RGB, Y shows as red
+    const { data } = await decodeJpeg(join([0xff, 0xd8], adobe(0), whole.subarray(app0)));
+    const [y, cb, cr] = [data[0]!, data[1]! - 128, data[2]! - 128];
+    const byte = (value: number) => Math.max(0, Math.min(value, 255));
+    expect(plain.data[0]).to.be.closeTo(byte(y + 1.402 * cr), 1);
+    expect(plain.data[2]).to.be.closeTo(byte(y + 1.772 * cb), 1);
+    expect(await decodeJpeg(join([0xff, 0xd8], exif(6), whole.subarray(2)))).to.deep.equal(seen(plain, 6));
+    for (const name of ['ok_440', 'ok_440_prog', 'ok_440_restart']) {
+      const bytes = file(name);
+      for (let length = 2; length < bytes.length - 2; length += 7) {
+        await refused(bytes.slice(0, length), 'truncated', /the file ends|it says/);
+      }
+    }
   });
 
   it('applies all eight EXIF orientations, once', async () => {

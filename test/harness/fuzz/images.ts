@@ -121,7 +121,7 @@ export const png: FuzzReader<Raster> = {
   ],
 };
 
-const jpegFiles = ['ok_420', 'ok_420_prog', 'ok_444', 'ok_gray', 'ok_restart', 'cmyk'].map(
+const jpegFiles = ['ok_420', 'ok_420_prog', 'ok_444', 'ok_gray', 'ok_restart', 'cmyk', 'ok_440', 'ok_440_prog'].map(
   (name) => new Uint8Array(readFileSync(new URL(`../../images/${name}.jpg`, import.meta.url))),
 );
 
