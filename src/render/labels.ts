@@ -208,10 +208,11 @@ const sameColor = (a: Color, b: Color): boolean => a.every((value, i) => value =
 const touch = (a: Rect, b: Rect): boolean =>
   a.left <= b.right && b.left <= a.right && a.top <= b.bottom && b.top <= a.bottom;
 
+/** A line in the text's colour within one of the plate's: seen on a mask of the same colour, too. */
 function paintLine(canvas: Canvas, { from, to }: Leader, { textSize, color }: Plate, alpha: number): void {
-  const width = Math.max(2, textSize / 6);
-  paintStroke(canvas, from, to, width + 2, darker(color), alpha);
-  paintStroke(canvas, from, to, width, color, alpha);
+  const width = Math.max(1.5, textSize / 9);
+  paintStroke(canvas, from, to, 2.5 * width, darker(color), alpha);
+  paintStroke(canvas, from, to, width, readableOn(color), alpha);
 }
 
 function paintStroke(
