@@ -51,7 +51,14 @@ async function bytesIn(url: string): Promise<Uint8Array> {
 
 /** Checks the argument of `predict`. @throws ImageError if the value is not an image */
 export function checkImage(image: unknown): void {
-  if (isFile(image) && image !== '') return;
+  if (isFile(image) && image !== '') {
+    if (typeof image === 'string' && isBareBase64(image)) {
+      throw new ImageError(
+        'this text is base64. Write "data:image/png;base64," (or jpeg) before it, or give the bytes.',
+      );
+    }
+    return;
+  }
   if (isRaster(image)) {
     checkRaster(image);
     return;
@@ -63,6 +70,10 @@ export function checkImage(image: unknown): void {
       `${foundIn(image)}.${way ? ` ${way}` : ''}`,
   );
 }
+
+/** Tells if a text is the base64 of a PNG or JPEG file without the head of a `data:` URL. No path is so long without a dot. */
+const isBareBase64 = (text: string): boolean =>
+  text.length > 200 && /^(iVBORw0KGgo|\/9j\/)[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text);
 
 const throughCanvas =
   'Draw it on a canvas and give its pixels: context.drawImage(it, 0, 0), then context.getImageData(0, 0, width, height).';

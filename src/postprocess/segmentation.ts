@@ -1,6 +1,6 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import { sigmoid } from './scores.ts';
+import { checkFinite, sigmoid } from './scores.ts';
 
 /**
  * From a segmentation head's logits to the class of each pixel, row by row: at the size of a large image the logits of 150
@@ -78,6 +78,8 @@ interface Rows extends Size {
 /** One image of a map N × classes × height × width. */
 function rowsOfMap({ shape, data }: NDArray, image: number): Rows {
   const [, classes = 0, height = 0, width = 0] = shape;
+  const size = classes * height * width;
+  checkFinite('segmentation', `logits of image ${image}`, data.subarray(image * size, (image + 1) * size));
   const values = new Float32Array(classes * width);
   return {
     classes,

@@ -121,6 +121,8 @@ describe('a value from the caller', () => {
     expect([...coded.scores]).to.deep.equal([...direct.scores]);
     expect(coded.origin?.file).to.equal(undefined);
     await refused(model.predict(dataUrl(new Uint8Array(48_000))), ImageError, 'bytes: ');
+    const bare = Buffer.from(new Uint8Array([...encodePng(image), ...new Uint8Array(200)])).toString('base64');
+    await refused(model.predict(bare), ImageError, 'this text is base64. Write "data:image/png;base64,"');
     await refused(model.predict('data:image/png;base64,@@@'), ImageError, 'data: URL: invalid base64. Encode the');
   });
 

@@ -187,6 +187,32 @@ describe('a loaded model', () => {
     await detector.dispose();
   });
 
+  it('computes masks only for what it keeps', async () => {
+    const engine = await openNodeEngine('cpu');
+    const regions: number[] = [];
+    const counting = changedEngine(engine, {
+      load: async (program) => {
+        const runner = await engine.load(program);
+        return {
+          dispose: () => runner.dispose(),
+          run: (inputs) => {
+            const rois = Object.entries(inputs).filter(([name]) => /^rois/.test(name));
+            if (program.name === 'mask') regions.push(rois.reduce((sum, [, { shape }]) => sum + shape[0]!, 0));
+            return runner.run(inputs);
+          },
+        };
+      },
+    });
+    const counted = await loadModel({ weights }, { engine: counting });
+    const all = await counted.predict(imageOf(50, 30), { max: 1000 });
+    const right = await counted.predict(imageOf(50, 30), { max: 1000, classes: ['right'] });
+    const two = await counted.predict(imageOf(50, 30), { max: 2 });
+    expect(right.length).to.be.within(1, all.length - 1);
+    expect(regions).to.deep.equal([all.length, right.length, 2]);
+    expect([two.length, right.masks?.length]).to.deep.equal([2, right.length]);
+    await counted.dispose();
+  });
+
   it('stops after the last part, too', async () => {
     const engine = await openNodeEngine('cpu');
     const stopping = new AbortController();

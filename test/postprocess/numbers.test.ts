@@ -6,6 +6,7 @@ import { refinedRegions, secondStageDetections, singleStageDetections } from '..
 import { pasteMasks } from '../../src/postprocess/masks.ts';
 import { nms } from '../../src/postprocess/nms.ts';
 import { proposalsFrom } from '../../src/postprocess/proposals.ts';
+import { labelsFrom, labelsFromWindows } from '../../src/postprocess/segmentation.ts';
 
 /** Numbers that mean nothing are errors: no function of the postprocessing passes over them, or puts them first. */
 
@@ -40,6 +41,14 @@ const calls: Readonly<Record<string, (arrays: Float32Array[]) => unknown>> = {
       imageSize,
       0.5,
     ),
+  'a segmentation, logits': ([logits]) =>
+    labelsFrom(ndarray([1, 2, 3, 3], logits!), { steps: [{ size: { height: 6, width: 6 } }], alignCorners: false }),
+  'windows of a segmentation, logits': ([logits]) =>
+    labelsFromWindows(
+      [{ window: { left: 0, top: 0, height: 6, width: 6 }, logits: ndarray([1, 2, 3, 3], logits!) }],
+      { resized: { height: 6, width: 6 }, original: { height: 6, width: 6 } },
+      false,
+    ),
   'deltas, boxes and deltas': ([boxes, deltas]) => decodeDeltas(boxes!, ndarray([2, 4], deltas!), coder),
 };
 
@@ -51,6 +60,8 @@ const lengths: Readonly<Record<string, readonly number[]>> = {
   'a dense head, scores and deltas': [8, 16],
   'an RPN, scores and deltas': [4, 16],
   'masks, logits': [32],
+  'a segmentation, logits': [18],
+  'windows of a segmentation, logits': [18],
   'deltas, boxes and deltas': [8, 8],
 };
 
