@@ -45,7 +45,9 @@ export class PickleMachine implements Machine {
   private readonly marks: number[] = [];
   /** The height of the last mark, below which no operation reaches. */
   private floor = 0;
-  private readonly memo = new Map<number, PickleValue>();
+  /** Remembered values: those that were numbered in order, and others. */
+  private readonly memo: PickleValue[] = [];
+  private readonly scattered = new Map<number, PickleValue>();
   private readonly names = new Map<string, PickleGlobal>();
   private readonly mostBytes: number;
 
@@ -136,15 +138,21 @@ export class PickleMachine implements Machine {
 
   put(index: number): void {
     this.spend(price.memo);
-    this.memo.set(index, this.top());
-    const { memo } = this.limits;
-    if (this.memo.size > memo) throw this.overLimit(`it remembers more than ${memo} values`);
+    const value = this.top();
+    const { memo, scattered } = this;
+    if (index < memo.length) memo[index] = value;
+    else if (index === memo.length) {
+      memo.push(value);
+      scattered.delete(index);
+    } else scattered.set(index, value);
+    const most = this.limits.memo;
+    if (memo.length + scattered.size > most) throw this.overLimit(`it remembers more than ${most} values`);
   }
   memoize(): void {
-    this.put(this.memo.size);
+    this.put(this.memo.length + this.scattered.size);
   }
   get(index: number): void {
-    const value = this.memo.get(index);
+    const value = index < this.memo.length ? this.memo[index] : this.scattered.get(index);
     if (value === undefined) throw this.malformed(`it refers to value ${index}, which it did not remember`);
     this.push(value);
   }
@@ -155,7 +163,10 @@ export class PickleMachine implements Machine {
     const isLong = full.length > mostNameCharacters;
     const key = isLong ? '' : `${module} ${name}`;
     const known = this.names.get(key);
-    if (known) return known;
+    if (known) {
+      this.spend(price.again);
+      return known;
+    }
     this.spend(price.name + 2 * key.length);
     const meaning = this.host.globals.get(key) ?? (isLong ? undefined : meaningOfName(module, name));
     if (!meaning) {

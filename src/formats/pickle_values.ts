@@ -84,7 +84,7 @@ export interface Machine {
 /** What values take in memory, in bytes. Containers cost their base and `item` or `entry` for each value in them. */
 export const price = {
   /** A place on the stack, which grows by half each time. */
-  slot: 16,
+  slot: 24,
   /** A place in a list or tuple. */
   item: 8,
   /** An entry of a dict or set. */
@@ -100,6 +100,8 @@ export const price = {
   dict: 200,
   record: 96,
   name: 200,
+  /** A name that was given before: it takes time only. Pickles remember their names. */
+  again: 100,
   storage: 200,
   tensor: 400,
 } as const;

@@ -66,6 +66,15 @@ describe('the unpickler', () => {
     expect(run(bytes)).to.deep.equal(new Map());
   });
 
+  it('remembers values under any numbers, and None as any other', () => {
+    // 0 and 1 in order, 7 before 3, 0 again
+    const bytes = program('(K', 10, 'q', 0, 'Nq', 1, 'K', 17, 'q', 7, 'K', 13, 'q', 3, 'K', 20, 'q', 0, '1');
+    const taken = program('(h', 0, 'h', 1, 'h', 3, 'h', 7, 't.');
+    expect(run(Uint8Array.from([...bytes, ...taken]))).to.deep.equal([20, null, 13, 17]);
+    // MEMOIZE takes the number of the values so far
+    expect(run(program('(K', 1, 'q', 5, 'K', 2, 0x94, '1(h', 1, 'h', 5, 't.'))).to.deep.equal([2, 1]);
+  });
+
   it('turns NumPy scalars into numbers', () => {
     const dtype = new CallValue('numpy', 'dtype', ['f8', false, true]);
     const raw = String.fromCharCode(...new Uint8Array(Float64Array.of(-2.5).buffer));

@@ -49,6 +49,8 @@ const u32 = (value: number) => [value & 255, (value >>> 8) & 255, (value >>> 16)
 
 /** Writes a protocol-2 pickle without memo. Maps become dicts, arrays lists, integers ints and other numbers floats. */
 export function pickleOf(value: unknown): Uint8Array {
+  // may be millions of operations
+  if (value instanceof RawValue) return Buffer.concat([Uint8Array.of(0x80, 2), value.operations, Uint8Array.of(0x2e)]);
   const bytes: number[] = [0x80, 2];
   emit(value, bytes);
   bytes.push(0x2e);

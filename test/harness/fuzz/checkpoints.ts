@@ -1,11 +1,14 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { NDArray, TypedArray } from '../../../src/arrays.ts';
-import { bytesSource, type DType, openCheckpoint, tensorsOf } from '../../../src/formats/index.ts';
+import { isRefusal } from '../../../src/errors.ts';
+import { bytesSource, type DType, metaOf, openCheckpoint, tensorsOf } from '../../../src/formats/index.ts';
+import { stateDictOf } from '../../../src/loading/state_dict.ts';
 import { mutated, type Random } from '../mutations.ts';
 import { legacyPickleArbitrary, pickleArbitrary } from '../pickle_arbitrary.ts';
 import { bytesOf, CallValue, pickleOf, RawValue, TensorValue, torchLegacy, torchZip, zipOf } from '../torch_file.ts';
 import type { FuzzReader } from './index.ts';
+import { restructured } from './pickle_structure.ts';
 
 /** Inputs for the checkpoint readers, and checks of the tensors that they return. */
 
@@ -19,12 +22,23 @@ interface Tensor {
 
 async function tensorsIn(bytes: Uint8Array): Promise<readonly Tensor[]> {
   const checkpoint = await openCheckpoint(bytesSource(bytes, 'fuzz'));
+  refusable(() => metaOf(checkpoint));
+  refusable(() => stateDictOf(checkpoint));
   const tensors: Tensor[] = [];
   for (const { path, entry } of tensorsOf(checkpoint)) {
     const { dtype, shape } = entry;
     tensors.push({ path: path.join('.'), dtype, shape, values: await entry.read(), raw: await entry.bytes() });
   }
   return tensors;
+}
+
+/** What a loader asks for beside the tensors: it may be refused though they are read, but only so. */
+function refusable(ask: () => unknown): void {
+  try {
+    ask();
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
 }
 
 const widths: Readonly<Record<DType, number>> = {
@@ -95,6 +109,9 @@ function archiveOf(data: Uint8Array, deflated = false): Uint8Array {
 
 const zips = [torchZip(weights(false), { 0: storage, 1: half }), archiveOf(pickle), archiveOf(pickle, true)];
 
+const structured = (bytes: Uint8Array, random: Random): Uint8Array =>
+  Buffer.from(restructured(Buffer.from(bytes).toString('latin1'), random), 'latin1');
+
 const once = <T>(arbitrary: fc.Arbitrary<T>, random: Random): T =>
   fc.sample(arbitrary, { seed: random(2 ** 31), numRuns: 1 })[0]!;
 
@@ -114,6 +131,7 @@ export const torch: FuzzReader<readonly Tensor[]> = {
     // changed before the checksum is taken, so that the change reaches the unpickler
     { make: (random) => archiveOf(mutated(pickle, random), random(2) === 1), fault: faultOfSizes },
     { make: (random) => archiveOf(pickleOf(new RawValue(once(pickleArbitrary, random)))), fault: faultOfSizes },
+    { make: (random) => archiveOf(structured(pickle, random), random(2) === 1), fault: faultOfSizes },
   ],
 };
 
@@ -122,6 +140,7 @@ const storages = [
   { key: '1', count: 6, data: half },
 ];
 const legacyFile = torchLegacy(weights(true), storages);
+const legacyPickle = pickleOf(weights(true));
 
 export const legacy: FuzzReader<readonly Tensor[]> = {
   read: tensorsIn,
@@ -129,6 +148,11 @@ export const legacy: FuzzReader<readonly Tensor[]> = {
     { make: (random) => mutated(legacyFile, random), fault: faultOfSizes },
     {
       make: (random) => torchLegacy(new RawValue(once(legacyPickleArbitrary, random)), storages.slice(0, random(3))),
+      fault: faultOfSizes,
+    },
+    {
+      // without the protocol in front and the end behind
+      make: (random) => torchLegacy(new RawValue(structured(legacyPickle, random).slice(2, -1)), storages),
       fault: faultOfSizes,
     },
   ],
@@ -179,18 +203,36 @@ function faultOfOffsets(found: readonly Tensor[], bytes: Uint8Array): string | u
   const header = new Map<string, { shape: number[]; data_offsets: [number, number] }>(
     Object.entries(JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))),
   );
+  const aliases = (header.get('__metadata__') ?? {}) as unknown as Readonly<Record<string, string>>;
   header.delete('__metadata__');
-  if (header.size !== found.length) return `${found.length} tensors, the header has ${header.size}`;
+  const stored = found.filter(({ path }) => header.has(path)).length;
+  if (header.size !== stored) return `${stored} stored tensors, the header has ${header.size}`;
   for (const { path, shape, raw } of found) {
+    const entry = header.get(path) ?? header.get(aliases[path] ?? '');
+    if (!entry) return `${path} is neither in the header nor another name of a tensor in it`;
     const {
       shape: stated,
       data_offsets: [begin, end],
-    } = header.get(path)!;
+    } = entry;
     if (shape.join() !== stated.join()) return `${path} has the shape [${shape}], the header says [${stated}]`;
     const there = bytes.subarray(8 + length + begin, 8 + length + end);
     if (Buffer.compare(raw, there) !== 0) return `${path} has other bytes than the file`;
   }
   return faultOfSizes(found);
+}
+
+/** A header of many tensors, names that are others' and values inside values. */
+function largeHeader(random: Random): Uint8Array {
+  const count = random(20) === 0 ? 20_000 + random(100_000) : 1 + random(500);
+  const name = () => (random(3) === 0 ? 'x' : `t${random(count)}`);
+  const entry = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}';
+  const deep = () => `${'['.repeat(1 + random(5000))}${']'.repeat(1 + random(5000))}`;
+  const text = ['name', '"', '\\u0000', '\u{10ffff}'.repeat(50)][random(4)]!;
+  const aliases = Array.from({ length: random(200) }, (_, i) => `${JSON.stringify(`${text}${i}`)}:"${name()}"`);
+  const fields = Array.from({ length: count }, (_, i) => `"t${random(50) === 0 ? random(i + 1) : i}":${entry}`);
+  fields.splice(random(count), 0, `"__metadata__":{${aliases.join()}}`);
+  if (random(4) === 0) fields.splice(random(count), 0, `"deep":${deep()}`);
+  return new TextEncoder().encode(`{${fields.join()}}`);
 }
 
 export const safetensors: FuzzReader<readonly Tensor[]> = {
@@ -209,5 +251,6 @@ export const safetensors: FuzzReader<readonly Tensor[]> = {
       },
       fault: faultOfOffsets,
     },
+    { make: (random) => safetensorsFile(largeHeader(random), wholeData.subarray(0, 0)), fault: faultOfOffsets },
   ],
 };
