@@ -5,6 +5,7 @@ import { kindOf, PickleObject, type PickleValue, shortText } from '../formats/pi
 import type { TensorEntry } from '../formats/tensors.ts';
 import { isTensor } from '../formats/torch_tensor.ts';
 import { outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
+import { averageBuffers, averagedCopy, type Entries, type Split, type Tensors, withoutWrappers } from './wrappers.ts';
 
 /** Selects tensors of a file. */
 export interface StateDictOptions {
@@ -60,13 +61,7 @@ const emaWrappers = [
 /** Names of a set inside one of the above. */
 const innerWrappers = ['state_dict', 'module', 'model', 'ema_model'];
 
-/** Prefixes that data parallelism and compilation put before every key. */
-const wrapperPrefixes = ['module.', '_orig_mod.'];
-/** Counters that averaged models keep beside the model that they wrap: torch's `AveragedModel`, and mmengine's. */
-const counters: readonly string[] = ['n_averaged', 'steps'];
-
 type Dict = Map<PickleValue, PickleValue>;
-type Tensors = ReadonlyMap<string, TensorEntry>;
 
 /**
  * Finds the weights in a checkpoint, whatever wraps them.
@@ -74,7 +69,8 @@ type Tensors = ReadonlyMap<string, TensorEntry>;
  * @throws CheckpointRefusal `not-a-checkpoint` if there are none, `missing` if there is no such set or no key has the prefix
  */
 export function stateDictOf(checkpoint: Checkpoint, { ema, prefix }: StateDictOptions = {}): StateDict {
-  const sets = setsOf(checkpoint);
+  // a prefix says itself which of two copies in one set is meant
+  const sets = setsOf(checkpoint, prefix !== undefined);
   const chosen = ema === undefined ? sets[0] : sets.find(({ averaged }) => averaged === ema);
   if (!chosen) throw withoutSet(checkpoint, sets, ema === true);
   const found = chosen.read();
@@ -90,11 +86,6 @@ export function stateDictOf(checkpoint: Checkpoint, { ema, prefix }: StateDictOp
   };
 }
 
-interface Entries {
-  readonly entries: Tensors;
-  readonly notices: readonly string[];
-}
-
 /** A set of weights in a file. */
 interface NamedSet {
   readonly set: string;
@@ -105,16 +96,17 @@ interface NamedSet {
 }
 
 /** Lists the sets of weights in a file, the one that is meant by default first. @throws CheckpointRefusal */
-function setsOf(checkpoint: Checkpoint): NamedSet[] {
+function setsOf(checkpoint: Checkpoint, isWhole: boolean): NamedSet[] {
   const { root, refuse } = checkpoint;
   if (!(root instanceof Map)) throw refuse('not-a-checkpoint', '', 'its root is not a dict of weights');
   const named = (names: readonly string[], averaged: boolean): NamedSet[] =>
     names.flatMap((set) => {
       const dict = weightsIn(root.get(set));
-      return dict ? setsIn(checkpoint, dict, set, averaged) : [];
+      return dict ? setsIn(checkpoint, dict, { set, averaged, isWhole }) : [];
     });
   const plain = named(wrappers, false);
-  const bare = plain.length === 0 && isBare(root) ? setsIn(checkpoint, root, '', false) : [];
+  const bare =
+    plain.length === 0 && isBare(root) ? setsIn(checkpoint, root, { set: '', averaged: false, isWhole }) : [];
   const sets = [...plain, ...bare, ...named(emaWrappers, true)];
   return withSwapped(checkpoint, root, sets);
 }
@@ -139,38 +131,31 @@ function withSwapped(checkpoint: Checkpoint, root: Dict, sets: readonly NamedSet
   const current = weightsIn(root.get('current_model_state'));
   if (!current || !root.has('averaging_state')) return [...sets];
   const [first, ...others] = sets;
-  const raw = setsIn(checkpoint, current, 'current_model_state', false);
+  const raw = setsIn(checkpoint, current, { set: 'current_model_state', averaged: false, isWhole: true });
   return first ? [{ ...first, averaged: true, by: "Lightning's WeightAveraging" }, ...raw, ...others] : [];
 }
 
-/** Returns a dict as a set of weights, or as two if it has mmcv's buffers of an average. */
-function setsIn(checkpoint: Checkpoint, dict: Dict, set: string, averaged: boolean): NamedSet[] {
+interface SetFacts extends Named {
+  /** Averaged copies inside the set stay in it. */
+  readonly isWhole: boolean;
+}
+
+/** Returns a dict as a set of weights, or as two if it has an average of them as well. */
+function setsIn(checkpoint: Checkpoint, dict: Dict, { set, averaged, isWhole }: SetFacts): NamedSet[] {
   const read = () => tensorsIn(checkpoint, dict, set);
   const { entries } = read();
   if (entries.has('n_averaged')) return [{ set, averaged: true, read }];
-  const buffers = averaged ? undefined : averageBuffers(withoutWrappers(entries).entries);
-  if (!buffers) return [{ set, averaged, read }];
-  // the hook swaps after each epoch, before the file is saved; a runner by iterations has no epochs, so it never swaps
-  const isSwapped = !/\bIterBasedRunner\b/.test(`${metaOf(checkpoint)?.config}`);
-  const readAs = (tensors: Tensors) => () => ({ ...read(), entries: tensors });
-  const by = "mmcv's EMAHook";
-  return [
-    { set, averaged: isSwapped, by, read: readAs(buffers.plain) },
-    { set: 'ema_*', averaged: !isSwapped, by, read: readAs(buffers.kept) },
+  if (averaged) return [{ set, averaged, read }];
+  const { entries: bare } = withoutWrappers(entries);
+  const pair = (split: Split, isSwapped: boolean, by?: string): NamedSet[] => [
+    { set, averaged: isSwapped, by, read: () => ({ ...read(), entries: split.plain }) },
+    { set: split.set, averaged: !isSwapped, by, read: () => ({ ...read(), entries: split.averaged }) },
   ];
-}
-
-/**
- * Splits the tensors of mmcv 1.x's EMAHook (and mmdet 2.x's): beside each parameter it registers a buffer, `ema_` and the parameter's
- * key with underscores for dots. Undefined if there are none.
- */
-function averageBuffers(entries: Tensors): { readonly plain: Tensors; readonly kept: Tensors } | undefined {
-  const bufferOf = (key: string) => `ema_${key.replaceAll('.', '_')}`;
-  const buffers = new Set([...entries.keys()].map(bufferOf).filter((name) => entries.has(name)));
-  if (buffers.size === 0) return undefined;
-  const plain = new Map([...entries].filter(([key]) => !buffers.has(key)));
-  const kept = new Map([...plain].map(([key, entry]) => [key, entries.get(bufferOf(key)) ?? entry]));
-  return { plain, kept };
+  const buffers = averageBuffers(bare);
+  // the hook swaps after each epoch, before the file is saved; a runner by iterations has no epochs, so it never swaps
+  if (buffers) return pair(buffers, !/\bIterBasedRunner\b/.test(`${metaOf(checkpoint)?.config}`), "mmcv's EMAHook");
+  const copy = isWhole ? undefined : averagedCopy(bare);
+  return copy ? pair(copy, false) : [{ set, averaged, read }];
 }
 
 /** Returns the tensors of a dict, and a notice on other values. The metadata of a safetensors file is expected. */
@@ -184,18 +169,6 @@ function tensorsIn({ root }: Checkpoint, dict: Dict, set: string): Entries {
   const skipped = `${others} of the values in ${set ? quoted(set) : 'the file'} are not tensors and are skipped.`;
   return { entries, notices: others > 0 ? [skipped] : [] };
 }
-
-/** Removes the prefixes of wrappers that every key has, one after the other, and the counters of averaged models beside them. */
-function withoutWrappers(entries: Tensors): Entries {
-  const keys = [...entries].filter(([key, { shape }]) => !isCounter(key, shape)).map(([key]) => key);
-  const prefix = wrapperPrefixes.find((one) => keys.length > 0 && keys.every((key) => key.startsWith(one)));
-  if (!prefix) return { entries, notices: [] };
-  const inner = withoutWrappers(withoutPrefix(entries, prefix));
-  return { ...inner, notices: [`Every key begins with "${prefix}", which is removed.`, ...inner.notices] };
-}
-
-const isCounter = (key: string, shape: readonly number[]): boolean =>
-  counters.includes(key) && shape.every((extent) => extent === 1);
 
 /**
  * Returns the tensors whose key begins with a prefix, without it: as the file has them, or without wrappers.

@@ -89,6 +89,31 @@ describe('averaged weights', () => {
     expect(refusal.message).to.match(/averaged weights only.*Load it without ema: false/);
   });
 
+  it('inside a module that keeps a copy are the copy, and the others are the usual ones', async () => {
+    for (const [own, copy] of [
+      ['model.', 'ema_model.module.'],
+      ['online_model.', 'ema_model.'],
+      ['', 'model_ema.'],
+      ['net.', 'swa_model.module.'],
+    ] as const) {
+      const counter = [`${copy.replace('module.', '')}n_averaged`, 3] as const;
+      const root = {
+        state_dict: new Map<string, NDArray | number>([...prefixed(own, raw), counter, ...prefixed(copy, averaged)]),
+      };
+      const { value, notices } = await filled(smallClassification, root);
+      expect(value, copy).to.deep.equal(ofRaw);
+      expect(notices.join('\n')).to.contain('(averaged). { ema: true } (--ema on the command line) takes');
+      expect(
+        (await filled(smallClassification, root, { ema: true, ignore: ['n_averaged'] })).value,
+        copy,
+      ).to.deep.equal(ofAverage);
+      expect(
+        (await filled(smallClassification, root, { prefix: copy, ignore: ['n_averaged'] })).value,
+        copy,
+      ).to.deep.equal(ofAverage);
+    }
+  });
+
   it('of mmcv leave running statistics where they are, for which it has no buffer', async () => {
     const parameters = [...averaged].filter(([key]) => !key.includes('running_'));
     const root = { state_dict: new Map([...averaged, ...dotless(new Map(parameters))]) };
@@ -176,6 +201,17 @@ describe('one prefix in front of every key of a model', () => {
         expect((await filled(config, root, { prefix })).value).to.deep.equal(firstOf(weights));
       }
     }
+  });
+
+  it('may have names of wrappers inside, where a part was compiled or sharded', async () => {
+    const weights = smallWeights(smallDetection);
+    const wrapped = new Map([...weights].map(([key, value]) => [key.replace('.', '._orig_mod.'), value]));
+    const { value, notices } = await filled(smallDetection, prefixed('model._fsdp_wrapped_module.', wrapped));
+    expect(value).to.deep.equal(firstOf(weights));
+    expect(notices).to.deep.equal([
+      'Names of wrappers inside the keys are removed: "_fsdp_wrapped_module.", "_orig_mod.".',
+      'Every key of the model begins with "model.", which is removed.',
+    ]);
   });
 
   it('may be given whole, with the part that data parallelism adds, or without', async () => {
