@@ -130,6 +130,26 @@ export function checkPixels(place: string, { width, height }: Size, { limits, re
 }
 
 /**
+ * Runs what allocates an image. A raised limit may ask for more memory than there is.
+ *
+ * @throws ImageRefusal `limit` instead of the RangeError of an allocation
+ */
+export function withinMemory<T>(place: string, { refuse }: ImageContext, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw refuse(
+      'limit',
+      place,
+      `there is not enough memory for its pixels (${error.message})`,
+      'Make it smaller.',
+      error,
+    );
+  }
+}
+
+/**
  * The codes of refused checkpoints, each with its usual remedy. The list is closed, so that programs may branch on
  * `code`. `docs/errors.md` has the same list for readers.
  */

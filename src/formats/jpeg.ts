@@ -1,6 +1,6 @@
 import moduleFactory from '@jsquash/jpeg/codec/dec/mozjpeg_dec.js';
 import type { Raster } from '../image/raster.ts';
-import { type ImageContext, imageContext } from './context.ts';
+import { type ImageContext, imageContext, withinMemory } from './context.ts';
 import { upright } from './exif.ts';
 import { decode440, isSampled440 } from './jpeg_440.ts';
 import { readMarkers } from './jpeg_markers.ts';
@@ -29,6 +29,9 @@ interface DecoderOptions {
  */
 const lossWarning = /premature end|bad Huffman code|instead of RST/i;
 const cutWarning = /premature end/i;
+
+/** How libjpeg and the memory of WebAssembly say that they are full: with limits that were raised. */
+const memoryFault = /insufficient memory|aborted\(|out of memory|enlarge memory/i;
 
 const unendedNotice = 'the JPEG has no end marker (EOI), so it may have been cut short; all its pixels are there.';
 
@@ -81,7 +84,13 @@ export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
       } catch (error) {
         // libjpeg ends by exit() without freeing its memory, so this instance is not used again
         decoder = undefined;
-        const reason = `the decoder stops with "${messages.at(-1) ?? String(error)}"`;
+        const said = messages.at(-1) ?? String(error);
+        if (error instanceof RangeError || memoryFault.test(said)) {
+          const { width, height } = file.frame;
+          const reason = `the decoder has not enough memory for ${width} × ${height} pixels (${said})`;
+          throw refuse('limit', 'JPEG image data', reason, 'Make it smaller, or save it as a baseline JPEG.', error);
+        }
+        const reason = `the decoder stops with "${said}"`;
         throw refuse('malformed', 'JPEG image data', reason, undefined, error);
       }
       const loss = messages.find((line) => lossWarning.test(line));
@@ -98,6 +107,7 @@ export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
     // WebAssembly memory never shrinks, so a decoder that grew for a large image is dropped
     if (frame.width * frame.height > keptPixels) decoder = undefined;
     const { width, height, data } = (isSampled440(frame) ? decode440(file, decode) : undefined) ?? decode(file.bytes);
-    return upright(unended ? { width, height, data, notices: [unendedNotice] } : { width, height, data }, orientation);
+    const stored = unended ? { width, height, data, notices: [unendedNotice] } : { width, height, data };
+    return withinMemory('JPEG image data', context, () => upright(stored, orientation));
   };
 }

@@ -1,6 +1,6 @@
 import { Inflate } from 'fflate';
 import type { Raster } from '../image/raster.ts';
-import { type ImageContext, imageContext } from './context.ts';
+import { type ImageContext, imageContext, withinMemory } from './context.ts';
 import { orientationIn, upright } from './exif.ts';
 import { adler32 } from './inflate.ts';
 import { addNotice, type PngFile, type PngHeader, readPngChunks, samplesPerPixel } from './png_chunks.ts';
@@ -247,11 +247,12 @@ export function decodePng(bytes: Uint8Array, context: ImageContext = imageContex
       : sampledWriter(file, new Uint8Array(pixels.buffer), range); // plain bytes: nothing to clamp
     return { pixels, write };
   };
-  const data = readPngRows(file, begin, context);
+  const data = withinMemory(dataPlace, context, () => readPngRows(file, begin, context));
   if (depth === 16 && range.most > 0 && range.most < 4096) addNotice(file.notices, darkNotice(range.most));
   const { notices } = file;
   const raster = notices.length > 0 ? { width, height, data, notices } : { width, height, data };
-  return upright(raster, file.exif && orientationIn(file.exif));
+  const orientation = file.exif && orientationIn(file.exif);
+  return withinMemory(dataPlace, context, () => upright(raster, orientation));
 }
 
 /** Says what became of 16-bit samples that use a sixteenth of their range or less, as cameras of 10 or 12 bits write. */

@@ -140,7 +140,7 @@ const base64Starts = /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
  * @throws FileFault
  */
 export function checkName(name: string): void {
-  if (base64Starts.test(name) || (name.length > 300 && /^[A-Za-z0-9+/\s]+={0,2}$/.test(name))) {
+  if (/^[A-Za-z0-9+/\s]+={0,2}$/.test(name) && (base64Starts.test(name) || name.length > 300)) {
     const remedy = 'Give `data:image/png;base64,` and the text, or the decoded bytes.';
     throw new FileFault('unreadable', 'this is bare base64 text, not a path or a URL', remedy, {
       file: shortened(name),

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import { ConfigError, ImageError } from '../../src/errors.ts';
 import { decodeLabelPng } from '../../src/formats/image.ts';
+import { pngSignature } from '../../src/formats/png_chunks.ts';
 import { encodeMaskPng } from '../../src/formats/png_write.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { decodeImage } from '../../src/platform/node/files.ts';
+import { chunk, header } from '../harness/png_builder.ts';
 import { rejection } from '../harness/rejection.ts';
 
 const text = (content: string) => new TextEncoder().encode(content);
@@ -125,6 +128,22 @@ describe('decodeImage', () => {
     const error = await rejection(decodeImage(wide, { maxPixels: 19 }));
     expect(error.message).to.match(/the limit is.*decodeImage and predict take a higher maxPixels.*--max-pixels/);
     expect((await decodeImage(wide, { maxPixels: 20 })).height).to.equal(4);
+  });
+
+  it('refuses an image beyond the memory, however high the limit', async () => {
+    // 40000 × 40000 pixels are 6.4 GB, more than an array may have; the first row begins the image, and the rest is as long
+    // as deflated rows would be
+    const rows = Buffer.concat([deflateSync(new Uint8Array(40_001)), new Uint8Array(1_600_000)]);
+    const [width, height, depth, colorType] = [40_000, 40_000, 8, 0];
+    const png = Buffer.concat([
+      pngSignature,
+      header({ width, height, depth, colorType }),
+      chunk('IDAT', rows),
+      chunk('IEND'),
+    ]);
+    const error = await rejection(decodeImage(new Uint8Array(png), { maxPixels: 2 ** 40 }));
+    expect(error).to.be.instanceOf(ImageError).and.to.have.property('code', 'limit');
+    expect(error.message).to.match(/PNG image data \(IDAT\): there is not enough memory for its pixels/);
   });
 
   it('names a format quickly for any text', async () => {
