@@ -112,9 +112,13 @@ async function runEach(work: Work): Promise<RunSummary> {
   if (!job.json) return runInOrder(work);
   const document = jsonDocument(library, model, { score: job.score, top: job.top }, leftOut);
   try {
-    return await runInOrder(work, document);
-  } finally {
-    await document.finish(); // whatever ends the run
+    const summary = await runInOrder(work, document);
+    await document.finish();
+    return summary;
+  } catch (error) {
+    // a wrong call has no document, as long as nothing of one is written
+    if (document.begun || !(error instanceof library.ConfigError)) await document.finish();
+    throw error;
   }
 }
 

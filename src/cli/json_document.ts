@@ -50,6 +50,8 @@ interface Asked {
 }
 
 export interface JsonDocument {
+  /** Something of it is written. */
+  readonly begun: boolean;
   /** Says which image is next. */
   begin(file: string): void;
   add(result: Result): Promise<void>;
@@ -87,6 +89,9 @@ export function jsonDocument(
     process.stdout.write(ending());
   };
   return {
+    get begun() {
+      return before.startsWith(',');
+    },
     begin: (file) => {
       current = file;
     },

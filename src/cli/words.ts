@@ -37,7 +37,7 @@ export function wordedFor(command: Command, text: string): string {
     );
   // what stands behind the name of a command is for that command
   return spelled.replace(
-    /(`?moganet [a-z]+\b[^`\n]*)|(?<![\w-])(--[a-z][a-z-]*)/g,
+    /(`?moganet (?:-- )?[a-z]+\b[^`\n]*)|(?<![\w-])(--[a-z][a-z-]*)/g,
     (all, other: string, option: string) => {
       if (other !== undefined || has(command, option) || option === '--help') return all;
       const able = wellEquipped.find((name) => siblings.some((one) => one.name() === name && has(one, option)));
