@@ -43,7 +43,7 @@ export async function openCheckpoint(source: Source, options: CheckpointOptions 
   const { kind, name } = formatOf(head, ['zip', 'safetensors', 'pickle']);
 
   // a damaged safetensors file is still refused as such, if it has the name of one
-  if (kind === 'safetensors' || (/\.safetensors$/i.test(source.name) && mayBeSafetensors(kind))) {
+  if (kind === 'safetensors' || (/\.safetensors$/i.test(source.name) && mayBeSafetensors(kind, head))) {
     return { ...context, format: 'safetensors', root: await safetensorsRoot(source, context), skipped: [] };
   }
   if (kind === 'text' && isShardIndex(source.name, head)) {

@@ -63,7 +63,8 @@ export function meaningOfName(module: string, name: string): GlobalMeaning | und
   // a module with an underscore in front is the part in C of one of Python's: `_socket`
   if ((top.startsWith('_') && !isMain) || ofPython.has(top) || tools.has(top)) return undefined;
   if ([...modules, ...names].some((part) => anywhere.has(part))) return undefined;
-  const last = names.at(-1) ?? '';
-  const isClass = !/^_*\p{Ll}/u.test(last) || (top !== 'torch' && remakes.test(last));
+  // `Class.make` is a method of a class, as `getattr(Class, 'make')` is
+  const hasClass = names.some((part) => !/^_*\p{Ll}/u.test(part));
+  const isClass = hasClass || (top !== 'torch' && remakes.test(name));
   return isClass ? { kind: 'inert', known: false } : { kind: 'function' };
 }

@@ -88,12 +88,14 @@ function aliasesIn(metadata: Named<string>, tensors: ReadonlyMap<string, TensorE
   return aliases;
 }
 
-/** The kinds of files that a damaged safetensors file may look like, by the bytes of its header length. */
-const lookalikes: readonly FileKind[] = ['png', 'jpeg', 'other-image', 'text', 'other'];
-
-export const mayBeSafetensors = (kind: FileKind): boolean => kind === 'safetensors' || lookalikes.includes(kind);
-
 const brace = 0x7b;
+
+/**
+ * Tells whether a file is to be refused as a damaged safetensors file, not as one of another kind: the header begins as
+ * it should, whatever its length looks like, or nothing else is known of the file. Text has no length in front.
+ */
+export const mayBeSafetensors = (kind: FileKind, head: Uint8Array): boolean =>
+  kind === 'safetensors' || kind === 'other' || (head[8] === brace && kind !== 'text');
 
 async function readHeaderText(source: Source, { limits, refuse }: CheckpointContext) {
   if (source.size < 8) {
@@ -102,7 +104,7 @@ async function readHeaderText(source: Source, { limits, refuse }: CheckpointCont
   const head = await source.read(0, Math.min(source.size, sniffedBytes));
   // a length may look like the first bytes of another format, so the brace behind it decides
   const { kind, name } = formatOf(head, ['safetensors']);
-  if (head[8] !== brace && !mayBeSafetensors(kind)) {
+  if (!mayBeSafetensors(kind, head)) {
     throw refuse('not-a-checkpoint', '', `this is ${name}, not a safetensors file`);
   }
   const length = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);

@@ -245,8 +245,8 @@ interface Opened {
   readonly context: CheckpointContext;
   /** torch.save can be told to leave checksums out. Then all are 0, which real ones never are together. */
   readonly checksums: boolean;
-  /** The inflated entry that was read in part last: other views of it follow. */
-  kept?: { readonly entry: ZipEntry; readonly bytes: Uint8Array } | undefined;
+  /** Inflated entries that were read in part, the oldest first: other views of them follow. */
+  readonly kept: Map<ZipEntry, Uint8Array>;
 }
 
 /**
@@ -271,7 +271,7 @@ export async function openZip(source: Source, context: CheckpointContext): Promi
     const reason = `its entries inflate to ${inflated} bytes, the limit for this file is ${allowed}`;
     throw refuse('limit', 'directory', reason);
   }
-  const opened: Opened = { source, directoryStart, context, checksums };
+  const opened: Opened = { source, directoryStart, context, checksums, kept: new Map() };
   const regions = new Map<string, Region>();
   return {
     sizes,
@@ -377,10 +377,20 @@ function storedRegion(entry: ZipEntry, opened: Opened): Region {
 }
 
 /**
- * The most bytes of an inflated entry that are kept. A small file may inflate to as much (`inflatedBytes`), and its views
- * may be many: each would inflate the entry again.
+ * The most bytes of inflated entries that are kept. A small file may inflate to as much (`inflatedBytes`), and its views
+ * may be many: each would inflate its entry again.
  */
 const keptBytes = 64 * 2 ** 20;
+
+function makeRoom(kept: Map<ZipEntry, Uint8Array>, size: number): void {
+  let total = size;
+  for (const entry of kept.keys()) total += entry.size;
+  for (const entry of kept.keys()) {
+    if (total <= keptBytes) return;
+    kept.delete(entry);
+    total -= entry.size;
+  }
+}
 
 function deflatedRegion(entry: ZipEntry, opened: Opened): Region {
   const { source, checksums } = opened;
@@ -413,14 +423,14 @@ function deflatedRegion(entry: ZipEntry, opened: Opened): Region {
     size: entry.size,
     readInto: async (target, from) => {
       if (target.length === entry.size || entry.size > keptBytes) return inflateInto(target, from);
-      let kept = opened.kept;
-      if (kept?.entry !== entry) {
-        const bytes = new Uint8Array(entry.size);
+      let bytes = opened.kept.get(entry);
+      if (!bytes) {
+        makeRoom(opened.kept, entry.size);
+        bytes = new Uint8Array(entry.size);
         await inflateInto(bytes, 0);
-        kept = { entry, bytes };
-        opened.kept = kept;
+        opened.kept.set(entry, bytes);
       }
-      target.set(kept.bytes.subarray(from, from + target.length));
+      target.set(bytes.subarray(from, from + target.length));
     },
   };
 }

@@ -28,6 +28,11 @@ const skipped: readonly (readonly [what: string, value: unknown, names: readonly
   ['an object of a class in lower case', object('my_project', 'config'), ['my_project.config']],
   ['a class', named('models.yolo', 'DetectionModel'), ['models.yolo.DetectionModel']],
   ['a class inside a class', object('my_project', 'Outer.Inner'), ['my_project.Outer.Inner']],
+  [
+    'a method of a class, as protocol 4 names it',
+    operations('\x8c\x0amy_project\x8c\x0bConfig.make\x93)R'),
+    ['my_project.Config.make'],
+  ],
   ['a function that is mentioned', named('my_project.schedules', 'warm_up'), ['my_project.schedules.warm_up']],
   [
     'functools.partial of a function',

@@ -187,6 +187,21 @@ describe('safetensors', () => {
     }
   });
 
+  it('tells a file of another kind that has the name of one, as it tells it from a .pth file', async () => {
+    const text = new TextEncoder().encode('{"abcd":{"e":1}}, or any other text');
+    const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13);
+    for (const [bytes, what] of [
+      [text, 'JSON text that begins'],
+      [png, 'a PNG image'],
+    ] as const) {
+      const named = await refusalOf(() => openCheckpoint(bytesSource(bytes, 'w.safetensors')));
+      const plain = await refusalOf(() => openCheckpoint(bytesSource(bytes, 'w.pth')));
+      expect([named.code, named.reason]).to.deep.equal([plain.code, plain.reason]);
+      expect(named.code).to.equal('not-a-checkpoint');
+      expect(named.reason).to.include(what);
+    }
+  });
+
   it('is not fooled by header lengths that look like the first bytes of other formats', async () => {
     // 0x4b50 is "PK", 0x0280 begins a pickle, 0x8b1f gzip
     for (const length of [0x4b50, 0x0280, 0x8b1f]) {

@@ -205,6 +205,32 @@ describe('PyTorch zip files', () => {
     expect((await refusalOf(() => read(lying))).message).to.match(/inflates to more than the 40 bytes/);
   });
 
+  it('inflate an entry once for all its views, whichever entries are read between', async () => {
+    const elements = 2 ** 20;
+    const entries = ['0', '1', '2', '3'];
+    const views = Array.from({ length: 200 }, (_, i) => {
+      return [`w${i}`, new TensorValue(entries[i % 4]!, 'FloatStorage', elements, [2], [1], 5 * i)] as const;
+    });
+    const values = bytesOf(Float32Array.from({ length: elements }, (_, i) => i));
+    const data = new Uint8Array(deflateRawSync(values, { level: 1 }));
+    const part = (key: string) => ({ name: `a/data/${key}`, data, method: 8, size: values.length, crc: 0 });
+    const pickle = { name: 'a/data.pkl', data: pickleOf(new Map(views)), crc: 0 };
+    const bytes = zipOf([pickle, ...entries.map(part)]);
+    const inner = bytesSource(bytes);
+    let total = 0;
+    const source = {
+      ...inner,
+      read: (at: number, length: number) => {
+        total += length;
+        return inner.read(at, length);
+      },
+    };
+    for (const [i, { entry }] of tensorsOf(await openCheckpoint(source)).entries()) {
+      expect([...(await entry.readFloat32()).data]).to.deep.equal([5 * i, 5 * i + 1]);
+    }
+    expect(total).to.be.below(1.5 * bytes.length);
+  });
+
   it('are refused at every length that they are cut to', async () => {
     const bytes = torchZip(new Map([['w', flat(2)]]), { 0: floats(1, 2) });
     for (let length = 0; length < bytes.length; length++) await refusalOf(() => read(bytes.subarray(0, length)));
