@@ -66,12 +66,12 @@ const tables = {
   segmentationHeads: { linear_head: { config: linearConfig, make: makeLinear } },
 };
 const image = process.argv[2] ?? new URL('images/street-house.jpg', import.meta.url);
-const input = { scale: [256, 256] };
-const config = {
+const input: { scale: [number, number] } = { scale: [256, 256] };
+const config: ModelConfig<typeof tables> = {
   backbone: { type: 'moganet', arch: 'xt' },
   detection: { type: 'peaks', classes: ['spot'], neck: { type: 'fpn', channels: 16, outs: 4 }, input },
   segmentation: { classes: ['dark', 'bright'], head: { type: 'linear_head' }, input },
-} as unknown as ModelConfig; // its type lists the package's parts only; the schemas above check this one
+};
 const weights = await writeSafetensors(initialWeights(createModel(config, tables))).bytes(); // untrained
 const model = await loadModel({ config, weights }, tables);
 const result = await model.predict(image, { max: 3 });

@@ -2,7 +2,15 @@
  * Joins a custom backbone and a custom head: the model finds the brightest spot of an image.
  * Run: npx tsx samples/custom_head.ts [image]
  */
-import { type Backbone, createModel, type Head, loadModel, modelParameters, type Stage } from 'moganet';
+import {
+  type Backbone,
+  createModel,
+  type Head,
+  loadModel,
+  type ModelConfig,
+  modelParameters,
+  type Stage,
+} from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
 import { conv2d, F, type Value } from 'moganet/nn';
 
@@ -35,8 +43,8 @@ const brightest = (_: unknown, stages: readonly Stage[]): Head<'score'> => ({
 });
 
 const image = process.argv[2] ?? new URL('images/street-corner.jpg', import.meta.url);
-const config = { backbone: { type: 'plain' }, head: { type: 'brightest' } };
 const tables = { backbones: { plain }, heads: { brightest } };
+const config = { backbone: { type: 'plain' }, head: { type: 'brightest' } } satisfies ModelConfig<typeof tables>;
 const averages = modelParameters(createModel(config, tables)).map(({ key, shape }) => {
   const [outputs = 0, ...others] = shape;
   const inputs = others.reduce((product, extent) => product * extent, 1);

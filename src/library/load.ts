@@ -4,6 +4,7 @@ import { EngineError } from '../errors.ts';
 import { modelReader, type ReadModel } from '../loading/read_model.ts';
 import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
 import type { ModelConfig } from '../models/config.ts';
+import type { Tables } from '../models/create.ts';
 import type { Head } from '../models/custom.ts';
 import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
@@ -26,17 +27,17 @@ export type CustomOf<Options> = Options extends {
   : unknown;
 
 /** Loads a model with its weights on an engine. `result.custom` has the type that the `heads` of the options decode. */
-export type LoadModel = <Options extends LoadOptions>(
-  model: ModelRef,
-  options?: Options,
+export type LoadModel = <Options extends LoadOptions = Omit<LoadOptions, keyof Tables>>(
+  model: ModelRef<NoInfer<Options>>,
+  options?: Options & LoadOptions,
 ) => Promise<Model<CustomOf<Options>>>;
 
 /** Returns the function that loads models on a platform. */
 export function modelLoader(platform: Platform): LoadModel {
   const read = modelReader(platform);
-  return async <Options extends LoadOptions>(ref: ModelRef, given?: Options) => {
+  return async <Options extends LoadOptions>(ref: ModelRef<Options>, given?: Options & LoadOptions) => {
     const options: LoadOptions = given === undefined ? {} : given;
-    const model = await read(ref, options); // which checks the options
+    const model = await read(ref as ModelRef<LoadOptions>, options); // which checks the options
     const stop = new AbortController(); // a load that fails or is aborted leaves no hashing behind
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     // while the engine starts: another thread computes it
@@ -150,19 +151,23 @@ export interface LoadedBackbone {
 }
 
 /** Loads a backbone with its weights, from a configuration or from the name of a model that has it. */
-export type CreateBackbone = (
-  config: ModelConfig['backbone'] | string,
-  options: BackboneOptions,
+export type CreateBackbone = <Options extends BackboneOptions>(
+  config: ModelConfig<NoInfer<Options>>['backbone'] | string,
+  options: Options,
 ) => Promise<LoadedBackbone>;
 
 /** Returns the function that loads bare backbones on a platform. */
 export function backboneLoader(platform: Platform): CreateBackbone {
   const read = modelReader(platform);
-  return async (given, options) => {
+  return async <Options extends BackboneOptions>(
+    given: ModelConfig<Options>['backbone'] | string,
+    options: Options,
+  ) => {
     checkBackboneCall(given, options);
-    const config = { backbone: typeof given === 'string' ? findEntry(given).config.backbone : given };
+    const backbone = typeof given === 'string' ? findEntry(given).config.backbone : given;
+    const config = { backbone } as ModelConfig<LoadOptions>;
     const { weights, ...others } = options;
-    const model = await read({ config, weights }, others);
+    const model = await read<LoadOptions>({ config, weights }, others);
     const loaded = await onEngine([model.definition.pyramid], model.weights, options, platform);
     const { runners } = loaded;
     const runner = runners.backbone as Runner; // of the only part

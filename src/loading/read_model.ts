@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.ts';
 import { checkpointContext } from '../formats/context.ts';
 import type { Source } from '../formats/source.ts';
 import type { ModelConfig } from '../models/config.ts';
-import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
+import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
 import { breather } from '../platform/turn.ts';
@@ -25,11 +25,14 @@ export interface ReadModel {
 }
 
 /** Reads a model with its weights. */
-export type Read = (model: ModelRef, options?: ReadOptions) => Promise<ReadModel>;
+export type Read = <Options extends ReadOptions = Omit<ReadOptions, keyof Tables>>(
+  model: ModelRef<NoInfer<Options>>,
+  options?: Options & ReadOptions,
+) => Promise<ReadModel>;
 
 /** Returns the function that reads models on a platform. */
 export function modelReader(platform: Platform): Read {
-  return async (ref, options = {}) => {
+  const read = async (ref: ModelRef<Tables>, options: ReadOptions = {}): Promise<ReadModel> => {
     const { model, weights, emaPublished } = await resolveRef(ref, options, platform);
     if (isByModule(weights)) return readModules(model, weights, options, platform);
     const { onProgress, configure, signal, ema, prefix, ignore } = options;
@@ -52,6 +55,7 @@ export function modelReader(platform: Platform): Read {
       await source.close?.();
     }
   };
+  return read as Read; // whose configuration may name the parts of its options only
 }
 
 /** Returns the configuration that weights belong to: the one in the file, or that of the published model that they fit. */

@@ -15,10 +15,12 @@ import { type ConfiguredModel, openWeights } from './weights.ts';
 /**
  * The name of a published model, or weights with their configuration (by default the one in the file, or that of the published model that
  * they fit). Weights by module (`{ backbone: file }`) fill these modules and leave the others to be trained.
+ *
+ * @template T the type of the options, whose tables have the custom parts that the configuration names
  */
-export type ModelRef =
+export type ModelRef<T = object> =
   | string
-  | { readonly config?: ModelConfig | string; readonly weights?: WeightsRef | Named<WeightsRef> };
+  | { readonly config?: ModelConfig<T> | string; readonly weights?: WeightsRef | Named<WeightsRef> };
 
 /** Options of `readModel`, which `loadModel` and `createBackbone` also take. */
 export interface ReadOptions extends Tables {
@@ -53,12 +55,18 @@ export interface ResolvedRef {
  *
  * @throws ConfigError for an unknown name or a wrong option, UnsupportedError if the weights have to be downloaded first
  */
-export async function resolveRef(ref: ModelRef, options: ReadOptions, platform: Platform): Promise<ResolvedRef> {
+export async function resolveRef(
+  ref: ModelRef<Tables>,
+  options: ReadOptions,
+  platform: Platform,
+): Promise<ResolvedRef> {
   checkRef(ref, options);
   const { config, weights } = typeof ref === 'string' ? { config: ref, weights: undefined } : ref;
   if (typeof config !== 'string') {
     if (!weights) throw new ConfigError('loadModel needs weights: a file, a URL or bytes, or the name of a model.');
-    return { model: config && { config, definition: createModel(config, options) }, weights };
+    if (!config) return { model: undefined, weights };
+    // a configuration of custom parts is that of the package from here on
+    return { model: { config: config as ModelConfig, definition: createModel<Tables>(config, options) }, weights };
   }
   const entry = findEntry(config);
   const custom = options.backbones ?? options.heads ?? options.detectors ?? options.segmentationHeads;

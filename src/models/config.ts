@@ -220,9 +220,47 @@ export function modelSchema(tables: Schemas) {
 
 type ModelSchema = ReturnType<typeof modelSchema>;
 
-/** A configuration as it is written: fields with defaults may be left out. */
-export type ModelConfig = Omit<z.input<ModelSchema>, 'backbone'> & {
-  backbone: z.input<ModelSchema>['backbone'] | z.input<typeof custom>;
+type Written = z.input<ModelSchema>;
+
+/** The entries of one of the tables of `Tables`. There are none if the tables lack it. */
+type TableOf<Tables, Name extends string> = Tables extends { readonly [N in Name]?: infer Table }
+  ? NonNullable<Table>
+  : never;
+
+/** The configuration of a factory in a table, under its name. A factory that takes anything may have any fields. */
+type FactoryField<Name, Factory> = { readonly type: Name } & (Factory extends (
+  config: infer Config,
+  ...others: never
+) => unknown
+  ? unknown extends Config
+    ? Readonly<Record<string, unknown>>
+    : Omit<Config, 'type'>
+  : never);
+
+type FactoryFields<Table> = { [Name in keyof Table]: FactoryField<Name, Table[Name]> }[keyof Table];
+type SchemaFields<Table> = {
+  [Name in keyof Table]: Table[Name] extends { readonly config: infer Schema extends z.ZodType }
+    ? z.input<Schema>
+    : never;
+}[keyof Table];
+
+type WrittenSegmentation = NonNullable<Written['segmentation']>;
+type CustomSegmentation<Head> = [Head] extends [never]
+  ? never
+  : Omit<WrittenSegmentation, 'head' | 'auxiliary'> & {
+      head: WrittenSegmentation['head'] | Head;
+      auxiliary?: WrittenSegmentation['auxiliary'] | Head | Head[];
+    };
+
+/**
+ * A configuration as it is written: fields with defaults may be left out.
+ *
+ * @template Tables the type of the tables with the custom parts that it names (`typeof tables`). By default it names parts of the package.
+ */
+export type ModelConfig<Tables = object> = Omit<Written, 'backbone' | 'detection' | 'segmentation'> & {
+  backbone: Written['backbone'] | FactoryFields<TableOf<Tables, 'backbones'>>;
+  detection?: Written['detection'] | SchemaFields<TableOf<Tables, 'detectors'>>;
+  segmentation?: Written['segmentation'] | CustomSegmentation<SchemaFields<TableOf<Tables, 'segmentationHeads'>>>;
 };
 
 /** A configuration with every default filled in. */

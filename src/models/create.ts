@@ -85,7 +85,11 @@ export interface ModelDefinition {
  *
  * @throws ConfigError naming the field, its value and the nearest known name
  */
-export function createModel(config: ModelConfig, tables: Tables = {}): ModelDefinition {
+export function createModel<T extends Tables = Record<never, never>>(
+  config: ModelConfig<T>,
+  custom?: T & Tables,
+): ModelDefinition {
+  const tables: Tables = custom ?? {};
   const resolved = resolveConfig(config, shortened(`${config?.name ?? 'config'}`), tables);
   const backbone = backboneOf(resolved, tables);
   const { stages } = backbone;

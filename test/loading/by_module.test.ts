@@ -183,8 +183,9 @@ describe('weights by module', () => {
 
 describe('a bare backbone', () => {
   it('is taken from any model that contains it', async () => {
-    const arch = { dims: [4, 8, 8, 16], depths: [1, 1, 1, 1] };
-    const own: ModelConfig = { backbone: { type: 'convnext', arch } };
+    const own: ModelConfig = {
+      backbone: { type: 'convnext', arch: { dims: [4, 8, 8, 16], depths: [1, 1, 1, 1] } },
+    };
     const dense: ModelConfig = { ...smallSegmentation, ...own };
     const input = { shape: [1, 3, 32, 32], data: new Float32Array(3072).fill(0.5) };
     const pyramids = [];

@@ -46,9 +46,9 @@ const brightness = (_: unknown, stages: readonly Stage[]): Head<'score', number>
   decode: ({ score }) => score.data.reduce((sum, value) => sum + value, 0) / score.data.length,
 });
 
-const featuresOf = (config: ModelConfig, tables?: Tables) =>
+const featuresOf = (config: ModelConfig<Tables>, tables: Tables = {}) =>
   byName(createModel(config, tables).parts, 'features').graph;
-const outputsOf = (config: ModelConfig, tables?: Tables) => Object.keys(featuresOf(config, tables).outputs);
+const outputsOf = (config: ModelConfig<Tables>, tables?: Tables) => Object.keys(featuresOf(config, tables).outputs);
 
 describe('createModel', () => {
   it('makes a bare backbone, whose keys begin at the root', () => {
@@ -112,8 +112,8 @@ describe('createModel', () => {
   });
 
   describe('with custom parts', () => {
-    const custom: ModelConfig = { backbone: { type: 'plain', width: 8 }, head: { type: 'brightness' } };
     const tables = { backbones: { plain: plainBackbone }, heads: { brightness } };
+    const custom: ModelConfig<typeof tables> = { backbone: { type: 'plain', width: 8 }, head: { type: 'brightness' } };
 
     const pyramid = ['stage0', 'stage1', 'stage2', 'stage3'];
 
@@ -182,7 +182,7 @@ describe('createModel', () => {
     });
 
     it('names the known parts', () => {
-      expect(() => createModel({ ...custom, backbone: { type: 'plane' } }, tables)).to.throw(
+      expect(() => createModel({ ...custom, backbone: { type: 'plane' } } as never, tables)).to.throw(
         ConfigError,
         /unknown backbone "plane"\. Did you mean "plain"\? Known: moganet, .*plain\./,
       );
@@ -197,7 +197,10 @@ describe('createModel', () => {
     });
 
     it('does not take `constructor` or `toString` for an entry of a table', () => {
-      expect(() => createModel({ backbone: { type: 'constructor' } })).to.throw(ConfigError, 'unknown backbone');
+      expect(() => createModel({ backbone: { type: 'constructor' } } as never)).to.throw(
+        ConfigError,
+        'unknown backbone',
+      );
       expect(() => createModel({ backbone: tiny(4), head: { type: 'toString' } }, tables)).to.throw(
         ConfigError,
         'unknown head "toString"',
@@ -223,8 +226,9 @@ describe('createModel', () => {
     });
 
     it('classification on a backbone without a classifier', () => {
-      const config: ModelConfig = { backbone: { type: 'plain', width: 8 }, classification: { classes: 3 } };
-      expect(() => createModel(config, { backbones: { plain: plainBackbone } })).to.throw(
+      const backbone = { type: 'plain' as const, width: 8 };
+      const tables = { backbones: { plain: plainBackbone } };
+      expect(() => createModel({ backbone, classification: { classes: 3 } }, tables)).to.throw(
         ConfigError,
         'the backbone "plain" has no classifier.',
       );
