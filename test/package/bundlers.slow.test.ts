@@ -1,0 +1,193 @@
+import { execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { build } from 'esbuild';
+import { version } from 'moganet';
+import type { Browser, Page } from 'playwright-core';
+import webpack from 'webpack';
+import { serve } from '../../scripts/build_browser.ts';
+import { packed } from '../../scripts/pack.ts';
+import { launchChromium } from '../harness/chromium.ts';
+
+/**
+ * The projects of `bundlers/` with the packed package, each built by its tool without settings, and run. Their folder lies in
+ * this repository, whose `node_modules` have the tools and what the package depends on.
+ */
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = join(root, 'out/bundlers');
+const installed = join(folder, 'node_modules/moganet');
+const photo = join(root, 'samples/images/street-house.jpg');
+const weights = join(root, 'samples/weights/facade.safetensors');
+
+/** What a page of the projects offers. */
+interface Predicting {
+  predict(engine: string): Promise<{ readonly engine: string; readonly width: number; readonly length: number }>;
+  decode(): Promise<number>;
+}
+
+describe('the packed package in a project of', () => {
+  let browser: Browser | string;
+
+  before(async function () {
+    this.timeout(300_000);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(installed, { recursive: true });
+    execFileSync('tar', ['-xzf', packed(), '-C', installed, '--strip-components=1']);
+    cpSync(fileURLToPath(new URL('bundlers', import.meta.url)), folder, { recursive: true });
+    // else `moganet` would mean this repository, by its name and by the paths of its tsconfig.json
+    writeFileSync(join(folder, 'package.json'), '{ "name": "projects", "private": true }\n');
+    writeFileSync(join(folder, 'tsconfig.json'), '{}\n');
+    browser = await launchChromium();
+    if (typeof browser === 'string') console.log(`      the pages do not run: ${browser}`);
+  });
+  after(async () => {
+    if (typeof browser === 'object') await browser.close();
+  });
+
+  const projectOf = (name: string) => join(folder, name);
+  const options = (name: string) => ({
+    cwd: projectOf(name),
+    env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1', NO_COLOR: '1', NODE_ENV: 'production' as const },
+  });
+
+  /** Runs a tool of `node_modules`. Returns what it printed. */
+  function run(project: string, tool: string, ...words: readonly string[]): string {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'node_modules', tool), ...words], {
+      ...options(project),
+      encoding: 'utf8',
+    });
+    expect(status, `${stdout}${stderr}`).to.equal(0);
+    return stdout + stderr;
+  }
+
+  /** Opens a page, and fails if a request of it does. */
+  async function inPage<T>(url: string, work: (page: Page) => Promise<T>): Promise<T | undefined> {
+    if (typeof browser === 'string') return undefined;
+    const page = await browser.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(`${error}`));
+    page.on('response', (response) => {
+      if (response.status() >= 400 && !response.url().endsWith('/favicon.ico')) faults.push(response.url());
+    });
+    await page.goto(url);
+    await page.waitForFunction(() => 'predict' in globalThis);
+    const result = await work(page);
+    expect(faults, 'faults of the page').to.deep.equal([]);
+    await page.close();
+    return result;
+  }
+
+  const predict = (page: Page) =>
+    page.evaluate(() => (globalThis as unknown as Predicting).predict('wasm').catch((error: unknown) => `${error}`));
+
+  /** Serves a built page, and expects a prediction of a JPEG on the engine wasm. */
+  async function expectPrediction(built: string): Promise<void> {
+    cpSync(photo, join(built, 'photo.jpg'));
+    const server = await serve(built);
+    try {
+      const found = await inPage(server.url, predict);
+      expect(found ?? wanted).to.deep.equal(wanted);
+    } finally {
+      await server.close();
+    }
+  }
+  const wanted = { engine: 'wasm', width: 768, length: 100 };
+
+  it('esbuild reads a JPEG without a file, and runs on wasm with the files beside the bundle', async () => {
+    const built = join(projectOf('esbuild'), 'dist');
+    const words = { bundle: true, format: 'esm', outfile: join(built, 'main.js') } as const;
+    const { warnings } = await build({
+      absWorkingDir: projectOf('esbuild'),
+      logLevel: 'silent',
+      entryPoints: ['main.js'],
+      ...words,
+    });
+    expect(warnings.map(({ text }) => text)).to.deep.equal([]);
+    for (const file of [join(projectOf('esbuild'), 'index.html'), weights]) {
+      cpSync(file, join(built, file.split(/[/\\]/).at(-1)!));
+    }
+    cpSync(photo, join(built, 'photo.jpg'));
+    const server = await serve(built);
+    try {
+      const width = await inPage(server.url, (page) =>
+        page.evaluate(() => (globalThis as unknown as Predicting).decode()),
+      );
+      expect(width ?? 768).to.equal(768);
+    } finally {
+      await server.close();
+    }
+    for (const file of readdirSync(join(installed, 'dist/src/platform')).filter((name) => name.endsWith('.wasm'))) {
+      cpSync(join(installed, 'dist/src/platform', file), join(built, file));
+    }
+    await expectPrediction(built);
+  }).timeout(120_000);
+
+  it('webpack', async () => {
+    const built = join(projectOf('webpack'), 'dist');
+    const stats = await new Promise<webpack.Stats | undefined>((resolve, reject) =>
+      webpack(
+        {
+          context: projectOf('webpack'),
+          mode: 'production',
+          entry: './main.js',
+          output: { path: built, filename: 'main.js' },
+        },
+        (error, result) => (error ? reject(error) : resolve(result)),
+      ),
+    );
+    const { errors = [], warnings = [] } = stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
+    expect(errors.map(({ message }) => message)).to.deep.equal([]);
+    // of the size of the weights, and of TensorFlow.js
+    expect(
+      warnings.map(({ message }) => message).filter((message) => !/size limit|performance/.test(message)),
+    ).to.deep.equal([]);
+    cpSync(join(projectOf('webpack'), 'index.html'), join(built, 'index.html'));
+    await expectPrediction(built);
+  }).timeout(300_000);
+
+  it('Vite', async () => {
+    const output = run('vite', 'vite/bin/vite.js', 'build');
+    expect(output).not.to.match(/doesn't exist at build time|externalized for browser/);
+    await expectPrediction(join(projectOf('vite'), 'dist'));
+  }).timeout(120_000);
+
+  for (const bundler of ['turbopack', 'webpack'] as const) {
+    it(`Next.js with ${bundler}, on the server and in the page`, async () => {
+      const files = join(projectOf('next'), 'public');
+      mkdirSync(files, { recursive: true });
+      for (const file of [photo, weights])
+        cpSync(file, join(files, file === photo ? 'photo.jpg' : 'facade.safetensors'));
+      run('next', 'next/dist/bin/next', 'build', `--${bundler}`);
+      const server = await startNext();
+      try {
+        const response = await fetch(`${server.url}api/predict`, { method: 'POST', body: readFileSync(photo) });
+        expect(await response.json()).to.deep.equal({ ...wanted, engine: 'onnxruntime', version });
+        const found = await inPage(server.url, predict);
+        expect(found ?? wanted).to.deep.equal(wanted);
+      } finally {
+        server.stop();
+      }
+    }).timeout(400_000);
+  }
+
+  /** Starts the server of Next.js at a free port. */
+  async function startNext(): Promise<{ readonly url: string; stop(): void }> {
+    const words = [join(root, 'node_modules/next/dist/bin/next'), 'start', '-p', '0', '-H', '127.0.0.1'];
+    const server = spawn(process.execPath, words, { ...options('next'), stdio: 'pipe' } satisfies SpawnOptions);
+    let output = '';
+    const url = await new Promise<string>((resolve, reject) => {
+      server.on('exit', () => reject(new Error(output)));
+      for (const stream of [server.stdout, server.stderr]) {
+        stream.on('data', (text: Buffer) => {
+          output += text;
+          const found = /Local:\s+(http:\S+)[\s\S]*Ready/.exec(output)?.[1];
+          if (found) resolve(`${found}/`);
+        });
+      }
+    });
+    return { url, stop: () => server.kill('SIGKILL') };
+  }
+});
