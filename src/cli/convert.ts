@@ -6,6 +6,7 @@ import { endingAtOnce, UsageError } from './failure.ts';
 import { chooseConfig, kindsOf } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
 import { openTerminal, plural } from './terminal.ts';
+import { worded } from './words.ts';
 
 interface Options {
   readonly dtype?: 'f16' | 'f32';
@@ -92,7 +93,7 @@ async function convert(files: readonly string[], options: Options): Promise<void
         },
       ),
     );
-    for (const notice of notices) terminal.note(notice);
+    for (const notice of notices) terminal.note(worded(notice));
     await writeWhole(out, output.chunks());
     if (quiet) return;
     const parts = ['backbone', ...kindsOf(config)].join(', ');

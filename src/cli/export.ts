@@ -6,6 +6,7 @@ import { loadingEndsAtOnce, UsageError } from './failure.ts';
 import { chooseModel } from './model.ts';
 import { checkFolder, refuseExisting, writeWhole } from './outputs.ts';
 import { loadingDisplay, openTerminal } from './terminal.ts';
+import { worded } from './words.ts';
 
 interface Options {
   readonly weights?: string;
@@ -67,7 +68,7 @@ async function exportModel(model: string, options: Options): Promise<void> {
   );
   const { definition, weights, notices } = read;
   terminal.settle();
-  for (const notice of notices) terminal.note(notice);
+  for (const notice of notices) terminal.note(worded(notice));
   const { folder, stem, guide } = targetOf(out, definition, backbone);
   const { description, files } = library.exportOnnx(definition, weights, { backbone, optimise, stem });
   const sample = join(folder, `${stem ? `${stem}.` : ''}sample.safetensors`);

@@ -96,7 +96,7 @@ function introduce({ version }: Library, model: Model, terminal: Terminal, threa
   terminal.note(`moganet ${version} on ${bold(name)} (${how}): ${bold(model.name)} ${knownClasses(model)}`);
   const aboutThreads = threadsNotice(threads, name);
   if (aboutThreads !== undefined) terminal.note(yellow(aboutThreads));
-  for (const notice of model.notices) terminal.note(dim(notice));
+  for (const notice of model.notices) terminal.note(dim(worded(notice)));
 }
 
 const verbs = { detection: 'finds', segmentation: 'segments', classification: 'classifies into' } as const;
@@ -139,7 +139,7 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
       const start = performance.now();
       // a signal has to find the document's end, so it is heard between the steps of an image
       const all = await (document ? hearingSignals : endingAtOnce)(() => predict(work, input));
-      for (const notice of all.notices) terminal.note(terminal.colors.dim(`${file}: ${notice}`));
+      for (const notice of all.notices) terminal.note(terminal.colors.dim(`${file}: ${worded(notice)}`));
       const result = all.filter(({ score }) => score >= least);
       written.push(...(await write(work, input, result)));
       instances += result.length;

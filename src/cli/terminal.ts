@@ -81,7 +81,7 @@ export function openTerminal({ quiet = false, results = 'stdout' }: TerminalOpti
       if (results === 'stdout' || !quiet) say(stream, line);
     },
     note: (line) => {
-      if (!quiet) say(stderr, worded(line));
+      if (!quiet) say(stderr, line);
     },
     complain: (line) => say(stderr, line),
     progress: (done, total, text) => bar?.show(done, total, text),
@@ -123,7 +123,7 @@ const lineEvery = 10_000;
 export function loadingDisplay(terminal: Terminal): (progress: Progress) => void {
   let [file, began, start, said] = ['', 0, 0, 0];
   return ({ stage, done, total, text, notice }) => {
-    if (notice !== undefined) return terminal.note(`${text}: ${notice}`);
+    if (notice !== undefined) return terminal.note(`${text}: ${worded(notice)}`);
     const name = basename(text);
     if (stage !== 'download') return terminal.progress(done, total, `loading ${name}`);
     const now = performance.now();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage, version } from 'moganet';
 import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
+import { buildPng } from '../harness/png_builder.ts';
 import { smallBoth, smallDetection, writeSmallModel } from '../harness/small_model.ts';
 
 /** Files below a folder, sorted. */
@@ -120,6 +121,19 @@ describe('predict, detect and segment', () => {
     expect(shares.reduce((sum: number, share: number) => sum + share, 0)).to.be.closeTo(1, 1e-9);
     const again = await moganet(words, { cwd });
     expect(again.stdout).to.equal(stdout);
+  });
+
+  it('prints what there is to know about the file of an image, with its name, and has it in the JSON', async () => {
+    // 16 bits of which 8 are used
+    const sample = (x: number, y: number) => (x * y) % 200;
+    writeFileSync(join(cwd, 'dark.png'), buildPng({ width: 32, height: 32, depth: 16, colorType: 0, sample }));
+    const printed = await moganet(['detect', 'dark.png', '--out', 'o8', ...both], { cwd });
+    expect(printed.code, printed.stderr).to.equal(0);
+    expect(printed.stderr).to.match(/\ndark\.png: .*16/);
+    const { stdout } = await moganet(['detect', 'dark.png', '--json', '--quiet', ...both], { cwd });
+    const [{ notices }] = JSON.parse(stdout).results;
+    expect(notices).to.have.length(1);
+    expect(printed.stderr).to.include(`\ndark.png: ${notices[0]}\n`);
   });
 
   it('reports an empty result, and how to use other classes', async () => {
