@@ -3,6 +3,7 @@ import type { Raster } from '../image/raster.ts';
 import { type ImageContext, imageContext, withinMemory } from './context.ts';
 import { upright } from './exif.ts';
 import { decode440, isSampled440 } from './jpeg_440.ts';
+import { surplusOf } from './jpeg_component.ts';
 import { readMarkers } from './jpeg_markers.ts';
 
 /** Reads JPEG in two steps: the markers are checked (`jpeg_markers.ts`), and only then does libjpeg, as WebAssembly, see the file. */
@@ -107,6 +108,9 @@ export function jpegDecoder(loadWasm: LoadWasm): DecodeJpeg {
     // WebAssembly memory never shrinks, so a decoder that grew for a large image is dropped
     if (frame.width * frame.height > keptPixels) decoder = undefined;
     const { width, height, data } = (isSampled440(frame) ? decode440(file, decode) : undefined) ?? decode(file.bytes);
+    // libjpeg reads a sequential scan up to its last block: after a cut, the rest would be taken for blocks that are missing
+    const surplus = unended && !frame.progressive ? surplusOf(file.bytes, frame) : undefined;
+    if (surplus?.some((byte) => byte !== 0 && byte !== 0xff)) throw unended;
     const stored = unended ? { width, height, data, notices: [unendedNotice] } : { width, height, data };
     return withinMemory('JPEG image data', context, () => upright(stored, orientation));
   };

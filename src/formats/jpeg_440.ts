@@ -30,7 +30,7 @@ export function decode440({ bytes, frame }: JpegFile, decode: Decode): Raster | 
   const pixels = raster.data;
   for (const channel of [1, 2]) {
     const size = { width, height: Math.ceil(height / 2) };
-    const cut = cutComponent(bytes, { id: components[channel]!.id, ...size });
+    const cut = cutComponent(bytes, frame, { id: components[channel]!.id, ...size });
     if (!cut) return undefined;
     enlarge(decode(cut).data, pixels, { width, height }, channel);
   }

@@ -1,3 +1,5 @@
+import type { Frame } from './jpeg_markers.ts';
+
 /**
  * Cuts one component out of a JPEG without decoding it: the result is a grey JPEG of that component as it is stored. The
  * Huffman codes of its blocks are copied bit by bit, since the prediction of means runs within a component. It serves
@@ -15,64 +17,125 @@ export interface CutComponent {
 type CodeTable = Uint16Array;
 
 /** Returns undefined if the file is not as encoders write it. `bytes` have passed `readMarkers`. */
-export function cutComponent(bytes: Uint8Array, component: CutComponent): Uint8Array | undefined {
+export function cutComponent(bytes: Uint8Array, { components }: Frame, cut: CutComponent): Uint8Array | undefined {
   const out = new ByteList();
   out.push([0xff, 0xd8]);
-  const tables = new Map<number, CodeTable>();
-  let blocksOf = new Map<number, number>();
-  let interval = 0;
+  const state: CodingState = { tables: new Map(), interval: 0 };
   let progressive = false;
-  for (let at = 2; at + 4 <= bytes.length; ) {
-    while (bytes[at + 1] === 0xff) at++; // fill bytes
-    const marker = bytes[at + 1]!;
-    if (bytes[at] !== 0xff) return undefined;
-    if (marker === 0xd9) break;
-    const end = at + 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
-    const segment = bytes.subarray(at + 4, end);
-    if (marker === 0xc4 && !readTables(segment, tables)) return undefined;
-    if (marker === 0xdd) interval = (segment[0]! << 8) | segment[1]!;
-    if (marker === 0xdb || marker === 0xc4 || marker === 0xdd) out.push(bytes.subarray(at, end));
+  for (const part of partsOf(bytes)) {
+    const { marker, segment, data } = part;
+    if (!heed(part, state)) return undefined;
+    if (marker === 0xdb || marker === 0xc4 || marker === 0xdd) out.push(part.raw);
     if (marker >= 0xc0 && marker <= 0xc2) {
       progressive = marker === 0xc2;
-      const parts = [...segment.subarray(6)];
-      blocksOf = new Map(Array.from({ length: segment[5]! }, (_, i) => [parts[3 * i]!, factor(parts[3 * i + 1]!)]));
-      const quantiser = parts[3 * [...blocksOf.keys()].indexOf(component.id) + 2]!;
-      const { width, height, id } = component;
+      const quantiser = segment[8 + 3 * components.findIndex(({ id }) => id === cut.id)]!;
+      const { width, height, id } = cut;
       out.push([0xff, marker, 0, 11, 8, height >> 8, height & 255, width >> 8, width & 255, 1, id, 0x11, quantiser]);
     }
-    at = end;
-    if (marker !== 0xda) continue;
+    if (!data) continue;
     const scan = readScan(segment);
-    const dataEnd = endOfData(bytes, at);
-    const own = scan.components.find(({ id }) => id === component.id);
-    if (own) {
-      out.push([0xff, 0xda, 0, 8, 1, own.id, own.selectors, ...scan.spectrum]);
-      const data = bytes.subarray(at, dataEnd);
-      const blocks = scan.components.flatMap(({ id, selectors }): BlockCode[] => {
-        const code = { dc: tables.get(selectors >> 4), ac: tables.get(0x10 | (selectors & 15)), own: id === own.id };
-        return Array.from({ length: blocksOf.get(id) ?? 0 }, () => code);
-      });
-      const mcus = Math.ceil(component.width / 8) * Math.ceil(component.height / 8);
-      const [start, , approximation] = scan.spectrum;
-      if (scan.components.length === 1) out.push(data);
-      else if (progressive && start !== 0) return undefined;
-      else if (
-        !copyBlocks(data, out, {
-          blocks,
-          mcus,
-          interval,
-          kind: progressive ? (approximation! >> 4 ? 'bit' : 'mean') : 'block',
-        })
-      )
-        return undefined;
+    const own = scan.components.find(({ id }) => id === cut.id);
+    if (!own) continue;
+    out.push([0xff, 0xda, 0, 8, 1, own.id, own.selectors, ...scan.spectrum]);
+    if (scan.components.length === 1) {
+      out.push(data);
+      continue;
     }
-    at = dataEnd;
+    const [start, , approximation = 0] = scan.spectrum;
+    if (progressive && start !== 0) return undefined;
+    const left = copyBlocks(data, out, {
+      blocks: blocksOfMcu(scan.components, components, state, cut.id),
+      mcus: Math.ceil(cut.width / 8) * Math.ceil(cut.height / 8),
+      interval: state.interval,
+      kind: progressive ? (approximation >> 4 ? 'bit' : 'mean') : 'block',
+    });
+    if (left < 0) return undefined;
   }
   out.push([0xff, 0xd9]);
   return out.bytes();
 }
 
-const factor = (sampling: number): number => (sampling >> 4) * (sampling & 15);
+/**
+ * Returns the bytes that the last scan of a sequential JPEG has beyond its blocks. Undefined if it cannot be told: if the
+ * file relies on tables that it lacks, or is not as encoders write it.
+ */
+export function surplusOf(bytes: Uint8Array, { width, height, components }: Frame): Uint8Array | undefined {
+  const state: CodingState = { tables: new Map(), interval: 0 };
+  const [across, down] = [
+    Math.max(...components.map((c) => c.horizontal)),
+    Math.max(...components.map((c) => c.vertical)),
+  ];
+  let surplus: Uint8Array | undefined;
+  for (const part of partsOf(bytes)) {
+    if (!heed(part, state)) return undefined;
+    if (!part.data) continue;
+    const scan = readScan(part.segment);
+    const alone = scan.components.length === 1 ? components.find(({ id }) => id === scan.components[0]!.id) : undefined;
+    // a component that stands alone has one block in each MCU, and no blocks beyond its own edge
+    const [columns, rows] = alone
+      ? [Math.ceil((width * alone.horizontal) / across), Math.ceil((height * alone.vertical) / down)]
+      : [width / across, height / down];
+    const left = copyBlocks(part.data, new ByteList(), {
+      blocks: blocksOfMcu(scan.components, alone ? [{ ...alone, horizontal: 1, vertical: 1 }] : components, state),
+      mcus: Math.ceil(columns / 8) * Math.ceil(rows / 8),
+      interval: state.interval,
+      kind: 'block',
+    });
+    if (left < 0) return undefined;
+    surplus = part.data.subarray(part.data.length - left);
+  }
+  return surplus;
+}
+
+interface Part {
+  readonly marker: number;
+  /** The marker and its segment. */
+  readonly raw: Uint8Array;
+  /** Without marker and length. */
+  readonly segment: Uint8Array;
+  /** The data that follows the header of a scan. */
+  readonly data: Uint8Array | undefined;
+}
+
+/** Yields the segments up to the end marker. */
+function* partsOf(bytes: Uint8Array): Generator<Part> {
+  for (let at = 2; at + 4 <= bytes.length; ) {
+    while (bytes[at + 1] === 0xff) at++; // fill bytes
+    const marker = bytes[at + 1]!;
+    if (marker === 0xd9) return;
+    const end = at + 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
+    const next = marker === 0xda ? endOfData(bytes, end) : end;
+    const data = marker === 0xda ? bytes.subarray(end, next) : undefined;
+    yield { marker, raw: bytes.subarray(at, end), segment: bytes.subarray(at + 4, end), data };
+    at = next;
+  }
+}
+
+/** What segments set for the scans that follow. */
+interface CodingState {
+  readonly tables: Map<number, CodeTable>;
+  interval: number;
+}
+
+/** Takes over Huffman tables and the restart interval. Returns false if they are broken. */
+function heed({ marker, segment }: Part, state: CodingState): boolean {
+  if (marker === 0xdd) state.interval = (segment[0]! << 8) | segment[1]!;
+  return marker !== 0xc4 || readTables(segment, state.tables);
+}
+
+/** Returns the blocks of an MCU in their order. */
+function blocksOfMcu(
+  scanned: readonly { readonly id: number; readonly selectors: number }[],
+  components: Frame['components'],
+  { tables }: CodingState,
+  own?: number,
+): BlockCode[] {
+  return scanned.flatMap(({ id, selectors }) => {
+    const { horizontal = 0, vertical = 0 } = components.find((component) => component.id === id) ?? {};
+    const code = { dc: tables.get(selectors >> 4), ac: tables.get(0x10 | (selectors & 15)), own: id === own };
+    return Array.from({ length: horizontal * vertical }, () => code);
+  });
+}
 
 function readScan(segment: Uint8Array) {
   const count = segment[0]!;
@@ -130,7 +193,8 @@ interface Copy {
   readonly kind: 'block' | 'mean' | 'bit';
 }
 
-function copyBlocks(data: Uint8Array, out: ByteList, { blocks, mcus, interval, kind }: Copy): boolean {
+/** Returns how many bytes of data are left, -1 if they are not as encoders write them. */
+function copyBlocks(data: Uint8Array, out: ByteList, { blocks, mcus, interval, kind }: Copy): number {
   let at = 0;
   let buffer = 0;
   let held = 0;
@@ -165,7 +229,7 @@ function copyBlocks(data: Uint8Array, out: ByteList, { blocks, mcus, interval, k
   for (let mcu = 0; mcu < mcus; mcu++) {
     if (interval > 0 && mcu > 0 && mcu % interval === 0) {
       while (data[at] === 0xff && data[at + 1] === 0xff) at++;
-      if (data[at] !== 0xff || data[at + 1] !== 0xd0 + ((mcu / interval - 1) & 7)) return false;
+      if (data[at] !== 0xff || data[at + 1] !== 0xd0 + ((mcu / interval - 1) & 7)) return -1;
       writer.flush();
       out.push([0xff, data[at + 1]!]);
       at += 2;
@@ -176,19 +240,19 @@ function copyBlocks(data: Uint8Array, out: ByteList, { blocks, mcus, interval, k
         take(1, own);
         continue;
       }
-      if (!dc || takeCode(dc, own) < 0) return false;
+      if (!dc || takeCode(dc, own) < 0) return -1;
       for (let k = 1; kind === 'block' && k < 64; k++) {
         const symbol = ac ? takeCode(ac, own) : -1;
-        if (symbol < 0) return false;
+        if (symbol < 0) return -1;
         if (symbol === 0) break; // the end of the block
         k += symbol >> 4;
       }
     }
     // a few bytes are looked at ahead
-    if (missing > 4) return false;
+    if (missing > 4) return -1;
   }
   writer.flush();
-  return true;
+  return data.length - at + Math.max(0, (held >> 3) - missing);
 }
 
 /** Bytes that become more. */

@@ -181,16 +181,22 @@ describe('reading JPEG', () => {
     }
   });
 
-  it('refuses a file that is cut short and filled with zeros', async () => {
-    for (const name of ['ok_420', 'ok_420_prog', 'ok_restart']) {
+  it('refuses a file that is cut short and followed by zeros, text or anything else', async () => {
+    for (const name of ['ok_420', 'ok_420_prog', 'ok_restart', 'ok_gray']) {
       const whole = file(name);
-      for (let length = find(whole, 0xda) + 14; length < whole.length - 2; length++) {
-        const error = await rejection(decodeJpeg(join(whole.subarray(0, length), new Uint8Array(2000))));
-        // tables of zeros are malformed
-        expect(isRefusal(error) && ['truncated', 'malformed'].includes(error.code), `${name} at ${length}`).to.equal(
-          true,
-        );
+      const expected = await decodeJpeg(whole);
+      for (let length = find(whole, 0xda) + 14; length < whole.length - 2; length += 3) {
+        const random = Uint8Array.from({ length: 2000 }, (_, i) => (i * 7919 + length) % 251);
+        for (const end of [new Uint8Array(2000), new Uint8Array(2000).fill(0x41), random]) {
+          const error = await rejection(decodeJpeg(join(whole.subarray(0, length), end)));
+          // the tables of a further scan are malformed
+          const isCut = isRefusal(error) && ['truncated', 'malformed'].includes(error.code);
+          expect(isCut, `${name} at ${length}, then ${end[0]}: ${error}`).to.equal(true);
+        }
       }
+      // nothing is missing before what follows here, but nobody can tell that from image data
+      await refused(join(whole.subarray(0, -2), new Uint8Array(9).fill(0x41)), 'truncated', /the file ends/);
+      expect((await decodeJpeg(join(whole.subarray(0, -2), new Uint8Array(9)))).data).to.deep.equal(expected.data);
     }
   });
 
