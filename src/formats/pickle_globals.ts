@@ -178,7 +178,8 @@ const numpyCore = 'numpy.core.multiarray numpy._core.multiarray';
 /** Types whose instances become records: a reader of weights needs none of their methods. */
 const known: readonly (readonly [modules: string, names: string])[] = [
   ['argparse', 'Namespace'],
-  ['types', 'SimpleNamespace MappingProxyType'],
+  ['types', 'SimpleNamespace MappingProxyType GenericAlias'],
+  ['itertools', 'count'],
   ['collections', 'deque Counter ChainMap UserDict UserList UserString'],
   ['UserDict UserList UserString', 'IterableUserDict UserDict UserList UserString'],
   ['datetime', 'datetime date time timedelta timezone'],

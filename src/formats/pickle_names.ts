@@ -41,7 +41,7 @@ const anywhere = words(`
 
 /** Modules of PyTorch and NumPy that load files, compile or run code. The tables have what else is needed of them. */
 const loaders =
-  /^(?:numpy|torch)$|^torch\.(?:_C|_dynamo|_inductor|_ops|hub|jit|ops|package|serialization|storage|utils\.(?:cpp_extension|model_zoo))(?:\.|$)|^numpy\.(?:ctypeslib|distutils|f2py|lib\.npyio|testing)(?:\.|$)/;
+  /^(?:numpy|torch)$|^torch\.(?:_C(?!\._nn$)|_dynamo|_inductor|_ops|hub|jit|ops|package|serialization|storage|utils\.(?:cpp_extension|model_zoo))(?:\.|$)|^numpy\.(?:ctypeslib|distutils|f2py|lib\.npyio|testing)(?:\.|$)/;
 
 const dotted = /^[\p{L}_][\p{L}\p{N}_]*(?:\.[\p{L}_][\p{L}\p{N}_]*)*$/u;
 const mostCharacters = 200;

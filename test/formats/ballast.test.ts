@@ -34,6 +34,7 @@ const skipped: readonly (readonly [what: string, value: unknown, names: readonly
     ['my_project.Config.make'],
   ],
   ['a function that is mentioned', named('my_project.schedules', 'warm_up'), ['my_project.schedules.warm_up']],
+  ['a function of PyTorch that is mentioned', named('torch._C._nn', 'gelu'), ['torch._C._nn.gelu']],
   [
     'functools.partial of a function',
     new CallValue('functools', 'partial', [named('my_project', 'f')], new TupleValue(named('my_project', 'f'))),
@@ -164,7 +165,7 @@ const forbidden = `os system;posix system;nt system;subprocess Popen;subprocess 
   __builtin__ eval;__builtin__ execfile;__builtin__ reduce;importlib import_module;importlib._bootstrap _load;pty spawn;
   runpy run_path;runpy _run_code;socket socket;_socket socket;shutil rmtree;webbrowser open;ctypes CDLL;
   _ctypes CFuncPtr;code InteractiveInterpreter;pickle loads;_pickle Unpickler;cPickle loads;marshal loads;
-  torch load;torch compile;torch.hub load;torch.hub load_state_dict_from_url;torch.storage _load_from_bytes;
+  torch._C PyTorchFileReader;torch._C._nn.x load;torch load;torch compile;torch.hub load;torch.hub load_state_dict_from_url;torch.storage _load_from_bytes;
   torch.jit CompilationUnit;torch.utils.cpp_extension load_inline;torch.package PackageImporter;numpy load;
   numpy.testing._private.utils runstring;operator attrgetter;operator methodcaller;_operator itemgetter;timeit timeit;
   cProfile run;profile Profile;pdb Pdb;bdb Bdb;trace Trace;commands getoutput;popen2 Popen3;platform popen;
