@@ -201,13 +201,13 @@ function crossing(chords: readonly Chord[]): Splits {
   return splitsOf([...found]);
 }
 
-/** The edge of the squares in which chords are looked up, in pixels. */
-const edge = 8;
+/** The edge of the squares in which chords are looked up, in pixels; the most squares, and rows, along an axis. */
+const usualEdge = 8;
+const mostSquares = 1024;
+const mostRows = 2 ** 15;
 
 /** Sorts chords by the squares that they reach. `visit` gets the indices of those that share a square with a chord. */
 function squaresOf(chords: readonly Chord[]): { visit(chord: Chord, visitor: (index: number) => void): void } {
-  const columnOf = (x: number) => Math.floor((x - left) / edge);
-  const rowOf = (y: number) => Math.floor((y - top) / edge);
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const { a } of chords) {
     left = Math.min(left, a.x);
@@ -215,6 +215,10 @@ function squaresOf(chords: readonly Chord[]): { visit(chord: Chord, visitor: (in
     top = Math.min(top, a.y);
     bottom = Math.max(bottom, a.y);
   }
+  // rings from elsewhere may be of any size
+  const edge = Math.max(usualEdge, Math.ceil(Math.max(right - left, bottom - top) / mostSquares));
+  const columnOf = (x: number) => Math.floor((x - left) / edge);
+  const rowOf = (y: number) => Math.floor((y - top) / edge);
   const columns = columnOf(right) + 1;
   const forEachSquare = ({ a, b }: Chord, visit: (square: number) => void) => {
     const [first, last] = [columnOf(Math.min(a.x, b.x)), columnOf(Math.max(a.x, b.x))];
@@ -277,12 +281,14 @@ const between = (a: Point, b: Point, { x, y }: Point): boolean =>
 /** Finds the chords that may have passed over another ring: those near a hole outside of outlines, or an outline in a hole. */
 function outOfPlace(chords: readonly Chord[], areas: readonly number[], tolerance: number): Splits {
   if (areas.length < 2 || !chords.some(canSplit)) return undefined;
+  const extent = chords.reduce((most, { a }) => Math.max(most, Math.abs(a.y)), 0);
+  const height = Math.max(1, Math.ceil(extent / mostRows));
   const rows = new Map<number, Chord[]>();
   const first = new Map<number, Chord>();
   for (const chord of chords) {
     if (!first.has(chord.ring)) first.set(chord.ring, chord);
     const [top, bottom] = [Math.min(chord.a.y, chord.b.y), Math.max(chord.a.y, chord.b.y)];
-    for (let y = Math.floor(top); y < bottom; y++) {
+    for (let y = Math.floor(top / height); y * height < bottom; y++) {
       const row = rows.get(y);
       if (row) row.push(chord);
       else rows.set(y, [chord]);
@@ -292,7 +298,7 @@ function outOfPlace(chords: readonly Chord[], areas: readonly number[], toleranc
   for (const [ring, { a, b }] of first) {
     const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
     let isInside = false;
-    for (const { ring: other, a: c, b: d } of rows.get(Math.floor(y)) ?? []) {
+    for (const { ring: other, a: c, b: d } of rows.get(Math.floor(y / height)) ?? []) {
       if (other === ring || c.y > y === d.y > y) continue;
       if (x < ((d.x - c.x) * (y - c.y)) / (d.y - c.y) + c.x) isInside = !isInside;
     }

@@ -148,6 +148,19 @@ describe('outlines with fewer points', () => {
     );
   });
 
+  it('may be as large as a map of the world', () => {
+    const far = 1e9;
+    // a square of a million kilometres with a dent, and a hole in it
+    const rings = [
+      [0, 0, far / 2, 1, far, 0, far, far, 0, far],
+      [far / 4, far / 4, far / 4, far / 2, far / 2, far / 2, far / 2, far / 4],
+    ];
+    const start = performance.now();
+    const simple = simplifyRings(rings, 2);
+    expect(performance.now() - start, 'ms').to.be.lessThan(1000);
+    expect(simple).to.deep.equal([[0, 0, far, 0, far, far, 0, far], rings[1]]);
+  });
+
   it('are the same as before for a large mask', () => {
     // a disc of 80 pixels: no edge comes near another one
     const disc = shape(90, (x, y) => Math.hypot(x - 44, y - 44) <= 40);
