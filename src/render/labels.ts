@@ -48,12 +48,19 @@ function freePosition({ box, width, height }: LabelRequest, image: Size, placed:
   const columns = [box.left, box.right - width, Math.round((box.left + box.right - width) / 2)].map((x) =>
     Math.max(0, Math.min(x, image.width - width)),
   );
+  const reach = {
+    left: Math.min(...columns),
+    top: box.top - (farthest + 1) * height,
+    right: Math.max(...columns) + width,
+    bottom: box.bottom + (farthest + 1) * height,
+  };
+  const near = placed.filter((other) => overlap(reach, other) > 0);
   for (let away = 1; away <= farthest; away++) {
     for (const top of [box.top - (away + 1) * height, box.bottom + away * height]) {
       if (top < 0 || top + height > image.height) continue;
       for (const left of columns) {
         const position = { left, top, right: left + width, bottom: top + height };
-        if (placed.every((other) => overlap(position, other) === 0)) return position;
+        if (near.every((other) => overlap(position, other) === 0)) return position;
       }
     }
   }
