@@ -108,8 +108,6 @@ export function readMarkers(bytes: Uint8Array, context: ImageContext): JpegFile 
     if (marker >= 0xc0 && marker <= 0xc2) {
       if (frame) throw bad('is a second frame header');
       frame = readFrame(segment, { marker, place, bad }, context);
-    } else if (marker === 0xdc) {
-      throw refuse('unsupported', place, 'it gives the height late (DNL)');
     } else if (marker === APP1 && progress.scans === 0 && isExif(segment)) {
       orientation ??= orientationIn(segment.subarray(6)); // the first that states one counts
     } else if (marker === SOS) {

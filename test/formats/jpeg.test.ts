@@ -229,6 +229,9 @@ describe('reading JPEG', () => {
         expect(await decodeJpeg(bytes), `${name}: ${extra} bytes before the end`).to.deep.equal(expected);
       }
       expect(await decodeJpeg(join(whole, whole)), `${name}: a second image`).to.deep.equal(expected);
+      // the height, which the frame header has already
+      const dnl = join(whole.subarray(0, -2), [0xff, 0xdc, 0, 4, 0, 40, 0xff, 0xd9]);
+      expect(await decodeJpeg(dnl), `${name}: a late height`).to.deep.equal(expected);
     }
   });
 
