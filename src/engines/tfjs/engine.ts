@@ -38,7 +38,7 @@ export async function tfjsEngine(backend: BackendName, options: TfjsOptions = {}
     );
   }
   const running = await startBackend(backend, options);
-  const budget = backend === 'wasm' ? budgetOf(options.memoryBudget ?? defaultBudget) : unlimited;
+  const budget = backend === 'wasm' ? budgetOf(options.memoryBudget ?? defaultBudget, running.instance) : unlimited;
   return engineOn({
     name: backend,
     detail: await describeBackend(running),

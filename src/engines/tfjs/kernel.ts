@@ -43,3 +43,13 @@ type Maps<T extends readonly unknown[]> = T extends readonly undefined[]
 
 /** Leaves out the maps, which are undefined and come first. */
 type Parameters<T extends readonly unknown[]> = T extends readonly [undefined, ...infer Rest] ? Parameters<Rest> : T;
+
+/**
+ * Computes the next value of a chain and frees this one, which nothing else may read: a kernel's tidy would keep it to the
+ * end.
+ */
+export function then<T extends tf.Tensor, R extends tf.Tensor>(value: T, next: (value: T) => R): R {
+  const result = next(value);
+  if ((result as tf.Tensor) !== value) value.dispose();
+  return result;
+}

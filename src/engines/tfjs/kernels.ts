@@ -4,7 +4,7 @@ import type { Axis } from '../../nn/ops.ts';
 import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
 import { poolingMatrix } from '../shape_dependent.ts';
 import { attention, linearAttention, windowAttention } from './attention.ts';
-import type { Kernel, Kernels } from './kernel.ts';
+import { type Kernel, type Kernels, then } from './kernel.ts';
 import { isTiling } from './weight_layouts.ts';
 
 /** The vocabulary in TensorFlow.js. */
@@ -29,7 +29,7 @@ const conv2d: Kernel<'conv2d'> = (attributes, [x], parameters) => {
   const { stride, dilation, groups } = attributes;
   if (!isUnit(stride) && !isUnit(dilation)) {
     // TensorFlow.js has no convolution that is both strided and dilated
-    return everyNth(conv2d({ ...attributes, stride: unit }, [x], parameters), stride);
+    return then(conv2d({ ...attributes, stride: unit }, [x], parameters), (y) => everyNth(y, stride));
   }
   const options = { strides: pair(stride), pad: paddingOf(attributes.padding), dilations: pair(dilation) };
   const convolve = (of: tf.Tensor4D, filter: tf.Tensor, bias?: tf.Tensor) =>
@@ -48,18 +48,18 @@ const conv2d: Kernel<'conv2d'> = (attributes, [x], parameters) => {
   }
   const width = x.shape[3] / groups;
   const ofGroup = (group: number) => tf.slice(x, [0, 0, 0, group * width], [-1, -1, -1, width]);
-  const y = tf.concat(
-    parameters.slice(0, groups).map((each, group) => convolve(ofGroup(group), each)),
-    3,
-  );
+  const parts = parameters.slice(0, groups).map((each, group) => then(ofGroup(group), (part) => convolve(part, each)));
+  const y = tf.concat(parts, 3);
+  tf.dispose(parts);
   const groupBias = parameters[groups];
-  return groupBias ? tf.add(y, groupBias) : y;
+  return groupBias ? then(y, () => tf.add(y, groupBias)) : y;
 };
 
 const convTranspose2d: Kernel<'convTranspose2d'> = (attributes, [x], [filter, bias]) => {
   if (isTiling(attributes)) {
     const tiles = tf.conv2d(x, filter as tf.Tensor4D, 1, 'valid');
-    return tf.add(tf.depthToSpace(tiles, attributes.kernel.height), bias);
+    const placed = then(tiles, () => tf.depthToSpace(tiles, attributes.kernel.height));
+    return then(placed, () => tf.add(placed, bias));
   }
   const { kernel, stride, padding } = attributes;
   const [batch, height, width] = x.shape;
@@ -72,7 +72,7 @@ const convTranspose2d: Kernel<'convTranspose2d'> = (attributes, [x], [filter, bi
     (filter as tf.Tensor4D).shape[2],
   ];
   const y = tf.conv2dTranspose(x, filter as tf.Tensor4D, shape, pair(stride), paddingOf(padding));
-  return tf.add(y, bias);
+  return then(y, () => tf.add(y, bias));
 };
 
 const linear: Kernel<'linear'> = ({ inFeatures }, [x], [weight, bias]) => {
@@ -81,35 +81,52 @@ const linear: Kernel<'linear'> = ({ inFeatures }, [x], [weight, bias]) => {
   return tf.reshape(y, [x.shape[0], 1, 1, bias.size]);
 };
 
+/** (x − mean) / √(variance + ε) over the axes. */
+function normalised<T extends tf.Tensor>(x: T, axes: number | number[], eps: number): T {
+  const centred = then(tf.mean(x, axes, true), (mean) => tf.sub<T>(x, mean));
+  const variance = then(tf.square(centred), (squares) => tf.mean(squares, axes, true));
+  const factor = tf.rsqrt(tf.add(variance, eps)); // as small as the mean
+  return then(centred, () => tf.mul<T>(centred, factor));
+}
+
+const weighed = (x: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor4D =>
+  then(
+    then(x, () => tf.mul<tf.Tensor4D>(x, gamma)),
+    (y) => tf.add(y, beta),
+  );
+
 const groupNorm: Kernel<'groupNorm'> = ({ groups, eps }, [x], [gamma, beta]) => {
   const [batch, height, width, channels] = x.shape;
   const grouped = tf.reshape(x, [batch, height * width, groups, channels / groups]);
-  const centred = tf.sub(grouped, tf.mean(grouped, [1, 3], true));
-  const variance = tf.mean(tf.square(centred), [1, 3], true);
-  const normed = tf.reshape(tf.mul(centred, tf.rsqrt(tf.add(variance, eps))), x.shape);
-  return tf.add(tf.mul(normed, gamma), beta);
+  const normed: tf.Tensor4D = then(normalised(grouped, [1, 3], eps), (y) => tf.reshape(y, x.shape));
+  return weighed(normed, gamma, beta);
 };
 
-const layerNorm: Kernel<'layerNorm'> = ({ eps }, [x], [gamma, beta]) => {
-  const centred = tf.sub(x, tf.mean(x, 3, true));
-  const variance = tf.mean(tf.square(centred), 3, true);
-  const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, eps)));
-  return tf.add(tf.mul(normed, gamma), beta);
-};
+const layerNorm: Kernel<'layerNorm'> = ({ eps }, [x], [gamma, beta]) => weighed(normalised(x, 3, eps), gamma, beta);
 
-const gelu: Kernel<'gelu'> = (_, [x]) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+// x · ½ · (1 + erf(x / √2)); halving is exact, so it may come last, when less is held
+const gelu: Kernel<'gelu'> = (_, [x]) => {
+  const erf = then(tf.mul(x, Math.SQRT1_2), tf.erf);
+  const doubled = then(
+    then(erf, () => tf.add<tf.Tensor4D>(erf, 1)),
+    (y) => tf.mul<tf.Tensor4D>(x, y),
+  );
+  return then(doubled, (y) => tf.mul(y, 0.5));
+};
 
 const adaptiveAvgPool: Kernel<'adaptiveAvgPool'> = ({ bins }, [x]) => {
   const [batch, height, width, channels] = x.shape;
   const matrix = (count: number, extent: number) => tf.tensor2d(poolingMatrix(count, extent).data, [count, extent]);
   const rows = matrix(bins.height, height);
   const columns = matrix(bins.width, width);
-  const pooled = Array.from({ length: batch }, (__, image) => {
-    const one = tf.reshape(tf.slice(x, [image, 0, 0, 0], [1, -1, -1, -1]), [height, width * channels]);
-    const byRow = tf.reshape(tf.matMul(rows, one), [bins.height, width, channels]);
-    const byColumn = tf.matMul(tf.transpose(byRow, [0, 2, 1]), columns, false, true); // bins × C × bins
-    return tf.reshape(tf.transpose(byColumn, [0, 2, 1]), [1, bins.height, bins.width, channels]);
-  });
+  const pooled = Array.from({ length: batch }, (__, image) =>
+    tf.tidy(() => {
+      const one = tf.reshape(tf.slice(x, [image, 0, 0, 0], [1, -1, -1, -1]), [height, width * channels]);
+      const byRow = tf.reshape(tf.matMul(rows, one), [bins.height, width, channels]);
+      const byColumn = tf.matMul(tf.transpose(byRow, [0, 2, 1]), columns, false, true); // bins × C × bins
+      return tf.reshape(tf.transpose(byColumn, [0, 2, 1]), [1, bins.height, bins.width, channels]);
+    }),
+  );
   return tf.concat(pooled as tf.Tensor4D[], 0);
 };
 
@@ -133,7 +150,7 @@ const resize: Kernel<'resize'> = ({ mode, alignCorners, factor = 1 }, [x, like])
   }
   const rows = tf.tensor1d(nearestSources(to[0], height), 'int32');
   const columns = tf.tensor1d(nearestSources(to[1], width), 'int32');
-  return tf.gather(tf.gather(x, rows, 1), columns, 2);
+  return then(tf.gather(x, rows, 1), (tall) => tf.gather(tall, columns, 2));
 };
 
 const nearestSources = (to: number, from: number): Int32Array =>
@@ -164,8 +181,10 @@ const relu = (x: tf.Tensor4D): tf.Tensor4D =>
 
 const hardsigmoid: Kernel<'hardsigmoid'> = (_, [x]) => {
   const moved = tf.add(x, 3);
-  const clamped: tf.Tensor4D = tf.div(tf.relu6(moved), 6);
-  return tf.getBackend() === 'wasm' ? tf.add(clamped, tf.sub(moved, moved)) : clamped;
+  const clamped = then(tf.relu6(moved), (y) => tf.div<tf.Tensor4D>(y, 6));
+  if (tf.getBackend() !== 'wasm') return clamped;
+  const nothing = then(moved, () => tf.sub<tf.Tensor4D>(moved, moved));
+  return then(nothing, () => then(clamped, () => tf.add(clamped, nothing)));
 };
 
 const paddedTo = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D => {
@@ -181,10 +200,13 @@ const paddedTo = (x: tf.Tensor4D, { height, width }: Size): tf.Tensor4D => {
 const mixPositions: Kernel<'mixPositions'> = ({ to }, [x], [weight, bias]) => {
   const [batch, height, width, channels] = x.shape;
   const rows = tf.transpose(tf.reshape(x, [batch, height * width, channels]), [0, 2, 1]);
-  const flat = tf.reshape(rows, [batch * channels, height * width]);
-  const mixed = tf.fused.matMul({ a: flat, b: weight as tf.Tensor2D, bias });
-  const back = tf.transpose(tf.reshape(mixed, [batch, channels, to.height * to.width]), [0, 2, 1]);
-  return tf.reshape(back, [batch, to.height, to.width, channels]);
+  const flat = then(rows, () => tf.reshape(rows, [batch * channels, height * width]));
+  const mixed = then(flat, () => tf.fused.matMul({ a: flat, b: weight as tf.Tensor2D, bias }));
+  const maps = then(mixed, () => tf.reshape(mixed, [batch, channels, to.height * to.width]));
+  return then(
+    then(maps, () => tf.transpose(maps, [0, 2, 1])),
+    (back) => tf.reshape(back, [batch, to.height, to.width, channels]),
+  );
 };
 
 const shift: Kernel<'shift'> = ({ rows, columns }, [x]) => {
@@ -217,7 +239,7 @@ const circularConv2d: Kernel<'circularConv2d'> = ({ axis }, [x], [weight]) => {
   const extent = x.shape[dimension];
   const size = [...x.shape] as [number, number, number, number];
   size[dimension] = extent - 1;
-  const around = tf.concat([x, tf.slice(x, [0, 0, 0, 0], size)], dimension);
+  const around = then(tf.slice(x, [0, 0, 0, 0], size), (again) => tf.concat([x, again], dimension));
   const filter = tf.reshape(resizedAlong(weight, extent), [...alongAxis(axis, extent), x.shape[3], 1]);
   return tf.depthwiseConv2d(around, filter as tf.Tensor4D, 1, 'valid');
 };
@@ -237,7 +259,7 @@ export const kernels: Kernels = {
   conv2d,
   convTranspose2d,
   linear,
-  batchNorm: (_, [x], [factor, shift]) => tf.add(tf.mul(x, factor), shift),
+  batchNorm: (_, [x], [factor, shift]) => then(tf.mul<tf.Tensor4D>(x, factor), (y) => tf.add(y, shift)),
   groupNorm,
   layerNorm,
   relu: (_, [x]) => relu(x),

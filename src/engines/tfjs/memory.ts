@@ -1,9 +1,11 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import { type Graph, parametersOf } from '../../nn/graph.ts';
-import { type Shapes, shapeAt } from '../../nn/shapes.ts';
+import { type MapShape, type Shapes, shapeAt } from '../../nn/shapes.ts';
 import type { Plan } from './replay.ts';
+import { held } from './scratch.ts';
+import { bytesHeldBy } from './wasm.ts';
 
 /**
  * The wasm backend has at most 4 GB of memory, and overwrites tensors without an error once it is full. So the needs of a
@@ -15,8 +17,8 @@ export const defaultBudget = 3e9;
 
 const bytesPerValue = 4;
 
-/** One count per page or process, whatever the number of engines: copies of the parameters that convolutions keep in a packed form. */
-let packedBytes = 0;
+/** Copies of the parameters that convolutions keep in a packed form, whatever the number of engines on a backend. */
+const packedBytes = new WeakMap<tf.KernelBackend, number>();
 
 export interface Budget {
   /** @throws EngineError if the parameters would not fit */
@@ -26,9 +28,11 @@ export interface Budget {
   admit(program: string, runBytes: number): void;
 }
 
-export function budgetOf(bytes: number): Budget {
+export function budgetOf(bytes: number, backend: tf.KernelBackend): Budget {
+  const tensors = bytesHeldBy(backend);
+  const packed = (): number => packedBytes.get(backend) ?? 0;
   const expectFits = (what: string, needed: number, advice: string): void => {
-    const used = tf.memory().numBytes + packedBytes;
+    const used = tensors.now + packed();
     if (used + needed <= bytes) return;
     throw new EngineError(
       `${what} needs about ${inGigabytes(needed)} of memory, with ${inGigabytes(used)} in use and a budget of ` +
@@ -38,10 +42,10 @@ export function budgetOf(bytes: number): Budget {
   return {
     reserve: (program, parameterBytes) => {
       expectFits(program, 2 * parameterBytes, 'Dispose other models, or use the engine onnxruntime or webgl.');
-      packedBytes += parameterBytes;
+      packedBytes.set(backend, packed() + parameterBytes);
     },
     release: (parameterBytes) => {
-      packedBytes -= parameterBytes;
+      packedBytes.set(backend, packed() - parameterBytes);
     },
     admit: (program, runBytes) =>
       expectFits(`${program} at this size`, runBytes, 'Use a smaller image, or the engine onnxruntime or webgl.'),
@@ -56,7 +60,10 @@ const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 
 export const parameterBytes = (graph: Graph): number =>
   bytesPerValue * parametersOf(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
-/** Returns the most that a replay holds at once. A kernel of several steps has up to two more maps of its result's size. */
+/** A rule as it is when any operation may have it: the table pairs each with its own attributes and inputs. */
+type AnyHeld = (attributes: unknown, inputs: readonly MapShape[], output: MapShape) => number;
+
+/** Returns the most that a replay holds at once: the values that later steps read, and what the kernels say that they hold. */
 export function peakBytes({ graph, steps }: Plan, shapes: Shapes): number {
   const bytes = (id: number): number => {
     const { batch, channels, height, width } = shapeAt(shapes, id);
@@ -64,9 +71,11 @@ export function peakBytes({ graph, steps }: Plan, shapes: Shapes): number {
   };
   let live = Object.values(graph.inputs).reduce((sum, id) => sum + bytes(id), 0);
   let peak = live;
-  for (const { node, lastUses } of steps) {
+  for (const { node, maps, lastUses } of steps) {
+    const inputs = maps.map((id) => shapeAt(shapes, id));
+    const values = (held[node.op] as AnyHeld)(node.attributes, inputs, shapeAt(shapes, node.id));
+    peak = Math.max(peak, live + values * bytesPerValue);
     live += bytes(node.id);
-    peak = Math.max(peak, live + 2 * bytes(node.id));
     for (const id of lastUses) live -= bytes(id);
   }
   return peak;

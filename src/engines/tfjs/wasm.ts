@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import { reasonOf } from '../engine.ts';
 
@@ -60,4 +61,45 @@ async function fileUrl(paths: WasmPaths): Promise<string> {
   ]);
   const file = `tfjs-backend-wasm${simd ? (threads ? '-threaded-simd' : '-simd') : ''}.wasm`;
   return typeof paths === 'string' ? paths + file : (paths[file] ?? file);
+}
+
+/** The bytes of the tensors that a wasm backend holds, whoever made them. */
+export interface HeldBytes {
+  readonly now: number;
+  /** The most since the start; a test sets it back. */
+  peak: number;
+}
+
+/** The table of tensors in a BackendWasm of TensorFlow.js (4.22): the only thing that counts those of this backend alone. */
+interface TensorTable {
+  set(id: object, entry: { readonly shape: readonly number[]; readonly dtype: tf.DataType }): unknown;
+  delete(id: object): unknown;
+}
+
+const counted = new WeakMap<tf.KernelBackend, HeldBytes>();
+
+/** Counts from the first call on. `tf.memory()` counts the tensors of all backends of a page together. */
+export function bytesHeldBy(backend: tf.KernelBackend): HeldBytes {
+  const before = counted.get(backend);
+  if (before) return before;
+  const { dataIdMap: table } = backend as unknown as { readonly dataIdMap: TensorTable };
+  const sizes = new WeakMap<object, number>();
+  const held = { now: 0, peak: 0 };
+  const change = (id: object, bytes: number): void => {
+    held.now += bytes - (sizes.get(id) ?? 0);
+    held.peak = Math.max(held.peak, held.now);
+    sizes.set(id, bytes);
+  };
+  const set = table.set.bind(table);
+  const remove = table.delete.bind(table);
+  table.set = (id, entry) => {
+    change(id, sizeOf(entry.shape) * tf.util.bytesPerElement(entry.dtype));
+    return set(id, entry);
+  };
+  table.delete = (id) => {
+    change(id, 0);
+    return remove(id);
+  };
+  counted.set(backend, held);
+  return held;
 }
