@@ -1,6 +1,6 @@
 import type { Checkpoint } from './checkpoint.ts';
 import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
-import { JsonProblem, type JsonValue, parseStrictJson } from './json.ts';
+import { JsonLimit, JsonProblem, type JsonValue, parseMembers } from './json.ts';
 import type { PickleValue } from './pickle_values.ts';
 import type { Source } from './source.ts';
 import { isTensor, type TorchTensor } from './torch_tensor.ts';
@@ -24,6 +24,8 @@ const shardsRemedy = 'Check that index and shards belong together, and download 
 /** A name that means the same file on every system and in a URL: no folders, no spaces, no escapes. */
 const plainName = /^[A-Za-z0-9_](?:[A-Za-z0-9_.+=@-]{0,250}[A-Za-z0-9_])?$/;
 const mostShards = 10_000;
+/** Beside one for each tensor an index has a few values. */
+const mostValues = 200_000;
 
 /**
  * Reads the index of a sharded checkpoint.
@@ -39,15 +41,10 @@ export async function readShardIndex(source: Source, options: Partial<Checkpoint
   const map = weightMap(await source.read(0, source.size), context);
   const shardOf = new Map<string, string>();
   for (const [tensor, file] of map) {
-    const place = `tensor ${quoted(tensor)}`;
-    if (typeof file !== 'string') throw refuse('malformed', place, 'its shard is not a file name', indexRemedy);
-    if (!plainName.test(file) || file.includes('..')) {
-      throw refuse(
-        'malformed',
-        place,
-        `its shard ${quoted(file)} is not a plain file name beside the index`,
-        indexRemedy,
-      );
+    if (typeof file !== 'string' || !plainName.test(file) || file.includes('..')) {
+      const found =
+        typeof file === 'string' ? `${quoted(file)} is not a plain file name beside the index` : 'is no text';
+      throw refuse('malformed', `tensor ${quoted(tensor)}`, `its shard ${found}`, indexRemedy);
     }
     shardOf.set(tensor, file);
   }
@@ -58,17 +55,23 @@ export async function readShardIndex(source: Source, options: Partial<Checkpoint
 }
 
 function weightMap(bytes: Uint8Array, { limits, refuse }: CheckpointContext): ReadonlyMap<string, JsonValue> {
-  let index: JsonValue;
+  const index = new Map<string, JsonValue>();
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    index = parseStrictJson(text, limits.nesting);
+    const isKnown = (name: string) => index.has(name);
+    parseMembers(text, { nesting: limits.nesting, values: mostValues }, isKnown, (name, value) => {
+      index.set(name, value);
+    });
   } catch (cause) {
+    if (cause instanceof JsonLimit) {
+      throw refuse('limit', '', `an index of more than ${mostValues} values`, undefined, cause);
+    }
     if (cause instanceof JsonProblem) {
       throw refuse('malformed', `character ${cause.offset}`, cause.message, indexRemedy, cause);
     }
     throw refuse('malformed', '', 'the index is not UTF-8', indexRemedy, cause);
   }
-  const map = index instanceof Map ? index.get('weight_map') : undefined;
+  const map = index.get('weight_map');
   if (!(map instanceof Map)) {
     throw refuse('not-a-checkpoint', '', 'this is JSON without "weight_map", not the index of a sharded checkpoint');
   }

@@ -112,6 +112,20 @@ describe('a checkpoint in several files', () => {
     });
   }
 
+  it('is refused in little time if its index is made to take long', async () => {
+    const many = `{"weight_map":{${Array.from({ length: 900_000 }, (_, i) => `"${i}":"a"`).join()}}}`;
+    const deep = `{"weight_map":${'['.repeat(1_000_000)}`;
+    for (const [content, code] of [
+      [many, 'limit'],
+      [deep, 'malformed'],
+    ] as const) {
+      const start = performance.now();
+      const refusal = await refusalOf(() => readShardIndex(bytesSource(text(content), name)));
+      expect(refusal.code).to.equal(code);
+      expect(performance.now() - start).to.be.below(4000);
+    }
+  });
+
   it('is recognised by the index, which is no checkpoint by itself', async () => {
     const bytes = indexText({ w: 'a.safetensors' });
     expect(isShardIndex('x.json', bytes)).to.equal(true);
