@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { itemAt } from '../src/arrays.ts';
+import type { Stage } from '../src/backbones/backbone.ts';
+import { ConfigError } from '../src/errors.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule, normEps, type SegmentationHead } from './head.ts';
 
@@ -19,8 +21,11 @@ export const fcnHeadConfig = z.strictObject({
 });
 export type FcnHeadConfig = z.output<typeof fcnHeadConfig>;
 
-/** Makes the head. Its logits have the resolution of its level. */
-export function fcnHead(config: FcnHeadConfig, classes: number): SegmentationHead {
+/** Makes the head. Its logits have the resolution of its level. @throws ConfigError if there is no such level */
+export function fcnHead(config: FcnHeadConfig, classes: number, stages?: readonly Stage[]): SegmentationHead {
+  if (stages && config.level >= stages.length) {
+    throw new ConfigError(`FCN head: level ${config.level} is not one of the ${stages.length} levels that it reads.`);
+  }
   const { channels, kernel, dilation, normEps } = config;
   const forward = module((scope: Scope, pyramid: readonly Value[]): Value => {
     const input = itemAt(pyramid, config.level);

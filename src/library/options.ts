@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type NDArray, type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { readOptions } from '../loading/resolve.ts';
+import { checkConfig, type Tables } from '../models/create.ts';
 import { longestEdge, type TaskKind, type TaskOptions } from '../models/task.ts';
 import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
@@ -77,6 +78,8 @@ const backboneOptions = readOptions
   .omit({ pull: true, configure: true, heads: true, detectors: true, segmentationHeads: true })
   .extend({ weights: fileSchema });
 
+type Backbones = Tables['backbones'];
+
 /** Checks the arguments of `createBackbone`. @throws ConfigError */
 export function checkBackboneCall(config: unknown, options: unknown): void {
   const type = isObject(config) ? config.type : undefined;
@@ -85,6 +88,8 @@ export function checkBackboneCall(config: unknown, options: unknown): void {
       `createBackbone takes the name of a model, or a configuration with its \`type\`, got ${foundIn(config)}.`,
     );
   }
+  const tables = isObject(options) && isObject(options.backbones) ? { backbones: options.backbones as Backbones } : {};
+  if (isObject(config)) checkConfig({ backbone: config }, 'createBackbone', tables);
   if (!isObject(options) || options.weights === undefined) {
     throw new ConfigError('createBackbone needs weights: createBackbone(config, { weights: file, URL or bytes }).');
   }

@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import { JsonProblem, type JsonValue, parseStrictJson } from '../formats/json.ts';
 import type { ModelConfig } from '../models/config.ts';
-import { resolveConfig, type Tables } from '../models/create.ts';
+import { checkConfig, type Tables } from '../models/create.ts';
 import { foundIn } from '../validate.ts';
 
 /** The deepest nesting that is read. A configuration has about six levels. */
@@ -32,7 +32,7 @@ export function configFromText(text: string | Uint8Array, file = 'configuration'
     throw new ConfigError(`${file}: invalid JSON, line ${line}, column ${column}: ${cause.message}.`, { cause });
   }
   const config = plainOf(value);
-  resolveConfig(config, file, tables);
+  checkConfig(config, file, tables);
   return config as ModelConfig; // checked in the line above
 }
 

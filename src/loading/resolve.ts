@@ -63,10 +63,10 @@ export async function resolveRef(
   checkRef(ref, options);
   const { config, weights } = typeof ref === 'string' ? { config: ref, weights: undefined } : ref;
   if (typeof config !== 'string') {
-    if (!weights) throw new ConfigError('loadModel needs weights: a file, a URL or bytes, or the name of a model.');
-    if (!config) return { model: undefined, weights };
     // a configuration of custom parts is that of the package from here on
-    return { model: { config: config as ModelConfig, definition: createModel<Tables>(config, options) }, weights };
+    const model = config && { config: config as ModelConfig, definition: createModel<Tables>(config, options) };
+    if (!weights) throw new ConfigError('loadModel needs weights: a file, a URL or bytes, or the name of a model.');
+    return { model, weights };
   }
   const entry = findEntry(config);
   const custom = options.backbones ?? options.heads ?? options.detectors ?? options.segmentationHeads;

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { type SegmentationHeadEntry, segmentationHeads } from '../../heads/index.ts';
 import type { Named, Size } from '../arrays.ts';
 import { type Backbone, backbones, type Stage } from '../backbones/index.ts';
@@ -89,12 +90,10 @@ export function createModel<T extends Tables = Record<never, never>>(
   config: ModelConfig<T>,
   custom?: T & Tables,
 ): ModelDefinition {
-  const tables: Tables = custom ?? {};
-  const resolved = resolveConfig(config, shortened(`${config?.name ?? 'config'}`), tables);
-  const backbone = backboneOf(resolved, tables);
+  const tables = checkedTables(custom);
+  const what = isObject(config) && typeof config.name === 'string' ? shortened(config.name) : 'config';
+  const { resolved, backbone, tasks } = assembled(config, what, tables);
   const { stages } = backbone;
-  const tasks = tasksOf(resolved, backbone, tables);
-  checkTasks(tasks, resolved);
 
   const inputs = { image: map(backbone.imageChannels ?? 3) };
   const onImage = tasks.find((task) => task.onImage)?.onImage;
@@ -156,6 +155,64 @@ export function checkpointParameters({ parts, auxiliary }: ModelDefinition): Par
 function parametersOfParts(parts: readonly RecordedPart[]): Parameter[] {
   const all = parts.flatMap((part) => parametersOf(part.graph));
   return [...new Map(all.map((parameter) => [parameter.key, parameter])).values()];
+}
+
+/**
+ * Checks a whole configuration: its fields, and that its parts fit each other. A custom head is checked if it is in the tables.
+ *
+ * @param what names the configuration in messages: its name, or its file
+ * @throws ConfigError or UnsupportedError that begins with it
+ */
+export function checkConfig(config: unknown, what: string, custom: Tables = {}): void {
+  const tables = checkedTables(custom);
+  const head = isObject(config) && isObject(config.head) ? `${config.head.type}` : '';
+  const isKnown = tables.heads !== undefined && Object.hasOwn(tables.heads, head);
+  assembled(isObject(config) && !isKnown ? { ...config, head: undefined } : config, what, tables);
+}
+
+/** Builds backbone and tasks. Nothing is recorded yet. */
+function assembled(config: unknown, what: string, tables: Tables) {
+  const resolved = resolveConfig(config, what, tables);
+  try {
+    const backbone = backboneOf(resolved, tables);
+    const tasks = tasksOf(resolved, backbone, tables);
+    checkTasks(tasks, resolved);
+    return { resolved, backbone, tasks };
+  } catch (error) {
+    // parts that do not fit each other: their messages name fields, but not the configuration
+    if (error instanceof ConfigError && what !== 'config') {
+      throw new ConfigError(`${what}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+const functions = (of: string) =>
+  z.record(
+    z.string(),
+    z.custom((entry) => typeof entry === 'function', { error: of }),
+  );
+const entries = z.record(
+  z.string(),
+  z.custom(
+    (entry) => isObject(entry) && isObject(entry.config) && '_zod' in entry.config && typeof entry.make === 'function',
+    {
+      error: 'must be { config, make }: a zod schema and a function',
+    },
+  ),
+);
+const tablesSchema = z.looseObject({
+  backbones: functions('must be a function that makes a backbone').optional(),
+  heads: functions('must be a function that makes a head').optional(),
+  detectors: entries.optional(),
+  segmentationHeads: entries.optional(),
+});
+
+/** Checks tables of custom parts, among which other options may be. @throws ConfigError naming the entry */
+function checkedTables(tables: Tables | null | undefined): Tables {
+  if (tables === undefined || tables === null) return {};
+  validate(tablesSchema, tables, 'tables of custom parts');
+  return tables;
 }
 
 /**
