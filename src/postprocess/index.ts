@@ -21,6 +21,7 @@ export {
   toNetwork,
   toOriginal,
 } from './boxes.ts';
+export { withChannels } from './channels.ts';
 export {
   type Detections,
   meanLogits,

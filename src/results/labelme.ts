@@ -1,4 +1,5 @@
-import { partsOf, type Ring, rleRings, withSlits } from '../postprocess/polygons.ts';
+import { withChannels } from '../postprocess/channels.ts';
+import { partsOf, type Ring, rleRings } from '../postprocess/polygons.ts';
 import { simplifyRings } from '../postprocess/simplify.ts';
 import { boxIn, checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
 
@@ -47,7 +48,7 @@ interface Outline {
 
 /**
  * Instances as polygons, or as rectangles if the model gives no masks. A model that only segments gives the polygons of its
- * classes. labelme has no holes: a hole is cut out by a slit from the outline to it and back. What encloses nothing is left
+ * classes. labelme has no holes: a channel of a hundredth of a pixel leads to each, so that every polygon is valid. What encloses nothing is left
  * out: an empty mask, a box without width or height.
  *
  * @throws RangeError if neither detection nor segmentation ran
@@ -106,10 +107,12 @@ function shapesOf({ name, score, rings = [], box }: Outline, i: number, toleranc
     tolerance,
   ).values();
   const next = (ring: Ring): Ring => simple.next().value ?? ring;
-  const parts = exact.map(({ outer, holes }) => withSlits({ outer: next(outer), holes: holes.map(next) }));
+  const parts = exact.map(({ outer, holes }) => withChannels({ outer: next(outer), holes: holes.map(next) }));
   return parts.map((ring) => shape('polygon', pointsOf(ring), parts.length > 1 ? i : null));
 }
 
 function pointsOf(ring: Ring): [number, number][] {
-  return Array.from({ length: ring.length / 2 }, (_, i) => [ring[2 * i]!, ring[2 * i + 1]!]);
+  // four decimals: a channel is a hundredth of a pixel wide
+  const rounded = ring.map((value) => Number(value.toFixed(4)));
+  return Array.from({ length: ring.length / 2 }, (_, i) => [rounded[2 * i]!, rounded[2 * i + 1]!]);
 }

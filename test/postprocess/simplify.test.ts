@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { withChannels } from '../../src/postprocess/channels.ts';
 import { compactMask } from '../../src/postprocess/masks.ts';
 import { fillRings, maskRings, partsOf, type Ring } from '../../src/postprocess/polygons.ts';
 import { encodeBitmap, type Rle, rleIou } from '../../src/postprocess/rle.ts';
@@ -166,6 +167,41 @@ describe('outlines with fewer points', () => {
     const disc = shape(90, (x, y) => Math.hypot(x - 44, y - 44) <= 40);
     const [ring = []] = simplifyRings(maskRings(compactMask(disc)), 1);
     expect(ring.length / 2).to.equal(20);
+  });
+});
+
+describe('parts with channels to their holes', () => {
+  const partsWith = (mask: Rle, tolerance: number): Ring[] => {
+    const exact = partsOf(maskRings(compactMask(mask)));
+    const simple = simplifyRings(
+      exact.flatMap(({ outer, holes }) => [outer, ...holes]),
+      tolerance,
+    ).values();
+    const next = () => simple.next().value!;
+    return exact.map(({ holes }) => withChannels({ outer: next(), holes: holes.map(next) }));
+  };
+
+  for (const [name, mask] of masks) {
+    it(`are valid rings of ${name}, one for each part, with the pixels of the mask`, () => {
+      const rings = partsWith(mask, 0);
+      expect(rings).to.have.length(partsOf(maskRings(compactMask(mask))).length);
+      expect(faultsOf(rings)).to.deep.equal([]);
+      expect(fillRings(rings, mask)).to.deep.equal(mask);
+      for (const tolerance of [1, 2]) expect(faultsOf(partsWith(mask, tolerance))).to.deep.equal([]);
+    });
+  }
+
+  it('are valid rings of any mask', () => {
+    fc.assert(
+      fc.property(bitmaps, ({ size, bits }) => {
+        const mask = encodeBitmap(bits, size);
+        const rings = partsWith(mask, 0);
+        expect(faultsOf(rings)).to.deep.equal([]);
+        expect(fillRings(rings, size)).to.deep.equal(mask);
+        expect(faultsOf(partsWith(mask, 1))).to.deep.equal([]);
+      }),
+      { numRuns: 200 },
+    );
   });
 });
 
