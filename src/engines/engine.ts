@@ -1,6 +1,6 @@
 import { type Named, type NDArray, type Shape, sizeOf } from '../arrays.ts';
 import { EngineError, MoganetError, ShapeError } from '../errors.ts';
-import { inputNodes, type Node } from '../nn/graph.ts';
+import { type Graph, inputNodes, type Node } from '../nn/graph.ts';
 import type { DeviceTensor, Engine, Program, Runner } from '../nn/part.ts';
 import type { InputExtent } from '../nn/shapes.ts';
 
@@ -95,6 +95,15 @@ export function engineOn(device: Device): Engine {
       }),
     );
   };
+  // Takes apart what it is given: a closure that sees the program would keep its weights.
+  const runnerFor = ({ name: part, graph }: Program, program: Compiled): Runner => {
+    const runner = runnerOf(part, graph, program, device, inTurn, () => {
+      runners.delete(runner);
+      release(part, program);
+    });
+    runners.add(runner);
+    return runner;
+  };
   const dispose = async (): Promise<void> => {
     for (const runner of runners) runner.dispose();
     await inTurn(async () => {}); // until what runs is done
@@ -106,14 +115,7 @@ export function engineOn(device: Device): Engine {
     load: (program) =>
       inTurn(async () => {
         expectInUse();
-        const compiled = await device.compile(program).catch((cause: unknown) => {
-          throw asEngineError(`${program.name}: ${name} cannot load it`, cause);
-        });
-        const runner = runnerOf(program, compiled, device, inTurn, () => {
-          runners.delete(runner);
-          release(program.name, compiled);
-        });
-        runners.add(runner);
+        const runner = runnerFor(program, await compiled(device, program));
         if (disposing) runner.dispose(); // while it compiled
         expectInUse();
         return runner;
@@ -125,8 +127,18 @@ export function engineOn(device: Device): Engine {
   });
 }
 
+/** @throws EngineError if the runtime refuses the program */
+async function compiled(device: Device, program: Program): Promise<Compiled> {
+  try {
+    return await device.compile(program);
+  } catch (cause) {
+    throw asEngineError(`${program.name}: ${device.name} cannot load it`, cause);
+  }
+}
+
 function runnerOf(
-  { name, graph }: Program,
+  name: string,
+  graph: Graph,
   compiled: Compiled,
   device: Device,
   inTurn: Queue,

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import type { Named, NDArray } from '../../src/arrays.ts';
 import { kernels } from '../../src/engines/tfjs/kernels.ts';
@@ -26,6 +28,16 @@ describe('the table of operation cases', () => {
     expect([...covered]).to.include.members(Object.keys(kernels));
   });
 });
+
+/** Frees what nothing refers to. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 3; i++) {
+    await new Promise((resolve) => setImmediate(resolve)); // a WeakRef keeps its target until the task ends
+    collect();
+  }
+}
 
 /** A 1×1 convolution by 2 plus 1, and a pooled copy of its regions. */
 const doubling = recordPart({
@@ -239,6 +251,25 @@ for (const [name, start] of Object.entries(engines)) {
       const failure = await rejection(second.load(programOf('doubling', doubling, doublingWeights)));
       expect(failure).to.be.instanceOf(EngineError);
       expect(failure.message).to.match(/engine was disposed.*create another/);
+    });
+
+    it('does not keep the weights on the host once it has loaded', async () => {
+      const load = async (): Promise<[WeakRef<Float32Array>, Runner]> => {
+        const data = new Float32Array(1e6);
+        const graph = recordPart({
+          name: 'wide',
+          inputs: { x: map(1000) },
+          forward: (scope, { x }) => ({ y: conv2d(scope, x, 1000, { kernel: 1, bias: false }) }),
+        });
+        const weights = new Map([['weight', { shape: [1000, 1000, 1, 1], data }]]);
+        return [new WeakRef(data), await here.engine.load(programOf('wide', graph, weights))];
+      };
+      const [data, runner] = await load();
+      await collectGarbage();
+      expect(data.deref()).to.equal(undefined);
+      const { y } = await namedOutputs(runner, { x: seededInput('x', [1, 1000, 1, 1]) }, 'y');
+      y.dispose();
+      runner.dispose();
     });
 
     it('waits at a second disposal for the first', async () => {

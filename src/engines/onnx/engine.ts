@@ -86,11 +86,19 @@ const tensors = deviceTensors<OnnxTensor>(
 );
 
 async function compile(ort: OnnxRuntime, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
-  const { name } = program;
   const emitted = emitOnnx(program);
-  const session = await createSession(ort, name, emitted, sessionOptions);
-  const shapeDependent = shapeDependentInputs(ort, program, emitted);
+  const session = await createSession(ort, program.name, emitted, sessionOptions);
+  return compiledOf(ort, program, emitted.outputs, session, shapeDependentInputs(ort, program, emitted));
+}
 
+/** Apart from `compile`, so that no closure keeps the program's weights on the host. */
+function compiledOf(
+  ort: OnnxRuntime,
+  { name }: Program,
+  names: OnnxModel['outputs'],
+  session: OnnxSession,
+  shapeDependent: (extents: Named<InputExtent>) => Named<OnnxTensor>,
+): Compiled {
   const tensorOf = (value: NDArray | DeviceTensor): OnnxTensor => {
     if (!isOnDevice(value)) return new ort.Tensor('float32', value.data, value.shape);
     const tensor = tensors.tensorOf(value);
@@ -104,7 +112,7 @@ async function compile(ort: OnnxRuntime, program: Program, sessionOptions: Sessi
         throw new EngineError(`${name}: onnxruntime failed: ${reasonOf(cause)}`, { cause });
       });
       return Object.fromEntries(
-        Object.entries(emitted.outputs).map(([output, onnxName]) => {
+        Object.entries(names).map(([output, onnxName]) => {
           const result = results[onnxName];
           if (!result) throw new EngineError(`${name}: onnxruntime gave no output ${onnxName}.`);
           return [output, tensors.wrap(result, `${name}: ${output}`, 'onnxruntime')];

@@ -51,9 +51,16 @@ export async function tfjsEngine(backend: BackendName, options: TfjsOptions = {}
   });
 }
 
-function compile(backend: Backend, budget: Budget, program: Program): Compiled {
-  const { name, graph } = program;
-  const plan = loadWithin(budget, program, () => backend.run(() => planOf(program)));
+const compile = (backend: Backend, budget: Budget, program: Program): Compiled =>
+  compiledOf(
+    backend,
+    budget,
+    loadWithin(budget, program, () => backend.run(() => planOf(program))),
+  );
+
+/** Apart from `compile`, so that no closure keeps the program's weights on the host. */
+function compiledOf(backend: Backend, budget: Budget, plan: Plan): Compiled {
+  const { name, graph } = plan;
   return {
     run: async (inputs, extents) => {
       const shapes = shapesOf(graph, extents);
