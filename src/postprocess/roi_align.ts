@@ -182,13 +182,24 @@ function sharesOf({ data }: NDArray, map: Size, options: RoiAlignOptions) {
   });
 }
 
+/** Counts in float32, step by step as mmcv and onnxruntime do: a bin of 2 pixels in doubles may be one of 2.0000002 there. */
+function samplesOf(from: number, to: number, bins: number, { spatialScale, aligned }: RoiAlignOptions): number {
+  const { fround } = Math;
+  const scale = fround(spatialScale);
+  const offset = aligned ? 0.5 : 0;
+  const start = fround(fround(from * scale) - offset);
+  const end = fround(fround(to * scale) - offset);
+  const length = fround(end - start);
+  return Math.ceil(fround((aligned ? length : Math.max(length, 1)) / bins));
+}
+
 function axisShares(from: number, to: number, bins: number, extent: number, options: RoiAlignOptions): Shares {
   const { spatialScale, samplingRatio, aligned } = options;
   const start = from * spatialScale - (aligned ? 0.5 : 0);
   const length = aligned ? (to - from) * spatialScale : Math.max((to - from) * spatialScale, 1);
   const bin = length / bins;
   // an invalid region (an engine's infinity) has no samples, instead of infinitely many
-  const samples = !Number.isFinite(bin) ? 0 : samplingRatio > 0 ? samplingRatio : Math.ceil(bin);
+  const samples = !Number.isFinite(bin) ? 0 : samplingRatio > 0 ? samplingRatio : samplesOf(from, to, bins, options);
   const starts = new Uint32Array(bins + 1);
   const binOf: number[] = [];
   const indices: number[] = [];

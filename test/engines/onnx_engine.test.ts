@@ -309,6 +309,34 @@ describe('the onnxruntime engine', () => {
     }
   }
 
+  it('counts the samples of a bin as mmcv does, also if the bin is nearly a whole number of pixels', async () => {
+    const how = { outputSize: { height: 7, width: 7 }, spatialScale: 0.25, samplingRatio: 0, aligned: true };
+    const part = recordPart({
+      name: 'whole',
+      inputs: { x: map(1), r: regions },
+      forward: (_, { x, r }) => ({ y: F.roiAlign(x, r, how) }),
+    });
+    // a side of 7 · k / 0.25 pixels: in doubles ⌈bin⌉ is often one more than in float32, which the reference computes
+    const rows = Array.from({ length: 200 }, (_, i) => {
+      const side = (7 * (1 + (i % 4))) / 0.25;
+      const [x1, y1] = [Math.fround((i * 7.3137) % 80), Math.fround((i * 3.7719) % 80)];
+      return [0, x1, y1, Math.fround(x1 + side), Math.fround(y1 + side)];
+    });
+    const inDoubles = rows.filter(
+      ([, x1 = 0, , x2 = 0]) => Math.ceil(((x2 - x1) * 0.25) / 7) > Math.round((x2 - x1) / 28),
+    );
+    expect(inDoubles.length).to.be.above(20);
+    const inputs = {
+      x: seededInput('x', [1, 1, 40, 40]),
+      r: { shape: [rows.length, 5], data: Float32Array.from(rows.flat()) },
+    };
+    const engine = onnxEngine(real, { threads: 1 });
+    const runner = await engine.load(programOf('whole', part, new Map()));
+    const { y } = await valuesOf(runner, inputs, 'y');
+    expectSame(y, roiAlign(inputs.x, inputs.r, how), 1e-5);
+    await engine.dispose();
+  });
+
   it('takes nearest pixels at floor(dst · in / out), also if a division of floats gives the one before', async () => {
     const part = recordPart({
       name: 'nearest',
