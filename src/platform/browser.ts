@@ -21,26 +21,42 @@ import {
 
 /** @throws CheckpointRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */
 export async function openWeights(weights: FileRef, signal?: AbortSignal, onBytes?: OnBytes): Promise<Source> {
-  const source = memorySource(weights);
-  if (source) return source;
   const url = `${weights as string | URL}`;
-  const bytes = await fetched(url, { most: mostWeightsBytes, signal, onBytes }, checkpointContext);
-  const beside = (name: string) => openWeights(url.replace(/[^/?#]*([?#].*)?$/, name), signal, onBytes);
-  return { ...bytesSource(bytes, url), beside };
+  return typed(url, signal, checkpointContext, async () => {
+    const source = memorySource(weights);
+    if (source) return source;
+    const bytes = await fetched(url, { most: mostWeightsBytes, signal, onBytes });
+    const beside = (name: string) => openWeights(url.replace(/[^/?#]*([?#].*)?$/, name), signal, onBytes);
+    return { ...bytesSource(bytes, url), beside };
+  });
 }
 
 /** @throws ImageRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
-  const bytes = await memoryBytes(image);
-  return bytes ?? fetched(`${image as string | URL}`, { most: mostImageBytes, signal }, imageContext);
+  const url = `${image as string | URL}`;
+  return typed(
+    url,
+    signal,
+    imageContext,
+    async () => (await memoryBytes(image)) ?? fetched(url, { most: mostImageBytes, signal }),
+  );
 }
 
-async function fetched(url: string, options: FetchBytesOptions, contextOf: ContextOf): Promise<Uint8Array> {
+async function fetched(url: string, options: FetchBytesOptions): Promise<Uint8Array> {
+  checkName(url);
+  return fetchBytes(url, options);
+}
+
+async function typed<T>(
+  url: string,
+  signal: AbortSignal | undefined,
+  contextOf: ContextOf,
+  run: () => Promise<T>,
+): Promise<T> {
   try {
-    checkName(url);
-    return await fetchBytes(url, options);
+    return await run();
   } catch (cause) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const { code, file = url, reason, remedy } = fetchFault(cause, url, pageUrl());
     throw contextOf(file).refuse(code, '', reason, remedy, cause);
   }

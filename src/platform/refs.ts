@@ -31,22 +31,30 @@ export const isDataUrl = (ref: unknown): boolean =>
 /** Bytes so far and in total (0 if unknown). */
 export type OnBytes = (done: number, total: number) => void;
 
-/** Returns bytes, a Blob or the contents of a `data:` URL as a source; undefined for a name. */
+/** Returns bytes, a Blob or the contents of a `data:` URL as a source; undefined for a name. @throws FileFault */
 export function memorySource(ref: FileRef): Source | undefined {
   const kind = classOf(ref);
   if (kind === 'Blob' || kind === 'File') return blobSource(ref as Blob);
-  if (isDataUrl(ref)) return bytesSource(dataUrlBytes(`${ref}`), 'data: URL');
+  if (isDataUrl(ref)) return bytesSource(bytesInUrl(`${ref}`), 'data: URL');
   if (kind === 'Uint8Array') return bytesSource(ref as Uint8Array);
   return kind === 'ArrayBuffer' ? bytesSource(new Uint8Array(ref as ArrayBuffer)) : undefined;
 }
 
-/** Returns the bytes of bytes, a Blob or a `data:` URL; undefined for a name. */
+/** Returns the bytes of bytes, a Blob or a `data:` URL; undefined for a name. @throws FileFault */
 export async function memoryBytes(ref: FileRef): Promise<Uint8Array | undefined> {
   const kind = classOf(ref);
   if (kind === 'Blob' || kind === 'File') return new Uint8Array(await (ref as Blob).arrayBuffer());
-  if (isDataUrl(ref)) return dataUrlBytes(`${ref}`);
+  if (isDataUrl(ref)) return bytesInUrl(`${ref}`);
   if (kind === 'Uint8Array') return ref as Uint8Array;
   return kind === 'ArrayBuffer' ? new Uint8Array(ref as ArrayBuffer) : undefined;
+}
+
+function bytesInUrl(url: string): Uint8Array {
+  try {
+    return dataUrlBytes(url);
+  } catch (cause) {
+    throw new FileFault('unreadable', 'invalid base64', 'Encode the file again.', { cause, file: 'data: URL' });
+  }
 }
 
 /** A fault of a file, before the kind of its refusal is known. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CheckpointError, ImageError } from 'moganet';
+import { openWeights as openInPage, readImage as readInPage } from '../../src/platform/browser.ts';
 import { dataUrlBytes } from '../../src/platform/data_url.ts';
 import { openWeights, readImage } from '../../src/platform/node/files.ts';
 import { spelledPath } from '../../src/platform/node/names.ts';
@@ -109,6 +110,28 @@ describe('a name that is no path and no URL', () => {
       'dir/with spaces.png',
     ]) {
       expect(() => checkName(name), name).not.to.throw();
+    }
+  });
+});
+
+describe('an invalid URL', () => {
+  it('is refused by a typed error, as an image and as weights', async () => {
+    for (const [url, text] of [
+      ['http://', 'http://: invalid URL. Check the URL.'],
+      ['https://a b/c.png', 'https://a b/c.png: invalid URL. Check the URL.'],
+      ['file:///%zz', 'file:///%zz: URI malformed. Check the URL.'],
+      ['data:image/png;base64,*', 'data: URL: invalid base64. Encode the file again.'],
+    ] as const) {
+      for (const [call, kind] of [
+        [() => readImage(url), ImageError],
+        [() => openWeights(url), CheckpointError],
+        [() => readInPage(url), ImageError],
+        [() => openInPage(url), CheckpointError],
+      ] as const) {
+        const error = await rejection(call());
+        expect(error, url).to.be.instanceOf(kind).and.to.have.property('code', 'unreadable');
+        if (!String(call).includes('InPage')) expect(error.message).to.equal(text);
+      }
     }
   });
 });

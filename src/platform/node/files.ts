@@ -17,6 +17,7 @@ import {
   memorySource,
   mostImageBytes,
   mostWeightsBytes,
+  nameOf,
   type OnBytes,
 } from '../refs.ts';
 import { request } from './fetch.ts';
@@ -111,36 +112,36 @@ export async function openWeights(
   signal?: AbortSignal,
   onBytes?: OnBytes,
 ): Promise<Source & { close?(): Promise<void> }> {
-  const source = memorySource(weights);
-  if (source) return source;
-  const location = locationOf(weights as string | URL);
   try {
+    const source = memorySource(weights);
+    if (source) return source;
+    const location = locationOf(weights as string | URL);
     if (!(location instanceof URL)) {
       checkPath(location);
       return await openPath(location);
     }
-    const source = bytesSource(
-      await fetchBytes(location, { most: mostWeightsBytes, signal, onBytes, send: request }),
-      location.href,
-    );
-    return { ...source, beside: (name) => openWeights(new URL(name, location), signal, onBytes) };
+    const bytes = await fetchBytes(location, { most: mostWeightsBytes, signal, onBytes, send: request });
+    return {
+      ...bytesSource(bytes, location.href),
+      beside: (name) => openWeights(new URL(name, location), signal, onBytes),
+    };
   } catch (cause) {
-    throw refusalOf(cause, location, signal, checkpointContext);
+    throw refusalOf(cause, weights, signal, checkpointContext);
   }
 }
 
 /** @throws ImageRefusal naming the file and why it cannot be read; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
-  const bytes = await memoryBytes(image);
-  if (bytes) return bytes;
-  const location = locationOf(image as string | URL);
   try {
+    const bytes = await memoryBytes(image);
+    if (bytes) return bytes;
+    const location = locationOf(image as string | URL);
     if (location instanceof URL) return await fetchBytes(location, { most: mostImageBytes, signal, send: request });
     checkPath(location);
     await checkImageFile(location);
     return await readFile(location, signal ? { signal } : {});
   } catch (cause) {
-    throw refusalOf(cause, location, signal, imageContext);
+    throw refusalOf(cause, image, signal, imageContext);
   }
 }
 
@@ -172,31 +173,40 @@ const causes: Readonly<Record<string, string>> = {
   EPERM: 'this user may not read it',
   ENAMETOOLONG: 'the name is too long',
   EMFILE: 'too many files are open',
+  ERR_INVALID_URL: 'invalid URL',
+  ERR_INVALID_FILE_URL_HOST: 'a file: URL has no host on this system',
+  ERR_INVALID_FILE_URL_PATH: 'invalid file: URL',
 };
 
 type ContextOf = (name: string) => { readonly refuse: (...facts: Parameters<Refuse<FileFault['code']>>) => Refusal };
 
 /** Returns the refusal for the user, or the reason of an aborted call, which Node's file functions replace by their own. */
-function refusalOf(
-  cause: unknown,
-  location: string | URL,
-  signal: AbortSignal | undefined,
-  contextOf: ContextOf,
-): unknown {
+function refusalOf(cause: unknown, ref: FileRef, signal: AbortSignal | undefined, contextOf: ContextOf): unknown {
   if (isRefusal(cause)) return cause;
   if (signal?.aborted) return signal.reason;
-  if (cause instanceof FileFault) {
-    return contextOf(cause.file ?? `${location}`).refuse(cause.code, '', cause.reason, cause.remedy, cause.cause);
-  }
   if (cause instanceof ConfigError) return cause; // a proxy that cannot be used
-  const { refuse } = contextOf(`${location}`);
+  const { name, isUrl } = shownName(ref);
+  if (cause instanceof FileFault) {
+    return contextOf(cause.file ?? name).refuse(cause.code, '', cause.reason, cause.remedy, cause.cause);
+  }
+  const { refuse } = contextOf(name);
   const text = (error: unknown): string => {
     const { code, message, cause: inner } = error as NodeJS.ErrnoException;
     // fetch says "fetch failed", and why in its cause
     return causes[code ?? ''] ?? (inner ? text(inner) : message || `${error}`);
   };
-  const remedy = location instanceof URL ? 'Check the URL.' : 'Check the path.';
-  return refuse('unreadable', '', text(cause), remedy, cause);
+  return refuse('unreadable', '', text(cause), isUrl ? 'Check the URL.' : 'Check the path.', cause);
+}
+
+/** The name of a file in messages: a path, also for a `file:` URL. */
+function shownName(ref: FileRef): { readonly name: string; readonly isUrl: boolean } {
+  if (typeof ref !== 'string' && !(ref instanceof URL)) return { name: nameOf(ref), isUrl: false };
+  try {
+    const location = locationOf(ref);
+    return { name: `${location}`, isUrl: location instanceof URL };
+  } catch {
+    return { name: `${ref}`, isUrl: true }; // an invalid URL
+  }
 }
 
 /**
