@@ -1,4 +1,5 @@
-import { type Part, type Point, pointsOf, type Ring, ringOf } from './polygons.ts';
+import { type Part, type Point, partsOf, pointsOf, type Ring, ringOf } from './polygons.ts';
+import { simplifyRings } from './simplify.ts';
 
 /** Parts with holes as single rings that are valid: the way to each hole is a channel as narrow as a hundredth of a pixel. */
 
@@ -35,6 +36,18 @@ export function withChannels({ outer, holes }: Part): Ring {
     noteTouching(hole);
   }
   return ringOf(joined);
+}
+
+/** Returns the rings of a mask as one ring for each part, with fewer points (see `simplifyRings`). */
+export function outlinesOf(rings: readonly Ring[], tolerance: number): Ring[] {
+  // parts are told apart by the edges of pixels, so simplifying comes after
+  const exact = partsOf(rings);
+  const simple = simplifyRings(
+    exact.flatMap(({ outer, holes }) => [outer, ...holes]),
+    tolerance,
+  ).values();
+  const next = (ring: Ring): Ring => simple.next().value ?? ring;
+  return exact.map(({ outer, holes }) => withChannels({ outer: next(outer), holes: holes.map(next) }));
 }
 
 const keyOf = ({ x, y }: Point): string => `${x},${y}`;

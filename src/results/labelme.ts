@@ -1,6 +1,5 @@
-import { withChannels } from '../postprocess/channels.ts';
-import { partsOf, type Ring, rleRings } from '../postprocess/polygons.ts';
-import { simplifyRings } from '../postprocess/simplify.ts';
+import { outlinesOf } from '../postprocess/channels.ts';
+import { type Ring, rleRings } from '../postprocess/polygons.ts';
 import { boxIn, checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
 
 /** What a labelme file holds beside the shapes. */
@@ -100,14 +99,7 @@ function shapesOf({ name, score, rings = [], box }: Outline, i: number, toleranc
     ];
     return [shape('rectangle', corners, null)];
   }
-  // parts are told apart by the edges of pixels, so simplifying comes after
-  const exact = partsOf(rings);
-  const simple = simplifyRings(
-    exact.flatMap(({ outer, holes }) => [outer, ...holes]),
-    tolerance,
-  ).values();
-  const next = (ring: Ring): Ring => simple.next().value ?? ring;
-  const parts = exact.map(({ outer, holes }) => withChannels({ outer: next(outer), holes: holes.map(next) }));
+  const parts = outlinesOf(rings, tolerance);
   return parts.map((ring) => shape('polygon', pointsOf(ring), parts.length > 1 ? i : null));
 }
 

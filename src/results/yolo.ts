@@ -1,3 +1,4 @@
+import { outlinesOf } from '../postprocess/channels.ts';
 import { joinRings } from '../postprocess/polygons.ts';
 import { boxIn, checkDetection, type Instance, instancesOf, type ResultFields } from './fields.ts';
 
@@ -15,7 +16,7 @@ export interface YoloOptions {
  * One line per instance: the label, then the box as centre x, centre y, width, height, or with `segments` the outline as x,
  * y, x, y, …. All are fractions of the image's width and height with six digits (0.002 pixels of an image 4000 wide).
  * Labels count from 0. The part outside the image is cut off. An outline is one ring: the format has neither parts nor
- * holes, so slits join them. What encloses nothing has no line: an empty mask with `segments`, otherwise a box without
+ * holes, so slits join the parts, and channels lead to holes. What encloses nothing has no line: an empty mask with `segments`, otherwise a box without
  * width or height in the image.
  *
  * @throws RangeError if detection did not run, or if outlines are asked for and the model gives no masks
@@ -30,7 +31,9 @@ export function yoloText(result: ResultFields, options: YoloOptions = {}): strin
   const across = (x: number) => digits(x / width);
   const down = (y: number) => digits(y / height);
   const outlineOf = ({ mask }: Instance): string[] =>
-    joinRings(mask?.toPolygons({ tolerance }) ?? []).map((value, i) => (i % 2 === 0 ? across(value) : down(value)));
+    joinRings(outlinesOf(mask?.toPolygons() ?? [], tolerance)).map((value, i) =>
+      i % 2 === 0 ? across(value) : down(value),
+    );
   const boxOf = ({ box }: Instance): string[] => {
     const inside = boxIn(result.image, box);
     if (!inside) return [];

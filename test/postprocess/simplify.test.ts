@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { withChannels } from '../../src/postprocess/channels.ts';
+import { outlinesOf } from '../../src/postprocess/channels.ts';
 import { compactMask } from '../../src/postprocess/masks.ts';
 import { fillRings, maskRings, partsOf, type Ring } from '../../src/postprocess/polygons.ts';
 import { encodeBitmap, type Rle, rleIou } from '../../src/postprocess/rle.ts';
@@ -171,15 +171,7 @@ describe('outlines with fewer points', () => {
 });
 
 describe('parts with channels to their holes', () => {
-  const partsWith = (mask: Rle, tolerance: number): Ring[] => {
-    const exact = partsOf(maskRings(compactMask(mask)));
-    const simple = simplifyRings(
-      exact.flatMap(({ outer, holes }) => [outer, ...holes]),
-      tolerance,
-    ).values();
-    const next = () => simple.next().value!;
-    return exact.map(({ holes }) => withChannels({ outer: next(), holes: holes.map(next) }));
-  };
+  const partsWith = (mask: Rle, tolerance: number): Ring[] => outlinesOf(maskRings(compactMask(mask)), tolerance);
 
   for (const [name, mask] of masks) {
     it(`are valid rings of ${name}, one for each part, with the pixels of the mask`, () => {
