@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { NDArray, Weights } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { EngineError } from '../errors.ts';

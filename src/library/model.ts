@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Named, NDArray } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError, MoganetError, placed } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';

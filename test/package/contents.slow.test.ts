@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { builtinModules } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -15,6 +15,7 @@ interface Manifest {
   readonly peerDependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly scripts: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, unknown>>;
 }
 
 describe('the packed package', () => {
@@ -96,6 +97,30 @@ describe('the packed package', () => {
     };
     const declared = namesOf(manifest, 'dependencies', 'optionalDependencies', 'peerDependencies');
     expect(declared.filter((name) => !used.has(name) && !(name in unseen))).to.deep.equal([]);
+  });
+
+  it('imports only parts of TensorFlow.js that declare what they require, as strict layouts of node_modules need', () => {
+    const parts = [...new Set(files.flatMap((file) => importsOf(file, textOf)).map(packageOf))].filter((name) =>
+      name.startsWith('@tensorflow/'),
+    );
+    expect(parts).to.include('@tensorflow/tfjs-core').and.not.to.include('@tensorflow/tfjs'); // which requires long, undeclared
+    const require = createRequire(import.meta.url);
+    for (const part of parts) {
+      const { main, dependencies = {}, peerDependencies = {} } = require(`${part}/package.json`);
+      const text = readFileSync(require.resolve(`${part}/${main}`), 'utf8').replace(/^\s*(\/\/|\*).*$/gm, '');
+      const required = [...text.matchAll(/\brequire\(['"]([^'"]+)['"]\)/g)].map(([, name = '']) => name);
+      const declared = Object.keys({ ...dependencies, ...peerDependencies });
+      const strangers = required.filter((name) => !isBuiltin(name) && !declared.includes(packageOf(name)));
+      expect(strangers, part).to.deep.equal([]);
+    }
+  });
+
+  it('exports the shipped weights, images and wasm files, for bundlers', () => {
+    for (const path of ['samples/weights/facade.safetensors', 'samples/images/street-house.jpg']) {
+      expect(files, path).to.include(path);
+      expect(manifest.exports, path).to.include({ './samples/*': './samples/*' });
+    }
+    expect(manifest.exports['./wasm/*.wasm']).to.equal('./dist/src/platform/*.wasm');
   });
 
   it('has no install script', () => {
