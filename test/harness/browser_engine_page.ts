@@ -37,9 +37,8 @@ const page: Page = {
     const given = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, unpack(value)]));
     const outputs: Record<string, Parcel> = {};
     for (const [name, tensor] of Object.entries(await runners[runner]!.run(given))) {
-      const { shape, data } = await tensor.read();
+      const { shape, data } = await tensor.read().finally(() => tensor.dispose());
       outputs[name] = { shape, data: [...data] };
-      tensor.dispose();
     }
     return outputs;
   },
