@@ -166,12 +166,23 @@ export function chooseModel(library: Library, model: string | undefined, options
   return { name: model, ref: { weights: model } };
 }
 
+/** What of a checkpoint counts, as `addWeightsOptions` takes it. */
+export interface CheckpointOptions {
+  readonly ema?: boolean;
+  readonly prefix?: string;
+  readonly ignore?: readonly string[];
+}
+
 /** The configuration of a model whose weights are not needed: of a name, a configuration file or a checkpoint. */
-export async function chooseConfig(library: Library, model: string): Promise<ModelConfig> {
+export async function chooseConfig(
+  library: Library,
+  model: string,
+  options: CheckpointOptions = {},
+): Promise<ModelConfig> {
   if (isConfig(model)) return readConfigFile(library, model);
   if (!isCheckpoint(library, model)) return findGiven(library, model).config;
   checkFile(model);
-  return library.readConfig(model);
+  return library.readConfig(model, options);
 }
 
 const checkpointEndings = ['.pth', '.pt', '.bin', '.safetensors', '.tar', '.ckpt'];

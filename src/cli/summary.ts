@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Size } from '../node.ts';
-import { heightByWidth, wholeNumber } from './arguments.ts';
+import { addWeightsOptions, heightByWidth, wholeNumber } from './arguments.ts';
 import { endingAtOnce } from './failure.ts';
-import { chooseConfig } from './model.ts';
+import { type CheckpointOptions, chooseConfig } from './model.ts';
 import { openTerminal } from './terminal.ts';
 
 const help = `
@@ -10,9 +10,14 @@ Examples:
   moganet summary moganet_xt
   moganet summary mask_rcnn_moganet_xt_fpn_1x_coco --size 800x1280 --depth 3`;
 
+interface Options extends CheckpointOptions {
+  readonly size?: Size;
+  readonly depth?: number;
+}
+
 /** `moganet summary`: lists the modules of a model with shapes and costs. */
 export function addSummaryCommand(program: Command): void {
-  program
+  const command = program
     .command('summary')
     .summary('show the modules of a model: shapes, parameters, multiply-adds')
     .description(
@@ -24,11 +29,12 @@ export function addSummaryCommand(program: Command): void {
       "height and width of the network's input, one number for a square (default: those of the published figures)",
       heightByWidth,
     )
-    .option('--depth <n>', 'depth to which modules are listed', wholeNumber)
+    .option('--depth <n>', 'depth to which modules are listed', wholeNumber);
+  addWeightsOptions(command)
     .addHelpText('after', help)
-    .action(async (model: string, options: { readonly size?: Size; readonly depth?: number }) => {
+    .action(async (model: string, { size, depth, ...weights }: Options) => {
       const library = await import('../node.ts');
-      const config = await endingAtOnce(() => chooseConfig(library, model));
-      openTerminal().print(library.modelSummary(config, options));
+      const config = await endingAtOnce(() => chooseConfig(library, model, weights));
+      openTerminal().print(library.modelSummary(config, { size, depth }));
     });
 }

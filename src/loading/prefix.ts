@@ -12,6 +12,12 @@ export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string
   return kept;
 }
 
+/** Returns the first name of a key. */
+export function moduleOf(key: string): string {
+  const end = key.indexOf('.');
+  return end < 0 ? key : key.slice(0, end);
+}
+
 /** More prefixes than a file has models in it. */
 const mostPrefixes = 24;
 
@@ -89,7 +95,9 @@ export function leftOut(keys: readonly string[]): string {
 
 /** Makes the refusal of a file that has a model several times. */
 export function severalPrefixes(prefixes: readonly string[], refuse: Refuse<CheckpointCode>): Error {
-  const ways = prefixes.map((prefix) => `{ prefix: ${quoted(prefix)} } (--prefix ${prefix} on the command line)`);
+  const ways = prefixes.map(
+    (prefix) => `{ prefix: ${quoted(prefix)} } (--prefix ${quoted(prefix)} on the command line)`,
+  );
   const names = prefixes.map(quoted);
   const reason = `it has the model's keys several times, below ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
   return refuse('missing', '', reason, `Choose one of them: ${ways.join(' or ')}.`);

@@ -1,5 +1,5 @@
 import type { Shape } from '../arrays.ts';
-import { CheckpointError } from '../errors.ts';
+import { CheckpointError, shortened } from '../errors.ts';
 import type { CheckpointCode, Refuse } from '../formats/context.ts';
 import {
   type Checkpoint,
@@ -25,7 +25,7 @@ import { isObject } from '../validate.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
 import { inAnyLayout, layoutMarks } from './layouts.ts';
-import { candidatePrefixes, listed, outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
+import { candidatePrefixes, listed, moduleOf, outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
 
 /** Finds the model that a checkpoint belongs to: by the configuration in it, or by its keys and shapes. */
 
@@ -71,11 +71,11 @@ export function matchEntry(
   { names = [], size, backbone }: Hints = {},
   all: readonly ZooEntry[] = entries,
 ): Match {
+  const fitting = fittingEntries(all, shapes);
   for (const name of names) {
     const entry = all.find((one) => isNamed(one, name));
-    if (entry && fits(definitionOf(entry), shapes)) return { entry, others: [] };
+    if (entry && fitting.includes(entry)) return { entry, others: [] };
   }
-  const fitting = all.filter((entry) => fits(definitionOf(entry), shapes));
   const [first] = fitting;
   if (!first) throw new CheckpointError(`${what}: ${nearest(all, shapes)}`);
   const alike = fitting.filter(
@@ -125,11 +125,34 @@ function computationOf({ parts, config }: ModelDefinition): string {
 const evaluationOf = (definition: ModelDefinition): string =>
   `${definition.config.classification?.input.size} ${computationOf(definition)}`;
 
-/** Tells whether a file has every tensor that the model runs with in its shape, and none that its published checkpoint does not have. */
-function fits(definition: ModelDefinition, shapes: ReadonlyMap<string, Shape>): boolean {
-  if (!wantedOf(definition).every(({ key }) => shapes.has(key))) return false; // without recording the auxiliary head
+/**
+ * Counts the tensors of a file that a model does not have. Undefined if the model lacks one that it runs with, or if it is another network:
+ * a surplus tensor must belong to no module of a detector or segmentor.
+ */
+function surplusIn(definition: ModelDefinition, shapes: ReadonlyMap<string, Shape>): number | undefined {
+  const parameters = wantedOf(definition);
+  if (!parameters.every(({ key }) => shapes.has(key))) return undefined; // without recording the auxiliary head
   const published = new Map(checkpointParameters(definition).map(({ key, shape }) => [key, shape.join()]));
-  return [...shapes].every(([key, shape]) => published.get(key) === shape.join());
+  const modules = new Set(parameters.map(({ key }) => moduleOf(key)));
+  const isDense = definition.config.classification === undefined;
+  let surplus = 0;
+  for (const [key, shape] of shapes) {
+    const known = published.get(key);
+    if (known === shape.join()) continue;
+    if (known !== undefined || !isDense || modules.has(moduleOf(key))) return undefined;
+    surplus++;
+  }
+  return surplus;
+}
+
+/** Returns the entries that fit a file with the fewest surplus tensors, mostly none. */
+function fittingEntries(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>): ZooEntry[] {
+  const rated = all.flatMap((entry) => {
+    const surplus = surplusIn(definitionOf(entry), shapes);
+    return surplus === undefined ? [] : [{ entry, surplus }];
+  });
+  const least = Math.min(...rated.map(({ surplus }) => surplus));
+  return rated.filter(({ surplus }) => surplus === least).map(({ entry }) => entry);
 }
 
 const wanted = new WeakMap<ModelDefinition, readonly Parameter[]>();
@@ -155,7 +178,7 @@ export const shapesOf = (tensors: ReadonlyMap<string, TensorEntry>): ReadonlyMap
  */
 export function publishedPrefix(tensors: ReadonlyMap<string, TensorEntry>, refuse: Refuse<CheckpointCode>): string {
   const inner = (prefix: string) => shapesOf(inAnyLayout(prefix === '' ? tensors : withoutPrefix(tensors, prefix)));
-  const isKnown = (shapes: ReadonlyMap<string, Shape>) => entries.some((entry) => fits(definitionOf(entry), shapes));
+  const isKnown = (shapes: ReadonlyMap<string, Shape>) => fittingEntries(entries, shapes).length > 0;
   if (isKnown(inner(''))) return '';
   const prefixes = candidatePrefixes(tensors.keys(), publishedMarks());
   const found = outermost(prefixes.filter((prefix) => isKnown(inner(prefix))));
@@ -191,20 +214,32 @@ function rated(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>) {
 
 /** Describes the three entries that fit best. */
 function nearest(all: readonly ZooEntry[], shapes: ReadonlyMap<string, Shape>): string {
-  const lines = rated(all, shapes)
-    .slice(0, 3)
-    .map(
-      ({ entry, wanted: count, present, equal }) =>
-        `  ${entry.name}: ${present} of ${count} keys there, ${equal} in the right shape`,
-    );
-  const near =
+  const near = rated(all, shapes).slice(0, 3);
+  const lines = near.map(
+    ({ entry, wanted: count, present, equal }) =>
+      `  ${entry.name}: ${present} of ${count} keys there, ${equal} in the right shape`,
+  );
+  const found =
     lines.length > 0
       ? `Nearest:\n${lines.join('\n')}\n`
       : `No known model has any of its keys: ${listed([...shapes.keys()])}. `;
+  const [best] = near;
+  const surplus = best && best.equal === best.wanted ? surplusKeys(best.entry, shapes) : [];
+  const [key] = surplus;
+  const more =
+    best && key !== undefined
+      ? `${best.entry.name} does not have ${listed(surplus)}. If that is not part of a network, leave it out: ` +
+        `{ ignore: ['${shortened(key)}'] } (--ignore ${shortened(key)} on the command line).\n`
+      : '';
   return (
-    `the weights fit no known model, and the file has no configuration. ${near}` +
+    `the weights fit no known model, and the file has no configuration. ${found}${more}` +
     'Name its model: in code { config, weights }, on the command line --model with the name of a model or a JSON file.'
   );
+}
+
+function surplusKeys(entry: ZooEntry, shapes: ReadonlyMap<string, Shape>): string[] {
+  const published = new Set(checkpointParameters(definitionOf(entry)).map(({ key }) => key));
+  return [...shapes.keys()].filter((key) => !published.has(key));
 }
 
 /** The metadata key of a safetensors file under which the package keeps a model's configuration. */

@@ -11,7 +11,7 @@ import {
 import type { Parameter } from '../nn/index.ts';
 import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
-import { leftOut, listed, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
+import { leftOut, listed, moduleOf, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
 import { openWhole } from './shards.ts';
 import { type StateDict, stateDictOf } from './state_dict.ts';
@@ -105,12 +105,6 @@ export function reduced(config: ModelConfig, prefix: string | undefined): ModelC
 /** Returns all keys in the checkpoints of these models, with those that only training needs. */
 function publishedKeys(models: readonly ModelDefinition[]): ReadonlySet<string> {
   return new Set(models.flatMap((model) => checkpointParameters(model).map(({ key }) => key)));
-}
-
-/** Returns the first name of a key. */
-function moduleOf(key: string): string {
-  const end = key.indexOf('.');
-  return end < 0 ? key : key.slice(0, end);
 }
 
 /** Leaves out the keys that the caller names. */

@@ -54,7 +54,7 @@ describe('moganet convert with a model that the file does not name', () => {
     const words = ['convert', 'semi.ckpt', 'student.safetensors', '--model', 'mine.json'];
     const refused = await moganet(words, { cwd });
     expect(refused.code).to.equal(1);
-    expect(refused.stderr).to.contain('--prefix student.').and.to.contain('--prefix teacher.');
+    expect(refused.stderr).to.contain('--prefix "student."').and.to.contain('--prefix "teacher."');
     const { code, stderr } = await moganet([...words, '--prefix', 'student.'], { cwd });
     expect(code, stderr).to.equal(0);
     const { weights } = await readModel({ weights: at('student.safetensors') });

@@ -78,8 +78,8 @@ describe('the options that messages name', () => {
     const naming = ofLibrary.filter(({ text }) => text.match(option)?.some(isOurs));
     expect(naming.length).to.be.greaterThan(6);
     expect(naming.some(({ text }) => text.includes('--ema'))).to.equal(true);
-    expect(wrongOptions(named('summary')!, 'give --ema')).to.have.length(1);
-    expect(wrongOptions(named('summary')!, 'give --ema of `moganet predict`')).to.have.length(0);
+    expect(wrongOptions(named('pull')!, 'give --ema')).to.have.length(1);
+    expect(wrongOptions(named('pull')!, 'give --ema of `moganet predict`')).to.have.length(0);
     expect(wrongOptions(named('predict')!, 'moganet convert --scale')).to.have.length(0);
   });
 

@@ -195,7 +195,7 @@ describe('one prefix in front of every key of a model', () => {
       const refusal = await refusalOf(() => filled(config, root));
       expect(refusal.message).to.equal(
         'w.pth: it has the model\'s keys several times, below "student." and "teacher.". Choose one of them: ' +
-          '{ prefix: "student." } (--prefix student. on the command line) or { prefix: "teacher." } (--prefix teacher. on the command line).',
+          '{ prefix: "student." } (--prefix "student." on the command line) or { prefix: "teacher." } (--prefix "teacher." on the command line).',
       );
       for (const [prefix, weights] of Object.entries({ 'student.': student, 'teacher.': teacher, teacher })) {
         expect((await filled(config, root, { prefix })).value).to.deep.equal(firstOf(weights));

@@ -78,7 +78,41 @@ describe('opening weights', () => {
     };
     expect((await below(['model.'])).config.name).to.equal('facade');
     const error = await rejection(below(['student.', 'teacher.']));
-    expect(error.message).to.contain('(--prefix student. on the command line)').and.to.contain('(--prefix teacher.');
+    expect(error.message)
+      .to.contain('(--prefix "student." on the command line)')
+      .and.to.contain('(--prefix "teacher."');
+  });
+
+  it('matches a detector or segmentor beside whose modules there are other keys, and the one with the fewest of them', async () => {
+    const shipped = new URL('../../samples/weights/facade.safetensors', import.meta.url);
+    const { entries } = await openWeights(bytesSource(readFileSync(shipped), 'facade.safetensors'));
+    const withKeys = async (...keys: readonly string[]) => {
+      const shapes = [...entries].map(([key, { shape }]) => [key, shape] as const);
+      const all = [...shapes, ...keys.map((key) => [key, [3]] as const)];
+      const tensors = new Map(all.map(([key, shape]) => [key, seededWeight(key, shape)]));
+      return openWeights(bytesSource(await writeSafetensors(tensors).bytes(), 'epoch.pth'));
+    };
+    const { config, notices } = await withKeys('edge_values', 'criterion.weight');
+    expect(config.name).to.equal('facade');
+    expect(notices).to.deep.equal([
+      '2 keys of the file are not part of the model and are left out: criterion.weight, edge_values.',
+    ]);
+    const inside = await rejection(withKeys('backbone.extra.weight'));
+    expect(inside.message).to.contain('facade does not have backbone.extra.weight.');
+  });
+
+  it('says how to leave out a key that a classifier does not have, which works', async () => {
+    const s: ModelConfig = { backbone: { type: 'moganet', arch: 's' }, classification: { classes: 1000 } };
+    const tensors = modelParameters(createModel(s))
+      .filter(({ kind }) => kind !== 'ignored')
+      .map(({ key, shape }) => [key, seededWeight(key, shape)] as const);
+    const more = new Map([...tensors, ['edge_values', seededWeight('edge_values', [3])] as const]);
+    const source = bytesSource(await writeSafetensors(more).bytes(), 'test.safetensors');
+    const error = await rejection(openWeights(source));
+    expect(error.message)
+      .to.contain('moganet_s does not have edge_values.')
+      .and.to.contain("{ ignore: ['edge_values'] }");
+    expect((await openWeights(source, { ignore: ['edge_values'] })).config.name).to.equal('moganet_s');
   });
 
   it('names no model as near that has none of its keys, and sees through a prefix to those that are', async () => {
