@@ -29,29 +29,22 @@ export const deltaConfig = z.strictObject({
 });
 export type DeltaConfig = z.output<typeof deltaConfig>;
 
-/** A schema of the most that is kept. −1 keeps all. */
-export const limit = z
-  .int()
-  .refine((value) => value > 0 || value === -1, { error: 'must be at least 1, or -1 for no limit' });
-/** A schema of the edge from which boxes are kept. */
-export const minSize = z
-  .number()
-  .refine((value) => value >= 0 || value === -1, { error: 'must be at least 0, or -1 to keep all boxes' });
-
 /** The region proposal network (arXiv 1506.01497), mmdet's RPNHead: one small head on every level. */
 export const rpnConfig = z.strictObject({
   channels: z.int().positive(),
   anchors: anchorConfig,
   deltas: deltaConfig.default({ means: [0, 0, 0, 0], stds: [1, 1, 1, 1] }),
   /** The most anchors kept per level before NMS, by score. */
-  nmsPre: limit.default(1000),
+  nmsPre: z.int().positive().default(1000),
   /** The most proposals kept per image. */
-  max: limit.default(1000),
+  max: z.int().positive().default(1000),
   iou: z.number().min(0).max(1).default(0.7),
   /** Drops the worse of two proposals whatever their levels. By default only within a level. */
   acrossLevels: z.boolean().optional(),
-  /** Proposals whose edge is at most this are dropped, in pixels of the input. −1 keeps all. */
-  minSize: minSize.default(0),
+  /** Proposals whose edge is at most this are dropped, in pixels of the input. */
+  minSize: z.number().nonnegative().default(0),
+  /** Keeps boxes of any size, even those without an area. */
+  keepEmpty: z.boolean().optional(),
 });
 export type RpnConfig = z.output<typeof rpnConfig>;
 

@@ -3,7 +3,7 @@ import { boxConfig } from '../../heads/box.ts';
 import { necks, segmentationHeads } from '../../heads/index.ts';
 import { maskConfig } from '../../heads/mask.ts';
 import { retinaConfig } from '../../heads/retina.ts';
-import { limit, minSize, rpnConfig } from '../../heads/rpn.ts';
+import { rpnConfig } from '../../heads/rpn.ts';
 import { backboneConfigs } from '../backbones/index.ts';
 import { type DatasetId, datasetIds } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
@@ -77,8 +77,7 @@ export type ImageConfig = z.output<typeof imageConfig>;
 const keep = {
   score: threshold.default(0.05),
   iou: threshold.default(0.5),
-  /** −1 keeps all. */
-  max: limit.default(100),
+  max: z.int().positive().default(100),
   /** Drops the worse of two boxes whatever their classes. By default only within a class. */
   acrossClasses: z.boolean().optional(),
 };
@@ -130,9 +129,11 @@ export const retinaNetConfig = labelled(
     test: z.strictObject({
       ...keep,
       /** The most pairs of anchor and class that are decoded per level. */
-      nmsPre: limit.default(1000),
-      /** Boxes whose edge is at most this are dropped, in pixels of the input. −1 keeps all. */
-      minSize: minSize.default(0),
+      nmsPre: z.int().positive().default(1000),
+      /** Boxes whose edge is at most this are dropped, in pixels of the input. */
+      minSize: z.number().nonnegative().default(0),
+      /** Keeps boxes of any size, even those without an area. */
+      keepEmpty: z.boolean().optional(),
     }),
   }),
 );

@@ -224,7 +224,7 @@ function checkedTables(tables: Tables | null | undefined): Tables {
 export function resolveConfig(config: unknown, what: string, tables: Tables = {}): ResolvedConfig {
   if (typeof config === 'string') {
     throw new ConfigError(
-      `a configuration is an object, got ${foundIn(config)}. That of a published model is findEntry(name).config.`,
+      `${what}: a configuration is an object, got ${foundIn(config)}. That of a published model is findEntry(name).config.`,
     );
   }
   const known = Object.keys({ ...backbones, ...tables.backbones });

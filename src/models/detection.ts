@@ -104,7 +104,9 @@ export function checkStrides(strides: readonly number[], stages: readonly Stage[
   for (const [i, stride] of strides.entries()) {
     const level = stages[i];
     if (level && level.stride !== stride) {
-      throw new ConfigError(`${path}.${i}: is ${stride}, but level ${i} of the neck has the stride ${level.stride}.`);
+      throw new ConfigError(
+        `${path}.${i}: is ${stride}, but level ${i} of the neck has the stride ${level.stride} (detection.neck.startLevel, outs).`,
+      );
     }
   }
 }

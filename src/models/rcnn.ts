@@ -141,16 +141,15 @@ const scaleOf = ({ scaleX, scaleY }: Geometry) => ({ x: scaleX, y: scaleY });
 
 /** Reads the RPN's maps back and turns them into proposals for each image, in pixels of the network's input. */
 export async function readProposals(
-  { deltas: coder, nmsPre, max, iou, minSize, acrossLevels }: RpnConfig,
+  { deltas: coder, nmsPre, max, iou, minSize, keepEmpty, acrossLevels }: RpnConfig,
   anchors: readonly AnchorLevel[],
   features: Named<DeviceTensor>,
   images: readonly Geometry[],
 ): Promise<Proposals[]> {
   const scores = await readLevels(features, 'rpn_cls', anchors.length);
   const deltas = await readLevels(features, 'rpn_reg', anchors.length);
-  return images.map(({ resized }, image) =>
-    proposalsFrom(anchors, scores, deltas, resized, { coder, nmsPre, max, iou, minSize, acrossLevels }, image),
-  );
+  const keep = { coder, nmsPre, max, iou, minSize: keepEmpty ? -1 : minSize, acrossLevels };
+  return images.map(({ resized }, image) => proposalsFrom(anchors, scores, deltas, resized, keep, image));
 }
 
 const nothing = (masks: boolean): Detections => ({

@@ -30,7 +30,7 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
         classes,
         coder: head.deltas,
         nmsPre: test.nmsPre,
-        minSize: test.minSize,
+        minSize: test.keepEmpty ? -1 : test.minSize,
         score: options.score ?? test.score,
         iou: options.iou ?? test.iou,
         max: options.max ?? test.max,

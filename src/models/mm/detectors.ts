@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { BoxConfig } from '../../../heads/box.ts';
-import { limit, minSize } from '../../../heads/rpn.ts';
 import { itemAt } from '../../arrays.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
@@ -22,6 +21,12 @@ type Detector = NonNullable<ModelConfig['detection']>;
 
 const what = 'mmdet model';
 const part = z.unknown().optional();
+/** mmdet's limits and sizes, whose -1 keeps all. */
+const limit = z.int().refine((value) => value > 0 || value === -1, { error: 'must be at least 1, or -1 for no limit' });
+const minSize = z.number().refine((value) => value >= 0 || value === -1, { error: 'must be at least 0, or -1' });
+/** More than any image has, and the largest number of a configuration. */
+const all = 2 ** 20;
+const sizeLimit = (least: number) => ({ minSize: Math.max(0, least), keepEmpty: least < 0 || undefined });
 
 /** mmcv's plain NMS. `split_thr` only bounds its memory. Its older name for the threshold is `iou_thr`. */
 const nms = z
@@ -61,7 +66,7 @@ function mostOf(
     throw new ConfigError(`${what}: ${path}.max_num: is ${max_num}, but max_per_img ${given}. They mean the same.`);
   }
   const limits = [given, nms.most ?? -1].filter((value) => value > 0);
-  return limits.length > 0 ? Math.min(...limits) : -1;
+  return limits.length > 0 ? Math.min(...limits) : all;
 }
 
 const rpnTest = z.strictObject({
@@ -199,11 +204,11 @@ function twoStageParts({ neck: dict, rpn_head, test_cfg }: z.output<typeof twoSt
     neck,
     rpn: {
       ...head,
-      nmsPre: rpn.nms_pre,
+      nmsPre: rpn.nms_pre < 0 ? all : rpn.nms_pre,
       max: mostOf(rpn, rpnNms, 'test_cfg.rpn'),
       iou: rpnNms.iou,
       acrossLevels: rpnNms.agnostic,
-      minSize: rpn.min_bbox_size,
+      ...sizeLimit(rpn.min_bbox_size),
     },
     test: {
       score: rcnn.score_thr,
@@ -303,8 +308,8 @@ export function retinaNetFromMm(model: unknown, classes: ClassesOf, backbone: Ba
       iou: test.nms.iou,
       max: mostOf(test, test.nms, 'test_cfg'),
       acrossClasses: test.nms.agnostic,
-      nmsPre: test.nms_pre,
-      minSize: test.min_bbox_size,
+      nmsPre: test.nms_pre < 0 ? all : test.nms_pre,
+      ...sizeLimit(test.min_bbox_size),
     },
     input: {},
   };

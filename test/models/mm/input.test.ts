@@ -231,3 +231,24 @@ describe('a whole configuration of mm', () => {
     expect(() => fromMm({ model, test_cfg: { type: 'TestLoop' } })).to.throw(ConfigError, 'test_cfg');
   });
 });
+
+describe('the limits of mmdet', () => {
+  it('of -1 keep all, in either form of a detector', () => {
+    const test = { ...retinaNetXt.test_cfg, max_per_img: -1, nms_pre: -1, min_bbox_size: -1 };
+    const { detection } = fromMm({ ...retinaNetXt, test_cfg: test });
+    expect(detection?.test).to.deep.include({ max: 2 ** 20, nmsPre: 2 ** 20, minSize: 0, keepEmpty: true });
+    const { min_bbox_size: _, ...newer } = retinaNetXt.test_cfg;
+    expect(fromMm({ ...retinaNetXt, test_cfg: newer }).detection?.test).to.include({ keepEmpty: true });
+    expect(fromMm(retinaNetXt).detection?.test).to.not.have.property('keepEmpty');
+  });
+
+  it('are the smaller of two, and the same by their older names', () => {
+    const limited = (more: object) => fromMm({ ...retinaNetXt, test_cfg: { ...retinaNetXt.test_cfg, ...more } });
+    const nms = { type: 'nms', iou_threshold: 0.5 };
+    expect(limited({ nms: { ...nms, max_num: 7 } }).detection?.test).to.include({ max: 7 });
+    expect(limited({ nms: { ...nms, max_num: 700 } }).detection?.test).to.include({ max: 100 });
+    expect(limited({ max_per_img: undefined, max_num: 9 }).detection?.test).to.include({ max: 9 });
+    expect(() => limited({ max_num: 9 })).to.throw(ConfigError, 'max_num: is 9, but max_per_img 100');
+    expect(limited({ nms: { iou_thr: 0.4 } }).detection?.test).to.include({ iou: 0.4 });
+  });
+});
