@@ -213,7 +213,7 @@ function shownName(ref: FileRef): { readonly name: string; readonly isUrl: boole
  * The folder of the package, known by the place of this module: importing it looks for nothing. Undefined in a program that was
  * bundled into one file.
  */
-const packageFolder = /^(file:.*\/)(?:dist\/)?src\/platform\/node\/files\.[jt]s$/.exec(import.meta.url ?? '')?.[1];
+const packageFolder = /^(file:.*?\/)(?:dist\/)?src\/platform\/node\/files\.[jt]s$/.exec(import.meta.url ?? '')?.[1];
 
 const pathInFolder = (path: string): string | undefined => packageFolder && fileURLToPath(new URL(path, packageFolder));
 
