@@ -24,7 +24,7 @@ function joined(values: tf.Tensor, [batch, height, width, triple]: tf.Tensor4D['
 }
 
 /** The most scores that are held at once, in values. */
-export const mostScores = 16e6;
+const mostScores = 16e6;
 
 /** Returns how many queries are compared at once with all keys. */
 export const queriesAtOnce = (pixels: number, rows: number): number =>
