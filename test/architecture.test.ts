@@ -36,7 +36,7 @@ const rooms: Readonly<Record<string, Room>> = {
   zoo: { imports: ['configs', 'models', 'nn'] },
   // the types that Node and the browser implement for the library
   platform: { imports: ['formats'], types: ['image', 'nn'] },
-  'platform/node': { imports: ['platform', 'formats'], packages: ['node:', 'undici'] },
+  'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:', 'undici', 'pngjs'] },
   'platform/browser': { imports: ['platform', 'formats'] },
   loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'], packages: ['zod'] },
   results: { imports: ['postprocess', 'formats', 'render'], types: ['image', 'datasets'], packages: ['zod'] },

@@ -52,7 +52,7 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
 }
 
 /** Returns a raster's bytes without its alpha channel if every pixel is opaque: a fifth less to store. */
-function packedPixels({ data }: Raster): { readonly channels: 3 | 4; readonly bytes: Raster['data'] } {
+export function packedPixels({ data }: Raster): { readonly channels: 3 | 4; readonly bytes: Raster['data'] } {
   for (let i = 3; i < data.length; i += 4) if (data[i] !== 255) return { channels: 4, bytes: data };
   const bytes = new Uint8Array((data.length / 4) * 3);
   for (let i = 0, o = 0; i < data.length; i += 4) {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { PNG } from 'pngjs';
 import { MoganetError } from '../../src/errors.ts';
 import { decodeLabelPng } from '../../src/formats/image.ts';
 import { decodePng } from '../../src/formats/png.ts';
@@ -12,7 +13,7 @@ import {
   encodeMaskPng,
   encodePng as portableEncode,
 } from '../../src/formats/png_write.ts';
-import { encodePng as nodeEncode } from '../../src/platform/node/png.ts';
+import { byZlib, encodePng as nodeEncode } from '../../src/platform/node/png.ts';
 import { orientationBlock } from '../harness/orientation.ts';
 import { buildPng, chunk } from '../harness/png_builder.ts';
 
@@ -52,6 +53,22 @@ for (const [name, encode] of [
       expect(encode(image)).to.deep.equal(encode(image));
     });
   });
+}
+
+it('is the same to the byte with pngjs and, in a bundled server without it, with zlib alone', () => {
+  for (const alpha of [() => 255, (i: number) => i % 256]) {
+    const image = raster(123, 45, alpha);
+    expect(Buffer.from(byZlib(image)).equals(nodeEncode(image))).to.equal(true);
+    expect(Buffer.from(nodeEncode(image)).equals(encodedByPngjs(image))).to.equal(true);
+  }
+});
+
+/** What pngjs writes for these settings if it is asked directly. */
+function encodedByPngjs({ width, height, data }: ReturnType<typeof raster>): Uint8Array {
+  const image = new PNG({ width, height });
+  image.data.set(data);
+  const opaque = data.every((value, i) => i % 4 !== 3 || value === 255);
+  return PNG.sync.write(image, { colorType: opaque ? 2 : 6, deflateLevel: 3, filterType: 1 });
 }
 
 const size = { height: 5, width: 7 };

@@ -23,7 +23,7 @@ export interface Site {
  *
  * @param prepare fills the site's folder
  */
-export function useSite(prepare: (folder: string) => Promise<void>): Site {
+export function servedSite(prepare: (folder: string) => Promise<void>): Site {
   let running: { readonly browser: Browser; readonly server: Server } | undefined;
   const started = () => {
     if (!running) throw new Error('the site is open only while its tests run');
@@ -66,11 +66,11 @@ export function useSite(prepare: (folder: string) => Promise<void>): Site {
 export const sampleSet = new URL('../../../shared/samples', import.meta.url);
 
 /** Serves the browser sample as users build it. */
-export const sampleSite = (): Site => useSite(buildSample);
+export const sampleSite = (): Site => servedSite(buildSample);
 
 /** Serves a page with the library, the golden runners and the files that they read: `test/browser/page/page.ts`. */
 export function libraryPage(): Site {
-  return useSite(async (folder) => {
+  return servedSite(async (folder) => {
     await build({
       ...browserBundle,
       entryPoints: [fileURLToPath(new URL('../browser/page/page.ts', import.meta.url))],
