@@ -24,7 +24,7 @@ export const necks: Necks = neckTable;
 /** A kind of segmentation head: the schema of its field in a configuration, and the function that makes it. */
 export interface SegmentationHeadEntry {
   readonly config: z.ZodType;
-  /** Makes the head from that field, for a number of classes and the stages that feed it. */
+  /** Makes the head from that field, for a number of output channels (the classes, or 1 for two) and the stages that feed it. */
   readonly make: (config: never, classes: number, stages: readonly Stage[]) => SegmentationHead;
 }
 
