@@ -122,6 +122,51 @@ describe('starting engines of a browser', function () {
   });
 });
 
+describe('a trap of WebAssembly', function () {
+  this.timeout(60_000);
+
+  it('ends the engine, and the next one has a new memory', () => {
+    const script = `
+      const tf = await import('@tensorflow/tfjs-core');
+      const { tfjsEngine } = await import('./src/engines/tfjs/engine.ts');
+      const { F, map, programOf, recordPart } = await import('./src/nn/index.ts');
+      const graph = recordPart({ name: 'sum', inputs: { x: map(1) }, forward: (_, { x }) => ({ y: F.add(x, x) }) });
+      const x = { shape: [1, 1, 1, 1], data: Float32Array.of(2) };
+      const outcome = async (runner) => {
+        try {
+          return (await (await runner.run({ x })).y.read()).data[0];
+        } catch (error) {
+          return error.name + ': ' + error.message;
+        }
+      };
+      const first = await tfjsEngine('wasm');
+      const runner = await first.load(programOf('sum', graph, new Map()));
+      const seen = [await outcome(runner)];
+      const kernel = tf.getKernel('Add', 'wasm');
+      tf.unregisterKernel('Add', 'wasm');
+      const kernelFunc = () => { throw new WebAssembly.RuntimeError('unreachable'); };
+      tf.registerKernel({ ...kernel, kernelFunc });
+      seen.push(await outcome(runner));
+      tf.unregisterKernel('Add', 'wasm');
+      tf.registerKernel(kernel);
+      seen.push(await outcome(runner));
+      runner.dispose();
+      await first.dispose();
+      const second = await tfjsEngine('wasm');
+      seen.push(await outcome(await second.load(programOf('sum', graph, new Map()))));
+      console.log(JSON.stringify(seen));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    expect(stderr).to.equal('');
+    const [before, during, afterwards, again] = JSON.parse(stdout);
+    expect(before).to.equal(4);
+    expect(during).to.match(/^EngineError: .*wasm failed: unreachable.*load it again/);
+    expect(afterwards).to.equal(during);
+    expect(again).to.equal(4);
+  });
+});
+
 describe('starting engines of Node', () => {
   const failed = (message: string) => (): never => {
     throw new Error(message);
