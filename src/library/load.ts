@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { NDArray, Weights } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
-import { EngineError } from '../errors.ts';
+import { ConfigError, EngineError } from '../errors.ts';
 import { modelReader, type ReadModel } from '../loading/read_model.ts';
 import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
 import type { ModelConfig } from '../models/config.ts';
@@ -100,9 +100,15 @@ function runnableParts({ definition: { parts, pyramid }, unfilled }: ReadModel):
   return unfilled.some((name) => name === 'backbone' || name.startsWith('backbone.')) ? [] : [pyramid];
 }
 
-/** Starts the engine that the options name. A custom engine is returned as it is. */
+/**
+ * Starts the engine that the options name. A custom engine is returned as it is.
+ *
+ * @throws ConfigError for `threads` beside an engine that has started already
+ */
 export async function startEngine({ engine = 'auto', threads }: LoadOptions, platform: Platform): Promise<Engine> {
-  return typeof engine === 'string' ? platform.openEngine(engine, { threads }) : engine;
+  if (typeof engine === 'string') return platform.openEngine(engine, { threads });
+  if (threads === undefined) return engine;
+  throw new ConfigError('`threads` has no effect on an engine that has started already. Give them when you create it.');
 }
 
 /**

@@ -140,6 +140,17 @@ describe('engines of Node', () => {
     }
   });
 
+  it('refuse threads that have no effect', async () => {
+    const wasm = await errorOf(loadModel('facade', { engine: 'wasm', threads: 2 }));
+    expect(wasm).to.be.instanceOf(ConfigError);
+    expect(wasm.message).to.match(/`threads` .* onnxruntime: wasm has one thread/);
+    const engine = await openNodeEngine('cpu');
+    const started = await errorOf(loadModel('facade', { engine, threads: 2 }));
+    expect(started).to.be.instanceOf(ConfigError);
+    expect(started.message).to.match(/`threads` .* started already/);
+    await engine.dispose();
+  });
+
   it('refuse an invalid number of threads before anything starts', async () => {
     const error = await errorOf(loadModel('facade', { engine: 'wasm', threads: 0 }));
     expect(error).to.be.instanceOf(ConfigError);
