@@ -15,7 +15,8 @@ export interface Assets {
   readonly jpegWasm?: string | URL;
   /**
    * The folder (ending with `/`), or a URL by file name, of `moganet/wasm/tfjs-backend-wasm*.wasm`, which only the engine `wasm`
-   * needs. By default where the bundler put them, else beside the bundle.
+   * needs. By default where the bundler put them, else beside the bundle. If given, an isolated page computes on several threads,
+   * which the bundles of Vite and webpack cannot start.
    */
   readonly tfjsWasm?: string | Readonly<Record<string, string>>;
 }
@@ -35,7 +36,7 @@ export function withAssets({ jpegWasm, tfjsWasm }: Assets): Library {
     decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
     engines: browserEngines,
     openEngine: (name: string, { threads }: { readonly threads?: number }) =>
-      openBrowserEngine(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), threads }),
+      openBrowserEngine(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), oneThread: tfjsWasm === undefined, threads }),
   };
   return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
 }

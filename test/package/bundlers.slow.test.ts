@@ -72,7 +72,16 @@ describe('the packed package in a project of', () => {
     page.on('response', (response) => {
       if (response.status() >= 400 && !response.url().endsWith('/favicon.ico')) faults.push(response.url());
     });
+    // as isolated pages get them, in which TensorFlow.js would start threads
+    const isolating = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+    await page.route(url, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, headers: { ...response.headers(), ...isolating } });
+    });
     await page.goto(url);
+    expect(await page.evaluate(() => (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated)).to.equal(
+      true,
+    );
     await page.waitForFunction(() => 'predict' in globalThis);
     const result = await work(page);
     expect(faults, 'faults of the page').to.deep.equal([]);

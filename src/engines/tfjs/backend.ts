@@ -15,6 +15,11 @@ export type BackendName = 'cpu' | 'wasm' | 'webgl';
 export interface BackendOptions {
   /** The URL of the folder with the wasm backend's files, or a URL for each file. Node finds them by itself. */
   readonly wasmPaths?: WasmPaths | undefined;
+  /**
+   * Starts the wasm backend on one thread also where threads are possible. Its threads (4.22) run the text of a function, in which
+   * some bundlers have renamed what is outside of it: the start then never ends.
+   */
+  readonly oneThread?: boolean | undefined;
 }
 
 const starting = new Map<BackendName, Promise<Backend>>();
@@ -61,10 +66,11 @@ const register = {
  * Calls the factory itself: `tf.setBackend` makes a backend the current one before it starts, swallows the cause if it does
  * not, and leaves it the current one.
  */
-async function initialise(name: BackendName, { wasmPaths }: BackendOptions): Promise<Backend> {
+async function initialise(name: BackendName, { wasmPaths, oneThread }: BackendOptions): Promise<Backend> {
   try {
     await register[name]();
     if (name === 'wasm') {
+      if (oneThread) tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
       await expectWasm(wasmPaths);
       if (wasmPaths !== undefined) (await register.wasm()).setWasmPaths(wasmPaths);
     }
