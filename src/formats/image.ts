@@ -35,7 +35,7 @@ export function imageDecoder(loadJpegWasm: LoadWasm): DecodeImage {
   const decodeJpeg = jpegDecoder(loadJpegWasm);
   return async (bytes, options = {}) => {
     const context = contextOf(bytes, options, 'decodeImage');
-    const kind = readableKind(bytes, context);
+    const kind = readableKind(bytes, 'PNG or JPEG', context);
     return kind === 'png' ? decodePng(bytes, context) : decodeJpeg(bytes, context);
   };
 }
@@ -47,14 +47,17 @@ function contextOf(bytes: Uint8Array, options: DecodeOptions, call: string): Ima
   return imageContext(name, limits);
 }
 
-/** @throws ImageRefusal that names the format, if it is another one */
-function readableKind(bytes: Uint8Array, { refuse }: ImageContext): FileKind {
+/**
+ * @param readable the formats that the caller reads, for the remedy
+ * @throws ImageRefusal that names the format, if it is another one
+ */
+function readableKind(bytes: Uint8Array, readable: string, { refuse }: ImageContext): FileKind {
   const { kind, name } = formatOf(bytes, ['png', 'jpeg']);
   if (kind === 'png' || kind === 'jpeg') return kind;
   if (kind === 'other-image' || kind === 'drawing') {
-    throw refuse('unsupported', '', `this is ${name}, which is not read`, 'Convert it to PNG or JPEG.');
+    throw refuse('unsupported', '', `this is ${name}, which is not read`, `Convert it to ${readable}.`);
   }
-  throw refuse('not-an-image', '', `this is ${name}`);
+  throw refuse('not-an-image', '', `this is ${name}`, `Give a ${readable} file.`);
 }
 
 /**
@@ -69,7 +72,7 @@ function readableKind(bytes: Uint8Array, { refuse }: ImageContext): FileKind {
  */
 export function decodeLabelPng(bytes: Uint8Array, options: DecodeOptions = {}): LabelMap {
   const context = contextOf(bytes, options, 'decodeLabelPng');
-  if (readableKind(bytes, context) === 'jpeg') {
+  if (readableKind(bytes, 'PNG', context) === 'jpeg') {
     const remedy = 'Save the labels as PNG: JPEG changes the values of pixels.';
     throw context.refuse('unsupported', '', 'this is a JPEG image, which cannot hold labels', remedy);
   }

@@ -220,6 +220,12 @@ const exceptions =
   'KeyError KeyboardInterrupt LookupError NotImplementedError OSError OverflowError PermissionError RuntimeError ' +
   'StopIteration SystemExit TimeoutError TypeError UserWarning ValueError Warning ZeroDivisionError';
 
+/** Functions on arrays that configurations mention, as in `functools.partial(numpy.mean, axis=0)`. None of them can be called. */
+const onArrays =
+  'abs absolute all any argmax argmin argsort array asarray average clip concatenate convolve cos cross cumsum diff dot exp expm1 ' +
+  'eye flip full hypot interp linspace log log10 log1p log2 logspace max maximum mean median min minimum multiply nanmax nanmean ' +
+  'nanmin ones percentile power prod quantile roll rot90 round sign sin sort sqrt square stack std sum tan tanh var where zeros';
+
 /** The names of Python and NumPy. */
 export const pythonGlobals: Globals = globalsOf([
   ['collections', 'OrderedDict defaultdict', calls(dict)],
@@ -237,5 +243,6 @@ export const pythonGlobals: Globals = globalsOf([
   ['copyreg copy_reg', '__newobj__', calls(newObject)],
   ['functools _functools', 'partial', skipped],
   [numpyCore, 'scalar', calls(numpyScalar)],
+  ['numpy', onArrays, { kind: 'function' }],
   ...known.map(([modules, names]): GlobalRow => [modules, names, inert]),
 ]);

@@ -323,6 +323,7 @@ export const torchGlobals: Globals = new Map([
     ['torch', 'Size', torchSize],
     ['torch', 'device Generator memory_format layout qscheme finfo iinfo', inert],
     ['torch.serialization', '_get_layout', inert],
+    ['torch._C', '_VariableFunctionsClass', { kind: 'function' }], // torch.relu is pickled as its attribute
     ['torch', unreadTorchDTypes.join(' '), { kind: 'dtype', dtype: undefined }],
     ['torch torch.storage', 'UntypedStorage', { kind: 'storage', dtype: undefined }],
     ...dtypeNames.flatMap((dtype): GlobalRow[] => {

@@ -41,6 +41,16 @@ const skipped: readonly (readonly [what: string, value: unknown, names: readonly
     ['functools.partial', 'my_project.f'],
   ],
   [
+    'a function of PyTorch in C, as torch.relu is written',
+    attribute(named('torch._C', '_VariableFunctionsClass'), 'relu'),
+    ['torch._C._VariableFunctionsClass'],
+  ],
+  [
+    'functools.partial of a function of NumPy',
+    new CallValue('functools', 'partial', [named('numpy', 'mean')], new TupleValue(named('numpy', 'mean'))),
+    ['functools.partial', 'numpy.mean'],
+  ],
+  [
     'the log history of mmengine',
     new CallValue(
       'mmengine.logging.history_buffer',
@@ -208,6 +218,12 @@ describe('a name that no checkpoint needs', () => {
     ['getattr of no name', attribute(named('my_project', 'Class'), 'a b')],
     ['type with a name, which makes a class', call('builtins', 'type', 'X', new TupleValue(), new Map())],
     ['a storage class', call('torch', 'FloatStorage', 1)],
+    [
+      'a function of PyTorch in C',
+      operations('c__builtin__\ngetattr\nctorch._C\n_VariableFunctionsClass\nX\x04\x00\x00\x00from\x86R)R'),
+    ],
+    ['a function of NumPy', call('numpy', 'mean', [1, 2])],
+    ['a function of NumPy, by partial', operations('cfunctools\npartial\ncnumpy\nmean\n\x85R)R')],
   ];
   for (const [what, value] of calls) {
     it(`is refused if it is called: ${what}`, async () => {

@@ -105,6 +105,7 @@ describe('label maps as PNG', () => {
     expect(() => encodeGrey16Png({ ...size, labels: words.subarray(1) })).to.throw(
       /7×5 pixels needs 35 labels, got 34/,
     );
+    expect(() => decodeLabelPng(new TextEncoder().encode('0 1 2'))).to.throw(/this is text.*\. Give a PNG file\.$/);
     const data = new Uint8ClampedArray(140).fill(255);
     data.set([1, 2, 1], 4 * (7 * 2 + 3));
     expect(() => decodeLabelPng(portableEncode({ ...size, data }), { name: 'photo.png' })).to.throw(
