@@ -149,10 +149,16 @@ function parseHeader(text: string, context: CheckpointContext): Header {
   return { entries, metadata: metadata ?? Object.create(null) };
 }
 
+/** Notes, and a name for each tensor that is stored under another one. */
+const mostMetadata = 50_000;
+
 function metadataOf(value: JsonValue, { refuse }: CheckpointContext): Named<string> {
   // without a prototype: the names come from the file
   const metadata: Record<string, string> = Object.create(null);
   if (!(value instanceof Map)) throw refuse('malformed', '__metadata__', 'the metadata is not an object');
+  if (value.size > mostMetadata) {
+    throw refuse('limit', '__metadata__', `it has ${value.size} entries, the limit is ${mostMetadata}`);
+  }
   for (const [name, text] of value) {
     if (typeof text !== 'string') {
       throw refuse('malformed', '__metadata__', `the value of ${quoted(name)} is not a string`);

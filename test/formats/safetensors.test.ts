@@ -156,6 +156,15 @@ describe('safetensors', () => {
     expect(tensorsOf(checkpoint).map(({ path }) => path.join('/'))).to.deep.equal(['head.weight']);
   });
 
+  it('refuses metadata of very many entries, notes and other names of tensors alike', async () => {
+    for (const value of ['note', 'w']) {
+      const entries = Array.from({ length: 100_000 }, (_, i): [string, string] => [`k${i}`, value]);
+      const w = { dtype: 'F32', shape: [0], data_offsets: [0, 0] };
+      const found = await refusal(file(JSON.stringify({ __metadata__: Object.fromEntries(entries), w })));
+      expect([found.code, found.reason]).to.deep.equal(['limit', 'it has 100000 entries, the limit is 50000']);
+    }
+  });
+
   it('counts the values of a header', async () => {
     const entry = (i: number) => `"${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`;
     const header = (count: number) => `{${Array.from({ length: count }, (_, i) => entry(i)).join()}}`;
