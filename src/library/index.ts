@@ -4,7 +4,19 @@ export type { Named, NDArray, Size } from '../arrays.ts';
 export type { Backbone, Stage } from '../backbones/index.ts';
 export { backbones } from '../backbones/index.ts';
 export { type Dataset, type DatasetId, datasetOf, datasets } from '../datasets/index.ts';
-export * from '../errors.ts';
+export {
+  CheckpointError,
+  ConfigError,
+  DownloadError,
+  EngineError,
+  ImageError,
+  isRefusal,
+  MoganetError,
+  type Refusal,
+  type RefusalFacts,
+  ShapeError,
+  UnsupportedError,
+} from '../errors.ts';
 export type { CheckpointCode, ImageCode } from '../formats/context.ts';
 export { decodeLabelPng } from '../formats/image.ts';
 export type { Geometry } from '../image/geometry.ts';

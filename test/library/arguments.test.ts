@@ -58,6 +58,9 @@ const cases: readonly (readonly [name: string, values: readonly unknown[], ...fa
   ['modelSummary', [smallBoth, null], 'options of modelSummary: must be an object, got null'],
   ['modelSummary', [smallBoth, { size: 5 }], 'size: must be { height, width } in whole pixels, got 5'],
   ['modelParameters', [], 'modelParameters takes a model as createModel(config) returns it, got nothing'],
+  ['fromMm', [{}, null], 'options of fromMm: must be an object, got null'],
+  ['fromMm', [{}, { scales: [512, 512] }], 'unknown option "scales"', 'Did you mean "scale"?'],
+  ['cacheFolder', [null], 'cacheFolder takes environment variables by name, got null'],
   ['createModel', ['facade'], 'a configuration is an object, got "facade"'],
 ];
 
@@ -69,6 +72,26 @@ describe('a wrong argument', () => {
       for (const fact of facts) expect(error.message).to.contain(fact);
     });
   }
+
+  it('of any exported function never ends in a bare error', async () => {
+    const wrong = [[], [null], [5], ['x'], [{}], [[]], [{}, null], ['x', 5]];
+    const skipped = ['verify']; // which may be called with nothing, and then runs every engine
+    const functions = Object.entries(library as unknown as Readonly<Record<string, unknown>>).filter(
+      ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name) && !skipped.includes(name),
+    );
+    expect(functions.length).to.be.above(20);
+    const bare: string[] = [];
+    for (const [name] of functions) {
+      for (const values of wrong) {
+        try {
+          await call[name]?.(...values);
+        } catch (error) {
+          if (!(error instanceof library.MoganetError)) bare.push(`${name}(${short(values)}): ${error}`);
+        }
+      }
+    }
+    expect(bare).to.deep.equal([]);
+  });
 
   it('is no file of the package', () => {
     for (const name of ['facade', '', undefined, '../package.json']) {

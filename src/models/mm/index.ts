@@ -2,12 +2,12 @@ import * as z from 'zod';
 import { type Backbone, backbones, type Stage } from '../../backbones/index.ts';
 import { type DatasetId, datasets, numberedClasses } from '../../datasets/index.ts';
 import { ConfigError } from '../../errors.ts';
-import { isObject, validate } from '../../validate.ts';
+import { isObject, validate, validateOptions } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
 import { backboneFromMm, firstStage, onWholePyramid } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detectors.ts';
 import { inputFromMm, testDataset } from './input.ts';
-import { bareType, byType, plainPart, written } from './parts.ts';
+import { bareType, byType, count, plainPart, written } from './parts.ts';
 import { segmentationFromMm } from './segmentation.ts';
 
 /** Reads configurations of mmdetection 2.x / 3.x and mmsegmentation models, as their checkpoints carry them. */
@@ -23,6 +23,13 @@ export interface MmContext {
   /** The name of the model, for its configuration and for messages. */
   readonly name?: string | undefined;
 }
+
+const contextOptions = z.strictObject({
+  classes: z.array(z.string()).readonly().optional(),
+  dataset: z.enum(Object.keys(datasets) as DatasetId[]).optional(),
+  scale: z.tuple([count, count]).readonly().optional(),
+  name: z.string().optional(),
+});
 
 const dict = z.record(z.string(), z.unknown());
 const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
@@ -48,6 +55,7 @@ const models: Readonly<Record<string, Reader>> = {
  * @throws ConfigError if a field is missing or wrong, UnsupportedError if the type of the model or of a part is not supported
  */
 export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
+  validateOptions(contextOptions, context, 'fromMm');
   const what = context.name ?? 'mm config';
   const whole = validate(dict, config, what);
   if (whole._base_ !== undefined) {

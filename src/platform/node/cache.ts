@@ -12,7 +12,8 @@ import {
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DownloadError } from '../../errors.ts';
+import { ConfigError, DownloadError } from '../../errors.ts';
+import { foundIn, isObject } from '../../validate.ts';
 
 /**
  * The folder of downloaded weights. A file has the name its publisher gave it; `<name>.json` beside it records where it came
@@ -25,6 +26,7 @@ export function cacheFolder(
   env: Readonly<Record<string, string | undefined>> = process.env,
   platform: string = process.platform,
 ): string {
+  if (!isObject(env)) throw new ConfigError(`cacheFolder takes environment variables by name, got ${foundIn(env)}.`);
   if (env.MOGANET_CACHE) return env.MOGANET_CACHE;
   const home = homedir();
   if (platform === 'win32') return join(env.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'moganet', 'Cache');
