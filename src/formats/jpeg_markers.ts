@@ -80,6 +80,11 @@ export function readMarkers(bytes: Uint8Array, context: ImageContext): JpegFile 
     }
     const { marker, start } = found;
     kept.drop(at, start);
+    const passed = endOfPassed(bytes, marker, found.end);
+    if (passed !== undefined) {
+      at = passed;
+      continue;
+    }
     const place = `JPEG marker ${hexMarker(marker)} at byte ${start}`;
     const bad = (what: string) => refuse('malformed', place, `it ${what}`);
     at = found.end;
@@ -89,7 +94,6 @@ export function readMarkers(bytes: Uint8Array, context: ImageContext): JpegFile 
       if (missing) throw refuse('truncated', place, `it ends a file without a scan of the component ${missing.id}`);
       return { frame, bytes: kept.upTo(at), orientation, unended: undefined };
     }
-    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue; // TEM, stray RST: no length follows
     if (marker === SOI) {
       const unended = bad('must not stand inside a file');
       if (!frame || !isWhole(frame, progress)) throw unended;
@@ -128,6 +132,18 @@ export function readMarkers(bytes: Uint8Array, context: ImageContext): JpegFile 
       at = end;
     }
   }
+}
+
+/**
+ * Returns the end of what no pixel depends on, if it is whole: a marker that no length follows (TEM, stray RST), a
+ * comment, or a segment of an application without EXIF. A file may have millions of them.
+ */
+function endOfPassed(bytes: Uint8Array, marker: number, at: number): number | undefined {
+  if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) return at;
+  const isNote = marker === 0xfe || (marker >= 0xe0 && marker <= 0xef && marker !== APP1);
+  if (!isNote || at + 2 > bytes.length) return undefined;
+  const length = u16(bytes, at);
+  return length >= 2 && at + length <= bytes.length ? at + length : undefined;
 }
 
 /** Finds the next marker as libjpeg does: bytes that are none, stuffed zeros and fill bytes are passed over. */
