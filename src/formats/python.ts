@@ -11,6 +11,8 @@ export type PlainData = null | boolean | number | string | readonly PlainData[] 
 
 const nesting = 100;
 const longestText = 4 * 2 ** 20;
+/** Words, numbers and marks of a configuration. Long lists of classes have ten thousand. */
+const mostTokens = 500_000;
 
 /** A word of a Python text, as far as literals and calls need them. */
 interface Token {
@@ -37,6 +39,9 @@ function tokensOf(text: string, file: string): readonly Token[] {
     return pattern.exec(text);
   };
   while (at < text.length) {
+    if (tokens.length > mostTokens) {
+      throw new ConfigError(`${file}: more than ${mostTokens} words, numbers and marks. Shorten it.`);
+    }
     const blank = match(space);
     if (blank) {
       at += blank[0].length;

@@ -5,6 +5,11 @@ import { readConfigText } from '../../src/formats/python.ts';
 const model = "model = dict(type='M', backbone=dict())\n";
 
 describe('configurations as text', () => {
+  it('refuses a text of very many words', () => {
+    const text = `a = [${'1,'.repeat(600_000)}]`;
+    expect(() => readConfigText(text)).to.throw(ConfigError, /more than 500000 words, numbers and marks/);
+  });
+
   it('reads literals of every kind, and dict(...) calls', () => {
     const text = `# a comment
 model = dict(
