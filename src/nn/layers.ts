@@ -1,5 +1,6 @@
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { foundIn } from '../validate.ts';
 import { checkOptions } from './attributes.ts';
 import * as F from './functional.ts';
 import { sizeFrom } from './ops.ts';
@@ -18,6 +19,11 @@ export interface ConvOptions {
   readonly bias?: boolean;
 }
 
+function checkBias(scope: Scope, bias: unknown): void {
+  if (typeof bias === 'boolean') return;
+  throw new ShapeError(`${scope.path}: bias must be true or false, got ${foundIn(bias)}.`);
+}
+
 /** `torch.nn.Conv2d`: N×C×H×W to N×channels×H'×W'. Keys `weight`, and `bias` unless it is turned off. */
 export const conv2d = module((scope: Scope, x: Value, channels: number, options: ConvOptions): Value => {
   checkOptions(`${scope.path}: conv2d`, options, ['kernel', 'stride', 'padding', 'dilation', 'groups', 'bias']);
@@ -25,6 +31,7 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
     throw new ShapeError(`${scope.path}: conv2d is called conv2d(scope, x, channels, { kernel: 3 }).`);
   }
   const { groups = 1, bias = true } = options;
+  checkBias(scope, bias);
   const kernel = sizeFrom(options.kernel);
   const stride = sizeFrom(options.stride ?? 1);
   const dilation = sizeFrom(options.dilation ?? 1);
@@ -49,6 +56,7 @@ export const pointwise = module(
   (scope: Scope, x: Value, channels: number, options: { readonly bias?: boolean } = {}): Value => {
     checkOptions(`${scope.path}: pointwise`, options, ['bias']);
     const { bias = true } = options;
+    checkBias(scope, bias);
     const weight = scope.parameter('weight', [channels, x.channels], 'parameter', [channels, x.channels, 1, 1]);
     const [one, none] = [sizeFrom(1), sizeFrom(0)];
     const attributes = { kernel: one, stride: one, padding: none, dilation: one, groups: 1 };

@@ -165,6 +165,14 @@ describe('recording an operation', () => {
       /^layer: convTranspose2d: unknown option "strides". Did you mean "stride"/,
     ],
     pointwise: [forward((s, x) => pointwise(s, x, 6, { biass: true } as never)), /"biass". Did you mean "bias"/],
+    'a bias that is text': [
+      forward((s, x) => pointwise(s, x, 6, { bias: 'no' } as never)),
+      /bias must be true or false, got "no"/,
+    ],
+    'a bias that is null': [
+      forward((s, x) => conv2d(s, x, 6, { kernel: 1, bias: null } as never)),
+      /bias must be true or false, got null/,
+    ],
     maxPool: [forward((_, x) => F.maxPool(x, { kernel: 2, pading: 1 } as never)), /"pading". Did you mean "padding"/],
     resize: [forward((_, x) => F.resize(x, { factr: 2 } as never)), /"factr". Did you mean "factor"/],
     'resize’s options': [
