@@ -102,7 +102,7 @@ export async function openNodeEngine(
       const unheard = threads === undefined ? '' : '. `threads` has no effect on wasm';
       return withHint(
         await tfjs('wasm', wasmFolder).catch((cause: Error) => {
-          throw new EngineError(`no engine can start. ${reason}. ${remedy} ${cause.message}`, { cause });
+          throw new EngineError(`no engine can start. ${reason}. ${remedy}. For wasm: ${cause.message}`, { cause });
         }),
         `${reason}, so wasm was taken, which is several times slower. ${remedy}${unheard}`,
       );
@@ -154,9 +154,10 @@ async function tfjs(backend: 'wasm' | 'cpu', wasmFolder?: () => string | undefin
   return tfjsEngine(backend);
 }
 
-/** esbuild writes such a function into modules, in which `require` does not exist. */
+/** esbuild writes such a function into modules, in which `require` and `__dirname` do not exist. */
 const adviceFor = (cause: unknown): string =>
   /^Dynamic require of/.test(reasonOf(cause))
     ? 'It is CommonJS: bundle this program in the format cjs, leave @tensorflow/* and moganet out of the bundle, or put ' +
-      '"import { createRequire as requireOf } from \'node:module\'; const require = requireOf(import.meta.url);" at its top.'
+      "\"import { createRequire as requireOf } from 'node:module'; " +
+      'const require = requireOf(import.meta.url), __dirname = import.meta.dirname;" at its top.'
     : 'Install the package again.';

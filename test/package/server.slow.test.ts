@@ -10,7 +10,8 @@ import { packed } from '../../scripts/pack.ts';
 
 /** What esbuild's users put before a module that bundles CommonJS. */
 const giveRequire =
-  "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
+  "import { createRequire as requireOf } from 'node:module'; " +
+  'const require = requireOf(import.meta.url), __dirname = import.meta.dirname;';
 
 /** A server that is bundled into one file, as for Lambda, Electron or a small image of Docker. */
 describe('a server in one file', () => {
@@ -89,7 +90,7 @@ describe('a server in one file', () => {
       );
       const auto = run([file, 'auto', ...files]);
       expect(auto.stderr).to.match(
-        /^EngineError: no engine can start. onnxruntime-node is not installed.*backend-wasm-simd/,
+        /^EngineError: no engine can start. onnxruntime-node is not installed.*--ignore-scripts\. For wasm: .*backend-wasm-simd/,
       );
       const shipped = run([file, 'cpu', 'facade', files[1]!]);
       expect(shipped.stderr).to.match(
@@ -104,6 +105,7 @@ describe('a server in one file', () => {
     expect(status).to.equal(1);
     expect(stdout).to.equal(`version ${version}\n`);
     expect(stderr).to.match(/^EngineError: TensorFlow\.js cannot be loaded .*bundle this program in the format cjs/);
+    expect(stderr).to.contain(`put "${giveRequire}" at its top`);
   });
 
   it('takes the files of the engine wasm from its own folder', () => {
@@ -112,9 +114,11 @@ describe('a server in one file', () => {
     for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm']) {
       cpSync(join(source, 'node_modules/moganet/dist/src/platform', file), join(beside, file));
     }
-    const { status, stdout, stderr } = run(['server.cjs', 'wasm', ...files], beside);
-    expect(status, stderr).to.equal(0);
-    expect(stdout).to.include('wasm 768 true\nwasm 768 true');
+    for (const file of ['server.cjs', 'server.mjs']) {
+      const { status, stdout, stderr } = run([file, 'wasm', ...files], beside);
+      expect(status, stderr).to.equal(0);
+      expect(stdout).to.include('wasm 768 true\nwasm 768 true');
+    }
   });
 
   it('takes shipped files and onnxruntime from a package that is installed above it', () => {
