@@ -74,7 +74,7 @@ export function openTerminal({ quiet = false, results = 'stdout' }: TerminalOpti
   const bar = stderr.isTTY && !quiet ? progressBar(stderr) : undefined;
   const say = (to: NodeJS.WriteStream, line: string) => {
     bar?.clear();
-    to.write(`${line}\n`);
+    to.write(`${harmless(line)}\n`);
   };
   return {
     print: (line) => {
@@ -90,6 +90,14 @@ export function openTerminal({ quiet = false, results = 'stdout' }: TerminalOpti
   };
 }
 
+/**
+ * Replaces control characters, which names of files and texts in them may have, so that no terminal obeys them. Lines
+ * and colours stay.
+ */
+export const harmless = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  text.replace(/\u001b\[\d+m|[\0-\u0008\u000b-\u001f\u007f-\u009f]/g, (found) => (found.length > 1 ? found : '�'));
+
 /** Follows https://no-color.org, and FORCE_COLOR for output that is piped into a pager. */
 function wantsColor(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
@@ -99,13 +107,19 @@ function wantsColor(stream: NodeJS.WriteStream): boolean {
 
 const barWidth = 24;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const oneLine = (text: string): string => text.replace(/[\0-\u001f\u007f-\u009f]/g, '�');
+
 /** One line that is drawn over itself. */
 function progressBar(stream: NodeJS.WriteStream) {
   let shown = '';
   return {
     show(done: number, total: number, text: string) {
       const full = Math.round((barWidth * done) / Math.max(total, 1));
-      const line = `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${text}`.slice(0, (stream.columns ?? 80) - 1);
+      const line = `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${oneLine(text)}`.slice(
+        0,
+        (stream.columns || 80) - 1,
+      );
       if (line !== shown) stream.write(`\r\x1b[K${line}`);
       shown = line;
     },
