@@ -119,7 +119,7 @@ export const raisePixels =
 export function checkPixels(place: string, { width, height }: Size, { limits, refuse }: ImageContext): void {
   if (width === 0 || height === 0) throw refuse('malformed', place, `it says ${width} × ${height} pixels`);
   if (width * height > limits.maxPixels) {
-    const megapixels = (n: number) => `${(n / 1e6).toFixed(1)} megapixels`;
+    const megapixels = (n: number) => (n < 1e6 ? `${n} pixels` : `${(n / 1e6).toFixed(1)} megapixels`);
     throw refuse(
       'limit',
       place,

@@ -39,6 +39,8 @@ describe('a file as a source', () => {
     expect(await failure(() => openFileSource(join(folder, 'none')))).to.match(
       /none: there is no such file\. Check the path\./,
     );
-    expect(await failure(() => openFileSource(folder))).to.match(/this is a folder\. Give a file\./);
+    expect(await failure(() => openFileSource(folder))).to.match(
+      /this is a folder without an index of shards .*Give a file\./,
+    );
   });
 });

@@ -100,7 +100,8 @@ async function openPath(path: string): Promise<FileSource> {
 async function indexIn(folder: string): Promise<string> {
   const { refuse } = checkpointContext(folder);
   const [first, ...others] = (await readdir(folder)).filter((name) => /\.index\.json$/i.test(name)).sort();
-  if (first === undefined) throw refuse('unreadable', '', 'this is a folder', 'Give a file.');
+  if (first === undefined)
+    throw refuse('unreadable', '', 'this is a folder without an index of shards (*.index.json)', 'Give a file.');
   if (others.length === 0) return join(folder, first);
   const names = [first, ...others].slice(0, 4).map(quoted).join(', ');
   throw refuse('unreadable', '', `this is a folder with several indexes of shards: ${names}`, 'Give one of them.');
