@@ -86,7 +86,9 @@ function imagesOf(path: string): ReadonlyMap<string, ImageId> {
     data = JSON.parse(readGiven(path).toString('utf8'));
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    throw new UsageError(`${path}: this is not JSON: ${(cause as Error).message}. Give a COCO file.`, { cause });
+    const { message } = cause as Error; // which quotes the file
+    const where = /position \d+/.exec(message)?.[0];
+    throw new UsageError(`${path}: this is not JSON${where ? ` (${where})` : ''}. Give a COCO file.`, { cause });
   }
   const images = (data as { images?: unknown } | null)?.images ?? data;
   if (!Array.isArray(images)) {

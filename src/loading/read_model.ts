@@ -7,7 +7,7 @@ import { createModel, type ModelDefinition, modelParameters, type Tables } from 
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
 import { breather } from '../platform/turn.ts';
-import { foundIn, validateOptions } from '../validate.ts';
+import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { hashInName } from '../zoo/index.ts';
 import { fillModules } from './by_module.ts';
 import { heeding, orAborted } from './heed.ts';
@@ -30,6 +30,15 @@ export type Read = <Options extends ReadOptions = Omit<ReadOptions, keyof Tables
   options?: Options & ReadOptions,
 ) => Promise<ReadModel>;
 
+/** Returns what `configure` makes of a configuration. @throws ConfigError if that is nothing: it may have changed its argument only */
+function configured(config: ModelConfig, configure: NonNullable<ReadOptions['configure']>): ModelConfig {
+  const changed: unknown = configure(config);
+  if (isObject(changed)) return changed as ModelConfig; // which is checked next
+  throw new ConfigError(
+    `configure must return the configuration, such as (config) => ({ ...config, name: 'mine' }), got ${foundIn(changed)}.`,
+  );
+}
+
 /** Returns the function that reads models on a platform. */
 export function modelReader(platform: Platform): Read {
   const read = async (ref: ModelRef<Tables>, options: ReadOptions = {}): Promise<ReadModel> => {
@@ -39,7 +48,7 @@ export function modelReader(platform: Platform): Read {
     const source = await open(weights, options, platform);
     try {
       const file = await openWeights(source, { model, emaPublished, ema, prefix, ignore, tables: options });
-      const wanted = configure ? createModel(configure(file.config), options) : file.definition;
+      const wanted = configure ? createModel(configured(file.config, configure), options) : file.definition;
       const parameters = modelParameters(wanted);
       const count = countOf(onProgress, 'weights', source.name);
       count(0, parameters.filter(({ kind }) => kind !== 'ignored').length);
@@ -123,7 +132,7 @@ async function readModules(
     );
   }
   const { configure, signal, onProgress, ema, prefix, ignore } = options;
-  const definition = configure ? createModel(configure(given.config), options) : given.definition;
+  const definition = configure ? createModel(configured(given.config, configure), options) : given.definition;
   const sources: Record<string, OpenSource> = {};
   const counts: Record<string, ReturnType<typeof countOf>> = {};
   const breathe = breather();

@@ -53,6 +53,8 @@ describe('ids of a COCO file', () => {
   it('come from a COCO file only', () => {
     writeFileSync(path, 'no');
     expect(() => idsFromCoco(path, ['a.jpg'])).to.throw(/instances\.json: this is not JSON/);
+    writeFileSync(path, Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0x1b));
+    expect(() => idsFromCoco(path, ['a.jpg'])).to.throw(/instances\.json: this is not JSON( \(position \d+\))?\. Give/);
     write({ annotations: [] });
     expect(() => idsFromCoco(path, ['a.jpg'])).to.throw(/no list "images"/);
     write({ images: [{ file_name: 'a.jpg' }] });

@@ -6,6 +6,7 @@ import {
   ImageError,
   loadModel,
   type Model,
+  type ModelConfig,
   type Progress,
   type Raster,
   type Result,
@@ -13,6 +14,7 @@ import {
 } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { changedEngine } from '../harness/changed_engine.ts';
+import { rejection } from '../harness/rejection.ts';
 import { smallBoth, smallDetection, smallFile } from '../harness/small_model.ts';
 
 /** Stripes that depend on the position; needs no file. */
@@ -185,6 +187,12 @@ describe('a loaded model', () => {
     expect(alone.segmentation).to.equal(undefined);
     expect([...alone.scores]).to.deep.equal([...(await model.predict(image)).scores]);
     await detector.dispose();
+  });
+
+  it('says that configure has to return the configuration', async () => {
+    const inPlace = (() => undefined) as unknown as () => ModelConfig;
+    const loading = loadModel({ weights }, { engine: 'cpu', configure: inPlace });
+    expect((await rejection(loading)).message).to.match(/^configure must return the configuration.*got nothing/);
   });
 
   it('computes masks only for what it keeps', async () => {
