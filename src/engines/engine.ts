@@ -3,6 +3,7 @@ import { EngineError, MoganetError, ShapeError } from '../errors.ts';
 import { type Graph, inputNodes, type Node } from '../nn/graph.ts';
 import type { DeviceTensor, Engine, Program, Runner } from '../nn/part.ts';
 import type { InputExtent } from '../nn/shapes.ts';
+import { foundIn, isObject } from '../validate.ts';
 
 /**
  * The half of an engine that is the same for all of them: inputs are checked and copied at the call, tensors of other
@@ -159,6 +160,7 @@ function runnerOf(
           const got = Object.keys(given).join(', ') || 'none';
           throw new ShapeError(`${name}: the input "${input}" is missing, got ${got}.`);
         }
+        expectArray(`${name}: the input "${input}"`, value);
         extents[input] = extentOf(name, node, value.shape);
         taken.push([input, accepted(name, value, node, device)]);
       }
@@ -199,7 +201,15 @@ function accepted(
   const flat = kind === 'regions' && value.shape.length !== 2;
   const arranged = ({ shape, data }: NDArray): NDArray => ({ shape: flat ? shape.slice(0, 2) : shape, data });
   if (!isOnDevice(value)) return arranged(copied(`${program}: the input "${name}"`, value));
-  return owns(value) && !flat ? value : value.read().then(arranged);
+  if (owns(value) && !flat) return value;
+  return value.read().then((read: unknown) => {
+    const what = `${program}: the input "${name}", as it was read,`;
+    expectArray(what, read);
+    if (isOnDevice(read) || read.shape.join() !== value.shape.join()) {
+      throw new ShapeError(`${what} has another shape than ${value.shape.join('×')}.`);
+    }
+    return arranged(copied(what, read));
+  });
 }
 
 function copied(what: string, { shape, data }: NDArray): NDArray {
@@ -210,7 +220,13 @@ function copied(what: string, { shape, data }: NDArray): NDArray {
     throw new ShapeError(`${what} is ${shape.join('×')}, ${sizeOf(shape)} values, but its data has ${data.length}.`);
   }
   expectFinite(what, { shape, data }, 'Check how it was computed.');
-  return { shape, data: new Float32Array(data) };
+  return { shape: [...shape], data: new Float32Array(data) };
+}
+
+/** @throws ShapeError if a value of a caller is neither an array nor a tensor of an engine */
+function expectArray(what: string, value: unknown): asserts value is NDArray | DeviceTensor {
+  if (isObject(value) && Array.isArray(value.shape) && (!('read' in value) || typeof value.read === 'function')) return;
+  throw new ShapeError(`${what} is ${foundIn(value)}. Give { shape: [n, …], data: Float32Array }.`);
 }
 
 /**

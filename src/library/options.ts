@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type NDArray, type Size, sizeOf } from '../arrays.ts';
+import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { readOptions } from '../loading/resolve.ts';
 import { checkConfig, type Tables } from '../models/create.ts';
@@ -97,7 +97,8 @@ export function checkBackboneCall(config: unknown, options: unknown): void {
 }
 
 /** Checks the input of a backbone, N×C×H×W. @throws ConfigError */
-export function checkMap({ shape, data }: NDArray): void {
+export function checkMap(image: unknown): void {
+  const { shape, data }: Partial<Record<PropertyKey, unknown>> = isObject(image) ? image : {};
   const fits =
     Array.isArray(shape) && shape.length === 4 && shape.every((extent) => Number.isInteger(extent) && extent > 0);
   if (!fits || !(data instanceof Float32Array)) {

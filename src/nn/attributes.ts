@@ -1,5 +1,6 @@
-import type { Shape, Size } from '../arrays.ts';
+import { type Shape, type Size, sizeOf } from '../arrays.ts';
 import { ShapeError, unknownName } from '../errors.ts';
+import { foundIn, isObject } from '../validate.ts';
 import type { Attributes, Axis, Operation } from './ops.ts';
 
 /**
@@ -34,20 +35,29 @@ interface Channels {
   readonly given: readonly Shape[];
 }
 
+/** What the 32-bit whole numbers of engines hold. */
+const largest = 2 ** 31 - 1;
+
+/** The longest edge of a window, of bins or of a shift: longer than that of any image. */
+const longest = 2 ** 16;
+
 const whole =
-  (least: number): Check =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= least ? undefined : `a whole number of at least ${least}`;
+  (least: number, most = largest): Check =>
+  (value) => {
+    if (!Number.isInteger(value) || (value as number) < least) return `a whole number of at least ${least}`;
+    return (value as number) <= most ? undefined : `at most ${most}`;
+  };
 
 const extents =
   (least: number): Check =>
   (value) => {
     const { height, width } = (value ?? {}) as Partial<Size>;
-    const bad = whole(least)(height) ?? whole(least)(width);
+    const bad = whole(least, longest)(height) ?? whole(least, longest)(width);
     return bad && `${bad} for height and for width`;
   };
 
-const anyWhole: Check = (value) => (Number.isInteger(value) ? undefined : 'a whole number');
+const anyWhole: Check = (value) =>
+  Number.isInteger(value) && Math.abs(value as number) <= longest ? undefined : `a whole number within ±${longest}`;
 const positive: Check = (value) => (Number.isFinite(value) && (value as number) > 0 ? undefined : 'a number above 0');
 const notNegative: Check = (value) =>
   Number.isFinite(value) && (value as number) >= 0 ? undefined : 'a number of at least 0';
@@ -140,19 +150,19 @@ export const rules: { readonly [K in Operation]: Rule<K> } = {
   maxPool: pooled,
   avgPool: pooled,
   resize: {
-    attributes: { mode: oneOf('bilinear', 'nearest'), alignCorners: either, factor: optional(whole(1)) },
+    attributes: { mode: oneOf('bilinear', 'nearest'), alignCorners: either, factor: optional(whole(1, longest)) },
     fits: ({ factor }, { maps }) =>
       (factor === undefined) === (maps.length === 2) ? undefined : 'it takes either `like` or `factor`',
   },
   roiAlign: {
-    attributes: { outputSize: extents(1), spatialScale: positive, samplingRatio: whole(0), aligned: either },
+    attributes: { outputSize: extents(1), spatialScale: positive, samplingRatio: whole(0, longest), aligned: either },
     fits: (_, { maps: [, regions] }) =>
       regions === 5 ? undefined : `regions have 5 columns (image, x1, y1, x2, y2), not ${regions}`,
   },
   padToMultiple: { attributes: { multiple: extents(1) } },
   mergePatches: none,
   windowAttention: {
-    attributes: { ...heads, window: whole(1), shift: whole(0), padding: oneOf('first', 'last') },
+    attributes: { ...heads, window: whole(1, longest), shift: whole(0, longest), padding: oneOf('first', 'last') },
     fits: (attributes, channels) =>
       attributes.shift < attributes.window
         ? thirds(attributes, channels)
@@ -197,6 +207,11 @@ export function checkOperation<K extends Operation>(
   checkChannels(path, op, out);
   const maps = inputs.flatMap(({ channels, shape }) => (shape ? [] : [channels ?? 0]));
   const given = inputs.flatMap(({ shape, view }) => (shape ? [view ?? shape] : []));
+  if (rule.parameters && maps.length > 1) {
+    throw new ShapeError(
+      `${path}: ${op}: it takes one map, and parameters of a scope after it, got ${maps.length} maps.`,
+    );
+  }
   const channels: Channels = { first: maps[0] ?? 0, maps, out, given };
   const problem = rule.fits?.(values, channels);
   if (problem) throw new ShapeError(`${path}: ${op}: ${problem}.`);
@@ -212,11 +227,24 @@ export function checkOperation<K extends Operation>(
 /** @throws ShapeError if a map has no channels, or a part of one */
 export function checkChannels(path: string, op: string, channels: number): void {
   const wanted = whole(1)(channels);
-  if (wanted) throw new ShapeError(`${path}: ${op}: channels must be ${wanted}, got ${channels}.`);
+  if (wanted) throw new ShapeError(`${path}: ${op}: channels must be ${wanted}, got ${foundIn(channels)}.`);
+}
+
+/** @throws ShapeError if the extents of a parameter are not whole, or it has more values than an engine can address */
+export function checkShape(path: string, shape: Shape): void {
+  const found = `[${shape.map(foundIn).join(', ')}]`;
+  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 1)) {
+    throw new ShapeError(`${path}: the shape of a parameter is a list of whole numbers of at least 1, got ${found}.`);
+  }
+  const values = sizeOf(shape);
+  if (values > largest) throw new ShapeError(`${path}: a parameter has at most ${largest} values, got ${found}.`);
 }
 
 /** @throws ShapeError for an option that is none of these, with the nearest */
-export function checkOptions(what: string, options: object | undefined, known: readonly string[]): void {
+export function checkOptions(what: string, options: unknown, known: readonly string[]): void {
+  if (options !== undefined && (!isObject(options) || Array.isArray(options))) {
+    throw new ShapeError(`${what}: options are { ${known.join(', ')} }, got ${foundIn(options)}.`);
+  }
   for (const name of Object.keys(options ?? {})) {
     if (!known.includes(name)) throw new ShapeError(`${what}: ${unknownName('option', name, known)}`);
   }
@@ -227,4 +255,4 @@ const written = (value: unknown): string =>
     ? `{ ${Object.entries(value)
         .map(([name, part]) => `${name}: ${part}`)
         .join(', ')} }`
-    : `${typeof value === 'string' ? JSON.stringify(value) : value}`;
+    : foundIn(value);

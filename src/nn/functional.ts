@@ -1,5 +1,6 @@
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { foundIn } from '../validate.ts';
 import { checkOptions } from './attributes.ts';
 import { type Axis, type Nothing, type Op, type RoiAlignOptions, sizeFrom, type WindowAttention } from './ops.ts';
 import { channelsOf, type ParameterValue, record, type Scope, type Value } from './scope.ts';
@@ -45,7 +46,11 @@ export function scale(x: Value, parameter: ParameterValue, scope?: Scope): Value
 
 /** Joins maps of equal height and width along the channels, or results for several groups of regions along the batch. */
 export function concat(values: readonly Value[], axis: 'channels' | 'batch' = 'channels'): Value {
-  const [first, ...rest] = values;
+  if (!Array.isArray(values)) throw new ShapeError(`concat takes a list of values, got ${foundIn(values)}.`);
+  if (axis !== 'channels' && axis !== 'batch') {
+    throw new ShapeError(`concat: axis must be "channels" or "batch", got ${foundIn(axis)}.`);
+  }
+  const [first, ...rest]: readonly Value[] = values;
   if (!first) throw new ShapeError('concat needs at least one value.');
   for (const value of values) channelsOf(value, 'concat');
   if (rest.length === 0) return first;
@@ -60,8 +65,11 @@ export function concat(values: readonly Value[], axis: 'channels' | 'batch' = 'c
 
 /** Takes channels `start` up to, not including, `end`. */
 export function slice(x: Value, start: number, end: number = channelsOf(x, 'slice')): Value {
-  if (!(start >= 0 && start < end && end <= x.channels)) {
-    throw new ShapeError(`slice of channels ${start} to ${end} does not lie within the ${x.channels} channels.`);
+  const isRange = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start < end;
+  if (!(isRange && end <= channelsOf(x, 'slice'))) {
+    throw new ShapeError(
+      `slice of channels ${foundIn(start)} to ${foundIn(end)} does not lie within the ${x.channels} channels.`,
+    );
   }
   return record('slice', [x], { start, end }, end - start);
 }
@@ -82,7 +90,7 @@ function pooling(op: 'maxPool' | 'avgPool') {
     options: { kernel: number | Size; stride?: number | Size; padding?: number | Size },
     scope?: Scope,
   ): Value => {
-    checkOptions(op, options, ['kernel', 'stride', 'padding']);
+    checkOptions(op, options ?? null, ['kernel', 'stride', 'padding']);
     const { kernel, stride = kernel, padding = 0 } = options;
     const window = { kernel: sizeFrom(kernel), stride: sizeFrom(stride), padding: sizeFrom(padding) };
     return record(op, [x], window, channelsOf(x, op), scope);
@@ -101,7 +109,7 @@ export function resize(
   options: { mode?: 'bilinear' | 'nearest'; alignCorners?: boolean } = {},
   scope?: Scope,
 ): Value {
-  checkOptions('resize', to, ['like', 'factor']);
+  checkOptions('resize', to ?? null, ['like', 'factor']);
   checkOptions('resize', options, ['mode', 'alignCorners']);
   const { mode = 'bilinear', alignCorners = false } = options;
   const how = { mode, alignCorners };
@@ -112,6 +120,7 @@ export function resize(
 
 /** Pools every region of `regions` (n × 5) from the map: n×C×outputSize. */
 export function roiAlign(x: Value, regions: Value, options: RoiAlignOptions): Value {
+  checkOptions('roiAlign', options ?? null, ['outputSize', 'spatialScale', 'samplingRatio', 'aligned']);
   return record('roiAlign', [x, regions], options, channelsOf(x, 'roiAlign'));
 }
 
@@ -134,18 +143,23 @@ export function mergePatches(x: Value): Value {
  */
 export function windowAttention(
   qkv: Value,
-  { table, bias }: { table: ParameterValue; bias?: ParameterValue | undefined },
+  parameters: { table: ParameterValue; bias?: ParameterValue | undefined },
   options: WindowAttention,
 ): Value {
+  checkOptions('windowAttention', parameters ?? null, ['table', 'bias']);
+  checkOptions('windowAttention', options ?? null, ['heads', 'window', 'shift', 'padding']);
+  const { table, bias } = parameters;
   const channels = attended('windowAttention', qkv, options.heads);
   return record('windowAttention', bias ? [qkv, table, bias] : [qkv, table], options, channels);
 }
 
 /** Returns the channels of what attention gives: a third. */
 function attended(op: Op, qkv: Value, heads: number): number {
-  const channels = qkv.channels / 3;
-  if (Number.isInteger(channels / heads)) return channels;
-  throw new ShapeError(`${op} needs channels for queries, keys and values of ${heads} heads, got ${qkv.channels}.`);
+  const channels = channelsOf(qkv, op) / 3;
+  if (Number.isInteger(heads) && Number.isInteger(channels / heads)) return channels;
+  throw new ShapeError(
+    `${op} needs channels for queries, keys and values of ${foundIn(heads)} heads, got ${qkv.channels}.`,
+  );
 }
 
 /** Attention among all pixels. `qkv` holds queries, keys and values: a third of the channels each, head by head. */
@@ -160,7 +174,7 @@ export function linearAttention(qkv: Value, heads: number, scope?: Scope): Value
 
 /** Moves a map down by `rows` and right by `columns`; zeros come in. */
 export function shift(x: Value, by: { rows?: number; columns?: number }): Value {
-  checkOptions('shift', by, ['rows', 'columns']);
+  checkOptions('shift', by ?? null, ['rows', 'columns']);
   const { rows = 0, columns = 0 } = by;
   return record('shift', [x], { rows, columns }, channelsOf(x, 'shift'));
 }

@@ -1,7 +1,7 @@
 import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import { foundIn } from '../validate.ts';
-import { checkOptions } from './attributes.ts';
+import { checkChannels, checkOptions } from './attributes.ts';
 import * as F from './functional.ts';
 import { sizeFrom } from './ops.ts';
 import { module, record, type Scope, type Value } from './scope.ts';
@@ -32,6 +32,7 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
   }
   const { groups = 1, bias = true } = options;
   checkBias(scope, bias);
+  checkChannels(scope.path, 'conv2d', channels);
   const kernel = sizeFrom(options.kernel);
   const stride = sizeFrom(options.stride ?? 1);
   const dilation = sizeFrom(options.dilation ?? 1);
@@ -41,8 +42,10 @@ export const conv2d = module((scope: Scope, x: Value, channels: number, options:
       width: (dilation.width * (kernel.width - 1)) >> 1,
     },
   );
-  if (x.channels % groups !== 0 || channels % groups !== 0) {
-    throw new ShapeError(`${scope.path}: ${groups} groups do not divide ${x.channels} → ${channels} channels.`);
+  if (!Number.isInteger(groups) || x.channels % groups !== 0 || channels % groups !== 0) {
+    throw new ShapeError(
+      `${scope.path}: ${foundIn(groups)} groups do not divide ${x.channels} → ${channels} channels.`,
+    );
   }
   const weight = scope.parameter('weight', [channels, x.channels / groups, kernel.height, kernel.width]);
   const attributes = { kernel, stride, padding, dilation, groups };
@@ -57,6 +60,7 @@ export const pointwise = module(
     checkOptions(`${scope.path}: pointwise`, options, ['bias']);
     const { bias = true } = options;
     checkBias(scope, bias);
+    checkChannels(scope.path, 'pointwise', channels);
     const weight = scope.parameter('weight', [channels, x.channels], 'parameter', [channels, x.channels, 1, 1]);
     const [one, none] = [sizeFrom(1), sizeFrom(0)];
     const attributes = { kernel: one, stride: one, padding: none, dilation: one, groups: 1 };
@@ -74,7 +78,7 @@ export const convTranspose2d = module(
     channels: number,
     options: { kernel: number | Size; stride: number | Size; padding?: number | Size },
   ): Value => {
-    checkOptions(`${scope.path}: convTranspose2d`, options, ['kernel', 'stride', 'padding']);
+    checkOptions(`${scope.path}: convTranspose2d`, options ?? null, ['kernel', 'stride', 'padding']);
     const kernel = sizeFrom(options.kernel);
     const weight = scope.parameter('weight', [x.channels, channels, kernel.height, kernel.width]);
     const attributes = { kernel, stride: sizeFrom(options.stride), padding: sizeFrom(options.padding ?? 0) };

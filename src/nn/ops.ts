@@ -1,5 +1,6 @@
 import type { Shape, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { foundIn } from '../validate.ts';
 
 /**
  * The vocabulary: PyTorch's names and semantics on maps N×C×H×W. Models use the functions of `functional.ts`, or the layers
@@ -187,5 +188,5 @@ export interface Parameter {
 export function sizeFrom(value: number | Size): Size {
   if (typeof value === 'number') return { height: value, width: value };
   if (typeof value === 'object' && value !== null && 'height' in value && 'width' in value) return value;
-  throw new ShapeError(`an extent is a number or { height, width }, not ${JSON.stringify(value)}.`);
+  throw new ShapeError(`an extent is a number or { height, width }, not ${foundIn(value)}.`);
 }

@@ -1,6 +1,7 @@
 import type { Shape } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import { checkChannels, checkOperation } from './attributes.ts';
+import { foundIn } from '../validate.ts';
+import { checkChannels, checkOperation, checkShape } from './attributes.ts';
 import type { Graph, Node } from './graph.ts';
 import type { Attributes, Op, Operands, Operation, Parameter, ParameterKind } from './ops.ts';
 
@@ -45,6 +46,8 @@ export class Scope {
    */
   parameter(name: string, shape: Shape, kind: ParameterKind = 'parameter', view?: Shape): ParameterValue {
     const { path: key } = this.at(name);
+    if (!Array.isArray(shape))
+      throw new ShapeError(`${key}: the shape of a parameter is a list, got ${foundIn(shape)}.`);
     return this.recording.parameter(view ? { key, shape, kind, view } : { key, shape, kind });
   }
 
@@ -145,6 +148,8 @@ export class Recording {
   }
 
   finish(inputs: Record<string, Value>, outputs: Record<string, Value>): Graph {
+    // the operations that take a parameter have told what is wrong by their attributes
+    for (const [key, { shape }] of this.parameters) checkShape(key, shape);
     const ids = (values: Record<string, Value>) =>
       Object.fromEntries(
         Object.entries(values).map(([name, value]) => {

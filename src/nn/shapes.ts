@@ -114,6 +114,9 @@ const rules: { [K in Operation]: ShapeRule<K> } = {
   addAlongAxis: same,
 };
 
+/** More values than any engine holds: a size that large is a mistake. */
+const mostValues = 2 ** 40;
+
 /** Applies the rule of one node, and checks that nothing has shrunk away. */
 function shapeOf(node: Node<Operation>, inputs: readonly (MapShape | undefined)[]): MapShape {
   const rule = rules[node.op] as (node: Node, inputs: unknown) => Extent; // the table pairs each operation with its inputs
@@ -122,6 +125,12 @@ function shapeOf(node: Node<Operation>, inputs: readonly (MapShape | undefined)[
     const [first] = inputs;
     throw new ShapeError(
       `${node.path}: ${node.op} of ${first ? text(first) : 'nothing'} leaves ${height}×${width}. Use a larger image.`,
+    );
+  }
+  if (!(batch * node.channels * height * width <= mostValues)) {
+    throw new ShapeError(
+      `${node.path}: ${node.op} would give ${batch}×${node.channels}×${height}×${width}, more than 2^40 values. ` +
+        'Check its sizes.',
     );
   }
   return { batch, channels: node.channels, height, width };

@@ -197,6 +197,27 @@ for (const [name, start] of Object.entries(engines)) {
         expect(other.message).to.match(/^doubling: .*"x" has no Float32Array/);
       });
 
+      it('names an input that is no array at all', async () => {
+        const read = async () => ({ shape: [1, 1, 2, 2], data: new Float32Array(4) });
+        const tensor = { shape: [1, 1, 1, 2], dispose: () => {} };
+        for (const value of [
+          'x',
+          3,
+          () => x,
+          {},
+          { data: x.data },
+          { ...x, shape: '1x1' },
+          { ...tensor, read: 5 },
+          { ...tensor, read },
+          { ...tensor, read: async () => undefined },
+          { ...tensor, read: async () => ({ ...x, data: Float64Array.of(1, 2) }) },
+        ]) {
+          const failure = await rejection(run({ x: value as never, boxes: none }));
+          expect(failure, failure.message).to.be.instanceOf(ShapeError);
+          expect(failure.message).to.match(/^doubling: the input "x"/);
+        }
+      });
+
       it('takes the caller’s arrays at the call', async () => {
         const mine: NDArray = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
         const boxes = boxesOf([0, 1, 0, 2, 1]);
@@ -204,6 +225,8 @@ for (const [name, start] of Object.entries(engines)) {
         const call = run({ x: mine, boxes });
         mine.data.fill(0);
         boxes.data.fill(0);
+        (mine.shape as number[]).length = 0;
+        (boxes.shape as number[])[0] = 7;
         await earlier;
         const { y, pooled } = await call;
         expect([await valuesOf(y), await valuesOf(pooled)]).to.deep.equal([[3, 5], [5]]);

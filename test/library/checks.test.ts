@@ -221,6 +221,9 @@ describe('a value from the caller', () => {
       ConfigError,
       'an array of shape [1, 3, 32, 32] has 3072 values, got 5.',
     );
+    for (const nothing of [undefined, null, 'x']) {
+      await refused(backbone.forward(untyped(nothing)), ConfigError, 'an image for a backbone is { shape: [n, 3,');
+    }
     await refused(
       backbone.forward(untyped({ data })),
       ConfigError,

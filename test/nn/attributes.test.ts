@@ -147,6 +147,30 @@ describe('recording an operation', () => {
     'half a position': [forward((s, x) => mixPositions(s, x, 2, 1.5)), /^layer: mixPositions: to must/],
     'a shift of half a pixel': [forward((_, x) => F.shift(x, { rows: 0.5 })), /shift: rows must be a whole number/],
     'a multiple of 0': [forward((_, x) => F.padToMultiple(x, 0)), /padToMultiple: multiple/],
+    'a map in place of a parameter': [forward((_, x) => F.scale(x, x as never)), /scale: .*one map.*got 2 maps/],
+    'a parameter without a shape': [
+      forward((s, x) => F.scale(x, s.parameter('weight', 6 as never))),
+      /^layer\.weight: .*list/,
+    ],
+    'half an extent of a parameter': [
+      forward((s, x) => F.circularConv2d(x, s.parameter('weight', [6, 1, 1.5, 1]), 'height')),
+      /^layer\.weight: the shape .*whole numbers/,
+    ],
+    'a list that is none': [forward(() => F.concat(7 as never)), /^concat takes a list of values, got 7/],
+    'an axis of one value': [forward((_, x) => F.concat([x], 'rows' as never)), /^concat: axis must be .*got "rows"/],
+    'no options of a window': [forward((_, x) => F.maxPool(x, undefined as never)), /^maxPool: options are .*got null/],
+    'no options of attention': [
+      forward((s, x) => F.windowAttention(x, { table: s.parameter('table', [9, 1]) }, null as never)),
+      /^windowAttention: options are/,
+    ],
+    'no options of regions': [forward((_, x, boxes) => F.roiAlign(x, boxes, undefined as never)), /^roiAlign: options/],
+    'a number in place of a size': [forward((_, x) => F.resize(x, 2 as never)), /^resize: options are .*got 2/],
+    'a bigint of heads': [forward((_, x) => F.attention(x, 2n as never)), /^attention needs .* 2 heads/],
+    'a bigint of bins': [forward((_, x) => F.adaptiveAvgPool(x, 2n as never)), /^an extent is a number .* not 2/],
+    'a symbol of an axis': [
+      forward((_, x) => F.concat([x, x], Symbol('rows') as never)),
+      /^concat: axis .*Symbol\(rows\)/,
+    ],
     'features of another map': [forward((s, x) => linear(s, x, 2.5)), /^layer: linear: channels/],
   };
   for (const [what, [recording, message]] of Object.entries(refused)) {
@@ -154,6 +178,49 @@ describe('recording an operation', () => {
       expect(recording).to.throw(ShapeError, message);
     });
   }
+
+  const huge: Record<string, (size: number) => () => unknown> = {
+    'channels of conv2d': (size) => forward((s, x) => conv2d(s, x, size, { kernel: 1 })),
+    'the kernel of conv2d': (size) => forward((s, x) => conv2d(s, x, 6, { kernel: size })),
+    'the padding of conv2d': (size) => forward((s, x) => conv2d(s, x, 6, { kernel: 3, padding: size })),
+    'the stride of convTranspose2d': (size) => forward((s, x) => convTranspose2d(s, x, 6, { kernel: 2, stride: size })),
+    'features of linear': (size) => forward((s, x) => linear(s, x, size)),
+    'channels of pointwise': (size) => forward((s, x) => pointwise(s, x, size)),
+    'bins of adaptiveAvgPool': (size) => forward((_, x) => F.adaptiveAvgPool(x, size)),
+    'the factor of resize': (size) => forward((_, x) => F.resize(x, { factor: size })),
+    'the multiple of padToMultiple': (size) => forward((_, x) => F.padToMultiple(x, size)),
+    'the rows of shift': (size) => forward((_, x) => F.shift(x, { rows: size })),
+    'what mixPositions gives': (size) => forward((s, x) => mixPositions(s, x, 2, size)),
+    'the output of roiAlign': (size) =>
+      forward((_, x, boxes) => F.roiAlign(x, boxes, { ...align, outputSize: { height: size, width: size } })),
+    'the samples of roiAlign': (size) =>
+      forward((_, x, boxes) => F.roiAlign(x, boxes, { ...align, samplingRatio: size })),
+    'a parameter that nothing uses': (size) =>
+      forward((s, x) => {
+        s.parameter('unused', [size, 2]);
+        return x;
+      }),
+    'the channels of an input': (size) => forward((_, x) => F.relu(x), size),
+  };
+  for (const [what, recording] of Object.entries(huge)) {
+    it(`refuses a number beyond all engines for ${what}`, () => {
+      for (const size of [2 ** 31, 1e12, 1e300]) {
+        expect(recording(size), `${size}`).to.throw(ShapeError, /at most \d+|within ±\d+/);
+      }
+    });
+  }
+
+  it('refuses maps of more values than any engine holds', () => {
+    const graph = recordPart({
+      name: 'net',
+      inputs: { x: map(512) },
+      forward: (_, { x }) => ({ y: F.adaptiveAvgPool(x, 65_536) }),
+    });
+    expect(() => shapesOf(graph, { x: { batch: 1, height: 8, width: 8 } })).to.throw(
+      ShapeError,
+      /1×512×65536×65536, more/,
+    );
+  });
 
   const misspelt: Record<string, readonly [() => unknown, RegExp]> = {
     conv2d: [
