@@ -149,6 +149,9 @@ function checked(decoded: Partial<Record<keyof NamedDetections, unknown>>): Name
   if (boxes.length !== 4 * n || labels.length !== n) {
     throw wrong(`${boxes.length} numbers of boxes, ${n} scores and ${labels.length} labels`);
   }
+  if (n > 0 && classes.length === 0) throw wrong(`${n} scores and no classes`);
+  const negative = labels.findIndex((label) => label < 0);
+  if (negative >= 0) throw wrong(`labels[${negative}] as ${labels[negative]}, which is no place in a list`);
   for (const [what, values] of Object.entries({ boxes, scores })) {
     const at = values.findIndex((value) => !Number.isFinite(value));
     if (at >= 0) throw wrong(`${what}[${at}] as ${values[at]}, which is not a finite number`);

@@ -127,16 +127,16 @@ export function fitImages<F extends Fit>(
 }
 
 /**
- * Returns the labels of classes given by name or label.
+ * Returns the labels of classes given by name or label. Two classes may have one name, as the cranes of ImageNet: both are meant.
  *
  * @throws ConfigError naming an unknown class and the nearest known one
  */
 export function labelsOf(classes: readonly (string | number)[], names: readonly string[]): ReadonlySet<number> {
   return new Set(
-    classes.map((one) => {
-      const label = typeof one === 'number' ? one : names.indexOf(one);
-      if (label < 0 || label >= names.length) throw new ConfigError(unknownName('class', `${one}`, names));
-      return label;
+    classes.flatMap((one) => {
+      const labels = [...names.keys()].filter((label) => label === one || names[label] === one);
+      if (labels.length === 0) throw new ConfigError(unknownName('class', `${one}`, names));
+      return labels;
     }),
   );
 }

@@ -126,12 +126,26 @@ const cocoOptions = z.strictObject({
 function checkFields({ boxes, scores, labels, masks, classes, image }: ResultFields): void {
   const n = scores?.length;
   const fits = boxes?.length === 4 * n && labels?.length === n && (masks === undefined || masks.length >= n);
-  if (fits && Array.isArray(classes) && isObject(image)) return;
+  if (fits && Array.isArray(classes) && isObject(image)) {
+    checkInstances({ boxes, scores, labels });
+    return;
+  }
   throw new ConfigError(
     'a result is { boxes (4·n numbers), scores (n), labels (n), masks (n, or none), classes (names by label), image, timings }, got ' +
       `${boxes?.length} numbers of boxes, ${n} scores, ${labels?.length} labels, ${masks?.length ?? 'no'} masks, ` +
       `classes ${foundIn(classes)}, image ${isObject(image) ? 'given' : foundIn(image)}.`,
   );
+}
+
+/** Checks that every instance can be written: JSON has no NaN, and a file of labels no class below 0. @throws ConfigError */
+function checkInstances({ boxes, scores, labels }: Pick<ResultFields, 'boxes' | 'scores' | 'labels'>): void {
+  for (const [what, values] of Object.entries({ boxes, scores })) {
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw new ConfigError(`a result has finite numbers, got ${what}[${at}] ${values[at]}.`);
+  }
+  const negative = labels.findIndex((label) => label < 0);
+  if (negative >= 0)
+    throw new ConfigError(`a result has labels from 0 on, got labels[${negative}] ${labels[negative]}.`);
 }
 
 /** What a model found in one image: typed arrays in pixels of the image, and the forms that people use. */
@@ -192,8 +206,9 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
   get shares(): Readonly<Record<string, number>> {
     if (!this.segmentation) return {};
     const { labels, classes } = this.segmentation;
-    const shares = classShares(labels, classes);
-    return Object.fromEntries(shares.map(({ name, share }) => [name, share]));
+    const shares = new Map<string, number>();
+    for (const { name, share } of classShares(labels, classes)) shares.set(name, (shares.get(name) ?? 0) + share);
+    return Object.fromEntries([...shares].sort(([, a], [, b]) => b - a));
   }
 
   get imageSize(): Size {

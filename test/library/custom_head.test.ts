@@ -57,6 +57,18 @@ describe('detections of a custom head', () => {
     await model.dispose();
   });
 
+  it('are kept by a name that two classes have', async () => {
+    const model = await loaded(
+      decoding({ ...three, labels: Int32Array.of(0, 1, 2), classes: ['crane', 'door', 'crane'] }),
+    );
+    const { scores, labels, counts } = await model.predict(image, { classes: ['crane'] });
+    expect([...scores]).to.deep.equal([0.5, 0.25]);
+    expect([...labels]).to.deep.equal([2, 0]);
+    expect(counts).to.deep.equal({ crane: 2 });
+    expect([...(await model.predict(image, { classes: [2] })).labels]).to.deep.equal([2]);
+    await model.dispose();
+  });
+
   it('get their classes from the head if it has any', async () => {
     const { classes, ...nameless } = three;
     const model = await loaded(decoding(nameless, { classes: classes }));
@@ -123,6 +135,8 @@ describe('detections of a custom head', () => {
       [{ boxes: three.boxes }, 'scores as undefined'],
       [{ ...three, labels: [0, 1, 0] }, 'labels as Array'],
       [nameless, 'classes as undefined'],
+      [{ ...three, classes: [] }, '3 scores and no classes'],
+      [{ ...three, labels: Int32Array.of(0, -1, 0) }, 'labels[1] as -1, which is no place in a list'],
       [{ ...three, scores: Float32Array.of(1) }, '12 numbers of boxes, 1 scores and 3 labels'],
       [{ ...three, scores: Float32Array.of(1, Number.NaN, 0) }, 'scores[1] as NaN, which is not a finite number'],
       [

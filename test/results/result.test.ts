@@ -63,6 +63,10 @@ describe('a result', () => {
     expect(result.filter(() => false).counts).to.deep.equal({});
     expect(result.shares).to.deep.equal({ sky: 0.5, sand: 0.5 });
     expect(new Result({ ...result, segmentation: undefined }).shares).to.deep.equal({});
+    const classes = ['crane', 'sea', 'crane'];
+    const oneName = new Result({ ...result, segmentation: { labels: Uint8Array.of(0, 1, 1, 2, 2, 0), classes } });
+    expect(Object.values(oneName.shares)[0]).to.be.closeTo(4 / 6, 1e-12);
+    expect(Object.keys(oneName.shares)).to.deep.equal(['crane', 'sea']);
   });
 
   it('filters instances and keeps the map', () => {
@@ -152,6 +156,9 @@ describe('a result', () => {
       [() => result.render({ palette: untyped([[1, 2]]) }), 'palette: must be a list of colours'],
       [() => new Result(untyped({ ...result, classes: undefined })), 'classes nothing'],
       [() => new Result({ ...result, labels: Int32Array.of(1) }), '2 scores, 1 labels'],
+      [() => new Result({ ...result, scores: Float32Array.of(Number.NaN, 0) }), 'finite numbers, got scores[0] NaN'],
+      [() => new Result({ ...result, boxes: result.boxes.map((x, i) => x / (i - 2)) }), 'finite numbers, got boxes[2]'],
+      [() => new Result({ ...result, labels: Int32Array.of(0, -1) }), 'labels from 0 on, got labels[1] -1'],
       [() => new Result({ ...result, masks: [mask] }), '2 labels, 1 masks'],
       [
         () => result.toJSON(untyped({ timing: true })),
