@@ -26,7 +26,7 @@ const rooms: Readonly<Record<string, Room>> = {
   image: { imports: [] },
   postprocess: { imports: [] },
   formats: { imports: ['image'], packages: ['fflate', '@jsquash/jpeg', 'zod'] },
-  render: { imports: ['postprocess'], types: ['image'], packages: ['bidi-js'] },
+  render: { imports: ['postprocess', 'image'], packages: ['bidi-js'] },
   backbones: { imports: ['nn'], packages: ['zod'] },
   heads: { imports: ['nn'], types: ['backbones'], packages: ['zod'] },
   engines: { imports: ['nn', 'postprocess'], packages: ['@tensorflow/', '@bufbuild/protobuf'] },

@@ -2,7 +2,7 @@ import { type CheckpointContext, type CheckpointLimits, checkpointContext, quote
 import { isTuple, kindOf, type PickleMade, PickleObject, type PickleValue, shortText } from './pickle_values.ts';
 import { mayBeSafetensors, readSafetensors } from './safetensors.ts';
 import { formatOf, isShardIndex, sniffedBytes } from './sniff.ts';
-import type { Source } from './source.ts';
+import { checkSource, type Source } from './source.ts';
 import type { TensorEntry } from './tensors.ts';
 import { readTorchLegacy, readTorchZip } from './torch.ts';
 import { isTensor, type TorchTensor } from './torch_tensor.ts';
@@ -37,6 +37,7 @@ export interface Checkpoint extends CheckpointContext {
  * @throws CheckpointRefusal with code, place, reason and remedy for every file that breaks the rules of these formats
  */
 export async function openCheckpoint(source: Source, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  checkSource(source, 'openCheckpoint');
   const context = checkpointContext(source.name, options);
   const { refuse } = context;
   const head = await source.read(0, Math.min(source.size, sniffedBytes));

@@ -3,7 +3,7 @@ import { CheckpointError } from '../errors.ts';
 import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
 import { JsonLimit, JsonProblem, type JsonValue, parseMembers } from './json.ts';
 import { type FileKind, formatOf, sniffedBytes } from './sniff.ts';
-import { readInto, type Source } from './source.ts';
+import { checkSource, readInto, type Source } from './source.ts';
 import {
   type DType,
   dtypeFacts,
@@ -46,6 +46,7 @@ export async function openSafetensors(
   source: Source,
   options: Partial<CheckpointLimits> = {},
 ): Promise<SafetensorsFile> {
+  checkSource(source, 'openSafetensors');
   return readSafetensors(source, checkpointContext(source.name, options));
 }
 

@@ -2,7 +2,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
 import { JsonLimit, JsonProblem, type JsonValue, parseMembers } from './json.ts';
 import type { PickleValue } from './pickle_values.ts';
-import type { Source } from './source.ts';
+import { checkSource, type Source } from './source.ts';
 import { isTensor, type TorchTensor } from './torch_tensor.ts';
 
 /**
@@ -33,6 +33,7 @@ const mostValues = 200_000;
  * @throws CheckpointRefusal `limit`, `malformed`, or `not-a-checkpoint` for JSON without a `weight_map`
  */
 export async function readShardIndex(source: Source, options: Partial<CheckpointLimits> = {}): Promise<ShardIndex> {
+  checkSource(source, 'readShardIndex');
   const context = checkpointContext(source.name, options);
   const { limits, refuse } = context;
   if (source.size > limits.headerBytes) {

@@ -1,3 +1,6 @@
+import { ConfigError } from '../errors.ts';
+import { foundIn, isObject } from '../validate.ts';
+
 /** Checkpoints are read by position, so that what is not needed (optimizer state, other heads) is never loaded. */
 export interface Source {
   /** Its name in messages: a path, a URL, or "bytes". */
@@ -11,15 +14,30 @@ export interface Source {
   beside?(name: string): Promise<Source>;
 }
 
-/** Makes a source of bytes in memory. Reads are views, not copies. */
+/** Checks the source of a caller. @throws ConfigError that says how to make one */
+export function checkSource(source: unknown, call: string): void {
+  if (isObject(source) && typeof source.read === 'function' && typeof source.size === 'number') return;
+  throw new ConfigError(
+    `${call} takes a source, as bytesSource(bytes), blobSource(file) or openFileSource(path) make it, got ${foundIn(source)}.`,
+  );
+}
+
+/** Makes a source of bytes in memory. Reads are views, not copies. @throws ConfigError for anything else */
 export function bytesSource(bytes: Uint8Array, name = 'bytes'): Source {
+  // not `instanceof`, since bytes may come from another frame or realm
+  if (Object.prototype.toString.call(bytes) !== '[object Uint8Array]') {
+    throw new ConfigError(`bytesSource takes the bytes of a file as a Uint8Array, got ${foundIn(bytes)}.`);
+  }
   return { name, size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
-/** Makes a source of a file that the user chose in a browser. */
-export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): Source {
+/** Makes a source of a file that the user chose in a browser. @throws ConfigError for anything else */
+export function blobSource(blob: Blob, name?: string): Source {
+  if (!isObject(blob) || typeof blob.slice !== 'function' || typeof blob.size !== 'number') {
+    throw new ConfigError(`blobSource takes a Blob or File, got ${foundIn(blob)}.`);
+  }
   return {
-    name,
+    name: name ?? ('name' in blob ? String(blob.name) : 'blob'),
     size: blob.size,
     read: async (offset, length) => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
   };

@@ -1,4 +1,4 @@
-import type { Raster } from '../image/raster.ts';
+import { checkRaster, type Raster } from '../image/raster.ts';
 import {
   addRoundedRect,
   alphaOf,
@@ -91,6 +91,7 @@ export interface LegendOptions extends GlyphOptions {
 
 /** Returns the image with a legend below or beside it, on a larger raster. Without entries it is a copy of the image. */
 export function drawLegend(raster: Raster, entries: readonly LegendEntry[], options: LegendOptions = {}): Raster {
+  checkRaster(raster);
   const { position = 'below', background = white, textSize = sizesFor(raster).textSize, moreGlyphs } = options;
   reportMissing(
     entries.map(({ name }) => name),
@@ -161,6 +162,7 @@ export function drawClassification(
   classification: { labels: ArrayLike<number>; scores: ArrayLike<number>; classes: readonly string[] },
   options: ClassificationOptions = {},
 ): Raster {
+  checkRaster(raster);
   const { textSize = Math.round(sizesFor(raster).textSize * 1.2), opacity = 0.72, moreGlyphs } = options;
   const canvas = canvasFrom(raster);
   const gap = Math.round(textSize * 0.6);

@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.ts';
-import type { Raster } from '../image/raster.ts';
+import { checkRaster, type Raster } from '../image/raster.ts';
 import { type Box, boxAt } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
@@ -62,6 +62,7 @@ export function drawDetections(
   detections: Detections & Omit<ClassNames, 'palette'>,
   options: OverlayOptions = {},
 ): Raster {
+  checkRaster(raster);
   checkDetections(raster, detections);
   const { scores, boxes, masks, classes, dataset } = detections;
   const { boxOpacity = 1, labelOpacity = 1, palette = dataset?.colors } = options;
@@ -172,6 +173,7 @@ export interface SegmentationOptions extends ClassNames {
  * @throws ShapeError if there is not one label per pixel
  */
 export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, options: SegmentationOptions): Raster {
+  checkRaster(raster);
   const { dataset, palette = dataset?.colors, opacity = 0.5, borderOpacity = 0.9 } = options;
   const { unlabelled = unlabelledOf(options.classes) } = options;
   const canvas = canvasFrom(raster);

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import * as library from 'moganet';
+import * as formats from 'moganet/formats';
+import * as render from 'moganet/render';
 import { rejection } from '../harness/rejection.ts';
 import { smallBoth, smallFile } from '../harness/small_model.ts';
 
@@ -92,6 +94,27 @@ describe('a wrong argument', () => {
     }
     expect(bare).to.deep.equal([]);
   });
+
+  const { openCheckpoint, openSafetensors, readShardIndex, bytesSource, blobSource } = formats;
+  const { drawDetections, drawSegmentation, drawClassification, drawLegend } = render;
+  for (const [room, functions] of Object.entries({
+    formats: { openCheckpoint, openSafetensors, readShardIndex, bytesSource, blobSource },
+    render: { drawDetections, drawSegmentation, drawClassification, drawLegend },
+  })) {
+    it(`of ${room} is not a source, a file or an image: ${Object.keys(functions).join(', ')}`, async () => {
+      for (const [name, one] of Object.entries(functions)) {
+        const wrongCall = one as (...values: unknown[]) => unknown;
+        for (const value of [undefined, null, 5, 'x', {}, []]) {
+          try {
+            await wrongCall(value, {});
+            expect.fail(`${name}(${short(value)}) is taken`);
+          } catch (error) {
+            expect(error, `${name}(${short(value)}): ${error}`).to.be.instanceOf(library.MoganetError);
+          }
+        }
+      }
+    });
+  }
 
   it('is no file of the package', () => {
     for (const name of ['facade', '', undefined, '../package.json']) {
