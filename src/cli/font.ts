@@ -11,7 +11,7 @@ type Point = Glyph['contours'][number][number];
 /** Units of the em square in which the library draws. */
 const unitsPerEm = 2048;
 
-/** What a font cannot draw as it is written. */
+/** Text that a font cannot draw as it is written. */
 export interface FontLimits {
   /** Arabic letters without joined forms: they stand apart. */
   readonly apart: Set<string>;

@@ -9,7 +9,7 @@ export type ImageId = number | string;
 export interface ImageIds {
   /** One per image, in their order. */
   readonly ids: readonly ImageId[];
-  /** What a user has to know about them. */
+  /** A sentence for the user about the ids. */
   readonly notice?: string;
 }
 

@@ -25,7 +25,7 @@ interface Work extends Plan {
   readonly library: Library;
   readonly job: ImagesJob;
   readonly model: Model;
-  /** What folders and patterns gave and is no image. */
+  /** Files of folders and patterns that are not images. */
   readonly leftOut: readonly LeftOut[];
   readonly render: RenderOptions;
   /** Characters that no font has, filled while images are drawn. */

@@ -17,7 +17,7 @@ export interface Input {
   readonly folder: string;
   /** The image itself if it is not a file. */
   readonly ref?: File;
-  /** Why there is no image: a pattern that matches nothing. */
+  /** The reason why an argument gives no image: a pattern that matches nothing. */
   readonly missing?: string;
 }
 

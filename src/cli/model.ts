@@ -166,7 +166,7 @@ export function chooseModel(library: Library, model: string | undefined, options
   return { name: model, ref: { weights: model } };
 }
 
-/** What of a checkpoint counts, as `addWeightsOptions` takes it. */
+/** The choice of weights within a checkpoint, as `addWeightsOptions` takes it. */
 export interface CheckpointOptions {
   readonly ema?: boolean;
   readonly prefix?: string;

@@ -78,7 +78,7 @@ export interface Plan {
   readonly only: PredictOptions['only'];
   /** Files that are written once, by their paths. */
   readonly once: ReadonlyMap<string, string>;
-  /** What a user has to know before the run. */
+  /** Sentences for the user before the run. */
   readonly notices: readonly string[];
 }
 

@@ -70,7 +70,7 @@ export class Mask implements CompactMask {
    * Returns closed rings (x0, y0, x1, y1, …) along the edges of pixels; holes turn the other way.
    *
    * @param options `tolerance`: leave points out while no edge moves farther than this, in pixels. By default every edge stays.
-   * @throws ConfigError for an unknown option or a tolerance that is no number of pixels
+   * @throws ConfigError for an unknown option or a tolerance that is not a number of pixels
    */
   toPolygons(options: { readonly tolerance?: number | undefined } = {}): Ring[] {
     const { tolerance } = validateOptions(polygonOptions, options, 'toPolygons');
