@@ -1,3 +1,4 @@
+import { joinBytes } from '../arrays.ts';
 import type { Raster } from '../image/raster.ts';
 import { cutComponent } from './jpeg_component.ts';
 import type { Frame, JpegFile } from './jpeg_markers.ts';
@@ -118,11 +119,5 @@ function withoutConversion(bytes: Uint8Array): Uint8Array {
     kept = end;
   }
   parts.push(bytes.subarray(kept));
-  const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.length;
-  }
-  return file;
+  return joinBytes(parts);
 }

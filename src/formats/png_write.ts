@@ -1,5 +1,5 @@
 import { zlibSync } from 'fflate';
-import type { Size } from '../arrays.ts';
+import { joinBytes, type Size } from '../arrays.ts';
 import { ImageError, ShapeError } from '../errors.ts';
 import { checkRaster, type LabelMap, type Raster } from '../image/raster.ts';
 import { foundIn, isObject } from '../validate.ts';
@@ -32,13 +32,7 @@ function pngFile({ height, width, depth, colorType, palette, filtered }: PngCont
   const parts = [pngSignature, chunk('IHDR', header)];
   if (palette) parts.push(chunk('PLTE', palette));
   parts.push(chunk('IDAT', deflate(filtered)), chunk('IEND', new Uint8Array(0)));
-  const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.length;
-  }
-  return file;
+  return joinBytes(parts);
 }
 
 function chunk(type: string, data: Uint8Array): Uint8Array {

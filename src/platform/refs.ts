@@ -1,3 +1,4 @@
+import { joinBytes } from '../arrays.ts';
 import { shortened } from '../errors.ts';
 import { blobSource, bytesSource, type Source } from '../formats/source.ts';
 import { dataUrlBytes } from './data_url.ts';
@@ -119,13 +120,7 @@ export async function fetchBytes(url: string | URL, options: FetchBytesOptions):
       if (done > most) throw tooLarge('the server sends more and more', most);
       onBytes?.(done, total);
     }
-    const bytes = new Uint8Array(done);
-    let offset = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return bytes;
+    return joinBytes(chunks);
   } catch (cause) {
     if (!stall.signal.aborted || signal?.aborted) throw cause;
     const reason = `the server sends no data for ${stallMs / 1000} s`;

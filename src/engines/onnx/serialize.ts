@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { NDArray } from '../../arrays.ts';
+import { joinBytes, type NDArray } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import type { Program } from '../../nn/part.ts';
 import { emitOnnx } from './emit.ts';
@@ -88,13 +88,7 @@ export function onnxFile({ graph, weights }: OnnxGraph): Uint8Array {
   if (length > largestOnnxFile) {
     throw new EngineError(`${graph.name}: as one ONNX file it has ${length} bytes, and readers stop at 2 GB.`);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.byteLength;
-  }
-  return bytes;
+  return joinBytes(pieces);
 }
 
 const modelOf = (graph?: GraphProto) =>
