@@ -68,6 +68,7 @@ const rooms: Readonly<Record<string, Room>> = {
 const shared: Readonly<Record<string, readonly string[]>> = {
   'src/errors.ts': [],
   'src/arrays.ts': [],
+  'src/slices.ts': [],
   'src/validate.ts': ['zod'],
   'src/no_eval.ts': ['zod'],
 };

@@ -1,7 +1,8 @@
 import type { NDArray, Size } from '../arrays.ts';
+import type { Sliced } from '../slices.ts';
 import { type EdgeScale, type Geometry, geometryOf, keepRatioSize, roundUpSize } from './geometry.ts';
 import { type LabelMap, type Raster, sameSize } from './raster.ts';
-import { resizeLinear, resizeNearest, resizeRows, roundHalfEven } from './resize.ts';
+import { linearRaster, resizeNearest, resizeRows, roundHalfEven, rowsPerSlice } from './resize.ts';
 import { type Interpolation, resizePillow } from './resize_pillow.ts';
 
 /**
@@ -64,11 +65,11 @@ export interface Prepared {
 }
 
 /** mmdetection's test pipeline: resizes (ratio kept), normalises, then pads right and below to the divisor. */
-export function prepareDetection(image: Raster, pipeline: DetectionPipeline): Prepared {
+export function* prepareDetection(image: Raster, pipeline: DetectionPipeline): Sliced<Prepared> {
   const resized = fittedSize(image, pipeline);
   const padded = paddedSize(resized, pipeline.divisor, pipeline);
   return {
-    input: normalizedPlanes(image, resized, padded, pipeline),
+    input: yield* normalizedPlanes(image, resized, padded, pipeline),
     geometry: geometryOf(sizeOnly(image), resized, padded),
   };
 }
@@ -77,13 +78,13 @@ export function prepareDetection(image: Raster, pipeline: DetectionPipeline): Pr
  * The official segmentation pipeline (`AlignResize`): the image is resized keeping its ratio and the result, in bytes
  * again, is stretched up to multiples of the divisor. Two roundings, as the reference does it. Padding comes last.
  */
-export function prepareSegmentation(image: Raster, pipeline: SegmentationPipeline): Prepared {
+export function* prepareSegmentation(image: Raster, pipeline: SegmentationPipeline): Sliced<Prepared> {
   const first = fittedSize(image, pipeline);
   const aligned = roundUpSize(first, pipeline.divisor);
-  const stretched = sameSize(first, aligned) ? image : resizeLinear(image, first);
+  const stretched = sameSize(first, aligned) ? image : yield* linearRaster(image, first);
   const padded = paddedSize(aligned, pipeline.padDivisor ?? 1, pipeline);
   return {
-    input: normalizedPlanes(stretched, aligned, padded, pipeline),
+    input: yield* normalizedPlanes(stretched, aligned, padded, pipeline),
     geometry: geometryOf(sizeOnly(image), aligned, padded),
   };
 }
@@ -111,20 +112,20 @@ export function prepareLabels<T extends Uint8Array | Uint16Array>(
  * timm's evaluation pipeline on Pillow: resizes the short side, cuts out the middle, normalises. The image is upright, EXIF
  * applied, as everywhere in this package; Pillow ignores the orientation.
  */
-export function prepareClassification(image: Raster, pipeline: ClassificationPipeline): NDArray {
-  const crop = centerCrop(image, pipeline);
-  return normalizedPlanes(crop, crop, crop, pipeline); // (1, 3, size, size)
+export function* prepareClassification(image: Raster, pipeline: ClassificationPipeline): Sliced<NDArray> {
+  const crop = yield* centerCrop(image, pipeline);
+  return yield* normalizedPlanes(crop, crop, crop, pipeline); // (1, 3, size, size)
 }
 
 /**
  * timm's evaluation on Pillow, byte for byte: resizes the short side, then cuts out the square in the middle. If it cannot
  * lie exactly there, its corner is rounded to the even pixel.
  */
-export function centerCrop(image: Raster, { size, cropPct, interpolation }: CenterCrop): Raster {
+export function* centerCrop(image: Raster, { size, cropPct, interpolation }: CenterCrop): Sliced<Raster> {
   const resized = sizeBeforeCrop(image, { size, cropPct });
   const left = roundHalfEven((resized.width - size) / 2);
   const top = roundHalfEven((resized.height - size) / 2);
-  return resizePillow(image, resized, { left, top, width: size, height: size }, interpolation);
+  return yield* resizePillow(image, resized, { left, top, width: size, height: size }, interpolation);
 }
 
 /** Returns the size that timm's evaluation resizes to: short side floor(size / cropPct), the long one in ratio, rounded down. */
@@ -135,12 +136,12 @@ export function sizeBeforeCrop({ height, width }: Size, { size, cropPct }: Cente
 }
 
 /** Resizes to `size` and writes planes of `padded`, whose rest has the value of the padding. */
-function normalizedPlanes(
+function* normalizedPlanes(
   image: Raster,
   size: Size,
   padded: Size,
   normalization: Normalization & { readonly padValue?: PadValue | undefined },
-): NDArray {
+): Sliced<NDArray> {
   const plane = padded.height * padded.width;
   const data = planesOf(1, plane, normalization.padValue);
   const [first, green, last] = [0, 1, 2].map((channel) => ({
@@ -157,8 +158,12 @@ function normalizedPlanes(
     }
   };
   if (sameSize(image, size)) {
-    for (let y = 0; y < size.height; y++) write(y, image.data, y * size.width * 4, 4);
-  } else resizeRows(image, size, 3, (y, row) => write(y, row, 0, 3));
+    const rows = rowsPerSlice(size.width);
+    for (let y = 0; y < size.height; y++) {
+      write(y, image.data, y * size.width * 4, 4);
+      if (y % rows === rows - 1) yield;
+    }
+  } else yield* resizeRows(image, size, 3, (y, row) => write(y, row, 0, 3));
   return { shape: [1, 3, padded.height, padded.width], data };
 }
 
@@ -198,7 +203,7 @@ export interface Batch {
  * Joins prepared images: each is padded right and below to the largest height and width among them, which are then rounded
  * up to `divisor`.
  */
-export function batchInputs(inputs: readonly NDArray[], divisor = 1, padValue?: PadValue): Batch {
+export function* batchInputs(inputs: readonly NDArray[], divisor = 1, padValue?: PadValue): Sliced<Batch> {
   const sizes = inputs.map(({ shape: [, , height = 0, width = 0] }) => ({ height, width }));
   const largest = (axis: 'height' | 'width') => Math.max(...sizes.map((size) => size[axis]));
   const padded = roundUpSize({ height: largest('height'), width: largest('width') }, divisor);
@@ -210,6 +215,7 @@ export function batchInputs(inputs: readonly NDArray[], divisor = 1, padValue?: 
       const start = (plane * padded.height + (row % height)) * padded.width;
       data.set(values.subarray(row * width, (row + 1) * width), start);
     }
+    yield;
   }
   return { input: { shape: [inputs.length, 3, padded.height, padded.width], data }, padded };
 }

@@ -1,4 +1,5 @@
 import type { Size } from '../arrays.ts';
+import { atOnce, type Sliced } from '../slices.ts';
 import { type LabelMap, type Raster, sameSize } from './raster.ts';
 
 /**
@@ -8,6 +9,9 @@ import { type LabelMap, type Raster, sameSize } from './raster.ts';
 
 /** OpenCV keeps its interpolation weights as integers of 11 fractional bits. */
 const ONE = 2048;
+
+/** How many rows of this width are computed in a slice: a few milliseconds. */
+export const rowsPerSlice = (width: number): number => Math.max(1, Math.floor(65_536 / width));
 
 /** One destination pixel of an axis: the left (upper) source index, the weight of that pixel and of the next one. */
 interface Tap {
@@ -68,12 +72,13 @@ function stretchRow(
  * @param channels 3 leaves alpha out, 4 treats it as a fourth colour
  * @param emit receives the row's index and its interleaved bytes; the array is used again for the next row
  */
-export function resizeRows(
+export function* resizeRows(
   source: Raster,
   size: Size,
   channels: 3 | 4,
   emit: (y: number, row: Uint8Array) => void,
-): void {
+): Sliced<void> {
+  const rows = rowsPerSlice(size.width);
   const across = tapsFor(source.width, size.width, true);
   const down = tapsFor(source.height, size.height, false);
   const values = size.width * channels;
@@ -106,14 +111,18 @@ export function resizeRows(
       row[i] = (((near * upper[i]!) >> 16) + ((next * lower[i]!) >> 16) + 2) >> 2;
     }
     emit(y, row);
+    if (y % rows === rows - 1) yield;
   }
 }
 
 /** `cv2.resize(image, INTER_LINEAR)` of an RGBA raster; equal sizes give a copy. */
-export function resizeLinear(source: Raster, size: Size): Raster {
+export const resizeLinear = (source: Raster, size: Size): Raster => atOnce(linearRaster(source, size));
+
+/** `resizeLinear` in slices. */
+export function* linearRaster(source: Raster, size: Size): Sliced<Raster> {
   const data = new Uint8ClampedArray(size.width * size.height * 4);
   if (sameSize(source, size)) data.set(source.data);
-  else resizeRows(source, size, 4, (y, row) => data.set(row, y * row.length));
+  else yield* resizeRows(source, size, 4, (y, row) => data.set(row, y * row.length));
   return { width: size.width, height: size.height, data };
 }
 

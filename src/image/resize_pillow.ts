@@ -1,5 +1,7 @@
 import type { Size } from '../arrays.ts';
+import type { Sliced } from '../slices.ts';
 import type { Raster } from './raster.ts';
+import { rowsPerSlice } from './resize.ts';
 
 /**
  * `Image.resize` of Pillow for bytes, bit for bit: classification models are evaluated on its rounding. Unlike OpenCV's,
@@ -71,7 +73,13 @@ interface Pixels extends Size {
 }
 
 /** The pass along x, over the source's rows from `top` to `bottom`. */
-function stretchRows({ data, width, stride }: Pixels, across: readonly Taps[], top: number, bottom: number): Pixels {
+function* stretchRows(
+  { data, width, stride }: Pixels,
+  across: readonly Taps[],
+  top: number,
+  bottom: number,
+): Sliced<Pixels> {
+  const rows = rowsPerSlice(width);
   const out = new Uint8Array((bottom - top) * across.length * 3);
   for (let y = top, o = 0; y < bottom; y++) {
     for (const { first, weights } of across) {
@@ -89,15 +97,17 @@ function stretchRows({ data, width, stride }: Pixels, across: readonly Taps[], t
       out[o++] = byteOf(green);
       out[o++] = byteOf(blue);
     }
+    if (y % rows === rows - 1) yield;
   }
   return { data: out, width: across.length, height: bottom - top, stride: 3 };
 }
 
 /** The pass along y; `top` is the source's row that `pixels` begin with. */
-function stretchColumns({ data, width, stride }: Pixels, down: readonly Taps[], top: number): Pixels {
+function* stretchColumns({ data, width, stride }: Pixels, down: readonly Taps[], top: number): Sliced<Pixels> {
   const values = width * stride;
   const sums = new Int32Array(values);
   const out = new Uint8Array(down.length * values);
+  let done = 0;
   for (const [y, { first, weights }] of down.entries()) {
     sums.fill(HALF);
     let at = (first - top) * values;
@@ -105,6 +115,11 @@ function stretchColumns({ data, width, stride }: Pixels, down: readonly Taps[], 
       for (let i = 0; i < values; i++, at++) sums[i]! += data[at]! * weight;
     }
     for (let i = 0; i < values; i++) out[y * values + i] = byteOf(sums[i]!);
+    done += values * (weights.length + 1);
+    if (done > 200_000) {
+      done = 0;
+      yield;
+    }
   }
   return { data: out, width, height: down.length, stride };
 }
@@ -122,12 +137,12 @@ export interface Window extends Size {
  * The pass along x comes first, unless the height shrinks by more than twice as many pixels as the width: so Pillow since
  * 13.0 (found by comparison; earlier versions always begin along x, which differs by one in some bytes).
  */
-export function resizePillow(
+export function* resizePillow(
   source: Raster,
   size: Size,
   window: Window = { left: 0, top: 0, ...size },
   interpolation: Interpolation = 'bicubic',
-): Raster {
+): Sliced<Raster> {
   const { left, top, width, height } = window;
   const filter = filters[interpolation];
   const across = tapsFor(filter, source.width, size.width, left, width);
@@ -135,11 +150,11 @@ export function resizePillow(
   const pixels: Pixels = { ...source, stride: 4 };
   const shrinks = source.height - size.height;
   if (shrinks > 0 && shrinks > 2 * (source.width - size.width)) {
-    return opaque(stretchRows(stretchColumns(pixels, down, 0), across, 0, height));
+    return opaque(yield* stretchRows(yield* stretchColumns(pixels, down, 0), across, 0, height));
   }
   const [begin, end] = [down[0]?.first ?? 0, down.at(-1)];
   const bottom = end ? end.first + end.weights.length : begin;
-  return opaque(stretchColumns(stretchRows(pixels, across, begin, bottom), down, begin));
+  return opaque(yield* stretchColumns(yield* stretchRows(pixels, across, begin, bottom), down, begin));
 }
 
 function opaque({ data, width, height, stride }: Pixels): Raster {

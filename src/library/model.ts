@@ -7,7 +7,7 @@ import type { Task, TaskInputs, TaskKind, TaskResult } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
 import { fileOf } from '../platform/refs.ts';
-import { nextTurn } from '../platform/turn.ts';
+import { breather, nextTurn } from '../platform/turn.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
@@ -145,7 +145,7 @@ export class Model<Custom = unknown> {
       const runner = this.runners.features ?? this.runners.backbone;
       if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
       const raster = await decodeRef(taken, this.platform, checked);
-      const input = this.definition.prepare([raster], size);
+      const input = await this.definition.prepareInSlices([raster], size, breather(signal));
       await this.turn(signal);
       const outputs = await runner.run({ image: input.image });
       try {
@@ -217,7 +217,8 @@ export class Model<Custom = unknown> {
       ),
     );
     signal?.throwIfAborted();
-    const prepared = await clock.time('preprocess', async () => this.definition.prepare(images, options.size));
+    const pause = breather(signal);
+    const prepared = await clock.time('preprocess', () => this.definition.prepareInSlices(images, options.size, pause));
 
     const run: TaskInputs['run'] = async (part, inputs) => {
       const runner = this.runners[part];
@@ -229,6 +230,7 @@ export class Model<Custom = unknown> {
     const inputs: TaskInputs = {
       ...prepared,
       run,
+      pause,
       features: () => {
         features ??= run('features', { image: prepared.image });
         return features;

@@ -1,4 +1,4 @@
-import type { Size } from '../arrays.ts';
+import type { NDArray, Size } from '../arrays.ts';
 import type { Backbone, ClassifierBackbone } from '../backbones/index.ts';
 import { datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
@@ -31,10 +31,11 @@ export function classificationTask(
       return { pyramid, outputs: { logits } };
     },
     parts: [],
-    prepare: (images, size) => {
+    prepare: function* (images, size) {
       const crop = size ? { ...config.input, size: edgeOf(size) } : config.input;
-      const crops = images.map((raster) => prepareClassification(raster, { ...image, ...crop }));
-      return { image: batchInputs(crops).input, geometries: [] };
+      const crops: NDArray[] = [];
+      for (const raster of images) crops.push(yield* prepareClassification(raster, { ...image, ...crop }));
+      return { image: (yield* batchInputs(crops)).input, geometries: [] };
     },
     predict: async ({ features }, { top = 5 }) => {
       const { data, shape } = await byName(await features(), 'logits').read(); // (images, classes, 1, 1)

@@ -15,6 +15,7 @@ import {
   type Scope,
   type Value,
 } from '../nn/index.ts';
+import { atOnce, inSlices, type Pause, type Sliced } from '../slices.ts';
 import { checkNumbers, foundIn, isObject, validate } from '../validate.ts';
 import { checkBackbone } from './check_backbone.ts';
 import { classificationTask } from './classification.ts';
@@ -79,6 +80,8 @@ export interface ModelDefinition {
    * @param size edges to fit images between, or the crop of a classification, instead of the configuration's
    */
   prepare(images: readonly Raster[], size?: Size): Inputs;
+  /** Does what `prepare` does in slices, with a pause between them if one is due. */
+  prepareInSlices(images: readonly Raster[], size: Size | undefined, pause: Pause): Promise<Inputs>;
 }
 
 /**
@@ -114,6 +117,12 @@ export function createModel<T extends Tables = Record<never, never>>(
     },
   };
   const parts = [features, ...tasks.flatMap((task) => task.parts)];
+  const preparation = (images: readonly Raster[], size: Size | undefined): Sliced<Inputs> => {
+    const [first] = tasks;
+    if (first) return first.prepare(images, size);
+    const { image, input = defaultInput } = resolved;
+    return fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit }));
+  };
   return {
     config: resolved,
     backbone,
@@ -126,12 +135,8 @@ export function createModel<T extends Tables = Record<never, never>>(
     parts: Object.fromEntries(parts.map((part) => [part.name, recorded(part)])),
     auxiliary: auxiliaryPart(tasks, stages),
     tasks,
-    prepare: (images, size) => {
-      const [first] = tasks;
-      if (first) return first.prepare(images, size);
-      const { image, input = defaultInput } = resolved;
-      return fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit }));
-    },
+    prepare: (images, size) => atOnce(preparation(images, size)),
+    prepareInSlices: (images, size, pause) => inSlices(preparation(images, size), pause),
   };
 }
 

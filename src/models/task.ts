@@ -7,6 +7,7 @@ import type { Raster } from '../image/raster.ts';
 import type { DeviceTensor, Part, Scope, Value } from '../nn/index.ts';
 import { takeBoxes } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
+import type { Pause, Sliced } from '../slices.ts';
 
 /** The tasks of models. The same words name configuration keys, options, timings and JSON keys. */
 export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'custom';
@@ -42,6 +43,11 @@ export interface TaskInputs extends Inputs {
   /** Returns the outputs of the part `features` for the whole input. The first call runs it. The caller of `predict` frees them. */
   features(): Promise<Named<DeviceTensor>>;
   readonly run: RunPart;
+  /**
+   * Gives the thread back to timers and clicks if a few milliseconds have passed since the last time, and then rejects with the reason of
+   * an abort. Undefined if nothing is due. Long arithmetic awaits it after every few thousand steps.
+   */
+  readonly pause: Pause;
 }
 
 /** Class indices of every pixel, row by row. Bytes up to 256 classes. */
@@ -79,7 +85,7 @@ export interface Task {
   /** Records a head on the pyramid that inference does not need: it is in the checkpoint for training. */
   auxiliary?(scope: Scope, pyramid: readonly Value[]): Named<Value>;
   /** Turns images into the network's input. The first task of a model prepares for all of them. */
-  prepare(images: readonly Raster[], size: Size | undefined): Inputs;
+  prepare(images: readonly Raster[], size: Size | undefined): Sliced<Inputs>;
   /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
   check?(options: TaskOptions): void;
   /** Returns one result per image, in pixels of the original image, with instances and classes best first. */
@@ -103,22 +109,23 @@ interface Fit {
  * @param size edges to fit between instead of the configuration's
  * @throws ConfigError if an edge to fit between is longer than `longestEdge`
  */
-export function fitImages<F extends Fit>(
+export function* fitImages<F extends Fit>(
   images: readonly Raster[],
   fit: F,
   size: Size | undefined,
-  prepare: (image: Raster, fit: F) => Prepared,
-): Inputs {
+  prepare: (image: Raster, fit: F) => Sliced<Prepared>,
+): Sliced<Inputs> {
   const edges = size ? ([size.width, size.height] as const) : fit.scale;
   if (Math.max(...edges) > longestEdge) {
     throw new ConfigError(
       `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Use a smaller input.scale.`,
     );
   }
-  const prepared = images.map((image) => prepare(image, { ...fit, scale: edges }));
+  const prepared: Prepared[] = [];
+  for (const image of images) prepared.push(yield* prepare(image, { ...fit, scale: edges }));
   const [first, ...others] = prepared;
   if (first && others.length === 0) return { image: first.input, geometries: [first.geometry] };
-  const { input, padded } = batchInputs(
+  const { input, padded } = yield* batchInputs(
     prepared.map((one) => one.input),
     1,
     fit.padValue,

@@ -21,7 +21,7 @@ export const onFeatures = (
   features: Named<DeviceTensor>,
   geometries: readonly Geometry[],
   run: RunPart = noParts,
-): TaskInputs => ({ image: noImage, geometries, run, features: async () => features });
+): TaskInputs => ({ image: noImage, geometries, run, features: async () => features, pause: () => undefined });
 
 /** Makes a `DeviceTensor` from an array. */
 export const hostTensor = (shape: readonly number[], data: ArrayLike<number>): DeviceTensor => ({

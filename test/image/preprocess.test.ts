@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { keepRatioSize, roundUpSize } from '../../src/image/geometry.ts';
-import { batchInputs, prepareDetection, prepareLabels, prepareSegmentation } from '../../src/image/preprocess.ts';
+import { prepareLabels } from '../../src/image/preprocess.ts';
+import { batchInputs, prepareDetection, prepareSegmentation } from '../harness/at_once.ts';
 import { runners } from '../harness/golden/images.ts';
 import { goldenFolders, openCase, shippedGolden } from '../harness/golden.ts';
 

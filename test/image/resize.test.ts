@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Raster } from '../../src/image/raster.ts';
-import { resizeLinear, resizeNearest, resizeRows } from '../../src/image/resize.ts';
+import { resizeLinear, resizeNearest } from '../../src/image/resize.ts';
+import { resizeRows } from '../harness/at_once.ts';
 
 /** A reproducible image without structure: every byte value occurs next to every other. */
 function noise(width: number, height: number): Raster {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { centerCrop, prepareClassification, sizeBeforeCrop } from '../../src/image/preprocess.ts';
+import { sizeBeforeCrop } from '../../src/image/preprocess.ts';
 import type { Raster } from '../../src/image/raster.ts';
-import { resizePillow } from '../../src/image/resize_pillow.ts';
+import { centerCrop, prepareClassification, resizePillow } from '../harness/at_once.ts';
 
 /** Grey pixels row by row; alpha must not matter. */
 function grey(width: number, height: number, value: (x: number, y: number) => number, alpha = 255): Raster {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { ConfigError, loadModel, type Model, type Raster, type Size } from 'moganet';
 import { itemAt } from '../../src/arrays.ts';
-import { prepareClassification } from '../../src/image/preprocess.ts';
 import { createModel } from '../../src/models/create.ts';
 import { byName } from '../../src/models/task.ts';
 import { loadPart } from '../../src/nn/index.ts';
 import { drawClassification } from '../../src/render/index.ts';
+import { prepareClassification } from '../harness/at_once.ts';
 import { engines } from '../harness/engines.ts';
 import { smallClassification, smallFile, smallWeights } from '../harness/small_model.ts';
 

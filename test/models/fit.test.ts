@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { itemAt } from '../../src/arrays.ts';
 import { ConfigError } from '../../src/errors.ts';
-import { prepareDetection, prepareSegmentation } from '../../src/image/preprocess.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { configFromText } from '../../src/loading/config_text.ts';
 import { resolveRef } from '../../src/loading/resolve.ts';
@@ -10,6 +9,7 @@ import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { anchorLevels } from '../../src/postprocess/anchors.ts';
 import { secondStageDetections } from '../../src/postprocess/detections.ts';
+import { prepareDetection, prepareSegmentation } from '../harness/at_once.ts';
 import { smallDetection, smallSegmentation } from '../harness/small_model.ts';
 
 /** Fields that configurations of mm are translated to, and configurations that contradict themselves. */

@@ -4,18 +4,11 @@ import type { NDArray, Size } from '../../../src/arrays.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
 import { decodePng } from '../../../src/formats/png.ts';
 import { type Geometry, keepRatioSize, roundUpSize } from '../../../src/image/geometry.ts';
-import {
-  centerCrop,
-  type DetectionPipeline,
-  prepareClassification,
-  prepareDetection,
-  prepareLabels,
-  prepareSegmentation,
-  sizeBeforeCrop,
-} from '../../../src/image/preprocess.ts';
+import { type DetectionPipeline, prepareLabels, sizeBeforeCrop } from '../../../src/image/preprocess.ts';
 import type { Raster } from '../../../src/image/raster.ts';
 import { resizeLinear } from '../../../src/image/resize.ts';
 import type { Interpolation } from '../../../src/image/resize_pillow.ts';
+import { centerCrop, prepareClassification, prepareDetection, prepareSegmentation } from '../at_once.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch } from '../golden.ts';
 
 /** Runners of the golden cases about images: kinds `preprocess`, `classify` and `sizes`. */

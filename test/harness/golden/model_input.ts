@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { NDArray, Size, Weights } from '../../../src/arrays.ts';
 import { bytesSource } from '../../../src/formats/index.ts';
 import { type Geometry, geometryOf } from '../../../src/image/geometry.ts';
-import { batchInputs, prepareDetection, prepareSegmentation } from '../../../src/image/preprocess.ts';
 import { openWeights } from '../../../src/loading/weights.ts';
 import type { ModelConfig } from '../../../src/models/config.ts';
 import { checkpointParameters, createModel, type ModelDefinition } from '../../../src/models/create.ts';
 import { fromMm } from '../../../src/models/mm/index.ts';
 import { decodeImage } from '../../../src/platform/node/files.ts';
+import { batchInputs, prepareDetection, prepareSegmentation } from '../at_once.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch, inputOf } from '../golden.ts';
 
 /** The start of an end-to-end case: the model of its dict, the weights of its checkpoint, and images or a formula. */

@@ -1,0 +1,19 @@
+import * as preprocess from '../../src/image/preprocess.ts';
+import { resizeRows as slicedRows } from '../../src/image/resize.ts';
+import { resizePillow as slicedPillow } from '../../src/image/resize_pillow.ts';
+import { atOnce, type Sliced } from '../../src/slices.ts';
+
+/** The functions on images that work in slices, done at once. */
+
+const whole =
+  <A extends unknown[], T>(sliced: (...args: A) => Sliced<T>) =>
+  (...args: A): T =>
+    atOnce(sliced(...args));
+
+export const prepareDetection = whole(preprocess.prepareDetection);
+export const prepareSegmentation = whole(preprocess.prepareSegmentation);
+export const prepareClassification = whole(preprocess.prepareClassification);
+export const centerCrop = whole(preprocess.centerCrop);
+export const batchInputs = whole(preprocess.batchInputs);
+export const resizeRows = whole(slicedRows);
+export const resizePillow = whole(slicedPillow);
