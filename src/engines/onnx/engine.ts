@@ -2,7 +2,16 @@ import type { Named, NDArray } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
-import { type Compiled, deviceTensors, engineOn, isOnDevice, reasonOf, taskQueue } from '../engine.ts';
+import {
+  type Compiled,
+  type Device,
+  type DeviceTensors,
+  deviceTensors,
+  engineOn,
+  isOnDevice,
+  reasonOf,
+  taskQueue,
+} from '../engine.ts';
 import { shapeDependentArray } from '../shape_dependent.ts';
 import { emitOnnx, type OnnxModel } from './emit.ts';
 import { onnxInParts } from './serialize.ts';
@@ -24,12 +33,15 @@ export interface OnnxRuntime {
 export type GraphOptimizationLevel = 'disabled' | 'basic' | 'extended' | 'all';
 
 export interface SessionOptions {
-  readonly graphOptimizationLevel?: GraphOptimizationLevel;
-  readonly intraOpNumThreads?: number;
+  readonly graphOptimizationLevel?: GraphOptimizationLevel | undefined;
+  readonly intraOpNumThreads?: number | undefined;
   readonly interOpNumThreads?: number;
   readonly logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
   readonly enableMemPattern?: boolean;
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
+  readonly executionProviders?: readonly (string | { readonly name: string })[];
+  /** Where a provider for a device leaves its outputs; in the memory of the host by default. */
+  readonly preferredOutputLocation?: 'gpu-buffer';
 }
 
 export interface OnnxSession {
@@ -61,39 +73,64 @@ export interface OnnxEngineOptions {
  * @param ort the module `onnxruntime-node` or `onnxruntime-web`
  */
 export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): Engine {
-  const { threads, graphOptimizationLevel = 'all' } = options;
+  const { threads, graphOptimizationLevel } = options;
+  return engineOn(
+    onnxDevice(ort, {
+      name: 'onnxruntime',
+      detail: threads === undefined ? 'threads: physical cores' : `${threads} thread${threads === 1 ? '' : 's'}`,
+      session: { intraOpNumThreads: threads, graphOptimizationLevel },
+    }),
+  );
+}
+
+/** An engine on onnxruntime: its name, and what its sessions have beside the options of all. */
+export interface OnnxDeviceOptions {
+  readonly name: string;
+  readonly detail: string;
+  readonly session: SessionOptions;
+}
+
+/** Returns the device that runs programs on onnxruntime, in whichever form: one session per program. */
+export function onnxDevice(ort: OnnxRuntime, { name, detail, session }: OnnxDeviceOptions): Device {
   const common: SessionOptions = {
-    graphOptimizationLevel,
+    graphOptimizationLevel: 'all',
     interOpNumThreads: 1,
     enableMemPattern: false, // a plan per size: no faster, and a folder of mixed sizes took half as much memory again
     logSeverityLevel: 4, // its errors are thrown with the program's name
   };
-  const sessionOptions = threads === undefined ? common : { ...common, intraOpNumThreads: threads };
-  return engineOn({
-    name: 'onnxruntime',
-    detail: threads === undefined ? 'threads: physical cores' : `${threads} thread${threads === 1 ? '' : 's'}`,
+  // an option that is present and undefined is refused
+  const given = Object.entries(session).filter(([, value]) => value !== undefined);
+  // of this device alone: another one may not reach the memory behind them
+  const tensors = deviceTensors<OnnxTensor>(
+    ({ dims }) => [...dims],
+    async (tensor) => (await tensor.getData()) as Float32Array, // on the CPU no copy
+  );
+  return {
+    name,
+    detail,
     blocking: true, // its `run` returns a promise, but computes on the caller's thread (onnxruntime-node 1.30)
     inTurn: taskQueue(),
     owns: tensors.owns,
-    compile: (program) => compile(ort, program, sessionOptions),
-  });
+    compile: (program) => compile({ ort, name, tensors }, program, { ...common, ...Object.fromEntries(given) }),
+  };
 }
 
-/** Tensors in onnxruntime's memory, which other runs take as they are. */
-const tensors = deviceTensors<OnnxTensor>(
-  ({ dims }) => [...dims],
-  async (tensor) => (await tensor.getData()) as Float32Array, // on the CPU no copy
-);
+/** The runtime of one engine and its tensors. */
+interface Running {
+  readonly ort: OnnxRuntime;
+  readonly name: string;
+  readonly tensors: DeviceTensors<OnnxTensor>;
+}
 
-async function compile(ort: OnnxRuntime, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
+async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
   const emitted = emitOnnx(program);
-  const session = await createSession(ort, program.name, emitted, sessionOptions);
-  return compiledOf(ort, program, emitted.outputs, session, shapeDependentInputs(ort, program, emitted));
+  const session = await createSession(running, program.name, emitted, sessionOptions);
+  return compiledOf(running, program, emitted.outputs, session, shapeDependentInputs(running.ort, program, emitted));
 }
 
 /** Apart from `compile`, so that no closure keeps the program's weights on the host. */
 function compiledOf(
-  ort: OnnxRuntime,
+  { ort, name: engine, tensors }: Running,
   { name }: Program,
   names: OnnxModel['outputs'],
   session: OnnxSession,
@@ -109,13 +146,13 @@ function compiledOf(
     run: async (inputs, extents) => {
       const feeds = Object.fromEntries(Object.entries(inputs).map(([input, value]) => [input, tensorOf(value)]));
       const results = await session.run({ ...feeds, ...shapeDependent(extents) }).catch((cause: unknown) => {
-        throw new EngineError(`${name}: onnxruntime failed: ${reasonOf(cause)}`, { cause });
+        throw new EngineError(`${name}: ${engine} failed: ${reasonOf(cause)}`, { cause });
       });
       return Object.fromEntries(
         Object.entries(names).map(([output, onnxName]) => {
           const result = results[onnxName];
-          if (!result) throw new EngineError(`${name}: onnxruntime gave no output ${onnxName}.`);
-          return [output, tensors.wrap(result, `${name}: ${output}`, 'onnxruntime')];
+          if (!result) throw new EngineError(`${name}: ${engine} gave no output ${onnxName}.`);
+          return [output, tensors.wrap(result, `${name}: ${output}`, engine)];
         }),
       );
     },
@@ -125,7 +162,7 @@ function compiledOf(
 
 /** Creates a session, which copies the weights: they are not needed afterwards. */
 async function createSession(
-  ort: OnnxRuntime,
+  { ort, name: engine }: Running,
   name: string,
   emitted: OnnxModel,
   options: SessionOptions,
@@ -134,7 +171,7 @@ async function createSession(
   try {
     return await ort.InferenceSession.create(model, { ...options, externalData });
   } catch (cause) {
-    throw new EngineError(`${name}: onnxruntime cannot load it: ${reasonOf(cause)}`, { cause });
+    throw new EngineError(`${name}: ${engine} cannot load it: ${reasonOf(cause)}`, { cause });
   }
 }
 
