@@ -14,6 +14,7 @@ import {
 } from './backend.ts';
 import { kernels } from './kernels.ts';
 import { type Budget, budgetOf, defaultBudget, parameterBytes, peakBytes, unlimited } from './memory.ts';
+import { registerOwnKernels } from './own_kernels.ts';
 import { type Plan, planOf, replay } from './replay.ts';
 import { freeKeptTextures } from './webgl.ts';
 
@@ -38,6 +39,7 @@ export async function tfjsEngine(backend: BackendName, options: TfjsOptions = {}
     );
   }
   const running = await startBackend(backend, options);
+  registerOwnKernels(backend);
   const budget = backend === 'wasm' ? budgetOf(options.memoryBudget ?? defaultBudget, running.instance) : unlimited;
   return engineOn({
     name: backend,

@@ -5,6 +5,7 @@ import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
 import { poolingMatrix } from '../shape_dependent.ts';
 import { attention, linearAttention, windowAttention } from './attention.ts';
 import { type Kernel, type Kernels, then } from './kernel.ts';
+import { own } from './own_kernels.ts';
 import { isTiling } from './weight_layouts.ts';
 
 /** The vocabulary in TensorFlow.js. */
@@ -103,16 +104,6 @@ const groupNorm: Kernel<'groupNorm'> = ({ groups, eps }, [x], [gamma, beta]) => 
 };
 
 const layerNorm: Kernel<'layerNorm'> = ({ eps }, [x], [gamma, beta]) => weighed(normalised(x, 3, eps), gamma, beta);
-
-// x · ½ · (1 + erf(x / √2)); halving is exact, so it may come last, when less is held
-const gelu: Kernel<'gelu'> = (_, [x]) => {
-  const erf = then(tf.mul(x, Math.SQRT1_2), tf.erf);
-  const doubled = then(
-    then(erf, () => tf.add<tf.Tensor4D>(erf, 1)),
-    (y) => tf.mul<tf.Tensor4D>(x, y),
-  );
-  return then(doubled, (y) => tf.mul(y, 0.5));
-};
 
 const adaptiveAvgPool: Kernel<'adaptiveAvgPool'> = ({ bins }, [x]) => {
   const [batch, height, width, channels] = x.shape;
@@ -265,7 +256,7 @@ export const kernels: Kernels = {
   relu: (_, [x]) => relu(x),
   silu: (_, [x]) => tf.mul(x, tf.sigmoid(x)),
   sigmoid: (_, [x]) => tf.sigmoid(x),
-  gelu,
+  gelu: (_, [x]) => own('gelu', { x }),
   hardsigmoid,
   hardswish: (attributes, [x]) => tf.mul(x, hardsigmoid(attributes, [x], [])),
   scale: (_, [x], [factor]) => tf.mul(x, factor),
