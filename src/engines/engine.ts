@@ -1,5 +1,5 @@
 import { type Named, type NDArray, type Shape, sizeOf } from '../arrays.ts';
-import { EngineError, MoganetError, ShapeError } from '../errors.ts';
+import { EngineError, MoganetError, ShapeError, unknownName } from '../errors.ts';
 import { type Graph, inputNodes, type Node } from '../nn/graph.ts';
 import type { DeviceTensor, Engine, Program, Runner } from '../nn/part.ts';
 import type { InputExtent } from '../nn/shapes.ts';
@@ -28,8 +28,16 @@ export interface Device {
 
 /** A program on a device. */
 export interface Compiled {
-  /** Takes arrays of the host and tensors of this engine, whose shapes have been checked. */
-  run(inputs: Named<NDArray | DeviceTensor>, extents: Named<InputExtent>): Promise<Named<DeviceTensor>>;
+  /**
+   * Takes arrays of the host and tensors of this engine, whose shapes have been checked.
+   *
+   * @param wanted names of outputs, each once
+   */
+  run(
+    inputs: Named<NDArray | DeviceTensor>,
+    extents: Named<InputExtent>,
+    wanted: readonly string[],
+  ): Promise<Named<DeviceTensor>>;
   /** Frees what it holds; called once, in its turn. */
   dispose(): void | Promise<void>;
 }
@@ -149,7 +157,8 @@ function runnerOf(
   let disposed = false;
 
   return {
-    run: async (given) => {
+    run: async (given, asked) => {
+      const wanted = wantedOf(name, graph, asked);
       const extents: Record<string, InputExtent> = {};
       const taken: (readonly [string, NDArray | DeviceTensor | Promise<NDArray>])[] = [];
       // Before the first `await`: the caller may change its arrays as soon as the call has returned.
@@ -169,7 +178,7 @@ function runnerOf(
       );
       return inTurn(async () => {
         if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
-        return compiled.run(inputs, extents).catch((cause: unknown) => {
+        return compiled.run(inputs, extents, wanted).catch((cause: unknown) => {
           throw asEngineError(`${name}: ${device.name} failed`, cause);
         });
       });
@@ -180,6 +189,16 @@ function runnerOf(
       onDispose();
     },
   };
+}
+
+/** @throws ShapeError if there is no such output, or if none is wanted */
+function wantedOf(program: string, { outputs }: Graph, asked: readonly string[] | undefined): readonly string[] {
+  const known = Object.keys(outputs);
+  if (asked === undefined) return known;
+  const unknown = asked.find((output) => !known.includes(output));
+  if (unknown !== undefined) throw new ShapeError(`${program}: ${unknownName('output', unknown, known)}`);
+  if (asked.length === 0) throw new ShapeError(`${program}: no output is wanted. Known: ${known.join(', ')}.`);
+  return [...new Set(asked)];
 }
 
 /** Returns errors of this package as they are, and those of a runtime as an EngineError. */

@@ -147,10 +147,9 @@ export class Model<Custom = unknown> {
       const raster = await decodeRef(taken, this.platform, checked);
       const input = await this.definition.prepareInSlices([raster], size, breather(signal));
       await this.turn(signal);
-      const outputs = await runner.run({ image: input.image });
+      const outputs = await runner.run({ image: input.image }, this.definition.outputs.stages);
       try {
-        const stages = Object.entries(outputs).filter(([name]) => /^stage\d+$/.test(name));
-        const maps = await Promise.all(stages.map(([, tensor]) => tensor.read()));
+        const maps = await Promise.all(Object.values(outputs).map((tensor) => tensor.read()));
         return Object.assign(maps, { geometry: input.geometries[0] });
       } finally {
         free(outputs);
@@ -220,11 +219,12 @@ export class Model<Custom = unknown> {
     const pause = breather(signal);
     const prepared = await clock.time('preprocess', () => this.definition.prepareInSlices(images, options.size, pause));
 
+    const wanted = tasks.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
     const run: TaskInputs['run'] = async (part, inputs) => {
       const runner = this.runners[part];
       if (!runner) throw new RangeError(`the model "${this.name}" has no part "${part}"`);
       await this.turn(signal);
-      return clock.time(part, () => runner.run(inputs));
+      return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined));
     };
     let features: Promise<Named<DeviceTensor>> | undefined;
     const inputs: TaskInputs = {

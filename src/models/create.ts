@@ -8,10 +8,10 @@ import type { Raster } from '../image/raster.ts';
 import {
   map,
   type Parameter,
-  type Part,
   parametersOf,
   type RecordedPart,
   recorded,
+  recordedByReader,
   type Scope,
   type Value,
 } from '../nn/index.ts';
@@ -34,7 +34,7 @@ import { type DetectorEntry, detectionTask } from './detection.ts';
 import { rcnn } from './rcnn.ts';
 import { retinanet } from './retinanet.ts';
 import { segmentationTask } from './segmentation.ts';
-import { byName, fitImages, type Inputs, named, type Task } from './task.ts';
+import { byName, fitImages, type Inputs, named, type Task, type TaskKind } from './task.ts';
 
 const detectorTable = {
   mask_rcnn: { config: rcnnConfig, make: rcnn },
@@ -70,6 +70,8 @@ export interface ModelDefinition {
   readonly pyramid: RecordedPart;
   /** `features` takes the image to the pyramid and to all outputs that need no regions. The others run on regions. */
   readonly parts: Named<RecordedPart>;
+  /** Names of the outputs of `features` by the task that reads them; those of `stages` make the pyramid. */
+  readonly outputs: Readonly<Partial<Record<TaskKind | 'stages', readonly string[]>>>;
   /** The auxiliary head on the pyramid. It is in the checkpoint but never runs. */
   readonly auxiliary: RecordedPart | undefined;
   /** Tasks in the order detection, segmentation, classification, custom. Empty for a bare backbone. */
@@ -107,16 +109,14 @@ export function createModel<T extends Tables = Record<never, never>>(
     const at = tasks.length > 0 ? scope.at('backbone') : scope;
     return { pyramid: backbone.forward(at, image), outputs: {} };
   };
-  const features: Part = {
-    name: 'features',
-    inputs,
-    forward: (scope, values) => {
-      const { pyramid, outputs } = onBackbone(scope, values);
-      const taskOutputs = tasks.map((task) => task.forward(scope, pyramid));
-      return Object.assign({}, named('stage', pyramid), outputs, ...taskOutputs);
-    },
+  /** Records the outputs of the part `features` by who reads them. */
+  const byReader = (scope: Scope, values: Named<Value>): Named<Named<Value>> => {
+    const { pyramid, outputs } = onBackbone(scope, values);
+    const ofTasks = tasks.map((task) => [task.kind, task.onImage ? outputs : task.forward(scope, pyramid)] as const);
+    return { stages: named('stage', pyramid), ...Object.fromEntries(ofTasks) };
   };
-  const parts = [features, ...tasks.flatMap((task) => task.parts)];
+  const features = recordedByReader('features', inputs, byReader);
+  const parts = [features, ...tasks.flatMap((task) => task.parts).map(recorded)];
   const preparation = (images: readonly Raster[], size: Size | undefined): Sliced<Inputs> => {
     const [first] = tasks;
     if (first) return first.prepare(images, size);
@@ -132,7 +132,10 @@ export function createModel<T extends Tables = Record<never, never>>(
       inputs,
       forward: (scope, values) => named('stage', onBackbone(scope, values).pyramid),
     }),
-    parts: Object.fromEntries(parts.map((part) => [part.name, recorded(part)])),
+    parts: Object.fromEntries(parts.map((part) => [part.name, part])),
+    get outputs() {
+      return features.readers;
+    },
     auxiliary: auxiliaryPart(tasks, stages),
     tasks,
     prepare: (images, size) => atOnce(preparation(images, size)),

@@ -27,9 +27,11 @@ export {
   type Part,
   type Program,
   programOf,
+  type Readers,
   type RecordedPart,
   type Runner,
   recorded,
+  recordedByReader,
   recordPart,
   regions,
 } from './part.ts';

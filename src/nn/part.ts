@@ -31,7 +31,12 @@ export interface RecordedPart {
   readonly name: string;
   readonly inputs: Named<InputKind>;
   readonly graph: Graph;
+  /** Outputs by who reads them, if they have several readers. An output without a reader is always computed. */
+  readonly readers?: Readers | undefined;
 }
+
+/** Names of outputs by their reader: a run wants all outputs of some readers. Each output has at most one. */
+export type Readers = Named<readonly string[]>;
 
 /** Returns the part with its graph, which is recorded when it is first asked for. */
 export function recorded<Input extends string>(part: Part<Input>): RecordedPart {
@@ -42,6 +47,39 @@ export function recorded<Input extends string>(part: Part<Input>): RecordedPart 
     get graph() {
       graph ??= recordPart(part);
       return graph;
+    },
+  };
+}
+
+/**
+ * Returns a part whose outputs have several readers, with its graph. Both are recorded when one is first asked for.
+ *
+ * @param forward records outputs by reader and name
+ */
+export function recordedByReader<Input extends string>(
+  name: string,
+  inputs: Part<Input>['inputs'],
+  forward: (scope: Scope, inputs: Readonly<Record<Input, Value>>) => Named<Named<Value>>,
+): RecordedPart & { readonly readers: Readers } {
+  const readers: Record<string, readonly string[]> = {};
+  const part = recorded<Input>({
+    name,
+    inputs,
+    forward: (scope, values) => {
+      const outputs = Object.entries(forward(scope, values));
+      for (const [reader, theirs] of outputs) readers[reader] = Object.keys(theirs);
+      return Object.assign({}, ...outputs.map(([, theirs]) => theirs));
+    },
+  });
+  return {
+    name,
+    inputs,
+    get graph() {
+      return part.graph;
+    },
+    get readers() {
+      void part.graph; // which fills them in
+      return readers;
     },
   };
 }
@@ -64,6 +102,8 @@ export interface Program {
   readonly name: string;
   readonly graph: Graph;
   readonly weights: Weights;
+  /** See `RecordedPart`. An engine that compiles the graph as a whole can leave a reader's part of it out of a run. */
+  readonly readers?: Readers | undefined;
 }
 
 /** Returns the program of a graph: drops what no output needs, then runs the passes in order (none by default). */
@@ -83,8 +123,12 @@ export interface DeviceTensor {
 
 /** A part on an engine, its weights loaded. */
 export interface Runner {
-  /** Takes inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them. */
-  run(inputs: Named<NDArray | DeviceTensor>): Promise<Named<DeviceTensor>>;
+  /**
+   * Takes inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them.
+   *
+   * @param wanted names of the outputs to return, all by default. What only the others need is not computed.
+   */
+  run(inputs: Named<NDArray | DeviceTensor>, wanted?: readonly string[]): Promise<Named<DeviceTensor>>;
   /** Frees what it holds on the device; a second call does nothing. */
   dispose(): void;
 }
@@ -107,9 +151,9 @@ export interface Engine {
 /** Loads a recorded part with its weights on an engine, optimised by default. */
 export function loadPart(
   engine: Engine,
-  { name, graph }: Pick<RecordedPart, 'name' | 'graph'>,
+  { name, graph, readers }: Pick<RecordedPart, 'name' | 'graph' | 'readers'>,
   weights: Weights,
   order: readonly Pass[] = passes,
 ): Promise<Runner> {
-  return engine.load(programOf(name, graph, weights, order));
+  return engine.load({ ...programOf(name, graph, weights, order), readers });
 }

@@ -232,6 +232,24 @@ for (const [name, start] of Object.entries(engines)) {
         expect([await valuesOf(y), await valuesOf(pooled)]).to.deep.equal([[3, 5], [5]]);
       });
 
+      it('returns only the outputs that are wanted', async () => {
+        const inputs = { x, boxes: boxesOf([0, 1, 0, 2, 1]) };
+        const { y, ...others } = await runner.run(inputs, ['y', 'y']);
+        expect(Object.keys(others)).to.deep.equal([]);
+        expect(y && (await valuesOf(y))).to.deep.equal([3, 5]);
+        const { pooled } = await runner.run(inputs, ['pooled']);
+        expect(pooled && (await valuesOf(pooled))).to.deep.equal([5]);
+      });
+
+      it('names an output that does not exist, and refuses to compute nothing', async () => {
+        const unknown = await rejection(runner.run({ x, boxes: none }, ['y', 'poled']));
+        expect(unknown).to.be.instanceOf(ShapeError);
+        expect(unknown.message).to.match(/^doubling: unknown output "poled".*"pooled"/);
+        expect((await rejection(runner.run({ x, boxes: none }, []))).message).to.match(
+          /no output is wanted.*y, pooled/,
+        );
+      });
+
       it('refuses a size that is too small, with the module’s path', async () => {
         const graph = recordPart({
           name: 'shrinking',

@@ -6,7 +6,7 @@ import { onBackend } from '../../src/engines/tfjs/backend.ts';
 import { deviceTensorOf, tensorOf, tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import { kernels } from '../../src/engines/tfjs/kernels.ts';
 import { peakBytes } from '../../src/engines/tfjs/memory.ts';
-import { planOf, replay } from '../../src/engines/tfjs/replay.ts';
+import { planFor, planOf, replay } from '../../src/engines/tfjs/replay.ts';
 import { permute } from '../../src/engines/tfjs/weight_layouts.ts';
 import { CheckpointError, EngineError, UnsupportedError } from '../../src/errors.ts';
 import {
@@ -155,6 +155,31 @@ describe('the TensorFlow.js engine', () => {
         expect(counts).to.deep.equal([1, ...new Array(9).fill(2)]);
         expect([...(outputs.y?.dataSync() ?? [])]).to.deep.equal([1, 0]);
         tf.dispose([x, ...Object.values(outputs)]);
+        expect(tf.memory().numTensors).to.equal(before);
+      });
+    });
+
+    it('computes what the wanted outputs need, and nothing else', () => {
+      const graph = recordPart({
+        name: 'branches',
+        inputs: { x: map(1) },
+        forward: (_, { x }) => {
+          const shared = F.relu(x);
+          return { a: F.relu(F.relu(shared)), b: F.sigmoid(shared), shared };
+        },
+      });
+      onBackend('wasm', () => {
+        const whole = planOf(programOf('branches', graph, new Map()));
+        const opsFor = (...wanted: string[]) => planFor(whole, wanted).steps.map(({ node }) => node.op);
+        expect(opsFor('a')).to.deep.equal(['relu', 'relu', 'relu']);
+        expect(opsFor('b')).to.deep.equal(['relu', 'sigmoid']);
+        expect(opsFor('shared')).to.deep.equal(['relu']);
+        const before = tf.memory().numTensors;
+        const x = tf.tensor4d([1, -2], [1, 1, 2, 1]);
+        const shapes = shapesOf(graph, { x: { batch: 1, height: 1, width: 2 } });
+        const { b, ...others } = replay(planFor(whole, ['b']), kernels, { x }, shapes);
+        expect(Object.keys(others)).to.deep.equal([]);
+        tf.dispose([x, b as tf.Tensor]);
         expect(tf.memory().numTensors).to.equal(before);
       });
     });

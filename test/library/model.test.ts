@@ -61,6 +61,34 @@ describe('a loaded model', () => {
     expect([...new Set(progress)]).to.deep.equal(['weights', 'engine']);
   });
 
+  it('asks the engine for the outputs that its tasks read, and for no others', async () => {
+    const asked: string[][] = [];
+    const engine = await openNodeEngine('cpu');
+    const watched = await loadModel(
+      { weights },
+      {
+        engine: changedEngine(engine, {
+          load: async (program) => {
+            const runner = await engine.load(program);
+            const run: typeof runner.run = (inputs, wanted) => {
+              if (program.name === 'features') asked.push([...(wanted ?? ['all'])].sort());
+              return runner.run(inputs, wanted);
+            };
+            return { run, dispose: () => runner.dispose() };
+          },
+        }),
+      },
+    );
+    await watched.predict(imageOf(50, 30), { only: 'segmentation' });
+    await watched.predict(imageOf(50, 30), { only: 'detection' });
+    await watched.predict(imageOf(50, 30));
+    await watched.features(imageOf(50, 30));
+    await watched.dispose();
+    const levels = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}${i}`);
+    const detection = [...levels('fpn', 5), ...levels('rpn_cls', 5), ...levels('rpn_reg', 5)];
+    expect(asked).to.deep.equal([['seg_logits'], detection, [...detection, 'seg_logits'], levels('stage', 4)]);
+  });
+
   it('gives parallel arrays, best first, in pixels of the image', async () => {
     const result = await model.predict(imageOf(50, 30));
     expect(result.length).to.equal(5);

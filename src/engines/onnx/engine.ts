@@ -45,7 +45,10 @@ export interface SessionOptions {
 }
 
 export interface OnnxSession {
-  run(feeds: Readonly<Record<string, OnnxTensor>>): Promise<Readonly<Record<string, OnnxTensor>>>;
+  run(
+    feeds: Readonly<Record<string, OnnxTensor>>,
+    fetches?: readonly string[],
+  ): Promise<Readonly<Record<string, OnnxTensor>>>;
   release(): Promise<void>;
 }
 
@@ -143,13 +146,15 @@ function compiledOf(
     return tensor;
   };
   return {
-    run: async (inputs, extents) => {
+    run: async (inputs, extents, wanted) => {
+      const fetched = Object.entries(names).filter(([output]) => wanted.includes(output));
       const feeds = Object.fromEntries(Object.entries(inputs).map(([input, value]) => [input, tensorOf(value)]));
-      const results = await session.run({ ...feeds, ...shapeDependent(extents) }).catch((cause: unknown) => {
+      const onnxNames = fetched.map(([, onnxName]) => onnxName);
+      const results = await session.run({ ...feeds, ...shapeDependent(extents) }, onnxNames).catch((cause: unknown) => {
         throw new EngineError(`${name}: ${engine} failed: ${reasonOf(cause)}`, { cause });
       });
       return Object.fromEntries(
-        Object.entries(names).map(([output, onnxName]) => {
+        fetched.map(([output, onnxName]) => {
           const result = results[onnxName];
           if (!result) throw new EngineError(`${name}: ${engine} gave no output ${onnxName}.`);
           return [output, tensors.wrap(result, `${name}: ${output}`, engine)];

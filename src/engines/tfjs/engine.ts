@@ -15,7 +15,7 @@ import {
 import { kernels } from './kernels.ts';
 import { type Budget, budgetOf, defaultBudget, parameterBytes, peakBytes, unlimited } from './memory.ts';
 import { registerOwnKernels } from './own_kernels.ts';
-import { type Plan, planOf, replay } from './replay.ts';
+import { type Plan, planFor, planOf, replay } from './replay.ts';
 import { freeKeptTextures } from './webgl.ts';
 
 /** Where the wasm backend finds its files, and how much memory it may use. */
@@ -63,10 +63,18 @@ const compile = (backend: Backend, budget: Budget, program: Program): Compiled =
 /** Apart from `compile`, so that no closure keeps the program's weights on the host. */
 function compiledOf(backend: Backend, budget: Budget, plan: Plan): Compiled {
   const { name, graph } = plan;
+  const plans = new Map<string, Plan>();
+  const planOfOutputs = (wanted: readonly string[]): Plan => {
+    const key = JSON.stringify(wanted);
+    const made = plans.get(key) ?? planFor(plan, wanted);
+    plans.set(key, made);
+    return made;
+  };
   return {
-    run: async (inputs, extents) => {
+    run: async (inputs, extents, wanted) => {
       const shapes = shapesOf(graph, extents);
-      budget.admit(name, peakBytes(plan, shapes));
+      const pruned = planOfOutputs(wanted);
+      budget.admit(name, peakBytes(pruned, shapes));
       // nothing waits until the results are there: the backend is ours for this stretch only
       const outputs = backend.run(() => {
         const uploaded: tf.Tensor4D[] = [];
@@ -77,7 +85,7 @@ function compiledOf(backend: Backend, budget: Budget, plan: Plan): Compiled {
           return tensor;
         };
         try {
-          return replay(plan, kernels, mapValues(inputs, tensorFor), shapes);
+          return replay(pruned, kernels, mapValues(inputs, tensorFor), shapes);
         } finally {
           tf.dispose(uploaded);
         }

@@ -40,9 +40,6 @@ type AnyKernel = (attributes: unknown, maps: readonly tf.Tensor4D[], parameters:
  */
 export function planOf({ name, graph, weights }: Program): Plan {
   const uploaded = new Map<string, tf.Tensor[]>();
-  const lastReader = new Map<number, number>();
-  for (const node of graph.nodes) for (const id of inputsOf(node)) lastReader.set(id, node.id);
-  const staying = new Set<number>([...Object.values(graph.outputs), ...Object.values(graph.inputs)]);
 
   const upload = (node: Node<Operation>, parameters: readonly Parameter[], inChannels: number): tf.Tensor[] => {
     if (parameters.length === 0) return [];
@@ -74,15 +71,30 @@ export function planOf({ name, graph, weights }: Program): Plan {
           parameters: named(name, node, 'lay out the parameters of', () =>
             upload(node, parameters, first?.channels ?? 0),
           ),
-          lastUses: [...new Set(ids)].filter((id) => lastReader.get(id) === node.id && !staying.has(id)),
+          lastUses: [],
         },
       ];
     });
-    return { name, graph, steps, parameters: [...uploaded.values()].flat() };
+    const plan = { name, graph, steps, parameters: [...uploaded.values()].flat() };
+    return planFor(plan, Object.keys(graph.outputs));
   } catch (error) {
     tf.dispose([...uploaded.values()].flat());
     throw error;
   }
+}
+
+/** Returns the plan without the outputs that are not wanted, and without the steps that only they need. */
+export function planFor(plan: Plan, wanted: readonly string[]): Plan {
+  const outputs = Object.fromEntries(Object.entries(plan.graph.outputs).filter(([output]) => wanted.includes(output)));
+  const staying = new Set<number>([...Object.values(outputs), ...Object.values(plan.graph.inputs)]);
+  const read = new Set<number>(staying); // by later steps: the first step from the end that reads a value is its last use
+  const steps: Step[] = [];
+  for (const step of plan.steps.toReversed()) {
+    if (!read.has(step.node.id)) continue;
+    steps.push({ ...step, lastUses: [...new Set(step.maps)].filter((id) => !read.has(id)) });
+    for (const id of step.maps) read.add(id);
+  }
+  return { ...plan, graph: { ...plan.graph, outputs }, steps: steps.reverse() };
 }
 
 const nhwc = ({ batch, height, width, channels }: MapShape): [number, number, number, number] => [
