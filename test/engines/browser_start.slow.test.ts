@@ -136,7 +136,7 @@ describe('engines in Chromium', function () {
     });
   });
 
-  it('keep few textures, none after they are disposed, and leave the page’s setting alone', async function () {
+  it('keep few textures, none after they are disposed, and leave the page’s settings alone', async function () {
     const edges = [32, 64, 96, 128, 160, 192, 224, 256, 512, 640];
     const seen = await inPage(this, {}, (page) =>
       page.evaluate((given) => (globalThis as unknown as { enginePage: EnginePage }).enginePage.textures(given), edges),
@@ -144,5 +144,6 @@ describe('engines in Chromium', function () {
     expect(Math.max(...seen.during)).to.be.below(80e6);
     expect(seen.afterwards).to.equal(0);
     expect(seen.threshold).to.equal(-1);
+    expect(seen.uniforms).to.equal(false);
   });
 });

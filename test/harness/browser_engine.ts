@@ -3,7 +3,7 @@ import { build } from 'esbuild';
 import type { Named, NDArray } from '../../src/arrays.ts';
 import type { BackendName } from '../../src/engines/tfjs/backend.ts';
 import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
-import type { Page, Parcel } from './browser_engine_page.ts';
+import type { Counts, Page, Parcel } from './browser_engine_page.ts';
 import { launchChromium } from './chromium.ts';
 
 /**
@@ -12,6 +12,7 @@ import { launchChromium } from './chromium.ts';
  */
 export interface BrowserEngine extends Engine {
   tensorCount(): Promise<number>;
+  counts(): Promise<Counts>;
 }
 
 /** Starts the engine, or returns the reason why it cannot start. */
@@ -62,6 +63,7 @@ export async function browserEngine(backend: BackendName): Promise<BrowserEngine
         };
       },
       tensorCount: () => call('tensorCount'),
+      counts: () => call('counts'),
       dispose: () => browser.close(),
     };
   } catch (error) {

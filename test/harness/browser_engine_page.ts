@@ -11,15 +11,43 @@ export interface Parcel {
   readonly data: readonly number[];
 }
 
+/** What the page has asked of WebGL, and what TensorFlow.js holds. */
+export interface Counts {
+  /** Shader programs linked since the page began. */
+  readonly programs: number;
+  /** Draw calls since the page began: one for every WebGL operation. */
+  readonly draws: number;
+  readonly tensors: number;
+  /** Bytes of the textures of living tensors. */
+  readonly bytes: number;
+  /** The page's own settings of TensorFlow.js, as they are between calls. */
+  readonly settings: readonly unknown[];
+}
+
 export interface Page {
   start(backend: BackendName): Promise<string>;
   load(name: string, graph: Graph, weights: readonly (readonly [string, Parcel])[]): Promise<number>;
   run(runner: number, inputs: Readonly<Record<string, Parcel>>): Promise<Record<string, Parcel>>;
   dispose(runner: number): void;
   tensorCount(): number;
+  counts(): Counts;
 }
 
 const unpack = ({ shape, data }: Parcel) => ({ shape, data: Float32Array.from(data) });
+
+type Call = (this: unknown, ...args: unknown[]) => unknown;
+
+const calls = { linkProgram: 0, drawElements: 0 };
+for (const name of ['linkProgram', 'drawElements'] as const) {
+  // these sources are type-checked without the names of the DOM
+  const page = globalThis as unknown as { readonly WebGL2RenderingContext: { readonly prototype: Record<string, Call> } };
+  const { prototype } = page.WebGL2RenderingContext;
+  const call = prototype[name];
+  prototype[name] = function (...args) {
+    calls[name]++;
+    return call?.apply(this, args);
+  };
+}
 
 let engine: Engine;
 const runners: (Runner | undefined)[] = [];
@@ -47,6 +75,16 @@ const page: Page = {
     runners[runner] = undefined;
   },
   tensorCount: () => tf.memory().numTensors,
+  counts: () => {
+    const { numTensors, numBytesInGPU = 0 } = tf.memory() as tf.MemoryInfo & { readonly numBytesInGPU?: number };
+    return {
+      programs: calls.linkProgram,
+      draws: calls.drawElements,
+      tensors: numTensors,
+      bytes: numBytesInGPU,
+      settings: ['WEBGL_USE_SHAPES_UNIFORMS', 'WEBGL_DELETE_TEXTURE_THRESHOLD'].map((flag) => tf.env().get(flag)),
+    };
+  },
 };
 
 (globalThis as unknown as { moganetPage: Page }).moganetPage = page;

@@ -36,6 +36,7 @@ export interface Textures {
   readonly during: readonly number[];
   readonly afterwards: number;
   readonly threshold: number;
+  readonly uniforms: boolean;
 }
 
 const graph = recordPart({
@@ -122,7 +123,12 @@ const page: EnginePage = {
     runner.dispose();
     await engine.dispose();
     const { numBytesAllocated } = webgl().textureManager;
-    return { during, afterwards: numBytesAllocated, threshold: tf.env().getNumber('WEBGL_DELETE_TEXTURE_THRESHOLD') };
+    return {
+      during,
+      afterwards: numBytesAllocated,
+      threshold: tf.env().getNumber('WEBGL_DELETE_TEXTURE_THRESHOLD'),
+      uniforms: tf.env().getBool('WEBGL_USE_SHAPES_UNIFORMS'),
+    };
   },
 };
 

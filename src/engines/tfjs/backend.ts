@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { EngineError, MoganetError } from '../../errors.ts';
 import { reasonOf } from '../engine.ts';
 import { expectWasm, type WasmPaths } from './wasm.ts';
-import { abandon, describeWebGl, isLost, onLoss, trimKeptTextures, withTextureBound } from './webgl.ts';
+import { abandon, describeWebGl, isLost, onLoss, trimKeptTextures, withSettings } from './webgl.ts';
 
 /**
  * TensorFlow.js keeps its backend in a global that belongs to the page. Ours is selected for one synchronous stretch of
@@ -152,7 +152,7 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
     if (name === 'webgl' && isLost(instance)) throw lost();
   };
   if (name === 'webgl') onLoss(instance, lost);
-  const bounded = <T>(work: () => T): T => (name === 'webgl' ? withTextureBound(instance, work) : work());
+  const withOurs = <T>(work: () => T): T => (name === 'webgl' ? withSettings(instance, work) : work());
 
   return {
     name,
@@ -161,7 +161,7 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
     run: (work) => {
       expectAlive();
       try {
-        const result = onBackend(name, () => bounded(work));
+        const result = onBackend(name, () => withOurs(work));
         expectAlive();
         return result;
       } catch (cause) {

@@ -119,8 +119,9 @@ const tensors = deviceTensors<tf.Tensor4D>(
   async (tensor) => {
     const [batch, height, width, channels] = tensor.shape;
     const backend = backendOfTensor(tensor);
-    const data = tensor.data();
-    return swapped((await (backend ? backend.wait(data) : data)) as Float32Array, batch, height * width, channels);
+    // a read begins with a program that unpacks the texture
+    const data = backend ? backend.wait(backend.run(() => tensor.data())) : tensor.data();
+    return swapped((await data) as Float32Array, batch, height * width, channels);
   },
 );
 

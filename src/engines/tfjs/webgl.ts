@@ -72,23 +72,26 @@ export function abandon(backend: tf.KernelBackend): void {
   gpgpu.outputTexture = null;
 }
 
-const threshold = 'WEBGL_DELETE_TEXTURE_THRESHOLD';
-
 /** The most bytes of textures that are kept for the next operation. */
 const keptBytes = 64e6;
 
 /**
- * Bounds the textures that TensorFlow.js keeps for later, which by default are all of every size, while work runs. Its
- * setting belongs to the page, and is put back.
+ * Runs work with this package's settings of TensorFlow.js, which are global: they belong to the page, and are put back.
+ *
+ * - Programs take sizes as uniforms (`WEBGL_USE_SHAPES_UNIFORMS`), so that a new image size needs few new programs. The
+ *   setting is read when a program is looked up, and is part of its key: the page's programs stay apart from ours.
+ * - The textures that TensorFlow.js keeps for later, which by default are all of every size, are bounded.
  */
-export function withTextureBound<T>(backend: tf.KernelBackend, work: () => T): T {
+export function withSettings<T>(backend: tf.KernelBackend, work: () => T): T {
   const { textureManager } = asWebGl(backend);
-  const before = tf.env().getNumber(threshold);
-  tf.env().set(threshold, textureManager.numBytesAllocated - textureManager.numBytesFree + keptBytes);
+  const threshold = textureManager.numBytesAllocated - textureManager.numBytesFree + keptBytes;
+  const settings = { WEBGL_USE_SHAPES_UNIFORMS: true, WEBGL_DELETE_TEXTURE_THRESHOLD: threshold };
+  const before = Object.keys(settings).map((flag) => [flag, tf.env().get(flag)] as const);
+  for (const [flag, value] of Object.entries(settings)) tf.env().set(flag, value);
   try {
     return work();
   } finally {
-    tf.env().set(threshold, before);
+    for (const [flag, value] of before) tf.env().set(flag, value);
     trimKeptTextures(backend);
   }
 }
