@@ -116,12 +116,12 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
     .option('-r, --recursive', 'search the subfolders of a folder as well')
     .addOption(
       new Option('-e, --engine <engine>', 'what runs the network; cpu is a last resort: minutes per image')
-        .choices(['auto', 'onnxruntime', 'wasm', 'cpu'])
+        .choices(['auto', 'onnxruntime', 'ort-wasm', 'wasm', 'cpu'])
         .default('auto'),
     )
     .option(
       '-t, --threads <n>',
-      'threads of onnxruntime, at most one per processor (default: one per core); wasm and cpu have one',
+      'threads of onnxruntime and ort-wasm, at most one per processor (default: one per core); wasm and cpu have one',
       wholeNumber,
     )
     .option(

@@ -2,11 +2,12 @@ import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
 import { reasonOf, withHint } from './engine.ts';
 import { type OnnxRuntime, onnxEngine } from './onnx/engine.ts';
+import { type OnnxWebRuntime, ortWasmEngine } from './onnx/web.ts';
 import { probe } from './probe.ts';
 
 /** The runtime, or the reason why there is none and what to do about it. */
-export type FoundRuntime =
-  | { readonly ort: OnnxRuntime; readonly reason?: undefined; readonly remedy?: undefined }
+export type FoundRuntime<Ort = OnnxRuntime> =
+  | { readonly ort: Ort; readonly reason?: undefined; readonly remedy?: undefined }
   | { readonly ort?: undefined; readonly reason: string; readonly remedy: string };
 
 /** Skips the install script, which fetches files for GPUs; those for the CPU are in the package. */
@@ -16,13 +17,15 @@ export const howToInstall = 'npm install onnxruntime-node --ignore-scripts';
  * Loads `onnxruntime-node` if it is installed and starts: npm leaves this optional dependency out if its install script
  * fails, and it has no binaries for some systems (musl).
  */
-export async function loadOnnxRuntime(load: () => OnnxRuntime = installedRuntime): Promise<FoundRuntime> {
+export async function loadOnnxRuntime(
+  load: () => OnnxRuntime = () => installedRuntime('onnxruntime-node'),
+): Promise<FoundRuntime> {
   // by default it keeps a device id and a database of events in the user's cache; set the variable to 0 to allow that
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
   try {
     return { ort: load() };
   } catch (cause) {
-    if (isNotInstalled(cause)) {
+    if (isNotInstalled(cause, 'onnxruntime-node')) {
       return { reason: 'onnxruntime-node is not installed', remedy: `Install it: ${howToInstall}` };
     }
     const [reason = ''] = reasonOf(cause).split('\n');
@@ -35,15 +38,29 @@ export async function loadOnnxRuntime(load: () => OnnxRuntime = installedRuntime
   }
 }
 
-/** Loads the runtime from this package, the working folder or the installed package: a bundle has no place of its own. */
-function installedRuntime(): OnnxRuntime {
+/** Loads `onnxruntime-web` if it is installed: its WebAssembly runs in Node, too. */
+export function loadOrtWeb(
+  load: () => OnnxWebRuntime = () => installedRuntime('onnxruntime-web'),
+): FoundRuntime<OnnxWebRuntime> {
+  try {
+    return { ort: load() };
+  } catch (cause) {
+    const found = isNotInstalled(cause, 'onnxruntime-web')
+      ? 'is not installed'
+      : `does not start (${reasonOf(cause).split('\n')[0]})`;
+    return { reason: `onnxruntime-web ${found}`, remedy: 'npm install onnxruntime-web' };
+  }
+}
+
+/** Loads a runtime from this package, the working folder or the installed package: a bundle has no place of its own. */
+function installedRuntime<Ort>(name: string): Ort {
   const place = import.meta.url?.startsWith('file:') ? [import.meta.url] : [];
   let missing: unknown;
   for (const base of [...place, `${process.cwd()}/`, 'moganet']) {
     try {
-      return requireFrom(base)('onnxruntime-node');
+      return requireFrom(base)(name);
     } catch (cause) {
-      if (!isNotInstalled(cause)) throw cause;
+      if (!isNotInstalled(cause, name)) throw cause;
       missing ??= cause;
     }
   }
@@ -61,8 +78,8 @@ function requireFrom(base: string): NodeJS.Require {
 }
 
 /** Tells a missing package from one whose own files or libraries are missing. */
-const isNotInstalled = (cause: unknown): boolean =>
-  /^Cannot find (module|package) '(onnxruntime-node|moganet\/package\.json)'/.test(reasonOf(cause));
+const isNotInstalled = (cause: unknown, name: string): boolean =>
+  new RegExp(`^Cannot find (module|package) '(${name}|moganet/package\\.json)'`).test(reasonOf(cause));
 
 function usesMusl(): boolean {
   const { header } = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: unknown } };
@@ -70,48 +87,64 @@ function usesMusl(): boolean {
 }
 
 /** The engines of Node, the preferred one first. */
-export const nodeEngines = ['onnxruntime', 'wasm', 'cpu'] as const;
+export const nodeEngines = ['onnxruntime', 'ort-wasm', 'wasm', 'cpu'] as const;
 
 export interface NodeEngineOptions {
-  /** Threads that the caller asked for. Only onnxruntime has them. */
+  /** Threads that the caller asked for. Only onnxruntime and ort-wasm have them. */
   readonly threads?: number | undefined;
-  /** Threads of onnxruntime if the caller did not ask. */
+  /** Threads of these two if the caller did not ask. */
   readonly usualThreads?: number | undefined;
   /** The folder of the files of the wasm backend, called when it starts. Without it TensorFlow.js finds them. */
   readonly wasmFolder?: (() => string | undefined) | undefined;
 }
 
+/** How the optional runtimes are found. */
+export interface Finders {
+  readonly onnxruntime: () => Promise<FoundRuntime>;
+  readonly ortWeb: () => FoundRuntime<OnnxWebRuntime>;
+}
+
 /**
- * Starts an engine by name. `auto` takes onnxruntime, or wasm if that is missing or cannot compute; the engine's `hint`
- * then says why, and what to do.
+ * Starts an engine by name. `auto` takes onnxruntime, or ort-wasm, or wasm if those are missing or cannot compute; the
+ * engine's `hint` then says why, and what to do.
  *
- * @param find loads the runtime
+ * @param find loads the runtimes
  * @throws ConfigError for an unknown name or `threads` of an engine that has one, EngineError if the engine cannot start
  */
 export async function openNodeEngine(
   name: string,
   { threads, usualThreads, wasmFolder }: NodeEngineOptions = {},
-  find: () => Promise<FoundRuntime> = loadOnnxRuntime,
+  { onnxruntime: find = loadOnnxRuntime, ortWeb = loadOrtWeb }: Partial<Finders> = {},
 ): Promise<Engine> {
   switch (name) {
     case 'auto':
     case 'onnxruntime': {
       const { engine, reason, remedy } = await onnxruntime(threads ?? usualThreads, find);
       if (engine) return engine;
-      if (name === 'onnxruntime') throw new EngineError(`${reason}. ${remedy}. Or use the engine "wasm".`);
+      if (name === 'onnxruntime')
+        throw new EngineError(`${reason}. ${remedy}. Or use the engine "ort-wasm" or "wasm".`);
+      const light = await ortWasm({ threads, usualThreads }, ortWeb);
+      if (light.engine) {
+        return withHint(light.engine, `${reason}, so ort-wasm was taken, which is about three times slower. ${remedy}`);
+      }
       const unheard = threads === undefined ? '' : '. `threads` has no effect on wasm';
       return withHint(
         await tfjs('wasm', wasmFolder).catch((cause: Error) => {
           throw new EngineError(`no engine can start. ${reason}. ${remedy}. For wasm: ${cause.message}`, { cause });
         }),
-        `${reason}, so wasm was taken, which is several times slower. ${remedy}${unheard}`,
+        `${reason}, so wasm was taken, which is several times slower. ${remedy}. ${light.reason}: ${light.remedy}${unheard}`,
       );
+    }
+    case 'ort-wasm': {
+      const { engine, reason, remedy } = await ortWasm({ threads, usualThreads }, ortWeb);
+      if (engine) return engine;
+      throw new EngineError(`${reason}: ${remedy}. Or use the engine "wasm".`);
     }
     case 'wasm':
     case 'cpu':
       if (threads !== undefined) {
         throw new ConfigError(
-          `\`threads\` is an option of the engine onnxruntime: ${name} has one thread in Node. Leave it out.`,
+          `\`threads\` is an option of the engines onnxruntime and ort-wasm: ${name} has one thread in Node. Leave it out.`,
         );
       }
       return tfjs(name, wasmFolder);
@@ -140,6 +173,25 @@ async function onnxruntime(threads: number | undefined, find: () => Promise<Foun
       remedy: /must be type of/.test(found)
         ? 'It takes arrays of its own realm only. Under Jest use the engine "wasm", or another test runner'
         : 'Check that only one version of it is installed',
+    };
+  }
+}
+
+/** Starts the WebAssembly of onnxruntime-web and lets it compute. It keeps the number of threads of its first engine. */
+async function ortWasm({ threads, usualThreads }: NodeEngineOptions, find: Finders['ortWeb']): Promise<FoundEngine> {
+  const { ort, reason, remedy } = find();
+  if (!ort) return { reason, remedy };
+  const engine = ortWasmEngine(ort, { threads: threads ?? (ort.env.wasm.numThreads ? undefined : usualThreads) });
+  try {
+    await probe(engine);
+    return { engine };
+  } catch (error) {
+    await engine.dispose().catch(() => {}); // why it cannot compute is the error to report
+    return {
+      reason: `onnxruntime-web starts, but cannot compute (${reasonOf(error)})`,
+      remedy: /must be type of/.test(reasonOf(error))
+        ? 'It takes arrays of its own realm only, too'
+        : 'check that all of its files are installed',
     };
   }
 }

@@ -35,7 +35,7 @@ export type WeightsRef = FileRef;
 export type ImageRef = FileRef | Raster;
 
 export interface EngineOptions {
-  /** Threads of onnxruntime in Node, at most as many as the process may use. Default: one per physical core where Linux lists them, else the most; no more than the CPU quota of a container. */
+  /** Threads of onnxruntime and of ort-wasm, in Node at most as many as the process may use. Default: one per physical core where Linux lists them, else the most; no more than the CPU quota of a container. */
   readonly threads?: number | undefined;
 }
 

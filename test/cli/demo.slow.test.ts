@@ -37,7 +37,7 @@ describe('without onnxruntime', () => {
     const { code, stderr } = await startMoganet(['detect', 'a.png', '--model', 'small.safetensors'], { cwd, imports });
     expect(code).to.equal(0);
     expect(stderr.split('\n')[0]).to.match(
-      /on wasm \(1 thread, SIMD; onnxruntime-node is not installed.*npm install onnxruntime-node --ignore-scripts\): small_detection finds left, right$/,
+      /on wasm \(1 thread, SIMD; onnxruntime-node is not installed.*npm install onnxruntime-node --ignore-scripts.*npm install onnxruntime-web\): small_detection finds left, right$/,
     );
   });
 

@@ -20,12 +20,13 @@ describe('verify', () => {
     const { engines } = JSON.parse(stdout);
     expect(engines.map(({ engine, status }: { engine: string; status: string }) => [engine, status])).to.deep.equal([
       ['onnxruntime', 'unavailable'],
+      ['ort-wasm', 'unavailable'],
       ['wasm', 'passed'],
       ['cpu', 'passed'],
     ]);
     expect(engines[0].reason).to.include('onnxruntime-node is not installed');
-    expect(engines[1].image).to.include({ expected: 24, found: 24, additional: 0 });
-    expect(engines[2]).not.to.have.property('image');
+    expect(engines[2].image).to.include({ expected: 24, found: 24, additional: 0 });
+    expect(engines[3]).not.to.have.property('image');
     expect(code).to.equal(0);
   });
 

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
-import { loadOnnxRuntime, openNodeEngine } from '../../src/engines/node.ts';
+import { loadOnnxRuntime, loadOrtWeb, openNodeEngine } from '../../src/engines/node.ts';
 import type { OnnxRuntime } from '../../src/engines/onnx/engine.ts';
+import { type OnnxWebRuntime, ortWasmEngine } from '../../src/engines/onnx/web.ts';
 import { ConfigError, EngineError } from '../../src/errors.ts';
 import { rejection } from '../harness/rejection.ts';
 
@@ -171,16 +172,42 @@ describe('starting engines of Node', () => {
   const failed = (message: string) => (): never => {
     throw new Error(message);
   };
+  const noOrtWeb = () => loadOrtWeb(failed("Cannot find module 'onnxruntime-web'\nRequire stack:\n- /app/x.js"));
 
   it('says how to install a runtime that is missing', async () => {
     const load = failed("Cannot find module 'onnxruntime-node'\nRequire stack:\n- /app/x.js");
-    const engine = await openNodeEngine('auto', {}, () => loadOnnxRuntime(load));
+    const engine = await openNodeEngine('auto', {}, { onnxruntime: () => loadOnnxRuntime(load), ortWeb: noOrtWeb });
     expect(engine.name).to.equal('wasm');
-    expect(engine.hint).to.match(/^onnxruntime-node is not installed, so wasm .* npm install onnxruntime-node/);
+    expect(engine.hint).to.match(
+      /^onnxruntime-node is not installed, so wasm .* npm install onnxruntime-node.*onnxruntime-web is not installed: npm install onnxruntime-web/,
+    );
     await engine.dispose();
-    const error = await rejection(openNodeEngine('onnxruntime', {}, () => loadOnnxRuntime(load)));
+    const error = await rejection(openNodeEngine('onnxruntime', {}, { onnxruntime: () => loadOnnxRuntime(load) }));
     expect(error).to.be.instanceOf(EngineError);
-    expect(error.message).to.match(/not installed.*npm install onnxruntime-node.*engine "wasm"/);
+    expect(error.message).to.match(/not installed.*npm install onnxruntime-node.*engine "ort-wasm" or "wasm"/);
+    const light = await rejection(openNodeEngine('ort-wasm', {}, { ortWeb: noOrtWeb }));
+    expect(light).to.be.instanceOf(EngineError);
+    expect(light.message).to.match(/onnxruntime-web is not installed: npm install onnxruntime-web.*engine "wasm"/);
+  });
+
+  it('takes ort-wasm if onnxruntime-node is missing, and says why', async () => {
+    const load = failed("Cannot find module 'onnxruntime-node'\nRequire stack:\n- /app/x.js");
+    const engine = await openNodeEngine('auto', { threads: 1 }, { onnxruntime: () => loadOnnxRuntime(load) });
+    expect(engine.name).to.equal('ort-wasm');
+    expect(engine.detail).to.equal('onnxruntime-web, 1 thread');
+    expect(engine.hint).to.match(
+      /^onnxruntime-node is not installed, so ort-wasm was taken.*npm install onnxruntime-node/,
+    );
+    await engine.dispose();
+  });
+
+  it('keeps the threads with which ort-wasm has started', async () => {
+    const ort = { env: { wasm: {} } } as OnnxWebRuntime;
+    await ortWasmEngine(ort, { threads: 2 }).dispose();
+    const again = ortWasmEngine(ort);
+    expect(again.detail).to.equal('onnxruntime-web, 2 threads');
+    await again.dispose();
+    expect(() => ortWasmEngine(ort, { threads: 3 })).to.throw(ConfigError, /started with 2 threads.*threads: 2/);
   });
 
   it('does not say so of one that is installed and cannot be opened', async () => {
@@ -188,9 +215,9 @@ describe('starting engines of Node', () => {
       failed('Error loading shared library ld-linux-x86-64.so.2: No such file or directory'),
       failed("Cannot find module 'onnxruntime-common'\nRequire stack:\n- /app/node_modules/onnxruntime-node/x.js"),
     ]) {
-      const engine = await openNodeEngine('auto', {}, () => loadOnnxRuntime(load));
+      const engine = await openNodeEngine('auto', {}, { onnxruntime: () => loadOnnxRuntime(load), ortWeb: noOrtWeb });
       expect(engine.hint).to.match(/^onnxruntime-node is installed, but does not start \(.+\), so wasm was taken/);
-      expect(engine.hint).to.not.match(/npm install/);
+      expect(engine.hint).to.not.match(/npm install onnxruntime-node/);
       await engine.dispose();
     }
   });
@@ -203,15 +230,19 @@ describe('starting engines of Node', () => {
     }
     const session = { run: async () => ({}), release: async () => {} };
     const ort = { Tensor, InferenceSession: { create: async () => session } } as unknown as OnnxRuntime;
-    const engine = await openNodeEngine('auto', { threads: 2 }, async () => ({ ort }));
+    const engine = await openNodeEngine(
+      'auto',
+      { threads: 2 },
+      { onnxruntime: async () => ({ ort }), ortWeb: noOrtWeb },
+    );
     expect(engine.name).to.equal('wasm');
     expect(engine.hint).to.match(
       /cannot compute .*must be type of.*Under Jest use the engine "wasm".*`threads` has no/,
     );
     await engine.dispose();
-    const error = await rejection(openNodeEngine('onnxruntime', {}, async () => ({ ort })));
+    const error = await rejection(openNodeEngine('onnxruntime', {}, { onnxruntime: async () => ({ ort }) }));
     expect(error).to.be.instanceOf(EngineError);
-    expect(error.message).to.match(/must be type of.*use the engine "wasm"/);
+    expect(error.message).to.match(/must be type of.*use the engine "ort-wasm" or "wasm"/);
   });
 
   it('refuses threads for an engine that has one', async () => {

@@ -1,6 +1,7 @@
 import type { Named, NDArray } from '../../src/arrays.ts';
 import { loadOnnxRuntime } from '../../src/engines/node.ts';
 import { onnxEngine } from '../../src/engines/onnx/engine.ts';
+import { ortWasmEngine } from '../../src/engines/onnx/web.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import type { DeviceTensor, Engine, Runner } from '../../src/nn/index.ts';
 
@@ -12,6 +13,7 @@ export const engines: Readonly<Record<string, () => Promise<Engine | string>>> =
     const { ort, reason } = await loadOnnxRuntime();
     return ort ? onnxEngine(ort, { threads: 1 }) : reason;
   },
+  'ort-wasm': async () => ortWasmEngine((await import('onnxruntime-web')) as never),
 };
 
 /**
