@@ -1,0 +1,119 @@
+import type { Weights } from '../../arrays.ts';
+import { type Graph, inputsOf, type Node, nodeAt } from '../graph.ts';
+import { type Combination, combinationOf } from './combination.ts';
+import {
+  type Affine,
+  appendAffine,
+  appendProjection,
+  type Folding,
+  folding,
+  isAll,
+  isProjection,
+  type PerChannel,
+  readersOf,
+  type Weighted,
+  weighingOf,
+  weighOutputs,
+} from './folding.ts';
+
+/**
+ * Collects like terms: sums, differences, scales and BatchNorms that lead to one value become one sum, in which every base
+ * comes once. A coefficient goes into the weights of the convolution that makes the base, if nothing else reads that; so
+ * does what is added to every pixel. A BatchNorm after a convolution is the sum of one term.
+ */
+export function collectTerms(graph: Graph, weights: Weights): Weighted {
+  const readers = readersOf(graph);
+  const folded = folding(graph, weights);
+  const combinations = new Map<number, Combination>();
+  const claimed = new Set<number>();
+  const pooled = singlePixels(graph);
+  for (const { id } of graph.nodes.toReversed()) {
+    const combination = claimed.has(id) ? undefined : combinationOf(graph, readers, folded, id);
+    if (!combination) continue;
+    for (const node of combination.nodes) claimed.add(node);
+    combinations.set(id, combination);
+  }
+  for (const node of graph.nodes) {
+    const combination = combinations.get(node.id);
+    const plan = combination && planOf(graph, readers, combination, pooled);
+    const before = [...(combination?.nodes ?? [])].filter((id) => !pooled.has(id)).length;
+    if (combination && plan && plan.cost < before) {
+      folded.replace(node.id, appendSum(folded, node, plan, combination.shift));
+    } else {
+      folded.copy(node);
+    }
+  }
+  return folded.result();
+}
+
+interface Term {
+  readonly base: Node;
+  readonly coefficient: PerChannel;
+  /** Whether the weights that make the base take the coefficient. */
+  readonly absorbed: boolean;
+}
+
+interface Plan {
+  readonly terms: readonly Term[];
+  /** The operations on whole maps that the sum takes. */
+  readonly cost: number;
+}
+
+function planOf(
+  graph: Graph,
+  readers: readonly (readonly number[])[],
+  { nodes, terms: coefficients, shift }: Combination,
+  pooled: ReadonlySet<number>,
+): Plan {
+  const terms = [...coefficients].map(([id, coefficient]): Term => {
+    const base = nodeAt(graph, id);
+    const inside = (readers[id] ?? []).every((reader) => nodes.has(reader));
+    return { base, coefficient, absorbed: inside && isProjection(base) };
+  });
+  const isScaled = ({ coefficient, absorbed }: Term) => !absorbed && !isAll(coefficient, 1);
+  const scales = terms.filter((term) => isScaled(term) && !pooled.has(term.base.id)).length;
+  const placed = !shift || terms.some((term) => term.absorbed || isScaled(term));
+  const sums = terms.length - 1;
+  return { terms, cost: sums + scales + (placed ? 0 : 1) };
+}
+
+/** Appends the sum. The shift goes into the first weights that take it, else beside the first scale. */
+function appendSum(folded: Folding, root: Node, { terms }: Plan, shift: PerChannel | undefined): number {
+  const host =
+    terms.find(({ absorbed }) => absorbed) ?? terms.find(({ coefficient }) => !isAll(coefficient, 1)) ?? terms[0];
+  const values = terms.map((term, i) => {
+    const added = term === host ? shift : undefined;
+    const { base, coefficient } = term;
+    if (term.absorbed && isProjection(base)) {
+      if (!added && isAll(coefficient, 1)) return folded.idOf(base.id);
+      const weighed = weighOutputs(weighingOf(base, folded), coefficient, added);
+      return appendProjection(folded, base, folded.idOf(base.inputs[0]), weighed);
+    }
+    const affine: Affine = { x: folded.idOf(base.id), factor: coefficient, shift: added };
+    return !added && isAll(coefficient, 1) ? affine.x : appendAffine(folded, i > 0 ? base.path : root.path, affine);
+  });
+  const [first = 0, ...others] = values;
+  const { path, channels } = root;
+  return others.reduce(
+    (sum, value) => folded.append<'add'>({ op: 'add', inputs: [sum, value], attributes: {}, path, channels }),
+    first,
+  );
+}
+
+/** Returns the nodes whose maps are single pixels whatever the size of the image: means of maps, and what is made of them alone. */
+export function singlePixels(graph: Graph): ReadonlySet<number> {
+  const single = new Set<number>();
+  for (const node of graph.nodes) {
+    if (node.op === 'param' || node.op === 'input') continue;
+    const maps = inputsOf(node).filter((id) => nodeAt(graph, id).op !== 'param');
+    const isSingle = node.op === 'globalAvgPool' || node.op === 'linear' || maps.every((id) => single.has(id));
+    if (isSingle && (node.op === 'linear' || node.op === 'globalAvgPool' || keepsPixels(node))) single.add(node.id);
+  }
+  return single;
+}
+
+const keepsPixels = (node: Node): boolean =>
+  ['scale', 'batchNorm', 'add', 'sub', 'mul', 'relu', 'silu', 'sigmoid', 'gelu', 'hardsigmoid', 'hardswish'].includes(
+    node.op,
+  ) ||
+  (node.op === 'conv2d' && node.attributes.kernel.height === 1 && node.attributes.kernel.width === 1);
