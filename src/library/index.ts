@@ -44,7 +44,7 @@ export type { Detections } from '../postprocess/detections.ts';
 export type { CompactMask } from '../postprocess/masks.ts';
 export type { Rle } from '../postprocess/rle.ts';
 export type { CocoResult } from '../results/coco.ts';
-export type { Classification, Instance, Origin, Segmentation } from '../results/fields.ts';
+export type { Classification, Instance, Origin, Segmentation, Speed, Timings } from '../results/fields.ts';
 export { type JsonOptions, type ResultJson, resultSchema, version } from '../results/json.ts';
 export type { LabelmeFile, LabelmeOptions } from '../results/labelme.ts';
 export { Mask } from '../results/mask.ts';

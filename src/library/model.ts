@@ -10,7 +10,9 @@ import { fileOf } from '../platform/refs.ts';
 import { breather, nextTurn } from '../platform/turn.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
+import { ahead, type Source } from './ahead.ts';
 import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
+import { Lane } from './lane.ts';
 import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
 import { stopwatch } from './timing.ts';
 
@@ -31,12 +33,20 @@ export interface ModelFacts {
   readonly sha256?: string | undefined;
 }
 
+/** Images that are decoded at a time: one that the network runs, one before and one after it. */
+const mostAtWork = 3;
+
 /**
- * A model with its weights on an engine. Calls queue. Each image is run alone, so its neighbours never change its result.
- * `Custom` is what its custom head decodes.
+ * A model with its weights on an engine. Calls queue for the network, which runs one image after the other; while it does, the next image
+ * is decoded and the last one postprocessed. Each image is run alone, so its neighbours never change its result. `Custom` is what its
+ * custom head decodes.
  */
 export class Model<Custom = unknown> {
-  private queue: Promise<unknown> = Promise.resolve();
+  /** Every image from before it is decoded until its result is there: no more pixels are held than these. */
+  private readonly atWork = new Lane(mostAtWork);
+  /** The network: the tensors of one image are on the device at a time. */
+  private readonly network = new Lane(1);
+  private idle: Promise<unknown> = Promise.resolve();
   private disposal: Promise<void> | undefined;
 
   readonly definition: ModelDefinition;
@@ -87,9 +97,7 @@ export class Model<Custom = unknown> {
     const checked = checkPredict(options, 'predict');
     if (!isList(images)) return this.runAlone(takeImage(images), checked);
     const results: Result<Custom>[] = [];
-    for (const [i, image] of Array.from(images, takeImage).entries()) {
-      results.push(await this.runAlone(image, checked, i));
-    }
+    for await (const one of this.slots(Array.from(images, takeImage), checked)) results.push(fulfilled(one));
     return results;
   }
 
@@ -106,16 +114,38 @@ export class Model<Custom = unknown> {
     checkImages(images, 'predictSettled');
     const checked = checkPredict(options, 'predictSettled');
     const results: PromiseSettledResult<Result<Custom>>[] = [];
-    for (const [i, image] of Array.from(images, takeImage).entries()) {
-      try {
-        results.push({ status: 'fulfilled', value: await this.runAlone(image, checked, i) });
-      } catch (reason) {
-        const concernsAll = reason instanceof ConfigError || reason instanceof CheckpointError;
-        if (concernsAll || checked.signal?.aborted || this.disposal) throw reason;
-        results.push({ status: 'rejected', reason });
-      }
+    for await (const one of this.slots(Array.from(images, takeImage), checked)) {
+      results.push(this.costsItsSlot(one, checked));
     }
     return results;
+  }
+
+  /**
+   * Runs images as they come, from a list, a generator or anything else that can be iterated, and yields their results in order. Takes an
+   * image only when there is room for it, three ahead at most, and keeps no result that was taken: a folder of any size needs the memory
+   * of a few images. Leaving the loop stops the work. The first image that fails ends the stream; see `streamSettled`.
+   *
+   * @throws as `predict`, when the loop begins
+   */
+  async *stream(
+    images: Source<ImageRef>,
+    options: PredictOptions = {},
+  ): AsyncGenerator<Result<Custom>, void, undefined> {
+    const checked = checkPredict(options, 'stream');
+    for await (const one of this.slots(images, checked)) yield fulfilled(one);
+  }
+
+  /**
+   * Does what `stream` does. An image that fails costs its own slot, as in `predictSettled`.
+   *
+   * @throws what concerns every image, as `predictSettled`
+   */
+  async *streamSettled(
+    images: Source<ImageRef>,
+    options: PredictOptions = {},
+  ): AsyncGenerator<PromiseSettledResult<Result<Custom>>, void, undefined> {
+    const checked = checkPredict(options, 'streamSettled');
+    for await (const one of this.slots(images, checked)) yield this.costsItsSlot(one, checked);
   }
 
   /**
@@ -128,7 +158,7 @@ export class Model<Custom = unknown> {
     checkImages(images, 'predictBatch');
     const checked = checkPredict(options, 'predictBatch');
     const taken = Array.from(images, takeImage);
-    return this.enqueue(() => (taken.length === 0 ? Promise.resolve([]) : this.run(taken, checked, inList)));
+    return this.begin(async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inList)));
   }
 
   /**
@@ -141,11 +171,12 @@ export class Model<Custom = unknown> {
     const checked = checkFeatures(options);
     const { size, signal } = checked;
     const taken = takeImage(image);
-    return this.enqueue(async () => {
+    return this.begin(async (place) => {
       const runner = this.runners.features ?? this.runners.backbone;
       if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
       const raster = await decodeRef(taken, this.platform, checked);
       const input = await this.definition.prepareInSlices([raster], size, breather(signal));
+      await place.network;
       await this.turn(signal);
       const outputs = await runner.run({ image: input.image }, this.definition.outputs.stages);
       try {
@@ -159,7 +190,7 @@ export class Model<Custom = unknown> {
 
   /** Frees the weights and the engine after the queued calls. Every call waits for the end of the first. */
   dispose(): Promise<void> {
-    this.disposal ??= this.disposeAfter(this.queue);
+    this.disposal ??= this.disposeAfter(this.idle);
     return this.disposal;
   }
 
@@ -177,21 +208,49 @@ export class Model<Custom = unknown> {
     }
   }
 
+  /** Runs images in order, the next ones beside the network. An image is copied when it is taken, as a camera overwrites its frames. */
+  private slots(images: Source<ImageRef>, options: PredictOptions) {
+    const { signal } = options;
+    return ahead(images, (image, i, stop) => this.runAlone(takeImage(image), { ...options, signal: stop }, i), {
+      most: mostAtWork,
+      signal,
+    });
+  }
+
+  /** @throws the reason of a failure that is not that of one image */
+  private costsItsSlot<T>(one: PromiseSettledResult<T>, { signal }: PredictOptions): PromiseSettledResult<T> {
+    if (one.status === 'fulfilled') return one;
+    const { reason } = one;
+    const concernsAll = reason instanceof ConfigError || reason instanceof CheckpointError;
+    if (concernsAll || signal?.aborted || this.disposal) throw reason;
+    return one;
+  }
+
   /** Runs one image. @param slot its place in the caller's list, for errors */
   private async runAlone(image: ImageRef, options: PredictOptions, slot?: number): Promise<Result<Custom>> {
     try {
       checkImage(image);
-      const [result] = await this.enqueue(() => this.run([image], options));
+      const [result] = await this.begin((place) => this.run([image], options, place));
       return result as Result<Custom>; // one image, one result
     } catch (error) {
       throw slot === undefined ? error : inList(error, slot, image);
     }
   }
 
-  private enqueue<T>(call: () => Promise<T>): Promise<T> {
+  /** Begins a call when there is room for another image. Its turn at the network is that of the call. */
+  private begin<T>(call: (place: Place) => Promise<T>): Promise<T> {
     if (this.disposal) return Promise.reject(new EngineError(`the model "${this.name}" was disposed. Load it again.`));
-    const result = this.queue.then(call);
-    this.queue = result.catch(() => undefined);
+    const begun = performance.now();
+    const result = this.atWork.enter().then(async (leave) => {
+      const network = this.network.enter();
+      try {
+        return await call({ begun, network, leaveNetwork: () => void network.then((left) => left()) });
+      } finally {
+        void network.then((left) => left());
+        leave();
+      }
+    });
+    this.idle = Promise.allSettled([this.idle, result]);
     return result;
   }
 
@@ -199,13 +258,18 @@ export class Model<Custom = unknown> {
   private async run(
     refs: readonly ImageRef[],
     options: PredictOptions,
+    { begun, network, leaveNetwork }: Place,
     ofImage = (error: unknown, _slot: number, _image: ImageRef): unknown => error,
   ): Promise<Result<Custom>[]> {
     const { signal } = options;
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const tasks = this.tasksFor(options.only);
     for (const task of tasks) task.check?.(options);
-    const clock = stopwatch();
+    const clock = stopwatch({
+      begun,
+      parts: Object.keys(this.runners),
+      tasks: tasks.map(({ kind }) => kind),
+    });
     const images = await clock.time('decode', () =>
       Promise.all(
         refs.map((ref, i) =>
@@ -218,6 +282,7 @@ export class Model<Custom = unknown> {
     signal?.throwIfAborted();
     const pause = breather(signal);
     const prepared = await clock.time('preprocess', () => this.definition.prepareInSlices(images, options.size, pause));
+    await clock.wait(() => network);
 
     const wanted = tasks.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
     const run: TaskInputs['run'] = async (part, inputs) => {
@@ -227,24 +292,31 @@ export class Model<Custom = unknown> {
       return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined));
     };
     let features: Promise<Named<DeviceTensor>> | undefined;
-    const inputs: TaskInputs = {
-      ...prepared,
-      run,
-      pause,
-      features: () => {
-        features ??= run('features', { image: prepared.image });
-        return features;
-      },
+    const release = async () => {
+      await features?.then(free, () => undefined);
+      leaveNetwork();
     };
     const found: TaskResult[] = images.map(() => ({}));
     try {
       for (const [n, task] of tasks.entries()) {
         if (n > 0) await this.turn(signal); // the arithmetic of a task may have taken long
+        const inputs: TaskInputs = {
+          ...prepared,
+          run,
+          pause,
+          features: () => {
+            features ??= run('features', { image: prepared.image });
+            return features;
+          },
+          networkDone: async () => {
+            if (n === tasks.length - 1) await release();
+          },
+        };
         const results = await clock.rest(task.kind, () => task.predict(inputs, options));
         for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
       }
     } finally {
-      await features?.then(free, () => undefined);
+      await release();
     }
     await this.turn(signal);
     const timings = clock.finish();
@@ -276,6 +348,22 @@ export class Model<Custom = unknown> {
     if (this.engine.blocking) await nextTurn();
     signal?.throwIfAborted();
   }
+}
+
+/** What a call that has begun holds. */
+interface Place {
+  /** When the call came. */
+  readonly begun: number;
+  /** Its turn at the network. */
+  readonly network: Promise<unknown>;
+  /** Lets the next call have the network; a second time does nothing. */
+  leaveNetwork(): void;
+}
+
+/** @throws the reason of a failure */
+function fulfilled<T>(one: PromiseSettledResult<T>): T {
+  if (one.status === 'rejected') throw one.reason;
+  return one.value;
 }
 
 /** Says in an error which image of the caller's list it is about. A wrong option is about all of them. */

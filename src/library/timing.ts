@@ -6,15 +6,27 @@ export interface Stopwatch {
   time<T>(step: string, work: () => Promise<T>): Promise<T>;
   /** Adds the time that `work` takes to `step`, without the steps that are measured inside it. */
   rest<T>(step: string, work: () => Promise<T>): Promise<T>;
-  /** Returns all steps in milliseconds, and their `total`. */
+  /** Does not count the time that `work` takes: another image is at work. */
+  wait<T>(work: () => Promise<T>): Promise<T>;
+  /** Returns all steps in milliseconds, their sums by kind, the `total` of the work, and what was `waited`. */
   finish(): Timings;
 }
 
+export interface StopwatchOptions {
+  /** When the call came, as `performance.now()` says. What has passed since is `waited`. */
+  readonly begun: number;
+  /** Steps of the network. */
+  readonly parts: readonly string[];
+  /** Steps after the network. */
+  readonly tasks: readonly string[];
+}
+
 /** Starts a stopwatch. */
-export function stopwatch(): Stopwatch {
+export function stopwatch({ begun, parts, tasks }: StopwatchOptions): Stopwatch {
   const steps: Record<string, number> = {};
-  const begun = performance.now();
-  const sum = () => Object.values(steps).reduce((total, step) => total + step, 0);
+  let waited = performance.now() - begun;
+  const sum = (names: readonly string[] = Object.keys(steps)) =>
+    names.reduce((total, name) => total + (steps[name] ?? 0), 0);
   const measure = async <T>(step: string, work: () => Promise<T>, inside: () => number): Promise<T> => {
     const before = inside();
     const start = performance.now();
@@ -24,7 +36,16 @@ export function stopwatch(): Stopwatch {
   };
   return {
     time: (step, work) => measure(step, work, () => 0),
-    rest: (step, work) => measure(step, work, sum),
-    finish: () => ({ ...steps, total: performance.now() - begun }),
+    rest: (step, work) => measure(step, work, () => sum()),
+    wait: async (work) => {
+      const start = performance.now();
+      const result = await work();
+      waited += performance.now() - start;
+      return result;
+    },
+    finish: () => {
+      const total = performance.now() - begun - waited;
+      return { ...steps, network: sum(parts), postprocess: sum(tasks), total, waited };
+    },
   };
 }

@@ -80,7 +80,7 @@ export function customTask(head: Head, image: ImageConfig, input: InputConfig): 
     parts: [],
     prepare: (images, size) =>
       fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit })),
-    predict: async ({ features, geometries }, options) => {
+    predict: async ({ features, geometries, networkDone }, options) => {
       const { score, iou, classes } = options;
       // a head that knows no `classes` would cut before they are chosen
       const max = classes ? undefined : options.max;
@@ -88,6 +88,7 @@ export function customTask(head: Head, image: ImageConfig, input: InputConfig): 
       const arrays = await readAll(
         Object.fromEntries(outputs.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
       );
+      await networkDone();
       return geometries.map((geometry, i) => {
         const custom = head.decode(imageOf(arrays, i), geometry, { score, iou, max });
         return { custom, detections: detectionsIn(custom, dataset, options) };

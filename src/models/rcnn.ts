@@ -59,13 +59,15 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
       ...boxStages(config).map((stage) => boxPart(stage, neck, classes)),
       ...(mask ? [maskPart(mask, maskPaths(config), neck, classes)] : []),
     ],
-    detect: async ({ features, geometries, run }, options) => {
+    detect: async ({ features, geometries, run, networkDone }, options) => {
       const outputs = await features();
       const proposals = await readProposals(rpn, anchors, outputs, geometries);
       const results: Detections[] = [];
       for (const [i, geometry] of geometries.entries()) {
         const onRegions: OnRegions = (part, region, found) => runOnRegions(part, region, found, i, outputs, run);
-        const image = { proposals: itemAt(proposals, i).boxes, geometry, onRegions };
+        const isLast = i === geometries.length - 1;
+        const done = async () => (isLast ? networkDone() : undefined);
+        const image = { proposals: itemAt(proposals, i).boxes, geometry, onRegions, done };
         results.push(await detectOne(config, image, options));
       }
       return results;
@@ -82,6 +84,8 @@ interface ImageRegions {
   readonly geometry: Geometry;
   /** Runs a part on regions of this image, see `runOnRegions`. */
   readonly onRegions: OnRegions;
+  /** Says that this image needs the network no more. */
+  readonly done: () => Promise<void>;
 }
 
 async function detectOne(
@@ -96,6 +100,7 @@ async function detectOne(
   if (!mask) return found;
   if (found.scores.length === 0) return nothing(true);
   const logits = await image.onRegions('mask', mask.region, toNetwork(found.boxes, scaleOf(geometry)));
+  await image.done();
   const threshold = options.maskThreshold ?? test.maskThreshold;
   return {
     ...found,

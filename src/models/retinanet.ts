@@ -22,10 +22,11 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
       return { ...named('cls', scores), ...named('reg', deltas) };
     },
     parts: [],
-    detect: async ({ features, geometries }, options) => {
+    detect: async ({ features, geometries, networkDone }, options) => {
       const outputs = await features();
       const scores = await readLevels(outputs, 'cls', anchors.length);
       const deltas = await readLevels(outputs, 'reg', anchors.length);
+      await networkDone();
       const keep = {
         classes,
         coder: head.deltas,

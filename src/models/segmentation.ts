@@ -119,8 +119,9 @@ function checkSlide({ crop, stride }: NonNullable<SegmentationConfig['slide']>):
 }
 
 /** Resizes the logits to the padded input, crops the padding, and resizes to the original image, as mmseg does. */
-async function onWhole({ features, geometries }: TaskInputs, decision: Decision): Promise<Labels[]> {
+async function onWhole({ features, geometries, networkDone }: TaskInputs, decision: Decision): Promise<Labels[]> {
   const logits = await byName(await features(), 'seg_logits').read();
+  await networkDone();
   return geometries.map(({ padded, resized, original }, i) => {
     const steps = [{ size: padded, crop: resized }, { size: original }];
     return labelsFrom(logits, { steps, ...decision }, i);
@@ -129,7 +130,7 @@ async function onWhole({ features, geometries }: TaskInputs, decision: Decision)
 
 /** Runs `features` on each window and takes the mean of the logits of overlapping windows. */
 async function onWindows(
-  { image, geometries, run }: TaskInputs,
+  { image, geometries, run, networkDone }: TaskInputs,
   sliding: NonNullable<SegmentationConfig['slide']>,
   decision: Decision,
 ): Promise<Labels[]> {
@@ -144,6 +145,7 @@ async function onWindows(
         for (const tensor of Object.values(features)) tensor.dispose();
       }
     }
+    if (i === geometries.length - 1) await networkDone();
     maps.push(labelsFromWindows(windows, geometry, decision.alignCorners, decision.threshold));
   }
   return maps;

@@ -44,6 +44,11 @@ export interface TaskInputs extends Inputs {
   features(): Promise<Named<DeviceTensor>>;
   readonly run: RunPart;
   /**
+   * Says that the task runs and reads no more, so that the network can run another image while this one is finished. Tensors of
+   * `features` are freed. A task that does not say it is done when it returns.
+   */
+  networkDone(): Promise<void>;
+  /**
    * Gives the thread back to timers and clicks if a few milliseconds have passed since the last time, and then rejects with the reason of
    * an abort. Undefined if nothing is due. Long arithmetic awaits it after every few thousand steps.
    */

@@ -8,8 +8,20 @@ import { Mask } from './mask.ts';
 
 /** What a result holds, as plain data, and the two readings that the formats share: by instance and by class. */
 
-/** Milliseconds of each step. */
+/**
+ * Milliseconds: the steps `decode` and `preprocess`, each part of the model (`features`, …), each task after the network; their sums
+ * `network` and `postprocess`; `total`, the time of the work; and `waited`, the time in queues, which is not part of it.
+ */
 export type Timings = Readonly<Record<string, number>>;
+
+/** Milliseconds of the four stages of a prediction. */
+export interface Speed {
+  readonly decode: number;
+  readonly preprocess: number;
+  /** All parts of the network. */
+  readonly inference: number;
+  readonly postprocess: number;
+}
 
 /** Where a result comes from, so that a file of results can be understood years later. */
 export interface Origin {

@@ -27,6 +27,7 @@ import {
   type Origin,
   type ResultFields,
   type Segmentation,
+  type Speed,
   type Timings,
   withoutTask,
 } from './fields.ts';
@@ -209,6 +210,12 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
     const shares = new Map<string, number>();
     for (const { name, share } of classShares(labels, classes)) shares.set(name, (shares.get(name) ?? 0) + share);
     return Object.fromEntries([...shares].sort(([, a], [, b]) => b - a));
+  }
+
+  /** Milliseconds of each stage. `timings` has them by part and task. */
+  get speed(): Speed {
+    const { decode = 0, preprocess = 0, network = 0, postprocess = 0 } = this.timings;
+    return { decode, preprocess, inference: network, postprocess };
   }
 
   get imageSize(): Size {

@@ -21,7 +21,14 @@ export const onFeatures = (
   features: Named<DeviceTensor>,
   geometries: readonly Geometry[],
   run: RunPart = noParts,
-): TaskInputs => ({ image: noImage, geometries, run, features: async () => features, pause: () => undefined });
+): TaskInputs => ({
+  image: noImage,
+  geometries,
+  run,
+  features: async () => features,
+  networkDone: async () => {},
+  pause: () => undefined,
+});
 
 /** Makes a `DeviceTensor` from an array. */
 export const hostTensor = (shape: readonly number[], data: ArrayLike<number>): DeviceTensor => ({
