@@ -16,6 +16,7 @@ import { kernels } from './kernels.ts';
 import { type Budget, budgetOf, defaultBudget, parameterBytes, peakBytes, unlimited } from './memory.ts';
 import { registerOwnKernels } from './own_kernels.ts';
 import { type Plan, planFor, planOf, replay } from './replay.ts';
+import { fused } from './webgl/fuse.ts';
 import { freeKeptTextures } from './webgl.ts';
 
 /** Where the wasm backend finds its files, and how much memory it may use. */
@@ -57,7 +58,9 @@ const compile = (backend: Backend, budget: Budget, program: Program): Compiled =
   compiledOf(
     backend,
     budget,
-    loadWithin(budget, program, () => backend.run(() => planOf(program))),
+    loadWithin(budget, program, () =>
+      backend.run(() => (backend.name === 'webgl' ? fused(planOf(program)) : planOf(program))),
+    ),
   );
 
 /** Apart from `compile`, so that no closure keeps the program's weights on the host. */

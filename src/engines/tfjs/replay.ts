@@ -19,10 +19,14 @@ export interface Plan {
   readonly parameters: readonly tf.Tensor[];
 }
 
-interface Step {
+export interface Step {
   readonly node: Node<Operation>;
   readonly maps: readonly number[];
   readonly parameters: readonly tf.Tensor[];
+  /** What computes the value in place of the operation's kernel, if the backend has better: a step may then stand for several nodes. */
+  readonly compute?:
+    | ((maps: readonly tf.Tensor4D[], shape: readonly [number, number, number, number]) => tf.Tensor4D)
+    | undefined;
   /** Values that no later step reads. Inputs and outputs of the graph are never among them. */
   readonly lastUses: readonly number[];
 }
@@ -126,16 +130,16 @@ export function replay(
   }
   const made = new Set<tf.Tensor4D>();
   try {
-    for (const { node, maps, parameters, lastUses } of steps) {
+    for (const { node, maps, parameters, compute, lastUses } of steps) {
       const kernel = kernels[node.op] as AnyKernel;
+      const computed = (inputs: readonly tf.Tensor4D[]): tf.Tensor4D =>
+        compute ? compute(inputs, shape) : kernel(node.attributes, inputs, parameters);
       const shape = nhwc(shapeAt(shapes, node.id));
       // without regions there is nothing to compute, and not every kernel takes an empty tensor
       const value =
         shape[0] === 0
           ? tf.tensor4d([], shape)
-          : named(name, node, 'compute', () =>
-              tf.tidy(() => kernel(node.attributes, maps.map(valueOfNode), parameters)),
-            );
+          : named(name, node, 'compute', () => tf.tidy(() => computed(maps.map(valueOfNode))));
       made.add(value);
       expectShape(name, node, value.shape, shape);
       values.set(node.id, value);

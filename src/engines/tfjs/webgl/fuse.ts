@@ -1,0 +1,146 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { type Graph, nodeAt } from '../../../nn/graph.ts';
+import { type Plan, planFor, type Step } from '../replay.ts';
+import { denseConvolution, depthwiseConvolution, kindOf } from './convolution.ts';
+import { areOfOneSize, extentsOf } from './extents.ts';
+import { type Expression, isPointwise, type Operand, pointwise, type Term } from './pointwise.ts';
+import { runsPrograms } from './program.ts';
+import { globalAverage, layerNorm } from './reductions.ts';
+
+/**
+ * Plans for WebGL, where every operation is a draw call over a whole map: what works on single values is joined to trees, and
+ * a tree to the convolution that it ends. A step then stands for several nodes, whose values in between never exist.
+ */
+
+/** The most textures of one program. WebGL 2 promises 16, of which a convolution needs 3. */
+const mostTextures = 12;
+
+type Compute = NonNullable<Step['compute']>;
+
+/** Joins steps and gives those that have a program of ours to it. The parameters stay the plan's. */
+export function fused(plan: Plan): Plan {
+  if (!runsPrograms()) return plan;
+  const extents = extentsOf(plan.graph);
+  const makers = new Map(plan.steps.map((step) => [step.node.id, step]));
+  const reads = new Map<number, number>();
+  const count = (id: number): void => void reads.set(id, (reads.get(id) ?? 0) + 1);
+  for (const { maps } of plan.steps) maps.forEach(count);
+  Object.values(plan.graph.outputs).forEach(count);
+
+  const joined = new Set<number>();
+  const steps = plan.steps.toReversed().flatMap((step): Step[] => {
+    if (joined.has(step.node.id)) return [];
+    if (!isPointwise(step.node.op)) return [alone(step, plan.graph)];
+    const tree = treeOf(step, (id, root) => {
+      const maker = makers.get(id);
+      if (!maker || reads.get(id) !== 1 || maker.node.channels !== root.node.channels) return undefined;
+      if (isPointwise(maker.node.op)) return { kind: 'term', step: maker };
+      // a convolution cannot be computed at pixels that it does not have
+      const isSource = isConvolution(maker, plan.graph) && areOfOneSize(extents[id], extents[root.node.id]);
+      return isSource ? { kind: 'source', step: maker } : undefined;
+    });
+    for (const id of tree.joined) joined.add(id);
+    return [tree.step];
+  });
+  return planFor({ ...plan, steps: steps.reverse() }, Object.keys(plan.graph.outputs));
+}
+
+type Candidate = { readonly kind: 'term' | 'source'; readonly step: Step };
+
+/** Grows the tree whose last operation is the root: through its inputs, as long as nothing else reads them. */
+function treeOf(
+  root: Step,
+  candidateOf: (id: number, root: Step) => Candidate | undefined,
+): { readonly step: Step; readonly joined: readonly number[] } {
+  const joined: number[] = [];
+  const textures: (number | tf.Tensor)[] = [];
+  const terms: Term[] = [];
+  const source = lastSource(root, root, candidateOf);
+
+  const textureOf = (value: number | tf.Tensor): Operand => {
+    const known = textures.indexOf(value);
+    return { texture: known < 0 ? textures.push(value) - 1 : known };
+  };
+  const operandOf = (id: number): Operand => {
+    if (id === source?.node.id) return 'source';
+    const candidate = candidateOf(id, root);
+    const needed = candidate ? candidate.step.maps.length + candidate.step.parameters.length : 0;
+    if (candidate?.kind !== 'term' || textures.length + needed > mostTextures) return textureOf(id);
+    joined.push(id);
+    return termOf(candidate.step);
+  };
+  const termOf = ({ node, maps, parameters }: Step): Operand => {
+    const term = { op: node.op, maps: maps.map(operandOf), parameters: parameters.map(textureOf) };
+    return { term: terms.push(term) - 1 };
+  };
+  termOf(root);
+  const isUsed = source && terms.some(({ maps }) => maps.includes('source'));
+  const expression = { terms, textures: textures.length };
+  const maps = textures.filter((texture) => typeof texture === 'number');
+  /** The expression's textures from its maps: they stand between parameters. */
+  const texturesFrom = (values: readonly tf.Tensor[]): tf.Tensor[] => {
+    const left = [...values];
+    return textures.map((texture) => (typeof texture === 'number' ? (left.shift() as tf.Tensor) : texture));
+  };
+  if (!source || !isUsed) {
+    const compute: Compute = (values, shape) => pointwise(expression, texturesFrom(values), shape);
+    return { step: { ...root, maps, parameters: [], compute }, joined };
+  }
+  const convolve = convolutionOf(source, expression);
+  const compute: Compute = ([x, ...values], shape) => convolve(x as tf.Tensor4D, texturesFrom(values), shape);
+  return {
+    step: { ...root, maps: [...source.maps, ...maps], parameters: [], compute },
+    joined: [...joined, source.node.id],
+  };
+}
+
+/** Returns the convolution within reach of the tree that is computed last: the others' values are there by then. */
+function lastSource(
+  step: Step,
+  root: Step,
+  candidateOf: (id: number, root: Step) => Candidate | undefined,
+): Step | undefined {
+  const found = step.maps.flatMap((id) => {
+    const candidate = candidateOf(id, root);
+    if (!candidate) return [];
+    const source = candidate.kind === 'source' ? candidate.step : lastSource(candidate.step, root, candidateOf);
+    return source ? [source] : [];
+  });
+  return found.reduce<Step | undefined>((last, each) => (last && last.node.id > each.node.id ? last : each), undefined);
+}
+
+const inChannelsOf = ({ maps: [first] }: Step, graph: Graph): number =>
+  first === undefined ? 0 : nodeAt(graph, first).channels;
+
+function isConvolution(step: Step, graph: Graph): boolean {
+  const { node } = step;
+  return node.op === 'conv2d' && kindOf(node.attributes, inChannelsOf(step, graph), node.channels) !== undefined;
+}
+
+/** Returns how to compute a convolution that ends with an expression. */
+function convolutionOf({ node, parameters }: Step, expression: Expression) {
+  return (x: tf.Tensor4D, textures: readonly tf.Tensor[], shape: Parameters<Compute>[1]): tf.Tensor4D => {
+    if (node.op !== 'conv2d') throw new RangeError(`${node.op} is not a convolution`);
+    const weights = parameters as readonly [tf.Tensor, tf.Tensor?];
+    const end = { expression, textures };
+    if (node.attributes.groups === 1) return denseConvolution(x, weights, end, shape);
+    return depthwiseConvolution(node.attributes, x, weights, end, shape);
+  };
+}
+
+const nothing: Expression = { terms: [], textures: 0 };
+
+/** Gives a step that nothing is joined to its program, if there is one. */
+function alone(step: Step, graph: Graph): Step {
+  const { node, parameters } = step;
+  if (isConvolution(step, graph)) {
+    const convolve = convolutionOf(step, nothing);
+    return { ...step, compute: ([x], shape) => convolve(x as tf.Tensor4D, [], shape) };
+  }
+  if (node.op === 'globalAvgPool') return { ...step, compute: ([x]) => globalAverage(x as tf.Tensor4D) };
+  if (node.op === 'layerNorm') {
+    const [gamma, beta] = parameters as readonly [tf.Tensor, tf.Tensor];
+    return { ...step, compute: ([x]) => layerNorm(x as tf.Tensor4D, gamma, beta, node.attributes.eps) };
+  }
+  return step;
+}

@@ -1,0 +1,92 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Shape } from '../../../arrays.ts';
+
+/**
+ * Programs of this package for TensorFlow.js's WebGL backend (4.22), which compiles them, keeps them, and lays out textures.
+ * All take and give packed textures: a texel holds two neighbouring pixels of a row and two channels of each, as
+ * (w, c), (w, c + 1), (w + 1, c), (w + 1, c + 1). Sizes are uniforms, so a program serves every image size. Shaders state
+ * `highp`, for which TensorFlow.js's prefix sees; devices without float32 textures round what a program writes.
+ */
+
+/** What TensorFlow.js calls a GPGPUProgram. */
+export interface GpuProgram {
+  /** The samplers. The shader has `vec4 getNAME(…)` and, along the output, `vec4 getNAMEAtOutCoords()` for each. */
+  readonly variableNames: readonly string[];
+  readonly outputShape: Shape;
+  readonly userCode: string;
+  readonly packedInputs: true;
+  readonly packedOutput: true;
+  readonly enableShapeUniforms: true;
+  readonly customUniforms: readonly { readonly name: string; readonly type: 'int' | 'float' }[];
+}
+
+/** The part of MathBackendWebGL that runs programs. */
+interface ProgramRunner {
+  runWebGLProgram(
+    program: GpuProgram,
+    inputs: readonly tf.TensorInfo[],
+    dtype: 'float32',
+    uniforms: readonly (readonly number[])[],
+  ): tf.TensorInfo;
+}
+
+export type MapSize = readonly [batch: number, height: number, width: number, channels: number];
+
+/** A shader: what it declares, and what its `main` writes for the output position `at` (batch, row, column, channel). */
+export interface Shader {
+  readonly inputs: readonly string[];
+  readonly functions?: string | undefined;
+  /** Statements that end with a `vec4 result`. */
+  readonly body: string;
+  /** Names with the values for this run: whole numbers unless `float` is set. */
+  readonly uniforms?: Readonly<Record<string, number | { readonly float: number }>> | undefined;
+}
+
+/** Runs a shader on the current backend, for a new map. The inputs are in the order of the shader's. */
+export function runShader(shader: Shader, inputs: readonly tf.Tensor[], outputShape: MapSize): tf.Tensor4D {
+  const uniforms = Object.entries(shader.uniforms ?? {});
+  const program: GpuProgram = {
+    variableNames: shader.inputs,
+    outputShape,
+    userCode: sourceOf(shader),
+    packedInputs: true,
+    packedOutput: true,
+    enableShapeUniforms: true,
+    customUniforms: uniforms.map(([name, value]) => ({ name, type: typeof value === 'number' ? 'int' : 'float' })),
+  };
+  const values = uniforms.map(([, value]) => [typeof value === 'number' ? value : value.float]);
+  const backend = tf.backend() as unknown as ProgramRunner;
+  const made = backend.runWebGLProgram(program, inputs, 'float32', values);
+  return tf.engine().makeTensorFromTensorInfo(made) as tf.Tensor4D;
+}
+
+/**
+ * Zeros the part of a texel beyond an odd width or number of channels: products read it, and what is not a number there would
+ * spread.
+ */
+const sourceOf = ({ functions = '', body }: Shader): string => `
+${functions}
+void main() {
+  ivec4 at = getOutputCoords();
+  ${body}
+  if (at.w + 1 >= outShape[3]) result.yw = vec2(0.0);
+  if (at.z + 1 >= outShape[2]) result.zw = vec2(0.0);
+  setOutput(result);
+}
+`;
+
+/**
+ * Declares `vec4 NAMETexel(int line, int pair, int pairs)`, which reads a texel by its place in a matrix of texels: `pairs`
+ * in a line. TensorFlow.js lays the matrix out as it is, unless a texture cannot be that high.
+ */
+export const texelOf = (name: string): string => `
+vec4 ${name}Texel(int line, int pair, int pairs) {
+  int columns = (${name}TexShape[1] + 1) / 2;
+  if (columns == pairs) return texelFetch(${name}, ivec2(pair, line), 0);
+  int index = line * pairs + pair;
+  int row = index / columns;
+  return texelFetch(${name}, ivec2(index - row * columns, row), 0);
+}`;
+
+/** True if the backend has what the programs need: reading texels by number is of WebGL 2. */
+export const runsPrograms = (): boolean => tf.env().getNumber('WEBGL_VERSION') === 2;
