@@ -163,15 +163,24 @@ function addScaled(to: Float32Array, toAt: number, from: Float32Array, fromAt: n
 }
 
 /** The shares of the map's rows (or columns) in each bin. Entries `starts[bin]` up to `starts[bin + 1]` belong to `bin`. */
-interface Shares {
+export interface Shares {
   readonly starts: Uint32Array;
   readonly bins: Uint16Array;
   readonly indices: Int32Array;
   readonly weights: Float64Array;
 }
 
-/** The shares of every region. */
-function sharesOf({ data }: NDArray, map: Size, options: RoiAlignOptions) {
+/** What a region pools: its image, and the shares of that image's rows and columns. */
+export interface RegionShares {
+  readonly image: number;
+  readonly rows: Shares;
+  readonly columns: Shares;
+  /** Every row with a share, once. */
+  readonly usedRows: Int32Array;
+}
+
+/** Returns the shares of every region, n × 5. */
+export function sharesOf({ data }: NDArray, map: Size, options: RoiAlignOptions): RegionShares[] {
   const { height, width } = options.outputSize;
   return Array.from({ length: data.length / 5 }, (_, region) => {
     const [image = 0, ...box] = data.subarray(5 * region, 5 * region + 5);

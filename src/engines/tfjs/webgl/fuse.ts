@@ -4,8 +4,9 @@ import { type Plan, planFor, type Step } from '../replay.ts';
 import { denseConvolution, depthwiseConvolution, kindOf } from './convolution.ts';
 import { areOfOneSize, extentsOf } from './extents.ts';
 import { type Expression, isPointwise, type Operand, pointwise, type Term } from './pointwise.ts';
-import { runsPrograms } from './program.ts';
+import { hasExactTextures, runsPrograms } from './program.ts';
 import { globalAverage, layerNorm } from './reductions.ts';
+import { roiAlign } from './roi_align.ts';
 
 /**
  * Plans for WebGL, where every operation is a draw call over a whole map: what works on single values is joined to trees, and
@@ -141,6 +142,9 @@ function alone(step: Step, graph: Graph): Step {
   if (node.op === 'layerNorm') {
     const [gamma, beta] = parameters as readonly [tf.Tensor, tf.Tensor];
     return { ...step, compute: ([x]) => layerNorm(x as tf.Tensor4D, gamma, beta, node.attributes.eps) };
+  }
+  if (node.op === 'roiAlign' && hasExactTextures()) {
+    return { ...step, compute: ([x, regions]) => roiAlign(node.attributes, x as tf.Tensor4D, regions as tf.Tensor4D) };
   }
   return step;
 }

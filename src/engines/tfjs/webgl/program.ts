@@ -90,3 +90,6 @@ vec4 ${name}Texel(int line, int pair, int pairs) {
 
 /** True if the backend has what the programs need: reading texels by number is of WebGL 2. */
 export const runsPrograms = (): boolean => tf.env().getNumber('WEBGL_VERSION') === 2;
+
+/** True if textures hold float32: otherwise no number beyond 2048 is exact in them. */
+export const hasExactTextures = (): boolean => tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
