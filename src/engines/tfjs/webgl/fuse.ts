@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Graph, nodeAt } from '../../../nn/graph.ts';
 import { type Plan, planFor, type Step } from '../replay.ts';
-import { denseConvolution, depthwiseConvolution, kindOf } from './convolution.ts';
+import { convolution, hasProgram } from './convolution.ts';
 import { areOfOneSize, extentsOf } from './extents.ts';
 import { type Expression, isPointwise, type Operand, pointwise, type Term } from './pointwise.ts';
 import { hasExactTextures, runsPrograms } from './program.ts';
@@ -115,7 +115,7 @@ const inChannelsOf = ({ maps: [first] }: Step, graph: Graph): number =>
 
 function isConvolution(step: Step, graph: Graph): boolean {
   const { node } = step;
-  return node.op === 'conv2d' && kindOf(node.attributes, inChannelsOf(step, graph), node.channels) !== undefined;
+  return node.op === 'conv2d' && hasProgram(node.attributes, inChannelsOf(step, graph), node.channels);
 }
 
 /** Returns how to compute a convolution that ends with an expression. */
@@ -123,9 +123,7 @@ function convolutionOf({ node, parameters }: Step, expression: Expression) {
   return (x: tf.Tensor4D, textures: readonly tf.Tensor[], shape: Parameters<Compute>[1]): tf.Tensor4D => {
     if (node.op !== 'conv2d') throw new RangeError(`${node.op} is not a convolution`);
     const weights = parameters as readonly [tf.Tensor, tf.Tensor?];
-    const end = { expression, textures };
-    if (node.attributes.groups === 1) return denseConvolution(x, weights, end, shape);
-    return depthwiseConvolution(node.attributes, x, weights, end, shape);
+    return convolution(node.attributes, x, weights, { expression, textures }, shape);
   };
 }
 
