@@ -62,6 +62,8 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },
+  // measures the package as samples use it, with the seeded weights of the tests
+  bench: { imports: ['test'], packages: ['moganet', 'node:', '@tensorflow/'] },
 };
 
 /** The files outside the rooms, which any room may use, and their packages. */
@@ -87,7 +89,7 @@ function filesBelow(folder: string): string[] {
   });
 }
 
-const sources = ['src', 'heads', 'configs', 'samples'].flatMap(filesBelow);
+const sources = ['src', 'heads', 'configs', 'samples', 'bench'].flatMap(filesBelow);
 const textOf = (file: string): string => readFileSync(join(root, file), 'utf8');
 
 /** Returns the room of a file: `src/nn/ops.ts` → nn; `heads/fpn.ts` → heads; `src/node.ts` → entries; undefined if shared. */
@@ -233,7 +235,7 @@ describe('the source tree', () => {
   });
 
   it('uses neither process nor Buffer in code for browsers', () => {
-    const nodeOnly = /^src\/(platform\/node|cli)\/|^src\/engines\/(onnx\/)?node\.ts$|^samples\//;
+    const nodeOnly = /^src\/(platform\/node|cli)\/|^src\/engines\/(onnx\/)?node\.ts$|^(samples|bench)\//;
     // code that takes it from globalThis can do without
     const asks = /\{ process \} = globalThis/;
     const touches = (text: string) => /(?<![\w.])(?:process\.|Buffer[.(])/.test(text) && !asks.test(text);

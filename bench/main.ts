@@ -1,0 +1,73 @@
+/**
+ * Measures speed and memory, beside what a user would take instead. See docs/benchmarks.md:
+ *
+ *     npm run bench -- backbone|… [options]
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type Options, optionsFrom } from './options.ts';
+import { machine, markdownOf, type Report, textOf, verdictOf } from './report.ts';
+import { fallenBehind, type Recorded, recordedWith } from './statistics.ts';
+
+interface Scenario {
+  readonly about: string;
+  run(options: Options): Promise<Report>;
+}
+
+/** Imported on demand: each needs other modules. */
+const scenarios: Readonly<Record<string, Scenario>> = {
+  backbone: {
+    about: 'backbones from image to pyramid: engines and peers by network and size',
+    run: async (options) => (await import('./scenarios/backbone.ts')).backbone(options),
+  },
+};
+
+const recordedFile = new URL('recorded.json', import.meta.url);
+
+function usage(): string {
+  const lines = Object.entries(scenarios).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`);
+  return [
+    'usage: npm run bench -- SCENARIO [--networks a,b|all] [--sizes 224,800x1280] [--engines a,b] [--peers a,b|none]',
+    '         [--threads n] [--seconds n] [--rounds n] [--before DIR] [--json FILE] [--markdown FILE] [--record]',
+    ...lines,
+    `  ${'all'.padEnd(10)} all of them`,
+    `  ${'check'.padEnd(10)} all of them; fails if a ratio is more than 10 % behind bench/recorded.json`,
+  ].join('\n');
+}
+
+async function main(): Promise<number> {
+  const { what = '', options } = optionsFrom(process.argv.slice(2));
+  const isAll = what === 'all' || what === 'check';
+  const chosen = isAll ? Object.keys(scenarios) : [what];
+  if (!chosen.every((name) => Object.hasOwn(scenarios, name))) {
+    console.error(usage());
+    return 2;
+  }
+  console.log(machine());
+  const reports: Record<string, Report> = {};
+  for (const name of chosen) {
+    const report = await scenarios[name]?.run(options);
+    if (!report) continue;
+    reports[name] = report;
+    console.log([...report.tables.map(textOf), ...report.ratios.map(verdictOf), ...report.notes, ''].join('\n'));
+  }
+  return finish(reports, options, what === 'check');
+}
+
+function finish(reports: Readonly<Record<string, Report>>, options: Options, isCheck: boolean): number {
+  const ratios = Object.values(reports).flatMap((report) => report.ratios);
+  const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as Recorded;
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify({ machine: machine(), options, reports }, undefined, 2)}\n`);
+  }
+  if (options.markdown !== undefined) {
+    const tables = Object.values(reports).flatMap((report) => report.tables.map(markdownOf));
+    writeFileSync(options.markdown, `${[machine(), ...tables].join('\n\n')}\n`);
+  }
+  if (options.record) writeFileSync(recordedFile, `${JSON.stringify(recordedWith(recorded, ratios), undefined, 2)}\n`);
+  if (!isCheck) return 0;
+  const behind = fallenBehind(ratios, recorded);
+  console.log(behind.length === 0 ? 'no ratio fell behind' : ['more than 10 % behind:', ...behind].join('\n'));
+  return behind.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { keepsBound, type Ratio } from './statistics.ts';
+
+/** What a scenario found, for the terminal, for JSON and for README. */
+
+export type Cell = string | number | undefined;
+
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+export interface Report {
+  readonly tables: readonly Table[];
+  /** The ratios that are recorded and checked. */
+  readonly ratios: readonly Ratio[];
+  /** What was left out, and why. */
+  readonly notes: readonly string[];
+}
+
+/** Three digits, as a reader wants them: 1234, 123, 12.3, 1.23, 0.123. */
+export function shown(cell: Cell): string {
+  if (cell === undefined) return '';
+  if (typeof cell === 'string') return cell;
+  const size = Math.abs(cell);
+  return cell.toFixed(Number.isInteger(cell) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
+}
+
+export function textOf({ title, columns, rows }: Table): string {
+  const cells = [columns, ...rows.map((row) => row.map(shown))];
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
+  const lines = cells.map((row) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
+  );
+  return [title, ...lines.map((line) => `  ${line.trimEnd()}`)].join('\n');
+}
+
+export function markdownOf({ title, columns, rows }: Table): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = line(columns.map((_, i) => (i === 0 ? '---' : '--:')));
+  return [`${title}`, '', line(columns), rule, ...rows.map((row) => line(row.map(shown)))].join('\n');
+}
+
+export function verdictOf(ratio: Ratio): string {
+  const bound = ratio.most === undefined ? ratio.least && `≥ ${ratio.least}` : `≤ ${ratio.most}`;
+  const verdict = bound ? ` (${bound}${keepsBound(ratio) ? '' : ', missed'})` : '';
+  return `${ratio.name}: ${ratio.value.toFixed(3)}${verdict}`;
+}
+
+/** The machine on which a run was measured. */
+export function machine(): string {
+  const all = cpus();
+  const model = all[0]?.model.trim() ?? 'unknown processor';
+  const flags = cpuFlags();
+  const vectors = flags.has('avx512f') ? ', AVX-512' : flags.has('avx2') ? ', AVX2' : '';
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${model}, ${all.length} cores${vectors}, ${memory} GB, ${process.platform} ${process.arch}, Node ${process.version}`;
+}
+
+function cpuFlags(): ReadonlySet<string> {
+  try {
+    return new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.trim().split(' '));
+  } catch {
+    return new Set(); // not Linux
+  }
+}
