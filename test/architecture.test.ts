@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, Room>> = {
   render: { imports: ['postprocess', 'image'], packages: ['bidi-js'] },
   backbones: { imports: ['nn'], packages: ['zod'] },
   heads: { imports: ['nn'], types: ['backbones'], packages: ['zod'] },
-  engines: { imports: ['nn', 'postprocess'], packages: ['@tensorflow/', '@bufbuild/protobuf'] },
+  engines: { imports: ['nn', 'postprocess'], packages: ['@tensorflow/', '@bufbuild/protobuf', 'onnxruntime-web/'] },
   models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image', 'datasets'], packages: ['zod'] },
   // data, typed by what it configures
   configs: { imports: ['datasets'], types: ['models', 'backbones', 'heads'] },
@@ -247,6 +247,7 @@ describe('the source tree', () => {
   it('bundles its browser entry without a built-in of Node', async function () {
     this.timeout(60000);
     const bundle = await bundleFor('src/index.ts');
+    expect((await bundleFor('src/ort.ts')).faults).to.deep.equal([]);
     expect(bundle.faults).to.deep.equal([]);
     expect(bundle.inputs).to.include('src/library/model.ts');
     expect(bundle.inputs.filter((file) => file.startsWith('src/platform/node/'))).to.deep.equal([]);

@@ -11,7 +11,7 @@ export const browserEngines: readonly BackendName[] = ['webgl', 'wasm', 'cpu'];
 
 /** What an engine of a browser may be started with. */
 export interface BrowserEngineOptions extends TfjsOptions {
-  /** Only onnxruntime in Node has it; refused here. */
+  /** Only `ort-wasm` has it; refused here. */
   readonly threads?: number | undefined;
 }
 
@@ -25,8 +25,15 @@ export async function openBrowserEngine(
   name: string,
   { threads, ...options }: BrowserEngineOptions = {},
 ): Promise<Engine> {
+  if (name === 'webgpu' || name === 'ort-wasm') {
+    throw new ConfigError(
+      `the engine ${name} comes with "moganet/ort": import loadModel from there. It needs onnxruntime-web.`,
+    );
+  }
   if (threads !== undefined) {
-    throw new ConfigError('`threads` is an option of the engine onnxruntime, which runs in Node. Leave it out.');
+    throw new ConfigError(
+      '`threads` is an option of the engine ort-wasm, which comes with "moganet/ort". Leave it out.',
+    );
   }
   if (name !== 'auto') {
     if (isBackend(name)) return tfjsEngine(name, options);
@@ -55,9 +62,11 @@ export async function openBrowserEngine(
   throw new EngineError(`no engine can start. ${textOf(failures)}`, { cause: failures });
 }
 
-/** Starts an engine that computes. */
-async function started(backend: BackendName, options: TfjsOptions): Promise<Engine> {
-  const engine = await tfjsEngine(backend, options);
+const started = async (backend: BackendName, options: TfjsOptions): Promise<Engine> =>
+  computing(await tfjsEngine(backend, options));
+
+/** Returns an engine that computes; disposes one that does not. @throws EngineError saying why it does not */
+export async function computing(engine: Engine): Promise<Engine> {
   try {
     await probe(engine);
   } catch (error) {
@@ -65,6 +74,20 @@ async function started(backend: BackendName, options: TfjsOptions): Promise<Engi
     throw error;
   }
   return engine;
+}
+
+/** Starts WebGL if it is neither computed in software nor in half precision. Leaves nothing of one that is. */
+export async function strongWebgl(options: TfjsOptions): Promise<Engine | undefined> {
+  const wasRunning = startedBackend('webgl') !== undefined;
+  const engine = await started('webgl', options).catch((error: unknown) => {
+    if (!(error instanceof EngineError)) throw error;
+    return undefined;
+  });
+  const instance = startedBackend('webgl');
+  if (engine && instance && weaknessOf(instance) === undefined) return engine;
+  await engine?.dispose();
+  if (!wasRunning) dropBackend('webgl');
+  return undefined;
 }
 
 const isBackend = (name: string): name is BackendName => (browserEngines as readonly string[]).includes(name);

@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { Named, NDArray } from '../../src/arrays.ts';
+import type { OrtEngineOptions } from '../../src/engines/ort.ts';
 import type { BackendName } from '../../src/engines/tfjs/backend.ts';
 import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
-import type { Counts, Page, Parcel } from './browser_engine_page.ts';
+import type { Page, Parcel, Started } from './browser_engine_page.ts';
 import { launchChromium } from './chromium.ts';
 
 /**
@@ -12,64 +14,119 @@ import { launchChromium } from './chromium.ts';
  */
 export interface BrowserEngine extends Engine {
   tensorCount(): Promise<number>;
-  counts(): Promise<Counts>;
 }
 
-/** Starts the engine, or returns the reason why it cannot start. */
+/** Starts an engine of TensorFlow.js, or returns the reason why it cannot start. */
 export async function browserEngine(backend: BackendName): Promise<BrowserEngine | string> {
-  const browser = await launchChromium();
+  const page = await enginePage();
+  return typeof page === 'string' ? page : page.engine(backend);
+}
+
+/** A page in which engines can be started. */
+export interface EnginePage {
+  /** Starts an engine. Its disposal closes the browser. */
+  engine(name: string, options?: OrtEngineOptions): Promise<BrowserEngine>;
+  call<K extends keyof Page>(name: K, ...args: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>>;
+  close(): Promise<void>;
+}
+
+export interface PageOptions {
+  /** More arguments of Chromium. */
+  readonly args?: readonly string[];
+  /** Sends the headers with which a page may start threads. */
+  readonly isolated?: boolean;
+  /** Folder under which the files of onnxruntime-web are served; by default the bundle's, where it looks itself. */
+  readonly ortFolder?: string;
+}
+
+const origin = 'https://engines.test';
+const ortFiles = new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url);
+
+/** Opens a page, or returns the reason why it cannot be. */
+export async function enginePage({ args, isolated, ortFolder = '/' }: PageOptions = {}): Promise<EnginePage | string> {
+  const browser = await launchChromium(args);
   if (typeof browser === 'string') return browser;
   const entry = fileURLToPath(new URL('./browser_engine_page.ts', import.meta.url));
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
+    splitting: true,
     write: false,
-    format: 'iife',
+    outdir: '/',
+    format: 'esm',
     platform: 'browser',
     logLevel: 'error',
   });
-  try {
-    const tab = await browser.newPage();
-    await tab.addScriptTag({ content: outputFiles[0]!.text });
-    const call = <K extends keyof Page>(name: K, ...args: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>> =>
-      // the function runs in the page, where the bundle has set `moganetPage`
-      tab.evaluate(
-        ([method, given]) => {
-          const page = (globalThis as unknown as { moganetPage: Record<string, (...rest: unknown[]) => unknown> })
-            .moganetPage;
-          return page[method]!(...given);
-        },
-        [name, args] as [string, unknown[]],
-      ) as Promise<Awaited<ReturnType<Page[K]>>>;
-    const detail = await call('start', backend);
-    return {
-      name: backend,
-      detail,
-      load: async ({ name, graph, weights }) => {
-        const used = new Set(graph.nodes.flatMap((node) => (node.op === 'param' ? [node.attributes.key] : [])));
-        const parcels = [...weights]
-          .filter(([key]) => used.has(key))
-          .map(([key, value]) => [key, pack(value)] as const);
-        const runner = await call('load', name, graph, parcels);
-        return {
-          run: async (inputs: Named<NDArray | DeviceTensor>) => {
-            const given: Record<string, Parcel> = {};
-            for (const [key, value] of Object.entries(inputs))
-              given[key] = pack('read' in value ? await value.read() : value);
-            const outputs = await call('run', runner, given);
-            return Object.fromEntries(Object.entries(outputs).map(([key, parcel]) => [key, arrived(parcel)]));
-          },
-          dispose: () => void call('dispose', runner),
-        };
+  const scripts = new Map(outputFiles.map(({ path, text }) => [path, text]));
+  const tab = await browser.newPage();
+  const headers: Record<string, string> = isolated
+    ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+    : {};
+  await tab.route('**/*', async (route) => {
+    const { pathname } = new URL(route.request().url());
+    const script = scripts.get(pathname);
+    if (pathname === '/') {
+      const body = '<!doctype html><script type="module" src="/browser_engine_page.js"></script>';
+      await route.fulfill({ contentType: 'text/html', headers, body });
+    } else if (script !== undefined) {
+      await route.fulfill({ contentType: 'text/javascript', headers, body: script });
+    } else if (pathname.startsWith(`${ortFolder}ort-wasm-simd-threaded.`)) {
+      const contentType = pathname.endsWith('.mjs') ? 'text/javascript' : 'application/wasm';
+      const body = readFileSync(new URL(pathname.slice(ortFolder.length), ortFiles));
+      await route.fulfill({ contentType, headers, body });
+    } else {
+      await route.fulfill({ status: 404, body: 'no' });
+    }
+  });
+  await tab.goto(`${origin}/`);
+  await tab.waitForFunction(() => 'moganetPage' in globalThis);
+
+  const call = <K extends keyof Page>(name: K, ...given: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>> =>
+    // the function runs in the page, where the bundle has set `moganetPage`
+    tab.evaluate(
+      ([method, values]) => {
+        const page = (globalThis as unknown as { moganetPage: Record<string, (...rest: unknown[]) => unknown> })
+          .moganetPage;
+        return page[method]!(...values);
       },
-      tensorCount: () => call('tensorCount'),
-      counts: () => call('counts'),
-      dispose: () => browser.close(),
-    };
-  } catch (error) {
-    await browser.close();
-    throw error;
-  }
+      [name, given] as [string, unknown[]],
+    ) as Promise<Awaited<ReturnType<Page[K]>>>;
+
+  return {
+    call,
+    close: () => browser.close(),
+    engine: async (name, options) => {
+      try {
+        return engineIn(await call('start', name, options), call, () => browser.close());
+      } catch (error) {
+        await browser.close();
+        throw error;
+      }
+    },
+  };
+}
+
+function engineIn(started: Started, call: EnginePage['call'], dispose: () => Promise<void>): BrowserEngine {
+  return {
+    ...started,
+    load: async ({ name, graph, weights }) => {
+      const used = new Set(graph.nodes.flatMap((node) => (node.op === 'param' ? [node.attributes.key] : [])));
+      const parcels = [...weights].filter(([key]) => used.has(key)).map(([key, value]) => [key, pack(value)] as const);
+      const runner = await call('load', name, graph, parcels);
+      return {
+        run: async (inputs: Named<NDArray | DeviceTensor>) => {
+          const given: Record<string, Parcel> = {};
+          for (const [key, value] of Object.entries(inputs))
+            given[key] = pack('read' in value ? await value.read() : value);
+          const outputs = await call('run', runner, given);
+          return Object.fromEntries(Object.entries(outputs).map(([key, parcel]) => [key, arrived(parcel)]));
+        },
+        dispose: () => void call('dispose', runner),
+      };
+    },
+    tensorCount: () => call('tensorCount'),
+    dispose,
+  };
 }
 
 const pack = ({ shape, data }: NDArray): Parcel => ({ shape, data: [...data] });

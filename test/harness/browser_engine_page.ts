@@ -1,7 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
-import type { BackendName } from '../../src/engines/tfjs/backend.ts';
-import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
-import type { Engine, Graph, Runner } from '../../src/nn/index.ts';
+import { type OrtEngineOptions, openOrtEngine } from '../../src/engines/ort.ts';
+import {
+  conv2d,
+  type Engine,
+  F,
+  type Graph,
+  map,
+  parametersOf,
+  programOf,
+  type Runner,
+  recordPart,
+} from '../../src/nn/index.ts';
+import { seededInput, seededWeight } from './seeded.ts';
 
 /** The half of `browser_engine.ts` that is bundled and runs in the page. */
 
@@ -24,14 +34,86 @@ export interface Counts {
   readonly settings: readonly unknown[];
 }
 
+/** The facts of an engine. */
+export interface Started {
+  readonly name: string;
+  readonly detail: string;
+  readonly hint?: string | undefined;
+  readonly blocking?: boolean | undefined;
+}
+
+export interface Loss {
+  readonly first: string;
+  readonly milliseconds: number;
+  readonly second: string;
+  readonly read: string;
+  readonly load: string;
+}
+
 export interface Page {
-  start(backend: BackendName): Promise<string>;
+  /** Returns what the engine says of itself, or the error. */
+  start(name: string, options?: OrtEngineOptions): Promise<Started>;
   load(name: string, graph: Graph, weights: readonly (readonly [string, Parcel])[]): Promise<number>;
   run(runner: number, inputs: Readonly<Record<string, Parcel>>): Promise<Record<string, Parcel>>;
   dispose(runner: number): void;
   tensorCount(): number;
+  /** Loses the graphics device while a result is computed, then disposes the engine. */
+  loseDevice(): Promise<Loss>;
+  /** Runs a network on a map and on its own result, again and again. Returns the bytes that are held after each. */
+  repeat(times: number, edge: number): Promise<number[]>;
+  /** The longest gap of a timer during a run, and the run's length. */
+  gap(edge: number): Promise<{ readonly longest: number; readonly total: number }>;
+  /** Disposes the engine, and leaves the page open. */
+  end(): Promise<void>;
   counts(): Counts;
 }
+
+/** Devices of the page, the memories of its WebAssembly, and the bytes of buffers on devices. */
+interface Device {
+  destroy(): void;
+  createBuffer(given: { readonly size: number }): { destroy(): void };
+}
+const devices: Device[] = [];
+const memories: { readonly buffer: ArrayBuffer }[] = [];
+let gpuBytes = 0;
+
+const { GPUAdapter } = globalThis as unknown as {
+  GPUAdapter?: { prototype: { requestDevice(wanted: unknown): Promise<Device> } };
+};
+if (GPUAdapter) {
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (wanted) {
+    const device = await requestDevice.call(this, wanted);
+    devices.push(device);
+    const create = device.createBuffer.bind(device);
+    device.createBuffer = (given) => {
+      const buffer = create(given);
+      const destroy = buffer.destroy.bind(buffer);
+      let there = true;
+      gpuBytes += given.size;
+      buffer.destroy = () => {
+        if (there) gpuBytes -= given.size;
+        there = false;
+        destroy();
+      };
+      return buffer;
+    };
+    return device;
+  };
+}
+const wasm = WebAssembly as unknown as { Memory: new (given: unknown) => { readonly buffer: ArrayBuffer } };
+wasm.Memory = class extends wasm.Memory {
+  constructor(given: unknown) {
+    super(given);
+    memories.push(this);
+  }
+};
+
+const outcome = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'done',
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
 
 const unpack = ({ shape, data }: Parcel) => ({ shape, data: Float32Array.from(data) });
 
@@ -40,7 +122,9 @@ type Call = (this: unknown, ...args: unknown[]) => unknown;
 const calls = { linkProgram: 0, drawElements: 0 };
 for (const name of ['linkProgram', 'drawElements'] as const) {
   // these sources are type-checked without the names of the DOM
-  const page = globalThis as unknown as { readonly WebGL2RenderingContext: { readonly prototype: Record<string, Call> } };
+  const page = globalThis as unknown as {
+    readonly WebGL2RenderingContext: { readonly prototype: Record<string, Call> };
+  };
   const { prototype } = page.WebGL2RenderingContext;
   const call = prototype[name];
   prototype[name] = function (...args) {
@@ -49,13 +133,75 @@ for (const name of ['linkProgram', 'drawElements'] as const) {
   };
 }
 
+const graph = recordPart({
+  name: 'net',
+  inputs: { x: map(8) },
+  forward: (scope, { x }) => ({
+    y: F.relu(conv2d(scope.at('b'), F.relu(conv2d(scope.at('a'), x, 8, { kernel: 3 })), 8, { kernel: 3 })),
+  }),
+});
+const net = programOf(
+  'net',
+  graph,
+  new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)])),
+);
+const inputOf = (edge: number) => ({ x: seededInput('x', [1, 8, edge, edge]) });
+
 let engine: Engine;
 const runners: (Runner | undefined)[] = [];
 
 const page: Page = {
-  start: async (backend) => {
-    engine = await tfjsEngine(backend);
-    return engine.detail;
+  start: async (given, options) => {
+    engine = await openOrtEngine(given, options);
+    const { name, detail, hint, blocking } = engine;
+    return { name, detail, hint, blocking };
+  },
+  end: () => engine.dispose(),
+  loseDevice: async () => {
+    const runner = await engine.load(net);
+    const kept = await runner.run(inputOf(16));
+    const running = runner.run(inputOf(256)).then((outputs) => outputs.y?.read());
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const begun = performance.now();
+    devices.at(-1)?.destroy();
+    const first = await outcome(running);
+    const milliseconds = performance.now() - begun;
+    const second = await outcome(runner.run(inputOf(16)));
+    const read = await outcome(kept.y?.read() ?? Promise.resolve());
+    const load = await outcome(engine.load(net));
+    kept.y?.dispose();
+    runner.dispose();
+    await engine.dispose();
+    return { first, milliseconds, second, read, load };
+  },
+  repeat: async (times, edge) => {
+    const runner = await engine.load(net);
+    const bytes: number[] = [];
+    for (let i = 0; i < times; i++) {
+      const { y } = await runner.run(inputOf(edge));
+      const again = await runner.run({ x: y! });
+      await again.y?.read();
+      y?.dispose();
+      again.y?.dispose();
+      bytes.push(memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0) + gpuBytes);
+    }
+    runner.dispose();
+    return bytes;
+  },
+  gap: async (edge) => {
+    const runner = await engine.load(net);
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const begun = performance.now();
+    const { y } = await runner.run(inputOf(edge));
+    await y?.read();
+    const total = performance.now() - begun;
+    clearInterval(timer);
+    return { longest, total };
   },
   load: async (name, graph, weights) => {
     const unpacked = new Map(weights.map(([key, value]) => [key, unpack(value)]));

@@ -1,7 +1,9 @@
+import type { Named, Shape } from '../../arrays.ts';
 import { ConfigError, EngineError } from '../../errors.ts';
-import type { Engine } from '../../nn/part.ts';
-import { engineOn, reasonOf } from '../engine.ts';
-import { type OnnxRuntime, type OnnxSession, onnxDevice } from './engine.ts';
+import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
+import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
+import { type Compiled, engineOn, type Queue, reasonOf, taskQueue } from '../engine.ts';
+import { type OnnxRuntime, type OnnxSession, type OnnxTensor, onnxDevice } from './engine.ts';
 
 /**
  * onnxruntime-web as two engines: `ort-wasm` computes on the caller's thread and on helpers, `webgpu` on a device of the page
@@ -16,6 +18,8 @@ export interface OnnxWebRuntime extends OnnxRuntime {
 /** Settings that are read when the first session of a page starts, and never again. */
 interface WasmFlags {
   numThreads?: number | undefined;
+  /** Milliseconds. */
+  initTimeout?: number | undefined;
   wasmPaths?: OrtWasmPaths | undefined;
 }
 
@@ -52,6 +56,8 @@ export function ortWasmEngine(ort: OnnxWebRuntime, { threads, wasmPaths }: OrtWa
   }
   const used = running ?? threads ?? 1;
   flags.numThreads = used;
+  // in a bundle of one file threads do not start: an error is better than to wait for ever
+  if (used > 1) flags.initTimeout ??= 60_000;
   if (wasmPaths !== undefined) flags.wasmPaths ??= wasmPaths;
   const session = { executionProviders: ['wasm'] };
   return engineOn(onnxDevice(ort, { name: 'ort-wasm', detail: `onnxruntime-web, ${counted(used)}`, session }));
@@ -127,15 +133,49 @@ export async function webgpuEngine(
   const state = watched(device);
   const session = { executionProviders: [{ name: 'webgpu', device }], preferredOutputLocation: 'gpu-buffer' } as const;
   const options = { name: 'webgpu', detail: `onnxruntime-web, ${nameOfAdapter(adapter)}`, session };
+  const onnx = onnxDevice(guarded(ort, state), options);
   return engineOn({
-    ...onnxDevice(guarded(ort, state), options),
+    ...onnx,
     blocking: false,
-    dispose: () => {
-      state.over = true;
-      device.destroy();
-    },
+    inTurn: turnsOf(ort),
+    compile: async (program) => withoutRegions(program, await onnx.compile(program)),
+    dispose: () => device.destroy(),
   });
 }
+
+/** One call at a time, whichever engine makes it: the module cannot suspend two. */
+const queues = new WeakMap<OnnxWebRuntime, Queue>();
+
+function turnsOf(ort: OnnxWebRuntime): Queue {
+  const queue = queues.get(ort) ?? taskQueue();
+  queues.set(ort, queue);
+  return queue;
+}
+
+/** Gives outputs of no regions without a run: the provider refuses empty maps (onnxruntime 1.30). */
+function withoutRegions({ graph }: Program, compiled: Compiled): Compiled {
+  const emptyOutputs = (extents: Named<InputExtent>, wanted: readonly string[]): Named<DeviceTensor> | undefined => {
+    if (!Object.values(extents).some(({ batch }) => batch === 0)) return undefined;
+    const shapes = shapesOf(graph, extents);
+    const outputs = Object.entries(graph.outputs)
+      .filter(([name]) => wanted.includes(name))
+      .map(([name, id]) => [name, shapeAt(shapes, id)] as const);
+    if (outputs.some(([, { batch }]) => batch !== 0)) return undefined;
+    return Object.fromEntries(
+      outputs.map(([name, { channels, height, width }]) => [name, emptyTensor([0, channels, height, width])]),
+    );
+  };
+  return {
+    run: async (inputs, extents, wanted) => emptyOutputs(extents, wanted) ?? compiled.run(inputs, extents, wanted),
+    dispose: () => compiled.dispose(),
+  };
+}
+
+const emptyTensor = (shape: Shape): DeviceTensor => ({
+  shape,
+  read: async () => ({ shape, data: new Float32Array(0) }),
+  dispose: () => {},
+});
 
 /** What onnxruntime's shaders use if it is there. */
 const wantedFeatures = ['shader-f16', 'subgroups'];
@@ -166,8 +206,6 @@ async function deviceOf(adapter: GpuAdapter): Promise<GpuDevice> {
 interface DeviceState {
   /** Rejects when the device is lost. */
   readonly loss: Promise<never>;
-  /** Set when the engine is disposed, which destroys the device. */
-  over: boolean;
   lost: boolean;
 }
 
@@ -175,10 +213,10 @@ function watched(device: GpuDevice): DeviceState {
   const loss = device.lost.then(({ message }) => {
     state.lost = true;
     const why = message === '' ? '' : ` (${message})`;
-    throw new EngineError(`webgpu lost its graphics device${why}. Dispose the model and load it again.`);
+    throw new EngineError(`the graphics device of webgpu was lost${why}. Dispose the model and load it again.`);
   });
   loss.catch(() => {}); // who waits for it gets it
-  const state: DeviceState = { loss, over: false, lost: false };
+  const state: DeviceState = { loss, lost: false };
   return state;
 }
 
@@ -188,14 +226,33 @@ function guarded(ort: OnnxRuntime, state: DeviceState): OnnxRuntime {
     work.catch(() => {}); // may fail after the loss was reported
     return Promise.race([work, state.loss]);
   };
+  /** The tensor itself, since runs take no other. */
+  const guardTensor = (tensor: OnnxTensor): void => {
+    const getData = tensor.getData.bind(tensor);
+    const dispose = tensor.dispose.bind(tensor);
+    let reading: Promise<unknown> = Promise.resolve();
+    let isReading = false;
+    const guards: Pick<OnnxTensor, 'getData' | 'dispose'> = {
+      getData: () => {
+        isReading = true;
+        reading = getData().finally(() => {
+          isReading = false;
+        });
+        return orLoss(reading);
+      },
+      dispose: () => {
+        // onnxruntime refuses to dispose a tensor that is being read
+        if (isReading) void reading.then(dispose, dispose);
+        else if (!state.lost) dispose();
+      },
+    };
+    Object.assign(tensor, guards);
+  };
   const guardedSession = (session: OnnxSession): OnnxSession => ({
     run: async (...given) => {
       if (state.lost) await state.loss;
       const outputs = await orLoss(session.run(...given));
-      for (const output of Object.values(outputs)) {
-        const getData = output.getData.bind(output);
-        Object.assign(output, { getData: () => orLoss(getData()) });
-      }
+      for (const output of Object.values(outputs)) guardTensor(output);
       return outputs;
     },
     release: async () => {

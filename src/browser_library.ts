@@ -1,0 +1,44 @@
+import type { BrowserEngineOptions } from './engines/browser.ts';
+import type { DecodeImage } from './formats/image.ts';
+import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from './library/load.ts';
+import * as files from './platform/browser.ts';
+import { imageDecoderFor, tfjsWasmUrls } from './platform/browser.ts';
+import type { DecodeLimits, Platform } from './platform/contract.ts';
+
+/** What the two entries for browsers have in common. */
+
+/** URLs of WebAssembly files. Only a page that serves them from other places than its bundler puts them needs to name them. */
+export interface Assets {
+  /** The URL of `mozjpeg_dec.wasm` of `@jsquash/jpeg/codec/dec`. By default the decoder comes with the modules, and no file is served. */
+  readonly jpegWasm?: string | URL;
+  /**
+   * The folder (ending with `/`), or a URL by file name, of `moganet/wasm/tfjs-backend-wasm*.wasm`, which only the engine `wasm`
+   * needs. By default where the bundler put them, else beside the bundle. If given, an isolated page computes on several threads,
+   * which the bundles of Vite and webpack cannot start.
+   */
+  readonly tfjsWasm?: string | Readonly<Record<string, string>>;
+}
+
+/** The functions of an entry that load WebAssembly files. */
+export interface Library {
+  readonly loadModel: LoadModel;
+  readonly createBackbone: CreateBackbone;
+  readonly decodeImage: DecodeImage;
+}
+
+/** Returns the library of an entry. @param open starts an engine by name */
+export function libraryWith(
+  { jpegWasm, tfjsWasm }: Assets,
+  engines: readonly string[],
+  open: (name: string, options: BrowserEngineOptions) => ReturnType<Platform['openEngine']>,
+): Library {
+  const decodeImage = imageDecoderFor(jpegWasm);
+  const platform = {
+    ...files,
+    decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
+    engines,
+    openEngine: (name: string, { threads }: { readonly threads?: number }) =>
+      open(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), oneThread: tfjsWasm === undefined, threads }),
+  };
+  return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
+}

@@ -1,0 +1,53 @@
+/** The library in a browser with the engines of onnxruntime-web, `webgpu` and `ort-wasm`. Importing it needs onnxruntime-web. */
+
+import './no_eval.ts';
+
+import { type Assets, type Library, libraryWith } from './browser_library.ts';
+import type { OrtWasmPaths } from './engines/onnx/web.ts';
+import { openOrtEngine, ortEngines } from './engines/ort.ts';
+import type { DecodeImage } from './formats/image.ts';
+import type { CreateBackbone, LoadModel } from './library/load.ts';
+
+/** URLs of WebAssembly files, with those of onnxruntime-web. */
+export interface OrtAssets extends Assets {
+  /**
+   * The folder (ending with `/`) of `ort-wasm-simd-threaded*.mjs` and `.wasm` of `onnxruntime-web/dist`, or the URLs of the two
+   * files of one engine. By default where the bundler put them. If given, `ort-wasm` computes on several threads in a page
+   * that is cross-origin isolated.
+   */
+  readonly ortWasm?: OrtWasmPaths;
+}
+
+/** Returns the library for a page that serves WebAssembly files from other URLs than the defaults. */
+export function withAssets({ ortWasm, ...assets }: OrtAssets): Library {
+  return libraryWith(assets, ortEngines, (name, options) => openOrtEngine(name, { ...options, ortWasm }));
+}
+
+const library = withAssets({});
+
+/**
+ * Loads a model with its weights: the demo's name, a file, a URL, or a configuration with weights. The caller disposes it.
+ *
+ * @throws ConfigError or CheckpointError if model or weights are unknown or do not fit, EngineError if no engine starts
+ */
+export const loadModel: LoadModel = library.loadModel;
+
+/**
+ * Loads a backbone alone, from the image to the pyramid. The caller disposes it.
+ *
+ * @throws ConfigError or CheckpointError if backbone or weights are unknown or do not fit, EngineError if no engine starts
+ */
+export const createBackbone: CreateBackbone = library.createBackbone;
+
+/**
+ * Decodes PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
+ *
+ * @throws ImageRefusal with `code`, `place`, `reason` and `remedy`
+ */
+export const decodeImage: DecodeImage = library.decodeImage;
+
+export type { Library } from './browser_library.ts';
+export type { OrtWasmPaths } from './engines/onnx/web.ts';
+export { encodePng } from './formats/png_write.ts';
+export * from './library/index.ts';
+export { ortEngines as browserEngines };

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Engine } from '../../src/nn/index.ts';
+import { type BrowserEngine, type EnginePage, enginePage, type PageOptions } from '../harness/browser_engine.ts';
+import { engines } from '../harness/engines.ts';
+import { networkRunners } from '../harness/golden/networks.ts';
+import { openCase, shippedGolden } from '../harness/golden.ts';
+import { operationCases } from '../harness/operation_cases.ts';
+import { expectClose, resultOf } from '../harness/operations.ts';
+import { rejection } from '../harness/rejection.ts';
+
+/** The engines of onnxruntime-web in Chromium. */
+
+const swiftShader = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/** Opens a page before the tests of one `describe`, and closes it after them. */
+function usePage(options: PageOptions = {}): { readonly page: EnginePage } {
+  let opened: EnginePage | undefined;
+  before(async function () {
+    const page = await enginePage(options);
+    if (typeof page === 'string') {
+      console.log(`      skipped: ${page}`);
+      this.skip();
+    }
+    opened = page;
+  });
+  after(() => opened?.close());
+  return {
+    get page() {
+      return opened as EnginePage; // tests run only if there is one
+    },
+  };
+}
+
+describe('ort-wasm in Chromium', function () {
+  this.timeout(120_000);
+  const here = usePage();
+  let engine: BrowserEngine;
+  let reference: Engine;
+  before(async () => {
+    engine = await here.page.engine('ort-wasm');
+    reference = (await engines.cpu!()) as Engine;
+  });
+  after(() => reference?.dispose());
+
+  it('computes on the thread of the page, and says so', () => {
+    expect(engine).to.include({ name: 'ort-wasm', detail: 'onnxruntime-web, 1 thread', blocking: true });
+  });
+
+  for (const operation of operationCases) {
+    it(`computes ${operation.name}`, async () => {
+      expectClose(await resultOf(engine, operation), operation.expected ?? (await resultOf(reference, operation)));
+    });
+  }
+
+  for (const [folder, name] of [
+    [shippedGolden, 'moganet_pico_32x48'],
+    [shippedGolden, 'moganet_nano_trace_48x64'],
+    [join(shippedGolden, 'heads'), 'resize'],
+  ] as const) {
+    it(`gives the numbers of ${name}`, async () => {
+      const golden = await openCase(folder, name);
+      await networkRunners(engine)[golden.kind]!(golden);
+    });
+  }
+
+  it('holds no more memory after 20 runs than after three', async () => {
+    const bytes = await here.page.call('repeat', 20, 128);
+    expect(bytes[2]).to.be.above(0);
+    expect(bytes.at(-1)).to.equal(bytes[2]);
+  });
+
+  it('refuses threads in a page that is not isolated, with the headers that it lacks', async () => {
+    const refusal = await rejection(here.page.call('start', 'ort-wasm', { threads: 2 }));
+    expect(refusal.message).to.match(/ConfigError: ort-wasm has one thread here.*Cross-Origin-Opener-Policy/);
+  });
+});
+
+describe('ort-wasm in an isolated page', function () {
+  this.timeout(120_000);
+  const here = usePage({ isolated: true, ortFolder: '/ort/' });
+
+  it('starts the threads that are asked for, with files from the folder that is named', async () => {
+    const { name, detail } = await here.page.call('start', 'ort-wasm', { threads: 2, ortWasm: '/ort/' });
+    expect([name, detail]).to.deep.equal(['ort-wasm', 'onnxruntime-web, 2 threads']);
+    expect(await here.page.call('repeat', 3, 64)).to.have.length(3);
+  });
+
+  it('keeps them for the next engine, and refuses another number', async () => {
+    const { detail } = await here.page.call('start', 'ort-wasm', { ortWasm: '/ort/' });
+    expect(detail).to.equal('onnxruntime-web, 2 threads');
+    const refusal = await rejection(here.page.call('start', 'ort-wasm', { threads: 1 }));
+    expect(refusal.message).to.match(/ConfigError: onnxruntime-web has started with 2 threads/);
+  });
+});
+
+describe('auto in a page with onnxruntime-web', function () {
+  this.timeout(120_000);
+
+  describe('whose WebGPU is software', () => {
+    const here = usePage({ args: swiftShader });
+    it('takes ort-wasm, and says why', async () => {
+      const { name, hint } = await here.page.call('start', 'auto');
+      expect(name).to.equal('ort-wasm');
+      expect(hint).to.match(/^WebGPU is computed in software here \(.*swiftshader.*\)\. .*engine "webgpu"/);
+    });
+  });
+
+  describe('without its files', () => {
+    const here = usePage({ ortFolder: '/elsewhere/' });
+    it('takes an engine of TensorFlow.js, and says why', async () => {
+      const { name, hint } = await here.page.call('start', 'auto');
+      expect(name).to.be.oneOf(['webgl', 'wasm']);
+      expect(hint).to.match(/webgpu: .*ort-wasm cannot load it.*WebGL is computed in software/);
+    });
+  });
+});
+
+/** Operations of MogaNet, and those that the provider leaves to WebAssembly. */
+const fewCases =
+  /^(conv2d (depthwise|dilated|in groups)|linear|batchNorm|gelu|silu|globalAvgPool|roiAlign|windowAttention with a shift|layers on no|concat of the batch if|resize bilinear, half)/;
+
+describe('webgpu in Chromium, on SwiftShader', function () {
+  this.timeout(240_000);
+  const here = usePage({ args: swiftShader });
+  let engine: BrowserEngine;
+  let reference: Engine;
+  before(async () => {
+    engine = await here.page.engine('webgpu');
+    reference = (await engines.cpu!()) as Engine;
+  });
+  after(() => reference?.dispose());
+
+  it('names the adapter, and does not block the page', () => {
+    expect(engine.name).to.equal('webgpu');
+    expect(engine.detail).to.match(/^onnxruntime-web, .*swiftshader/);
+    expect(engine.blocking).to.equal(false);
+  });
+
+  for (const operation of operationCases.filter(({ name }) => fewCases.test(name))) {
+    it(`computes ${operation.name}`, async () => {
+      expectClose(await resultOf(engine, operation), operation.expected ?? (await resultOf(reference, operation)));
+    });
+  }
+
+  it('gives the numbers of moganet_pico_32x48', async () => {
+    const golden = await openCase(shippedGolden, 'moganet_pico_32x48');
+    await networkRunners(engine)[golden.kind]!(golden);
+  });
+
+  it('leaves the thread to the page while it computes', async () => {
+    const { longest, total } = await here.page.call('gap', 256);
+    expect(longest).to.be.below(total / 2);
+  });
+
+  it('takes its results from the device, and holds no more memory after 20 runs than after three', async () => {
+    const bytes = await here.page.call('repeat', 20, 64);
+    expect(bytes[2]).to.be.above(0);
+    expect(bytes.at(-1)).to.equal(bytes[2]);
+  });
+
+  it('fails within a second if the device is lost, and starts again', async () => {
+    await here.page.call('start', 'webgpu');
+    const seen = await here.page.call('loseDevice');
+    for (const text of [seen.first, seen.second, seen.read, seen.load]) {
+      expect(text).to.match(/^EngineError: .*the graphics device of webgpu was lost.*load it again/);
+    }
+    expect(seen.milliseconds).to.be.below(1000);
+    await here.page.call('start', 'webgpu');
+    expect(await here.page.call('repeat', 2, 16)).to.have.length(2);
+  });
+});
