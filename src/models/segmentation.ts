@@ -7,12 +7,13 @@ import { prepareSegmentation } from '../image/preprocess.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import {
   type LabelOptions,
-  labelsFrom,
-  labelsFromWindows,
+  labelSlices,
   slidingWindows,
   type WindowLogits,
+  windowLabelSlices,
   windowOf,
 } from '../postprocess/segmentation.ts';
+import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
 import { byName, fitImages, type Labels, type Task, type TaskInputs } from './task.ts';
 
@@ -119,18 +120,23 @@ function checkSlide({ crop, stride }: NonNullable<SegmentationConfig['slide']>):
 }
 
 /** Resizes the logits to the padded input, crops the padding, and resizes to the original image, as mmseg does. */
-async function onWhole({ features, geometries, networkDone }: TaskInputs, decision: Decision): Promise<Labels[]> {
+async function onWhole(
+  { features, geometries, networkDone, pause }: TaskInputs,
+  decision: Decision,
+): Promise<Labels[]> {
   const logits = await byName(await features(), 'seg_logits').read();
   await networkDone();
-  return geometries.map(({ padded, resized, original }, i) => {
+  const maps: Labels[] = [];
+  for (const [i, { padded, resized, original }] of geometries.entries()) {
     const steps = [{ size: padded, crop: resized }, { size: original }];
-    return labelsFrom(logits, { steps, ...decision }, i);
-  });
+    maps.push(await inSlices(labelSlices(logits, { steps, ...decision }, i), pause));
+  }
+  return maps;
 }
 
 /** Runs `features` on each window and takes the mean of the logits of overlapping windows. */
 async function onWindows(
-  { image, geometries, run, networkDone }: TaskInputs,
+  { image, geometries, run, networkDone, pause }: TaskInputs,
   sliding: NonNullable<SegmentationConfig['slide']>,
   decision: Decision,
 ): Promise<Labels[]> {
@@ -146,7 +152,8 @@ async function onWindows(
       }
     }
     if (i === geometries.length - 1) await networkDone();
-    maps.push(labelsFromWindows(windows, geometry, decision.alignCorners, decision.threshold));
+    const labels = windowLabelSlices(windows, geometry, decision.alignCorners, decision.threshold);
+    maps.push(await inSlices(labels, pause));
   }
   return maps;
 }

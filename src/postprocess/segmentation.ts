@@ -1,12 +1,21 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import { checkFinite, sigmoid } from './scores.ts';
+import { atOnce, type Sliced } from '../slices.ts';
+import { bilinearSamples, type Samples } from './bilinear.ts';
+import { highestClasses } from './highest_class.ts';
+import { notFinite, sigmoid } from './scores.ts';
 
 /**
- * From a segmentation head's logits to the class of each pixel, row by row: at the size of a large image the logits of 150
+ * From a segmentation head's logits to the class of each pixel, part by part: at the size of a large image the logits of 150
  * classes would take gigabytes, so no resized map is ever whole. At the end mmseg's slide mode: the mean of the logits of
  * overlapping windows.
  */
+
+/** How many values are read in a slice: a few milliseconds. */
+const valuesPerSlice = 1 << 20;
+
+/** Class indices of every pixel, row by row. Bytes up to 256 classes. */
+type Labels = Uint8Array | Uint16Array;
 
 export interface ResizeStep {
   readonly size: Size;
@@ -31,12 +40,56 @@ export interface LabelOptions {
  * @returns height × width of the last step; bytes up to 256 classes
  * @throws ShapeError without a step, or if a crop is larger than what it is cut from
  */
-export function labelsFrom(logits: NDArray, { steps, ...decision }: LabelOptions, image = 0): Uint8Array | Uint16Array {
-  const last = steps.at(-1);
-  if (!last) throw new ShapeError('segmentation: at least one size is needed to resize the logits to, got none.');
+export const labelsFrom = (logits: NDArray, options: LabelOptions, image = 0): Labels =>
+  atOnce(labelSlices(logits, options, image));
+
+/** Does what `labelsFrom` does in slices. */
+export function* labelSlices(
+  logits: NDArray,
+  { steps, alignCorners, threshold }: LabelOptions,
+  image = 0,
+): Sliced<Labels> {
+  if (steps.length === 0)
+    throw new ShapeError('segmentation: at least one size is needed to resize the logits to, got none.');
   checkCrops(steps);
-  const rows = resizedSteps(rowsOfMap(logits, image), steps.slice(0, -1), decision.alignCorners);
-  return labelsOfRows(rows, last, decision);
+  const largest = yield* largestOf(logits, image);
+  if (threshold !== undefined) {
+    const rows = resizedSteps(rowsOfMap(logits, image), steps, alignCorners);
+    return yield* labelsAbove(rows, threshold);
+  }
+  const { classes, map, data } = imageOf(logits, image);
+  const source = { top: 0, left: 0, ...map, data, map };
+  return yield* highestClasses([source], classes, map, steps.map(cropped), alignCorners, largest);
+}
+
+const cropped = ({ size, crop = size }: ResizeStep) => ({ size, crop });
+
+/** Returns the largest magnitude of one image's logits. @throws RangeError for one that is not finite */
+function* largestOf(logits: NDArray, image: number): Sliced<number> {
+  const { data } = imageOf(logits, image);
+  let largest = 0;
+  for (let start = 0; start < data.length; start += valuesPerSlice) {
+    const end = Math.min(start + valuesPerSlice, data.length);
+    let sum = 0;
+    for (let i = start; i < end; i++) {
+      const value = Math.abs(data[i]!);
+      sum += value * 0; // NaN if any value is not finite
+      if (value > largest) largest = value;
+    }
+    if (sum !== 0) {
+      const index = data.findIndex((value) => !Number.isFinite(value));
+      throw notFinite('segmentation', `logits of image ${image}`, data[index]!, index);
+    }
+    yield;
+  }
+  return largest;
+}
+
+/** One image of a map N × classes × height × width. */
+function imageOf({ shape, data }: NDArray, image: number) {
+  const [, classes = 0, height = 0, width = 0] = shape;
+  const size = classes * height * width;
+  return { classes, map: { height, width }, data: data.subarray(image * size, (image + 1) * size) };
 }
 
 /**
@@ -76,10 +129,9 @@ interface Rows extends Size {
 }
 
 /** One image of a map N × classes × height × width. */
-function rowsOfMap({ shape, data }: NDArray, image: number): Rows {
-  const [, classes = 0, height = 0, width = 0] = shape;
-  const size = classes * height * width;
-  checkFinite('segmentation', `logits of image ${image}`, data.subarray(image * size, (image + 1) * size));
+function rowsOfMap(logits: NDArray, image: number): Rows {
+  const { classes, map, data } = imageOf(logits, image);
+  const { height, width } = map;
   const values = new Float32Array(classes * width);
   return {
     classes,
@@ -87,7 +139,7 @@ function rowsOfMap({ shape, data }: NDArray, image: number): Rows {
     width,
     row(y) {
       for (let c = 0; c < classes; c++) {
-        const start = ((image * classes + c) * height + y) * width;
+        const start = (c * height + y) * width;
         values.set(data.subarray(start, start + width), c * width);
       }
       return values;
@@ -116,36 +168,14 @@ function resizedRows(source: Rows, step: ResizeStep, alignCorners: boolean): Row
   };
 }
 
-/** How resized logits become classes. */
-type Decision = Pick<LabelOptions, 'alignCorners' | 'threshold'>;
-
-/** The class of each pixel of rows that are resized once more: the highest, or by the threshold. */
-function labelsOfRows(source: Rows, last: ResizeStep, { alignCorners, threshold }: Decision): Uint8Array | Uint16Array {
-  const { classes } = source;
-  const { height, width } = last.crop ?? last.size;
-  const labels = classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
-  const between = rowsBetween(source, last, alignCorners);
-  const best = new Float32Array(width);
-  for (let y = 0; y < height; y++) {
-    const { upper, lower, share } = between(y);
-    const row = labels.subarray(y * width, (y + 1) * width);
-    if (threshold !== undefined) {
-      for (let x = 0; x < width; x++) {
-        row[x] = sigmoid(Math.fround(upper[x]! * (1 - share) + lower[x]! * share)) > threshold ? 1 : 0;
-      }
-      continue;
-    }
-    best.fill(-Infinity);
-    for (let c = 0; c < classes; c++) {
-      const at = c * width;
-      for (let x = 0; x < width; x++) {
-        const value = Math.fround(upper[at + x]! * (1 - share) + lower[at + x]! * share);
-        if (value > best[x]!) {
-          best[x] = value;
-          row[x] = c;
-        }
-      }
-    }
+/** Returns the class of each pixel of rows of one channel: 1 if the sigmoid is above the threshold. */
+function* labelsAbove({ height, width, row }: Rows, threshold: number): Sliced<Uint8Array> {
+  const labels = new Uint8Array(height * width);
+  const rows = Math.ceil(valuesPerSlice / 4 / width);
+  for (let y = 0, at = 0; y < height; y++) {
+    const values = row(y);
+    for (let x = 0; x < width; x++, at++) labels[at] = sigmoid(values[x]!) > threshold ? 1 : 0;
+    if (y % rows === rows - 1) yield;
   }
   return labels;
 }
@@ -185,27 +215,6 @@ function stretchRow(from: Float32Array, fromWidth: number, to: Float32Array, toW
       to[at + x] = share > 0 ? a + (from[low + 1]! - a) * share : a;
     }
   }
-}
-
-interface Samples {
-  /** The source pixel at or before each target pixel. */
-  readonly low: Int32Array;
-  /** The weight of the source pixel after it, 0 at the end. */
-  readonly share: Float64Array;
-}
-
-/** PyTorch's source positions: half-pixel centres, or first on first and last on last. */
-function bilinearSamples(from: number, to: number, alignCorners: boolean): Samples {
-  const low = new Int32Array(to);
-  const share = new Float64Array(to);
-  const scale = alignCorners ? (to > 1 ? (from - 1) / (to - 1) : 0) : from / to;
-  for (let i = 0; i < to; i++) {
-    const position = alignCorners ? i * scale : Math.max((i + 0.5) * scale - 0.5, 0);
-    const before = Math.min(Math.floor(position), from - 1);
-    low[i] = before;
-    share[i] = before < from - 1 ? position - before : 0;
-  }
-  return { low, share };
 }
 
 /**
@@ -289,37 +298,50 @@ export interface WindowLogits {
  * @param threshold of one channel, see `LabelOptions`
  * @throws ShapeError without a window
  */
-export function labelsFromWindows(
+export function* windowLabelSlices(
   windows: readonly WindowLogits[],
   { resized, original }: { readonly resized: Size; readonly original: Size },
   alignCorners: boolean,
   threshold?: number,
-): Uint8Array | Uint16Array {
+): Sliced<Labels> {
+  const [first] = windows;
+  if (!first) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
+  let largest = 0;
+  for (const { logits } of windows) largest = Math.max(largest, yield* largestOf(logits, 0));
+  if (threshold !== undefined) {
+    const mean = meanOfWindows(windows, resized, alignCorners);
+    return yield* labelsAbove(resizedRows(mean, { size: original }, alignCorners), threshold);
+  }
+  const sources = windows.map(({ window, logits }) => {
+    const { data, map } = imageOf(logits, 0);
+    return { ...window, data, map };
+  });
+  const steps = [{ size: original, crop: original }];
+  return yield* highestClasses(sources, imageOf(first.logits, 0).classes, resized, steps, alignCorners, largest);
+}
+
+/** The mean of the windows, row by row. The padding of a batch is not shown. */
+function meanOfWindows(windows: readonly WindowLogits[], { height, width }: Size, alignCorners: boolean): Rows {
   const sources = windows.map(({ window, logits }) => ({
     ...window,
     ...resizedRows(rowsOfMap(logits, 0), { size: window }, alignCorners),
   }));
-  const [first] = sources;
-  if (!first) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
-  const { classes } = first;
-  const { height, width } = resized;
-  const sum = new Float32Array(classes * width);
-  const count = new Uint8Array(width);
+  const sum = new Float32Array(width);
+  const count = new Uint16Array(width);
   const row = (y: number): Float32Array => {
     sum.fill(0);
     count.fill(0);
     for (const source of sources) {
       if (y < source.top || y >= source.top + source.height) continue;
       const values = source.row(y - source.top);
-      const shown = Math.min(source.width, width - source.left); // the padding of a batch is not shown
-      for (let x = 0; x < shown; x++) count[source.left + x]!++;
-      for (let c = 0; c < classes; c++) {
-        const [from, to] = [c * source.width, c * width + source.left];
-        for (let x = 0; x < shown; x++) sum[to + x]! += values[from + x]!;
+      const shown = Math.min(source.width, width - source.left);
+      for (let x = 0; x < shown; x++) {
+        sum[source.left + x]! += values[x]!;
+        count[source.left + x]!++;
       }
     }
-    for (let i = 0; i < sum.length; i++) sum[i]! /= count[i % width]!;
+    for (let x = 0; x < width; x++) sum[x]! /= count[x]!;
     return sum;
   };
-  return labelsOfRows({ classes, height, width, row }, { size: original }, { alignCorners, threshold });
+  return { classes: 1, height, width, row };
 }

@@ -1,9 +1,10 @@
 import * as preprocess from '../../src/image/preprocess.ts';
 import { resizeRows as slicedRows } from '../../src/image/resize.ts';
 import { resizePillow as slicedPillow } from '../../src/image/resize_pillow.ts';
+import { windowLabelSlices } from '../../src/postprocess/segmentation.ts';
 import { atOnce, type Sliced } from '../../src/slices.ts';
 
-/** The functions on images that work in slices, done at once. */
+/** The functions that work in slices, done at once. */
 
 const whole =
   <A extends unknown[], T>(sliced: (...args: A) => Sliced<T>) =>
@@ -17,3 +18,4 @@ export const centerCrop = whole(preprocess.centerCrop);
 export const batchInputs = whole(preprocess.batchInputs);
 export const resizeRows = whole(slicedRows);
 export const resizePillow = whole(slicedPillow);
+export const labelsFromWindows = whole(windowLabelSlices);

@@ -6,7 +6,8 @@ import { refinedRegions, secondStageDetections, singleStageDetections } from '..
 import { pasteMasks } from '../../src/postprocess/masks.ts';
 import { nms } from '../../src/postprocess/nms.ts';
 import { proposalsFrom } from '../../src/postprocess/proposals.ts';
-import { labelsFrom, labelsFromWindows } from '../../src/postprocess/segmentation.ts';
+import { labelsFrom } from '../../src/postprocess/segmentation.ts';
+import { labelsFromWindows } from '../harness/at_once.ts';
 
 /** Numbers that mean nothing are errors: no function of the postprocessing passes over them, or puts them first. */
 

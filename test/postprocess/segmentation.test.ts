@@ -4,12 +4,12 @@ import type { NDArray, Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
 import {
   labelsFrom,
-  labelsFromWindows,
   resizedLogits,
   resizeLabels,
   slidingWindows,
   windowOf,
 } from '../../src/postprocess/segmentation.ts';
+import { labelsFromWindows } from '../harness/at_once.ts';
 import { seededInput } from '../harness/seeded.ts';
 import { noise } from './arbitraries.ts';
 
@@ -89,6 +89,37 @@ describe('labelsFrom', () => {
     );
   });
 
+  it('gives each pixel the highest of the resized logits to the bit, with smooth maps and with noise', () => {
+    const edge = fc.integer({ min: 1, max: 40 });
+    const size = fc.record({ height: edge, width: edge });
+    const step = fc.tuple(size, fc.constantFrom(0.3, 0.8, 1)).map(([size, part]) => ({
+      size,
+      crop: { height: Math.ceil(size.height * part), width: Math.ceil(size.width * part) },
+    }));
+    const cases = fc.record({
+      steps: fc.array(step, { minLength: 1, maxLength: 3 }),
+      repeated: fc.boolean(),
+      map: fc.record({ height: fc.integer({ min: 1, max: 20 }), width: fc.integer({ min: 1, max: 20 }) }),
+      classes: fc.constantFrom(1, 2, 7, 150, 300),
+      // few levels give ties
+      levels: fc.constantFrom(2, 5, 1e6),
+      smooth: fc.boolean(),
+      alignCorners: fc.boolean(),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cases, ({ steps, repeated, map, classes, levels, smooth, alignCorners, seed }) => {
+        const logits = randomLogits(seed, classes, map, levels, smooth);
+        const [first] = steps as [(typeof steps)[number]];
+        // a resize to the same size as the official pipeline does it if the image has the size of the input
+        const all = repeated ? [first, { size: first.crop, crop: first.crop }, ...steps.slice(1)] : steps;
+        const expected = highestOf(resizedLogits(logits, { steps: all, alignCorners }));
+        expect([...labelsFrom(logits, { steps: all, alignCorners })]).to.deep.equal(expected);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
   it('counts beyond a byte', () => {
     const data = new Float32Array(300);
     data[299] = 1;
@@ -112,6 +143,33 @@ describe('labelsFrom', () => {
     );
   });
 });
+
+/** Makes logits of a few levels, random or smooth. */
+function randomLogits(
+  seed: number,
+  classes: number,
+  { height, width }: Size,
+  levels: number,
+  smooth: boolean,
+): NDArray {
+  const noise = seededInput(`${seed}`, [classes, height, width], { scale: 1 }).data;
+  const data = noise.map((value, i) => {
+    const wave = Math.sin((noise[Math.floor(i / (height * width))]! + 1.1) * (i % (height * width)) * 0.2);
+    return Math.round((smooth ? wave + value / 20 : value) * levels) / levels;
+  });
+  return { shape: [1, classes, height, width], data };
+}
+
+/** The highest class of each pixel of whole maps, the lowest of equal ones. */
+function highestOf({ shape, data }: NDArray): number[] {
+  const [classes = 0, height = 0, width = 0] = shape;
+  const pixels = height * width;
+  return Array.from({ length: pixels }, (_, i) => {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if (data[c * pixels + i]! > data[best * pixels + i]!) best = c;
+    return best;
+  });
+}
 
 describe('resizeLabels', () => {
   it('repeats labels when growing and takes every other when halving', () => {
@@ -208,6 +266,40 @@ describe('classes from sliding windows', () => {
     expect([...labels]).to.deep.equal([...expected]);
   });
 
+  it('are those of the mean written out, to the bit, for any windows', () => {
+    const edge = fc.integer({ min: 1, max: 24 });
+    const size = fc.record({ height: edge, width: edge });
+    const cases = fc.record({
+      input: size,
+      crop: fc.integer({ min: 2, max: 12 }),
+      stride: fc.integer({ min: 1, max: 12 }),
+      shown: fc.constantFrom(0.6, 1),
+      original: size,
+      classes: fc.constantFrom(2, 9, 40),
+      smooth: fc.boolean(),
+      alignCorners: fc.boolean(),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cases, ({ input, crop, stride, shown, original, classes, smooth, alignCorners, seed }) => {
+        const sliding = { crop: square(crop), stride: square(Math.min(stride, crop)) };
+        const windows = slidingWindows(input, sliding).map((window, i) => {
+          const map = { height: Math.ceil(window.height / 4), width: Math.ceil(window.width / 4) };
+          return { window, logits: randomLogits(seed + i, classes, map, 1e6, smooth) };
+        });
+        const resized = { height: Math.ceil(input.height * shown), width: Math.ceil(input.width * shown) };
+        const mean = meanOf(windows, input, alignCorners);
+        const cut = resizedLogits(mean, { steps: [{ size: input, crop: resized }], alignCorners });
+        const steps = [{ size: original }];
+        const expected = highestOf(
+          resizedLogits({ shape: [1, ...cut.shape], data: cut.data }, { steps, alignCorners }),
+        );
+        expect([...labelsFromWindows(windows, { resized, original }, alignCorners)]).to.deep.equal(expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('leave out the padding of a batch', () => {
     const windows = [strip(0, 1, -1, 3), strip(1, -1, -1, -2)];
     const shown = { height: 1, width: 2 };
@@ -223,20 +315,22 @@ describe('classes from sliding windows', () => {
 function meanOf(
   windows: readonly Parameters<typeof labelsFromWindows>[0][number][],
   { height, width }: { height: number; width: number },
+  alignCorners = false,
 ): NDArray {
-  const sum = new Float32Array(3 * height * width);
+  const classes = windows[0]!.logits.shape[1]!;
+  const sum = new Float32Array(classes * height * width);
   const count = new Float32Array(height * width);
   for (const { window, logits } of windows) {
-    const { data } = resizedLogits(logits, { steps: [{ size: window }], alignCorners: false });
+    const { data } = resizedLogits(logits, { steps: [{ size: window }], alignCorners });
     for (let y = 0; y < window.height; y++) {
       for (let x = 0; x < window.width; x++) {
         const at = (window.top + y) * width + window.left + x;
         count[at]!++;
-        for (let c = 0; c < 3; c++) {
+        for (let c = 0; c < classes; c++) {
           sum[c * height * width + at]! += data[(c * window.height + y) * window.width + x]!;
         }
       }
     }
   }
-  return { shape: [1, 3, height, width], data: sum.map((value, i) => value / count[i % count.length]!) };
+  return { shape: [1, classes, height, width], data: sum.map((value, i) => value / count[i % count.length]!) };
 }

@@ -1,0 +1,447 @@
+import type { Size } from '../arrays.ts';
+import type { Sliced } from '../slices.ts';
+import { bilinearSamples, lastRead, type MapPart, mixRows, type Samples, stretchRows } from './bilinear.ts';
+import { type Tiles, tilesOf } from './tiles.ts';
+
+/**
+ * The highest class of each pixel of resized logits, without resizing most of them. A bilinear value lies between the least and the
+ * largest of the values that it is made of. So in a tile of the image, whose pixels are made of a few values per class, a class whose
+ * largest value stays below the least of another class is the highest nowhere. What remains, often one class, is computed by the same
+ * steps as a whole map.
+ */
+
+/** Logits of a part of the base map, to which they are resized. The base map is the mean of the sources that overlap. One source that is the base map is read as it is. */
+export interface LogitSource extends Size {
+  readonly top: number;
+  readonly left: number;
+  /** The planes of the classes, one after another. */
+  readonly data: Float32Array;
+  readonly map: Size;
+}
+
+/** A resize of a whole map, and the part that goes on. */
+interface Step {
+  readonly size: Size;
+  readonly crop: Size;
+}
+
+interface PlacedSource extends LogitSource {
+  readonly down: Samples;
+  readonly across: Samples;
+}
+
+/** How much arithmetic is done in a slice, in values: a few milliseconds. */
+const perSlice = 500_000;
+
+/**
+ * Returns the class of each pixel: the highest logit, of equal ones the lowest class.
+ *
+ * @param sources cover the base map; their logits are finite
+ * @param base the size of the map whose values are the means of the sources
+ * @param steps resizes of the base map, none if the labels are of its size
+ * @param largest the largest magnitude of a logit
+ */
+export function* highestClasses(
+  sources: readonly LogitSource[],
+  classes: number,
+  base: Size,
+  steps: readonly Step[],
+  alignCorners: boolean,
+  largest: number,
+): Sliced<Uint8Array | Uint16Array> {
+  const placed = sources.map((source) => ({
+    ...source,
+    down: bilinearSamples(source.map.height, source.height, alignCorners),
+    across: bilinearSamples(source.map.width, source.width, alignCorners),
+  }));
+  const downs: Samples[] = [];
+  const acrosses: Samples[] = [];
+  let { height, width } = base;
+  for (const { size, crop } of steps) {
+    // a resize to the same size changes nothing
+    if (size.height !== height || size.width !== width) {
+      downs.push(bilinearSamples(height, size.height, alignCorners));
+      acrosses.push(bilinearSamples(width, size.width, alignCorners));
+    }
+    ({ height, width } = crop);
+  }
+  const rows = tilesOf(cellsOf(placed, 'height', base.height), downs, height);
+  const columns = tilesOf(cellsOf(placed, 'width', base.width), acrosses, width);
+  // rounding may lead out of the bounds: by a few units in the last place of a double, and of a float32 in means
+  const slack = largest * (placed.length === 1 ? 1e-9 : 1e-7 * placed.length);
+  const candidates = candidateFinder(placed, classes, rows, columns, slack);
+  const offer = offerTo(placed, base, downs, acrosses, rows, columns);
+  const labels = classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
+  let done = 0;
+  for (let row = 0; row < rows.count; row++) {
+    done += candidates.enter(row);
+    const [top, bottom] = [rows.starts[row]!, rows.starts[row + 1]!];
+    for (let column = 0; column < columns.count; column++) {
+      const [left, right] = [columns.starts[column]!, columns.starts[column + 1]!];
+      const count = candidates.find(column);
+      const { found } = candidates;
+      fillTile(labels, width, left, right, top, bottom, found[0]!);
+      if (count > 1) {
+        offer.begin(row, column);
+        for (let k = 0; k < count; k++) offer.take(found[k]!, labels, width);
+        done += 4 * count * (right - left) * (bottom - top);
+      }
+      if (done > perSlice) {
+        done = 0;
+        yield;
+      }
+    }
+  }
+  return labels;
+}
+
+function fillTile(
+  labels: Uint8Array | Uint16Array,
+  width: number,
+  left: number,
+  right: number,
+  top: number,
+  bottom: number,
+  label: number,
+): void {
+  for (let y = top; y < bottom; y++) {
+    const end = y * width + right;
+    for (let at = y * width + left; at < end; at++) labels[at] = label;
+  }
+}
+
+/** Numbers the stretches of an axis of the base map whose pixels lie between the same two values of the first source there. */
+function cellsOf(sources: readonly PlacedSource[], axis: 'height' | 'width', length: number): Int32Array {
+  const cells = new Int32Array(length);
+  const [start, samples] = axis === 'height' ? (['top', 'down'] as const) : (['left', 'across'] as const);
+  let [cell, lastSource, lastLow] = [-1, -1, -1];
+  for (let i = 0; i < length; i++) {
+    const source = sources.findIndex((one) => i >= one[start] && i < one[start] + one[axis]);
+    const one = sources[source];
+    const low = one ? one[samples].low[i - one[start]]! : 0;
+    if (source !== lastSource || low !== lastLow) cell++;
+    [lastSource, lastLow] = [source, low];
+    cells[i] = cell;
+  }
+  return cells;
+}
+
+/** The classes that may be the highest of a pixel. */
+interface Candidates {
+  /** Goes to a row of tiles. Returns how many values were read. */
+  enter(row: number): number;
+  /** Writes the candidates of a tile of the row to `found`, in ascending order, and returns how many there are. */
+  find(column: number): number;
+  readonly found: Uint16Array;
+}
+
+/** How many tiles a block has along each axis. */
+const blockTiles = 8;
+
+/** Finds candidates in blocks of tiles first: what is a candidate nowhere in a block needs no look at its tiles. */
+function candidateFinder(
+  sources: readonly PlacedSource[],
+  classes: number,
+  rows: Tiles,
+  columns: Tiles,
+  slack: number,
+): Candidates {
+  const blocks = Math.ceil(columns.count / blockTiles);
+  const low = new Float32Array(classes * blocks);
+  const high = new Float32Array(classes * blocks);
+  const counts = new Int32Array(blocks);
+  const lists = new Uint16Array(classes * blocks);
+  const placed = sources.map((source) => {
+    const down = readsOf(rows, source.top, source.height, source.down);
+    const across = readsOf(columns, source.left, source.width, source.across);
+    const wide = { down: ofBlocks(down, rows.count), across: ofBlocks(across, columns.count) };
+    return {
+      data: source.data,
+      width: source.map.width,
+      plane: source.map.height * source.map.width,
+      down,
+      across,
+      wide,
+    };
+  });
+  const found = new Uint16Array(classes);
+  const tileLow = new Float32Array(classes);
+  const tileHigh = new Float32Array(classes);
+  let current = 0;
+
+  const enterBlocks = (blockRow: number): number => {
+    let read = 0;
+    low.fill(Infinity);
+    high.fill(-Infinity);
+    for (const { data, width, plane, wide } of placed) {
+      const first = wide.down.starts[blockRow]!;
+      const count = wide.down.ends[blockRow]! - first + 1;
+      if (count <= 0) continue;
+      const { starts, ends } = wide.across;
+      for (let c = 0; c < classes; c++) {
+        const origin = c * plane + first * width;
+        for (let block = 0; block < blocks; block++) {
+          const start = starts[block]!;
+          widen(data, origin + start, width, count, ends[block]! - start + 1, low, high, c * blocks + block);
+        }
+      }
+      read += classes * width * count;
+    }
+    for (let block = 0; block < blocks; block++) {
+      let bar = -Infinity;
+      for (let c = 0; c < classes; c++) bar = Math.max(bar, low[c * blocks + block]!);
+      let count = 0;
+      for (let c = 0; c < classes; c++) {
+        if (high[c * blocks + block]! >= bar - slack) lists[block * classes + count++] = c;
+      }
+      counts[block] = count;
+    }
+    return read;
+  };
+
+  return {
+    found,
+    enter(row) {
+      current = row;
+      return row % blockTiles === 0 ? enterBlocks(row / blockTiles) : 0;
+    },
+    find(column) {
+      const block = Math.floor(column / blockTiles);
+      const list = block * classes;
+      const count = counts[block]!;
+      found[0] = lists[list]!;
+      if (count === 1) return 1;
+      tileLow.fill(Infinity, 0, count);
+      tileHigh.fill(-Infinity, 0, count);
+      for (const { data, width, plane, down, across } of placed) {
+        const start = across.starts[column]!;
+        const tileColumns = across.ends[column]! - start + 1;
+        const first = down.starts[current]!;
+        const tileRows = down.ends[current]! - first + 1;
+        if (tileColumns <= 0 || tileRows <= 0) continue;
+        const origin = first * width + start;
+        for (let k = 0; k < count; k++) {
+          widen(data, lists[list + k]! * plane + origin, width, tileRows, tileColumns, tileLow, tileHigh, k);
+        }
+      }
+      let bar = -Infinity;
+      for (let k = 0; k < count; k++) if (tileLow[k]! > bar) bar = tileLow[k]!;
+      let kept = 0;
+      for (let k = 0; k < count; k++) if (tileHigh[k]! >= bar - slack) found[kept++] = lists[list + k]!;
+      return kept;
+    },
+  };
+}
+
+/** Widens the bounds `low[k]` and `high[k]` to the values of a part of a plane. */
+function widen(
+  data: Float32Array,
+  origin: number,
+  width: number,
+  rows: number,
+  columns: number,
+  low: Float32Array,
+  high: Float32Array,
+  k: number,
+): void {
+  let lowest = low[k]!;
+  let highest = high[k]!;
+  for (let y = 0, row = origin; y < rows; y++, row += width) {
+    for (let at = row, end = row + columns; at < end; at++) {
+      const value = data[at]!;
+      if (value < lowest) lowest = value;
+      if (value > highest) highest = value;
+    }
+  }
+  low[k] = lowest;
+  high[k] = highest;
+}
+
+/** What tiles read of a source along an axis: from `starts` to `ends`, both included. Nothing, if a start is after its end. */
+interface Reads {
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
+function readsOf({ count, base }: Tiles, from: number, length: number, samples: Samples): Reads {
+  const starts = new Int32Array(count);
+  const ends = new Int32Array(count).fill(-1);
+  for (let t = 0; t < count; t++) {
+    const first = Math.max(base.starts[t]!, from) - from;
+    const end = Math.min(base.ends[t]!, from + length) - from;
+    if (first >= end) continue;
+    starts[t] = samples.low[first]!;
+    ends[t] = lastRead(samples, end - 1);
+  }
+  return { starts, ends };
+}
+
+/** What blocks of tiles read. Tiles that read nothing of a source are at the ends of a block, or are all of it. */
+function ofBlocks({ starts, ends }: Reads, tiles: number): Reads {
+  const blocks = Math.ceil(tiles / blockTiles);
+  const all: Reads = { starts: new Int32Array(blocks), ends: new Int32Array(blocks).fill(-1) };
+  for (let block = 0; block < blocks; block++) {
+    let from = block * blockTiles;
+    let to = Math.min(from + blockTiles, tiles) - 1;
+    while (from <= to && starts[from]! > ends[from]!) from++;
+    while (from <= to && starts[to]! > ends[to]!) to--;
+    if (from > to) continue;
+    all.starts[block] = starts[from]!;
+    all.ends[block] = ends[to]!;
+  }
+  return all;
+}
+
+/** Offers classes to the pixels of a tile, one after another in ascending order. */
+interface Offer {
+  begin(row: number, column: number): void;
+  /** Gives the class to the pixels whose value is higher than all before. */
+  take(label: number, labels: Uint8Array | Uint16Array, width: number): void;
+}
+
+function offerTo(
+  sources: readonly PlacedSource[],
+  base: Size,
+  downs: readonly Samples[],
+  acrosses: readonly Samples[],
+  rows: Tiles,
+  columns: Tiles,
+): Offer {
+  const size = rows.widest * columns.widest;
+  const buffers = [new Float32Array(size), new Float32Array(size)] as const;
+  const tall = Math.max(rows.widest, ...sources.map(({ map }) => map.height)) + 1;
+  const stretched = new Float32Array(tall * columns.widest);
+  const best = new Float32Array(rows.longest * columns.longest);
+  const meanOf = meanOnPart(sources, buffers[1], stretched, size);
+  const [only] = sources;
+  const whole = only && sources.length === 1 && only.map.height === base.height && only.map.width === base.width;
+  const data = whole ? only.data : undefined;
+  const plane = base.height * base.width;
+  const part: MapPart = { top: 0, bottom: 0, left: 0, right: 0 };
+  const last = downs.length - 1;
+  let row = 0;
+  let column = 0;
+
+  /** Goes to the part that the tile needs of a step, or of the base map. */
+  const goTo = (step: number): void => {
+    const [down, across] = step < 0 ? [rows.base, columns.base] : [rows.levels[step]!, columns.levels[step]!];
+    part.top = down.starts[row]!;
+    part.bottom = down.ends[row]!;
+    part.left = across.starts[column]!;
+    part.right = across.ends[column]!;
+  };
+
+  return {
+    begin(newRow, newColumn) {
+      row = newRow;
+      column = newColumn;
+      best.fill(-Infinity);
+    },
+    take(label, labels, labelWidth) {
+      let values = data;
+      let origin = label * plane;
+      let width = base.width;
+      if (!values) {
+        goTo(-1);
+        values = meanOf(label, part);
+        width = part.right - part.left;
+        origin = -part.top * width - part.left;
+      }
+      for (let step = 0; step < last; step++) {
+        goTo(step);
+        stretchRows(values, origin, width, acrosses[step]!, downs[step]!, part, stretched);
+        values = values === buffers[0] ? buffers[1] : buffers[0];
+        mixRows(stretched, downs[step]!, part, values);
+        width = part.right - part.left;
+        origin = -part.top * width - part.left;
+      }
+      goTo(last);
+      if (last < 0) keepHigher(values, origin, width, part, best, labels, labelWidth, label);
+      else {
+        stretchRows(values, origin, width, acrosses[last]!, downs[last]!, part, stretched);
+        mixHigher(stretched, downs[last]!, part, best, labels, labelWidth, label);
+      }
+    },
+  };
+}
+
+/** Does what `mixRows` does, and gives the class to the pixels whose value is higher than the best before. */
+function mixHigher(
+  stretched: Float32Array,
+  { low, share }: Samples,
+  { top, bottom, left, right }: MapPart,
+  best: Float32Array,
+  labels: Uint8Array | Uint16Array,
+  labelWidth: number,
+  label: number,
+): void {
+  const columns = right - left;
+  const first = low[top]!;
+  for (let y = top, i = 0; y < bottom; y++) {
+    const part = share[y]!;
+    const rest = 1 - part;
+    let upper = (low[y]! - first) * columns;
+    let lower = part > 0 ? upper + columns : upper;
+    const end = y * labelWidth + right;
+    for (let at = y * labelWidth + left; at < end; at++, i++, upper++, lower++) {
+      const value = Math.fround(stretched[upper]! * rest + stretched[lower]! * part);
+      if (value > best[i]!) {
+        best[i] = value;
+        labels[at] = label;
+      }
+    }
+  }
+}
+
+/** Gives the class to the pixels whose value is higher than the best before. */
+function keepHigher(
+  values: Float32Array,
+  origin: number,
+  width: number,
+  { top, bottom, left, right }: MapPart,
+  best: Float32Array,
+  labels: Uint8Array | Uint16Array,
+  labelWidth: number,
+  label: number,
+): void {
+  for (let y = top, i = 0; y < bottom; y++) {
+    for (let x = left; x < right; x++, i++) {
+      const value = values[origin + y * width + x]!;
+      if (value > best[i]!) {
+        best[i] = value;
+        labels[y * labelWidth + x] = label;
+      }
+    }
+  }
+}
+
+/** Returns a function that computes a class's mean of the sources on a part of the base map, row by row. */
+function meanOnPart(sources: readonly PlacedSource[], values: Float32Array, stretched: Float32Array, size: number) {
+  const sum = new Float32Array(size);
+  const counted = new Uint16Array(size);
+  return (c: number, { top: y0, bottom: y1, left: x0, right: x1 }: MapPart): Float32Array => {
+    const width = x1 - x0;
+    sum.fill(0, 0, width * (y1 - y0));
+    counted.fill(0, 0, width * (y1 - y0));
+    for (const { top, left, height, width: extent, map, data, across, down } of sources) {
+      const part: MapPart = {
+        top: Math.max(y0, top) - top,
+        bottom: Math.min(y1, top + height) - top,
+        left: Math.max(x0, left) - left,
+        right: Math.min(x1, left + extent) - left,
+      };
+      if (part.top >= part.bottom || part.left >= part.right) continue;
+      stretchRows(data, c * map.height * map.width, map.width, across, down, part, stretched);
+      mixRows(stretched, down, part, values);
+      for (let y = part.top, i = 0; y < part.bottom; y++) {
+        let at = (y + top - y0) * width + part.left + left - x0;
+        for (let x = part.left; x < part.right; x++, at++, i++) {
+          sum[at]! += values[i]!;
+          counted[at]!++;
+        }
+      }
+    }
+    for (let i = 0; i < width * (y1 - y0); i++) sum[i]! /= counted[i]!;
+    return sum;
+  };
+}
