@@ -2,6 +2,7 @@ import { consumersOf, inputsOf, type Node, nodeAt, operandOf } from '../../nn/gr
 import type { Operation } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { formOf, type ShapeDependentArray } from '../shape_dependent.ts';
+import { branchesOf } from './branches.ts';
 import { emitters } from './operators.ts';
 import { emitShapeDependent } from './shape_dependent.ts';
 import { type Dimension, type ModelWriter, modelWriter, type OnnxGraph, type OperatorWriter } from './writer.ts';
@@ -25,6 +26,8 @@ export interface OnnxModel extends OnnxGraph {
   readonly shapeDependent: readonly ShapeDependentInput[];
   /** The program's outputs by name → their names in the model, which differ if an output is called like an input. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** Inputs beside the program's: scalars, true if one of these outputs is wanted. */
+  readonly conditions: Readonly<Record<string, readonly string[]>>;
 }
 
 /** An emitter as it is when any operation may have it: the table pairs each with its own inputs and attributes. */
@@ -36,7 +39,10 @@ type AnyEmitter = (onnx: OperatorWriter, inputs: readonly string[], node: Node) 
  *
  * @throws CheckpointError if the program lacks a weight
  */
-export function emitOnnx({ name, graph, weights }: Program, { standalone = false }: EmitOptions = {}): OnnxModel {
+export function emitOnnx(
+  { name, graph, weights, readers }: Program,
+  { standalone = false }: EmitOptions = {},
+): OnnxModel {
   const inputNames = Object.keys(graph.inputs);
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
   const consumers = consumersOf(graph);
@@ -50,20 +56,24 @@ export function emitOnnx({ name, graph, weights }: Program, { standalone = false
     node: nodeAt(graph, id),
     value: inputNames.includes(output) ? writer.unique(output) : output,
   }));
+  const branches = standalone ? [] : branchesOf(graph, readers);
+  const inBranch = new Set(branches.flatMap(({ nodes }) => [...nodes]));
+  const fromBranch = new Set(branches.flatMap((branch) => branch.outputs));
   // a node has the name of the first output that it is; if two outputs mean one node, the second is a copy
   const outputNames = new Map<number, string>();
-  for (const { node, value } of outputs) {
-    if (node.op !== 'input' && !outputNames.has(node.id) && !isFlat(node)) outputNames.set(node.id, value);
+  for (const { output, node, value } of outputs) {
+    if (node.op === 'input' || isFlat(node) || outputNames.has(node.id) || fromBranch.has(output)) continue;
+    outputNames.set(node.id, value);
   }
 
-  for (const node of graph.nodes) {
+  const emitNode = (node: Node): void => {
     if (node.op === 'input') {
-      values.push(node.attributes.name);
+      values[node.id] = node.attributes.name;
       writer.input(node.attributes.name, inputDimensions(node));
     } else if (node.op === 'param') {
       const { key, kind } = node.attributes;
       const used = kind !== 'ignored' && consumers[node.id] !== 0;
-      values.push(used ? writer.unique(key) : '');
+      values[node.id] = used ? writer.unique(key) : '';
       if (used) writer.weight(valueOfNode(node.id), operandOf(node.attributes, weights, name));
     } else {
       const inputs = inputsOf(node).map(valueOfNode);
@@ -71,13 +81,40 @@ export function emitOnnx({ name, graph, weights }: Program, { standalone = false
       emit(operatorWriter(writer, node, inputs, standalone ? undefined : shapeDependent), inputs, node);
       const path = writer.unique(node.path || node.op); // a model that is a single module has no path
       const value = outputNames.get(node.id) ?? path;
-      values.push(value);
+      values[node.id] = value;
       writer.nameLast(path, value);
     }
+  };
+  for (const node of graph.nodes) if (!inBranch.has(node.id)) emitNode(node);
+
+  const conditions = new Map<string, string>();
+  for (const { reader, nodes, outputs: theirs } of branches) {
+    const known = conditions.get(reader);
+    const condition = known ?? writer.unique(`wanted:${reader}`);
+    conditions.set(reader, condition);
+    if (known === undefined) writer.input(condition, [], 'bool');
+    const results = outputs.filter(({ output }) => theirs.includes(output));
+    // what a later branch reads is a result as well
+    const readLater = graph.nodes.filter(({ id }) => !nodes.has(id)).flatMap((node) => inputsOf(node));
+    const others = [...new Set(readLater)].filter((id) => nodes.has(id) && !results.some(({ node }) => node.id === id));
+    for (const id of others) {
+      const node = nodeAt(graph, id);
+      results.push({ output: '', node, value: writer.unique(`${node.path || node.op}/result`) });
+    }
+    writer.branch(condition, () => {
+      for (const node of graph.nodes) if (nodes.has(node.id)) emitNode(node);
+      return results.map(({ value, node }) => ({
+        name: value,
+        value: valueOfNode(node.id),
+        channels: node.channels,
+        isInside: nodes.has(node.id),
+      }));
+    });
+    for (const { node, value } of results) if (nodes.has(node.id)) values[node.id] = value;
   }
 
-  for (const { node, value } of outputs) {
-    if (valueOfNode(node.id) !== value) {
+  for (const { output, node, value } of outputs) {
+    if (!fromBranch.has(output) && valueOfNode(node.id) !== value) {
       const type = isFlat(node) ? 'Flatten' : 'Identity';
       const copy = writer.operator(type, `${value}/${type}`, [valueOfNode(node.id)]);
       writer.nameLast(copy, value);
@@ -85,8 +122,12 @@ export function emitOnnx({ name, graph, weights }: Program, { standalone = false
     const dimensions = mapDimensions(value, node.channels);
     writer.output(value, isFlat(node) ? dimensions.slice(0, 2) : dimensions);
   }
-  const names = Object.fromEntries(outputs.map(({ output, value }) => [output, value]));
-  return { ...writer.finish(name), shapeDependent, outputs: names };
+  return {
+    ...writer.finish(name),
+    shapeDependent,
+    outputs: Object.fromEntries(outputs.map(({ output, value }) => [output, value])),
+    conditions: Object.fromEntries([...conditions].map(([reader, condition]) => [condition, readers?.[reader] ?? []])),
+  };
 }
 
 const mapDimensions = (name: string, channels: number): Dimension[] => [

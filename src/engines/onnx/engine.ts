@@ -26,6 +26,7 @@ export interface OnnxRuntime {
   };
   readonly Tensor: {
     new (type: 'float32', data: Float32Array, dims: readonly number[]): OnnxTensor;
+    new (type: 'bool', data: Uint8Array, dims: readonly number[]): OnnxTensor;
     new (type: 'int32', data: Int32Array, dims: readonly number[]): OnnxTensor;
   };
 }
@@ -128,7 +129,14 @@ interface Running {
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
   const emitted = emitOnnx(program);
   const session = await createSession(running, program.name, emitted, sessionOptions);
-  return compiledOf(running, program, emitted.outputs, session, shapeDependentInputs(running.ort, program, emitted));
+  return compiledOf(
+    running,
+    program,
+    emitted.outputs,
+    emitted.conditions,
+    session,
+    shapeDependentInputs(running.ort, program, emitted),
+  );
 }
 
 /** Apart from `compile`, so that no closure keeps the program's weights on the host. */
@@ -136,6 +144,7 @@ function compiledOf(
   { ort, name: engine, tensors }: Running,
   { name }: Program,
   names: OnnxModel['outputs'],
+  conditions: OnnxModel['conditions'],
   session: OnnxSession,
   shapeDependent: (extents: Named<InputExtent>) => Named<OnnxTensor>,
 ): Compiled {
@@ -150,6 +159,10 @@ function compiledOf(
       const fetched = Object.entries(names).filter(([output]) => wanted.includes(output));
       const feeds = Object.fromEntries(Object.entries(inputs).map(([input, value]) => [input, tensorOf(value)]));
       const onnxNames = fetched.map(([, onnxName]) => onnxName);
+      for (const [condition, theirs] of Object.entries(conditions)) {
+        const wants = theirs.some((output) => wanted.includes(output));
+        feeds[condition] = new ort.Tensor('bool', Uint8Array.of(wants ? 1 : 0), []);
+      }
       const results = await session.run({ ...feeds, ...shapeDependent(extents) }, onnxNames).catch((cause: unknown) => {
         throw new EngineError(`${name}: ${engine} failed: ${reasonOf(cause)}`, { cause });
       });

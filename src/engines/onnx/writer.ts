@@ -59,13 +59,27 @@ export type Emit<K extends Operation> = (
   node: Node<K>,
 ) => void;
 
+/** A result of a branch, by its name outside. */
+export interface BranchResult {
+  readonly name: string;
+  readonly value: string;
+  readonly channels: number;
+  /** Whether the branch computes the value. */
+  readonly isInside: boolean;
+}
+
 /** Values are known by name; a name that is taken gets a number behind it. */
 export interface ModelWriter extends Pick<OperatorWriter, 'ints' | 'floats'> {
   /** Returns a name like `wanted` that is not taken yet. */
   unique(wanted: string): string;
-  input(name: string, dimensions: readonly Dimension[], type?: 'float32' | 'int32'): void;
+  input(name: string, dimensions: readonly Dimension[], type?: ElementType): void;
   output(name: string, dimensions: readonly Dimension[]): void;
   weight(name: string, value: NDArray): void;
+  /**
+   * Appends an `If`: what `write` writes runs if the scalar input `condition` is true; otherwise its results, float32 N×C×H×W, are empty.
+   * Weights and constants that are written meanwhile belong to the branch, since operators are fused with those of their own graph only.
+   */
+  branch(condition: string, write: () => readonly BranchResult[]): void;
   /** Appends an operator with one output, whose name is returned. */
   operator(type: string, name: string, inputs: readonly (string | undefined)[], attributes?: Attributes): string;
   /** Gives the last operator and its value their final names. No other operator may have read the value yet. */
@@ -75,12 +89,13 @@ export interface ModelWriter extends Pick<OperatorWriter, 'ints' | 'floats'> {
 
 export function modelWriter(reserved: Iterable<string>): ModelWriter {
   const taken = new Set(reserved);
-  const nodes: NodeProto[] = [];
+  let nodes: NodeProto[] = [];
   const inputs: ValueInfoProto[] = [];
   const outputs: ValueInfoProto[] = [];
-  const initializer: TensorProto[] = [];
+  let initializer: TensorProto[] = [];
   const weights: OnnxWeight[] = [];
-  const constants = new Map<string, string>();
+  let constants = new Map<string, string>();
+  let isBranch = false;
 
   const unique = (wanted: string): string => {
     let name = wanted;
@@ -103,9 +118,46 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
     unique,
     input: (name, dimensions, type) => inputs.push(valueInfo(name, dimensions, type)),
     output: (name, dimensions) => outputs.push(valueInfo(name, dimensions)),
-    weight: (name, { shape, data }) => weights.push({ name, shape, data }),
+    weight: (name, { shape, data }) => {
+      if (!isBranch) {
+        weights.push({ name, shape, data });
+        return;
+      }
+      // onnxruntime takes weights from memory for the outermost graph only; it computes this once, when it loads the model
+      const flat = unique(`${name}/flat`);
+      weights.push({ name: flat, shape: [data.length], data });
+      const extents = constant(DataType.INT64, [shape.length], BigInt64Array.from(shape.map(BigInt)));
+      nodes.push(nodeProto('Reshape', name, [flat, extents]));
+    },
     ints: (values, shape = [values.length]) => constant(DataType.INT64, shape, BigInt64Array.from(values.map(BigInt))),
     floats: (values, shape = [values.length]) => constant(DataType.FLOAT, shape, Float32Array.from(values)),
+    branch: (condition, write) => {
+      const outer = { nodes, initializer, constants };
+      [nodes, initializer, constants, isBranch] = [[], [], new Map(), true];
+      const taken = create(GraphProtoSchema, { name: condition });
+      const left = create(GraphProtoSchema, { name: `without ${condition}` });
+      const results = write();
+      for (const { name, value, channels, isInside } of results) {
+        const output = isInside ? value : unique(`${name}/Identity`);
+        if (!isInside) nodes.push(nodeProto('Identity', output, [value]));
+        taken.output.push(valueInfo(output, ['', channels, '', '']));
+        const nothing = unique(`${name}/nothing`);
+        const dims = [0, channels, 0, 0];
+        left.initializer.push(
+          create(TensorProtoSchema, { name: nothing, dataType: DataType.FLOAT, dims: dims.map(BigInt) }),
+        );
+        left.output.push(valueInfo(nothing, dims));
+      }
+      Object.assign(taken, { node: nodes, initializer });
+      ({ nodes, initializer, constants } = outer);
+      isBranch = false;
+      const attribute = Object.entries({ then_branch: taken, else_branch: left }).map(([name, g]) =>
+        create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g }),
+      );
+      const name = unique(`${condition}/If`);
+      const output = results.map((result) => result.name);
+      nodes.push(create(NodeProtoSchema, { opType: 'If', name, input: [condition], output, attribute }));
+    },
     operator: (type, wanted, operands, attributes = {}) => {
       const name = unique(wanted);
       const given = operands.findLastIndex((operand) => operand !== undefined) + 1;
@@ -127,6 +179,9 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
   };
 }
 
+const nodeProto = (opType: string, name: string, input: string[]): NodeProto =>
+  create(NodeProtoSchema, { opType, name, input, output: [name] });
+
 function attributeProto(name: string, value: Attribute): AttributeProto {
   if (typeof value === 'number') {
     return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
@@ -139,13 +194,11 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
 }
 
-const elementTypes = { float32: DataType.FLOAT, int32: DataType.INT32 } as const;
+const elementTypes = { float32: DataType.FLOAT, int32: DataType.INT32, bool: DataType.BOOL } as const;
 
-function valueInfo(
-  name: string,
-  dimensions: readonly Dimension[],
-  type: keyof typeof elementTypes = 'float32',
-): ValueInfoProto {
+export type ElementType = keyof typeof elementTypes;
+
+function valueInfo(name: string, dimensions: readonly Dimension[], type: ElementType = 'float32'): ValueInfoProto {
   const dim = dimensions.map((extent) =>
     create(TensorShapeProto_DimensionSchema, {
       value:
