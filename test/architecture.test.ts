@@ -71,6 +71,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'src/errors.ts': [],
   'src/arrays.ts': [],
   'src/slices.ts': [],
+  'src/turn.ts': [],
   'src/validate.ts': ['zod'],
   'src/no_eval.ts': ['zod'],
 };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { breather } from '../src/platform/turn.ts';
+import { breather } from '../src/turn.ts';
 import { atOnce, inSlices, type Sliced } from '../src/slices.ts';
 import { rejection } from './harness/rejection.ts';
 

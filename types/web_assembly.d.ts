@@ -9,6 +9,10 @@ declare namespace WebAssembly {
     constructor(module: Module, imports?: Imports);
     readonly exports: Exports;
   }
+  class Memory {
+    constructor(limits: { readonly initial: number; readonly maximum: number; readonly shared: boolean });
+    readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  }
   class RuntimeError extends Error {}
   function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
 }

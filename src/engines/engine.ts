@@ -32,11 +32,13 @@ export interface Compiled {
    * Takes arrays of the host and tensors of this engine, whose shapes have been checked.
    *
    * @param wanted names of outputs, each once
+   * @param signal whose abort ends the run, if the device hears it, with its reason
    */
   run(
     inputs: Named<NDArray | DeviceTensor>,
     extents: Named<InputExtent>,
     wanted: readonly string[],
+    signal?: AbortSignal,
   ): Promise<Named<DeviceTensor>>;
   /** Frees what it holds; called once, in its turn. */
   dispose(): void | Promise<void>;
@@ -157,7 +159,7 @@ function runnerOf(
   let disposed = false;
 
   return {
-    run: async (given, asked) => {
+    run: async (given, asked, signal) => {
       const wanted = wantedOf(name, graph, asked);
       const extents: Record<string, InputExtent> = {};
       const taken: (readonly [string, NDArray | DeviceTensor | Promise<NDArray>])[] = [];
@@ -178,7 +180,8 @@ function runnerOf(
       );
       return inTurn(async () => {
         if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
-        return compiled.run(inputs, extents, wanted).catch((cause: unknown) => {
+        return compiled.run(inputs, extents, wanted, signal).catch((cause: unknown) => {
+          if (signal?.aborted && cause === signal.reason) throw cause;
           throw asEngineError(`${name}: ${device.name} failed`, cause);
         });
       });

@@ -9,7 +9,7 @@ import type { Tables } from '../models/create.ts';
 import type { Head } from '../models/custom.ts';
 import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
-import { nextTurn } from '../platform/turn.ts';
+import { nextTurn } from '../turn.ts';
 import { findEntry } from '../zoo/index.ts';
 import { Model } from './model.ts';
 import { checkBackboneCall, checkMap } from './options.ts';

@@ -7,9 +7,9 @@ import type { Task, TaskInputs, TaskKind, TaskResult } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
 import { fileOf } from '../platform/refs.ts';
-import { breather, nextTurn } from '../platform/turn.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
+import { breather, nextTurn } from '../turn.ts';
 import { ahead, type Source } from './ahead.ts';
 import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
 import { Lane } from './lane.ts';
@@ -289,7 +289,7 @@ export class Model<Custom = unknown> {
       const runner = this.runners[part];
       if (!runner) throw new RangeError(`the model "${this.name}" has no part "${part}"`);
       await this.turn(signal);
-      return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined));
+      return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined, signal));
     };
     let features: Promise<Named<DeviceTensor>> | undefined;
     const release = async () => {

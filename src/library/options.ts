@@ -16,8 +16,8 @@ export interface PredictOptions extends TaskOptions {
   /** Run this task of a model that has several, and skip the work for the others. */
   readonly only?: TaskKind | undefined;
   /**
-   * Stops the work with the signal's reason, at the latest before the next part of the model. An engine that computes on the caller's
-   * thread (`model.engine.blocking`) sees an abort between parts only: use a worker to keep a page responsive.
+   * Stops the work with the signal's reason, at the latest before the next part of the model. TensorFlow.js's engines, which compute on
+   * the caller's thread (`model.engine.blocking`), stop between two operations of the network.
    */
   readonly signal?: AbortSignal | undefined;
   /** The most pixels (width × height) that an image file may declare. By default 2^26, 67 megapixels. */

@@ -6,7 +6,7 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
-import { breather } from '../platform/turn.ts';
+import { breather } from '../turn.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { hashInName } from '../zoo/index.ts';
 import { fillModules } from './by_module.ts';

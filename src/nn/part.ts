@@ -127,8 +127,13 @@ export interface Runner {
    * Takes inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them.
    *
    * @param wanted names of the outputs to return, all by default. What only the others need is not computed.
+   * @param signal aborts a run of an engine that gives the thread back between steps (`blocking`); others hear it when they are done
    */
-  run(inputs: Named<NDArray | DeviceTensor>, wanted?: readonly string[]): Promise<Named<DeviceTensor>>;
+  run(
+    inputs: Named<NDArray | DeviceTensor>,
+    wanted?: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Named<DeviceTensor>>;
   /** Frees what it holds on the device; a second call does nothing. */
   dispose(): void;
 }
@@ -140,7 +145,10 @@ export interface Engine {
   readonly detail: string;
   /** How to get a better engine, if this one stands in for it. */
   readonly hint?: string | undefined;
-  /** Whether `run` computes on the caller's thread, so that no other task runs until it is done. */
+  /**
+   * Whether `run` computes on the caller's thread. TensorFlow.js gives it back between operations, about every 10 ms: timers and clicks
+   * wait for that, or for the operation that runs.
+   */
   readonly blocking?: boolean | undefined;
   /** Compiles once; the runner serves every size and any number of regions. */
   load(program: Program): Promise<Runner>;

@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { onBackend } from '../../src/engines/tfjs/backend.ts';
+import { onBackend, startBackend } from '../../src/engines/tfjs/backend.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
-import { kernels } from '../../src/engines/tfjs/kernels.ts';
+import { plain } from '../../src/engines/tfjs/implementation.ts';
+import type { Implementation } from '../../src/engines/tfjs/kernel.ts';
 import { peakBytes } from '../../src/engines/tfjs/memory.ts';
 import { planOf, replay } from '../../src/engines/tfjs/replay.ts';
-import { held } from '../../src/engines/tfjs/scratch.ts';
+import { startSimd } from '../../src/engines/tfjs/simd.ts';
+import { withActivations } from '../../src/engines/tfjs/simd_fuse.ts';
+import { simdImplementation } from '../../src/engines/tfjs/simd_kernels.ts';
 import { bytesHeldBy } from '../../src/engines/tfjs/wasm.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
@@ -116,7 +119,24 @@ const cases: { readonly [K in Operation]: readonly Apply[] } = {
   addAlongAxis: [(s, x) => F.addAlongAxis(x, parameter(s, 1, 12, 9, 1), 'height')],
 };
 
-describe('what a kernel holds on wasm', () => {
+let simd: Implementation;
+before(async () => {
+  const { instance } = await startBackend('wasm');
+  const found = await startSimd(instance);
+  if (!found.simd) throw new Error(found.reason);
+  simd = simdImplementation(found.simd);
+});
+
+const implementations: Readonly<Record<string, () => Implementation>> = {
+  'of TensorFlow.js': () => plain,
+  'of this package': () => simd,
+};
+
+for (const [whose, implementation] of Object.entries(implementations)) {
+  describe(`what a kernel ${whose} holds on wasm`, () => holdsWhatItSays(implementation));
+}
+
+function holdsWhatItSays(implementation: () => Implementation): void {
   let engine: Engine;
   before(async () => {
     engine = await tfjsEngine('wasm');
@@ -125,6 +145,7 @@ describe('what a kernel holds on wasm', () => {
 
   for (const [op, applies] of Object.entries(cases) as [Operation, readonly Apply[]][]) {
     it(`is what ${op} says, or up to a factor of 1.6 less`, () => {
+      const by = implementation();
       for (const [i, apply] of applies.entries()) {
         for (const batch of [1, 2]) {
           const recorded = recordPart({
@@ -141,8 +162,8 @@ describe('what a kernel holds on wasm', () => {
           const shapes = shapesOf(program.graph, { x: { batch, ...size }, boxes: { batch: 20 } });
           const node = program.graph.nodes.findLast((each) => each.op === op)!;
           const maps = inputsOf(node).flatMap((id) => shapes[id] ?? []);
-          const stated = held[op](node.attributes as never, maps as never, shapes[node.id] as MapShape);
-          expect(realOf(program, batch, op) / stated, `case ${i}, batch ${batch}: ${stated}`).to.be.within(
+          const stated = by.held[op](node.attributes as never, maps as never, shapes[node.id] as MapShape);
+          expect(realOf(program, batch, op, by) / stated, `case ${i}, batch ${batch}: ${stated}`).to.be.within(
             1 / 1.6,
             1.01,
           );
@@ -150,7 +171,7 @@ describe('what a kernel holds on wasm', () => {
       }
     });
   }
-});
+}
 
 describe('the memory of wasm', () => {
   const backbones: Readonly<Record<string, ModelConfig['backbone']>> = {
@@ -177,7 +198,7 @@ describe('the memory of wasm', () => {
       for (const output of Object.values(await runner.run({ image }))) output.dispose();
       const real = bytes.peak - before;
       const shapes = shapesOf(program.graph, { image: { batch: 1, height: edge, width: edge } });
-      const plan = onBackend('wasm', () => planOf(program));
+      const plan = onBackend('wasm', () => withActivations(planOf(program, simd)));
       expect(peakBytes(plan, shapes) / real).to.be.within(0.97, 1.5);
       tf.dispose([...plan.parameters]);
       await engine.dispose();
@@ -222,15 +243,15 @@ describe('the memory of wasm', () => {
 const relu = recordPart({ name: 'relu', inputs: { x: map(12) }, forward: (_, { x }) => ({ y: F.relu(x) }) });
 
 /** Returns the most values that the last kernel of an operation holds, as the backend counts them. */
-function realOf(program: ReturnType<typeof programOf>, batch: number, op: Operation): number {
+function realOf(program: ReturnType<typeof programOf>, batch: number, op: Operation, by: Implementation): number {
   return onBackend('wasm', () => {
     const bytes = bytesHeldBy(tf.backend());
-    const plan = planOf(program);
+    const plan = planOf(program, by);
     const shapes = shapesOf(program.graph, { x: { batch, ...size }, boxes: { batch: 20 } });
     const x = tf.ones([batch, size.height, size.width, 12]) as tf.Tensor4D;
     const boxes = tf.zeros([20, 1, 1, 5]) as tf.Tensor4D;
     let real = 0;
-    const kernel = kernels[op] as (...given: unknown[]) => tf.Tensor4D;
+    const kernel = by.kernels[op] as (...given: unknown[]) => tf.Tensor4D;
     const watched = (...given: unknown[]): tf.Tensor4D => {
       const before = bytes.now;
       bytes.peak = before;
@@ -238,7 +259,7 @@ function realOf(program: ReturnType<typeof programOf>, batch: number, op: Operat
       real = (bytes.peak - before) / 4;
       return result;
     };
-    const outputs = replay(plan, { ...kernels, [op]: watched }, { x, boxes }, shapes);
+    const outputs = replay(plan, { ...by.kernels, [op]: watched }, { x, boxes }, shapes);
     tf.dispose([...Object.values(outputs), x, boxes, ...plan.parameters]);
     return real;
   });

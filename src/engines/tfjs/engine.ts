@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Named, NDArray } from '../../arrays.ts';
 import { EngineError, UnsupportedError } from '../../errors.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
-import { shapesOf } from '../../nn/shapes.ts';
+import { type Shapes, shapesOf } from '../../nn/shapes.ts';
+import type { Sliced } from '../../slices.ts';
 import { type Compiled, deviceTensors, engineOn, isOnDevice } from '../engine.ts';
 import {
   type Backend,
@@ -12,10 +13,15 @@ import {
   describeBackend,
   startBackend,
 } from './backend.ts';
-import { kernels } from './kernels.ts';
+import { plain } from './implementation.ts';
+import type { Implementation } from './kernel.ts';
 import { type Budget, budgetOf, defaultBudget, parameterBytes, peakBytes, unlimited } from './memory.ts';
 import { registerOwnKernels } from './own_kernels.ts';
-import { type Plan, planFor, planOf, replay } from './replay.ts';
+import { type Plan, planFor, planOf, stepsOf } from './replay.ts';
+import { simdOf, startSimd } from './simd.ts';
+import { withActivations } from './simd_fuse.ts';
+import { simdImplementation } from './simd_kernels.ts';
+import { inTurns, queueOf } from './turns.ts';
 import { fused } from './webgl/fuse.ts';
 import { freeKeptTextures } from './webgl.ts';
 
@@ -41,27 +47,35 @@ export async function tfjsEngine(backend: BackendName, options: TfjsOptions = {}
   }
   const running = await startBackend(backend, options);
   registerOwnKernels(backend);
+  const { simd, reason } = backend === 'wasm' ? await startSimd(running.instance) : { reason: undefined };
+  const implementation = simd ? simdImplementation(simd) : plain;
   const budget = backend === 'wasm' ? budgetOf(options.memoryBudget ?? defaultBudget, running.instance) : unlimited;
   return engineOn({
     name: backend,
-    detail: await describeBackend(running),
+    detail:
+      (await describeBackend(running)) + (reason === undefined ? '' : `, kernels of TensorFlow.js only (${reason})`),
     blocking: true,
     owns: tensors.owns,
-    compile: async (program) => compile(running, budget, program),
+    inTurn: queueOf(running),
+    compile: async (program) => compile(running, implementation, budget, program),
     dispose: () => {
       if (backend === 'webgl' && running.isAlive()) freeKeptTextures(running.instance);
     },
   });
 }
 
-const compile = (backend: Backend, budget: Budget, program: Program): Compiled =>
+const compile = (backend: Backend, implementation: Implementation, budget: Budget, program: Program): Compiled =>
   compiledOf(
     backend,
     budget,
-    loadWithin(budget, program, () =>
-      backend.run(() => (backend.name === 'webgl' ? fused(planOf(program)) : planOf(program))),
-    ),
+    loadWithin(budget, program, () => backend.run(() => planOn(backend, implementation, program))),
   );
+
+function planOn({ name, instance }: Backend, implementation: Implementation, program: Program): Plan {
+  const plan = planOf(program, implementation);
+  if (name === 'webgl') return fused(plan);
+  return simdOf(instance) ? withActivations(plan) : plan;
+}
 
 /** Apart from `compile`, so that no closure keeps the program's weights on the host. */
 function compiledOf(backend: Backend, budget: Budget, plan: Plan): Compiled {
@@ -74,25 +88,11 @@ function compiledOf(backend: Backend, budget: Budget, plan: Plan): Compiled {
     return made;
   };
   return {
-    run: async (inputs, extents, wanted) => {
+    run: async (inputs, extents, wanted, signal) => {
       const shapes = shapesOf(graph, extents);
       const pruned = planOfOutputs(wanted);
       budget.admit(name, peakBytes(pruned, shapes));
-      // nothing waits until the results are there: the backend is ours for this stretch only
-      const outputs = backend.run(() => {
-        const uploaded: tf.Tensor4D[] = [];
-        const tensorFor = (value: NDArray | DeviceTensor): tf.Tensor4D => {
-          if (isOnDevice(value)) return tensorOf(value);
-          const tensor = upload(value);
-          uploaded.push(tensor);
-          return tensor;
-        };
-        try {
-          return replay(pruned, kernels, mapValues(inputs, tensorFor), shapes);
-        } finally {
-          tf.dispose(uploaded);
-        }
-      });
+      const outputs = await inTurns(backend, computed(pruned, inputs, shapes), signal);
       return mapValues(outputs, (tensor, output) => tensors.wrap(tensor, `${name}: ${output}`, backend.name));
     },
     dispose: () => {
@@ -100,6 +100,21 @@ function compiledOf(backend: Backend, budget: Budget, plan: Plan): Compiled {
       budget.release(parameterBytes(graph));
     },
   };
+}
+
+/** Uploads the inputs and runs a plan. The caller may dispose inputs on the device as soon as this has begun. */
+function* computed(plan: Plan, inputs: Named<NDArray | DeviceTensor>, shapes: Shapes): Sliced<Named<tf.Tensor4D>> {
+  const taken: tf.Tensor4D[] = [];
+  const tensorFor = (value: NDArray | DeviceTensor): tf.Tensor4D => {
+    const tensor = tf.keep(isOnDevice(value) ? tf.clone(tensorOf(value)) : upload(value));
+    taken.push(tensor);
+    return tensor;
+  };
+  try {
+    return yield* stepsOf(plan, plan.implementation.kernels, mapValues(inputs, tensorFor), shapes);
+  } finally {
+    tf.dispose(taken);
+  }
 }
 
 const mapValues = <T, R>(record: Named<T>, convert: (value: T, name: string) => R): Named<R> =>

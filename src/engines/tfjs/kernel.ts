@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { NDArray } from '../../arrays.ts';
 import type { Attributes, Operands, Operation } from '../../nn/ops.ts';
+import type { MapShape } from '../../nn/shapes.ts';
 
 /**
  * An operation in TensorFlow.js, on maps N×H×W×C of at least one image; regions are n×1×1×5. The result is a new tensor;
@@ -20,6 +21,22 @@ export type Layout<K extends Operation> = (
   parameters: Parameters<Operands<undefined, NDArray>[K]>,
   inChannels: number,
 ) => LaidOut<K, NDArray>;
+
+export type Layouts = { readonly [K in Operation]?: Layout<K> };
+
+/** Returns the most values that a kernel holds at once: those it makes, its result included. */
+export type Held<K extends Operation> = (
+  attributes: Attributes[K],
+  inputs: readonly [first: MapShape, ...others: MapShape[]],
+  output: MapShape,
+) => number;
+
+/** How a backend computes the vocabulary. */
+export interface Implementation {
+  readonly kernels: Kernels;
+  readonly layouts: Layouts;
+  readonly held: { readonly [K in Operation]: Held<K> };
+}
 
 /** The parameters of a kernel: those of its operation, unless its layout makes others of them. */
 type LaidOut<K extends Operation, P> = K extends keyof LaidOutAnew<P>

@@ -4,7 +4,6 @@ import { EngineError } from '../../errors.ts';
 import { type Graph, parametersOf } from '../../nn/graph.ts';
 import { type MapShape, type Shapes, shapeAt } from '../../nn/shapes.ts';
 import type { Plan } from './replay.ts';
-import { held } from './scratch.ts';
 import { bytesHeldBy } from './wasm.ts';
 
 /**
@@ -64,7 +63,7 @@ export const parameterBytes = (graph: Graph): number =>
 type AnyHeld = (attributes: unknown, inputs: readonly MapShape[], output: MapShape) => number;
 
 /** Returns the most that a replay holds at once: the values that later steps read, and what the kernels say that they hold. */
-export function peakBytes({ graph, steps }: Plan, shapes: Shapes): number {
+export function peakBytes({ graph, steps, implementation: { held } }: Plan, shapes: Shapes): number {
   const bytes = (id: number): number => {
     const { batch, channels, height, width } = shapeAt(shapes, id);
     return batch * channels * height * width * bytesPerValue;

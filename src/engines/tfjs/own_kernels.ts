@@ -19,7 +19,10 @@ export type OwnKernel = keyof OwnArguments;
 /** Makes a new tensor on the current backend. */
 export type OwnFunction<K extends OwnKernel> = (inputs: OwnArguments[K], backend: tf.KernelBackend) => tf.TensorInfo;
 
-/** Every kernel on every backend: a program of ours, or a composition of TensorFlow.js's operations. */
+/**
+ * Every kernel on every backend: a program of ours, or a composition of TensorFlow.js's operations. The kernels of wasm stand apart, in
+ * `simd_kernels.ts`: what is here is for a wasm backend in which they cannot start.
+ */
 const ownKernels: { readonly [K in OwnKernel]: { readonly [B in BackendName]: OwnFunction<K> } } = {
   gelu: { cpu: geluOnCpu, wasm: ({ x }) => geluOf(x), webgl: ({ x }) => geluOf(x) },
 };

@@ -5,10 +5,11 @@ import { type Graph, inputsOf, type Node, nodeAt, operandOf } from '../../nn/gra
 import type { Operation, Parameter } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { type MapShape, type Shapes, shapeAt } from '../../nn/shapes.ts';
+import { atOnce, type Sliced } from '../../slices.ts';
 import { reasonOf } from '../engine.ts';
 import { isTrap } from './backend.ts';
-import type { Kernels } from './kernel.ts';
-import { layouts } from './weight_layouts.ts';
+import { plain } from './implementation.ts';
+import type { Implementation, Kernels } from './kernel.ts';
 
 /** A program with its parameters in the backend's memory, and what may be freed when. */
 export interface Plan {
@@ -17,6 +18,7 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** Every parameter tensor once; they stay until the plan is disposed. */
   readonly parameters: readonly tf.Tensor[];
+  readonly implementation: Implementation;
 }
 
 export interface Step {
@@ -42,7 +44,7 @@ type AnyKernel = (attributes: unknown, maps: readonly tf.Tensor4D[], parameters:
  *
  * @throws CheckpointError if the program's weights lack a parameter or have it in another shape
  */
-export function planOf({ name, graph, weights }: Program): Plan {
+export function planOf({ name, graph, weights }: Program, implementation: Implementation = plain): Plan {
   const uploaded = new Map<string, tf.Tensor[]>();
 
   const upload = (node: Node<Operation>, parameters: readonly Parameter[], inChannels: number): tf.Tensor[] => {
@@ -50,7 +52,7 @@ export function planOf({ name, graph, weights }: Program): Plan {
     const key = JSON.stringify([node.op, parameters.map((parameter) => parameter.key), node.attributes, inChannels]);
     const known = uploaded.get(key);
     if (known) return known;
-    const layout = layouts[node.op] as AnyLayout | undefined;
+    const layout = implementation.layouts[node.op] as AnyLayout | undefined;
     const values = parameters.map((parameter) => operandOf(parameter, weights, name));
     const tensors: tf.Tensor[] = [];
     uploaded.set(key, tensors);
@@ -79,7 +81,7 @@ export function planOf({ name, graph, weights }: Program): Plan {
         },
       ];
     });
-    const plan = { name, graph, steps, parameters: [...uploaded.values()].flat() };
+    const plan = { name, graph, steps, parameters: [...uploaded.values()].flat(), implementation };
     return planFor(plan, Object.keys(graph.outputs));
   } catch (error) {
     tf.dispose([...uploaded.values()].flat());
@@ -108,16 +110,21 @@ const nhwc = ({ batch, height, width, channels }: MapShape): [number, number, nu
   channels,
 ];
 
+/** Runs all steps at once on the current backend; see `stepsOf`. */
+export const replay = (plan: Plan, kernels: Kernels, inputs: Named<tf.Tensor4D>, shapes: Shapes): Named<tf.Tensor4D> =>
+  atOnce(stepsOf(plan, kernels, inputs, shapes));
+
 /**
  * Runs the steps in order on the current backend, and frees every value after its last use. The inputs stay the
- * caller's; the outputs become the caller's. An exception frees everything that was made.
+ * caller's; the outputs become the caller's. An exception, or the end of the work before its time, frees everything that was
+ * made. Between two steps nothing is held by a scope of the page.
  */
-export function replay(
+export function* stepsOf(
   { name, graph, steps }: Plan,
   kernels: Kernels,
   inputs: Named<tf.Tensor4D>,
   shapes: Shapes,
-): Named<tf.Tensor4D> {
+): Sliced<Named<tf.Tensor4D>> {
   const values = new Map<number, tf.Tensor4D>();
   const valueOfNode = (id: number): tf.Tensor4D => {
     const value = values.get(id);
@@ -136,10 +143,11 @@ export function replay(
         compute ? compute(inputs, shape) : kernel(node.attributes, inputs, parameters);
       const shape = nhwc(shapeAt(shapes, node.id));
       // without regions there is nothing to compute, and not every kernel takes an empty tensor
-      const value =
+      const value = tf.keep(
         shape[0] === 0
           ? tf.tensor4d([], shape)
-          : named(name, node, 'compute', () => tf.tidy(() => computed(maps.map(valueOfNode))));
+          : named(name, node, 'compute', () => tf.tidy(() => computed(maps.map(valueOfNode)))),
+      );
       made.add(value);
       expectShape(name, node, value.shape, shape);
       values.set(node.id, value);
@@ -149,17 +157,17 @@ export function replay(
         made.delete(last);
         last.dispose();
       }
+      yield;
     }
-    const outputs = Object.entries(graph.outputs).map(([output, id]): [string, tf.Tensor4D] => {
-      const value = valueOfNode(id);
-      // an input that is an output, or a second name of one value, is given as another tensor
-      return [output, tf.keep(made.delete(value) ? value : tf.clone(value))];
-    });
-    tf.dispose([...made]); // values that nothing reads
-    return Object.fromEntries(outputs);
-  } catch (error) {
-    tf.dispose([...made]);
-    throw error;
+    return Object.fromEntries(
+      Object.entries(graph.outputs).map(([output, id]): [string, tf.Tensor4D] => {
+        const value = valueOfNode(id);
+        // an input that is an output, or a second name of one value, is given as another tensor
+        return [output, made.delete(value) ? value : tf.keep(tf.clone(value))];
+      }),
+    );
+  } finally {
+    tf.dispose([...made]); // values that nothing reads, or all of them
   }
 }
 

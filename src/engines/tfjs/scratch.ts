@@ -1,15 +1,13 @@
 import { sizeOf } from '../../arrays.ts';
-import type { Attributes, Heads, Operation } from '../../nn/ops.ts';
+import type { Heads } from '../../nn/ops.ts';
 import { type MapShape, paddedTo } from '../../nn/shapes.ts';
 import { queriesAtOnce } from './attention.ts';
+import type { Implementation } from './kernel.ts';
 
 /**
  * How much the kernels hold while they run. The wasm backend has to know before it runs out of memory, so this stands beside
  * the kernels, and a test compares the two.
  */
-
-/** Returns the most values that a kernel holds at once on the wasm backend: those it makes, its result included. */
-type Held<K extends Operation> = (attributes: Attributes[K], inputs: Maps, output: MapShape) => number;
 
 type Maps = readonly [first: MapShape, ...others: MapShape[]];
 
@@ -17,13 +15,13 @@ const valuesOf = ({ batch, channels, height, width }: MapShape): number => sizeO
 
 const pixelsOf = ({ batch, height, width }: MapShape): number => batch * height * width;
 
-/** Kernels of so many maps of the result's size. */
-const results =
+/** Returns the rule of a kernel that holds so many maps of the result's size. */
+export const results =
   (count: number) =>
   (_: unknown, __: Maps, output: MapShape): number =>
     count * valuesOf(output);
 
-export const held: { readonly [K in Operation]: Held<K> } = {
+export const held: Implementation['held'] = {
   conv2d: ({ groups, stride, dilation }, [x], output) => {
     const both = stride.height * stride.width > 1 && dilation.height * dilation.width > 1;
     const y = valuesOf(output) * (both ? stride.height * stride.width : 1);

@@ -1,10 +1,10 @@
 import { type NDArray, type Shape, sizeOf } from '../../arrays.ts';
-import type { Attributes, Operation } from '../../nn/ops.ts';
+import type { Attributes } from '../../nn/ops.ts';
 import { biasRows } from '../shape_dependent.ts';
-import type { Layout } from './kernel.ts';
+import type { Layouts } from './kernel.ts';
 
 /** How the kernels want the parameters of each operation. Laid out once, on the host, before upload. */
-export const layouts: { readonly [K in Operation]?: Layout<K> } = {
+export const layouts: Layouts = {
   conv2d: ({ groups }, [weight, bias], inChannels) => {
     const last = bias ? [bias] : [];
     if (groups === 1) return [permute(weight, [2, 3, 1, 0]), ...last]; // O I h w → h w I O
