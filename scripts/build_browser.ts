@@ -22,7 +22,7 @@ export const browserBundle = {
   platform: 'browser',
   target: 'es2022',
   minify: true,
-  alias: { 'moganet/render': './src/render/index.ts', moganet: './src/index.ts' },
+  alias: { 'moganet/render': './src/render/index.ts', 'moganet/ort': './src/ort.ts', moganet: './src/index.ts' },
   logLevel: 'warning',
 } satisfies BuildOptions;
 
