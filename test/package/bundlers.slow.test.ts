@@ -22,9 +22,17 @@ const installed = join(folder, 'node_modules/moganet');
 const photo = join(root, 'samples/images/street-house.jpg');
 const weights = join(root, 'samples/weights/facade.safetensors');
 
+interface OrtOptions {
+  readonly threads?: number;
+  readonly ortWasm?: string;
+}
+
 /** What a page of the projects offers. */
 interface Predicting {
-  predict(engine: string): Promise<{ readonly engine: string; readonly width: number; readonly length: number }>;
+  predict(
+    engine: string,
+    options?: OrtOptions,
+  ): Promise<{ readonly engine: string; readonly width: number; readonly length: number }>;
   decode(): Promise<number>;
 }
 
@@ -74,7 +82,8 @@ describe('the packed package in a project of', () => {
     });
     // as isolated pages get them, in which TensorFlow.js would start threads
     const isolating = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
-    await page.route(url, async (route) => {
+    // the scripts of threads need them, too
+    await page.route(`${url}**`, async (route) => {
       const response = await route.fetch();
       await route.fulfill({ response, headers: { ...response.headers(), ...isolating } });
     });
@@ -89,16 +98,20 @@ describe('the packed package in a project of', () => {
     return result;
   }
 
-  const predict = (page: Page) =>
-    page.evaluate(() => (globalThis as unknown as Predicting).predict('wasm').catch((error: unknown) => `${error}`));
+  const predict = (page: Page, engine = 'wasm', options: OrtOptions = {}) =>
+    page.evaluate(
+      ([name, given]) =>
+        (globalThis as unknown as Predicting).predict(name, given).catch((error: unknown) => `${error}`),
+      [engine, options] as const,
+    );
 
-  /** Serves a built page, and expects a prediction of a JPEG on the engine wasm. */
-  async function expectPrediction(built: string): Promise<void> {
+  /** Serves a built page, and expects a prediction of a JPEG on an engine, the wasm of TensorFlow.js by default. */
+  async function expectPrediction(built: string, engine = 'wasm', options: OrtOptions = {}): Promise<void> {
     cpSync(photo, join(built, 'photo.jpg'));
     const server = await serve(built);
     try {
-      const found = await inPage(server.url, predict);
-      expect(found ?? wanted).to.deep.equal(wanted);
+      const found = await inPage(server.url, (page) => predict(page, engine, options));
+      expect(found ?? { ...wanted, engine }).to.deep.equal({ ...wanted, engine });
     } finally {
       await server.close();
     }
@@ -134,17 +147,13 @@ describe('the packed package in a project of', () => {
     await expectPrediction(built);
   }).timeout(120_000);
 
-  it('webpack', async () => {
-    const built = join(projectOf('webpack'), 'dist');
+  /** Builds a project with webpack, and expects neither errors nor warnings. */
+  async function webpackBuild(context: string): Promise<string> {
+    const built = join(context, 'dist-webpack');
+    const output = { path: built, filename: 'main.js' };
     const stats = await new Promise<webpack.Stats | undefined>((resolve, reject) =>
-      webpack(
-        {
-          context: projectOf('webpack'),
-          mode: 'production',
-          entry: './main.js',
-          output: { path: built, filename: 'main.js' },
-        },
-        (error, result) => (error ? reject(error) : resolve(result)),
+      webpack({ context, mode: 'production', entry: './main.js', output }, (error, result) =>
+        error ? reject(error) : resolve(result),
       ),
     );
     const { errors = [], warnings = [] } = stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
@@ -153,8 +162,12 @@ describe('the packed package in a project of', () => {
     expect(
       warnings.map(({ message }) => message).filter((message) => !/size limit|performance/.test(message)),
     ).to.deep.equal([]);
-    cpSync(join(projectOf('webpack'), 'index.html'), join(built, 'index.html'));
-    await expectPrediction(built);
+    cpSync(join(context, 'index.html'), join(built, 'index.html'));
+    return built;
+  }
+
+  it('webpack', async () => {
+    await expectPrediction(await webpackBuild(projectOf('webpack')));
   }).timeout(300_000);
 
   it('Vite', async () => {
@@ -162,6 +175,51 @@ describe('the packed package in a project of', () => {
     expect(output).not.to.match(/doesn't exist at build time|externalized for browser/);
     await expectPrediction(join(projectOf('vite'), 'dist'));
   }).timeout(120_000);
+
+  describe('onnxruntime-web and', () => {
+    const filesOf = (built: string) => readdirSync(built, { recursive: true }).map(String);
+
+    it('esbuild, with its file beside the bundle', async () => {
+      const built = join(projectOf('ort'), 'dist-esbuild');
+      const { warnings } = await build({
+        absWorkingDir: projectOf('ort'),
+        logLevel: 'silent',
+        entryPoints: ['main.js'],
+        outdir: built,
+        bundle: true,
+        splitting: true,
+        format: 'esm',
+      });
+      expect(warnings.map(({ text }) => text)).to.deep.equal([]);
+      cpSync(join(projectOf('ort'), 'index.html'), join(built, 'index.html'));
+      cpSync(weights, join(built, 'facade.safetensors'));
+      const wasm = 'ort-wasm-simd-threaded.wasm';
+      cpSync(join(root, 'node_modules/onnxruntime-web/dist', wasm), join(built, wasm));
+      await expectPrediction(built, 'ort-wasm');
+      await expectPrediction(built, 'ort-wasm', { threads: 2 });
+    }).timeout(120_000);
+
+    it('Vite', async () => {
+      run('ort', 'vite/bin/vite.js', 'build');
+      const built = join(projectOf('ort'), 'dist');
+      cpSync(weights, join(built, 'facade.safetensors'));
+      expect(filesOf(built).filter((file) => /jsep|webgl/.test(file))).to.deep.equal([]);
+      await expectPrediction(built, 'ort-wasm');
+      await expectPrediction(built, 'ort-wasm', { threads: 2 });
+    }).timeout(120_000);
+
+    it('webpack', async () => {
+      const built = await webpackBuild(projectOf('ort'));
+      cpSync(weights, join(built, 'facade.safetensors'));
+      await expectPrediction(built, 'ort-wasm');
+      // threads of a webpack bundle need the files as they are
+      mkdirSync(join(built, 'ort'), { recursive: true });
+      for (const file of ['ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.mjs']) {
+        cpSync(join(root, 'node_modules/onnxruntime-web/dist', file), join(built, 'ort', file));
+      }
+      await expectPrediction(built, 'ort-wasm', { threads: 2, ortWasm: '/ort/' });
+    }).timeout(300_000);
+  });
 
   for (const bundler of ['turbopack', 'webpack'] as const) {
     it(`Next.js with ${bundler}, on the server and in the page`, async () => {
@@ -174,7 +232,7 @@ describe('the packed package in a project of', () => {
       try {
         const response = await fetch(`${server.url}api/predict`, { method: 'POST', body: readFileSync(photo) });
         expect(await response.json()).to.deep.equal({ ...wanted, engine: 'onnxruntime', version });
-        const found = await inPage(server.url, predict);
+        const found = await inPage(server.url, (page) => predict(page));
         expect(found ?? wanted).to.deep.equal(wanted);
       } finally {
         server.stop();

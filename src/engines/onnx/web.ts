@@ -60,8 +60,35 @@ export function ortWasmEngine(ort: OnnxWebRuntime, { threads, wasmPaths }: OrtWa
   if (used > 1) flags.initTimeout ??= 60_000;
   if (wasmPaths !== undefined) flags.wasmPaths ??= wasmPaths;
   const session = { executionProviders: ['wasm'] };
-  return engineOn(onnxDevice(ort, { name: 'ort-wasm', detail: `onnxruntime-web, ${counted(used)}`, session }));
+  return engineOn(onnxDevice(advised(ort), { name: 'ort-wasm', detail: `onnxruntime-web, ${counted(used)}`, session }));
 }
+
+/** Returns the runtime with advice for the two errors of its start that a page can do something about. */
+function advised(ort: OnnxRuntime): OnnxRuntime {
+  const create: OnnxRuntime['InferenceSession']['create'] = (model, options) =>
+    ort.InferenceSession.create(model, options).catch((cause: unknown) => {
+      const found = reasonOf(cause);
+      const advice = startAdvice.find(([pattern]) => pattern.test(found))?.[1];
+      throw advice === undefined ? cause : new EngineError(`${found} ${advice}`, { cause });
+    });
+  return { Tensor: ort.Tensor, InferenceSession: { create } };
+}
+
+const startAdvice: readonly (readonly [RegExp, string])[] = [
+  [
+    /Content.Security.Policy|unsafe-eval/i,
+    "Add 'wasm-unsafe-eval' to script-src of the page's Content-Security-Policy.",
+  ],
+  [
+    /initializing failed due to timeout/,
+    'Its threads do not start: send Cross-Origin-Embedder-Policy: require-corp with its files, too; in a bundle of one ' +
+      'file name them by `ortWasm`; or use `threads: 1`.',
+  ],
+  [
+    /failed to (fetch|load)|both async and sync fetching|fetching of the wasm failed/i,
+    'Serve ort-wasm-simd-threaded*.wasm and .mjs of onnxruntime-web/dist and say where: withAssets({ ortWasm: url }).',
+  ],
+];
 
 const counted = (threads: number): string => `${threads} thread${threads === 1 ? '' : 's'}`;
 
