@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { breather } from '../src/turn.ts';
 import { atOnce, inSlices, type Sliced } from '../src/slices.ts';
+import { breather } from '../src/turn.ts';
 import { rejection } from './harness/rejection.ts';
 
 /** Adds up 0, 1, 2, … in slices of one number. */

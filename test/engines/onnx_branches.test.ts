@@ -90,7 +90,7 @@ describe('branches of an ONNX model', () => {
     ]);
   });
 
-  for (const name of ['cpu', 'onnxruntime'] as const) {
+  for (const name of ['cpu', 'onnxruntime', 'ort-wasm'] as const) {
     describe(`on ${name}`, () => {
       const here = useEngine(engines[name] as () => Promise<Engine | string>);
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Engine } from '../../src/nn/index.ts';
+import type { NDArray } from '../../src/arrays.ts';
+import { conv2d, type Engine, F, map, parametersOf, programOf, recordedByReader } from '../../src/nn/index.ts';
 import { type BrowserEngine, type EnginePage, enginePage, type PageOptions } from '../harness/browser_engine.ts';
 import { engines } from '../harness/engines.ts';
 import { networkRunners } from '../harness/golden/networks.ts';
@@ -8,6 +9,7 @@ import { openCase, shippedGolden } from '../harness/golden.ts';
 import { operationCases } from '../harness/operation_cases.ts';
 import { expectClose, resultOf } from '../harness/operations.ts';
 import { rejection } from '../harness/rejection.ts';
+import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 /** The engines of onnxruntime-web in Chromium. */
 
@@ -146,6 +148,29 @@ describe('webgpu in Chromium, on SwiftShader', function () {
   it('gives the numbers of moganet_pico_32x48', async () => {
     const golden = await openCase(shippedGolden, 'moganet_pico_32x48');
     await networkRunners(engine)[golden.kind]!(golden);
+  });
+
+  it('computes what one reader of outputs needs', async () => {
+    const part = recordedByReader('two', { x: map(2) }, (scope, { x: value }) => {
+      const stem = conv2d(scope.at('stem'), value, 4, { kernel: 3 });
+      return {
+        left: { a: conv2d(scope.at('a'), stem, 2, { kernel: 1 }) },
+        right: { b: F.relu(conv2d(scope.at('b'), stem, 2, { kernel: 1 })) },
+      };
+    });
+    const weights = new Map(parametersOf(part.graph).map(({ key, shape }) => [key, seededWeight(key, shape)]));
+    const program = { ...programOf(part.name, part.graph, weights), readers: part.readers };
+    const inputs = { x: seededInput('x', [1, 2, 6, 5]) };
+    const expected = await (await reference.load(program)).run(inputs);
+    const runner = await engine.load(program);
+    for (const wanted of [['a'], ['b'], ['a', 'b']]) {
+      const outputs = await runner.run(inputs, wanted);
+      expect(Object.keys(outputs)).to.deep.equal(wanted);
+      for (const [name, output] of Object.entries(outputs)) {
+        expectClose(await output.read(), (await expected[name]?.read()) as NDArray);
+      }
+    }
+    runner.dispose();
   });
 
   it('leaves the thread to the page while it computes', async () => {

@@ -109,16 +109,16 @@ export async function enginePage({ args, isolated, ortFolder = '/' }: PageOption
 function engineIn(started: Started, call: EnginePage['call'], dispose: () => Promise<void>): BrowserEngine {
   return {
     ...started,
-    load: async ({ name, graph, weights }) => {
+    load: async ({ name, graph, weights, readers }) => {
       const used = new Set(graph.nodes.flatMap((node) => (node.op === 'param' ? [node.attributes.key] : [])));
       const parcels = [...weights].filter(([key]) => used.has(key)).map(([key, value]) => [key, pack(value)] as const);
-      const runner = await call('load', name, graph, parcels);
+      const runner = await call('load', name, graph, parcels, readers);
       return {
-        run: async (inputs: Named<NDArray | DeviceTensor>) => {
+        run: async (inputs: Named<NDArray | DeviceTensor>, wanted?: readonly string[]) => {
           const given: Record<string, Parcel> = {};
           for (const [key, value] of Object.entries(inputs))
             given[key] = pack('read' in value ? await value.read() : value);
-          const outputs = await call('run', runner, given);
+          const outputs = await call('run', runner, given, wanted);
           return Object.fromEntries(Object.entries(outputs).map(([key, parcel]) => [key, arrived(parcel)]));
         },
         dispose: () => void call('dispose', runner),

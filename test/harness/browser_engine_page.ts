@@ -8,6 +8,7 @@ import {
   map,
   parametersOf,
   programOf,
+  type Readers,
   type Runner,
   recordPart,
 } from '../../src/nn/index.ts';
@@ -53,8 +54,12 @@ export interface Loss {
 export interface Page {
   /** Returns what the engine says of itself, or the error. */
   start(name: string, options?: OrtEngineOptions): Promise<Started>;
-  load(name: string, graph: Graph, weights: readonly (readonly [string, Parcel])[]): Promise<number>;
-  run(runner: number, inputs: Readonly<Record<string, Parcel>>): Promise<Record<string, Parcel>>;
+  load(name: string, graph: Graph, weights: readonly (readonly [string, Parcel])[], readers?: Readers): Promise<number>;
+  run(
+    runner: number,
+    inputs: Readonly<Record<string, Parcel>>,
+    wanted?: readonly string[],
+  ): Promise<Record<string, Parcel>>;
   dispose(runner: number): void;
   tensorCount(): number;
   /** Loses the graphics device while a result is computed, then disposes the engine. */
@@ -203,14 +208,14 @@ const page: Page = {
     clearInterval(timer);
     return { longest, total };
   },
-  load: async (name, graph, weights) => {
+  load: async (name, graph, weights, readers) => {
     const unpacked = new Map(weights.map(([key, value]) => [key, unpack(value)]));
-    return runners.push(await engine.load({ name, graph, weights: unpacked })) - 1;
+    return runners.push(await engine.load({ name, graph, weights: unpacked, readers })) - 1;
   },
-  run: async (runner, inputs) => {
+  run: async (runner, inputs, wanted) => {
     const given = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, unpack(value)]));
     const outputs: Record<string, Parcel> = {};
-    for (const [name, tensor] of Object.entries(await runners[runner]!.run(given))) {
+    for (const [name, tensor] of Object.entries(await runners[runner]!.run(given, wanted))) {
       const { shape, data } = await tensor.read().finally(() => tensor.dispose());
       outputs[name] = { shape, data: [...data] };
     }
