@@ -3,6 +3,7 @@ import type { Operation } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { formOf, type ShapeDependentArray } from '../shape_dependent.ts';
 import { branchesOf } from './branches.ts';
+import { extentsOf } from './extents.ts';
 import { emitters } from './operators.ts';
 import { emitShapeDependent } from './shape_dependent.ts';
 import { type Dimension, type ModelWriter, modelWriter, type OnnxGraph, type OperatorWriter } from './writer.ts';
@@ -46,6 +47,7 @@ export function emitOnnx(
   const inputNames = Object.keys(graph.inputs);
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
   const consumers = consumersOf(graph);
+  const extents = extentsOf(graph);
   const values: string[] = []; // by node id; empty for parameters that nothing reads
   const valueOfNode = (id: number): string => values[id] ?? '';
   const shapeDependent: ShapeDependentInput[] = [];
@@ -83,6 +85,13 @@ export function emitOnnx(
       const value = outputNames.get(node.id) ?? path;
       values[node.id] = value;
       writer.nameLast(path, value);
+      const { batch, height, width } = extents[node.id] ?? {};
+      const dimensions = [batch, node.channels, height, width];
+      if (!isFlat(node))
+        writer.value(
+          value,
+          dimensions.map((extent) => extent ?? ''),
+        );
     }
   };
   for (const node of graph.nodes) if (!inBranch.has(node.id)) emitNode(node);

@@ -62,8 +62,7 @@ function withExternalWeights(
     );
     return tensor;
   });
-  const { name, node, input, output, initializer: constants } = graph;
-  const whole = create(GraphProtoSchema, { name, node, input, output, initializer: [...constants, ...initializer] });
+  const whole = create(GraphProtoSchema, { ...graph, initializer: [...graph.initializer, ...initializer] });
   return toBinary(ModelProtoSchema, modelOf(whole));
 }
 

@@ -26,7 +26,7 @@ export type Attribute = number | string | readonly number[] | { readonly float: 
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
-/** An extent of an input or output: a number, or a name if a run decides it. */
+/** An extent of a value: a number, or a name if a run decides it. Equal names are equal extents; the empty one says nothing. */
 export type Dimension = number | string;
 
 /** A constant from the state dict. */
@@ -74,6 +74,8 @@ export interface ModelWriter extends Pick<OperatorWriter, 'ints' | 'floats'> {
   unique(wanted: string): string;
   input(name: string, dimensions: readonly Dimension[], type?: ElementType): void;
   output(name: string, dimensions: readonly Dimension[]): void;
+  /** Tells the extents of a value inside. */
+  value(name: string, dimensions: readonly Dimension[]): void;
   weight(name: string, value: NDArray): void;
   /**
    * Appends an `If`: what `write` writes runs if the scalar input `condition` is true; otherwise its results, float32 N×C×H×W, are empty.
@@ -95,6 +97,7 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
   let initializer: TensorProto[] = [];
   const weights: OnnxWeight[] = [];
   let constants = new Map<string, string>();
+  let valueInfos: ValueInfoProto[] = [];
   let isBranch = false;
 
   const unique = (wanted: string): string => {
@@ -118,6 +121,7 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
     unique,
     input: (name, dimensions, type) => inputs.push(valueInfo(name, dimensions, type)),
     output: (name, dimensions) => outputs.push(valueInfo(name, dimensions)),
+    value: (name, dimensions) => valueInfos.push(valueInfo(name, dimensions)),
     weight: (name, { shape, data }) => {
       if (!isBranch) {
         weights.push({ name, shape, data });
@@ -132,8 +136,8 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
     ints: (values, shape = [values.length]) => constant(DataType.INT64, shape, BigInt64Array.from(values.map(BigInt))),
     floats: (values, shape = [values.length]) => constant(DataType.FLOAT, shape, Float32Array.from(values)),
     branch: (condition, write) => {
-      const outer = { nodes, initializer, constants };
-      [nodes, initializer, constants, isBranch] = [[], [], new Map(), true];
+      const outer = { nodes, initializer, constants, valueInfos };
+      [nodes, initializer, constants, valueInfos, isBranch] = [[], [], new Map(), [], true];
       const taken = create(GraphProtoSchema, { name: condition });
       const left = create(GraphProtoSchema, { name: `without ${condition}` });
       const results = write();
@@ -148,8 +152,10 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
         );
         left.output.push(valueInfo(nothing, dims));
       }
-      Object.assign(taken, { node: nodes, initializer });
-      ({ nodes, initializer, constants } = outer);
+      const given = new Set(taken.output.map(({ name }) => name));
+      const inside = valueInfos.filter(({ name }) => !given.has(name));
+      Object.assign(taken, { node: nodes, initializer, valueInfo: inside });
+      ({ nodes, initializer, constants, valueInfos } = outer);
       isBranch = false;
       const attribute = Object.entries({ then_branch: taken, else_branch: left }).map(([name, g]) =>
         create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g }),
@@ -172,10 +178,12 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
       last.name = operator;
       last.output = [value];
     },
-    finish: (name) => ({
-      graph: create(GraphProtoSchema, { name, node: nodes, input: inputs, output: outputs, initializer }),
-      weights,
-    }),
+    finish: (name) => {
+      const given = new Set(outputs.map((output) => output.name));
+      const inside = valueInfos.filter((value) => !given.has(value.name));
+      const graph = { name, node: nodes, input: inputs, output: outputs, initializer, valueInfo: inside };
+      return { graph: create(GraphProtoSchema, graph), weights };
+    },
   };
 }
 
