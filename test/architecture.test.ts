@@ -58,7 +58,7 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['platform'],
   },
   cli: {
-    imports: ['entries', 'article', 'render'],
+    imports: ['entries', 'article', 'render', 'library', 'platform/node'],
     packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },

@@ -52,6 +52,28 @@ const codes: readonly (readonly [ErrorClass, number])[] = [
 /** The codes of refusals that say that the call names the wrong file, not that the file is damaged. */
 const wrongFile: readonly string[] = ['unreadable', 'not-a-checkpoint'];
 
+/** An error as plain data, for another thread. */
+export interface PlainError {
+  /** Its class, if it is one that a command explains. */
+  readonly kind: string | undefined;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+export function plainError(error: unknown): PlainError {
+  if (!(error instanceof Error)) return { kind: undefined, message: String(error), stack: undefined };
+  const kind = [...codes.map(([one]) => one), RangeError].find((one) => error instanceof one)?.name;
+  return { kind, message: error.message, stack: error.stack };
+}
+
+/** Returns the error of another thread as one of the same class. */
+export function errorOf({ kind, message, stack }: PlainError): Error {
+  const Kind = [...codes.map(([one]) => one as new (text: string) => Error), RangeError].find(
+    ({ name }) => name === kind,
+  );
+  return Object.assign(new (Kind ?? Error)(message), { stack });
+}
+
 /** Tells whether a server or the network failed. The same call may succeed later, unless the server says that the call is wrong. */
 function isOutage({ code, file, reason }: Refusal): boolean {
   if (code !== 'unreadable' || !/^https?:/i.test(file)) return false;
@@ -79,7 +101,10 @@ let cleanUp: ((signal: Signal) => void) | undefined;
 function end(signal: Signal): void {
   ignoreSignals(); // if the clean-up hangs, a second signal ends the process at once
   cleanUp?.(signal);
-  process.exit(signals[signal]);
+  // `process.exit` would wait until a thread of an engine has computed its part; locks are let go as it does
+  process.emit('exit', signals[signal]);
+  process.kill(process.pid, signal);
+  process.exit(signals[signal]); // if the system ignores the signal, as for the first process of a container
 }
 
 function hearSignals(): void {

@@ -1,12 +1,15 @@
-import type { Model, RenderOptions, Result } from '../node.ts';
+import { ahead } from '../library/ahead.ts';
+import type { Model } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
 import { endingAtOnce, exitCodeOfImages, hearingSignals, loadingEndsAtOnce, UsageError } from './failure.ts';
-import { limitsText, loadFont, noLimits } from './font.ts';
+import { limitsText, noLimits } from './font.ts';
 import { findInputs, type Input, type LeftOut, leftOutText, readStdin } from './inputs.ts';
 import { type JsonDocument, jsonDocument } from './json_document.ts';
-import { type Kind, kinds, type Library } from './model.ts';
-import { contentOf, writeWhole } from './outputs.ts';
+import { kinds, type Library } from './model.ts';
+import { type Outcome, openFont, outcomesBy } from './outcome.ts';
+import { writeWhole } from './outputs.ts';
 import { configFor, type ImagesJob, type Plan, type PlannedInput, planOf } from './plan.ts';
+import { openPool, type Pool, sharesOf } from './pool.ts';
 import { duration, loadingDisplay, plural, someOf, stdoutClosed, type Terminal, writeToStdout } from './terminal.ts';
 import { worded } from './words.ts';
 
@@ -27,24 +30,22 @@ interface Work extends Plan {
   readonly model: Model;
   /** Files of folders and patterns that are not images. */
   readonly leftOut: readonly LeftOut[];
-  readonly render: RenderOptions;
-  /** Characters that no font has, filled while images are drawn. */
-  readonly missing: Set<string>;
+  readonly pool: Pool;
   readonly terminal: Terminal;
 }
 
-/** Loads the model once and runs every image; an image that fails costs one line. */
+/** Loads the model once per worker and runs every image; an image that fails costs one line. */
 export async function runImages(library: Library, job: ImagesJob, terminal: Terminal): Promise<RunSummary> {
   const leftOut: LeftOut[] = [];
   const inputs = await inputsOf(job, leftOut);
-  const fontLimits = noLimits();
-  const moreGlyphs = job.font === undefined ? undefined : await loadFont(job.font, fontLimits);
+  const font = await openFont(job);
   let plan!: Plan; // `configure` sets it
-  const { engine, threads, pull, ema, prefix, ignore } = job;
+  const shares = sharesOf(job, inputs.length);
+  const { engine, pull, ema, prefix, ignore } = job;
   const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
     library.loadModel(job.model.ref, {
       engine,
-      threads: engine === 'wasm' || engine === 'cpu' ? undefined : threads, // they have one: `introduce` says so
+      threads: shares.threads,
       pull,
       ema,
       prefix,
@@ -57,21 +58,22 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
       onProgress,
     }),
   );
-  const missing = new Set<string>();
-  const render: RenderOptions = {
-    moreGlyphs,
-    onMissingGlyphs: (characters) => {
-      for (const character of characters) missing.add(character);
-    },
-  };
+  let pool: Pool | undefined;
   try {
-    introduce(library, model, terminal, threads);
-    for (const notice of plan.notices) terminal.note(terminal.colors.yellow(notice));
+    introduce(library, model, terminal, job.threads);
+    for (const notice of [...shares.notices, ...plan.notices]) terminal.note(terminal.colors.yellow(notice));
     for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
-    const summary = await runEach({ ...plan, library, job, model, leftOut, render, missing, terminal });
-    for (const line of limitsText(fontLimits)) terminal.note(line);
-    return summary;
+    const recipe = { outputs: plan.outputs, kinds: plan.kinds, chosen: plan.chosen, only: plan.only, job };
+    const cook = outcomesBy(library, model, recipe, font);
+    pool = openPool(cook, {
+      room: model.engine.blocking ? 1 : 2,
+      workers: shares.workers,
+      data: { recipe, threads: shares.threads },
+      onNotice: (text) => terminal.note(terminal.colors.yellow(text)),
+    });
+    return await runEach({ ...plan, library, job, model, leftOut, pool, terminal });
   } finally {
+    await pool?.close();
     await model.dispose();
   }
 }
@@ -123,43 +125,55 @@ async function runEach(work: Work): Promise<RunSummary> {
 }
 
 async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSummary> {
-  const { library, job, inputs, missing, terminal } = work;
-  const { score: least = 0 } = job;
+  const { library, job, inputs, terminal, pool } = work;
   const written: string[] = [...work.once.keys()];
   for (const [path, text] of work.once) await writeWhole(path, [new TextEncoder().encode(text)]);
+  const missing = new Set<string>();
+  const limits = noLimits();
+  const start = performance.now();
   let instances = 0;
   let failed = 0;
-  for (const [i, input] of inputs.entries()) {
-    const { file } = input;
-    if (stdoutClosed() && work.outputs.length === 0) break; // nobody would see the rest
-    if (inputs.length > 1) terminal.progress(i, inputs.length, `${i + 1} of ${inputs.length}  ${file}`);
-    document?.begin(file);
-    try {
-      if (input.missing !== undefined) throw new library.ImageError(`${file}: ${input.missing}`);
-      const start = performance.now();
-      // a signal has to find the document's end, so it is heard between the steps of an image
-      const all = await (document ? hearingSignals : endingAtOnce)(() => predict(work, input));
-      for (const notice of all.notices) terminal.note(terminal.colors.dim(`${file}: ${worded(notice)}`));
-      const result = all.filter(({ score }) => score >= least);
-      written.push(...(await write(work, input, result)));
-      instances += result.length;
-      await document?.add(result);
-      const took = duration(performance.now() - start);
-      terminal.print(`${file}: ${describe(all, result, work.kinds, least)} ${terminal.colors.dim(`(${took})`)}`);
-    } catch (error) {
-      const message = reasonOf(library, error);
-      document?.fail(file, message ?? (error as Error).message);
-      if (message === undefined) {
-        terminal.settle();
-        throw error;
+  const outcomes = ahead(
+    inputs,
+    async (input) => {
+      if (input.missing !== undefined) throw new library.ImageError(`${input.file}: ${input.missing}`);
+      return pool.run(input);
+    },
+    { most: pool.most },
+  );
+  try {
+    for (const [i, input] of inputs.entries()) {
+      const { file } = input;
+      if (stdoutClosed() && work.outputs.length === 0) break; // nobody would see the rest
+      if (inputs.length > 1) terminal.progress(i, inputs.length, progressText(i, inputs.length, file, start));
+      document?.begin(file);
+      try {
+        // a signal has to find the document's end, so it is heard between the steps of an image
+        const outcome = await (document ? hearingSignals : endingAtOnce)(() => taken(outcomes));
+        const { line, milliseconds } = outcome;
+        for (const notice of outcome.notices) terminal.note(terminal.colors.dim(`${file}: ${worded(notice)}`));
+        written.push(...(await write(input, outcome)));
+        instances += outcome.instances;
+        await document?.add(outcome.json);
+        terminal.print(`${file}: ${line} ${terminal.colors.dim(`(${duration(milliseconds)})`)}`);
+        for (const character of outcome.missing) missing.add(character);
+        for (const letter of outcome.fontLimits.apart) limits.apart.add(letter);
+        for (const script of outcome.fontLimits.scripts) limits.scripts.add(script);
+      } catch (error) {
+        const message = reasonOf(library, error);
+        document?.fail(file, message ?? (error as Error).message);
+        if (message === undefined) throw error;
+        failed++;
+        terminal.complain(terminal.colors.red(message.startsWith(file) ? message : `${file}: ${message}`));
       }
-      failed++;
-      terminal.complain(terminal.colors.red(message.startsWith(file) ? message : `${file}: ${message}`));
     }
+  } finally {
+    terminal.settle();
+    await outcomes.return();
   }
-  terminal.settle();
   if (missing.size > 0) terminal.note(missingText([...missing], job.font !== undefined));
   if (failed > 0 && inputs.length > 1) terminal.note(`${failed} of ${plural(inputs.length, 'image')} failed.`);
+  for (const line of limitsText(limits)) terminal.note(line);
   return {
     exitCode: exitCodeOfImages(inputs.length, failed),
     written,
@@ -167,15 +181,36 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
   };
 }
 
-const predict = ({ model, chosen, only, job: { top, size, maxPixels } }: Work, { file, ref }: Input): Promise<Result> =>
-  model.predict(ref ?? file, { ...chosen, top, size, maxPixels, only });
+/** @throws the reason of an image that failed */
+async function taken(outcomes: AsyncGenerator<PromiseSettledResult<Outcome>, void>): Promise<Outcome> {
+  const one = (await outcomes.next()).value as PromiseSettledResult<Outcome>; // there is one for each image
+  if (one.status === 'rejected') throw one.reason;
+  return one.value;
+}
+
+/** `12 of 100  photos/a.jpg  3.1 images/s, 28 s left`. */
+export function progressText(
+  done: number,
+  total: number,
+  file: string,
+  start: number,
+  now = performance.now(),
+): string {
+  const seconds = (now - start) / 1000;
+  const speed =
+    done > 1 ? `  ${(done / seconds).toFixed(1)} images/s, ${left((seconds * (total - done)) / done)} left` : '';
+  return `${done + 1} of ${total}${speed}  ${file}`;
+}
+
+function left(seconds: number): string {
+  if (seconds < 100) return `${Math.ceil(seconds)} s`;
+  return seconds < 6000 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
 
 /** Writes the outputs of one image; gives their paths. */
-async function write(work: Work, { file, paths, imageId }: PlannedInput, result: Result): Promise<readonly string[]> {
-  const { library, outputs, render } = work;
-  for (const [i, output] of outputs.entries()) {
+async function write({ paths }: PlannedInput, { contents }: Outcome): Promise<readonly string[]> {
+  for (const [i, content] of contents.entries()) {
     const path = paths[i];
-    const content = contentOf(library, output, result, { file, path, imageId, render });
     if (path === undefined) await writeToStdout(content);
     else await writeWhole(path, [content]);
   }
@@ -203,56 +238,4 @@ function missingText(characters: readonly string[], hasFont: boolean): string {
   const why = hasFont ? 'no font has them' : 'the built-in font lacks them';
   const remedy = hasFont ? 'Another --font may have them.' : '--font FILE adds those of a TrueType font.';
   return `Drawn as boxes, since ${why}: ${characters.join(' ')}\n${remedy}`;
-}
-
-/** A result as one line. */
-function describe(all: Result, result: Result, shown: readonly Kind[], score: number): string {
-  const parts: string[] = [];
-  if (shown.includes('detection')) {
-    const [best] = all;
-    const nearest = best ? ` (best: ${best.name} ${best.score.toFixed(2)})` : '';
-    parts.push(result.length > 0 ? countsByClass(result) : `nothing with a score of ${score} or more${nearest}`);
-  }
-  if (shown.includes('segmentation')) parts.push(sharesByClass(result));
-  if (shown.includes('classification')) parts.push(likelyClasses(result));
-  return parts.join('; ');
-}
-
-/** `12 window, 3 car`: the most frequent first. */
-function countsByClass(result: Result): string {
-  const counts = new Map<string, number>();
-  for (const { name } of result) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .map(([name, count]) => `${count} ${name}`)
-    .join(', ');
-}
-
-const shownShares = 5;
-
-/** `facade 41 %, sky 22 %`: the largest first, without those below one percent. */
-function sharesByClass({ segmentation }: Result): string {
-  if (!segmentation) return '';
-  const { labels, classes } = segmentation;
-  const pixels = new Uint32Array(65536);
-  for (const label of labels) pixels[label]!++;
-  const shares: { name: string; percent: number }[] = [];
-  for (const [label, count] of pixels.entries()) {
-    const percent = Math.round((100 * count) / labels.length);
-    if (percent > 0) shares.push({ name: classes[label] ?? `class ${label}`, percent });
-  }
-  shares.sort((a, b) => b.percent - a.percent);
-  const shown = shares.slice(0, shownShares).map(({ name, percent }) => `${name} ${percent} %`);
-  return [...shown, ...(shares.length > shownShares ? ['…'] : [])].join(', ');
-}
-
-/** `tabby 62.1 %, tiger cat 20.4 %`: all that were asked for. */
-function likelyClasses({ classification }: Result): string {
-  if (!classification) return '';
-  const { labels, scores, classes } = classification;
-  const likely = Array.from(
-    labels,
-    (label, i) => `${classes[label] ?? `class ${label}`} ${(100 * scores[i]!).toFixed(1)} %`,
-  );
-  return likely.join(', ');
 }

@@ -54,7 +54,8 @@ export interface JsonDocument {
   readonly begun: boolean;
   /** Says which image is next. */
   begin(file: string): void;
-  add(result: Result): Promise<void>;
+  /** Adds the entry of an image, see `jsonEntry`. */
+  add(entry: string): Promise<void>;
   fail(file: string, error: string): void;
   finish(): Promise<void>;
 }
@@ -66,6 +67,12 @@ let endNow: ((reason: string) => void) | undefined;
 export function endDocument(reason: string): void {
   endNow?.(reason);
   endNow = undefined;
+}
+
+/** The entry of an image in the document. */
+export function jsonEntry(result: Result): string {
+  const { file, image, notices, detection, segmentation, classification } = result.toJSON();
+  return JSON.stringify({ file, image, notices, detection, segmentation, classification });
 }
 
 /** One JSON document that is written as it grows, so that a thousand images need no more memory than one. */
@@ -95,9 +102,8 @@ export function jsonDocument(
     begin: (file) => {
       current = file;
     },
-    async add(result) {
-      const { file, image, notices, detection, segmentation, classification } = result.toJSON();
-      const text = `${before}${JSON.stringify({ file, image, notices, detection, segmentation, classification })}`;
+    async add(entry) {
+      const text = `${before}${entry}`;
       before = ',\n';
       await writeToStdout(text);
     },

@@ -8,9 +8,10 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  writeFile,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { promisify } from 'node:util';
 import { InvalidArgumentError } from 'commander';
 import { nearestName } from '../errors.ts';
 import type { ModelConfig, RenderOptions, Result } from '../node.ts';
@@ -19,6 +20,8 @@ import type { ImageId } from './image_ids.ts';
 import { commandOf, type Kind, kinds, kindsOf, type Library, type TaskCommand } from './model.ts';
 
 /** What is written: files that appear whole, their names, and the forms of `--save`. */
+
+const writeAll = promisify(writeFile);
 
 /** Files that are being written under a temporary name. */
 const unfinished = new Set<string>();
@@ -40,14 +43,17 @@ export async function writeWhole(
 ): Promise<void> {
   const temporary = `${path}.${process.pid}.part`;
   await explained(path, async () => makeFolder(dirname(path)));
-  const file = await explained(path, () => open(temporary, 'w'));
+  // made and noted in one step: a signal between the two would leave it behind
+  const file = await explained(path, async () => openSync(temporary, 'w'));
   unfinished.add(temporary);
   try {
-    for await (const chunk of chunks) await explained(path, () => file.writeFile(chunk));
-    await file.close();
+    try {
+      for await (const chunk of chunks) await explained(path, () => writeAll(file, chunk));
+    } finally {
+      closeSync(file);
+    }
     await explained(path, async () => renameSync(temporary, path));
   } finally {
-    await file.close(); // does nothing the second time
     rmSync(temporary, { force: true });
     unfinished.delete(temporary);
   }
@@ -333,12 +339,12 @@ export function outputsOf(
 }
 
 /** The bytes of one output. `path` is where they go, undefined for stdout. */
-export function contentOf(
+export async function contentOf(
   library: Library,
   { save, draw }: Output,
   result: Result,
   { file, path, imageId, render }: { file: string; path: string | undefined; imageId: ImageId; render: RenderOptions },
-): Uint8Array {
+): Promise<Uint8Array> {
   switch (save) {
     case 'overlay':
       return library.encodePng(result.render({ ...render, draw }));

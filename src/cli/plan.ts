@@ -45,6 +45,8 @@ export interface ImagesJob extends InstanceChoice {
   readonly ignore?: readonly string[] | undefined;
   readonly engine?: string | undefined;
   readonly threads?: number | undefined;
+  /** Models that run at a time; by default the number of images decides. */
+  readonly workers?: number | undefined;
   /** The folder for files, or `-` for stdout; without it none are written. */
   readonly out: string | undefined;
   /** What is written there, by default overlays. */

@@ -18,6 +18,7 @@ interface Options {
   readonly ignore?: readonly string[];
   readonly engine: string;
   readonly threads?: number;
+  readonly workers?: number;
   readonly out?: string;
   readonly save?: readonly Save[];
   readonly names?: 'kind' | 'stem';
@@ -122,6 +123,11 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
     .option(
       '-t, --threads <n>',
       'threads of onnxruntime and ort-wasm, at most one per processor (default: one per core); wasm and cpu have one',
+      wholeNumber,
+    )
+    .option(
+      '--workers <n>',
+      'models that run at a time, each with its share of the cores (default: 2 from 12 images on, else 1)',
       wholeNumber,
     )
     .option(

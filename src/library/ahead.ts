@@ -1,6 +1,3 @@
-import { ConfigError } from '../errors.ts';
-import { foundIn, isObject } from '../validate.ts';
-
 /** Work on the items of a list or stream that starts before the results of earlier items were taken. */
 
 /** Items that are at hand, or that come over time. */
@@ -30,7 +27,7 @@ export async function* ahead<T, R>(
     signal?.addEventListener('abort', () => reject(signal.reason), { signal: stop.signal });
   });
   aborted.catch(() => {}); // it is only heard while the loop waits
-  const items = iteratorOf(source);
+  const items = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   const begun: Promise<PromiseSettledResult<R>>[] = [];
   let next: Promise<IteratorResult<T>> | undefined;
   let ended = false;
@@ -66,11 +63,3 @@ export async function* ahead<T, R>(
 }
 
 const settled = async <R>(work: Promise<R>): Promise<PromiseSettledResult<R>> => (await Promise.allSettled([work]))[0];
-
-/** @throws ConfigError if there is nothing to iterate over. A text is one image, not a list of letters */
-function iteratorOf<T>(source: Source<T>): Iterator<T> | AsyncIterator<T> {
-  const given: Partial<AsyncIterable<T> & Iterable<T>> = isObject(source) ? source : {};
-  const items = given[Symbol.asyncIterator]?.() ?? given[Symbol.iterator]?.();
-  if (items) return items;
-  throw new ConfigError(`a stream takes a list, an iterator or an async iterator of images, got ${foundIn(source)}.`);
-}

@@ -1,4 +1,4 @@
-import { ImageError } from '../errors.ts';
+import { ConfigError, ImageError } from '../errors.ts';
 import { imageContext } from '../formats/context.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
 import type { DecodeLimits, ImageRef, Platform } from '../platform/contract.ts';
@@ -96,6 +96,12 @@ const waysOf: Readonly<Record<string, string>> = {
 export function checkImages(images: unknown, call: string): void {
   if (Array.isArray(images)) return;
   throw new ImageError(`${call} takes a list of images, got ${foundIn(images)}. For one image use predict.`);
+}
+
+/** Checks the argument of `stream`. A text is one image, not a list of letters. @throws ConfigError if it cannot be iterated over */
+export function checkSource(images: unknown): void {
+  if (isObject(images) && (Symbol.asyncIterator in images || Symbol.iterator in images)) return;
+  throw new ConfigError(`a stream takes a list, an iterator or an async iterator of images, got ${foundIn(images)}.`);
 }
 
 const isRaster = (image: unknown): image is Raster =>

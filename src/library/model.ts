@@ -11,7 +11,7 @@ import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import { breather, nextTurn } from '../turn.ts';
 import { ahead, type Source } from './ahead.ts';
-import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
+import { checkImage, checkImages, checkSource, decodeRef, takeImage } from './images.ts';
 import { Lane } from './lane.ts';
 import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
 import { stopwatch } from './timing.ts';
@@ -210,6 +210,7 @@ export class Model<Custom = unknown> {
 
   /** Runs images in order, the next ones beside the network. An image is copied when it is taken, as a camera overwrites its frames. */
   private slots(images: Source<ImageRef>, options: PredictOptions) {
+    checkSource(images);
     const { signal } = options;
     return ahead(images, (image, i, stop) => this.runAlone(takeImage(image), { ...options, signal: stop }, i), {
       most: mostAtWork,

@@ -1,0 +1,206 @@
+import { Worker } from 'node:worker_threads';
+import { EngineError } from '../errors.ts';
+import { usefulThreads } from '../platform/node/cores.ts';
+import { errorOf } from './failure.ts';
+import type { Cook, Outcome } from './outcome.ts';
+import type { ImagesJob, PlannedInput } from './plan.ts';
+import type { FromWorker, WorkerData } from './worker.ts';
+
+/**
+ * Images on several threads. The first worker is the model of this thread; each other one is a thread with a model and an
+ * engine of its own, which loads while the first already works. All files are written by this thread.
+ */
+
+/** Images from which on a second worker pays: it costs the loading of a second model. */
+const imagesForSecond = 12;
+
+/** How the cores of this machine are used. */
+export interface Shares {
+  readonly workers: number;
+  /** Threads of each engine; undefined leaves them to the engine. */
+  readonly threads: number | undefined;
+  /** Sentences about what was asked for and is not so. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Shares the cores among workers, so that their threads are no more than the cores. Two workers of half the threads do
+ * more images per second than one; below a dozen images the second model does not pay.
+ *
+ * @param cores threads that this machine runs at a time
+ */
+export function sharesOf(
+  { workers: asked, threads: each, engine }: Pick<ImagesJob, 'workers' | 'threads' | 'engine'>,
+  images: number,
+  cores = usefulThreads(),
+): Shares {
+  const oneThread = engine === 'wasm' || engine === 'cpu';
+  const usual = images >= imagesForSecond && cores >= 2 && (each ?? 1) * 2 <= cores ? 2 : 1;
+  const most = Math.max(1, Math.floor(cores / (oneThread ? 1 : (each ?? 1))));
+  const workers = Math.max(1, Math.min(asked ?? usual, most, images));
+  const notices =
+    asked !== undefined && asked > most
+      ? [
+          `--workers ${asked}: ${each === undefined ? '' : `with --threads ${each} `}this process may use ${cores} cores, so there are ${workers}.`,
+        ]
+      : [];
+  // an engine of one thread says itself that it does not have the ones that were asked for
+  if (oneThread) return { workers, threads: undefined, notices };
+  return { workers, threads: workers === 1 ? each : (each ?? Math.floor(cores / workers)), notices };
+}
+
+export interface PoolOptions {
+  /** Images that the worker of this thread may have at a time. */
+  readonly room: number;
+  /** All workers, with that of this thread. */
+  readonly workers: number;
+  readonly data: WorkerData;
+  readonly onNotice: (text: string) => void;
+  /** The module of the threads, another one in tests. */
+  readonly script?: URL;
+}
+
+export interface Pool {
+  /** Images that are begun before the outcome of the first is taken. */
+  readonly most: number;
+  /** Gives an image to the worker with the fewest. */
+  readonly run: Cook;
+  /** Ends the threads, whatever they do. */
+  close(): Promise<void>;
+}
+
+/** Images of a thread: one that its network runs, and one before or after it. */
+const roomOfThread = 2;
+
+/** A thread has ended; the image may be given to another worker. */
+class Returned extends Error {}
+
+interface Member {
+  readonly cook: Cook;
+  readonly room: number;
+  load: number;
+}
+
+interface Task {
+  readonly input: PlannedInput;
+  resolve(outcome: Outcome): void;
+  reject(error: unknown): void;
+}
+
+/** @param cook the worker of this thread */
+export function openPool(cook: Cook, { room, workers, data, onNotice, script }: PoolOptions): Pool {
+  const members: Member[] = [{ cook, room, load: 0 }];
+  const waiting: Task[] = [];
+  const give = (): void => {
+    for (;;) {
+      const [free] = members.filter((one) => one.load < one.room).sort((a, b) => a.load - b.load);
+      const task = free && waiting.shift();
+      if (!task) return;
+      free.load++;
+      void cooked(free, task);
+    }
+  };
+  const cooked = async (member: Member, task: Task): Promise<void> => {
+    try {
+      task.resolve(await member.cook(task.input));
+    } catch (error) {
+      if (error instanceof Returned) waiting.unshift(task);
+      else task.reject(error);
+    }
+    member.load--;
+    give();
+  };
+  const threads = Array.from({ length: workers - 1 }, (_, i) => {
+    const name = `worker ${i + 2}`;
+    const member = { room: roomOfThread, load: 0 };
+    return startThread(name, data, script, {
+      onReady: (of) => {
+        members.push({ ...member, cook: of });
+        give();
+      },
+      onEnd: (of, text) => {
+        const at = members.findIndex((one) => one.cook === of);
+        if (at >= 0) members.splice(at, 1);
+        onNotice(text);
+      },
+    });
+  });
+  return {
+    most: room + (workers - 1) * roomOfThread + workers - 1,
+    run: (input) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ input, resolve, reject });
+        give();
+      }),
+    close: async () => {
+      await Promise.all(threads.map((end) => end()));
+    },
+  };
+}
+
+interface Events {
+  onReady(cook: Cook): void;
+  /** The thread takes no more images. */
+  onEnd(cook: Cook, text: string): void;
+}
+
+interface Pending {
+  resolve(outcome: Outcome): void;
+  reject(error: unknown): void;
+}
+
+/** Returns the module of the threads. In a checkout a thread has to be told how to read TypeScript: it does not inherit that. */
+function workerModule(): URL {
+  if (!import.meta.url.endsWith('.ts')) return new URL('./worker.js', import.meta.url);
+  const [tsx, worker] = [import.meta.resolve('tsx/esm/api'), new URL('./worker.ts', import.meta.url)];
+  const text = `import { register } from "${tsx}"; register(); await import("${worker}");`;
+  return new URL(`data:text/javascript,${encodeURIComponent(text)}`);
+}
+
+/** Starts a thread. @returns the function that ends it */
+function startThread(
+  name: string,
+  data: WorkerData,
+  script = workerModule(),
+  { onReady, onEnd }: Events,
+): () => Promise<unknown> {
+  const worker = new Worker(script, { name, workerData: data });
+  const pending = new Map<number, Pending>();
+  let next = 0;
+  let closing = false;
+  let failure: unknown;
+  const cook: Cook = (input) =>
+    new Promise((resolve, reject) => {
+      pending.set(next, { resolve, reject });
+      worker.postMessage({ id: next++, input });
+    });
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'ready') return onReady(cook);
+    if (message.kind === 'unable') {
+      failure = message.error.message;
+      return;
+    }
+    const one = pending.get(message.id);
+    pending.delete(message.id);
+    if (message.kind === 'outcome') one?.resolve(message.outcome);
+    else one?.reject(errorOf(message.error));
+  });
+  worker.on('error', (error) => {
+    failure = error instanceof Error ? error.message : error;
+  });
+  worker.on('exit', (code) => {
+    if (closing) return;
+    const why = failure ?? `it ended with code ${code}`;
+    const [first, ...others] = pending.values();
+    onEnd(
+      cook,
+      first ? `${name} has ended: ${why}. The others go on.` : `${name} cannot start: ${why}. The others go on.`,
+    );
+    first?.reject(new EngineError(`${name} ended while it ran this image: ${why}. Run it again, or use --workers 1.`));
+    for (const one of others) one.reject(new Returned(name));
+  });
+  return () => {
+    closing = true;
+    return worker.terminate();
+  };
+}
