@@ -7,12 +7,13 @@ import type { ImageSize, Network } from './networks.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** This package; `root` may be another checkout of it. */
+/** This package, or that of another checkout. */
 export interface PackageSpec {
   readonly kind: 'package';
   readonly engine: string;
   readonly threads: number;
-  readonly root: string;
+  /** The module that is Node's entry. */
+  readonly entry: string;
 }
 
 /** PyTorch's own ONNX export, run by onnxruntime. */

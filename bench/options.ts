@@ -1,5 +1,5 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { root } from './contenders.ts';
 import { type ImageSize, isNetwork, type Network, networks, sizeOf } from './networks.ts';
 
 /** The options that all scenarios share. */
@@ -12,6 +12,8 @@ export interface Options {
   /** Seconds of rounds for each row. */
   readonly seconds: number;
   readonly rounds: number;
+  /** Images of a folder. */
+  readonly images: number;
   /** Another checkout of this repository to compare with. */
   readonly before: string | undefined;
   readonly json: string | undefined;
@@ -39,9 +41,10 @@ export function optionsFrom(args: readonly string[]): { readonly what: string | 
       sizes: { type: 'string', default: '224,512,800x1280' },
       engines: { type: 'string', default: 'auto' },
       peers: { type: 'string', default: 'export,torch' },
-      threads: { type: 'string', default: '2' },
+      threads: { type: 'string', default: `${availableParallelism()}` },
       seconds: { type: 'string', default: '8' },
       rounds: { type: 'string', default: '25' },
+      images: { type: 'string', default: '100' },
       before: { type: 'string' },
       json: { type: 'string' },
       markdown: { type: 'string' },
@@ -69,6 +72,7 @@ export function optionsFrom(args: readonly string[]): { readonly what: string | 
       threads: positive('threads', values.threads),
       seconds: positive('seconds', values.seconds),
       rounds: positive('rounds', values.rounds),
+      images: positive('images', values.images),
       before: values.before,
       json: values.json,
       markdown: values.markdown,
@@ -76,6 +80,3 @@ export function optionsFrom(args: readonly string[]): { readonly what: string | 
     },
   };
 }
-
-/** This checkout, and the one to compare with. */
-export const here = root;

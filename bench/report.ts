@@ -46,7 +46,8 @@ export function markdownOf({ title, columns, rows }: Table): string {
 export function verdictOf(ratio: Ratio): string {
   const bound = ratio.most === undefined ? ratio.least && `≥ ${ratio.least}` : `≤ ${ratio.most}`;
   const verdict = bound ? ` (${bound}${keepsBound(ratio) ? '' : ', missed'})` : '';
-  return `${ratio.name}: ${ratio.value.toFixed(3)}${verdict}`;
+  const value = ratio.unit === undefined ? ratio.value.toFixed(3) : `${shown(ratio.value)} ${ratio.unit}`;
+  return `${ratio.name}: ${value}${verdict}`;
 }
 
 /** The machine on which a run was measured. */

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { createBackbone, NDArray } from 'moganet';
 import type { ExportSpec, NetworkFiles, PackageSpec, PlainSpec, Spec } from './contenders.ts';
@@ -15,10 +14,8 @@ export interface Loaded {
 
 type Loader<S extends Spec> = (spec: S, network: Network, files: NetworkFiles) => Promise<Loaded>;
 
-/** @param root a checkout of this repository: this one, or that of an earlier commit */
-async function loadPackage({ engine, threads, root }: PackageSpec, network: Network, files: NetworkFiles) {
-  const entry = pathToFileURL(join(root, 'src/node.ts')).href;
-  const library = (await import(entry)) as { createBackbone: typeof createBackbone };
+async function loadPackage({ engine, threads, entry }: PackageSpec, network: Network, files: NetworkFiles) {
+  const library = (await import(pathToFileURL(entry).href)) as { createBackbone: typeof createBackbone };
   const takesThreads = engine !== 'wasm' && engine !== 'cpu';
   const backbone = await library.createBackbone(networks[network], {
     weights: files.weights,
@@ -38,13 +35,14 @@ export interface Ort {
 interface OrtSession {
   run(
     feeds: object,
+    outputs?: readonly string[],
   ): Promise<Readonly<Record<string, { readonly dims: readonly number[]; readonly data: Float32Array }>>>;
   release(): Promise<void>;
 }
 
 const require = createRequire(import.meta.url);
 
-/** The options that `onnxEngine` of this package has too. */
+/** With onnxruntime's own defaults, but for the threads. */
 async function loadExport({ runtime, form, threads }: ExportSpec, network: Network, { exports }: NetworkFiles) {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
   const ort = require(runtime) as Ort;
@@ -52,10 +50,7 @@ async function loadExport({ runtime, form, threads }: ExportSpec, network: Netwo
   const file = exports[form];
   if (file === undefined) throw new Error(`PyTorch has no ${form} export of ${network}`);
   const session = await ort.InferenceSession.create(file, {
-    graphOptimizationLevel: 'all',
     intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    enableMemPattern: false,
     logSeverityLevel: 4,
   });
   return {

@@ -23,10 +23,12 @@ export function longestGap(times: readonly number[]): number {
   return sorted.reduce((longest, time, i) => Math.max(longest, time - (sorted[i - 1] ?? time)), 0);
 }
 
-/** A ratio that a run measured. Lower is better for `most`, higher for `least`. */
+/** A ratio that a run measured. Lower is better, unless it has a lower bound. */
 export interface Ratio {
   readonly name: string;
   readonly value: number;
+  /** The unit of a figure that is no ratio. It has a bound, but is not recorded: it depends on the machine. */
+  readonly unit?: 's' | 'ms' | 'MB' | undefined;
   /** The bound that the ratio must keep. */
   readonly most?: number | undefined;
   readonly least?: number | undefined;
@@ -47,9 +49,9 @@ export const slack = 0.1;
  * new; a recorded one that was not measured was not asked for.
  */
 export function fallenBehind(measured: readonly Ratio[], recorded: Recorded): string[] {
-  return measured.flatMap(({ name, value, least }) => {
+  return measured.flatMap(({ name, value, least, unit }) => {
     const before = recorded[name];
-    if (before === undefined) return [];
+    if (before === undefined || unit !== undefined) return [];
     const isBetterHigh = least !== undefined;
     const bound = isBetterHigh ? before * (1 - slack) : before * (1 + slack);
     const keeps = isBetterHigh ? value >= bound : value <= bound;

@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { alternate, type Measured } from '../alternate.ts';
 import { type Contender, type NetworkFiles, root, type Spec, start, type TorchSpec } from '../contenders.ts';
 import { matrixLimit } from '../matrix_limit.ts';
@@ -48,6 +48,8 @@ export async function backbone(options: Options): Promise<Report> {
   };
 }
 
+const entryOf = (checkout: string): string => join(resolve(checkout), 'src/node.ts');
+
 const needsTorch = new Set(['export', 'torch', 'torch-last', 'web']);
 
 interface Row extends Measured {
@@ -85,10 +87,11 @@ function cellsOf(
 function specsOf(files: NetworkFiles, { engines, peers, threads, before }: Options, python: string | undefined) {
   const specs: [string, Spec | TorchSpec][] = engines.map((engine) => [
     engine,
-    { kind: 'package', engine, threads, root },
+    { kind: 'package', engine, threads, entry: entryOf(root) },
   ]);
   if (before !== undefined && peers.includes('before')) {
-    for (const engine of engines) specs.push([`before: ${engine}`, { kind: 'package', engine, threads, root: before }]);
+    for (const engine of engines)
+      specs.push([`before: ${engine}`, { kind: 'package', engine, threads, entry: entryOf(before) }]);
   }
   for (const [peer, runtime] of [
     ['export', 'onnxruntime-node'],
