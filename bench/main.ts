@@ -6,44 +6,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Options, optionsFrom } from './options.ts';
 import { machine, markdownOf, type Report, textOf, verdictOf } from './report.ts';
+import { scenarios } from './scenarios/index.ts';
 import { fallenBehind, type Recorded, recordedWith } from './statistics.ts';
-
-interface Scenario {
-  readonly about: string;
-  run(options: Options): Promise<Report>;
-}
-
-/** Imported on demand: each needs other modules. */
-const scenarios: Readonly<Record<string, Scenario>> = {
-  backbone: {
-    about: 'backbones from image to pyramid: engines and peers by network and size',
-    run: async (options) => (await import('./scenarios/backbone.ts')).backbone(options),
-  },
-  detect: {
-    about: 'the demo detector from a JPEG of 1024×1024 to the overlay: shares of its steps',
-    run: async (options) => (await import('./scenarios/images.ts')).detect(options),
-  },
-  segment: {
-    about: 'the demo segmentor, likewise',
-    run: async (options) => (await import('./scenarios/images.ts')).segment(options),
-  },
-  cold: {
-    about: 'seconds of a process of the built package that draws one photo',
-    run: async (options) => (await import('./scenarios/cold.ts')).cold(options),
-  },
-  gap: {
-    about: 'the longest gap of a 5 ms timer while a model loads and predicts',
-    run: async (options) => (await import('./scenarios/gap.ts')).gap(options),
-  },
-  folder: {
-    about: 'a folder of images by 1×1, 2×1 and 1×2 workers × threads; mixed and equal sizes',
-    run: async (options) => (await import('./scenarios/folder.ts')).folder(options),
-  },
-  memory: {
-    about: 'largest resident memory of official models beside their networks alone',
-    run: async (options) => (await import('./scenarios/memory.ts')).memory(options),
-  },
-};
 
 const recordedFile = new URL('recorded.json', import.meta.url);
 

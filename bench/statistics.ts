@@ -61,9 +61,7 @@ export function fallenBehind(measured: readonly Ratio[], recorded: Recorded): st
 
 /** Returns the recorded ratios with those of a run in their place, sorted by name. */
 export function recordedWith(recorded: Recorded, measured: readonly Ratio[]): Recorded {
-  const all = {
-    ...recorded,
-    ...Object.fromEntries(measured.map(({ name, value }) => [name, Number(value.toFixed(4))])),
-  };
+  const ratios = measured.filter(({ unit }) => unit === undefined);
+  const all = { ...recorded, ...Object.fromEntries(ratios.map(({ name, value }) => [name, Number(value.toFixed(4))])) };
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

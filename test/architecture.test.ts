@@ -63,7 +63,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },
   // measures the package as samples use it, with the seeded weights of the tests
-  bench: { imports: ['test'], packages: ['moganet', 'node:', '@tensorflow/'] },
+  bench: { imports: ['test'], packages: ['moganet', 'node:', '@tensorflow/', 'esbuild', 'playwright-core'] },
 };
 
 /** The files outside the rooms, which any room may use, and their packages. */

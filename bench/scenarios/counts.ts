@@ -1,0 +1,94 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import { createBackbone, exportOnnx } from 'moganet';
+import { definitionOf, imageOf, type Network, networks, weightsOf } from '../networks.ts';
+import { onnxOperators } from '../onnx_operators.ts';
+import type { Options } from '../options.ts';
+import { filesFolder, filesOf, findPython, howToGetTorch } from '../peers.ts';
+import { plainMogaNet } from '../plain_tfjs.ts';
+import type { Cell, Report } from '../report.ts';
+import type { Ort } from '../runtimes.ts';
+import type { Ratio } from '../statistics.ts';
+
+/** What the runtimes are asked to do: nodes of ONNX files, before and after onnxruntime's own passes, and kernels of TensorFlow.js. */
+export async function counts({ networks: chosen }: Options): Promise<Report> {
+  const python = await findPython();
+  const rows: Cell[][] = [];
+  const ratios: Ratio[] = [];
+  for (const network of chosen) {
+    const { exports, weights } = await filesOf(network, python);
+    const own = join(filesFolder, `${network}.own.onnx`);
+    writeOwn(network, own);
+    const ours = await countsOf(own);
+    rows.push([network, 'this package', ours.nodes, ours.run, ours.layout]);
+    for (const [form, file] of Object.entries(exports)) {
+      const theirs = await countsOf(file);
+      rows.push([network, `export: ${form}`, theirs.nodes, theirs.run, theirs.layout]);
+      ratios.push({ name: `counts ${network}: nodes that run / ${form} export`, value: ours.run / theirs.run });
+    }
+    if (network === 'moganet_xt' || network === 'moganet_t') {
+      const image = imageOf({ height: 64, width: 96 });
+      const plain = await plainKernels(network);
+      const backbone = await createBackbone(networks[network], { weights, engine: 'wasm' });
+      const profile = await tf.profile(async () => {
+        await backbone.forward(image);
+        return [];
+      });
+      await backbone.dispose();
+      rows.push([network, 'wasm', undefined, profile.kernels.length], [network, 'plain tf.* calls', undefined, plain]);
+      ratios.push({
+        name: `counts ${network}: TensorFlow.js kernels / plain port`,
+        value: profile.kernels.length / plain,
+      });
+    }
+  }
+  const columns = ['network', 'of', 'nodes of the file', 'kernels that run', 'of them layouts'];
+  return {
+    tables: [{ title: 'counts: kernels of one forward', columns, rows }],
+    ratios,
+    notes: python ? [] : [howToGetTorch],
+  };
+}
+
+async function plainKernels(network: 'moganet_xt' | 'moganet_t'): Promise<number> {
+  await tf.setBackend('wasm');
+  const kernels = await plainMogaNet(network, weightsOf(definitionOf(network))).kernels(
+    imageOf({ height: 64, width: 96 }),
+  );
+  return kernels.length;
+}
+
+/** Writes the network as this package hands it to onnxruntime, with its passes. */
+function writeOwn(network: Network, target: string): void {
+  const definition = definitionOf(network);
+  mkdirSync(filesFolder, { recursive: true });
+  const [file] = exportOnnx(definition, weightsOf(definition), { backbone: true, optimise: true }).files();
+  writeFileSync(target, Buffer.concat(file?.chunks ?? []));
+}
+
+interface FileCounts {
+  readonly nodes: number;
+  /** After onnxruntime has fused and changed layouts. */
+  readonly run: number;
+  readonly layout: number;
+}
+
+const layouts = new Set(['ReorderInput', 'ReorderOutput', 'Transpose', 'Reshape']);
+
+async function countsOf(file: string): Promise<FileCounts> {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
+  const ort = createRequire(import.meta.url)('onnxruntime-node') as Ort;
+  const optimised = `${file}.optimised`;
+  const session = await ort.InferenceSession.create(file, { optimizedModelFilePath: optimised, logSeverityLevel: 4 });
+  await session.release();
+  const run = onnxOperators(readFileSync(optimised));
+  rmSync(optimised);
+  return {
+    nodes: onnxOperators(readFileSync(file)).length,
+    run: run.length,
+    layout: run.filter((op) => layouts.has(op)).length,
+  };
+}
