@@ -97,5 +97,5 @@ export * from './library/index.ts';
 export { modelSummary, type SummaryOptions } from './library/summary.ts';
 export { type Converted, type ConvertInput, type ConvertOptions, convertCheckpoints } from './loading/convert.ts';
 export { openFileSource } from './platform/node/files.ts';
-export { encodePng } from './platform/node/png.ts';
+export { encodePng, encodePngAsync } from './platform/node/png.ts';
 export { cacheFolder, decodeImage, nodeEngines, sampleImages, shippedWeights };

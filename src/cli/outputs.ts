@@ -347,7 +347,7 @@ export async function contentOf(
 ): Promise<Uint8Array> {
   switch (save) {
     case 'overlay':
-      return library.encodePng(result.render({ ...render, draw }));
+      return library.encodePngAsync(result.render({ ...render, draw }));
     case 'labels':
       return result.toLabelPng();
     case 'masks':

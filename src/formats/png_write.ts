@@ -23,7 +23,14 @@ type Deflate = (bytes: Uint8Array) => Uint8Array;
 /** As pixels of labels need it, which repeat. */
 const deflateLabels: Deflate = (bytes) => zlibSync(bytes, { level: 6 });
 
-function pngFile({ height, width, depth, colorType, palette, filtered }: PngContents, deflate: Deflate): Uint8Array {
+const pngFile = ({ filtered, ...contents }: PngContents, deflate: Deflate): Uint8Array =>
+  pngAround(contents, deflate(filtered));
+
+/** Puts the chunks of a PNG around its compressed rows. */
+function pngAround(
+  { height, width, depth, colorType, palette }: Omit<PngContents, 'filtered'>,
+  compressed: Uint8Array,
+): Uint8Array {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
@@ -31,7 +38,7 @@ function pngFile({ height, width, depth, colorType, palette, filtered }: PngCont
   header.set([depth, colorType, 0, 0, 0], 8); // deflate, the five filters, not interlaced
   const parts = [pngSignature, chunk('IHDR', header)];
   if (palette) parts.push(chunk('PLTE', palette));
-  parts.push(chunk('IDAT', deflate(filtered)), chunk('IEND', new Uint8Array(0)));
+  parts.push(chunk('IDAT', compressed), chunk('IEND', new Uint8Array(0)));
   return joinBytes(parts);
 }
 
@@ -45,9 +52,17 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
   return bytes;
 }
 
+function isOpaque({ data }: Pick<Raster, 'data'>): boolean {
+  for (let i = 3; i < data.length; i += 4) if (data[i] !== 255) return false;
+  return true;
+}
+
 /** Returns a raster's bytes without its alpha channel if every pixel is opaque: a fifth less to store. */
-export function packedPixels({ data }: Raster): { readonly channels: 3 | 4; readonly bytes: Raster['data'] } {
-  for (let i = 3; i < data.length; i += 4) if (data[i] !== 255) return { channels: 4, bytes: data };
+export function packedPixels({ data }: Pick<Raster, 'data'>): {
+  readonly channels: 3 | 4;
+  readonly bytes: Raster['data'];
+} {
+  if (!isOpaque({ data })) return { channels: 4, bytes: data };
   const bytes = new Uint8Array((data.length / 4) * 3);
   for (let i = 0, o = 0; i < data.length; i += 4) {
     bytes[o++] = data[i]!;
@@ -77,18 +92,41 @@ export const encodePng: (raster: Raster) => Uint8Array = (raster) =>
 
 function pngOf(raster: Raster, deflate: Deflate): Uint8Array {
   checkRaster(raster);
-  const { width, height } = raster;
-  const { channels, bytes } = packedPixels(raster);
-  const rowBytes = width * channels;
-  const filtered = new Uint8Array(height * (1 + rowBytes));
-  for (let y = 0, o = 0; y < height; y++) {
+  const { colorType, filtered } = filteredPixels(raster);
+  return pngFile({ height: raster.height, width: raster.width, depth: 8, colorType, filtered }, deflate);
+}
+
+/** Returns a function as `pngEncoder` does, whose compressor works elsewhere meanwhile. */
+export const asyncPngEncoder =
+  (deflate: (bytes: Uint8Array) => Promise<Uint8Array>) =>
+  async (raster: Raster): Promise<Uint8Array> => {
+    checkRaster(raster);
+    const { height, width } = raster;
+    const { colorType, filtered } = filteredPixels(raster);
+    return pngAround({ height, width, depth: 8, colorType }, await deflate(filtered));
+  };
+
+/** Returns the rows with the filter `Sub`: each byte less the one of the pixel before. Without alpha if every pixel is opaque. */
+function filteredPixels(raster: Raster): { readonly colorType: 2 | 6; readonly filtered: Uint8Array } {
+  const { height, width, data } = raster;
+  const channels = isOpaque(raster) ? 3 : 4;
+  const filtered = new Uint8Array(height * (1 + width * channels));
+  for (let y = 0, o = 0, i = 0; y < height; y++) {
     filtered[o++] = 1;
-    const start = y * rowBytes;
-    for (let i = 0; i < rowBytes; i++) {
-      filtered[o++] = bytes[start + i]! - (i < channels ? 0 : bytes[start + i - channels]!);
+    let [red, green, blue, alpha] = [0, 0, 0, 0];
+    for (let x = 0; x < width; x++, i += 4) {
+      filtered[o++] = data[i]! - red;
+      filtered[o++] = data[i + 1]! - green;
+      filtered[o++] = data[i + 2]! - blue;
+      red = data[i]!;
+      green = data[i + 1]!;
+      blue = data[i + 2]!;
+      if (channels === 3) continue;
+      filtered[o++] = data[i + 3]! - alpha;
+      alpha = data[i + 3]!;
     }
   }
-  return pngFile({ height, width, depth: 8, colorType: channels === 4 ? 6 : 2, filtered }, deflate);
+  return { colorType: channels === 4 ? 6 : 2, filtered };
 }
 
 type Colors = readonly (readonly [red: number, green: number, blue: number])[];

@@ -13,9 +13,10 @@ import {
   encodeMaskPng,
   encodePng as portableEncode,
 } from '../../src/formats/png_write.ts';
-import { byZlib, encodePng as nodeEncode } from '../../src/platform/node/png.ts';
+import { byZlib, encodePngAsync, encodePng as nodeEncode } from '../../src/platform/node/png.ts';
 import { orientationBlock } from '../harness/orientation.ts';
 import { buildPng, chunk } from '../harness/png_builder.ts';
+import { rejection } from '../harness/rejection.ts';
 
 function raster(width: number, height: number, alpha: (i: number) => number) {
   const data = Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) =>
@@ -61,6 +62,41 @@ it('is the same to the byte with pngjs and, in a bundled server without it, with
     expect(Buffer.from(byZlib(image)).equals(nodeEncode(image))).to.equal(true);
     expect(Buffer.from(nodeEncode(image)).equals(encodedByPngjs(image))).to.equal(true);
   }
+});
+
+describe('writing PNG beside other work', () => {
+  it('gives the same pixels, also of several strips, and the same bytes each time', async () => {
+    for (const alpha of [() => 255, (i: number) => i % 256]) {
+      for (const [width, height] of [
+        [1, 1],
+        [31, 7],
+        [700, 600],
+      ] as const) {
+        const image = raster(width, height, alpha);
+        const file = await encodePngAsync(image);
+        expect(Buffer.from(file).equals(await encodePngAsync(image))).to.equal(true);
+        expect(Buffer.from(decodePng(file).data.buffer).equals(Buffer.from(image.data.buffer))).to.equal(true);
+        // a reader that checks the sum at the end of the stream
+        const read = PNG.sync.read(Buffer.from(file), { checkCRC: true } as object);
+        expect(read.data.equals(Buffer.from(image.data.buffer))).to.equal(true);
+        expect(file.length).to.be.below(nodeEncode(image).length + 100);
+      }
+    }
+  });
+
+  it('leaves the thread free while it compresses', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const image = raster(2000, 2000, () => 255);
+    for (let i = 0; i < 3; i++) await encodePngAsync(image);
+    clearInterval(timer);
+    expect(turns).to.be.above(2);
+  });
+
+  it('refuses what is no image', async () => {
+    const error = await rejection(encodePngAsync({ width: 2, height: 2, data: new Uint8ClampedArray(3) }));
+    expect(error).to.be.instanceOf(MoganetError);
+  });
 });
 
 /** What pngjs writes for these settings if it is asked directly. */
