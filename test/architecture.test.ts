@@ -29,7 +29,12 @@ const rooms: Readonly<Record<string, Room>> = {
   render: { imports: ['postprocess', 'image'], packages: ['bidi-js'] },
   backbones: { imports: ['nn'], packages: ['zod'] },
   heads: { imports: ['nn'], types: ['backbones'], packages: ['zod'] },
-  engines: { imports: ['nn', 'postprocess'], packages: ['@tensorflow/', '@bufbuild/protobuf', 'onnxruntime-web/'] },
+  engines: {
+    imports: ['nn', 'postprocess', 'engines/onnx_worker'],
+    packages: ['@tensorflow/', '@bufbuild/protobuf', 'onnxruntime-web/'],
+  },
+  // onnxruntime in a thread of Node
+  'engines/onnx_worker': { imports: [], types: ['engines'], packages: ['node:'] },
   models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image', 'datasets'], packages: ['zod'] },
   // data, typed by what it configures
   configs: { imports: ['datasets'], types: ['models', 'backbones', 'heads'] },
@@ -236,7 +241,8 @@ describe('the source tree', () => {
   });
 
   it('uses neither process nor Buffer in code for browsers', () => {
-    const nodeOnly = /^src\/(platform\/node|cli)\/|^src\/engines\/(onnx\/)?node\.ts$|^(samples|bench)\//;
+    const nodeOnly =
+      /^src\/(platform\/node|cli)\/|^src\/engines\/(onnx_worker\/|(onnx\/)?node\.ts$)|^(samples|bench)\//;
     // code that takes it from globalThis can do without
     const asks = /\{ process \} = globalThis/;
     const touches = (text: string) => /(?<![\w.])(?:process\.|Buffer[.(])/.test(text) && !asks.test(text);

@@ -23,7 +23,7 @@ export interface Device {
   owns(tensor: DeviceTensor): boolean;
   compile(program: Program): Promise<Compiled>;
   /** Frees what programs do not hold; called once, after they were disposed. */
-  dispose?(): void;
+  dispose?(): void | Promise<void>;
 }
 
 /** A program on a device. */
@@ -119,7 +119,7 @@ export function engineOn(device: Device): Engine {
     for (const runner of runners) runner.dispose();
     await inTurn(async () => {}); // until what runs is done
     await Promise.all(releases);
-    device.dispose?.();
+    await device.dispose?.();
     if (failure) throw failure;
   };
   return new DeviceEngine(name, detail, hint, blocking, {

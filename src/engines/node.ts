@@ -1,8 +1,10 @@
 import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
+import { isObject } from '../validate.ts';
 import { reasonOf, withHint } from './engine.ts';
 import { type OnnxRuntime, onnxEngine } from './onnx/engine.ts';
 import { type OnnxWebRuntime, ortWasmEngine } from './onnx/web.ts';
+import { onnxWorker } from './onnx_worker/host.ts';
 import { probe } from './probe.ts';
 
 /** The runtime, or the reason why there is none and what to do about it. */
@@ -18,12 +20,13 @@ export const howToInstall = 'npm install onnxruntime-node --ignore-scripts';
  * fails, and it has no binaries for some systems (musl).
  */
 export async function loadOnnxRuntime(
-  load: () => OnnxRuntime = () => installedRuntime('onnxruntime-node'),
+  load: () => OnnxRuntime | Promise<OnnxRuntime> = () =>
+    installed('onnxruntime-node', (require, name) => require(name)),
 ): Promise<FoundRuntime> {
   // by default it keeps a device id and a database of events in the user's cache; set the variable to 0 to allow that
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
   try {
-    return { ort: load() };
+    return { ort: await load() };
   } catch (cause) {
     if (isNotInstalled(cause, 'onnxruntime-node')) {
       return { reason: 'onnxruntime-node is not installed', remedy: `Install it: ${howToInstall}` };
@@ -31,16 +34,27 @@ export async function loadOnnxRuntime(
     const [reason = ''] = reasonOf(cause).split('\n');
     return {
       reason: `onnxruntime-node is installed, but does not start (${reason})`,
-      remedy: usesMusl()
-        ? 'It has no files for musl, as Alpine Linux has: use an image with glibc, such as node:22-slim'
-        : 'Check that it was installed on this system, and not copied from another one',
+      remedy: remedyFor(cause),
     };
   }
 }
 
+function remedyFor(cause: unknown): string {
+  if (isObject(cause) && (cause.code === 'ERR_ACCESS_DENIED' || cause.code === 'ERR_DLOPEN_DISABLED')) {
+    return "Node's permission model is on: add --allow-worker and --allow-addons, and --allow-fs-read for its folder";
+  }
+  return usesMusl()
+    ? 'It has no files for musl, as Alpine Linux has: use an image with glibc, such as node:22-slim'
+    : 'Check that it was installed on this system, and not copied from another one';
+}
+
+/** Starts a thread with `onnxruntime-node`, so that no call blocks the caller's. */
+export const startOnnxRuntime = (): Promise<FoundRuntime> =>
+  loadOnnxRuntime(() => onnxWorker(installed('onnxruntime-node', (require, name) => require.resolve(name))));
+
 /** Loads `onnxruntime-web` if it is installed: its WebAssembly runs in Node, too. */
 export function loadOrtWeb(
-  load: () => OnnxWebRuntime = () => installedRuntime('onnxruntime-web'),
+  load: () => OnnxWebRuntime = () => installed('onnxruntime-web', (require, name) => require(name)),
 ): FoundRuntime<OnnxWebRuntime> {
   try {
     return { ort: load() };
@@ -52,13 +66,13 @@ export function loadOrtWeb(
   }
 }
 
-/** Loads a runtime from this package, the working folder or the installed package: a bundle has no place of its own. */
-function installedRuntime<Ort>(name: string): Ort {
+/** Looks for a package from this one, the working folder and the installed package: a bundle has no place of its own. */
+function installed<T>(name: string, use: (require: NodeJS.Require, name: string) => T): T {
   const place = import.meta.url?.startsWith('file:') ? [import.meta.url] : [];
   let missing: unknown;
   for (const base of [...place, `${process.cwd()}/`, 'moganet']) {
     try {
-      return requireFrom(base)(name);
+      return use(requireFrom(base), name);
     } catch (cause) {
       if (!isNotInstalled(cause, name)) throw cause;
       missing ??= cause;
@@ -114,7 +128,7 @@ export interface Finders {
 export async function openNodeEngine(
   name: string,
   { threads, usualThreads, wasmFolder }: NodeEngineOptions = {},
-  { onnxruntime: find = loadOnnxRuntime, ortWeb = loadOrtWeb }: Partial<Finders> = {},
+  { onnxruntime: find = startOnnxRuntime, ortWeb = loadOrtWeb }: Partial<Finders> = {},
 ): Promise<Engine> {
   switch (name) {
     case 'auto':

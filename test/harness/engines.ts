@@ -1,5 +1,5 @@
 import type { Named, NDArray } from '../../src/arrays.ts';
-import { loadOnnxRuntime } from '../../src/engines/node.ts';
+import { startOnnxRuntime } from '../../src/engines/node.ts';
 import { onnxEngine } from '../../src/engines/onnx/engine.ts';
 import { ortWasmEngine } from '../../src/engines/onnx/web.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
@@ -10,7 +10,7 @@ export const engines: Readonly<Record<string, () => Promise<Engine | string>>> =
   cpu: () => tfjsEngine('cpu'),
   wasm: () => tfjsEngine('wasm'),
   onnxruntime: async () => {
-    const { ort, reason } = await loadOnnxRuntime();
+    const { ort, reason } = await startOnnxRuntime();
     return ort ? onnxEngine(ort, { threads: 1 }) : reason;
   },
   'ort-wasm': async () => ortWasmEngine((await import('onnxruntime-web')) as never),

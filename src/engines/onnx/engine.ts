@@ -29,6 +29,8 @@ export interface OnnxRuntime {
     new (type: 'bool', data: Uint8Array, dims: readonly number[]): OnnxTensor;
     new (type: 'int32', data: Int32Array, dims: readonly number[]): OnnxTensor;
   };
+  /** Ends the thread in which it computes. Without it, it computes on the caller's. */
+  readonly close?: (() => Promise<void>) | undefined;
 }
 
 export type GraphOptimizationLevel = 'disabled' | 'basic' | 'extended' | 'all';
@@ -112,10 +114,11 @@ export function onnxDevice(ort: OnnxRuntime, { name, detail, session }: OnnxDevi
   return {
     name,
     detail,
-    blocking: true, // its `run` returns a promise, but computes on the caller's thread (onnxruntime-node 1.30)
+    blocking: ort.close === undefined, // `run` returns a promise in any case (onnxruntime-node 1.30)
     inTurn: taskQueue(),
     owns: tensors.owns,
     compile: (program) => compile({ ort, name, tensors }, program, { ...common, ...Object.fromEntries(given) }),
+    dispose: () => ort.close?.(),
   };
 }
 
@@ -163,9 +166,16 @@ function compiledOf(
         const wants = theirs.some((output) => wanted.includes(output));
         feeds[condition] = new ort.Tensor('bool', Uint8Array.of(wants ? 1 : 0), []);
       }
-      const results = await session.run({ ...feeds, ...shapeDependent(extents) }, onnxNames).catch((cause: unknown) => {
-        throw new EngineError(`${name}: ${engine} failed: ${reasonOf(cause)}`, { cause });
-      });
+      // the caller's tensors stay the caller's
+      const ours = Object.entries(feeds).filter(([input]) => !isTensor(inputs[input]));
+      const results = await session
+        .run({ ...feeds, ...shapeDependent(extents) }, onnxNames)
+        .catch((cause: unknown) => {
+          throw new EngineError(`${name}: ${engine} failed: ${reasonOf(cause)}`, { cause });
+        })
+        .finally(() => {
+          for (const [, tensor] of ours) tensor.dispose();
+        });
       return Object.fromEntries(
         fetched.map(([output, onnxName]) => {
           const result = results[onnxName];
@@ -177,6 +187,8 @@ function compiledOf(
     dispose: () => session.release(),
   };
 }
+
+const isTensor = (input: NDArray | DeviceTensor | undefined): boolean => input !== undefined && isOnDevice(input);
 
 /** Creates a session, which copies the weights: they are not needed afterwards. */
 async function createSession(
@@ -207,7 +219,10 @@ function shapeDependentInputs(ort: OnnxRuntime, { graph }: Program, { shapeDepen
     bySize.delete(key); // and back, as the latest
     bySize.set(key, arrays);
     const [oldest] = bySize.keys();
-    if (bySize.size > keptSizes && oldest !== undefined) bySize.delete(oldest);
+    if (bySize.size > keptSizes && oldest !== undefined) {
+      for (const tensor of Object.values(bySize.get(oldest) ?? {})) tensor.dispose();
+      bySize.delete(oldest);
+    }
     return arrays;
   };
 
