@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Options, optionsFrom } from './options.ts';
-import { machine, markdownOf, type Report, textOf, verdictOf } from './report.ts';
+import { machine, markdownOf, type Report, textOf, verdictOf, withTables } from './report.ts';
 import { scenarios } from './scenarios/index.ts';
 import { fallenBehind, type Recorded, recordedWith } from './statistics.ts';
 
@@ -14,19 +14,20 @@ const recordedFile = new URL('recorded.json', import.meta.url);
 function usage(): string {
   const lines = Object.entries(scenarios).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`);
   return [
-    'usage: npm run bench -- SCENARIO [--networks a,b|all] [--sizes 224,800x1280] [--engines a,b] [--peers a,b|none]',
-    '         [--threads n] [--seconds n] [--rounds n] [--before DIR] [--json FILE] [--markdown FILE] [--record]',
+    'usage: npm run bench -- [check] SCENARIO … [--networks a,b|all] [--sizes 224,800x1280] [--engines a,b] [--peers a,b|none]',
+    '         [--threads n] [--seconds n] [--rounds n] [--before DIR] [--json FILE] [--markdown FILE] [--readme] [--record]',
     ...lines,
     `  ${'all'.padEnd(10)} all of them`,
-    `  ${'check'.padEnd(10)} all of them; fails if a ratio is more than 10 % behind bench/recorded.json`,
+    `  ${'check'.padEnd(10)} all, or those that follow; fails if a ratio is more than 10 % behind bench/recorded.json`,
   ].join('\n');
 }
 
 async function main(): Promise<number> {
-  const { what = '', options } = optionsFrom(process.argv.slice(2));
-  const isAll = what === 'all' || what === 'check';
-  const chosen = isAll ? Object.keys(scenarios) : [what];
-  if (!chosen.every((name) => Object.hasOwn(scenarios, name))) {
+  const { what, options } = optionsFrom(process.argv.slice(2));
+  const isCheck = what[0] === 'check';
+  const named = what.filter((name) => name !== 'check' && name !== 'all');
+  const chosen = named.length === 0 && what.length > 0 ? Object.keys(scenarios) : named;
+  if (chosen.length === 0 || !chosen.every((name) => Object.hasOwn(scenarios, name))) {
     console.error(usage());
     return 2;
   }
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
     reports[name] = report;
     console.log([...report.tables.map(textOf), ...report.ratios.map(verdictOf), ...report.notes, ''].join('\n'));
   }
-  return finish(reports, options, what === 'check');
+  return finish(reports, options, isCheck);
 }
 
 function finish(reports: Readonly<Record<string, Report>>, options: Options, isCheck: boolean): number {
@@ -50,6 +51,11 @@ function finish(reports: Readonly<Record<string, Report>>, options: Options, isC
   if (options.markdown !== undefined) {
     const tables = Object.values(reports).flatMap((report) => report.tables.map(markdownOf));
     writeFileSync(options.markdown, `${[machine(), ...tables].join('\n\n')}\n`);
+  }
+  if (options.readme) {
+    const readme = new URL('../README.md', import.meta.url);
+    const summaries = Object.values(reports).flatMap(({ summary }) => summary ?? []);
+    writeFileSync(readme, withTables(readFileSync(readme, 'utf8'), machine(), summaries));
   }
   if (options.record) writeFileSync(recordedFile, `${JSON.stringify(recordedWith(recorded, ratios), undefined, 2)}\n`);
   if (!isCheck) return 0;

@@ -18,6 +18,8 @@ export interface Options {
   readonly before: string | undefined;
   readonly json: string | undefined;
   readonly markdown: string | undefined;
+  /** Writes the summaries into README. */
+  readonly readme: boolean;
   readonly record: boolean;
 }
 
@@ -32,7 +34,7 @@ function positive(option: string, text: string): number {
 }
 
 /** Reads the command line: a scenario and options. @throws RangeError or TypeError for what is unknown */
-export function optionsFrom(args: readonly string[]): { readonly what: string | undefined; readonly options: Options } {
+export function optionsFrom(args: readonly string[]): { readonly what: readonly string[]; readonly options: Options } {
   const { positionals, values } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -48,6 +50,7 @@ export function optionsFrom(args: readonly string[]): { readonly what: string | 
       before: { type: 'string' },
       json: { type: 'string' },
       markdown: { type: 'string' },
+      readme: { type: 'boolean', default: false },
       record: { type: 'boolean', default: false },
     },
   });
@@ -63,7 +66,7 @@ export function optionsFrom(args: readonly string[]): { readonly what: string | 
     throw new RangeError('the peer "before" needs --before DIR, a checkout of an earlier commit');
   }
   return {
-    what: positionals[0],
+    what: positionals,
     options: {
       networks: named.filter(isNetwork),
       sizes: list(values.sizes).map(sizeOf),
@@ -76,6 +79,7 @@ export function optionsFrom(args: readonly string[]): { readonly what: string | 
       before: values.before,
       json: values.json,
       markdown: values.markdown,
+      readme: values.readme,
       record: values.record,
     },
   };

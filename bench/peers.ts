@@ -46,7 +46,7 @@ export async function filesOf(network: Network, python: string | undefined): Pro
 
 /** The exports of a network by form: `swin_t.dynamo.onnx` is its form `dynamo`. */
 function exportsOf(network: Network): Record<string, string> {
-  const pattern = new RegExp(`^${network}\\.(\\w+)\\.onnx$`);
+  const pattern = new RegExp(`^${network}\\.(dynamo|script)\\.onnx$`);
   return Object.fromEntries(
     readdirSync(filesFolder).flatMap((file) => {
       const [, form] = pattern.exec(file) ?? [];

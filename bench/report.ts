@@ -18,6 +18,8 @@ export interface Report {
   readonly ratios: readonly Ratio[];
   /** What was left out, and why. */
   readonly notes: readonly string[];
+  /** What README shows. */
+  readonly summary?: Table | undefined;
 }
 
 /** Three digits, as a reader wants them: 1234, 123, 12.3, 1.23, 0.123. */
@@ -41,6 +43,17 @@ export function markdownOf({ title, columns, rows }: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rule = line(columns.map((_, i) => (i === 0 ? '---' : '--:')));
   return [`${title}`, '', line(columns), rule, ...rows.map((row) => line(row.map(shown)))].join('\n');
+}
+
+const marks = { begin: '<!-- measured by npm run bench: begin -->', end: '<!-- measured by npm run bench: end -->' };
+
+/** Returns README with tables in the place that is marked for them. @throws RangeError if there is none */
+export function withTables(readme: string, machine: string, tables: readonly Table[]): string {
+  const [begin, end] = [readme.indexOf(marks.begin), readme.indexOf(marks.end)];
+  if (begin < 0 || end < begin)
+    throw new RangeError(`README.md has no place between "${marks.begin}" and "${marks.end}"`);
+  const content = [`Measured on ${machine}.`, ...tables.map(markdownOf)].join('\n\n');
+  return `${readme.slice(0, begin + marks.begin.length)}\n${content}\n${readme.slice(end)}`;
 }
 
 export function verdictOf(ratio: Ratio): string {

@@ -7,7 +7,7 @@ import { matrixLimit } from '../matrix_limit.ts';
 import { type ImageSize, macsOf, type Network, sizeText } from '../networks.ts';
 import type { Options } from '../options.ts';
 import { filesOf, findPython, howToGetTorch } from '../peers.ts';
-import type { Cell, Report } from '../report.ts';
+import type { Cell, Report, Table } from '../report.ts';
 import { geometricMean, type Ratio } from '../statistics.ts';
 
 /** Backbones from the image to the pyramid on the host: this package's engines and what a user would take instead. */
@@ -45,6 +45,7 @@ export async function backbone(options: Options): Promise<Report> {
     ],
     ratios,
     notes,
+    summary: summaryOf(rows, options, limit),
   };
 }
 
@@ -196,6 +197,37 @@ function worstError(expected: Float32Array, found: Float32Array, shapes: readonl
   return worst;
 }
 
+/** The fastest contender of a kind: `export:` has several forms. */
+const fastestOf = (rows: readonly Row[], peer: string): Row | undefined =>
+  rows
+    .filter(({ name }) => (peer.endsWith(':') ? name.startsWith(peer) : name === peer))
+    .reduce<Row | undefined>((best, row) => (best && best.ms <= row.ms ? best : row), undefined);
+
+/** The table of README: the first engine beside PyTorch and its faster export. */
+function summaryOf(rows: readonly Row[], { engines, threads }: Options, limit: number): Table {
+  const ours = rows.filter(({ name }) => name === engines[0]);
+  return {
+    title: `Milliseconds from the image to the pyramid, ${threads} threads; ${limit.toFixed(0)} GMAC/s is the limit of a matrix multiplication`,
+    columns: [
+      'backbone',
+      'size',
+      'this package',
+      "onnxruntime on PyTorch's export",
+      'PyTorch',
+      'ratios',
+      'images/s',
+      'GMAC/s',
+    ],
+    rows: ours.map((row) => {
+      const here = rows.filter(({ network, size }) => network === row.network && size === row.size);
+      const [exported, torch] = [fastestOf(here, 'export:')?.ms, fastestOf(here, 'torch')?.ms];
+      const ratios = [exported, torch].map((ms) => (ms === undefined ? '–' : (row.ms / ms).toFixed(2))).join(', ');
+      const speed = macsOf(row.network, row.size) / row.ms / 1e6;
+      return [row.network, sizeText(row.size), row.ms, exported, torch, ratios, 1000 / row.ms, speed];
+    }),
+  };
+}
+
 /** The ratios to the fastest export and to PyTorch, with the bounds that this package keeps. */
 function ratiosOf(rows: readonly Row[], { engines }: Options): Ratio[] {
   const ratios: Ratio[] = [];
@@ -203,8 +235,7 @@ function ratiosOf(rows: readonly Row[], { engines }: Options): Ratio[] {
   const places = new Map(rows.map(({ network, size }) => [`${network} ${sizeText(size)}`, { network, size }]));
   for (const [place, { network, size }] of places) {
     const here = rows.filter((row) => row.network === network && row.size === size);
-    const fastest = (start: string) =>
-      Math.min(...here.filter(({ name }) => name.startsWith(start)).map(({ ms }) => ms));
+    const fastest = (peer: string) => fastestOf(here, peer)?.ms ?? Number.NaN;
     const isMogaNet = network.startsWith('moganet');
     for (const engine of engines) {
       const ours = here.find(({ name }) => name === engine)?.ms;
@@ -219,7 +250,7 @@ function ratiosOf(rows: readonly Row[], { engines }: Options): Ratio[] {
       if (isDefault && isMogaNet && toExport > 0) moganets.push(toExport);
       add('torch', isDefault && isMogaNet ? 0.3 : undefined);
       add('web:');
-      add('plain');
+      add('plain tfjs wasm');
       add(`before: ${engine}`, engine === 'wasm' ? 0.7 : undefined);
     }
   }

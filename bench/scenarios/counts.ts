@@ -20,7 +20,7 @@ export async function counts({ networks: chosen }: Options): Promise<Report> {
   const ratios: Ratio[] = [];
   for (const network of chosen) {
     const { exports, weights } = await filesOf(network, python);
-    const own = join(filesFolder, `${network}.own.onnx`);
+    const own = join(filesFolder, `${network}-own.onnx`);
     writeOwn(network, own);
     const ours = await countsOf(own);
     rows.push([network, 'this package', ours.nodes, ours.run, ours.layout]);

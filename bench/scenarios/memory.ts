@@ -35,6 +35,8 @@ export async function memory({ threads }: Options): Promise<Report> {
     threads,
   });
   row('Mask R-CNN with MogaNet-T', detection);
+  const features = { file: onnxFile(detector), shape: detection.shape, outputs: undefined, threads };
+  row('its part `features` alone, by onnxruntime', peakOf({ kind: 'onnx', ...features }));
   const { exports } = await filesOf('moganet_t', python);
   for (const [form, file] of Object.entries(exports)) {
     const peak = peakOf({ kind: 'onnx', file, shape: detection.shape, outputs: undefined, threads });

@@ -9,7 +9,7 @@ import { onnxOperators } from '../../bench/onnx_operators.ts';
 import { optionsFrom } from '../../bench/options.ts';
 import { stretched } from '../../bench/photo.ts';
 import { plainMogaNet } from '../../bench/plain_tfjs.ts';
-import { markdownOf, shown, textOf, verdictOf } from '../../bench/report.ts';
+import { markdownOf, shown, textOf, verdictOf, withTables } from '../../bench/report.ts';
 import { scenarios } from '../../bench/scenarios/index.ts';
 import {
   fallenBehind,
@@ -106,7 +106,7 @@ describe('the command line of the benchmarks', () => {
       '--seconds',
       '1.5',
     ]);
-    expect(what).to.equal('backbone');
+    expect(what).to.deep.equal(['backbone']);
     expect(options.networks).to.deep.equal(['resnet_50']);
     expect(options.sizes).to.deep.equal([
       { height: 224, width: 224 },
@@ -153,6 +153,17 @@ describe('reports of the benchmarks', () => {
   it('prints a table, and writes it as Markdown', () => {
     expect(textOf(table)).to.equal('a title\n  network    ms\n  xt       1235\n  t');
     expect(markdownOf(table)).to.equal('a title\n\n| network | ms |\n| --- | --: |\n| xt | 1235 |\n| t |  |');
+  });
+
+  it('puts tables into README between its marks', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const once = withTables(readme, 'a machine', [table]);
+    expect(once).to.include(`Measured on a machine.\n\n${markdownOf(table)}\n`);
+    expect(withTables(once, 'a machine', [table])).to.equal(once);
+    expect(once.replace(/(bench: begin -->)[\s\S]*(<!-- measured)/, '$1$2')).to.equal(
+      readme.replace(/(bench: begin -->)[\s\S]*(<!-- measured)/, '$1$2'),
+    );
+    expect(() => withTables('no marks', 'a machine', [table])).to.throw(RangeError);
   });
 
   it('says whether a bound was missed', () => {
