@@ -21,35 +21,52 @@ export interface End {
   readonly textures: readonly tf.Tensor[];
 }
 
-/** Convolves. Weights are [height, width, in, out], or [height, width, channels, 1] if the channels stay apart. */
+/** Channels of a map, from an even one on. */
+export interface Channels {
+  readonly map: tf.Tensor4D;
+  readonly start: number;
+  readonly count: number;
+}
+
+/**
+ * Convolves the channels of one map or of several, one after the other. Weights are [height, width, in, out], or [height, width,
+ * channels, 1] if the channels stay apart.
+ */
 export function convolution(
   attributes: Convolution,
-  x: tf.Tensor4D,
+  parts: readonly Channels[],
   [weight, bias]: readonly [tf.Tensor, tf.Tensor?],
   { expression, textures }: End,
   outputShape: MapSize,
 ): tf.Tensor4D {
   const { names, functions, body } = glslOf(expression);
+  const maps = parts.map((_, i) => `X${i}`);
+  const ranges = parts.flatMap(({ start, count }, i) => [
+    [`first${i}`, start / 2],
+    [`count${i}`, Math.ceil(count / 2)],
+  ]);
   const shader = {
-    inputs: ['X', 'W', ...(bias ? ['B'] : []), ...names],
-    functions: `${texelOf('X')}${texelOf('W')}${pixels}\n${functions}`,
-    body: `${sumOf(attributes)}
+    inputs: [...maps, 'W', ...(bias ? ['B'] : []), ...names],
+    functions: `${[...maps, 'W'].map(texelOf).join('')}${maps.map(pixelsOf).join('')}\n${functions}`,
+    uniforms: Object.fromEntries(ranges) as Record<string, number>,
+    body: `${sumOf(attributes, parts.length)}
   vec4 source = sum${bias ? ' + getBAtOutCoords()' : ''};
   ${body}`,
   };
-  return runShader(shader, [x, weight, ...(bias ? [bias] : []), ...textures], outputShape);
+  const inputs = [...parts.map(({ map }) => map), weight, ...(bias ? [bias] : []), ...textures];
+  return runShader(shader, inputs, outputShape);
 }
 
-/** Two pixels of a row, zero where the map has none. A texture may hold anything beyond an odd width. */
-const pixels = `
-vec4 pixels(int line, int texel, int pair, int pairs) {
-  if (texel < 0 || 2 * texel >= XShape[2]) return vec4(0.0);
-  vec4 x = XTexel(line + texel, pair, pairs);
-  return 2 * texel + 1 < XShape[2] ? x : vec4(x.xy, 0.0, 0.0);
+/** Reads two pixels of a row, zero where the map has none. A texture may hold anything beyond an odd width. */
+const pixelsOf = (name: string): string => `
+vec4 ${name}Pixels(int line, int texel, int pair) {
+  if (texel < 0 || 2 * texel >= ${name}Shape[2]) return vec4(0.0);
+  vec4 x = ${name}Texel(line + texel, pair, (${name}Shape[3] + 1) / 2);
+  return 2 * texel + 1 < ${name}Shape[2] ? x : vec4(x.xy, 0.0, 0.0);
 }`;
 
 /** Adds the products of a window, row by row: each texel of a row is read once for all taps. */
-function sumOf({ kernel, stride, padding, dilation, groups }: Convolution): string {
+function sumOf({ kernel, stride, padding, dilation, groups }: Convolution, parts: number): string {
   // where the two pixels of an output texel read, from the column of the first: that is even, so the texels are known here
   const columns = Array.from({ length: kernel.width }, (_, tap) => {
     const first = tap * dilation.width - padding.width;
@@ -60,8 +77,8 @@ function sumOf({ kernel, stride, padding, dilation, groups }: Convolution): stri
     const half = column % 2 === 0 ? 'xy' : 'zw';
     return `x${texels.indexOf(Math.floor(column / 2))}.${half}`;
   };
-  const reads = (pair: string): string =>
-    texels.map((offset, i) => `vec4 x${i} = pixels(line, texel + ${offset}, ${pair}, pairs);`).join('\n    ');
+  const reads = (part: number, pair: string): string =>
+    texels.map((offset, i) => `vec4 x${i} = X${part}Pixels(line, texel + ${offset}, ${pair});`).join('\n    ');
   const both = ([first, second]: readonly [number, number]): string => `vec4(${pixelAt(first)}, ${pixelAt(second)})`;
   const ofChannel = (columnsOfTap: readonly [number, number], tap: number): string =>
     `sum += ${both(columnsOfTap)} * WTexel(weights + ${tap} * pairs + at.w / 2, 0, 1).xzxz;`;
@@ -69,24 +86,27 @@ function sumOf({ kernel, stride, padding, dilation, groups }: Convolution): stri
     `x = ${both(columnsOfTap)};
     w = WTexel(weights + ${tap} * pairs + i, at.w / 2, outPairs);
     sum += x.xxzz * w.xyxy + x.yyww * w.zwzw;`;
+  const ofPart = (part: number): string => `for (int i = 0; i < count${part}; i++) {
+    vec4 x, w;
+    ${reads(part, `first${part} + i`)}
+    ${columns.map(ofAll).join('\n    ')}
+    }
+    weights += count${part};`;
+  const numbers = Array.from({ length: parts }, (_, part) => part);
   const products =
     groups === 1
-      ? `for (int i = 0; i < pairs; i++) {
-    vec4 x, w;
-    ${reads('i')}
-    ${columns.map(ofAll).join('\n    ')}
-    }`
-      : `${reads('at.w / 2')}
+      ? numbers.map(ofPart).join('\n    ')
+      : `${reads(0, 'first0 + at.w / 2')}
     ${columns.map(ofChannel).join('\n    ')}`;
   return `
-  int pairs = (XShape[3] + 1) / 2;
+  int pairs = ${numbers.map((part) => `count${part}`).join(' + ')};
   int outPairs = (outShape[3] + 1) / 2;
   int texel = at.z / 2 * ${stride.width};
   vec4 sum = vec4(0.0);
   for (int tap = 0; tap < ${kernel.height}; tap++) {
     int row = at.y * ${stride.height} - ${padding.height} + tap * ${dilation.height};
-    if (row < 0 || row >= XShape[1]) continue;
-    int line = (at.x * XShape[1] + row) * ((XShape[2] + 1) / 2);
+    if (row < 0 || row >= X0Shape[1]) continue;
+    int line = (at.x * X0Shape[1] + row) * ((X0Shape[2] + 1) / 2);
     int weights = tap * ${kernel.width} * pairs;
     ${products}
   }`;

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type Graph, nodeAt } from '../../../nn/graph.ts';
+import { nodeAt } from '../../../nn/graph.ts';
 import { type Plan, planFor, type Step } from '../replay.ts';
 import { convolution, hasProgram } from './convolution.ts';
 import { areOfOneSize, extentsOf } from './extents.ts';
@@ -7,6 +7,7 @@ import { type Expression, isPointwise, type Operand, pointwise, type Term } from
 import { hasExactTextures, runsPrograms } from './program.ts';
 import { globalAverage, layerNorm } from './reductions.ts';
 import { roiAlign } from './roi_align.ts';
+import { type Part, partsOf } from './views.ts';
 
 /**
  * Plans for WebGL, where every operation is a draw call over a whole map: what works on single values is joined to trees, and
@@ -18,40 +19,60 @@ const mostTextures = 12;
 
 type Compute = NonNullable<Step['compute']>;
 
+/** A step with what its convolution reads, if it is one that has a program. */
+type Prepared = Step & { readonly parts?: readonly Part[] | undefined };
+
 /** Joins steps and gives those that have a program of ours to it. The parameters stay the plan's. */
 export function fused(plan: Plan): Plan {
   if (!runsPrograms()) return plan;
+  const outputs = Object.keys(plan.graph.outputs);
+  const prepared: readonly Prepared[] = planFor({ ...plan, steps: withViews(plan) }, outputs).steps;
   const extents = extentsOf(plan.graph);
-  const makers = new Map(plan.steps.map((step) => [step.node.id, step]));
+  const makers = new Map(prepared.map((step) => [step.node.id, step]));
   const reads = new Map<number, number>();
   const count = (id: number): void => void reads.set(id, (reads.get(id) ?? 0) + 1);
-  for (const { maps } of plan.steps) maps.forEach(count);
+  for (const { maps } of prepared) maps.forEach(count);
   Object.values(plan.graph.outputs).forEach(count);
 
+  const candidateOf = (id: number, root: Prepared): Candidate | undefined => {
+    const maker = makers.get(id);
+    if (!maker || reads.get(id) !== 1 || maker.node.channels !== root.node.channels) return undefined;
+    if (isPointwise(maker.node.op)) return { kind: 'term', step: maker };
+    // a convolution cannot be computed at pixels that it does not have
+    const isSource = maker.parts && areOfOneSize(extents[id], extents[root.node.id]);
+    return isSource ? { kind: 'source', step: maker } : undefined;
+  };
   const joined = new Set<number>();
-  const steps = plan.steps.toReversed().flatMap((step): Step[] => {
+  const steps = prepared.toReversed().flatMap((step): Step[] => {
     if (joined.has(step.node.id)) return [];
-    if (!isPointwise(step.node.op)) return [alone(step, plan.graph)];
-    const tree = treeOf(step, (id, root) => {
-      const maker = makers.get(id);
-      if (!maker || reads.get(id) !== 1 || maker.node.channels !== root.node.channels) return undefined;
-      if (isPointwise(maker.node.op)) return { kind: 'term', step: maker };
-      // a convolution cannot be computed at pixels that it does not have
-      const isSource = isConvolution(maker, plan.graph) && areOfOneSize(extents[id], extents[root.node.id]);
-      return isSource ? { kind: 'source', step: maker } : undefined;
-    });
+    if (!isPointwise(step.node.op)) return [alone(step)];
+    const tree = treeOf(step, candidateOf);
     for (const id of tree.joined) joined.add(id);
     return [tree.step];
   });
-  return planFor({ ...plan, steps: steps.reverse() }, Object.keys(plan.graph.outputs));
+  return planFor({ ...plan, steps: steps.reverse() }, outputs);
 }
 
-type Candidate = { readonly kind: 'term' | 'source'; readonly step: Step };
+/** Lets convolutions read channels of maps in place of slices and concatenations, which nothing else may then need. */
+function withViews({ graph, steps }: Plan): Prepared[] {
+  const makers = new Map(steps.map((step) => [step.node.id, step]));
+  return steps.map((step) => {
+    const { node, maps } = step;
+    const [first] = maps;
+    if (node.op !== 'conv2d' || first === undefined) return step;
+    const { channels } = nodeAt(graph, first);
+    if (!hasProgram(node.attributes, channels, node.channels)) return step;
+    const parts = partsOf(step, channels, makers);
+    return { ...step, parts, maps: parts.map(({ id }) => id) };
+  });
+}
+
+type Candidate = { readonly kind: 'term' | 'source'; readonly step: Prepared };
 
 /** Grows the tree whose last operation is the root: through its inputs, as long as nothing else reads them. */
 function treeOf(
-  root: Step,
-  candidateOf: (id: number, root: Step) => Candidate | undefined,
+  root: Prepared,
+  candidateOf: (id: number, root: Prepared) => Candidate | undefined,
 ): { readonly step: Step; readonly joined: readonly number[] } {
   const joined: number[] = [];
   const textures: (number | tf.Tensor)[] = [];
@@ -88,7 +109,9 @@ function treeOf(
     return { step: { ...root, maps, parameters: [], compute }, joined };
   }
   const convolve = convolutionOf(source, expression);
-  const compute: Compute = ([x, ...values], shape) => convolve(x as tf.Tensor4D, texturesFrom(values), shape);
+  const parts = source.maps.length;
+  const compute: Compute = (values, shape) =>
+    convolve(values.slice(0, parts), texturesFrom(values.slice(parts)), shape);
   return {
     step: { ...root, maps: [...source.maps, ...maps], parameters: [], compute },
     joined: [...joined, source.node.id],
@@ -97,44 +120,40 @@ function treeOf(
 
 /** Returns the convolution within reach of the tree that is computed last: the others' values are there by then. */
 function lastSource(
-  step: Step,
-  root: Step,
-  candidateOf: (id: number, root: Step) => Candidate | undefined,
-): Step | undefined {
+  step: Prepared,
+  root: Prepared,
+  candidateOf: (id: number, root: Prepared) => Candidate | undefined,
+): Prepared | undefined {
   const found = step.maps.flatMap((id) => {
     const candidate = candidateOf(id, root);
     if (!candidate) return [];
     const source = candidate.kind === 'source' ? candidate.step : lastSource(candidate.step, root, candidateOf);
     return source ? [source] : [];
   });
-  return found.reduce<Step | undefined>((last, each) => (last && last.node.id > each.node.id ? last : each), undefined);
-}
-
-const inChannelsOf = ({ maps: [first] }: Step, graph: Graph): number =>
-  first === undefined ? 0 : nodeAt(graph, first).channels;
-
-function isConvolution(step: Step, graph: Graph): boolean {
-  const { node } = step;
-  return node.op === 'conv2d' && hasProgram(node.attributes, inChannelsOf(step, graph), node.channels);
+  return found.reduce<Prepared | undefined>(
+    (last, each) => (last && last.node.id > each.node.id ? last : each),
+    undefined,
+  );
 }
 
 /** Returns how to compute a convolution that ends with an expression. */
-function convolutionOf({ node, parameters }: Step, expression: Expression) {
-  return (x: tf.Tensor4D, textures: readonly tf.Tensor[], shape: Parameters<Compute>[1]): tf.Tensor4D => {
+function convolutionOf({ node, parameters, parts = [] }: Prepared, expression: Expression) {
+  return (maps: readonly tf.Tensor4D[], textures: readonly tf.Tensor[], shape: Parameters<Compute>[1]): tf.Tensor4D => {
     if (node.op !== 'conv2d') throw new RangeError(`${node.op} is not a convolution`);
+    const channels = maps.map((map, i) => ({ map, start: parts[i]?.start ?? 0, count: parts[i]?.channels ?? 0 }));
     const weights = parameters as readonly [tf.Tensor, tf.Tensor?];
-    return convolution(node.attributes, x, weights, { expression, textures }, shape);
+    return convolution(node.attributes, channels, weights, { expression, textures }, shape);
   };
 }
 
 const nothing: Expression = { terms: [], textures: 0 };
 
 /** Gives a step that nothing is joined to its program, if there is one. */
-function alone(step: Step, graph: Graph): Step {
+function alone(step: Prepared): Step {
   const { node, parameters } = step;
-  if (isConvolution(step, graph)) {
+  if (step.parts) {
     const convolve = convolutionOf(step, nothing);
-    return { ...step, compute: ([x], shape) => convolve(x as tf.Tensor4D, [], shape) };
+    return { ...step, compute: (maps, shape) => convolve(maps, [], shape) };
   }
   if (node.op === 'globalAvgPool') return { ...step, compute: ([x]) => globalAverage(x as tf.Tensor4D) };
   if (node.op === 'layerNorm') {
