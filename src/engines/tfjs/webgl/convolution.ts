@@ -47,7 +47,11 @@ export function convolution(
   ]);
   const shader = {
     inputs: [...maps, 'W', ...(bias ? ['B'] : []), ...names],
-    functions: `${[...maps, 'W'].map(texelOf).join('')}${maps.map(pixelsOf).join('')}\n${functions}`,
+    functions: [
+      ...parts.map(({ map }, i) => texelOf(`X${i}`, map) + pixelsOf(`X${i}`, attributes)),
+      texelOf('W', weight),
+      functions,
+    ].join('\n'),
     uniforms: Object.fromEntries(ranges) as Record<string, number>,
     body: `${sumOf(attributes, parts.length)}
   vec4 source = sum${bias ? ' + getBAtOutCoords()' : ''};
@@ -58,12 +62,16 @@ export function convolution(
 }
 
 /** Reads two pixels of a row, zero where the map has none. A texture may hold anything beyond an odd width. */
-const pixelsOf = (name: string): string => `
-vec4 ${name}Pixels(int line, int texel, int pair) {
-  if (texel < 0 || 2 * texel >= ${name}Shape[2]) return vec4(0.0);
-  vec4 x = ${name}Texel(line + texel, pair, (${name}Shape[3] + 1) / 2);
-  return 2 * texel + 1 < ${name}Shape[2] ? x : vec4(x.xy, 0.0, 0.0);
-}`;
+function pixelsOf(name: string, { kernel, stride, padding }: Convolution): string {
+  const isWithin = kernel.width === 1 && stride.width === 1 && padding.width === 0; // then what is beyond stays beyond
+  const read = `${name}Texel(line + texel, pair, (${name}Shape[3] + 1) / 2)`;
+  const body = isWithin
+    ? `return ${read};`
+    : `if (texel < 0 || 2 * texel >= ${name}Shape[2]) return vec4(0.0);
+  vec4 x = ${read};
+  return 2 * texel + 1 < ${name}Shape[2] ? x : vec4(x.xy, 0.0, 0.0);`;
+  return `\nvec4 ${name}Pixels(int line, int texel, int pair) {\n  ${body}\n}`;
+}
 
 /** Adds the products of a window, row by row: each texel of a row is read once for all taps. */
 function sumOf({ kernel, stride, padding, dilation, groups }: Convolution, parts: number): string {

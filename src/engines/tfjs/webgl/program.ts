@@ -22,12 +22,21 @@ export interface GpuProgram {
 
 /** The part of MathBackendWebGL that runs programs. */
 interface ProgramRunner {
+  readonly texData: { get(dataId: object): TextureData };
+  uploadToGPU(dataId: object): void;
   runWebGLProgram(
     program: GpuProgram,
     inputs: readonly tf.TensorInfo[],
     dtype: 'float32',
     uniforms: readonly (readonly number[])[],
   ): tf.TensorInfo;
+}
+
+interface TextureData {
+  readonly texture?: unknown;
+  readonly texShape?: readonly [height: number, width: number] | null | undefined;
+  isPacked?: boolean;
+  shape: number[];
 }
 
 export type MapSize = readonly [batch: number, height: number, width: number, channels: number];
@@ -76,17 +85,32 @@ void main() {
 `;
 
 /**
- * Declares `vec4 NAMETexel(int line, int pair, int pairs)`, which reads a texel by its place in a matrix of texels: `pairs`
- * in a line. TensorFlow.js lays the matrix out as it is, unless a texture cannot be that high.
+ * Declares `vec4 NAMETexel(int line, int pair, int pairs)`, which reads a texel of the tensor by its place in a matrix of
+ * texels, `pairs` in a line. The texture is that matrix, unless a texture cannot be that high: then every read divides.
  */
-export const texelOf = (name: string): string => `
-vec4 ${name}Texel(int line, int pair, int pairs) {
-  int columns = (${name}TexShape[1] + 1) / 2;
-  if (columns == pairs) return texelFetch(${name}, ivec2(pair, line), 0);
+export function texelOf(name: string, tensor: tf.Tensor): string {
+  const read = isMatrix(tensor)
+    ? `return texelFetch(${name}, ivec2(pair, line), 0);`
+    : `int columns = (${name}TexShape[1] + 1) / 2;
   int index = line * pairs + pair;
   int row = index / columns;
-  return texelFetch(${name}, ivec2(index - row * columns, row), 0);
-}`;
+  return texelFetch(${name}, ivec2(index - row * columns, row), 0);`;
+  return `\nvec4 ${name}Texel(int line, int pair, int pairs) {\n  ${read}\n}`;
+}
+
+/** Uploads the tensor if it is not there yet, packed as programs read it, since only then its texture has a size. */
+function isMatrix({ dataId, shape }: tf.Tensor): boolean {
+  const backend = tf.backend() as unknown as ProgramRunner;
+  const data = backend.texData.get(dataId);
+  if (!data.texture) {
+    data.isPacked = true;
+    data.shape = [...shape];
+  }
+  backend.uploadToGPU(dataId);
+  // one of another shape may be packed anew
+  const isAsIs = data.isPacked === true && data.shape.join() === shape.join();
+  return isAsIs && data.texShape?.[1] === 2 * Math.ceil((shape.at(-1) ?? 1) / 2);
+}
 
 /** True if the backend has what the programs need: reading texels by number is of WebGL 2. */
 export const runsPrograms = (): boolean => tf.env().getNumber('WEBGL_VERSION') === 2;

@@ -15,14 +15,13 @@ export function roiAlign(options: RoiAlignOptions, x: tf.Tensor4D, regions: tf.T
   const shares = sharesOf(rows, { height, width }, options);
   const outputShape: MapSize = [shares.length, outputSize.height, outputSize.width, channels];
   const { starts, entries } = tablesOf(shares);
-  const tables = [
-    tf.tensor2d(starts, [shares.length, starts.length / shares.length]),
-    tf.tensor2d(entries, [entries.length / 2, 2]),
-  ];
+  const first = tf.tensor2d(starts, [shares.length, starts.length / shares.length]);
+  const pairs = tf.tensor2d(entries, [entries.length / 2, 2]);
   try {
-    return runShader(shader(outputSize.height), [x, ...tables], outputShape);
+    const reads = texelOf('X', x) + texelOf('T', first) + texelOf('E', pairs);
+    return runShader(shader(outputSize.height, reads), [x, first, pairs], outputShape);
   } finally {
-    tf.dispose(tables);
+    tf.dispose([first, pairs]);
   }
 }
 
@@ -45,9 +44,9 @@ function tablesOf(shares: readonly RegionShares[]): { readonly starts: Float32Ar
   return { starts: Float32Array.from(starts), entries: Float32Array.from(entries.length > 0 ? entries : [0, 0]) };
 }
 
-const shader = (binRows: number): Shader => ({
+const shader = (binRows: number, reads: string): Shader => ({
   inputs: ['X', 'T', 'E'],
-  functions: `${texelOf('X')}${texelOf('T')}${texelOf('E')}
+  functions: `${reads}
 int numberAt(int region, int column) {
   vec4 t = TTexel(region / 2, column / 2, (TShape[1] + 1) / 2);
   vec2 row = region % 2 == 0 ? t.xy : t.zw;
