@@ -19,6 +19,11 @@ export interface Device {
   readonly blocking?: boolean | undefined;
   /** Starts a task once the earlier ones are done; at once by default. */
   readonly inTurn?: Queue | undefined;
+  /**
+   * Whether a run may be left to itself when it is aborted: it computes elsewhere, and its inputs may be freed meanwhile. The caller
+   * hears of the abort at once.
+   */
+  readonly canAbandon?: boolean | undefined;
   /** Tells this engine's tensors from those of others. */
   owns(tensor: DeviceTensor): boolean;
   compile(program: Program): Promise<Compiled>;
@@ -178,13 +183,15 @@ function runnerOf(
       const inputs = Object.fromEntries(
         await Promise.all(taken.map(async ([input, value]) => [input, await value] as const)),
       );
-      return inTurn(async () => {
+      const running = inTurn(async () => {
         if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
+        signal?.throwIfAborted();
         return compiled.run(inputs, extents, wanted, signal).catch((cause: unknown) => {
           if (signal?.aborted && cause === signal.reason) throw cause;
           throw asEngineError(`${name}: ${device.name} failed`, cause);
         });
       });
+      return signal && device.canAbandon ? unlessAborted(running, signal) : running;
     },
     dispose: () => {
       if (disposed) return;
@@ -192,6 +199,29 @@ function runnerOf(
       onDispose();
     },
   };
+}
+
+/** Rejects at an abort with its reason. The run goes on to its end, and what it gives is freed. */
+async function unlessAborted(running: Promise<Named<DeviceTensor>>, signal: AbortSignal): Promise<Named<DeviceTensor>> {
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([running, aborted]);
+  } catch (reason) {
+    running.then(
+      (outputs) => {
+        for (const output of Object.values(outputs)) output.dispose();
+      },
+      () => {},
+    );
+    throw reason;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** @throws ShapeError if there is no such output, or if none is wanted */

@@ -84,6 +84,26 @@ describe('onnxruntime in a thread of its own', function () {
       expect(ticks).to.be.at.least(5); // the run takes some hundred milliseconds
     });
 
+    it('rejects at once when a run is aborted, and then goes on', async () => {
+      const long = runner.run({ x: seededInput('x', [1, 8, 700, 700]) });
+      let isDone = false;
+      void long.then(() => {
+        isDone = true;
+      });
+      const waiting = runner.run({ x: seededInput('x', [1, 8, 2, 2]) }, undefined, AbortSignal.timeout(20));
+      expect((await rejection(waiting)).name).to.equal('TimeoutError');
+      expect(isDone).to.equal(false);
+      const begun = new AbortController();
+      await long;
+      const running = runner.run({ x: seededInput('x', [1, 8, 700, 700]) }, undefined, begun.signal);
+      setTimeout(() => begun.abort(new Error('enough')), 20);
+      expect((await rejection(running)).message).to.equal('enough');
+      const { y } = await runner.run({ x: seededInput('x', [1, 8, 2, 2]) });
+      expect(y?.shape).to.deep.equal([1, 8, 2, 2]);
+      y?.dispose();
+      for (const tensor of Object.values(await long)) tensor.dispose();
+    });
+
     it('leaves the caller its weights and its inputs', async () => {
       const x = seededInput('x', [1, 8, 4, 4]);
       const { y } = await runner.run({ x });

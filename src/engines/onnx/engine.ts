@@ -115,6 +115,7 @@ export function onnxDevice(ort: OnnxRuntime, { name, detail, session }: OnnxDevi
     name,
     detail,
     blocking: ort.close === undefined, // `run` returns a promise in any case (onnxruntime-node 1.30)
+    canAbandon: ort.close !== undefined,
     inTurn: taskQueue(),
     owns: tensors.owns,
     compile: (program) => compile({ ort, name, tensors }, program, { ...common, ...Object.fromEntries(given) }),
