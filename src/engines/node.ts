@@ -3,13 +3,13 @@ import type { Engine } from '../nn/part.ts';
 import { isObject } from '../validate.ts';
 import { reasonOf, withHint } from './engine.ts';
 import { type OnnxRuntime, onnxEngine } from './onnx/engine.ts';
-import { type OnnxWebRuntime, ortWasmEngine } from './onnx/web.ts';
+import { ortWasmInThread } from './onnx/web.ts';
 import { onnxWorker } from './onnx_worker/host.ts';
 import { probe } from './probe.ts';
 
 /** The runtime, or the reason why there is none and what to do about it. */
-export type FoundRuntime<Ort = OnnxRuntime> =
-  | { readonly ort: Ort; readonly reason?: undefined; readonly remedy?: undefined }
+export type FoundRuntime =
+  | { readonly ort: OnnxRuntime; readonly reason?: undefined; readonly remedy?: undefined }
   | { readonly ort?: undefined; readonly reason: string; readonly remedy: string };
 
 /** Skips the install script, which fetches files for GPUs; those for the CPU are in the package. */
@@ -52,12 +52,13 @@ function remedyFor(cause: unknown): string {
 export const startOnnxRuntime = (): Promise<FoundRuntime> =>
   loadOnnxRuntime(() => onnxWorker(installed('onnxruntime-node', (require, name) => require.resolve(name))));
 
-/** Loads `onnxruntime-web` if it is installed: its WebAssembly runs in Node, too. */
-export function loadOrtWeb(
-  load: () => OnnxWebRuntime = () => installed('onnxruntime-web', (require, name) => require(name)),
-): FoundRuntime<OnnxWebRuntime> {
+/** Starts a thread with `onnxruntime-web` if it is installed: its WebAssembly runs in Node, too. */
+export async function startOrtWeb(
+  load: () => Promise<OnnxRuntime> = () =>
+    onnxWorker(installed('onnxruntime-web', (require, name) => require.resolve(name))),
+): Promise<FoundRuntime> {
   try {
-    return { ort: load() };
+    return { ort: await load() };
   } catch (cause) {
     const found = isNotInstalled(cause, 'onnxruntime-web')
       ? 'is not installed'
@@ -115,7 +116,7 @@ export interface NodeEngineOptions {
 /** How the optional runtimes are found. */
 export interface Finders {
   readonly onnxruntime: () => Promise<FoundRuntime>;
-  readonly ortWeb: () => FoundRuntime<OnnxWebRuntime>;
+  readonly ortWeb: () => Promise<FoundRuntime>;
 }
 
 /**
@@ -128,7 +129,7 @@ export interface Finders {
 export async function openNodeEngine(
   name: string,
   { threads, usualThreads, wasmFolder }: NodeEngineOptions = {},
-  { onnxruntime: find = startOnnxRuntime, ortWeb = loadOrtWeb }: Partial<Finders> = {},
+  { onnxruntime: find = startOnnxRuntime, ortWeb = startOrtWeb }: Partial<Finders> = {},
 ): Promise<Engine> {
   switch (name) {
     case 'auto':
@@ -137,7 +138,7 @@ export async function openNodeEngine(
       if (engine) return engine;
       if (name === 'onnxruntime')
         throw new EngineError(`${reason}. ${remedy}. Or use the engine "ort-wasm" or "wasm".`);
-      const light = await ortWasm({ threads, usualThreads }, ortWeb);
+      const light = await ortWasm(threads ?? usualThreads, ortWeb);
       if (light.engine) {
         return withHint(light.engine, `${reason}, so ort-wasm was taken, which is about three times slower. ${remedy}`);
       }
@@ -150,7 +151,7 @@ export async function openNodeEngine(
       );
     }
     case 'ort-wasm': {
-      const { engine, reason, remedy } = await ortWasm({ threads, usualThreads }, ortWeb);
+      const { engine, reason, remedy } = await ortWasm(threads ?? usualThreads, ortWeb);
       if (engine) return engine;
       throw new EngineError(`${reason}: ${remedy}. Or use the engine "wasm".`);
     }
@@ -191,11 +192,11 @@ async function onnxruntime(threads: number | undefined, find: () => Promise<Foun
   }
 }
 
-/** Starts the WebAssembly of onnxruntime-web and lets it compute. It keeps the number of threads of its first engine. */
-async function ortWasm({ threads, usualThreads }: NodeEngineOptions, find: Finders['ortWeb']): Promise<FoundEngine> {
-  const { ort, reason, remedy } = find();
+/** Starts the WebAssembly of onnxruntime-web and lets it compute. */
+async function ortWasm(threads: number | undefined, find: Finders['ortWeb']): Promise<FoundEngine> {
+  const { ort, reason, remedy } = await find();
   if (!ort) return { reason, remedy };
-  const engine = ortWasmEngine(ort, { threads: threads ?? (ort.env.wasm.numThreads ? undefined : usualThreads) });
+  const engine = ortWasmInThread(ort, threads);
   try {
     await probe(engine);
     return { engine };

@@ -65,70 +65,72 @@ describe('onnxruntime in a thread of its own', function () {
     expect(readFileSync(file, 'utf8'), 'run scripts/bake_worker.ts').to.equal(await bakedWorker());
   });
 
-  describe('as an engine', () => {
-    let engine: Engine;
-    let runner: Runner;
-    before(async () => {
-      engine = await openNodeEngine('onnxruntime', { threads: 1 });
-      runner = await engine.load(program);
-    });
-    after(() => engine.dispose());
-
-    it('does not block its caller: timers go on while it computes', async () => {
-      expect(engine.blocking).to.equal(false);
-      let ticks = 0;
-      const timer = setInterval(() => ticks++, 5);
-      const { y } = await runner.run({ x: seededInput('x', [1, 8, 512, 512]) });
-      clearInterval(timer);
-      y?.dispose();
-      expect(ticks).to.be.at.least(5); // the run takes some hundred milliseconds
-    });
-
-    it('rejects at once when a run is aborted, and then goes on', async () => {
-      const long = runner.run({ x: seededInput('x', [1, 8, 700, 700]) });
-      let isDone = false;
-      void long.then(() => {
-        isDone = true;
+  for (const name of ['onnxruntime', 'ort-wasm']) {
+    describe(`as the engine ${name}`, () => {
+      let engine: Engine;
+      let runner: Runner;
+      before(async () => {
+        engine = await openNodeEngine(name, { threads: 1 });
+        runner = await engine.load(program);
       });
-      const waiting = runner.run({ x: seededInput('x', [1, 8, 2, 2]) }, undefined, AbortSignal.timeout(20));
-      expect((await rejection(waiting)).name).to.equal('TimeoutError');
-      expect(isDone).to.equal(false);
-      const begun = new AbortController();
-      await long;
-      const running = runner.run({ x: seededInput('x', [1, 8, 700, 700]) }, undefined, begun.signal);
-      setTimeout(() => begun.abort(new Error('enough')), 20);
-      expect((await rejection(running)).message).to.equal('enough');
-      const { y } = await runner.run({ x: seededInput('x', [1, 8, 2, 2]) });
-      expect(y?.shape).to.deep.equal([1, 8, 2, 2]);
-      y?.dispose();
-      for (const tensor of Object.values(await long)) tensor.dispose();
-    });
+      after(() => engine.dispose());
 
-    it('leaves the caller its weights and its inputs', async () => {
-      const x = seededInput('x', [1, 8, 4, 4]);
-      const { y } = await runner.run({ x });
-      expect(x.data).to.have.length(128);
-      expect([...weights.values()].every(({ data }) => data.length === 8 * 8 * 49)).to.equal(true);
-      const values = await y?.read();
-      expect(values?.data).to.be.instanceOf(Float32Array);
-      expect(values?.data).to.deep.equal((await y?.read())?.data);
-      y?.dispose();
-    });
-
-    it('refuses what is too large for memory, and goes on', async () => {
-      const graph = recordPart({
-        name: 'huge',
-        inputs: { x: map(1) },
-        forward: (_, { x }) => ({ y: F.resize(x, { factor: 50_000 }) }),
+      it('does not block its caller: timers go on while it computes', async () => {
+        expect(engine.blocking).to.equal(false);
+        let ticks = 0;
+        const timer = setInterval(() => ticks++, 5);
+        const { y } = await runner.run({ x: seededInput('x', [1, 8, 512, 512]) });
+        clearInterval(timer);
+        y?.dispose();
+        expect(ticks).to.be.at.least(5); // the run takes some hundred milliseconds
       });
-      const huge = await engine.load(programOf('huge', graph, new Map()));
-      const failure = await rejection(huge.run({ x: seededInput('x', [1, 1, 9, 9]) }));
-      expect(failure).to.be.instanceOf(EngineError);
-      expect(failure.message).to.match(/^huge: onnxruntime failed: /);
-      const { y } = await runner.run({ x: seededInput('x', [1, 8, 2, 2]) });
-      y?.dispose();
+
+      it('rejects at once when a run is aborted, and then goes on', async () => {
+        const long = runner.run({ x: seededInput('x', [1, 8, 700, 700]) });
+        let isDone = false;
+        void long.then(() => {
+          isDone = true;
+        });
+        const waiting = runner.run({ x: seededInput('x', [1, 8, 2, 2]) }, undefined, AbortSignal.timeout(20));
+        expect((await rejection(waiting)).name).to.equal('TimeoutError');
+        expect(isDone).to.equal(false);
+        const begun = new AbortController();
+        await long;
+        const running = runner.run({ x: seededInput('x', [1, 8, 700, 700]) }, undefined, begun.signal);
+        setTimeout(() => begun.abort(new Error('enough')), 20);
+        expect((await rejection(running)).message).to.equal('enough');
+        const { y } = await runner.run({ x: seededInput('x', [1, 8, 2, 2]) });
+        expect(y?.shape).to.deep.equal([1, 8, 2, 2]);
+        y?.dispose();
+        for (const tensor of Object.values(await long)) tensor.dispose();
+      });
+
+      it('leaves the caller its weights and its inputs', async () => {
+        const x = seededInput('x', [1, 8, 4, 4]);
+        const { y } = await runner.run({ x });
+        expect(x.data).to.have.length(128);
+        expect([...weights.values()].every(({ data }) => data.length === 8 * 8 * 49)).to.equal(true);
+        const values = await y?.read();
+        expect(values?.data).to.be.instanceOf(Float32Array);
+        expect(values?.data).to.deep.equal((await y?.read())?.data);
+        y?.dispose();
+      });
+
+      it('refuses what is too large for memory, and goes on', async () => {
+        const graph = recordPart({
+          name: 'huge',
+          inputs: { x: map(1) },
+          forward: (_, { x }) => ({ y: F.resize(x, { factor: 50_000 }) }),
+        });
+        const huge = await engine.load(programOf('huge', graph, new Map()));
+        const failure = await rejection(huge.run({ x: seededInput('x', [1, 1, 9, 9]) }));
+        expect(failure).to.be.instanceOf(EngineError);
+        expect(failure.message).to.match(new RegExp(`^huge: ${name} failed: `));
+        const { y } = await runner.run({ x: seededInput('x', [1, 8, 2, 2]) });
+        y?.dispose();
+      });
     });
-  });
+  }
 
   it('reports a thread that ends, at once and to every later call, and can be disposed', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'moganet-ort-'));

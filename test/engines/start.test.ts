@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
-import { loadOnnxRuntime, loadOrtWeb, openNodeEngine } from '../../src/engines/node.ts';
+import { loadOnnxRuntime, openNodeEngine, startOrtWeb } from '../../src/engines/node.ts';
 import type { OnnxRuntime } from '../../src/engines/onnx/engine.ts';
 import { type OnnxWebRuntime, ortWasmEngine } from '../../src/engines/onnx/web.ts';
 import { ConfigError, EngineError } from '../../src/errors.ts';
@@ -172,7 +172,7 @@ describe('starting engines of Node', () => {
   const failed = (message: string) => (): never => {
     throw new Error(message);
   };
-  const noOrtWeb = () => loadOrtWeb(failed("Cannot find module 'onnxruntime-web'\nRequire stack:\n- /app/x.js"));
+  const noOrtWeb = () => startOrtWeb(failed("Cannot find module 'onnxruntime-web'\nRequire stack:\n- /app/x.js"));
 
   it('says how to install a runtime that is missing', async () => {
     const load = failed("Cannot find module 'onnxruntime-node'\nRequire stack:\n- /app/x.js");

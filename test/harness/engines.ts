@@ -1,7 +1,7 @@
 import type { Named, NDArray } from '../../src/arrays.ts';
-import { startOnnxRuntime } from '../../src/engines/node.ts';
+import { startOnnxRuntime, startOrtWeb } from '../../src/engines/node.ts';
 import { onnxEngine } from '../../src/engines/onnx/engine.ts';
-import { ortWasmEngine } from '../../src/engines/onnx/web.ts';
+import { ortWasmInThread } from '../../src/engines/onnx/web.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import type { DeviceTensor, Engine, Runner } from '../../src/nn/index.ts';
 
@@ -13,7 +13,10 @@ export const engines: Readonly<Record<string, () => Promise<Engine | string>>> =
     const { ort, reason } = await startOnnxRuntime();
     return ort ? onnxEngine(ort, { threads: 1 }) : reason;
   },
-  'ort-wasm': async () => ortWasmEngine((await import('onnxruntime-web')) as never),
+  'ort-wasm': async () => {
+    const { ort, reason } = await startOrtWeb();
+    return ort ? ortWasmInThread(ort) : reason;
+  },
 };
 
 /**

@@ -6,7 +6,7 @@ import { type Compiled, engineOn, type Queue, reasonOf, taskQueue } from '../eng
 import { type OnnxRuntime, type OnnxSession, type OnnxTensor, onnxDevice } from './engine.ts';
 
 /**
- * onnxruntime-web as two engines: `ort-wasm` computes on the caller's thread and on helpers, `webgpu` on a device of the page
+ * onnxruntime-web as two engines: `ort-wasm` computes in WebAssembly, `webgpu` on a device of the page
  * through the provider that onnxruntime has in WebAssembly too.
  */
 
@@ -42,7 +42,7 @@ export interface OrtWasmOptions extends OrtWebOptions {
 /**
  * Runs programs on the WebAssembly of onnxruntime-web. It blocks the thread that calls it.
  *
- * @param ort the module `onnxruntime-web/wasm`, in Node `onnxruntime-web`
+ * @param ort the module `onnxruntime-web/wasm`
  * @throws ConfigError if it runs already with another number of threads
  */
 export function ortWasmEngine(ort: OnnxWebRuntime, { threads, wasmPaths }: OrtWasmOptions = {}): Engine {
@@ -63,7 +63,13 @@ export function ortWasmEngine(ort: OnnxWebRuntime, { threads, wasmPaths }: OrtWa
   return engineOn(onnxDevice(advised(ort), { name: 'ort-wasm', detail: `onnxruntime-web, ${counted(used)}`, session }));
 }
 
-/** Returns the runtime with advice for the two errors of its start that a page can do something about. */
+/** Runs programs on the WebAssembly of onnxruntime-web in a thread of its own, which starts those of the operators. */
+export function ortWasmInThread(ort: OnnxRuntime, threads = 1): Engine {
+  const session = { executionProviders: ['wasm'], intraOpNumThreads: threads };
+  return engineOn(onnxDevice(ort, { name: 'ort-wasm', detail: `onnxruntime-web, ${counted(threads)}`, session }));
+}
+
+/** Returns the runtime with advice for the errors of its start that a page can do something about. */
 function advised(ort: OnnxRuntime): OnnxRuntime {
   const create: OnnxRuntime['InferenceSession']['create'] = (model, options) =>
     ort.InferenceSession.create(model, options).catch((cause: unknown) => {
@@ -193,7 +199,8 @@ function withoutRegions({ graph }: Program, compiled: Compiled): Compiled {
     );
   };
   return {
-    run: async (inputs, extents, wanted) => emptyOutputs(extents, wanted) ?? compiled.run(inputs, extents, wanted),
+    run: async (inputs, extents, wanted, signal) =>
+      emptyOutputs(extents, wanted) ?? compiled.run(inputs, extents, wanted, signal),
     dispose: () => compiled.dispose(),
   };
 }

@@ -23,6 +23,10 @@ var started = () => {
   runtime ??= (0, import_node_module.createRequire)(path)(path);
   return runtime;
 };
+function setThreads(threads) {
+  const { env } = started();
+  if (env?.wasm) env.wasm.numThreads ??= threads;
+}
 var tensorOf = (ort, { type, dims, data }) => new ort.Tensor(type, data, dims);
 var calls = {
   async start() {
@@ -30,6 +34,7 @@ var calls = {
     return void 0;
   },
   async create({ model, options }) {
+    setThreads(options.intraOpNumThreads);
     try {
       sessions.set(++last, await started().InferenceSession.create(model, options));
     } finally {

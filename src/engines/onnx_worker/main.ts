@@ -35,6 +35,12 @@ const started = (): OnnxRuntime => {
   return runtime;
 };
 
+/** onnxruntime-web takes its threads from here when the first session is created. */
+function setThreads(threads: number | undefined): void {
+  const { env } = started() as { env?: { wasm?: { numThreads?: number | undefined } } };
+  if (env?.wasm) env.wasm.numThreads ??= threads;
+}
+
 const tensorOf = (ort: OnnxRuntime, { type, dims, data }: NewTensor): OnnxTensor =>
   new ort.Tensor(type as 'float32', data as Float32Array, dims);
 
@@ -44,6 +50,7 @@ const calls: { readonly [K in keyof Calls]: (request: Calls[K]['request']) => Pr
     return undefined;
   },
   async create({ model, options }) {
+    setThreads(options.intraOpNumThreads);
     try {
       sessions.set(++last, await started().InferenceSession.create(model, options));
     } finally {
