@@ -26,36 +26,41 @@ const rest = 60;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Measures contenders at the size that they have been given. Each round begins with another one. */
+/** Measures contenders at the size that they have been given. Each round begins with another one, and slow ones sit out some. */
 export async function alternate(contenders: readonly Contender[], options: RoundOptions): Promise<Measured[]> {
-  const runs = contenders.map((contender) => ({ contender, ms: [] as number[], cpuMs: [] as number[] }));
   const once = async (contender: Contender) => {
     const { ms = Number.NaN, cpuMs = Number.NaN } = await contender.ask({ do: 'run' });
     await pause(rest);
     return { ms, cpuMs };
   };
-  const cold: number[] = [];
-  for (const { contender } of runs) {
-    cold.push((await once(contender)).ms);
-    await once(contender); // the second run still finds memory that is not yet mapped
+  const warm: { contender: Contender; coldMs: number; warmMs: number }[] = [];
+  for (const contender of contenders) {
+    const { ms: coldMs } = await once(contender);
+    warm.push({ contender, coldMs, warmMs: (await once(contender)).ms }); // the second run still finds unmapped memory
   }
+  const turns = turnsOf(warm.map(({ warmMs }) => warmMs));
+  const runs = warm.map((one, i) => ({ ...one, every: turns[i] ?? 1, ms: [] as number[], cpuMs: [] as number[] }));
   const end = performance.now() + options.seconds * 1000;
-  let rounds = 0;
-  while (rounds < options.most && (rounds < least || performance.now() < end)) {
-    const first = rounds % runs.length;
+  const isEnough = () => runs.every(({ ms }) => ms.length >= least) && performance.now() >= end;
+  for (let round = 0; round < options.most && !isEnough(); round++) {
+    const first = round % runs.length;
     for (const run of [...runs.slice(first), ...runs.slice(0, first)]) {
+      if (round % run.every !== 0) continue;
       const { ms, cpuMs } = await once(run.contender);
       run.ms.push(ms);
       run.cpuMs.push(cpuMs);
     }
-    rounds++;
   }
-  return runs.map(({ contender, ms, cpuMs }, i) => ({
+  return runs.map(({ contender, coldMs, ms, cpuMs }) => ({
     name: contender.name,
     ms: median(ms),
     cpuMs: median(cpuMs),
     minMs: Math.min(...ms),
-    coldMs: cold[i] ?? Number.NaN,
-    rounds,
+    coldMs,
+    rounds: ms.length,
   }));
 }
+
+/** Returns in which rounds contenders take part: one that takes three times as long as the fastest in every third, at least in every fourth. */
+export const turnsOf = (warmMs: readonly number[]): number[] =>
+  warmMs.map((ms) => Math.max(1, Math.min(4, Math.floor(ms / Math.min(...warmMs)))));

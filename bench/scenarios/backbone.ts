@@ -12,13 +12,17 @@ import { geometricMean, type Ratio } from '../statistics.ts';
 
 /** Backbones from the image to the pyramid on the host: this package's engines and what a user would take instead. */
 export async function backbone(options: Options): Promise<Report> {
-  const python = options.peers.some((peer) => needsTorch.has(peer)) ? await findPython() : undefined;
-  const notes = options.peers.some((peer) => needsTorch.has(peer)) && !python ? [howToGetTorch] : [];
-  const limit = await matrixLimit(options.threads);
+  const wanted = options.peers.filter((peer) => needsTorch.has(peer));
+  const python = wanted.length > 0 ? await findPython() : undefined;
+  const notes: string[] = [];
+  let limit = await matrixLimit(options.threads);
   const rows: Row[] = [];
   for (const network of options.networks) {
     const files = await filesOf(network, python);
+    const isLeftOut = (peer: string) => peer.startsWith('torch') || Object.keys(files.exports).length === 0;
+    if (!python && wanted.some(isLeftOut) && !notes.includes(howToGetTorch)) notes.push(howToGetTorch);
     rows.push(...(await ofNetwork(network, files, options, python, notes)));
+    limit = Math.max(limit, await matrixLimit(options.threads)); // what else runs may slow one of them down
   }
   const ratios = ratiosOf(rows, options);
   return {

@@ -49,7 +49,7 @@ export async function counts({ networks: chosen }: Options): Promise<Report> {
   return {
     tables: [{ title: 'counts: kernels of one forward', columns, rows }],
     ratios,
-    notes: python ? [] : [howToGetTorch],
+    notes: rows.some(([, of]) => `${of}`.startsWith('export')) ? [] : [howToGetTorch],
   };
 }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodePng, loadModel } from 'moganet';
+import { encodePngAsync, loadModel } from 'moganet';
 import type { Options } from '../options.ts';
 import { photo } from '../photo.ts';
 import type { Report } from '../report.ts';
@@ -59,7 +59,7 @@ async function timesOf(
     const predicted = performance.now();
     const drawn = result.render();
     const rendered = performance.now();
-    writeFileSync(file, encodePng(drawn));
+    writeFileSync(file, await encodePngAsync(drawn));
     const end = performance.now();
     const { decode, preprocess, inference, postprocess } = result.speed;
     return {

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { createBackbone, createModel, exportOnnx, initialWeights } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
+import { turnsOf } from '../../bench/alternate.ts';
 import { definitionOf, imageOf, macsOf, networks, sizeOf, sizeText, weightsOf } from '../../bench/networks.ts';
 import { onnxOperators } from '../../bench/onnx_operators.ts';
 import { optionsFrom } from '../../bench/options.ts';
@@ -37,6 +38,11 @@ describe('statistics of the benchmarks', () => {
     expect(() => geometricMean([])).to.throw(RangeError);
     expect(() => geometricMean([1, 0])).to.throw(RangeError);
     expect(() => geometricMean([1, Number.NaN])).to.throw(RangeError);
+  });
+
+  it('lets slow contenders sit out rounds', () => {
+    expect(turnsOf([100, 120, 199, 200, 350, 9000])).to.deep.equal([1, 1, 1, 2, 3, 4]);
+    expect(turnsOf([50])).to.deep.equal([1]);
   });
 
   it('finds the longest gap of a timer', () => {
