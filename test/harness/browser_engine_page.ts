@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { plainMogaNet } from '../../bench/plain_tfjs.ts';
+import { moganet } from '../../src/backbones/moganet.ts';
 import { type OrtEngineOptions, openOrtEngine } from '../../src/engines/ort.ts';
 import {
   conv2d,
@@ -7,6 +9,7 @@ import {
   type Graph,
   map,
   parametersOf,
+  passes,
   programOf,
   type Readers,
   type Runner,
@@ -28,6 +31,8 @@ export interface Counts {
   readonly programs: number;
   /** Draw calls since the page began: one for every WebGL operation. */
   readonly draws: number;
+  /** Values that were read back from the device since the page began. */
+  readonly read: number;
   readonly tensors: number;
   /** Bytes of the textures of living tensors. */
   readonly bytes: number;
@@ -71,6 +76,10 @@ export interface Page {
   /** Disposes the engine, and leaves the page open. */
   end(): Promise<void>;
   counts(): Counts;
+  /** Loads MogaNet XT with seeded weights: a runner. */
+  loadMogaNet(): Promise<number>;
+  /** Returns the draw calls of one forward of a plain port of MogaNet XT. */
+  plainDraws(edge: number): number;
 }
 
 /** Devices of the page, the memories of its WebAssembly, and the bytes of buffers on devices. */
@@ -124,8 +133,9 @@ const unpack = ({ shape, data }: Parcel) => ({ shape, data: Float32Array.from(da
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
-const calls = { linkProgram: 0, drawElements: 0 };
-for (const name of ['linkProgram', 'drawElements'] as const) {
+const calls = { linkProgram: 0, drawElements: 0, getBufferSubData: 0 };
+let valuesRead = 0;
+for (const name of ['linkProgram', 'drawElements', 'getBufferSubData'] as const) {
   // these sources are type-checked without the names of the DOM
   const page = globalThis as unknown as {
     readonly WebGL2RenderingContext: { readonly prototype: Record<string, Call> };
@@ -134,6 +144,7 @@ for (const name of ['linkProgram', 'drawElements'] as const) {
   const call = prototype[name];
   prototype[name] = function (...args) {
     calls[name]++;
+    if (name === 'getBufferSubData') valuesRead += (args[2] as Float32Array).length;
     return call?.apply(this, args);
   };
 }
@@ -151,6 +162,16 @@ const net = programOf(
   new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)])),
 );
 const inputOf = (edge: number) => ({ x: seededInput('x', [1, 8, edge, edge]) });
+
+const mogaNet = recordPart({
+  name: 'MogaNet XT',
+  inputs: { x: map(3) },
+  forward: (scope, { x }) => {
+    const pyramid = moganet({ type: 'moganet', arch: 'xt' }).forward(scope, x);
+    return Object.fromEntries(pyramid.map((stage, i) => [`stage${i}`, stage]));
+  },
+});
+const mogaNetWeights = () => new Map(parametersOf(mogaNet).map(({ key, shape }) => [key, seededWeight(key, shape)]));
 
 let engine: Engine;
 const runners: (Runner | undefined)[] = [];
@@ -231,10 +252,23 @@ const page: Page = {
     return {
       programs: calls.linkProgram,
       draws: calls.drawElements,
+      read: valuesRead,
       tensors: numTensors,
       bytes: numBytesInGPU,
       settings: ['WEBGL_USE_SHAPES_UNIFORMS', 'WEBGL_DELETE_TEXTURE_THRESHOLD'].map((flag) => tf.env().get(flag)),
     };
+  },
+  loadMogaNet: async () =>
+    runners.push(await engine.load(programOf('MogaNet XT', mogaNet, mogaNetWeights(), passes))) - 1,
+  plainDraws: (edge) => {
+    const image = seededInput('x', [1, 3, edge, edge]);
+    tf.engine().startScope();
+    const network = plainMogaNet('moganet_xt', mogaNetWeights());
+    tf.dispose(network.forward(image)); // uploads the weights
+    const { drawElements } = calls;
+    tf.dispose(network.forward(image));
+    tf.engine().endScope();
+    return calls.drawElements - drawElements;
   },
 };
 
