@@ -150,11 +150,8 @@ function* normalizedPlanes(
   })) as [Plane, Plane, Plane];
   const [red, blue] = normalization.channelOrder === 'bgr' ? [last, first] : [first, last];
   const write = (y: number, row: Raster['data'], start: number, stride: 3 | 4) => {
-    let at = y * padded.width;
-    for (let x = 0, i = start; x < size.width; x++, at++, i += stride) {
-      red.values[at] = red.table[row[i]!]!;
-      green.values[at] = green.table[row[i + 1]!]!;
-      blue.values[at] = blue.table[row[i + 2]!]!;
+    for (const [i, { values, table }] of [red, green, blue].entries()) {
+      normalizeRow(row, start + i, stride, table, values, y * padded.width, size.width);
     }
   };
   if (sameSize(image, size)) {
@@ -171,6 +168,19 @@ function* normalizedPlanes(
 interface Plane {
   readonly values: Float32Array;
   readonly table: Float32Array;
+}
+
+/** Writes one channel of a row of interleaved bytes. */
+function normalizeRow(
+  row: Raster['data'],
+  start: number,
+  stride: 3 | 4,
+  table: Float32Array,
+  values: Float32Array,
+  at: number,
+  width: number,
+): void {
+  for (let i = start, end = at + width; at < end; at++, i += stride) values[at] = table[row[i]!]!;
 }
 
 /** A byte has 256 values: a channel's normalised ones are computed once, in mmcv's float32 steps, and looked up. */

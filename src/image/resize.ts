@@ -13,11 +13,14 @@ const ONE = 2048;
 /** How many rows of this width are computed in a slice: a few milliseconds. */
 export const rowsPerSlice = (width: number): number => Math.max(1, Math.floor(65_536 / width));
 
-/** One destination pixel of an axis: the left (upper) source index, the weight of that pixel and of the next one. */
-interface Tap {
-  readonly index: number;
-  readonly near: number;
-  readonly next: number;
+/** The destination pixels of an axis. */
+interface Taps {
+  /** The left (upper) source pixel of each, which may lie outside. */
+  readonly index: Int32Array;
+  /** The weight of that pixel. */
+  readonly near: Int32Array;
+  /** The weight of the next one. */
+  readonly next: Int32Array;
 }
 
 /** `rint`: halves go to the even neighbour. */
@@ -30,9 +33,10 @@ export function roundHalfEven(value: number): number {
  * Returns the taps of an axis. Horizontally the index and weight are clamped at the border; vertically OpenCV keeps the
  * weight and clamps the two rows instead, which rounds differently.
  */
-function tapsFor(source: number, target: number, clamp: boolean): Tap[] {
+function tapsFor(source: number, target: number, clamp: boolean): Taps {
   const scale = 1 / (target / source);
-  return Array.from({ length: target }, (_, d) => {
+  const [indices, nears, nexts] = [new Int32Array(target), new Int32Array(target), new Int32Array(target)];
+  for (let d = 0; d < target; d++) {
     const position = Math.fround((d + 0.5) * scale - 0.5);
     let index = Math.floor(position);
     let fraction = Math.fround(position - index);
@@ -40,9 +44,11 @@ function tapsFor(source: number, target: number, clamp: boolean): Tap[] {
       index = index < 0 ? 0 : source - 1;
       fraction = 0;
     }
-    const near = roundHalfEven(Math.fround(Math.fround(1 - fraction) * ONE));
-    return { index, near, next: roundHalfEven(Math.fround(fraction * ONE)) };
-  });
+    indices[d] = index;
+    nears[d] = roundHalfEven(Math.fround(Math.fround(1 - fraction) * ONE));
+    nexts[d] = roundHalfEven(Math.fround(fraction * ONE));
+  }
+  return { index: indices, near: nears, next: nexts };
 }
 
 /** Stretches one source row to the target's width: integers with 7 fractional bits (OpenCV's 11, shifted by the 4 it drops). */
@@ -50,18 +56,27 @@ function stretchRow(
   pixels: Raster['data'],
   rowStart: number,
   last: number,
-  taps: readonly Tap[],
+  { index, near, next }: Taps,
   channels: 3 | 4,
   out: Int32Array,
 ) {
-  let o = 0;
-  for (const { index, near, next } of taps) {
-    const p = rowStart + index * 4;
-    const q = index < last ? p + 4 : p;
-    out[o++] = (pixels[p]! * near + pixels[q]! * next) >> 4;
-    out[o++] = (pixels[p + 1]! * near + pixels[q + 1]! * next) >> 4;
-    out[o++] = (pixels[p + 2]! * near + pixels[q + 2]! * next) >> 4;
-    if (channels === 4) out[o++] = (pixels[p + 3]! * near + pixels[q + 3]! * next) >> 4;
+  for (let d = 0, o = 0; d < index.length; d++) {
+    const left = index[d]!;
+    const p = rowStart + left * 4;
+    const q = left < last ? p + 4 : p;
+    const a = near[d]!;
+    const b = next[d]!;
+    out[o++] = (pixels[p]! * a + pixels[q]! * b) >> 4;
+    out[o++] = (pixels[p + 1]! * a + pixels[q + 1]! * b) >> 4;
+    out[o++] = (pixels[p + 2]! * a + pixels[q + 2]! * b) >> 4;
+    if (channels === 4) out[o++] = (pixels[p + 3]! * a + pixels[q + 3]! * b) >> 4;
+  }
+}
+
+/** Mixes two stretched rows to bytes. */
+function mixRows(upper: Int32Array, lower: Int32Array, near: number, next: number, row: Uint8Array): void {
+  for (let i = 0; i < row.length; i++) {
+    row[i] = (((near * upper[i]!) >> 16) + ((next * lower[i]!) >> 16) + 2) >> 2;
   }
 }
 
@@ -92,7 +107,9 @@ export function* resizeRows(
     stretchRow(source.data, y * source.width * 4, source.width - 1, across, channels, out);
   const clampRow = (y: number) => Math.min(Math.max(y, 0), source.height - 1);
 
-  for (const [y, { index, near, next }] of down.entries()) {
+  for (let y = 0; y < size.height; y++) {
+    const index = down.index[y]!;
+    const next = down.next[y]!;
     const first = clampRow(index);
     const second = clampRow(index + 1);
     if (first !== upperIndex) {
@@ -107,9 +124,7 @@ export function* resizeRows(
       else stretch(second, lower);
       lowerIndex = second;
     }
-    for (let i = 0; i < values; i++) {
-      row[i] = (((near * upper[i]!) >> 16) + ((next * lower[i]!) >> 16) + 2) >> 2;
-    }
+    mixRows(upper, lower, down.near[y]!, next, row);
     emit(y, row);
     if (y % rows === rows - 1) yield;
   }
