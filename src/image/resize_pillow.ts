@@ -81,25 +81,36 @@ function* stretchRows(
 ): Sliced<Pixels> {
   const rows = rowsPerSlice(width);
   const out = new Uint8Array((bottom - top) * across.length * 3);
-  for (let y = top, o = 0; y < bottom; y++) {
-    for (const { first, weights } of across) {
-      let red = HALF;
-      let green = HALF;
-      let blue = HALF;
-      let at = (y * width + first) * stride;
-      for (let k = 0; k < weights.length; k++, at += stride) {
-        const weight = weights[k]!;
-        red += data[at]! * weight;
-        green += data[at + 1]! * weight;
-        blue += data[at + 2]! * weight;
-      }
-      out[o++] = byteOf(red);
-      out[o++] = byteOf(green);
-      out[o++] = byteOf(blue);
-    }
+  for (let y = top; y < bottom; y++) {
+    stretchRow(data, y * width, stride, across, out, (y - top) * across.length * 3);
     if (y % rows === rows - 1) yield;
   }
   return { data: out, width: across.length, height: bottom - top, stride: 3 };
+}
+
+function stretchRow(
+  data: Raster['data'],
+  row: number,
+  stride: 3 | 4,
+  across: readonly Taps[],
+  out: Uint8Array,
+  o: number,
+): void {
+  for (const { first, weights } of across) {
+    let red = HALF;
+    let green = HALF;
+    let blue = HALF;
+    let at = (row + first) * stride;
+    for (let k = 0; k < weights.length; k++, at += stride) {
+      const weight = weights[k]!;
+      red += data[at]! * weight;
+      green += data[at + 1]! * weight;
+      blue += data[at + 2]! * weight;
+    }
+    out[o++] = byteOf(red);
+    out[o++] = byteOf(green);
+    out[o++] = byteOf(blue);
+  }
 }
 
 /** The pass along y; `top` is the source's row that `pixels` begin with. */
@@ -109,12 +120,7 @@ function* stretchColumns({ data, width, stride }: Pixels, down: readonly Taps[],
   const out = new Uint8Array(down.length * values);
   let done = 0;
   for (const [y, { first, weights }] of down.entries()) {
-    sums.fill(HALF);
-    let at = (first - top) * values;
-    for (const weight of weights) {
-      for (let i = 0; i < values; i++, at++) sums[i]! += data[at]! * weight;
-    }
-    for (let i = 0; i < values; i++) out[y * values + i] = byteOf(sums[i]!);
+    mixRows(data, (first - top) * values, weights, sums, out, y * values);
     done += values * (weights.length + 1);
     if (done > 200_000) {
       done = 0;
@@ -122,6 +128,21 @@ function* stretchColumns({ data, width, stride }: Pixels, down: readonly Taps[],
     }
   }
   return { data: out, width, height: down.length, stride };
+}
+
+function mixRows(
+  data: Raster['data'],
+  at: number,
+  weights: Int32Array,
+  sums: Int32Array,
+  out: Uint8Array,
+  o: number,
+): void {
+  sums.fill(HALF);
+  for (const weight of weights) {
+    for (let i = 0; i < sums.length; i++, at++) sums[i]! += data[at]! * weight;
+  }
+  for (let i = 0; i < sums.length; i++) out[o + i] = byteOf(sums[i]!);
 }
 
 /** A part of an image. */

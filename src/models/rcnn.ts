@@ -9,9 +9,10 @@ import { type DeviceTensor, F, map, type Part, regions, type Scope, type Value }
 import type { AnchorLevel } from '../postprocess/anchors.ts';
 import { toNetwork } from '../postprocess/boxes.ts';
 import { type Detections, meanLogits, refinedRegions, secondStageDetections } from '../postprocess/detections.ts';
-import { pasteMasks } from '../postprocess/masks.ts';
-import { type Proposals, proposalsFrom } from '../postprocess/proposals.ts';
+import { maskSlices } from '../postprocess/masks.ts';
+import { type Proposals, proposalSlices } from '../postprocess/proposals.ts';
 import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
+import { inSlices, type Pause } from '../slices.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, checkStrides, type DetectOptions, type Detector } from './detection.ts';
 import { byName, named, type RunPart, readAll, readLevels } from './task.ts';
@@ -59,15 +60,15 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
       ...boxStages(config).map((stage) => boxPart(stage, neck, classes)),
       ...(mask ? [maskPart(mask, maskPaths(config), neck, classes)] : []),
     ],
-    detect: async ({ features, geometries, run, networkDone }, options) => {
+    detect: async ({ features, geometries, run, networkDone, pause }, options) => {
       const outputs = await features();
-      const proposals = await readProposals(rpn, anchors, outputs, geometries);
+      const proposals = await readProposals(rpn, anchors, outputs, geometries, pause);
       const results: Detections[] = [];
       for (const [i, geometry] of geometries.entries()) {
         const onRegions: OnRegions = (part, region, found) => runOnRegions(part, region, found, i, outputs, run);
         const isLast = i === geometries.length - 1;
         const done = async () => (isLast ? networkDone() : undefined);
-        const image = { proposals: itemAt(proposals, i).boxes, geometry, onRegions, done };
+        const image = { proposals: itemAt(proposals, i).boxes, geometry, onRegions, done, pause };
         results.push(await detectOne(config, image, options));
       }
       return results;
@@ -86,6 +87,7 @@ interface ImageRegions {
   readonly onRegions: OnRegions;
   /** Says that this image needs the network no more. */
   readonly done: () => Promise<void>;
+  readonly pause: Pause;
 }
 
 async function detectOne(
@@ -102,16 +104,14 @@ async function detectOne(
   const logits = await image.onRegions('mask', mask.region, toNetwork(found.boxes, scaleOf(geometry)));
   await image.done();
   const threshold = options.maskThreshold ?? test.maskThreshold;
-  return {
-    ...found,
-    masks: pasteMasks(Object.values(logits), found.boxes, found.labels, geometry.original, threshold),
-  };
+  const masks = maskSlices(Object.values(logits), found.boxes, found.labels, geometry.original, threshold);
+  return { ...found, masks: await inSlices(masks, image.pause) };
 }
 
 /** Runs the stages. Scores are the softmax of the mean of all stages' logits. Boxes are those of the last stage. */
 async function detectBoxes(
   config: RcnnConfig | CascadeConfig,
-  { proposals, geometry, onRegions }: ImageRegions,
+  { proposals, geometry, onRegions, pause }: ImageRegions,
   options: DetectOptions,
 ): Promise<Detections> {
   const { test } = config;
@@ -127,9 +127,11 @@ async function detectBoxes(
   };
   for (const stage of stages.slice(0, -1)) {
     const [scores, deltas] = await scoresAndDeltas(stage);
+    await pause();
     found = refinedRegions(found, scores, deltas, stage.config.deltas, geometry.resized);
   }
   const [, deltas] = await scoresAndDeltas(last);
+  await pause();
   const keep = {
     coder: last.config.deltas,
     score: options.score ?? test.score,
@@ -150,11 +152,16 @@ export async function readProposals(
   anchors: readonly AnchorLevel[],
   features: Named<DeviceTensor>,
   images: readonly Geometry[],
+  pause: Pause,
 ): Promise<Proposals[]> {
   const scores = await readLevels(features, 'rpn_cls', anchors.length);
   const deltas = await readLevels(features, 'rpn_reg', anchors.length);
   const keep = { coder, nmsPre, max, iou, minSize: keepEmpty ? -1 : minSize, acrossLevels };
-  return images.map(({ resized }, image) => proposalsFrom(anchors, scores, deltas, resized, keep, image));
+  const proposals: Proposals[] = [];
+  for (const [image, { resized }] of images.entries()) {
+    proposals.push(await inSlices(proposalSlices(anchors, scores, deltas, resized, keep, image), pause));
+  }
+  return proposals;
 }
 
 const nothing = (masks: boolean): Detections => ({

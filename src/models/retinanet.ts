@@ -1,6 +1,7 @@
 import type { Neck } from '../../heads/head.ts';
 import { retinaHead } from '../../heads/retina.ts';
-import { singleStageDetections } from '../postprocess/detections.ts';
+import { type Detections, singleStageSlices } from '../postprocess/detections.ts';
+import { inSlices } from '../slices.ts';
 import type { RetinaNetConfig } from './config.ts';
 import { anchorsOf, type Detector } from './detection.ts';
 import { named, readLevels } from './task.ts';
@@ -22,7 +23,7 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
       return { ...named('cls', scores), ...named('reg', deltas) };
     },
     parts: [],
-    detect: async ({ features, geometries, networkDone }, options) => {
+    detect: async ({ features, geometries, networkDone, pause }, options) => {
       const outputs = await features();
       const scores = await readLevels(outputs, 'cls', anchors.length);
       const deltas = await readLevels(outputs, 'reg', anchors.length);
@@ -38,10 +39,12 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
         acrossClasses: test.acrossClasses,
         labels: options.labels,
       };
-      return geometries.map(({ resized, scaleX, scaleY }, image) => {
+      const results: Detections[] = [];
+      for (const [image, { resized, scaleX, scaleY }] of geometries.entries()) {
         const seen = { imageSize: resized, scale: { x: scaleX, y: scaleY } };
-        return singleStageDetections(anchors, scores, deltas, seen, keep, image);
-      });
+        results.push(await inSlices(singleStageSlices(anchors, scores, deltas, seen, keep, image), pause));
+      }
+      return results;
     },
   };
 }

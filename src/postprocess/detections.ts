@@ -1,5 +1,6 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { atOnce, type Sliced } from '../slices.ts';
 import type { AnchorLevel } from './anchors.ts';
 import { type BoxCoder, boxAt, deltaDecoder, type Scale, takeBoxes, toOriginal } from './boxes.ts';
 import type { CompactMask } from './masks.ts';
@@ -53,15 +54,19 @@ export interface SingleStageOptions extends DenseOptions, Thresholds {
  * @param deltas per level N × (A * 4) × height × width
  * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
-export function singleStageDetections(
+export const singleStageDetections = (...inputs: Parameters<typeof singleStageSlices>): Detections =>
+  atOnce(singleStageSlices(...inputs));
+
+/** Does what `singleStageDetections` does in slices. */
+export function* singleStageSlices(
   levels: readonly AnchorLevel[],
   scores: readonly NDArray[],
   deltas: readonly NDArray[],
   { imageSize, scale }: NetworkImage,
   options: SingleStageOptions,
   image = 0,
-): Detections {
-  const found = denseCandidates(
+): Sliced<Detections> {
+  const found = yield* denseCandidates(
     levels,
     scores,
     deltas,
@@ -69,6 +74,7 @@ export function singleStageDetections(
     { ...options, labels: candidatesOf(options) },
     image,
   );
+  yield;
   const { boxes, scores: logits, labels } = suppressed(found.boxes, found.logits, found.labels, scale, options);
   return { boxes, scores: logits.map(sigmoid), labels };
 }

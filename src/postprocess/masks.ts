@@ -1,5 +1,6 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { atOnce, type Sliced } from '../slices.ts';
 import { type Box, boxAt } from './boxes.ts';
 import { forEachColumnStretch, type Rle, rleArea, rleBoxXywh, runCollector } from './rle.ts';
 import { checkFinite, sigmoid } from './scores.ts';
@@ -76,17 +77,23 @@ export interface ProbabilityMap extends Size {
  * @param maskThreshold pixels are set if their pasted probability is at least this
  * @throws ShapeError if the arrays do not fit together, RangeError for a logit that is not finite
  */
-export function pasteMasks(
+export const pasteMasks = (...inputs: Parameters<typeof maskSlices>): CompactMask[] => atOnce(maskSlices(...inputs));
+
+/** Does what `pasteMasks` does in slices. */
+export function* maskSlices(
   logits: NDArray | readonly NDArray[],
   boxes: Float32Array,
   labels: Int32Array,
   imageSize: Size,
   maskThreshold: number,
-): CompactMask[] {
+): Sliced<CompactMask[]> {
   const stages = 'shape' in logits ? [logits] : logits;
-  return Array.from(labels, (label, i) =>
-    pasteMask(meanProbabilities(stages, i, label), boxAt(boxes, i), imageSize, maskThreshold),
-  );
+  const masks: CompactMask[] = [];
+  for (const [i, label] of labels.entries()) {
+    masks.push(pasteMask(meanProbabilities(stages, i, label), boxAt(boxes, i), imageSize, maskThreshold));
+    yield;
+  }
+  return masks;
 }
 
 /** The map of detection `i` for its class: the mean of the stages' sigmoids. */
@@ -137,26 +144,82 @@ export function pasteAnywhere(
   imageSize: Size,
   maskThreshold: number,
 ): CompactMask {
-  const stretches: { x: number; from: number; to: number }[] = [];
-  forEachPastedColumn(map, box, imageSize, (x, top, values) => {
-    for (let y = 0; y < values.length; ) {
-      while (y < values.length && !(values[y]! >= maskThreshold)) y++;
-      const from = y;
-      while (y < values.length && values[y]! >= maskThreshold) y++;
-      if (y > from) stretches.push({ x, from: top + from, to: top + y });
-    }
-  });
-  const [first, last] = [stretches[0], stretches.at(-1)];
-  if (!first || !last) return emptyMask(imageSize);
-  const left = first.x;
-  const top = stretches.reduce((least, { from }) => Math.min(least, from), imageSize.height);
-  const height = stretches.reduce((most, { to }) => Math.max(most, to), 0) - top;
-  const runs = runCollector({ height, width: last.x - left + 1 });
-  for (const { x, from, to } of stretches) {
-    const column = (x - left) * height - top;
-    runs.add(column + from, column + to);
+  const [x1, y1, x2, y2] = boxAt(box, 0);
+  const columns = samplesOf(x1, x2, map.width, imageSize.width);
+  const rows = samplesOf(y1, y2, map.height, imageSize.height);
+  const cells = cellsOf(rows);
+  const column = new Float64Array(map.height + 2);
+  // x, from and to of each stretch, one after another
+  const stretches: number[] = [];
+  let top = imageSize.height;
+  let bottom = 0;
+  for (let i = 0; i < columns.low.length; i++) {
+    mixColumn(map, columns.low[i]!, columns.high[i]!, column);
+    const before = stretches.length;
+    forEachStretchAbove(column, rows, cells, maskThreshold, (from, to) => {
+      stretches.push(columns.first + i, rows.first + from, rows.first + to);
+    });
+    if (stretches.length === before) continue;
+    top = Math.min(top, stretches[before + 1]!);
+    bottom = Math.max(bottom, stretches.at(-1)!);
+  }
+  if (stretches.length === 0) return emptyMask(imageSize);
+  const left = stretches[0]!;
+  const height = bottom - top;
+  const runs = runCollector({ height, width: stretches.at(-3)! - left + 1 });
+  for (let i = 0; i < stretches.length; i += 3) {
+    const start = (stretches[i]! - left) * height - top;
+    runs.add(start + stretches[i + 1]!, start + stretches[i + 2]!);
   }
   return { imageSize, left, top, rle: runs.finish() };
+}
+
+/** Returns where the rows begin to lie between other cells of the map, and the end. */
+function cellsOf({ low }: AxisSamples): Int32Array {
+  const starts: number[] = [];
+  for (let y = 0; y < low.length; y++) if (y === 0 || low[y] !== low[y - 1]) starts.push(y);
+  return Int32Array.of(...starts, low.length);
+}
+
+/**
+ * Visits the stretches of a column whose values are at least the threshold. Between two cells that are both above, or both below, all
+ * values are: most rows need no arithmetic.
+ */
+function forEachStretchAbove(
+  column: Float64Array,
+  { low, high }: AxisSamples,
+  cells: Int32Array,
+  threshold: number,
+  visit: (from: number, to: number) => void,
+): void {
+  // a mix of two equal values may differ from them in the last bit
+  const margin = 1e-9;
+  let start = -1;
+  for (let cell = 0; cell < cells.length - 1; cell++) {
+    const first = cells[cell]!;
+    const end = cells[cell + 1]!;
+    const a = column[low[first]! + 1]!;
+    const b = column[low[first]! + 2]!;
+    // the share is NaN for a box without extent
+    const certain = high[first]! >= 0 && high[end - 1]! >= 0;
+    if (certain && a >= threshold + margin && b >= threshold + margin) {
+      if (start < 0) start = first;
+    } else if (certain && a < threshold - margin && b < threshold - margin) {
+      if (start >= 0) visit(start, first);
+      start = -1;
+    } else {
+      for (let y = first; y < end; y++) {
+        const share = high[y]!;
+        const isAbove = a * (1 - share) + b * share >= threshold;
+        if (isAbove && start < 0) start = y;
+        if (!isAbove && start >= 0) {
+          visit(start, y);
+          start = -1;
+        }
+      }
+    }
+  }
+  if (start >= 0) visit(start, low.length);
 }
 
 /**
@@ -177,14 +240,7 @@ export function forEachPastedColumn(
   // one zero before the first row and one after the last: cells outside the map count 0
   const column = new Float64Array(map.height + 2);
   for (const [i, low] of columns.low.entries()) {
-    const high = columns.high[i]!;
-    for (let y = 0; y < map.height; y++) {
-      const row = y * map.width;
-      // cells -1 and `width` of a row are outside as well
-      const a = low >= 0 ? map.data[row + low]! : 0;
-      const b = low + 1 < map.width ? map.data[row + low + 1]! : 0;
-      column[y + 1] = a * (1 - high) + b * high;
-    }
+    mixColumn(map, low, columns.high[i]!, column);
     for (let y = 0; y < values.length; y++) {
       const at = rows.low[y]! + 1;
       const share = rows.high[y]!;
@@ -194,12 +250,31 @@ export function forEachPastedColumn(
   }
 }
 
+/** Writes the values of a column between column `low` of the map and the next, each one row further: row -1 and the last are outside. */
+function mixColumn(map: ProbabilityMap, low: number, share: number, column: Float64Array): void {
+  const { width, height, data } = map;
+  for (let y = 0, row = 0; y < height; y++, row += width) {
+    // cells -1 and `width` of a row are outside as well
+    const a = low >= 0 ? data[row + low]! : 0;
+    const b = low + 1 < width ? data[row + low + 1]! : 0;
+    column[y + 1] = a * (1 - share) + b * share;
+  }
+}
+
+/** The pixels of an axis on the map. */
+interface AxisSamples {
+  /** The first pixel. */
+  readonly first: number;
+  readonly low: Int32Array;
+  readonly high: Float64Array;
+}
+
 /**
  * Locates the pixel centres of one axis on the map's `cells`: between cell `low` and the next, `high` is the next one's
  * share. Rounded to float32 after each step as the reference is: positions carry its rounding errors, which steep edges
  * of a map make visible in the sixth decimal.
  */
-function samplesOf(from: number, to: number, cells: number, extent: number) {
+function samplesOf(from: number, to: number, cells: number, extent: number): AxisSamples {
   const first = Math.max(Math.floor(from) - 1, 0);
   const count = Math.max(Math.min(Math.ceil(to) + 1, extent) - first, 0);
   const low = new Int32Array(count);

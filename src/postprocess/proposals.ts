@@ -1,9 +1,10 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
+import { atOnce, type Sliced } from '../slices.ts';
 import type { AnchorLevel } from './anchors.ts';
 import { type BoxCoder, boxAt, deltaDecoder, takeBoxes } from './boxes.ts';
 import { nms } from './nms.ts';
-import { type Best, bestOf, limitOf, logitOf, notFinite, sigmoid } from './scores.ts';
+import { type Best, bestOf, limitOf, logitOf, notFinite, type Selector, sigmoid } from './scores.ts';
 
 /**
  * Dense heads: the RPN's proposals, and the candidates of every head that scores anchors. Maps are N × (A * K) × height ×
@@ -22,7 +23,7 @@ export interface DenseOptions {
   readonly minSize: number;
   /** Candidates have a greater score than this. By default all are candidates. */
   readonly score?: number | undefined;
-  /** Candidates have one of these labels. By default all are candidates. */
+  /** Candidates have one of these labels: pairs with others take no place in `nmsPre` and are not read. By default all are candidates. */
   readonly labels?: ReadonlySet<number> | undefined;
 }
 
@@ -44,21 +45,23 @@ export interface Candidates {
  * @param imageSize the network's image before padding
  * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
-export function denseCandidates(
+export function* denseCandidates(
   levels: readonly AnchorLevel[],
   scores: readonly NDArray[],
   deltas: readonly NDArray[],
   imageSize: Size,
   options: DenseOptions,
   image: number,
-): Candidates {
+): Sliced<Candidates> {
   const { classes, coder, nmsPre, minSize, score = 0, labels: wanted } = options;
   // the sigmoid grows with the logit: everything is decided on logits, and only what stays needs a score
   const threshold = logitOf(score);
-  const chosen = headLevels(levels, scores, deltas, classes).map((level) => ({
-    best: bestOfMap(level.scores, image, limitOf(nmsPre), threshold),
-    decode: anchorDecoder(level.anchors, level.deltas, image, coder, imageSize),
-  }));
+  const counts = (channel: number) => !wanted || wanted.has(channel % classes);
+  const chosen: { best: Best; decode: AnchorDecoder }[] = [];
+  for (const level of headLevels(levels, scores, deltas, classes)) {
+    const best = yield* bestOfMap(level.scores, image, limitOf(nmsPre), threshold, counts);
+    chosen.push({ best, decode: anchorDecoder(level.anchors, level.deltas, image, coder, imageSize) });
+  }
   const total = chosen.reduce((sum, { best }) => sum + best.indices.length, 0);
   const boxes = new Float32Array(4 * total);
   const logits = new Float32Array(total);
@@ -69,7 +72,6 @@ export function denseCandidates(
     for (const [i, index] of best.indices.entries()) {
       const anchor = Math.floor(index / classes);
       const label = index - anchor * classes;
-      if (wanted && !wanted.has(label)) continue;
       decode(boxes, 4 * count, anchor);
       if (!hasSize(boxes, count, minSize)) continue;
       logits[count] = best.values[i]!;
@@ -117,31 +119,74 @@ function headLevels(
   });
 }
 
-/** Selects the `limit` best values greater than `threshold` of one image's map; of equal values those of lower index. */
-function bestOfMap(map: NDArray, image: number, limit: number, threshold: number): Best {
+/** How many scores are read in a slice: a few milliseconds. */
+const scoresPerSlice = 1 << 20;
+
+/**
+ * Selects the `limit` best values greater than `threshold` of one image's map; of equal values those of lower index.
+ *
+ * @param counts tells which channels are read
+ */
+function* bestOfMap(
+  map: NDArray,
+  image: number,
+  limit: number,
+  threshold: number,
+  counts: (channel: number) => boolean,
+): Sliced<Best> {
   const [, channels = 0, height = 0, width = 0] = map.shape;
   const positions = height * width;
   const first = image * channels * positions;
   const { data } = map;
   const best = bestOf(limit, threshold);
-  let { bar } = best;
   let meaning = 0;
+  let read = 0;
   for (let channel = 0; channel < channels; channel++) {
-    const plane = first + channel * positions;
-    for (let position = 0; position < positions; position++) {
-      const value = data[plane + position]!;
-      meaning += value * 0; // NaN if any value is not finite
-      if (value >= bar) {
-        best.offer(value, position * channels + channel);
-        ({ bar } = best);
-      }
+    if (!counts(channel)) continue;
+    meaning += offerPlane(data, first + channel * positions, positions, channel, channels, best);
+    read += positions;
+    if (read > scoresPerSlice) {
+      read = 0;
+      yield;
     }
   }
   if (meaning !== 0) {
-    const index = data.findIndex((value, i) => i >= first && !Number.isFinite(value));
+    const index = data.findIndex(
+      (value, i) => i >= first && !Number.isFinite(value) && counts(Math.floor((i - first) / positions)),
+    );
     throw notFinite('dense head', `scores ${map.shape.join('×')}`, data[index]!, index);
   }
   return best.take();
+}
+
+/** Offers the values of one channel. Returns NaN if any is not finite, else 0. */
+function offerPlane(
+  data: Float32Array,
+  plane: number,
+  positions: number,
+  channel: number,
+  channels: number,
+  best: Selector,
+): number {
+  let { bar } = best;
+  let meaning = 0;
+  // four at a time: a sum of one after another would wait for each addition
+  for (let position = 0; position < positions; position += 4) {
+    const at = plane + position;
+    const rest = positions - position;
+    const a = data[at]!;
+    const b = rest > 1 ? data[at + 1]! : 0;
+    const c = rest > 2 ? data[at + 2]! : 0;
+    const d = rest > 3 ? data[at + 3]! : 0;
+    meaning += (a + b + c + d) * 0;
+    if (!(a >= bar || b >= bar || c >= bar || d >= bar)) continue;
+    for (let i = 0; i < 4 && i < rest; i++) {
+      const value = data[at + i]!;
+      if (value >= bar) best.offer(value, (position + i) * channels + channel);
+    }
+    ({ bar } = best);
+  }
+  return meaning;
 }
 
 /** Writes the box of the level's anchor number `anchor` to `out[at … at + 3]`. */
@@ -202,15 +247,20 @@ export interface Proposals {
  * @param imageSize the network's image before padding
  * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
-export function proposalsFrom(
+export const proposalsFrom = (...inputs: Parameters<typeof proposalSlices>): Proposals =>
+  atOnce(proposalSlices(...inputs));
+
+/** Does what `proposalsFrom` does in slices. */
+export function* proposalSlices(
   levels: readonly AnchorLevel[],
   scores: readonly NDArray[],
   deltas: readonly NDArray[],
   imageSize: Size,
   { iou, max, acrossLevels, ...options }: ProposalOptions,
   image = 0,
-): Proposals {
-  const found = denseCandidates(levels, scores, deltas, imageSize, { ...options, classes: 1 }, image);
+): Sliced<Proposals> {
+  const found = yield* denseCandidates(levels, scores, deltas, imageSize, { ...options, classes: 1 }, image);
+  yield;
   const kept = nms(found.boxes, found.logits, { iou, classes: acrossLevels ? undefined : found.levels, max });
   return {
     boxes: takeBoxes(found.boxes, kept),

@@ -90,30 +90,40 @@ export interface Selector {
   take(): Best;
 }
 
-interface Entry {
-  readonly value: number;
-  readonly index: number;
-}
-
-const isWorse = (a: Entry, b: Entry): boolean => a.value < b.value || (a.value === b.value && a.index > b.index);
-
 /**
  * Keeps the `limit` best of the values offered that are greater than `threshold`, in any order of offers; of equal values
- * those of lower index. A heap with the worst of the kept on top: nearly every offer ends at one comparison.
+ * those of lower index. A heap with the worst of the kept on top: nearly every offer ends at one comparison. Values are float32.
  */
 export function bestOf(limit: number, threshold: number): Selector {
-  const heap: Entry[] = [];
+  let values = new Float32Array(Math.min(limit, 1024));
+  let indices = new Uint32Array(values.length);
+  let count = 0;
   let bar = threshold;
   let barIndex = 0;
+
+  const grow = () => {
+    const [oldValues, oldIndices] = [values, indices];
+    values = new Float32Array(Math.min(2 * count, limit));
+    indices = new Uint32Array(values.length);
+    values.set(oldValues);
+    indices.set(oldIndices);
+  };
+
+  const isWorse = (a: number, b: number): boolean =>
+    values[a]! < values[b]! || (values[a]! === values[b]! && indices[a]! > indices[b]!);
 
   const sink = (from: number) => {
     for (let parent = from; ; ) {
       let worst = parent;
-      for (let child = 2 * parent + 1; child <= 2 * parent + 2 && child < heap.length; child++) {
-        if (isWorse(heap[child]!, heap[worst]!)) worst = child;
-      }
+      const left = 2 * parent + 1;
+      if (left < count && isWorse(left, worst)) worst = left;
+      if (left + 1 < count && isWorse(left + 1, worst)) worst = left + 1;
       if (worst === parent) return;
-      [heap[parent], heap[worst]] = [heap[worst]!, heap[parent]!];
+      const [value, index] = [values[parent]!, indices[parent]!];
+      values[parent] = values[worst]!;
+      indices[parent] = indices[worst]!;
+      values[worst] = value;
+      indices[worst] = index;
       parent = worst;
     }
   };
@@ -123,23 +133,28 @@ export function bestOf(limit: number, threshold: number): Selector {
       return bar;
     },
     offer(value, index) {
-      if (heap.length < limit) {
+      if (count < limit) {
         if (!(value > threshold)) return;
-        heap.push({ value, index });
-        if (heap.length < limit) return;
-        for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(i);
+        if (count === values.length) grow();
+        values[count] = value;
+        indices[count++] = index;
+        if (count < limit) return;
+        for (let i = (count >> 1) - 1; i >= 0; i--) sink(i);
       } else {
         if (!(value > bar || (value === bar && index < barIndex))) return;
-        heap[0] = { value, index };
+        values[0] = value;
+        indices[0] = index;
         sink(0);
       }
-      ({ value: bar, index: barIndex } = heap[0]!);
+      bar = values[0]!;
+      barIndex = indices[0]!;
     },
     take() {
-      const best = heap.toSorted((a, b) => b.value - a.value || a.index - b.index);
+      const order = Uint32Array.from({ length: count }, (_, i) => i);
+      order.sort((a, b) => values[b]! - values[a]! || indices[a]! - indices[b]!);
       return {
-        values: Float32Array.from(best, ({ value }) => value),
-        indices: Uint32Array.from(best, ({ index }) => index),
+        values: Float32Array.from(order, (i) => values[i]!),
+        indices: Uint32Array.from(order, (i) => indices[i]!),
       };
     },
   };

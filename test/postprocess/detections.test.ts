@@ -164,3 +164,18 @@ describe('the logits of a cascade', () => {
     expect(meanLogits([only])).to.equal(only);
   });
 });
+
+describe('detections of a dense head with chosen classes', () => {
+  it('leave the places of `nmsPre` to these classes', () => {
+    const levels = anchorLevels({ strides: [50], ratios: [1], scales: [1] });
+    // class 1 is better at both positions, and there is one place
+    const scores = [array([1, 2, 1, 2], [1, 2, 5, 6])];
+    const deltas = [array([1, 4, 1, 2], [0, 0, 0, 0, 0, 0, 0, 0])];
+    const options = { classes: 2, coder, nmsPre: 1, minSize: -1, score: 0.05, iou: 0.5, max: 100 };
+    const labels = (chosen?: ReadonlySet<number>) => [
+      ...singleStageDetections(levels, scores, deltas, { imageSize }, { ...options, labels: chosen }).labels,
+    ];
+    expect(labels()).to.deep.equal([1]);
+    expect(labels(new Set([0]))).to.deep.equal([0]);
+  });
+});

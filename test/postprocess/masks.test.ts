@@ -4,6 +4,7 @@ import { ndarray, type Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
 import {
   compactMask,
+  forEachPastedColumn,
   fullRle,
   maskArea,
   maskBitmap,
@@ -165,6 +166,40 @@ describe('masks of detections', () => {
     expect(() => pasteMasks(logits(1), whole, Int32Array.of(2), size, 0.5)).to.throw(
       ShapeError,
       /detection 0 of class 2 .*1×2×2×2/,
+    );
+  });
+});
+
+describe('pasting without arithmetic for most rows', () => {
+  it('gives the mask of the pasted values, to the bit', () => {
+    const edge = fc.integer({ min: 1, max: 120 });
+    const position = fc.double({ min: -60, max: 180, noNaN: true });
+    const cases = fc.record({
+      image: fc.record({ height: edge, width: edge }),
+      corners: fc.tuple(position, position, position, position),
+      map: fc.record({ height: fc.integer({ min: 1, max: 28 }), width: fc.integer({ min: 1, max: 28 }) }),
+      threshold: fc.constantFrom(0, 0.25, 0.5, 0.7, 1),
+      // few levels, some of which are the threshold
+      levels: fc.constantFrom(2, 4, 1000),
+      seed: fc.nat(1000),
+    });
+    fc.assert(
+      fc.property(cases, ({ image, corners: [x1, y1, x2, y2], map: size, threshold, levels, seed }) => {
+        const values = noise(size.height * size.width + seed).subarray(seed);
+        const map = { ...size, data: values.map((value) => Math.round(Math.abs(value) * levels) / levels) };
+        const box = Float32Array.of(Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2));
+        const bits = new Uint8Array(image.height * image.width);
+        forEachPastedColumn(map, box, image, (x, top, column) => {
+          for (const [y, value] of column.entries()) {
+            if (value >= threshold) bits[(top + y) * image.width + x] = 1;
+          }
+        });
+        const mask = pasteMask(map, box, image, threshold);
+        const reaches = box[0]! < box[2]! && box[1]! < box[3]! && box[2]! > 0 && box[3]! > 0;
+        const isIn = reaches && box[0]! < image.width && box[1]! < image.height;
+        expect([...maskBitmap(mask)]).to.deep.equal([...(isIn ? bits : bits.fill(0))]);
+      }),
+      { numRuns: 500 },
     );
   });
 });
