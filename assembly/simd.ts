@@ -12,7 +12,6 @@ let table: usize = 0;
 /** Where a pixel beyond the edge is read from: at least 32 bytes of zeros. */
 let zeros: usize = 0;
 
-const none = 0;
 const relu = 1;
 const gelu = 2;
 const silu = 3;
@@ -60,19 +59,19 @@ function set(index: i32, value: f32): void {
   v128.store(table + <usize>(index << 4), f32x4.splat(value));
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function constant(index: i32): v128 {
   return v128.load(table + <usize>(index << 4));
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function geluOf(x: v128): v128 {
   const z = f32x4.pmax(f32x4.pmin(x, constant(0)), constant(1));
@@ -91,7 +90,7 @@ function geluOf(x: v128): v128 {
   return f32x4.mul(f32x4.mul(x, constant(15)), f32x4.add(erf, constant(13)));
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function exp(x: v128): v128 {
   const z = f32x4.pmax(f32x4.pmin(x, constant(16)), f32x4.neg(constant(16)));
@@ -107,18 +106,22 @@ function exp(x: v128): v128 {
   return f32x4.mul(p, power);
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function sigmoidOf(x: v128): v128 {
   return f32x4.div(constant(13), f32x4.add(constant(13), exp(f32x4.neg(x))));
 }
 
-function activated(x: v128, activation: i32): v128 {
-  if (activation === gelu) return geluOf(x);
-  if (activation === silu) return f32x4.div(x, f32x4.add(constant(13), exp(f32x4.neg(x))));
-  if (activation === sigmoid) return sigmoidOf(x);
-  if (activation === relu) return f32x4.pmax(x, f32x4.splat(0));
-  return x;
+// @ts-ignore: decorator
+@inline
+function siluOf(x: v128): v128 {
+  return f32x4.div(x, f32x4.add(constant(13), exp(f32x4.neg(x))));
+}
+
+// @ts-ignore: decorator
+@inline
+function reluOf(x: v128): v128 {
+  return f32x4.pmax(x, f32x4.splat(0));
 }
 
 /** Reads four values, or the first `count` of them. */
@@ -143,21 +146,85 @@ function storeSome(y: usize, value: v128, count: i32): void {
 
 /** y = activation(x); y may be x. */
 export function activate(x: usize, y: usize, count: i32, activation: i32): void {
+  if (activation === gelu) geluAll(x, y, count);
+  else if (activation === silu) siluAll(x, y, count);
+  else if (activation === sigmoid) sigmoidAll(x, y, count);
+  else if (activation === relu) reluAll(x, y, count);
+}
+
+function geluAll(x: usize, y: usize, count: i32): void {
   let i = 0;
   for (; i + 8 <= count; i += 8) {
-    v128.store(y, activated(v128.load(x), activation));
-    v128.store(y, activated(v128.load(x, 16), activation), 16);
+    const a = v128.load(x);
+    const b = v128.load(x, 16);
+    v128.store(y, geluOf(a));
+    v128.store(y, geluOf(b), 16);
     x += 32;
     y += 32;
   }
   for (; i < count; i += 4) {
-    storeSome(y, activated(loadSome(x, count - i), activation), count - i);
+    const a = loadSome(x, count - i);
+    storeSome(y, geluOf(a), count - i);
     x += 16;
     y += 16;
   }
 }
 
-/** y = activation(x · factor + shift), a factor and a shift for every channel; without a shift its pointer is 0. */
+function siluAll(x: usize, y: usize, count: i32): void {
+  let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const a = v128.load(x);
+    const b = v128.load(x, 16);
+    v128.store(y, siluOf(a));
+    v128.store(y, siluOf(b), 16);
+    x += 32;
+    y += 32;
+  }
+  for (; i < count; i += 4) {
+    const a = loadSome(x, count - i);
+    storeSome(y, siluOf(a), count - i);
+    x += 16;
+    y += 16;
+  }
+}
+
+function sigmoidAll(x: usize, y: usize, count: i32): void {
+  let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const a = v128.load(x);
+    const b = v128.load(x, 16);
+    v128.store(y, sigmoidOf(a));
+    v128.store(y, sigmoidOf(b), 16);
+    x += 32;
+    y += 32;
+  }
+  for (; i < count; i += 4) {
+    const a = loadSome(x, count - i);
+    storeSome(y, sigmoidOf(a), count - i);
+    x += 16;
+    y += 16;
+  }
+}
+
+function reluAll(x: usize, y: usize, count: i32): void {
+  let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const a = v128.load(x);
+    const b = v128.load(x, 16);
+    v128.store(y, reluOf(a));
+    v128.store(y, reluOf(b), 16);
+    x += 32;
+    y += 32;
+  }
+  for (; i < count; i += 4) {
+    const a = loadSome(x, count - i);
+    storeSome(y, reluOf(a), count - i);
+    x += 16;
+    y += 16;
+  }
+}
+
+/** y = x · factor + shift, a factor and a shift for every channel; without a shift its pointer is 0. */
 export function affine(
   x: usize,
   factor: usize,
@@ -165,7 +232,6 @@ export function affine(
   y: usize,
   pixels: i32,
   channels: i32,
-  activation: i32,
 ): void {
   for (let pixel = 0; pixel < pixels; pixel++) {
     for (let c = 0; c < channels; c += 4) {
@@ -173,7 +239,7 @@ export function affine(
       const left = channels - c;
       let value = f32x4.mul(loadSome(x + at, left), loadSome(factor + at, left));
       if (shift !== 0) value = f32x4.add(value, loadSome(shift + at, left));
-      storeSome(y + at, activated(value, activation), left);
+      storeSome(y + at, value, left);
     }
     x += <usize>(channels << 2);
     y += <usize>(channels << 2);
@@ -233,7 +299,7 @@ export function layerNorm(
 /**
  * A convolution of one pixel: y = activation(x · w + bias) of `rows` pixels. The weight is in panels of 8 outputs, in each a row
  * of 8 for every input; the last panel is filled up with zeros. Rows go in blocks that stay in the cache while all panels
- * pass. The four accumulated rows are the most that V8 keeps in registers.
+ * pass, and while the activation is applied. Four rows at a time are the most that V8 keeps in registers.
  */
 export function pointwise(
   x: usize,
@@ -247,9 +313,8 @@ export function pointwise(
 ): void {
   const row: usize = <usize>(inputs << 2);
   const out: usize = <usize>(outputs << 2);
-  const block = max(4, (131072 / (inputs << 2)) & ~3);
-  for (let from = 0; from < rows; from += block) {
-    const to = min(rows, from + block);
+  for (let from = 0; from < rows; from += 32) {
+    const to = min(rows, from + 32);
     let panel = weight;
     for (let j = 0; j < outputs; j += 8) {
       const left = outputs - j;
@@ -300,28 +365,28 @@ export function pointwise(
           p += 32;
         }
         const o = y + <usize>(j << 2);
-        store8(o + first * out, c00, c01, left, activation);
-        store8(o + second * out, c10, c11, left, activation);
-        store8(o + third * out, c20, c21, left, activation);
-        store8(o + fourth * out, c30, c31, left, activation);
+        store8(o + first * out, c00, c01, left);
+        store8(o + second * out, c10, c11, left);
+        store8(o + third * out, c20, c21, left);
+        store8(o + fourth * out, c30, c31, left);
       }
       panel += row << 3;
     }
+    const done = y + <usize>from * out;
+    activate(done, done, (to - from) * outputs, activation);
   }
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
-function store8(y: usize, a: v128, b: v128, left: i32, activation: i32): void {
-  if (activation === none && left >= 8) {
+function store8(y: usize, a: v128, b: v128, left: i32): void {
+  if (left >= 8) {
     v128.store(y, a);
     v128.store(y, b, 16);
-  } else finish8(y, a, b, left, activation);
-}
-
-function finish8(y: usize, a: v128, b: v128, left: i32, activation: i32): void {
-  storeSome(y, activated(a, activation), left);
-  if (left > 4) storeSome(y + 16, activated(b, activation), left - 4);
+  } else {
+    storeSome(y, a, left);
+    if (left > 4) storeSome(y + 16, b, left - 4);
+  }
 }
 
 /**
@@ -361,11 +426,9 @@ export function depthwise(
         const count = min(4, outWidth - ox);
         const inside = ix >= 0 && last + (kernelWidth - 1) * dilationX < width && count === 4;
         // taps that reach a pixel of the map from any of the four
-        const from = last >= 0 ? 0 : min(kernelWidth, (dilationX - 1 - last) / dilationX);
-        const reach = ix < 0 ? 0 : ix;
-        let kxFrom = from;
-        if (inside) kxFrom = 0;
-        const kxTo = inside ? kernelWidth : reach >= width ? kxFrom : min(kernelWidth, (width - 1 - ix) / dilationX + 1);
+        const kxFrom = last >= 0 ? 0 : min(kernelWidth, (dilationX - 1 - last) / dilationX);
+        const kxTo = ix >= width ? kxFrom : min(kernelWidth, (width - 1 - ix) / dilationX + 1);
+        const done = y + (<usize>(image * outHeight + oy) * <usize>outWidth + <usize>ox) * pixel;
         for (let block = 0; block < channels; block += 8) {
           const channel: usize = <usize>(min(block, channels - 8) << 2);
           let c00 = f32x4.splat(0);
@@ -431,12 +494,13 @@ export function depthwise(
               }
             }
           }
-          const o = y + (<usize>(image * outHeight + oy) * <usize>outWidth + <usize>ox) * pixel + channel;
-          store8(o, c00, c01, 8, activation);
-          if (count > 1) store8(o + pixel, c10, c11, 8, activation);
-          if (count > 2) store8(o + 2 * pixel, c20, c21, 8, activation);
-          if (count > 3) store8(o + 3 * pixel, c30, c31, 8, activation);
+          const o = done + channel;
+          store8(o, c00, c01, 8);
+          if (count > 1) store8(o + pixel, c10, c11, 8);
+          if (count > 2) store8(o + 2 * pixel, c20, c21, 8);
+          if (count > 3) store8(o + 3 * pixel, c30, c31, 8);
         }
+        activate(done, done, count * channels, activation);
       }
     }
   }

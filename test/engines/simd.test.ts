@@ -21,6 +21,7 @@ import {
   parametersOf,
   programOf,
   recordPart,
+  regions,
   type Scope,
   shapesOf,
   type Value,
@@ -204,6 +205,38 @@ describe('the kernels of this package on wasm', () => {
     // one channel alone is its own mean: what is left is rounding, and divided by the root of eps
     const several = sizes.filter(({ channels }) => channels > 1);
     fc.assert(fc.property(several, (each) => expectEqual((scope, x) => layerNorm(scope.at('norm'), x), each, 1e-4)));
+  });
+
+  it('align regions to the same values, and none at all', () => {
+    for (const count of [0, 1, 5]) {
+      const graph = recordPart({
+        name: 'one',
+        inputs: { x: map(3), boxes: regions },
+        forward: (_, { x, boxes }) => ({
+          y: F.roiAlign(x, boxes, {
+            outputSize: { height: 2, width: 3 },
+            spatialScale: 0.5,
+            samplingRatio: 0,
+            aligned: true,
+          }),
+        }),
+      });
+      const program = programOf('one', graph, new Map());
+      const shapes = shapesOf(graph, { x: { batch: 2, height: 9, width: 11 }, boxes: { batch: count } });
+      const [ours, theirs] = [simd, plain].map((by) =>
+        onBackend('wasm', () => {
+          const x = tf.tensor4d(seededInput('x', [2, 9, 11, 3]).data, [2, 9, 11, 3]);
+          const rows = Array.from({ length: count }, (_, i) => [i % 2, i, 2, 9 + i, 15]).flat();
+          const boxes = tf.tensor4d(rows, [count, 1, 1, 5]);
+          const { y } = replay(planOf(program, by), by.kernels, { x, boxes }, shapes);
+          const data = y?.dataSync();
+          tf.dispose([x, boxes, y as tf.Tensor]);
+          return [...(data ?? [])];
+        }),
+      );
+      expect(ours).to.deep.equal(theirs);
+      expect(ours).to.have.length(count * 18);
+    }
   });
 
   it('say so if they cannot start, and leave the work to TensorFlow.js', async () => {

@@ -11,7 +11,7 @@ interface SimdFunctions {
   tableBytes(): number;
   start(at: number): void;
   activate(x: number, y: number, count: number, activation: number): void;
-  affine(...given: [x: number, factor: number, shift: number, y: number, ...sizes: [number, number, number]]): void;
+  affine(...given: [x: number, factor: number, shift: number, y: number, ...sizes: [number, number]]): void;
   layerNorm(...given: [x: number, gamma: number, beta: number, y: number, ...sizes: [number, number, number]]): void;
   pointwise(
     ...given: [x: number, weight: number, bias: number, y: number, ...sizes: [number, number, number, number]]
@@ -29,6 +29,8 @@ export interface Simd {
   /** Whether TensorFlow.js computes on several threads; these kernels use one. */
   readonly threaded: boolean;
   pointer(tensor: tf.Tensor | undefined): number;
+  /** Returns the values of a tensor where they are, up to the next tensor that is made: the memory may grow and move. */
+  values(tensor: tf.Tensor): Float32Array;
   /** Makes a tensor whose values are not set. */
   make(shape: readonly number[]): { readonly tensor: tf.Tensor4D; readonly at: number };
 }
@@ -46,7 +48,7 @@ interface WasmBackend {
 }
 
 interface Memory {
-  readonly buffer: object;
+  readonly buffer: ArrayBuffer;
 }
 
 type Found =
@@ -76,27 +78,27 @@ async function found(backend: tf.KernelBackend): Promise<Found> {
   const wasm = backend as unknown as WasmBackend;
   const memory = memoryOf(wasm);
   if (!memory) return { reason: 'the memory of the wasm backend is not reachable' };
-  const threaded = isShared(memory);
   try {
     const { simdModule } = await import('./simd.data.ts');
     const bytes = Uint8Array.from(atob(simdModule), (character) => character.charCodeAt(0));
-    const module = await WebAssembly.compile(threaded ? withSharedMemory(bytes) : bytes);
+    const module = await WebAssembly.compile(isShared(memory) ? withSharedMemory(bytes) : bytes);
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });
     const functions = exports as unknown as SimdFunctions;
     functions.start(wasm.wasm._malloc(functions.tableBytes()) >>> 0);
-    return { simd: simdIn(backend, functions, threaded) };
+    return { simd: simdIn(backend, functions, memory) };
   } catch (cause) {
     return { reason: reasonOf(cause) };
   }
 }
 
-function simdIn(backend: tf.KernelBackend, functions: SimdFunctions, threaded: boolean): Simd {
+function simdIn(backend: tf.KernelBackend, functions: SimdFunctions, memory: Memory): Simd {
   const { dataIdMap, makeOutput } = backend as unknown as WasmBackend;
   const offset = ({ dataId }: tf.TensorInfo): number => dataIdMap.get(dataId).memoryOffset;
   return {
     functions,
-    threaded,
+    threaded: isShared(memory),
     pointer: (tensor) => (tensor ? offset(tensor) : 0),
+    values: (tensor) => new Float32Array(memory.buffer, offset(tensor), tensor.size),
     make: (shape) => {
       const info = makeOutput.call(backend, shape, 'float32');
       return { tensor: tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor4D, at: offset(info) };

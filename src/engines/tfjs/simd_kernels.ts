@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { NDArray } from '../../arrays.ts';
 import type { Convolution } from '../../nn/ops.ts';
+import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
 import { plain } from './implementation.ts';
 import type { Implementation, Kernel, Layout } from './kernel.ts';
 import { results } from './scratch.ts';
@@ -46,7 +47,7 @@ const pixelsOf = ([batch, height, width]: tf.Tensor4D['shape']): number => batch
 const extentOf = ({ kernel, stride, padding, dilation }: Convolution, axis: 'height' | 'width', from: number): number =>
   Math.floor((from + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1;
 
-export function simdImplementation({ functions, pointer, make, threaded }: Simd): Implementation {
+export function simdImplementation({ functions, pointer, values, make, threaded }: Simd): Implementation {
   const activate =
     (activation: Activation) =>
     (_: unknown, [x]: readonly [tf.Tensor4D]): tf.Tensor4D => {
@@ -57,15 +58,7 @@ export function simdImplementation({ functions, pointer, make, threaded }: Simd)
 
   const affine = (x: tf.Tensor4D, factor: tf.Tensor, shift?: tf.Tensor): tf.Tensor4D => {
     const y = make(x.shape);
-    functions.affine(
-      pointer(x),
-      pointer(factor),
-      pointer(shift),
-      y.at,
-      pixelsOf(x.shape),
-      x.shape[3],
-      activations.none,
-    );
+    functions.affine(pointer(x), pointer(factor), pointer(shift), y.at, pixelsOf(x.shape), x.shape[3]);
     return y.tensor;
   };
 
@@ -102,6 +95,16 @@ export function simdImplementation({ functions, pointer, make, threaded }: Simd)
     return y.tensor;
   };
 
+  /** The plain reference reads the map where it is: nothing is copied to the host. */
+  const roiAlign: Kernel<'roiAlign'> = (options, [x, regions]) => {
+    const { height, width } = options.outputSize;
+    const y = make([regions.shape[0], height, width, x.shape[3]]);
+    const map = { shape: x.shape, data: values(x) };
+    const rows = { shape: [regions.shape[0], 5], data: values(regions) };
+    values(y.tensor).set(roiAlignNhwc(map, rows, options).data);
+    return y.tensor;
+  };
+
   /** Applies the activation to a result in its place. */
   const finished = (y: tf.Tensor4D, { activation }: Fused): tf.Tensor4D => {
     if (activation) functions.activate(pointer(y), pointer(y), y.size, activations[activation]);
@@ -129,6 +132,7 @@ export function simdImplementation({ functions, pointer, make, threaded }: Simd)
       batchNorm: (_, [x], [factor, shift]) => affine(x, factor, shift),
       scale: (_, [x], [factor]) => affine(x, factor),
       layerNorm,
+      roiAlign,
     },
     layouts: threaded ? plain.layouts : { ...plain.layouts, conv2d: layoutOfConv2d },
     held: { ...plain.held, gelu: results(1), silu: results(1), batchNorm: results(1), layerNorm: results(1) },
