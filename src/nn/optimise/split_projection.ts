@@ -15,7 +15,7 @@ import {
 /**
  * Splits a 1×1 convolution of a sum of one wide map and of maps of one channel: W·(a·x + s·g + b) = (W·a)·x + (W·s)·g + W·b.
  * W·s is one column, so that g is widened to the outputs instead of all inputs, and the sums are on as many channels as
- * come out. This pays if those are not more than go in.
+ * come out. This pays if those are not more than go in, and if the sum has at least the two operations for each g that replace it.
  */
 export function splitProjection(graph: Graph, weights: Weights): Weighted {
   const readers = readersOf(graph);
@@ -41,6 +41,7 @@ function splitOf(
   const narrow = terms.filter(({ base }) => base.channels === 1);
   const [wide, ...others] = terms.filter(({ base }) => base.channels > 1);
   if (!combination || !wide || others.length > 0 || narrow.length === 0) return undefined;
+  if (combination.nodes.size < 2 * narrow.length) return undefined;
 
   const { channels, path } = node;
   const weighing = weighingOf(node, folded);
