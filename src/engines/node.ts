@@ -140,7 +140,7 @@ export async function openNodeEngine(
         throw new EngineError(`${reason}. ${remedy}. Or use the engine "ort-wasm" or "wasm".`);
       const light = await ortWasm(threads ?? usualThreads, ortWeb);
       if (light.engine) {
-        return withHint(light.engine, `${reason}, so ort-wasm was taken, which is about three times slower. ${remedy}`);
+        return withHint(light.engine, `${reason}, so ort-wasm was taken, which is several times slower. ${remedy}`);
       }
       const unheard = threads === undefined ? '' : '. `threads` has no effect on wasm';
       return withHint(

@@ -17,6 +17,7 @@ const valuesPerSlice = 1 << 20;
 /** Class indices of every pixel, row by row. Bytes up to 256 classes. */
 type Labels = Uint8Array | Uint16Array;
 
+/** A resize of the logits, and what of its result goes on. */
 export interface ResizeStep {
   readonly size: Size;
   /** The part, from the upper left corner, that goes on: what of a padded image shows the image. By default all. */

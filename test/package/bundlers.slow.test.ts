@@ -177,6 +177,14 @@ describe('the packed package in a project of', () => {
   }).timeout(120_000);
 
   describe('onnxruntime-web and', () => {
+    /** The files of `ort-wasm` as they are, which Next.js and the threads of a webpack bundle need. */
+    function copyOrtFiles(folder: string): void {
+      mkdirSync(folder, { recursive: true });
+      for (const file of ['ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.mjs']) {
+        cpSync(join(root, 'node_modules/onnxruntime-web/dist', file), join(folder, file));
+      }
+    }
+
     const filesOf = (built: string) => readdirSync(built, { recursive: true }).map(String);
 
     it('esbuild, with its file beside the bundle', async () => {
@@ -212,13 +220,24 @@ describe('the packed package in a project of', () => {
       const built = await webpackBuild(projectOf('ort'));
       cpSync(weights, join(built, 'facade.safetensors'));
       await expectPrediction(built, 'ort-wasm');
-      // threads of a webpack bundle need the files as they are
-      mkdirSync(join(built, 'ort'), { recursive: true });
-      for (const file of ['ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.mjs']) {
-        cpSync(join(root, 'node_modules/onnxruntime-web/dist', file), join(built, 'ort', file));
-      }
+      copyOrtFiles(join(built, 'ort'));
       await expectPrediction(built, 'ort-wasm', { threads: 2, ortWasm: '/ort/' });
     }).timeout(300_000);
+
+    it('Next.js', async () => {
+      const files = join(projectOf('next-ort'), 'public');
+      copyOrtFiles(join(files, 'ort'));
+      cpSync(photo, join(files, 'photo.jpg'));
+      cpSync(weights, join(files, 'facade.safetensors'));
+      run('next-ort', 'next/dist/bin/next', 'build');
+      const server = await startNext('next-ort');
+      try {
+        const found = await inPage(server.url, (page) => predict(page, 'ort-wasm', { ortWasm: '/ort/' }));
+        expect(found ?? { ...wanted, engine: 'ort-wasm' }).to.deep.equal({ ...wanted, engine: 'ort-wasm' });
+      } finally {
+        server.stop();
+      }
+    }).timeout(400_000);
   });
 
   for (const bundler of ['turbopack', 'webpack'] as const) {
@@ -228,7 +247,7 @@ describe('the packed package in a project of', () => {
       for (const file of [photo, weights])
         cpSync(file, join(files, file === photo ? 'photo.jpg' : 'facade.safetensors'));
       run('next', 'next/dist/bin/next', 'build', `--${bundler}`);
-      const server = await startNext();
+      const server = await startNext('next');
       try {
         const response = await fetch(`${server.url}api/predict`, { method: 'POST', body: readFileSync(photo) });
         expect(await response.json()).to.deep.equal({ ...wanted, engine: 'onnxruntime', version });
@@ -241,9 +260,9 @@ describe('the packed package in a project of', () => {
   }
 
   /** Starts the server of Next.js at a free port. */
-  async function startNext(): Promise<{ readonly url: string; stop(): void }> {
+  async function startNext(name: string): Promise<{ readonly url: string; stop(): void }> {
     const words = [join(root, 'node_modules/next/dist/bin/next'), 'start', '-p', '0', '-H', '127.0.0.1'];
-    const server = spawn(process.execPath, words, { ...options('next'), stdio: 'pipe' } satisfies SpawnOptions);
+    const server = spawn(process.execPath, words, { ...options(name), stdio: 'pipe' } satisfies SpawnOptions);
     let output = '';
     const url = await new Promise<string>((resolve, reject) => {
       server.on('exit', () => reject(new Error(output)));
