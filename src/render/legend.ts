@@ -34,7 +34,11 @@ export function classShares(
   unlabelled = unlabelledOf(classes),
 ): ClassShare[] {
   const counts = new Map<number, number>();
-  for (let i = 0; i < labels.length; i++) counts.set(labels[i]!, (counts.get(labels[i]!) ?? 0) + 1);
+  for (let i = 0, start = 0; i < labels.length; start = i) {
+    const label = labels[i]!;
+    while (i < labels.length && labels[i] === label) i++; // labels come in runs
+    counts.set(label, (counts.get(label) ?? 0) + i - start);
+  }
   counts.delete(unlabelled);
   return [...counts]
     .sort(([a, n], [b, m]) => m - n || a - b)

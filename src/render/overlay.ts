@@ -9,6 +9,7 @@ import {
   type Canvas,
   canvasFrom,
   type DrawingSizes,
+  mix,
   type Rect,
   sizesFor,
   strokeRect,
@@ -184,31 +185,58 @@ export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, opti
         `Resize the label map to the image first (nearest neighbour).`,
     );
   }
-  const colors = new Map<number, Color>();
   const inside = alphaOf(opacity);
   const border = Math.max(inside, alphaOf(borderOpacity));
   const reach = borderOpacity > 0 ? Math.max(1, Math.round(sizesFor(raster).contourWidth / 2)) : 0;
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) {
-      const label = labels[at]!;
+  const paints = new Map<number, Paint>();
+  for (let y = 0; y < height; y++) {
+    const row = y * width;
+    for (let start = 0, end = 0; start < width; start = end) {
+      const label = labels[row + start]!;
+      while (end < width && labels[row + end] === label) end++;
       if (label === unlabelled) continue;
-      let color = colors.get(label);
-      if (!color) {
-        color = colorFor(label, palette);
-        colors.set(label, color);
+      let paint = paints.get(label);
+      if (!paint) {
+        const color = colorFor(label, palette);
+        paint = { color, inside: mixed(color, inside), border: mixed(color, border) };
+        paints.set(label, paint);
       }
-      blend(data, at * 4, color, atBorder(x, y, at, label) ? border : inside);
+      // a run that ends before the image does has a border there
+      const left = start > 0 ? start + reach : 0;
+      const right = end < width ? end - reach : width;
+      for (let x = start; x < end; x++) {
+        const atBorder = x < left || x >= right || otherInColumn(labels, label, row + x, y);
+        const at = (row + x) * 4;
+        if (data[at + 3] !== 255) {
+          blend(data, at, paint.color, atBorder ? border : inside);
+          continue;
+        }
+        const table = atBorder ? paint.border : paint.inside;
+        data[at] = table[data[at]!]!;
+        data[at + 1] = table[256 + data[at + 1]!]!;
+        data[at + 2] = table[512 + data[at + 2]!]!;
+      }
     }
   }
   return canvas;
 
-  function atBorder(x: number, y: number, at: number, label: number): boolean {
+  /** Tells whether another label lies within reach above or below. */
+  function otherInColumn(map: ArrayLike<number>, label: number, at: number, y: number): boolean {
     for (let d = 1; d <= reach; d++) {
-      if (x >= d && labels[at - d] !== label) return true;
-      if (x + d < width && labels[at + d] !== label) return true;
-      if (y >= d && labels[at - d * width] !== label) return true;
-      if (y + d < height && labels[at + d * width] !== label) return true;
+      if (y >= d && map[at - d * width] !== label) return true;
+      if (y + d < height && map[at + d * width] !== label) return true;
     }
     return false;
   }
 }
+
+/** A colour with its mixtures. */
+interface Paint {
+  readonly color: Color;
+  readonly inside: Uint8Array;
+  readonly border: Uint8Array;
+}
+
+/** Mixes a colour over every value of an opaque pixel, channel by channel: an image has many more pixels than there are values. */
+const mixed = (color: Color, alpha: number): Uint8Array =>
+  Uint8Array.from({ length: 768 }, (_, i) => mix(color[i >> 8]!, i & 255, alpha));
