@@ -84,7 +84,7 @@ describe('a plan for WebGL', () => {
     expect(namesOf(planFor(split(3), 6))).to.deep.equal(['conv2d', 'slice', 'conv2d', 'concat', 'conv2d']);
   });
 
-  it('leaves the plan as it is on WebGL 1, which cannot read texels by number', () => {
+  it('leaves the plan as it is on WebGL 1, whose shaders are another language', () => {
     tf.env().set(flag, 1);
     try {
       expect(namesOf(planFor((scope, x) => ({ y: F.relu(dense(scope.at('c'), x)) })))).to.deep.equal([

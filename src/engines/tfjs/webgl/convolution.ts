@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Attributes } from '../../../nn/ops.ts';
 import { type Expression, glslOf } from './pointwise.ts';
-import { type MapSize, runShader, texelOf } from './program.ts';
+import { type MapSize, runShader } from './program.ts';
 
 /**
  * Convolutions that end with an expression: a bias, an activation, a gate, a shortcut. TensorFlow.js has such ends for a few
@@ -47,11 +47,8 @@ export function convolution(
   ]);
   const shader = {
     inputs: [...maps, 'W', ...(bias ? ['B'] : []), ...names],
-    functions: [
-      ...parts.map(({ map }, i) => texelOf(`X${i}`, map) + pixelsOf(`X${i}`, attributes)),
-      texelOf('W', weight),
-      functions,
-    ].join('\n'),
+    texels: { ...Object.fromEntries(parts.map(({ map }, i) => [`X${i}`, map])), W: weight },
+    functions: [...maps.map((name) => pixelsOf(name, attributes)), functions].join('\n'),
     uniforms: Object.fromEntries(ranges) as Record<string, number>,
     body: `${sumOf(attributes, parts.length)}
   vec4 source = sum${bias ? ' + getBAtOutCoords()' : ''};
@@ -64,16 +61,19 @@ export function convolution(
 /** Reads two pixels of a row, zero where the map has none. A texture may hold anything beyond an odd width. */
 function pixelsOf(name: string, { kernel, stride, padding }: Convolution): string {
   const isWithin = kernel.width === 1 && stride.width === 1 && padding.width === 0; // then what is beyond stays beyond
-  const read = `${name}Texel(line + texel, pair, (${name}Shape[3] + 1) / 2)`;
+  const read = `${name}Texel(line + texel, pair, pairs)`;
   const body = isWithin
     ? `return ${read};`
     : `if (texel < 0 || 2 * texel >= ${name}Shape[2]) return vec4(0.0);
   vec4 x = ${read};
   return 2 * texel + 1 < ${name}Shape[2] ? x : vec4(x.xy, 0.0, 0.0);`;
-  return `\nvec4 ${name}Pixels(int line, int texel, int pair) {\n  ${body}\n}`;
+  return `\nvec4 ${name}Pixels(int line, int texel, int pair, int pairs) {\n  ${body}\n}`;
 }
 
-/** Adds the products of a window, row by row: each texel of a row is read once for all taps. */
+/**
+ * Adds the products of a window, row by row: each texel of a row is read once for all taps. What a loop does not change stands
+ * before it, since software renderers compute it again in every step.
+ */
 function sumOf({ kernel, stride, padding, dilation, groups }: Convolution, parts: number): string {
   // where the two pixels of an output texel read, from the column of the first: that is even, so the texels are known here
   const columns = Array.from({ length: kernel.width }, (_, tap) => {
@@ -86,13 +86,15 @@ function sumOf({ kernel, stride, padding, dilation, groups }: Convolution, parts
     return `x${texels.indexOf(Math.floor(column / 2))}.${half}`;
   };
   const reads = (part: number, pair: string): string =>
-    texels.map((offset, i) => `vec4 x${i} = X${part}Pixels(line, texel + ${offset}, ${pair});`).join('\n    ');
+    texels
+      .map((offset, i) => `vec4 x${i} = X${part}Pixels(line, texel + ${offset}, ${pair}, pairs${part});`)
+      .join('\n    ');
   const both = ([first, second]: readonly [number, number]): string => `vec4(${pixelAt(first)}, ${pixelAt(second)})`;
   const ofChannel = (columnsOfTap: readonly [number, number], tap: number): string =>
-    `sum += ${both(columnsOfTap)} * WTexel(weights + ${tap} * pairs + at.w / 2, 0, 1).xzxz;`;
+    `sum += ${both(columnsOfTap)} * WTexel(weights + ${tap} * pairs + pair, 0, 1).xzxz;`;
   const ofAll = (columnsOfTap: readonly [number, number], tap: number): string =>
     `x = ${both(columnsOfTap)};
-    w = WTexel(weights + ${tap} * pairs + i, at.w / 2, outPairs);
+    w = WTexel(weights + ${tap} * pairs + i, pair, outPairs);
     sum += x.xxzz * w.xyxy + x.yyww * w.zwzw;`;
   const ofPart = (part: number): string => `for (int i = 0; i < count${part}; i++) {
     vec4 x, w;
@@ -104,16 +106,25 @@ function sumOf({ kernel, stride, padding, dilation, groups }: Convolution, parts
   const products =
     groups === 1
       ? numbers.map(ofPart).join('\n    ')
-      : `${reads(0, 'first0 + at.w / 2')}
+      : `${reads(0, 'first0 + pair')}
     ${columns.map(ofChannel).join('\n    ')}`;
+  // a row that every position has needs no branch, which software renderers pay for in every step of the loops within
+  const isWithin = kernel.height === 1 && padding.height === 0;
+  const rows = isWithin
+    ? `int tap = 0;
+  int row = at.y * ${stride.height};
+  {`
+    : `for (int tap = 0; tap < ${kernel.height}; tap++) {
+    int row = at.y * ${stride.height} - ${padding.height} + tap * ${dilation.height};
+    if (row < 0 || row >= X0Shape[1]) continue;`;
   return `
   int pairs = ${numbers.map((part) => `count${part}`).join(' + ')};
+  ${numbers.map((part) => `int pairs${part} = (X${part}Shape[3] + 1) / 2;`).join('\n  ')}
   int outPairs = (outShape[3] + 1) / 2;
+  int pair = at.w / 2;
   int texel = at.z / 2 * ${stride.width};
   vec4 sum = vec4(0.0);
-  for (int tap = 0; tap < ${kernel.height}; tap++) {
-    int row = at.y * ${stride.height} - ${padding.height} + tap * ${dilation.height};
-    if (row < 0 || row >= X0Shape[1]) continue;
+  ${rows}
     int line = (at.x * X0Shape[1] + row) * ((X0Shape[2] + 1) / 2);
     int weights = tap * ${kernel.width} * pairs;
     ${products}

@@ -4,8 +4,8 @@ import type { Shape } from '../../../arrays.ts';
 /**
  * Programs of this package for TensorFlow.js's WebGL backend (4.22), which compiles them, keeps them, and lays out textures.
  * All take and give packed textures: a texel holds two neighbouring pixels of a row and two channels of each, as
- * (w, c), (w, c + 1), (w + 1, c), (w + 1, c + 1). Sizes are uniforms, so a program serves every image size. Shaders state
- * `highp`, for which TensorFlow.js's prefix sees; devices without float32 textures round what a program writes.
+ * (w, c), (w, c + 1), (w + 1, c), (w + 1, c + 1). Sizes are uniforms, so a program serves every image size. TensorFlow.js
+ * begins every shader with `precision highp`; a device without float32 textures rounds what a program writes.
  */
 
 /** What TensorFlow.js calls a GPGPUProgram. */
@@ -44,6 +44,8 @@ export type MapSize = readonly [batch: number, height: number, width: number, ch
 /** A shader: what it declares, and what its `main` writes for the output position `at` (batch, row, column, channel). */
 export interface Shader {
   readonly inputs: readonly string[];
+  /** The inputs that are read texel by texel; see `texelOf`. */
+  readonly texels?: Readonly<Record<string, tf.Tensor>> | undefined;
   readonly functions?: string | undefined;
   /** Statements that end with a `vec4 result`. */
   readonly body: string;
@@ -73,9 +75,15 @@ export function runShader(shader: Shader, inputs: readonly tf.Tensor[], outputSh
  * Zeros the part of a texel beyond an odd width or number of channels: products read it, and what is not a number there would
  * spread.
  */
-const sourceOf = ({ functions = '', body }: Shader): string => `
+function sourceOf({ texels = {}, functions = '', body }: Shader): string {
+  const scales = Object.keys(texels).map((name) => `${name}Scale = 1.0 / vec2((${name}TexShape.yx + 1) / 2);`);
+  return `
+${Object.entries(texels)
+  .map(([name, tensor]) => texelOf(name, tensor))
+  .join('')}
 ${functions}
 void main() {
+  ${scales.join('\n  ')}
   ivec4 at = getOutputCoords();
   ${body}
   if (at.w + 1 >= outShape[3]) result.yw = vec2(0.0);
@@ -83,19 +91,26 @@ void main() {
   setOutput(result);
 }
 `;
+}
 
 /**
  * Declares `vec4 NAMETexel(int line, int pair, int pairs)`, which reads a texel of the tensor by its place in a matrix of
  * texels, `pairs` in a line. The texture is that matrix, unless a texture cannot be that high: then every read divides.
+ * Reading by number (`texelFetch`) takes SwiftShader 1.6 times as long as a sampler does.
  */
-export function texelOf(name: string, tensor: tf.Tensor): string {
-  const read = isMatrix(tensor)
-    ? `return texelFetch(${name}, ivec2(pair, line), 0);`
+function texelOf(name: string, tensor: tf.Tensor): string {
+  const place = isMatrix(tensor)
+    ? 'vec2 place = vec2(pair, line);'
     : `int columns = (${name}TexShape[1] + 1) / 2;
   int index = line * pairs + pair;
   int row = index / columns;
-  return texelFetch(${name}, ivec2(index - row * columns, row), 0);`;
-  return `\nvec4 ${name}Texel(int line, int pair, int pairs) {\n  ${read}\n}`;
+  vec2 place = vec2(index - row * columns, row);`;
+  return `
+vec2 ${name}Scale;
+vec4 ${name}Texel(int line, int pair, int pairs) {
+  ${place}
+  return texture(${name}, (place + 0.5) * ${name}Scale);
+}`;
 }
 
 /** Uploads the tensor if it is not there yet, packed as programs read it, since only then its texture has a size. */
@@ -112,7 +127,7 @@ function isMatrix({ dataId, shape }: tf.Tensor): boolean {
   return isAsIs && data.texShape?.[1] === 2 * Math.ceil((shape.at(-1) ?? 1) / 2);
 }
 
-/** True if the backend has what the programs need: reading texels by number is of WebGL 2. */
+/** True if the backend has what the programs need: their language is that of WebGL 2. */
 export const runsPrograms = (): boolean => tf.env().getNumber('WEBGL_VERSION') === 2;
 
 /** True if textures hold float32: otherwise no number beyond 2048 is exact in them. */

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { then } from '../kernel.ts';
-import { runShader, texelOf } from './program.ts';
+import { runShader } from './program.ts';
 
 /** Means: over all pixels of a map, and over the channels of every pixel. */
 
@@ -20,7 +20,7 @@ function rowSums(x: tf.Tensor4D, rows: number, factor: number): tf.Tensor4D {
   const [batch, height, , channels] = x.shape;
   const shader = {
     inputs: ['X'],
-    functions: texelOf('X', x),
+    texels: { X: x },
     uniforms: { rows, factor: { float: factor } },
     body: `
   int pair = at.w / 2;
@@ -46,7 +46,7 @@ export function layerNorm(x: tf.Tensor4D, gamma: tf.Tensor, beta: tf.Tensor, eps
   const [batch, height, width] = x.shape;
   const statistics = {
     inputs: ['X'],
-    functions: texelOf('X', x),
+    texels: { X: x },
     uniforms: { eps: { float: eps } },
     body: `
   int pairs = (XShape[3] + 1) / 2;

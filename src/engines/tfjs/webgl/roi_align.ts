@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { RoiAlignOptions } from '../../../nn/ops.ts';
 import { type RegionShares, sharesOf } from '../../../postprocess/roi_align.ts';
-import { type MapSize, runShader, type Shader, texelOf } from './program.ts';
+import { type MapSize, runShader, type Shader } from './program.ts';
 
 /**
  * RoIAlign without reading the map back. Which pixels have a share in which bin is counted on the host, as the reference counts
@@ -18,8 +18,11 @@ export function roiAlign(options: RoiAlignOptions, x: tf.Tensor4D, regions: tf.T
   const first = tf.tensor2d(starts, [shares.length, starts.length / shares.length]);
   const pairs = tf.tensor2d(entries, [entries.length / 2, 2]);
   try {
-    const reads = texelOf('X', x) + texelOf('T', first) + texelOf('E', pairs);
-    return runShader(shader(outputSize.height, reads), [x, first, pairs], outputShape);
+    return runShader(
+      { ...shader(outputSize.height), texels: { X: x, T: first, E: pairs } },
+      [x, first, pairs],
+      outputShape,
+    );
   } finally {
     tf.dispose([first, pairs]);
   }
@@ -44,9 +47,9 @@ function tablesOf(shares: readonly RegionShares[]): { readonly starts: Float32Ar
   return { starts: Float32Array.from(starts), entries: Float32Array.from(entries.length > 0 ? entries : [0, 0]) };
 }
 
-const shader = (binRows: number, reads: string): Shader => ({
+const shader = (binRows: number): Shader => ({
   inputs: ['X', 'T', 'E'],
-  functions: `${reads}
+  functions: `
 int numberAt(int region, int column) {
   vec4 t = TTexel(region / 2, column / 2, (TShape[1] + 1) / 2);
   vec2 row = region % 2 == 0 ? t.xy : t.zw;
