@@ -1,9 +1,10 @@
 import type { BrowserEngineOptions } from './engines/browser.ts';
+import { ConfigError } from './errors.ts';
 import type { DecodeImage } from './formats/image.ts';
 import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from './library/load.ts';
 import * as files from './platform/browser.ts';
 import { imageDecoderFor, tfjsWasmUrls } from './platform/browser.ts';
-import type { DecodeLimits, Platform } from './platform/contract.ts';
+import type { DecodeLimits, EngineOptions, Platform } from './platform/contract.ts';
 
 /** What the two entries for browsers have in common. */
 
@@ -37,8 +38,12 @@ export function libraryWith(
     ...files,
     decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
     engines,
-    openEngine: (name: string, { threads }: { readonly threads?: number }) =>
-      open(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), oneThread: tfjsWasm === undefined, threads }),
+    openEngine: async (name: string, { threads, device }: EngineOptions) => {
+      if (device !== undefined) {
+        throw new ConfigError(`\`device\` is an option in Node. In a browser give the engine, got device "${device}".`);
+      }
+      return open(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), oneThread: tfjsWasm === undefined, threads });
+    },
   };
   return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
 }

@@ -8,7 +8,7 @@ import { verifier } from './export/verify.ts';
 import { backboneLoader, modelLoader } from './library/load.ts';
 import { configReader, modelReader } from './loading/read_model.ts';
 import { cacheReader, modelPuller } from './loading/resolve.ts';
-import type { DecodeLimits, PublishedFile } from './platform/contract.ts';
+import type { DecodeLimits, EngineOptions, PublishedFile } from './platform/contract.ts';
 import { cacheFolder } from './platform/node/cache.ts';
 import { allowedThreads, usefulThreads } from './platform/node/cores.ts';
 import { findCached, pullFile } from './platform/node/download.ts';
@@ -29,8 +29,9 @@ const platform = {
   cache: { find: (file: PublishedFile) => findCached(file), pull: pullFile },
   decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
   engines: nodeEngines,
-  openEngine: async (name: string, { threads }: { readonly threads?: number }) =>
+  openEngine: async (name: string, { threads, device }: EngineOptions) =>
     openNodeEngine(name, {
+      device,
       threads: threads === undefined ? undefined : allowedThreads(threads),
       usualThreads: usefulThreads(),
       wasmFolder,

@@ -93,6 +93,7 @@ export function threadsNotice(
   most = availableParallelism(),
 ): string | undefined {
   if (asked === undefined || asked === 1) return undefined;
-  if (engine !== 'onnxruntime') return `--threads ${asked} has no effect: engine ${engine} has one thread in Node.`;
+  if (engine !== 'onnxruntime' && engine !== 'ort-wasm')
+    return `--threads ${asked} has no effect: engine ${engine} has one thread in Node.`;
   return asked > most ? `--threads ${asked}: this process may use ${most}, so it takes ${most}.` : undefined;
 }

@@ -41,10 +41,11 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   const font = await openFont(job);
   let plan!: Plan; // `configure` sets it
   const shares = sharesOf(job, inputs.length);
-  const { engine, pull, ema, prefix, ignore } = job;
+  const { engine, device, pull, ema, prefix, ignore } = job;
   const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
     library.loadModel(job.model.ref, {
       engine,
+      device,
       threads: shares.threads,
       pull,
       ema,

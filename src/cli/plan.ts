@@ -44,6 +44,8 @@ export interface ImagesJob extends InstanceChoice {
   /** Keys of the checkpoint that do not count. */
   readonly ignore?: readonly string[] | undefined;
   readonly engine?: string | undefined;
+  /** The execution provider of onnxruntime. */
+  readonly device?: string | undefined;
   readonly threads?: number | undefined;
   /** Models that run at a time; by default the number of images decides. */
   readonly workers?: number | undefined;

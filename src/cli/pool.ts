@@ -34,7 +34,7 @@ export function sharesOf(
   images: number,
   cores = usefulThreads(),
 ): Shares {
-  const oneThread = engine === 'wasm' || engine === 'cpu';
+  const oneThread = engine === 'wasm' || engine === 'cpu' || engine === 'webgpu';
   const usual = images >= imagesForSecond && cores >= 2 && (each ?? 1) * 2 <= cores ? 2 : 1;
   const most = Math.max(1, Math.floor(cores / (oneThread ? 1 : (each ?? 1))));
   const workers = Math.max(1, Math.min(asked ?? usual, most, images));

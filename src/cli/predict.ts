@@ -18,6 +18,7 @@ interface Options {
   readonly ignore?: readonly string[];
   readonly engine: string;
   readonly threads?: number;
+  readonly device?: string;
   readonly workers?: number;
   readonly out?: string;
   readonly save?: readonly Save[];
@@ -117,8 +118,15 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
     .option('-r, --recursive', 'search the subfolders of a folder as well')
     .addOption(
       new Option('-e, --engine <engine>', 'what runs the network; cpu is a last resort: minutes per image')
-        .choices(['auto', 'onnxruntime', 'ort-wasm', 'wasm', 'cpu'])
+        .choices(['auto', 'onnxruntime', 'webgpu', 'ort-wasm', 'wasm', 'cpu'])
         .default('auto'),
+    )
+    .addOption(
+      new Option('--device <device>', 'where onnxruntime computes if not on the processor').choices([
+        'cuda',
+        'coreml',
+        'dml',
+      ]),
     )
     .option(
       '-t, --threads <n>',

@@ -31,7 +31,15 @@ export function addVerifyCommand(program: Command, end: (code: number) => void):
     .description(
       "Compares this machine's engines with shipped results of PyTorch: largest error, instances, labels, time.",
     )
-    .addOption(new Option('-e, --engine <engine>', 'only this one').choices(['onnxruntime', 'ort-wasm', 'wasm', 'cpu']))
+    .addOption(
+      new Option('-e, --engine <engine>', 'only this one').choices([
+        'onnxruntime',
+        'webgpu',
+        'ort-wasm',
+        'wasm',
+        'cpu',
+      ]),
+    )
     .option('--json', 'results as JSON on stdout')
     .addHelpText('after', help)
     .action(async ({ engine, json }: Options) => {

@@ -26,7 +26,7 @@ export type FromWorker =
 const port = parentPort;
 if (!port) throw new Error('this module runs on a thread of `moganet … --workers`');
 const { recipe, threads } = workerData as WorkerData;
-const { engine, ema, prefix, ignore, model: chosen } = recipe.job;
+const { engine, device, ema, prefix, ignore, model: chosen } = recipe.job;
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 try {
@@ -34,6 +34,7 @@ try {
   // what was to be downloaded is there: the first worker has loaded it
   const model = await library.loadModel(chosen.ref, {
     engine,
+    device,
     threads,
     ema,
     prefix,

@@ -1,8 +1,8 @@
 import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
 import { isObject } from '../validate.ts';
-import { reasonOf, withHint } from './engine.ts';
-import { type OnnxRuntime, onnxEngine } from './onnx/engine.ts';
+import { engineOn, reasonOf, withHint } from './engine.ts';
+import { type OnnxRuntime, onnxDevice, onnxEngine } from './onnx/engine.ts';
 import { ortWasmInThread } from './onnx/web.ts';
 import { onnxWorker } from './onnx_worker/host.ts';
 import { probe } from './probe.ts';
@@ -41,7 +41,7 @@ export async function loadOnnxRuntime(
 
 function remedyFor(cause: unknown): string {
   if (isObject(cause) && (cause.code === 'ERR_ACCESS_DENIED' || cause.code === 'ERR_DLOPEN_DISABLED')) {
-    return "Node's permission model is on: add --allow-worker and --allow-addons, and --allow-fs-read for its folder";
+    return "Node's permission model is on: its options allow-worker, allow-addons and allow-fs-read have to allow this";
   }
   return usesMusl()
     ? 'It has no files for musl, as Alpine Linux has: use an image with glibc, such as node:22-slim'
@@ -101,14 +101,16 @@ function usesMusl(): boolean {
   return process.platform === 'linux' && header?.glibcVersionRuntime === undefined;
 }
 
-/** The engines of Node, the preferred one first. */
-export const nodeEngines = ['onnxruntime', 'ort-wasm', 'wasm', 'cpu'] as const;
+/** Where onnxruntime-node computes if not on the processor: its names of execution providers. */
+export const nodeDevices = ['cuda', 'coreml', 'dml'] as const;
 
 export interface NodeEngineOptions {
   /** Threads that the caller asked for. Only onnxruntime and ort-wasm have them. */
   readonly threads?: number | undefined;
   /** Threads of these two if the caller did not ask. */
   readonly usualThreads?: number | undefined;
+  /** The execution provider of onnxruntime, one of `nodeDevices`. It must start: there is no other one in its place. */
+  readonly device?: string | undefined;
   /** The folder of the files of the wasm backend, called when it starts. Without it TensorFlow.js finds them. */
   readonly wasmFolder?: (() => string | undefined) | undefined;
 }
@@ -119,70 +121,133 @@ export interface Finders {
   readonly ortWeb: () => Promise<FoundRuntime>;
 }
 
-/**
- * Starts an engine by name. `auto` takes onnxruntime, or ort-wasm, or wasm if those are missing or cannot compute; the
- * engine's `hint` then says why, and what to do.
- *
- * @param find loads the runtimes
- * @throws ConfigError for an unknown name or `threads` of an engine that has one, EngineError if the engine cannot start
- */
-export async function openNodeEngine(
-  name: string,
-  { threads, usualThreads, wasmFolder }: NodeEngineOptions = {},
-  { onnxruntime: find = startOnnxRuntime, ortWeb = startOrtWeb }: Partial<Finders> = {},
-): Promise<Engine> {
-  switch (name) {
-    case 'auto':
-    case 'onnxruntime': {
-      const { engine, reason, remedy } = await onnxruntime(threads ?? usualThreads, find);
-      if (engine) return engine;
-      if (name === 'onnxruntime')
-        throw new EngineError(`${reason}. ${remedy}. Or use the engine "ort-wasm" or "wasm".`);
-      const light = await ortWasm(threads ?? usualThreads, ortWeb);
-      if (light.engine) {
-        return withHint(light.engine, `${reason}, so ort-wasm was taken, which is several times slower. ${remedy}`);
-      }
-      const unheard = threads === undefined ? '' : '. `threads` has no effect on wasm';
-      return withHint(
-        await tfjs('wasm', wasmFolder).catch((cause: Error) => {
-          throw new EngineError(`no engine can start. ${reason}. ${remedy}. For wasm: ${cause.message}`, { cause });
-        }),
-        `${reason}, so wasm was taken, which is several times slower. ${remedy}. ${light.reason}: ${light.remedy}${unheard}`,
-      );
-    }
-    case 'ort-wasm': {
-      const { engine, reason, remedy } = await ortWasm(threads ?? usualThreads, ortWeb);
-      if (engine) return engine;
-      throw new EngineError(`${reason}: ${remedy}. Or use the engine "wasm".`);
-    }
-    case 'wasm':
-    case 'cpu':
-      if (threads !== undefined) {
-        throw new ConfigError(
-          `\`threads\` is an option of the engines onnxruntime and ort-wasm: ${name} has one thread in Node. Leave it out.`,
-        );
-      }
-      return tfjs(name, wasmFolder);
-    default:
-      throw new ConfigError(unknownName('engine', name, ['auto', ...nodeEngines]));
-  }
-}
-
 type FoundEngine =
   | { readonly engine: Engine; readonly reason?: undefined; readonly remedy?: undefined }
   | { readonly engine?: undefined; readonly reason: string; readonly remedy: string };
 
-/** Starts onnxruntime and lets it compute: under Jest it starts, and refuses every array. */
-async function onnxruntime(threads: number | undefined, find: () => Promise<FoundRuntime>): Promise<FoundEngine> {
+interface Factory {
+  /** Whether `threads` has a meaning. */
+  readonly hasThreads: boolean;
+  /** Whether `device` has a meaning. */
+  readonly hasDevices?: boolean;
+  /** How it compares with the first, for the hint of one that stands in. `auto` never takes an engine without this. */
+  readonly pace?: string;
+  start(options: NodeEngineOptions, find: Finders): Promise<FoundEngine>;
+}
+
+/** The engines of Node, the preferred one first. */
+const factories = {
+  onnxruntime: {
+    hasThreads: true,
+    hasDevices: true,
+    pace: 'the fastest',
+    start: ({ threads, usualThreads, device }, find) => onnxruntime({ threads: threads ?? usualThreads, device }, find),
+  },
+  // experimental: the provider is in the package of onnxruntime-node, and needs an adapter that Dawn finds (Vulkan, Metal, D3D12)
+  webgpu: { hasThreads: false, start: (_, find) => onnxruntime({ device: 'webgpu' }, find) },
+  'ort-wasm': {
+    hasThreads: true,
+    pace: 'several times slower',
+    start: ortWasm,
+  },
+  wasm: { hasThreads: false, pace: 'several times slower', start: ({ wasmFolder }) => foundTfjs('wasm', wasmFolder) },
+  cpu: { hasThreads: false, pace: 'a hundred times slower', start: () => foundTfjs('cpu') },
+} as const satisfies Readonly<Record<string, Factory>>;
+
+type EngineName = keyof typeof factories;
+
+const isKnown = (name: string): name is EngineName => Object.hasOwn(factories, name);
+
+const factoryOf = (name: EngineName): Factory => factories[name];
+
+/** Names of the engines that `auto` tries, the preferred one first. */
+export const nodeEngines = ['onnxruntime', 'ort-wasm', 'wasm', 'cpu'] as const satisfies readonly EngineName[];
+
+/**
+ * Starts an engine by name. `auto` takes the first of `nodeEngines` that starts and computes; the engine's `hint` says what
+ * was passed over, why, and what to do.
+ *
+ * @param find loads the runtimes
+ * @throws ConfigError for an unknown name, or for `threads` or `device` of an engine that has none, EngineError if the engine cannot start
+ */
+export async function openNodeEngine(
+  name: string,
+  options: NodeEngineOptions = {},
+  { onnxruntime: find = startOnnxRuntime, ortWeb = startOrtWeb }: Partial<Finders> = {},
+): Promise<Engine> {
+  const known = ['auto', ...Object.keys(factories)];
+  if (name !== 'auto' && !isKnown(name)) throw new ConfigError(unknownName('engine', name, known));
+  const finders = { onnxruntime: find, ortWeb };
+  checkDevice(name, options.device);
+  // a device is of one engine, and nothing stands in for it
+  const only = name === 'auto' && options.device !== undefined ? 'onnxruntime' : name;
+  if (only === 'auto') return firstThatStarts(options, finders);
+  const factory = factoryOf(only as EngineName);
+  if (options.threads !== undefined && !factory.hasThreads) {
+    throw new ConfigError(
+      `\`threads\` is an option of the engines onnxruntime and ort-wasm: ${only} has one thread in Node. Leave it out.`,
+    );
+  }
+  const { engine, reason, remedy } = await factory.start(options, finders);
+  if (engine) return engine;
+  throw new EngineError(`${reason}${/^[a-z]/.test(remedy) ? ':' : '.'} ${remedy}${insteadOf(only)}`);
+}
+
+const insteadOf = (name: string): string => {
+  const others = nodeEngines.slice(nodeEngines.indexOf(name as 'cpu') + 1, -1);
+  return others.length > 0 ? `. Or use the engine ${others.map((other) => `"${other}"`).join(' or ')}.` : '';
+};
+
+/** @throws ConfigError for an unknown device, or for an engine that has none */
+function checkDevice(engine: string, device: string | undefined): void {
+  if (device === undefined) return;
+  const known: readonly string[] = nodeDevices;
+  if (!known.includes(device)) throw new ConfigError(unknownName('device', device, nodeDevices));
+  if (engine === 'auto' || (isKnown(engine) && factoryOf(engine).hasDevices)) return;
+  throw new ConfigError(
+    `\`device\` is an option of the engine onnxruntime: ${engine} has no "${device}". Leave one of them out.`,
+  );
+}
+
+async function firstThatStarts(options: NodeEngineOptions, find: Finders): Promise<Engine> {
+  const passed: { readonly reason: string; readonly remedy: string }[] = [];
+  for (const name of nodeEngines) {
+    const { pace, hasThreads, start } = factoryOf(name);
+    const { engine, reason, remedy } = await start(options, find);
+    if (!engine) {
+      passed.push({ reason, remedy });
+      continue;
+    }
+    const [first, ...others] = passed;
+    if (!first) return engine;
+    const rest = others.map((one) => ` ${one.reason}: ${one.remedy}.`).join('');
+    const unheard = options.threads === undefined || hasThreads ? '' : ` \`threads\` has no effect on ${name}.`;
+    return withHint(
+      engine,
+      `${first.reason}, so ${name} was taken, which is ${pace}. ${first.remedy}.${rest}${unheard}`.replace(/\.$/, ''),
+    );
+  }
+  throw new EngineError(
+    `no engine can start. ${passed.map(({ reason, remedy }) => `${reason}. ${remedy}`).join('. ')}`,
+  );
+}
+
+/** Starts onnxruntime and lets it compute: a driver may start and fail, or compute something else. */
+async function onnxruntime(
+  { threads, device }: { readonly threads?: number | undefined; readonly device?: string | undefined },
+  { onnxruntime: find }: Finders,
+): Promise<FoundEngine> {
   const { ort, reason, remedy } = await find();
   if (!ort) return { reason, remedy };
-  const engine = onnxEngine(ort, { threads });
+  const engine = device === undefined ? onnxEngine(ort, { threads }) : onDevice(ort, device, threads);
   try {
     await probe(engine);
     return { engine };
   } catch (error) {
     await engine.dispose().catch(() => {}); // why it cannot compute is the error to report
     const found = reasonOf(error);
+    if (device !== undefined)
+      return { reason: `onnxruntime-node has no "${device}" here (${found})`, remedy: remedies[device] ?? '' };
     return {
       reason: `onnxruntime-node starts, but cannot compute (${found})`,
       remedy: /must be type of/.test(found)
@@ -192,11 +257,29 @@ async function onnxruntime(threads: number | undefined, find: () => Promise<Foun
   }
 }
 
+/** Operations that a device does not have are computed by the processor; outputs come back to the memory of the host. */
+function onDevice(ort: OnnxRuntime, device: string, threads: number | undefined): Engine {
+  return engineOn(
+    onnxDevice(ort, {
+      name: device === 'webgpu' ? 'webgpu' : 'onnxruntime',
+      detail: device === 'webgpu' ? 'onnxruntime-node, experimental' : device,
+      session: { intraOpNumThreads: threads, executionProviders: [device, 'cpu'] },
+    }),
+  );
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  webgpu: 'It is experimental, and needs a graphics adapter with a driver for Vulkan, Metal or Direct3D 12',
+  cuda: 'It needs Linux on x64, CUDA 12 and cuDNN 9, and the files that the install script of onnxruntime-node fetches: npm rebuild onnxruntime-node',
+  coreml: 'It needs macOS',
+  dml: 'It needs Windows with DirectX 12',
+};
+
 /** Starts the WebAssembly of onnxruntime-web and lets it compute. */
-async function ortWasm(threads: number | undefined, find: Finders['ortWeb']): Promise<FoundEngine> {
+async function ortWasm({ threads, usualThreads }: NodeEngineOptions, { ortWeb: find }: Finders): Promise<FoundEngine> {
   const { ort, reason, remedy } = await find();
   if (!ort) return { reason, remedy };
-  const engine = ortWasmInThread(ort, threads);
+  const engine = ortWasmInThread(ort, threads ?? usualThreads);
   try {
     await probe(engine);
     return { engine };
@@ -210,6 +293,12 @@ async function ortWasm(threads: number | undefined, find: Finders['ortWeb']): Pr
     };
   }
 }
+
+const foundTfjs = (backend: 'wasm' | 'cpu', wasmFolder?: () => string | undefined): Promise<FoundEngine> =>
+  tfjs(backend, wasmFolder).then(
+    (engine) => ({ engine }),
+    (cause: Error) => ({ reason: `For ${backend}: ${cause.message}`, remedy: 'Install the package again' }),
+  );
 
 /** Imported on demand: TensorFlow.js takes a third of a second to load. */
 async function tfjs(backend: 'wasm' | 'cpu', wasmFolder?: () => string | undefined): Promise<Engine> {

@@ -103,12 +103,18 @@ function runnableParts({ definition: { parts, pyramid }, unfilled }: ReadModel):
 /**
  * Starts the engine that the options name. A custom engine is returned as it is.
  *
- * @throws ConfigError for `threads` beside an engine that has started already
+ * @throws ConfigError for `threads` or `device` beside an engine that has started already
  */
-export async function startEngine({ engine = 'auto', threads }: LoadOptions, platform: Platform): Promise<Engine> {
-  if (typeof engine === 'string') return platform.openEngine(engine, { threads });
-  if (threads === undefined) return engine;
-  throw new ConfigError('`threads` has no effect on an engine that has started already. Give them when you create it.');
+export async function startEngine(
+  { engine = 'auto', threads, device }: LoadOptions,
+  platform: Platform,
+): Promise<Engine> {
+  if (typeof engine === 'string') return platform.openEngine(engine, { threads, device });
+  const given = Object.entries({ threads, device }).find(([, value]) => value !== undefined);
+  if (!given) return engine;
+  throw new ConfigError(
+    `\`${given[0]}\` has no effect on an engine that has started already. Give it when you create the engine.`,
+  );
 }
 
 /**

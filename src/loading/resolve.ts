@@ -201,6 +201,7 @@ export const readOptions = z.strictObject({
   onProgress: call.optional(),
   signal: signal.optional(),
   threads: z.unknown().optional(),
+  device: z.string().optional(),
   engine: z
     .custom((value) => typeof value === 'string' || (isObject(value) && typeof value.load === 'function'), {
       error: 'must be the name of an engine, or an engine',

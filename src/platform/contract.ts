@@ -37,6 +37,8 @@ export type ImageRef = FileRef | Raster;
 export interface EngineOptions {
   /** Threads of onnxruntime and of ort-wasm, in Node at most as many as the process may use. Default: one per physical core where Linux lists them, else the most; no more than the CPU quota of a container. */
   readonly threads?: number | undefined;
+  /** The execution provider of onnxruntime in Node: `cuda`, `coreml` or `dml`. Nothing stands in for one that does not start. */
+  readonly device?: string | undefined;
 }
 
 /** A file as its publisher states it. */

@@ -186,7 +186,7 @@ describe('onnxruntime in a thread of its own', function () {
         throw Object.assign(new Error('access is restricted'), { code });
       });
       expect(reason).to.match(/does not start \(access is restricted\)/);
-      expect(remedy).to.match(/--allow-worker and --allow-addons/);
+      expect(remedy).to.match(/allow-worker, allow-addons/);
     }
   });
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
-import { loadOnnxRuntime, openNodeEngine, startOrtWeb } from '../../src/engines/node.ts';
-import type { OnnxRuntime } from '../../src/engines/onnx/engine.ts';
+import { loadOnnxRuntime, nodeEngines, openNodeEngine, startOrtWeb } from '../../src/engines/node.ts';
+import type { OnnxRuntime, SessionOptions } from '../../src/engines/onnx/engine.ts';
 import { type OnnxWebRuntime, ortWasmEngine } from '../../src/engines/onnx/web.ts';
 import { ConfigError, EngineError } from '../../src/errors.ts';
 import { rejection } from '../harness/rejection.ts';
@@ -251,6 +251,58 @@ describe('starting engines of Node', () => {
       expect(error).to.be.instanceOf(ConfigError);
       expect(error.message).to.match(new RegExp(`\`threads\`.*onnxruntime.*${name} has one`));
     }
+  });
+
+  describe('on a device', () => {
+    /** A runtime whose sessions fail, with notes of the options that they were given. */
+    const failing = (created: SessionOptions[]): OnnxRuntime =>
+      ({
+        Tensor: class {},
+        InferenceSession: {
+          create: async (_: Uint8Array, options: SessionOptions) => {
+            created.push(options);
+            throw new Error('no adapter was found');
+          },
+        },
+      }) as unknown as OnnxRuntime;
+
+    it('gives onnxruntime the execution provider, and nothing stands in for it', async () => {
+      for (const [name, device] of [
+        ['auto', 'cuda'],
+        ['onnxruntime', 'coreml'],
+        ['auto', 'dml'],
+      ] as const) {
+        const created: SessionOptions[] = [];
+        const opening = openNodeEngine(
+          name,
+          { device, threads: 2 },
+          { onnxruntime: async () => ({ ort: failing(created) }) },
+        );
+        const error = await rejection(opening);
+        expect(error).to.be.instanceOf(EngineError);
+        expect(error.message).to.match(new RegExp(`no "${device}" here .*no adapter was found.*It needs`));
+        expect(created[0]?.executionProviders).to.deep.equal([device, 'cpu']);
+      }
+    });
+
+    it('starts webgpu by name only, as an experiment', async () => {
+      const created: SessionOptions[] = [];
+      const opening = openNodeEngine('webgpu', {}, { onnxruntime: async () => ({ ort: failing(created) }) });
+      expect((await rejection(opening)).message).to.match(/no "webgpu" here .*no adapter.*experimental.*Vulkan/);
+      expect(created[0]?.executionProviders).to.deep.equal(['webgpu', 'cpu']);
+      expect(nodeEngines).to.not.include('webgpu');
+    });
+
+    it('refuses a device that is unknown, or beside an engine that has none', async () => {
+      const unknown = await rejection(openNodeEngine('auto', { device: 'cudda' }));
+      expect(unknown).to.be.instanceOf(ConfigError);
+      expect(unknown.message).to.match(/unknown device "cudda".*"cuda"/);
+      for (const name of ['wasm', 'cpu', 'ort-wasm', 'webgpu']) {
+        const error = await rejection(openNodeEngine(name, { device: 'cuda' }));
+        expect(error).to.be.instanceOf(ConfigError);
+        expect(error.message).to.match(new RegExp(`\`device\`.*onnxruntime.*${name}`));
+      }
+    });
   });
 
   it('prints facts of an engine', async () => {

@@ -1,11 +1,13 @@
 /** Hides a package from a process, as if it were not installed. */
 import { Module } from 'node:module';
 
-/** @param {string} name of the package, which is loaded by `require` */
+/** @param {string} name of the package, which is loaded by `require` or found by `require.resolve` */
 export function without(name) {
-  const { _load: load } = Module;
-  Module._load = function (request, ...rest) {
-    if (request === name) throw Object.assign(new Error(`Cannot find module '${name}'`), { code: 'MODULE_NOT_FOUND' });
-    return load.call(this, request, ...rest);
-  };
+  for (const method of ['_load', '_resolveFilename']) {
+    const original = Module[method];
+    Module[method] = function (request, ...rest) {
+      if (request === name) throw Object.assign(new Error(`Cannot find module '${name}'`), { code: 'MODULE_NOT_FOUND' });
+      return original.call(this, request, ...rest);
+    };
+  }
 }

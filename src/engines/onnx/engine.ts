@@ -41,6 +41,10 @@ export interface SessionOptions {
   readonly interOpNumThreads?: number;
   readonly logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
   readonly enableMemPattern?: boolean;
+  /** Whether freed memory is kept for the next run. */
+  readonly enableCpuMemArena?: boolean;
+  /** Further entries by their path: `{ session: { intra_op: { allow_spinning: '0' } } }`. */
+  readonly extra?: Readonly<Record<string, unknown>>;
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
   readonly executionProviders?: readonly (string | { readonly name: string })[];
   /** Where a provider for a device leaves its outputs; in the memory of the host by default. */
@@ -70,6 +74,8 @@ export interface OnnxEngineOptions {
    * takes with `extended`, and its weights 2.7 times their size in memory instead of 1.5.
    */
   readonly graphOptimizationLevel?: GraphOptimizationLevel | undefined;
+  /** Other options of its sessions, in place of this package's: execution providers, the arena, spinning. */
+  readonly session?: SessionOptions | undefined;
 }
 
 /**
@@ -79,12 +85,17 @@ export interface OnnxEngineOptions {
  * @param ort the module `onnxruntime-node` or `onnxruntime-web`
  */
 export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): Engine {
-  const { threads, graphOptimizationLevel } = options;
+  const { threads, graphOptimizationLevel, session } = options;
   return engineOn(
     onnxDevice(ort, {
       name: 'onnxruntime',
       detail: threads === undefined ? 'threads: physical cores' : `${threads} thread${threads === 1 ? '' : 's'}`,
-      session: { intraOpNumThreads: threads, graphOptimizationLevel },
+      session: {
+        intraOpNumThreads: threads,
+        graphOptimizationLevel,
+        extra: { session: { force_spinning_stop: '1' } }, // sessions share no threads: none shall spin while another one runs
+        ...session,
+      },
     }),
   );
 }
