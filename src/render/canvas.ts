@@ -57,12 +57,9 @@ export function canvasFrom({ width, height, data }: Raster): Canvas {
 /** Makes an opaque canvas of one colour. */
 export function blankCanvas({ width, height }: Size, [r, g, b]: Color): Canvas {
   const data = new Uint8ClampedArray(width * height * 4);
-  for (let at = 0; at < data.length; at += 4) {
-    data[at] = r;
-    data[at + 1] = g;
-    data[at + 2] = b;
-    data[at + 3] = 255;
-  }
+  // the four bytes as the machine orders them
+  const [pixel = 0] = new Uint32Array(Uint8Array.of(r, g, b, 255).buffer);
+  new Uint32Array(data.buffer).fill(pixel);
   return { width, height, data };
 }
 
@@ -130,11 +127,22 @@ export function strokeRect(canvas: Canvas, rect: Rect, width: number, color: Col
 /** Paints a raster with its top left corner at (left, top). Transparent pixels let the canvas through. */
 export function paste(canvas: Canvas, raster: Raster, left: number, top: number): void {
   const seen = clip({ left, top, right: left + raster.width, bottom: top + raster.height }, canvas);
+  const { data } = raster;
   for (let y = seen.top; y < seen.bottom; y++) {
-    for (let x = seen.left; x < seen.right; x++) {
-      const from = ((y - top) * raster.width + x - left) * 4;
-      const color: Color = [raster.data[from]!, raster.data[from + 1]!, raster.data[from + 2]!];
-      blend(canvas.data, (y * canvas.width + x) * 4, color, raster.data[from + 3]!);
+    let from = ((y - top) * raster.width + seen.left - left) * 4;
+    let to = (y * canvas.width + seen.left) * 4;
+    for (const end = from + (seen.right - seen.left) * 4; from < end; ) {
+      let opaque = from;
+      while (opaque < end && data[opaque + 3] === 255) opaque += 4;
+      if (opaque > from) {
+        canvas.data.set(data.subarray(from, opaque), to);
+        to += opaque - from;
+        from = opaque;
+        continue;
+      }
+      blend(canvas.data, to, [data[from]!, data[from + 1]!, data[from + 2]!], data[from + 3]!);
+      from += 4;
+      to += 4;
     }
   }
 }
