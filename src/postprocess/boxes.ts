@@ -126,18 +126,22 @@ export function clipBoxes(boxes: Float32Array, image: Size): Float32Array {
 
 /** Converts boxes from the network's pixels to the original image's: each axis is divided by its factor. */
 export function toOriginal(boxes: Float32Array, scale: Scale): Float32Array {
-  return boxes.map((value, i) => value / (i % 2 === 0 ? scale.x : scale.y));
+  const scaled = new Float32Array(boxes.length);
+  for (let i = 0; i < boxes.length; i++) scaled[i] = boxes[i]! / (i % 2 === 0 ? scale.x : scale.y);
+  return scaled;
 }
 
 /** Converts boxes from the original image's pixels to the network's: the inverse of `toOriginal`. */
 export function toNetwork(boxes: Float32Array, scale: Scale): Float32Array {
-  return boxes.map((value, i) => value * (i % 2 === 0 ? scale.x : scale.y));
+  const scaled = new Float32Array(boxes.length);
+  for (let i = 0; i < boxes.length; i++) scaled[i] = boxes[i]! * (i % 2 === 0 ? scale.x : scale.y);
+  return scaled;
 }
 
 /** Returns the rows `indices` of n × 4 boxes. */
 export function takeBoxes(boxes: Float32Array, indices: Uint32Array): Float32Array {
   const taken = new Float32Array(4 * indices.length);
-  for (const [i, index] of indices.entries()) taken.set(boxes.subarray(4 * index, 4 * index + 4), 4 * i);
+  for (let i = 0; i < taken.length; i++) taken[i] = boxes[4 * indices[i >> 2]! + (i & 3)]!;
   return taken;
 }
 

@@ -72,22 +72,31 @@ export function* highestClasses(
   const candidates = candidateFinder(placed, classes, rows, columns, slack);
   const offer = offerTo(placed, base, downs, acrosses, rows, columns);
   const labels = classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
-  let done = 0;
-  for (let row = 0; row < rows.count; row++) {
-    done += candidates.enter(row);
-    const [top, bottom] = [rows.starts[row]!, rows.starts[row + 1]!];
-    for (let column = 0; column < columns.count; column++) {
-      const [left, right] = [columns.starts[column]!, columns.starts[column + 1]!];
+  /** Labels the tiles of a row from `column` on, until enough is done for a slice. Returns the next column. */
+  const labelTiles = (row: number, column: number): number => {
+    let done = 0;
+    const top = rows.starts[row]!;
+    const bottom = rows.starts[row + 1]!;
+    for (; column < columns.count && done < perSlice; column++) {
+      const left = columns.starts[column]!;
+      const right = columns.starts[column + 1]!;
       const count = candidates.find(column);
-      const { found } = candidates;
-      fillTile(labels, width, left, right, top, bottom, found[0]!);
-      if (count > 1) {
-        offer.begin(row, column);
-        for (let k = 0; k < count; k++) offer.take(found[k]!, labels, width);
-        done += 4 * count * (right - left) * (bottom - top);
-      }
-      if (done > perSlice) {
-        done = 0;
+      fillTile(labels, width, left, right, top, bottom, candidates.found[0]!);
+      if (count === 1) continue;
+      offer.begin(row, column);
+      for (let k = 0; k < count; k++) offer.take(candidates.found[k]!, labels, width);
+      done += 4 * count * (right - left) * (bottom - top);
+    }
+    return column;
+  };
+  let read = 0;
+  for (let row = 0; row < rows.count; row++) {
+    read += candidates.enter(row);
+    for (let column = 0; column < columns.count; ) {
+      column = labelTiles(row, column);
+      read += perSlice / 8;
+      if (column < columns.count || read >= perSlice) {
+        read = 0;
         yield;
       }
     }
@@ -213,7 +222,8 @@ function candidateFinder(
       if (count === 1) return 1;
       tileLow.fill(Infinity, 0, count);
       tileHigh.fill(-Infinity, 0, count);
-      for (const { data, width, plane, down, across } of placed) {
+      for (let i = 0; i < placed.length; i++) {
+        const { data, width, plane, down, across } = placed[i]!;
         const start = across.starts[column]!;
         const tileColumns = across.ends[column]! - start + 1;
         const first = down.starts[current]!;
@@ -324,7 +334,8 @@ function offerTo(
 
   /** Goes to the part that the tile needs of a step, or of the base map. */
   const goTo = (step: number): void => {
-    const [down, across] = step < 0 ? [rows.base, columns.base] : [rows.levels[step]!, columns.levels[step]!];
+    const down = step < 0 ? rows.base : rows.levels[step]!;
+    const across = step < 0 ? columns.base : columns.levels[step]!;
     part.top = down.starts[row]!;
     part.bottom = down.ends[row]!;
     part.left = across.starts[column]!;

@@ -1,4 +1,3 @@
-import { areaOf, boxAt } from './boxes.ts';
 import { checkFinite, descendingOrder, limitOf } from './scores.ts';
 
 /** The options of non-maximum suppression. */
@@ -30,16 +29,19 @@ export function nms(boxes: Float32Array, scores: Float32Array, { iou, classes, m
   const kept: number[] = [];
   for (const index of descendingOrder(scores)) {
     if (kept.length >= limit) break;
-    const box = boxAt(boxes, index);
-    const [x1, y1, x2, y2] = box;
-    const area = areaOf(box);
+    const x1 = boxes[4 * index]!;
+    const y1 = boxes[4 * index + 1]!;
+    const x2 = boxes[4 * index + 2]!;
+    const y2 = boxes[4 * index + 3]!;
+    const area = (x2 - x1) * (y2 - y1);
     const bucket = buckets[index]!;
     let suppressed = false;
     for (let at = bucket.start; at < bucket.end; at += 5) {
+      // most pairs are apart
+      if (stay[at]! >= x2 || stay[at + 2]! <= x1 || stay[at + 1]! >= y2 || stay[at + 3]! <= y1) continue;
       const width = Math.min(x2, stay[at + 2]!) - Math.max(x1, stay[at]!);
-      if (!(width > 0)) continue;
       const height = Math.min(y2, stay[at + 3]!) - Math.max(y1, stay[at + 1]!);
-      if (!(height > 0)) continue;
+      if (!(width > 0 && height > 0)) continue; // an edge before the other: no area
       const both = width * height;
       if (both / (area + stay[at + 4]! - both) > iou) {
         suppressed = true;
@@ -47,8 +49,13 @@ export function nms(boxes: Float32Array, scores: Float32Array, { iou, classes, m
       }
     }
     if (suppressed) continue;
-    stay.set([x1, y1, x2, y2, area], bucket.end);
-    bucket.end += 5;
+    const { end } = bucket;
+    stay[end] = x1;
+    stay[end + 1] = y1;
+    stay[end + 2] = x2;
+    stay[end + 3] = y2;
+    stay[end + 4] = area;
+    bucket.end = end + 5;
     kept.push(index);
   }
   return Uint32Array.from(kept);
