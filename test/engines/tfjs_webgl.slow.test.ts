@@ -39,6 +39,8 @@ describe('the engine webgl, in Chromium', () => {
   for (const [folder, name] of [
     [shippedGolden, 'moganet_pico_32x48'],
     [shippedGolden, 'moganet_nano_trace_48x64'],
+    [shippedGolden, 'moganet_nano_75x93_b2'],
+    [shippedGolden, 'moganet_nano_split_1_1_2'],
     [join(shippedGolden, 'heads'), 'resize'],
   ] as const) {
     it(`gives the numbers of ${name}`, async () => {
