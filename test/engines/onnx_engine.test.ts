@@ -81,10 +81,10 @@ interface Recorded {
 /** onnxruntime, with notes of its calls. */
 function recorded(real: OnnxRuntime): Recorded {
   const watch = (session: OnnxSession): OnnxSession => ({
-    run: async (feeds) => {
+    run: async (feeds, fetches) => {
       notes.mostRunning = Math.max(notes.mostRunning, ++notes.running);
       try {
-        return await session.run(feeds);
+        return await session.run(feeds, fetches);
       } finally {
         notes.running--;
       }
@@ -219,7 +219,7 @@ describe('the onnxruntime engine', () => {
             await session.release();
             throw new Error('it is stuck');
           };
-          return { run: (feeds) => session.run(feeds), release };
+          return { run: (...given) => session.run(...given), release };
         },
       },
     };

@@ -53,7 +53,7 @@ describe('an ONNX file that stands alone', () => {
       name,
       new ort.Tensor('float32', data, shape),
     ]);
-    const results = await session.run(Object.fromEntries(feeds));
+    const results = await session.run(Object.fromEntries(feeds), names);
     const read = names.map(async (name) => {
       const tensor = results[name];
       return [name, { shape: tensor?.dims, data: await tensor?.getData() }] as const;

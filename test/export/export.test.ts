@@ -173,7 +173,8 @@ describe('a model as ONNX files', () => {
             const { shape, data } = await stored('in', name).readFloat32();
             return [name, new ort.Tensor('float32', data, shape)] as const;
           });
-          const results = await session.run(Object.fromEntries(await Promise.all(feeds)));
+          const names = outputs.map(({ name }) => name);
+          const results = await session.run(Object.fromEntries(await Promise.all(feeds)), names);
           for (const { name } of outputs) {
             const wanted = await stored('out', name).readFloat32();
             const peak = wanted.data.reduce((max, value) => Math.max(max, Math.abs(value)), 0);

@@ -54,7 +54,7 @@ export interface SessionOptions {
 export interface OnnxSession {
   run(
     feeds: Readonly<Record<string, OnnxTensor>>,
-    fetches?: readonly string[],
+    fetches: readonly string[],
   ): Promise<Readonly<Record<string, OnnxTensor>>>;
   release(): Promise<void>;
 }

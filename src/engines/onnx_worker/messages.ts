@@ -33,7 +33,7 @@ export interface Calls {
     readonly request: {
       readonly session: number;
       readonly feeds: Readonly<Record<string, NewTensor | number>>;
-      readonly fetches: readonly string[] | undefined;
+      readonly fetches: readonly string[];
     };
     readonly reply: Readonly<Record<string, Output>>;
   };
