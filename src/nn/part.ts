@@ -1,4 +1,5 @@
 import type { Named, NDArray, Shape, Weights } from '../arrays.ts';
+import { nextTurn } from '../turn.ts';
 import { type Graph, prune } from './graph.ts';
 import { type Pass, passes } from './optimise/index.ts';
 import { Recording, Scope, type Value } from './scope.ts';
@@ -156,12 +157,18 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
-/** Loads a recorded part with its weights on an engine, optimised by default. */
-export function loadPart(
+/** Loads a recorded part with its weights on an engine, optimised by default. Gives the thread back between two passes. */
+export async function loadPart(
   engine: Engine,
   { name, graph, readers }: Pick<RecordedPart, 'name' | 'graph' | 'readers'>,
   weights: Weights,
   order: readonly Pass[] = passes,
 ): Promise<Runner> {
-  return engine.load({ ...programOf(name, graph, weights, order), readers });
+  let program = programOf(name, graph, weights);
+  for (const pass of order) {
+    await nextTurn();
+    program = { name, ...pass(program.graph, program.weights) };
+  }
+  await nextTurn();
+  return engine.load({ ...program, readers });
 }

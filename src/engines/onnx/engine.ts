@@ -2,6 +2,7 @@ import type { Named, NDArray } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
+import { nextTurn } from '../../turn.ts';
 import {
   type Compiled,
   type Device,
@@ -143,6 +144,7 @@ interface Running {
 
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
   const emitted = emitOnnx(program);
+  await nextTurn(); // writing it takes about as long
   const session = await createSession(running, program.name, emitted, sessionOptions);
   return compiledOf(
     running,
