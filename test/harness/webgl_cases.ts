@@ -147,6 +147,15 @@ export const programCases: readonly OperationCase[] = [
     }),
   ),
   withInputs({
+    name: 'more scales than a program has textures',
+    inputs: { x: seeded('x', 1, 3, 4, 5) },
+    forward: (scope, { x }) => {
+      let y = dense(scope.at('c'), x, 3);
+      for (let i = 0; i < 24; i++) y = F.add(F.scale(y, scope.parameter(`s${i}`, [1, 3, 1, 1])), x);
+      return y;
+    },
+  }),
+  withInputs({
     name: 'a value that is read before and after an activation',
     inputs: { x: seeded('x', 1, 3, 4, 4) },
     forward: (scope, { x }) => {

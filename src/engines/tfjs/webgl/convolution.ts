@@ -16,13 +16,13 @@ export const hasProgram = ({ groups }: Convolution, inChannels: number, outChann
   groups === 1 || (groups === inChannels && outChannels === inChannels);
 
 /** What a program does with a sum before it writes it. */
-export interface End {
+interface End {
   readonly expression: Expression;
   readonly textures: readonly tf.Tensor[];
 }
 
 /** Channels of a map, from an even one on. */
-export interface Channels {
+interface Channels {
   readonly map: tf.Tensor4D;
   readonly start: number;
   readonly count: number;

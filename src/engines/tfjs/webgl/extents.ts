@@ -8,7 +8,7 @@ import { isPointwise } from './pointwise.ts';
  */
 
 /** Names, not numbers: the node that first had this batch, and the one that first had this size. */
-export interface Extent {
+interface Extent {
   readonly batch: number;
   readonly size: number | 'one pixel';
 }

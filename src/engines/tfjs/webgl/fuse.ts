@@ -14,8 +14,8 @@ import { type Part, partsOf } from './views.ts';
  * a tree to the convolution that it ends. A step then stands for several nodes, whose values in between never exist.
  */
 
-/** The most textures of one program. WebGL 2 promises 16, of which a convolution needs 3. */
-const mostTextures = 12;
+/** The most textures of an expression. WebGL 2 promises 16 to a program, of which a convolution needs up to 6. */
+const mostTextures = 10;
 
 type Compute = NonNullable<Step['compute']>;
 
@@ -79,6 +79,8 @@ function treeOf(
   const terms: Term[] = [];
   const source = lastSource(root, root, candidateOf);
 
+  // with those that operations to the right will read: the tree grows on its left side first
+  let reserved = root.maps.length + root.parameters.length;
   const textureOf = (value: number | tf.Tensor): Operand => {
     const known = textures.indexOf(value);
     return { texture: known < 0 ? textures.push(value) - 1 : known };
@@ -86,8 +88,9 @@ function treeOf(
   const operandOf = (id: number): Operand => {
     if (id === source?.node.id) return 'source';
     const candidate = candidateOf(id, root);
-    const needed = candidate ? candidate.step.maps.length + candidate.step.parameters.length : 0;
-    if (candidate?.kind !== 'term' || textures.length + needed > mostTextures) return textureOf(id);
+    const more = candidate ? candidate.step.maps.length + candidate.step.parameters.length - 1 : 0;
+    if (candidate?.kind !== 'term' || reserved + more > mostTextures) return textureOf(id);
+    reserved += more;
     joined.push(id);
     return termOf(candidate.step);
   };

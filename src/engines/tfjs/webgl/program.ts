@@ -9,7 +9,7 @@ import type { Shape } from '../../../arrays.ts';
  */
 
 /** What TensorFlow.js calls a GPGPUProgram. */
-export interface GpuProgram {
+interface GpuProgram {
   /** The samplers. The shader has `vec4 getNAME(…)` and, along the output, `vec4 getNAMEAtOutCoords()` for each. */
   readonly variableNames: readonly string[];
   readonly outputShape: Shape;
