@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { decodeImage, encodePng, encodePngAsync, loadModel, type Raster, sampleImages } from '../src/node.ts';
+import { decodeImage, encodePng, encodePngAsync, loadModel, type Raster, sampleImages } from 'moganet';
 
 /**
  * Times images from file to overlay with the shipped model. `stages` prints the milliseconds of each stage of `detect` and `segment`
