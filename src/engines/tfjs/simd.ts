@@ -82,7 +82,7 @@ async function found(backend: tf.KernelBackend): Promise<Found> {
     const { simdModule } = await import('./simd.data.ts');
     const bytes = Uint8Array.from(atob(simdModule), (character) => character.charCodeAt(0));
     const module = await WebAssembly.compile(isShared(memory) ? withSharedMemory(bytes) : bytes);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: memory as WebAssembly.Memory } });
     const functions = exports as unknown as SimdFunctions;
     functions.start(wasm.wasm._malloc(functions.tableBytes()) >>> 0);
     return { simd: simdIn(backend, functions, memory) };
