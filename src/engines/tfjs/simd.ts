@@ -47,10 +47,6 @@ interface WasmBackend {
   makeOutput(shape: readonly number[], dtype: 'float32'): tf.TensorInfo;
 }
 
-interface Memory {
-  readonly buffer: ArrayBuffer;
-}
-
 type Found =
   | { readonly simd: Simd; readonly reason?: undefined }
   | { readonly simd?: undefined; readonly reason: string };
@@ -91,7 +87,7 @@ async function found(backend: tf.KernelBackend): Promise<Found> {
   }
 }
 
-function simdIn(backend: tf.KernelBackend, functions: SimdFunctions, memory: Memory): Simd {
+function simdIn(backend: tf.KernelBackend, functions: SimdFunctions, memory: WebAssembly.Memory): Simd {
   const { dataIdMap, makeOutput } = backend as unknown as WasmBackend;
   const offset = ({ dataId }: tf.TensorInfo): number => dataIdMap.get(dataId).memoryOffset;
   return {
@@ -107,15 +103,15 @@ function simdIn(backend: tf.KernelBackend, functions: SimdFunctions, memory: Mem
 }
 
 /** Finds the memory among the exports of the backend's module, whatever it is called there, or where the threaded build keeps it. */
-function memoryOf({ wasm }: WasmBackend): Memory | undefined {
+function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory | undefined {
   return [wasm.wasmMemory, ...Object.values(wasm.asm ?? {})].find(isMemory);
 }
 
 /** By what it has: in a realm of a test runner it is not an instance of that realm's WebAssembly.Memory. */
-const isMemory = (value: unknown): value is Memory =>
+const isMemory = (value: unknown): value is WebAssembly.Memory =>
   typeof value === 'object' && value !== null && 'buffer' in value && 'grow' in value;
 
-const isShared = ({ buffer }: Memory): boolean =>
+const isShared = ({ buffer }: WebAssembly.Memory): boolean =>
   Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]';
 
 /** Returns the module with its memory import declared as shared: one bit of the limits, which follow the name and the kind. */
