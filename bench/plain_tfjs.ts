@@ -21,11 +21,15 @@ class StateDict {
 
   constructor(weights: ReadonlyMap<string, NDArray>) {
     this.tensors = new Map(
-      [...weights].map(([key, { shape, data }]) => {
-        const given = tf.tensor(data as Float32Array, [...shape]);
-        return [key, tf.tidy(() => laidOut(key, given))];
-      }),
+      [...weights].map(([key, { shape, data }]) => [
+        key,
+        tf.tidy(() => laidOut(key, tf.tensor(data as Float32Array, [...shape]))),
+      ]),
     );
+  }
+
+  dispose(): void {
+    tf.dispose([...this.tensors.values()]);
   }
 
   vector(key: string): tf.Tensor1D {
@@ -138,11 +142,14 @@ export interface PlainNetwork {
   run(image: NDArray): Promise<NDArray[]>;
   /** Returns the kernels of one run by name. */
   kernels(image: NDArray): Promise<readonly string[]>;
+  /** Frees the weights. */
+  dispose(): void;
 }
 
 /** Loads the network on the current backend. */
 export function plainMogaNet(arch: PlainArch, weights: ReadonlyMap<string, NDArray>): PlainNetwork {
-  const network = forwardOf(archs[arch], new StateDict(weights));
+  const state = new StateDict(weights);
+  const network = forwardOf(archs[arch], state);
   const forward = ({ shape, data }: NDArray): tf.Tensor4D[] =>
     tf.tidy(() => network(tf.transpose(tf.tensor4d(data as Float32Array, [...shape] as Four), [0, 2, 3, 1])));
   return {
@@ -161,6 +168,7 @@ export function plainMogaNet(arch: PlainArch, weights: ReadonlyMap<string, NDArr
       const profile = await tf.profile(() => tf.dispose(forward(image)));
       return profile.kernels.map(({ name }) => name);
     },
+    dispose: () => state.dispose(),
   };
 }
 

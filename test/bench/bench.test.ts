@@ -213,7 +213,11 @@ describe('what is measured', () => {
     });
     const expected = await backbone.forward(image);
     await tf.setBackend('wasm');
-    const found = await plainMogaNet('moganet_xt', weights).run(image);
+    const before = tf.memory().numTensors;
+    const plain = plainMogaNet('moganet_xt', weights);
+    const found = await plain.run(image);
+    plain.dispose();
+    expect(tf.memory().numTensors).to.equal(before);
     expect(found.map(({ shape }) => shape)).to.deep.equal(expected.map(({ shape }) => shape));
     for (const [i, { data }] of expected.entries()) {
       const peak = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

@@ -66,7 +66,11 @@ describe('the words of the command line', () => {
     ['an invalid number of threads', ['detect', 'a.jpg', '-t', '0'], /--threads.* whole number/],
     ['no image', ['detect'], /'images'/],
     ['an invalid score', ['detect', 'a.jpg', '--score', '2'], /--score.* 0 to 1/],
-    ['an unknown engine', ['detect', 'a.jpg', '--engine', 'gpu'], /--engine.* auto, onnxruntime, ort-wasm, wasm, cpu/],
+    [
+      'an unknown engine',
+      ['detect', 'a.jpg', '--engine', 'gpu'],
+      /--engine.* auto, onnxruntime, webgpu, ort-wasm, wasm, cpu/,
+    ],
     ['an invalid size', ['summary', 'facade', '--size', '4by5'], /--size.*height×width.* 800x1280/],
     ['an unknown model', ['summary', 'facde'], /"facde"\. .*"facade"\? `moganet models`/],
     [

@@ -81,7 +81,7 @@ describe('engines of Node', () => {
   it('are known by name', async () => {
     const error = await errorOf(openNodeEngine('onnx'));
     expect(error).to.be.instanceOf(ConfigError);
-    expect(error.message).to.equal('unknown engine "onnx". Known: auto, onnxruntime, wasm, cpu.');
+    expect(error.message).to.equal('unknown engine "onnx". Known: auto, onnxruntime, webgpu, ort-wasm, wasm, cpu.');
   });
 
   it('get one thread per physical core, as Linux tells them', () => {
@@ -143,7 +143,7 @@ describe('engines of Node', () => {
   it('refuse threads that have no effect', async () => {
     const wasm = await errorOf(loadModel('facade', { engine: 'wasm', threads: 2 }));
     expect(wasm).to.be.instanceOf(ConfigError);
-    expect(wasm.message).to.match(/`threads` .* onnxruntime: wasm has one thread/);
+    expect(wasm.message).to.match(/`threads` .* onnxruntime and ort-wasm: wasm has one thread/);
     const engine = await openNodeEngine('cpu');
     const started = await errorOf(loadModel('facade', { engine, threads: 2 }));
     expect(started).to.be.instanceOf(ConfigError);
