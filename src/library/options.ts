@@ -17,7 +17,8 @@ export interface PredictOptions extends TaskOptions {
   readonly only?: TaskKind | undefined;
   /**
    * Stops the work with the signal's reason, at the latest before the next part of the model. TensorFlow.js's engines, which compute on
-   * the caller's thread (`model.engine.blocking`), stop between two operations of the network.
+   * the caller's thread (`model.engine.blocking`), stop between two operations of the network; with an engine that has a thread of
+   * its own the call rejects at once.
    */
   readonly signal?: AbortSignal | undefined;
   /** The most pixels (width × height) that an image file may declare. By default 2^26, 67 megapixels. */

@@ -128,7 +128,8 @@ export interface Runner {
    * Takes inputs by the part's names, N×C×H×W or n × 5. Outputs belong to the caller, who disposes them.
    *
    * @param wanted names of the outputs to return, all by default. What only the others need is not computed.
-   * @param signal aborts a run of an engine that gives the thread back between steps (`blocking`); others hear it when they are done
+   * @param signal ends a run between two operations on TensorFlow.js, and at once, for the caller, on an engine with a
+   *   thread of its own; other engines run to the end
    */
   run(
     inputs: Named<NDArray | DeviceTensor>,

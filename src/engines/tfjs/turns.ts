@@ -6,7 +6,10 @@ import type { Backend } from './backend.ts';
 
 /** Work on a backend that gives the thread back: a stretch of it, then the page's turn with the page's backend, and so on. */
 
-/** The time after which the thread is given back. Going to our backend and back again takes up to 0.2 ms of it. */
+/**
+ * The time after which the thread is given back. If the page uses another backend, going to ours and back takes about
+ * 0.2 ms of it.
+ */
 const stretchMs = 10;
 
 const queues = new WeakMap<tf.KernelBackend, Queue>();
