@@ -21,8 +21,10 @@ export interface RoundOptions {
 }
 
 const least = 3;
-/** Threads of a pool spin for some time after a run, and would take the next contender's cores. */
-const rest = 60;
+/** Threads of a pool spin for some time after a run (PyTorch's for 200 ms), and would take the next contender's cores. */
+const rest = 250;
+/** How long a contender runs in its turn. The first run wakes its threads and is not counted if there are others. */
+const turn = 120;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -30,13 +32,21 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export async function alternate(contenders: readonly Contender[], options: RoundOptions): Promise<Measured[]> {
   const once = async (contender: Contender) => {
     const { ms = Number.NaN, cpuMs = Number.NaN } = await contender.ask({ do: 'run' });
-    await pause(rest);
     return { ms, cpuMs };
+  };
+  const inTurn = async (contender: Contender) => {
+    const runs: { readonly ms: number; readonly cpuMs: number }[] = [];
+    const end = performance.now() + turn;
+    while (runs.length === 0 || performance.now() < end) runs.push(await once(contender));
+    await pause(rest);
+    return runs.length > 1 ? runs.slice(1) : runs;
   };
   const warm: { contender: Contender; coldMs: number; warmMs: number }[] = [];
   for (const contender of contenders) {
     const { ms: coldMs } = await once(contender);
-    warm.push({ contender, coldMs, warmMs: (await once(contender)).ms }); // the second run still finds unmapped memory
+    const second = await once(contender); // it still finds unmapped memory
+    warm.push({ contender, coldMs, warmMs: second.ms });
+    await pause(rest);
   }
   const turns = turnsOf(warm.map(({ warmMs }) => warmMs));
   const runs = warm.map((one, i) => ({ ...one, every: turns[i] ?? 1, ms: [] as number[], cpuMs: [] as number[] }));
@@ -46,9 +56,10 @@ export async function alternate(contenders: readonly Contender[], options: Round
     const first = round % runs.length;
     for (const run of [...runs.slice(first), ...runs.slice(0, first)]) {
       if (round % run.every !== 0) continue;
-      const { ms, cpuMs } = await once(run.contender);
-      run.ms.push(ms);
-      run.cpuMs.push(cpuMs);
+      for (const { ms, cpuMs } of await inTurn(run.contender)) {
+        run.ms.push(ms);
+        run.cpuMs.push(cpuMs);
+      }
     }
   }
   return runs.map(({ contender, coldMs, ms, cpuMs }) => ({
