@@ -1,5 +1,6 @@
 import type { Named, NDArray } from '../../arrays.ts';
 import { EngineError } from '../../errors.ts';
+import { inputNodes } from '../../nn/graph.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
 import { nextTurn } from '../../turn.ts';
@@ -145,7 +146,7 @@ interface Running {
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
   const emitted = emitOnnx(program);
   await nextTurn(); // writing it takes about as long
-  const session = await createSession(running, program.name, emitted, sessionOptions);
+  const session = await createSession(running, program.name, emitted, { ...arenaFor(program), ...sessionOptions });
   return compiledOf(
     running,
     program,
@@ -155,6 +156,13 @@ async function compile(running: Running, program: Program, sessionOptions: Sessi
     shapeDependentInputs(running.ort, program, emitted),
   );
 }
+
+/**
+ * Parts on regions get no arena: it keeps what the largest number of regions took, and each image brings another number.
+ * Without it a Mask R-CNN at 800×1280 keeps 260 MB less, for 4 % more CPU time.
+ */
+const arenaFor = ({ graph }: Program): SessionOptions =>
+  inputNodes(graph).some(({ attributes: { kind } }) => kind === 'regions') ? { enableCpuMemArena: false } : {};
 
 /** Apart from `compile`, so that no closure keeps the program's weights on the host. */
 function compiledOf(
