@@ -144,84 +144,42 @@ function storeSome(y: usize, value: v128, count: i32): void {
   if (count > 2) v128.store32_lane(y + 8, value, 2);
 }
 
+// The activation is a constant wherever these two are inlined, so that no loop asks for it.
+
+// @ts-ignore: decorator
+@inline
+function applied(x: v128, activation: i32): v128 {
+  if (activation === gelu) return geluOf(x);
+  if (activation === silu) return siluOf(x);
+  if (activation === sigmoid) return sigmoidOf(x);
+  return reluOf(x);
+}
+
+// @ts-ignore: decorator
+@inline
+function activateAll(x: usize, y: usize, count: i32, activation: i32): void {
+  let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const a = v128.load(x);
+    const b = v128.load(x, 16);
+    v128.store(y, applied(a, activation));
+    v128.store(y, applied(b, activation), 16);
+    x += 32;
+    y += 32;
+  }
+  for (; i < count; i += 4) {
+    storeSome(y, applied(loadSome(x, count - i), activation), count - i);
+    x += 16;
+    y += 16;
+  }
+}
+
 /** y = activation(x); y may be x. */
 export function activate(x: usize, y: usize, count: i32, activation: i32): void {
-  if (activation === gelu) geluAll(x, y, count);
-  else if (activation === silu) siluAll(x, y, count);
-  else if (activation === sigmoid) sigmoidAll(x, y, count);
-  else if (activation === relu) reluAll(x, y, count);
-}
-
-function geluAll(x: usize, y: usize, count: i32): void {
-  let i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const a = v128.load(x);
-    const b = v128.load(x, 16);
-    v128.store(y, geluOf(a));
-    v128.store(y, geluOf(b), 16);
-    x += 32;
-    y += 32;
-  }
-  for (; i < count; i += 4) {
-    const a = loadSome(x, count - i);
-    storeSome(y, geluOf(a), count - i);
-    x += 16;
-    y += 16;
-  }
-}
-
-function siluAll(x: usize, y: usize, count: i32): void {
-  let i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const a = v128.load(x);
-    const b = v128.load(x, 16);
-    v128.store(y, siluOf(a));
-    v128.store(y, siluOf(b), 16);
-    x += 32;
-    y += 32;
-  }
-  for (; i < count; i += 4) {
-    const a = loadSome(x, count - i);
-    storeSome(y, siluOf(a), count - i);
-    x += 16;
-    y += 16;
-  }
-}
-
-function sigmoidAll(x: usize, y: usize, count: i32): void {
-  let i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const a = v128.load(x);
-    const b = v128.load(x, 16);
-    v128.store(y, sigmoidOf(a));
-    v128.store(y, sigmoidOf(b), 16);
-    x += 32;
-    y += 32;
-  }
-  for (; i < count; i += 4) {
-    const a = loadSome(x, count - i);
-    storeSome(y, sigmoidOf(a), count - i);
-    x += 16;
-    y += 16;
-  }
-}
-
-function reluAll(x: usize, y: usize, count: i32): void {
-  let i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const a = v128.load(x);
-    const b = v128.load(x, 16);
-    v128.store(y, reluOf(a));
-    v128.store(y, reluOf(b), 16);
-    x += 32;
-    y += 32;
-  }
-  for (; i < count; i += 4) {
-    const a = loadSome(x, count - i);
-    storeSome(y, reluOf(a), count - i);
-    x += 16;
-    y += 16;
-  }
+  if (activation === gelu) activateAll(x, y, count, gelu);
+  else if (activation === silu) activateAll(x, y, count, silu);
+  else if (activation === sigmoid) activateAll(x, y, count, sigmoid);
+  else if (activation === relu) activateAll(x, y, count, relu);
 }
 
 /** y = x · factor + shift, a factor and a shift for every channel; without a shift its pointer is 0. */
