@@ -118,6 +118,33 @@ describe('branches of an ONNX model', () => {
         branched.dispose();
         whole.dispose();
       });
+
+      it('gives a value under two names of one reader', async () => {
+        const twice = recordedByReader('twice', { x: map(2) }, (scope, { x }) => {
+          const y = conv2d(scope.at('y'), x, 3, { kernel: 1 });
+          return { one: { y, again: y }, other: { z: conv2d(scope.at('z'), x, 3, { kernel: 1 }) } };
+        });
+        const weights = parametersOf(twice.graph).map(({ key, shape }) => [key, seededWeight(key, shape)] as const);
+        const runner = await here.engine.load({
+          ...programOf(twice.name, twice.graph, new Map(weights)),
+          readers: twice.readers,
+        });
+        const valuesOf = async (...wanted: string[]) => {
+          const outputs = await runner.run({ x }, wanted);
+          return Promise.all(
+            wanted.map(async (output) => {
+              const values = await outputs[output]?.read();
+              outputs[output]?.dispose();
+              return values;
+            }),
+          );
+        };
+        const [y, again, alone] = [...(await valuesOf('y', 'again')), ...(await valuesOf('again'))];
+        expect(y?.shape).to.deep.equal([1, 3, 6, 5]);
+        expect(again).to.deep.equal(y);
+        expect(alone).to.deep.equal(y);
+        runner.dispose();
+      });
     });
   }
 });

@@ -141,9 +141,13 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
       const taken = create(GraphProtoSchema, { name: condition });
       const left = create(GraphProtoSchema, { name: `without ${condition}` });
       const results = write();
+      const given = new Set<string>();
       for (const { name, value, channels, isInside } of results) {
-        const output = isInside ? value : unique(`${name}/Identity`);
-        if (!isInside) nodes.push(nodeProto('Identity', output, [value]));
+        // a value that is two results of a graph is moved out of it once: onnxruntime reads the second from nowhere and crashes
+        const isOwn = isInside && !given.has(value);
+        const output = isOwn ? value : unique(`${name}/Identity`);
+        if (!isOwn) nodes.push(nodeProto('Identity', output, [value]));
+        given.add(output);
         taken.output.push(valueInfo(output, ['', channels, '', '']));
         const nothing = unique(`${name}/nothing`);
         const dims = [0, channels, 0, 0];
@@ -152,7 +156,6 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
         );
         left.output.push(valueInfo(nothing, dims));
       }
-      const given = new Set(taken.output.map(({ name }) => name));
       const inside = valueInfos.filter(({ name }) => !given.has(name));
       Object.assign(taken, { node: nodes, initializer, valueInfo: inside });
       ({ nodes, initializer, constants, valueInfos } = outer);
