@@ -8,10 +8,19 @@ export class Lane {
 
   constructor(private readonly width: number) {}
 
-  /** Waits for a place. Whoever gets it has to let it go, whatever happens. */
-  enter(): Promise<Leave> {
-    return new Promise((resolve) => {
+  /**
+   * Waits for a place. Whoever gets it has to let it go, whatever happens.
+   *
+   * @throws the signal's reason if it is aborted while this waits; the place then goes to the next
+   */
+  enter(signal?: AbortSignal): Promise<Leave> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        this.waiting.splice(this.waiting.indexOf(enter), 1);
+        reject(signal?.reason);
+      };
       const enter = () => {
+        signal?.removeEventListener('abort', giveUp);
         this.inside++;
         let left = false;
         resolve(() => {
@@ -21,8 +30,13 @@ export class Lane {
           this.waiting.shift()?.();
         });
       };
-      if (this.inside < this.width) enter();
-      else this.waiting.push(enter);
+      if (this.inside < this.width) {
+        enter();
+        return;
+      }
+      this.waiting.push(enter);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      if (signal?.aborted) giveUp();
     });
   }
 }

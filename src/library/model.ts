@@ -158,7 +158,7 @@ export class Model<Custom = unknown> {
     checkImages(images, 'predictBatch');
     const checked = checkPredict(options, 'predictBatch');
     const taken = Array.from(images, takeImage);
-    return this.begin(async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inList)));
+    return this.begin(checked, async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inList)));
   }
 
   /**
@@ -171,14 +171,14 @@ export class Model<Custom = unknown> {
     const checked = checkFeatures(options);
     const { size, signal } = checked;
     const taken = takeImage(image);
-    return this.begin(async (place) => {
+    return this.begin(checked, async (place) => {
       const runner = this.runners.features ?? this.runners.backbone;
       if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
       const raster = await decodeRef(taken, this.platform, checked);
       const input = await this.definition.prepareInSlices([raster], size, breather(signal));
-      await place.network;
+      await place.network();
       await this.turn(signal);
-      const outputs = await runner.run({ image: input.image }, this.definition.outputs.stages);
+      const outputs = await runner.run({ image: input.image }, this.definition.outputs.stages, signal);
       try {
         const maps = await Promise.all(Object.values(outputs).map((tensor) => tensor.read()));
         return Object.assign(maps, { geometry: input.geometries[0] });
@@ -231,27 +231,33 @@ export class Model<Custom = unknown> {
   private async runAlone(image: ImageRef, options: PredictOptions, slot?: number): Promise<Result<Custom>> {
     try {
       checkImage(image);
-      const [result] = await this.begin((place) => this.run([image], options, place));
+      const [result] = await this.begin(options, (place) => this.run([image], options, place));
       return result as Result<Custom>; // one image, one result
     } catch (error) {
       throw slot === undefined ? error : inList(error, slot, image);
     }
   }
 
-  /** Begins a call when there is room for another image. Its turn at the network is that of the call. */
-  private begin<T>(call: (place: Place) => Promise<T>): Promise<T> {
+  /** Begins a call when there is room for another image. Its turn at the network is that of the call. An abort ends both waits. */
+  private begin<T>({ signal }: { signal?: AbortSignal | undefined }, call: (place: Place) => Promise<T>): Promise<T> {
     if (this.disposal) return Promise.reject(new EngineError(`the model "${this.name}" was disposed. Load it again.`));
     const begun = performance.now();
-    const result = this.atWork.enter().then(async (leave) => {
-      const network = this.network.enter();
+    const result = this.atWork.enter(signal).then(async (leave) => {
+      const network = this.network.enter(signal);
+      network.catch(() => {}); // an abort that comes while the image is decoded is heard there
+      const leaveNetwork = () =>
+        void network.then(
+          (left) => left(),
+          () => {}, // it never had its turn
+        );
       try {
-        return await call({ begun, network, leaveNetwork: () => void network.then((left) => left()) });
+        return await call({ begun, network: () => network, leaveNetwork });
       } finally {
-        void network.then((left) => left());
+        leaveNetwork();
         leave();
       }
     });
-    this.idle = Promise.allSettled([this.idle, result]);
+    this.idle = Promise.allSettled([this.idle, result]).then(() => undefined); // it lives as long as the model, and holds no result
     return result;
   }
 
@@ -283,7 +289,7 @@ export class Model<Custom = unknown> {
     signal?.throwIfAborted();
     const pause = breather(signal);
     const prepared = await clock.time('preprocess', () => this.definition.prepareInSlices(images, options.size, pause));
-    await clock.wait(() => network);
+    await clock.wait(network);
 
     const wanted = tasks.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
     const run: TaskInputs['run'] = async (part, inputs) => {
@@ -355,8 +361,8 @@ export class Model<Custom = unknown> {
 interface Place {
   /** When the call came. */
   readonly begun: number;
-  /** Its turn at the network. */
-  readonly network: Promise<unknown>;
+  /** Waits for its turn at the network. */
+  network(): Promise<unknown>;
   /** Lets the next call have the network; a second time does nothing. */
   leaveNetwork(): void;
 }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import {
@@ -125,6 +127,74 @@ describe('images one after the other', () => {
     );
     const settled = await Promise.allSettled(calls);
     expect(settled.map(({ status }) => status[0]).join('')).to.equal('frfrf');
+    await model.dispose();
+  });
+});
+
+/** Frees what nothing refers to. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 3; i++) {
+    await new Promise((resolve) => setImmediate(resolve)); // a WeakRef keeps its target until the task ends
+    collect();
+  }
+}
+
+describe('calls of a model', () => {
+  it('leave nothing of their results behind', async () => {
+    const { model } = await noting(smallSegmentation);
+    const once = async () => new WeakRef(await model.predict(imageOf(30, 20)));
+    const results = [await once(), await once(), await once()];
+    await collectGarbage();
+    expect(results.map((result) => result.deref())).to.deep.equal([undefined, undefined, undefined]);
+    await model.dispose();
+  });
+
+  it('end at once when they are aborted while they wait for others', async () => {
+    let go = () => {};
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const { model } = await noting(smallSegmentation, () => held);
+    const aborted = new AbortController();
+    const { signal } = aborted;
+    const first = model.predict(imageOf(30, 20));
+    // two wait for the network, and two for a place among those at work
+    const waiting = [
+      model.predict(imageOf(30, 20), { signal }),
+      model.features(imageOf(30, 20), { signal }),
+      model.predict(imageOf(30, 20), { signal }),
+      model.stream([imageOf(30, 20)], { signal }).next(),
+    ].map(rejection);
+    const last = model.predict(imageOf(30, 20));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    aborted.abort(new Error('enough'));
+    for (const error of await Promise.all(waiting)) expect(error.message).to.equal('enough');
+    go();
+    expect(numbersOf(await last)).to.deep.equal(numbersOf(await first));
+    await model.dispose();
+  });
+
+  it('of features give the engine their signal', async () => {
+    const signals: unknown[] = [];
+    const engine = await openNodeEngine('cpu');
+    const noted = changedEngine(engine, {
+      load: async (program) => {
+        const runner = await engine.load(program);
+        return {
+          dispose: () => runner.dispose(),
+          run: (inputs, wanted, signal) => {
+            signals.push(signal);
+            return runner.run(inputs, wanted, signal);
+          },
+        };
+      },
+    });
+    const model = await loadModel({ weights: await smallFile(smallSegmentation) }, { engine: noted });
+    const { signal } = new AbortController();
+    await model.features(imageOf(30, 20), { signal });
+    expect(signals).to.deep.equal([signal]);
     await model.dispose();
   });
 });
