@@ -25,6 +25,7 @@ export async function decodeRef(
  * what is not an image, as it is.
  */
 export function takeImage(image: ImageRef): ImageRef {
+  if (isGone(image)) return image; // there is nothing to copy
   if (isRaster(image)) {
     const { width, height, data, notices } = image;
     // a Buffer's own slice would share its memory
@@ -36,6 +37,19 @@ export function takeImage(image: ImageRef): ImageRef {
   if (kind === 'Uint8Array') return new Uint8Array(image as Uint8Array);
   if (kind === 'ArrayBuffer') return (image as ArrayBuffer).slice(0);
   return kind === 'URL' ? new URL(`${image}`) : image;
+}
+
+/** Tells if the memory of an image was transferred to another thread. */
+function isGone(image: unknown): boolean {
+  const data = isRaster(image) ? image.data : image;
+  const memory = ArrayBuffer.isView(data) ? data.buffer : data;
+  if (classOf(memory) !== 'ArrayBuffer') return false;
+  try {
+    new Uint8Array(memory as ArrayBuffer); // a view, which copies nothing
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
@@ -51,6 +65,11 @@ async function bytesIn(url: string): Promise<Uint8Array> {
 
 /** Checks the argument of `predict`. @throws ImageError if the value is not an image */
 export function checkImage(image: unknown): void {
+  if (isGone(image)) {
+    throw new ImageError(
+      'the memory of this image was transferred to another thread. Give a copy, or transfer a copy.',
+    );
+  }
   if (isFile(image) && image !== '') {
     if (typeof image === 'string' && isBareBase64(image)) {
       throw new ImageError(

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Named, NDArray } from '../arrays.ts';
-import { CheckpointError, ConfigError, EngineError, MoganetError, placed } from '../errors.ts';
+import { CheckpointError, ConfigError, EngineError, ImageError, MoganetError, placed } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import type { Task, TaskInputs, TaskKind, TaskResult } from '../models/task.ts';
@@ -221,9 +221,10 @@ export class Model<Custom = unknown> {
   /** @throws the reason of a failure that is not that of one image */
   private costsItsSlot<T>(one: PromiseSettledResult<T>, { signal }: PredictOptions): PromiseSettledResult<T> {
     if (one.status === 'fulfilled') return one;
+    signal?.throwIfAborted(); // an image that had failed before is not the reason
     const { reason } = one;
     const concernsAll = reason instanceof ConfigError || reason instanceof CheckpointError;
-    if (concernsAll || signal?.aborted || this.disposal) throw reason;
+    if (concernsAll || (this.disposal && !(reason instanceof ImageError))) throw reason;
     return one;
   }
 

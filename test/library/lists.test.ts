@@ -73,6 +73,42 @@ describe('a list of images', () => {
     expect(none?.status === 'rejected' && `${none.reason}`).to.match(/images\[0\]: image is 0×3/);
   });
 
+  it('refuses memory that was transferred to another thread as the failure of its slot', async () => {
+    const [bytes, buffer, pixels] = [good.slice(), good.slice().buffer, imageOf(20, 20)];
+    structuredClone(0, { transfer: [bytes.buffer, buffer, pixels.data.buffer as ArrayBuffer] });
+    const images = [good, bytes, buffer, pixels, good];
+    const states = ['fulfilled', 'rejected', 'rejected', 'rejected', 'fulfilled'];
+    expect((await model.predictSettled(images)).map(({ status }) => status)).to.deep.equal(states);
+    const streamed: PromiseSettledResult<Result>[] = [];
+    for await (const one of model.streamSettled(images)) streamed.push(one);
+    expect(streamed.map(({ status }) => status)).to.deep.equal(states);
+    for (const call of [model.predict(bytes), model.features(pixels), model.predictBatch([buffer])]) {
+      const error = await rejection(call);
+      expect(error).to.be.instanceOf(ImageError);
+      expect(error.message).to.match(/transferred to another thread/);
+    }
+  });
+
+  it('gives the reason of an abort, or the failures of slots, whatever has failed before', async () => {
+    const controller = new AbortController();
+    const source = async function* () {
+      yield text;
+      await new Promise((resolve) => setTimeout(resolve, 20)); // until it has failed
+      controller.abort(new Error('enough'));
+    };
+    const aborted = model.streamSettled(source(), { signal: controller.signal });
+    expect((await aborted.next()).value).to.have.property('status', 'rejected');
+    expect((await rejection(aborted.next())).message).to.equal('enough');
+
+    const other = await loadModel({ weights: await smallFile(smallBoth) }, { engine: 'cpu' });
+    const stream = other.streamSettled([good, text, good]);
+    const states = [(await stream.next()).value?.status];
+    const disposed = other.dispose();
+    for await (const { status } of stream) states.push(status);
+    await disposed;
+    expect(states).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
   it('ends as a whole for what concerns every image', async () => {
     const images = [imageOf(8, 8), imageOf(8, 8)];
     expect(await rejection(model.predictSettled(images, { classes: ['rihgt'] }))).to.be.instanceOf(ConfigError);
