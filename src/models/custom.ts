@@ -27,7 +27,7 @@ export interface Head<Output extends string = string, Decoded = unknown> {
   /**
    * Decodes the outputs of one image (1×C×H×W each). For detections, return `boxes` (n × xyxy in pixels of the original image), `scores`,
    * `labels` and `classes` (the names by label): they are then sorted, and cut by the caller's `score`, `max` and `classes`. Any return value is in the result as
-   * `custom`.
+   * `custom`. It is not awaited: a promise is handed out as it is, and no detections are seen in it.
    *
    * @param geometry sizes and scales that map the network's input back to the original image
    * @param options the caller's values, for NMS and for heads that can save work with them. `max` is absent if the caller chooses classes,
