@@ -188,7 +188,10 @@ export class Model<Custom = unknown> {
     });
   }
 
-  /** Frees the weights and the engine after the queued calls. Every call waits for the end of the first. */
+  /**
+   * Frees the weights and the engine after the queued calls; images of a list or stream that had not begun are refused. Every call waits for
+   * the end of the first.
+   */
   dispose(): Promise<void> {
     this.disposal ??= this.disposeAfter(this.idle);
     return this.disposal;
