@@ -23,7 +23,12 @@ function usage(): string {
 }
 
 async function main(): Promise<number> {
-  const { what, options } = optionsFrom(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (args.some((arg) => arg === '--help' || arg === '-h')) {
+    console.log(usage());
+    return 0;
+  }
+  const { what, options } = optionsFrom(args);
   const isCheck = what[0] === 'check';
   const named = what.filter((name) => name !== 'check' && name !== 'all');
   const chosen = named.length === 0 && what.length > 0 ? Object.keys(scenarios) : named;

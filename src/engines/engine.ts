@@ -184,7 +184,8 @@ function runnerOf(
         await Promise.all(taken.map(async ([input, value]) => [input, await value] as const)),
       );
       const running = inTurn(async () => {
-        if (disposed) throw new EngineError(`${name}: the runner was disposed; load the program again.`);
+        if (disposed)
+          throw new EngineError(`${name}: the runner was disposed, by its owner or with its engine. Load it again.`);
         signal?.throwIfAborted();
         return compiled.run(inputs, extents, wanted, signal).catch((cause: unknown) => {
           if (signal?.aborted && cause === signal.reason) throw cause;

@@ -190,12 +190,12 @@ export async function openNodeEngine(
   }
   const { engine, reason, remedy } = await factory.start(options, finders);
   if (engine) return engine;
-  throw new EngineError(`${reason}${/^[a-z]/.test(remedy) ? ':' : '.'} ${remedy}${insteadOf(only)}`);
+  throw new EngineError(`${reason}${/^[a-z]/.test(remedy) ? ':' : '.'} ${remedy}${insteadOf(only, options.device)}`);
 }
 
-const insteadOf = (name: string): string => {
-  const others = nodeEngines.slice(nodeEngines.indexOf(name as 'cpu') + 1, -1);
-  return others.length > 0 ? `. Or use the engine ${others.map((other) => `"${other}"`).join(' or ')}.` : '';
+const insteadOf = (name: string, device: string | undefined): string => {
+  if (device !== undefined) return '. Or leave `device` out: the processor computes then.';
+  return name === 'wasm' || name === 'cpu' ? '' : '. Or use the engine "wasm", which comes with the package.';
 };
 
 /** @throws ConfigError for an unknown device, or for an engine that has none */
@@ -263,7 +263,7 @@ function onDevice(ort: OnnxRuntime, device: string, threads: number | undefined)
     onnxDevice(ort, {
       name: device === 'webgpu' ? 'webgpu' : 'onnxruntime',
       detail: device === 'webgpu' ? 'onnxruntime-node, experimental' : device,
-      session: { intraOpNumThreads: threads, executionProviders: [device, 'cpu'] },
+      session: { intraOpNumThreads: threads, executionProviders: [device] }, // with a second one, onnxruntime-node passes over the first without an error
     }),
   );
 }

@@ -157,7 +157,7 @@ export interface LoadedBackbone {
   forward(image: NDArray): Promise<NDArray[]>;
   /** Does the same, but leaves the results on the device for further computation. The caller disposes them. */
   run(image: NDArray | DeviceTensor): Promise<DeviceTensor[]>;
-  /** Frees the weights on the engine. Every call waits for the end of the first. */
+  /** Frees the weights on the engine after the calls that have begun. Every call waits for the end of the first. */
   dispose(): Promise<void>;
   /** Does what `dispose` does: `await using backbone = await createBackbone(…)`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -185,12 +185,17 @@ export function backboneLoader(platform: Platform): CreateBackbone {
     const { runners } = loaded;
     const runner = runners.backbone as Runner; // of the only part
     let disposal: Promise<void> | undefined;
-    const run = async (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> => {
+    const running = new Set<Promise<unknown>>();
+    const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
       if (disposal) throw new EngineError('the backbone was disposed. Create it again.');
-      return Object.values(await runner.run({ image }));
+      const result = work();
+      running.add(result);
+      return result.finally(() => running.delete(result));
     };
+    const run = (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> =>
+      whileAlive(async () => Object.values(await runner.run({ image })));
     const dispose = () => {
-      disposal ??= free(loaded.engine, runners);
+      disposal ??= Promise.allSettled(running).then(() => free(loaded.engine, runners));
       return disposal;
     };
     return {
@@ -199,12 +204,14 @@ export function backboneLoader(platform: Platform): CreateBackbone {
       run,
       async forward(image) {
         checkMap(image);
-        const outputs = await run(image);
-        try {
-          return await Promise.all(outputs.map((output) => output.read()));
-        } finally {
-          for (const output of outputs) output.dispose();
-        }
+        return whileAlive(async () => {
+          const outputs = Object.values(await runner.run({ image }));
+          try {
+            return await Promise.all(outputs.map((output) => output.read()));
+          } finally {
+            for (const output of outputs) output.dispose();
+          }
+        });
       },
       dispose,
       [Symbol.asyncDispose]: dispose,

@@ -10,7 +10,7 @@ import {
   type SessionOptions,
 } from '../../src/engines/onnx/engine.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
-import { EngineError } from '../../src/errors.ts';
+import { ConfigError, EngineError } from '../../src/errors.ts';
 import {
   conv2d,
   F,
@@ -203,6 +203,19 @@ describe('the onnxruntime engine', () => {
     expect((failed as PromiseRejectedResult).reason.message).to.match(/^nano: onnxruntime failed: .*RoiAlign/is);
     expect(ran.status).to.equal('fulfilled');
     await engine.dispose();
+  });
+
+  it('refuses what is not the runtime, and options that it has not', () => {
+    const given: readonly (readonly [unknown, unknown, RegExp])[] = [
+      [undefined, {}, /first argument is not .*onnxruntime-node/],
+      [{}, {}, /first argument/],
+      [real, { thread: 2 }, /unknown option "thread".*"threads"/],
+      [real, { threads: 0 }, /threads must be a whole number of at least 1, got 0/],
+      [real, { threads: '2' }, /threads must be a whole number/],
+    ];
+    for (const [ort, options, message] of given) {
+      expect(() => onnxEngine(ort as OnnxRuntime, options as object)).to.throw(ConfigError, message);
+    }
   });
 
   it('computes on the caller’s thread, and says so', () => {

@@ -166,6 +166,29 @@ describe('onnxruntime in a thread of its own', function () {
     expect({ status, stdout, stderr }).to.deep.equal({ status: 0, stdout: '2 4', stderr: '' });
   });
 
+  it('keeps the exit code of a process that ends during a run', () => {
+    const ending = (how: string) => `
+      const { openNodeEngine } = await import('./src/engines/node.ts');
+      const { conv2d, map, programOf, recordPart } = await import('./src/nn/index.ts');
+      const { seededWeight } = await import('./test/harness/seeded.ts');
+      const graph = recordPart({
+        name: 'slow',
+        inputs: { x: map(8) },
+        forward: (scope, { x }) => ({ y: conv2d(scope.at('0'), x, 8, { kernel: 7, bias: false }) }),
+      });
+      const engine = await openNodeEngine('onnxruntime');
+      const weights = new Map([['0.weight', seededWeight('0.weight', [8, 8, 7, 7])]]);
+      const runner = await engine.load(programOf('slow', graph, weights));
+      const x = { shape: [1, 8, 1024, 1024], data: new Float32Array(8 * 1024 * 1024) };
+      for (let i = 0; i < 3; i++) runner.run({ x }).catch(() => {});
+      setTimeout(() => { ${how} }, 100);
+    `;
+    expect(processOf(ending('process.exit(7);')).status, 'exit').to.equal(7);
+    const thrown = processOf(ending("throw new Error('of the caller');"));
+    expect(thrown.status, 'uncaught error').to.equal(1);
+    expect(thrown.stderr).to.include('of the caller').and.not.include('terminate called');
+  });
+
   it('works in a thread of the caller', () => {
     const { status, stdout, stderr } = processOf(`
       const { Worker } = await import('node:worker_threads');

@@ -184,7 +184,7 @@ describe('starting engines of Node', () => {
     await engine.dispose();
     const error = await rejection(openNodeEngine('onnxruntime', {}, { onnxruntime: () => loadOnnxRuntime(load) }));
     expect(error).to.be.instanceOf(EngineError);
-    expect(error.message).to.match(/not installed.*npm install onnxruntime-node.*engine "ort-wasm" or "wasm"/);
+    expect(error.message).to.match(/not installed.*npm install onnxruntime-node.*engine "wasm"/);
     const light = await rejection(openNodeEngine('ort-wasm', {}, { ortWeb: noOrtWeb }));
     expect(light).to.be.instanceOf(EngineError);
     expect(light.message).to.match(/onnxruntime-web is not installed: npm install onnxruntime-web.*engine "wasm"/);
@@ -242,7 +242,7 @@ describe('starting engines of Node', () => {
     await engine.dispose();
     const error = await rejection(openNodeEngine('onnxruntime', {}, { onnxruntime: async () => ({ ort }) }));
     expect(error).to.be.instanceOf(EngineError);
-    expect(error.message).to.match(/must be type of.*use the engine "ort-wasm" or "wasm"/);
+    expect(error.message).to.match(/must be type of.*use the engine "wasm"/);
   });
 
   it('refuses threads for an engine that has one', async () => {
@@ -281,7 +281,7 @@ describe('starting engines of Node', () => {
         const error = await rejection(opening);
         expect(error).to.be.instanceOf(EngineError);
         expect(error.message).to.match(new RegExp(`no "${device}" here .*no adapter was found.*It needs`));
-        expect(created[0]?.executionProviders).to.deep.equal([device, 'cpu']);
+        expect(created[0]?.executionProviders).to.deep.equal([device]);
       }
     });
 
@@ -289,7 +289,7 @@ describe('starting engines of Node', () => {
       const created: SessionOptions[] = [];
       const opening = openNodeEngine('webgpu', {}, { onnxruntime: async () => ({ ort: failing(created) }) });
       expect((await rejection(opening)).message).to.match(/no "webgpu" here .*no adapter.*experimental.*Vulkan/);
-      expect(created[0]?.executionProviders).to.deep.equal(['webgpu', 'cpu']);
+      expect(created[0]?.executionProviders).to.deep.equal(['webgpu']);
       expect(nodeEngines).to.not.include('webgpu');
     });
 

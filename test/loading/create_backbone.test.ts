@@ -75,6 +75,17 @@ describe('createBackbone', () => {
     }
   });
 
+  it('is disposed after the calls that have begun', async () => {
+    const image = { shape: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) };
+    for (const engine of ['cpu', 'wasm'] as const) {
+      const loaded = await createBackbone(backbone, { weights, engine });
+      const pyramid = loaded.forward(image);
+      await loaded.dispose();
+      expect(await pyramid).to.have.length(loaded.stages.length);
+      expect((await rejection(loaded.forward(image))).message).to.include('was disposed');
+    }
+  });
+
   it('gives the notices on its weights', async () => {
     const file = trainerFile({ state_dict: prefixed('model.', smallWeights(smallBoth)) });
     const loaded = await createBackbone(backbone, { weights: file, engine: countingEngine() });

@@ -1,9 +1,10 @@
 import type { Named, NDArray } from '../../arrays.ts';
-import { EngineError } from '../../errors.ts';
+import { ConfigError, EngineError, unknownName } from '../../errors.ts';
 import { inputNodes } from '../../nn/graph.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
 import { nextTurn } from '../../turn.ts';
+import { foundIn } from '../../validate.ts';
 import {
   type Compiled,
   type Device,
@@ -85,8 +86,10 @@ export interface OnnxEngineOptions {
  * each other: onnxruntime-web refuses those that overlap, and onnxruntime-node gains nothing from them.
  *
  * @param ort the module `onnxruntime-node` or `onnxruntime-web`
+ * @throws ConfigError if it is not, or for an unknown option or threads that are not a whole number from 1 on
  */
 export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): Engine {
+  checkArguments(ort, options);
   const { threads, graphOptimizationLevel, session } = options;
   return engineOn(
     onnxDevice(ort, {
@@ -100,6 +103,22 @@ export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): E
       },
     }),
   );
+}
+
+const optionNames = ['threads', 'graphOptimizationLevel', 'session'] as const satisfies (keyof OnnxEngineOptions)[];
+
+function checkArguments(ort: OnnxRuntime, { threads, ...others }: OnnxEngineOptions): void {
+  const given: Partial<OnnxRuntime> | null | undefined = ort;
+  if (typeof given?.InferenceSession?.create !== 'function' || typeof given.Tensor !== 'function') {
+    throw new ConfigError(
+      `onnxEngine: the first argument is ${foundIn(ort)}. Give the module onnxruntime-node or onnxruntime-web.`,
+    );
+  }
+  const unknown = Object.keys(others).find((name) => !(optionNames as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new ConfigError(`onnxEngine: ${unknownName('option', unknown, optionNames)}`);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new ConfigError(`onnxEngine: threads must be a whole number of at least 1, got ${threads}.`);
+  }
 }
 
 /** An engine on onnxruntime: its name, and what its sessions have beside the options of all. */

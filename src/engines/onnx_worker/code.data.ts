@@ -2,9 +2,10 @@
 export const code = `"use strict";
 var import_node_module = require("node:module");
 var import_node_worker_threads = require("node:worker_threads");
+var [isBusy, isEnding] = [0, 1];
 var port = import_node_worker_threads.parentPort;
 if (!port) throw new Error("this file is for a worker thread");
-var { path } = import_node_worker_threads.workerData;
+var { path, state } = import_node_worker_threads.workerData;
 var runtime;
 var sessions = /* @__PURE__ */ new Map();
 var tensors = /* @__PURE__ */ new Map();
@@ -86,8 +87,14 @@ async function answered(message) {
   const value = "value" in answer ? answer.value : void 0;
   port?.postMessage(answer, ArrayBuffer.isView(value) ? [value.buffer] : []);
 }
+async function unlessEnding(message) {
+  Atomics.store(state, isBusy, 1);
+  if (Atomics.load(state, isEnding) === 0) await answered(message);
+  Atomics.store(state, isBusy, 0);
+  Atomics.notify(state, isBusy);
+}
 var turn = Promise.resolve();
 port.on("message", (message) => {
-  turn = turn.then(() => answered(message));
+  turn = turn.then(() => unlessEnding(message));
 });
 `;

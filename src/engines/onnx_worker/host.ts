@@ -2,7 +2,17 @@ import type { Worker } from 'node:worker_threads';
 import { EngineError } from '../../errors.ts';
 import type { OnnxRuntime, OnnxSession, OnnxTensor, SessionOptions } from '../onnx/engine.ts';
 import { code } from './code.data.ts';
-import type { Answer, Call, Calls, Data, ElementType, Message, NewTensor } from './messages.ts';
+import {
+  type Answer,
+  type Call,
+  type Calls,
+  type Data,
+  type ElementType,
+  isBusy,
+  isEnding,
+  type Message,
+  type NewTensor,
+} from './messages.ts';
 
 /**
  * onnxruntime-node in a thread of its own: creating a session and running it block the thread that they are called on. The worker has
@@ -138,11 +148,30 @@ async function copies({
   return copied;
 }
 
+/** What the workers of this process share with it. */
+const states = new Set<Int32Array>();
+
+/**
+ * Lets a process that ends wait for the operation that onnxruntime-node is at, and begin no other: to end its thread in the middle of
+ * one aborts the whole process (SIGABRT), whatever its exit code was to be.
+ */
+function waitForWorkers(): void {
+  for (const state of states) Atomics.store(state, isEnding, 1);
+  for (const state of states) Atomics.wait(state, isBusy, 1);
+}
+
 /** Starts a thread with onnxruntime. @param path the file of its module @throws what the module throws when it is loaded */
 export async function onnxWorker(path: string): Promise<OnnxRuntime> {
   const { Worker } = process.getBuiltinModule('node:worker_threads');
+  const state = new Int32Array(new SharedArrayBuffer(8));
   // options of the process, such as loaders and the type of its input, are not for this code
-  const worker = new Worker(code, { eval: true, execArgv: [], workerData: { path }, name: 'onnxruntime' });
+  const worker = new Worker(code, { eval: true, execArgv: [], workerData: { path, state }, name: 'onnxruntime' });
+  if (states.size === 0) process.once('exit', waitForWorkers);
+  states.add(state);
+  worker.once('exit', () => {
+    states.delete(state);
+    if (states.size === 0) process.off('exit', waitForWorkers);
+  });
   const line = lineTo(worker);
   // frees what a caller forgets
   const forgotten = new FinalizationRegistry<number>((number) => line.free(number));

@@ -1,7 +1,16 @@
 import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from '../onnx/engine.ts';
-import type { Answer, Calls, Data, Message, NewTensor, Output } from './messages.ts';
+import {
+  type Answer,
+  type Calls,
+  type Data,
+  isBusy,
+  isEnding,
+  type Message,
+  type NewTensor,
+  type Output,
+} from './messages.ts';
 
 /**
  * The worker's side: onnxruntime, its sessions and its tensors. `scripts/bake_worker.ts` writes it as text, so that no bundler has to
@@ -10,7 +19,7 @@ import type { Answer, Calls, Data, Message, NewTensor, Output } from './messages
 
 const port = parentPort;
 if (!port) throw new Error('this file is for a worker thread');
-const { path } = workerData as { readonly path: string };
+const { path, state } = workerData as { readonly path: string; readonly state: Int32Array };
 
 let runtime: OnnxRuntime | undefined;
 const sessions = new Map<number, OnnxSession>();
@@ -105,7 +114,15 @@ async function answered(message: Message): Promise<void> {
   port?.postMessage(answer, ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : []);
 }
 
+/** Does nothing any more once the process ends: see `host.ts`. */
+async function unlessEnding(message: Message): Promise<void> {
+  Atomics.store(state, isBusy, 1);
+  if (Atomics.load(state, isEnding) === 0) await answered(message);
+  Atomics.store(state, isBusy, 0);
+  Atomics.notify(state, isBusy);
+}
+
 let turn = Promise.resolve();
 port.on('message', (message: Message) => {
-  turn = turn.then(() => answered(message)); // in order: no tensor is freed before a run that takes it
+  turn = turn.then(() => unlessEnding(message)); // in order: no tensor is freed before a run that takes it
 });

@@ -2,6 +2,9 @@ import type { SessionOptions } from '../onnx/engine.ts';
 
 /** What the two sides of the worker tell each other. Sessions and tensors stay on its side, and are known by number. */
 
+/** Places in the memory that both sides see: whether the worker computes, and whether the process ends. */
+export const [isBusy, isEnding] = [0, 1];
+
 export type Data = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
 export type ElementType = 'float32' | 'int32' | 'bool';
