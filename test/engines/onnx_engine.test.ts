@@ -207,7 +207,7 @@ describe('the onnxruntime engine', () => {
 
   it('refuses what is not the runtime, and options that it has not', () => {
     const given: readonly (readonly [unknown, unknown, RegExp])[] = [
-      [undefined, {}, /first argument is not .*onnxruntime-node/],
+      [undefined, {}, /first argument is nothing.*onnxruntime-node/],
       [{}, {}, /first argument/],
       [real, { thread: 2 }, /unknown option "thread".*"threads"/],
       [real, { threads: 0 }, /threads must be a whole number of at least 1, got 0/],
