@@ -152,8 +152,9 @@ interface Pending {
 /** Returns the module of the threads. In a checkout a thread has to be told how to read TypeScript: it does not inherit that. */
 function workerModule(): URL {
   if (!import.meta.url.endsWith('.ts')) return new URL('./worker.js', import.meta.url);
-  const [tsx, worker] = [import.meta.resolve('tsx/esm/api'), new URL('./worker.ts', import.meta.url)];
-  const text = `import { register } from "${tsx}"; register(); await import("${worker}");`;
+  const loader = 'tsx/esm/api'; // of the checkout alone: the package does not have it
+  const load = (url: string): string => `(await import(${JSON.stringify(url)}))`;
+  const text = `${load(import.meta.resolve(loader))}.register(); ${load(new URL('./worker.ts', import.meta.url).href)};`;
   return new URL(`data:text/javascript,${encodeURIComponent(text)}`);
 }
 

@@ -185,7 +185,9 @@ function runnerOf(
       );
       const running = inTurn(async () => {
         if (disposed)
-          throw new EngineError(`${name}: the runner was disposed, by its owner or with its engine. Load it again.`);
+          throw new EngineError(
+            `${name}: the runner was disposed, by its owner or with its engine; load the program again.`,
+          );
         signal?.throwIfAborted();
         return compiled.run(inputs, extents, wanted, signal).catch((cause: unknown) => {
           if (signal?.aborted && cause === signal.reason) throw cause;

@@ -122,8 +122,14 @@ export interface Finders {
 }
 
 type FoundEngine =
-  | { readonly engine: Engine; readonly reason?: undefined; readonly remedy?: undefined }
-  | { readonly engine?: undefined; readonly reason: string; readonly remedy: string };
+  | { readonly engine: Engine; readonly reason?: undefined; readonly remedy?: undefined; readonly error?: undefined }
+  | {
+      readonly engine?: undefined;
+      readonly reason: string;
+      readonly remedy: string;
+      /** What says it all, where the engine was asked for by name. */
+      readonly error?: Error;
+    };
 
 interface Factory {
   /** Whether `threads` has a meaning. */
@@ -188,14 +194,15 @@ export async function openNodeEngine(
       `\`threads\` is an option of the engines onnxruntime and ort-wasm: ${only} has one thread in Node. Leave it out.`,
     );
   }
-  const { engine, reason, remedy } = await factory.start(options, finders);
+  const { engine, reason, remedy, error } = await factory.start(options, finders);
   if (engine) return engine;
+  if (error) throw error;
   throw new EngineError(`${reason}${/^[a-z]/.test(remedy) ? ':' : '.'} ${remedy}${insteadOf(only, options.device)}`);
 }
 
 const insteadOf = (name: string, device: string | undefined): string => {
   if (device !== undefined) return '. Or leave `device` out: the processor computes then.';
-  return name === 'wasm' || name === 'cpu' ? '' : '. Or use the engine "wasm", which comes with the package.';
+  return name === 'wasm' || name === 'cpu' ? '' : '. Or use the engine "wasm".';
 };
 
 /** @throws ConfigError for an unknown device, or for an engine that has none */
@@ -297,7 +304,7 @@ async function ortWasm({ threads, usualThreads }: NodeEngineOptions, { ortWeb: f
 const foundTfjs = (backend: 'wasm' | 'cpu', wasmFolder?: () => string | undefined): Promise<FoundEngine> =>
   tfjs(backend, wasmFolder).then(
     (engine) => ({ engine }),
-    (cause: Error) => ({ reason: `For ${backend}: ${cause.message}`, remedy: 'Install the package again' }),
+    (error: Error) => ({ reason: `For ${backend}: ${error.message}`, remedy: 'Install the package again', error }),
   );
 
 /** Imported on demand: TensorFlow.js takes a third of a second to load. */

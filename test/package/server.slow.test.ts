@@ -90,7 +90,7 @@ describe('a server in one file', () => {
       );
       const auto = run([file, 'auto', ...files]);
       expect(auto.stderr).to.match(
-        /^EngineError: no engine can start. onnxruntime-node is not installed.*--ignore-scripts\. For wasm: .*backend-wasm-simd/,
+        /^EngineError: no engine can start. onnxruntime-node is not installed.*--ignore-scripts\. .*For wasm: .*backend-wasm-simd/,
       );
       const shipped = run([file, 'cpu', 'facade', files[1]!]);
       expect(shipped.stderr).to.match(
