@@ -89,14 +89,12 @@ describe('a server in one file', () => {
         /^EngineError: the engine wasm needs tfjs-backend-wasm-simd\.wasm, which is not beside/,
       );
       const auto = run([file, 'auto', ...files]);
-      expect(auto.stderr).to.match(
-        /^EngineError: no engine can start. onnxruntime-node is not installed.*--ignore-scripts\. .*For wasm: .*backend-wasm-simd/,
-      );
+      expect(auto.status, auto.stderr).to.equal(0); // the engine cpu needs no file; its hint says what was passed over
       const shipped = run([file, 'cpu', 'facade', files[1]!]);
       expect(shipped.stderr).to.match(
         /^UnsupportedError: samples\/weights\/facade\.safetensors of the package moganet is not/,
       );
-      expect([wasm, auto, shipped].map(({ status }) => status)).to.deep.equal([1, 1, 1]);
+      expect([wasm, shipped].map(({ status }) => status)).to.deep.equal([1, 1]);
     });
   }
 
