@@ -9,7 +9,7 @@
 /** The constants of the approximations, each four times: a load costs less than making one. */
 let table: usize = 0;
 
-/** Where a pixel beyond the edge is read from: at least 32 bytes of zeros. */
+/** At least 32 bytes of zeros: pixels beyond the edge are read from here. */
 let zeros: usize = 0;
 
 const relu = 1;

@@ -30,7 +30,7 @@ export interface PlainSpec {
   readonly backend: 'wasm';
 }
 
-/** What bench/contender.ts can be. */
+/** The kinds of contender that bench/contender.ts runs. */
 export type Spec = PackageSpec | ExportSpec | PlainSpec;
 
 /** PyTorch eager, in peers/server.py. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { keepsBound, type Ratio } from './statistics.ts';
 
-/** What a scenario found, for the terminal, for JSON and for README. */
+/** The findings of a scenario, for the terminal, for JSON and for README. */
 
 export type Cell = string | number | undefined;
 
@@ -16,7 +16,7 @@ export interface Report {
   readonly tables: readonly Table[];
   /** The ratios that are recorded and checked. */
   readonly ratios: readonly Ratio[];
-  /** What was left out, and why. */
+  /** The peers that were left out, with the reason. */
   readonly notes: readonly string[];
   /** What README shows. */
   readonly summary?: Table | undefined;

@@ -4,7 +4,7 @@ import type { createBackbone, NDArray } from 'moganet';
 import type { ExportSpec, NetworkFiles, PackageSpec, PlainSpec, Spec } from './contenders.ts';
 import { definitionOf, type Network, networks, weightsOf } from './networks.ts';
 
-/** What a contender's process runs: this package, PyTorch's export on onnxruntime, a plain TensorFlow.js port. */
+/** The networks that a contender's process runs: this package, PyTorch's export on onnxruntime, a plain TensorFlow.js port. */
 
 export interface Loaded {
   readonly version: string;

@@ -34,7 +34,7 @@ export interface Ratio {
   readonly least?: number | undefined;
 }
 
-/** Whether the ratio keeps its bound. One without a bound does. */
+/** Tells whether a ratio keeps its bound. One without a bound does. */
 export const keepsBound = ({ value, most, least }: Ratio): boolean =>
   Number.isFinite(value) && (most === undefined || value <= most) && (least === undefined || value >= least);
 

@@ -6,7 +6,7 @@ import * as files from './platform/browser.ts';
 import { imageDecoderFor, tfjsWasmUrls } from './platform/browser.ts';
 import type { DecodeLimits, EngineOptions, Platform } from './platform/contract.ts';
 
-/** What the two entries for browsers have in common. */
+/** The common part of the two entries for browsers. */
 
 /** URLs of WebAssembly files. Only a page that serves them from other places than its bundler puts them needs to name them. */
 export interface Assets {

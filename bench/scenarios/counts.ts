@@ -13,7 +13,7 @@ import type { Cell, Report } from '../report.ts';
 import type { Ort } from '../runtimes.ts';
 import type { Ratio } from '../statistics.ts';
 
-/** What the runtimes are asked to do: nodes of ONNX files, before and after onnxruntime's own passes, and kernels of TensorFlow.js. */
+/** Counts the work of the runtimes: nodes of ONNX files, before and after onnxruntime's own passes, and kernels of TensorFlow.js. */
 export async function counts({ networks: chosen }: Options): Promise<Report> {
   const python = await findPython();
   const rows: Cell[][] = [];

@@ -5,7 +5,7 @@ import type { Kind, Library } from './model.ts';
 import { contentOf } from './outputs.ts';
 import type { ImagesJob, Plan, PlannedInput } from './plan.ts';
 
-/** What becomes of one image: prediction, drawing and encoding. It touches no file, and may run on another thread. */
+/** Predicts, draws and encodes one image. It touches no file, and may run on another thread. */
 
 /** Everything that is written and printed about an image, as plain data. */
 export interface Outcome {

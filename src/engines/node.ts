@@ -101,7 +101,7 @@ function usesMusl(): boolean {
   return process.platform === 'linux' && header?.glibcVersionRuntime === undefined;
 }
 
-/** Where onnxruntime-node computes if not on the processor: its names of execution providers. */
+/** The devices of onnxruntime-node besides the processor, by the names of its execution providers. */
 export const nodeDevices = ['cuda', 'coreml', 'dml'] as const;
 
 export interface NodeEngineOptions {
@@ -127,7 +127,7 @@ type FoundEngine =
       readonly engine?: undefined;
       readonly reason: string;
       readonly remedy: string;
-      /** What says it all, where the engine was asked for by name. */
+      /** The error to throw if the engine was asked for by name. */
       readonly error?: Error;
     };
 

@@ -192,8 +192,8 @@ export function backboneLoader(platform: Platform): CreateBackbone {
       running.add(result);
       return result.finally(() => running.delete(result));
     };
-    const run = (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> =>
-      whileAlive(async () => Object.values(await runner.run({ image })));
+    const pyramidOf = async (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> =>
+      Object.values(await runner.run({ image }));
     const dispose = () => {
       disposal ??= Promise.allSettled(running).then(() => free(loaded.engine, runners));
       return disposal;
@@ -201,11 +201,11 @@ export function backboneLoader(platform: Platform): CreateBackbone {
     return {
       stages: model.definition.stages,
       notices: model.notices,
-      run,
+      run: (image) => whileAlive(() => pyramidOf(image)),
       async forward(image) {
         checkMap(image);
         return whileAlive(async () => {
-          const outputs = Object.values(await runner.run({ image }));
+          const outputs = await pyramidOf(image);
           try {
             return await Promise.all(outputs.map((output) => output.read()));
           } finally {

@@ -10,11 +10,9 @@ var runtime;
 var sessions = /* @__PURE__ */ new Map();
 var tensors = /* @__PURE__ */ new Map();
 var last = 0;
-function drop(data) {
-  const { port1 } = new MessageChannel();
-  port1.close();
-  port1.postMessage(void 0, [data.buffer]);
-}
+var { port1: nowhere } = new MessageChannel();
+nowhere.close();
+var drop = (data) => nowhere.postMessage(void 0, [data.buffer]);
 function found(known, key) {
   const value = known.get(key);
   if (value === void 0) throw new Error(\`the worker has no \${key}\`);
