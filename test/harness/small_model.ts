@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { NDArray } from '../../src/arrays.ts';
 import { writeSafetensors } from '../../src/formats/index.ts';
+import type { Raster } from '../../src/image/raster.ts';
 import { configKey } from '../../src/loading/recognise.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
@@ -73,3 +74,10 @@ export function smallFile(config: ModelConfig, salt = ''): Promise<Uint8Array> {
 export async function writeSmallModel(path: string, config: ModelConfig, salt = ''): Promise<void> {
   writeFileSync(path, await smallFile(config, salt));
 }
+
+/** An opaque image with a pattern. */
+export const imageOf = (width: number, height: number, seed = 0): Raster => ({
+  width,
+  height,
+  data: new Uint8ClampedArray(4 * width * height).map((_, i) => (i % 4 === 3 ? 255 : (i * 7 + seed * 31) % 256)),
+});

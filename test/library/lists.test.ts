@@ -12,13 +12,7 @@ import {
   type Result,
 } from 'moganet';
 import { rejection } from '../harness/rejection.ts';
-import { smallBoth, smallFile } from '../harness/small_model.ts';
-
-const imageOf = (width: number, height: number, seed = 0): Raster => ({
-  width,
-  height,
-  data: new Uint8ClampedArray(4 * width * height).map((_, i) => (i % 4 === 3 ? 255 : (i * 7 + seed * 31) % 256)),
-});
+import { imageOf, smallBoth, smallFile } from '../harness/small_model.ts';
 
 const good = encodePng(imageOf(20, 20));
 const text = new TextEncoder().encode('not an image');

@@ -2,26 +2,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import {
-  ConfigError,
-  encodePng,
-  ImageError,
-  type ImageRef,
-  loadModel,
-  type Model,
-  type Raster,
-  type Result,
-} from 'moganet';
+import { ConfigError, encodePng, ImageError, type ImageRef, loadModel, type Model, type Result } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { changedEngine } from '../harness/changed_engine.ts';
 import { rejection } from '../harness/rejection.ts';
-import { smallBoth, smallDetection, smallFile, smallSegmentation } from '../harness/small_model.ts';
-
-const imageOf = (width: number, height: number, seed = 0): Raster => ({
-  width,
-  height,
-  data: new Uint8ClampedArray(4 * width * height).map((_, i) => (i % 4 === 3 ? 255 : (i * 7 + seed * 31) % 256)),
-});
+import { imageOf, smallBoth, smallDetection, smallFile, smallSegmentation } from '../harness/small_model.ts';
 
 const numbersOf = ({ boxes, scores, segmentation }: Result) => [
   [...boxes],
