@@ -1,0 +1,80 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { basename, dirname, extname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type Plugin } from 'vite';
+
+/** Builds the page into `dist/web`, from the sources of the library. `npm run web:dev` serves it while it is written. */
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const from = (path: string) => join(root, path);
+
+/** Folders that the page reads and that are not copied into the build: `moganet web` serves them out of the package. */
+export const mounts: Readonly<Record<string, string>> = {
+  models: from('samples/weights'),
+  images: from('samples/images'),
+  verify: from('samples/verify'),
+  ort: from('node_modules/onnxruntime-web/dist'),
+};
+
+const types: Readonly<Record<string, string>> = {
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.jpg': 'image/jpeg',
+  '.png': 'image/png',
+};
+
+/** Serves the folders while the page is written, and leaves out the policy, which Vite's own scripts break. */
+const development: Plugin = {
+  name: 'development',
+  apply: 'serve',
+  transformIndexHtml: (html) => html.replace(/<meta\s+http-equiv="Content-Security-Policy"[^>]*>/, ''),
+  configureServer: ({ middlewares }) => {
+    middlewares.use(({ url = '/' }, response, next) => {
+      const [, folder = '', name = ''] = new URL(url, 'http://localhost').pathname.split('/');
+      const file = join(mounts[folder] ?? '', basename(name));
+      if (!Object.hasOwn(mounts, folder) || !existsSync(file)) return next();
+      response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream');
+      createReadStream(file).pipe(response);
+    });
+  },
+};
+
+/** The build of the package puts these files beside the module that names them; in the sources they are in their package. */
+const tfjsWasm: Plugin = {
+  name: 'wasm files of TensorFlow.js',
+  transform: {
+    filter: { id: /\/src\/platform\// },
+    handler(code, id) {
+      if (!code.includes("'./tfjs-backend-wasm")) return undefined;
+      const folder = relative(dirname(id), from('node_modules/@tensorflow/tfjs-backend-wasm/dist'));
+      return { code: code.replaceAll("'./tfjs-backend-wasm", `'${folder}/tfjs-backend-wasm`), map: null };
+    },
+  },
+};
+
+export default defineConfig({
+  root: from('web'),
+  // any folder of any server
+  base: './',
+  cacheDir: from('out/vite'),
+  plugins: [development, tfjsWasm],
+  resolve: {
+    alias: [
+      { find: /^moganet$/, replacement: from('src/index.ts') },
+      { find: /^moganet\/(ort|worker)$/, replacement: from('src/$1.ts') },
+      { find: /^moganet\/worker\/(.*)$/, replacement: from('src/worker/$1.ts') },
+      { find: /^moganet\/(render|postprocess|zoo)$/, replacement: from('src/$1/index.ts') },
+    ],
+    // the page names the files of onnxruntime-web itself: 41 MB that stay out of the build
+    conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'],
+  },
+  worker: { format: 'es', plugins: () => [tfjsWasm] },
+  build: {
+    outDir: from('dist/web'),
+    emptyOutDir: true,
+    target: 'es2022',
+    // files stay files: the policy allows no data: URLs for scripts
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 2000,
+  },
+});
