@@ -52,5 +52,6 @@ export { type Drawing, type RenderOptions, Result } from '../results/result.ts';
 export type { YoloOptions } from '../results/yolo.ts';
 export { entries, findEntry, type Terms, termsOf, type ZooEntry } from '../zoo/index.ts';
 export type { BackboneOptions, LoadedBackbone, LoadOptions } from './load.ts';
-export { type Features, Model } from './model.ts';
+export { Model } from './model.ts';
 export type { FeaturesOptions, PredictOptions } from './options.ts';
+export { type EngineFacts, type Features, Predictor, type WarmUpOptions } from './predictor.ts';

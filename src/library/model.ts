@@ -1,7 +1,6 @@
-/// <reference lib="esnext.disposable" preserve="true" />
-import type { Named, NDArray } from '../arrays.ts';
-import { CheckpointError, ConfigError, EngineError, ImageError, MoganetError, placed } from '../errors.ts';
-import type { Geometry } from '../image/geometry.ts';
+import type { Named } from '../arrays.ts';
+import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
+import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import type { Task, TaskInputs, TaskKind, TaskResult } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
@@ -10,20 +9,11 @@ import { fileOf } from '../platform/refs.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import { breather, nextTurn } from '../turn.ts';
-import { ahead, type Source } from './ahead.ts';
-import { checkImage, checkImages, checkSource, decodeRef, takeImage } from './images.ts';
+import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
 import { Lane } from './lane.ts';
 import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
+import { type Features, inList, mostAtWork, Predictor } from './predictor.ts';
 import { stopwatch } from './timing.ts';
-
-/** The pyramid of an image: one 1×C×H×W array per stage, finest first. */
-export interface Features extends Array<NDArray> {
-  /**
-   * The way back to the image: a position in a map, times the stride of its stage, divided by `scaleX` and `scaleY`, is one in pixels of
-   * the image. Undefined for classifiers, which see a crop.
-   */
-  readonly geometry: Geometry | undefined;
-}
 
 /** The facts about a model that do not depend on its engine. */
 export interface ModelFacts {
@@ -33,15 +23,12 @@ export interface ModelFacts {
   readonly sha256?: string | undefined;
 }
 
-/** Images that are decoded at a time: one that the network runs, one before and one after it. */
-const mostAtWork = 3;
-
 /**
  * A model with its weights on an engine. Calls queue for the network, which runs one image after the other; while it does, the next image
  * is decoded and the last one postprocessed. Each image is run alone, so its neighbours never change its result. `Custom` is what its
  * custom head decodes.
  */
-export class Model<Custom = unknown> {
+export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, ImageRef> {
   /** Every image from before it is decoded until its result is there: no more pixels are held than these. */
   private readonly atWork = new Lane(mostAtWork);
   /** The network: the tensors of one image are on the device at a time. */
@@ -50,124 +37,44 @@ export class Model<Custom = unknown> {
   private disposal: Promise<void> | undefined;
 
   readonly definition: ModelDefinition;
-  /** Modules without weights, which are yet to be trained. `predict` throws while there are any. */
-  readonly unfilled: readonly string[];
-  /** Notes on the weights, such as the set that was taken, and other models that they fit. */
-  readonly notices: readonly string[];
-  /** Hash of the weights, see `weightsHash`. */
-  readonly sha256: string | undefined;
+  override readonly unfilled: readonly string[];
+  override readonly notices: readonly string[];
+  override readonly sha256: string | undefined;
 
   constructor(
     { definition, unfilled, notices, sha256 }: ModelFacts,
     private readonly runners: Named<Runner>,
-    /** Name and detail (threads, device) of what runs the network. */
-    readonly engine: Engine,
+    override readonly engine: Engine,
     private readonly platform: Platform,
   ) {
+    super();
     this.definition = definition;
     this.unfilled = unfilled;
     this.notices = notices;
     this.sha256 = sha256;
   }
 
-  get name(): string {
+  override get name(): string {
     return this.definition.config.name ?? 'model';
   }
 
-  /** Class names by task. A custom head has an entry if it names its classes. */
-  get classes(): Readonly<Partial<Record<TaskKind, readonly string[]>>> {
+  override get config(): ResolvedConfig {
+    return this.definition.config;
+  }
+
+  override get classes(): Readonly<Partial<Record<TaskKind, readonly string[]>>> {
     const named = this.definition.tasks.flatMap(({ kind, dataset }) => (dataset ? [[kind, dataset.classes]] : []));
     return Object.fromEntries(named);
   }
 
-  /**
-   * Runs the model's tasks on an image, or on images one by one. Pixels, bytes and options are copied at the call: a change after it
-   * changes no result. A list ends at the first image that fails, whose place the error names (`images[1]`); see `predictSettled`.
-   *
-   * @throws ImageError if the image cannot be read, ConfigError for an unknown class or task, CheckpointError naming the modules
-   *   without weights, EngineError after `dispose()` or if the engine fails, the signal's reason if it was aborted
-   */
-  predict(image: ImageRef, options?: PredictOptions): Promise<Result<Custom>>;
-  predict(images: readonly ImageRef[], options?: PredictOptions): Promise<Result<Custom>[]>;
-  predict(images: ImageRef | readonly ImageRef[], options?: PredictOptions): Promise<Result<Custom> | Result<Custom>[]>;
-  async predict(
-    images: ImageRef | readonly ImageRef[],
-    options: PredictOptions = {},
-  ): Promise<Result<Custom> | Result<Custom>[]> {
-    const checked = checkPredict(options, 'predict');
-    if (!isList(images)) return this.runAlone(takeImage(images), checked);
-    const results: Result<Custom>[] = [];
-    for await (const one of this.slots(Array.from(images, takeImage), checked)) results.push(fulfilled(one));
-    return results;
-  }
-
-  /**
-   * Runs images one by one as `predict` does. An image that fails costs its own slot: the results are those of `Promise.allSettled`, in
-   * the order of the images, and the reason of a rejected one names its place (`images[1]`).
-   *
-   * @throws what concerns every image: ConfigError, CheckpointError, EngineError after `dispose()`, the signal's reason
-   */
-  async predictSettled(
-    images: readonly ImageRef[],
-    options: PredictOptions = {},
-  ): Promise<PromiseSettledResult<Result<Custom>>[]> {
-    checkImages(images, 'predictSettled');
-    const checked = checkPredict(options, 'predictSettled');
-    const results: PromiseSettledResult<Result<Custom>>[] = [];
-    for await (const one of this.slots(Array.from(images, takeImage), checked)) {
-      results.push(this.costsItsSlot(one, checked));
-    }
-    return results;
-  }
-
-  /**
-   * Runs images as they come, from a list, a generator or anything else that can be iterated, and yields their results in order. Takes an
-   * image only when there is room for it, three ahead at most, and keeps no result that was taken: a folder of any size needs the memory
-   * of a few images. Leaving the loop stops the work. The first image that fails ends the stream; see `streamSettled`.
-   *
-   * @throws as `predict`, when the loop begins
-   */
-  async *stream(
-    images: Source<ImageRef>,
-    options: PredictOptions = {},
-  ): AsyncGenerator<Result<Custom>, void, undefined> {
-    const checked = checkPredict(options, 'stream');
-    for await (const one of this.slots(images, checked)) yield fulfilled(one);
-  }
-
-  /**
-   * Does what `stream` does. An image that fails costs its own slot, as in `predictSettled`.
-   *
-   * @throws what concerns every image, as `predictSettled`
-   */
-  async *streamSettled(
-    images: Source<ImageRef>,
-    options: PredictOptions = {},
-  ): AsyncGenerator<PromiseSettledResult<Result<Custom>>, void, undefined> {
-    const checked = checkPredict(options, 'streamSettled');
-    for await (const one of this.slots(images, checked)) yield this.costsItsSlot(one, checked);
-  }
-
-  /**
-   * Runs images together as one batch, as the reference does: pads each to the largest. The padding reaches into the features, so numbers
-   * differ a little from those of `predict`. Classification gives the same numbers, since its crops have one size.
-   *
-   * @throws as `predict` does for a list
-   */
-  async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result<Custom>[]> {
+  override async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
     const checked = checkPredict(options, 'predictBatch');
     const taken = Array.from(images, takeImage);
-    return this.begin(checked, async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inList)));
+    return this.begin(checked, async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inBatch)));
   }
 
-  /**
-   * Returns the pyramid of an image that is prepared as for `predict`: one 1×C×H×W array per stage, finest first, with the geometry that
-   * leads back to the image. Also works while heads have no weights.
-   *
-   * @throws as `predict`, and CheckpointError if the backbone itself has no weights
-   */
-  async features(image: ImageRef, options: FeaturesOptions = {}): Promise<Features> {
+  override async features(image: ImageRef, options: FeaturesOptions = {}): Promise<Features> {
     const checked = checkFeatures(options);
     const { size, signal } = checked;
     const taken = takeImage(image);
@@ -188,18 +95,9 @@ export class Model<Custom = unknown> {
     });
   }
 
-  /**
-   * Frees the weights and the engine after the queued calls; images of a list or stream that had not begun are refused. Every call waits for
-   * the end of the first.
-   */
-  dispose(): Promise<void> {
+  override dispose(): Promise<void> {
     this.disposal ??= this.disposeAfter(this.idle);
     return this.disposal;
-  }
-
-  /** Does what `dispose` does: `await using model = await loadModel(…)`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.dispose();
   }
 
   private async disposeAfter(idle: Promise<unknown>): Promise<void> {
@@ -211,35 +109,24 @@ export class Model<Custom = unknown> {
     }
   }
 
-  /** Runs images in order, the next ones beside the network. An image is copied when it is taken, as a camera overwrites its frames. */
-  private slots(images: Source<ImageRef>, options: PredictOptions) {
-    checkSource(images);
-    const { signal } = options;
-    return ahead(images, (image, i, stop) => this.runAlone(takeImage(image), { ...options, signal: stop }, i), {
-      most: mostAtWork,
-      signal,
-    });
+  protected override get isDisposed(): boolean {
+    return this.disposal !== undefined;
   }
 
-  /** @throws the reason of a failure that is not that of one image */
-  private costsItsSlot<T>(one: PromiseSettledResult<T>, { signal }: PredictOptions): PromiseSettledResult<T> {
-    if (one.status === 'fulfilled') return one;
-    signal?.throwIfAborted(); // an image that had failed before is not the reason
-    const { reason } = one;
-    const concernsAll = reason instanceof ConfigError || reason instanceof CheckpointError;
-    if (concernsAll || (this.disposal && !(reason instanceof ImageError))) throw reason;
-    return one;
+  protected override check(options: unknown, call: string): PredictOptions {
+    return checkPredict(options, call);
   }
 
-  /** Runs one image. @param slot its place in the caller's list, for errors */
-  private async runAlone(image: ImageRef, options: PredictOptions, slot?: number): Promise<Result<Custom>> {
-    try {
-      checkImage(image);
-      const [result] = await this.begin(options, (place) => this.run([image], options, place));
-      return result as Result<Custom>; // one image, one result
-    } catch (error) {
-      throw slot === undefined ? error : inList(error, slot, image);
-    }
+  protected override take(image: ImageRef): ImageRef {
+    return takeImage(image);
+  }
+
+  protected override discard(): void {} // a copy in memory, which is collected
+
+  protected override async runAlone(image: ImageRef, options: PredictOptions): Promise<Result<Custom>> {
+    checkImage(image);
+    const [result] = await this.begin(options, (place) => this.run([image], options, place));
+    return result as Result<Custom>; // one image, one result
   }
 
   /** Begins a call when there is room for another image. Its turn at the network is that of the call. An abort ends both waits. */
@@ -371,21 +258,7 @@ interface Place {
   leaveNetwork(): void;
 }
 
-/** @throws the reason of a failure */
-function fulfilled<T>(one: PromiseSettledResult<T>): T {
-  if (one.status === 'rejected') throw one.reason;
-  return one.value;
-}
-
-/** Says in an error which image of the caller's list it is about. A wrong option is about all of them. */
-function inList(error: unknown, slot: number, image: ImageRef): unknown {
-  if (!(error instanceof MoganetError) || error instanceof ConfigError) return error;
-  const file = fileOf(image);
-  const isNamed = file === undefined || error.message.startsWith(file);
-  return placed(error, isNamed ? `images[${slot}]` : `images[${slot}] (${file})`);
-}
-
-const isList = (images: ImageRef | readonly ImageRef[]): images is readonly ImageRef[] => Array.isArray(images);
+const inBatch = (error: unknown, slot: number, image: ImageRef): unknown => inList(error, slot, fileOf(image));
 
 function free(tensors: Named<DeviceTensor>): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import {
   ConfigError,
+  type Engine,
   EngineError,
   ImageError,
   loadModel,
@@ -34,6 +35,25 @@ async function errorOf(promise: Promise<unknown>): Promise<Error> {
   );
   if (!outcome) throw new Error('nothing was thrown');
   return outcome;
+}
+
+/** Notes the parts that an engine runs. */
+function countingRuns(engine: Engine) {
+  const ran: string[] = [];
+  const load: Engine['load'] = async (program) => {
+    const runner = await engine.load(program);
+    return {
+      run: (...given) => {
+        ran.push(program.name);
+        return runner.run(...given);
+      },
+      dispose: () => runner.dispose(),
+    };
+  };
+  return {
+    engine: { ...engine, name: engine.name, detail: engine.detail, load, dispose: () => engine.dispose() },
+    ran,
+  };
 }
 
 const numbersOf = ({ boxes, scores, labels, segmentation }: Result) => ({
@@ -285,6 +305,15 @@ describe('a loaded model', () => {
     expect((columns! * stage!.stride) / scaleX).to.be.at.least(50);
     expect((rows! * stage!.stride) / scaleY).to.be.at.least(30);
     expect(features.geometry).to.deep.equal(model.definition.prepare([imageOf(50, 30)]).geometries[0]);
+  });
+
+  it('warms up on an image of noise, with every part of it', async () => {
+    const { engine, ran } = countingRuns(await openNodeEngine('cpu', {}));
+    const one = await loadModel({ weights }, { engine });
+    await one.warmUp({ size: { width: 48, height: 32 } });
+    expect([...new Set(ran)].sort()).to.deep.equal(['box', 'features', 'mask']);
+    expect(await errorOf(one.warmUp({ edge: 3 } as object))).to.be.instanceOf(ConfigError);
+    await one.dispose();
   });
 
   it('is disposed once: every call waits for the end, and so does `await using`', async () => {
