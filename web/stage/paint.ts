@@ -1,0 +1,263 @@
+import type { Result } from 'moganet';
+import { type Color, readableOn } from 'moganet/render';
+import { maskImage } from './bitmaps.ts';
+import type { Context } from './dom.ts';
+import { fewLabels, type PlacedLabel, placeLabels } from './labels.ts';
+import { isShown, type LayersState } from './layers.ts';
+import { colorOf, cssColor, drawingOrder, type InstanceShape, shapesOf } from './shapes.ts';
+import { type Size, toFrame, type View } from './view.ts';
+import { scoreText } from './words.ts';
+
+/** Draws the instances of a result on a canvas: the stage's, or one of the image's size for a file. */
+
+/** Lengths in pixels of the canvas. */
+export interface Sizes {
+  readonly line: number;
+  readonly contour: number;
+  readonly text: number;
+}
+
+export interface Target {
+  readonly context: Context;
+  readonly view: View;
+  /** The canvas in units of `view`. */
+  readonly frame: Size;
+  readonly sizes: Sizes;
+}
+
+/** A result with what is made of it once. */
+export interface Scene {
+  readonly result: Result;
+  readonly shapes: readonly InstanceShape[];
+  /** Draws the mask, in the coordinates of the image. */
+  fill(context: Context, index: number, color: Color): void;
+  /** The outline of the mask, in the coordinates of the image. */
+  outline(index: number): Path2D | undefined;
+  readonly order: readonly number[];
+}
+
+/** How far an outline may move from the edges of pixels, so that it looks smooth. */
+const tolerance = 0.75;
+
+export function createScene(result: Result): Scene {
+  const shapes = shapesOf(result);
+  const images = new Map<number, { readonly color: Color; readonly image: OffscreenCanvas | undefined }>();
+  const outlines = new Map<number, Path2D>();
+  return {
+    result,
+    shapes,
+    order: drawingOrder(shapes),
+    fill(context, index, color) {
+      const crop = shapes[index]?.mask;
+      if (!crop) return;
+      let kept = images.get(index);
+      if (kept?.color !== color) {
+        kept = { color, image: maskImage(crop, color) };
+        images.set(index, kept);
+      }
+      if (kept.image) context.drawImage(kept.image, crop.left, crop.top);
+    },
+    outline(index) {
+      const mask = result.masks?.[index];
+      if (!mask) return undefined;
+      let path = outlines.get(index);
+      if (!path) {
+        path = pathOf(mask.toPolygons({ tolerance }));
+        outlines.set(index, path);
+      }
+      return path;
+    },
+  };
+}
+
+function pathOf(rings: readonly ArrayLike<number>[]): Path2D {
+  const path = new Path2D();
+  for (const ring of rings) {
+    for (let i = 0; i < ring.length; i += 2) {
+      if (i === 0) path.moveTo(ring[0] ?? 0, ring[1] ?? 0);
+      else path.lineTo(ring[i] ?? 0, ring[i + 1] ?? 0);
+    }
+    path.closePath();
+  }
+  return path;
+}
+
+/** Opacity of instances beside a lit one, and of the veil over the rest of the picture. */
+const dimmed = 0.22;
+const veil = 0.5;
+
+/** Draws the instances that are shown. The canvas is empty before. */
+export function paintInstances(target: Target, scene: Scene, state: LayersState): void {
+  const { shapes, result, order } = scene;
+  const shown = order.filter((i) => isShown(result, i, state));
+  const one = state.lit ?? (state.litClass === undefined ? state.selected : undefined);
+  const isLit = (i: number): boolean =>
+    one === undefined ? state.litClass === undefined || shapes[i]?.label === state.litClass : i === one;
+  const someLit = one !== undefined || state.litClass !== undefined;
+  const colored = (i: number): Piece[] => {
+    const shape = shapes[i];
+    return shape ? [{ shape, color: colorOf(result, shape, state.colorBy) }] : [];
+  };
+  const { context, view } = target;
+  if (someLit) {
+    paintPieces(target, scene, state, shown.filter((i) => !isLit(i)).flatMap(colored), dimmed);
+    const lit = shown.filter(isLit).flatMap(colored);
+    context.save();
+    context.globalAlpha = veil;
+    context.fillStyle = '#05070c';
+    const from = toFrame(view, { x: 0, y: 0 });
+    context.fillRect(from.x, from.y, result.image.width * view.scale, result.image.height * view.scale);
+    context.globalAlpha = 1;
+    context.globalCompositeOperation = 'destination-out';
+    for (const piece of lit) inImage(target, () => fillPiece(context, scene, piece));
+    context.restore();
+    // the picture itself is seen in the lit instance, with a breath of its colour
+    paintPieces(target, scene, { ...state, masks: { ...state.masks, opacity: 0.16 } }, lit, 1);
+  } else paintPieces(target, scene, state, shown.flatMap(colored), 1);
+  if (state.labels !== 'none' || state.litClass !== undefined) {
+    const best = [...shown].sort((a, b) => a - b);
+    const wanted = someLit ? best.filter(isLit) : best;
+    // one lit instance has the tooltip, or its card
+    if (one === undefined) paintLabels(target, state, wanted.flatMap(colored));
+  }
+}
+
+interface Piece {
+  readonly shape: InstanceShape;
+  readonly color: Color;
+}
+
+function inImage({ context, view: { scale, x, y } }: Target, draw: () => void): void {
+  context.save();
+  context.translate(x, y);
+  context.scale(scale, scale);
+  draw();
+  context.restore();
+}
+
+function fillPiece(context: Context, scene: Scene, { shape, color }: Piece): void {
+  if (shape.mask) scene.fill(context, shape.index, color);
+  else {
+    const [x1, y1, x2, y2] = shape.box;
+    context.fillRect(x1, y1, x2 - x1, y2 - y1);
+  }
+}
+
+function paintPieces(
+  target: Target,
+  scene: Scene,
+  { masks, boxes }: Pick<LayersState, 'masks' | 'boxes'>,
+  pieces: readonly Piece[],
+  strength: number,
+): void {
+  const { context, view, sizes } = target;
+  context.save();
+  context.lineJoin = 'round';
+  if (masks.visible) {
+    inImage(target, () => {
+      context.lineWidth = sizes.contour / view.scale;
+      for (const { shape, color } of pieces) {
+        context.globalAlpha = strength * masks.opacity;
+        scene.fill(context, shape.index, color);
+        const outline = scene.outline(shape.index);
+        if (!outline) continue;
+        context.globalAlpha = strength * Math.min(1, 0.35 + 1.1 * masks.opacity);
+        context.strokeStyle = cssColor(color);
+        context.stroke(outline);
+      }
+    });
+  }
+  if (boxes.visible) {
+    for (const { shape, color } of pieces) {
+      const { x, y, width, height } = frameBox(shape, view);
+      context.globalAlpha = strength * boxes.opacity;
+      context.lineWidth = sizes.line;
+      context.strokeStyle = cssColor(color);
+      context.strokeRect(x, y, width, height);
+    }
+  }
+  context.restore();
+}
+
+function frameBox({ box: [x1, y1, x2, y2] }: InstanceShape, view: View) {
+  const { x, y } = toFrame(view, { x: x1, y: y1 });
+  return { x, y, width: (x2 - x1) * view.scale, height: (y2 - y1) * view.scale };
+}
+
+/** Widths of texts at a size of 1: measuring is slow, and a frame has many labels. */
+const widths = new Map<string, number>();
+
+const fontOf = (size: number): string => `600 ${size}px system-ui, sans-serif`;
+
+function widthOf(context: Context, text: string, size: number): number {
+  let width = widths.get(text);
+  if (width === undefined) {
+    context.font = fontOf(100);
+    width = context.measureText(text).width / 100;
+    if (widths.size > 5000) widths.clear(); // names with scores of many pictures
+    widths.set(text, width);
+  }
+  return width * size;
+}
+
+function paintLabels(target: Target, { labels }: LayersState, pieces: readonly Piece[]): void {
+  const { context, view, frame, sizes } = target;
+  const size = sizes.text;
+  const pad = 0.45 * size;
+  const height = Math.round(1.5 * size);
+  const byIndex = new Map(pieces.map((piece) => [piece.shape.index, piece]));
+  const wishes = pieces.map(({ shape }) => {
+    const text = `${shape.name} ${scoreText(shape.score)}`;
+    return {
+      index: shape.index,
+      box: frameBox(shape, view),
+      width: Math.ceil(widthOf(context, text, size) + 2 * pad),
+      height,
+    };
+  });
+  const relative = 12 / size; // a file's labels are as large as its image asks for
+  const few = fewLabels({ width: frame.width * relative, height: frame.height * relative });
+  const placed = placeLabels(wishes, frame, { most: labels === 'all' ? wishes.length : few, apart: labels === 'all' });
+  context.save();
+  context.font = fontOf(size);
+  context.textBaseline = 'middle';
+  for (const label of placed) {
+    const piece = byIndex.get(label.index);
+    if (piece) paintLeader(context, label, piece.color, sizes);
+  }
+  for (const label of placed) {
+    const piece = byIndex.get(label.index);
+    if (!piece) continue;
+    const { shape, color } = piece;
+    context.fillStyle = cssColor(color, 0.94);
+    context.beginPath();
+    context.roundRect(label.x, label.y, label.width, label.height, size / 3);
+    context.fill();
+    context.fillStyle = cssColor(readableOn(color));
+    const middle = label.y + label.height / 2 + size / 24;
+    context.globalAlpha = 1;
+    context.fillText(shape.name, label.x + pad, middle);
+    context.globalAlpha = 0.75;
+    context.fillText(scoreText(shape.score), label.x + pad + widthOf(context, `${shape.name} `, size), middle);
+    context.globalAlpha = 1;
+    context.font = fontOf(size); // measuring sets another
+  }
+  context.restore();
+}
+
+function paintLeader(context: Context, { leader }: PlacedLabel, color: Color, { line }: Sizes): void {
+  if (!leader) return;
+  const { from, to } = leader;
+  context.lineCap = 'round';
+  for (const [width, style] of [
+    [1.6 * line, 'rgb(0 0 0 / 0.55)'],
+    [0.8 * line, cssColor(color)],
+  ] as const) {
+    context.lineWidth = width;
+    context.strokeStyle = style;
+    context.beginPath();
+    context.moveTo(from.x, from.y);
+    context.lineTo(to.x, to.y);
+    context.stroke();
+  }
+}
