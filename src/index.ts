@@ -3,13 +3,16 @@
 import './no_eval.ts';
 
 import { type Assets, type Library, libraryWith } from './browser_library.ts';
-import { browserEngines, openBrowserEngine } from './engines/browser.ts';
+import { browserEngines } from './engines/names.ts';
 import type { DecodeImage } from './formats/image.ts';
 import type { CreateBackbone, LoadModel } from './library/load.ts';
 
 /** Returns the library for a page that serves WebAssembly files from other URLs than the defaults. */
 export function withAssets(assets: Assets): Library {
-  return libraryWith(assets, browserEngines, openBrowserEngine);
+  return libraryWith(assets, browserEngines, async (name, options) => {
+    const { openBrowserEngine } = await import('./engines/browser.ts'); // with TensorFlow.js
+    return openBrowserEngine(name, options);
+  });
 }
 
 const library = withAssets({});

@@ -3,8 +3,8 @@
 import './no_eval.ts';
 
 import { type Assets, type Library, libraryWith } from './browser_library.ts';
+import { ortEngines } from './engines/names.ts';
 import type { OrtWasmPaths } from './engines/onnx/web.ts';
-import { openOrtEngine, ortEngines } from './engines/ort.ts';
 import type { DecodeImage } from './formats/image.ts';
 import type { CreateBackbone, LoadModel } from './library/load.ts';
 
@@ -20,7 +20,10 @@ export interface OrtAssets extends Assets {
 
 /** Returns the library for a page that serves WebAssembly files from other URLs than the defaults. */
 export function withAssets({ ortWasm, ...assets }: OrtAssets): Library {
-  return libraryWith(assets, ortEngines, (name, options) => openOrtEngine(name, { ...options, ortWasm }));
+  return libraryWith(assets, ortEngines, async (name, options) => {
+    const { openOrtEngine } = await import('./engines/ort.ts');
+    return openOrtEngine(name, { ...options, ortWasm });
+  });
 }
 
 const library = withAssets({});

@@ -1,13 +1,11 @@
 import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
 import { withHint } from './engine.ts';
+import { browserEngines } from './names.ts';
 import { probe } from './probe.ts';
 import { type BackendName, dropBackend, startedBackend } from './tfjs/backend.ts';
 import { type TfjsOptions, tfjsEngine } from './tfjs/engine.ts';
 import { weaknessOf } from './tfjs/webgl.ts';
-
-/** The engines of a browser, the preferred one first. */
-export const browserEngines: readonly BackendName[] = ['webgl', 'wasm', 'cpu'];
 
 /** What an engine of a browser may be started with. */
 export interface BrowserEngineOptions extends TfjsOptions {

@@ -4,8 +4,9 @@ import { add, gelu } from '../nn/functional.ts';
 import { parametersOf } from '../nn/graph.ts';
 import { conv2d } from '../nn/layers.ts';
 import { type Engine, map, programOf, recordPart } from '../nn/part.ts';
-import { type BrowserEngineOptions, browserEngines, computing, openBrowserEngine, strongWebgl } from './browser.ts';
+import { type BrowserEngineOptions, computing, openBrowserEngine, strongWebgl } from './browser.ts';
 import { reasonOf, withHint } from './engine.ts';
+import { browserEngines, ortEngines } from './names.ts';
 import {
   type GpuAdapter,
   gpuAdapter,
@@ -18,9 +19,6 @@ import {
 } from './onnx/web.ts';
 
 /** The engines of a page that has onnxruntime-web, whose files are imported when an engine needs them. */
-
-/** The preferred one first. */
-export const ortEngines: readonly string[] = ['webgpu', 'ort-wasm', ...browserEngines];
 
 export interface OrtEngineOptions extends BrowserEngineOptions {
   /** Threads of `ort-wasm`, in a page that is cross-origin isolated. */
