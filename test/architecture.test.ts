@@ -38,7 +38,7 @@ const rooms: Readonly<Record<string, Room>> = {
   models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image', 'datasets'], packages: ['zod'] },
   // data, typed by what it configures
   configs: { imports: ['datasets'], types: ['models', 'backbones', 'heads'] },
-  zoo: { imports: ['configs', 'models', 'nn'] },
+  zoo: { imports: ['configs', 'backbones', 'nn'], types: ['models'] },
   // the types that Node and the browser implement for the library
   platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:', 'undici', 'pngjs'] },

@@ -188,3 +188,25 @@ export const mogaNetFamily = {
   small: { type: 'moganet', arch: { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } },
   medium: { type: 'moganet', arch: 's' },
 } satisfies Family<typeof mogaNetConfig>;
+
+type Size = keyof typeof archs;
+
+const spellings: Readonly<Record<string, Size>> = {
+  xtiny: 'xt',
+  tiny: 't',
+  small: 's',
+  base: 'b',
+  large: 'l',
+  xlarge: 'xl',
+};
+const isSize = (name: string): name is Size => Object.hasOwn(archs, name);
+
+/** Returns the size that an official spelling means (`x-tiny`, `moganet_xtiny`, …), or undefined. */
+export function mogaNetSize(name: string): Size | undefined {
+  const bare = name
+    .toLowerCase()
+    .replace(/^moganet[_-]?/, '')
+    .replace(/[-_]/g, '');
+  if (isSize(bare)) return bare;
+  return Object.hasOwn(spellings, bare) ? spellings[bare] : undefined;
+}

@@ -1,11 +1,18 @@
 import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
-import { isTuple, kindOf, type PickleMade, PickleObject, type PickleValue, shortText } from './pickle_values.ts';
+import {
+  isTensor,
+  isTuple,
+  kindOf,
+  type PickleMade,
+  PickleObject,
+  type PickleValue,
+  shortText,
+  type TorchTensor,
+} from './pickle_values.ts';
 import { mayBeSafetensors, readSafetensors } from './safetensors.ts';
 import { formatOf, isShardIndex, sniffedBytes } from './sniff.ts';
 import { checkSource, type Source } from './source.ts';
 import type { TensorEntry } from './tensors.ts';
-import { readTorchLegacy, readTorchZip } from './torch.ts';
-import { isTensor, type TorchTensor } from './torch_tensor.ts';
 
 /** Opens checkpoints of any format, and finds tensors and values in them. */
 
@@ -54,6 +61,7 @@ export async function openCheckpoint(source: Source, options: CheckpointOptions 
   if (kind !== 'zip' && kind !== 'pickle') {
     throw refuse(kind === 'tar' ? 'unsupported' : 'not-a-checkpoint', '', `this is ${name}`);
   }
+  const { readTorchLegacy, readTorchZip } = await import('./torch.ts'); // a page with safetensors needs none of it
   const read = kind === 'zip' ? readTorchZip : readTorchLegacy;
   const { object, skipped } = await read(source, context);
   checkTensors(object, skipped, context);

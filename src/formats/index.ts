@@ -21,7 +21,8 @@ export {
   type ImageLimits,
   ImageRefusal,
 } from './context.ts';
-export { type DecodeImage, type DecodeOptions, decodeLabelPng, imageDecoder } from './image.ts';
+export { type DecodeImage, type DecodeOptions, imageDecoder } from './image.ts';
+export { decodeLabelPng } from './label_png.ts';
 export { encodeGrey16Png, encodeIndexedPng, encodeMaskPng, encodePng } from './png_write.ts';
 export { readConfigText } from './python.ts';
 export {

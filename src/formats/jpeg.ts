@@ -12,7 +12,7 @@ import { readMarkers } from './jpeg_markers.ts';
 export type LoadWasm = () => Promise<WebAssembly.Module>;
 
 /** @throws ImageRefusal for every file that is not a whole 8-bit JPEG in grey or colour; CMYK is refused, too */
-type DecodeJpeg = (bytes: Uint8Array, context?: ImageContext) => Promise<Raster>;
+export type DecodeJpeg = (bytes: Uint8Array, context?: ImageContext) => Promise<Raster>;
 
 /** The part of the Emscripten module that is used. Its published types know ImageData and ArrayBuffer only. */
 interface Decoder {

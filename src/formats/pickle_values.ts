@@ -1,6 +1,6 @@
 import { shortened } from '../errors.ts';
 import type { CheckpointCode, CheckpointLimits, Refuse } from './context.ts';
-import type { DType } from './tensors.ts';
+import type { DType, TensorEntry } from './tensors.ts';
 
 /**
  * The content of a pickle, as data. A list is an array, a tuple a frozen array, a dict (of any kind) a Map, a set a Set.
@@ -44,6 +44,17 @@ export class PickleObject {
 export interface PickleMade {
   readonly made: string;
 }
+
+/** A tensor as PyTorch stores it. */
+export interface TorchTensor extends PickleMade {
+  readonly made: 'tensor';
+  readonly entry: TensorEntry;
+}
+
+export const isMade = (value: PickleValue | undefined, made: string): boolean =>
+  typeof value === 'object' && value !== null && 'made' in value && value.made === made;
+
+export const isTensor = (value: PickleValue | undefined): value is TorchTensor => isMade(value, 'tensor');
 
 /** The meaning of a global name. A name without one is refused. */
 export type GlobalMeaning =

@@ -1,9 +1,8 @@
 import type { Checkpoint } from './checkpoint.ts';
 import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
 import { JsonLimit, JsonProblem, type JsonValue, parseMembers } from './json.ts';
-import type { PickleValue } from './pickle_values.ts';
+import { isTensor, type PickleValue, type TorchTensor } from './pickle_values.ts';
 import { checkSource, type Source } from './source.ts';
-import { isTensor, type TorchTensor } from './torch_tensor.ts';
 
 /**
  * Reads checkpoints in several files (shards). An index, `model.safetensors.index.json`, says which tensor is in which

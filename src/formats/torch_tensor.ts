@@ -4,6 +4,8 @@ import {
   type Build,
   type GlobalMeaning,
   type Globals,
+  isMade,
+  isTensor,
   isTuple,
   kindOf,
   type Machine,
@@ -12,6 +14,7 @@ import {
   PickleObject,
   type PickleValue,
   price,
+  type TorchTensor,
 } from './pickle_values.ts';
 import type { Region } from './source.ts';
 import {
@@ -157,15 +160,6 @@ export interface TorchStorage extends PickleMade {
   region(): Region;
 }
 
-export interface TorchTensor extends PickleMade {
-  readonly made: 'tensor';
-  readonly entry: TensorEntry;
-}
-
-const isMade = (value: PickleValue | undefined, made: string): boolean =>
-  typeof value === 'object' && value !== null && 'made' in value && value.made === made;
-
-export const isTensor = (value: PickleValue | undefined): value is TorchTensor => isMade(value, 'tensor');
 const isStorage = (value: PickleValue | undefined): value is TorchStorage => isMade(value, 'storage');
 
 /** Checks a list of natural numbers, as PyTorch pickles sizes and strides. */

@@ -18,7 +18,7 @@ export {
   UnsupportedError,
 } from '../errors.ts';
 export type { CheckpointCode, ImageCode } from '../formats/context.ts';
-export { decodeLabelPng } from '../formats/image.ts';
+export { decodeLabelPng } from '../formats/label_png.ts';
 export type { Geometry } from '../image/geometry.ts';
 export type { LabelMap, Raster } from '../image/raster.ts';
 export { configFromText } from '../loading/config_text.ts';

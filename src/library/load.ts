@@ -11,7 +11,7 @@ import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runne
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { nextTurn } from '../turn.ts';
 import { findEntry } from '../zoo/index.ts';
-import { Model } from './model.ts';
+import type { Model } from './model.ts';
 import { checkBackboneCall, checkMap } from './options.ts';
 
 /** Options of `loadModel`. */
@@ -39,6 +39,7 @@ export function modelLoader(platform: Platform): LoadModel {
   return async <Options extends LoadOptions>(ref: ModelRef<Options>, given?: Options & LoadOptions) => {
     const options: LoadOptions = given === undefined ? {} : given;
     const model = await read(ref as ModelRef<LoadOptions>, options); // which checks the options
+    const { Model } = await import('./model.ts'); // with results and drawing: a page that only begins to load needs none of it
     const stop = new AbortController(); // a load that fails or is aborted leaves no hashing behind
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     // while the engine starts: another thread computes it

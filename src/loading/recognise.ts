@@ -1,15 +1,7 @@
 import type { Shape } from '../arrays.ts';
 import { CheckpointError, shortened } from '../errors.ts';
 import type { CheckpointCode, Refuse } from '../formats/context.ts';
-import {
-  type Checkpoint,
-  metaOf,
-  plainValue,
-  readConfigText,
-  type TensorEntry,
-  type ValuePath,
-  valueAt,
-} from '../formats/index.ts';
+import { type Checkpoint, metaOf, plainValue, type TensorEntry, type ValuePath, valueAt } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import {
   checkpointParameters,
@@ -18,10 +10,7 @@ import {
   modelParameters,
   type Tables,
 } from '../models/create.ts';
-import { backboneFromMm } from '../models/mm/backbones.ts';
-import { fromMm } from '../models/mm/index.ts';
 import type { Parameter } from '../nn/index.ts';
-import { isObject } from '../validate.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
 import { inAnyLayout, layoutMarks } from './layouts.ts';
@@ -259,20 +248,20 @@ export interface FileConfigOptions {
  *
  * @throws ConfigError or UnsupportedError if it cannot be used and the caller does not name the model
  */
-export function fileConfig(
+export async function fileConfig(
   checkpoint: Checkpoint,
   { known, scale, tables }: FileConfigOptions,
-): ModelConfig | undefined {
+): Promise<ModelConfig | undefined> {
   try {
     const meta = metaOf(checkpoint);
     const written = meta?.[configKey];
     if (typeof written === 'string') return configFromText(written, `${checkpoint.name}: ${configKey}`, tables);
-    const read = mmConfigOf(checkpoint);
-    // mm's configurations of classifiers lack facts on head and images, which the published entry has
-    if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;
+    if (!hasMmConfig(meta)) return undefined;
+    const { configOfMm } = await import('./mm_config.ts'); // a page with other files needs none of it
     const entry = entries.find((one) => isNamed(one, checkpoint.name));
     const dataset = entry?.config.detection?.dataset ?? entry?.config.segmentation?.dataset;
-    const config = fromMm(read, { classes: classNames(meta), scale, dataset });
+    const config = configOfMm(meta, checkpoint.name, { scale, dataset });
+    if (!config) return undefined;
     // mm's configurations have no name: take that of the entry with the file's name, if it computes the same
     const isPublished = !known && entry && computesAs(definitionOf(entry), createModel(config, tables));
     return isPublished ? { ...config, name: entry.name } : config;
@@ -295,29 +284,8 @@ export function scaleNotices(checkpoint: Checkpoint, given: ModelConfig, { confi
   });
 }
 
-type Dict = Readonly<Record<string, unknown>>;
-
-/** Returns mm's configuration in the metadata: a dict with `model` in it, or the dict of the model. */
-function mmConfigOf(checkpoint: Checkpoint): Dict | undefined {
-  const meta = metaOf(checkpoint);
-  const text = meta?.config ?? meta?.cfg;
-  if (typeof text !== 'string') return undefined;
-  const read: unknown = readConfigText(text, `${checkpoint.name}: meta.config`);
-  return isObject(read) ? read : undefined;
-}
-
-const modelIn = (config: Dict): Dict => (isObject(config.model) ? config.model : config);
-
-/** Returns the class names in the metadata: mmcv 1.x writes `CLASSES`, mmengine `dataset_meta.classes`. */
-function classNames(meta: Dict | undefined): readonly string[] | undefined {
-  const newer = isObject(meta?.dataset_meta) ? meta.dataset_meta : {};
-  const found = meta?.CLASSES ?? newer.classes ?? newer.CLASSES;
-  const names = typeof found === 'string' ? [found] : found;
-  return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
-}
-
 /** Returns hints that tell entries with the same keys apart: the file's name, notes of timm's trainer (`arch`, `args`), and mm's backbone. */
-export function hintsOf(checkpoint: Checkpoint): Hints {
+export async function hintsOf(checkpoint: Checkpoint): Promise<Hints> {
   const at = (...path: ValuePath) => {
     const value = valueAt(checkpoint, path);
     return value === undefined ? undefined : plainValue(checkpoint, value);
@@ -326,17 +294,13 @@ export function hintsOf(checkpoint: Checkpoint): Hints {
   const size = sizes.find((edge) => typeof edge === 'number');
   const noted = [at('args', 'model'), at('arch')].filter((name) => typeof name === 'string');
   const names = [checkpoint.name, ...noted.flatMap((name) => [`${name}_${size}`, name])];
-  return { names, size, backbone: mmBackbone(checkpoint) };
+  const meta = metaOf(checkpoint);
+  if (!hasMmConfig(meta)) return { names, size };
+  const { backboneOfMm } = await import('./mm_config.ts');
+  return { names, size, backbone: backboneOfMm(meta, checkpoint.name) };
 }
 
-/** Returns the backbone in mm's configuration. Undefined if it cannot be read: it is only a hint. */
-function mmBackbone(checkpoint: Checkpoint): ModelConfig['backbone'] | undefined {
-  try {
-    const { backbone } = modelIn(mmConfigOf(checkpoint) ?? {});
-    return isObject(backbone) && typeof backbone.type === 'string'
-      ? backboneFromMm({ ...backbone, type: backbone.type })
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
+type Meta = Readonly<Record<string, unknown>>;
+
+/** Tells metadata with the text of mm's configuration. */
+const hasMmConfig = (meta: Meta | undefined): meta is Meta => typeof (meta?.config ?? meta?.cfg) === 'string';

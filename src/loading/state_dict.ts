@@ -1,9 +1,8 @@
 import { CheckpointError } from '../errors.ts';
 import { type Checkpoint, metaOf } from '../formats/checkpoint.ts';
 import { quoted } from '../formats/context.ts';
-import { kindOf, PickleObject, type PickleValue, shortText } from '../formats/pickle_values.ts';
+import { isTensor, kindOf, PickleObject, type PickleValue, shortText } from '../formats/pickle_values.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
-import { isTensor } from '../formats/torch_tensor.ts';
 import { outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
 import { averageBuffers, averagedCopy, type Entries, type Split, type Tensors, withoutWrappers } from './wrappers.ts';
 

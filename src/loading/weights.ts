@@ -63,11 +63,11 @@ type Tensors = ReadonlyMap<string, TensorEntry>;
 export async function openWeights(source: Source, options: WeightsOptions = {}): Promise<WeightsFile> {
   const { tables, scale, ignore = [], module, model: given } = options;
   const checkpoint = await openWhole(source);
-  const read = fileConfig(checkpoint, { known: given !== undefined, scale, tables });
+  const read = await fileConfig(checkpoint, { known: given !== undefined, scale, tables });
   const written = read && (given ? read : reduced(read, options.prefix));
   const own = written && { config: written, definition: createModel(written, tables) };
   const known = given ?? own;
-  const found = known ? inKnownModel(checkpoint, known, options) : matched(checkpoint, options);
+  const found = known ? inKnownModel(checkpoint, known, options) : await matched(checkpoint, options);
   const { config, definition } = found;
   let others: ReadonlySet<string> | undefined;
   const isPublished = (key: string): boolean => {
@@ -186,12 +186,12 @@ function markersOf(
 }
 
 /** Finds the published model by the file's keys, in this package's key layout or in that of another publisher. */
-function matched(checkpoint: Checkpoint, options: WeightsOptions): Found {
+async function matched(checkpoint: Checkpoint, options: WeightsOptions): Promise<Found> {
   const { refuse } = checkpoint;
   const { entries: plain } = chosenSet(checkpoint, options);
   const prefix = publishedPrefix(plain, refuse);
   const inner = prefix === '' ? plain : withoutPrefix(plain, prefix);
-  const { entry, others } = matchEntry(shapesOf(inAnyLayout(inner)), checkpoint.name, hintsOf(checkpoint));
+  const { entry, others } = matchEntry(shapesOf(inAnyLayout(inner)), checkpoint.name, await hintsOf(checkpoint));
   const found = inKnownModel(
     checkpoint,
     { config: entry.config, definition: definitionOf(entry) },

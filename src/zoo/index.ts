@@ -1,6 +1,6 @@
 import { entries, type ZooEntry } from '../../configs/index.ts';
+import { mogaNetSize } from '../backbones/moganet.ts';
 import { ConfigError, shortened, unknownName } from '../errors.ts';
-import { mogaNetSize } from '../models/mm/moganet.ts';
 import { foundIn, isObject } from '../validate.ts';
 
 /** The published and shipped models: how they are found, and the terms of their weights. */

@@ -76,7 +76,8 @@ describe('the browser entry', () => {
   it('bundles drawing without the engines', async () => {
     const { atFirst, files } = await bundled("export { drawDetections } from 'moganet/render'");
     // which orders names from right to left
-    expect(files.filter((file) => file.includes('node_modules'))).to.deep.equal(['node_modules/bidi-js/dist/bidi.mjs']);
+    const foreign = files.filter((file) => file.includes('node_modules'));
+    expect(foreign.map((file) => file.replace(/^.*node_modules\//, ''))).to.deep.equal(['bidi-js/dist/bidi.mjs']);
     expect(atFirst).to.be.below(40);
   });
 });

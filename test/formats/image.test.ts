@@ -5,7 +5,7 @@ import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import { ConfigError, ImageError } from '../../src/errors.ts';
-import { decodeLabelPng } from '../../src/formats/image.ts';
+import { decodeLabelPng } from '../../src/formats/label_png.ts';
 import { pngSignature } from '../../src/formats/png_chunks.ts';
 import { encodeMaskPng } from '../../src/formats/png_write.ts';
 import type { Raster } from '../../src/image/raster.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { PNG } from 'pngjs';
 import { MoganetError } from '../../src/errors.ts';
-import { decodeLabelPng } from '../../src/formats/image.ts';
+import { decodeLabelPng } from '../../src/formats/label_png.ts';
 import { decodePng } from '../../src/formats/png.ts';
 import {
   encodeGrey16Png,

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { Mask, Result, ShapeError, version } from 'moganet';
 import type { Size } from '../../src/arrays.ts';
 import { datasets } from '../../src/datasets/index.ts';
-import { decodeLabelPng } from '../../src/formats/image.ts';
+import { decodeLabelPng } from '../../src/formats/label_png.ts';
 import { decodePng } from '../../src/formats/png.ts';
 import { compactMask, emptyMask } from '../../src/postprocess/masks.ts';
 import { fillRings } from '../../src/postprocess/polygons.ts';

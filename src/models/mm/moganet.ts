@@ -1,32 +1,10 @@
 import * as z from 'zod';
-import { archs, type MogaNetConfig, mogaNetConfig } from '../../backbones/moganet.ts';
+import { archs, type MogaNetConfig, mogaNetConfig, mogaNetSize } from '../../backbones/moganet.ts';
 import { ConfigError, unknownName } from '../../errors.ts';
 import { validate } from '../../validate.ts';
 import { written } from './parts.ts';
 
 /** Reads the constructor arguments of the official class, as configurations and checkpoints of mmdet and mmseg contain them. */
-
-type Size = keyof typeof archs;
-
-const spellings: Readonly<Record<string, Size>> = {
-  xtiny: 'xt',
-  tiny: 't',
-  small: 's',
-  base: 'b',
-  large: 'l',
-  xlarge: 'xl',
-};
-const isSize = (name: string): name is Size => Object.hasOwn(archs, name);
-
-/** Returns the size that an official spelling means (`x-tiny`, `moganet_xtiny`, …), or undefined. */
-export function mogaNetSize(name: string): Size | undefined {
-  const bare = name
-    .toLowerCase()
-    .replace(/^moganet[_-]?/, '')
-    .replace(/[-_]/g, '');
-  if (isSize(bare)) return bare;
-  return Object.hasOwn(spellings, bare) ? spellings[bare] : undefined;
-}
 
 const counts = z.array(z.int().positive());
 const ours = mogaNetConfig.shape;

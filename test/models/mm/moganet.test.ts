@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { moganet } from '../../../src/backbones/moganet.ts';
+import { mogaNetSize, moganet } from '../../../src/backbones/moganet.ts';
 import { ConfigError, UnsupportedError } from '../../../src/errors.ts';
-import { fromOfficial, mogaNetSize } from '../../../src/models/mm/moganet.ts';
+import { fromOfficial } from '../../../src/models/mm/moganet.ts';
 
 describe('mogaNetSize', () => {
   it('knows its sizes by every official spelling', () => {
