@@ -1,6 +1,6 @@
 /**
- * Builds the package into `dist/`: compiles the sources, and puts the files of TensorFlow.js's wasm backend beside the module
- * that names them, where bundlers find them:
+ * Builds the package into `dist/`: compiles the sources, puts the files of TensorFlow.js's wasm backend beside the module that
+ * names them, where bundlers find them, and builds the page:
  *
  *     tsx scripts/build.ts
  */
@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tfjsWasmFiles } from './build_browser.ts';
+import { buildWeb } from './build_web.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -17,3 +18,4 @@ rmSync(join(root, 'dist'), { recursive: true, force: true });
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 for (const file of tfjsWasmFiles) copyFileSync(file, join(root, 'dist/src/platform', basename(file)));
+await buildWeb();

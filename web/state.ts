@@ -15,11 +15,17 @@ export interface Work {
   readonly text: string;
   /** From 0 to 1; absent if it is not known. */
   readonly share?: number | undefined;
+  /** When it began, by `performance.now()`, if nothing but time tells how far it is. */
+  readonly since?: number | undefined;
+  /** How many milliseconds it will take, about. */
+  readonly expected?: number | undefined;
 }
 
 /** The model that is loaded. */
 export interface LoadedModel {
   readonly name: string;
+  /** What it really finds, one sentence each. */
+  readonly card: readonly string[];
   /** All classes by task, by label. */
   readonly classes: Readonly<Partial<Record<string, readonly string[]>>>;
   readonly engine: string;

@@ -1,4 +1,4 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
@@ -14,6 +14,7 @@ export const mounts: Readonly<Record<string, string>> = {
   images: from('samples/images'),
   verify: from('samples/verify'),
   ort: from('node_modules/onnxruntime-web/dist'),
+  wasm: from('node_modules/@tensorflow/tfjs-backend-wasm/dist'),
 };
 
 const types: Readonly<Record<string, string>> = {
@@ -22,6 +23,8 @@ const types: Readonly<Record<string, string>> = {
   '.jpg': 'image/jpeg',
   '.png': 'image/png',
 };
+
+const images = readdirSync(from('samples/images'));
 
 /** Serves the folders while the page is written, and leaves out the policy, which Vite's own scripts break. */
 const development: Plugin = {
@@ -42,6 +45,7 @@ const development: Plugin = {
 /** The build of the package puts these files beside the module that names them; in the sources they are in their package. */
 const tfjsWasm: Plugin = {
   name: 'wasm files of TensorFlow.js',
+  enforce: 'pre',
   transform: {
     filter: { id: /\/src\/platform\// },
     handler(code, id) {
@@ -52,12 +56,32 @@ const tfjsWasm: Plugin = {
   },
 };
 
+/** Writes the list of the built files into the service worker, which then differs for each build. */
+const serviceWorker: Plugin = {
+  name: 'files of the service worker',
+  apply: 'build',
+  generateBundle(_, bundle) {
+    const worker = bundle['service_worker.js'];
+    if (worker?.type !== 'chunk') return;
+    // not copied: the server has the first in `wasm`, and the decoder of JPEG is part of the modules
+    for (const file of Object.keys(bundle)) if (/^wasm\/|mozjpeg_dec.*\.wasm$/.test(file)) delete bundle[file];
+    const files = Object.keys(bundle).filter((file) => file !== worker.fileName && !file.endsWith('.html'));
+    const always = [
+      './',
+      'models/facade.safetensors',
+      'wasm/tfjs-backend-wasm-simd.wasm',
+      ...images.map((file) => `images/${file}`),
+    ];
+    worker.code = `const builtFiles = ${JSON.stringify([...always, ...files.sort()])};\n${worker.code}`;
+  },
+};
+
 export default defineConfig({
   root: from('web'),
   // any folder of any server
   base: './',
   cacheDir: from('out/vite'),
-  plugins: [development, tfjsWasm],
+  plugins: [development, tfjsWasm, serviceWorker],
   resolve: {
     alias: [
       { find: /^moganet$/, replacement: from('src/index.ts') },
@@ -76,5 +100,14 @@ export default defineConfig({
     // files stay files: the policy allows no data: URLs for scripts
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 2000,
+    rolldownOptions: {
+      input: { index: from('web/index.html'), service_worker: from('web/service_worker.ts') },
+      // beside the page, whose files it may serve only so
+      output: {
+        assetFileNames: ({ names }) =>
+          /^tfjs-backend/.test(names[0] ?? '') ? 'wasm/[name][extname]' : 'assets/[name]-[hash][extname]',
+        entryFileNames: ({ name }) => (name === 'service_worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+      },
+    },
   },
 });

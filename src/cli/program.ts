@@ -14,6 +14,7 @@ import { addPullCommand } from './pull.ts';
 import { addSummaryCommand } from './summary.ts';
 import { openTerminal } from './terminal.ts';
 import { addVerifyCommand } from './verify.ts';
+import { addWebCommand } from './web.ts';
 import { runs, worded } from './words.ts';
 
 /** The command line. A command loads the library only when it runs, so that help appears at once. */
@@ -38,6 +39,7 @@ const commands: readonly ((program: Command, end: (code: number) => void) => voi
   addConvertCommand,
   addExportCommand,
   addVerifyCommand,
+  addWebCommand,
 ];
 
 /**

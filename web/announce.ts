@@ -1,0 +1,76 @@
+import { duration, find } from './elements.ts';
+import type { Session } from './session.ts';
+import type { State, Store, Work } from './state.ts';
+
+/** The line below the picture: what was found, how long it took, what the page is doing, and messages. */
+
+/** Connects the answer, the progress, the cancel button and the notice. @param least the score from which instances are counted */
+export function connectAnnouncements(store: Store, session: Session): void {
+  const found = find('found', HTMLElement);
+  const facts = find('facts', HTMLElement);
+  const progress = find('progress', HTMLProgressElement);
+  const cancel = find('cancel', HTMLButtonElement);
+  const notice = find('notice', HTMLElement);
+  let ticking: ReturnType<typeof setInterval> | undefined;
+
+  cancel.onclick = () => session.cancel();
+  const [text, dismiss] = notice.children;
+  (dismiss as HTMLElement).onclick = () => store.set({ notice: undefined });
+
+  const showProgress = ({ text: doing, share, since, expected }: Work) => {
+    const seconds = since === undefined ? 0 : (performance.now() - since) / 1000;
+    const known = share ?? (expected === undefined ? undefined : Math.min(0.97, (1000 * seconds) / expected));
+    if (known === undefined) progress.removeAttribute('value');
+    else progress.value = 100 * known;
+    const percent = known === undefined ? 'the first run compiles' : `${Math.round(100 * known)} %`;
+    facts.textContent = [percent, ...(seconds >= 1 ? [`${seconds.toFixed(0)} s`] : [])].join(' · ');
+    found.textContent = `${doing}…`;
+  };
+
+  store.on(['work', 'result', 'waits', 'model', 'live'], (state) => {
+    const { work } = state;
+    clearInterval(ticking);
+    progress.hidden = work === undefined;
+    cancel.hidden = work === undefined;
+    document.body.classList.toggle('working', work !== undefined);
+    if (work) {
+      showProgress(work);
+      if (work.since !== undefined) ticking = setInterval(() => showProgress(work), 200);
+    } else {
+      found.textContent = answerOf(state);
+      facts.textContent = factsOf(state);
+    }
+  });
+  store.on(['notice'], ({ notice: said }) => {
+    notice.hidden = said === undefined;
+    notice.dataset.kind = said?.kind ?? '';
+    if (text) text.textContent = said?.text ?? '';
+  });
+}
+
+/** Instances of this score or more are counted in the answer. */
+const sureScore = 0.5;
+
+function answerOf({ result, model }: State): string {
+  if (!result) return model ? 'Ready. Open a picture.' : 'No model is loaded.';
+  const sure = result.filter(({ score }) => score >= sureScore);
+  const counts = Object.entries(sure.counts).map(([name, count]) => `${count} × ${name}`);
+  const classes = result.classification;
+  if (classes) {
+    const [label = 0] = classes.labels;
+    return `${classes.classes[label]}, ${Math.round(100 * (classes.scores[0] ?? 0))} %`;
+  }
+  const shares = Object.entries(result.shares).slice(0, 3);
+  const areas = shares.map(([name, share]) => `${Math.round(100 * share)} % ${name}`);
+  if (counts.length > 0) return `Found ${counts.join(', ')}`;
+  return areas.length > 0 ? areas.join(', ') : 'Found nothing of a score above 50 %';
+}
+
+function factsOf({ waits: { cold, warm }, model, result, live }: State): string {
+  if (!result || !model) return '';
+  const time = warm ?? cold;
+  const rate = live && warm !== undefined ? [`${(1000 / warm).toFixed(1)} pictures a second`] : [];
+  const took = time === undefined ? [] : [`${duration(time)} on ${model.engine}`];
+  const first = cold !== undefined && warm !== undefined ? [`first ${duration(cold)}`] : [];
+  return [...took, ...first, ...rate].join(' · ');
+}
