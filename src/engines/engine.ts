@@ -4,6 +4,7 @@ import { type Graph, inputNodes, type Node } from '../nn/graph.ts';
 import type { DeviceTensor, Engine, Program, Runner } from '../nn/part.ts';
 import type { InputExtent } from '../nn/shapes.ts';
 import { foundIn, isObject } from '../validate.ts';
+import { areFinite } from './finite.ts';
 
 /**
  * The half of an engine that is the same for all of them: inputs are checked and copied at the call, tensors of other
@@ -290,9 +291,7 @@ function expectArray(what: string, value: unknown): asserts value is NDArray | D
  * @throws EngineError with the first place
  */
 function expectFinite(what: string, { shape, data }: NDArray, advice: string): void {
-  let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += data[i]! * 0; // NaN if any value is not finite
-  if (sum === 0) return;
+  if (areFinite(data)) return;
   const first = data.findIndex((value) => !Number.isFinite(value));
   const count = data.reduce((found, value) => (Number.isFinite(value) ? found : found + 1), 0);
   const index = shape.map((extent, axis) => Math.floor(first / sizeOf(shape.slice(axis + 1))) % extent);
