@@ -1,11 +1,13 @@
 import { duration, find } from './elements.ts';
 import type { Session } from './session.ts';
+import { type LayersState, shownInstances } from './stage/layers.ts';
+import type { Stage } from './stage/stage.ts';
 import type { State, Store, Work } from './state.ts';
 
 /** The line below the picture: what was found, how long it took, what the page is doing, and messages. */
 
-/** Connects the answer, the progress, the cancel button and the notice. @param least the score from which instances are counted */
-export function connectAnnouncements(store: Store, session: Session): void {
+/** Connects the answer, which counts what the stage shows, the progress, the cancel button and the notice. */
+export function connectAnnouncements(store: Store, session: Session, { layers }: Stage): void {
   const found = find('found', HTMLElement);
   const facts = find('facts', HTMLElement);
   const progress = find('progress', HTMLProgressElement);
@@ -37,9 +39,13 @@ export function connectAnnouncements(store: Store, session: Session): void {
       showProgress(work);
       if (work.since !== undefined) ticking = setInterval(() => showProgress(work), 200);
     } else {
-      found.textContent = answerOf(state);
+      found.textContent = answerOf(state, layers.state);
       facts.textContent = factsOf(state);
     }
+  });
+  layers.subscribe(({ score, hidden }, before) => {
+    if (store.state.work || (score === before.score && hidden === before.hidden)) return;
+    found.textContent = answerOf(store.state, layers.state);
   });
   store.on(['notice'], ({ notice: said }) => {
     notice.hidden = said === undefined;
@@ -48,13 +54,12 @@ export function connectAnnouncements(store: Store, session: Session): void {
   });
 }
 
-/** Instances of this score or more are counted in the answer. */
-const sureScore = 0.5;
-
-function answerOf({ result, model }: State): string {
+function answerOf({ result, model }: State, layers: LayersState): string {
   if (!result) return model ? 'Ready. Open a picture.' : 'No model is loaded.';
-  const sure = result.filter(({ score }) => score >= sureScore);
-  const counts = Object.entries(sure.counts).map(([name, count]) => `${count} × ${name}`);
+  const shown = new Set(shownInstances(result, layers));
+  const counts = Object.entries(result.filter((_, i) => shown.has(i)).counts).map(
+    ([name, count]) => `${count} × ${name}`,
+  );
   const classes = result.classification;
   if (classes) {
     const [label = 0] = classes.labels;
@@ -63,7 +68,7 @@ function answerOf({ result, model }: State): string {
   const shares = Object.entries(result.shares).slice(0, 3);
   const areas = shares.map(([name, share]) => `${Math.round(100 * share)} % ${name}`);
   if (counts.length > 0) return `Found ${counts.join(', ')}`;
-  return areas.length > 0 ? areas.join(', ') : 'Found nothing of a score above 50 %';
+  return areas.length > 0 ? areas.join(', ') : `Found nothing of a score above ${layers.score.toFixed(2)}`;
 }
 
 function factsOf({ waits: { cold, warm }, model, result, live }: State): string {

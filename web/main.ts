@@ -4,8 +4,12 @@ import { connectInputs } from './inputs.ts';
 import { connectKeys } from './keys.ts';
 import { demo } from './models.ts';
 import { keepOffline } from './offline.ts';
+import { createPanel } from './panel/panel.ts';
+import './stage/stage.css';
+import './panel/panel.css';
 import { createSession } from './session.ts';
 import { connectSettings } from './settings.ts';
+import { createStage } from './stage/stage.ts';
 import { createStore } from './state.ts';
 import { connectTheme } from './theme.ts';
 
@@ -20,23 +24,14 @@ const store = createStore({
 });
 const session = createSession(store);
 const { next } = connectTheme();
-connectAnnouncements(store, session);
+const stage = createStage(find('stage', HTMLElement));
+createPanel(find('panel', HTMLElement), stage);
+connectAnnouncements(store, session, stage);
 const inputs = connectInputs(store, session);
 connectSettings(store, session, inputs.choose);
 connectKeys(store, session, inputs, next);
 
-store.on(['picture', 'result'], ({ picture, result }) => {
-  const canvas = document.createElement('canvas');
-  if (!picture) return;
-  canvas.width = picture.bitmap.width;
-  canvas.height = picture.bitmap.height;
-  canvas.getContext('2d')?.drawImage(picture.bitmap, 0, 0);
-  if (result) {
-    const { data, width, height } = result.render();
-    canvas.getContext('2d')?.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
-  }
-  find('stage', HTMLElement).replaceChildren(canvas);
-});
+store.on(['picture', 'result'], ({ picture, result }) => stage.show(picture?.bitmap, result, picture?.name));
 
 const loaded = session.load(demo);
 if (asked.get('sample') !== 'none') void inputs.openSample(0);

@@ -3,16 +3,19 @@ import { find } from './elements.ts';
 /** Light, dark, or as the system says; kept for the next visit. */
 
 const themes = ['system', 'light', 'dark'] as const;
+const titles = { system: 'Auto', light: 'Light', dark: 'Dark' } as const;
 const key = 'moganet.theme';
 
 /** Connects the button that changes the theme. */
 export function connectTheme(): { readonly next: () => void } {
   const button = find('theme', HTMLButtonElement);
+  const label = button.querySelector('span');
   let shown: (typeof themes)[number] = 'system';
   const show = (theme: (typeof themes)[number]) => {
     shown = theme;
     document.documentElement.dataset.theme = theme;
-    button.textContent = `Theme: ${theme}`;
+    button.ariaLabel = `Theme: ${theme}`;
+    if (label) label.textContent = titles[theme];
   };
   const next = () => {
     const at = themes.indexOf(shown);
