@@ -1,4 +1,4 @@
-/** Gives the thread back to whoever else has work: timers, clicks, an abort. */
+/** Gives the thread back to whoever else has work: timers, clicks, an abort. And waits that an abort ends. */
 
 /** Waits until due timers, clicks and messages have run. An engine that computes on the caller's thread blocks them. */
 export function nextTurn(): Promise<void> {
@@ -34,4 +34,21 @@ export function breather(signal?: AbortSignal): () => Promise<void> | undefined 
       signal?.throwIfAborted();
     });
   };
+}
+
+/** Waits for work, or for the abort if that comes first. @throws the signal's reason */
+export async function orAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (!signal) return work();
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    stop = () => signal.removeEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    stop();
+  }
 }

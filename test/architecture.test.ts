@@ -42,9 +42,9 @@ const rooms: Readonly<Record<string, Room>> = {
   // the types that Node and the browser implement for the library
   platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:', 'undici', 'pngjs'] },
-  'platform/browser': { imports: ['platform', 'formats'] },
+  'platform/browser': { imports: ['platform', 'formats'], types: ['image'] },
   loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'], packages: ['zod'] },
-  results: { imports: ['postprocess', 'formats', 'render'], types: ['image', 'datasets'], packages: ['zod'] },
+  results: { imports: ['postprocess', 'formats', 'render', 'image'], types: ['datasets'], packages: ['zod'] },
   library: {
     imports: ['nn', 'backbones', 'models', 'datasets', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
     types: ['postprocess'],
@@ -79,6 +79,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'src/arrays.ts': [],
   'src/slices.ts': [],
   'src/turn.ts': [],
+  'src/globals.ts': [],
   'src/validate.ts': ['zod'],
   'src/no_eval.ts': ['zod'],
 };

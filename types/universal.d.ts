@@ -27,7 +27,8 @@ interface SymbolConstructor {
 }
 
 declare class Blob {
-  constructor(parts?: readonly (Uint8Array | Blob | string)[]);
+  constructor(parts?: readonly (Uint8Array | Blob | string)[], options?: { readonly type?: string });
+  readonly type: string;
   readonly size: number;
   slice(start?: number, end?: number): Blob;
   stream(): ReadableStream;
@@ -79,7 +80,15 @@ declare class DecompressionStream {
   readonly writable: WritableStream;
 }
 
+declare class CompressionStream {
+  constructor(format: 'gzip' | 'deflate' | 'deflate-raw');
+  readonly readable: ReadableStream;
+  readonly writable: WritableStream;
+}
+
 interface Response {
+  readonly type: string;
+  readonly bodyUsed: boolean;
   readonly ok: boolean;
   readonly status: number;
   readonly statusText: string;
@@ -88,6 +97,8 @@ interface Response {
   readonly body: ReadableStream | null;
   arrayBuffer(): Promise<ArrayBuffer>;
 }
+
+declare var Response: { new (body?: ReadableStream | Blob): Response };
 
 declare function fetch(url: string | URL, options?: { readonly signal?: AbortSignal }): Promise<Response>;
 

@@ -1,30 +1,36 @@
 import { ConfigError, ImageError } from '../errors.ts';
 import { imageContext } from '../formats/context.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
+import { CapturedImage } from '../platform/captured.ts';
 import type { DecodeLimits, ImageRef, Platform } from '../platform/contract.ts';
 import { dataUrlBytes } from '../platform/data_url.ts';
-import { isDataUrl, isFile, nameOf } from '../platform/refs.ts';
+import { type FileRef, isDataUrl, isFile, nameOf } from '../platform/refs.ts';
 import { foundIn, isObject } from '../validate.ts';
 
 /** Reads images in any form that a caller may give. */
 
+/** An image as it was at the call. */
+export type TakenImage = ImageRef | CapturedImage;
+
 /** Returns the pixels of an image: RGBA, turned as EXIF says. @throws ImageError saying what was found */
 export async function decodeRef(
-  image: ImageRef,
+  image: TakenImage,
   platform: Platform,
   { signal, maxPixels }: DecodeLimits & { readonly signal?: AbortSignal | undefined },
 ): Promise<Raster> {
   checkImage(image);
+  if (image instanceof CapturedImage) return image.pixels({ maxPixels }, signal);
   if (isRaster(image)) return image;
-  const bytes = isDataUrl(image) ? await bytesIn(`${image}`) : await platform.readImage(image, signal);
-  return platform.decodeImage(bytes, nameOf(image), { maxPixels });
+  const file = image as FileRef; // the platform captured the images of a page
+  const bytes = isDataUrl(file) ? await bytesIn(`${file}`) : await platform.readImage(file, signal);
+  return platform.decodeImage(bytes, nameOf(file), { maxPixels });
 }
 
 /**
- * Copies what a caller may change after the call: pixels and bytes, as the next frame of a camera does. Leaves the rest, and
- * what is not an image, as it is.
+ * Copies what a caller may change after the call: pixels, bytes and images of the page, as the next frame of a camera does. Leaves the
+ * rest, and what is not an image, as it is.
  */
-export function takeImage(image: ImageRef): ImageRef {
+export function takeImage(image: TakenImage, platform: Pick<Platform, 'captureImage'>): TakenImage {
   if (isGone(image)) return image; // there is nothing to copy
   if (isRaster(image)) {
     const { width, height, data, notices } = image;
@@ -36,7 +42,8 @@ export function takeImage(image: ImageRef): ImageRef {
   const kind = classOf(image);
   if (kind === 'Uint8Array') return new Uint8Array(image as Uint8Array);
   if (kind === 'ArrayBuffer') return (image as ArrayBuffer).slice(0);
-  return kind === 'URL' ? new URL(`${image}`) : image;
+  if (kind === 'URL') return new URL(`${image}`);
+  return platform.captureImage?.(image) ?? image;
 }
 
 /** Tells if the memory of an image was transferred to another thread. */
@@ -65,6 +72,7 @@ async function bytesIn(url: string): Promise<Uint8Array> {
 
 /** Checks the argument of `predict`. @throws ImageError if the value is not an image */
 export function checkImage(image: unknown): void {
+  if (image instanceof CapturedImage) return;
   if (isGone(image)) {
     throw new ImageError(
       'the memory of this image was transferred to another thread. Give a copy, or transfer a copy.',
@@ -85,7 +93,8 @@ export function checkImage(image: unknown): void {
   if (image === '') throw new ImageError('empty image argument. Is a variable unset?');
   const way = waysOf[isObject(image) ? `${image.constructor?.name}` : ''];
   throw new ImageError(
-    'an image is a path, a URL, the bytes of a file (Uint8Array, ArrayBuffer or Blob), or pixels { width, height, data }, got ' +
+    'an image is a path, a URL, the bytes of a file (Uint8Array, ArrayBuffer, Blob or Response), in a browser an <img>, <video>, <canvas>, ' +
+      'OffscreenCanvas, ImageBitmap or VideoFrame, or pixels { width, height, data }, got ' +
       `${foundIn(image)}.${way ? ` ${way}` : ''}`,
   );
 }
@@ -98,7 +107,7 @@ const throughCanvas =
   'Draw it on a canvas and give its pixels: context.drawImage(it, 0, 0), then context.getImageData(0, 0, width, height).';
 const ofCanvas = "Give its pixels: canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).";
 
-/** How a page's own images become one of the forms, by class. */
+/** How images that the platform does not capture become one of the forms, by class. */
 const waysOf: Readonly<Record<string, string>> = {
   HTMLImageElement: throughCanvas,
   HTMLVideoElement: throughCanvas,
@@ -107,7 +116,6 @@ const waysOf: Readonly<Record<string, string>> = {
   VideoFrame: throughCanvas,
   HTMLCanvasElement: ofCanvas,
   OffscreenCanvas: ofCanvas,
-  Response: 'Give its content: await response.blob().',
   FileList: 'Give one of its files.',
 };
 

@@ -39,7 +39,7 @@ export { fromMm, type MmContext } from '../models/mm/index.ts';
 export { fromOfficial, type OfficialMogaNet } from '../models/mm/moganet.ts';
 export type { Task, TaskInputs, TaskKind, TaskOptions, TaskResult } from '../models/task.ts';
 export type { Engine, Scope, Value } from '../nn/index.ts';
-export type { ImageRef, Progress, WeightsRef } from '../platform/contract.ts';
+export type { ImageRef, PageImage, Progress, WeightsRef } from '../platform/contract.ts';
 export type { Detections } from '../postprocess/detections.ts';
 export type { CompactMask } from '../postprocess/masks.ts';
 export type { Rle } from '../postprocess/rle.ts';
@@ -48,6 +48,7 @@ export type { Classification, Instance, Origin, Segmentation, Speed, Timings } f
 export { type JsonOptions, type ResultJson, resultSchema, version } from '../results/json.ts';
 export type { LabelmeFile, LabelmeOptions } from '../results/labelme.ts';
 export { Mask } from '../results/mask.ts';
+export { Pixels } from '../results/pixels.ts';
 export { type Drawing, type RenderOptions, Result } from '../results/result.ts';
 export type { YoloOptions } from '../results/yolo.ts';
 export { entries, findEntry, type Terms, termsOf, type ZooEntry } from '../zoo/index.ts';

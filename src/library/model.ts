@@ -9,7 +9,7 @@ import { fileOf } from '../platform/refs.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import { breather, nextTurn } from '../turn.ts';
-import { checkImage, checkImages, decodeRef, takeImage } from './images.ts';
+import { checkImage, checkImages, decodeRef, type TakenImage, takeImage } from './images.ts';
 import { Lane } from './lane.ts';
 import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
 import { type Features, inList, mostAtWork, Predictor } from './predictor.ts';
@@ -28,7 +28,7 @@ export interface ModelFacts {
  * is decoded and the last one postprocessed. Each image is run alone, so its neighbours never change its result. `Custom` is what its
  * custom head decodes.
  */
-export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, ImageRef> {
+export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, TakenImage> {
   /** Every image from before it is decoded until its result is there: no more pixels are held than these. */
   private readonly atWork = new Lane(mostAtWork);
   /** The network: the tensors of one image are on the device at a time. */
@@ -70,14 +70,14 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, I
   override async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
     const checked = checkPredict(options, 'predictBatch');
-    const taken = Array.from(images, takeImage);
+    const taken = Array.from(images, (image) => this.take(image));
     return this.begin(checked, async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inBatch)));
   }
 
   override async features(image: ImageRef, options: FeaturesOptions = {}): Promise<Features> {
     const checked = checkFeatures(options);
     const { size, signal } = checked;
-    const taken = takeImage(image);
+    const taken = this.take(image);
     return this.begin(checked, async (place) => {
       const runner = this.runners.features ?? this.runners.backbone;
       if (!runner) throw withoutWeights(this.name, this.unfilled, 'features');
@@ -117,13 +117,13 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, I
     return checkPredict(options, call);
   }
 
-  protected override take(image: ImageRef): ImageRef {
-    return takeImage(image);
+  protected override take(image: ImageRef): TakenImage {
+    return takeImage(image, this.platform);
   }
 
   protected override discard(): void {} // a copy in memory, which is collected
 
-  protected override async runAlone(image: ImageRef, options: PredictOptions): Promise<Result<Custom>> {
+  protected override async runAlone(image: TakenImage, options: PredictOptions): Promise<Result<Custom>> {
     checkImage(image);
     const [result] = await this.begin(options, (place) => this.run([image], options, place));
     return result as Result<Custom>; // one image, one result
@@ -154,10 +154,10 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, I
 
   /** Runs images together. @param ofImage returns the error to throw for an image that cannot be read */
   private async run(
-    refs: readonly ImageRef[],
+    refs: readonly TakenImage[],
     options: PredictOptions,
     { begun, network, leaveNetwork }: Place,
-    ofImage = (error: unknown, _slot: number, _image: ImageRef): unknown => error,
+    ofImage = (error: unknown, _slot: number, _image: TakenImage): unknown => error,
   ): Promise<Result<Custom>[]> {
     const { signal } = options;
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
@@ -258,7 +258,7 @@ interface Place {
   leaveNetwork(): void;
 }
 
-const inBatch = (error: unknown, slot: number, image: ImageRef): unknown => inList(error, slot, fileOf(image));
+const inBatch = (error: unknown, slot: number, image: TakenImage): unknown => inList(error, slot, fileOf(image));
 
 function free(tensors: Named<DeviceTensor>): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();

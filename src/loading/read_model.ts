@@ -6,11 +6,11 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
 import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
-import { breather } from '../turn.ts';
+import { breather, orAborted } from '../turn.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { hashInName } from '../zoo/index.ts';
 import { fillModules } from './by_module.ts';
-import { heeding, orAborted } from './heed.ts';
+import { heeding } from './heed.ts';
 import { isByModule, type ModelRef, type ReadOptions, readOptions, resolveRef } from './resolve.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
 

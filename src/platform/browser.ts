@@ -2,6 +2,7 @@ import { EngineError, type Refusal, UnsupportedError } from '../errors.ts';
 import { checkpointContext, imageContext, type Refuse } from '../formats/context.ts';
 import { type DecodeImage, imageDecoder } from '../formats/image.ts';
 import { bytesSource, type Source } from '../formats/source.ts';
+import { withBrowser } from './browser/decode.ts';
 import { compileWasm, loadJpegWasm } from './jpeg_wasm.ts';
 import {
   checkName,
@@ -14,16 +15,19 @@ import {
   memorySource,
   mostImageBytes,
   mostWeightsBytes,
+  nameOf,
   type OnBytes,
 } from './refs.ts';
+
+export { captureImage } from './browser/page_images.ts';
 
 /** Files in a web page: URLs are fetched, Blobs are read by position, bytes are taken as they are. */
 
 /** @throws CheckpointRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */
 export async function openWeights(weights: FileRef, signal?: AbortSignal, onBytes?: OnBytes): Promise<Source> {
-  const url = `${weights as string | URL}`;
+  const url = nameOf(weights);
   return typed(url, signal, checkpointContext, async () => {
-    const source = memorySource(weights);
+    const source = await memorySource(weights, { most: mostWeightsBytes, signal, onBytes });
     if (source) return source;
     const bytes = await fetched(url, { most: mostWeightsBytes, signal, onBytes });
     const beside = (name: string) => openWeights(url.replace(/[^/?#]*([?#].*)?$/, name), signal, onBytes);
@@ -33,13 +37,9 @@ export async function openWeights(weights: FileRef, signal?: AbortSignal, onByte
 
 /** @throws ImageRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
-  const url = `${image as string | URL}`;
-  return typed(
-    url,
-    signal,
-    imageContext,
-    async () => (await memoryBytes(image)) ?? fetched(url, { most: mostImageBytes, signal }),
-  );
+  const url = nameOf(image);
+  const options = { most: mostImageBytes, signal };
+  return typed(url, signal, imageContext, async () => (await memoryBytes(image, options)) ?? fetched(url, options));
 }
 
 async function fetched(url: string, options: FetchBytesOptions): Promise<Uint8Array> {
@@ -76,9 +76,9 @@ export function shippedWeights(file: string): never {
   );
 }
 
-/** Decodes PNG and JPEG. `jpegWasm` is a URL of `mozjpeg_dec.wasm`, by default the decoder that is part of the modules. */
+/** Decodes PNG and JPEG, and what else the browser reads. `jpegWasm` is a URL of `mozjpeg_dec.wasm`, by default the decoder that is part of the modules. */
 export const imageDecoderFor = (jpegWasm?: string | URL): DecodeImage =>
-  imageDecoder(jpegWasm === undefined ? loadJpegWasm : () => fetchJpegWasm(jpegWasm));
+  withBrowser(imageDecoder(jpegWasm === undefined ? loadJpegWasm : () => fetchJpegWasm(jpegWasm)));
 
 /**
  * Compiles the JPEG decoder from the URL at which the page serves `mozjpeg_dec.wasm`.

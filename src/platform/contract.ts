@@ -1,6 +1,8 @@
 import type { Source } from '../formats/source.ts';
+import type { GlobalInstance } from '../globals.ts';
 import type { Raster } from '../image/raster.ts';
 import type { Engine } from '../nn/index.ts';
+import type { CapturedImage } from './captured.ts';
 import type { FileRef, OnBytes } from './refs.ts';
 
 /** What the library needs from the platform that it runs on. The two entries (Node, browser) hand in theirs. */
@@ -14,7 +16,9 @@ export interface Platform {
   shippedWeights(file: string): WeightsRef;
   /** Absent if the platform cannot keep files. */
   readonly cache?: WeightsCache | undefined;
-  readImage(image: Exclude<ImageRef, Raster>, signal?: AbortSignal): Promise<Uint8Array>;
+  readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Captures an image of the page. Undefined for anything else. Absent if the platform has no such images. */
+  captureImage?(image: unknown): CapturedImage | undefined;
   /** @param limits what differs from the limits of `decodeImage` */
   decodeImage(bytes: Uint8Array, name: string, limits?: DecodeLimits): Promise<Raster>;
   /** Names of the engines, the preferred one first. */
@@ -31,8 +35,20 @@ export interface DecodeLimits {
 /** Weights by path (Node), URL, or bytes. */
 export type WeightsRef = FileRef;
 
-/** An image by path (Node), URL, bytes of a PNG or JPEG file, or pixels (RGBA, as `ImageData`). */
-export type ImageRef = FileRef | Raster;
+/** An image of a page: an element, a bitmap or a frame. Its pixels are those at the call. Empty where there is no DOM. */
+export type PageImage =
+  | GlobalInstance<'HTMLImageElement'>
+  | GlobalInstance<'HTMLVideoElement'>
+  | GlobalInstance<'HTMLCanvasElement'>
+  | GlobalInstance<'OffscreenCanvas'>
+  | GlobalInstance<'ImageBitmap'>
+  | GlobalInstance<'VideoFrame'>;
+
+/**
+ * An image by path (Node), URL, bytes of an image file, the answer of `fetch`, pixels (RGBA, as `ImageData`), or in a browser an `<img>`,
+ * `<video>`, `<canvas>`, `OffscreenCanvas`, `ImageBitmap` or `VideoFrame`.
+ */
+export type ImageRef = FileRef | Raster | PageImage;
 
 export interface EngineOptions {
   /** Threads of onnxruntime and of ort-wasm, in Node at most as many as the process may use. Default: one per physical core where Linux lists them, else the most; no more than the CPU quota of a container. */

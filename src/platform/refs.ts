@@ -1,18 +1,20 @@
 import { joinBytes } from '../arrays.ts';
 import { shortened } from '../errors.ts';
 import { blobSource, bytesSource, type Source } from '../formats/source.ts';
+import { CapturedImage } from './captured.ts';
 import { dataUrlBytes } from './data_url.ts';
 
 /** Files as callers name them. Bytes and Blobs are the same everywhere; each platform adds what a string or URL means. */
 
-/** A path (Node only), URL, or bytes. */
-export type FileRef = string | URL | Blob | Uint8Array | ArrayBuffer;
+/** A path (Node only), URL, bytes, or an answer of `fetch`, whose body is read once. */
+export type FileRef = string | URL | Blob | Uint8Array | ArrayBuffer | Response;
 
 const classOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
 /** Tells whether a value is a path, URL or bytes. Compares class names, since values may come from another frame or realm. */
 export const isFile = (value: unknown): boolean =>
-  typeof value === 'string' || ['URL', 'Blob', 'File', 'Uint8Array', 'ArrayBuffer'].includes(classOf(value));
+  typeof value === 'string' ||
+  ['URL', 'Blob', 'File', 'Uint8Array', 'ArrayBuffer', 'Response'].includes(classOf(value));
 
 /** Returns the name of a file in messages. */
 export const nameOf = (ref: unknown): string => fileOf(ref) ?? 'bytes';
@@ -22,8 +24,12 @@ export function fileOf(ref: unknown): string | undefined {
   if (isDataUrl(ref)) return undefined;
   if (typeof ref === 'string' || ref instanceof URL) return `${ref}`;
   if (typeof Blob !== 'undefined' && ref instanceof Blob && 'name' in ref) return `${ref.name}`;
-  return undefined;
+  if (ref instanceof CapturedImage) return ref.file;
+  return isResponse(ref) && ref.url !== '' ? ref.url : undefined;
 }
+
+/** Tells whether a value is an answer of `fetch`. */
+export const isResponse = (ref: unknown): ref is Response => classOf(ref) === 'Response';
 
 /** Tells whether an image is given as a `data:` URL. */
 export const isDataUrl = (ref: unknown): boolean =>
@@ -32,19 +38,29 @@ export const isDataUrl = (ref: unknown): boolean =>
 /** Bytes so far and in total (0 if unknown). */
 export type OnBytes = (done: number, total: number) => void;
 
-/** Returns bytes, a Blob or the contents of a `data:` URL as a source; undefined for a name. @throws FileFault */
-export function memorySource(ref: FileRef): Source | undefined {
+/** How much is read of an answer at most, and who hears of it. */
+export type ReadBodyOptions = Pick<FetchBytesOptions, 'most' | 'onBytes' | 'signal'>;
+
+/** Returns what contains its bytes (bytes, a Blob, an answer, a `data:` URL) as a source; undefined for a name. @throws FileFault */
+export async function memorySource(ref: FileRef, options: ReadBodyOptions): Promise<Source | undefined> {
   const kind = classOf(ref);
   if (kind === 'Blob' || kind === 'File') return blobSource(ref as Blob);
+  if (isResponse(ref)) return bytesSource(await responseBytes(ref, options), nameOf(ref));
   if (isDataUrl(ref)) return bytesSource(bytesInUrl(`${ref}`), 'data: URL');
   if (kind === 'Uint8Array') return bytesSource(ref as Uint8Array);
   return kind === 'ArrayBuffer' ? bytesSource(new Uint8Array(ref as ArrayBuffer)) : undefined;
 }
 
-/** Returns the bytes of bytes, a Blob or a `data:` URL; undefined for a name. @throws FileFault */
-export async function memoryBytes(ref: FileRef): Promise<Uint8Array | undefined> {
+/** Returns the bytes of what contains them; undefined for a name. @throws FileFault */
+export async function memoryBytes(ref: FileRef, options: ReadBodyOptions): Promise<Uint8Array | undefined> {
   const kind = classOf(ref);
-  if (kind === 'Blob' || kind === 'File') return new Uint8Array(await (ref as Blob).arrayBuffer());
+  if (kind === 'Blob' || kind === 'File') {
+    const blob = ref as Blob;
+    if (blob.size > options.most)
+      throw new FileFault('limit', `it has ${blob.size} bytes; an image has at most ${options.most}`);
+    return new Uint8Array(await blob.arrayBuffer());
+  }
+  if (isResponse(ref)) return responseBytes(ref, options);
   if (isDataUrl(ref)) return bytesInUrl(`${ref}`);
   if (kind === 'Uint8Array') return ref as Uint8Array;
   return kind === 'ArrayBuffer' ? new Uint8Array(ref as ArrayBuffer) : undefined;
@@ -95,31 +111,18 @@ export interface FetchBytesOptions {
  * @throws FileFault with a sentence to put after the URL; otherwise as `send`
  */
 export async function fetchBytes(url: string | URL, options: FetchBytesOptions): Promise<Uint8Array> {
-  const { most, signal, onBytes, stallMs = 30_000, send = (at, init) => fetch(at, init) } = options;
+  const { signal, stallMs = 30_000, send = (at, init) => fetch(at, init) } = options;
   const stall = new AbortController();
   const restart = () => setTimeout(() => stall.abort(), stallMs);
   let timer = restart();
   try {
     const response = await send(url, { signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal });
-    if (!response.ok) {
-      const answer = `the server answered ${response.status} ${response.statusText}`.trim();
-      throw new FileFault('unreadable', answer, 'Check the URL.');
-    }
-    // the length of a compressed answer is not that of the file
-    const compressed = response.headers.has('content-encoding');
-    const total = compressed ? 0 : Number(response.headers.get('content-length') ?? 0);
-    if (total > most) throw tooLarge(`the file has ${total} bytes`, most);
     const chunks: Uint8Array[] = [];
-    let done = 0;
-    const reader = response.body?.getReader();
-    for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    await readBody(response, options, (chunk) => {
       clearTimeout(timer);
       timer = restart();
-      chunks.push(part.value);
-      done += part.value.length;
-      if (done > most) throw tooLarge('the server sends more and more', most);
-      onBytes?.(done, total);
-    }
+      chunks.push(chunk);
+    });
     return joinBytes(chunks);
   } catch (cause) {
     if (!stall.signal.aborted || signal?.aborted) throw cause;
@@ -129,6 +132,58 @@ export async function fetchBytes(url: string | URL, options: FetchBytesOptions):
     clearTimeout(timer);
     stall.abort(); // ends the request if it is still open
   }
+}
+
+/**
+ * Reads the body of an answer, chunk by chunk. Reports the size before the first of them.
+ *
+ * @throws FileFault if the answer is not a file that can be read, or has more than `most` bytes
+ */
+export async function readBody(
+  response: Response,
+  { most, onBytes, signal }: ReadBodyOptions,
+  onChunk: (chunk: Uint8Array<ArrayBuffer>) => void,
+): Promise<void> {
+  if (response.type === 'opaque' || response.type === 'opaqueredirect') {
+    const reason = `the answer is ${response.type}, so that its content is hidden from the page`;
+    throw new FileFault('unreadable', reason, "Fetch it without mode: 'no-cors' and redirect: 'manual'.");
+  }
+  if (!response.ok) {
+    const answer = `the server answered ${response.status} ${response.statusText}`.trim();
+    throw new FileFault('unreadable', answer, 'Check the URL.');
+  }
+  if (response.bodyUsed) {
+    const remedy = 'Give response.clone(), or what was read from it.';
+    throw new FileFault('unreadable', 'the body of this Response was read before', remedy);
+  }
+  // the length of a compressed answer is not that of the file
+  const compressed = response.headers.has('content-encoding');
+  const total = compressed ? 0 : Number(response.headers.get('content-length') ?? 0);
+  if (total > most) throw tooLarge(`the file has ${total} bytes`, most);
+  onBytes?.(0, total);
+  let done = 0;
+  const reader = response.body?.getReader();
+  const stop = () => void reader?.cancel().catch(() => {}); // ends a read that waits
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+      onChunk(part.value);
+      done += part.value.length;
+      if (done > most) throw tooLarge('the server sends more and more', most);
+      onBytes?.(done, done > total ? 0 : total); // a server of another origin may hide that it compresses
+    }
+    signal?.throwIfAborted();
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    stop();
+  }
+}
+
+/** Reads the whole body of an answer. @throws as `readBody` */
+export async function responseBytes(response: Response, options: ReadBodyOptions): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  await readBody(response, options, (chunk) => void chunks.push(chunk));
+  return joinBytes(chunks);
 }
 
 const tooLarge = (what: string, most: number): FileFault =>

@@ -4,7 +4,9 @@ import type { Raster } from '../image/raster.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import { type Rle, runCollector } from '../postprocess/rle.ts';
 import { unlabelledOf } from '../render/colors.ts';
+import { cropInstance } from '../render/compose.ts';
 import { Mask } from './mask.ts';
+import { Pixels } from './pixels.ts';
 
 /** What a result holds, as plain data, and the two readings that the formats share: by instance and by class. */
 
@@ -60,8 +62,8 @@ export interface Classification {
 }
 
 /** One detected object. */
-export interface Instance {
-  /** Its place in the result that it comes from: `result.crop(instance.index)` cuts it out. */
+export class Instance {
+  /** Its place in the result that it comes from. */
   readonly index: number;
   readonly label: number;
   readonly name: string;
@@ -69,6 +71,34 @@ export interface Instance {
   /** x1, y1, x2, y2 in pixels of the image. */
   readonly box: readonly [x1: number, y1: number, x2: number, y2: number];
   readonly mask?: Mask | undefined;
+  readonly #image: Raster;
+
+  /** Made by `result.at(i)` and by iteration over a result. @throws RangeError if there is no instance `i` */
+  constructor({ boxes, scores, labels, masks, classes, image }: ResultFields, i: number) {
+    const label = labels[i];
+    const score = scores[i];
+    if (label === undefined || score === undefined) {
+      throw new RangeError(`there is no instance ${i}: the result has ${scores.length}.`);
+    }
+    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = boxes.subarray(4 * i, 4 * i + 4);
+    const mask = masks?.[i];
+    this.index = i;
+    this.label = label;
+    this.name = nameOf(classes, label);
+    this.score = score;
+    this.box = [x1, y1, x2, y2];
+    this.mask = mask && Mask.from(mask);
+    this.#image = image;
+  }
+
+  /**
+   * Cuts the instance out of the image: RGBA, transparent outside its mask (or its box, if there is no mask).
+   *
+   * @throws ShapeError if the box covers no pixel of the image
+   */
+  crop(): Pixels {
+    return new Pixels(cropInstance(this.#image, this.box, this.mask));
+  }
 }
 
 /** Detections as parallel arrays, best first, and what the other tasks of the model found. */
@@ -108,19 +138,6 @@ export function checkDetection(result: Pick<ResultFields, 'classes'>): void {
 /** The name of a label, also of one beyond the classes. */
 export const nameOf = (classes: readonly string[], label: number): string => classes[label] ?? `class ${label}`;
 
-/** @throws RangeError if there is no instance `i` */
-export function instanceAt({ boxes, scores, labels, masks, classes }: ResultFields, i: number): Instance {
-  const label = labels[i];
-  const score = scores[i];
-  if (label === undefined || score === undefined) {
-    throw new RangeError(`there is no instance ${i}: the result has ${scores.length}.`);
-  }
-  const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = boxes.subarray(4 * i, 4 * i + 4);
-  const mask = masks?.[i];
-  const name = nameOf(classes, label);
-  return { index: i, label, name, score, box: [x1, y1, x2, y2], mask: mask && Mask.from(mask) };
-}
-
 /** Returns the part of a box in an image; undefined if it has no area there. */
 export function boxIn({ height, width }: Size, [x1, y1, x2, y2]: Instance['box']): Instance['box'] | undefined {
   const [left, right] = [Math.max(x1, 0), Math.min(x2, width)];
@@ -130,7 +147,7 @@ export function boxIn({ height, width }: Size, [x1, y1, x2, y2]: Instance['box']
 
 /** The instances one by one, best first. */
 export function* instancesOf(fields: ResultFields): Generator<Instance> {
-  for (let i = 0; i < fields.scores.length; i++) yield instanceAt(fields, i);
+  for (let i = 0; i < fields.scores.length; i++) yield new Instance(fields, i);
 }
 
 /** One class of a label map with all its pixels. */

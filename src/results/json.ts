@@ -40,7 +40,7 @@ export interface ResultJson extends Partial<Origin> {
   readonly timings?: Timings | undefined;
 }
 
-export interface InstanceJson extends Omit<Instance, 'index' | 'mask'> {
+export interface InstanceJson extends Omit<Instance, 'index' | 'mask' | 'crop'> {
   /** Pixels of the mask. */
   readonly area?: number | undefined;
   readonly mask?: RleText | undefined;

@@ -3,7 +3,6 @@ import type { Size } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
-import { cropInstance } from '../render/compose.ts';
 import {
   classShares,
   drawClassification,
@@ -20,8 +19,7 @@ import {
   type Classification,
   checkDetection,
   hasDetection,
-  type Instance,
-  instanceAt,
+  Instance,
   instancesOf,
   nameOf,
   type Origin,
@@ -34,6 +32,7 @@ import {
 import { type JsonOptions, type ResultJson, resultJson } from './json.ts';
 import { type LabelmeFile, type LabelmeOptions, labelmeFile } from './labelme.ts';
 import { Mask } from './mask.ts';
+import { Pixels } from './pixels.ts';
 import { instancePng, labelPng } from './png.ts';
 import { type YoloOptions, yoloText } from './yolo.ts';
 
@@ -224,7 +223,7 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
 
   /** @throws RangeError if there is no instance `i` */
   at(i: number): Instance {
-    return instanceAt(this, i);
+    return new Instance(this, i);
   }
 
   /** The instances, best first. */
@@ -252,9 +251,8 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
   }
 
   /** Cuts instance `i` out of the image: RGBA, transparent outside its mask (or its box, if there is no mask). */
-  crop(i: number): Raster {
-    const { box, mask } = this.at(i);
-    return cropInstance(this.image, box, mask);
+  crop(i: number): Pixels {
+    return this.at(i).crop();
   }
 
   /**
@@ -263,12 +261,12 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
    *
    * @throws ConfigError for an unknown or impossible option, or one that nothing of `draw` uses; RangeError if a task that is to be drawn did not run
    */
-  render(options: RenderOptions = {}): Raster {
+  render(options: RenderOptions = {}): Pixels {
     const { draw, ...overlay } = validateOptions(renderOptions, options, 'render');
     if (draw !== undefined) checkUsed(overlay, [draw].flat());
     const [first, ...others] = [draw ?? this.usualDrawing()].flat().map((task) => this.draw(task, overlay));
     if (!first) throw new RangeError('there is nothing to draw.');
-    return others.length === 0 ? first : sideBySide([first, ...others].map((raster) => ({ raster })));
+    return new Pixels(others.length === 0 ? first : sideBySide([first, ...others].map((raster) => ({ raster }))));
   }
 
   private usualDrawing(): Drawing {

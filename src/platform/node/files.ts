@@ -114,7 +114,7 @@ export async function openWeights(
   onBytes?: OnBytes,
 ): Promise<Source & { close?(): Promise<void> }> {
   try {
-    const source = memorySource(weights);
+    const source = await memorySource(weights, { most: mostWeightsBytes, signal, onBytes });
     if (source) return source;
     const location = locationOf(weights as string | URL);
     if (!(location instanceof URL)) {
@@ -134,7 +134,7 @@ export async function openWeights(
 /** @throws ImageRefusal naming the file and why it cannot be read; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
   try {
-    const bytes = await memoryBytes(image);
+    const bytes = await memoryBytes(image, { most: mostImageBytes, signal });
     if (bytes) return bytes;
     const location = locationOf(image as string | URL);
     if (location instanceof URL) return await fetchBytes(location, { most: mostImageBytes, signal, send: request });
