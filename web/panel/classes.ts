@@ -12,8 +12,8 @@ export function createClassFilter(stage: Stage): HTMLElement {
   const all = element('button', { type: 'button', class: 'quiet tiny' }, 'All');
   const none = element('button', { type: 'button', class: 'quiet tiny' }, 'None');
   const buttons = element('span', {}, all, none);
-  const root = element('fieldset', { class: 'classes' });
-  root.append(element('legend', {}, 'Classes'), buttons, list);
+  const title = element('div', { class: 'spread' }, element('h3', { id: 'classes-title' }, 'Classes'), buttons);
+  const root = element('div', { role: 'group', 'aria-labelledby': 'classes-title' }, title, list);
   let rows: { readonly label: number; readonly box: HTMLInputElement; readonly count: HTMLElement }[] = [];
 
   all.onclick = () => layers.set({ hidden: new Set() });

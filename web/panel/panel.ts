@@ -19,8 +19,8 @@ export function createPanel(root: HTMLElement, stage: Stage): void {
   );
   const parts = [
     objects,
-    createSegmentationLegend(stage),
     createLayerControls(stage),
+    createSegmentationLegend(stage),
     createDownloads(stage),
     createTimingsView(stage),
   ];

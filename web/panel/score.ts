@@ -39,7 +39,8 @@ export function createScoreSlider(stage: Stage): HTMLElement {
     if (!result) return;
     const counts = scoreHistogram(result.scores, bins);
     const most = Math.max(1, ...counts);
-    for (const [i, bar] of bars.entries()) bar.style.height = `${(100 * (counts[i] ?? 0)) / most}%`;
+    // by the root, since low scores are many and the few high ones matter
+    for (const [i, bar] of bars.entries()) bar.style.height = `${100 * Math.sqrt((counts[i] ?? 0) / most)}%`;
     showScore();
   });
   layers.subscribe((state, before) => {

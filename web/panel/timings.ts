@@ -12,9 +12,9 @@ export interface TimePart {
 /** What each part means, in the order in which they happen. */
 export const partWords: Readonly<Record<PartName, string>> = {
   decode: 'Decode',
-  preprocess: 'Resize',
+  preprocess: 'Preprocess',
   network: 'Network',
-  postprocess: 'Decode outputs',
+  postprocess: 'Postprocess',
   waited: 'Waited',
   draw: 'Draw',
 };

@@ -79,10 +79,13 @@ export function createCutoutCard(onClose: () => void): CutoutCard {
       preview.hidden = !image;
       copy.disabled = save.disabled = !image;
       canvas.ariaLabel = `${shape.name}, cut out`;
-      const size = image ? `${image.width} × ${image.height}` : 'no pixel to cut out';
-      facts.textContent = [`score ${scoreText(shape.score)}`, pixels(shape.area), percent(shape.share), size].join(
-        ' · ',
-      );
+      const size = image ? `${image.width}\u00a0×\u00a0${image.height}` : 'no pixel to cut out';
+      facts.textContent = [
+        `score ${scoreText(shape.score)}`,
+        pixels(shape.area),
+        `${percent(shape.share)} of the picture`,
+        size,
+      ].join(' · ');
       root.hidden = false;
       if (takeFocus) save.focus({ preventScroll: true });
     },

@@ -23,29 +23,45 @@ export interface LabelOptions {
   readonly apart: boolean;
 }
 
-/** Frame area per label, in square CSS pixels: about a dozen on a desktop, four on a phone. */
-const areaPerLabel = 30_000;
+/** Area of the picture per label, in square CSS pixels: about eight on a desktop, three on a phone. */
+const areaPerLabel = 42_000;
 
-/** Returns how many labels do not crowd a frame. */
+/** Returns how many labels do not crowd an area. */
 export const fewLabels = ({ width, height }: Size): number =>
-  Math.max(3, Math.min(14, Math.floor((width * height) / areaPerLabel)));
+  Math.max(3, Math.min(12, Math.floor((width * height) / areaPerLabel)));
+
+/** Returns the part of the picture that the frame shows: labels lie there. */
+export function seenPart(picture: Rect, frame: Size): Rect {
+  const x = Math.max(0, picture.x);
+  const y = Math.max(0, picture.y);
+  const right = Math.min(frame.width, picture.x + picture.width);
+  const bottom = Math.min(frame.height, picture.y + picture.height);
+  return { x, y, width: Math.max(0, right - x), height: Math.max(0, bottom - y) };
+}
+
+/** Puts the best instance of every class first, so that few labels name as many classes as they can; then comes the rest. */
+export function classesFirst<T extends { readonly label: number }>(bestFirst: readonly T[]): T[] {
+  const seen = new Set<number>();
+  const firsts = bestFirst.filter(({ label }) => !seen.has(label) && seen.add(label));
+  return [...firsts, ...bestFirst.filter((one) => !firsts.includes(one))];
+}
 
 /**
- * Places labels, best first, so that none covers another and all lie in the frame. A label goes above its box, inside its
+ * Places labels, best first, so that none covers another and all lie in `room`. A label goes above its box, inside its
  * upper edge, below it or beside it. One that finds no room there is left out, or goes farther away with a leader.
  */
 export function placeLabels(
   wishes: readonly LabelWish[],
-  frame: Size,
+  room: Rect,
   { most, apart }: LabelOptions,
 ): readonly PlacedLabel[] {
   const placed: PlacedLabel[] = [];
-  const isFree = (rect: Rect) => isInside(rect, frame) && !placed.some((other) => overlap(rect, other, gap));
+  const isFree = (rect: Rect) => isInside(rect, room) && !placed.some((other) => overlap(rect, other, gap));
   for (const wish of wishes) {
     if (placed.length >= most) break;
     const { index, width, height, box } = wish;
-    if (!overlap(box, { x: 0, y: 0, ...frame }, 0)) continue;
-    const near = nearPositions(wish, frame)
+    if (!overlap(box, room, 0)) continue;
+    const near = nearPositions(wish, room)
       .map((at) => ({ ...at, width, height }))
       .find(isFree);
     if (near) {
@@ -61,12 +77,12 @@ export function placeLabels(
 /** Pixels between two labels. */
 const gap = 2;
 
-function nearPositions({ box, width, height }: LabelWish, frame: Size): readonly Point[] {
-  // a box that reaches beyond the frame is labelled at the edge that is seen
-  const left = Math.max(box.x, 0);
-  const top = Math.max(box.y, 0);
-  const right = Math.min(box.x + box.width, frame.width);
-  const bottom = Math.min(box.y + box.height, frame.height);
+function nearPositions({ box, width, height }: LabelWish, room: Rect): readonly Point[] {
+  // a box that reaches beyond what is seen is labelled at the edge that is seen
+  const left = Math.max(box.x, room.x);
+  const top = Math.max(box.y, room.y);
+  const right = Math.min(box.x + box.width, room.x + room.width);
+  const bottom = Math.min(box.y + box.height, room.y + room.height);
   const fits = right - left >= width && bottom - top >= 2 * height;
   const inside = fits ? [{ x: left, y: top }] : [];
   return [
@@ -101,8 +117,8 @@ function leaderOf(label: Rect, box: Rect): { readonly from: Point; readonly to: 
   return { from: { x: nearest(to.x, label.x, label.width), y: nearest(to.y, label.y, label.height) }, to };
 }
 
-const isInside = ({ x, y, width, height }: Rect, frame: Size): boolean =>
-  x >= 0 && y >= 0 && x + width <= frame.width && y + height <= frame.height;
+const isInside = ({ x, y, width, height }: Rect, room: Rect): boolean =>
+  x >= room.x && y >= room.y && x + width <= room.x + room.width && y + height <= room.y + room.height;
 
 const overlap = (a: Rect, b: Rect, apart: number): boolean =>
   a.x < b.x + b.width + apart &&

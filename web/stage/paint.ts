@@ -2,7 +2,7 @@ import type { Result } from 'moganet';
 import { type Color, readableOn } from 'moganet/render';
 import { maskImage } from './bitmaps.ts';
 import type { Context } from './dom.ts';
-import { fewLabels, type PlacedLabel, placeLabels } from './labels.ts';
+import { classesFirst, fewLabels, type PlacedLabel, placeLabels, seenPart } from './labels.ts';
 import { isShown, type LayersState } from './layers.ts';
 import { colorOf, cssColor, drawingOrder, type InstanceShape, shapesOf } from './shapes.ts';
 import { type Size, toFrame, type View } from './view.ts';
@@ -84,7 +84,7 @@ function pathOf(rings: readonly ArrayLike<number>[]): Path2D {
 
 /** Opacity of instances beside a lit one, and of the veil over the rest of the picture. */
 const dimmed = 0.22;
-const veil = 0.5;
+const veil = 0.45;
 
 /** Draws the instances that are shown. The canvas is empty before. */
 export function paintInstances(target: Target, scene: Scene, state: LayersState): void {
@@ -118,7 +118,7 @@ export function paintInstances(target: Target, scene: Scene, state: LayersState)
     const best = [...shown].sort((a, b) => a - b);
     const wanted = someLit ? best.filter(isLit) : best;
     // one lit instance has the tooltip, or its card
-    if (one === undefined) paintLabels(target, state, wanted.flatMap(colored));
+    if (one === undefined) paintLabels(target, scene, state, wanted.flatMap(colored));
   }
 }
 
@@ -200,11 +200,13 @@ function widthOf(context: Context, text: string, size: number): number {
   return width * size;
 }
 
-function paintLabels(target: Target, { labels }: LayersState, pieces: readonly Piece[]): void {
+function paintLabels(target: Target, scene: Scene, { labels }: LayersState, bestFirst: readonly Piece[]): void {
   const { context, view, frame, sizes } = target;
   const size = sizes.text;
   const pad = 0.45 * size;
   const height = Math.round(1.5 * size);
+  const pieces =
+    labels === 'all' ? bestFirst : classesFirst(bestFirst.map((piece) => ({ ...piece, label: piece.shape.label })));
   const byIndex = new Map(pieces.map((piece) => [piece.shape.index, piece]));
   const wishes = pieces.map(({ shape }) => {
     const text = `${shape.name} ${scoreText(shape.score)}`;
@@ -216,8 +218,11 @@ function paintLabels(target: Target, { labels }: LayersState, pieces: readonly P
     };
   });
   const relative = 12 / size; // a file's labels are as large as its image asks for
-  const few = fewLabels({ width: frame.width * relative, height: frame.height * relative });
-  const placed = placeLabels(wishes, frame, { most: labels === 'all' ? wishes.length : few, apart: labels === 'all' });
+  const { width, height: tall } = scene.result.image;
+  const picture = { ...toFrame(view, { x: 0, y: 0 }), width: width * view.scale, height: tall * view.scale };
+  const room = seenPart(picture, frame);
+  const few = fewLabels({ width: room.width * relative, height: room.height * relative });
+  const placed = placeLabels(wishes, room, { most: labels === 'all' ? wishes.length : few, apart: labels === 'all' });
   context.save();
   context.font = fontOf(size);
   context.textBaseline = 'middle';

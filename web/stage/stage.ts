@@ -5,6 +5,7 @@ import { createCutoutCard, pngOf } from './cutout.ts';
 import { contextOf, element, icon, icons } from './dom.ts';
 import { listenForGestures } from './gestures.ts';
 import { instanceUnder, labelUnder } from './hit.ts';
+import { type Rect, seenPart } from './labels.ts';
 import {
   createStore,
   initialLayers,
@@ -226,6 +227,13 @@ export function createStage(root: HTMLElement): Stage {
     return { title: shape.name, details, color: colorOf(scene.result, shape, layers.state.colorBy) };
   }
 
+  /** The part of the frame that an instance's box takes. */
+  function boxInFrame(index: number): Rect {
+    const [x1, y1, x2, y2] = scene?.shapes[index]?.box ?? [0, 0, 0, 0];
+    const box = { ...toFrame(view, { x: x1, y: y1 }), width: (x2 - x1) * view.scale, height: (y2 - y1) * view.scale };
+    return seenPart(box, room);
+  }
+
   /** The class under a point, if the segmentation is seen. */
   function segmentText(at: Point): TooltipText | undefined {
     const found = scene?.result.segmentation;
@@ -243,7 +251,7 @@ export function createStage(root: HTMLElement): Stage {
       layers.set({ lit: index });
       const text = index === undefined ? segmentText(at) : textOf(index);
       frame.classList.toggle('over-instance', index !== undefined);
-      if (text) tooltip.show(text, at, room);
+      if (text) tooltip.show(text, index === undefined ? { ...at, width: 0, height: 0 } : boxInFrame(index), at, room);
       else tooltip.hide();
     },
     leave() {
@@ -271,8 +279,7 @@ export function createStage(root: HTMLElement): Stage {
     const text = lit === undefined ? undefined : textOf(lit);
     if (!shape || !text || !picture) return;
     setView(reveal(view, shape.box, picture, room));
-    const [x1, y1, x2] = shape.box;
-    tooltip.show(text, toFrame(view, { x: (x1 + x2) / 2, y: y1 }), room);
+    tooltip.show(text, boxInFrame(shape.index), middle(), room);
     said.textContent = describe(shape);
   }
 
@@ -403,6 +410,7 @@ export function createStage(root: HTMLElement): Stage {
         for (const listener of [...resultListeners]) listener(result);
       }
       frame.ariaLabel = labelOf(result, pictureName);
+      if (next) root.style.setProperty('--picture-ratio', `${next.width} / ${next.height}`);
       if (next && isOther && room.width > 0) setView(fitView(next, room));
       paintAll();
     },

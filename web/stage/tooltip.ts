@@ -1,5 +1,6 @@
 import type { Color } from 'moganet/render';
 import { element } from './dom.ts';
+import type { Rect } from './labels.ts';
 import { cssColor } from './shapes.ts';
 import { clamp, type Point, type Size } from './view.ts';
 
@@ -13,12 +14,14 @@ export interface TooltipText {
 
 export interface Tooltip {
   readonly root: HTMLElement;
-  show(text: TooltipText, at: Point, frame: Size): void;
+  /** Shows words above `area`, below it, or at `pointer` if there is no room for either. */
+  show(text: TooltipText, area: Rect, pointer: Point, frame: Size): void;
   hide(): void;
 }
 
-/** Pixels between the pointer and the words. */
-const distance = 14;
+/** Pixels between an instance and its words, and between the words and the frame. */
+const distance = 8;
+const edge = 6;
 
 export function createTooltip(): Tooltip {
   const title = element('strong');
@@ -26,17 +29,19 @@ export function createTooltip(): Tooltip {
   const root = element('div', { class: 'stage-tooltip', 'aria-hidden': 'true', hidden: true }, title, details);
   return {
     root,
-    show({ title: name, details: parts, color }, at, frame) {
+    show({ title: name, details: parts, color }, area, pointer, frame) {
       const words = parts.join(' · ');
       if (title.textContent !== name) title.textContent = name;
       if (details.textContent !== words) details.textContent = words;
       root.style.setProperty('--color', cssColor(color));
       root.hidden = false;
       const { offsetWidth: width, offsetHeight: height } = root;
-      const above = at.y - height - distance;
-      const x = clamp(at.x - width / 2, 6, Math.max(6, frame.width - width - 6));
-      const y = above >= 6 ? above : Math.min(at.y + 1.6 * distance, frame.height - height - 6);
-      root.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
+      const y = [area.y - height - distance, area.y + area.height + distance, pointer.y - height - 2 * distance].find(
+        (top) => top >= edge && top + height <= frame.height - edge,
+      );
+      const middle = area.width < frame.width / 2 ? area.x + area.width / 2 : pointer.x;
+      const x = clamp(middle - width / 2, edge, Math.max(edge, frame.width - width - edge));
+      root.style.transform = `translate(${Math.round(x)}px, ${Math.round(y ?? pointer.y + 2 * distance)}px)`;
     },
     hide() {
       root.hidden = true;

@@ -1,11 +1,13 @@
-/** Numbers as people read them, the same on the picture, in the panel and for screen readers. */
+/** Numbers as people read them, the same on the picture, in the panel and for screen readers. No line breaks before a unit. */
+
+const space = '\u00a0';
 
 /** Formats a part of 0 to 1 in per cent. */
 export function percent(part: number): string {
-  if (part <= 0) return '0 %';
-  if (part < 0.001) return '< 0.1 %';
+  if (part <= 0) return `0${space}%`;
+  if (part < 0.001) return `<${space}0.1${space}%`;
   const value = 100 * part;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)}${space}%`;
 }
 
 /** Formats a score as its two digits, so that 0.999 is not "1.00". */
@@ -13,11 +15,11 @@ export const scoreText = (score: number): string => (Math.floor(100 * score + 1e
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
-export const pixels = (count: number): string => `${grouped.format(count)} px`;
+export const pixels = (count: number): string => `${grouped.format(count)}${space}px`;
 
 export function milliseconds(ms: number): string {
-  if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
-  return ms < 10 ? `${ms.toFixed(1)} ms` : `${grouped.format(ms)} ms`;
+  if (ms >= 10_000) return `${(ms / 1000).toFixed(1)}${space}s`;
+  return ms < 10 ? `${ms.toFixed(1)}${space}ms` : `${grouped.format(ms)}${space}ms`;
 }
 
 export const counted = (count: number, one: string, many = `${one}s`): string =>
