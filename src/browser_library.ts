@@ -1,5 +1,7 @@
 import type { BrowserEngineOptions } from './engines/browser.ts';
+import type { ProbeEngines } from './engines/probe_engines.ts';
 import { ConfigError } from './errors.ts';
+import type { VerifyWith } from './export/verify.ts';
 import type { DecodeImage } from './formats/image.ts';
 import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from './library/load.ts';
 import * as files from './platform/browser.ts';
@@ -25,6 +27,8 @@ export interface Library {
   readonly loadModel: LoadModel;
   readonly createBackbone: CreateBackbone;
   readonly decodeImage: DecodeImage;
+  readonly probeEngines: ProbeEngines;
+  readonly verify: VerifyWith;
 }
 
 /** Returns the library of an entry. @param open starts an engine by name */
@@ -45,5 +49,14 @@ export function libraryWith(
       return open(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), oneThread: tfjsWasm === undefined, threads });
     },
   };
-  return { loadModel: modelLoader(platform), createBackbone: backboneLoader(platform), decodeImage };
+  return {
+    loadModel: modelLoader(platform),
+    createBackbone: backboneLoader(platform),
+    decodeImage,
+    probeEngines: async (options) => {
+      const { probeEnginesOfPage } = await import('./engines/browser.ts'); // with TensorFlow.js
+      return probeEnginesOfPage(engines, (name) => platform.openEngine(name, {}))(options);
+    },
+    verify: async (options) => (await import('./export/verify.ts')).verifier(platform)(options), // which few pages need
+  };
 }

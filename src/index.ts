@@ -4,6 +4,8 @@ import './no_eval.ts';
 
 import { type Assets, type Library, libraryWith } from './browser_library.ts';
 import { browserEngines } from './engines/names.ts';
+import type { ProbeEngines } from './engines/probe_engines.ts';
+import type { VerifyWith } from './export/verify.ts';
 import type { DecodeImage } from './formats/image.ts';
 import type { CreateBackbone, LoadModel } from './library/load.ts';
 
@@ -38,7 +40,25 @@ export const createBackbone: CreateBackbone = library.createBackbone;
  */
 export const decodeImage: DecodeImage = library.decodeImage;
 
+/**
+ * Starts each engine on this device, runs a small network on it, and frees it. Says which start, why the others do not, how exact
+ * and how fast they are, and why `auto` would pass one over. `ort-wasm` starts as `loadModel` without `threads` starts it.
+ *
+ * @throws ConfigError for an unknown engine, the signal's reason if it was aborted
+ */
+export const probeEngines: ProbeEngines = library.probeEngines;
+
+/**
+ * Compares the engines of this device with PyTorch: a small network's outputs and, if `samples` has an image, what the demo model
+ * finds in it. Reports an engine that does not start or fails, and does not throw.
+ *
+ * @throws CheckpointError or ImageError if a file of `samples` cannot be read
+ */
+export const verify: VerifyWith = library.verify;
+
 export type { Assets, Library } from './browser_library.ts';
+export type { EngineProbe, ProbeEngines, ProbeOptions } from './engines/probe_engines.ts';
+export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions, VerifySamples } from './export/verify.ts';
 export { encodePng } from './formats/png_write.ts';
 export * from './library/index.ts';
 export { browserEngines };

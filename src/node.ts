@@ -2,6 +2,7 @@
 
 import { nodeEngines, openNodeEngine } from './engines/node.ts';
 import { standaloneOnnx } from './engines/onnx/serialize.ts';
+import { engineProber } from './engines/probe_engines.ts';
 import { onnxExporter } from './export/onnx.ts';
 import { sampleExporter } from './export/sample.ts';
 import { verifier } from './export/verify.ts';
@@ -86,14 +87,23 @@ export const exportOnnx = onnxExporter(standaloneOnnx);
 /** Returns inputs and outputs of a model's parts, with which exported files can be compared to this library elsewhere. */
 export const exportSample = sampleExporter(platform);
 
+/**
+ * Starts each engine on this machine, runs a small network on it, and frees it. Says which start, why the others do not, and how
+ * exact and how fast they are.
+ *
+ * @throws ConfigError for an unknown engine, the signal's reason if it was aborted
+ */
+export const probeEngines = engineProber(nodeEngines, (name) => platform.openEngine(name, {}));
+
 /** Compares this machine's engines with the shipped numbers of PyTorch. Reports a missing engine and does not throw. */
 export const verify = verifier(platform, verifySamples);
 
 /** Returns the path of a model's published weights. Undefined if they are not in the cache. */
 export const cachedWeights = cacheReader(platform);
 
+export type { EngineProbe, ProbeEngines, ProbeOptions } from './engines/probe_engines.ts';
 export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './export/onnx.ts';
-export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions } from './export/verify.ts';
+export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions, VerifySamples } from './export/verify.ts';
 export * from './library/index.ts';
 export { modelSummary, type SummaryOptions } from './library/summary.ts';
 export { type Converted, type ConvertInput, type ConvertOptions, convertCheckpoints } from './loading/convert.ts';

@@ -21,7 +21,7 @@ Examples:
   moganet verify --engine wasm
   moganet verify --json > engines.json
 
-Exit codes: 0 every available engine agrees, 1 one does not, or none or the named one is unavailable, 2 wrong call.`;
+Exit codes: 0 every engine that starts agrees, 1 one does not, or none or the named one starts, 2 wrong call.`;
 
 /** `moganet verify`: compares this machine's engines with PyTorch. */
 export function addVerifyCommand(program: Command, end: (code: number) => void): void {
@@ -60,16 +60,16 @@ export function addVerifyCommand(program: Command, end: (code: number) => void):
     });
 }
 
-/** An unavailable engine is a failure if it was asked for by name, or if there is no other. */
+/** An engine that does not start is a failure if it was asked for by name, or if there is no other. */
 function passed(checks: readonly EngineCheck[], named: boolean): boolean {
-  const available = checks.filter(({ status }) => status !== 'unavailable');
+  const available = checks.filter(({ status }) => status !== 'unsupported');
   if (available.length === 0 || (named && available.length < checks.length)) return false;
   return available.every(({ status }) => status === 'passed');
 }
 
 function linesOf({ engine, status, detail, reason, numbers, image }: EngineCheck, { colors }: Terminal): string[] {
   const { bold, dim, green, red, yellow } = colors;
-  const color = { passed: green, failed: red, unavailable: yellow }[status];
+  const color = status === 'passed' ? green : status === 'failed' ? red : yellow;
   const lines = [`${bold(engine)}${detail ? ` (${detail})` : ''}: ${color(status)}`];
   if (reason) lines.push(`  ${reason}`);
   if (numbers) {

@@ -2,10 +2,10 @@ import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import type { Engine } from '../nn/part.ts';
 import { withHint } from './engine.ts';
 import { browserEngines } from './names.ts';
-import { probe } from './probe.ts';
-import { type BackendName, dropBackend, startedBackend } from './tfjs/backend.ts';
+import { type Probed, probe } from './probe.ts';
+import { engineProber, type ProbeEngines } from './probe_engines.ts';
+import { type BackendName, dropBackend, hasStarted } from './tfjs/backend.ts';
 import { type TfjsOptions, tfjsEngine } from './tfjs/engine.ts';
-import { weaknessOf } from './tfjs/webgl.ts';
 
 /** What an engine of a browser may be started with. */
 export interface BrowserEngineOptions extends TfjsOptions {
@@ -14,8 +14,8 @@ export interface BrowserEngineOptions extends TfjsOptions {
 }
 
 /**
- * Starts an engine by name. `auto` takes the first that starts and computes, and wasm before a WebGL that is computed in
- * software or in half precision; its `hint` says why it did not take a better one.
+ * Starts an engine by name. `auto` takes the first that starts and computes a small network right, and wasm before a WebGL that
+ * is computed in software or in half precision; its `hint` says why it did not take a better one.
  *
  * @throws ConfigError for an unknown name, EngineError if the engine, or with `auto` each of them, cannot start
  */
@@ -37,57 +37,82 @@ export async function openBrowserEngine(
     if (isBackend(name)) return tfjsEngine(name, options);
     throw new ConfigError(unknownName('engine', name, ['auto', ...browserEngines]));
   }
-  const failures: Error[] = [];
+  const passed: string[] = [];
   for (const backend of browserEngines) {
-    const wasRunning = startedBackend(backend) !== undefined;
-    try {
-      const engine = await started(backend, options);
-      const instance = startedBackend(backend);
-      const weakness = backend === 'webgl' && instance ? weaknessOf(instance) : undefined;
-      if (weakness === undefined) return failures.length === 0 ? engine : withHint(engine, textOf(failures));
-      const better = await started('wasm', options).catch((error: Error) => error);
-      if (better instanceof Error)
-        return withHint(engine, `${weakness}. wasm would be faster or exact: ${better.message}`);
-      await engine.dispose();
-      if (!wasRunning) dropBackend(backend);
-      return withHint(better, `${weakness}, so wasm was taken. To use it nevertheless: engine "webgl".`);
-    } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      if (!wasRunning) dropBackend(backend);
-      failures.push(error);
-    }
+    const found = await tried(backend, options);
+    if (!found.engine) passed.push(found.reason);
+    else if (backend !== 'webgl' || found.weakness === undefined) return hinted(found.engine, passed);
+    else return unlessWasm(found.engine, found.weakness, found.drop, options);
   }
-  throw new EngineError(`no engine can start. ${textOf(failures)}`, { cause: failures });
+  throw new EngineError(`no engine can start. ${passed.join(' ')}`);
 }
 
-const started = async (backend: BackendName, options: TfjsOptions): Promise<Engine> =>
-  computing(await tfjsEngine(backend, options));
+/** Returns the engine with what was passed over as its hint. */
+export const hinted = (engine: Engine, passed: readonly string[]): Engine =>
+  passed.length === 0 ? engine : withHint(engine, passed.join(' '));
 
-/** Returns an engine that computes; disposes one that does not. @throws EngineError saying why it does not */
-export async function computing(engine: Engine): Promise<Engine> {
+/** Returns wasm in place of a weak WebGL, if it starts. */
+async function unlessWasm(webgl: Engine, weakness: string, drop: () => void, options: TfjsOptions): Promise<Engine> {
+  const better = await tried('wasm', options);
+  if (!better.engine) return withHint(webgl, `${weakness}. wasm would be faster or exact: ${better.reason}`);
+  await webgl.dispose();
+  drop();
+  return withHint(better.engine, `${weakness}, so wasm was taken. To use it nevertheless: engine "webgl".`);
+}
+
+/** An engine of TensorFlow.js that computes, or why there is none. */
+type Tried =
+  | {
+      readonly engine: Engine;
+      readonly weakness: string | undefined;
+      /** Takes its backend out of TensorFlow.js once the engine is disposed, unless it ran before. */
+      drop(): void;
+    }
+  | { readonly engine?: undefined; readonly reason: string };
+
+/** Starts an engine and lets it compute. Leaves nothing of one that cannot. */
+async function tried(backend: BackendName, options: TfjsOptions): Promise<Tried> {
+  const ranBefore = hasStarted(backend);
+  const drop = (): void => {
+    if (!ranBefore) dropBackend(backend);
+  };
   try {
-    await probe(engine);
+    const engine = await tfjsEngine(backend, options);
+    const { weakness } = await probeOrDispose(engine);
+    return { engine, weakness, drop };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    drop();
+    return { reason: error.message };
+  }
+}
+
+/** Probes an engine, and disposes one that does not compute. @throws EngineError saying why it does not */
+export async function probeOrDispose(engine: Engine): Promise<Probed> {
+  try {
+    return await probe(engine);
   } catch (error) {
     await engine.dispose();
     throw error;
   }
-  return engine;
 }
 
 /** Starts WebGL if it is neither computed in software nor in half precision. Leaves nothing of one that is. */
-export async function strongWebgl(options: TfjsOptions): Promise<Engine | undefined> {
-  const wasRunning = startedBackend('webgl') !== undefined;
-  const engine = await started('webgl', options).catch((error: unknown) => {
-    if (!(error instanceof EngineError)) throw error;
-    return undefined;
+export async function strongWebgl(options: TfjsOptions): Promise<Engine | { readonly reason: string }> {
+  const found = await tried('webgl', options);
+  if (!found.engine) return { reason: found.reason };
+  if (found.weakness === undefined) return found.engine;
+  await found.engine.dispose();
+  found.drop();
+  return { reason: `${found.weakness}.` };
+}
+
+/** Returns the function that probes engines of a page. Takes the backends that it has started out of TensorFlow.js again. */
+export function probeEnginesOfPage(known: readonly string[], open: (name: string) => Promise<Engine>): ProbeEngines {
+  const before = browserEngines.filter(hasStarted);
+  return engineProber(known, open, (name) => {
+    if (isBackend(name) && !before.includes(name)) dropBackend(name);
   });
-  const instance = startedBackend('webgl');
-  if (engine && instance && weaknessOf(instance) === undefined) return engine;
-  await engine?.dispose();
-  if (!wasRunning) dropBackend('webgl');
-  return undefined;
 }
 
 const isBackend = (name: string): name is BackendName => (browserEngines as readonly string[]).includes(name);
-
-const textOf = (failures: readonly Error[]): string => failures.map(({ message }) => message).join(' ');

@@ -18,6 +18,9 @@ export interface Device {
   readonly detail: string;
   readonly hint?: string | undefined;
   readonly blocking?: boolean | undefined;
+  readonly weakness?: string | undefined;
+  /** Returns why the device is gone for good, undefined while it lives. */
+  loss?(): EngineError | undefined;
   /** Starts a task once the earlier ones are done; at once by default. */
   readonly inTurn?: Queue | undefined;
   /**
@@ -64,16 +67,24 @@ export function taskQueue(): Queue {
 
 /** Its fields are facts, and `console.log(model.engine)` prints nothing else. */
 class DeviceEngine implements Engine {
-  readonly #work: Pick<Engine, 'load' | 'dispose'>;
+  readonly #work: Pick<Engine, 'load' | 'dispose' | 'weakness' | 'lost'>;
 
   constructor(
     readonly name: string,
     readonly detail: string,
     readonly hint: string | undefined,
     readonly blocking: boolean,
-    work: Pick<Engine, 'load' | 'dispose'>,
+    work: Pick<Engine, 'load' | 'dispose' | 'weakness' | 'lost'>,
   ) {
     this.#work = work;
+  }
+
+  get weakness(): string | undefined {
+    return this.#work.weakness;
+  }
+
+  get lost(): boolean {
+    return this.#work.lost ?? false;
   }
 
   load(program: Program): Promise<Runner> {
@@ -95,13 +106,14 @@ export const withHint = (engine: Engine, hint: string): Engine =>
 
 /** Makes an engine of a device. */
 export function engineOn(device: Device): Engine {
-  const { name, detail, hint, blocking = false, inTurn = (task) => task() } = device;
+  const { name, detail, hint, blocking = false, weakness, inTurn = (task) => task() } = device;
   const runners = new Set<Runner>();
   let disposing: Promise<void> | undefined;
   const releases: Promise<void>[] = [];
   let failure: EngineError | undefined;
   const expectInUse = (): void => {
     if (disposing) throw new EngineError(`${name}: the engine was disposed; create another one.`);
+    expectAlive(device);
   };
   /** A failure is reported by `dispose` of the engine: that of a runner returns at once. */
   const release = (program: string, compiled: Compiled): void => {
@@ -129,6 +141,10 @@ export function engineOn(device: Device): Engine {
     if (failure) throw failure;
   };
   return new DeviceEngine(name, detail, hint, blocking, {
+    weakness,
+    get lost() {
+      return device.loss?.() !== undefined;
+    },
     load: (program) =>
       inTurn(async () => {
         expectInUse();
@@ -142,6 +158,12 @@ export function engineOn(device: Device): Engine {
       return disposing;
     },
   });
+}
+
+/** @throws EngineError if the device is gone */
+function expectAlive(device: Device): void {
+  const loss = device.loss?.();
+  if (loss) throw loss;
 }
 
 /** @throws EngineError if the runtime refuses the program */
@@ -189,6 +211,7 @@ function runnerOf(
           throw new EngineError(
             `${name}: the runner was disposed, by its owner or with its engine; load the program again.`,
           );
+        expectAlive(device);
         signal?.throwIfAborted();
         return compiled.run(inputs, extents, wanted, signal).catch((cause: unknown) => {
           if (signal?.aborted && cause === signal.reason) throw cause;

@@ -1,22 +1,18 @@
-import { sizeOf } from '../arrays.ts';
 import { ConfigError, EngineError, unknownName } from '../errors.ts';
-import { add, gelu } from '../nn/functional.ts';
-import { parametersOf } from '../nn/graph.ts';
-import { conv2d } from '../nn/layers.ts';
-import { type Engine, map, programOf, recordPart } from '../nn/part.ts';
-import { type BrowserEngineOptions, computing, openBrowserEngine, strongWebgl } from './browser.ts';
-import { reasonOf, withHint } from './engine.ts';
+import type { Engine } from '../nn/part.ts';
+import { type BrowserEngineOptions, hinted, openBrowserEngine, probeOrDispose, strongWebgl } from './browser.ts';
+import { reasonOf } from './engine.ts';
 import { browserEngines, ortEngines } from './names.ts';
 import {
   type GpuAdapter,
   gpuAdapter,
-  isSoftware,
-  nameOfAdapter,
   type OnnxWebRuntime,
   type OrtWasmPaths,
   ortWasmEngine,
+  softwareOf,
   webgpuEngine,
 } from './onnx/web.ts';
+import { probe } from './probe.ts';
 
 /** The engines of a page that has onnxruntime-web, whose files are imported when an engine needs them. */
 
@@ -28,9 +24,9 @@ export interface OrtEngineOptions extends BrowserEngineOptions {
 }
 
 /**
- * Starts an engine by name. `auto` takes `webgpu` if the adapter is not software and computes, else the faster one of
- * `ort-wasm` and a `webgl` that is exact and not software, else what `openBrowserEngine` takes. Its `hint` says what was
- * passed over, and why.
+ * Starts an engine by name. `auto` takes `webgpu` if the adapter is not software and computes a small network exactly, else
+ * the faster one of `ort-wasm` and a `webgl` that is exact and not software, else what `openBrowserEngine` takes. Its `hint`
+ * says what was passed over, and why.
  *
  * @throws ConfigError for an unknown name or `threads` that cannot be, EngineError if the engine, or with `auto` each of
  *   them, cannot start
@@ -55,31 +51,50 @@ async function best(options: OrtEngineOptions): Promise<Engine> {
     if (!(error instanceof EngineError)) throw error;
     passed.push(error.message);
   };
-  const engine =
-    (await hardwareWebgpu(ortWasm).catch(passOver)) ?? (await openOrtWasm(options).then(computing).catch(passOver));
-  const hinted = (one: Engine, more = passed) => (more.length === 0 ? one : withHint(one, more.join(' ')));
-  if (engine?.name === 'webgpu') return engine;
-  if (!engine) {
+  const unheard = (name: string): string[] => (threads === undefined ? [] : [`\`threads\` has no effect on ${name}.`]);
+
+  const webgpu = await hardwareWebgpu(ortWasm).catch(passOver);
+  if (webgpu) return hinted(webgpu, unheard('webgpu'));
+  const ortEngine = await openOrtWasm(options)
+    .then(async (engine) => {
+      await probeOrDispose(engine);
+      return engine;
+    })
+    .catch(passOver);
+  if (!ortEngine) {
     const other = await openBrowserEngine('auto', tfjs);
-    return hinted(other, other.hint === undefined ? passed : [...passed, other.hint]);
+    return hinted(other, [...passed, ...(other.hint === undefined ? [] : [other.hint]), ...unheard(other.name)]);
   }
-  const webgl = threads === undefined ? await strongWebgl(tfjs) : undefined; // who asks for threads wants no graphics
-  if (!webgl) return hinted(engine);
-  const [faster, slower] = (await trialOf(webgl)) < (await trialOf(engine)) ? [webgl, engine] : [engine, webgl];
-  await slower.dispose();
-  return hinted(faster);
+  if (threads !== undefined) return hinted(ortEngine, passed); // who asks for threads wants no graphics
+  const webgl = await strongWebgl(tfjs);
+  if ('reason' in webgl) return hinted(ortEngine, [...passed, webgl.reason]);
+  return faster(webgl, ortEngine, passed);
 }
 
-/** @throws EngineError if the processor computes it, or it does not compute */
+/** Returns the engine that computes a small network in less time, and disposes the other one. */
+async function faster(a: Engine, b: Engine, passed: readonly string[]): Promise<Engine> {
+  const times = new Map<Engine, number>();
+  for (const engine of [a, b]) times.set(engine, (await probe(engine, true)).milliseconds ?? Number.POSITIVE_INFINITY);
+  const timeOf = (engine: Engine): number => times.get(engine) ?? Number.POSITIVE_INFINITY;
+  const [first, second] = timeOf(a) < timeOf(b) ? [a, b] : [b, a];
+  await second.dispose();
+  const told = (engine: Engine) => `${engine.name} ${timeOf(engine).toFixed(1)} ms`;
+  return hinted(first, [...passed, `A small network took ${told(first)} here, ${told(second)}.`]);
+}
+
+/** @throws EngineError if the processor computes it, or it does not compute exactly */
 async function hardwareWebgpu(ortWasm: OrtWasmPaths | undefined): Promise<Engine> {
   const adapter = await gpuAdapter();
-  if (isSoftware(adapter)) {
-    throw new EngineError(
-      `WebGPU is computed in software here (${nameOfAdapter(adapter)}). To use it nevertheless: engine "webgpu".`,
-    );
-  }
-  return computing(await openWebgpu(adapter, ortWasm));
+  const software = softwareOf(adapter);
+  if (software !== undefined) throw new EngineError(passedOver(software));
+  const engine = await openWebgpu(adapter, ortWasm);
+  const { weakness } = await probeOrDispose(engine);
+  if (weakness === undefined) return engine;
+  await engine.dispose();
+  throw new EngineError(passedOver(weakness));
 }
+
+const passedOver = (weakness: string): string => `${weakness}. To use it nevertheless: engine "webgpu".`;
 
 async function openWebgpu(adapter: GpuAdapter, wasmPaths: OrtWasmPaths | undefined): Promise<Engine> {
   const ort = await imported('webgpu', () => import('onnxruntime-web/webgpu'));
@@ -109,35 +124,4 @@ async function imported(engine: string, load: () => Promise<unknown>): Promise<O
   } catch (cause) {
     throw new EngineError(`${engine}: onnxruntime-web cannot be loaded: ${reasonOf(cause)}`, { cause });
   }
-}
-
-/** Layers of a backbone in small. */
-const trial = recordPart({
-  name: 'trial',
-  inputs: { x: map(32) },
-  forward: (scope, { x }) => {
-    const deep = conv2d(scope.at('deep'), x, 32, { kernel: 5, groups: 32 });
-    const wide = gelu(conv2d(scope.at('wide'), deep, 128, { kernel: 1 }));
-    return { y: add(x, conv2d(scope.at('back'), wide, 32, { kernel: 1 })) };
-  },
-});
-
-/** Returns the milliseconds that the layers take, once their shaders are compiled. */
-async function trialOf(engine: Engine): Promise<number> {
-  const weights = parametersOf(trial).map(({ key, shape }) => {
-    return [key, { shape, data: new Float32Array(sizeOf(shape)).fill(0.01) }] as const;
-  });
-  const runner = await engine.load(programOf('trial', trial, new Map(weights)));
-  const shape = [1, 32, 128, 128];
-  const x = { shape, data: new Float32Array(sizeOf(shape)).fill(0.5) };
-  let milliseconds = 0;
-  for (let run = 0; run < 2; run++) {
-    const begun = performance.now();
-    const { y } = await runner.run({ x });
-    await y?.read();
-    y?.dispose();
-    milliseconds = performance.now() - begun;
-  }
-  runner.dispose();
-  return milliseconds;
 }

@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import type { Named, NDArray, Weights } from '../arrays.ts';
-import { CheckpointError, EngineError } from '../errors.ts';
+import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
 import { openSafetensors, type Source } from '../formats/index.ts';
 import type { Raster } from '../image/raster.ts';
 import { modelLoader } from '../library/load.ts';
 import { fillParameters } from '../loading/fill.ts';
 import { configKey } from '../loading/recognise.ts';
+import { type ModelRef, readOptions } from '../loading/resolve.ts';
 import { createModel, modelParameters } from '../models/create.ts';
 import { type Engine, loadPart, type RecordedPart } from '../nn/index.ts';
 import type { ImageRef, Platform, WeightsRef } from '../platform/contract.ts';
@@ -13,36 +14,56 @@ import { iouMatrix } from '../postprocess/boxes.ts';
 import type { Result } from '../results/result.ts';
 import { validateOptions } from '../validate.ts';
 
-/** Compares the engines of this machine with numbers of PyTorch: a small network's outputs, and the demo model on an image. */
+/** Compares the engines of this device with numbers of PyTorch: a small network's outputs, and the demo model on an image. */
 
-/** Files to compare with, which a platform ships. */
+/** Files to compare with, as the package has them in `samples`. A browser is given their URLs, or their bytes. */
 export interface VerifySamples {
-  /** A small network: its weights, an input (`verify.image`) and PyTorch's outputs (`verify.<output>`). */
+  /** A small network, its input and PyTorch's outputs: `samples/verify/moganet_pico.safetensors`. */
   readonly numbers: WeightsRef;
-  /** An image and what the reference finds in it with the demo model: boxes as JSON, the label map as an image. */
-  readonly image: { readonly file: ImageRef; readonly boxes: WeightsRef; readonly labels: WeightsRef };
+  /** An image and what the reference finds in it with the demo model. Without it only the small network runs. */
+  readonly image?:
+    | {
+        /** The demo model: `facade` in Node, its configuration and weights in a browser. */
+        readonly model: ModelRef;
+        /** `samples/images/street-house.jpg` */
+        readonly file: ImageRef;
+        /** `samples/verify/street-house.json` */
+        readonly boxes: WeightsRef;
+        /** `samples/verify/street-house.png` */
+        readonly labels: WeightsRef;
+      }
+    | undefined;
 }
 
-/** The engines to check, and a listener for progress. */
+/** What to check, and listeners. */
 export interface VerifyOptions {
-  /** Default: all engines of the platform. */
+  /** Default: all engines of the platform, the preferred one first. */
   readonly engines?: readonly string[] | undefined;
-  /** Whether an engine runs the image as well as the small network. By default all do. */
+  /** Engines among these that shall not run, each with the reason. */
+  readonly exclude?: Readonly<Record<string, string>> | undefined;
+  /** Whether an engine runs the image as well as the small network. By default all do, if `samples` has an image. */
   readonly image?: ((engine: string) => boolean) | undefined;
+  /** Default in Node: those of the package. */
+  readonly samples?: VerifySamples | undefined;
   /** Called before each check. */
   readonly onProgress?: ((engine: string, what: 'numbers' | 'image') => void) | undefined;
+  /** Called with the check of each engine, as soon as it is known. */
+  readonly onCheck?: ((check: EngineCheck) => void) | undefined;
+  /** Its abort ends the work: the engine that runs, and those that follow, are "not run". */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What `verify` finds about one engine. */
 export interface EngineCheck {
   readonly engine: string;
-  readonly status: 'passed' | 'failed' | 'unavailable';
+  /** `unsupported`: it does not start here. `excluded`: the caller left it out. `not run`: an abort came before its end. */
+  readonly status: 'passed' | 'failed' | 'unsupported' | 'excluded' | 'not run';
   /** Threads, device. */
   readonly detail?: string | undefined;
-  /** Why it is unavailable or could not run. */
+  /** Why it is unsupported, excluded, was not run, or could not run to the end. */
   readonly reason?: string | undefined;
   readonly numbers?: NumbersCheck | undefined;
-  /** Absent if `image` was false for the engine. */
+  /** Absent if `image` was false for the engine, or `samples` has none. */
   readonly image?: ImageCheck | undefined;
 }
 
@@ -76,35 +97,57 @@ export interface ImageCheck {
 
 export type Verify = (options?: VerifyOptions) => Promise<EngineCheck[]>;
 
-/** Returns the check of a platform's engines. It reports a missing engine and does not throw. */
-export function verifier(platform: Platform, samples: VerifySamples): Verify {
+/** `verify` where the package's files have no URL: in a browser. */
+export type VerifyWith = (options: VerifyOptions & { readonly samples: VerifySamples }) => Promise<EngineCheck[]>;
+
+/** Returns the check of a platform's engines. It reports an engine that does not start or fails, and does not throw. */
+export function verifier(platform: Platform, shipped: VerifySamples): Verify;
+export function verifier(platform: Platform): VerifyWith;
+export function verifier(platform: Platform, shipped?: VerifySamples): Verify {
   const load = modelLoader(platform);
   return async (options = {}) => {
     validateOptions(verifyOptions, options, 'verify');
-    const { engines = platform.engines, image = () => true, onProgress } = options;
+    const { engines = platform.engines, exclude = {}, image = () => true, onProgress, onCheck, signal } = options;
+    const samples = options.samples ?? shipped;
+    if (!samples) {
+      throw new ConfigError(
+        'options of verify: samples: in a browser the files of the package have no URL. Serve them and give ' +
+          '{ numbers: url of samples/verify/moganet_pico.safetensors }.',
+      );
+    }
     const golden = await readNumbers(platform, samples.numbers);
-    const expected = await readExpected(platform, samples);
+    const expected = samples.image && (await readExpected(platform, samples.image));
     const checks: EngineCheck[] = [];
-    for (const name of engines) checks.push(await check(name));
+    for (const name of engines) {
+      const found = await check(name);
+      checks.push(found);
+      onCheck?.(found);
+    }
     return checks;
 
     async function check(name: string): Promise<EngineCheck> {
+      const excluded = Object.hasOwn(exclude, name) ? exclude[name] : undefined;
+      if (excluded !== undefined) return { engine: name, status: 'excluded', reason: excluded };
+      if (signal?.aborted) return { engine: name, status: 'not run', reason: reasonOf(signal) };
       let engine: Engine;
       try {
         engine = await platform.openEngine(name, {});
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
-        return { engine: name, status: 'unavailable', reason: error.message };
+        return { engine: name, status: 'unsupported', reason: error.message };
       }
       const { detail } = engine;
       try {
         onProgress?.(name, 'numbers');
-        const numbers = await compareNumbers(engine, golden);
-        if (!image(name)) return { engine: name, status: statusOf(numbers), detail, numbers };
+        const numbers = await compareNumbers(engine, golden, signal);
+        if (!expected || !samples?.image || !image(name)) {
+          return { engine: name, status: statusOf(numbers), detail, numbers };
+        }
         onProgress?.(name, 'image');
-        const found = await onImage(name);
+        const found = await onImage(name, samples.image, expected);
         return { engine: name, status: statusOf(numbers, found), detail, numbers, image: found };
       } catch (error) {
+        if (signal?.aborted) return { engine: name, status: 'not run', detail, reason: reasonOf(signal) };
         if (!(error instanceof EngineError)) throw error;
         return { engine: name, status: 'failed', detail, reason: error.message };
       } finally {
@@ -112,10 +155,14 @@ export function verifier(platform: Platform, samples: VerifySamples): Verify {
       }
     }
 
-    async function onImage(engine: string): Promise<ImageCheck> {
-      const model = await load('facade', { engine });
+    async function onImage(
+      engine: string,
+      { model: ref, file }: NonNullable<VerifySamples['image']>,
+      wanted: ExpectedImage,
+    ): Promise<ImageCheck> {
+      const model = await load(ref, { engine, signal });
       try {
-        return compareImage(await model.predict(samples.image.file), expected);
+        return compareImage(await model.predict(file, { signal }), wanted);
       } finally {
         await model.dispose();
       }
@@ -123,11 +170,25 @@ export function verifier(platform: Platform, samples: VerifySamples): Verify {
   };
 }
 
+const reasonOf = ({ reason }: AbortSignal): string => (reason instanceof Error ? reason.message : String(reason));
+
 const call = z.custom((value) => typeof value === 'function', { error: 'must be a function' });
+const given = z.custom((value) => value !== undefined && value !== null, {
+  error: 'must be a URL or the bytes of a file',
+});
 const verifyOptions = z.strictObject({
   engines: z.array(z.string(), { error: 'must be a list of names of engines' }).optional(),
+  exclude: z.record(z.string(), z.string(), { error: 'must give the reason of each engine by its name' }).optional(),
   image: call.optional(),
+  samples: z
+    .strictObject({
+      numbers: given,
+      image: z.strictObject({ model: given, file: given, boxes: given, labels: given }).optional(),
+    })
+    .optional(),
   onProgress: call.optional(),
+  onCheck: call.optional(),
+  signal: readOptions.shape.signal,
 });
 
 const statusOf = (...checks: readonly { readonly passed: boolean }[]) =>
@@ -172,11 +233,15 @@ async function readNumbers(platform: Platform, ref: WeightsRef): Promise<GoldenN
 }
 
 /** Runs twice: the first run compiles and warms up, the second is timed. */
-async function compareNumbers(engine: Engine, { part, weights, image, outputs }: GoldenNumbers): Promise<NumbersCheck> {
+async function compareNumbers(
+  engine: Engine,
+  { part, weights, image, outputs }: GoldenNumbers,
+  signal: AbortSignal | undefined,
+): Promise<NumbersCheck> {
   const runner = await loadPart(engine, part, weights);
   const run = async (): Promise<ReadonlyMap<string, NDArray>> => {
     const found = new Map<string, NDArray>();
-    for (const [name, tensor] of Object.entries(await runner.run({ image }))) {
+    for (const [name, tensor] of Object.entries(await runner.run({ image }, undefined, signal))) {
       found.set(name, await tensor.read());
       tensor.dispose();
     }
@@ -227,7 +292,7 @@ interface ExpectedDetection {
   readonly box: readonly number[];
 }
 
-async function readExpected(platform: Platform, { image }: VerifySamples): Promise<ExpectedImage> {
+async function readExpected(platform: Platform, image: NonNullable<VerifySamples['image']>): Promise<ExpectedImage> {
   const bytes = (ref: WeightsRef) => withSource(platform, ref, (source) => source.read(0, source.size));
   const boxes = JSON.parse(new TextDecoder().decode(await bytes(image.boxes)));
   return { ...boxes, labels: await platform.decodeImage(await bytes(image.labels), 'label map') };

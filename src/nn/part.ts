@@ -147,6 +147,10 @@ export interface Engine {
   readonly detail: string;
   /** How to get a better engine, if this one stands in for it. */
   readonly hint?: string | undefined;
+  /** Why another engine may be the better choice on this device: it is computed in software, or in half precision. */
+  readonly weakness?: string | undefined;
+  /** Whether its device is gone: every call fails. Dispose what is on it and start another engine. */
+  readonly lost?: boolean | undefined;
   /**
    * Whether `run` computes on the caller's thread. TensorFlow.js gives it back between operations, about every 10 ms: timers and clicks
    * wait for that, or for the operation that runs.

@@ -19,8 +19,8 @@ describe('verify', () => {
     const { code, stdout } = await startMoganet(['verify', '--json'], withoutOnnxRuntime);
     const { engines } = JSON.parse(stdout);
     expect(engines.map(({ engine, status }: { engine: string; status: string }) => [engine, status])).to.deep.equal([
-      ['onnxruntime', 'unavailable'],
-      ['ort-wasm', 'unavailable'],
+      ['onnxruntime', 'unsupported'],
+      ['ort-wasm', 'unsupported'],
       ['wasm', 'passed'],
       ['cpu', 'passed'],
     ]);
@@ -33,6 +33,6 @@ describe('verify', () => {
   it('fails who asks for a missing engine by name', async () => {
     const { code, stdout } = await startMoganet(['verify', '--engine', 'onnxruntime'], withoutOnnxRuntime);
     expect(code).to.equal(1);
-    expect(stdout).to.match(/^onnxruntime: unavailable\n {2}onnxruntime-node is not installed/);
+    expect(stdout).to.match(/^onnxruntime: unsupported\n {2}onnxruntime-node is not installed/);
   });
 });

@@ -119,7 +119,7 @@ describe('starting engines of a browser', function () {
       tf.registerKernel({ kernelName: 'Add', backendName: 'wasm', kernelFunc });`;
     const [auto] = startsOf(['auto'], ['webgl'], broken);
     expect(auto?.name).to.equal('cpu');
-    expect(auto?.hint).to.match(/engine wasm computes 1 \+ 1, 2 \+ 2 = 0,0/);
+    expect(auto?.hint).to.match(/engine wasm computes wrong numbers here: .* off by \d/);
   });
 });
 

@@ -1,11 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { EngineError, Result, verify } from 'moganet';
+import { ConfigError, EngineError, Result, verify } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { compareImage, type ExpectedImage, verifier } from '../../src/export/verify.ts';
 import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { decodeImage, openWeights, readImage, shippedWeights, verifySamples } from '../../src/platform/node/files.ts';
 import { changedEngine } from '../harness/changed_engine.ts';
+import { rejection } from '../harness/rejection.ts';
 
 /** An engine that changes every value of its outputs. */
 async function changed(change: (value: number) => number): Promise<Engine> {
@@ -65,12 +67,56 @@ describe('verifying engines', () => {
     expect(checks.map(({ engine, status }) => [engine, status])).to.deep.equal([
       ['drifting', 'failed'],
       ['broken', 'failed'],
-      ['missing', 'unavailable'],
+      ['missing', 'unsupported'],
       ['good', 'passed'],
     ]);
     expect(checks[0]!.numbers!.maxError).to.be.within(1e-5, 1e-3);
     expect(checks[1]!.numbers!.maxError).to.equal(Number.POSITIVE_INFINITY);
     expect(checks[2]!.reason).to.equal('it is not installed.');
+  });
+
+  it('leaves out what the caller excludes, with the reason, and tells each check at once', async () => {
+    const told: string[] = [];
+    const checks = await verifier(
+      platformWith({ good: () => openNodeEngine('cpu') }),
+      verifySamples,
+    )({
+      engines: ['slow', 'good'],
+      exclude: { slow: 'it takes minutes' },
+      image: () => false,
+      onCheck: ({ engine, status }) => told.push(`${engine} ${status}`),
+    });
+    expect(checks[0]).to.deep.equal({ engine: 'slow', status: 'excluded', reason: 'it takes minutes' });
+    expect(told).to.deep.equal(['slow excluded', 'good passed']);
+  });
+
+  it('ends at an abort: the engine that runs and those after it are not run', async () => {
+    const stop = new AbortController();
+    const open = () => openNodeEngine('cpu');
+    const checks = await verifier(
+      platformWith({ first: open, second: open, third: open }),
+      verifySamples,
+    )({
+      image: () => false,
+      signal: stop.signal,
+      onProgress: (engine) => engine === 'second' && stop.abort(new Error('enough')),
+    });
+    expect(checks.map(({ engine, status, reason }) => [engine, status, reason])).to.deep.equal([
+      ['first', 'passed', undefined],
+      ['second', 'not run', 'enough'],
+      ['third', 'not run', 'enough'],
+    ]);
+  });
+
+  it('compares with files that the caller gives, and with the small network alone if there is no image', async () => {
+    const numbers = new Uint8Array(readFileSync(verifySamples.numbers));
+    const check = verifier(platformWith({ good: () => openNodeEngine('cpu') }));
+    expect((await check({ samples: { numbers } })).map(({ status, image }) => [status, image])).to.deep.equal([
+      ['passed', undefined],
+    ]);
+    const without = await rejection(check({} as never));
+    expect(without).to.be.instanceOf(ConfigError);
+    expect(without.message).to.match(/samples: in a browser .* have no URL.*moganet_pico\.safetensors/);
   });
 });
 

@@ -56,6 +56,14 @@ const cases: readonly (readonly [name: string, values: readonly unknown[], ...fa
   ['exportSample', ['facade'], 'exportSample takes a model'],
   ['verify', [5], 'options of verify: must be an object, got 5'],
   ['verify', [{ engines: 'wasm' }], 'engines: must be a list of names of engines, got "wasm"'],
+  ['verify', [{ exclude: ['cpu'] }], 'exclude: must give the reason of each engine by its name'],
+  ['verify', [{ samples: {} }], 'samples.numbers: must be a URL or the bytes of a file'],
+  ['probeEngines', [5], 'options of probeEngines: must be an object, got 5'],
+  ['probeEngines', [{ engine: 'wasm' }], 'unknown option "engine"'],
+  ['probeEngines', [{ engines: ['wasn'] }], 'unknown engine "wasn"'],
+  ['probeEngines', [{ engines: 'wasm' }], 'engines: must be a list of names of engines, got "wasm"'],
+  ['probeEngines', [{ onProbe: 5 }], 'onProbe: must be a function, got 5'],
+  ['probeEngines', [{ signal: 5 }], 'signal: must be an AbortSignal, got 5'],
   ['modelSummary', ['facade'], 'a configuration is an object, got "facade"', 'findEntry(name).config'],
   ['modelSummary', [smallBoth, null], 'options of modelSummary: must be an object, got null'],
   ['modelSummary', [smallBoth, { size: 5 }], 'size: must be { height, width } in whole pixels, got 5'],
@@ -77,7 +85,7 @@ describe('a wrong argument', () => {
 
   it('of any exported function never ends in a bare error', async () => {
     const wrong = [[], [null], [5], ['x'], [{}], [[]], [{}, null], ['x', 5]];
-    const skipped = ['verify']; // which may be called with nothing, and then runs every engine
+    const skipped = ['verify', 'probeEngines']; // which may be called with nothing, and then run every engine
     const functions = Object.entries(library as unknown as Readonly<Record<string, unknown>>).filter(
       ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name) && !skipped.includes(name),
     );

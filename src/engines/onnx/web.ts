@@ -3,7 +3,9 @@ import { ConfigError, EngineError } from '../../errors.ts';
 import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
 import { type Compiled, engineOn, type Queue, reasonOf, taskQueue } from '../engine.ts';
-import { type OnnxRuntime, type OnnxSession, type OnnxTensor, onnxDevice } from './engine.ts';
+import { newLife } from '../life.ts';
+import { type OnnxRuntime, onnxDevice } from './engine.ts';
+import { expectAlive, guarded, lifeOf } from './guard.ts';
 
 /**
  * onnxruntime-web as two engines: `ort-wasm` computes in WebAssembly, `webgpu` on a device of the page
@@ -46,6 +48,7 @@ export interface OrtWasmOptions extends OrtWebOptions {
  * @throws ConfigError if it runs already with another number of threads
  */
 export function ortWasmEngine(ort: OnnxWebRuntime, { threads, wasmPaths }: OrtWasmOptions = {}): Engine {
+  expectAlive(ort);
   const flags = ort.env.wasm;
   const running = flags.numThreads || undefined;
   if (running !== undefined && threads !== undefined && threads !== running) {
@@ -60,7 +63,9 @@ export function ortWasmEngine(ort: OnnxWebRuntime, { threads, wasmPaths }: OrtWa
   if (used > 1) flags.initTimeout ??= 60_000;
   if (wasmPaths !== undefined) flags.wasmPaths ??= wasmPaths;
   const session = { executionProviders: ['wasm'] };
-  return engineOn(onnxDevice(advised(ort), { name: 'ort-wasm', detail: `onnxruntime-web, ${counted(used)}`, session }));
+  const options = { name: 'ort-wasm', detail: `onnxruntime-web, ${counted(used)}`, session };
+  const device = onnxDevice(guarded(advised(ort), { name: 'ort-wasm', module: ort }), options);
+  return engineOn({ ...device, loss: lifeOf(ort).loss });
 }
 
 /** Runs programs on the WebAssembly of onnxruntime-web in a thread of its own, which starts those of the operators. */
@@ -143,10 +148,12 @@ export const nameOfAdapter = ({ info }: GpuAdapter): string =>
   [...new Set([info?.vendor, info?.architecture, info?.device, info?.description])].filter(Boolean).join(' ') ||
   'an adapter without a name';
 
-/** Tells an adapter that the processor computes. */
-export const isSoftware = (adapter: GpuAdapter): boolean =>
+/** Says of an adapter that the processor computes it; undefined if it does not. */
+export const softwareOf = (adapter: GpuAdapter): string | undefined =>
   adapter.info?.isFallbackAdapter === true ||
-  /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(nameOfAdapter(adapter));
+  /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(nameOfAdapter(adapter))
+    ? `WebGPU is computed in software here (${nameOfAdapter(adapter)})`
+    : undefined;
 
 /**
  * Runs programs on a device of the page. Tensors stay on it until they are read; operators that it lacks run in WebAssembly.
@@ -162,14 +169,21 @@ export async function webgpuEngine(
   const adapter = given ?? (await gpuAdapter());
   if (wasmPaths !== undefined) ort.env.wasm.wasmPaths ??= wasmPaths;
   ort.env.wasm.numThreads ??= 1; // for the operators that the device lacks
+  expectAlive(ort);
   const device = await deviceOf(adapter);
-  const state = watched(device);
+  const life = newLife();
+  void device.lost.then(({ message }) => {
+    const why = message === '' ? '' : ` (${message})`;
+    life.end(new EngineError(`the graphics device of webgpu was lost${why}. Dispose the model and load it again.`));
+  });
   const session = { executionProviders: [{ name: 'webgpu', device }], preferredOutputLocation: 'gpu-buffer' } as const;
   const options = { name: 'webgpu', detail: `onnxruntime-web, ${nameOfAdapter(adapter)}`, session };
-  const onnx = onnxDevice(guarded(ort, state), options);
+  const onnx = onnxDevice(guarded(ort, { name: 'webgpu', module: ort, device: life }), options);
   return engineOn({
     ...onnx,
     blocking: false,
+    weakness: softwareOf(adapter),
+    loss: () => life.loss() ?? lifeOf(ort).loss(),
     inTurn: turnsOf(ort),
     compile: async (program) => withoutRegions(program, await onnx.compile(program)),
     dispose: () => device.destroy(),
@@ -235,71 +249,4 @@ async function deviceOf(adapter: GpuAdapter): Promise<GpuDevice> {
   return adapter.requestDevice({ requiredFeatures, requiredLimits }).catch((cause: unknown) => {
     throw new EngineError(`webgpu: ${nameOfAdapter(adapter)} gives no device: ${reasonOf(cause)}`, { cause });
   });
-}
-
-interface DeviceState {
-  /** Rejects when the device is lost. */
-  readonly loss: Promise<never>;
-  lost: boolean;
-}
-
-function watched(device: GpuDevice): DeviceState {
-  const loss = device.lost.then(({ message }) => {
-    state.lost = true;
-    const why = message === '' ? '' : ` (${message})`;
-    throw new EngineError(`the graphics device of webgpu was lost${why}. Dispose the model and load it again.`);
-  });
-  loss.catch(() => {}); // who waits for it gets it
-  const state: DeviceState = { loss, lost: false };
-  return state;
-}
-
-/** Returns a runtime whose calls fail as soon as the device is lost: some of them would wait for it for ever. */
-function guarded(ort: OnnxRuntime, state: DeviceState): OnnxRuntime {
-  const orLoss = <T>(work: Promise<T>): Promise<T> => {
-    work.catch(() => {}); // may fail after the loss was reported
-    return Promise.race([work, state.loss]);
-  };
-  /** The tensor itself, since runs take no other. */
-  const guardTensor = (tensor: OnnxTensor): void => {
-    const getData = tensor.getData.bind(tensor);
-    const dispose = tensor.dispose.bind(tensor);
-    let reading: Promise<unknown> = Promise.resolve();
-    let isReading = false;
-    const guards: Pick<OnnxTensor, 'getData' | 'dispose'> = {
-      getData: () => {
-        isReading = true;
-        reading = getData().finally(() => {
-          isReading = false;
-        });
-        return orLoss(reading);
-      },
-      dispose: () => {
-        // onnxruntime refuses to dispose a tensor that is being read
-        if (isReading) void reading.then(dispose, dispose);
-        else if (!state.lost) dispose();
-      },
-    };
-    Object.assign(tensor, guards);
-  };
-  const guardedSession = (session: OnnxSession): OnnxSession => ({
-    run: async (...given) => {
-      if (state.lost) await state.loss;
-      const outputs = await orLoss(session.run(...given));
-      for (const output of Object.values(outputs)) guardTensor(output);
-      return outputs;
-    },
-    release: async () => {
-      if (!state.lost) await orLoss(session.release()).catch(() => {});
-    },
-  });
-  return {
-    Tensor: ort.Tensor,
-    InferenceSession: {
-      create: async (model, options) => {
-        if (state.lost) await state.loss;
-        return guardedSession(await orLoss(ort.InferenceSession.create(model, options)));
-      },
-    },
-  };
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { EngineError, MoganetError } from '../../errors.ts';
 import { reasonOf } from '../engine.ts';
+import { isTrap, newLife } from '../life.ts';
 import { expectWasm, type WasmPaths } from './wasm.ts';
 import { abandon, describeWebGl, isLost, onLoss, trimKeptTextures, withSettings } from './webgl.ts';
 
@@ -104,6 +105,8 @@ export interface Backend {
   readonly name: BackendName;
   readonly instance: tf.KernelBackend;
   isAlive(): boolean;
+  /** Returns why the device is dead, undefined while it lives. */
+  loss(): EngineError | undefined;
   /** Runs synchronous work on it and restores the page's. @throws EngineError if the device is dead, or dies meanwhile */
   run<T>(work: () => T): T;
   /** Waits for a result of it. @throws EngineError as soon as the device dies */
@@ -132,13 +135,12 @@ export function backendOfTensor({ dataId }: tf.Tensor): Backend | undefined {
 const lossPeriod = 250;
 
 function watched(name: BackendName, instance: tf.KernelBackend): Backend {
-  let death: EngineError | undefined;
-  const waiting = new Set<(error: EngineError) => void>();
+  const life = newLife();
   const die = (error: EngineError): EngineError => {
-    death ??= error;
+    const first = life.loss() ?? error;
     retire(name, instance);
-    for (const reject of waiting) reject(death);
-    return death;
+    life.end(first);
+    return first;
   };
   const lost = () =>
     die(
@@ -147,9 +149,11 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
           'Dispose the model and load it again, or use the engine wasm.',
       ),
     );
+  // the event may come late, or not at all
+  const loss = () => life.loss() ?? (name === 'webgl' && isLost(instance) ? lost() : undefined);
   const expectAlive = (): void => {
-    if (death) throw death;
-    if (name === 'webgl' && isLost(instance)) throw lost();
+    const found = loss();
+    if (found) throw found;
   };
   if (name === 'webgl') onLoss(instance, lost);
   const withOurs = <T>(work: () => T): T => (name === 'webgl' ? withSettings(instance, work) : work());
@@ -157,7 +161,8 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
   return {
     name,
     instance,
-    isAlive: () => !death && !(name === 'webgl' && isLost(instance)),
+    isAlive: () => loss() === undefined,
+    loss,
     run: (work) => {
       expectAlive();
       try {
@@ -174,15 +179,13 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
       work.catch(() => {}); // it may fail after the wait has
       expectAlive();
       if (name !== 'webgl') return work;
-      const result = await new Promise<T>((resolve, reject) => {
-        waiting.add(reject);
-        const look = (): void => {
-          if (!waiting.has(reject)) return;
-          if (isLost(instance)) lost();
-          else setTimeout(look, lossPeriod);
-        };
-        setTimeout(look, lossPeriod);
-        work.then(resolve, reject).finally(() => waiting.delete(reject));
+      let waiting = true;
+      const look = (): void => {
+        if (waiting && !loss()) setTimeout(look, lossPeriod);
+      };
+      setTimeout(look, lossPeriod);
+      const result = await life.wait(work).finally(() => {
+        waiting = false;
       });
       expectAlive(); // what is read from a lost context is zeros
       trimKeptTextures(instance);
@@ -193,15 +196,12 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
         try {
           tensor.dispose();
         } catch (error) {
-          if (!death) throw error; // the memory of a dead one goes with it
+          if (!life.loss()) throw error; // the memory of a dead one goes with it
         }
       }
     },
   };
 }
-
-/** By its name: `WebAssembly.RuntimeError` is not among the names of the language itself. */
-export const isTrap = (error: unknown): error is Error => error instanceof Error && error.name === 'RuntimeError';
 
 const trapped = (name: BackendName, cause: Error): EngineError =>
   new EngineError(
@@ -210,13 +210,23 @@ const trapped = (name: BackendName, cause: Error): EngineError =>
     { cause },
   );
 
-/** Returns the backend of TensorFlow.js, ours or the page's, if it has started. */
-export const startedBackend = readyBackend;
+/** Whether TensorFlow.js has such a backend, ours or the page's. */
+export const hasStarted = (name: BackendName): boolean => readyBackend(name) !== undefined;
 
-/** Removes a backend that nobody uses: an engine that started, but was not taken. */
+/** Engines by the backend on which they are. */
+const users = new WeakMap<tf.KernelBackend, number>();
+
+/** Counts an engine on a backend. Returns the function that ends it. */
+export function occupy({ instance }: Backend): () => void {
+  const change = (by: number) => users.set(instance, (users.get(instance) ?? 0) + by);
+  change(1);
+  return () => void change(-1);
+}
+
+/** Removes a backend that was started for a trial, unless an engine or a tensor of the page is on it by now. */
 export function dropBackend(name: BackendName): void {
   const instance = readyBackend(name);
-  if (instance) retire(name, instance);
+  if (instance && !users.get(instance) && instance.numDataIds() === 0) retire(name, instance);
 }
 
 /** Takes a backend out of TensorFlow.js, and leaves the way to make a new one. */

@@ -11,6 +11,7 @@ import {
   type BackendOptions,
   backendOfTensor,
   describeBackend,
+  occupy,
   startBackend,
 } from './backend.ts';
 import { plain } from './implementation.ts';
@@ -23,7 +24,7 @@ import { withActivations } from './simd_fuse.ts';
 import { simdImplementation } from './simd_kernels.ts';
 import { inTurns, queueOf } from './turns.ts';
 import { fused } from './webgl/fuse.ts';
-import { freeKeptTextures } from './webgl.ts';
+import { freeKeptTextures, weaknessOf } from './webgl.ts';
 
 /** Where the wasm backend finds its files, and how much memory it may use. */
 export interface TfjsOptions extends BackendOptions {
@@ -50,15 +51,20 @@ export async function tfjsEngine(backend: BackendName, options: TfjsOptions = {}
   const { simd, reason } = backend === 'wasm' ? await startSimd(running.instance) : { reason: undefined };
   const implementation = simd ? simdImplementation(simd) : plain;
   const budget = backend === 'wasm' ? budgetOf(options.memoryBudget ?? defaultBudget, running.instance) : unlimited;
+  const plainly = reason === undefined ? '' : `, kernels of TensorFlow.js only (${reason})`;
+  const detail = (await describeBackend(running)) + plainly;
+  const leave = occupy(running);
   return engineOn({
     name: backend,
-    detail:
-      (await describeBackend(running)) + (reason === undefined ? '' : `, kernels of TensorFlow.js only (${reason})`),
+    detail,
     blocking: true,
+    weakness: backend === 'webgl' ? weaknessOf(running.instance) : undefined,
+    loss: () => running.loss(),
     owns: tensors.owns,
     inTurn: queueOf(running),
     compile: async (program) => compile(running, implementation, budget, program),
     dispose: () => {
+      leave();
       if (backend === 'webgl' && running.isAlive()) freeKeptTextures(running.instance);
     },
   });

@@ -7,7 +7,7 @@ import type { Program } from '../../nn/part.ts';
 import { type MapShape, type Shapes, shapeAt } from '../../nn/shapes.ts';
 import { atOnce, type Sliced } from '../../slices.ts';
 import { reasonOf } from '../engine.ts';
-import { isTrap } from './backend.ts';
+import { isTrap } from '../life.ts';
 import { plain } from './implementation.ts';
 import type { Implementation, Kernels } from './kernel.ts';
 

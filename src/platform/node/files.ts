@@ -294,6 +294,7 @@ export const verifySamples = {
   },
   get image() {
     return {
+      model: 'facade',
       file: packageFile('samples/images/street-house.jpg'),
       boxes: packageFile('samples/verify/street-house.json'),
       labels: packageFile('samples/verify/street-house.png'),
