@@ -10,8 +10,8 @@ export function percent(part: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)}${space}%`;
 }
 
-/** Formats a score as its two digits, so that 0.999 is not "1.00". */
-export const scoreText = (score: number): string => (Math.floor(100 * score + 1e-6) / 100).toFixed(2);
+/** Formats a score by its first two digits, so that 0.999 is not "1.00"; 0.9 as a float32 is 0.89999998. */
+export const scoreText = (score: number): string => (Math.floor(100 * score + 1e-4) / 100).toFixed(2);
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
