@@ -5,8 +5,6 @@ import { connectKeys } from './keys.ts';
 import { demo } from './models.ts';
 import { keepOffline } from './offline.ts';
 import { createPanel } from './panel/panel.ts';
-import './stage/stage.css';
-import './panel/panel.css';
 import { createSession } from './session.ts';
 import { connectSettings } from './settings.ts';
 import { createStage } from './stage/stage.ts';
