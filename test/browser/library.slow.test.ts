@@ -51,7 +51,7 @@ describe('the library in a page', () => {
     });
   }
 
-  it('decodes every sample to the same pixels as Node, and refuses the CMYK one with the same message', async function () {
+  it('decodes every sample to the same pixels as Node, and lets the browser decode the CMYK one, which Node refuses', async function () {
     if (!existsSync(sampleSet)) this.skip(); // the whole sample set is not part of the package
     const at = (name: string) => new URL(`${sampleSet}/${name}`);
     const names = Object.keys(JSON.parse(readFileSync(at('pixels.json'), 'utf8')).files);
@@ -61,8 +61,10 @@ describe('the library in a page', () => {
       const inPage = await page
         .evaluate((path) => window.calls.decode(path), `samples/${name}`)
         .catch(({ message }: Error) => message);
-      if (typeof inNode === 'string') expect(inPage, name).to.include(inNode).and.to.include('CMYK');
-      else expect(inPage, name).to.deep.equal(inNode);
+      if (typeof inNode === 'string') {
+        expect(inNode, name).to.include('CMYK');
+        expect(inPage, name).to.have.all.keys('width', 'height', 'sha256');
+      } else expect(inPage, name).to.deep.equal(inNode);
     }
   });
 

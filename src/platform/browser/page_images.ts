@@ -15,7 +15,9 @@ interface Facts {
 }
 
 interface ImageElement {
+  /** Empty until it begins to load. */
   readonly currentSrc: string;
+  readonly src: string;
   readonly complete: boolean;
   readonly naturalWidth: number;
   readonly naturalHeight: number;
@@ -53,8 +55,8 @@ const sized = ({ width, height }: Sized): Facts => ({ width, height });
 
 /** The facts of each kind, by class name: an image may come from another frame, whose classes are others. */
 const factsByKind = {
-  HTMLImageElement: ({ currentSrc: url, naturalWidth: width, naturalHeight: height }: ImageElement): Facts => ({
-    url,
+  HTMLImageElement: ({ currentSrc, src, naturalWidth: width, naturalHeight: height }: ImageElement): Facts => ({
+    url: currentSrc || src,
     width,
     height,
     fault: width === 0 ? broken : undefined,
