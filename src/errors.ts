@@ -70,6 +70,11 @@ export class DownloadError extends MoganetError {
   override readonly name = 'DownloadError';
 }
 
+/** A frame was dropped for a newer one (`predict` of `moganet/worker` with `latest`). Nothing is wrong: wait for the newer one. */
+export class DroppedError extends MoganetError {
+  override readonly name = 'DroppedError';
+}
+
 /** Returns the closest of `known` to `name` by edit distance. Undefined if none is close enough to be meant. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;

@@ -55,11 +55,17 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['image', 'platform', 'results'],
     packages: ['zod'],
   },
+  // both ends of a web worker: the page's, and the thread's with the library of an entry
+  worker: {
+    imports: ['library', 'results', 'formats', 'platform', 'platform/browser', 'entries'],
+    types: ['backbones', 'datasets', 'image', 'loading', 'models', 'nn', 'postprocess'],
+    packages: ['zod'],
+  },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },
   // the entries pass in platform and engines, so that a browser bundle does not meet those of Node
   entries: {
-    imports: ['formats', 'loading', 'library', 'export', 'engines', 'platform/node', 'platform/browser'],
+    imports: ['formats', 'loading', 'library', 'export', 'engines', 'worker', 'platform/node', 'platform/browser'],
     types: ['platform'],
   },
   cli: {

@@ -8,6 +8,7 @@ export {
   CheckpointError,
   ConfigError,
   DownloadError,
+  DroppedError,
   EngineError,
   ImageError,
   isRefusal,

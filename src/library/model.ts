@@ -113,7 +113,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     return this.disposal !== undefined;
   }
 
-  protected override check(options: unknown, call: string): PredictOptions {
+  protected override check(options: unknown = {}, call: string): PredictOptions {
     return checkPredict(options, call);
   }
 

@@ -42,7 +42,8 @@ const nameOrLabel = 'must be the name of a class, or its label from 0 on';
 const classOf = z.union([z.string(), z.int().min(0, nameOrLabel)], { error: nameOrLabel });
 const signal = readOptions.shape.signal;
 
-const predictOptions = z.strictObject({
+/** The schema of the options of `predict`. */
+export const predictOptions = z.strictObject({
   score: share.optional(),
   iou: share.optional(),
   max: count.optional(),

@@ -76,10 +76,10 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
 
   /** Whether `dispose` was called. */
   protected abstract readonly isDisposed: boolean;
-  /** Returns a copy of the options. @throws ConfigError for one that the call does not know */
+  /** Returns a copy of the options, which may be undefined. @throws ConfigError for one that the call does not know */
   protected abstract check(options: unknown, call: string): Options;
-  /** Copies what the caller may change after the call. */
-  protected abstract take(image: ImageRef): Taken;
+  /** Copies what the caller may change after the call. An image that cannot be taken fails when it is run. */
+  protected abstract take(image: ImageRef, options: Options): Taken;
   /** Frees an image that was taken and will not be run. */
   protected abstract discard(taken: Taken): void;
   protected abstract runAlone(taken: Taken, options: Options): Promise<Result<Custom>>;
@@ -95,12 +95,10 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
   predict(images: readonly ImageRef[], options?: Options): Promise<Result<Custom>[]>;
   predict(images: ImageRef | readonly ImageRef[], options?: Options): Promise<Result<Custom> | Result<Custom>[]>;
   async predict(images: ImageRef | readonly ImageRef[], options?: Options): Promise<Result<Custom> | Result<Custom>[]> {
-    if (!isList(images)) {
-      const taken = this.take(images);
-      return this.runAlone(taken, this.checked(options, 'predict', [taken]));
-    }
+    const checked = this.check(options, 'predict');
+    if (!isList(images)) return this.runAlone(this.take(images, checked), checked);
     const results: Result<Custom>[] = [];
-    for await (const one of this.listed(images, options, 'predict')) results.push(fulfilled(one));
+    for await (const one of this.listed(images, checked)) results.push(fulfilled(one));
     return results;
   }
 
@@ -115,9 +113,10 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
     options?: Options,
   ): Promise<PromiseSettledResult<Result<Custom>>[]> {
     checkImages(images, 'predictSettled');
+    const checked = this.check(options, 'predictSettled');
     const results: PromiseSettledResult<Result<Custom>>[] = [];
-    for await (const one of this.listed(images, options, 'predictSettled')) {
-      results.push(this.costsItsSlot(one, options));
+    for await (const one of this.listed(images, checked)) {
+      results.push(this.costsItsSlot(one, checked));
     }
     return results;
   }
@@ -130,8 +129,7 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
    * @throws as `predict`, when the loop begins
    */
   async *stream(images: Source<ImageRef>, options?: Options): AsyncGenerator<Result<Custom>, void, undefined> {
-    for await (const one of this.slots(images, this.check(options === undefined ? {} : options, 'stream')))
-      yield fulfilled(one);
+    for await (const one of this.slots(images, this.check(options, 'stream'))) yield fulfilled(one);
   }
 
   /**
@@ -143,7 +141,7 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
     images: Source<ImageRef>,
     options?: Options,
   ): AsyncGenerator<PromiseSettledResult<Result<Custom>>, void, undefined> {
-    const checked = this.check(options === undefined ? {} : options, 'streamSettled');
+    const checked = this.check(options, 'streamSettled');
     for await (const one of this.slots(images, checked)) yield this.costsItsSlot(one, checked);
   }
 
@@ -167,31 +165,17 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
     return this.classes.detection ? { score: 0, max: 1 } : {};
   }
 
-  /** @throws as `check`, after what was taken is freed */
-  private checked(options: unknown, call: string, taken: readonly Taken[]): Options {
-    try {
-      return this.check(options === undefined ? {} : options, call);
-    } catch (error) {
-      for (const one of taken) this.discard(one);
-      throw error;
-    }
-  }
-
   /** Runs the images of a list, all of which are copied at the call. */
-  private async *listed(images: readonly ImageRef[], options: Options | undefined, call: string) {
-    const waiting = new Set(Array.from(images, (image) => ({ taken: this.take(image), file: fileOf(image) })));
-    const checked = this.checked(
-      options,
-      call,
-      Array.from(waiting, ({ taken }) => taken),
-    );
+  private async *listed(images: readonly ImageRef[], options: Options) {
+    const waiting = new Set<{ readonly taken: Taken; readonly file: string | undefined }>();
     try {
-      const { signal } = checked;
+      for (const image of images) waiting.add({ taken: this.take(image, options), file: fileOf(image) });
+      const { signal } = options;
       yield* ahead(
         [...waiting],
         (one, i, stop) => {
           waiting.delete(one);
-          return this.runInList(one.taken, { ...checked, signal: stop }, i, one.file);
+          return this.runInList(one.taken, { ...options, signal: stop }, i, one.file);
         },
         { most: mostAtWork, signal },
       );
@@ -205,7 +189,7 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
     checkSource(images);
     const { signal } = options;
     const run = (image: ImageRef, i: number, stop: AbortSignal) =>
-      this.runInList(this.take(image), { ...options, signal: stop }, i, fileOf(image));
+      this.runInList(this.take(image, options), { ...options, signal: stop }, i, fileOf(image));
     return ahead(images, run, { most: mostAtWork, signal });
   }
 
@@ -218,9 +202,9 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
   }
 
   /** @throws the reason of a failure that is not that of one image */
-  private costsItsSlot<T>(one: PromiseSettledResult<T>, options: PredictOptions | undefined): PromiseSettledResult<T> {
+  private costsItsSlot<T>(one: PromiseSettledResult<T>, { signal }: PredictOptions): PromiseSettledResult<T> {
     if (one.status === 'fulfilled') return one;
-    options?.signal?.throwIfAborted(); // an image that had failed before is not the reason
+    signal?.throwIfAborted(); // an image that had failed before is not the reason
     const { reason } = one;
     const concernsAll = reason instanceof ConfigError || reason instanceof CheckpointError;
     if (concernsAll || (this.isDisposed && !(reason instanceof ImageError))) throw reason;

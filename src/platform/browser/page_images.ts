@@ -1,5 +1,6 @@
 import { MoganetError } from '../../errors.ts';
-import { checkPixels, imageContext, withinMemory } from '../../formats/context.ts';
+import { checkPixels, type ImageContext, imageContext, withinMemory } from '../../formats/context.ts';
+import type { Bitmap } from '../../globals.ts';
 import { orAborted } from '../../turn.ts';
 import { CapturedImage, type ReadPixels } from '../captured.ts';
 import { bitmapOf, pixelsOf } from './bitmap.ts';
@@ -77,11 +78,35 @@ const factsByKind = {
   }),
 };
 
+/** An image of the page as it was at the call, before its pixels are read. */
+export interface CapturedBitmap {
+  readonly url: string | undefined;
+  /** Whether its alpha is dropped, as that of a file is. */
+  readonly isOpaque: boolean;
+  /**
+   * Waits for the bitmap, which `use` takes over. It may do so once.
+   *
+   * @throws ImageRefusal that says what is wrong with the image, also for what `use` throws; the signal's reason
+   */
+  read<T>(use: (bitmap: Bitmap, context: ImageContext) => T, limits: PixelLimits, signal?: AbortSignal): Promise<T>;
+}
+
+type PixelLimits = Parameters<ReadPixels>[0];
+
 /**
  * Captures an image of the page as it is now: what is drawn or played afterwards does not change it. An `<img>` that still loads is
  * awaited. Returns undefined for anything else. What is wrong with the image is told when its pixels are read.
  */
 export function captureImage(image: unknown): CapturedImage | undefined {
+  const captured = captureBitmap(image);
+  if (!captured) return undefined;
+  const { url, isOpaque, read } = captured;
+  const pixels = (bitmap: Bitmap, context: ImageContext) => withinMemory('', context, () => pixelsOf(bitmap, isOpaque));
+  return new CapturedImage((limits, signal) => read(pixels, limits, signal), url);
+}
+
+/** Does what `captureImage` does, as far as the bitmap. */
+export function captureBitmap(image: unknown): CapturedBitmap | undefined {
   const kind = Object.prototype.toString.call(image).slice(8, -1);
   if (!Object.hasOwn(factsByKind, kind)) return undefined;
   const factsOf = factsByKind[kind as keyof typeof factsByKind] as (image: unknown) => Facts;
@@ -92,7 +117,7 @@ export function captureImage(image: unknown): CapturedImage | undefined {
   // the browser copies a frame or a canvas in this call, and not when the promise is fulfilled
   const taken = loading || begun.fault ? undefined : bitmapOf(image);
   taken?.catch(() => {}); // heard when the pixels are read
-  const pixels: ReadPixels = async (limits, signal) => {
+  const read: CapturedBitmap['read'] = async (use, limits, signal) => {
     const context = imageContext(url ?? kind, limits);
     const { refuse } = context;
     try {
@@ -100,8 +125,7 @@ export function captureImage(image: unknown): CapturedImage | undefined {
       const { fault, ...size } = loading ? factsOf(image) : begun;
       if (fault) throw refuse('unreadable', '', ...fault);
       checkPixels('', size, context);
-      const bitmap = await (taken ?? bitmapOf(image));
-      return withinMemory('', context, () => pixelsOf(bitmap, kind === 'HTMLImageElement'));
+      return use(await (taken ?? bitmapOf(image)), context);
     } catch (cause) {
       taken?.then((bitmap) => bitmap.close()).catch(() => {});
       signal?.throwIfAborted();
@@ -109,7 +133,7 @@ export function captureImage(image: unknown): CapturedImage | undefined {
       throw refuse('unreadable', '', ...(isTaint(cause) ? tainted(kind, begun.url) : unknown(cause)), cause);
     }
   };
-  return new CapturedImage(pixels, url);
+  return { url, isOpaque: kind === 'HTMLImageElement', read };
 }
 
 /** A `data:` URL is all of the image, and a `blob:` URL says nothing. */
