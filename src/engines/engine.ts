@@ -49,6 +49,8 @@ export interface Compiled {
     wanted: readonly string[],
     signal?: AbortSignal,
   ): Promise<Named<DeviceTensor>>;
+  /** Returns memory for the copy of an input that an earlier run has left, if it has this length. Fresh memory takes longer to write to. */
+  spare?(input: string, length: number): Float32Array | undefined;
   /** Frees what it holds; called once, in its turn. */
   dispose(): void | Promise<void>;
 }
@@ -201,7 +203,7 @@ function runnerOf(
         }
         expectArray(`${name}: the input "${input}"`, value);
         extents[input] = extentOf(name, node, value.shape);
-        taken.push([input, accepted(name, value, node, device)]);
+        taken.push([input, accepted(name, value, node, device, compiled)]);
       }
       const inputs = Object.fromEntries(
         await Promise.all(taken.map(async ([input, value]) => [input, await value] as const)),
@@ -276,10 +278,13 @@ function accepted(
   value: NDArray | DeviceTensor,
   { attributes: { name, kind } }: Node<'input'>,
   { owns }: Device,
+  compiled: Compiled,
 ): NDArray | DeviceTensor | Promise<NDArray> {
   const flat = kind === 'regions' && value.shape.length !== 2;
   const arranged = ({ shape, data }: NDArray): NDArray => ({ shape: flat ? shape.slice(0, 2) : shape, data });
-  if (!isOnDevice(value)) return arranged(copied(`${program}: the input "${name}"`, value));
+  const copy = (what: string, array: NDArray): NDArray =>
+    arranged(copied(what, array, (length) => compiled.spare?.(name, length) ?? new Float32Array(length)));
+  if (!isOnDevice(value)) return copy(`${program}: the input "${name}"`, value);
   if (owns(value) && !flat) return value;
   return value.read().then((read: unknown) => {
     const what = `${program}: the input "${name}", as it was read,`;
@@ -287,11 +292,11 @@ function accepted(
     if (isOnDevice(read) || read.shape.join() !== value.shape.join()) {
       throw new ShapeError(`${what} has another shape than ${value.shape.join('×')}.`);
     }
-    return arranged(copied(what, read));
+    return copy(what, read);
   });
 }
 
-function copied(what: string, { shape, data }: NDArray): NDArray {
+function copied(what: string, { shape, data }: NDArray, memory: (length: number) => Float32Array): NDArray {
   if (Object.prototype.toString.call(data) !== '[object Float32Array]') {
     throw new ShapeError(`${what} has no Float32Array as data. Give { shape, data: Float32Array }.`);
   }
@@ -299,7 +304,9 @@ function copied(what: string, { shape, data }: NDArray): NDArray {
     throw new ShapeError(`${what} is ${shape.join('×')}, ${sizeOf(shape)} values, but its data has ${data.length}.`);
   }
   expectFinite(what, { shape, data }, 'Check how it was computed.');
-  return { shape: [...shape], data: new Float32Array(data) };
+  const copy = memory(data.length);
+  copy.set(data);
+  return { shape: [...shape], data: copy };
 }
 
 /** @throws ShapeError if a value of a caller is neither an array nor a tensor of an engine */

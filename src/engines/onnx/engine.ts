@@ -198,7 +198,13 @@ function compiledOf(
     if (!tensor) throw new EngineError(`${name}: an input is of another engine.`);
     return tensor;
   };
+  const left = new Map<string, Float32Array>(); // the memory of the last run's inputs
   return {
+    spare: (input, length) => {
+      const memory = left.get(input);
+      left.delete(input);
+      return memory?.length === length ? memory : undefined;
+    },
     run: async (inputs, extents, wanted) => {
       const fetched = Object.entries(names).filter(([output]) => wanted.includes(output));
       const feeds = Object.fromEntries(Object.entries(inputs).map(([input, value]) => [input, tensorOf(value)]));
@@ -209,8 +215,14 @@ function compiledOf(
       }
       // the caller's tensors stay the caller's
       const ours = Object.entries(feeds).filter(([input]) => !isTensor(inputs[input]));
-      const results = await session
-        .run({ ...feeds, ...shapeDependent(extents) }, onnxNames)
+      const all = { ...feeds, ...shapeDependent(extents) };
+      const run = async () => {
+        const results = await session.run(all, onnxNames);
+        for (const [input, tensor] of ours)
+          if (input in inputs) left.set(input, (await tensor.getData()) as Float32Array);
+        return results;
+      };
+      const results = await run()
         .catch((cause: unknown) => {
           throw new EngineError(`${name}: ${engine} failed: ${reasonOf(cause)}`, { cause });
         })

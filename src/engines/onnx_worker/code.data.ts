@@ -3,20 +3,22 @@ export const code = `"use strict";
 var import_node_module = require("node:module");
 var import_node_worker_threads = require("node:worker_threads");
 var [isBusy, isEnding] = [0, 1];
+var memoryOf = (arrays) => [
+  ...new Set(arrays.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0))
+];
 var port = import_node_worker_threads.parentPort;
 if (!port) throw new Error("this file is for a worker thread");
 var { path, state } = import_node_worker_threads.workerData;
 var runtime;
 var sessions = /* @__PURE__ */ new Map();
-var tensors = /* @__PURE__ */ new Map();
 var last = 0;
 var { port1: nowhere } = new MessageChannel();
 nowhere.close();
 var drop = (data) => nowhere.postMessage(void 0, [data.buffer]);
-function found(known, key) {
-  const value = known.get(key);
-  if (value === void 0) throw new Error(\`the worker has no \${key}\`);
-  return value;
+function sessionOf(key) {
+  const session = sessions.get(key);
+  if (!session) throw new Error(\`the worker has no session \${key}\`);
+  return session;
 }
 var started = () => {
   runtime ??= (0, import_node_module.createRequire)(path)(path);
@@ -26,7 +28,11 @@ function setThreads(threads) {
   const { env } = started();
   if (env?.wasm) env.wasm.numThreads ??= threads;
 }
-var tensorOf = (ort, { type, dims, data }) => new ort.Tensor(type, data, dims);
+var tensorOf = ({ type, dims, data }) => new (started()).Tensor(type, data, dims);
+async function dataOf(tensor) {
+  const { type, dims } = tensor;
+  return { type, dims: [...dims], data: await tensor.getData() };
+}
 var calls = {
   async start() {
     started();
@@ -42,52 +48,41 @@ var calls = {
     return last;
   },
   async run({ session, feeds, fetches }) {
-    const inputs = {};
-    for (const [name, feed] of Object.entries(feeds)) {
-      if (typeof feed !== "number") tensors.set(feed.tensor, tensorOf(started(), feed));
-      inputs[name] = found(tensors, typeof feed === "number" ? feed : feed.tensor);
-    }
-    const outputs = await found(sessions, session).run(inputs, fetches);
-    return Object.fromEntries(
-      Object.entries(outputs).map(([name, tensor]) => {
-        tensors.set(++last, tensor);
-        return [name, { tensor: last, type: tensor.type, dims: [...tensor.dims] }];
-      })
-    );
-  },
-  async read({ tensor }) {
-    return (await found(tensors, tensor).getData()).slice();
+    const inputs = Object.entries(feeds).map(([name, feed]) => [name, tensorOf(feed)]);
+    const outputs = await sessionOf(session).run(Object.fromEntries(inputs), fetches);
+    const read = Object.entries(outputs).map(async ([name, tensor]) => [name, await dataOf(tensor)]);
+    return Object.fromEntries(await Promise.all(read));
   },
   async release({ session }) {
-    await found(sessions, session).release();
+    await sessionOf(session).release();
     sessions.delete(session);
     return void 0;
   }
 };
-async function free(key) {
-  const tensor = tensors.get(key);
-  if (!tensor) return;
-  tensors.delete(key);
-  const data = await tensor.getData();
-  tensor.dispose();
-  if (data.byteLength > 0) drop(data);
-}
-async function answered(message) {
-  if (message.call === "free") return free(message.tensor);
+async function answerTo(message) {
   const { id, call } = message;
-  let answer;
+  const feeds = call === "run" ? Object.entries(message.feeds) : [];
+  const borrowed = Object.fromEntries(feeds.map(([name, { data }]) => [name, data]));
   try {
-    answer = { id, value: await calls[call](message) };
+    const value = await calls[call](message);
+    return { id, borrowed, value };
   } catch (cause) {
     const { message: text = String(cause), code } = cause;
-    answer = { id, error: { message: text, code } };
+    return { id, borrowed, error: { message: text, code } };
   }
-  const value = "value" in answer ? answer.value : void 0;
-  port?.postMessage(answer, ArrayBuffer.isView(value) ? [value.buffer] : []);
+}
+function send(answer) {
+  const outputs = "value" in answer && typeof answer.value === "object" ? Object.values(answer.value) : [];
+  const arrays = [...Object.values(answer.borrowed), ...outputs.map(({ data }) => data)];
+  try {
+    port?.postMessage(answer, memoryOf(arrays));
+  } catch {
+    port?.postMessage(answer);
+  }
 }
 async function unlessEnding(message) {
   Atomics.store(state, isBusy, 1);
-  if (Atomics.load(state, isEnding) === 0) await answered(message);
+  if (Atomics.load(state, isEnding) === 0) send(await answerTo(message));
   Atomics.store(state, isBusy, 0);
   Atomics.notify(state, isBusy);
 }

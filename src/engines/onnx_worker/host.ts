@@ -11,27 +11,32 @@ import {
   isBusy,
   isEnding,
   type Message,
-  type NewTensor,
+  memoryOf,
+  type TensorData,
 } from './messages.ts';
 
 /**
  * onnxruntime-node in a thread of its own: creating a session and running it block the thread that they are called on. The worker has
- * the sessions and the tensors; this side knows them by number.
+ * the sessions, which this side knows by number. This side has the tensors: their memory moves to the worker for a run, and back.
  */
+
+type Borrowed = Answer['borrowed'];
 
 interface Pending {
   readonly resolve: (value: never) => void;
   readonly reject: (reason: Error) => void;
+  readonly takeBack: ((borrowed: Borrowed) => void) | undefined;
 }
 
 /** Sends calls to the worker. It keeps the process alive only while it owes an answer. */
 interface Line {
+  /** @param takeBack is called with what the call has borrowed, before its promise settles */
   call<K extends Call>(
     call: K,
     request: Calls[K]['request'],
     moved?: readonly ArrayBuffer[],
+    takeBack?: Pending['takeBack'],
   ): Promise<Calls[K]['reply']>;
-  free(tensor: number): void;
   /** Ends the thread. Later calls are refused. */
   close(): Promise<void>;
   isOpen(): boolean;
@@ -53,6 +58,7 @@ function lineTo(worker: Worker): Line {
   };
   worker.on('message', (answer: Answer) => {
     const call = settle(answer.id);
+    call?.takeBack?.(answer.borrowed);
     if ('error' in answer) call?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }));
     else call?.resolve(answer.value as never);
   });
@@ -60,26 +66,22 @@ function lineTo(worker: Worker): Line {
   worker.on('error', (cause) => fail(`failed (${cause instanceof Error ? cause.message : cause})`, cause));
   worker.on('exit', (status) => fail(`ended with status ${status}`));
   worker.unref();
-  const post = (message: Message, moved: readonly ArrayBuffer[] = []): void => worker.postMessage(message, [...moved]);
   return {
-    call: (call, request, moved) =>
+    call: (call, request, moved = [], takeBack = undefined) =>
       new Promise((resolve, reject) => {
         if (failure) {
           reject(failure);
           return;
         }
         const id = ++last;
-        pending.set(id, { resolve, reject });
+        pending.set(id, { resolve, reject, takeBack });
         worker.ref();
         try {
-          post({ ...request, id, call } as unknown as Message, moved); // a call with its own request
+          worker.postMessage({ ...request, id, call } as unknown as Message, moved); // a call with its own request
         } catch (cause) {
           settle(id)?.reject(cause as Error); // options that cannot be cloned
         }
       }),
-    free: (tensor) => {
-      if (!failure) post({ call: 'free', tensor });
-    },
     close: async () => {
       failure ??= new EngineError('the engine was disposed; create another one.');
       await worker.terminate();
@@ -88,18 +90,24 @@ function lineTo(worker: Worker): Line {
   };
 }
 
-/** Where a tensor is: here until it is first fed to a run, then with the worker. */
+/** Frees memory. */
+type Drop = (data: Data) => void;
+
+/** The memory of a tensor, which is with the worker during a run that takes it. */
 class WorkerTensor implements OnnxTensor {
   #data: Data | undefined;
+  #run: Promise<unknown> | undefined;
+  #isRead = false;
   #isDisposed = false;
+  readonly #drop: Drop;
 
   constructor(
-    private readonly line: Line,
+    drop: Drop,
     readonly type: ElementType,
     readonly dims: readonly number[],
-    private readonly number: number,
-    data?: Data,
+    data: Data,
   ) {
+    this.#drop = drop;
     this.#data = data;
   }
 
@@ -107,26 +115,51 @@ class WorkerTensor implements OnnxTensor {
     return this.#isDisposed;
   }
 
-  /** Returns what a run takes. The first one moves the data, with which this side is done. */
-  fed(moved: ArrayBuffer[]): NewTensor | number {
+  /** Returns what a run moves to the worker: a copy, if somebody has read the data and may still use it. */
+  lend(): TensorData {
     const data = this.#data;
-    if (!data) return this.number;
+    if (!data)
+      throw new EngineError('a run cannot take a tensor that another run has, or that was lost with the thread.');
+    const { type, dims } = this;
+    if (this.#isRead) return { type, dims, data: data.slice() };
     this.#data = undefined;
-    moved.push(data.buffer);
-    return { tensor: this.number, type: this.type, dims: this.dims, data };
+    return { type, dims, data };
+  }
+
+  /** @param run settles once the data is back, if it comes back */
+  isWith(run: Promise<unknown>): void {
+    this.#run = run;
+  }
+
+  takeBack(data: Data): void {
+    if (this.#data) {
+      if (this.#data !== data) this.#drop(data); // a copy
+      return;
+    }
+    this.#data = data;
+    if (this.#isDisposed) this.#free();
   }
 
   /** In this realm, whichever the thread's messages are made in (Jest has another one). */
   async getData(): Promise<Data> {
-    const data = this.#data ?? (await this.line.call('read', { tensor: this.number }));
+    this.#isRead = true;
+    if (!this.#data) await this.#run?.catch(() => {}); // whose caller gets the error
+    const data = this.#data;
+    if (!data) throw new EngineError('the data of a tensor was lost with the thread of onnxruntime.');
     return data instanceof Float32Array || this.type !== 'float32' ? data : new Float32Array(data.buffer);
   }
 
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    if (this.#data) this.#data = undefined;
-    else this.line.free(this.number);
+    this.#free();
+  }
+
+  /** What has been read is its reader's. */
+  #free(): void {
+    if (!this.#data || this.#isRead) return;
+    this.#drop(this.#data);
+    this.#data = undefined;
   }
 }
 
@@ -173,34 +206,39 @@ export async function onnxWorker(path: string): Promise<OnnxRuntime> {
     if (states.size === 0) process.off('exit', waitForWorkers);
   });
   const line = lineTo(worker);
-  // frees what a caller forgets
-  const forgotten = new FinalizationRegistry<number>((number) => line.free(number));
-  let last = 0;
-  const watched = (tensor: WorkerTensor, number: number): WorkerTensor => {
-    forgotten.register(tensor, number);
-    return tensor;
+  const { port1: nowhere } = new MessageChannel();
+  nowhere.close();
+  /** Frees memory at once: what is sent to a closed port is gone. The garbage collector would let the next run take new memory. */
+  const drop: Drop = ({ buffer }) => {
+    if (buffer.byteLength > 0) nowhere.postMessage(undefined, [buffer]);
   };
 
   class Tensor extends WorkerTensor {
     constructor(type: ElementType, data: Data, dims: readonly number[]) {
-      super(line, type, dims, --last, data);
-      watched(this, last);
+      super(drop, type, dims, data);
     }
   }
 
   const sessionOf = (session: number): OnnxSession => ({
     run: async (given, fetches) => {
-      const moved: ArrayBuffer[] = [];
-      const feeds = Object.fromEntries(
-        Object.entries(given).map(([name, tensor]) => [name, (tensor as WorkerTensor).fed(moved)]),
-      );
-      const outputs = await line.call('run', { session, feeds, fetches }, moved);
-      return Object.fromEntries(
-        Object.entries(outputs).map(([name, { tensor, type, dims }]) => [
-          name,
-          watched(new WorkerTensor(line, type as ElementType, dims, tensor), tensor),
-        ]),
-      );
+      const inputs = Object.entries(given as Readonly<Record<string, WorkerTensor>>);
+      const lent = new Map<WorkerTensor, TensorData>(); // a tensor may be several inputs
+      const lend = (tensor: WorkerTensor): TensorData => {
+        const data = lent.get(tensor) ?? tensor.lend();
+        lent.set(tensor, data);
+        return data;
+      };
+      const feeds = Object.fromEntries(inputs.map(([name, tensor]) => [name, lend(tensor)]));
+      const moved = memoryOf(Object.values(feeds).map(({ data }) => data));
+      const run = line.call('run', { session, feeds, fetches }, moved, (borrowed) => {
+        for (const [name, tensor] of inputs) {
+          const data = borrowed[name];
+          if (data) tensor.takeBack(data);
+        }
+      });
+      for (const tensor of lent.keys()) tensor.isWith(run);
+      const outputs = Object.entries(await run);
+      return Object.fromEntries(outputs.map(([name, { type, dims, data }]) => [name, new Tensor(type, data, dims)]));
     },
     release: async () => {
       if (line.isOpen()) await line.call('release', { session }); // a thread that has ended has freed everything

@@ -8,12 +8,12 @@ import {
   isBusy,
   isEnding,
   type Message,
-  type NewTensor,
-  type Output,
+  memoryOf,
+  type TensorData,
 } from './messages.ts';
 
 /**
- * The worker's side: onnxruntime, its sessions and its tensors. `scripts/bake_worker.ts` writes it as text, so that no bundler has to
+ * The worker's side: onnxruntime and its sessions. `scripts/bake_worker.ts` writes it as text, so that no bundler has to
  * know about a file.
  */
 
@@ -23,8 +23,7 @@ const { path, state } = workerData as { readonly path: string; readonly state: I
 
 let runtime: OnnxRuntime | undefined;
 const sessions = new Map<number, OnnxSession>();
-const tensors = new Map<number, OnnxTensor>();
-let last = 0; // the caller's numbers are negative
+let last = 0;
 
 const { port1: nowhere } = new MessageChannel();
 nowhere.close();
@@ -32,10 +31,10 @@ nowhere.close();
 /** Frees memory at once: what is sent to a closed port is gone, while the garbage collector of an idle worker may wait for ever. */
 const drop = (data: ArrayBufferView): void => nowhere.postMessage(undefined, [data.buffer as ArrayBuffer]);
 
-function found<T>(known: ReadonlyMap<number, T>, key: number): T {
-  const value = known.get(key);
-  if (value === undefined) throw new Error(`the worker has no ${key}`);
-  return value;
+function sessionOf(key: number): OnnxSession {
+  const session = sessions.get(key);
+  if (!session) throw new Error(`the worker has no session ${key}`);
+  return session;
 }
 
 const started = (): OnnxRuntime => {
@@ -49,8 +48,13 @@ function setThreads(threads: number | undefined): void {
   if (env?.wasm) env.wasm.numThreads ??= threads;
 }
 
-const tensorOf = (ort: OnnxRuntime, { type, dims, data }: NewTensor): OnnxTensor =>
-  new ort.Tensor(type as 'float32', data as Float32Array, dims);
+const tensorOf = ({ type, dims, data }: TensorData): OnnxTensor =>
+  new (started().Tensor)(type as 'float32', data as Float32Array, dims);
+
+async function dataOf(tensor: OnnxTensor): Promise<TensorData> {
+  const { type, dims } = tensor;
+  return { type: type as TensorData['type'], dims: [...dims], data: (await tensor.getData()) as Data };
+}
 
 const calls: { readonly [K in keyof Calls]: (request: Calls[K]['request']) => Promise<Calls[K]['reply']> } = {
   async start() {
@@ -67,61 +71,51 @@ const calls: { readonly [K in keyof Calls]: (request: Calls[K]['request']) => Pr
     return last;
   },
   async run({ session, feeds, fetches }) {
-    const inputs: Record<string, OnnxTensor> = {};
-    for (const [name, feed] of Object.entries(feeds)) {
-      if (typeof feed !== 'number') tensors.set(feed.tensor, tensorOf(started(), feed));
-      inputs[name] = found(tensors, typeof feed === 'number' ? feed : feed.tensor);
-    }
-    const outputs = await found(sessions, session).run(inputs, fetches);
-    return Object.fromEntries(
-      Object.entries(outputs).map(([name, tensor]): [string, Output] => {
-        tensors.set(++last, tensor);
-        return [name, { tensor: last, type: tensor.type, dims: [...tensor.dims] }];
-      }),
-    );
-  },
-  async read({ tensor }) {
-    return ((await found(tensors, tensor).getData()) as Data).slice();
+    const inputs = Object.entries(feeds).map(([name, feed]) => [name, tensorOf(feed)] as const);
+    const outputs = await sessionOf(session).run(Object.fromEntries(inputs), fetches);
+    const read = Object.entries(outputs).map(async ([name, tensor]) => [name, await dataOf(tensor)] as const);
+    return Object.fromEntries(await Promise.all(read));
   },
   async release({ session }) {
-    await found(sessions, session).release();
+    await sessionOf(session).release();
     sessions.delete(session);
     return undefined;
   },
 };
 
-async function free(key: number): Promise<void> {
-  const tensor = tensors.get(key);
-  if (!tensor) return;
-  tensors.delete(key);
-  const data = (await tensor.getData()) as Data;
-  tensor.dispose();
-  if (data.byteLength > 0) drop(data);
-}
-
-async function answered(message: Message): Promise<void> {
-  if (message.call === 'free') return free(message.tensor);
+async function answerTo(message: Message): Promise<Answer> {
   const { id, call } = message;
-  let answer: Answer;
+  const feeds = call === 'run' ? Object.entries(message.feeds) : [];
+  const borrowed = Object.fromEntries(feeds.map(([name, { data }]) => [name, data]));
   try {
-    answer = { id, value: await (calls[call] as (request: Message) => Promise<Calls[typeof call]['reply']>)(message) };
+    const value = await (calls[call] as (request: Message) => Promise<Calls[typeof call]['reply']>)(message);
+    return { id, borrowed, value };
   } catch (cause) {
     const { message: text = String(cause), code } = cause as { readonly message?: string; readonly code?: unknown };
-    answer = { id, error: { message: text, code } };
+    return { id, borrowed, error: { message: text, code } };
   }
-  const value = 'value' in answer ? answer.value : undefined;
-  port?.postMessage(answer, ArrayBuffer.isView(value) ? [value.buffer as ArrayBuffer] : []);
+}
+
+/** Moves memory to the caller. What Node does not move, memory of the runtime's own, is copied. */
+function send(answer: Answer): void {
+  const outputs = 'value' in answer && typeof answer.value === 'object' ? Object.values(answer.value) : [];
+  const arrays = [...Object.values(answer.borrowed), ...outputs.map(({ data }) => data)];
+  try {
+    port?.postMessage(answer, memoryOf(arrays));
+  } catch {
+    port?.postMessage(answer);
+  }
 }
 
 /** Does nothing any more once the process ends: see `host.ts`. */
 async function unlessEnding(message: Message): Promise<void> {
   Atomics.store(state, isBusy, 1);
-  if (Atomics.load(state, isEnding) === 0) await answered(message);
+  if (Atomics.load(state, isEnding) === 0) send(await answerTo(message));
   Atomics.store(state, isBusy, 0);
   Atomics.notify(state, isBusy);
 }
 
 let turn = Promise.resolve();
 port.on('message', (message: Message) => {
-  turn = turn.then(() => unlessEnding(message)); // in order: no tensor is freed before a run that takes it
+  turn = turn.then(() => unlessEnding(message)); // in order: a session is released after its runs
 });

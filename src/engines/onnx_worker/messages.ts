@@ -1,6 +1,9 @@
 import type { SessionOptions } from '../onnx/engine.ts';
 
-/** What the two sides of the worker tell each other. Sessions and tensors stay on its side, and are known by number. */
+/**
+ * What the two sides of the worker tell each other. Sessions stay on its side, and are known by number. Tensors are the caller's: a run
+ * borrows its inputs. Memory is moved, and moved back; it is not copied.
+ */
 
 /** Places in the memory that both sides see: whether the worker computes, and whether the process ends. */
 export const [isBusy, isEnding] = [0, 1];
@@ -9,20 +12,16 @@ export type Data = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Ar
 
 export type ElementType = 'float32' | 'int32' | 'bool';
 
-/** A tensor that the worker does not have yet: it keeps it under this number. */
-export interface NewTensor {
-  readonly tensor: number;
+export interface TensorData {
   readonly type: ElementType;
   readonly dims: readonly number[];
   readonly data: Data;
 }
 
-/** An output of a run, which the worker keeps. */
-export interface Output {
-  readonly tensor: number;
-  readonly type: string;
-  readonly dims: readonly number[];
-}
+/** Returns what a message moves. */
+export const memoryOf = (arrays: readonly Data[]): ArrayBuffer[] => [
+  ...new Set(arrays.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0)),
+];
 
 /** What the worker answers to each call. */
 export interface Calls {
@@ -35,22 +34,20 @@ export interface Calls {
   run: {
     readonly request: {
       readonly session: number;
-      readonly feeds: Readonly<Record<string, NewTensor | number>>;
+      readonly feeds: Readonly<Record<string, TensorData>>;
       readonly fetches: readonly string[];
     };
-    readonly reply: Readonly<Record<string, Output>>;
+    readonly reply: Readonly<Record<string, TensorData>>;
   };
-  read: { readonly request: { readonly tensor: number }; readonly reply: Data };
   release: { readonly request: { readonly session: number }; readonly reply: undefined };
 }
 
 export type Call = keyof Calls;
 
-/** A call, or word of tensors that nobody uses any more, which has no answer. */
-export type Message =
-  | { readonly [K in Call]: { readonly id: number; readonly call: K } & Calls[K]['request'] }[Call]
-  | { readonly call: 'free'; readonly tensor: number };
+export type Message = { readonly [K in Call]: { readonly id: number; readonly call: K } & Calls[K]['request'] }[Call];
 
-export type Answer =
-  | { readonly id: number; readonly value: Calls[Call]['reply'] }
-  | { readonly id: number; readonly error: { readonly message: string; readonly code: unknown } };
+/** `borrowed` is the data of a run's inputs by name, which comes back whether the run succeeds or not. */
+export type Answer = { readonly id: number; readonly borrowed: Readonly<Record<string, Data>> } & (
+  | { readonly value: Calls[Call]['reply'] }
+  | { readonly error: { readonly message: string; readonly code: unknown } }
+);

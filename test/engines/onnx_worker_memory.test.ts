@@ -1,0 +1,207 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { startOnnxRuntime } from '../../src/engines/node.ts';
+import { type OnnxRuntime, onnxEngine } from '../../src/engines/onnx/engine.ts';
+import { onnxWorker } from '../../src/engines/onnx_worker/host.ts';
+import { EngineError } from '../../src/errors.ts';
+import { type DeviceTensor, type Engine, F, map, programOf, recordPart } from '../../src/nn/index.ts';
+import { rejection } from '../harness/rejection.ts';
+
+/** Whose the memory of tensors is that go to onnxruntime's thread and back. */
+
+const doubling = programOf(
+  'doubling',
+  recordPart({ name: 'doubling', inputs: { x: map(1) }, forward: (_, { x }) => ({ y: F.add(x, x) }) }),
+  new Map(),
+);
+const adding = programOf(
+  'adding',
+  recordPart({ name: 'adding', inputs: { a: map(1), b: map(1) }, forward: (_, { a, b }) => ({ y: F.add(a, b) }) }),
+  new Map(),
+);
+const row = (...values: number[]) => ({ shape: [1, 1, 1, values.length], data: Float32Array.from(values) });
+const valuesOf = async (tensor: DeviceTensor | undefined) => [...((await tensor?.read())?.data ?? [])];
+
+describe('memory of onnxruntime’s thread', () => {
+  let engine: Engine;
+  before(async function () {
+    const { ort, reason } = await startOnnxRuntime();
+    if (!ort) {
+      console.log(`      skipped: ${reason}`);
+      this.skip();
+    }
+    engine = onnxEngine(ort, { threads: 1 });
+  });
+  after(() => engine?.dispose());
+
+  it('leaves a reader the values of a tensor that is fed to a run', async () => {
+    const runner = await engine.load(doubling);
+    const { y } = await runner.run({ x: row(1, 2, 3) });
+    const read = await y?.read();
+    const { y: again } = await runner.run({ x: y as DeviceTensor });
+    expect([...(read?.data ?? [])]).to.deep.equal([2, 4, 6]);
+    expect(await valuesOf(y)).to.deep.equal([2, 4, 6]);
+    expect(await valuesOf(again)).to.deep.equal([4, 8, 12]);
+    y?.dispose();
+    expect([...(read?.data ?? [])], 'after it was disposed').to.deep.equal([2, 4, 6]);
+  });
+
+  it('takes a tensor for several inputs and in several runs that wait', async () => {
+    const [once, twice] = [await engine.load(doubling), await engine.load(adding)];
+    const { y } = await once.run({ x: row(1, 2) });
+    const tensor = y as DeviceTensor;
+    const runs = await Promise.all([
+      twice.run({ a: tensor, b: tensor }),
+      once.run({ x: tensor }),
+      once.run({ x: tensor }),
+    ]);
+    for (const outputs of runs) expect(await valuesOf(outputs.y)).to.deep.equal([4, 8]);
+    expect(await valuesOf(y)).to.deep.equal([2, 4]);
+  });
+
+  it('keeps what was read when the engine is disposed', async () => {
+    const { ort } = await startOnnxRuntime();
+    const other = onnxEngine(ort as OnnxRuntime, { threads: 1 });
+    const { y } = await (await other.load(doubling)).run({ x: row(1, 2) });
+    await other.dispose();
+    expect(await valuesOf(y)).to.deep.equal([2, 4]);
+  });
+
+  /** Runs a program on a runtime of which only the function `run` is real. */
+  async function onFake<T>(run: string, use: (engine: Engine) => Promise<T>): Promise<T> {
+    const folder = mkdtempSync(join(tmpdir(), 'moganet-ort-'));
+    const path = join(folder, 'runtime.cjs');
+    writeFileSync(
+      path,
+      `class Tensor {
+         constructor(type, data, dims) { Object.assign(this, { type, data, dims }); }
+         async getData() { return this.data; }
+         dispose() {}
+       }
+       const session = { run: ${run}, release: async () => {} };
+       Object.assign(exports, { Tensor, InferenceSession: { create: async () => session } });`,
+    );
+    const engine = onnxEngine(await onnxWorker(path), { threads: 1 });
+    try {
+      return await use(engine);
+    } finally {
+      await engine.dispose();
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  it('reads a tensor that a run has, also if it is disposed meanwhile', async () => {
+    const run = `async ({ x }) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return { y: new Tensor('float32', x.data.map((value) => 2 * value), x.dims) };
+    }`;
+    await onFake(run, async (engine) => {
+      const runner = await engine.load(doubling);
+      const { y } = await runner.run({ x: row(1, 2) });
+      const running = runner.run({ x: y as DeviceTensor });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const reading = valuesOf(y);
+      y?.dispose();
+      expect(await reading).to.deep.equal([2, 4]);
+      expect(await valuesOf((await running).y)).to.deep.equal([4, 8]);
+    });
+  });
+
+  it('gives tensors back from a run that fails', async () => {
+    const run = `async ({ x }) => {
+      if (x.data[0] < 0) throw new Error('refused');
+      return { y: new Tensor('float32', Float32Array.of(-1, 2), [1, 1, 1, 2]) };
+    }`;
+    await onFake(run, async (engine) => {
+      const runner = await engine.load(doubling);
+      const { y } = await runner.run({ x: row(1, 2) });
+      const failure = await rejection(runner.run({ x: y as DeviceTensor }));
+      expect(failure).to.be.instanceOf(EngineError);
+      expect(failure.message).to.match(/refused/);
+      expect(await valuesOf(y)).to.deep.equal([-1, 2]);
+    });
+  });
+
+  it('moves inputs and outputs instead of copying them', async () => {
+    // tells how many values the worker still has of the last run
+    const run = `async ({ x }) => {
+      const left = (globalThis.previous ?? []).map((data) => data.length);
+      const y = new Tensor('float32', Float32Array.of(x.data[0], ...left), [1, 1, 1, 1 + left.length]);
+      globalThis.previous = [x.data, y.data];
+      return { y };
+    }`;
+    await onFake(run, async (engine) => {
+      const runner = await engine.load(doubling);
+      expect(await valuesOf((await runner.run({ x: row(7) })).y)).to.deep.equal([7]);
+      expect(await valuesOf((await runner.run({ x: row(8) })).y)).to.deep.equal([8, 0, 0]);
+    });
+  });
+
+  it('copies memory of the runtime that does not move', async () => {
+    const run = `async () => {
+      const data = Float32Array.of(1, 2);
+      require('node:worker_threads').markAsUntransferable(data.buffer);
+      return { y: new Tensor('float32', data, [1, 1, 1, 2]) };
+    }`;
+    await onFake(run, async (engine) => {
+      const runner = await engine.load(doubling);
+      for (let i = 0; i < 2; i++) {
+        expect(await valuesOf((await runner.run({ x: row(7, 8) })).y)).to.deep.equal([1, 2]);
+      }
+    });
+  });
+
+  it('loses a tensor with a thread that ends while a run has it, and says so', async () => {
+    const run = `async ({ x }) => (x.data[0] < 0 ? process.exit(7) : { y: new Tensor('float32', Float32Array.of(-1), [1, 1, 1, 1]) })`;
+    await onFake(run, async (engine) => {
+      const runner = await engine.load(doubling);
+      const { y } = await runner.run({ x: row(7) });
+      expect((await rejection(runner.run({ x: y as DeviceTensor }))).message).to.match(/ended with status 7/);
+      expect((await rejection(valuesOf(y))).message).to.match(/lost with the thread/);
+    });
+  });
+});
+
+describe('memory of inputs', () => {
+  it('is used again by the next run of the same size', async () => {
+    const taken: Float32Array[] = [];
+    class Tensor {
+      constructor(
+        readonly type: string,
+        readonly data: Float32Array,
+        readonly dims: readonly number[],
+      ) {
+        if (type === 'float32') taken.push(data);
+      }
+      getData = async () => this.data;
+      dispose = () => {};
+    }
+    const session = {
+      run: async () => ({ y: new Tensor('float32', Float32Array.of(0), [1, 1, 1, 1]) }),
+      release: async () => {},
+    };
+    const ort = { Tensor, InferenceSession: { create: async () => session } } as unknown as OnnxRuntime;
+    const runner = await onnxEngine(ort).load(doubling);
+    const inputsOf = async (...values: number[]) => {
+      taken.length = 0;
+      await runner.run({ x: row(...values) });
+      return taken[0] as Float32Array;
+    };
+    const first = await inputsOf(1, 2);
+    expect(await inputsOf(3, 4)).to.equal(first);
+    expect([...first]).to.deep.equal([3, 4]);
+    const longer = await inputsOf(5, 6, 7);
+    expect(longer).to.not.equal(first);
+    expect([...longer]).to.deep.equal([5, 6, 7]);
+    // two calls at once: the second one has memory of its own
+    taken.length = 0;
+    await Promise.all([runner.run({ x: row(1, 2, 3) }), runner.run({ x: row(4, 5, 6) })]);
+    const inputs = taken.filter(({ length }) => length === 3);
+    expect(inputs.map((data) => [...data])).to.deep.equal([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+  });
+});
