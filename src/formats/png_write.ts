@@ -24,32 +24,35 @@ type Deflate = (bytes: Uint8Array) => Uint8Array;
 const deflateLabels: Deflate = (bytes) => zlibSync(bytes, { level: 6 });
 
 const pngFile = ({ filtered, ...contents }: PngContents, deflate: Deflate): Uint8Array =>
-  pngAround(contents, deflate(filtered));
+  pngAround(contents, [deflate(filtered)]);
 
-/** Puts the chunks of a PNG around its compressed rows. */
+/** Puts the chunks of a PNG around its compressed rows, which may come in parts of one stream. */
 function pngAround(
   { height, width, depth, colorType, palette }: Omit<PngContents, 'filtered'>,
-  compressed: Uint8Array,
+  compressed: readonly Uint8Array[],
 ): Uint8Array {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
   header.set([depth, colorType, 0, 0, 0], 8); // deflate, the five filters, not interlaced
-  const parts = [pngSignature, chunk('IHDR', header)];
-  if (palette) parts.push(chunk('PLTE', palette));
-  parts.push(chunk('IDAT', compressed), chunk('IEND', new Uint8Array(0)));
+  const parts = [pngSignature, ...chunk('IHDR', [header])];
+  if (palette) parts.push(...chunk('PLTE', [palette]));
+  parts.push(...chunk('IDAT', compressed), ...chunk('IEND', []));
   return joinBytes(parts);
 }
 
-function chunk(type: string, data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(12 + data.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, data.length);
-  for (let i = 0; i < 4; i++) bytes[4 + i] = type.charCodeAt(i);
-  bytes.set(data, 8);
-  view.setUint32(8 + data.length, crc32(bytes.subarray(4, 8 + data.length)));
-  return bytes;
+function chunk(type: string, data: readonly Uint8Array[]): Uint8Array[] {
+  const start = new Uint8Array(8);
+  new DataView(start.buffer).setUint32(
+    0,
+    data.reduce((sum, { length }) => sum + length, 0),
+  );
+  for (let i = 0; i < 4; i++) start[4 + i] = type.charCodeAt(i);
+  const end = new Uint8Array(4);
+  const sum = data.reduce((before, bytes) => crc32(bytes, before), crc32(start.subarray(4)));
+  new DataView(end.buffer).setUint32(0, sum);
+  return [start, ...data, end];
 }
 
 function isOpaque({ data }: Pick<Raster, 'data'>): boolean {
@@ -74,12 +77,17 @@ export function packedPixels({ data }: Pick<Raster, 'data'>): {
 
 /**
  * Returns the writer of rasters with a compressor: Node's is faster, and the one here runs everywhere. The files read back
- * equal. Light compression and the filter `Sub` on every row are six times faster than zlib's usual level, for a third more bytes.
+ * equal. Light compression and the filter `Up` on every row are six times faster than zlib's usual level, for a quarter more bytes.
  */
 export const pngEncoder =
   (deflate: Deflate): typeof encodePng =>
-  (raster) =>
-    pngOf(raster, deflate);
+  (raster) => {
+    checkRaster(raster);
+    const { height, width } = raster;
+    const channels = channelsOf(raster);
+    const filtered = filteredRows(raster, channels, 0, height);
+    return pngFile({ height, width, depth: 8, colorType: colorTypes[channels], filtered }, deflate);
+  };
 
 /**
  * Writes a raster as PNG.
@@ -87,46 +95,55 @@ export const pngEncoder =
  * @returns the file's bytes: 8-bit RGB if every pixel is opaque, else RGBA
  * @throws ImageError if the raster's size and data do not fit together
  */
-export const encodePng: (raster: Raster) => Uint8Array = (raster) =>
-  pngOf(raster, (bytes) => zlibSync(bytes, { level: 3 }));
+export const encodePng: (raster: Raster) => Uint8Array = pngEncoder((bytes) => zlibSync(bytes, { level: 3 }));
 
-function pngOf(raster: Raster, deflate: Deflate): Uint8Array {
-  checkRaster(raster);
-  const { colorType, filtered } = filteredPixels(raster);
-  return pngFile({ height: raster.height, width: raster.width, depth: 8, colorType, filtered }, deflate);
-}
+/** Bytes of a band of rows, which one thread compresses at a time. */
+const bandBytes = 2 ** 18;
 
-/** Returns a function as `pngEncoder` does, whose compressor works elsewhere meanwhile. */
+/**
+ * Returns a function as `pngEncoder` does, whose compressor works elsewhere meanwhile.
+ *
+ * @param deflate takes bands of rows, each of which is filtered when it is asked for, and returns parts of one zlib stream
+ */
 export const asyncPngEncoder =
-  (deflate: (bytes: Uint8Array) => Promise<Uint8Array>) =>
+  (deflate: (bands: Iterable<Uint8Array>) => Promise<readonly Uint8Array[]>) =>
   async (raster: Raster): Promise<Uint8Array> => {
     checkRaster(raster);
     const { height, width } = raster;
-    const { colorType, filtered } = filteredPixels(raster);
-    return pngAround({ height, width, depth: 8, colorType }, await deflate(filtered));
+    const channels = channelsOf(raster);
+    return pngAround(
+      { height, width, depth: 8, colorType: colorTypes[channels] },
+      await deflate(bandsOf(raster, channels)),
+    );
   };
 
-/** Returns the rows with the filter `Sub`: each byte less the one of the pixel before. Without alpha if every pixel is opaque. */
-function filteredPixels(raster: Raster): { readonly colorType: 2 | 6; readonly filtered: Uint8Array } {
-  const { height, width, data } = raster;
-  const channels = isOpaque(raster) ? 3 : 4;
-  const filtered = new Uint8Array(height * (1 + width * channels));
-  for (let y = 0, o = 0, i = 0; y < height; y++) {
-    filtered[o++] = 1;
-    let [red, green, blue, alpha] = [0, 0, 0, 0];
-    for (let x = 0; x < width; x++, i += 4) {
-      filtered[o++] = data[i]! - red;
-      filtered[o++] = data[i + 1]! - green;
-      filtered[o++] = data[i + 2]! - blue;
-      red = data[i]!;
-      green = data[i + 1]!;
-      blue = data[i + 2]!;
-      if (channels === 3) continue;
-      filtered[o++] = data[i + 3]! - alpha;
-      alpha = data[i + 3]!;
+function* bandsOf(raster: Raster, channels: 3 | 4): Generator<Uint8Array> {
+  const { height, width } = raster;
+  const rows = Math.max(1, Math.floor(bandBytes / (1 + width * channels)));
+  for (let y = 0; y < height; y += rows) yield filteredRows(raster, channels, y, Math.min(y + rows, height));
+}
+
+const colorTypes = { 3: 2, 4: 6 } as const;
+const channelsOf = (raster: Raster): 3 | 4 => (isOpaque(raster) ? 3 : 4);
+
+/** Returns rows with the filter `Up`: each byte less the one above. */
+function filteredRows({ width, data }: Raster, channels: 3 | 4, from: number, to: number): Uint8Array {
+  const filtered = new Uint8Array((to - from) * (1 + width * channels));
+  const stride = width * 4;
+  let above: Raster['data'] = new Uint8ClampedArray(stride);
+  if (from > 0) above = data.subarray((from - 1) * stride, from * stride);
+  for (let y = from, o = 0; y < to; y++) {
+    const row = data.subarray(y * stride, (y + 1) * stride);
+    filtered[o++] = 2;
+    for (let i = 0; i < stride; i += 4, o += channels) {
+      filtered[o] = row[i]! - above[i]!;
+      filtered[o + 1] = row[i + 1]! - above[i + 1]!;
+      filtered[o + 2] = row[i + 2]! - above[i + 2]!;
+      if (channels === 4) filtered[o + 3] = row[i + 3]! - above[i + 3]!;
     }
+    above = row;
   }
-  return { colorType: channels === 4 ? 6 : 2, filtered };
+  return filtered;
 }
 
 type Colors = readonly (readonly [red: number, green: number, blue: number])[];

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import { MoganetError } from '../../src/errors.ts';
 import { decodeLabelPng } from '../../src/formats/label_png.ts';
@@ -65,7 +66,7 @@ it('is the same to the byte with pngjs and, in a bundled server without it, with
 });
 
 describe('writing PNG beside other work', () => {
-  it('gives the same pixels, also of several strips, and the same bytes each time', async () => {
+  it('gives the same pixels, also of several bands, and the same bytes each time', async () => {
     for (const alpha of [() => 255, (i: number) => i % 256]) {
       for (const [width, height] of [
         [1, 1],
@@ -82,6 +83,33 @@ describe('writing PNG beside other work', () => {
         expect(file.length).to.be.below(nodeEncode(image).length + 100);
       }
     }
+  });
+
+  it('joins its bands to one stream that every reader accepts, whatever the size', async () => {
+    const sizes = fc.oneof(
+      fc.record({ width: fc.integer({ min: 1, max: 900 }), height: fc.integer({ min: 1, max: 900 }) }),
+      // a row that is larger than a band
+      fc.record({ width: fc.integer({ min: 60_000, max: 90_000 }), height: fc.integer({ min: 1, max: 4 }) }),
+    );
+    const noise = fc.record({ seed: fc.nat(), every: fc.integer({ min: 1, max: 999 }), opaque: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(sizes, noise, async (size, { seed, every, opaque }) => {
+        // flat stretches, noise, and transparent pixels
+        const data = new Uint8ClampedArray(4 * size.width * size.height);
+        for (let i = 0, value = seed; i < data.length; i++) {
+          if (i % every === 0) value = (Math.imul(value, 1664525) + 1013904223) >>> 0;
+          data[i] = opaque && i % 4 === 3 ? 255 : value >>> 24;
+        }
+        const file = Buffer.from(await encodePngAsync({ ...size, data }));
+        for (const read of [decodePng(file), PNG.sync.read(file, { checkCRC: true } as object)]) {
+          expect([read.width, read.height]).to.deep.equal([size.width, size.height]);
+          expect(
+            Buffer.from(read.data.buffer, read.data.byteOffset, read.data.length).equals(Buffer.from(data.buffer)),
+          ).to.equal(true);
+        }
+      }),
+      { numRuns: 25 },
+    );
   });
 
   it('leaves the thread free while it compresses', async () => {
@@ -104,7 +132,7 @@ function encodedByPngjs({ width, height, data }: ReturnType<typeof raster>): Uin
   const image = new PNG({ width, height });
   image.data.set(data);
   const opaque = data.every((value, i) => i % 4 !== 3 || value === 255);
-  return PNG.sync.write(image, { colorType: opaque ? 2 : 6, deflateLevel: 3, filterType: 1 });
+  return PNG.sync.write(image, { colorType: opaque ? 2 : 6, deflateLevel: 3, filterType: 2 });
 }
 
 const size = { height: 5, width: 7 };

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, deflateRaw, deflateSync } from 'node:zlib';
 import type { PNG } from 'pngjs';
-import { joinBytes } from '../../arrays.ts';
+import { adler32 } from '../../formats/inflate.ts';
 import { asyncPngEncoder, packedPixels, pngEncoder } from '../../formats/png_write.ts';
 import { checkRaster, type Raster } from '../../image/raster.ts';
 
@@ -16,7 +16,7 @@ const level = 3;
 let writer: ((raster: Raster) => Uint8Array) | undefined;
 
 /**
- * Writes a raster as PNG. Light compression and the filter `Sub` are six times faster than pngjs's defaults, for a third more bytes.
+ * Writes a raster as PNG. Light compression and the filter `Up` are six times faster than pngjs's defaults, for a quarter more bytes.
  *
  * @returns the file's bytes: 8-bit RGB if every pixel is opaque, else RGBA
  * @throws ImageError if the raster's size and data do not fit together
@@ -36,7 +36,7 @@ function byPngjs({ sync }: typeof PNG, { width, height, data }: Raster): Uint8Ar
   // pngjs's types ask for a Buffer and a stream's methods; without a conversion it only reads these fields
   const image = { width, height, gamma: 0, data: bytes } as unknown as PNG;
   const format = { colorType, inputColorType: colorType, inputHasAlpha: channels === 4 } as const;
-  const { buffer, byteOffset, length } = sync.write(image, { ...format, deflateLevel: level, filterType: 1 });
+  const { buffer, byteOffset, length } = sync.write(image, { ...format, deflateLevel: level, filterType: 2 });
   return new Uint8Array(buffer, byteOffset, length); // the `slice` of a Buffer shares its memory
 }
 
@@ -44,45 +44,32 @@ function byPngjs({ sync }: typeof PNG, { width, height, data }: Raster): Uint8Ar
 export const byZlib = pngEncoder((bytes) => deflateSync(bytes, { level, strategy: constants.Z_RLE }));
 
 /**
- * Writes a raster as PNG as `encodePng` does, but compresses on Node's pool of threads, strip by strip: the caller's thread is free
+ * Writes a raster as PNG as `encodePng` does, but compresses on Node's pool of threads, band by band: the caller's thread is free
  * meanwhile. The pixels are equal, the bytes differ a little.
  *
  * @throws as `encodePng`
  */
-export const encodePngAsync: (raster: Raster) => Promise<Uint8Array> = asyncPngEncoder(deflateInStrips);
+export const encodePngAsync: (raster: Raster) => Promise<Uint8Array> = asyncPngEncoder(deflateInBands);
 
-/** Bytes that one thread compresses at a time. Run lengths do not look back, so strips cost nothing but five bytes each. */
-const stripBytes = 2 ** 19;
+const deflateBand = promisify<Uint8Array, object, Uint8Array>(deflateRaw);
 
-const deflateStrip = promisify<Uint8Array, object, Uint8Array>(deflateRaw);
-
-/** Returns a zlib stream of strips that were compressed at the same time. */
-async function deflateInStrips(bytes: Uint8Array): Promise<Uint8Array> {
-  const strips = Promise.all(
-    Array.from({ length: Math.ceil(bytes.length / stripBytes) }, (_, i) => {
-      const end = (i + 1) * stripBytes;
-      const finishFlush = end >= bytes.length ? constants.Z_FINISH : constants.Z_SYNC_FLUSH;
-      return deflateStrip(bytes.subarray(i * stripBytes, end), { level, strategy: constants.Z_RLE, finishFlush });
-    }),
-  );
-  const sum = new Uint8Array(4);
-  new DataView(sum.buffer).setUint32(0, adler32(bytes)); // while the pool compresses
-  return joinBytes([Uint8Array.of(0x78, 0x01), ...(await strips), sum]);
-}
-
-/** The checksum at the end of a zlib stream. */
-function adler32(bytes: Uint8Array): number {
-  let [low, high] = [1, 0];
-  for (let i = 0; i < bytes.length; ) {
-    // as many as keep both sums below 2^32
-    for (const end = Math.min(i + 5552, bytes.length); i < end; i++) {
-      low += bytes[i]!;
-      high += low;
-    }
-    low %= 65521;
-    high %= 65521;
+/**
+ * Returns the parts of a zlib stream whose bands are compressed at the same time, the first while the next are still being filtered.
+ * Run lengths do not look back, so a band costs nothing but its flush of five bytes.
+ */
+async function deflateInBands(bands: Iterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const parts: Promise<Uint8Array>[] = [];
+  let sum = 1;
+  for (const band of bands) {
+    // all in one piece: for each piece that the pool returns it would wait for this thread
+    const chunkSize = band.length + 1024;
+    const finishFlush = constants.Z_SYNC_FLUSH;
+    parts.push(deflateBand(band, { level, strategy: constants.Z_RLE, memLevel: 9, chunkSize, finishFlush }));
+    sum = adler32(band, sum);
   }
-  return high * 65536 + low;
+  const end = Uint8Array.of(3, 0, 0, 0, 0, 0); // an empty last block, and the sum
+  new DataView(end.buffer).setUint32(2, sum);
+  return [Uint8Array.of(0x78, 0x01), ...(await Promise.all(parts)), end];
 }
 
 /** Returns pngjs, or undefined in a bundle without it. */
