@@ -10,6 +10,7 @@ import type { Color } from './colors.ts';
 
 /** The image being painted. */
 export interface Canvas extends Size {
+  /** All of its buffer, which is also filled pixel by pixel. */
   readonly data: Uint8ClampedArray;
 }
 
@@ -55,17 +56,35 @@ export function canvasFrom({ width, height, data }: Raster): Canvas {
 }
 
 /** Makes an opaque canvas of one colour. */
-export function blankCanvas({ width, height }: Size, [r, g, b]: Color): Canvas {
-  const data = new Uint8ClampedArray(width * height * 4);
-  // the four bytes as the machine orders them
-  const [pixel = 0] = new Uint32Array(Uint8Array.of(r, g, b, 255).buffer);
-  new Uint32Array(data.buffer).fill(pixel);
-  return { width, height, data };
+export function blankCanvas(size: Size, color: Color): Canvas {
+  const canvas = emptyCanvas(size);
+  fillRows(canvas, 0, size.height, color);
+  return canvas;
+}
+
+/** Makes a transparent canvas. */
+export function emptyCanvas({ width, height }: Size): Canvas {
+  return { width, height, data: new Uint8ClampedArray(width * height * 4) };
+}
+
+/** Fills whole rows with an opaque colour. */
+export function fillRows({ width, data }: Canvas, from: number, to: number, color: Color): void {
+  new Uint32Array(data.buffer).fill(wordOf(color), from * width, to * width);
 }
 
 /** Converts an opacity of 0 to 1 to the 0 to 255 that the painters take; values outside are clamped. */
 export function alphaOf(opacity: number): number {
   return Math.round(255 * Math.min(1, Math.max(0, opacity)));
+}
+
+/**
+ * Returns a colour mixed over every value of an opaque pixel, channel by channel: what is filled has many more pixels than there
+ * are values.
+ */
+export function mixtureOf(color: Color, alpha: number): Uint8Array {
+  const mixture = new Uint8Array(768);
+  for (let i = 0; i < 768; i++) mixture[i] = mix(color[i >> 8]!, i & 255, alpha);
+  return mixture;
 }
 
 /** Mixes one channel of an opaque pixel with `alpha` parts in 255 of `value`. */
@@ -105,9 +124,14 @@ function clip(rect: Rect, { width, height }: Size): Rect {
 /** Fills a rectangle, clipped to the canvas. */
 export function fillRect(canvas: Canvas, rect: Rect, color: Color, alpha = 255): void {
   const { left, top, right, bottom } = clip(rect, canvas);
+  const pixels = new Uint32Array(canvas.data.buffer);
+  const opaque = wordOf(color);
   for (let y = top; y < bottom; y++) {
     const row = y * canvas.width;
-    for (let x = left; x < right; x++) blend(canvas.data, (row + x) * 4, color, alpha);
+    for (let x = left; x < right; x++) {
+      if (alpha === 255) pixels[row + x] = opaque;
+      else blend(canvas.data, (row + x) * 4, color, alpha);
+    }
   }
 }
 
@@ -251,24 +275,43 @@ export function addRoundedRect(
   addLine(shape, left, bottom - r, left, top + r);
 }
 
+/** Adds another shape with its top left corner at (left, top); it must lie inside. */
+export function addCoverage(shape: Coverage, other: Coverage, left: number, top: number): void {
+  const columns = other.width + 1;
+  for (let y = 0, from = 0; y < other.height; y++) {
+    let to = (top + y) * (shape.width + 1) + left;
+    for (const end = from + columns; from < end; from++, to++) shape.changes[to]! += other.changes[from]!;
+  }
+}
+
 /** Paints the shape with its top left corner at (left, top), clipped to the canvas. */
 export function paintCoverage(
-  canvas: Canvas,
-  shape: Coverage,
+  { width, height, data }: Canvas,
+  { changes, ...shape }: Coverage,
   left: number,
   top: number,
   color: Color,
   alpha = 255,
 ): void {
-  for (let y = Math.max(0, -top); y < Math.min(shape.height, canvas.height - top); y++) {
+  const pixels = new Uint32Array(data.buffer);
+  const opaque = wordOf(color);
+  const first = Math.max(0, -left);
+  const end = Math.min(shape.width, width - left);
+  for (let y = Math.max(0, -top); y < Math.min(shape.height, height - top); y++) {
     const row = y * (shape.width + 1);
-    const target = ((top + y) * canvas.width + left) * 4;
+    const target = (top + y) * width + left;
     let sum = 0;
-    for (let x = 0; x < shape.width; x++) {
-      sum += shape.changes[row + x]!;
+    for (let x = 0; x < end; ) {
+      sum += changes[row + x]!;
       // outlines that overlap count twice, holes count zero: a pixel inside any of them is covered
       const covered = Math.round(Math.min(1, Math.abs(sum)) * alpha);
-      if (covered > 0 && left + x >= 0 && left + x < canvas.width) blend(canvas.data, target + x * 4, color, covered);
+      const from = target + Math.max(first, x);
+      while (++x < end && changes[row + x] === 0);
+      if (covered === 255) for (let at = from; at < target + x; at++) pixels[at] = opaque;
+      else if (covered > 0) for (let at = from; at < target + x; at++) blend(data, at * 4, color, covered);
     }
   }
 }
+
+/** Returns the four bytes of an opaque pixel as the machine orders them. */
+const wordOf = ([r, g, b]: Color): number => new Uint32Array(Uint8Array.of(r, g, b, 255).buffer)[0] ?? 0;

@@ -2,7 +2,15 @@ import type { Size } from '../arrays.ts';
 import { addLine, addRoundedRect, alphaOf, type Canvas, createCoverage, paintCoverage, type Rect } from './canvas.ts';
 import { type Color, readableOn } from './colors.ts';
 import { isolated } from './shape.ts';
-import { fitText, type GlyphOptions, type MoreGlyphs, measureText, paintText, reportMissing } from './text.ts';
+import {
+  fitText,
+  type GlyphOptions,
+  type GlyphShapes,
+  type MoreGlyphs,
+  measureText,
+  paintText,
+  reportMissing,
+} from './text.ts';
 
 /** Labels of boxes: where each one goes, and how it is painted. */
 
@@ -157,7 +165,8 @@ export function paintLabels(canvas: Canvas, labels: readonly Label[], style: Lab
     const line = leaderOf(plate, labels);
     if (line) paintLine(canvas, line, plate, alpha);
   }
-  for (const plate of placed.reverse()) paintPlate(canvas, plate, plate.position, alpha, moreGlyphs);
+  const shapes: GlyphShapes = new Map();
+  for (const plate of placed.reverse()) paintPlate(canvas, plate, alpha, shapes, moreGlyphs);
 }
 
 function plateOf(label: Label, textSize: number, room: number, moreGlyphs?: MoreGlyphs): Plate {
@@ -252,8 +261,15 @@ function paintStroke(
   paintCoverage(canvas, shape, left, top, color, alpha);
 }
 
-function paintPlate(canvas: Canvas, plate: Plate, { left, top }: Rect, alpha: number, moreGlyphs?: MoreGlyphs): void {
-  const { text, textSize, width, height, color } = plate;
+function paintPlate(
+  canvas: Canvas,
+  plate: Plate & { readonly position: Rect },
+  alpha: number,
+  shapes: GlyphShapes,
+  moreGlyphs?: MoreGlyphs,
+): void {
+  const { text, textSize, width, height, color, padding, baseline } = plate;
+  const { left, top } = plate.position;
   const radius = textSize / 5;
   const rim = createCoverage(plate);
   addRoundedRect(rim, 0, 0, width, height, radius);
@@ -261,13 +277,8 @@ function paintPlate(canvas: Canvas, plate: Plate, { left, top }: Rect, alpha: nu
   const face = createCoverage(plate);
   addRoundedRect(face, 1, 1, width - 1, height - 1, Math.max(0, radius - 1));
   paintCoverage(canvas, face, left, top, color, alpha);
-  paintText(canvas, text, {
-    x: left + plate.padding,
-    y: top + plate.baseline,
-    size: textSize,
-    color: readableOn(color),
-    moreGlyphs,
-  });
+  const line = { x: left + padding, y: top + baseline, size: textSize, color: readableOn(color), moreGlyphs };
+  paintText(canvas, text, line, shapes);
 }
 
 function darker([r, g, b]: Color): Color {

@@ -1,7 +1,7 @@
 import type { Size } from '../arrays.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import { forEachColumnStretch } from '../postprocess/rle.ts';
-import { blend, type Canvas, mix } from './canvas.ts';
+import { blend, type Canvas } from './canvas.ts';
 import type { Color } from './colors.ts';
 
 /** Painting masks: filled with a colour, and their contours. Both read the runs, so that no bitmap is needed. */
@@ -43,52 +43,55 @@ export function spansOf({ left, top, rle }: CompactMask, image: Size): MaskSpans
  * the image nothing is set. Columns from left to right, rows top down; linear in runs and edge pixels.
  */
 export function forEachEdgePixel({ left, columns }: MaskSpans, visit: (x: number, y: number) => void): void {
-  for (const [column, spans] of columns.entries()) {
+  for (let column = 0; column < columns.length; column++) {
     const x = left + column;
-    const [before = [], after = []] = [columns[column - 1], columns[column + 1]];
-    for (const { start, end } of spans) {
+    const before = columns[column - 1] ?? none;
+    const after = columns[column + 1] ?? none;
+    // spans come top down, so those of the neighbours are passed once
+    let [i, j] = [0, 0];
+    for (const { start, end } of columns[column]!) {
       const last = end - 1;
       visit(x, start);
-      // the gaps of both neighbour columns between the two ends, merged top down
-      let y = start + 1;
-      while (y < last) {
-        const [leftGap, rightGap] = [nextGap(before, y, last), nextGap(after, y, last)];
-        const from = Math.min(leftGap.start, rightGap.start);
-        if (from >= last) break;
-        const to = Math.max(leftGap.start === from ? leftGap.end : 0, rightGap.start === from ? rightGap.end : 0);
-        for (y = from; y < to; y++) visit(x, y);
+      for (let y = start + 1; y < last; ) {
+        // the stretches of both neighbours that hold this row or lie below it
+        while (i < before.length && before[i]!.end <= y) i++;
+        while (j < after.length && after[j]!.end <= y) j++;
+        const [a, b] = [before[i], after[j]];
+        if (a && b && a.start <= y && b.start <= y) {
+          y = Math.min(a.end, b.end); // neither is free up to here
+          continue;
+        }
+        const until = Math.min(
+          last,
+          Math.max(a && a.start <= y ? y : (a?.start ?? last), b && b.start <= y ? y : (b?.start ?? last)),
+        );
+        for (; y < until; y++) visit(x, y);
       }
       if (last > start) visit(x, last);
     }
   }
 }
 
-/** The first stretch at or below row `y`, and above `limit`, that is not set in the column. */
-function nextGap(column: readonly Span[], y: number, limit: number): Span {
-  let from = y;
-  for (const { start, end } of column) {
-    if (end <= from) continue;
-    if (start > from) return { start: from, end: Math.min(limit, start) };
-    from = end;
-  }
-  return { start: Math.min(from, limit), end: limit };
-}
+const none: readonly Span[] = [];
 
 /** Rows painted at a time: the columns of a mask lie far apart in memory, those of a few rows stay in the cache. */
 const bandHeight = 16;
 
-/** Fills the mask's pixels with a colour; `alpha` is 0 to 255. */
-export function fillMask({ data, width }: Canvas, { left, columns }: MaskSpans, color: Color, alpha: number): void {
-  // a mask has many more pixels than a channel has values: each value is mixed once
-  const table = (value: number) => Uint8Array.from({ length: 256 }, (_, below) => mix(value, below, alpha));
-  const [red, green, blue] = [table(color[0]), table(color[1]), table(color[2])];
+/** Fills the mask's pixels with a colour; `alpha` is 0 to 255, `mixture` the colour's at this alpha (`mixtureOf`). */
+export function fillMask(
+  { data, width }: Canvas,
+  { left, columns }: MaskSpans,
+  color: Color,
+  alpha: number,
+  mixture: Uint8Array,
+): void {
   const stride = width * 4;
-  const bottom = columns.reduce((lowest, spans) => Math.max(lowest, spans.at(-1)?.end ?? 0), 0);
-  const top = columns.reduce((highest, spans) => Math.min(highest, spans[0]?.start ?? bottom), bottom);
+  const { top, bottom } = rowsOf(columns);
   const next = new Uint32Array(columns.length);
   for (let band = top; band < bottom; band += bandHeight) {
     const bandEnd = band + bandHeight;
-    for (const [column, spans] of columns.entries()) {
+    for (let column = 0; column < columns.length; column++) {
+      const spans = columns[column]!;
       const x = (left + column) * 4;
       let i = next[column]!;
       for (let span = spans[i]; span && span.start < bandEnd; span = spans[++i]) {
@@ -98,15 +101,29 @@ export function fillMask({ data, width }: Canvas, { left, columns }: MaskSpans, 
             blend(data, at, color, alpha);
             continue;
           }
-          data[at] = red[data[at]!]!;
-          data[at + 1] = green[data[at + 1]!]!;
-          data[at + 2] = blue[data[at + 2]!]!;
+          data[at] = mixture[data[at]!]!;
+          data[at + 1] = mixture[256 + data[at + 1]!]!;
+          data[at + 2] = mixture[512 + data[at + 2]!]!;
         }
         if (span.end > bandEnd) break;
       }
       next[column] = i;
     }
   }
+}
+
+/** Returns the first row of a mask, and the first below it. */
+function rowsOf(columns: MaskSpans['columns']): { readonly top: number; readonly bottom: number } {
+  let top = Infinity;
+  let bottom = 0;
+  for (const spans of columns) {
+    const [first] = spans;
+    const last = spans.at(-1);
+    if (!first || !last) continue;
+    top = Math.min(top, first.start);
+    bottom = Math.max(bottom, last.end);
+  }
+  return { top: Math.min(top, bottom), bottom };
 }
 
 /** Room to mark pixels in, reused from mask to mask: always all zero between two uses. */
@@ -130,42 +147,54 @@ export function strokeMask(
   alpha: number,
   { covered }: ContourBuffer,
 ): void {
-  const brush = roundBrush(lineWidth);
+  const { reach, dx, dy, coverage } = roundBrush(lineWidth);
   const { width, height, data } = canvas;
-  const touched: number[] = [];
+  const offsets = dx.map((x, i) => dy[i]! * width + x);
   forEachEdgePixel(spans, (x, y) => {
-    for (const { dx, dy, coverage } of brush) {
-      const px = x + dx;
-      const py = y + dy;
-      if (px < 0 || py < 0 || px >= width || py >= height) continue;
-      const at = py * width + px;
-      const before = covered[at]!;
-      if (before === 0) touched.push(at);
-      if (coverage > before) covered[at] = coverage;
+    const middle = y * width + x;
+    const isInside = x >= reach && y >= reach && x < width - reach && y < height - reach;
+    for (let i = 0; i < offsets.length; i++) {
+      if (!isInside && (x + dx[i]! < 0 || y + dy[i]! < 0 || x + dx[i]! >= width || y + dy[i]! >= height)) continue;
+      const at = middle + offsets[i]!;
+      if (coverage[i]! > covered[at]!) covered[at] = coverage[i]!;
     }
   });
-  for (const at of touched) {
-    blend(data, at * 4, color, Math.round((covered[at]! * alpha) / 255));
-    covered[at] = 0;
+  const { top, bottom } = rowsOf(spans.columns);
+  const left = Math.max(0, spans.left - reach);
+  const right = Math.min(width, spans.left + spans.columns.length + reach);
+  for (let y = Math.max(0, top - reach); y < Math.min(height, bottom + reach); y++) {
+    const end = y * width + right;
+    for (let at = y * width + left; at < end; at++) {
+      const share = covered[at]!;
+      if (share === 0) continue;
+      blend(data, at * 4, color, Math.round((share * alpha) / 255));
+      covered[at] = 0;
+    }
   }
 }
 
-interface BrushPixel {
-  readonly dx: number;
-  readonly dy: number;
-  readonly coverage: number;
+/** The pixels around the middle, up to `reach` away, with their coverage: 255 if they lie wholly in the disc. */
+interface Brush {
+  readonly reach: number;
+  readonly dx: Int32Array;
+  readonly dy: Int32Array;
+  readonly coverage: Uint8Array;
 }
 
-/** The pixels around the middle with their coverage, 255 if they lie wholly in the disc. */
-function roundBrush(diameter: number): BrushPixel[] {
+function roundBrush(diameter: number): Brush {
   const radius = diameter / 2;
   const reach = Math.ceil(radius);
-  const brush: BrushPixel[] = [];
+  const pixels: [dx: number, dy: number, coverage: number][] = [];
   for (let dy = -reach; dy <= reach; dy++) {
     for (let dx = -reach; dx <= reach; dx++) {
       const coverage = Math.round(255 * Math.min(1, Math.max(0, radius + 0.5 - Math.sqrt(dx * dx + dy * dy))));
-      if (coverage > 0) brush.push({ dx, dy, coverage });
+      if (coverage > 0) pixels.push([dx, dy, coverage]);
     }
   }
-  return brush;
+  return {
+    reach,
+    dx: Int32Array.from(pixels, ([dx]) => dx),
+    dy: Int32Array.from(pixels, ([, dy]) => dy),
+    coverage: Uint8Array.from(pixels, ([, , coverage]) => coverage),
+  };
 }

@@ -9,7 +9,7 @@ import {
   type Canvas,
   canvasFrom,
   type DrawingSizes,
-  mix,
+  mixtureOf,
   type Rect,
   sizesFor,
   strokeRect,
@@ -110,11 +110,18 @@ function paintMasks(
   { maskOpacity = 0.45, contourOpacity = 0.9 }: OverlayOptions,
 ): void {
   const buffer = createContourBuffer(canvas);
+  const alpha = alphaOf(maskOpacity);
+  const mixtures = new Map<string, Uint8Array>();
+  const mixture = (color: Color): Uint8Array => {
+    const known = mixtures.get(color.join()) ?? mixtureOf(color, alpha);
+    mixtures.set(color.join(), known);
+    return known;
+  };
   const largestFirst = instances
     .flatMap(({ mask, ...instance }) => (mask ? [{ ...instance, spans: spansOf(mask, canvas) }] : []))
     .sort((a, b) => b.spans.area - a.spans.area || a.score - b.score || b.index - a.index);
   for (const { spans, color } of largestFirst) {
-    fillMask(canvas, spans, color, alphaOf(maskOpacity));
+    fillMask(canvas, spans, color, alpha, mixture(color));
     strokeMask(canvas, spans, contourWidth, color, alphaOf(contourOpacity), buffer);
   }
 }
@@ -177,14 +184,14 @@ export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, opti
   checkRaster(raster);
   const { dataset, palette = dataset?.colors, opacity = 0.5, borderOpacity = 0.9 } = options;
   const { unlabelled = unlabelledOf(options.classes) } = options;
-  const canvas = canvasFrom(raster);
-  const { width, height, data } = canvas;
+  const { width, height } = raster;
   if (labels.length !== width * height) {
     throw new ShapeError(
       `drawSegmentation: an image of ${width}×${height} pixels needs ${width * height} labels, got ${labels.length}. ` +
         `Resize the label map to the image first (nearest neighbour).`,
     );
   }
+  const canvas = canvasFrom(raster);
   const inside = alphaOf(opacity);
   const border = Math.max(inside, alphaOf(borderOpacity));
   const reach = borderOpacity > 0 ? Math.max(1, Math.round(sizesFor(raster).contourWidth / 2)) : 0;
@@ -198,45 +205,61 @@ export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, opti
       let paint = paints.get(label);
       if (!paint) {
         const color = colorFor(label, palette);
-        paint = { color, inside: mixed(color, inside), border: mixed(color, border) };
+        paint = {
+          color,
+          inside: { alpha: inside, mixture: mixtureOf(color, inside) },
+          border: { alpha: border, mixture: mixtureOf(color, border) },
+        };
         paints.set(label, paint);
       }
-      // a run that ends before the image does has a border there
-      const left = start > 0 ? start + reach : 0;
-      const right = end < width ? end - reach : width;
-      for (let x = start; x < end; x++) {
-        const atBorder = x < left || x >= right || otherInColumn(labels, label, row + x, y);
-        const at = (row + x) * 4;
-        if (data[at + 3] !== 255) {
-          blend(data, at, paint.color, atBorder ? border : inside);
-          continue;
-        }
-        const table = atBorder ? paint.border : paint.inside;
-        data[at] = table[data[at]!]!;
-        data[at + 1] = table[256 + data[at + 1]!]!;
-        data[at + 2] = table[512 + data[at + 2]!]!;
-      }
+      paintRun(canvas, labels, y, start, end, reach, paint);
     }
   }
   return canvas;
+}
 
-  /** Tells whether another label lies within reach above or below. */
-  function otherInColumn(map: ArrayLike<number>, label: number, at: number, y: number): boolean {
-    for (let d = 1; d <= reach; d++) {
-      if (y >= d && map[at - d * width] !== label) return true;
-      if (y + d < height && map[at + d * width] !== label) return true;
+/** Colours the pixels from `start` to `end` of a row, which have one label. */
+function paintRun(
+  { width, height, data }: Canvas,
+  labels: ArrayLike<number>,
+  y: number,
+  start: number,
+  end: number,
+  reach: number,
+  { color, inside, border }: Paint,
+): void {
+  const row = y * width;
+  const label = labels[row + start]!;
+  // a run that ends before the image does has a border there
+  const left = start > 0 ? start + reach : 0;
+  const right = end < width ? end - reach : width;
+  // rows beyond the image have no other label
+  const above = Math.min(reach, y) * width;
+  const below = Math.min(reach, height - 1 - y) * width;
+  for (let x = start; x < end; x++) {
+    const pixel = row + x;
+    let isBorder = x < left || x >= right;
+    for (let at = pixel - above; !isBorder && at <= pixel + below; at += width) isBorder = labels[at] !== label;
+    const { alpha, mixture } = isBorder ? border : inside;
+    const at = pixel * 4;
+    if (data[at + 3] !== 255) {
+      blend(data, at, color, alpha);
+      continue;
     }
-    return false;
+    data[at] = mixture[data[at]!]!;
+    data[at + 1] = mixture[256 + data[at + 1]!]!;
+    data[at + 2] = mixture[512 + data[at + 2]!]!;
   }
 }
 
-/** A colour with its mixtures. */
+/** A colour, and how it is mixed over opaque pixels. */
 interface Paint {
   readonly color: Color;
-  readonly inside: Uint8Array;
-  readonly border: Uint8Array;
+  readonly inside: Mixing;
+  readonly border: Mixing;
 }
 
-/** Mixes a colour over every value of an opaque pixel, channel by channel: an image has many more pixels than there are values. */
-const mixed = (color: Color, alpha: number): Uint8Array =>
-  Uint8Array.from({ length: 768 }, (_, i) => mix(color[i >> 8]!, i & 255, alpha));
+interface Mixing {
+  readonly alpha: number;
+  readonly mixture: Uint8Array;
+}

@@ -1,5 +1,6 @@
 import type { Raster } from '../image/raster.ts';
 import {
+  addCoverage,
   addCurve,
   addLine,
   alphaOf,
@@ -149,7 +150,7 @@ export interface TextMeasure {
 
 /** A line of text laid out. */
 interface Line extends TextMeasure {
-  readonly glyphs: readonly { readonly glyph: Glyph; readonly x: number }[];
+  readonly glyphs: readonly { readonly character: string; readonly glyph: Glyph; readonly x: number }[];
   readonly scaleX: number;
   readonly scaleY: number;
 }
@@ -159,7 +160,7 @@ function layOut(text: string, size: number, moreGlyphs?: MoreGlyphs): Line {
   const scaleX = size / unitsPerEm;
   // instead of hinting: small letters end on a pixel border, which keeps their horizontal strokes sharp
   const scaleY = Math.max(1, Math.round(xHeight * scaleX)) / xHeight;
-  const placed: { glyph: Glyph; x: number }[] = [];
+  const placed: { character: string; glyph: Glyph; x: number }[] = [];
   const missing = new Set<string>();
   let x = 0;
   let previous = '';
@@ -172,7 +173,7 @@ function layOut(text: string, size: number, moreGlyphs?: MoreGlyphs): Line {
     if (!known) missing.add(character);
     const glyph = known ?? missingGlyph;
     x += kerningOf(previous, character) * scaleX;
-    placed.push({ glyph, x });
+    placed.push({ character, glyph, x });
     x += glyph.advance * scaleX;
     previous = character;
   }
@@ -239,8 +240,18 @@ export function drawText(raster: Raster, text: string, options: TextOptions): Ra
   return canvas;
 }
 
+/** Coverage of letters, for lines that are painted with the same glyphs: a letter at the same share of a pixel is outlined once. */
+export type GlyphShapes = Map<string, GlyphShape>;
+
+/** The coverage of one letter, whose top left corner is at (left, top) from the pixel of its origin. */
+interface GlyphShape {
+  readonly left: number;
+  readonly top: number;
+  readonly coverage: Coverage;
+}
+
 /** As `drawText`, in place. */
-export function paintText(canvas: Canvas, text: string, options: TextOptions): void {
+export function paintText(canvas: Canvas, text: string, options: TextOptions, shapes: GlyphShapes = new Map()): void {
   const { x, y, size, color = black, opacity = 1, moreGlyphs } = options;
   const line = layOut(text, size, moreGlyphs);
   // letters may reach a little beyond their advance width on both sides
@@ -251,10 +262,32 @@ export function paintText(canvas: Canvas, text: string, options: TextOptions): v
     width: Math.ceil(line.width) + 2 * margin + 1,
     height: ascent + Math.ceil(line.descent) + 1,
   });
-  for (const { glyph, x: glyphX } of line.glyphs) {
-    for (const contour of glyph.contours) addContour(shape, contour, x - left + glyphX, ascent, line);
+  for (const { character, glyph, x: glyphX } of line.glyphs) {
+    if (glyph.contours.length === 0) continue;
+    const origin = x - left + glyphX;
+    const share = origin - Math.floor(origin);
+    const key = `${character} ${size} ${share}`;
+    let letter = shapes.get(key);
+    if (!letter) {
+      letter = shapeOf(glyph, share, line);
+      shapes.set(key, letter);
+    }
+    addCoverage(shape, letter.coverage, Math.floor(origin) + letter.left, ascent + letter.top);
   }
   paintCoverage(canvas, shape, left, Math.round(y) - ascent, color, alphaOf(opacity));
+}
+
+/** Outlines a letter whose origin is `x` right of a pixel's border. */
+function shapeOf({ contours }: Glyph, x: number, line: Line): GlyphShape {
+  const points = contours.flat();
+  const left = Math.floor(x + Math.min(...points.map((point) => point.x)) * line.scaleX);
+  const right = Math.ceil(x + Math.max(...points.map((point) => point.x)) * line.scaleX);
+  const top = Math.floor(-Math.max(...points.map((point) => point.y)) * line.scaleY);
+  const bottom = Math.ceil(-Math.min(...points.map((point) => point.y)) * line.scaleY);
+  // a point on the right border rounds to its left or right
+  const coverage = createCoverage({ width: right - left + 1, height: bottom - top });
+  for (const contour of contours) addContour(coverage, contour, x - left, -top, line);
+  return { left, top, coverage };
 }
 
 /** Adds a TrueType contour with its origin at (x, baseline), turned so that y points down. */
