@@ -68,8 +68,8 @@ export function emptyCanvas({ width, height }: Size): Canvas {
 }
 
 /** Fills whole rows with an opaque colour. */
-export function fillRows({ width, data }: Canvas, from: number, to: number, color: Color): void {
-  new Uint32Array(data.buffer).fill(wordOf(color), from * width, to * width);
+export function fillRows(canvas: Canvas, from: number, to: number, color: Color): void {
+  pixelsOf(canvas).fill(wordOf(color), from * canvas.width, to * canvas.width);
 }
 
 /** Converts an opacity of 0 to 1 to the 0 to 255 that the painters take; values outside are clamped. */
@@ -77,14 +77,45 @@ export function alphaOf(opacity: number): number {
   return Math.round(255 * Math.min(1, Math.max(0, opacity)));
 }
 
-/**
- * Returns a colour mixed over every value of an opaque pixel, channel by channel: what is filled has many more pixels than there
- * are values.
- */
-export function mixtureOf(color: Color, alpha: number): Uint8Array {
-  const mixture = new Uint8Array(768);
-  for (let i = 0; i < 768; i++) mixture[i] = mix(color[i >> 8]!, i & 255, alpha);
-  return mixture;
+/** A colour at an opacity, mixed beforehand over every value of an opaque pixel: what is filled has many more pixels than there are values. */
+export interface Mixture {
+  readonly color: Color;
+  /** 0 to 255 */
+  readonly alpha: number;
+  /** For each channel its 256 values, where they stand in a pixel as the machine orders bytes. */
+  readonly words: Uint32Array;
+}
+
+/** How far each channel is shifted in a pixel that is read as one number. */
+const [redAt, greenAt, blueAt, alphaAt] =
+  new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? ([0, 8, 16, 24] as const) : ([24, 16, 8, 0] as const);
+const opaqueAlpha = (255 << alphaAt) >>> 0;
+
+export function mixtureOf(color: Color, alpha: number): Mixture {
+  const words = new Uint32Array(768);
+  for (const [channel, shift] of [redAt, greenAt, blueAt].entries()) {
+    for (let below = 0; below < 256; below++)
+      words[256 * channel + below] = mix(color[channel]!, below, alpha) << shift;
+  }
+  return { color, alpha, words };
+}
+
+/** Returns the pixels of a canvas as numbers, see `blendMixture`. */
+export const pixelsOf = ({ data }: Canvas): Uint32Array => new Uint32Array(data.buffer);
+
+/** Lays a mixture over pixel `at`, as `blend` does. */
+export function blendMixture(data: Uint8ClampedArray, pixels: Uint32Array, at: number, mixture: Mixture): void {
+  const below = pixels[at]!;
+  if ((below & opaqueAlpha) >>> 0 !== opaqueAlpha) {
+    blend(data, at * 4, mixture.color, mixture.alpha);
+    return;
+  }
+  const { words } = mixture;
+  pixels[at] =
+    words[(below >>> redAt) & 255]! |
+    words[256 + ((below >>> greenAt) & 255)]! |
+    words[512 + ((below >>> blueAt) & 255)]! |
+    opaqueAlpha;
 }
 
 /** Mixes one channel of an opaque pixel with `alpha` parts in 255 of `value`. */
@@ -124,7 +155,7 @@ function clip(rect: Rect, { width, height }: Size): Rect {
 /** Fills a rectangle, clipped to the canvas. */
 export function fillRect(canvas: Canvas, rect: Rect, color: Color, alpha = 255): void {
   const { left, top, right, bottom } = clip(rect, canvas);
-  const pixels = new Uint32Array(canvas.data.buffer);
+  const pixels = pixelsOf(canvas);
   const opaque = wordOf(color);
   for (let y = top; y < bottom; y++) {
     const row = y * canvas.width;
@@ -286,14 +317,15 @@ export function addCoverage(shape: Coverage, other: Coverage, left: number, top:
 
 /** Paints the shape with its top left corner at (left, top), clipped to the canvas. */
 export function paintCoverage(
-  { width, height, data }: Canvas,
+  canvas: Canvas,
   { changes, ...shape }: Coverage,
   left: number,
   top: number,
   color: Color,
   alpha = 255,
 ): void {
-  const pixels = new Uint32Array(data.buffer);
+  const { width, height, data } = canvas;
+  const pixels = pixelsOf(canvas);
   const opaque = wordOf(color);
   const first = Math.max(0, -left);
   const end = Math.min(shape.width, width - left);

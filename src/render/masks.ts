@@ -1,7 +1,7 @@
 import type { Size } from '../arrays.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import { forEachColumnStretch } from '../postprocess/rle.ts';
-import { blend, type Canvas } from './canvas.ts';
+import { blend, blendMixture, type Canvas, type Mixture, pixelsOf } from './canvas.ts';
 import type { Color } from './colors.ts';
 
 /** Painting masks: filled with a colour, and their contours. Both read the runs, so that no bitmap is needed. */
@@ -77,33 +77,22 @@ const none: readonly Span[] = [];
 /** Rows painted at a time: the columns of a mask lie far apart in memory, those of a few rows stay in the cache. */
 const bandHeight = 16;
 
-/** Fills the mask's pixels with a colour; `alpha` is 0 to 255, `mixture` the colour's at this alpha (`mixtureOf`). */
-export function fillMask(
-  { data, width }: Canvas,
-  { left, columns }: MaskSpans,
-  color: Color,
-  alpha: number,
-  mixture: Uint8Array,
-): void {
-  const stride = width * 4;
+/** Fills the mask's pixels with a colour. */
+export function fillMask(canvas: Canvas, { left, columns }: MaskSpans, mixture: Mixture): void {
+  const { data, width } = canvas;
+  const pixels = pixelsOf(canvas);
   const { top, bottom } = rowsOf(columns);
   const next = new Uint32Array(columns.length);
   for (let band = top; band < bottom; band += bandHeight) {
     const bandEnd = band + bandHeight;
     for (let column = 0; column < columns.length; column++) {
       const spans = columns[column]!;
-      const x = (left + column) * 4;
+      const x = left + column;
       let i = next[column]!;
       for (let span = spans[i]; span && span.start < bandEnd; span = spans[++i]) {
-        const end = Math.min(span.end, bandEnd) * stride + x;
-        for (let at = Math.max(span.start, band) * stride + x; at < end; at += stride) {
-          if (data[at + 3] !== 255) {
-            blend(data, at, color, alpha);
-            continue;
-          }
-          data[at] = mixture[data[at]!]!;
-          data[at + 1] = mixture[256 + data[at + 1]!]!;
-          data[at + 2] = mixture[512 + data[at + 2]!]!;
+        const end = Math.min(span.end, bandEnd) * width + x;
+        for (let at = Math.max(span.start, band) * width + x; at < end; at += width) {
+          blendMixture(data, pixels, at, mixture);
         }
         if (span.end > bandEnd) break;
       }

@@ -5,11 +5,13 @@ import type { Detections } from '../postprocess/detections.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import {
   alphaOf,
-  blend,
+  blendMixture,
   type Canvas,
   canvasFrom,
   type DrawingSizes,
+  type Mixture,
   mixtureOf,
+  pixelsOf,
   type Rect,
   sizesFor,
   strokeRect,
@@ -111,8 +113,8 @@ function paintMasks(
 ): void {
   const buffer = createContourBuffer(canvas);
   const alpha = alphaOf(maskOpacity);
-  const mixtures = new Map<string, Uint8Array>();
-  const mixture = (color: Color): Uint8Array => {
+  const mixtures = new Map<string, Mixture>();
+  const mixture = (color: Color): Mixture => {
     const known = mixtures.get(color.join()) ?? mixtureOf(color, alpha);
     mixtures.set(color.join(), known);
     return known;
@@ -121,7 +123,7 @@ function paintMasks(
     .flatMap(({ mask, ...instance }) => (mask ? [{ ...instance, spans: spansOf(mask, canvas) }] : []))
     .sort((a, b) => b.spans.area - a.spans.area || a.score - b.score || b.index - a.index);
   for (const { spans, color } of largestFirst) {
-    fillMask(canvas, spans, color, alpha, mixture(color));
+    fillMask(canvas, spans, mixture(color));
     strokeMask(canvas, spans, contourWidth, color, alphaOf(contourOpacity), buffer);
   }
 }
@@ -205,11 +207,7 @@ export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, opti
       let paint = paints.get(label);
       if (!paint) {
         const color = colorFor(label, palette);
-        paint = {
-          color,
-          inside: { alpha: inside, mixture: mixtureOf(color, inside) },
-          border: { alpha: border, mixture: mixtureOf(color, border) },
-        };
+        paint = { inside: mixtureOf(color, inside), border: mixtureOf(color, border) };
         paints.set(label, paint);
       }
       paintRun(canvas, labels, y, start, end, reach, paint);
@@ -220,46 +218,33 @@ export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, opti
 
 /** Colours the pixels from `start` to `end` of a row, which have one label. */
 function paintRun(
-  { width, height, data }: Canvas,
+  canvas: Canvas,
   labels: ArrayLike<number>,
   y: number,
   start: number,
   end: number,
   reach: number,
-  { color, inside, border }: Paint,
+  { inside, border }: Paint,
 ): void {
+  const { width, height, data } = canvas;
+  const pixels = pixelsOf(canvas);
   const row = y * width;
   const label = labels[row + start]!;
   // a run that ends before the image does has a border there
-  const left = start > 0 ? start + reach : 0;
-  const right = end < width ? end - reach : width;
+  const left = row + (start > 0 ? start + reach : 0);
+  const right = row + (end < width ? end - reach : width);
   // rows beyond the image have no other label
   const above = Math.min(reach, y) * width;
   const below = Math.min(reach, height - 1 - y) * width;
-  for (let x = start; x < end; x++) {
-    const pixel = row + x;
-    let isBorder = x < left || x >= right;
-    for (let at = pixel - above; !isBorder && at <= pixel + below; at += width) isBorder = labels[at] !== label;
-    const { alpha, mixture } = isBorder ? border : inside;
-    const at = pixel * 4;
-    if (data[at + 3] !== 255) {
-      blend(data, at, color, alpha);
-      continue;
-    }
-    data[at] = mixture[data[at]!]!;
-    data[at + 1] = mixture[256 + data[at + 1]!]!;
-    data[at + 2] = mixture[512 + data[at + 2]!]!;
+  for (let at = row + start; at < row + end; at++) {
+    let isBorder = at < left || at >= right;
+    for (let other = at - above; !isBorder && other <= at + below; other += width) isBorder = labels[other] !== label;
+    blendMixture(data, pixels, at, isBorder ? border : inside);
   }
 }
 
-/** A colour, and how it is mixed over opaque pixels. */
+/** A class's colour inside and at its borders. */
 interface Paint {
-  readonly color: Color;
-  readonly inside: Mixing;
-  readonly border: Mixing;
-}
-
-interface Mixing {
-  readonly alpha: number;
-  readonly mixture: Uint8Array;
+  readonly inside: Mixture;
+  readonly border: Mixture;
 }
