@@ -56,20 +56,41 @@ export function canvasFrom({ width, height, data }: Raster): Canvas {
 }
 
 /** Makes an opaque canvas of one colour. */
-export function blankCanvas(size: Size, color: Color): Canvas {
-  const canvas = emptyCanvas(size);
-  fillRows(canvas, 0, size.height, color);
+export function blankCanvas({ width, height }: Size, color: Color): Canvas {
+  const canvas = { width, height, data: new Uint8ClampedArray(width * height * 4) };
+  pixelsOf(canvas).fill(wordOf(color));
   return canvas;
 }
 
-/** Makes a transparent canvas. */
-export function emptyCanvas({ width, height }: Size): Canvas {
-  return { width, height, data: new Uint8ClampedArray(width * height * 4) };
+/** Makes a canvas with a copy of the image at its top left corner, transparent pixels too, and a colour beside and below it. */
+export function canvasAround(raster: Raster, { width, height }: Size, color: Color): Canvas {
+  const canvas = { width, height, data: new Uint8ClampedArray(width * height * 4) };
+  const pixels = pixelsOf(canvas);
+  const stride = raster.width * 4;
+  for (let y = 0; y < raster.height; y++) {
+    canvas.data.set(raster.data.subarray(y * stride, (y + 1) * stride), y * width * 4);
+    pixels.fill(wordOf(color), y * width + raster.width, (y + 1) * width);
+  }
+  pixels.fill(wordOf(color), raster.height * width);
+  return canvas;
 }
 
-/** Fills whole rows with an opaque colour. */
-export function fillRows(canvas: Canvas, from: number, to: number, color: Color): void {
-  pixelsOf(canvas).fill(wordOf(color), from * canvas.width, to * canvas.width);
+/** Lays the transparent pixels of the canvas's upper left part over a colour. */
+export function flatten(canvas: Canvas, { width, height }: Size, [r, g, b]: Color): void {
+  const { data } = canvas;
+  for (let y = 0; y < height; y++) {
+    const row = y * canvas.width * 4;
+    for (let at = row; at < row + width * 4; at += 4) {
+      const alpha = data[at + 3]!;
+      if (alpha === 255) continue;
+      const above: Color = [data[at]!, data[at + 1]!, data[at + 2]!];
+      data[at] = r;
+      data[at + 1] = g;
+      data[at + 2] = b;
+      data[at + 3] = 255;
+      blend(data, at, above, alpha);
+    }
+  }
 }
 
 /** Converts an opacity of 0 to 1 to the 0 to 255 that the painters take; values outside are clamped. */

@@ -2,15 +2,17 @@ import { checkRaster, type Raster } from '../image/raster.ts';
 import {
   addRoundedRect,
   alphaOf,
-  blankCanvas,
+  type Canvas,
+  canvasAround,
   canvasFrom,
   createCoverage,
   fillRect,
+  flatten,
   paintCoverage,
-  paste,
   sizesFor,
 } from './canvas.ts';
 import { black, type ClassNames, type Color, colorFor, nameOf, readableOn, unlabelledOf, white } from './colors.ts';
+import { forEachRun, type LabelRuns, runsOf } from './runs.ts';
 import { fitText, type GlyphOptions, measureText, paintText, reportMissing } from './text.ts';
 
 /** Lists of classes: the legend below or beside an image, and the likeliest classes on it. */
@@ -33,11 +35,17 @@ export function classShares(
   classes: readonly string[],
   unlabelled = unlabelledOf(classes),
 ): ClassShare[] {
+  return sharesOf(runsOf(labels, { height: 1, width: labels.length }), classes, unlabelled);
+}
+
+function sharesOf(runs: LabelRuns, classes: readonly string[], unlabelled: number): ClassShare[] {
+  const { height, width, labels } = runs;
   const counts = new Map<number, number>();
-  for (let i = 0, start = 0; i < labels.length; start = i) {
-    const label = labels[i]!;
-    while (i < labels.length && labels[i] === label) i++; // labels come in runs
-    counts.set(label, (counts.get(label) ?? 0) + i - start);
+  for (let y = 0; y < height; y++) {
+    forEachRun(runs, y, (start, end) => {
+      const label = labels[y * width + start]!;
+      counts.set(label, (counts.get(label) ?? 0) + end - start);
+    });
   }
   counts.delete(unlabelled);
   return [...counts]
@@ -60,6 +68,10 @@ export function segmentationLegend(
 ): LegendEntry[] {
   return entriesOf(classShares(labels, options.classes, options.unlabelled), options, percent);
 }
+
+/** Returns what `segmentationLegend` does of a map whose runs are known. */
+export const segmentationEntries = (runs: LabelRuns, unlabelled: number, options: ClassNames): LegendEntry[] =>
+  entriesOf(sharesOf(runs, options.classes, unlabelled), options, percent);
 
 /** Returns a legend's entries for detections: the classes that occur with their number, the most frequent first. */
 export function detectionLegend(labels: ArrayLike<number>, options: ClassNames): LegendEntry[] {
@@ -96,6 +108,17 @@ export interface LegendOptions extends GlyphOptions {
 /** Returns the image with a legend below or beside it, on a larger raster. Without entries it is a copy of the image. */
 export function drawLegend(raster: Raster, entries: readonly LegendEntry[], options: LegendOptions = {}): Raster {
   checkRaster(raster);
+  const { canvas, paintLegend } = canvasWithLegend(raster, entries, options);
+  paintLegend();
+  return canvas;
+}
+
+/** Returns a canvas with the image and room for a legend, and the function that paints it there. */
+export function canvasWithLegend(
+  raster: Raster,
+  entries: readonly LegendEntry[],
+  options: LegendOptions,
+): { readonly canvas: Canvas; readonly paintLegend: () => void } {
   const { position = 'below', background = white, textSize = sizesFor(raster).textSize, moreGlyphs } = options;
   reportMissing(
     entries.map(({ name }) => name),
@@ -122,28 +145,31 @@ export function drawLegend(raster: Raster, entries: readonly LegendEntry[], opti
     width: columns * (cellWidth + columnGap) - columnGap + 2 * gap,
     height: entries.length > 0 ? rows * rowHeight + 2 * gap : 0,
   };
-  const canvas = blankCanvas(
+  const canvas = canvasAround(
+    raster,
     below
       ? { width: raster.width, height: raster.height + strip.height }
       : { width: raster.width + (entries.length > 0 ? strip.width : 0), height: Math.max(raster.height, strip.height) },
     background,
   );
-  paste(canvas, raster, 0, 0);
   const textColor = readableOn(background);
-  for (const [i, { name, note, color }] of entries.entries()) {
-    // column by column: the order of shares is read from top to bottom
-    const left = (below ? 0 : raster.width) + gap + Math.floor(i / rows) * (cellWidth + columnGap);
-    const top = (below ? raster.height : 0) + gap + (i % rows) * rowHeight;
-    const swatchTop = top + Math.round((rowHeight - textSize) / 2);
-    const swatch = { left, top: swatchTop, right: left + textSize, bottom: swatchTop + textSize };
-    fillRect(canvas, swatch, color);
-    const text = { y: swatchTop + Math.round(textSize * 0.86), size: textSize, color: textColor, moreGlyphs };
-    const noteWidth = note ? measureText(note, textSize).width : 0;
-    const room = cellWidth - textSize - gap - (note ? noteWidth + gap : 0);
-    paintText(canvas, fitText(name, textSize, room + 0.001, moreGlyphs), { ...text, x: left + textSize + gap });
-    if (note) paintText(canvas, note, { ...text, x: left + cellWidth - noteWidth, opacity: 0.65 });
-  }
-  return canvas;
+  const paintLegend = (): void => {
+    flatten(canvas, raster, background);
+    for (const [i, { name, note, color }] of entries.entries()) {
+      // column by column: the order of shares is read from top to bottom
+      const left = (below ? 0 : raster.width) + gap + Math.floor(i / rows) * (cellWidth + columnGap);
+      const top = (below ? raster.height : 0) + gap + (i % rows) * rowHeight;
+      const swatchTop = top + Math.round((rowHeight - textSize) / 2);
+      const swatch = { left, top: swatchTop, right: left + textSize, bottom: swatchTop + textSize };
+      fillRect(canvas, swatch, color);
+      const text = { y: swatchTop + Math.round(textSize * 0.86), size: textSize, color: textColor, moreGlyphs };
+      const noteWidth = note ? measureText(note, textSize).width : 0;
+      const room = cellWidth - textSize - gap - (note ? noteWidth + gap : 0);
+      paintText(canvas, fitText(name, textSize, room + 0.001, moreGlyphs), { ...text, x: left + textSize + gap });
+      if (note) paintText(canvas, note, { ...text, x: left + cellWidth - noteWidth, opacity: 0.65 });
+    }
+  };
+  return { canvas, paintLegend };
 }
 
 /** How a list of classes is drawn on an image. */

@@ -1,3 +1,4 @@
+import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
 import { type Box, boxAt } from '../postprocess/boxes.ts';
@@ -18,7 +19,9 @@ import {
 } from './canvas.ts';
 import { type ClassNames, type Color, colorFor, nameOf, type Palette, unlabelledOf } from './colors.ts';
 import { paintLabels } from './labels.ts';
+import { canvasWithLegend, type LegendOptions, segmentationEntries } from './legend.ts';
 import { createContourBuffer, fillMask, spansOf, strokeMask } from './masks.ts';
+import { forEachRun, type LabelRuns, markBorders, runsOf } from './runs.ts';
 import type { GlyphOptions } from './text.ts';
 
 /** Results drawn over the image: detections, and the classes of a segmentation. */
@@ -173,6 +176,8 @@ export interface SegmentationOptions extends ClassNames {
   readonly borderOpacity?: number | undefined;
   /** The label of pixels without a class, by default 255, or 65535 above 255 classes: they stay as they are. */
   readonly unlabelled?: number | undefined;
+  /** Draws a legend of the classes with their shares, as `drawLegend` does. By default none. */
+  readonly legend?: LegendOptions | undefined;
 }
 
 /**
@@ -184,8 +189,6 @@ export interface SegmentationOptions extends ClassNames {
  */
 export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, options: SegmentationOptions): Raster {
   checkRaster(raster);
-  const { dataset, palette = dataset?.colors, opacity = 0.5, borderOpacity = 0.9 } = options;
-  const { unlabelled = unlabelledOf(options.classes) } = options;
   const { width, height } = raster;
   if (labels.length !== width * height) {
     throw new ShapeError(
@@ -193,53 +196,63 @@ export function drawSegmentation(raster: Raster, labels: ArrayLike<number>, opti
         `Resize the label map to the image first (nearest neighbour).`,
     );
   }
-  const canvas = canvasFrom(raster);
+  const runs = runsOf(labels, raster);
+  const { legend, unlabelled = unlabelledOf(options.classes) } = options;
+  if (!legend) {
+    const canvas = canvasFrom(raster);
+    paintSegmentation(canvas, runs, raster, unlabelled, options);
+    return canvas;
+  }
+  const { canvas, paintLegend } = canvasWithLegend(raster, segmentationEntries(runs, unlabelled, options), legend);
+  paintSegmentation(canvas, runs, raster, unlabelled, options);
+  paintLegend();
+  return canvas;
+}
+
+/** Colours the upper left part of the canvas, of the runs' size. */
+function paintSegmentation(
+  canvas: Canvas,
+  runs: LabelRuns,
+  image: Size,
+  unlabelled: number,
+  { dataset, palette = dataset?.colors, opacity = 0.5, borderOpacity = 0.9 }: SegmentationOptions,
+): void {
+  const { height, width, labels } = runs;
   const inside = alphaOf(opacity);
   const border = Math.max(inside, alphaOf(borderOpacity));
-  const reach = borderOpacity > 0 ? Math.max(1, Math.round(sizesFor(raster).contourWidth / 2)) : 0;
+  const reach = borderOpacity > 0 ? Math.max(1, Math.round(sizesFor(image).contourWidth / 2)) : 0;
   const paints = new Map<number, Paint>();
+  const marks = new Uint8Array(width);
   for (let y = 0; y < height; y++) {
-    const row = y * width;
-    for (let start = 0, end = 0; start < width; start = end) {
-      const label = labels[row + start]!;
-      while (end < width && labels[row + end] === label) end++;
-      if (label === unlabelled) continue;
+    marks.fill(0);
+    markBorders(runs, y, reach, marks);
+    forEachRun(runs, y, (start, end) => {
+      const label = labels[y * width + start]!;
+      if (label === unlabelled) return;
       let paint = paints.get(label);
       if (!paint) {
         const color = colorFor(label, palette);
         paint = { inside: mixtureOf(color, inside), border: mixtureOf(color, border) };
         paints.set(label, paint);
       }
-      paintRun(canvas, labels, y, start, end, reach, paint);
-    }
+      paintRun(canvas, y, start, end, marks, paint);
+    });
   }
-  return canvas;
 }
 
 /** Colours the pixels from `start` to `end` of a row, which have one label. */
 function paintRun(
   canvas: Canvas,
-  labels: ArrayLike<number>,
   y: number,
   start: number,
   end: number,
-  reach: number,
+  isBorder: Uint8Array,
   { inside, border }: Paint,
 ): void {
-  const { width, height, data } = canvas;
+  const { width, data } = canvas;
   const pixels = pixelsOf(canvas);
-  const row = y * width;
-  const label = labels[row + start]!;
-  // a run that ends before the image does has a border there
-  const left = row + (start > 0 ? start + reach : 0);
-  const right = row + (end < width ? end - reach : width);
-  // rows beyond the image have no other label
-  const above = Math.min(reach, y) * width;
-  const below = Math.min(reach, height - 1 - y) * width;
-  for (let at = row + start; at < row + end; at++) {
-    let isBorder = at < left || at >= right;
-    for (let other = at - above; !isBorder && other <= at + below; other += width) isBorder = labels[other] !== label;
-    blendMixture(data, pixels, at, isBorder ? border : inside);
+  for (let x = start, at = y * width + start; x < end; x++, at++) {
+    blendMixture(data, pixels, at, isBorder[x] ? border : inside);
   }
 }
 

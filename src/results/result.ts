@@ -7,10 +7,8 @@ import {
   classShares,
   drawClassification,
   drawDetections,
-  drawLegend,
   drawSegmentation,
   type OverlayOptions,
-  segmentationLegend,
   sideBySide,
 } from '../render/index.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
@@ -289,9 +287,7 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
     if (!this.segmentation) throw withoutTask('segmentation');
     const { labels, classes, dataset } = this.segmentation;
     const { palette, maskOpacity: opacity, contourOpacity: borderOpacity } = options;
-    const named = { classes, dataset, palette };
-    const segmented = drawSegmentation(this.image, labels, { ...named, opacity, borderOpacity });
-    return drawLegend(segmented, segmentationLegend(labels, named), text);
+    return drawSegmentation(this.image, labels, { classes, dataset, palette, opacity, borderOpacity, legend: text });
   }
 
   /**
