@@ -61,7 +61,7 @@ export class Pixels implements Raster {
 }
 
 /** Compresses beside the caller's thread. */
-const encodePng = asyncPngEncoder(async (bytes) => {
-  const body = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream('deflate'));
-  return new Uint8Array(await new Response(body).arrayBuffer());
+const encodePng = asyncPngEncoder(async (bands) => {
+  const body = new Blob([...bands] as Uint8Array<ArrayBuffer>[]).stream().pipeThrough(new CompressionStream('deflate'));
+  return [new Uint8Array(await new Response(body).arrayBuffer())];
 });
