@@ -1,6 +1,6 @@
 /**
- * Builds the package into `dist/`: compiles the sources, puts the files of TensorFlow.js's wasm backend beside the module that
- * names them, where bundlers find them, and builds the page:
+ * Builds the package into `dist/`: compiles the sources, puts the files of TensorFlow.js's wasm backend beside the module
+ * that names them, where bundlers find them, and bundles the library for pages without a bundler into `dist/browser`:
  *
  *     tsx scripts/build.ts
  */
@@ -9,8 +9,7 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { tfjsWasmFiles } from './build_browser.ts';
-import { buildWeb } from './build_web.ts';
+import { buildPageFiles, tfjsWasmFiles } from './build_page_files.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -18,4 +17,4 @@ rmSync(join(root, 'dist'), { recursive: true, force: true });
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 for (const file of tfjsWasmFiles) copyFileSync(file, join(root, 'dist/src/platform', basename(file)));
-await buildWeb();
+await buildPageFiles(join(root, 'dist/browser'));

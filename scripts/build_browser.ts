@@ -10,6 +10,7 @@ import { basename, extname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build } from 'esbuild';
+import { tfjsWasmFiles } from './build_page_files.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sample = join(root, 'samples/browser');
@@ -25,11 +26,6 @@ export const browserBundle = {
   alias: { 'moganet/render': './src/render/index.ts', 'moganet/ort': './src/ort.ts', moganet: './src/index.ts' },
   logLevel: 'warning',
 } satisfies BuildOptions;
-
-/** The files of the engine wasm, which esbuild leaves to be served beside the bundle. */
-export const tfjsWasmFiles: readonly string[] = ['', '-simd', '-threaded-simd'].map((variant) =>
-  join(root, `node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm${variant}.wasm`),
-);
 
 /** Empties `folder` and writes the sample's page into it. */
 export async function buildSample(folder: string): Promise<void> {

@@ -4,7 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { browserBundle, buildSample, type Server, serve, tfjsWasmFiles } from '../../scripts/build_browser.ts';
+import { browserBundle, buildSample, type Server, serve } from '../../scripts/build_browser.ts';
+import { tfjsWasmFiles } from '../../scripts/build_page_files.ts';
 import { launchChromium } from './chromium.ts';
 import { shippedGolden } from './golden.ts';
 

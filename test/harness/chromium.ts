@@ -12,7 +12,7 @@ const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/googl
 export async function launchChromium(more: readonly string[] = []): Promise<Browser | string> {
   const executablePath = process.env.MOGANET_CHROMIUM ?? paths.find((path) => existsSync(path));
   if (!executablePath) {
-    const reason = `Chromium not found at ${paths.join(', ')}. Set MOGANET_CHROMIUM to its path.`;
+    const reason = `no Chromium at ${paths.join(', ')}. Install it (Debian: apt-get install chromium), or set MOGANET_CHROMIUM to its path.`;
     if (process.env.MOGANET_REQUIRE_BROWSER === '1') throw new Error(reason);
     return reason;
   }

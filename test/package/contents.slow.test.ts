@@ -46,7 +46,8 @@ describe('the packed package', () => {
   it('has the modules with their types, the samples, the documents of README, and nothing else', () => {
     const expected = [
       /^dist\/(src|heads|configs)\/.*\.(js|d\.ts)$/,
-      /^dist\/src\/platform\/tfjs-backend-wasm(-threaded)?(-simd)?\.wasm$/,
+      /^dist\/(src\/platform|browser)\/tfjs-backend-wasm(-threaded)?(-simd)?\.wasm$/,
+      /^dist\/browser\/[\w.-]+\.js$/,
       /^docs\/\w+\.(md|png)$/,
       /^samples\/(browser\/)?\w+\.(ts|html|css)$/,
       /^samples\/images\/[\w-]+\.jpg$/,
@@ -62,7 +63,7 @@ describe('the packed package', () => {
   });
 
   it('has declarations beside each module, no source map and no path of the machine', () => {
-    const modules = files.filter((file) => file.endsWith('.js'));
+    const modules = files.filter((file) => file.endsWith('.js') && !/^dist\/browser\//.test(file));
     expect(modules.filter((file) => !files.includes(file.replace(/\.js$/, '.d.ts')))).to.deep.equal([]);
     expect(files.filter((file) => /\.[jt]s$/.test(file) && textOf(file).includes('sourceMappingURL'))).to.deep.equal(
       [],

@@ -1,0 +1,37 @@
+import { copyFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+/** Bundles the library for pages without a bundler. */
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The files of the engine wasm, which are served beside a bundle. */
+export const tfjsWasmFiles: readonly string[] = ['', '-simd', '-threaded-simd'].map((variant) =>
+  join(root, `node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm${variant}.wasm`),
+);
+
+/** The names of the files that a page imports, and what they are made of. */
+const entryPoints = { moganet: 'src/page.ts', 'moganet-ort': 'src/ort_page.ts' };
+
+/**
+ * Writes ES modules that a page imports from any static host. What an engine or a format needs is in files of its own beside
+ * them, which are imported when they are needed; TensorFlow.js's WebAssembly lies there, too.
+ */
+export async function buildPageFiles(folder: string): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    entryPoints,
+    outdir: folder,
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+    logLevel: 'warning',
+  });
+  for (const file of tfjsWasmFiles) copyFileSync(file, join(folder, basename(file)));
+}

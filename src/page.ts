@@ -1,0 +1,75 @@
+/**
+ * What a page calls. `index.ts` adds the tables and classes of the whole library, of which a bundler leaves out what nobody
+ * imports; the files for pages without a bundler (`dist/browser`) are made of this one.
+ */
+
+import './no_eval.ts';
+
+import { type Assets, type Library, libraryWith } from './browser_library.ts';
+import { browserEngines } from './engines/names.ts';
+import type { ProbeEngines } from './engines/probe_engines.ts';
+import type { VerifyWith } from './export/verify.ts';
+import type { DecodeImage } from './formats/image.ts';
+import type { CreateBackbone, LoadModel } from './library/load.ts';
+
+/** Returns the library for a page that serves WebAssembly files from other URLs than the defaults. */
+export function withAssets(assets: Assets): Library {
+  return libraryWith(assets, browserEngines, async (name, options) => {
+    const { openBrowserEngine } = await import('./engines/browser.ts'); // with TensorFlow.js
+    return openBrowserEngine(name, options);
+  });
+}
+
+const library = withAssets({});
+
+/**
+ * Loads a model with its weights: the demo's name, a file, a URL, or a configuration with weights. The caller disposes it.
+ *
+ * @throws ConfigError or CheckpointError if model or weights are unknown or do not fit, EngineError if no engine starts
+ */
+export const loadModel: LoadModel = library.loadModel;
+
+/**
+ * Loads a backbone alone, from the image to the pyramid. The caller disposes it.
+ *
+ * @throws ConfigError or CheckpointError if backbone or weights are unknown or do not fit, EngineError if no engine starts
+ */
+export const createBackbone: CreateBackbone = library.createBackbone;
+
+/**
+ * Decodes PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
+ *
+ * @throws ImageRefusal with `code`, `place`, `reason` and `remedy`
+ */
+export const decodeImage: DecodeImage = library.decodeImage;
+
+/**
+ * Starts each engine on this device, runs a small network on it, and frees it. Says which start, why the others do not, how exact
+ * and how fast they are, and why `auto` would pass one over. `ort-wasm` starts as `loadModel` without `threads` starts it.
+ *
+ * @throws ConfigError for an unknown engine, the signal's reason if it was aborted
+ */
+export const probeEngines: ProbeEngines = library.probeEngines;
+
+/**
+ * Compares the engines of this device with PyTorch: a small network's outputs and, if `samples` has an image, what the demo model
+ * finds in it. Reports an engine that does not start or fails, and does not throw.
+ *
+ * @throws CheckpointError or ImageError if a file of `samples` cannot be read
+ */
+export const verify: VerifyWith = library.verify;
+
+export type { Assets, Library } from './browser_library.ts';
+export type { EngineProbe, ProbeEngines, ProbeOptions } from './engines/probe_engines.ts';
+export {
+  CheckpointError,
+  ConfigError,
+  EngineError,
+  ImageError,
+  isRefusal,
+  MoganetError,
+  UnsupportedError,
+} from './errors.ts';
+export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions, VerifySamples } from './export/verify.ts';
+export { encodePng } from './formats/png_write.ts';
+export { browserEngines };
