@@ -69,7 +69,8 @@ export function* denseCandidates(
   const levelOf = new Uint8Array(total);
   let count = 0;
   for (const [level, { best, decode }] of chosen.entries()) {
-    for (const [i, index] of best.indices.entries()) {
+    for (let i = 0; i < best.indices.length; i++) {
+      const index = best.indices[i]!;
       const anchor = Math.floor(index / classes);
       const label = index - anchor * classes;
       decode(boxes, 4 * count, anchor);

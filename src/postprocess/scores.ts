@@ -58,20 +58,30 @@ export function limitOf(max: number): number {
  */
 export function descendingOrder(scores: Float32Array): Uint32Array {
   // + 0 turns -0 into 0: the two are equal
-  const patterns = new Uint32Array(scores.map((score) => score + 0).buffer);
-  const keys = patterns.map((bits) => (bits >>> 31 ? bits : ~bits & 0x7fffffff));
-  let order = Uint32Array.from(keys.keys());
+  const values = new Float32Array(scores.length);
+  const keys = new Uint32Array(values.buffer);
+  let order = new Uint32Array(keys.length);
   let other = new Uint32Array(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    values[i] = scores[i]! + 0;
+    const bits = keys[i]!;
+    keys[i] = bits >>> 31 ? bits : ~bits & 0x7fffffff;
+    order[i] = i;
+  }
   const starts = new Uint32Array(2048);
-  for (const shift of [0, 11, 22]) {
+  for (let shift = 0; shift < 33; shift += 11) {
     starts.fill(0);
-    for (const key of keys) starts[(key >>> shift) & 2047]!++;
+    for (let i = 0; i < keys.length; i++) starts[(keys[i]! >>> shift) & 2047]!++;
     let sum = 0;
-    for (const [digit, count] of starts.entries()) {
+    for (let digit = 0; digit < 2048; digit++) {
+      const count = starts[digit]!;
       starts[digit] = sum;
       sum += count;
     }
-    for (const index of order) other[starts[(keys[index]! >>> shift) & 2047]!++] = index;
+    for (let i = 0; i < keys.length; i++) {
+      const index = order[i]!;
+      other[starts[(keys[index]! >>> shift) & 2047]!++] = index;
+    }
     [order, other] = [other, order];
   }
   return order;
@@ -150,12 +160,20 @@ export function bestOf(limit: number, threshold: number): Selector {
       barIndex = indices[0]!;
     },
     take() {
-      const order = Uint32Array.from({ length: count }, (_, i) => i);
-      order.sort((a, b) => values[b]! - values[a]! || indices[a]! - indices[b]!);
-      return {
-        values: Float32Array.from(order, (i) => values[i]!),
-        indices: Uint32Array.from(order, (i) => indices[i]!),
-      };
+      // by index first, each with its slot in one number, which sorts without a comparison: the order by value is stable
+      const slots = 2 ** Math.ceil(Math.log2(count + 1));
+      const keys = new Float64Array(count);
+      for (let i = 0; i < count; i++) keys[i] = indices[i]! * slots + i;
+      keys.sort();
+      const byIndex = new Float32Array(count);
+      for (let i = 0; i < count; i++) byIndex[i] = values[keys[i]! % slots]!;
+      const best = { values: new Float32Array(count), indices: new Uint32Array(count) };
+      const order = descendingOrder(byIndex);
+      for (let i = 0; i < count; i++) {
+        best.values[i] = byIndex[order[i]!]!;
+        best.indices[i] = Math.floor(keys[order[i]!]! / slots);
+      }
+      return best;
     },
   };
 }
