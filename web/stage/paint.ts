@@ -34,6 +34,10 @@ export interface Scene {
   /** The outline of the mask, in the coordinates of the image. */
   outline(index: number): Path2D | undefined;
   readonly order: readonly number[];
+  /** Allows new outlines to be made for so many milliseconds; those that come later are left out. */
+  allow(milliseconds: number): void;
+  /** Tells if outlines were left out since then: another painting will have more of them. */
+  readonly lacksOutlines: boolean;
 }
 
 /** How far an outline may move from the edges of pixels, so that it looks smooth. */
@@ -43,6 +47,8 @@ export function createScene(result: Result): Scene {
   const shapes = shapesOf(result);
   const images = new Map<number, { readonly color: Color; readonly image: OffscreenCanvas | undefined }>();
   const outlines = new Map<number, Path2D>();
+  let deadline = Infinity;
+  let lacking = false;
   return {
     result,
     shapes,
@@ -62,10 +68,21 @@ export function createScene(result: Result): Scene {
       if (!mask) return undefined;
       let path = outlines.get(index);
       if (!path) {
+        if (performance.now() > deadline) {
+          lacking = true;
+          return undefined;
+        }
         path = pathOf(mask.toPolygons({ tolerance }));
         outlines.set(index, path);
       }
       return path;
+    },
+    allow(milliseconds) {
+      deadline = performance.now() + milliseconds;
+      lacking = false;
+    },
+    get lacksOutlines() {
+      return lacking;
     },
   };
 }

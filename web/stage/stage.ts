@@ -68,6 +68,9 @@ export interface Stage {
 /** Most device pixels per CSS pixel: more is not seen, and costs. */
 const mostPixelRatio = 2.5;
 
+/** Milliseconds per frame in which outlines are made: a hundred new masks fill at once and get their outlines over some frames. */
+const outlineTime = 8;
+
 const frameSizes = { line: 2, contour: 1.6, text: 12 };
 
 const keysHelp =
@@ -178,7 +181,11 @@ export function createStage(root: HTMLElement): Stage {
     }
     if (now.has('instances')) {
       const context = begin(instances);
-      if (scene) paintInstances({ context, view, frame: room, sizes: frameSizes }, scene, state);
+      if (scene) {
+        scene.allow(outlineTime);
+        paintInstances({ context, view, frame: room, sizes: frameSizes }, scene, state);
+        if (scene.lacksOutlines) paint('instances');
+      }
     }
     if (shownAt !== undefined && now.has('instances')) {
       drawn = performance.now() - shownAt;
@@ -452,6 +459,7 @@ function composed(picture: Picture, scene: Scene | undefined, state: LayersState
     if (regions) context.drawImage(regions, 0, 0);
     context.globalAlpha = 1;
   }
+  scene.allow(Infinity);
   const { lineWidth: line, contourWidth: contour, textSize: text } = sizesFor(image);
   const over = new OffscreenCanvas(image.width, image.height);
   const view = { scale: 1, x: 0, y: 0 };

@@ -87,8 +87,9 @@ async function showMany(name: string, count: number, className = 'thing'): Promi
 }
 
 /** Returns the milliseconds of script and of whole frames while the score goes through all its values. */
-async function slide(): Promise<{ readonly script: number[]; readonly frames: number[] }> {
+async function slide(): Promise<{ readonly script: number[]; readonly changes: number[]; readonly frames: number[] }> {
   const script: number[] = [];
+  const changes: number[] = [];
   const frames: number[] = [];
   const nextFrame = () => new Promise<number>((resolve) => requestAnimationFrame(resolve));
   let before = await nextFrame();
@@ -96,13 +97,14 @@ async function slide(): Promise<{ readonly script: number[]; readonly frames: nu
     const begun = performance.now();
     stage.layers.set({ score: step / 100 });
     const changed = performance.now() - begun;
+    changes.push(changed);
     // after the stage's own callback of this frame
     const at = await nextFrame();
     script.push(changed + performance.now() - at);
     frames.push(at - before);
     before = at;
   }
-  return { script, frames };
+  return { script, changes, frames };
 }
 
 const tools = { stage, showFile, showMany, slide };
