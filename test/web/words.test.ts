@@ -1,6 +1,15 @@
 import { expect } from 'chai';
 import { timeParts, totalOf, withRun } from '../../web/panel/timings.ts';
-import { counted, imageIdOf, milliseconds, percent, pixels, scoreText, stemOf } from '../../web/stage/words.ts';
+import {
+  counted,
+  fileWord,
+  imageIdOf,
+  milliseconds,
+  percent,
+  pixels,
+  scoreText,
+  stemOf,
+} from '../../web/stage/words.ts';
 
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
 
@@ -38,6 +47,12 @@ describe('numbers in words', () => {
       'y',
       'image',
       'image',
+    ]);
+    expect(['traffic light', '<a/b>', '猫', '//'].map(fileWord)).to.deep.equal([
+      'traffic-light',
+      'a-b',
+      '猫',
+      'instance',
     ]);
     expect(imageIdOf('000000000139.jpg')).to.equal(139);
     expect(imageIdOf('house.jpg')).to.equal('house');

@@ -5,7 +5,7 @@ import { cropOf, pngOf } from '../stage/cutout.ts';
 import { download, element } from '../stage/dom.ts';
 import { shownInstances } from '../stage/layers.ts';
 import type { Stage } from '../stage/stage.ts';
-import { counted, imageIdOf, stemOf } from '../stage/words.ts';
+import { counted, fileWord, imageIdOf, stemOf } from '../stage/words.ts';
 
 /** The result as files: what is shown, no more. */
 export function createDownloads(stage: Stage): HTMLElement {
@@ -93,6 +93,3 @@ async function saveCutouts(result: Result, stem: string): Promise<void> {
   const zip = zipSync(files, { level: 0 });
   download(new Blob([new Uint8Array(zip)], { type: 'application/zip' }), `${stem}.cutouts.zip`);
 }
-
-/** Replaces what file systems refuse. */
-const fileWord = (name: string): string => name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '') || 'instance';

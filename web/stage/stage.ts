@@ -32,7 +32,7 @@ import {
   type View,
   zoomAt,
 } from './view.ts';
-import { counted, percent, pixels, scoreText } from './words.ts';
+import { counted, fileWord, percent, pixels, scoreText, stemOf } from './words.ts';
 
 /**
  * The picture with what was found on it: three canvases on top of each other (picture, segmentation, instances), so that a
@@ -332,7 +332,10 @@ export function createStage(root: HTMLElement): Stage {
       tooltip.hide();
       const takesFocus = byKeyboard || document.activeElement?.closest('[data-instance]') !== null;
       if (takesFocus) focused = document.activeElement;
-      card.show({ result: scene.result, shape, fileName: `${name}.${shape.name}-${shape.index + 1}.png` }, takesFocus);
+      card.show(
+        { result: scene.result, shape, fileName: `${stemOf(name)}.${fileWord(shape.name)}-${shape.index + 1}.png` },
+        takesFocus,
+      );
     } else {
       const hadFocus = card.root.contains(document.activeElement);
       card.hide();

@@ -33,3 +33,7 @@ export function imageIdOf(name: string): number | string {
   const stem = stemOf(name);
   return /^\d{1,15}$/.test(stem) ? Number(stem) : stem;
 }
+
+/** Replaces what file systems refuse in a name. */
+export const fileWord = (name: string): string =>
+  name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '') || 'instance';

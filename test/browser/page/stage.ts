@@ -58,8 +58,12 @@ async function showMany(name: string, count: number, className = 'thing'): Promi
     const [x, y] = [((i * 0.618) % 1) * width, ((i * 0.755) % 1) * height];
     const radius = width * (0.03 + 0.06 * ((i * 0.37) % 1));
     const bits = new Uint8Array(width * height);
-    for (let row = 0; row < height; row++) {
-      for (let column = 0; column < width; column++) {
+    const reached = (middle: number, length: number) =>
+      [Math.max(0, Math.floor(middle - 1.3 * radius)), Math.min(length, Math.ceil(middle + 1.3 * radius))] as const;
+    const [top, bottom] = reached(y, height);
+    const [left, right] = reached(x, width);
+    for (let row = top; row < bottom; row++) {
+      for (let column = left; column < right; column++) {
         const angle = Math.atan2(row - y, column - x);
         const reach = radius * (1 + 0.25 * Math.sin(5 * angle + i));
         if (Math.hypot(row - y, column - x) < reach) bits[row * width + column] = 1;
