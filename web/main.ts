@@ -1,4 +1,5 @@
 import { connectAnnouncements } from './announce.ts';
+import { connectComparison } from './compare.ts';
 import { find } from './elements.ts';
 import { connectInputs } from './inputs.ts';
 import { connectKeys } from './keys.ts';
@@ -27,6 +28,7 @@ createPanel(find('panel', HTMLElement), stage);
 connectAnnouncements(store, session, stage);
 const inputs = connectInputs(store, session);
 connectSettings(store, session, inputs.choose);
+connectComparison(store, session);
 connectKeys(store, session, inputs, next);
 
 store.on(['picture', 'result'], ({ picture, result }) => stage.show(picture?.bitmap, result, picture?.name));

@@ -12,3 +12,9 @@ export async function keepFiles(paths: readonly string[]): Promise<void> {
   const registration = await navigator.serviceWorker?.ready;
   registration?.active?.postMessage(paths.map((path) => new URL(path, document.baseURI).href));
 }
+
+/** Tells whether the server of the page has a file, without loading it. */
+export async function isThere(path: string): Promise<boolean> {
+  const response = await fetch(new URL(path, document.baseURI), { method: 'HEAD' }).catch(() => undefined);
+  return response?.ok === true && !/html/.test(response.headers.get('content-type') ?? '');
+}
