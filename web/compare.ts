@@ -73,7 +73,9 @@ export function connectComparison(store: Store, session: Session): void {
     worker.onmessage = hear;
     worker.onerror = ({ message }) => end(`The comparison did not start. ${message ?? ''}`);
     const reason = 'The files of onnxruntime-web are not beside this page';
-    const exclude = (await isThere('ort/ort-wasm-simd-threaded.mjs')) ? {} : { webgpu: reason, 'ort-wasm': reason };
+    const exclude: Record<string, string> = (await isThere('ort/ort-wasm-simd-threaded.mjs'))
+      ? {}
+      : { webgpu: reason, 'ort-wasm': reason };
     const order: CompareOrder = { base: document.baseURI, engines, exclude, image: picture.checked };
     worker?.postMessage(order);
   };

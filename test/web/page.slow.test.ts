@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { loadModel, type Result } from 'moganet';
+import { expectSameInstances } from '../harness/same_instances.ts';
+import { drop, dropImage, patience, savedJson, settled, shipped, webPage } from '../harness/web_page.ts';
+
+/** The page end to end, as a visitor uses it. */
+
+const size = { width: 320, height: 320 };
+/** The page asks for all instances down to this score, and shows those above its slider. */
+const score = 0.05;
+
+async function inNode(image: string): Promise<Result> {
+  const model = await loadModel('facade', { engine: 'wasm' });
+  const result = await model.predict(shipped(image), { size, score });
+  await model.dispose();
+  return result;
+}
+
+describe('the page', () => {
+  const site = webPage();
+
+  it('shows a sample by itself, and loads nothing from other hosts', async () => {
+    const { page, faults } = await site.open('?size=128');
+    await settled(page);
+    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × window/);
+    const hint = await page.locator('#engine-hint').textContent();
+    expect(hint).to.match(/^auto took \S+ \(.+\)\./);
+    expect(hint, 'what was passed over').to.match(/WebGPU/);
+    expect(faults).to.deep.equal([]);
+    await page.close();
+  });
+
+  for (const engine of ['wasm', 'webgl', 'ort-wasm']) {
+    it(`finds the same on ${engine} as Node in a photo that is dropped`, async function () {
+      this.timeout(240_000);
+      const { page, faults } = await site.open(`?engine=${engine}&size=320&sample=none`);
+      await page.locator('#found:has-text("Ready")').waitFor(patience);
+      await dropImage(page, 'street-house.jpg');
+      await settled(page, engine);
+      expectSameInstances(await savedJson(page), await inNode('street-house.jpg'), 0.5);
+      expect(faults).to.deep.equal([]);
+      await page.close();
+    });
+  }
+
+  it('keeps the result beside the message of a file that is not an image', async () => {
+    const { page } = await site.open('?engine=wasm&size=128');
+    await settled(page);
+    const found = await page.locator('#found').textContent();
+    await drop(page, { name: 'letter.jpg', bytes: Buffer.from('Dear reader,') });
+    await page.locator('#notice').waitFor(patience);
+    expect(await page.locator('#notice p').textContent()).to.match(/^letter\.jpg: this is text/);
+    expect(await page.locator('#found').textContent(), 'the last result').to.equal(found);
+    expect(await page.locator('.stage-empty').isVisible()).to.equal(false);
+    await page.getByRole('button', { name: 'Dismiss this message' }).click();
+    expect(await page.locator('#notice').isVisible()).to.equal(false);
+    await page.close();
+  });
+
+  it('takes a checkpoint of the visitor, and says what is wrong with another', async () => {
+    const { page, faults } = await site.open('?engine=wasm&size=128');
+    await settled(page);
+    const weights = readFileSync(new URL('../../samples/weights/facade.safetensors', import.meta.url));
+    await page.setInputFiles('#file', {
+      name: 'mine.safetensors',
+      mimeType: 'application/octet-stream',
+      buffer: weights,
+    });
+    await page.locator('#settings strong:has-text("mine.safetensors")').waitFor(patience);
+    await settled(page);
+    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × window/);
+    expect(await page.locator('#settings').textContent()).to.include('The model was recognised from mine.safetensors.');
+
+    await drop(page, { name: 'broken.pth', bytes: Buffer.from('Not Found') });
+    await page.locator('#notice[data-kind=error]').waitFor(patience);
+    expect(await page.locator('#notice p').textContent()).to.match(/broken\.pth: .*text/);
+    expect(await page.locator('#settings strong').textContent(), 'the model before').to.equal('mine.safetensors');
+    await page.getByRole('button', { name: 'Back to the demo' }).click();
+    await page.locator('#settings strong:has-text("demo")').waitFor(patience);
+    expect(faults).to.deep.equal([]);
+    await page.close();
+  });
+
+  it('is used by keys', async () => {
+    const { page } = await site.open('?engine=wasm&size=128');
+    await settled(page);
+    await page.keyboard.press('2');
+    await page.locator('.stage-frame[aria-label^="facade-balconies.jpg:"]').waitFor(patience);
+    await page.keyboard.press('.');
+    expect(await page.locator('#size').inputValue()).to.equal('160');
+    await settled(page);
+    await page.keyboard.press('?');
+    expect(await page.getByRole('dialog', { name: 'Keys and help' }).isVisible()).to.equal(true);
+    await page.keyboard.press('Escape');
+    expect(await page.getByRole('dialog').isVisible()).to.equal(false);
+    await page.keyboard.press('t');
+    expect(await page.locator('html').getAttribute('data-theme')).to.equal('light');
+    await page.keyboard.press('t');
+    expect(await page.locator('html').evaluate((root) => getComputedStyle(root).colorScheme)).to.equal('dark');
+    await page.close();
+  });
+
+  it('ends a prediction, and keeps the result before', async () => {
+    const { page } = await site.open('?engine=wasm&size=128');
+    await settled(page);
+    const found = await page.locator('#found').textContent();
+    await page.locator('#size').fill('800');
+    await page.locator('#cancel').click();
+    expect(await page.locator('#cancel').isVisible()).to.equal(false);
+    expect(await page.locator('#found').textContent()).to.equal(found);
+    await page.close();
+  });
+
+  it('shows the whole picture and the answer on a phone without scrolling', async () => {
+    const { page } = await site.open('?engine=wasm&size=128', {
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+    });
+    await settled(page);
+    for (const part of ['#stage', '#answer', '#source']) {
+      const box = await page.locator(part).boundingBox();
+      expect((box?.y ?? 0) + (box?.height ?? Infinity), `the end of ${part}`).to.be.at.most(844);
+    }
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width, 'width of the page').to.equal(390);
+    await page.close();
+  });
+
+  it('works without a network after the first visit', async () => {
+    const { page, faults } = await site.open('?engine=wasm&size=128');
+    await settled(page);
+    await page.waitForFunction(async () => (await navigator.serviceWorker.ready).active?.state === 'activated');
+    await page.context().setOffline(true);
+    await page.reload();
+    await settled(page, 'wasm');
+    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × window/);
+    await page.keyboard.press('3');
+    await page.locator('.stage-frame[aria-label^="street-corner.jpg:"]').waitFor(patience);
+    expect(faults).to.deep.equal([]);
+    await page.close();
+  });
+
+  it('compares the engines with PyTorch', async function () {
+    this.timeout(240_000);
+    const { page, faults } = await site.open('?engine=wasm&size=128');
+    await settled(page);
+    await page.getByRole('button', { name: 'Compare engines' }).click();
+    await page.locator('#compare [role=status]:has-text("largest distance")').waitFor(patience);
+    const rows = await page.locator('#compare tbody tr').allTextContents();
+    expect(rows.find((row) => row.startsWith('wasm'))).to.match(/pass\de-\d/);
+    expect(rows.find((row) => row.startsWith('webgpu'))).to.include('unsupported');
+    expect(faults).to.deep.equal([]);
+    await page.close();
+  });
+});
