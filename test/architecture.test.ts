@@ -74,7 +74,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },
   // the page, which uses the published entries only
-  web: { imports: [], packages: ['moganet', 'fflate', 'node:', 'vite'] },
+  web: { imports: [], packages: ['moganet', 'fflate', 'node:', 'esbuild', 'vite'] },
   // measures the package as samples use it, with the seeded weights of the tests
   bench: { imports: ['test'], packages: ['moganet', 'node:', '@tensorflow/', 'esbuild', 'playwright-core'] },
 };

@@ -1,3 +1,7 @@
+import { createSession } from './session.ts';
+
+// the session comes first: its entry of the library keeps zod from trying `eval`, which the policy forbids, before a schema is made
+
 import { connectAnnouncements } from './announce.ts';
 import { connectComparison } from './compare.ts';
 import { find } from './elements.ts';
@@ -6,7 +10,6 @@ import { connectKeys } from './keys.ts';
 import { demo } from './models.ts';
 import { keepOffline } from './offline.ts';
 import { createPanel } from './panel/panel.ts';
-import { createSession } from './session.ts';
 import { connectSettings } from './settings.ts';
 import { createStage } from './stage/stage.ts';
 import { createStore } from './state.ts';

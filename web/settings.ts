@@ -16,7 +16,7 @@ const engines: Readonly<Record<string, string>> = {
 };
 
 /** Sizes that the slider offers, in pixels. */
-export const sizes = { least: 128, most: 800, step: 32 } as const;
+export const sizes = { least: 192, most: 800, step: 32 } as const;
 
 /** Fills the section of settings. */
 export function connectSettings(store: Store, session: Session, openFiles: () => void): void {

@@ -1,6 +1,7 @@
-import { createReadStream, existsSync, readdirSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
 import { defineConfig, type Plugin } from 'vite';
 
 /** Builds the page into `dist/web`, from the sources of the library. `npm run web:dev` serves it while it is written. */
@@ -56,24 +57,33 @@ const tfjsWasm: Plugin = {
   },
 };
 
-/** Writes the list of the built files into the service worker, which then differs for each build. */
+/** Writes the service worker with the list of the built files, so that it differs for each build. */
 const serviceWorker: Plugin = {
-  name: 'files of the service worker',
+  name: 'service worker',
   apply: 'build',
   generateBundle(_, bundle) {
-    const worker = bundle['service_worker.js'];
-    if (worker?.type !== 'chunk') return;
     // not copied: the server has the first in `wasm`, and the decoder of JPEG is part of the modules
     for (const file of Object.keys(bundle)) if (/^wasm\/|mozjpeg_dec.*\.wasm$/.test(file)) delete bundle[file];
-    const files = Object.keys(bundle).filter((file) => file !== worker.fileName && !file.endsWith('.html'));
+    const files = Object.keys(bundle).filter((file) => !file.endsWith('.html'));
     const always = [
       './',
       'models/facade.safetensors',
       'wasm/tfjs-backend-wasm-simd.wasm',
       ...images.map((file) => `images/${file}`),
     ];
-    worker.code = `const builtFiles = ${JSON.stringify([...always, ...files.sort()])};\n${worker.code}`;
+    const { code } = transformSync(readFileSync(from('web/service_worker.ts'), 'utf8'), { loader: 'ts', minify: true });
+    const list = JSON.stringify([...always, ...files.sort()]);
+    // beside the page: it may serve only what lies below it
+    this.emitFile({ type: 'asset', fileName: 'service_worker.js', source: `const builtFiles = ${list};\n${code}` });
   },
+};
+
+/** How the chunks of the page and of its workers are written. */
+const output = {
+  // `no_eval.ts` runs before zod looks for `eval`, wherever the chunks begin
+  strictExecutionOrder: true,
+  assetFileNames: ({ names }: { readonly names: readonly string[] }) =>
+    /^tfjs-backend/.test(names[0] ?? '') ? 'wasm/[name][extname]' : 'assets/[name]-[hash][extname]',
 };
 
 export default defineConfig({
@@ -92,7 +102,7 @@ export default defineConfig({
     // the page names the files of onnxruntime-web itself: 41 MB that stay out of the build
     conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'],
   },
-  worker: { format: 'es', plugins: () => [tfjsWasm] },
+  worker: { format: 'es', plugins: () => [tfjsWasm], rolldownOptions: { output } },
   build: {
     outDir: from('dist/web'),
     emptyOutDir: true,
@@ -100,14 +110,6 @@ export default defineConfig({
     // files stay files: the policy allows no data: URLs for scripts
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 2000,
-    rolldownOptions: {
-      input: { index: from('web/index.html'), service_worker: from('web/service_worker.ts') },
-      // beside the page, whose files it may serve only so
-      output: {
-        assetFileNames: ({ names }) =>
-          /^tfjs-backend/.test(names[0] ?? '') ? 'wasm/[name][extname]' : 'assets/[name]-[hash][extname]',
-        entryFileNames: ({ name }) => (name === 'service_worker' ? '[name].js' : 'assets/[name]-[hash].js'),
-      },
-    },
+    rolldownOptions: { output },
   },
 });

@@ -21,9 +21,9 @@ describe('the page', () => {
   const site = webPage();
 
   it('shows a sample by itself, and loads nothing from other hosts', async () => {
-    const { page, faults } = await site.open('?size=128');
+    const { page, faults } = await site.open('?size=192');
     await settled(page);
-    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × window/);
+    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × \w/);
     const hint = await page.locator('#engine-hint').textContent();
     expect(hint).to.match(/^auto took \S+ \(.+\)\./);
     expect(hint, 'what was passed over').to.match(/WebGPU/);
@@ -45,7 +45,7 @@ describe('the page', () => {
   }
 
   it('keeps the result beside the message of a file that is not an image', async () => {
-    const { page } = await site.open('?engine=wasm&size=128');
+    const { page } = await site.open('?engine=wasm&size=192');
     await settled(page);
     const found = await page.locator('#found').textContent();
     await drop(page, { name: 'letter.jpg', bytes: Buffer.from('Dear reader,') });
@@ -59,7 +59,7 @@ describe('the page', () => {
   });
 
   it('takes a checkpoint of the visitor, and says what is wrong with another', async () => {
-    const { page, faults } = await site.open('?engine=wasm&size=128');
+    const { page, faults } = await site.open('?engine=wasm&size=192');
     await settled(page);
     const weights = readFileSync(new URL('../../samples/weights/facade.safetensors', import.meta.url));
     await page.setInputFiles('#file', {
@@ -69,7 +69,7 @@ describe('the page', () => {
     });
     await page.locator('#settings strong:has-text("mine.safetensors")').waitFor(patience);
     await settled(page);
-    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × window/);
+    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × \w/);
     expect(await page.locator('#settings').textContent()).to.include('The model was recognised from mine.safetensors.');
 
     await drop(page, { name: 'broken.pth', bytes: Buffer.from('Not Found') });
@@ -83,12 +83,12 @@ describe('the page', () => {
   });
 
   it('is used by keys', async () => {
-    const { page } = await site.open('?engine=wasm&size=128');
+    const { page } = await site.open('?engine=wasm&size=192');
     await settled(page);
     await page.keyboard.press('2');
     await page.locator('.stage-frame[aria-label^="facade-balconies.jpg:"]').waitFor(patience);
     await page.keyboard.press('.');
-    expect(await page.locator('#size').inputValue()).to.equal('160');
+    expect(await page.locator('#size').inputValue()).to.equal('224');
     await settled(page);
     await page.keyboard.press('?');
     expect(await page.getByRole('dialog', { name: 'Keys and help' }).isVisible()).to.equal(true);
@@ -102,7 +102,7 @@ describe('the page', () => {
   });
 
   it('ends a prediction, and keeps the result before', async () => {
-    const { page } = await site.open('?engine=wasm&size=128');
+    const { page } = await site.open('?engine=wasm&size=192');
     await settled(page);
     const found = await page.locator('#found').textContent();
     await page.locator('#size').fill('800');
@@ -113,7 +113,7 @@ describe('the page', () => {
   });
 
   it('shows the whole picture and the answer on a phone without scrolling', async () => {
-    const { page } = await site.open('?engine=wasm&size=128', {
+    const { page } = await site.open('?engine=wasm&size=192', {
       viewport: { width: 390, height: 844 },
       isMobile: true,
     });
@@ -128,13 +128,13 @@ describe('the page', () => {
   });
 
   it('works without a network after the first visit', async () => {
-    const { page, faults } = await site.open('?engine=wasm&size=128');
+    const { page, faults } = await site.open('?engine=wasm&size=192');
     await settled(page);
     await page.waitForFunction(async () => (await navigator.serviceWorker.ready).active?.state === 'activated');
     await page.context().setOffline(true);
     await page.reload();
     await settled(page, 'wasm');
-    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × window/);
+    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × \w/);
     await page.keyboard.press('3');
     await page.locator('.stage-frame[aria-label^="street-corner.jpg:"]').waitFor(patience);
     expect(faults).to.deep.equal([]);
@@ -143,7 +143,7 @@ describe('the page', () => {
 
   it('compares the engines with PyTorch', async function () {
     this.timeout(240_000);
-    const { page, faults } = await site.open('?engine=wasm&size=128');
+    const { page, faults } = await site.open('?engine=wasm&size=192');
     await settled(page);
     await page.getByRole('button', { name: 'Compare engines' }).click();
     await page.locator('#compare [role=status]:has-text("largest distance")').waitFor(patience);
