@@ -28,11 +28,32 @@ export interface Offscreen {
   convertToBlob(options: { readonly type: string; readonly quality?: number | undefined }): Promise<Blob>;
 }
 
+/** Answers that a page keeps under their URLs: the part of `Cache` that is used. */
+export interface AnswerCache {
+  match(url: string): Promise<Response | undefined>;
+  put(url: string, answer: Response): Promise<void>;
+  delete(url: string): Promise<boolean>;
+}
+
+/** The event of a request that the policy of the page forbids. */
+export interface PolicyEvent {
+  readonly blockedURI: string;
+  readonly effectiveDirective: string;
+}
+
 /** The part of a page or worker that this package uses. Each is undefined where the runtime has none. */
 export interface PageGlobals {
   readonly OffscreenCanvas?: new (width: number, height: number) => Offscreen;
   readonly ImageData?: new (data: Uint8ClampedArray<ArrayBuffer>, width: number, height: number) => object;
   readonly createImageBitmap?: (source: unknown, options?: Readonly<Record<string, string>>) => Promise<Bitmap>;
+  readonly location?: { readonly href: string };
+  readonly navigator?: {
+    readonly onLine?: boolean;
+    readonly storage?: { estimate?(): Promise<{ readonly quota?: number; readonly usage?: number }> };
+  };
+  readonly caches?: { open(name: string): Promise<AnswerCache> };
+  addEventListener?(type: 'securitypolicyviolation', listener: (event: PolicyEvent) => void): void;
+  removeEventListener?(type: 'securitypolicyviolation', listener: (event: PolicyEvent) => void): void;
 }
 
 /** Returns the global classes of a page, as they are now. */

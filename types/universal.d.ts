@@ -96,11 +96,22 @@ interface Response {
   readonly headers: { get(name: string): string | null; has(name: string): boolean };
   readonly body: ReadableStream | null;
   arrayBuffer(): Promise<ArrayBuffer>;
+  blob(): Promise<Blob>;
 }
 
-declare var Response: { new (body?: ReadableStream | Blob): Response };
+declare var Response: {
+  new (body?: ReadableStream | Blob, options?: { readonly headers?: Readonly<Record<string, string>> }): Response;
+};
 
-declare function fetch(url: string | URL, options?: { readonly signal?: AbortSignal }): Promise<Response>;
+declare function fetch(
+  url: string | URL,
+  options?: {
+    readonly signal?: AbortSignal;
+    readonly method?: 'GET' | 'HEAD';
+    readonly mode?: 'cors' | 'no-cors';
+    readonly cache?: 'default' | 'no-cache' | 'no-store';
+  },
+): Promise<Response>;
 
 declare function setTimeout(callback: () => void, milliseconds?: number): unknown;
 declare function clearTimeout(timer: unknown): void;

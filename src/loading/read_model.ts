@@ -1,10 +1,10 @@
 import type { Named, Weights } from '../arrays.ts';
-import { ConfigError } from '../errors.ts';
-import { checkpointContext } from '../formats/context.ts';
+import { ConfigError, isRefusal } from '../errors.ts';
+import { type CheckpointCode, checkpointContext } from '../formats/context.ts';
 import type { Source } from '../formats/source.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters, type Tables } from '../models/create.ts';
-import { countOf, type Platform, type WeightsRef } from '../platform/contract.ts';
+import { countOf, fileName, type OpenSource, type Platform, type WeightsRef } from '../platform/contract.ts';
 import { isFile, nameOf } from '../platform/refs.ts';
 import { breather, orAborted } from '../turn.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
@@ -45,7 +45,7 @@ export function modelReader(platform: Platform): Read {
     const { model, weights, emaPublished } = await resolveRef(ref, options, platform);
     if (isByModule(weights)) return readModules(model, weights, options, platform);
     const { onProgress, configure, signal, ema, prefix, ignore } = options;
-    const source = await open(weights, options, platform);
+    const { source, notices } = await open(weights, options, platform);
     try {
       const file = await openWeights(source, { model, emaPublished, ema, prefix, ignore, tables: options });
       const wanted = configure ? createModel(configured(file.config, configure), options) : file.definition;
@@ -59,7 +59,10 @@ export function modelReader(platform: Platform): Read {
         await breathe();
       });
       signal?.throwIfAborted();
-      return { definition: wanted, weights: filled, unfilled: [], notices: file.notices };
+      return { definition: wanted, weights: filled, unfilled: [], notices: [...file.notices, ...notices] };
+    } catch (error) {
+      await discardDamaged(source, error);
+      throw error;
     } finally {
       await source.close?.();
     }
@@ -80,7 +83,7 @@ export function configReader(platform: Platform): ReadConfig {
       throw new ConfigError(`readConfig takes a file of weights (a path, URL or bytes), got ${foundIn(weights)}.`);
     }
     const { ema, prefix, ignore } = validateOptions(configOptions, options, 'readConfig');
-    const source = await open(weights, options, platform);
+    const { source } = await open(weights, options, platform);
     try {
       return (await openWeights(source, { ema, prefix, ignore })).config;
     } finally {
@@ -91,26 +94,57 @@ export function configReader(platform: Platform): ReadConfig {
 
 const configOptions = readOptions.pick({ ema: true, prefix: true, ignore: true, onProgress: true, signal: true });
 
-type OpenSource = Source & { close?(): Promise<void> };
+/** A file of weights that is open, and what the user should know of how it was fetched. */
+interface Opened {
+  readonly source: OpenSource;
+  readonly notices: ReadonlySet<string>;
+}
+
+type OpenedBy = Pick<ReadOptions, 'signal' | 'onProgress' | 'cache'>;
 
 /** Opens a file of weights. @throws CheckpointRefusal `checksum` if its publisher's name for it says other bytes */
-async function open(
-  weights: WeightsRef,
-  { signal, onProgress }: Pick<ReadOptions, 'signal' | 'onProgress'>,
-  platform: Platform,
-): Promise<OpenSource> {
-  const count = countOf(onProgress, 'download', nameOf(weights));
-  const opening = platform.openWeights(weights, signal, count);
+async function open(weights: WeightsRef, options: OpenedBy, platform: Platform): Promise<Opened> {
+  const { signal, onProgress, cache } = options;
+  const name = nameOf(weights);
+  const count = countOf(onProgress, 'download', name);
+  const notices = new Set<string>();
+  let [done, total] = [0, 0];
+  const opening = platform.openWeights(weights, {
+    signal,
+    cache,
+    onBytes: (bytes, whole, cached) => {
+      [done, total] = [bytes, whole];
+      count(bytes, whole, cached);
+    },
+    onNotice: (notice) => {
+      notices.add(notice);
+      onProgress?.({ stage: 'download', done, total, text: fileName(name), notice });
+    },
+  });
   const opened = await orAborted(signal, () => opening).catch((error: unknown) => {
     opening.then((late) => late.close?.()).catch(() => {}); // whoever aborted has its reason
     throw error;
   });
   const source = heeding(opened, signal);
-  const expected = hashInName(nameOf(weights));
+  const expected = hashInName(name);
   const found = expected && (await sha256Of(source));
-  if (!found || found.startsWith(expected)) return source;
+  if (!found || found.startsWith(expected)) return { source, notices };
+  await opened.discard?.();
   const reason = `its sha256 is ${found}, and by its name it begins with ${expected}`;
   throw checkpointContext(source.name).refuse('checksum', '', reason);
+}
+
+/** The codes that mean other bytes than the publisher's. */
+const damaged: readonly string[] = [
+  'truncated',
+  'checksum',
+  'malformed',
+  'not-a-checkpoint',
+] satisfies CheckpointCode[];
+
+/** Forgets a copy in a cache if it is damaged, so that the next time fetches the file again. */
+async function discardDamaged(source: OpenSource, error: unknown): Promise<void> {
+  if (isRefusal(error) && damaged.includes(error.code)) await source.discard?.();
 }
 
 /** Returns the SHA-256 of a fetched file in hex. Undefined if there is no `crypto.subtle`. */
@@ -136,8 +170,13 @@ async function readModules(
   const sources: Record<string, OpenSource> = {};
   const counts: Record<string, ReturnType<typeof countOf>> = {};
   const breathe = breather();
+  const notices = new Set<string>();
   try {
-    for (const [name, ref] of Object.entries(weights)) sources[name] = await open(ref, options, platform);
+    for (const [name, ref] of Object.entries(weights)) {
+      const opened = await open(ref, options, platform);
+      sources[name] = opened.source;
+      for (const notice of opened.notices) notices.add(notice);
+    }
     const filled = await fillModules(definition, sources, {
       ema,
       prefix,
@@ -150,7 +189,7 @@ async function readModules(
         await breathe();
       },
     });
-    return { definition, ...filled };
+    return { definition, ...filled, notices: [...filled.notices, ...notices] };
   } finally {
     await Promise.all(Object.values(sources).map((source) => source.close?.()));
   }

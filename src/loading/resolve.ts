@@ -3,7 +3,8 @@ import type { Named } from '../arrays.ts';
 import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { createModel, modelParameters, type Tables } from '../models/create.ts';
-import type { Platform, Progress, WeightsRef } from '../platform/contract.ts';
+import type { Platform, Progress, WeightsCache, WeightsRef } from '../platform/contract.ts';
+import { onMirror, publishedName } from '../platform/mirror.ts';
 import { isFile } from '../platform/refs.ts';
 import { foundIn, isObject, validate, validateOptions } from '../validate.ts';
 import { checkEntry, findEntry, type ZooEntry } from '../zoo/index.ts';
@@ -33,8 +34,18 @@ export interface ReadOptions extends Tables {
   readonly prefix?: string | undefined;
   /** Keys of the file to leave out, though the model lacks them. One that ends with a dot stands for all that begin with it. */
   readonly ignore?: readonly string[] | undefined;
-  /** Download published weights that are not in the cache yet (Node). Progress of stage `download` reports the size first. */
+  /** Download published weights that are not in the cache yet. Progress of stage `download` reports the size first. */
   readonly pull?: boolean | undefined;
+  /**
+   * A mirror of published weights: the URL of the file, or of the folder that has it under its name; in a page it may be relative. Naming
+   * it allows the download. In a page also where the shipped weights are served.
+   */
+  readonly from?: string | undefined;
+  /**
+   * Keep weights that a page fetches (browser). They are taken again if the server still has the same file, or does not answer. By default
+   * in the cache `moganet-weights` of the page; a text names another, `false` keeps nothing.
+   */
+  readonly cache?: boolean | string | undefined;
   /** Changes the configuration before anything is built, for example drops a head or sets a threshold. */
   readonly configure?: ((config: ModelConfig) => ModelConfig) | undefined;
   /** Called as bytes, tensors and parts are loaded. */
@@ -79,16 +90,22 @@ export async function resolveRef(
 
 async function publishedWeights(entry: ZooEntry, options: ReadOptions, platform: Platform): Promise<WeightsRef> {
   const { name, weights } = entry;
-  if (weights?.shipped) return platform.shippedWeights(weights.shipped);
+  const { pull = false, from, onProgress, signal } = options;
+  if (weights?.shipped) return platform.shippedWeights(weights.shipped, from);
   if (!weights?.url) throw new UnsupportedError(`there are no published weights of ${name}. Give a file as weights.`);
-  const { pull = false, onProgress, signal } = options;
-  if (pull || platform.cache?.find({ ...weights, url: weights.url })) {
-    return (await pullEntry(entry, platform, { onProgress, signal })).path;
+  const wanted = pull || from !== undefined;
+  if (!platform.cache) {
+    if (wanted) return from === undefined ? weights.url : onMirror(publishedName(weights.url), from);
+    throw new UnsupportedError(
+      `the weights of ${name} are not shipped. Serve the file of ${weights.url} (moganet pull ${name} fetches it), and say where: ` +
+        "{ from: 'https://your.host/weights/' }; or give a file as weights.",
+    );
+  }
+  if (wanted || platform.cache.find({ ...weights, url: weights.url })) {
+    return (await pullEntry(entry, platform.cache, { from, onProgress, signal })).path;
   }
   throw new UnsupportedError(
-    platform.cache
-      ? `the weights of ${name} are not downloaded yet. Run once: moganet pull ${name} (or allow it: { pull: true }).`
-      : `the weights of ${name} are not shipped. Download ${weights.url} and give the file as weights.`,
+    `the weights of ${name} are not downloaded yet. Run once: moganet pull ${name} (or allow it: { pull: true }).`,
   );
 }
 
@@ -119,14 +136,14 @@ export type PullModel = (name: string, options?: PullOptions) => Promise<PulledM
  * Returns the function that downloads published weights. It throws a ConfigError if there is nothing to download, and a DownloadError saying
  * what the server or the disk answered.
  */
-export function modelPuller(platform: Platform): PullModel {
+export function modelPuller({ cache }: { readonly cache: WeightsCache }): PullModel {
   return async (name, options = {}) => {
     const entry = findEntry(name);
     validateOptions(pullOptions, options, 'pullModel');
     if (entry.weights?.shipped) {
       throw new ConfigError(`the weights of ${entry.name} are part of the package: there is nothing to pull.`);
     }
-    return { entry, ...(await pullEntry(entry, platform, options)) };
+    return { entry, ...(await pullEntry(entry, cache, options)) };
   };
 }
 
@@ -141,13 +158,11 @@ export function cacheReader({ cache }: Platform): (entry: ZooEntry) => string | 
 
 async function pullEntry(
   entry: ZooEntry,
-  { cache }: Platform,
+  cache: WeightsCache,
   { onProgress, ...options }: PullOptions,
 ): Promise<Omit<PulledModel, 'entry'>> {
   const { name, weights, config } = entry;
   if (!weights?.url) throw new ConfigError(`there are no published weights of ${name}. Give a file as weights.`);
-  if (!cache)
-    throw new UnsupportedError(`a browser has no cache of files. Fetch ${weights.url} and give the bytes as weights.`);
   const text = decodeURIComponent(weights.url.slice(weights.url.lastIndexOf('/') + 1));
   let [done, total] = [0, weights.size ?? 0];
   const show = (notice?: string) => onProgress?.({ stage: 'download', done, total, text, notice });
@@ -197,6 +212,8 @@ export const readOptions = z.strictObject({
   prefix: z.string().min(1).optional(),
   ignore: z.array(z.string(), { error: 'must be a list of keys' }).optional(),
   pull: z.boolean().optional(),
+  from: z.string().min(1).optional(),
+  cache: z.union([z.boolean(), z.string().min(1)], { error: 'must be true, false or the name of a cache' }).optional(),
   configure: call.optional(),
   onProgress: call.optional(),
   signal: signal.optional(),

@@ -1,78 +1,44 @@
-import { EngineError, type Refusal, UnsupportedError } from '../errors.ts';
-import { checkpointContext, imageContext, type Refuse } from '../formats/context.ts';
+import { EngineError, UnsupportedError } from '../errors.ts';
+import { imageContext } from '../formats/context.ts';
 import { type DecodeImage, imageDecoder } from '../formats/image.ts';
-import { bytesSource, type Source } from '../formats/source.ts';
 import { withBrowser } from './browser/decode.ts';
+import { explained, refusedAs } from './browser/faults.ts';
 import { compileWasm, loadJpegWasm } from './jpeg_wasm.ts';
-import {
-  checkName,
-  type FetchBytesOptions,
-  type FileFault,
-  type FileRef,
-  fetchBytes,
-  fetchFault,
-  memoryBytes,
-  memorySource,
-  mostImageBytes,
-  mostWeightsBytes,
-  nameOf,
-  type OnBytes,
-} from './refs.ts';
+import { onMirror } from './mirror.ts';
+import { checkName, type FileRef, fetchBytes, memoryBytes, mostImageBytes, nameOf } from './refs.ts';
 
 export { captureImage } from './browser/page_images.ts';
+export { openWeights } from './browser/weights.ts';
 
 /** Files in a web page: URLs are fetched, Blobs are read by position, bytes are taken as they are. */
-
-/** @throws CheckpointRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */
-export async function openWeights(weights: FileRef, signal?: AbortSignal, onBytes?: OnBytes): Promise<Source> {
-  const url = nameOf(weights);
-  return typed(url, signal, checkpointContext, async () => {
-    const source = await memorySource(weights, { most: mostWeightsBytes, signal, onBytes });
-    if (source) return source;
-    const bytes = await fetched(url, { most: mostWeightsBytes, signal, onBytes });
-    const beside = (name: string) => openWeights(url.replace(/[^/?#]*([?#].*)?$/, name), signal, onBytes);
-    return { ...bytesSource(bytes, url), beside };
-  });
-}
 
 /** @throws ImageRefusal naming the URL and why it cannot be fetched; the signal's reason if it was aborted */
 export async function readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array> {
   const url = nameOf(image);
   const options = { most: mostImageBytes, signal };
-  return typed(url, signal, imageContext, async () => (await memoryBytes(image, options)) ?? fetched(url, options));
+  return refusedAs(imageContext, url, signal, async () => {
+    const bytes = await memoryBytes(image, options);
+    if (bytes) return bytes;
+    checkName(url);
+    return explained(url, signal, imageAdvice, () => fetchBytes(url, options));
+  });
 }
 
-async function fetched(url: string, options: FetchBytesOptions): Promise<Uint8Array> {
-  checkName(url);
-  return fetchBytes(url, options);
-}
-
-async function typed<T>(
-  url: string,
-  signal: AbortSignal | undefined,
-  contextOf: ContextOf,
-  run: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await run();
-  } catch (cause) {
-    signal?.throwIfAborted();
-    const { code, file = url, reason, remedy } = fetchFault(cause, url, pageUrl());
-    throw contextOf(file).refuse(code, '', reason, remedy, cause);
-  }
-}
-
-type ContextOf = (name: string) => { readonly refuse: (...facts: Parameters<Refuse<FileFault['code']>>) => Refusal };
-
-/** The address of the page or worker. */
-const pageUrl = (): string | undefined => (globalThis as { location?: { href: string } }).location?.href;
+const imageAdvice = (page: string): string =>
+  `let its server send the header for ${page}, or serve the file from the origin of the page.`;
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : `${cause}`);
 
-/** A page cannot know where its server keeps the files of the package. @throws UnsupportedError always */
-export function shippedWeights(file: string): never {
+/**
+ * Returns the URL of weights that the package ships: a page cannot know where its server keeps them.
+ *
+ * @throws UnsupportedError if the caller does not say where
+ */
+export function shippedWeights(file: string, from?: string): string {
+  if (from !== undefined) return onMirror(file, from);
   throw new UnsupportedError(
-    `in a browser the shipped weights have no URL. Serve samples/weights/${file} of the package and give its URL as weights.`,
+    `in a browser the shipped weights have no URL. Serve samples/weights/${file} of the package, and say where: loadModel(name, { from: '/models/' }), ` +
+      'or give its URL as weights.',
   );
 }
 

@@ -7,13 +7,9 @@ import type { FileRef, OnBytes } from './refs.ts';
 
 /** What the library needs from the platform that it runs on. The two entries (Node, browser) hand in theirs. */
 export interface Platform {
-  openWeights(
-    weights: WeightsRef,
-    signal?: AbortSignal,
-    onBytes?: OnBytes,
-  ): Promise<Source & { close?(): Promise<void> }>;
-  /** Weights that the package ships, by file name. */
-  shippedWeights(file: string): WeightsRef;
+  openWeights(weights: WeightsRef, options?: OpenOptions): Promise<OpenSource>;
+  /** Weights that the package ships, by file name. @param from as in `ReadOptions` */
+  shippedWeights(file: string, from?: string): WeightsRef;
   /** Absent if the platform cannot keep files. */
   readonly cache?: WeightsCache | undefined;
   readImage(image: FileRef, signal?: AbortSignal): Promise<Uint8Array>;
@@ -25,6 +21,24 @@ export interface Platform {
   readonly engines: readonly string[];
   /** Starts an engine; `auto` takes the first available one. @throws EngineError saying how to get it */
   openEngine(name: string, options: EngineOptions): Promise<Engine>;
+}
+
+/** How weights are opened. */
+export interface OpenOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Hears the size before the first bytes. */
+  readonly onBytes?: OnBytes | undefined;
+  /** Keep fetched files for the next time (browser): under the name of a cache, or under the package's. */
+  readonly cache?: boolean | string | undefined;
+  /** Hears what the user should know, such as why nothing is kept. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+}
+
+/** A file of weights that is open. */
+export interface OpenSource extends Source {
+  close?(): Promise<void>;
+  /** Forgets a copy that turned out to be damaged, so that the next time fetches the file again. */
+  discard?(): Promise<void>;
 }
 
 /** What an image may ask for. */
@@ -92,7 +106,9 @@ export interface Progress {
   readonly total: number;
   /** Name of the file without its folders; for `engine` the engine and the part. */
   readonly text: string;
-  /** A sentence for the user: what a download waits for, why it is tried again. */
+  /** True if the bytes of a `download` come from the cache of the browser, and nothing is downloaded. */
+  readonly cached?: boolean | undefined;
+  /** A sentence for the user: what a download waits for, why it is tried again, why it is not kept. */
   readonly notice?: string | undefined;
 }
 
@@ -105,17 +121,17 @@ export function countOf(
   const text = fileName(file);
   let lastStep = -1;
   let lastTotal = -1;
-  return (done, total) => {
+  return (done, total, cached) => {
     // each mebibyte of a download if its total is unknown
     const step = total > 0 ? Math.floor((100 * done) / total) : Math.floor(done / 2 ** 20);
     if (step === lastStep && total === lastTotal) return;
     [lastStep, lastTotal] = [step, total];
-    onProgress?.({ stage, done, total, text });
+    onProgress?.({ stage, done, total, text, cached });
   };
 }
 
 /** The last component of a path or URL. */
-function fileName(file: string): string {
+export function fileName(file: string): string {
   const [path = file] = file.split(/[?#]/);
   return path.split(/[/\\]/).at(-1) || file;
 }

@@ -35,8 +35,8 @@ export const isResponse = (ref: unknown): ref is Response => classOf(ref) === 'R
 export const isDataUrl = (ref: unknown): boolean =>
   (typeof ref === 'string' || ref instanceof URL) && /^data:[^,]*,/i.test(`${ref}`.slice(0, 200));
 
-/** Bytes so far and in total (0 if unknown). */
-export type OnBytes = (done: number, total: number) => void;
+/** Bytes so far and in total (0 if unknown); whether they come from a cache. */
+export type OnBytes = (done: number, total: number, cached?: boolean) => void;
 
 /** How much is read of an answer at most, and who hears of it. */
 export type ReadBodyOptions = Pick<FetchBytesOptions, 'most' | 'onBytes' | 'signal'>;
@@ -105,25 +105,35 @@ export interface FetchBytesOptions {
   readonly send?: ((url: string | URL, init: { readonly signal: AbortSignal }) => Promise<Response>) | undefined;
 }
 
+/** Fetches a whole file. @throws as `fetchInto` */
+export async function fetchBytes(url: string | URL, options: FetchBytesOptions): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  await fetchInto(url, options, (chunk) => void chunks.push(chunk));
+  return joinBytes(chunks);
+}
+
 /**
- * Fetches a whole file.
+ * Fetches a whole file, chunk by chunk. Returns the answer, whose body is read.
  *
  * @throws FileFault with a sentence to put after the URL; otherwise as `send`
  */
-export async function fetchBytes(url: string | URL, options: FetchBytesOptions): Promise<Uint8Array> {
+export async function fetchInto(
+  url: string | URL,
+  options: FetchBytesOptions,
+  onChunk: (chunk: Uint8Array<ArrayBuffer>) => void,
+): Promise<Response> {
   const { signal, stallMs = 30_000, send = (at, init) => fetch(at, init) } = options;
   const stall = new AbortController();
   const restart = () => setTimeout(() => stall.abort(), stallMs);
   let timer = restart();
   try {
     const response = await send(url, { signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal });
-    const chunks: Uint8Array[] = [];
     await readBody(response, options, (chunk) => {
       clearTimeout(timer);
       timer = restart();
-      chunks.push(chunk);
+      onChunk(chunk);
     });
-    return joinBytes(chunks);
+    return response;
   } catch (cause) {
     if (!stall.signal.aborted || signal?.aborted) throw cause;
     const reason = `the server sends no data for ${stallMs / 1000} s`;
@@ -209,25 +219,4 @@ export function checkName(name: string): void {
     const remedy = 'Download it, and give the file or its bytes.';
     throw new FileFault('unreadable', `URLs of ${scheme}: are not fetched, only https: and http:`, remedy);
   }
-}
-
-/**
- * Says why a page could not fetch a URL. Browsers tell a page nothing but "Failed to fetch", whether the server is down
- * or does not allow the page, so the usual causes are named.
- *
- * @param page the address of the page
- */
-export function fetchFault(cause: unknown, url: string, page: string | undefined): FileFault {
-  if (cause instanceof FileFault) return cause;
-  const message = cause instanceof Error ? cause.message : `${cause}`;
-  if (!(cause instanceof TypeError) || !page || !URL.canParse(url, page)) {
-    return new FileFault('unreadable', message, 'Check the URL.', { cause });
-  }
-  const { origin } = new URL(page);
-  const remedy =
-    new URL(url, page).origin === origin
-      ? 'Check the URL, and that the policy of the page allows it (connect-src of Content-Security-Policy).'
-      : `Check the URL. If it is right, its server must allow pages of ${origin} (header Access-Control-Allow-Origin), ` +
-        'or serve the file from the origin of the page.';
-  return new FileFault('unreadable', message, remedy, { cause });
 }

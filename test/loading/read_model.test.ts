@@ -10,11 +10,12 @@ import {
   loadModel,
   type Progress,
   pullModel,
+  type ReadOptions,
   UnsupportedError,
 } from 'moganet';
 import { bytesSource } from '../../src/formats/index.ts';
 import { modelReader } from '../../src/loading/read_model.ts';
-import { openWeights, readImage } from '../../src/platform/browser.ts';
+import { readImage } from '../../src/platform/browser.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { hashInName } from '../../src/zoo/index.ts';
 import { useCache } from '../harness/cache.ts';
@@ -120,21 +121,47 @@ describe('published weights', () => {
     expect(none.message).to.match(/no published weights of upernet_moganet_xl_512x512_160k_ade20k\..*as weights/);
   });
 
-  it('are not pulled in a browser, which has no cache of files', async () => {
+  it('are fetched by a browser from their URL or a mirror, if the caller allows it', async () => {
+    const asked: unknown[] = [];
     const read = modelReader({
-      openWeights,
+      openWeights: (weights) => {
+        asked.push(weights);
+        return Promise.reject(new Error('no network here'));
+      },
       readImage,
       shippedWeights: (name) => name,
       decodeImage: () => Promise.reject(new Error('no image here')),
       engines: [],
       openEngine: () => Promise.reject(new Error('no engine here')),
     });
-    const url = entry.weights?.url;
-    expect((await rejection(read('moganet_xt'))).message).to.equal(
-      `the weights of moganet_xt are not shipped. Download ${url} and give the file as weights.`,
+    const url = entry.weights?.url ?? '';
+    const { message } = await rejection(read('moganet_xt'));
+    expect(message).to.include(`Serve the file of ${url}`).and.to.include('from: ');
+    expect(asked).to.deep.equal([]);
+    const allowed: readonly ReadOptions[] = [
+      { pull: true },
+      { from: '/models/' },
+      { from: 'https://my.host/xt.safetensors' },
+    ];
+    for (const options of allowed) {
+      expect((await rejection(read('moganet_xt', options))).message).to.equal('no network here');
+    }
+    const name = url.slice(url.lastIndexOf('/') + 1);
+    expect(asked).to.deep.equal([url, `/models/${name}`, 'https://my.host/xt.safetensors']);
+  });
+
+  it('take no `from` if they are shipped, and no `cache`, in Node', async () => {
+    expect((await rejection(loadModel('facade', { from: 'https://my.host/' }))).message).to.match(
+      /part of the package.*`from`/,
     );
-    expect((await rejection(read('moganet_xt', { pull: true }))).message).to.include(
-      `Fetch ${url} and give the bytes as weights.`,
+    expect((await rejection(loadModel('facade', { cache: true }))).message).to.match(
+      /`cache` is an option in a browser/,
     );
+    for (const [options, fact] of [
+      [{ cache: 5 }, 'true, false or the name of a cache, got 5'],
+      [{ from: '' }, 'from'],
+    ] as const) {
+      expect((await rejection(loadModel('facade', options as object))).message).to.include(fact);
+    }
   });
 });

@@ -8,7 +8,7 @@ import { openWeights as openInPage, readImage as readInPage } from '../../src/pl
 import { dataUrlBytes } from '../../src/platform/data_url.ts';
 import { openWeights, readImage } from '../../src/platform/node/files.ts';
 import { spelledPath } from '../../src/platform/node/names.ts';
-import { checkName, FileFault, fetchBytes, fetchFault, memoryBytes } from '../../src/platform/refs.ts';
+import { checkName, FileFault, fetchBytes, memoryBytes } from '../../src/platform/refs.ts';
 import { useFolder } from '../harness/command_line.ts';
 import { rejection } from '../harness/rejection.ts';
 
@@ -177,29 +177,5 @@ describe('a data: URL', () => {
     } finally {
       globalThis.fetch = real;
     }
-  });
-});
-
-describe('a request of a page that fails', () => {
-  const page = 'https://page.example/app/';
-  const failed = new TypeError('Failed to fetch');
-
-  it('from another origin may be a matter of CORS', () => {
-    const { reason, remedy, cause } = fetchFault(failed, 'https://cdn.example/a.png', page);
-    expect(reason).to.equal('Failed to fetch');
-    expect(remedy).to.match(/must allow pages of https:\/\/page\.example \(header Access-Control-Allow-Origin\)/);
-    expect(cause).to.equal(failed);
-  });
-
-  it('from its own may be a matter of its policy', () => {
-    for (const url of ['a.png', '/a.png', 'https://page.example/a.png']) {
-      expect(fetchFault(failed, url, page).remedy, url).to.match(/connect-src of Content-Security-Policy/);
-    }
-  });
-
-  it('keeps other faults as they are', () => {
-    const fault = new FileFault('limit', 'too large');
-    expect(fetchFault(fault, 'a.png', page)).to.equal(fault);
-    expect(fetchFault(new Error('x'), 'https://cdn.example/a.png', page).remedy).to.equal('Check the URL.');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CheckpointError, ConfigError, DownloadError, MoganetError } from '../../errors.ts';
 import { openCheckpoint, type Source } from '../../formats/index.ts';
 import type { PublishedFile } from '../contract.ts';
+import { onMirror, publishedName } from '../mirror.ts';
 import type { OnBytes } from '../refs.ts';
 import {
   cacheFolder,
@@ -291,10 +292,9 @@ export interface PulledFile extends FileRecord {
 }
 
 /** The name of a published file, in the cache and at mirrors. */
-const fileNameOf = (url: string): string => decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '');
 
 export function cachedPath({ url }: PublishedFile, folder = cacheFolder()): string {
-  return join(folder, fileNameOf(url));
+  return join(folder, publishedName(url));
 }
 
 /** Returns the path of a published file if it is in the cache. Uses no network. */
@@ -321,7 +321,7 @@ export async function pullFile(file: PublishedFile, options: PullFileOptions = {
   const { lockBeatMs: beatMs, lockStaleMs: staleMs } = { ...usualTiming, ...timing };
   let told = '';
   const onWait = (owner: string) => {
-    if (owner !== told) onNotice?.(`${owner} is already downloading ${fileNameOf(file.url)}; waiting for it`);
+    if (owner !== told) onNotice?.(`${owner} is already downloading ${publishedName(file.url)}; waiting for it`);
     told = owner;
     onBytes?.(statSync(`${path}.part`, { throwIfNoEntry: false })?.size ?? 0, file.size ?? 0);
   };
@@ -352,12 +352,7 @@ function urlOf(url: string, mirror: string | undefined): string {
       `invalid mirror "${mirror}": give a URL that begins with http:// or https://. A file on this machine can be opened directly.`,
     );
   }
-  const name = fileNameOf(url);
-  const given = new URL(mirror);
-  if (given.pathname.split('/').at(-1) === name) return given.href;
-  if (/\.(pth|pt|bin|tar|safetensors)$/i.test(given.pathname)) return given.href;
-  given.pathname = `${given.pathname.replace(/\/$/, '')}/${encodeURIComponent(name)}`;
-  return given.href;
+  return new URL(onMirror(publishedName(url), mirror)).href;
 }
 
 /** Fetches and checks the file, and only then gives it its name. A wrong file is fetched once more from its beginning. */

@@ -7,6 +7,7 @@ import { checkpointContext, imageContext, quoted, type Refuse } from '../../form
 import { imageDecoder } from '../../formats/image.ts';
 import { bytesSource, type Source } from '../../formats/source.ts';
 import { foundIn } from '../../validate.ts';
+import type { OpenOptions, OpenSource } from '../contract.ts';
 import { loadJpegWasm } from '../jpeg_wasm.ts';
 import {
   checkName,
@@ -18,7 +19,6 @@ import {
   mostImageBytes,
   mostWeightsBytes,
   nameOf,
-  type OnBytes,
 } from '../refs.ts';
 import { request } from './fetch.ts';
 import { spelledPath } from './names.ts';
@@ -108,11 +108,13 @@ async function indexIn(folder: string): Promise<string> {
 }
 
 /** @throws CheckpointRefusal naming the file and why it cannot be read; the signal's reason if it was aborted */
-export async function openWeights(
-  weights: FileRef,
-  signal?: AbortSignal,
-  onBytes?: OnBytes,
-): Promise<Source & { close?(): Promise<void> }> {
+export async function openWeights(weights: FileRef, options: OpenOptions = {}): Promise<OpenSource> {
+  const { signal, onBytes, cache } = options;
+  if (cache !== undefined) {
+    throw new ConfigError(
+      '`cache` is an option in a browser. In Node published weights are kept by pull; keep other files as files.',
+    );
+  }
   try {
     const source = await memorySource(weights, { most: mostWeightsBytes, signal, onBytes });
     if (source) return source;
@@ -124,7 +126,7 @@ export async function openWeights(
     const bytes = await fetchBytes(location, { most: mostWeightsBytes, signal, onBytes, send: request });
     return {
       ...bytesSource(bytes, location.href),
-      beside: (name) => openWeights(new URL(name, location), signal, onBytes),
+      beside: (name) => openWeights(new URL(name, location), options),
     };
   } catch (cause) {
     throw refusalOf(cause, weights, signal, checkpointContext);
@@ -277,7 +279,9 @@ function foldersUpwards(folder: string): string[] {
  *
  * @throws UnsupportedError if it does not ship them, or is not installed beside the program
  */
-export function shippedWeights(file: string): string {
+export function shippedWeights(file: string, from?: string): string {
+  if (from !== undefined)
+    throw new ConfigError(`${file} is part of the package, which has it on this machine: leave out \`from\`.`);
   const folder = ownFile('samples/weights') ?? installedFile('samples/weights');
   const known = folder ? readdirSync(folder).filter((name) => name.endsWith('.safetensors')) : [file];
   if (!known.includes(file)) throw new UnsupportedError(unknownName('file of shipped weights', `${file}`, known));
