@@ -109,7 +109,8 @@ function sendable<T extends LoadOptions>(options: T, call: string): T {
         'moganet/worker/serve, see docs/worker.md.',
     );
   }
-  return options;
+  const { from } = options as LoadOptions;
+  return typeof from === 'string' ? { ...options, from: absolute(from) } : options;
 }
 
 const isFunction = (value: unknown): boolean =>

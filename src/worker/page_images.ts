@@ -121,7 +121,7 @@ export function absolute(url: string | URL): string {
 /** Returns weights with URLs that mean the same in the worker, and the bytes of an answer of `fetch`. */
 export async function sentWeights(file: unknown, signal: AbortSignal | undefined, onBytes: OnBytes): Promise<unknown> {
   if (isResponse(file)) {
-    const source = await openWeights(file, signal, onBytes);
+    const source = await openWeights(file, { signal, onBytes });
     return source.read(0, source.size);
   }
   return isFile(file) && isName(file) && file !== '' ? absolute(file) : file;
