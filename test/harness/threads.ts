@@ -15,6 +15,8 @@ export interface TestWorker extends WorkerLike {
   readonly sent: readonly ToThread[];
   /** Tells the page of an uncaught error. */
   crash(message: string): void;
+  /** Sends the page a message. */
+  say(message: ToPage): void;
 }
 
 /** The library of a page in Node: `cpu` is the engine that starts everywhere. */
@@ -36,6 +38,7 @@ export function testWorker(library?: ServedLibrary): TestWorker {
     crash: (message) => {
       for (const hear of onError) hear({ message });
     },
+    say: (message) => port2.postMessage(message),
     postMessage: (message, transfer) => {
       sent.push(message as ToThread);
       port1.postMessage(message, transfer);

@@ -8,6 +8,7 @@ import {
   isRefusal,
   loadModel,
   type Model,
+  createBackbone as makeBackbone,
   type Predictor,
   type Progress,
   Result,
@@ -66,5 +67,255 @@ describe('a model in a worker', () => {
       expected.filter(({ label }) => label === 0).names,
     );
     expect(Object.keys(result.timings).sort()).to.deep.equal(Object.keys(expected.timings).sort());
+  });
+
+  it('answers in order, also a call that fails at once', async () => {
+    const order: number[] = [];
+    const text = new TextEncoder().encode('Dear reader, this is no image at all.');
+    const images = [imageOf(60, 60), text, imageOf(8, 8), imageOf(30, 30)];
+    const outcomes = await Promise.allSettled(
+      images.map((image, i) => remote.predict(image).finally(() => void order.push(i))),
+    );
+    expect(order).to.deep.equal([0, 1, 2, 3]);
+    expect(outcomes.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+  });
+
+  it('gives errors in their class, with code, facts and cause', async () => {
+    const refused = await rejection(remote.predict(new TextEncoder().encode('Dear reader, this is no image at all.')));
+    expect(refused).to.be.instanceOf(ImageError);
+    expect(isRefusal(refused) && refused.code).to.equal('not-an-image');
+    expect(refused.message).to.equal(
+      (await rejection(here.predict(new TextEncoder().encode('Dear reader, this is no image at all.')))).message,
+    );
+    expect(await rejection(remote.predict(imageOf(8, 8), { classes: ['lft'] })))
+      .to.be.instanceOf(ConfigError)
+      .with.property('message')
+      .that.includes('left');
+    const weightless = await rejection(load({ weights: new TextEncoder().encode('no weights, only text') }));
+    expect(weightless).to.be.instanceOf(CheckpointError);
+    expect(isRefusal(weightless) && weightless.file).to.equal('bytes');
+    const unknown = await rejection(load({ weights }, { engine: 'wgl' }));
+    expect(unknown).to.be.instanceOf(ConfigError);
+    expect(unknown.message).to.include('webgl');
+  });
+
+  it('checks options before anything is sent, as one on this thread does', async () => {
+    const [worker] = workers;
+    const sent = worker?.sent.length;
+    for (const options of [{ score: 50 }, { threshold: 0.5 }, { latest: 1 }, { draw: { labelOf: () => '' } }]) {
+      expect(
+        await rejection(remote.predict(imageOf(8, 8), options as object)),
+        JSON.stringify(options),
+      ).to.be.instanceOf(ConfigError);
+    }
+    expect(await rejection(remote.predictSettled([imageOf(8, 8)], { latest: true }))).to.be.instanceOf(ConfigError);
+    expect(await rejection(remote.predict([imageOf(8, 8)], { latest: true }))).to.be.instanceOf(ConfigError);
+    for (const image of [
+      undefined,
+      {},
+      'iVBORw0KGgo'.padEnd(300, 'A'),
+      { width: 2, height: 2, data: new Uint8Array(3) },
+    ]) {
+      const [there, before] = [
+        await rejection(remote.predict(image as string)),
+        await rejection(here.predict(image as string)),
+      ];
+      expect(there).to.be.instanceOf(ImageError);
+      expect(there.message).to.equal(before.message);
+    }
+    expect(worker?.sent.length).to.equal(sent);
+  });
+
+  it('copies pixels at the call, and leaves the caller its own', async () => {
+    const image = imageOf(40, 40);
+    const expected = await here.predict(image);
+    const result = remote.predict(image);
+    image.data.fill(0);
+    expect(numbersOf(await result)).to.deep.equal(numbersOf(expected));
+    expect(image.data.length).to.equal(4 * 40 * 40);
+  });
+
+  it('takes lists and streams, where an image that fails costs its slot', async () => {
+    const images = [imageOf(30, 30), new Uint8Array(40), imageOf(20, 30, 1)];
+    const [settled, expected] = [await remote.predictSettled(images), await here.predictSettled(images)];
+    for (const [i, one] of settled.entries()) {
+      const other = expected[i]!;
+      expect(one.status).to.equal(other.status);
+      if (one.status === 'rejected' && other.status === 'rejected')
+        expect(one.reason.message).to.equal(other.reason.message);
+      if (one.status === 'fulfilled' && other.status === 'fulfilled')
+        expect(numbersOf(one.value)).to.deep.equal(numbersOf(other.value));
+    }
+    const streamed: number[] = [];
+    for await (const { image } of remote.stream([imageOf(30, 31), imageOf(30, 32)]))
+      streamed.push(image.width * image.height);
+    expect(streamed).to.deep.equal([930, 960]);
+    const batch = [imageOf(30, 30), imageOf(20, 30, 1)];
+    const [batched, together] = [await remote.predictBatch(batch), await here.predictBatch(batch)];
+    expect(batched.map(numbersOf)).to.deep.equal(together.map(numbersOf));
+    expect((await rejection(remote.predictBatch(images))).message).to.match(/^images\[1\]/);
+  });
+
+  it('gives the same features, and the way back to the image', async () => {
+    const [maps, expected] = [await remote.features(imageOf(64, 40)), await here.features(imageOf(64, 40))];
+    expect([...maps]).to.deep.equal([...expected]);
+    expect(maps.geometry).to.deep.equal(expected.geometry);
+  });
+
+  it('ends a call at its abort with the reason of the signal, and goes on with the next', async () => {
+    const reason = new Error('enough');
+    const stop = new AbortController();
+    const call = remote.predict(imageOf(64, 64), { signal: stop.signal });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const since = performance.now();
+    stop.abort(reason);
+    expect(await rejection(call)).to.equal(reason);
+    expect(performance.now() - since).to.be.below(100);
+    expect(await rejection(remote.predict(imageOf(8, 8), { signal: AbortSignal.abort(reason) }))).to.equal(reason);
+    expect((await remote.predict(imageOf(30, 30))).image.width).to.equal(30);
+  });
+
+  it('runs the latest frame, and drops those before it with an error that says so', async () => {
+    const outcomes = await Promise.allSettled(
+      [20, 21, 22, 23, 24].map((width) => remote.predict(imageOf(width, 20), { latest: true })),
+    );
+    const seen = outcomes.map((one) => (one.status === 'fulfilled' ? one.value.image.width : one.reason.name));
+    expect(seen).to.deep.equal([20, 'DroppedError', 'DroppedError', 'DroppedError', 24]);
+    expect(outcomes[1]?.status === 'rejected' && outcomes[1].reason).to.be.instanceOf(DroppedError);
+    const stop = new AbortController();
+    const [first, aborted] = [
+      remote.predict(imageOf(20, 20), { latest: true }),
+      rejection(remote.predict(imageOf(21, 20), { latest: true, signal: stop.signal })),
+    ];
+    stop.abort(new Error('no more'));
+    expect((await aborted).message).to.equal('no more');
+    expect((await first).image.width).to.equal(20);
+    expect((await remote.predict(imageOf(25, 20), { latest: true })).image.width, 'after the abort').to.equal(25);
+  });
+
+  it('is warmed up', async () => {
+    await remote.warmUp({ size: { width: 32, height: 32 } });
+    expect(await rejection(remote.warmUp({ latest: true } as object))).to.be.instanceOf(ConfigError);
+  });
+
+  it('shares its methods with one on this thread, so that code can take either', async () => {
+    const widthOf = async (model: Predictor) => (await model.predict(imageOf(30, 20), { score: 0.5 })).image.width;
+    expect(await Promise.all([widthOf(here), widthOf(remote)])).to.deep.equal([30, 30]);
+  });
+});
+
+describe('a worker', () => {
+  let weights: Uint8Array;
+  before(async () => {
+    weights = await smallFile(smallBoth);
+  });
+  const cpu = { engine: 'cpu' };
+
+  it('has several models, and ends with the last of them', async () => {
+    const { loadModel: load, workers } = testLibrary();
+    const other = await smallFile(smallClassification);
+    const [first, second] = [await load({ weights }, cpu), await load({ weights: other }, cpu)];
+    expect(workers).to.have.length(1);
+    const [a, b] = await Promise.all([first.predict(imageOf(30, 30)), second.predict(imageOf(40, 40))]);
+    expect([a.classes.length, b.classification?.labels.length]).to.deep.equal([2, 5]);
+    await first.dispose();
+    expect(workers[0]?.isTerminated).to.equal(false);
+    expect(await rejection(first.predict(imageOf(8, 8))))
+      .to.be.instanceOf(EngineError)
+      .with.property('message')
+      .that.includes('disposed');
+    expect((await second.predict(imageOf(30, 30))).image.width).to.equal(30);
+    const last = second.predict(imageOf(31, 30));
+    await Promise.all([second.dispose(), second.dispose()]);
+    expect((await last).image.width, 'a call from before').to.equal(31);
+    expect(workers[0]?.isTerminated).to.equal(true);
+    const third = await load({ weights }, cpu);
+    expect(workers).to.have.length(2);
+    await third.dispose();
+    expect(workers[1]?.isTerminated).to.equal(true);
+  });
+
+  it('ends after a load that fails or is aborted', async () => {
+    const { loadModel: load, workers } = testLibrary();
+    await rejection(load({ weights: new Uint8Array(20) }));
+    const stop = new AbortController();
+    const loading = rejection(
+      load({ weights }, { ...cpu, signal: stop.signal, onProgress: () => stop.abort(new Error('enough')) }),
+    );
+    expect((await loading).message).to.equal('enough');
+    expect(workers.map(({ isTerminated }) => isTerminated)).to.deep.equal([true, true]);
+  });
+
+  it('that fails rejects every call, and the next load starts another', async () => {
+    const { loadModel: load, workers } = testLibrary();
+    const model = await load({ weights }, cpu);
+    const calls = [rejection(model.predict(imageOf(60, 60))), rejection(model.features(imageOf(60, 60)))];
+    workers[0]?.crash('out of memory');
+    for (const error of await Promise.all(calls)) {
+      expect(error).to.be.instanceOf(EngineError);
+      expect(error.message).to.match(/the worker failed \(out of memory\).*Load the model again/);
+    }
+    expect(await rejection(model.predict(imageOf(8, 8)))).to.be.instanceOf(EngineError);
+    expect(workers[0]?.isTerminated).to.equal(true);
+    await model.dispose();
+    const again = await load({ weights }, cpu);
+    expect((await again.predict(imageOf(30, 30))).image.width).to.equal(30);
+    await again.dispose();
+  });
+
+  it('that does not start is an EngineError that says what to do', async () => {
+    const silent = testWorker();
+    const { loadModel: load } = remoteLibrary(() => silent, {});
+    const loading = rejection(load({ weights }));
+    silent.crash('');
+    const error = await loading;
+    expect(error).to.be.instanceOf(EngineError);
+    expect(error.message).to.match(/did not start\. Check that the server has its script.*worker-src.*withAssets/);
+    const refusing = remoteLibrary(() => {
+      throw new Error('cannot be accessed from origin');
+    }, {});
+    expect((await rejection(refusing.loadModel({ weights }))).message).to.match(
+      /cannot be started \(cannot be accessed/,
+    );
+  });
+
+  it('refuses a page of another version', async () => {
+    const worker = testWorker();
+    const { loadModel: load } = remoteLibrary(() => worker, {});
+    const loading = rejection(load({ weights }));
+    worker.say({ kind: 'ready', version: '0.0.1' });
+    expect((await loading).message).to.include('the worker has version 0.0.1');
+  });
+
+  it('is refused in Node by name', async () => {
+    const error = await rejection(loadInWorker({ weights }));
+    expect(error).to.be.instanceOf(UnsupportedError);
+    expect(error.message).to.include('In Node import "moganet"');
+  });
+
+  it('takes no functions, and says where they go', async () => {
+    const { loadModel: load } = testLibrary();
+    const error = await rejection(load({ weights }, { configure: (config: object) => config } as object));
+    expect(error).to.be.instanceOf(ConfigError);
+    expect(error.message).to.match(/`configure` holds functions.*moganet\/worker\/serve/);
+    expect(await rejection(load({ weights }, { heads: { mine: () => ({}) } } as object))).to.be.instanceOf(ConfigError);
+    expect(await rejection(load({ weights }, { engine: { load: () => {} } } as object))).to.be.instanceOf(ConfigError);
+  });
+
+  it('serves a backbone, whose tensors stay there until they are read', async () => {
+    const { createBackbone, workers } = testLibrary();
+    const { backbone: config } = smallBoth;
+    const expected = await makeBackbone(config, { weights, engine: 'cpu' });
+    const remote = await createBackbone(config, { weights, engine: 'cpu' });
+    expect(remote.stages).to.deep.equal(expected.stages);
+    const image = { shape: [1, 3, 32, 32], data: new Float32Array(3 * 32 * 32).map((_, i) => Math.sin(i)) };
+    expect(await remote.forward(image)).to.deep.equal(await expected.forward(image));
+    const [tensor] = await remote.run(image);
+    expect(await tensor?.read()).to.deep.equal((await expected.forward(image))[0]);
+    tensor?.dispose();
+    expect(await rejection(tensor!.read())).to.be.instanceOf(EngineError);
+    await Promise.all([remote.dispose(), expected.dispose()]);
+    expect(workers[0]?.isTerminated).to.equal(true);
+    expect(await rejection(remote.forward(image))).to.be.instanceOf(EngineError);
   });
 });
