@@ -82,6 +82,7 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
   protected abstract take(image: ImageRef, options: Options): Taken;
   /** Frees an image that was taken and will not be run. */
   protected abstract discard(taken: Taken): void;
+  /** Runs one image. @throws as `predict` */
   protected abstract runAlone(taken: Taken, options: Options): Promise<Result<Custom>>;
 
   /**

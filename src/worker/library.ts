@@ -20,7 +20,9 @@ export interface RemoteLoadOptions
 
 /** The functions of `moganet/worker`. The models of one library share a worker, which ends with the last of them. */
 export interface RemoteLibrary {
+  /** Loads a model in the worker. `Custom` is what its custom head decodes. */
   readonly loadModel: <Custom = unknown>(ref: ModelRef, options?: RemoteLoadOptions) => Promise<RemoteModel<Custom>>;
+  /** Loads a backbone in the worker. */
   readonly createBackbone: CreateBackbone;
 }
 

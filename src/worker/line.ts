@@ -8,8 +8,11 @@ import { freeAll } from './page_images.ts';
 
 /** A worker, as far as this package uses it: `Worker` is one. */
 export interface WorkerLike {
+  /** Sends a message. What `transfer` lists moves to the thread. */
   postMessage(message: unknown, transfer: never[]): void;
-  addEventListener(type: 'message' | 'messageerror' | 'error', listener: (event: never) => void): void;
+  /** Hears messages and failures. */
+  addEventListener(type: 'message' | 'messageerror' | 'error', listener: (event: object) => void): void;
+  /** Ends the thread at once. */
   terminate(): void;
 }
 

@@ -83,6 +83,7 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
     this.sha256 = parcel.sha256;
   }
 
+  /** Draws the result in the worker as well: `result.bitmap`. */
   override predict(
     image: ImageRef,
     options: RemotePredictOptions & { readonly draw: RenderOptions | true },
