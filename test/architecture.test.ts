@@ -45,6 +45,8 @@ const rooms: Readonly<Record<string, Room>> = {
   'platform/browser': { imports: ['platform', 'formats'], types: ['image'] },
   loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'], packages: ['zod'] },
   results: { imports: ['postprocess', 'formats', 'render', 'image'], types: ['datasets'], packages: ['zod'] },
+  // results in the shapes of other packages
+  adapters: { imports: ['results', 'postprocess'], types: ['library', 'platform'], packages: ['zod'] },
   library: {
     imports: ['nn', 'backbones', 'models', 'datasets', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
     types: ['postprocess'],

@@ -1,0 +1,9 @@
+import type { PredictOptions } from '../library/options.ts';
+import type { ImageRef } from '../platform/contract.ts';
+import type { Result } from '../results/result.ts';
+
+/** What a drop-in object needs of a model. Models of `moganet`, `moganet/ort` and `moganet/worker` have it. */
+export interface Predicts {
+  predict(image: ImageRef, options?: PredictOptions): Promise<Result>;
+  dispose(): Promise<void>;
+}
