@@ -90,7 +90,7 @@ describe('the stage and the panel in Chromium', () => {
     const best = result.at(0);
     await page.mouse.click(...(await middleOf(page, best.box)));
     await page.locator('.cutout').waitFor();
-    expect(await page.locator('.cutout h3').textContent()).to.equal(best.name);
+    expect(await page.locator('.cutout h2').textContent()).to.equal(best.name);
     const saving = page.waitForEvent('download');
     await page.locator('.cutout button', { hasText: 'PNG' }).click();
     const saved = await saving;

@@ -1,8 +1,10 @@
 import { element } from '../stage/dom.ts';
 import { isShown } from '../stage/layers.ts';
-import { colorOf, cssColor, describe, type InstanceShape } from '../stage/shapes.ts';
+import { colorOf, cssColor, type InstanceShape } from '../stage/shapes.ts';
 import type { Stage } from '../stage/stage.ts';
-import { percent, scoreText } from '../stage/words.ts';
+import { percent, pixels, scoreText } from '../stage/words.ts';
+
+const unseen = (words: string) => element('span', { class: 'unseen' }, words);
 
 /** The list of instances. The row and the instance on the picture light each other; Enter or a click cuts out. */
 export function createInstanceList(stage: Stage): HTMLElement {
@@ -50,10 +52,11 @@ export function createInstanceList(stage: Stage): HTMLElement {
   function build(shapes: readonly InstanceShape[]): void {
     rows = shapes.map((shape) => {
       const row = element('button', { type: 'button', class: 'instance', 'data-instance': shape.index });
-      const score = element('span', { class: 'number' }, scoreText(shape.score));
-      const share = element('span', { class: 'small number' }, percent(shape.share));
-      row.append(element('i', { class: 'swatch' }), element('span', {}, shape.name), share, score);
-      row.ariaLabel = describe(shape);
+      // says what `describe` does; some words are only heard
+      const score = element('span', { class: 'number' }, unseen('score '), scoreText(shape.score));
+      const share = element('span', { class: 'small number' }, percent(shape.share), unseen(' of the picture, '));
+      const name = element('span', {}, shape.name, unseen(`, ${pixels(shape.area)}, `));
+      row.append(element('i', { class: 'swatch' }), name, share, score);
       row.style.setProperty('--part', `${100 * shape.score}%`);
       return row;
     });

@@ -23,7 +23,7 @@ export interface Cutout {
 /** @param onClose is called when the visitor closes the card */
 export function createCutoutCard(onClose: () => void): CutoutCard {
   const canvas = element('canvas', { role: 'img' });
-  const title = element('h3', { id: 'cutout-title' });
+  const title = element('h2', { id: 'cutout-title' });
   const facts = element('p', { class: 'small' });
   const said = element('p', { class: 'small', role: 'status' });
   const copy = element('button', { type: 'button' }, icon(icons.copy), 'Copy');
