@@ -34,7 +34,7 @@ describe('numbers in words', () => {
     expect([0.31, 84.4, 3512, 12_345].map((ms) => plain(milliseconds(ms)))).to.deep.equal([
       '0.3 ms',
       '84 ms',
-      '3,512 ms',
+      '3.51 s',
       '12.3 s',
     ]);
     expect([counted(1, 'instance'), counted(0, 'instance')]).to.deep.equal(['1 instance', '0 instances']);

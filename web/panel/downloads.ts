@@ -11,7 +11,7 @@ import { counted, fileWord, imageIdOf, stemOf } from '../stage/words.ts';
 export function createDownloads(stage: Stage): HTMLElement {
   const note = element('p', { class: 'small' });
   const problem = element('p', { class: 'small bad', role: 'alert' });
-  const row = element('div', { class: 'row' });
+  const row = element('div', { class: 'buttons' });
   const root = element('section', { 'aria-labelledby': 'save-title' });
   root.append(element('h2', { id: 'save-title' }, 'Save'), row, note, problem);
 

@@ -105,8 +105,9 @@ export function createInstanceList(stage: Stage): HTMLElement {
   }
 
   stage.onResult((result) => {
-    root.hidden = !result || result.classes.length === 0;
-    if (result) build(stage.shapes);
+    if (!result) return;
+    root.hidden = result.classes.length === 0;
+    build(stage.shapes);
   });
   layers.subscribe((state, before) => {
     if (state.score !== before.score || state.hidden !== before.hidden) showState();

@@ -13,7 +13,7 @@ export function createLayerControls(stage: Stage): HTMLElement {
   const colors = choiceOf<ColorBy>('Colours by', { class: 'class', instance: 'instance' }, (value) =>
     layers.set({ colorBy: value }),
   );
-  const choices = element('div', { class: 'row' }, labels.root, colors.root);
+  const choices = element('div', { class: 'buttons' }, labels.root, colors.root);
   root.append(element('legend', {}, 'Layers'), ...rows.map((row) => row.root), choices);
 
   const show = (state: LayersState) => {
@@ -22,11 +22,13 @@ export function createLayerControls(stage: Stage): HTMLElement {
     colors.show(state.colorBy);
   };
   stage.onResult((result) => {
+    if (!result) return;
     const [masks, boxes, segmentation] = rows;
-    const hasInstances = (result?.classes.length ?? 0) > 0;
-    if (masks) masks.root.hidden = !result?.masks;
+    const hasInstances = result.classes.length > 0;
+    root.hidden = !hasInstances && !result.segmentation;
+    if (masks) masks.root.hidden = !result.masks;
     if (boxes) boxes.root.hidden = !hasInstances;
-    if (segmentation) segmentation.root.hidden = !result?.segmentation;
+    if (segmentation) segmentation.root.hidden = !result.segmentation;
     choices.hidden = !hasInstances;
     show(layers.state);
   });

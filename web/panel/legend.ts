@@ -44,8 +44,9 @@ export function createSegmentationLegend(stage: Stage): HTMLElement {
   }
 
   stage.onResult((result) => {
-    root.hidden = !result?.segmentation;
-    if (result?.segmentation) build(result.segmentation);
+    if (!result) return;
+    root.hidden = !result.segmentation;
+    if (result.segmentation) build(result.segmentation);
   });
   return root;
 }

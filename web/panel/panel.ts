@@ -1,6 +1,7 @@
 import { element } from '../stage/dom.ts';
 import type { Stage } from '../stage/stage.ts';
 import { createClassFilter } from './classes.ts';
+import { createClassification } from './classification.ts';
 import { createDownloads } from './downloads.ts';
 import { createInstanceList } from './instances.ts';
 import { createLayerControls } from './layer_controls.ts';
@@ -21,6 +22,7 @@ export function createPanel(root: HTMLElement, stage: Stage): void {
     objects,
     createLayerControls(stage),
     createSegmentationLegend(stage),
+    createClassification(stage),
     createDownloads(stage),
     createTimingsView(stage),
   ];
@@ -31,6 +33,6 @@ export function createPanel(root: HTMLElement, stage: Stage): void {
     // while a new picture is computed, the panel stays where it is
     if (result) root.hidden = false;
     root.inert = result === undefined;
-    objects.hidden = result !== undefined && result.classes.length === 0;
+    if (result) objects.hidden = result.classes.length === 0;
   });
 }

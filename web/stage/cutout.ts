@@ -36,7 +36,7 @@ export function createCutoutCard(onClose: () => void): CutoutCard {
     { class: 'cutout-words' },
     title,
     facts,
-    element('div', { class: 'row' }, copy, save),
+    element('div', { class: 'buttons' }, copy, save),
     said,
   );
   const attributes = { class: 'cutout', role: 'dialog', 'aria-labelledby': 'cutout-title', hidden: true };

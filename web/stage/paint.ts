@@ -3,7 +3,7 @@ import { type Color, readableOn } from 'moganet/render';
 import { maskImage } from './bitmaps.ts';
 import type { Context } from './dom.ts';
 import { classesFirst, fewLabels, type PlacedLabel, placeLabels, seenPart } from './labels.ts';
-import { isShown, type LayersState } from './layers.ts';
+import { isShown, type Labels, type LayersState } from './layers.ts';
 import { colorOf, cssColor, drawingOrder, type InstanceShape, shapesOf } from './shapes.ts';
 import { type Size, toFrame, type View } from './view.ts';
 import { scoreText } from './words.ts';
@@ -103,40 +103,53 @@ function pathOf(rings: readonly ArrayLike<number>[]): Path2D {
 const dimmed = 0.22;
 const veil = 0.45;
 
-/** Draws the instances that are shown. The canvas is empty before. */
-export function paintInstances(target: Target, scene: Scene, state: LayersState): void {
+/** How much of a lit instance's colour lies on it: the picture itself is seen, with a breath of the colour. */
+const litOpacity = 0.16;
+
+/**
+ * Draws the instances that are shown. The canvas is empty before.
+ *
+ * @param glow how strong the light on one instance, or on those of one class, is: 0 none, 1 the others dim in full
+ */
+export function paintInstances(target: Target, scene: Scene, state: LayersState, glow: number): void {
   const { shapes, result, order } = scene;
-  const shown = order.filter((i) => isShown(result, i, state));
-  const one = state.lit ?? (state.litClass === undefined ? state.selected : undefined);
-  const isLit = (i: number): boolean =>
-    one === undefined ? state.litClass === undefined || shapes[i]?.label === state.litClass : i === one;
-  const someLit = one !== undefined || state.litClass !== undefined;
-  const colored = (i: number): Piece[] => {
+  const pieceOf = (i: number): Piece[] => {
     const shape = shapes[i];
     return shape ? [{ shape, color: colorOf(result, shape, state.colorBy) }] : [];
   };
+  const pieces = order.filter((i) => isShown(result, i, state)).flatMap(pieceOf);
+  const one = state.lit ?? (state.litClass === undefined ? state.selected : undefined);
+  const isLit = ({ shape: { index, label } }: Piece) => (one === undefined ? label === state.litClass : index === one);
+  const lit = glow > 0 ? pieces.filter(isLit) : [];
+  if (lit.length > 0) {
+    const others = pieces.filter((piece) => !isLit(piece));
+    paintPieces(target, scene, state, others, mix(1, dimmed, glow));
+    paintVeil(target, scene, lit, glow);
+    const masks = { ...state.masks, opacity: mix(state.masks.opacity, litOpacity, glow) };
+    paintPieces(target, scene, { ...state, masks }, lit, 1);
+  } else paintPieces(target, scene, state, pieces, 1);
+
+  const bestFirst = (some: readonly Piece[]) => [...some].sort((a, b) => a.shape.index - b.shape.index);
+  const ofClass = one === undefined && lit.length > 0;
+  if (ofClass) paintLabels(target, scene, state.labels === 'none' ? 'few' : state.labels, bestFirst(lit), 1);
+  // one lit instance has the tooltip, or its card
+  else if (state.labels !== 'none' && glow < 1) paintLabels(target, scene, state.labels, bestFirst(pieces), 1 - glow);
+}
+
+const mix = (from: number, to: number, part: number): number => from + (to - from) * part;
+
+/** Darkens the picture and what is drawn so far, except where the lit pieces are. */
+function paintVeil(target: Target, scene: Scene, lit: readonly Piece[], glow: number): void {
   const { context, view } = target;
-  if (someLit) {
-    paintPieces(target, scene, state, shown.filter((i) => !isLit(i)).flatMap(colored), dimmed);
-    const lit = shown.filter(isLit).flatMap(colored);
-    context.save();
-    context.globalAlpha = veil;
-    context.fillStyle = '#05070c';
-    const from = toFrame(view, { x: 0, y: 0 });
-    context.fillRect(from.x, from.y, result.image.width * view.scale, result.image.height * view.scale);
-    context.globalAlpha = 1;
-    context.globalCompositeOperation = 'destination-out';
-    for (const piece of lit) inImage(target, () => fillPiece(context, scene, piece));
-    context.restore();
-    // the picture itself is seen in the lit instance, with a breath of its colour
-    paintPieces(target, scene, { ...state, masks: { ...state.masks, opacity: 0.16 } }, lit, 1);
-  } else paintPieces(target, scene, state, shown.flatMap(colored), 1);
-  if (state.labels !== 'none' || state.litClass !== undefined) {
-    const best = [...shown].sort((a, b) => a - b);
-    const wanted = someLit ? best.filter(isLit) : best;
-    // one lit instance has the tooltip, or its card
-    if (one === undefined) paintLabels(target, scene, state, wanted.flatMap(colored));
-  }
+  const { width, height } = scene.result.image;
+  context.save();
+  context.globalAlpha = veil * glow;
+  context.fillStyle = '#05070c';
+  context.fillRect(view.x, view.y, width * view.scale, height * view.scale);
+  context.globalAlpha = glow;
+  context.globalCompositeOperation = 'destination-out';
+  for (const piece of lit) inImage(target, () => fillPiece(context, scene, piece));
+  context.restore();
 }
 
 interface Piece {
@@ -217,7 +230,13 @@ function widthOf(context: Context, text: string, size: number): number {
   return width * size;
 }
 
-function paintLabels(target: Target, scene: Scene, { labels }: LayersState, bestFirst: readonly Piece[]): void {
+function paintLabels(
+  target: Target,
+  scene: Scene,
+  labels: Labels,
+  bestFirst: readonly Piece[],
+  strength: number,
+): void {
   const { context, view, frame, sizes } = target;
   const size = sizes.text;
   const pad = 0.45 * size;
@@ -241,6 +260,7 @@ function paintLabels(target: Target, scene: Scene, { labels }: LayersState, best
   const few = fewLabels({ width: room.width * relative, height: room.height * relative });
   const placed = placeLabels(wishes, room, { most: labels === 'all' ? wishes.length : few, apart: labels === 'all' });
   context.save();
+  context.globalAlpha = strength;
   context.font = fontOf(size);
   context.textBaseline = 'middle';
   for (const label of placed) {
@@ -257,11 +277,11 @@ function paintLabels(target: Target, scene: Scene, { labels }: LayersState, best
     context.fill();
     context.fillStyle = cssColor(readableOn(color));
     const middle = label.y + label.height / 2 + size / 24;
-    context.globalAlpha = 1;
+    context.globalAlpha = strength;
     context.fillText(shape.name, label.x + pad, middle);
-    context.globalAlpha = 0.75;
+    context.globalAlpha = 0.75 * strength;
     context.fillText(scoreText(shape.score), label.x + pad + widthOf(context, `${shape.name} `, size), middle);
-    context.globalAlpha = 1;
+    context.globalAlpha = strength;
     context.font = fontOf(size); // measuring sets another
   }
   context.restore();

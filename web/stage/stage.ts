@@ -1,6 +1,7 @@
 import type { Result } from 'moganet';
-import { colorFor, sizesFor } from 'moganet/render';
-import { canvasOf, imageDataOf, segmentationImage } from './bitmaps.ts';
+import { colorFor } from 'moganet/render';
+import { createCompare } from './compare.ts';
+import { composed } from './composed.ts';
 import { createCutoutCard, pngOf } from './cutout.ts';
 import { contextOf, element, icon, icons } from './dom.ts';
 import { listenForGestures } from './gestures.ts';
@@ -16,8 +17,9 @@ import {
   type Store,
   shownInstances,
 } from './layers.ts';
-import { createScene, paintInstances, type Scene } from './paint.ts';
+import { createScene, type Scene } from './paint.ts';
 import { colorOf, describe, type InstanceShape } from './shapes.ts';
+import { createSurface } from './surface.ts';
 import { createTooltip, type TooltipText } from './tooltip.ts';
 import {
   clampView,
@@ -34,10 +36,7 @@ import {
 } from './view.ts';
 import { counted, fileWord, percent, pixels, scoreText, stemOf } from './words.ts';
 
-/**
- * The picture with what was found on it: three canvases on top of each other (picture, segmentation, instances), so that a
- * change repaints only what it concerns, and the slider of before and after is a clip.
- */
+/** The picture with what was found on it: looked at by pointer, fingers and keys. */
 
 /** A picture that can be drawn and has a size. */
 export type Picture = ImageBitmap | OffscreenCanvas | HTMLCanvasElement;
@@ -65,23 +64,21 @@ export interface Stage {
   readonly name: string;
 }
 
-/** Most device pixels per CSS pixel: more is not seen, and costs. */
-const mostPixelRatio = 2.5;
-
-/** Milliseconds per frame in which outlines are made: a hundred new masks fill at once and get their outlines over some frames. */
-const outlineTime = 8;
-
-const frameSizes = { line: 2, contour: 1.6, text: 12 };
-
 const keysHelp =
   'Arrow keys go from instance to instance, Enter cuts one out, Escape closes. Plus and minus zoom, zero shows the whole picture, Shift with an arrow key moves it.';
 
 export function createStage(root: HTMLElement): Stage {
   const layers = createStore<LayersState>(initialLayers);
-  const base = element('canvas', { class: 'stage-layer' });
-  const regions = element('canvas', { class: 'stage-layer' });
-  const instances = element('canvas', { class: 'stage-layer' });
-  const over = element('div', { class: 'stage-over' }, regions, instances);
+  const surface = createSurface(
+    () => ({ picture, size, scene, state: layers.state, view, room }),
+    () => {
+      if (shownAt === undefined) return;
+      drawn = performance.now() - shownAt;
+      shownAt = undefined;
+      for (const listener of [...drawnListeners]) listener(drawn);
+    },
+  );
+  const { paint } = surface;
   const help = element('p', { id: 'stage-keys', class: 'unseen' }, keysHelp);
   const said = element('p', { class: 'unseen', 'aria-live': 'polite' });
   const empty = element('p', { class: 'stage-empty' }, 'Your picture appears here.');
@@ -93,17 +90,7 @@ export function createStage(root: HTMLElement): Stage {
     'aria-label': 'Picture',
     'aria-describedby': 'stage-keys',
   });
-  const slider = element('input', {
-    class: 'stage-slider',
-    type: 'range',
-    min: 0,
-    max: 100,
-    step: 0.1,
-    value: 50,
-    hidden: true,
-    'aria-label': 'Before and after: the part of the picture that is shown without the result',
-  });
-  const divider = element('div', { class: 'stage-divider', 'aria-hidden': 'true', hidden: true });
+  const compare = createCompare(layers, surface.over);
   const card = createCutoutCard(() => select(undefined));
   const tool = (label: string, path: string) => {
     const button = element('button', { type: 'button', class: 'stage-tool', 'aria-label': label, title: label });
@@ -113,109 +100,46 @@ export function createStage(root: HTMLElement): Stage {
   const zoomIn = tool('Zoom in', icons.plus);
   const zoomOut = tool('Zoom out', icons.minus);
   const fit = tool('Show the whole picture', icons.fit);
-  const compare = tool('Compare before and after', icons.compare);
-  compare.setAttribute('aria-pressed', 'false');
   const tools = element('div', { class: 'stage-tools', role: 'group', 'aria-label': 'View', hidden: true });
-  tools.append(compare, zoomIn, zoomOut, fit);
-  frame.append(base, over, divider, tooltip.root, empty);
-  root.append(frame, slider, tools, card.root, help, said);
+  tools.append(compare.button, zoomIn, zoomOut, fit);
+  frame.append(surface.base, surface.over, compare.divider, tooltip.root, empty);
+  root.append(frame, compare.slider, tools, card.root, help, said);
 
   let picture: Picture | undefined;
   let scene: Scene | undefined;
   let name = 'image';
-  let segmentation: OffscreenCanvas | undefined;
+  /** The image in which everything has its place: the result's, or the picture's as long as there is none. */
+  let size: Size = { width: 1, height: 1 };
   let room: Size = { width: 0, height: 0 };
   let view: View = { scale: 1, x: 0, y: 0 };
-  let due = new Set<'base' | 'regions' | 'instances'>();
-  let requested = false;
   let shownAt: number | undefined;
   let drawn: number | undefined;
   const selectListeners = new Set<(index: number | undefined) => void>();
   const resultListeners = new Set<(result: Result | undefined) => void>();
   const drawnListeners = new Set<(milliseconds: number) => void>();
 
-  /** Paints what is due in the next frame. */
-  function paint(...canvases: readonly ('base' | 'regions' | 'instances')[]): void {
-    for (const one of canvases) due.add(one);
-    if (requested) return;
-    requested = true;
-    requestAnimationFrame(() => {
-      requested = false;
-      const now = due;
-      due = new Set();
-      if (room.width > 0 && room.height > 0) paintNow(now);
-    });
-  }
-  const paintAll = () => paint('base', 'regions', 'instances');
-
-  function paintNow(now: ReadonlySet<string>): void {
-    const ratio = Math.min(mostPixelRatio, devicePixelRatio);
-    const begin = (canvas: HTMLCanvasElement) => {
-      const [width, height] = [Math.round(room.width * ratio), Math.round(room.height * ratio)];
-      if (canvas.width !== width) canvas.width = width;
-      if (canvas.height !== height) canvas.height = height;
-      const context = contextOf(canvas);
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.clearRect(0, 0, width, height);
-      context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      return context;
-    };
-    const copy = (context: CanvasRenderingContext2D, image: CanvasImageSource & Size) => {
-      // enlarged far, pixels are seen as squares
-      context.imageSmoothingEnabled = view.scale * ratio < 6;
-      context.imageSmoothingQuality = view.scale * ratio < 1 ? 'high' : 'low';
-      context.drawImage(image, view.x, view.y, image.width * view.scale, image.height * view.scale);
-    };
-    if (now.has('base')) {
-      const context = begin(base);
-      if (picture) copy(context, picture);
-    }
-    const { state } = layers;
-    if (now.has('regions')) {
-      const context = begin(regions);
-      if (scene && state.segmentation.visible) {
-        segmentation ??= segmentationImage(scene.result, state.litSegment);
-        if (segmentation) copy(context, segmentation);
-      }
-      regions.style.opacity = String(state.segmentation.opacity);
-    }
-    if (now.has('instances')) {
-      const context = begin(instances);
-      if (scene) {
-        scene.allow(outlineTime);
-        paintInstances({ context, view, frame: room, sizes: frameSizes }, scene, state);
-        if (scene.lacksOutlines) paint('instances');
-      }
-    }
-    if (shownAt !== undefined && now.has('instances')) {
-      drawn = performance.now() - shownAt;
-      shownAt = undefined;
-      for (const listener of [...drawnListeners]) listener(drawn);
-    }
-  }
-
   function setView(next: View): void {
     if (!picture) return;
     view = next;
-    const zoomed = isZoomed(view, picture, room);
+    const zoomed = isZoomed(view, size, room);
     frame.classList.toggle('zoomed', zoomed);
     zoomOut.disabled = fit.disabled = !zoomed;
-    paintAll();
+    paint();
   }
 
   const middle = (): Point => ({ x: room.width / 2, y: room.height / 2 });
   const zoom = (factor: number, at = middle()) => {
     if (!picture) return;
-    setView(zoomAt(view, factor, at, picture, room));
+    setView(zoomAt(view, factor, at, size, room));
     tooltip.hide();
   };
   const pan = (by: Point) => {
-    if (picture) setView(panBy(view, by, picture, room));
+    if (picture) setView(panBy(view, by, size, room));
   };
   zoomIn.onclick = () => zoom(1.6);
   zoomOut.onclick = () => zoom(1 / 1.6);
   fit.onclick = () => {
-    if (picture) setView(fitView(picture, room));
+    if (picture) setView(fitView(size, room));
   };
 
   function under(at: Point): number | undefined {
@@ -269,12 +193,12 @@ export function createStage(root: HTMLElement): Stage {
     pan,
     zoom,
     wheelZooms: (direction) => {
-      const isSeenWhole = !picture || !isZoomed(view, picture, room);
+      const isSeenWhole = !picture || !isZoomed(view, size, room);
       if (direction === 'out' && isSeenWhole) return false;
       const pageScrolls = document.documentElement.scrollHeight > innerHeight + 1;
       return !isSeenWhole || !pageScrolls || document.activeElement === frame;
     },
-    isMovable: () => picture !== undefined && isZoomed(view, picture, room),
+    isMovable: () => picture !== undefined && isZoomed(view, size, room),
   });
 
   /** Lights the next instance by the keyboard, shows where it is and says what it is. */
@@ -285,7 +209,7 @@ export function createStage(root: HTMLElement): Stage {
     const shape = lit === undefined ? undefined : scene.shapes[lit];
     const text = lit === undefined ? undefined : textOf(lit);
     if (!shape || !text || !picture) return;
-    setView(reveal(view, shape.box, picture, room));
+    setView(reveal(view, shape.box, size, room));
     tooltip.show(text, boxInFrame(shape.index), middle(), room);
     said.textContent = describe(shape);
   }
@@ -345,21 +269,8 @@ export function createStage(root: HTMLElement): Stage {
     for (const listener of [...selectListeners]) listener(index);
   }
 
-  slider.oninput = () => layers.set({ compare: Number(slider.value) / 100 });
-  compare.onclick = () => layers.set({ compare: layers.state.compare === undefined ? 0.5 : undefined });
-
-  function showCompare(part: number | undefined): void {
-    const isOn = part !== undefined && scene !== undefined;
-    compare.setAttribute('aria-pressed', String(isOn));
-    slider.hidden = divider.hidden = !isOn;
-    over.style.clipPath = isOn ? `inset(0 0 0 ${100 * part}%)` : '';
-    divider.style.insetInlineStart = `${100 * (part ?? 0)}%`;
-    if (isOn) slider.value = String(100 * part);
-    slider.ariaValueText = isOn ? `${Math.round(100 * part)} % without the result` : '';
-  }
-
   layers.subscribe((state, before) => {
-    if (state.litSegment !== before.litSegment) segmentation = undefined;
+    if (state.litSegment !== before.litSegment) surface.forgetRegions();
     const regionFields = ['litSegment', 'segmentation'] as const;
     if (regionFields.some((field) => state[field] !== before[field])) paint('regions');
     const instanceFields = [
@@ -374,19 +285,18 @@ export function createStage(root: HTMLElement): Stage {
       'selected',
     ] as const;
     if (instanceFields.some((field) => state[field] !== before[field])) paint('instances');
-    if (state.compare !== before.compare) showCompare(state.compare);
     if (state.selected !== before.selected) showCard(state.selected);
   });
 
   new ResizeObserver(() => {
     const { clientWidth: width, clientHeight: height } = frame;
-    const wasWhole = !picture || room.width === 0 || !isZoomed(view, picture, room);
+    const wasWhole = !picture || room.width === 0 || !isZoomed(view, size, room);
     room = { width, height };
     if (!picture || width === 0 || height === 0) return;
-    setView(wasWhole ? fitView(picture, room) : clampView(view, picture, room));
+    setView(wasWhole ? fitView(size, room) : clampView(view, size, room));
   }).observe(frame);
   // the device's ratio changes with the browser's zoom
-  addEventListener('resize', paintAll);
+  addEventListener('resize', () => paint());
 
   return {
     layers,
@@ -404,25 +314,26 @@ export function createStage(root: HTMLElement): Stage {
     },
     show(next, result, pictureName = 'image') {
       name = pictureName;
-      const isOther = next?.width !== picture?.width || next?.height !== picture?.height;
       picture = next;
+      const { width, height } = result?.image ?? next ?? size;
+      const isOther = width !== size.width || height !== size.height;
+      size = { width, height };
       empty.hidden = next !== undefined;
       tools.hidden = next === undefined;
       if (result !== scene?.result) {
         shownAt = result && performance.now();
-        segmentation = undefined;
+        surface.forgetRegions();
         scene = result && createScene(result);
         if (result) layers.set(layersFor(result, layers.state));
         else layers.set({ lit: undefined, litClass: undefined, litSegment: undefined, selected: undefined });
         tooltip.hide();
-        compare.disabled = !result;
-        showCompare(layers.state.compare);
+        compare.allow(result !== undefined);
         for (const listener of [...resultListeners]) listener(result);
       }
       frame.ariaLabel = labelOf(result, pictureName);
-      if (next) root.style.setProperty('--picture-ratio', `${next.width} / ${next.height}`);
-      if (next && isOther && room.width > 0) setView(fitView(next, room));
-      paintAll();
+      if (next) root.style.setProperty('--picture-ratio', `${width} / ${height}`);
+      if (next && isOther && room.width > 0) setView(fitView(size, room));
+      paint();
     },
     onSelect(listener) {
       selectListeners.add(listener);
@@ -438,36 +349,13 @@ export function createStage(root: HTMLElement): Stage {
     },
     async exportPng() {
       if (!picture) throw new Error('There is no picture to save. Open one first.');
-      return pngOf(composed(picture, scene, layers.state));
+      if (scene) return pngOf(composed(scene, layers.state));
+      const plain = new OffscreenCanvas(picture.width, picture.height);
+      contextOf(plain).drawImage(picture, 0, 0);
+      return pngOf(plain);
     },
   };
 }
 
 const labelOf = (result: Result | undefined, name: string): string =>
   result ? `${name}: ${counted(result.length, 'instance')}` : name;
-
-/** Draws the picture with its layers at the size of the image, with lines and text as the size asks for. */
-function composed(picture: Picture, scene: Scene | undefined, state: LayersState): OffscreenCanvas {
-  if (!scene) {
-    const plain = new OffscreenCanvas(picture.width, picture.height);
-    contextOf(plain).drawImage(picture, 0, 0);
-    return plain;
-  }
-  const { image } = scene.result;
-  const canvas = canvasOf(imageDataOf(image));
-  const context = contextOf(canvas);
-  if (state.segmentation.visible) {
-    const regions = segmentationImage(scene.result, undefined);
-    context.globalAlpha = state.segmentation.opacity;
-    if (regions) context.drawImage(regions, 0, 0);
-    context.globalAlpha = 1;
-  }
-  scene.allow(Infinity);
-  const { lineWidth: line, contourWidth: contour, textSize: text } = sizesFor(image);
-  const over = new OffscreenCanvas(image.width, image.height);
-  const view = { scale: 1, x: 0, y: 0 };
-  const calm = { ...state, lit: undefined, litClass: undefined, selected: undefined };
-  paintInstances({ context: contextOf(over), view, frame: image, sizes: { line, contour, text } }, scene, calm);
-  context.drawImage(over, 0, 0);
-  return canvas;
-}

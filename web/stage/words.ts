@@ -18,7 +18,7 @@ const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 export const pixels = (count: number): string => `${grouped.format(count)}${space}px`;
 
 export function milliseconds(ms: number): string {
-  if (ms >= 10_000) return `${(ms / 1000).toFixed(1)}${space}s`;
+  if (ms >= 1000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)}${space}s`;
   return ms < 10 ? `${ms.toFixed(1)}${space}ms` : `${grouped.format(ms)}${space}ms`;
 }
 

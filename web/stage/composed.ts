@@ -1,0 +1,25 @@
+import { sizesFor } from 'moganet/render';
+import { canvasOf, imageDataOf, segmentationImage } from './bitmaps.ts';
+import { contextOf } from './dom.ts';
+import type { LayersState } from './layers.ts';
+import { paintInstances, type Scene } from './paint.ts';
+
+/** Draws the picture of a result with its layers at the size of the image, with lines and text as the size asks for. */
+export function composed(scene: Scene, state: LayersState): OffscreenCanvas {
+  const { image } = scene.result;
+  const canvas = canvasOf(imageDataOf(image));
+  const context = contextOf(canvas);
+  if (state.segmentation.visible) {
+    const regions = segmentationImage(scene.result, undefined);
+    context.globalAlpha = state.segmentation.opacity;
+    if (regions) context.drawImage(regions, 0, 0);
+    context.globalAlpha = 1;
+  }
+  scene.allow(Infinity);
+  const { lineWidth: line, contourWidth: contour, textSize: text } = sizesFor(image);
+  const over = new OffscreenCanvas(image.width, image.height);
+  const view = { scale: 1, x: 0, y: 0 };
+  paintInstances({ context: contextOf(over), view, frame: image, sizes: { line, contour, text } }, scene, state, 0);
+  context.drawImage(over, 0, 0);
+  return canvas;
+}
