@@ -21,6 +21,10 @@ const given: Readonly<Record<string, string>> = {
     declare const peaksConfig: Entries['detectors']['config'], makePeaks: Entries['detectors']['make'];
     declare const linearConfig: Entries['segmentationHeads']['config'], makeLinear: Entries['segmentationHeads']['make'];`,
   'docs/errors.md': 'declare const bytes: Uint8Array;',
+  'docs/from_coco_ssd.md': `
+    declare const img: HTMLImageElement;
+    declare function draw(name: string, x: number, y: number, width: number, height: number, score: number): void;`,
+  'docs/from_mediapipe.md': 'declare const img: HTMLImageElement;',
 };
 
 /** Returns the blocks as the texts of modules, by path. A block becomes a function, so that its constants hide the given names. */
