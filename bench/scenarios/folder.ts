@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadModel, type Model, type Raster, type Size } from 'moganet';
 import { builtCli, builtPackage } from '../built.ts';
+import { childrenCpuSeconds } from '../children_cpu.ts';
 import { root } from '../contenders.ts';
 import type { Options } from '../options.ts';
 import { photo, pixelsOf, stretched } from '../photo.ts';
@@ -18,7 +19,7 @@ export async function folder({ images }: Options): Promise<Report> {
     const pictures = join(place, 'images');
     mkdirSync(pictures);
     for (let i = 0; i < images; i++) copyFileSync(photo, join(pictures, `${i}.jpg`));
-    const seconds = (workers: number, threads: number): number => {
+    const timed = (workers: number, threads: number): Timed => {
       const out = join(place, `out-${workers}-${threads}`);
       const args = [
         'detect',
@@ -32,25 +33,36 @@ export async function folder({ images }: Options): Promise<Report> {
         '--quiet',
         '--overwrite',
       ];
+      const cpu = childrenCpuSeconds();
       const start = performance.now();
       execFileSync(process.execPath, [builtCli, ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-      return (performance.now() - start) / 1000;
+      return { seconds: (performance.now() - start) / 1000, cpuSeconds: childrenCpuSeconds() - cpu };
     };
-    const one = seconds(1, 1);
-    const twoWorkers = seconds(2, 1);
-    const twoThreads = seconds(1, 2);
+    const one = timed(1, 1);
+    const twoWorkers = timed(2, 1);
+    const twoThreads = timed(1, 2);
     const { mixed, equal } = await mixedAndEqual();
-    const row = (name: string, time: number) => [name, time, images / time];
+    const row = (name: string, { seconds, cpuSeconds }: Timed) => [
+      name,
+      seconds,
+      images / seconds,
+      (1000 * cpuSeconds) / images,
+      cpuSeconds / seconds,
+    ];
     const ratios: Ratio[] = [
-      { name: 'folder: images/s of 2 workers × 1 thread / 1 × 1', value: one / twoWorkers, least: 1.7 },
-      { name: 'folder: images/s of 2 workers × 1 thread / 1 × 2', value: twoThreads / twoWorkers, least: 1.1 },
+      { name: 'folder: images/s of 2 workers × 1 thread / 1 × 1', value: one.seconds / twoWorkers.seconds, least: 1.7 },
+      {
+        name: 'folder: images/s of 2 workers × 1 thread / 1 × 2',
+        value: twoThreads.seconds / twoWorkers.seconds,
+        least: 1.1,
+      },
       { name: 'folder: ms per pixel of mixed / equal sizes', value: mixed / equal, most: 1.2 },
     ];
     return {
       tables: [
         {
           title: `folder: \`moganet detect\` on ${images} photos of 1024×1024, from the start of the process to its end`,
-          columns: ['workers × threads', 'seconds', 'images/s'],
+          columns: ['workers × threads', 'seconds', 'images/s', 'CPU ms/image', 'processors busy'],
           rows: [row('1 × 1', one), row('2 × 1', twoWorkers), row('1 × 2', twoThreads)],
         },
         {
@@ -68,6 +80,11 @@ export async function folder({ images }: Options): Promise<Report> {
   } finally {
     rmSync(place, { recursive: true, force: true });
   }
+}
+
+interface Timed {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
 }
 
 const pairs = 16;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
@@ -5,6 +6,7 @@ import { expect } from 'chai';
 import { createBackbone, createModel, exportOnnx, initialWeights } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
 import { turnsOf } from '../../bench/alternate.ts';
+import { childrenCpuSeconds } from '../../bench/children_cpu.ts';
 import { definitionOf, imageOf, macsOf, networks, sizeOf, sizeText, weightsOf } from '../../bench/networks.ts';
 import { onnxOperators } from '../../bench/onnx_operators.ts';
 import { optionsFrom } from '../../bench/options.ts';
@@ -23,6 +25,16 @@ import {
 } from '../../bench/statistics.ts';
 
 /** The arithmetic around the benchmarks. Nothing here is timed. */
+
+describe('CPU time of processes', () => {
+  it('is counted when they have ended', function () {
+    const before = childrenCpuSeconds();
+    if (Number.isNaN(before)) this.skip(); // only Linux counts it so
+    const busy = 'const start = process.cpuUsage(); while (process.cpuUsage(start).user < 300_000);';
+    execFileSync(process.execPath, ['-e', busy]);
+    expect(childrenCpuSeconds() - before).to.be.within(0.25, 5);
+  });
+});
 
 describe('statistics of the benchmarks', () => {
   it('takes the middle of an odd number of values, and the mean of the two middle ones of an even number', () => {
