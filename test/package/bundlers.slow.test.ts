@@ -1,24 +1,17 @@
-import { execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { build } from 'esbuild';
-import { version } from 'moganet';
 import type { Browser, Page } from 'playwright-core';
 import webpack from 'webpack';
 import { serve } from '../../scripts/build_browser.ts';
-import { packed } from '../../scripts/pack.ts';
 import { launchChromium } from '../harness/chromium.ts';
+import { projectsFolder, run, startNext, tool } from '../harness/projects.ts';
 
-/**
- * The projects of `bundlers/` with the packed package, each built by its tool without settings, and run. Their folder lies in
- * this repository, whose `node_modules` have the tools and what the package depends on.
- */
+/** The projects of `bundlers/` with the packed package, each built by its tool without settings, and run. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const folder = join(root, 'out/bundlers');
-const installed = join(folder, 'node_modules/moganet');
 const photo = join(root, 'samples/images/street-house.jpg');
 const weights = join(root, 'samples/weights/facade.safetensors');
 
@@ -37,17 +30,13 @@ interface Predicting {
 }
 
 describe('the packed package in a project of', () => {
+  let folder: string;
   let browser: Browser | string;
 
   before(async function () {
     this.timeout(300_000);
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(installed, { recursive: true });
-    execFileSync('tar', ['-xzf', packed(), '-C', installed, '--strip-components=1']);
+    folder = projectsFolder('bundlers');
     cpSync(fileURLToPath(new URL('bundlers', import.meta.url)), folder, { recursive: true });
-    // else `moganet` would mean this repository, by its name and by the paths of its tsconfig.json
-    writeFileSync(join(folder, 'package.json'), '{ "name": "projects", "private": true }\n');
-    writeFileSync(join(folder, 'tsconfig.json'), '{}\n');
     browser = await launchChromium();
     if (typeof browser === 'string') console.log(`      the pages do not run: ${browser}`);
   });
@@ -56,21 +45,6 @@ describe('the packed package in a project of', () => {
   });
 
   const projectOf = (name: string) => join(folder, name);
-  const options = (name: string) => ({
-    cwd: projectOf(name),
-    env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1', NO_COLOR: '1', NODE_ENV: 'production' as const },
-  });
-
-  /** Runs a tool of `node_modules`. Returns what it printed. */
-  function run(project: string, tool: string, ...words: readonly string[]): string {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'node_modules', tool), ...words], {
-      ...options(project),
-      encoding: 'utf8',
-    });
-    expect(status, `${stdout}${stderr}`).to.equal(0);
-    return stdout + stderr;
-  }
-
   /** Opens a page, and fails if a request of it does. */
   async function inPage<T>(url: string, work: (page: Page) => Promise<T>): Promise<T | undefined> {
     if (typeof browser === 'string') return undefined;
@@ -141,8 +115,9 @@ describe('the packed package in a project of', () => {
     } finally {
       await server.close();
     }
-    for (const file of readdirSync(join(installed, 'dist/src/platform')).filter((name) => name.endsWith('.wasm'))) {
-      cpSync(join(installed, 'dist/src/platform', file), join(built, file));
+    const wasmFiles = join(folder, 'node_modules/moganet/dist/src/platform');
+    for (const file of readdirSync(wasmFiles).filter((name) => name.endsWith('.wasm'))) {
+      cpSync(join(wasmFiles, file), join(built, file));
     }
     await expectPrediction(built);
   }).timeout(120_000);
@@ -169,12 +144,6 @@ describe('the packed package in a project of', () => {
   it('webpack', async () => {
     await expectPrediction(await webpackBuild(projectOf('webpack')));
   }).timeout(300_000);
-
-  it('Vite', async () => {
-    const output = run('vite', 'vite/bin/vite.js', 'build');
-    expect(output).not.to.match(/doesn't exist at build time|externalized for browser/);
-    await expectPrediction(join(projectOf('vite'), 'dist'));
-  }).timeout(120_000);
 
   describe('onnxruntime-web and', () => {
     /** The files of `ort-wasm` as they are, which Next.js and the threads of a webpack bundle need. */
@@ -208,7 +177,7 @@ describe('the packed package in a project of', () => {
     }).timeout(120_000);
 
     it('Vite', async () => {
-      run('ort', 'vite/bin/vite.js', 'build');
+      run(projectOf('ort'), tool('vite/bin/vite.js'), 'build');
       const built = join(projectOf('ort'), 'dist');
       cpSync(weights, join(built, 'facade.safetensors'));
       expect(filesOf(built).filter((file) => /jsep|webgl/.test(file))).to.deep.equal([]);
@@ -229,8 +198,8 @@ describe('the packed package in a project of', () => {
       copyOrtFiles(join(files, 'ort'));
       cpSync(photo, join(files, 'photo.jpg'));
       cpSync(weights, join(files, 'facade.safetensors'));
-      run('next-ort', 'next/dist/bin/next', 'build');
-      const server = await startNext('next-ort');
+      run(projectOf('next-ort'), tool('next/dist/bin/next'), 'build');
+      const server = await startNext(projectOf('next-ort'));
       try {
         const found = await inPage(server.url, (page) => predict(page, 'ort-wasm', { ortWasm: '/ort/' }));
         expect(found ?? { ...wanted, engine: 'ort-wasm' }).to.deep.equal({ ...wanted, engine: 'ort-wasm' });
@@ -239,41 +208,4 @@ describe('the packed package in a project of', () => {
       }
     }).timeout(400_000);
   });
-
-  for (const bundler of ['turbopack', 'webpack'] as const) {
-    it(`Next.js with ${bundler}, on the server and in the page`, async () => {
-      const files = join(projectOf('next'), 'public');
-      mkdirSync(files, { recursive: true });
-      for (const file of [photo, weights])
-        cpSync(file, join(files, file === photo ? 'photo.jpg' : 'facade.safetensors'));
-      run('next', 'next/dist/bin/next', 'build', `--${bundler}`);
-      const server = await startNext('next');
-      try {
-        const response = await fetch(`${server.url}api/predict`, { method: 'POST', body: readFileSync(photo) });
-        expect(await response.json()).to.deep.equal({ ...wanted, engine: 'onnxruntime', version });
-        const found = await inPage(server.url, (page) => predict(page));
-        expect(found ?? wanted).to.deep.equal(wanted);
-      } finally {
-        server.stop();
-      }
-    }).timeout(400_000);
-  }
-
-  /** Starts the server of Next.js at a free port. */
-  async function startNext(name: string): Promise<{ readonly url: string; stop(): void }> {
-    const words = [join(root, 'node_modules/next/dist/bin/next'), 'start', '-p', '0', '-H', '127.0.0.1'];
-    const server = spawn(process.execPath, words, { ...options(name), stdio: 'pipe' } satisfies SpawnOptions);
-    let output = '';
-    const url = await new Promise<string>((resolve, reject) => {
-      server.on('exit', () => reject(new Error(output)));
-      for (const stream of [server.stdout, server.stderr]) {
-        stream.on('data', (text: Buffer) => {
-          output += text;
-          const found = /Local:\s+(http:\S+)[\s\S]*Ready/.exec(output)?.[1];
-          if (found) resolve(`${found}/`);
-        });
-      }
-    });
-    return { url, stop: () => server.kill('SIGKILL') };
-  }
 });

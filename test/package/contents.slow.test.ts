@@ -50,6 +50,7 @@ describe('the packed package', () => {
       /^dist\/browser\/[\w.-]+\.js$/,
       /^docs\/\w+\.(md|png)$/,
       /^samples\/(browser\/)?\w+\.(ts|html|css)$/,
+      /^samples\/(vite|nextjs)\/[\w./]+\.(js|json|html|css)$/,
       /^samples\/images\/[\w-]+\.jpg$/,
       /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md)$/,
       /^samples\/verify\/[\w-]+\.(safetensors|json|png)$/,

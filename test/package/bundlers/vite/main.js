@@ -1,9 +1,0 @@
-import { loadModel } from 'moganet';
-import weights from 'moganet/samples/weights/facade.safetensors?url';
-
-globalThis.predict = async (engine) => {
-  const model = await loadModel({ config: 'facade', weights }, { engine });
-  const { image, length } = await model.predict('/photo.jpg', { size: { height: 64, width: 64 } });
-  await model.dispose();
-  return { engine: model.engine.name, width: image.width, length };
-};
