@@ -4,8 +4,14 @@ import { ConfigError } from './errors.ts';
 import type { VerifyWith } from './export/verify.ts';
 import type { DecodeImage } from './formats/image.ts';
 import { backboneLoader, type CreateBackbone, type LoadModel, modelLoader } from './library/load.ts';
-import * as files from './platform/browser.ts';
-import { imageDecoderFor, tfjsWasmUrls } from './platform/browser.ts';
+import {
+  captureImage,
+  imageDecoderFor,
+  openWeights,
+  readImage,
+  shippedWeights,
+  tfjsWasmUrls,
+} from './platform/browser.ts';
 import type { DecodeLimits, EngineOptions, Platform } from './platform/contract.ts';
 
 /** The common part of the two entries for browsers. */
@@ -38,8 +44,12 @@ export function libraryWith(
   open: (name: string, options: BrowserEngineOptions) => ReturnType<Platform['openEngine']>,
 ): Library {
   const decodeImage = imageDecoderFor(jpegWasm);
+  // by name: a namespace object needs a helper, which Vite puts into the page's script, and onnxruntime's threads would import that
   const platform = {
-    ...files,
+    captureImage,
+    openWeights,
+    readImage,
+    shippedWeights,
     decodeImage: (bytes: Uint8Array, name: string, limits?: DecodeLimits) => decodeImage(bytes, { name, ...limits }),
     engines,
     openEngine: async (name: string, { threads, device }: EngineOptions) => {
