@@ -13,6 +13,12 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, what: s
   return checked(schema, value, what, 'key');
 }
 
+/** The schema of an AbortSignal, of whatever realm. */
+export const abortSignal = z.custom<AbortSignal>(
+  (value) => isObject(value) && typeof value.throwIfAborted === 'function',
+  { error: 'must be an AbortSignal' },
+);
+
 /**
  * Checks the options of a function and returns them as the schema reads them.
  *

@@ -11,8 +11,9 @@ import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runne
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { nextTurn } from '../turn.ts';
 import { findEntry } from '../zoo/index.ts';
+import { checkBackboneCall } from './load_options.ts';
 import type { Model } from './model.ts';
-import { checkBackboneCall, checkMap } from './options.ts';
+import { checkMap } from './options.ts';
 
 /** Options of `loadModel`. */
 export interface LoadOptions extends ReadOptions, EngineOptions {

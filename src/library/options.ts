@@ -1,11 +1,8 @@
 import * as z from 'zod';
 import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
-import { readOptions } from '../loading/resolve.ts';
-import { checkConfig, type Tables } from '../models/create.ts';
 import { longestEdge, type TaskKind, type TaskOptions } from '../models/task.ts';
-import { isFile } from '../platform/refs.ts';
-import { foundIn, isObject, validateOptions } from '../validate.ts';
+import { abortSignal, isObject, validateOptions } from '../validate.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
 
@@ -40,7 +37,6 @@ const size = z.strictObject(
 );
 const nameOrLabel = 'must be the name of a class, or its label from 0 on';
 const classOf = z.union([z.string(), z.int().min(0, nameOrLabel)], { error: nameOrLabel });
-const signal = readOptions.shape.signal;
 
 /** The schema of the options of `predict`. */
 export const predictOptions = z.strictObject({
@@ -53,7 +49,7 @@ export const predictOptions = z.strictObject({
   size: size.optional(),
   only: z.enum(['detection', 'segmentation', 'classification', 'custom']).optional(),
   maxPixels: count.optional(),
-  signal,
+  signal: abortSignal.optional(),
 } satisfies Record<keyof PredictOptions, z.ZodType>);
 const featuresOptions = predictOptions.pick({ size: true, maxPixels: true, signal: true });
 
@@ -74,29 +70,6 @@ const summaryOptions = z.strictObject({ size: size.optional(), depth: count.opti
 
 /** Checks the options of `modelSummary`. @throws ConfigError as `checkPredict` */
 export const checkSummary = (options: unknown) => validateOptions(summaryOptions, options, 'modelSummary');
-
-const fileSchema = z.custom((value) => isFile(value) && value !== '', { error: 'must be a file, a URL or bytes' });
-const backboneOptions = readOptions
-  .omit({ pull: true, configure: true, heads: true, detectors: true, segmentationHeads: true })
-  .extend({ weights: fileSchema });
-
-type Backbones = Tables['backbones'];
-
-/** Checks the arguments of `createBackbone`. @throws ConfigError */
-export function checkBackboneCall(config: unknown, options: unknown): void {
-  const type = isObject(config) ? config.type : undefined;
-  if (typeof config !== 'string' && typeof type !== 'string') {
-    throw new ConfigError(
-      `createBackbone takes the name of a model, or a configuration with its \`type\`, got ${foundIn(config)}.`,
-    );
-  }
-  const tables = isObject(options) && isObject(options.backbones) ? { backbones: options.backbones as Backbones } : {};
-  if (isObject(config)) checkConfig({ backbone: config }, 'createBackbone', tables);
-  if (!isObject(options) || options.weights === undefined) {
-    throw new ConfigError('createBackbone needs weights: createBackbone(config, { weights: file, URL or bytes }).');
-  }
-  validateOptions(backboneOptions, options, 'createBackbone');
-}
 
 /** Checks the input of a backbone, N×C×H×W. @throws ConfigError */
 export function checkMap(image: unknown): void {

@@ -6,7 +6,7 @@ import { createModel, modelParameters, type Tables } from '../models/create.ts';
 import type { Platform, Progress, WeightsCache, WeightsRef } from '../platform/contract.ts';
 import { onMirror, publishedName } from '../platform/mirror.ts';
 import { isFile } from '../platform/refs.ts';
-import { foundIn, isObject, validate, validateOptions } from '../validate.ts';
+import { abortSignal, foundIn, isObject, validate, validateOptions } from '../validate.ts';
 import { checkEntry, findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
@@ -198,9 +198,6 @@ const table = (of: string, each: (value: unknown) => boolean) =>
   z.custom((value) => isObject(value) && Object.values(value).every(each), {
     error: `must be a table of ${of} by type`,
   });
-const signal = z.custom<AbortSignal>((value) => isObject(value) && typeof value.throwIfAborted === 'function', {
-  error: 'must be an AbortSignal',
-});
 
 /** The schema of the options of `readModel` and `loadModel`. The platform's engines check `threads`. */
 export const readOptions = z.strictObject({
@@ -216,7 +213,7 @@ export const readOptions = z.strictObject({
   cache: z.union([z.boolean(), z.string().min(1)], { error: 'must be true, false or the name of a cache' }).optional(),
   configure: call.optional(),
   onProgress: call.optional(),
-  signal: signal.optional(),
+  signal: abortSignal.optional(),
   threads: z.unknown().optional(),
   device: z.string().optional(),
   engine: z
@@ -229,7 +226,7 @@ export const readOptions = z.strictObject({
 const pullOptions = z.strictObject({
   from: z.string().optional(),
   onProgress: call.optional(),
-  signal: signal.optional(),
+  signal: abortSignal.optional(),
 });
 
 const isModules = (value: unknown): boolean =>
