@@ -13,6 +13,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'backbones from image to pyramid: engines and peers by network and size',
     run: async (options) => (await import('./backbone.ts')).backbone(options),
   },
+  overhead: {
+    about: 'a run from array to arrays beside the bare session of onnxruntime',
+    run: async (options) => (await import('./overhead.ts')).overhead(options),
+  },
   detect: {
     about: 'the demo detector from a JPEG of 1024×1024 to the overlay: shares of its steps',
     run: async (options) => (await import('./images.ts')).detect(options),
