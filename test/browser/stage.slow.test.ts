@@ -105,6 +105,39 @@ describe('the stage and the panel in Chromium', () => {
     await page.close();
   });
 
+  it('copies a cut-out', async () => {
+    const page = await open();
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.bringToFront();
+    await page.locator('.instance').first().click();
+    await page.locator('.cutout button', { hasText: 'Copy' }).click();
+    await page.locator('.cutout [role=status]', { hasText: 'Copied.' }).waitFor();
+    const types = await page.evaluate(async () =>
+      (await navigator.clipboard.read()).flatMap((item) => [...item.types]),
+    );
+    expect(types).to.include('image/png');
+    await page.close();
+  });
+
+  it('zooms by two fingers', async () => {
+    const page = await open();
+    const { x, y, width, height } = await boxOf(page, '.stage-frame');
+    const [middleX, middleY] = [x + width / 2, y + height / 2];
+    const client = await page.context().newCDPSession(page);
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', apart?: number) =>
+      client.send('Input.dispatchTouchEvent', {
+        type,
+        touchPoints:
+          apart === undefined ? [] : [-1, 1].map((side, id) => ({ x: middleX + side * apart, y: middleY, id })),
+      });
+    await touch('touchStart', 20);
+    for (let apart = 30; apart <= 100; apart += 10) await touch('touchMove', apart);
+    await touch('touchEnd');
+    expect(await page.locator('.stage-frame').getAttribute('class')).to.include('zoomed');
+    expect(await page.locator('.cutout').isVisible(), 'two fingers are no press').to.equal(false);
+    await page.close();
+  });
+
   it('is used by the keyboard alone, and says where one is', async () => {
     const page = await open();
     await page.locator('.stage-frame').focus();
@@ -163,8 +196,22 @@ describe('the stage and the panel in Chromium', () => {
     const frame = await boxOf(page, '.stage-frame');
     await page.locator('[aria-label="Zoom in"]').click();
     expect(await page.locator('.stage-frame').getAttribute('class')).to.include('zoomed');
+    const pixels = () =>
+      page
+        .locator('.stage-frame canvas')
+        .first()
+        .evaluate(async (canvas: HTMLCanvasElement) => {
+          await new Promise(requestAnimationFrame);
+          return [
+            ...(canvas.getContext('2d')?.getImageData(canvas.width / 2 - 1, canvas.height / 2 - 1, 2, 2).data ?? []),
+          ];
+        });
     await page.mouse.move(frame.x + frame.width / 2, frame.y + frame.height / 2);
-    await page.mouse.wheel(0, -200);
+    for (let i = 0; i < 8; i++) await page.mouse.wheel(0, -120);
+    const zoomed = await pixels();
+    for (let i = 0; i < 4; i++) await page.mouse.wheel(0, -120);
+    // far in, the pixel under the pointer is all that is seen there
+    for (const [i, value] of (await pixels()).entries()) expect(value).to.be.closeTo(zoomed[i] ?? 0, 30);
     await page.locator('[aria-label="Show the whole picture"]').click();
     expect(await page.locator('.stage-frame').getAttribute('class')).to.not.include('zoomed');
 

@@ -75,8 +75,8 @@ describe('the layers', () => {
   });
 
   it('show at first what a model gives', () => {
-    expect(layersFor(result, initialLayers).boxes.visible, 'boxes beside masks').to.equal(false);
-    expect(layersFor(new Result({ ...result, masks: undefined }), initialLayers).boxes.visible).to.equal(true);
+    expect(layersFor(result, initialLayers, []).boxes.visible, 'boxes beside masks').to.equal(false);
+    expect(layersFor(new Result({ ...result, masks: undefined }), initialLayers, []).boxes.visible).to.equal(true);
     const { classes: _, ...rest } = result;
     const segmented = new Result({
       ...rest,
@@ -87,14 +87,24 @@ describe('the layers', () => {
       masks: undefined,
       segmentation: { labels: new Uint8Array(12), classes: ['sky'] },
     });
-    expect(layersFor(segmented, initialLayers).segmentation.visible).to.equal(true);
+    expect(layersFor(segmented, initialLayers, []).segmentation.visible).to.equal(true);
     const lit = { ...initialLayers, lit: 2, selected: 2, score: 0.3 };
-    const next = layersFor(result, lit);
+    const next = layersFor(result, lit, []);
     expect([next.lit, next.selected, next.score], 'the score stays, what was lit does not').to.deep.equal([
       undefined,
       undefined,
       0.3,
     ]);
+  });
+});
+
+describe('the classes that are hidden', () => {
+  const before = { ...initialLayers, hidden: new Set([1]) };
+
+  it('stay hidden with the same model, and come back with another', () => {
+    expect([...layersFor(result, before, ['cat', 'dog']).hidden]).to.deep.equal([1]);
+    expect([...layersFor(result, before, ['car', 'bus']).hidden]).to.deep.equal([]);
+    expect([...layersFor(result, before, []).hidden]).to.deep.equal([]);
   });
 });
 

@@ -13,7 +13,7 @@ export function createScoreSlider(stage: Stage): HTMLElement {
   const range = { type: 'range', min: leastScore, max: 1, step: 0.01 };
   const input = element('input', { id: 'score', ...range, 'aria-describedby': 'score-shown' });
   const value = element('output', { for: 'score', class: 'number' });
-  const shown = element('p', { id: 'score-shown', class: 'small', role: 'status' });
+  const shown = element('p', { id: 'score-shown', class: 'small' });
   const histogram = element('div', { class: 'histogram', 'aria-hidden': 'true' });
   const bars = Array.from({ length: bins }, () => element('span'));
   histogram.append(...bars);

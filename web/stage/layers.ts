@@ -79,14 +79,22 @@ export function createStore<T extends object>(initial: T): Store<T> {
   };
 }
 
-/** Returns the layers at first for a result: what the model gives is seen, the rest is off. */
-export function layersFor(result: Result, before: LayersState): LayersState {
+/**
+ * Returns the layers at first for a result: what the model gives is seen, the rest is off. Classes that were hidden stay hidden
+ * with the same model.
+ *
+ * @param classes those of the result before
+ */
+export function layersFor(result: Result, before: LayersState, classes: readonly string[]): LayersState {
+  const isSameModel =
+    classes.length === result.classes.length && classes.every((name, i) => name === result.classes[i]);
   const hasInstances = result.classes.length > 0;
   const hasMasks = result.masks !== undefined;
   return {
     ...before,
     boxes: { ...before.boxes, visible: hasInstances && (before.boxes.visible || !hasMasks) },
     segmentation: { ...before.segmentation, visible: before.segmentation.visible || !hasInstances },
+    hidden: isSameModel ? before.hidden : new Set(),
     lit: undefined,
     litClass: undefined,
     litSegment: undefined,

@@ -34,6 +34,8 @@ export interface Scene {
   /** The outline of the mask, in the coordinates of the image. */
   outline(index: number): Path2D | undefined;
   readonly order: readonly number[];
+  /** The part of the image that each class of the segmentation takes, by name. */
+  readonly shares: Readonly<Record<string, number>>;
   /** Allows new outlines to be made for so many milliseconds; those that come later are left out. */
   allow(milliseconds: number): void;
   /** Tells if outlines were left out since then: another painting will have more of them. */
@@ -47,12 +49,17 @@ export function createScene(result: Result): Scene {
   const shapes = shapesOf(result);
   const images = new Map<number, { readonly color: Color; readonly image: OffscreenCanvas | undefined }>();
   const outlines = new Map<number, Path2D>();
+  let shares: Scene['shares'] | undefined;
   let deadline = Infinity;
   let lacking = false;
   return {
     result,
     shapes,
     order: drawingOrder(shapes),
+    get shares() {
+      shares ??= result.shares; // reads every pixel
+      return shares;
+    },
     fill(context, index, color) {
       const crop = shapes[index]?.mask;
       if (!crop) return;
@@ -109,9 +116,9 @@ const litOpacity = 0.16;
 /**
  * Draws the instances that are shown. The canvas is empty before.
  *
- * @param glow how strong the light on one instance, or on those of one class, is: 0 none, 1 the others dim in full
+ * @param light how strong the light on one instance, or on those of one class, is: 0 none, 1 the others dim in full
  */
-export function paintInstances(target: Target, scene: Scene, state: LayersState, glow: number): void {
+export function paintInstances(target: Target, scene: Scene, state: LayersState, light: number): void {
   const { shapes, result, order } = scene;
   const pieceOf = (i: number): Piece[] => {
     const shape = shapes[i];
@@ -120,7 +127,9 @@ export function paintInstances(target: Target, scene: Scene, state: LayersState,
   const pieces = order.filter((i) => isShown(result, i, state)).flatMap(pieceOf);
   const one = state.lit ?? (state.litClass === undefined ? state.selected : undefined);
   const isLit = ({ shape: { index, label } }: Piece) => (one === undefined ? label === state.litClass : index === one);
-  const lit = glow > 0 ? pieces.filter(isLit) : [];
+  const lit = light > 0 ? pieces.filter(isLit) : [];
+  // what is lit may be hidden by the score or the class
+  const glow = lit.length > 0 ? light : 0;
   if (lit.length > 0) {
     const others = pieces.filter((piece) => !isLit(piece));
     paintPieces(target, scene, state, others, mix(1, dimmed, glow));

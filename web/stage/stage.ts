@@ -108,6 +108,8 @@ export function createStage(root: HTMLElement): Stage {
   let picture: Picture | undefined;
   let scene: Scene | undefined;
   let name = 'image';
+  /** The classes of the latest result. */
+  let classes: readonly string[] = [];
   /** The image in which everything has its place: the result's, or the picture's as long as there is none. */
   let size: Size = { width: 1, height: 1 };
   let room: Size = { width: 0, height: 0 };
@@ -172,7 +174,7 @@ export function createStage(root: HTMLElement): Stage {
     const label = labelUnder(found.labels, scene.result.image, found.classes, toImage(view, at));
     if (label === undefined) return undefined;
     const title = found.classes[label] ?? `class ${label}`;
-    const share = scene.result.shares[title] ?? 0;
+    const share = scene.shares[title] ?? 0;
     return { title, details: [`${percent(share)} of the picture`], color: colorFor(label, found.dataset?.colors) };
   }
 
@@ -229,7 +231,7 @@ export function createStage(root: HTMLElement): Stage {
     else if (event.key === '-') zoom(1 / 1.6);
     else if (event.key === '0') fit.click();
     else if (event.key === 'Enter' && layers.state.lit !== undefined) select(layers.state.lit, true);
-    else if (event.key === 'Escape') {
+    else if (event.key === 'Escape' && (layers.state.lit ?? layers.state.selected) !== undefined) {
       layers.set({ lit: undefined });
       tooltip.hide();
       select(undefined);
@@ -324,8 +326,11 @@ export function createStage(root: HTMLElement): Stage {
         shownAt = result && performance.now();
         surface.forgetRegions();
         scene = result && createScene(result);
-        if (result) layers.set(layersFor(result, layers.state));
-        else layers.set({ lit: undefined, litClass: undefined, litSegment: undefined, selected: undefined });
+        if (result) {
+          layers.set(layersFor(result, layers.state, classes));
+          classes = result.classes;
+        }
+        if (!result) layers.set({ lit: undefined, litClass: undefined, litSegment: undefined, selected: undefined });
         tooltip.hide();
         compare.allow(result !== undefined);
         for (const listener of [...resultListeners]) listener(result);
