@@ -45,6 +45,15 @@ export function adler32(bytes: Uint8Array, previous = 1): number {
   // 5552 is the longest run before `high` could pass 2^32 (zlib's NMAX)
   for (let i = 0; i < bytes.length; ) {
     const stop = Math.min(i + 5552, bytes.length);
+    // four at a time: a sum of one after another would wait for each addition
+    for (const end = stop - 3; i < end; i += 4) {
+      const a = bytes[i]!;
+      const b = bytes[i + 1]!;
+      const c = bytes[i + 2]!;
+      const d = bytes[i + 3]!;
+      high += 4 * (low + a) + 3 * b + 2 * c + d;
+      low += a + b + c + d;
+    }
     for (; i < stop; i++) {
       low += bytes[i]!;
       high += low;

@@ -110,7 +110,7 @@ export interface Mixture {
 /** How far each channel is shifted in a pixel that is read as one number. */
 const [redAt, greenAt, blueAt, alphaAt] =
   new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? ([0, 8, 16, 24] as const) : ([24, 16, 8, 0] as const);
-const opaqueAlpha = (255 << alphaAt) >>> 0;
+const opaqueAlpha = 255 << alphaAt;
 
 export function mixtureOf(color: Color, alpha: number): Mixture {
   const words = new Uint32Array(768);
@@ -121,22 +121,30 @@ export function mixtureOf(color: Color, alpha: number): Mixture {
   return { color, alpha, words };
 }
 
-/** Returns the pixels of a canvas as numbers, see `blendMixture`. */
+/** Returns the pixels of a canvas as numbers. */
 export const pixelsOf = ({ data }: Canvas): Uint32Array => new Uint32Array(data.buffer);
 
-/** Lays a mixture over pixel `at`, as `blend` does. */
-export function blendMixture(data: Uint8ClampedArray, pixels: Uint32Array, at: number, mixture: Mixture): void {
-  const below = pixels[at]!;
-  if ((below & opaqueAlpha) >>> 0 !== opaqueAlpha) {
-    blend(data, at * 4, mixture.color, mixture.alpha);
-    return;
+/** Lays a mixture over the pixels from `from` to `to` in steps of `step`, as `blend` does. */
+export function blendMixtures(
+  { data }: Canvas,
+  pixels: Uint32Array,
+  from: number,
+  to: number,
+  step: number,
+  { color, alpha, words }: Mixture,
+): void {
+  for (let at = from; at < to; at += step) {
+    const below = pixels[at]!;
+    if ((below & opaqueAlpha) !== opaqueAlpha) {
+      blend(data, at * 4, color, alpha);
+      continue;
+    }
+    pixels[at] =
+      words[(below >>> redAt) & 255]! |
+      words[256 + ((below >>> greenAt) & 255)]! |
+      words[512 + ((below >>> blueAt) & 255)]! |
+      opaqueAlpha;
   }
-  const { words } = mixture;
-  pixels[at] =
-    words[(below >>> redAt) & 255]! |
-    words[256 + ((below >>> greenAt) & 255)]! |
-    words[512 + ((below >>> blueAt) & 255)]! |
-    opaqueAlpha;
 }
 
 /** Mixes one channel of an opaque pixel with `alpha` parts in 255 of `value`. */

@@ -1,7 +1,7 @@
 import type { Size } from '../arrays.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import { forEachColumnStretch } from '../postprocess/rle.ts';
-import { blend, blendMixture, type Canvas, type Mixture, pixelsOf } from './canvas.ts';
+import { blend, blendMixtures, type Canvas, type Mixture, pixelsOf } from './canvas.ts';
 import type { Color } from './colors.ts';
 
 /** Painting masks: filled with a colour, and their contours. Both read the runs, so that no bitmap is needed. */
@@ -79,7 +79,7 @@ const bandHeight = 16;
 
 /** Fills the mask's pixels with a colour. */
 export function fillMask(canvas: Canvas, { left, columns }: MaskSpans, mixture: Mixture): void {
-  const { data, width } = canvas;
+  const { width } = canvas;
   const pixels = pixelsOf(canvas);
   const { top, bottom } = rowsOf(columns);
   const next = new Uint32Array(columns.length);
@@ -90,10 +90,8 @@ export function fillMask(canvas: Canvas, { left, columns }: MaskSpans, mixture: 
       const x = left + column;
       let i = next[column]!;
       for (let span = spans[i]; span && span.start < bandEnd; span = spans[++i]) {
-        const end = Math.min(span.end, bandEnd) * width + x;
-        for (let at = Math.max(span.start, band) * width + x; at < end; at += width) {
-          blendMixture(data, pixels, at, mixture);
-        }
+        const from = Math.max(span.start, band) * width + x;
+        blendMixtures(canvas, pixels, from, Math.min(span.end, bandEnd) * width + x, width, mixture);
         if (span.end > bandEnd) break;
       }
       next[column] = i;

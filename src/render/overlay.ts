@@ -6,7 +6,7 @@ import type { Detections } from '../postprocess/detections.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import {
   alphaOf,
-  blendMixture,
+  blendMixtures,
   type Canvas,
   canvasFrom,
   type DrawingSizes,
@@ -223,6 +223,7 @@ function paintSegmentation(
   const reach = borderOpacity > 0 ? Math.max(1, Math.round(sizesFor(image).contourWidth / 2)) : 0;
   const paints = new Map<number, Paint>();
   const marks = new Uint8Array(width);
+  const pixels = pixelsOf(canvas);
   for (let y = 0; y < height; y++) {
     marks.fill(0);
     markBorders(runs, y, reach, marks);
@@ -235,7 +236,7 @@ function paintSegmentation(
         paint = { inside: mixtureOf(color, inside), border: mixtureOf(color, border) };
         paints.set(label, paint);
       }
-      paintRun(canvas, y, start, end, marks, paint);
+      paintRun(canvas, pixels, y, start, end, marks, paint);
     });
   }
 }
@@ -243,16 +244,20 @@ function paintSegmentation(
 /** Colours the pixels from `start` to `end` of a row, which have one label. */
 function paintRun(
   canvas: Canvas,
+  pixels: Uint32Array,
   y: number,
   start: number,
   end: number,
   isBorder: Uint8Array,
   { inside, border }: Paint,
 ): void {
-  const { width, data } = canvas;
-  const pixels = pixelsOf(canvas);
-  for (let x = start, at = y * width + start; x < end; x++, at++) {
-    blendMixture(data, pixels, at, isBorder[x] ? border : inside);
+  const row = y * canvas.width;
+  for (let x = start; x < end; ) {
+    const kind = isBorder[x];
+    const from = x;
+    do x++;
+    while (x < end && isBorder[x] === kind);
+    blendMixtures(canvas, pixels, row + from, row + x, 1, kind ? border : inside);
   }
 }
 

@@ -25,6 +25,7 @@ const given: Readonly<Record<string, string>> = {
     declare const img: HTMLImageElement;
     declare function draw(name: string, x: number, y: number, width: number, height: number, score: number): void;`,
   'docs/from_mediapipe.md': 'declare const img: HTMLImageElement;',
+  'docs/worker.md': 'declare const file: File;',
 };
 
 /** Returns the blocks as the texts of modules, by path. A block becomes a function, so that its constants hide the given names. */
