@@ -1,4 +1,4 @@
-import type { Model, Progress, Result } from 'moganet';
+import { DroppedError, type Progress, type RemoteModel, type Result } from 'moganet/worker/ort';
 import { reasonOf } from './elements.ts';
 import { loadModel } from './library.ts';
 import type { ModelSource } from './models.ts';
@@ -41,7 +41,7 @@ const mostFrames = 2;
 /** Returns the session behind a store. */
 export function createSession(store: Store): Session {
   let source: ModelSource | undefined;
-  let model: Model | undefined;
+  let model: RemoteModel | undefined;
   let seen: Seen | undefined;
   /** The picture on the stage, which may not have been predicted yet. */
   let shown: { readonly file: Blob; readonly picture: Picture } | undefined;
@@ -170,15 +170,16 @@ export function createSession(store: Store): Session {
       const { size } = store.state;
       const begun = performance.now();
       try {
-        const picture = { name: 'webcam', bitmap };
-        const result = await model.predict(pixelsOf(bitmap), {
-          score: leastScore,
-          size: { width: size, height: size },
-        });
+        const options = { score: leastScore, size: { width: size, height: size }, latest: true, keep: true };
+        const result = await model.predict(bitmap, options);
         if (!store.state.live) return;
         const former = store.state.picture;
-        store.set({ picture, result, waits: { ...store.state.waits, warm: performance.now() - begun } });
+        const waits = { ...store.state.waits, warm: performance.now() - begun };
+        store.set({ picture: { name: 'webcam', bitmap }, result, waits });
         if (former !== seen?.picture) release(former);
+      } catch (error) {
+        bitmap.close();
+        if (!(error instanceof DroppedError)) throw error;
       } finally {
         frames--;
       }
@@ -190,15 +191,6 @@ export function createSession(store: Store): Session {
       restore();
     },
   };
-}
-
-/** Returns the pixels of a frame. */
-function pixelsOf(bitmap: ImageBitmap): ImageData {
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  const context = canvas.getContext('2d');
-  if (!context) throw new Error('This browser gives no canvas for the frames of the webcam.');
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
 /** Returns the milliseconds that a prediction will take, from those of the nearest size; undefined before the first. */

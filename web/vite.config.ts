@@ -78,6 +78,16 @@ const serviceWorker: Plugin = {
   },
 };
 
+/** The scripts of workers have their compiled names in the sources. */
+const workerScripts: Plugin = {
+  name: 'scripts of workers',
+  enforce: 'pre',
+  transform: {
+    filter: { id: /\/src\/worker[./]/ },
+    handler: (code) => ({ code: code.replace(/(new URL\('[^']*thread)\.js'/g, "$1.ts'"), map: null }),
+  },
+};
+
 /** How the chunks of the page and of its workers are written. */
 const output = {
   // `no_eval.ts` runs before zod looks for `eval`, wherever the chunks begin
@@ -91,7 +101,7 @@ export default defineConfig({
   // any folder of any server
   base: './',
   cacheDir: from('out/vite'),
-  plugins: [development, tfjsWasm, serviceWorker],
+  plugins: [development, tfjsWasm, workerScripts, serviceWorker],
   resolve: {
     alias: [
       { find: /^moganet$/, replacement: from('src/index.ts') },
@@ -102,7 +112,7 @@ export default defineConfig({
     // the page names the files of onnxruntime-web itself: 41 MB that stay out of the build
     conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'],
   },
-  worker: { format: 'es', plugins: () => [tfjsWasm], rolldownOptions: { output } },
+  worker: { format: 'es', plugins: () => [tfjsWasm, workerScripts], rolldownOptions: { output } },
   build: {
     outDir: from('dist/web'),
     emptyOutDir: true,

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import { build as buildWithVite, type Rolldown } from 'vite';
-import { browserBundle } from '../../scripts/build_browser.ts';
+import { browserBundle } from '../harness/browser_bundle.ts';
 
 interface Bundled {
   /** The files in it. */

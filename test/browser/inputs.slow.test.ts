@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
-import { browserBundle } from '../../scripts/build_browser.ts';
 import { decodeImage } from '../../src/platform/node/files.ts';
 import { servedSite } from '../harness/browser.ts';
+import { browserBundle } from '../harness/browser_bundle.ts';
 import type { Seen } from './page/inputs.ts';
 
 /** Images of every form that a page has, in Chromium. */

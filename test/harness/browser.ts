@@ -4,8 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
-import { browserBundle, buildSample, type Server, serve } from '../../scripts/build_browser.ts';
 import { tfjsWasmFiles } from '../../scripts/build_page_files.ts';
+import { type Server, serve } from '../../src/cli/web_server.ts';
+import { browserBundle } from './browser_bundle.ts';
 import { launchChromium } from './chromium.ts';
 import { shippedGolden } from './golden.ts';
 
@@ -40,7 +41,7 @@ export function servedSite(prepare: (folder: string) => Promise<void>): Site {
       this.skip();
     }
     await prepare(folder);
-    running = { browser: launched, server: await serve(folder) };
+    running = { browser: launched, server: await serve({ '': folder }) };
   });
 
   after(async () => {
@@ -65,9 +66,6 @@ export function servedSite(prepare: (folder: string) => Promise<void>): Site {
 
 /** Images of every form, in a folder beside the project that is not part of it. */
 export const sampleSet = new URL('../../../shared/samples', import.meta.url);
-
-/** Serves the browser sample as users build it. */
-export const sampleSite = (): Site => servedSite(buildSample);
 
 /** Serves a page with the library, the golden runners and the files that they read: `test/browser/page/page.ts`. */
 export function libraryPage(): Site {

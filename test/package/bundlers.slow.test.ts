@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import webpack from 'webpack';
-import { serve } from '../../scripts/build_browser.ts';
+import { serve } from '../../src/cli/web_server.ts';
 import { launchChromium } from '../harness/chromium.ts';
 import { projectsFolder, run, startNext, tool } from '../harness/projects.ts';
 
@@ -82,7 +82,7 @@ describe('the packed package in a project of', () => {
   /** Serves a built page, and expects a prediction of a JPEG on an engine, the wasm of TensorFlow.js by default. */
   async function expectPrediction(built: string, engine = 'wasm', options: OrtOptions = {}): Promise<void> {
     cpSync(photo, join(built, 'photo.jpg'));
-    const server = await serve(built);
+    const server = await serve({ '': built });
     try {
       const found = await inPage(server.url, (page) => predict(page, engine, options));
       expect(found ?? { ...wanted, engine }).to.deep.equal({ ...wanted, engine });
@@ -106,7 +106,7 @@ describe('the packed package in a project of', () => {
       cpSync(file, join(built, file.split(/[/\\]/).at(-1)!));
     }
     cpSync(photo, join(built, 'photo.jpg'));
-    const server = await serve(built);
+    const server = await serve({ '': built });
     try {
       const width = await inPage(server.url, (page) =>
         page.evaluate(() => (globalThis as unknown as Predicting).decode()),
