@@ -1,4 +1,4 @@
-import type { CompareNews, CompareOrder } from './compare_thread.ts';
+import type { CompareNews, CompareOrder } from './comparison.ts';
 import { duration, find, make } from './elements.ts';
 import { isThere } from './offline.ts';
 import type { Session } from './session.ts';
@@ -69,15 +69,14 @@ export function connectComparison(store: Store, session: Session): void {
     if (worker) return end('Stopped.');
     start.textContent = 'Stop';
     for (const { show } of rows.values()) show({ status: 'not run' });
-    worker = new Worker(new URL('./compare_thread.ts', import.meta.url), { type: 'module' });
-    worker.onmessage = hear;
-    worker.onerror = ({ message }) => end(`The comparison did not start. ${message ?? ''}`);
     const reason = 'The files of onnxruntime-web are not beside this page';
     const exclude: Record<string, string> = (await isThere('ort/ort-wasm-simd-threaded.mjs'))
       ? {}
       : { webgpu: reason, 'ort-wasm': reason };
     const order: CompareOrder = { base: document.baseURI, engines, exclude, image: picture.checked };
-    worker?.postMessage(order);
+    worker = new Worker(new URL('./thread.ts', import.meta.url), { type: 'module', name: JSON.stringify(order) });
+    worker.onmessage = hear;
+    worker.onerror = ({ message }) => end(`The comparison did not start. ${message ?? ''}`);
   };
 
   store.on(['model'], ({ model }) => {

@@ -78,13 +78,13 @@ const serviceWorker: Plugin = {
   },
 };
 
-/** The scripts of workers have their compiled names in the sources. */
-const workerScripts: Plugin = {
-  name: 'scripts of workers',
+/** The script that `moganet/worker/ort` starts by itself is that of the page, which would else be built twice. */
+const workerScript: Plugin = {
+  name: 'script of workers',
   enforce: 'pre',
   transform: {
-    filter: { id: /\/src\/worker[./]/ },
-    handler: (code) => ({ code: code.replace(/(new URL\('[^']*thread)\.js'/g, "$1.ts'"), map: null }),
+    filter: { id: /\/src\/worker\/ort\.ts$/ },
+    handler: (code) => ({ code: code.replaceAll("'./ort_thread.js'", "'../../web/thread.ts'"), map: null }),
   },
 };
 
@@ -101,7 +101,7 @@ export default defineConfig({
   // any folder of any server
   base: './',
   cacheDir: from('out/vite'),
-  plugins: [development, tfjsWasm, workerScripts, serviceWorker],
+  plugins: [development, tfjsWasm, workerScript, serviceWorker],
   resolve: {
     alias: [
       { find: /^moganet$/, replacement: from('src/index.ts') },
@@ -112,7 +112,7 @@ export default defineConfig({
     // the page names the files of onnxruntime-web itself: 41 MB that stay out of the build
     conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'],
   },
-  worker: { format: 'es', plugins: () => [tfjsWasm, workerScripts], rolldownOptions: { output } },
+  worker: { format: 'es', plugins: () => [tfjsWasm, workerScript], rolldownOptions: { output } },
   build: {
     outDir: from('dist/web'),
     emptyOutDir: true,

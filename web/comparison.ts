@@ -1,4 +1,5 @@
 import { withAssets } from 'moganet/ort';
+import { reasonOf } from './elements.ts';
 
 /** The worker of the comparison: tries one engine after the other, so that none of them stops the page. */
 
@@ -26,11 +27,13 @@ type Check = Awaited<ReturnType<ReturnType<typeof withAssets>['verify']>>[number
 
 const tell = (news: CompareNews) => self.postMessage(news);
 
-self.onmessage = ({ data }: MessageEvent<CompareOrder>) => {
-  compare(data).catch((error: unknown) =>
-    tell({ kind: 'failed', text: error instanceof Error ? error.message : `${error}` }),
-  );
-};
+/** Returns the order that the page has given as the worker's name: messages belong to the library's own worker. */
+export const orderOf = (name: string): CompareOrder | undefined => (name === '' ? undefined : JSON.parse(name));
+
+/** Carries out an order, and tells the page what it finds. */
+export async function runComparison(order: CompareOrder): Promise<void> {
+  await compare(order).catch((error: unknown) => tell({ kind: 'failed', text: reasonOf(error) }));
+}
 
 async function compare({ base, engines, exclude, image }: CompareOrder): Promise<void> {
   const url = (path: string) => new URL(path, base).href;
