@@ -2,10 +2,10 @@ import { cpSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { browserBundle } from '../../scripts/build_browser.ts';
 import { tfjsWasmFiles } from '../../scripts/build_page_files.ts';
 import { encodePng } from '../../src/node.ts';
 import { type Site, servedSite } from './browser.ts';
+import { browserBundle } from './browser_bundle.ts';
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
