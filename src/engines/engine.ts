@@ -368,10 +368,14 @@ const adviceForOutputs =
   'The network computes numbers beyond its range: check that these weights belong to this model and that they are not ' +
   'damaged. If it runs in half precision, use another engine.';
 
-/** @param read copies the values of a tensor to the host, N×C×H×W */
+/**
+ * @param read copies the values of a tensor to the host, N×C×H×W
+ * @param free frees it; by default its own `dispose`
+ */
 export function deviceTensors<T extends Disposable>(
   shapeOf: (tensor: T) => Shape,
   read: (tensor: T) => Promise<Float32Array>,
+  free = (tensor: T): void => tensor.dispose(),
 ): DeviceTensors<T> {
   const known = new WeakMap<DeviceTensor, () => T>();
   return {
@@ -390,7 +394,7 @@ export function deviceTensors<T extends Disposable>(
           return values;
         },
         dispose: () => {
-          if (!disposed && !tensor.isDisposed) tensor.dispose();
+          if (!disposed && !tensor.isDisposed) free(tensor);
           disposed = true;
         },
       };

@@ -5,7 +5,8 @@ import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import { launchChromium } from '../harness/chromium.ts';
-import { type EnginePage, inputOf, program } from '../harness/engine_page.ts';
+import type { EnginePage } from '../harness/engine_page.ts';
+import { inputOf, net } from '../harness/small_net.ts';
 
 /** Engines in a real browser: with and without WebGL, the wasm files and a policy, and when the device is lost. */
 
@@ -126,7 +127,7 @@ describe('engines in Chromium', function () {
     expect(seen.milliseconds).to.be.below(1000);
     expect(seen.auto.name).to.equal('webgl');
     const cpu = await tfjsEngine('cpu');
-    const runner = await cpu.load(program);
+    const runner = await cpu.load(net);
     const { y } = await runner.run(inputOf(8));
     const expected = (await y?.read())?.data ?? [];
     await cpu.dispose();

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
 import { conv2d, type Engine, F, map, parametersOf, programOf, recordedByReader } from '../../src/nn/index.ts';
-import { type BrowserEngine, type EnginePage, enginePage, type PageOptions } from '../harness/browser_engine.ts';
+import { type BrowserEngine, softwareWebgpu, usePage } from '../harness/browser_engine.ts';
 import { engines } from '../harness/engines.ts';
 import { networkRunners } from '../harness/golden/networks.ts';
 import { openCase, shippedGolden } from '../harness/golden.ts';
@@ -12,27 +12,6 @@ import { rejection } from '../harness/rejection.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
 /** The engines of onnxruntime-web in Chromium. */
-
-const swiftShader = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
-
-/** Opens a page before the tests of one `describe`, and closes it after them. */
-function usePage(options: PageOptions = {}): { readonly page: EnginePage } {
-  let opened: EnginePage | undefined;
-  before(async function () {
-    const page = await enginePage(options);
-    if (typeof page === 'string') {
-      console.log(`      skipped: ${page}`);
-      this.skip();
-    }
-    opened = page;
-  });
-  after(() => opened?.close());
-  return {
-    get page() {
-      return opened as EnginePage; // tests run only if there is one
-    },
-  };
-}
 
 describe('ort-wasm in Chromium', function () {
   this.timeout(120_000);
@@ -100,7 +79,7 @@ describe('auto in a page with onnxruntime-web', function () {
   this.timeout(120_000);
 
   describe('whose WebGPU is software', () => {
-    const here = usePage({ args: swiftShader });
+    const here = usePage({ args: softwareWebgpu });
     it('takes ort-wasm, and says why', async () => {
       const { name, hint } = await here.page.call('start', 'auto');
       expect(name).to.equal('ort-wasm');
@@ -124,7 +103,7 @@ const fewCases =
 
 describe('webgpu in Chromium, on SwiftShader', function () {
   this.timeout(240_000);
-  const here = usePage({ args: swiftShader });
+  const here = usePage({ args: softwareWebgpu });
   let engine: BrowserEngine;
   let reference: Engine;
   before(async () => {
@@ -144,11 +123,6 @@ describe('webgpu in Chromium, on SwiftShader', function () {
       expectClose(await resultOf(engine, operation), operation.expected ?? (await resultOf(reference, operation)));
     });
   }
-
-  it('gives the numbers of moganet_pico_32x48', async () => {
-    const golden = await openCase(shippedGolden, 'moganet_pico_32x48');
-    await networkRunners(engine)[golden.kind]!(golden);
-  });
 
   it('computes what one reader of outputs needs', async () => {
     const part = recordedByReader('two', { x: map(2) }, (scope, { x: value }) => {
@@ -182,16 +156,5 @@ describe('webgpu in Chromium, on SwiftShader', function () {
     const bytes = await here.page.call('repeat', 20, 64);
     expect(bytes[2]).to.be.above(0);
     expect(bytes.at(-1)).to.equal(bytes[2]);
-  });
-
-  it('fails within a second if the device is lost, and starts again', async () => {
-    await here.page.call('start', 'webgpu');
-    const seen = await here.page.call('loseDevice');
-    for (const text of [seen.first, seen.second, seen.read, seen.load]) {
-      expect(text).to.match(/^EngineError: .*the graphics device of webgpu was lost.*load it again/);
-    }
-    expect(seen.milliseconds).to.be.below(1000);
-    await here.page.call('start', 'webgpu');
-    expect(await here.page.call('repeat', 2, 16)).to.have.length(2);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type Engine, F, map, programOf, recordPart, regions } from '../../src/nn/index.ts';
-import { type BrowserEngine, type EnginePage, enginePage } from '../harness/browser_engine.ts';
+import { type BrowserEngine, type EnginePage, enginePage, pack } from '../harness/browser_engine.ts';
 import { engines } from '../harness/engines.ts';
 import { of } from '../harness/operation_case.ts';
 import { expectClose, resultOf } from '../harness/operations.ts';
@@ -86,8 +86,7 @@ describe('WebGL programs, in Chromium', function () {
     ] as const;
     const counts = [await page.call('counts')];
     for (const [height, width] of sizes) {
-      const { shape, data } = seededInput('x', [1, 3, height, width]);
-      await page.call('run', runner, { x: { shape, data: [...data] } });
+      await page.call('run', runner, { x: pack(seededInput('x', [1, 3, height, width])) });
       counts.push(await page.call('counts'));
     }
     const gained = (name: 'programs' | 'draws') => counts.slice(1).map((now, i) => now[name] - counts[i]![name]);

@@ -26,6 +26,10 @@ export async function browserEngine(backend: BackendName): Promise<BrowserEngine
 export interface EnginePage {
   /** Starts an engine. Its disposal closes the browser. */
   engine(name: string, options?: OrtEngineOptions): Promise<BrowserEngine>;
+  /** Starts an engine. Its disposal leaves the page open for the next one. */
+  borrow(name: string, options?: OrtEngineOptions): Promise<BrowserEngine>;
+  /** Loads the page anew: what TensorFlow.js and onnxruntime-web have found out once is forgotten. */
+  reload(): Promise<void>;
   call<K extends keyof Page>(name: K, ...args: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>>;
   close(): Promise<void>;
 }
@@ -41,6 +45,14 @@ export interface PageOptions {
 
 const origin = 'https://engines.test';
 const ortFiles = new URL('../../node_modules/onnxruntime-web/dist/', import.meta.url);
+
+const tfjsFiles = new URL('../../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url);
+
+/** Arguments of Chromium for a WebGPU that the processor computes. */
+export const softwareWebgpu: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/** Where the page finds the files of the engine `wasm`. */
+export const wasmPaths = `${origin}/tfjs/`;
 
 /** Opens a page, or returns the reason why it cannot be. */
 export async function enginePage({ args, isolated, ortFolder = '/' }: PageOptions = {}): Promise<EnginePage | string> {
@@ -74,12 +86,18 @@ export async function enginePage({ args, isolated, ortFolder = '/' }: PageOption
       const contentType = pathname.endsWith('.mjs') ? 'text/javascript' : 'application/wasm';
       const body = readFileSync(new URL(pathname.slice(ortFolder.length), ortFiles));
       await route.fulfill({ contentType, headers, body });
+    } else if (pathname.startsWith('/tfjs/')) {
+      const body = readFileSync(new URL(pathname.slice('/tfjs/'.length), tfjsFiles));
+      await route.fulfill({ contentType: 'application/wasm', headers, body });
     } else {
       await route.fulfill({ status: 404, body: 'no' });
     }
   });
-  await tab.goto(`${origin}/`);
-  await tab.waitForFunction(() => 'moganetPage' in globalThis);
+  const reload = async (): Promise<void> => {
+    await tab.goto(`${origin}/`);
+    await tab.waitForFunction(() => 'moganetPage' in globalThis);
+  };
+  await reload();
 
   const call = <K extends keyof Page>(name: K, ...given: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>> =>
     // the function runs in the page, where the bundle has set `moganetPage`
@@ -95,6 +113,8 @@ export async function enginePage({ args, isolated, ortFolder = '/' }: PageOption
   return {
     call,
     close: () => browser.close(),
+    reload,
+    borrow: async (name, options) => engineIn(await call('start', name, options), call, () => call('end')),
     engine: async (name, options) => {
       try {
         return engineIn(await call('start', name, options), call, () => browser.close());
@@ -102,6 +122,25 @@ export async function enginePage({ args, isolated, ortFolder = '/' }: PageOption
         await browser.close();
         throw error;
       }
+    },
+  };
+}
+
+/** Opens a page before the tests of one `describe`, and closes it after them. */
+export function usePage(options: PageOptions = {}): { readonly page: EnginePage } {
+  let opened: EnginePage | undefined;
+  before(async function () {
+    const page = await enginePage(options);
+    if (typeof page === 'string') {
+      console.log(`      skipped: ${page}`);
+      this.skip();
+    }
+    opened = page;
+  });
+  after(() => opened?.close());
+  return {
+    get page() {
+      return opened as EnginePage; // tests run only if there is one
     },
   };
 }
@@ -129,10 +168,20 @@ function engineIn(started: Started, call: EnginePage['call'], dispose: () => Pro
   };
 }
 
-const pack = ({ shape, data }: NDArray): Parcel => ({ shape, data: [...data] });
-
-const arrived = ({ shape, data }: Parcel): DeviceTensor => ({
+/** Makes an array ready to travel. */
+export const pack = ({ shape, data }: NDArray): Parcel => ({
   shape,
-  read: async () => ({ shape, data: Float32Array.from(data) }),
-  dispose: () => {},
+  data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
 });
+
+/** Makes the bytes of a file ready to travel. */
+export const fileParcel = (bytes: Uint8Array): Parcel => ({
+  shape: [],
+  data: Buffer.from(bytes).toString('base64'),
+});
+
+const arrived = ({ shape, data }: Parcel): DeviceTensor => {
+  const bytes = Uint8Array.from(Buffer.from(data, 'base64'));
+  const values = new Float32Array(bytes.buffer);
+  return { shape, read: async () => ({ shape, data: values }), dispose: () => {} };
+};

@@ -1,11 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { plainMogaNet } from '../../bench/plain_tfjs.ts';
+import type { NDArray } from '../../src/arrays.ts';
 import { moganet } from '../../src/backbones/moganet.ts';
 import { type OrtEngineOptions, openOrtEngine } from '../../src/engines/ort.ts';
 import {
-  conv2d,
   type Engine,
-  F,
   type Graph,
   map,
   parametersOf,
@@ -15,14 +14,19 @@ import {
   type Runner,
   recordPart,
 } from '../../src/nn/index.ts';
+import { type EngineCheck, type EngineProbe, withAssets } from '../../src/ort.ts';
+import { heldBytes, type Pretence, pretend } from './page_devices.ts';
+import { type Held, type Loss, lose, loseModel, type ModelLoss, type Moment, pictures } from './page_losses.ts';
 import { seededInput, seededWeight } from './seeded.ts';
+import { inputOf, net } from './small_net.ts';
 
 /** The half of `browser_engine.ts` that is bundled and runs in the page. */
 
 /** An array as it travels between Node and the page. */
 export interface Parcel {
   readonly shape: readonly number[];
-  readonly data: readonly number[];
+  /** The bytes of its values in base64, which takes a tenth of the time of JSON. */
+  readonly data: string;
 }
 
 /** What the page has asked of WebGL, and what TensorFlow.js holds. */
@@ -48,14 +52,6 @@ export interface Started {
   readonly blocking?: boolean | undefined;
 }
 
-export interface Loss {
-  readonly first: string;
-  readonly milliseconds: number;
-  readonly second: string;
-  readonly read: string;
-  readonly load: string;
-}
-
 export interface Page {
   /** Returns what the engine says of itself, or the error. */
   start(name: string, options?: OrtEngineOptions): Promise<Started>;
@@ -67,8 +63,19 @@ export interface Page {
   ): Promise<Record<string, Parcel>>;
   dispose(runner: number): void;
   tensorCount(): number;
-  /** Loses the graphics device while a result is computed, then disposes the engine. */
-  loseDevice(): Promise<Loss>;
+  /** Pretends to be another device. */
+  pretend(given: Pretence): void;
+  /** Takes away what an engine of this name computes on, then asks for another engine. */
+  lose(name: string, moment: Moment, options?: OrtEngineOptions): Promise<Loss>;
+  /** Does so while a model predicts. @param file of a model */
+  loseModel(name: string, file: Parcel, options?: OrtEngineOptions): Promise<ModelLoss>;
+  /** Runs images on a model: what is held after each, and at the end. */
+  pictures(name: string, file: Parcel, times: number, options?: OrtEngineOptions): Promise<Held[]>;
+  probeEngines(engines: readonly string[]): Promise<EngineProbe[]>;
+  verify(options: {
+    readonly numbers: Parcel;
+    readonly exclude: Readonly<Record<string, string>>;
+  }): Promise<EngineCheck[]>;
   /** Runs a network on a map and on its own result, again and again. Returns the bytes that are held after each. */
   repeat(times: number, edge: number): Promise<number[]>;
   /** The longest gap of a timer during a run, and the run's length. */
@@ -82,54 +89,21 @@ export interface Page {
   plainDraws(edge: number): number;
 }
 
-/** Devices of the page, the memories of its WebAssembly, and the bytes of buffers on devices. */
-interface Device {
-  destroy(): void;
-  createBuffer(given: { readonly size: number }): { destroy(): void };
+const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+const unpack = ({ shape, data }: Parcel): NDArray => ({ shape, data: new Float32Array(bytesOf(data).buffer) });
+
+const library = withAssets({
+  tfjsWasm: new URL('/tfjs/', (globalThis as unknown as { location: URL }).location.href).href,
+});
+
+function pack({ shape, data }: NDArray): Parcel {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return { shape, data: btoa(text) };
 }
-const devices: Device[] = [];
-const memories: { readonly buffer: ArrayBuffer }[] = [];
-let gpuBytes = 0;
-
-const { GPUAdapter } = globalThis as unknown as {
-  GPUAdapter?: { prototype: { requestDevice(wanted: unknown): Promise<Device> } };
-};
-if (GPUAdapter) {
-  const { requestDevice } = GPUAdapter.prototype;
-  GPUAdapter.prototype.requestDevice = async function (wanted) {
-    const device = await requestDevice.call(this, wanted);
-    devices.push(device);
-    const create = device.createBuffer.bind(device);
-    device.createBuffer = (given) => {
-      const buffer = create(given);
-      const destroy = buffer.destroy.bind(buffer);
-      let there = true;
-      gpuBytes += given.size;
-      buffer.destroy = () => {
-        if (there) gpuBytes -= given.size;
-        there = false;
-        destroy();
-      };
-      return buffer;
-    };
-    return device;
-  };
-}
-const wasm = WebAssembly as unknown as { Memory: new (given: unknown) => { readonly buffer: ArrayBuffer } };
-wasm.Memory = class extends wasm.Memory {
-  constructor(given: unknown) {
-    super(given);
-    memories.push(this);
-  }
-};
-
-const outcome = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => 'done',
-    (error: Error) => `${error.name}: ${error.message}`,
-  );
-
-const unpack = ({ shape, data }: Parcel) => ({ shape, data: Float32Array.from(data) });
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -149,20 +123,6 @@ for (const name of ['linkProgram', 'drawElements', 'getBufferSubData'] as const)
   };
 }
 
-const graph = recordPart({
-  name: 'net',
-  inputs: { x: map(8) },
-  forward: (scope, { x }) => ({
-    y: F.relu(conv2d(scope.at('b'), F.relu(conv2d(scope.at('a'), x, 8, { kernel: 3 })), 8, { kernel: 3 })),
-  }),
-});
-const net = programOf(
-  'net',
-  graph,
-  new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)])),
-);
-const inputOf = (edge: number) => ({ x: seededInput('x', [1, 8, edge, edge]) });
-
 const mogaNet = recordPart({
   name: 'MogaNet XT',
   inputs: { x: map(3) },
@@ -177,29 +137,18 @@ let engine: Engine;
 const runners: (Runner | undefined)[] = [];
 
 const page: Page = {
+  pretend,
+  lose,
+  loseModel: (name, file, options) => loseModel(name, bytesOf(file.data), options),
+  pictures: (name, file, times, options) => pictures(name, bytesOf(file.data), times, options),
+  probeEngines: (engines) => library.probeEngines({ engines }),
+  verify: ({ numbers, exclude }) => library.verify({ samples: { numbers: bytesOf(numbers.data) }, exclude }),
   start: async (given, options) => {
     engine = await openOrtEngine(given, options);
     const { name, detail, hint, blocking } = engine;
     return { name, detail, hint, blocking };
   },
   end: () => engine.dispose(),
-  loseDevice: async () => {
-    const runner = await engine.load(net);
-    const kept = await runner.run(inputOf(16));
-    const running = runner.run(inputOf(256)).then((outputs) => outputs.y?.read());
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    const begun = performance.now();
-    devices.at(-1)?.destroy();
-    const first = await outcome(running);
-    const milliseconds = performance.now() - begun;
-    const second = await outcome(runner.run(inputOf(16)));
-    const read = await outcome(kept.y?.read() ?? Promise.resolve());
-    const load = await outcome(engine.load(net));
-    kept.y?.dispose();
-    runner.dispose();
-    await engine.dispose();
-    return { first, milliseconds, second, read, load };
-  },
   repeat: async (times, edge) => {
     const runner = await engine.load(net);
     const bytes: number[] = [];
@@ -209,7 +158,7 @@ const page: Page = {
       await again.y?.read();
       y?.dispose();
       again.y?.dispose();
-      bytes.push(memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0) + gpuBytes);
+      bytes.push(heldBytes());
     }
     runner.dispose();
     return bytes;
@@ -237,8 +186,7 @@ const page: Page = {
     const given = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, unpack(value)]));
     const outputs: Record<string, Parcel> = {};
     for (const [name, tensor] of Object.entries(await runners[runner]!.run(given, wanted))) {
-      const { shape, data } = await tensor.read().finally(() => tensor.dispose());
-      outputs[name] = { shape, data: [...data] };
+      outputs[name] = pack(await tensor.read().finally(() => tensor.dispose()));
     }
     return outputs;
   },

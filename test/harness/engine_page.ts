@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { openBrowserEngine } from '../../src/engines/browser.ts';
-import { conv2d, type Engine, F, map, parametersOf, programOf, recordPart } from '../../src/nn/index.ts';
-import { seededInput, seededWeight } from './seeded.ts';
+import type { Engine } from '../../src/nn/index.ts';
+import { inputOf, net } from './small_net.ts';
 
 /** What `browser_start.slow.test.ts` does in a page. */
 
@@ -38,20 +38,6 @@ export interface Textures {
   readonly threshold: number;
   readonly uniforms: boolean;
 }
-
-const graph = recordPart({
-  name: 'net',
-  inputs: { x: map(8) },
-  forward: (scope, { x }) => ({
-    y: F.relu(conv2d(scope.at('b'), F.relu(conv2d(scope.at('a'), x, 8, { kernel: 3 })), 8, { kernel: 3 })),
-  }),
-});
-export const program = programOf(
-  'net',
-  graph,
-  new Map(parametersOf(graph).map(({ key, shape }) => [key, seededWeight(key, shape)])),
-);
-export const inputOf = (edge: number) => ({ x: seededInput('x', [1, 8, edge, edge]) });
 
 interface WebGl {
   readonly gpgpu: { readonly gl: { getExtension(name: string): { loseContext(): void } } };
@@ -90,7 +76,7 @@ const page: EnginePage = {
   },
   loseContext: async () => {
     const engine = await openBrowserEngine('webgl');
-    const runner = await engine.load(program);
+    const runner = await engine.load(net);
     const kept = await runner.run(inputOf(16));
     const running = runner.run(inputOf(256)).then((outputs) => outputs.y?.read());
     await Promise.resolve();
@@ -105,14 +91,14 @@ const page: EnginePage = {
     await engine.dispose();
     const values: number[] = [];
     const again = await startOf('webgl', undefined, async (fresh) => {
-      const { y } = await (await fresh.load(program)).run(inputOf(8));
+      const { y } = await (await fresh.load(net)).run(inputOf(8));
       values.push(...((await y?.read())?.data ?? []));
     });
     return { first, milliseconds, second, read, disposed: true, auto: again, values };
   },
   textures: async (edges) => {
     const engine = await openBrowserEngine('webgl');
-    const runner = await engine.load(program);
+    const runner = await engine.load(net);
     const during: number[] = [];
     for (const edge of edges) {
       const { y } = await runner.run(inputOf(edge));

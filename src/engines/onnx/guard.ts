@@ -19,6 +19,39 @@ export function expectAlive(module: object): void {
   if (loss) throw loss;
 }
 
+/** Calls into a module that nobody waits for any more: their device is gone. */
+const abandoned = new WeakMap<object, Set<Promise<unknown>>>();
+
+function abandon(module: object, work: Promise<unknown>): void {
+  const calls = abandoned.get(module) ?? new Set();
+  abandoned.set(module, calls);
+  const ended = work.catch(() => {}).finally(() => calls.delete(ended));
+  calls.add(ended);
+}
+
+/** Time in which a call whose device is gone comes back, usually at once, in milliseconds. */
+const patience = 500;
+
+/**
+ * Waits for the calls into a module that were left when their device was lost: it cannot suspend two. One that does not come
+ * back ends its life.
+ */
+export async function withoutAbandoned(module: object): Promise<void> {
+  const calls = abandoned.get(module);
+  if (!calls?.size) return;
+  const late = new Promise<'late'>((resolve) => {
+    setTimeout(() => resolve('late'), patience);
+  });
+  if ((await Promise.race([Promise.all(calls), late])) === 'late') {
+    lifeOf(module).end(
+      new EngineError(
+        'a call of onnxruntime-web does not come back from a graphics device that was lost. Load the page or worker again, ' +
+          'or use another engine.',
+      ),
+    );
+  }
+}
+
 /** What a runtime computes on. */
 export interface Guarded {
   /** The engine, for errors. */
@@ -35,15 +68,18 @@ export function guarded(ort: OnnxRuntime, { name, module, device }: Guarded): On
   const orEnd = <T>(work: () => Promise<T>): Promise<T> => {
     const loss = life.loss() ?? lifeOf(module).loss();
     if (loss) return Promise.reject(loss);
-    return life.wait(
-      work().catch((cause: unknown) => {
-        if (!isTrap(cause)) throw cause;
-        const error = trapped(name, cause);
-        lifeOf(module).end(error);
-        life.end(error);
-        throw error;
-      }),
-    );
+    const running = work();
+    const heard = running.catch((cause: unknown) => {
+      if (!isTrap(cause)) throw cause;
+      const error = trapped(name, cause);
+      lifeOf(module).end(error);
+      life.end(error);
+      throw error;
+    });
+    return life.wait(heard).catch((cause: unknown) => {
+      if (cause === life.loss()) abandon(module, running);
+      throw cause;
+    });
   };
   /** The tensor itself, since runs take no other. */
   const guardTensor = (tensor: OnnxTensor): void => {

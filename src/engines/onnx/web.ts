@@ -5,7 +5,7 @@ import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
 import { type Compiled, engineOn, type Queue, reasonOf, taskQueue } from '../engine.ts';
 import { newLife } from '../life.ts';
 import { type OnnxRuntime, onnxDevice } from './engine.ts';
-import { expectAlive, guarded, lifeOf } from './guard.ts';
+import { expectAlive, guarded, lifeOf, withoutAbandoned } from './guard.ts';
 
 /**
  * onnxruntime-web as two engines: `ort-wasm` computes in WebAssembly, `webgpu` on a device of the page
@@ -196,7 +196,11 @@ const queues = new WeakMap<OnnxWebRuntime, Queue>();
 function turnsOf(ort: OnnxWebRuntime): Queue {
   const queue = queues.get(ort) ?? taskQueue();
   queues.set(ort, queue);
-  return queue;
+  return (task) =>
+    queue(async () => {
+      await withoutAbandoned(ort);
+      return task();
+    });
 }
 
 /** Gives outputs of no regions without a run: the provider refuses empty maps (onnxruntime 1.30). */

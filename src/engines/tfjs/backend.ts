@@ -178,13 +178,16 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
     wait: async <T>(work: Promise<T>): Promise<T> => {
       work.catch(() => {}); // it may fail after the wait has
       expectAlive();
-      if (name !== 'webgl') return work;
+      const heard = work.catch((cause: unknown) => {
+        throw isTrap(cause) ? die(trapped(name, cause)) : cause;
+      });
+      if (name !== 'webgl') return heard;
       let waiting = true;
       const look = (): void => {
         if (waiting && !loss()) setTimeout(look, lossPeriod);
       };
       setTimeout(look, lossPeriod);
-      const result = await life.wait(work).finally(() => {
+      const result = await life.wait(heard).finally(() => {
         waiting = false;
       });
       expectAlive(); // what is read from a lost context is zeros
@@ -196,7 +199,8 @@ function watched(name: BackendName, instance: tf.KernelBackend): Backend {
         try {
           tensor.dispose();
         } catch (error) {
-          if (!life.loss()) throw error; // the memory of a dead one goes with it
+          if (isTrap(error)) die(trapped(name, error));
+          if (!loss()) throw error; // the memory of a dead one goes with it
         }
       }
     },

@@ -147,6 +147,11 @@ const tensors = deviceTensors<tf.Tensor4D>(
     const data = backend ? backend.wait(backend.run(() => tensor.data())) : tensor.data();
     return swapped((await data) as Float32Array, batch, height * width, channels);
   },
+  (tensor) => {
+    const backend = backendOfTensor(tensor);
+    if (backend) backend.free([tensor]);
+    else tensor.dispose();
+  },
 );
 
 /** Makes a result of a tensor N×H×W×C, and takes it over: disposing the result disposes the tensor. `what` names it in errors. */
