@@ -3,7 +3,7 @@ import { EngineError, MoganetError } from '../../errors.ts';
 import { reasonOf } from '../engine.ts';
 import { isTrap, newLife } from '../life.ts';
 import { expectWasm, type WasmPaths } from './wasm.ts';
-import { abandon, describeWebGl, isLost, onLoss, trimKeptTextures, withSettings } from './webgl.ts';
+import { abandon, describeWebGl, isLost, lookAgain, onLoss, trimKeptTextures, withSettings } from './webgl.ts';
 
 /**
  * TensorFlow.js keeps its backend in a global that belongs to the page. Ours is selected for one synchronous stretch of
@@ -88,6 +88,7 @@ async function initialise(name: BackendName, { wasmPaths, oneThread }: BackendOp
     if (!selectedBackend()) void tf.setBackend(name); // at once, since it is ready
     return backend;
   } catch (cause) {
+    if (name === 'webgl') lookAgain();
     if (cause instanceof MoganetError) throw cause;
     const reason = reasonOf(cause);
     throw new EngineError(`TensorFlow.js cannot start its ${name} backend: ${reason}. ${advice[name]}`, { cause });

@@ -59,6 +59,14 @@ export function weaknessOf(backend: tf.KernelBackend): string | undefined {
 
 export const isLost = (backend: tf.KernelBackend): boolean => asWebGl(backend).gpgpu.gl.isContextLost();
 
+/** Lets TensorFlow.js (4.22) look again for a WebGL that it did not find: it remembers that for the life of the page. */
+export function lookAgain(): void {
+  const { flags } = tf.env() as unknown as { readonly flags: Record<string, unknown> };
+  if (flags.WEBGL_VERSION !== 0) return;
+  delete flags.WEBGL_VERSION;
+  delete flags.HAS_WEBGL;
+}
+
 /** Calls back when the context is lost: at a driver's reset, in a background tab, or if a page has too many. */
 export function onLoss(backend: tf.KernelBackend, callback: () => void): void {
   asWebGl(backend).gpgpu.gl.canvas.addEventListener('webglcontextlost', callback);
