@@ -37,8 +37,8 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 export function shippedWeights(file: string, from?: string): string {
   if (from !== undefined) return onMirror(file, from);
   throw new UnsupportedError(
-    `in a browser the shipped weights have no URL. Serve samples/weights/${file} of the package, and say where: loadModel(name, { from: '/models/' }), ` +
-      'or give its URL as weights.',
+    `in a browser the shipped weights have no URL. Serve samples/weights/${file} of the package, and say where: loadModel(name, { from: '/models/' }). ` +
+      "Or let the bundler copy them: import { facade } from 'moganet/facade', and loadModel(facade).",
   );
 }
 

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { EngineError, version } from 'moganet';
+import { EngineError, readModel, version } from 'moganet';
+import { facade } from 'moganet/facade';
+import { build } from 'vite';
 import { dataUrlBytes } from '../../src/platform/data_url.ts';
 import { compileWasm, loadJpegWasm } from '../../src/platform/jpeg_wasm.ts';
 import { shippedWeights } from '../../src/platform/node/files.ts';
@@ -33,6 +36,40 @@ describe('what the modules carry', () => {
     expect(shippedWeights('facade.safetensors')).to.match(/samples.weights.facade\.safetensors$/);
     expect(() => shippedWeights('facade')).to.throw(/unknown file of shipped weights "facade".*facade\.safetensors/);
   });
+});
+
+describe('moganet/facade', () => {
+  it('is the shipped model with the URL of its weights, which loads', async () => {
+    expect(fileURLToPath(facade.weights)).to.equal(shippedWeights('facade.safetensors'));
+    const { definition } = await readModel(facade);
+    expect(definition.config.name).to.equal('facade');
+  });
+
+  it('lets Vite copy the weights, and nothing does without it', async () => {
+    const filesOf = async (code: string) => {
+      const entry = 'virtual:entry';
+      const result = await build({
+        root: fileURLToPath(new URL('../..', import.meta.url)),
+        configFile: false,
+        logLevel: 'silent',
+        publicDir: false,
+        plugins: [
+          {
+            name: 'entry',
+            resolveId: (id) => (id === entry ? `\0${id}` : null),
+            load: (id) => (id === `\0${entry}` ? code : null),
+          },
+        ],
+        build: { write: false, rollupOptions: { input: entry } },
+      });
+      return [result].flat().flatMap((one) => ('output' in one ? one.output.map(({ fileName }) => fileName) : []));
+    };
+    const module = JSON.stringify(fileURLToPath(new URL('../../samples/weights/facade.js', import.meta.url)));
+    const weights = (files: readonly string[]) => files.filter((name) => /facade-.*\.safetensors$/.test(name));
+    expect(weights(await filesOf(`import { facade } from ${module}; console.log(facade);`))).to.have.length(1);
+    const library = JSON.stringify(fileURLToPath(new URL('../../src/index.ts', import.meta.url)));
+    expect(weights(await filesOf(`import { loadModel } from ${library}; console.log(loadModel);`))).to.have.length(0);
+  }).timeout(60000);
 });
 
 describe('WebAssembly that does not compile', () => {
