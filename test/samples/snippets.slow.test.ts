@@ -24,6 +24,10 @@ const given: Readonly<Record<string, string>> = {
   'docs/from_coco_ssd.md': `
     declare const img: HTMLImageElement;
     declare function draw(name: string, x: number, y: number, width: number, height: number, score: number): void;`,
+  'docs/inputs.md': `
+    import { loadModel, type Model, type Result } from 'moganet';
+    declare const model: Model, result: Result;
+    declare const canvas: HTMLCanvasElement, video: HTMLVideoElement, link: HTMLAnchorElement, bar: HTMLElement;`,
   'docs/from_mediapipe.md': 'declare const img: HTMLImageElement;',
   'docs/worker.md': 'declare const file: File;',
 };
