@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
-import { browserBundle } from '../../scripts/build_browser.ts';
 import { servedSite } from '../harness/browser.ts';
+import { browserBundle } from '../harness/browser_bundle.ts';
 
 /** Weights in a page: the cache of Chromium, and requests that it forbids. */
 
