@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import type { Named, NDArray } from '../../src/arrays.ts';
 import { kernels } from '../../src/engines/tfjs/kernels.ts';
@@ -17,6 +15,7 @@ import {
   regions,
 } from '../../src/nn/index.ts';
 import { engines, namedOutputs, useEngine } from '../harness/engines.ts';
+import { collectGarbage } from '../harness/garbage.ts';
 import { operationCases } from '../harness/operation_cases.ts';
 import { expectClose, graphOf, resultOf } from '../harness/operations.ts';
 import { rejection } from '../harness/rejection.ts';
@@ -28,16 +27,6 @@ describe('the table of operation cases', () => {
     expect([...covered]).to.include.members(Object.keys(kernels));
   });
 });
-
-/** Frees what nothing refers to. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  for (let i = 0; i < 3; i++) {
-    await new Promise((resolve) => setImmediate(resolve)); // a WeakRef keeps its target until the task ends
-    collect();
-  }
-}
 
 /** A 1×1 convolution by 2 plus 1, and a pooled copy of its regions. */
 const doubling = recordPart({

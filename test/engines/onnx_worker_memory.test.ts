@@ -7,6 +7,7 @@ import { type OnnxRuntime, onnxEngine } from '../../src/engines/onnx/engine.ts';
 import { onnxWorker } from '../../src/engines/onnx_worker/host.ts';
 import { EngineError } from '../../src/errors.ts';
 import { type DeviceTensor, type Engine, F, map, programOf, recordPart } from '../../src/nn/index.ts';
+import { collectGarbage } from '../harness/garbage.ts';
 import { rejection } from '../harness/rejection.ts';
 
 /** Whose the memory of tensors is that go to onnxruntime's thread and back. */
@@ -165,7 +166,8 @@ describe('memory of onnxruntime’s thread', () => {
 });
 
 describe('memory of inputs', () => {
-  it('is used again by the next run of the same size', async () => {
+  /** An engine on a runtime that computes nothing, and the inputs that it was given. */
+  function noting() {
     const taken: Float32Array[] = [];
     class Tensor {
       constructor(
@@ -173,7 +175,7 @@ describe('memory of inputs', () => {
         readonly data: Float32Array,
         readonly dims: readonly number[],
       ) {
-        if (type === 'float32') taken.push(data);
+        if (data.length > 1) taken.push(data);
       }
       getData = async () => this.data;
       dispose = () => {};
@@ -183,25 +185,46 @@ describe('memory of inputs', () => {
       release: async () => {},
     };
     const ort = { Tensor, InferenceSession: { create: async () => session } } as unknown as OnnxRuntime;
-    const runner = await onnxEngine(ort).load(doubling);
-    const inputsOf = async (...values: number[]) => {
-      taken.length = 0;
+    return { engine: onnxEngine(ort), taken };
+  }
+
+  it('is used again by the next run of the same size', async () => {
+    const { engine, taken } = noting();
+    const runner = await engine.load(doubling);
+    for (const values of [
+      [1, 2],
+      [3, 4],
+      [5, 6, 7],
+    ])
       await runner.run({ x: row(...values) });
-      return taken[0] as Float32Array;
-    };
-    const first = await inputsOf(1, 2);
-    expect(await inputsOf(3, 4)).to.equal(first);
-    expect([...first]).to.deep.equal([3, 4]);
-    const longer = await inputsOf(5, 6, 7);
-    expect(longer).to.not.equal(first);
-    expect([...longer]).to.deep.equal([5, 6, 7]);
-    // two calls at once: the second one has memory of its own
+    const [first, second, longer] = taken;
+    expect(second).to.equal(first);
+    expect([...(second ?? [])]).to.deep.equal([3, 4]);
+    expect([...(longer ?? [])]).to.deep.equal([5, 6, 7]);
+  });
+
+  it('is of each call’s own if calls overlap', async () => {
+    const { engine, taken } = noting();
+    const runner = await engine.load(doubling);
+    await runner.run({ x: row(0, 0) });
     taken.length = 0;
-    await Promise.all([runner.run({ x: row(1, 2, 3) }), runner.run({ x: row(4, 5, 6) })]);
-    const inputs = taken.filter(({ length }) => length === 3);
-    expect(inputs.map((data) => [...data])).to.deep.equal([
-      [1, 2, 3],
-      [4, 5, 6],
+    await Promise.all([runner.run({ x: row(1, 2) }), runner.run({ x: row(3, 4) })]);
+    expect(taken.map((data) => [...data])).to.deep.equal([
+      [1, 2],
+      [3, 4],
     ]);
+  });
+
+  it('is free once the runner is disposed, even if its owner keeps it', async () => {
+    const { engine, taken } = noting();
+    const runner = await engine.load(doubling);
+    await runner.run({ x: row(1, 2) });
+    const inputs = taken.splice(0).map((data) => new WeakRef(data));
+    expect(inputs).to.have.length(1);
+    runner.dispose();
+    await engine.dispose();
+    await collectGarbage();
+    expect(inputs[0]?.deref()).to.equal(undefined);
+    expect(runner).to.be.an('object');
   });
 });

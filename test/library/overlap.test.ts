@@ -1,10 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { ConfigError, encodePng, ImageError, type ImageRef, loadModel, type Model, type Result } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { changedEngine } from '../harness/changed_engine.ts';
+import { collectGarbage } from '../harness/garbage.ts';
 import { rejection } from '../harness/rejection.ts';
 import { imageOf, smallBoth, smallDetection, smallFile, smallSegmentation } from '../harness/small_model.ts';
 
@@ -115,16 +114,6 @@ describe('images one after the other', () => {
     await model.dispose();
   });
 });
-
-/** Frees what nothing refers to. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  for (let i = 0; i < 3; i++) {
-    await new Promise((resolve) => setImmediate(resolve)); // a WeakRef keeps its target until the task ends
-    collect();
-  }
-}
 
 describe('calls of a model', () => {
   it('leave nothing of their results behind', async () => {

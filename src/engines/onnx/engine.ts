@@ -237,7 +237,10 @@ function compiledOf(
         }),
       );
     },
-    dispose: () => session.release(),
+    dispose: () => {
+      left.clear(); // a caller may keep a runner that it has disposed
+      return session.release();
+    },
   };
 }
 
