@@ -28,28 +28,34 @@ export function withAssets({ ortWasm, ...assets }: OrtAssets): Library {
   });
 }
 
-const library = withAssets({});
+let shared: Library | undefined;
+
+/** Made at the first call, so that a bundler leaves out what a page does not call. */
+function library(): Library {
+  shared ??= withAssets({});
+  return shared;
+}
 
 /**
  * Loads a model with its weights: the demo's name, a file, a URL, or a configuration with weights. The caller disposes it.
  *
  * @throws ConfigError or CheckpointError if model or weights are unknown or do not fit, EngineError if no engine starts
  */
-export const loadModel: LoadModel = library.loadModel;
+export const loadModel: LoadModel = (model, options) => library().loadModel(model, options);
 
 /**
  * Loads a backbone alone, from the image to the pyramid. The caller disposes it.
  *
  * @throws ConfigError or CheckpointError if backbone or weights are unknown or do not fit, EngineError if no engine starts
  */
-export const createBackbone: CreateBackbone = library.createBackbone;
+export const createBackbone: CreateBackbone = (config, options) => library().createBackbone(config, options);
 
 /**
  * Decodes PNG and JPEG bytes to RGBA pixels as OpenCV reads them: turned as EXIF says, alpha dropped, 16 bits by the high byte.
  *
  * @throws ImageRefusal with `code`, `place`, `reason` and `remedy`
  */
-export const decodeImage: DecodeImage = library.decodeImage;
+export const decodeImage: DecodeImage = (bytes, options) => library().decodeImage(bytes, options);
 
 /**
  * Starts each engine on this device, runs a small network on it, and frees it. Says which start, why the others do not, how exact
@@ -57,7 +63,7 @@ export const decodeImage: DecodeImage = library.decodeImage;
  *
  * @throws ConfigError for an unknown engine, the signal's reason if it was aborted
  */
-export const probeEngines: ProbeEngines = library.probeEngines;
+export const probeEngines: ProbeEngines = (options) => library().probeEngines(options);
 
 /**
  * Compares the engines of this device with PyTorch: a small network's outputs and, if `samples` has an image, what the demo model
@@ -65,7 +71,7 @@ export const probeEngines: ProbeEngines = library.probeEngines;
  *
  * @throws CheckpointError or ImageError if a file of `samples` cannot be read
  */
-export const verify: VerifyWith = library.verify;
+export const verify: VerifyWith = (options) => library().verify(options);
 
 export type { Library } from './browser_library.ts';
 export type { OrtWasmPaths } from './engines/onnx/web.ts';
