@@ -1,5 +1,8 @@
 import * as z from 'zod';
-import { ConfigError, shortened, unknownName } from './errors.ts';
+import { ConfigError, unknownName } from './errors.ts';
+import { foundIn, isObject } from './values.ts';
+
+export { foundIn, isObject } from './values.ts';
 
 /** Checks of outside data by zod schemas: configurations, metadata of files, options. The messages are for users. */
 
@@ -54,22 +57,6 @@ export function checkNumbers(value: unknown, what: string, path: Path = []): voi
   }
   if (!isObject(value)) return;
   for (const [key, item] of Object.entries(value)) checkNumbers(item, what, [...path, key]);
-}
-
-/** Says in a message what was found: a plain value as it is written, any other object by its class. */
-export function foundIn(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return JSON.stringify(shortened(value));
-  if (typeof value === 'function') return 'a function';
-  if (!isObject(value)) return String(value);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  const isPlain = prototype === Object.prototype || prototype === null || Array.isArray(value);
-  if (!isPlain) return `an object of class ${value.constructor?.name}`;
-  try {
-    return shortened(JSON.stringify(value));
-  } catch {
-    return 'an object that is not JSON'; // it contains itself, or a bigint
-  }
 }
 
 type Path = readonly PropertyKey[];
@@ -220,9 +207,5 @@ function unwrap(schema: z.ZodType): z.ZodType[] {
   if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => unwrap(option as z.ZodType));
   return [schema];
 }
-
-/** Tells whether a value is an object, whose fields can then be read. */
-export const isObject = (value: unknown): value is Readonly<Record<PropertyKey, unknown>> =>
-  typeof value === 'object' && value !== null;
 
 const fieldOf = (value: unknown, key: PropertyKey): unknown => (isObject(value) ? value[key] : undefined);

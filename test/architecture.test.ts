@@ -89,6 +89,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'src/turn.ts': [],
   'src/globals.ts': [],
   'src/validate.ts': ['zod'],
+  'src/values.ts': [],
   'src/no_eval.ts': ['zod'],
 };
 

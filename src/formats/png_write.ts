@@ -2,7 +2,7 @@ import { zlibSync } from 'fflate';
 import { joinBytes, type Size } from '../arrays.ts';
 import { ImageError, ShapeError } from '../errors.ts';
 import { checkRaster, type LabelMap, type Raster } from '../image/raster.ts';
-import { foundIn, isObject } from '../validate.ts';
+import { foundIn, isObject } from '../values.ts';
 import { crc32 } from './inflate.ts';
 import { type ColorType, pngSignature } from './png_chunks.ts';
 

@@ -1,6 +1,6 @@
 import type { Size } from '../arrays.ts';
 import { ImageError } from '../errors.ts';
-import { foundIn, isObject } from '../validate.ts';
+import { foundIn, isObject } from '../values.ts';
 
 /** An image as 8-bit RGBA, rows top down: the shape of the browser's `ImageData`. */
 export interface Raster extends Size {

@@ -99,8 +99,8 @@ describe('the browser entry', () => {
     );
     const strangers = /onnxruntime|pngjs|commander|protobuf|platform\/node|src\/cli|engines\/(onnx|ort)/;
     expect(files.filter((file) => strangers.test(file))).to.deep.equal([]);
-    // most of it is TensorFlow.js, then zod
-    expect(all - jpeg).to.be.below(450);
+    // everything that a page may ever load: most of it is TensorFlow.js, then zod
+    expect(all - jpeg).to.be.below(470);
     expect(jpeg).to.be.within(1, 66);
     // esbuild keeps with an entry what it exports again, used or not
     expect(atFirst).to.be.below(200);
@@ -122,6 +122,13 @@ describe('the browser entry', () => {
     expect(sizeOf(later)).to.be.within(20, 60);
     const lazy = /@tensorflow|onnxruntime|jsquash|formats\/(torch|png)\.ts|models\/mm\/|src\/render\//;
     expect(first.flatMap(({ moduleIds }) => moduleIds).filter((id) => lazy.test(id))).to.deep.equal([]);
+  }).timeout(60_000);
+
+  it('costs a page that does not load a model what it calls', async () => {
+    const costs = async (contents: string) => sizeOf(await builtWithVite(contents));
+    expect(await costs("import { encodePng } from 'moganet'; globalThis.encode = encodePng;")).to.be.below(6);
+    expect(await costs("import { nms } from 'moganet/postprocess'; globalThis.nms = nms;")).to.be.below(2);
+    expect(await costs("import * as all from 'moganet/postprocess'; globalThis.all = { ...all };")).to.be.below(20);
   }).timeout(60_000);
 
   it('loads onnxruntime with the first engine that needs it', async () => {

@@ -9,6 +9,11 @@ export const browserBundle = {
   platform: 'browser',
   target: 'es2022',
   minify: true,
-  alias: { 'moganet/render': './src/render/index.ts', 'moganet/ort': './src/ort.ts', moganet: './src/index.ts' },
+  alias: {
+    'moganet/render': './src/render/index.ts',
+    'moganet/postprocess': './src/postprocess/index.ts',
+    'moganet/ort': './src/ort.ts',
+    moganet: './src/index.ts',
+  },
   logLevel: 'warning',
 } satisfies BuildOptions;
