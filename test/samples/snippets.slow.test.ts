@@ -28,8 +28,8 @@ const given: Readonly<Record<string, string>> = {
     import { loadModel, type Model, type Result } from 'moganet';
     declare const model: Model, result: Result;
     declare const canvas: HTMLCanvasElement, video: HTMLVideoElement, link: HTMLAnchorElement, bar: HTMLElement;`,
+  'docs/worker.md': 'declare const file: Blob, canvas: HTMLCanvasElement, video: HTMLVideoElement;',
   'docs/from_mediapipe.md': 'declare const img: HTMLImageElement;',
-  'docs/worker.md': 'declare const file: File;',
 };
 
 /** Returns the blocks as the texts of modules, by path. A block becomes a function, so that its constants hide the given names. */
