@@ -29,7 +29,7 @@ const cases: readonly (readonly [folder: string, name: string])[] = [
 ];
 
 describe('goldens in Chromium', function () {
-  this.timeout(240_000);
+  this.timeout(600_000); // SwiftShader compiles hundreds of programs for webgpu
   const here = usePage({ args: softwareWebgpu });
 
   for (const name of ['webgl', 'wasm', 'ort-wasm', 'webgpu']) {

@@ -123,6 +123,37 @@ describe('starting engines of a browser', function () {
   });
 });
 
+describe('a backend that was tried and not taken', function () {
+  this.timeout(60_000);
+
+  it('is removed, unless an engine or a tensor of the page is on it by now', () => {
+    const script = `
+      const tf = await import('@tensorflow/tfjs-core');
+      const { dropBackend, hasStarted } = await import('./src/engines/tfjs/backend.ts');
+      const { tfjsEngine } = await import('./src/engines/tfjs/engine.ts');
+      const seen = [];
+      const drop = () => {
+        dropBackend('wasm');
+        seen.push(hasStarted('wasm'));
+      };
+      const [first, second] = [await tfjsEngine('wasm'), await tfjsEngine('wasm')];
+      await first.dispose();
+      drop();
+      await tf.setBackend('wasm');
+      const theirs = tf.tensor1d([1, 2]);
+      await second.dispose();
+      drop();
+      theirs.dispose();
+      drop();
+      console.log(JSON.stringify(seen));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    expect(stderr).to.equal('');
+    expect(JSON.parse(stdout)).to.deep.equal([true, true, false]);
+  });
+});
+
 describe('a trap of WebAssembly', function () {
   this.timeout(60_000);
 
