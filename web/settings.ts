@@ -8,10 +8,10 @@ import type { LoadedModel, Store } from './state.ts';
 /** What the page knows of each engine before it has tried it. */
 const engines: Readonly<Record<string, string>> = {
   auto: 'the fastest that works here',
-  webgpu: 'graphics processor, by onnxruntime',
-  'ort-wasm': 'processor, by onnxruntime',
-  webgl: 'graphics processor, by TensorFlow.js',
-  wasm: 'processor, by TensorFlow.js',
+  webgpu: 'graphics, onnxruntime',
+  'ort-wasm': 'processor, onnxruntime',
+  webgl: 'graphics, TensorFlow.js',
+  wasm: 'processor, TensorFlow.js',
   cpu: 'plain JavaScript, very slow',
 };
 
@@ -56,7 +56,7 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
   store.on(['engine', 'model'], ({ engine: chosen, model }) => {
     engine.value = chosen;
     engineHint.textContent = model ? hintOf(model, chosen) : 'No engine has started yet.';
-    modelName.textContent = model?.name ?? 'None';
+    modelName.textContent = model?.name ?? 'not loaded yet';
     back.hidden = model === undefined || model.name === demo.name;
     promised.hidden = model === undefined;
     card.replaceChildren(...(model?.card ?? []).map((sentence) => make('li', {}, sentence)));

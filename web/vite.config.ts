@@ -120,6 +120,6 @@ export default defineConfig({
     // files stay files: the policy allows no data: URLs for scripts
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 2000,
-    rolldownOptions: { output },
+    rolldownOptions: { output, checks: { pluginTimings: false } },
   },
 });

@@ -1,21 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { loadModel, type Result } from 'moganet';
 import { expectSameInstances } from '../harness/same_instances.ts';
-import { drop, dropImage, patience, savedJson, settled, shipped, webPage } from '../harness/web_page.ts';
+import { nodeResult } from './reference.ts';
+import { drop, dropImage, patience, savedJson, settled, webPage } from './site.ts';
 
 /** The page end to end, as a visitor uses it. */
-
-const size = { width: 320, height: 320 };
-/** The page asks for all instances down to this score, and shows those above its slider. */
-const score = 0.05;
-
-async function inNode(image: string): Promise<Result> {
-  const model = await loadModel('facade', { engine: 'wasm' });
-  const result = await model.predict(shipped(image), { size, score });
-  await model.dispose();
-  return result;
-}
 
 describe('the page', () => {
   const site = webPage();
@@ -38,7 +27,7 @@ describe('the page', () => {
       await page.locator('#found:has-text("Ready")').waitFor(patience);
       await dropImage(page, 'street-house.jpg');
       await settled(page, engine);
-      expectSameInstances(await savedJson(page), await inNode('street-house.jpg'), 0.5);
+      expectSameInstances(await savedJson(page), await nodeResult('street-house.jpg'), 0.5);
       expect(faults).to.deep.equal([]);
       await page.close();
     });

@@ -5,7 +5,7 @@ import { buildWeb } from '../../scripts/build_web.ts';
 import { pageFolders } from '../../src/cli/web.ts';
 import { type Server, serve } from '../../src/cli/web_server.ts';
 import type { ResultJson } from '../../src/results/json.ts';
-import { launchChromium } from './chromium.ts';
+import { launchChromium } from '../harness/chromium.ts';
 
 /** The page of `web/`, built and served as `moganet web` does, in Chromium. */
 
@@ -81,8 +81,8 @@ export function webPage(more: readonly string[] = []): WebPage {
 }
 
 /** Waits until nothing is computed and a result is there. */
-export async function settled(page: Page, engine?: string): Promise<void> {
-  await page.locator(`body:not(.working) #facts:has-text("on ${engine ?? ''}")`).waitFor(patience);
+export async function settled(page: Page, engine?: string, wait = patience): Promise<void> {
+  await page.locator(`body:not(.working) #facts:has-text("on ${engine ?? ''}")`).waitFor(wait);
 }
 
 /** Drops files on the page, as from the desktop. */
@@ -96,6 +96,27 @@ export async function drop(page: Page, ...files: readonly { readonly name: strin
     }
     document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
   }, content);
+}
+
+/** Milliseconds of tasks of more than 50 that blocked the page's thread. */
+export interface LongTasks {
+  /** While the network ran. */
+  readonly working: readonly number[];
+  /** After that: the result is built and drawn. */
+  readonly drawing: readonly number[];
+}
+
+/** Watches the page's thread from now on. @returns what to call for what was seen */
+export async function watchLongTasks(page: Page): Promise<() => Promise<LongTasks>> {
+  await page.evaluate(() => {
+    const seen: { readonly working: number[]; readonly drawing: number[] } = { working: [], drawing: [] };
+    new PerformanceObserver((list) => {
+      const kind = document.body.classList.contains('working') ? 'working' : 'drawing';
+      seen[kind].push(...list.getEntries().map(({ duration }) => Math.round(duration)));
+    }).observe({ type: 'longtask' });
+    Object.assign(window, { seen });
+  });
+  return () => page.evaluate(() => (window as unknown as { seen: LongTasks }).seen);
 }
 
 export const dropImage = (page: Page, name: string) => drop(page, { name, bytes: readFileSync(shipped(name)) });

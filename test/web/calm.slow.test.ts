@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { patience, settled, watchLongTasks, webPage } from './site.ts';
+
+/** The page stays calm: its thread is free while the network runs, and memory does not grow. */
+
+describe('the page, computing', () => {
+  const site = webPage(['--js-flags=--expose-gc']);
+
+  it('blocks its own thread for less than 100 ms at a time while the network runs', async function () {
+    this.timeout(180_000);
+    const { page } = await site.open('?engine=wasm&size=320');
+    await settled(page);
+    const seen = await watchLongTasks(page);
+    await page.keyboard.press('3');
+    await page.locator('.stage-frame[aria-label^="street-corner.jpg:"]').waitFor(patience);
+    await settled(page);
+    const { working, drawing } = await seen();
+    console.log(
+      `      while it computes: ${working.join(', ') || 'none'} ms; while it draws: ${drawing.join(', ') || 'none'} ms`,
+    );
+    expect(Math.max(0, ...working)).to.be.below(100);
+    await page.close();
+  });
+
+  it('needs no more memory after twenty pictures than after five', async function () {
+    this.timeout(300_000);
+    const { page } = await site.open('?engine=wasm&size=192');
+    await settled(page);
+    const client = await page.context().newCDPSession(page);
+    const measure = async () => {
+      await client.send('HeapProfiler.collectGarbage');
+      const { usedSize } = await client.send('Runtime.getHeapUsage');
+      const { nodes } = await client.send('Memory.getDOMCounters');
+      return { megabytes: usedSize / 1e6, nodes };
+    };
+    const names = ['street-house.jpg', 'facade-balconies.jpg', 'street-corner.jpg'];
+    const show = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        const name = names[i % names.length] ?? '';
+        await page.keyboard.press(`${(i % names.length) + 1}`);
+        await page.locator(`.stage-frame[aria-label^="${name}:"]`).waitFor(patience);
+        await settled(page);
+      }
+    };
+    await show(6);
+    const early = await measure();
+    await show(15);
+    const late = await measure();
+    console.log(
+      `      ${early.megabytes.toFixed(1)} → ${late.megabytes.toFixed(1)} MB, ${early.nodes} → ${late.nodes} nodes`,
+    );
+    expect(late.megabytes - early.megabytes, 'MB of the heap').to.be.below(6);
+    expect(late.nodes - early.nodes, 'nodes').to.be.below(200);
+    await page.close();
+  });
+});
+
+describe('the page with a webcam', () => {
+  const site = webPage(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']);
+
+  it('shows frames as fast as they are computed, and keeps the last one', async () => {
+    const { page, faults } = await site.open('?engine=wasm&size=192');
+    await settled(page);
+    await page.getByRole('button', { name: 'Webcam' }).click();
+    await page.locator('.stage-frame[aria-label^="webcam:"]').waitFor(patience);
+    await page.locator('#facts:has-text("pictures a second")').waitFor(patience);
+    await page.getByRole('button', { name: 'Stop webcam' }).click();
+    expect(await page.locator('.stage-frame').getAttribute('aria-label')).to.match(/^webcam: \d+ instance/);
+    expect(faults).to.deep.equal([]);
+    await page.close();
+  });
+});
