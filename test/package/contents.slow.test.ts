@@ -52,7 +52,7 @@ describe('the packed package', () => {
       /^samples\/(browser\/)?\w+\.(ts|html|css)$/,
       /^samples\/(vite|nextjs)\/[\w./]+\.(js|json|html|css)$/,
       /^samples\/images\/[\w-]+\.jpg$/,
-      /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md)$/,
+      /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md|facade\.(js|d\.ts))$/,
       /^samples\/verify\/[\w-]+\.(safetensors|json|png)$/,
       /^(package\.json|(README|CHANGELOG|CONTRIBUTING|THIRD_PARTY_NOTICES)\.md|LICENSE)$/,
     ];

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
+import { openCheckpoint, tensorsOf } from '../../src/formats/index.ts';
 import { loadModel } from '../../src/index.ts';
 import { fetchFault } from '../../src/platform/browser/faults.ts';
 import { openWeights, readImage, shippedWeights } from '../../src/platform/browser.ts';
@@ -174,6 +175,25 @@ describe('weights at a URL in a page', () => {
     expect(seen[0]).to.deep.equal([0, file.length]);
     expect((await rejection(openWeights(response))).message).to.include('was read before');
     expect((await rejection(openWeights(new Response('', { status: 404 })))).message).to.include('answered 404');
+  });
+
+  it('in a File are read by position, and never whole', async () => {
+    const wanted: number[] = [];
+    class Watched extends File {
+      override slice(start = 0, end = this.size): Blob {
+        wanted.push(end - start);
+        return super.slice(start, end);
+      }
+      override arrayBuffer(): Promise<ArrayBuffer> {
+        throw new Error('it is read whole');
+      }
+    }
+    const source = await openWeights(new Watched([file.slice()], 'a.safetensors'));
+    const checkpoint = await openCheckpoint(source);
+    wanted.length = 0;
+    const [tensor] = tensorsOf(checkpoint);
+    await tensor?.entry.readFloat32();
+    expect(wanted).to.deep.equal([4 * tensor!.entry.shape.reduce((product, extent) => product * extent, 1)]);
   });
 
   it('that are the page of an application are refused before they are read', async () => {
