@@ -34,7 +34,8 @@ export function createSegmentationLegend(stage: Stage): HTMLElement {
         button.onclick = () => {
           kept = kept === label ? undefined : label;
           const { segmentation } = layers.state;
-          layers.set({ litSegment: kept, segmentation: { ...segmentation, visible: true } });
+          // one light at a time
+          layers.set({ litSegment: kept, selected: undefined, segmentation: { ...segmentation, visible: true } });
           for (const row of rows) row.button.ariaPressed = String(row.label === kept);
         };
         rows.push({ label, button });
