@@ -48,9 +48,10 @@ describe('the packed package', () => {
       /^dist\/(src|heads|configs)\/.*\.(js|d\.ts)$/,
       /^dist\/(src\/platform|browser)\/tfjs-backend-wasm(-threaded)?(-simd)?\.wasm$/,
       /^dist\/browser\/[\w.-]+\.js$/,
-      /^docs\/\w+\.(md|png)$/,
+      /^dist\/web\/(assets\/)?[\w.-]+$/,
+      /^docs\/[\w-]+\.(md|png|jpg)$/,
       /^samples\/(browser\/)?\w+\.(ts|html|css)$/,
-      /^samples\/(vite|nextjs)\/[\w./]+\.(js|json|html|css)$/,
+      /^samples\/(vite|nextjs)\/[\w./-]+\.(js|json|html|css)$/,
       /^samples\/images\/[\w-]+\.jpg$/,
       /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md|facade\.(js|d\.ts))$/,
       /^samples\/verify\/[\w-]+\.(safetensors|json|png)$/,
@@ -64,7 +65,7 @@ describe('the packed package', () => {
   });
 
   it('has declarations beside each module, no source map and no path of the machine', () => {
-    const modules = files.filter((file) => file.endsWith('.js') && !/^dist\/browser\//.test(file));
+    const modules = files.filter((file) => /^dist\/(src|heads|configs)\/.*\.js$/.test(file));
     expect(modules.filter((file) => !files.includes(file.replace(/\.js$/, '.d.ts')))).to.deep.equal([]);
     expect(files.filter((file) => /\.[jt]s$/.test(file) && textOf(file).includes('sourceMappingURL'))).to.deep.equal(
       [],
@@ -159,8 +160,9 @@ const packageOf = (specifier: string): string =>
 
 /** Returns the imports of a module or its declarations, as the compiler writes them. */
 function importsOf(file: string, textOf: (file: string) => string): string[] {
-  if (!/\.(js|d\.ts)$/.test(file)) return [];
+  // samples are programs of users, and the page is bundled
+  if (!/\.(js|d\.ts)$/.test(file) || /^(samples|dist\/web)\//.test(file)) return [];
   const statement =
-    /^(?:import|export)\s(?:[^;'"]*?\sfrom\s+)?['"]([^'"]+)['"]|\b(?:import|resolve)\(['"]([^'"]+)['"]\)/gm;
+    /^(?:import|export)\s(?:[^;'"]*?\sfrom\s+)?['"]([^'"]+)['"]|(?:\bimport|\.resolve)\(['"]([^'"]+)['"]\)/gm;
   return [...textOf(file).matchAll(statement)].map(([, from, dynamic]) => from ?? dynamic ?? '');
 }
