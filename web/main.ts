@@ -8,7 +8,7 @@ import { find } from './elements.ts';
 import { connectInputs } from './inputs.ts';
 import { connectKeys } from './keys.ts';
 import { demo } from './models.ts';
-import { keepOffline } from './offline.ts';
+import { keepFiles, keepOffline } from './offline.ts';
 import { createPanel } from './panel/panel.ts';
 import { connectSettings } from './settings.ts';
 import { createStage } from './stage/stage.ts';
@@ -39,3 +39,13 @@ store.on(['picture', 'result'], ({ picture, result }) => stage.show(picture?.bit
 const loaded = session.load(demo);
 if (asked.get('sample') !== 'none') void inputs.openSample(0);
 void loaded.then(keepOffline);
+
+/** The large files of the engines, which were loaded before the service worker ran. */
+const engineFiles: Readonly<Record<string, string>> = {
+  'ort-wasm': 'ort/ort-wasm-simd-threaded',
+  webgpu: 'ort/ort-wasm-simd-threaded.asyncify',
+};
+store.on(['model'], ({ model }) => {
+  const files = engineFiles[model?.engine ?? ''];
+  if (files !== undefined) void keepFiles([`${files}.mjs`, `${files}.wasm`]);
+});

@@ -1,4 +1,4 @@
-import { DroppedError, type Progress, type RemoteModel, type Result } from 'moganet/worker/ort';
+import { DroppedError, EngineError, type Progress, type RemoteModel, type Result } from 'moganet/worker/ort';
 import { reasonOf } from './elements.ts';
 import { loadModel } from './library.ts';
 import type { ModelSource } from './models.ts';
@@ -49,6 +49,8 @@ export function createSession(store: Store): Session {
   let loads = new AbortController();
   let predictions = new AbortController();
   let frames = 0;
+  /** Engines that failed and were left for another one. */
+  const failedEngines = new Set<string>();
   /** Milliseconds of the last prediction that was not the first, by size. */
   const pace = new Map<number, number>();
 
@@ -136,6 +138,15 @@ export function createSession(store: Store): Session {
       if (former !== wanted.picture) release(former);
     } catch (error) {
       if (signal.aborted) return;
+      const failed = store.state.model?.engine ?? '';
+      if (error instanceof EngineError && source && !failedEngines.has(failed)) {
+        // a lost device does not come back
+        failedEngines.add(failed);
+        await load(source, 'auto');
+        const text = `${reasonOf(error)} Now the page computes on ${store.state.model?.engine}.`;
+        store.set({ notice: { kind: 'error', text } });
+        return;
+      }
       restore();
       store.set({ notice: { kind: 'error', text: `${wanted.picture.name}: ${reasonOf(error)}` } });
     }
