@@ -25,7 +25,7 @@ export interface Features extends Array<NDArray> {
 export type WarmUpOptions = Pick<PredictOptions, 'size' | 'signal'>;
 
 /** What runs a model, as facts. */
-export type EngineFacts = Pick<Engine, 'name' | 'detail' | 'hint'>;
+export type EngineFacts = Pick<Engine, 'name' | 'detail' | 'hint' | 'weakness' | 'lost'>;
 
 /** Images that are decoded at a time: one that the network runs, one before and one after it. */
 export const mostAtWork = 3;

@@ -20,6 +20,8 @@ export interface WorkerLike {
 export interface CallOptions<K extends Call> {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called if the call fails since the device of the engine is gone. */
+  readonly onLost?: (() => void) | undefined;
   /** Frees what an answer holds that comes after the call was given up. */
   readonly onLate?: ((reply: Calls[K]['reply']) => void) | undefined;
 }
@@ -33,6 +35,7 @@ export interface Parcel<K extends Call> {
 /** A call that has no answer yet. One that was aborted stays until the thread has answered. */
 interface Pending {
   readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly onLost: (() => void) | undefined;
   answer(value: unknown): void;
   fail(error: unknown): void;
 }
@@ -73,7 +76,7 @@ export class Line {
   call<K extends Call>(
     call: K,
     prepare: () => Parcel<K> | Promise<Parcel<K>>,
-    { signal, onProgress, onLate }: CallOptions<K> = {},
+    { signal, onProgress, onLost, onLate }: CallOptions<K> = {},
   ): Promise<Calls[K]['reply']> {
     const prepared = Promise.resolve(prepare());
     prepared.catch(() => {}); // heard when it is sent
@@ -99,6 +102,7 @@ export class Line {
         onProgress: (progress) => {
           if (!isGivenUp) onProgress?.(progress);
         },
+        onLost,
         answer: (value) => {
           settle();
           const reply = value as Calls[K]['reply']; // the thread answers each call with its reply
@@ -198,7 +202,10 @@ export class Line {
     const pending = this.pending.get(message.id);
     if (message.kind === 'progress') pending?.onProgress?.(message.progress);
     else if (message.kind === 'answer') pending?.answer(message.value);
-    else pending?.fail(unpackError(message.error));
+    else {
+      if (message.isLost) pending?.onLost?.();
+      pending?.fail(unpackError(message.error));
+    }
   }
 }
 

@@ -31,6 +31,7 @@ export interface EngineParcel {
   readonly name: string;
   readonly detail: string;
   readonly hint?: string | undefined;
+  readonly weakness?: string | undefined;
 }
 
 /** What a loaded model says about itself. */
@@ -136,7 +137,7 @@ export type ToPage =
   | { readonly kind: 'ready'; readonly version: string }
   | { readonly kind: 'progress'; readonly id: number; readonly progress: Progress }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failure'; readonly id: number; readonly error: ErrorParcel };
+  | { readonly kind: 'failure'; readonly id: number; readonly error: ErrorParcel; readonly isLost: boolean };
 
 /** What both sides send through: a `Worker`, the scope of a worker, or a `MessagePort`. */
 export interface Port<Sent, Received> {

@@ -65,7 +65,7 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
   override readonly name: string;
   override readonly config: ResolvedConfig;
   override readonly classes: Readonly<Partial<Record<TaskKind, readonly string[]>>>;
-  override readonly engine: EngineFacts;
+  override readonly engine: RemoteEngine;
   override readonly unfilled: readonly string[];
   override readonly notices: readonly string[];
   override readonly sha256: string | undefined;
@@ -230,10 +230,13 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
     prepare: () => Promise<Parcel<K>>,
     { signal }: FeaturesOptions,
   ): Promise<Calls[K]['reply']> {
+    const onLost = () => {
+      this.engine.lost = true;
+    };
     const late = (reply: Calls[K]['reply']) => {
       if ('bitmap' in reply) reply.bitmap?.close();
     };
-    return this.#track(this.#share.line.call(call, prepare, { signal, onLate: late }));
+    return this.#track(this.#share.line.call(call, prepare, { signal, onLost, onLate: late }));
   }
 
   /** `dispose` waits for it. */
@@ -245,16 +248,19 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
   }
 }
 
-/** The engine of the thread. */
+/** The engine of the thread. It is known to be lost when a call has failed for that. */
 class RemoteEngine implements EngineFacts {
   readonly name: string;
   readonly detail: string;
   readonly hint: string | undefined;
+  readonly weakness: string | undefined;
+  lost = false;
 
-  constructor({ name, detail, hint }: EngineParcel) {
+  constructor({ name, detail, hint, weakness }: EngineParcel) {
     this.name = name;
     this.detail = detail;
     this.hint = hint;
+    this.weakness = weakness;
   }
 
   toString(): string {

@@ -75,9 +75,9 @@ export function serve(
       const model = await loaded().loadModel(ref, { ...options, signal, onProgress: progress });
       const { name, config, classes, engine, unfilled, notices, sha256, definition } = model as Model;
       const datasets = Object.fromEntries(definition.tasks.map(({ kind, dataset }) => [kind, dataset]));
-      const { name: engineName, detail, hint } = engine;
+      const { name: engineName, detail, hint, weakness } = engine;
       const facts = { name, config, classes, datasets, unfilled, notices, sha256 };
-      return { value: { ...facts, model: keep(model as Model), engine: { name: engineName, detail, hint } } };
+      return { value: { ...facts, model: keep(model as Model), engine: { name: engineName, detail, hint, weakness } } };
     },
     async predict({ model, image, options, draw }, { signal }) {
       const result = await modelOf(model).predict(threadImage(image), { ...options, signal });
@@ -141,7 +141,9 @@ export function serve(
           throw error;
         },
       )
-      .catch((error: unknown) => port.postMessage({ kind: 'failure', id, error: packError(error) }, []))
+      .catch((error: unknown) =>
+        port.postMessage({ kind: 'failure', id, error: packError(error), isLost: isLost(owner) }, []),
+      )
       .finally(() => running.delete(id));
     if (owner) owner.answered = sent;
     await sent;
@@ -157,6 +159,10 @@ export function serve(
   });
   port.postMessage({ kind: 'ready', version }, []);
 }
+
+/** Tells whether the device of a model's engine is gone. */
+const isLost = (owner: Owner | undefined): boolean =>
+  owner !== undefined && 'engine' in owner.owned && owner.owned.engine.lost === true;
 
 async function drawn(result: Result, draw: RenderOptions | undefined): Promise<Bitmap | undefined> {
   return draw && bitmapOf(result.render(draw));

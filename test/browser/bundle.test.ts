@@ -138,6 +138,14 @@ describe('the browser entry', () => {
     expect(atFirst).to.be.below(200);
   });
 
+  it('bundles the page of a worker without networks and engines', async () => {
+    const { files, atFirst } = await bundled("export { loadModel } from './src/worker.ts'");
+    const strangers = /tensorflow|onnxruntime|src\/(backbones|engines|models\/(?!task)|zoo|configs)/;
+    expect(files.filter((file) => strangers.test(file))).to.deep.equal([]);
+    console.log(`      ${atFirst.toFixed(0)} kB compressed at first, the script of the worker apart`);
+    expect(atFirst).to.be.below(105);
+  });
+
   it('bundles drawing without the engines', async () => {
     const { atFirst, files } = await bundled("export { drawDetections } from 'moganet/render'");
     // which orders names from right to left

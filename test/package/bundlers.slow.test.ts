@@ -145,6 +145,71 @@ describe('the packed package in a project of', () => {
     await expectPrediction(await webpackBuild(projectOf('webpack')));
   }).timeout(300_000);
 
+  describe('moganet/worker and', () => {
+    it('esbuild, with the script beside the bundle', async () => {
+      const built = join(projectOf('worker'), 'dist-esbuild');
+      const { warnings } = await build({
+        absWorkingDir: projectOf('worker'),
+        logLevel: 'silent',
+        entryPoints: { main: 'main.js', 'worker/thread': 'moganet/worker/thread' },
+        outdir: built,
+        bundle: true,
+        splitting: true,
+        format: 'esm',
+      });
+      expect(warnings.map(({ text }) => text)).to.deep.equal([]);
+      cpSync(join(projectOf('worker'), 'index.html'), join(built, 'index.html'));
+      cpSync(weights, join(built, 'facade.safetensors'));
+      cpSync(join(folder, 'node_modules/moganet/dist/src/platform'), built, {
+        recursive: true,
+        filter: (path) => !/\.[a-z.]+$/.test(path) || path.endsWith('.wasm'),
+      });
+      await expectPrediction(built);
+    }).timeout(120_000);
+
+    it('webpack', async () => {
+      const built = await webpackBuild(projectOf('worker'));
+      cpSync(weights, join(built, 'facade.safetensors'));
+      await expectPrediction(built);
+    }).timeout(300_000);
+
+    for (const project of ['worker', 'worker-own']) {
+      it(`Vite${project === 'worker' ? '' : ', with a script of the project'}`, async () => {
+        run(projectOf(project), tool('vite/bin/vite.js'), 'build');
+        const built = join(projectOf(project), 'dist');
+        cpSync(weights, join(built, 'facade.safetensors'));
+        await expectPrediction(built);
+      }).timeout(120_000);
+    }
+
+    it("Vite's development server, with a script of the project", async () => {
+      const { createServer } = await import('vite');
+      const files = join(projectOf('worker-own'), 'public');
+      mkdirSync(files, { recursive: true });
+      for (const [from, to] of [
+        [photo, 'photo.jpg'],
+        [weights, 'facade.safetensors'],
+      ] as const) {
+        cpSync(from, join(files, to));
+      }
+      const server = await createServer({
+        root: projectOf('worker-own'),
+        logLevel: 'silent',
+        server: { host: '127.0.0.1', port: 0 },
+        // else the page is loaded again when the worker asks for it
+        optimizeDeps: { include: ['moganet/worker', 'moganet/worker/thread'] },
+      });
+      await server.listen();
+      try {
+        const [url = ''] = server.resolvedUrls?.local ?? [];
+        const found = await inPage(url, (page) => predict(page));
+        expect(found ?? wanted).to.deep.equal(wanted);
+      } finally {
+        await server.close();
+      }
+    }).timeout(120_000);
+  });
+
   describe('onnxruntime-web and', () => {
     /** The files of `ort-wasm` as they are, which Next.js and the threads of a webpack bundle need. */
     function copyOrtFiles(folder: string): void {

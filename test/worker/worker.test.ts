@@ -15,10 +15,11 @@ import {
   UnsupportedError,
 } from 'moganet';
 import { remoteLibrary } from '../../src/worker/library.ts';
+import type { ServedLibrary } from '../../src/worker/serve.ts';
 import { loadModel as loadInWorker, type RemoteModel } from '../../src/worker.ts';
 import { rejection } from '../harness/rejection.ts';
 import { imageOf, smallBoth, smallClassification, smallFile } from '../harness/small_model.ts';
-import { testLibrary, testWorker } from '../harness/threads.ts';
+import { pageLibrary, testLibrary, testWorker } from '../harness/threads.ts';
 
 /** Runs both ends of a worker on this thread. `worker.slow.test.ts` has them in a browser. */
 
@@ -261,6 +262,26 @@ describe('a worker', () => {
     const again = await load({ weights }, cpu);
     expect((await again.predict(imageOf(30, 30))).image.width).to.equal(30);
     await again.dispose();
+  });
+
+  it('says that the device of its engine is lost', async () => {
+    const { loadModel: served, createBackbone } = pageLibrary();
+    const lost = { isLost: false };
+    const losing: ServedLibrary = {
+      createBackbone,
+      loadModel: async (ref, options) => {
+        const model = await served(ref, options);
+        Object.defineProperty(model.engine, 'lost', { get: () => lost.isLost });
+        return model;
+      },
+    };
+    const model = await testLibrary(losing).loadModel({ weights }, cpu);
+    await rejection(model.predict(new Uint8Array(9)));
+    expect(model.engine.lost).to.equal(false);
+    lost.isLost = true;
+    await rejection(model.predict(new Uint8Array(9)));
+    expect(model.engine.lost).to.equal(true);
+    await model.dispose();
   });
 
   it('that does not start is an EngineError that says what to do', async () => {
