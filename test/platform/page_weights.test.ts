@@ -261,6 +261,7 @@ describe('a request of a page that fails', () => {
     );
     expect(fault('https://cdn.example/a.png', { offline: true }).reason).to.include('offline');
     expect(fault('http://cdn.example/a.png').reason).to.include('may not fetch a file by http:');
+    expect(fault('a.png', { page: 'file:///home/me/index.html' }).remedy).to.equal('Open it from a web server.');
     for (const url of ['a.png', '/a.png', 'https://page.example/a.png']) {
       expect(fault(url).reason, url).to.include('the server of this page does not answer');
     }

@@ -41,6 +41,8 @@ export function fetchFault(cause: unknown, url: string, found: Findings, advice:
       'this device is offline',
       'Connect it. A page that has kept its files for offline use needs no connection.',
     );
+  if (at.protocol === 'file:')
+    return fault('a page that was opened as a file may not fetch files', 'Open it from a web server.');
   if (at.origin === origin)
     return fault(`${message}: the server of this page does not answer`, 'Check the URL and the server.');
   if (protocol === 'https:' && at.protocol === 'http:' && answers !== true) {
