@@ -47,7 +47,7 @@ describe('the packed package', () => {
     const expected = [
       /^dist\/(src|heads|configs)\/.*\.(js|d\.ts)$/,
       /^dist\/(src\/platform|browser)\/tfjs-backend-wasm(-threaded)?(-simd)?\.wasm$/,
-      /^dist\/browser\/[\w.-]+\.js$/,
+      /^dist\/browser\/(worker\/)?[\w.-]+\.js$/,
       /^dist\/web\/(assets\/)?[\w.-]+$/,
       /^docs\/[\w-]+\.(md|png|jpg)$/,
       /^samples\/(browser\/)?\w+\.(ts|html|css)$/,
