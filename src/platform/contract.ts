@@ -106,7 +106,10 @@ export interface Progress {
   readonly total: number;
   /** Name of the file without its folders; for `engine` the engine and the part. */
   readonly text: string;
-  /** True if the bytes of a `download` come from the cache of the browser, and nothing is downloaded. */
+  /**
+   * True if the bytes of a `download` come from the cache of the browser, and nothing is downloaded. Only downloads in a
+   * browser have this key.
+   */
   readonly cached?: boolean | undefined;
   /** A sentence for the user: what a download waits for, why it is tried again, why it is not kept. */
   readonly notice?: string | undefined;
@@ -126,7 +129,8 @@ export function countOf(
     const step = total > 0 ? Math.floor((100 * done) / total) : Math.floor(done / 2 ** 20);
     if (step === lastStep && total === lastTotal) return;
     [lastStep, lastTotal] = [step, total];
-    onProgress?.({ stage, done, total, text, cached });
+    const progress = { stage, done, total, text };
+    onProgress?.(cached === undefined ? progress : { ...progress, cached });
   };
 }
 
