@@ -15,6 +15,7 @@ export interface MediaPipeCategory {
   displayName: string;
 }
 
+/** `Detection` of MediaPipe. */
 export interface MediaPipeDetection {
   categories: MediaPipeCategory[];
   /** In whole pixels of the image, towards 0 as there. */
@@ -46,8 +47,11 @@ export interface ImageClassifierResult {
 export interface CategoryMask {
   readonly width: number;
   readonly height: number;
+  /** True: the labels are bytes. */
   hasUint8Array(): boolean;
+  /** False: `getAsFloat32Array` makes a new array. */
   hasFloat32Array(): boolean;
+  /** False: nothing is on a graphics card. */
   hasWebGLTexture(): boolean;
   /** The label of each pixel, row by row; 255 for a pixel without a class. */
   getAsUint8Array(): Uint8Array;
@@ -62,6 +66,7 @@ export interface ImageSegmenterResult {
   readonly confidenceMasks: undefined;
   readonly categoryMask: CategoryMask;
   readonly qualityScores: undefined;
+  /** Does nothing, as `close` of the mask. */
   close(): void;
 }
 

@@ -40,6 +40,7 @@ export interface ClassScore {
   score: number;
 }
 
+/** Options of the pipeline `object-detection`. */
 export interface ObjectDetectionOptions {
   /** Scores are at least this. By default 0.9. */
   readonly threshold?: number | undefined;
@@ -47,6 +48,7 @@ export interface ObjectDetectionOptions {
   readonly percentage?: boolean | undefined;
 }
 
+/** Options of the pipeline `image-segmentation`. */
 export interface ImageSegmentationOptions {
   /** Scores of instances are at least this. By default 0.5. */
   readonly threshold?: number | undefined;
@@ -54,6 +56,7 @@ export interface ImageSegmentationOptions {
   readonly subtask?: 'instance' | 'semantic' | undefined;
 }
 
+/** Options of the pipeline `image-classification`. */
 export interface ImageClassificationOptions {
   /** The most classes. By default 5; 0 for all that the result has. */
   readonly top_k?: number | undefined;
@@ -142,8 +145,11 @@ export interface PipelineOf<Options, Output> {
   dispose(): Promise<void>;
 }
 
+/** What `pipeline` returns for `object-detection`. */
 export type ObjectDetector = PipelineOf<ObjectDetectionOptions, DetectedBox[]>;
+/** What `pipeline` returns for `image-segmentation`. */
 export type ImageSegmenter = PipelineOf<ImageSegmentationOptions, Segment[]>;
+/** What `pipeline` returns for `image-classification`. */
 export type ImageClassifier = PipelineOf<ImageClassificationOptions, ClassScore[]>;
 
 /**

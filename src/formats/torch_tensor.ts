@@ -17,15 +17,7 @@ import {
   type TorchTensor,
 } from './pickle_values.ts';
 import type { Region } from './source.ts';
-import {
-  type DType,
-  dtypeFacts,
-  dtypeNames,
-  type ElementSource,
-  type TensorEntry,
-  tensorEntry,
-  unreadTorchDTypes,
-} from './tensors.ts';
+import { type DType, dtypeFacts, dtypeNames, type ElementSource, tensorEntry, unreadTorchDTypes } from './tensors.ts';
 
 /**
  * Makes tensors as PyTorch stores them: strided views of storages. The table of PyTorch's names at the end says what a

@@ -54,8 +54,16 @@ export interface SingleStageOptions extends DenseOptions, Thresholds {
  * @param deltas per level N × (A * 4) × height × width
  * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
-export const singleStageDetections = (...inputs: Parameters<typeof singleStageSlices>): Detections =>
-  atOnce(singleStageSlices(...inputs));
+export function singleStageDetections(
+  levels: readonly AnchorLevel[],
+  scores: readonly NDArray[],
+  deltas: readonly NDArray[],
+  network: NetworkImage,
+  options: SingleStageOptions,
+  image = 0,
+): Detections {
+  return atOnce(singleStageSlices(levels, scores, deltas, network, options, image));
+}
 
 /** Does what `singleStageDetections` does in slices. */
 export function* singleStageSlices(

@@ -77,7 +77,15 @@ export interface ProbabilityMap extends Size {
  * @param maskThreshold pixels are set if their pasted probability is at least this
  * @throws ShapeError if the arrays do not fit together, RangeError for a logit that is not finite
  */
-export const pasteMasks = (...inputs: Parameters<typeof maskSlices>): CompactMask[] => atOnce(maskSlices(...inputs));
+export function pasteMasks(
+  logits: NDArray | readonly NDArray[],
+  boxes: Float32Array,
+  labels: Int32Array,
+  imageSize: Size,
+  maskThreshold: number,
+): CompactMask[] {
+  return atOnce(maskSlices(logits, boxes, labels, imageSize, maskThreshold));
+}
 
 /** Does what `pasteMasks` does in slices. */
 export function* maskSlices(

@@ -248,8 +248,16 @@ export interface Proposals {
  * @param imageSize the network's image before padding
  * @throws ShapeError if maps and anchors do not fit together, RangeError for a number that is not finite
  */
-export const proposalsFrom = (...inputs: Parameters<typeof proposalSlices>): Proposals =>
-  atOnce(proposalSlices(...inputs));
+export function proposalsFrom(
+  levels: readonly AnchorLevel[],
+  scores: readonly NDArray[],
+  deltas: readonly NDArray[],
+  imageSize: Size,
+  options: ProposalOptions,
+  image = 0,
+): Proposals {
+  return atOnce(proposalSlices(levels, scores, deltas, imageSize, options, image));
+}
 
 /** Does what `proposalsFrom` does in slices. */
 export function* proposalSlices(
