@@ -46,6 +46,8 @@ describe('a server in one file', () => {
     this.timeout(300_000);
     const target = join(source, 'node_modules/moganet');
     mkdirSync(target, { recursive: true });
+    // a package.json further up could have the name moganet, which esbuild would take
+    writeFileSync(join(source, 'package.json'), '{ "private": true }\n');
     execFileSync('tar', ['-xzf', packed(), '-C', target, '--strip-components=1']);
     // the dependencies of the package
     symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'), 'junction');
@@ -88,7 +90,7 @@ describe('a server in one file', () => {
       expect(wasm.stderr).to.match(
         /^EngineError: the engine wasm needs tfjs-backend-wasm-simd\.wasm, which is not beside/,
       );
-      const auto = run([file, 'auto', ...files]);
+      const auto = run([file, 'auto', ...files.slice(0, 2)]);
       expect(auto.status, auto.stderr).to.equal(0); // the engine cpu needs no file; its hint says what was passed over
       const shipped = run([file, 'cpu', 'facade', files[1]!]);
       expect(shipped.stderr).to.match(
