@@ -2,15 +2,15 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { buildWeb } from '../../scripts/build_web.ts';
 import { run } from '../../src/cli/program.ts';
 import { pageFolders } from '../../src/cli/web.ts';
 import { serve } from '../../src/cli/web_server.ts';
+import { builtWeb } from '../harness/built_web.ts';
 
 describe('moganet web', () => {
   before(async function () {
     this.timeout(60_000);
-    await buildWeb();
+    await builtWeb();
   });
 
   it('serves the page and the files of the package with their types, and nothing outside', async () => {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { buildWeb } from '../../scripts/build_web.ts';
 import { pageFolders } from '../../src/cli/web.ts';
 import { type Server, serve } from '../../src/cli/web_server.ts';
 import type { ResultJson } from '../../src/results/json.ts';
+import { builtWeb } from '../harness/built_web.ts';
 import { launchChromium } from '../harness/chromium.ts';
 
 /** The page of `web/`, built and served as `moganet web` does, in Chromium. */
@@ -43,7 +43,7 @@ export function webPage(more: readonly string[] = []): WebPage {
       console.log(`      skipped: ${browser}`);
       this.skip();
     }
-    await buildWeb();
+    await builtWeb();
     running = { browser, server: await serve(pageFolders()) };
   });
 
