@@ -53,6 +53,8 @@ export class Line {
   private last = 0;
   private failure: EngineError | undefined;
   private sending: Promise<unknown>;
+  /** Ends the wait for the thread's first word. */
+  private stopWaiting: (failure: EngineError) => void = () => {};
   private readonly worker: WorkerLike;
 
   /** @throws EngineError if the browser refuses the worker at once */
@@ -131,9 +133,12 @@ export class Line {
     });
   }
 
-  /** Frees a tensor of the thread. */
+  /** Frees a tensor of the thread, after the calls so far: they may take it. */
   free(tensor: number): void {
-    if (!this.failure) this.post({ call: 'free', tensor });
+    const send = (): void => {
+      if (!this.failure) this.post({ call: 'free', tensor });
+    };
+    this.sending = this.sending.then(send, send);
   }
 
   /** Ends the thread. Calls without an answer are refused. */
@@ -148,6 +153,7 @@ export class Line {
   private end(failure: EngineError): void {
     if (this.failure) return;
     this.failure = failure;
+    this.stopWaiting(failure);
     this.worker.terminate();
     for (const { fail } of [...this.pending.values()]) fail(failure);
   }
@@ -157,11 +163,11 @@ export class Line {
     return new Promise((resolve, reject) => {
       let isReady = false;
       const violations = policyViolations();
-      const fail = (text: string, cause?: unknown): void => {
+      const fail = (text: string, cause?: unknown): void => this.end(new EngineError(text, { cause }));
+      this.stopWaiting = (failure) => {
         clearTimeout(timer);
-        const failure = new EngineError(text, { cause });
-        this.end(failure);
-        reject(failure);
+        violations.stop();
+        reject(failure); // calls that wait to be sent free their images
       };
       const timer = setTimeout(() => fail(`the worker did not start within ${startMs / 1000} s. ${remedy}`), startMs);
       const port = this.worker as unknown as Port<ToThread, ToPage> & {

@@ -5,13 +5,14 @@ import type { LoadedBackbone } from '../library/load.ts';
 import { checkMap } from '../library/options.ts';
 import type { DeviceTensor } from '../nn/index.ts';
 import type { Calls } from './messages.ts';
-import type { Share } from './remote_model.ts';
+import { endShare, type Share } from './remote_model.ts';
 
 /** A backbone in a worker. Its tensors stay on the thread's device until they are read. */
 export function remoteBackbone(
   { backbone, stages, notices }: Calls['createBackbone']['reply'],
-  { line, release }: Share,
+  share: Share,
 ): LoadedBackbone {
+  const { line } = share;
   const numbers = new WeakMap<DeviceTensor, number>();
   const running = new Set<Promise<unknown>>();
   let disposal: Promise<void> | undefined;
@@ -53,8 +54,7 @@ export function remoteBackbone(
   };
   const end = async (): Promise<void> => {
     await Promise.allSettled(running);
-    if (release() || line.hasFailed) return;
-    await line.call('dispose', () => ({ request: { owner: backbone } }));
+    await endShare(share, backbone);
   };
   const dispose = (): Promise<void> => {
     disposal ??= end();

@@ -33,6 +33,16 @@ export interface Share {
   release(): boolean;
 }
 
+/** Gives a share back, and frees what it had in the thread. With the end of the thread it is free, whoever ends it meanwhile. */
+export async function endShare({ line, release }: Share, owner: number): Promise<void> {
+  if (release() || line.hasFailed) return;
+  await line
+    .call('dispose', () => ({ request: { owner } }))
+    .catch((error: unknown) => {
+      if (!line.hasFailed) throw error;
+    });
+}
+
 /** A frame that waits for the one that runs. */
 interface Waiting {
   begin(): void;
@@ -137,9 +147,7 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
 
   async #end(): Promise<void> {
     await Promise.allSettled(this.#running);
-    const { line } = this.#share;
-    if (this.#share.release() || line.hasFailed) return;
-    await line.call('dispose', () => ({ request: { owner: this.#parcel.model } }));
+    await endShare(this.#share, this.#parcel.model);
   }
 
   protected override get isDisposed(): boolean {
@@ -180,7 +188,8 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
   /** Runs a frame if none runs. Otherwise it waits, in place of the one that waited. */
   #runLatest(taken: TakenImage, options: RemotePredictOptions): Promise<Result<Custom>> {
     const { signal } = options;
-    if (!this.#frameRuns || signal?.aborted) return this.#runFrame(taken, options);
+    if (signal?.aborted) return this.#run(taken, options); // which it does not: no frame has to wait
+    if (!this.#frameRuns) return this.#runFrame(taken, options);
     this.#waiting?.drop();
     const result = new Promise<Result<Custom>>((resolve, reject) => {
       const leave = (): void => {

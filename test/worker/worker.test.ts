@@ -194,6 +194,17 @@ describe('a model in a worker', () => {
     expect((await remote.predict(imageOf(25, 20), { latest: true })).image.width, 'after the abort').to.equal(25);
   });
 
+  it('has one frame at the network, also after a frame whose signal was aborted before', async () => {
+    const frame = (width: number, signal?: AbortSignal) =>
+      remote.predict(imageOf(width, 20), { latest: true, signal }).then(
+        ({ image }) => image.width,
+        (error: Error) => error.name,
+      );
+    const first = frame(20);
+    expect(await frame(21, AbortSignal.abort(new RangeError('too late')))).to.equal('RangeError');
+    expect(await Promise.all([first, frame(22), frame(23)])).to.deep.equal([20, 'DroppedError', 23]);
+  });
+
   it('is warmed up', async () => {
     await remote.warmUp({ size: { width: 32, height: 32 } });
     expect(await rejection(remote.warmUp({ latest: true } as object))).to.be.instanceOf(ConfigError);
@@ -234,6 +245,51 @@ describe('a worker', () => {
     expect(workers).to.have.length(2);
     await third.dispose();
     expect(workers[1]?.isTerminated).to.equal(true);
+  });
+
+  it('ends with models that are disposed at the same time', async () => {
+    const { loadModel: load, createBackbone, workers } = testLibrary();
+    const all = [
+      await load({ weights }, cpu),
+      await createBackbone(smallBoth.backbone, { weights, ...cpu }),
+      await load({ weights }, cpu),
+    ];
+    await Promise.all(all.map((one) => one.dispose()));
+    expect(workers.map(({ isTerminated }) => isTerminated)).to.deep.equal([true]);
+  });
+
+  it('is waited for no longer when it is ended before it has started', async () => {
+    const policy = new Set<unknown>();
+    const document = {
+      baseURI: 'https://page.example/',
+      addEventListener: (_: string, listener: unknown) => policy.add(listener),
+      removeEventListener: (_: string, listener: unknown) => policy.delete(listener),
+    };
+    const { setTimeout: start, clearTimeout: end } = globalThis;
+    const timers = new Set<unknown>();
+    const setTimer = (run: () => void, milliseconds: number) => {
+      const timer = start(run, milliseconds);
+      if (milliseconds === 30_000) timers.add(timer);
+      return timer;
+    };
+    const clearTimer = (timer: NodeJS.Timeout) => {
+      timers.delete(timer);
+      end(timer);
+    };
+    Object.assign(globalThis, { document, setTimeout: setTimer, clearTimeout: clearTimer });
+    try {
+      const worker = testWorker();
+      const { loadModel: load } = remoteLibrary(() => worker, {});
+      const stop = new AbortController();
+      const loading = rejection(load({ weights }, { ...cpu, signal: stop.signal }));
+      expect([policy.size, timers.size]).to.deep.equal([1, 1]);
+      stop.abort(new Error('enough'));
+      expect((await loading).message).to.equal('enough');
+      expect([worker.isTerminated, policy.size, timers.size]).to.deep.equal([true, 0, 0]);
+    } finally {
+      Object.assign(globalThis, { setTimeout: start, clearTimeout: end });
+      Reflect.deleteProperty(globalThis, 'document');
+    }
   });
 
   it('ends after a load that fails or is aborted', async () => {
@@ -335,6 +391,10 @@ describe('a worker', () => {
     expect(await tensor?.read()).to.deep.equal((await expected.forward(image))[0]);
     tensor?.dispose();
     expect(await rejection(tensor!.read())).to.be.instanceOf(EngineError);
+    const [taken] = await remote.run(image);
+    const read = taken!.read();
+    taken?.dispose(); // after the calls that take it
+    expect(await read).to.deep.equal((await expected.forward(image))[0]);
     await Promise.all([remote.dispose(), expected.dispose()]);
     expect(workers[0]?.isTerminated).to.equal(true);
     expect(await rejection(remote.forward(image))).to.be.instanceOf(EngineError);
