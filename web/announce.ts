@@ -19,13 +19,17 @@ export function connectAnnouncements(store: Store, session: Session, { layers }:
   const [text, dismiss] = notice.children;
   (dismiss as HTMLElement).onclick = () => store.set({ notice: undefined });
 
-  const showProgress = ({ text: doing, share, since, expected }: Work) => {
+  const showProgress = ({ text: doing, share, since, expected, first }: Work) => {
     const seconds = since === undefined ? 0 : (performance.now() - since) / 1000;
     const known = share ?? (expected === undefined ? undefined : Math.min(0.97, (1000 * seconds) / expected));
     if (known === undefined) progress.removeAttribute('value');
     else progress.value = 100 * known;
-    const percent = known === undefined ? 'the first run compiles' : `${Math.round(100 * known)} %`;
-    facts.textContent = [percent, ...(seconds >= 1 ? [`${seconds.toFixed(0)} s`] : [])].join(' · ');
+    const words = [
+      ...(known === undefined ? [] : [`${Math.round(100 * known)} %`]),
+      ...(first ? ['the first run takes longer'] : []),
+      ...(seconds >= 1 ? [`${seconds.toFixed(0)} s`] : []),
+    ];
+    facts.textContent = words.join(' · ');
     found.textContent = `${doing}…`;
   };
 

@@ -22,7 +22,7 @@ export function connectKeys(store: Store, session: Session, inputs: Inputs, next
     w: { does: 'start or stop the webcam', run: () => void inputs.toggleWebcam() },
     '.': { does: 'more detail', run: () => resize(sizes.step) },
     ',': { does: 'less detail, faster', run: () => resize(-sizes.step) },
-    t: { does: 'theme: system, light, dark', run: nextTheme },
+    t: { does: 'theme: auto, light, dark', run: nextTheme },
     Escape: { does: 'cancel what runs, or dismiss a message', run: () => leave(store, session) },
     '?': { does: 'this list', run: () => dialog.showModal() },
   };

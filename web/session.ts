@@ -121,7 +121,8 @@ export function createSession(store: Store): Session {
     const begun = performance.now();
     try {
       if (!model) throw new Error('There is no model yet. Load the demo again, or open your own under Model.');
-      store.set({ work: { text: 'Looking', since: begun, expected: expectedTime(pace, size) } });
+      const first = store.state.waits.cold === undefined;
+      store.set({ work: { text: 'Looking', since: begun, expected: expectedTime(pace, size), first } });
       const result = await model.predict(wanted.file, {
         score: leastScore,
         size: { width: size, height: size },
@@ -130,7 +131,6 @@ export function createSession(store: Store): Session {
       if (signal.aborted) return;
       const milliseconds = performance.now() - begun;
       const { waits } = store.state;
-      const first = waits.cold === undefined;
       if (!first) pace.set(size, milliseconds);
       const former = seen?.picture;
       seen = { ...wanted, result };

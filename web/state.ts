@@ -19,6 +19,8 @@ export interface Work {
   readonly since?: number | undefined;
   /** How many milliseconds it will take, about. */
   readonly expected?: number | undefined;
+  /** Whether the model runs for the first time, which takes longer. */
+  readonly first?: boolean | undefined;
 }
 
 /** The model that is loaded. */

@@ -14,7 +14,7 @@ export function connectTheme(): { readonly next: () => void } {
   const show = (theme: (typeof themes)[number]) => {
     shown = theme;
     document.documentElement.dataset.theme = theme;
-    button.title = button.ariaLabel = `Theme: ${theme}`;
+    button.title = button.ariaLabel = `Theme: ${titles[theme]}`; // holds the visible word
     if (label) label.textContent = titles[theme];
   };
   const next = () => {

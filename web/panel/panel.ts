@@ -26,13 +26,16 @@ export function createPanel(root: HTMLElement, stage: Stage): void {
     createDownloads(stage),
     createTimingsView(stage),
   ];
-  root.classList.add('panel');
-  root.hidden = true;
+  // until the first result the page shows a placeholder of about the same height, so that nothing jumps
+  const place = root.querySelector('.place');
   root.append(...parts);
   stage.onResult((result) => {
+    if (result) {
+      place?.remove();
+      root.classList.remove('waiting');
+    }
     // while a new picture is computed, the panel stays where it is
-    if (result) root.hidden = false;
-    root.inert = result === undefined;
+    root.inert = result === undefined && !root.classList.contains('waiting');
     if (result) objects.hidden = result.classes.length === 0;
   });
 }
