@@ -2,7 +2,7 @@ import { DroppedError, EngineError, type Progress, type RemoteModel, type Result
 import { reasonOf } from './elements.ts';
 import { loadModel } from './library.ts';
 import type { ModelSource } from './models.ts';
-import { leastScore, type Picture, type Store } from './state.ts';
+import { leastScore, type Notice, type Picture, type Store } from './state.ts';
 
 /** What the page does with the library: loads models and predicts pictures. The last good result survives every failure. */
 
@@ -28,10 +28,14 @@ const stages = {
   engine: { from: 0.75, part: 0.25, text: 'Preparing the engine' },
 } as const satisfies Readonly<Record<Progress['stage'], unknown>>;
 
-/** A picture with its file and what was found in it. */
-interface Seen {
-  readonly file: Blob;
+/** A picture with what the model gets of it: its file, or the frame itself. */
+interface Shown {
+  readonly image: Blob | ImageBitmap;
   readonly picture: Picture;
+}
+
+/** A picture with what was found in it. */
+interface Seen extends Shown {
   readonly result: Result;
 }
 
@@ -44,18 +48,21 @@ export function createSession(store: Store): Session {
   let model: RemoteModel | undefined;
   let seen: Seen | undefined;
   /** The picture on the stage, which may not have been predicted yet. */
-  let shown: { readonly file: Blob; readonly picture: Picture } | undefined;
+  let shown: Shown | undefined;
   let loading: Promise<unknown> = Promise.resolve();
   let loads = new AbortController();
   let predictions = new AbortController();
   let frames = 0;
   /** Engines that failed and were left for another one. */
   const failedEngines = new Set<string>();
+  /** Models that were left with their engine. */
+  const left = new WeakMap<RemoteModel, Promise<boolean>>();
   /** Milliseconds of the last prediction that was not the first, by size. */
   const pace = new Map<number, number>();
 
   /** Puts the last good result back on the stage. */
   const restore = () => {
+    if (shown?.picture !== seen?.picture) release(shown?.picture);
     shown = seen;
     store.set({ picture: seen?.picture, result: seen?.result, work: undefined });
   };
@@ -108,10 +115,41 @@ export function createSession(store: Store): Session {
     if ((await started) && shown) await again();
   }
 
+  /**
+   * Loads a model on another engine if its device was lost, which does not come back. Says so before anything is computed there: what
+   * goes wrong then has its own message. Predictions that failed together share the answer.
+   *
+   * @returns whether another engine took over, or undefined if the error is of another kind
+   */
+  function leaveEngine(error: unknown, failed: RemoteModel | undefined): Promise<boolean | undefined> {
+    if (!(error instanceof EngineError) || !source || !failed) return Promise.resolve(undefined);
+    const before = left.get(failed);
+    if (before) return before;
+    const { name } = failed.engine;
+    if (failedEngines.has(name)) return Promise.resolve(undefined);
+    failedEngines.add(name);
+    const started = startModel(source, 'auto');
+    loading = started;
+    const reason = reasonOf(error);
+    const say = (text: string): Notice => ({ kind: 'error', text: `${reason} ${text}` });
+    const looking = say('The page looks for another engine.');
+    store.set({ notice: looking });
+    const told = started.then((isLoaded) => {
+      const { notice, model: loaded } = store.state;
+      if (isLoaded) store.set({ notice: say(`Now the page computes on ${loaded?.engine}.`) });
+      // the visitor has cancelled, or chosen another model
+      else if (notice === looking) store.set({ notice: undefined });
+      else if (notice) store.set({ notice: say(`No engine takes over: ${notice.text}`) });
+      return isLoaded;
+    });
+    left.set(failed, told);
+    return told;
+  }
+
   /** Predicts the picture on the stage. */
   async function again(): Promise<void> {
     const wanted = shown;
-    if (!wanted) return;
+    if (!wanted || store.state.live) return; // the next frame of a webcam is seen by itself
     predictions.abort();
     predictions = new AbortController();
     const { signal } = predictions;
@@ -119,11 +157,13 @@ export function createSession(store: Store): Session {
     if (signal.aborted) return;
     const { size } = store.state;
     const begun = performance.now();
+    const used = model;
     try {
-      if (!model) throw new Error('There is no model yet. Load the demo again, or open your own under Model.');
+      if (!used) throw new Error('There is no model yet. Load the demo again, or open your own under Model.');
       const first = store.state.waits.cold === undefined;
       store.set({ work: { text: 'Looking', since: begun, expected: expectedTime(pace, size), first } });
-      const result = await model.predict(wanted.file, {
+      const result = await used.predict(wanted.image, {
+        keep: true,
         score: leastScore,
         size: { width: size, height: size },
         signal,
@@ -138,17 +178,18 @@ export function createSession(store: Store): Session {
       if (former !== wanted.picture) release(former);
     } catch (error) {
       if (signal.aborted) return;
-      const failed = store.state.model?.engine ?? '';
-      if (error instanceof EngineError && source && !failedEngines.has(failed)) {
-        // a lost device does not come back
-        failedEngines.add(failed);
-        await load(source, 'auto');
-        const text = `${reasonOf(error)} Now the page computes on ${store.state.model?.engine}.`;
-        store.set({ notice: { kind: 'error', text } });
+      const isLeft = await leaveEngine(error, used);
+      if (isLeft) {
+        await again();
+        return;
+      }
+      if (wanted !== shown) return;
+      if (isLeft === false) {
+        restore();
         return;
       }
       restore();
-      store.set({ notice: { kind: 'error', text: `${wanted.picture.name}: ${reasonOf(error)}` } });
+      store.set({ notice: { kind: 'error', text: about(wanted.picture.name, reasonOf(error)) } });
     }
   }
 
@@ -156,8 +197,8 @@ export function createSession(store: Store): Session {
     async open(file, name) {
       const bitmap = await createImageBitmap(file).catch(() => undefined);
       if (bitmap) {
-        if (shown !== seen) release(shown?.picture);
-        shown = { file, picture: { name, bitmap } };
+        if (shown?.picture !== seen?.picture) release(shown?.picture);
+        shown = { image: file, picture: { name, bitmap } };
         store.set({ picture: shown.picture, result: undefined, notice: undefined });
         await again();
         return;
@@ -165,7 +206,7 @@ export function createSession(store: Store): Session {
       // the library says better than the browser what is wrong with the file
       const reason = await model?.predict(file, { size: { width: 32, height: 32 } }).then(() => undefined, reasonOf);
       const text = reason ?? 'this browser cannot read it as a picture. Open a JPEG or PNG.';
-      store.set({ notice: { kind: 'error', text: text.startsWith(name) ? text : `${name}: ${text}` } });
+      store.set({ notice: { kind: 'error', text: about(name, text) } });
     },
     again,
     load: (wanted) => load(wanted, store.state.engine),
@@ -173,7 +214,8 @@ export function createSession(store: Store): Session {
       if (source) await load(source, engine);
     },
     async frame(bitmap) {
-      if (!model || frames >= mostFrames) {
+      const used = model;
+      if (!used || frames >= mostFrames) {
         bitmap.close();
         return;
       }
@@ -182,15 +224,31 @@ export function createSession(store: Store): Session {
       const begun = performance.now();
       try {
         const options = { score: leastScore, size: { width: size, height: size }, latest: true, keep: true };
-        const result = await model.predict(bitmap, options);
-        if (!store.state.live) return;
-        const former = store.state.picture;
-        const waits = { ...store.state.waits, warm: performance.now() - begun };
-        store.set({ picture: { name: 'webcam', bitmap }, result, waits });
-        if (former !== seen?.picture) release(former);
+        const result = await used.predict(bitmap, options);
+        if (!store.state.live) {
+          bitmap.close();
+          return;
+        }
+        predictions.abort();
+        const { waits, work } = store.state;
+        const time = performance.now() - begun;
+        const former = seen?.picture;
+        if (shown?.picture !== former) release(shown?.picture);
+        // what is opened, cancelled or sized next starts from this frame
+        seen = { image: bitmap, picture: { name: 'webcam', bitmap }, result };
+        shown = seen;
+        store.set({
+          picture: seen.picture,
+          result,
+          // a picture that was computed when the webcam started is not shown any more; a model may still be loaded
+          work: work?.since === undefined ? work : undefined,
+          waits: waits.cold === undefined ? { cold: time } : { ...waits, warm: time },
+        });
+        release(former);
       } catch (error) {
         bitmap.close();
-        if (!(error instanceof DroppedError)) throw error;
+        const isOver = error instanceof DroppedError || used !== model;
+        if (!isOver && !(await leaveEngine(error, used))) throw error;
       } finally {
         frames--;
       }
@@ -210,6 +268,9 @@ function expectedTime(pace: ReadonlyMap<number, number>, size: number): number |
   if (nearest === undefined) return undefined;
   return (pace.get(nearest) ?? 0) * (size / nearest) ** 2;
 }
+
+/** Returns a message that names its file, once. */
+const about = (name: string, text: string): string => (text.startsWith(name) ? text : `${name}: ${text}`);
 
 /** Frees a picture when the stage has drawn the next one. */
 function release(picture: Picture | undefined): void {

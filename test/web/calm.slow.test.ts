@@ -64,8 +64,28 @@ describe('the page with a webcam', () => {
     await page.getByRole('button', { name: 'Webcam' }).click();
     await page.locator('.stage-frame[aria-label^="webcam:"]').waitFor(patience);
     await page.locator('#facts:has-text("pictures a second")').waitFor(patience);
+    await page.locator('#panel .segment').first().focus();
+    await page
+      .locator('#panel .segment')
+      .first()
+      .evaluate((row) => Object.assign(row, { isOld: true }));
+    await page.waitForFunction(
+      () => !('isOld' in (document.querySelector('#panel .segment') ?? {})),
+      undefined,
+      patience,
+    );
+    expect(await page.evaluate(() => document.activeElement?.className), 'the focus, after a frame').to.equal(
+      'segment',
+    );
     await page.getByRole('button', { name: 'Stop webcam' }).click();
     expect(await page.locator('.stage-frame').getAttribute('aria-label')).to.match(/^webcam: \d+ instance/);
+    await page.waitForTimeout(1300); // frames that were replaced are freed after a second
+    await page.keyboard.press('.');
+    await page.locator('body.working').waitFor(patience);
+    await settled(page);
+    expect(await page.locator('.stage-frame').getAttribute('aria-label'), 'seen with more detail').to.match(
+      /^webcam: /,
+    );
     expect(faults).to.deep.equal([]);
     await page.close();
   });

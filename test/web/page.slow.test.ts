@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { expectSameInstances } from '../harness/same_instances.ts';
 import { nodeResult } from './reference.ts';
-import { drop, dropImage, patience, savedJson, settled, webPage } from './site.ts';
+import { drop, dropImage, patience, savedJson, settled, shipped, webPage } from './site.ts';
 
 /** The page end to end, as a visitor uses it. */
 
@@ -44,6 +44,44 @@ describe('the page', () => {
     expect(await page.locator('.stage-empty').isVisible()).to.equal(false);
     await page.getByRole('button', { name: 'Dismiss this message' }).click();
     expect(await page.locator('#notice').isVisible()).to.equal(false);
+    await page.close();
+  });
+
+  it('draws the kept picture for as long as it is shown, and names a file once', async () => {
+    const { page, faults } = await site.open('?engine=wasm&size=192');
+    await settled(page);
+    const photo = readFileSync(shipped('facade-balconies.jpg'));
+    await drop(page, { name: 'cut.jpg', bytes: photo.subarray(0, photo.length / 2) });
+    await page.locator('#notice').waitFor(patience);
+    expect(await page.locator('#notice p').textContent()).to.match(/^cut\.jpg[:,](?!.*cut\.jpg)/);
+    await page.waitForTimeout(1300); // pictures that were replaced are freed after a second
+    await page.getByRole('button', { name: 'Zoom in' }).click();
+    await page.waitForTimeout(200);
+    expect(faults).to.deep.equal([]);
+    await page.close();
+  });
+
+  it('does not jump while the first result comes', async () => {
+    const { page } = await site.open('?sample=none', { viewport: { width: 1440, height: 900 } });
+    await page.addInitScript(() => {
+      Object.assign(window, { jumped: 0 });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+          (window as unknown as { jumped: number }).jumped += (entry as unknown as { value: number }).value;
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    for (const size of [
+      { width: 1440, height: 900 },
+      { width: 1024, height: 768 },
+      { width: 390, height: 844 },
+    ]) {
+      await page.setViewportSize(size);
+      await page.goto(`${site.url}?engine=wasm&size=192`);
+      await settled(page);
+      await page.waitForTimeout(200);
+      const jumped = await page.evaluate(() => (window as unknown as { jumped: number }).jumped);
+      expect(jumped, `cumulative layout shift at ${size.width}`).to.be.below(0.05);
+    }
     await page.close();
   });
 

@@ -4,6 +4,7 @@ import { element } from '../stage/dom.ts';
 import { classCounts } from '../stage/layers.ts';
 import { cssColor } from '../stage/shapes.ts';
 import type { Stage } from '../stage/stage.ts';
+import { keepFocus } from './focus.ts';
 
 /** The classes of the instances: their colours and counts, shown or not. */
 export function createClassFilter(stage: Stage): HTMLElement {
@@ -23,7 +24,7 @@ export function createClassFilter(stage: Stage): HTMLElement {
     rows = [];
     list.replaceChildren(
       ...classCounts(result, 0).map(({ label }) => {
-        const box = element('input', { type: 'checkbox', class: 'unseen' });
+        const box = element('input', { type: 'checkbox', class: 'unseen', 'data-label': label });
         const count = element('span', { class: 'number' });
         const name = result.classes[label] ?? `class ${label}`;
         const words = element(
@@ -70,7 +71,7 @@ export function createClassFilter(stage: Stage): HTMLElement {
   }
 
   stage.onResult((result) => {
-    if (result) rebuild(result);
+    if (result) keepFocus(list, 'data-label', () => rebuild(result));
   });
   layers.subscribe((state, before) => {
     if (state.score !== before.score || state.hidden !== before.hidden) showState();

@@ -3,6 +3,7 @@ import { isShown } from '../stage/layers.ts';
 import { colorOf, cssColor, type InstanceShape } from '../stage/shapes.ts';
 import type { Stage } from '../stage/stage.ts';
 import { percent, pixels, scoreText } from '../stage/words.ts';
+import { keepFocus } from './focus.ts';
 
 const unseen = (words: string) => element('span', { class: 'unseen' }, words);
 
@@ -50,6 +51,7 @@ export function createInstanceList(stage: Stage): HTMLElement {
   }
 
   function build(shapes: readonly InstanceShape[]): void {
+    const isWithin = list.contains(document.activeElement);
     rows = shapes.map((shape) => {
       const row = element('button', { type: 'button', class: 'instance', 'data-instance': shape.index });
       // says what `describe` does; some words are only heard
@@ -61,7 +63,7 @@ export function createInstanceList(stage: Stage): HTMLElement {
       return row;
     });
     list.replaceChildren(...rows.map((row) => element('li', {}, row)));
-    list.scrollTop = 0;
+    if (!isWithin) list.scrollTop = 0;
     showColors(shapes);
     showState();
   }
@@ -107,7 +109,7 @@ export function createInstanceList(stage: Stage): HTMLElement {
   stage.onResult((result) => {
     if (!result) return;
     root.hidden = result.classes.length === 0;
-    build(stage.shapes);
+    keepFocus(list, 'data-instance', () => build(stage.shapes));
   });
   layers.subscribe((state, before) => {
     if (state.score !== before.score || state.hidden !== before.hidden) showState();

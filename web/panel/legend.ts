@@ -4,6 +4,7 @@ import { element } from '../stage/dom.ts';
 import { cssColor } from '../stage/shapes.ts';
 import type { Stage } from '../stage/stage.ts';
 import { percent } from '../stage/words.ts';
+import { keepFocus } from './focus.ts';
 
 /** The classes of the segmentation with their shares. A row lights its class on the picture; a click keeps it lit. */
 export function createSegmentationLegend(stage: Stage): HTMLElement {
@@ -19,7 +20,12 @@ export function createSegmentationLegend(stage: Stage): HTMLElement {
     kept = undefined;
     list.replaceChildren(
       ...classShares(labels, classes).map(({ label, name, share }) => {
-        const button = element('button', { type: 'button', class: 'segment', 'aria-pressed': 'false' });
+        const button = element('button', {
+          type: 'button',
+          class: 'segment',
+          'aria-pressed': 'false',
+          'data-label': label,
+        });
         const bar = element('span', { class: 'bar' });
         bar.style.setProperty('--part', `${100 * share}%`);
         const number = element('span', { class: 'number' }, percent(share));
@@ -47,7 +53,8 @@ export function createSegmentationLegend(stage: Stage): HTMLElement {
   stage.onResult((result) => {
     if (!result) return;
     root.hidden = !result.segmentation;
-    if (result.segmentation) build(result.segmentation);
+    const { segmentation } = result;
+    if (segmentation) keepFocus(list, 'data-label', () => build(segmentation));
   });
   return root;
 }
