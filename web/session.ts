@@ -1,6 +1,6 @@
 import { DroppedError, EngineError, type Progress, type RemoteModel, type Result } from 'moganet/worker/ort';
 import { reasonOf } from './elements.ts';
-import { loadModel } from './library.ts';
+import { loadModel as loadInWorker } from './library.ts';
 import type { ModelSource } from './models.ts';
 import { leastScore, type Notice, type Picture, type Store } from './state.ts';
 
@@ -42,8 +42,8 @@ interface Seen extends Shown {
 /** Frames of a webcam that are at work at a time: one is computed while the next is prepared. */
 const mostFrames = 2;
 
-/** Returns the session behind a store. */
-export function createSession(store: Store): Session {
+/** Returns the session behind a store. @param loadModel the library's, in a worker */
+export function createSession(store: Store, loadModel: typeof loadInWorker = loadInWorker): Session {
   let source: ModelSource | undefined;
   let model: RemoteModel | undefined;
   let seen: Seen | undefined;
@@ -53,6 +53,8 @@ export function createSession(store: Store): Session {
   let loads = new AbortController();
   let predictions = new AbortController();
   let frames = 0;
+  /** How many pictures were opened. */
+  let opened = 0;
   /** Engines that failed and were left for another one. */
   const failedEngines = new Set<string>();
   /** Models that were left with their engine. */
@@ -195,7 +197,12 @@ export function createSession(store: Store): Session {
 
   return {
     async open(file, name) {
+      const turn = ++opened;
       const bitmap = await createImageBitmap(file).catch(() => undefined);
+      if (turn !== opened) {
+        bitmap?.close(); // a picture that was opened later is on the stage
+        return;
+      }
       if (bitmap) {
         if (shown?.picture !== seen?.picture) release(shown?.picture);
         shown = { image: file, picture: { name, bitmap } };

@@ -16,20 +16,29 @@ export function createWebcam(store: Store, session: Session): Webcam {
   video.muted = true;
   video.playsInline = true;
 
+  /** How often it was started or stopped: what waits goes on only if nothing came between. */
+  let turn = 0;
+  let callback = 0;
+
   const stop = () => {
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    turn++;
+    end(stream);
     stream = undefined;
+    if (callback !== 0) video.cancelVideoFrameCallback(callback);
     video.srcObject = null;
     store.set({ live: false });
   };
 
   const next = () => {
-    if (!stream) return;
-    video.requestVideoFrameCallback(async () => {
+    const mine = turn;
+    callback = video.requestVideoFrameCallback(async () => {
       next();
       try {
-        await session.frame(await createImageBitmap(video));
+        const bitmap = await createImageBitmap(video);
+        if (turn === mine) await session.frame(bitmap);
+        else bitmap.close();
       } catch (error) {
+        if (turn !== mine) return; // it has no frames any more
         stop();
         store.set({ notice: { kind: 'error', text: `webcam: ${error instanceof Error ? error.message : error}` } });
       }
@@ -40,19 +49,38 @@ export function createWebcam(store: Store, session: Session): Webcam {
     async start() {
       const devices: MediaDevices | undefined = navigator.mediaDevices; // absent without https
       if (!devices) throw new Error('A webcam needs a page that is served with https or from this machine.');
+      stop();
+      const mine = turn;
+      let given: MediaStream;
       try {
-        stream = await devices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 960 } } });
+        given = await devices.getUserMedia({ video: { facingMode: 'environment', width: { ideal: 960 } } });
       } catch (cause) {
         throw new Error(
           `The webcam gives no picture (${cause instanceof Error ? cause.message : cause}). Allow it for this page.`,
           { cause },
         );
       }
+      if (turn !== mine) {
+        end(given); // it was stopped while the browser asked
+        return;
+      }
+      stream = given;
       video.srcObject = stream;
-      await video.play();
+      try {
+        await video.play();
+      } catch (error) {
+        if (turn !== mine) return;
+        stop();
+        throw error;
+      }
       store.set({ live: true, notice: undefined });
       next();
     },
     stop,
   };
+}
+
+/** Lets the camera go. */
+function end(stream: MediaStream | undefined): void {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }

@@ -1,0 +1,176 @@
+import { expect } from 'chai';
+import { EngineError, ImageError, type Result } from 'moganet';
+import type { Session } from '../../web/session.ts';
+import { createStore, type Store } from '../../web/state.ts';
+import type { Webcam } from '../../web/webcam.ts';
+
+/** The session of the page with a library and pictures that a test lets go when it wants. */
+
+type CreateSession = typeof import('../../web/session.ts').createSession;
+type CreateWebcam = typeof import('../../web/webcam.ts').createWebcam;
+
+const first = { waits: {}, size: 32, engine: 'auto', live: false };
+const source = { name: 'small', ref: { config: 'facade' }, card: [] };
+
+/** Lets everything run that waits for nothing from outside. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+describe('the session of the page', () => {
+  let createSession: CreateSession;
+  let createWebcam: CreateWebcam;
+  let store: Store;
+  let session: Session;
+  const globals = globalThis as Record<string, unknown>;
+  const former = { createImageBitmap: globals.createImageBitmap, setTimeout: globalThis.setTimeout };
+  /** Bitmaps that were closed. */
+  const closed = new Set<unknown>();
+  /** Lets pictures come, by the text of their file. */
+  let arrivals: Map<string, () => void>;
+  /** What the model answers, by engine. */
+  let answers: Record<string, () => Promise<Result>>;
+
+  /** Why no more models can be loaded. */
+  let refused: Error | undefined;
+
+  const picture = (text: string) => new Blob([text]);
+  const resultOf = (name: string) => ({ name }) as unknown as Result;
+
+  before(async () => {
+    globals.document = { baseURI: 'https://page.example/' };
+    ({ createSession } = await import('../../web/session.ts'));
+    ({ createWebcam } = await import('../../web/webcam.ts'));
+  });
+  after(() => {
+    Reflect.deleteProperty(globals, 'document');
+  });
+  beforeEach(async () => {
+    closed.clear();
+    arrivals = new Map();
+    answers = { auto: async () => resultOf('found') };
+    globals.createImageBitmap = async (file: Blob) => {
+      const text = await file.text();
+      if (text.startsWith('slow')) await new Promise<void>((resolve) => arrivals.set(text, resolve));
+      const bitmap: unknown = { text, close: () => closed.add(bitmap) };
+      return bitmap;
+    };
+    // a bitmap is freed a second after it left the stage: here at once
+    globals.setTimeout = (run: () => void) => former.setTimeout(run, 0);
+    store = createStore(first);
+    refused = undefined;
+    const load = async (_: unknown, { engine = 'auto' } = {}) => {
+      if (refused) throw refused;
+      return modelOn(engine);
+    };
+    const modelOn = (engine: string) => ({
+      engine: { name: engine },
+      notices: [],
+      classes: {},
+      predict: () => (answers[engine] ?? answers.auto)?.(),
+      dispose: async () => {},
+    });
+    session = createSession(store, load as unknown as Parameters<CreateSession>[1]);
+    await session.load(source);
+  });
+  afterEach(() => Object.assign(globals, former));
+
+  it('keeps the last picture with its result when the next one fails', async () => {
+    await session.open(picture('a'), 'a.jpg');
+    const { picture: shown, result } = store.state;
+    answers.auto = async () => {
+      throw new ImageError('this one cannot be read.');
+    };
+    await session.open(picture('b'), 'b.jpg');
+    await settled();
+    expect(store.state.notice?.text).to.equal('b.jpg: this one cannot be read.');
+    expect([store.state.picture, store.state.result]).to.deep.equal([shown, result]);
+    expect(closed.has(shown?.bitmap), 'the bitmap on the stage').to.equal(false);
+    expect([...closed].map((one) => (one as { text: string }).text)).to.deep.equal(['b']);
+  });
+
+  it('shows the picture that was opened last, whichever the browser decodes first', async () => {
+    const slow = session.open(picture('slow'), 'slow.jpg');
+    await session.open(picture('b'), 'b.jpg');
+    arrivals.get('slow')?.();
+    await slow;
+    await settled();
+    expect(store.state.picture?.name).to.equal('b.jpg');
+    expect([...closed].map((one) => (one as { text: string }).text)).to.deep.equal(['slow']);
+  });
+
+  it('names the engine that it went on with, and not one on which nothing can run', async () => {
+    await session.useEngine('webgl');
+    answers.webgl = async () => {
+      throw new EngineError('the graphics device was lost.');
+    };
+    await session.open(picture('a'), 'a.jpg');
+    expect(store.state.notice?.text).to.equal('the graphics device was lost. Now the page computes on auto.');
+    await session.useEngine('wasm');
+    answers.wasm = async () => {
+      refused = new EngineError('no engine can start.');
+      throw new EngineError('wasm failed.');
+    };
+    await session.again();
+    expect(store.state.notice?.text).to.equal('wasm failed. No engine takes over: no engine can start.');
+  });
+
+  describe('with a webcam', () => {
+    const formerNavigator = Object.getOwnPropertyDescriptor(globals, 'navigator');
+    let webcam: Webcam;
+    let permission: (stream: unknown) => void;
+    let tracks: { stopped: boolean; stop(): void }[];
+    const callbacks = new Map<number, () => void>();
+
+    const streamOf = () => {
+      const track = {
+        stopped: false,
+        stop() {
+          this.stopped = true;
+        },
+      };
+      tracks.push(track);
+      return { getTracks: () => [track] };
+    };
+
+    beforeEach(() => {
+      tracks = [];
+      callbacks.clear();
+      let last = 0;
+      globals.document = {
+        createElement: () => ({
+          play: async () => {},
+          requestVideoFrameCallback: (run: () => void) => callbacks.set(++last, run) && last,
+          cancelVideoFrameCallback: (one: number) => callbacks.delete(one),
+        }),
+      };
+      const getUserMedia = () =>
+        new Promise((resolve) => {
+          permission = resolve;
+        });
+      Object.defineProperty(globals, 'navigator', { configurable: true, value: { mediaDevices: { getUserMedia } } });
+      webcam = createWebcam(store, session);
+    });
+    afterEach(() => {
+      Reflect.deleteProperty(globals, 'navigator');
+      if (formerNavigator) Object.defineProperty(globals, 'navigator', formerNavigator);
+    });
+
+    it('lets the camera go that it was given after it was stopped', async () => {
+      const starting = webcam.start();
+      webcam.stop();
+      permission(streamOf());
+      await starting;
+      expect([store.state.live, tracks[0]?.stopped, callbacks.size]).to.deep.equal([false, true, 0]);
+    });
+
+    it('takes each frame once, also after it was stopped and started', async () => {
+      for (let i = 0; i < 3; i++) {
+        const starting = webcam.start();
+        permission(streamOf());
+        await starting;
+        expect([store.state.live, callbacks.size]).to.deep.equal([true, 1]);
+        webcam.stop();
+      }
+      expect(tracks.map(({ stopped }) => stopped)).to.deep.equal([true, true, true]);
+    });
+  });
+});
