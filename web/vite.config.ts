@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,8 +74,14 @@ const serviceWorker: Plugin = {
     ];
     const { code } = transformSync(readFileSync(from('web/service_worker.ts'), 'utf8'), { loader: 'ts', minify: true });
     const list = JSON.stringify([...always, ...files.sort()]);
+    const { version } = JSON.parse(readFileSync(from('package.json'), 'utf8')) as { readonly version: string };
+    const name = `${version}-${createHash('sha256').update(list).digest('hex').slice(0, 16)}`;
     // beside the page: it may serve only what lies below it
-    this.emitFile({ type: 'asset', fileName: 'service_worker.js', source: `const builtFiles = ${list};\n${code}` });
+    this.emitFile({
+      type: 'asset',
+      fileName: 'service_worker.js',
+      source: `const builtFiles = ${list}, buildName = '${name}';\n${code}`,
+    });
   },
 };
 

@@ -1,4 +1,4 @@
-import * as z from 'zod/mini';
+import * as z from 'zod';
 import { ConfigError, UnsupportedError } from '../errors.ts';
 import { checkDetection, nameOf, withoutTask } from '../results/fields.ts';
 import type { Result } from '../results/result.ts';
@@ -70,13 +70,13 @@ export interface ImageSegmenterResult {
   close(): void;
 }
 
-const names = z.optional(z.readonly(z.array(z.string())));
+const names = z.array(z.string()).readonly().optional();
 const classifierOptions = z.strictObject({
-  scoreThreshold: z.optional(z.number()),
-  maxResults: z.optional(z.int()),
+  scoreThreshold: z.number().optional(),
+  maxResults: z.int().optional(),
   categoryAllowlist: names,
   categoryDenylist: names,
-} satisfies Record<keyof ClassifierOptions, z.ZodMiniType>);
+} satisfies Record<keyof ClassifierOptions, z.ZodType>);
 
 /**
  * Returns the instances of a result as `detect` of MediaPipe's `ObjectDetector` does, best first.

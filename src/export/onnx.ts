@@ -1,4 +1,4 @@
-import * as z from 'zod/mini';
+import * as z from 'zod';
 import type { Named, Weights } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import type { ResolvedConfig } from '../models/config.ts';
@@ -115,9 +115,9 @@ export function onnxExporter(write: WriteOnnx): ExportOnnx {
 }
 
 const exportOptions = z.strictObject({
-  backbone: z.optional(z.boolean()),
-  optimise: z.optional(z.boolean()),
-  stem: z.optional(z.string()),
+  backbone: z.boolean().optional(),
+  optimise: z.boolean().optional(),
+  stem: z.string().optional(),
 });
 
 /** Checks what is exported. @throws ConfigError */
