@@ -154,19 +154,25 @@ describe('the page', () => {
     await page.close();
   });
 
-  it('works without a network after the first visit', async () => {
-    const { page, faults } = await site.open('?engine=wasm&size=192');
-    await settled(page);
-    await page.waitForFunction(async () => (await navigator.serviceWorker.ready).active?.state === 'activated');
-    await page.context().setOffline(true);
-    await page.reload();
-    await settled(page, 'wasm');
-    expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × \w/);
-    await page.keyboard.press('3');
-    await page.locator('.stage-frame[aria-label^="street-corner.jpg:"]').waitFor(patience);
-    expect(faults).to.deep.equal([]);
-    await page.close();
-  });
+  for (const [engine, file] of Object.entries({
+    wasm: 'wasm/tfjs-backend-wasm-simd.wasm',
+    'ort-wasm': 'ort/ort-wasm-simd-threaded.wasm',
+  })) {
+    it(`works without a network after the first visit, with ${engine}`, async () => {
+      const { page, faults } = await site.open(`?engine=${engine}&size=192`);
+      await settled(page, engine);
+      await page.waitForFunction(async () => (await navigator.serviceWorker.ready).active?.state === 'activated');
+      await page.waitForFunction(async (path) => (await caches.match(path)) !== undefined, file, patience);
+      await page.context().setOffline(true);
+      await page.reload();
+      await settled(page, engine);
+      expect(await page.locator('#found').textContent()).to.match(/^Found \d+ × \w/);
+      await page.keyboard.press('3');
+      await page.locator('.stage-frame[aria-label^="street-corner.jpg:"]').waitFor(patience);
+      expect(faults).to.deep.equal([]);
+      await page.close();
+    });
+  }
 
   it('compares the engines with PyTorch', async function () {
     this.timeout(240_000);
