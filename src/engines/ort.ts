@@ -61,25 +61,41 @@ async function best(options: OrtEngineOptions): Promise<Engine> {
       return engine;
     })
     .catch(passOver);
-  if (!ortEngine) {
+  const otherwise = async (): Promise<Engine> => {
     const other = await openBrowserEngine('auto', tfjs);
     return hinted(other, [...passed, ...(other.hint === undefined ? [] : [other.hint]), ...unheard(other.name)]);
-  }
+  };
+  if (!ortEngine) return otherwise();
   if (threads !== undefined) return hinted(ortEngine, passed); // who asks for threads wants no graphics
   const webgl = await strongWebgl(tfjs);
   if ('reason' in webgl) return hinted(ortEngine, [...passed, webgl.reason]);
-  return faster(webgl, ortEngine, passed);
+  return (await faster(webgl, ortEngine, passed)) ?? otherwise();
 }
 
-/** Returns the engine that computes a small network in less time, and disposes the other one. */
-async function faster(a: Engine, b: Engine, passed: readonly string[]): Promise<Engine> {
-  const times = new Map<Engine, number>();
-  for (const engine of [a, b]) times.set(engine, (await probe(engine, true)).milliseconds ?? Number.POSITIVE_INFINITY);
-  const timeOf = (engine: Engine): number => times.get(engine) ?? Number.POSITIVE_INFINITY;
-  const [first, second] = timeOf(a) < timeOf(b) ? [a, b] : [b, a];
-  await second.dispose();
-  const told = (engine: Engine) => `${engine.name} ${timeOf(engine).toFixed(1)} ms`;
-  return hinted(first, [...passed, `A small network took ${told(first)} here, ${told(second)}.`]);
+/**
+ * Returns the engine that computes a small network in less time, and disposes the other one. An engine that fails meanwhile, as its device
+ * may be lost, leaves the other one.
+ *
+ * @param passed gets what was passed over, and why
+ * @returns undefined if both fail
+ */
+export async function faster(a: Engine, b: Engine, passed: string[]): Promise<Engine | undefined> {
+  const timed: { readonly engine: Engine; readonly time: number }[] = [];
+  for (const engine of [a, b]) {
+    try {
+      timed.push({ engine, time: (await probe(engine, true)).milliseconds ?? Number.POSITIVE_INFINITY });
+    } catch (error) {
+      await engine.dispose();
+      if (!(error instanceof EngineError)) throw error;
+      passed.push(error.message);
+    }
+  }
+  const [first, second] = timed.sort((one, other) => one.time - other.time);
+  if (!first) return undefined;
+  if (!second) return hinted(first.engine, passed);
+  await second.engine.dispose();
+  const told = ({ engine, time }: typeof first) => `${engine.name} ${time.toFixed(1)} ms`;
+  return hinted(first.engine, [...passed, `A small network took ${told(first)} here, ${told(second)}.`]);
 }
 
 /** @throws EngineError if the processor computes it, or it does not compute exactly */
