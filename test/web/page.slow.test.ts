@@ -151,6 +151,12 @@ describe('the page', () => {
     }
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(width, 'width of the page').to.equal(390);
+    for (const name of ['Keys', 'Theme: Auto']) {
+      expect(
+        await page.getByRole('button', { name, exact: true }).count(),
+        `the button ${name}, an icon here`,
+      ).to.equal(1);
+    }
     await page.close();
   });
 
