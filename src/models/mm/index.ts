@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Backbone, backbones, type Stage } from '../../backbones/index.ts';
 import { type DatasetId, datasets, numberedClasses } from '../../datasets/index.ts';
 import { ConfigError } from '../../errors.ts';
-import { isObject, validate, validateOptions } from '../../validate.ts';
+import { checkNumbers, isObject, validate, validateOptions } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
 import { backboneFromMm, firstStage, onWholePyramid } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detectors.ts';
@@ -108,7 +108,8 @@ function datasetIn(whole: Record<string, unknown>): DatasetId | undefined {
  *
  * @param channels 1 if the head's one channel tells two classes apart. Then a head of one class may have two names.
  */
-function classesOf(count: number, channels: number | undefined, { classes, dataset }: MmContext) {
+function classesOf(count: number, channels: number | undefined, { classes, dataset, name = 'mm config' }: MmContext) {
+  checkNumbers({ num_classes: count }, name); // before each class gets a name
   const isBinary = channels === 1 && count === 1;
   if (isBinary && classes?.length === 2) return { classes: [...classes] };
   if (isBinary && !classes) return { classes: ['background', 'foreground'] };

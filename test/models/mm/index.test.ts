@@ -47,6 +47,12 @@ describe('an mm configuration', () => {
     expect(resolved({ model: segmentor, dataset_type: 'ADE20KDataset' })).to.deep.equal(ours);
   });
 
+  it('cannot order more classes than memory has names for', () => {
+    const endless = { ...segmentor, auxiliary_head: undefined };
+    const dict = changed(endless, ({ decode_head }) => (decode_head.num_classes = 2 ** 21));
+    refusal(dict, ConfigError, /mm config: num_classes: must be within ±1048576, got 2097152/);
+  });
+
   it('may be of other channels, depths and limits', () => {
     const { backbone } = resolved(lite);
     const found = rcnnOf(lite);
