@@ -50,7 +50,7 @@ export function fetchFault(cause: unknown, url: string, found: Findings, advice:
   }
   if (answers) {
     const reason = `${at.origin} answers, but does not let pages of ${origin} read the file (it sends no header Access-Control-Allow-Origin)`;
-    return fault(reason, advice(origin));
+    return fault(reason, `To load it, ${advice(origin)}`);
   }
   const reason = answers === false ? `${message}: ${at.origin} does not answer` : message;
   return fault(
