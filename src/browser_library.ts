@@ -56,7 +56,7 @@ export function libraryWith(
       if (device !== undefined) {
         throw new ConfigError(`\`device\` is an option in Node. In a browser give the engine, got device "${device}".`);
       }
-      return open(name, { wasmPaths: tfjsWasm ?? tfjsWasmUrls(), oneThread: tfjsWasm === undefined, threads });
+      return open(name, { wasmPaths: tfjsWasm ?? (await tfjsWasmUrls()), oneThread: tfjsWasm === undefined, threads });
     },
   };
   return {

@@ -1,8 +1,8 @@
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  // Vite 7 cannot split the default format of workers
+  // the worker loads an engine when it needs it; the default format has all of them in one script, and Vite 7 does not build it
   worker: { format: 'es' },
-  // the development server would otherwise bundle the package and lose the place of its worker
+  // the development server of Vite 7 bundles packages and then does not find their workers; Vite 8 does
   optimizeDeps: { exclude: ['moganet'] },
 });

@@ -69,16 +69,8 @@ const notThere = (url: string | URL, why: string, cause?: unknown): EngineError 
     { cause },
   );
 
-/**
- * Returns the URLs of the files of TensorFlow.js's wasm backend. The build puts them beside this module, and bundlers that know
- * `new URL(…, import.meta.url)` copy them to the page. Others leave the URLs beside the bundle. Undefined in a classic
- * script, which has no URL: TensorFlow.js then looks beside the page.
- */
-export function tfjsWasmUrls(): Readonly<Record<string, string>> | undefined {
-  if (!import.meta.url) return undefined;
-  return {
-    'tfjs-backend-wasm.wasm': new URL('./tfjs-backend-wasm.wasm', import.meta.url).href,
-    'tfjs-backend-wasm-simd.wasm': new URL('./tfjs-backend-wasm-simd.wasm', import.meta.url).href,
-    'tfjs-backend-wasm-threaded-simd.wasm': new URL('./tfjs-backend-wasm-threaded-simd.wasm', import.meta.url).href,
-  };
+/** Returns the URLs of the files of TensorFlow.js's wasm backend; undefined in a classic script. */
+export async function tfjsWasmUrls(): Promise<Readonly<Record<string, string>> | undefined> {
+  const { wasmUrls } = await import('./tfjs_wasm.ts');
+  return wasmUrls();
 }

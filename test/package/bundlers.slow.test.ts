@@ -173,40 +173,62 @@ describe('the packed package in a project of', () => {
       await expectPrediction(built);
     }).timeout(300_000);
 
-    for (const project of ['worker', 'worker-own']) {
-      it(`Vite${project === 'worker' ? '' : ', with a script of the project'}`, async () => {
+    it('webpack, with onnxruntime-web', async () => {
+      const built = await webpackBuild(projectOf('worker-ort'));
+      cpSync(weights, join(built, 'facade.safetensors'));
+      await expectPrediction(built, 'ort-wasm');
+    }).timeout(300_000);
+
+    for (const [project, how] of [
+      ['worker', ''],
+      ['worker-own', ', with a script of the project'],
+      ['worker-ort', ', with onnxruntime-web'],
+    ] as const) {
+      it(`Vite${how}`, async () => {
         run(projectOf(project), tool('vite/bin/vite.js'), 'build');
         const built = join(projectOf(project), 'dist');
         cpSync(weights, join(built, 'facade.safetensors'));
-        await expectPrediction(built);
+        await expectPrediction(built, project === 'worker-ort' ? 'ort-wasm' : 'wasm');
       }).timeout(120_000);
     }
 
-    it("Vite's development server, with a script of the project", async () => {
+    /** Expects a prediction of a project that Vite's development server serves. */
+    async function expectInDevelopment(project: string, engine: string, include: string[]): Promise<void> {
       const { createServer } = await import('vite');
-      const files = join(projectOf('worker-own'), 'public');
+      const files = join(projectOf(project), 'public');
       mkdirSync(files, { recursive: true });
-      for (const [from, to] of [
-        [photo, 'photo.jpg'],
-        [weights, 'facade.safetensors'],
-      ] as const) {
-        cpSync(from, join(files, to));
-      }
+      cpSync(photo, join(files, 'photo.jpg'));
+      cpSync(weights, join(files, 'facade.safetensors'));
       const server = await createServer({
-        root: projectOf('worker-own'),
+        root: projectOf(project),
+        configFile: false,
         logLevel: 'silent',
-        server: { host: '127.0.0.1', port: 0 },
-        // else the page is loaded again when the worker asks for it
-        optimizeDeps: { include: ['moganet/worker', 'moganet/worker/thread'] },
+        // the package is beside the project here
+        server: { host: '127.0.0.1', port: 0, fs: { allow: [folder, join(root, 'node_modules')] } },
+        optimizeDeps: { include },
       });
       await server.listen();
       try {
         const [url = ''] = server.resolvedUrls?.local ?? [];
-        const found = await inPage(url, (page) => predict(page));
-        expect(found ?? wanted).to.deep.equal(wanted);
+        const found = await inPage(url, (page) => predict(page, engine));
+        expect(found ?? { ...wanted, engine }).to.deep.equal({ ...wanted, engine });
       } finally {
         await server.close();
       }
+    }
+
+    it("Vite's development server", async () => {
+      await expectInDevelopment('worker', 'wasm', []);
+    }).timeout(120_000);
+
+    it("Vite's development server, with onnxruntime-web", async () => {
+      await expectInDevelopment('worker-ort', 'ort-wasm', []);
+      await expectInDevelopment('worker-ort', 'wasm', []);
+    }).timeout(120_000);
+
+    it("Vite's development server, with a script of the project", async () => {
+      // else the page is loaded again when the worker asks for it
+      await expectInDevelopment('worker-own', 'wasm', ['moganet/worker', 'moganet/worker/thread']);
     }).timeout(120_000);
   });
 
