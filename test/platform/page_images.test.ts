@@ -5,6 +5,7 @@ import { statedSize } from '../../src/formats/image_size.ts';
 import { captureImage, imageDecoderFor } from '../../src/platform/browser.ts';
 import type { CapturedImage } from '../../src/platform/captured.ts';
 import { loadJpegWasm } from '../../src/platform/jpeg_wasm.ts';
+import { takeForThread } from '../../src/worker/page_images.ts';
 import { rejection } from '../harness/rejection.ts';
 
 /** Images of a page, with the classes of a page played by fakes. `test/browser/inputs.slow.test.ts` has those of Chromium. */
@@ -150,6 +151,13 @@ describe('an image of a page', () => {
     expect(image?.file).to.equal('https://a.example/x.png');
     const { data } = await image!.pixels({});
     expect([...data]).to.deep.equal([0, 0, 7, 255, 1, 0, 7, 255]);
+  });
+
+  it('that loads, and may not be read, is freed on its way to a worker', async () => {
+    const fields = { complete: false, currentSrc: 'https://a.example/x.png', naturalWidth: 2, naturalHeight: 1 };
+    const element = pageObject('HTMLImageElement', { ...fields, tainted: true, decode: async () => {} });
+    expect((await rejection(takeForThread(element, false).send({}))).message).to.include('another origin');
+    expect(bitmaps.map(({ open }) => open)).to.deep.equal([false]);
   });
 
   it('that never loads ends with an abort', async () => {

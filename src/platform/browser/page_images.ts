@@ -115,7 +115,7 @@ export function captureBitmap(image: unknown): CapturedBitmap | undefined {
   const loading =
     kind === 'HTMLImageElement' && !(image as ImageElement).complete ? (image as ImageElement) : undefined;
   // the browser copies a frame or a canvas in this call, and not when the promise is fulfilled
-  const taken = loading || begun.fault ? undefined : bitmapOf(image);
+  let taken = loading || begun.fault ? undefined : bitmapOf(image);
   taken?.catch(() => {}); // heard when the pixels are read
   const read: CapturedBitmap['read'] = async (use, limits, signal) => {
     const context = imageContext(url ?? kind, limits);
@@ -125,7 +125,8 @@ export function captureBitmap(image: unknown): CapturedBitmap | undefined {
       const { fault, ...size } = loading ? factsOf(image) : begun;
       if (fault) throw refuse('unreadable', '', ...fault);
       checkPixels('', size, context);
-      return use(await (taken ?? bitmapOf(image)), context);
+      taken ??= bitmapOf(image);
+      return use(await taken, context);
     } catch (cause) {
       taken?.then((bitmap) => bitmap.close()).catch(() => {});
       signal?.throwIfAborted();
