@@ -157,6 +157,12 @@ describe('the page', () => {
         `the button ${name}, an icon here`,
       ).to.equal(1);
     }
+    await page.locator('.instance:visible').first().click();
+    const cutout = await page.locator('.cutout').boundingBox();
+    expect(cutout?.y, 'the cut-out of an instance of the list below is seen').to.be.within(
+      -1, // positions are rounded
+      844 - (cutout?.height ?? 844),
+    );
     await page.close();
   });
 

@@ -262,6 +262,8 @@ export function createStage(root: HTMLElement): Stage {
         { result: scene.result, shape, fileName: `${stemOf(name)}.${fileWord(shape.name)}-${shape.index + 1}.png` },
         takesFocus,
       );
+      // on a phone the list is far below the picture
+      card.root.scrollIntoView({ block: 'nearest' });
     } else {
       const hadFocus = card.root.contains(document.activeElement);
       card.hide();
