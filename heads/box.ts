@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { linear, module, relu, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule, normEps } from './head.ts';
 import { deltaConfig } from './rpn.ts';
@@ -6,29 +6,29 @@ import { deltaConfig } from './rpn.ts';
 /** The pooling of regions from the pyramid: mmdet's SingleRoIExtractor with RoIAlign (arXiv 1703.06870). */
 export const regionConfig = z.strictObject({
   /** Bins per axis. */
-  size: z.int().positive(),
+  size: z.int().check(z.positive()),
   /** Samples per bin and axis. 0 takes as many as the region has pixels per bin. */
-  samplingRatio: z.int().nonnegative(),
+  samplingRatio: z.int().check(z.nonnegative()),
   /** Shifts coordinates by half a pixel, so that pixel centres are at .5. */
   aligned: z.boolean(),
   /** Edge in pixels of the input (square root of the area). Regions smaller than twice this edge are pooled from the finest level. */
-  finestScale: z.number().positive(),
+  finestScale: z.number().check(z.positive()),
   /** Strides of the levels to pool from, finest first. The pyramid may have more levels. */
-  strides: z.array(z.number().positive()).min(1),
+  strides: z.array(z.number().check(z.positive())).check(z.minLength(1)),
 });
 export type RegionConfig = z.output<typeof regionConfig>;
 
 /** The box head of Faster R-CNN (arXiv 1506.01497), mmdet's ConvFCBBoxHead: `convs` 3×3 convolutions, then `fcs` linear layers. */
 export const boxConfig = z.strictObject({
-  convs: z.int().nonnegative().default(0),
-  convChannels: z.int().positive().default(256),
+  convs: z._default(z.int().check(z.nonnegative()), 0),
+  convChannels: z._default(z.int().check(z.positive()), 256),
   /** Puts BatchNorm into the convolutions. */
-  convNorm: z.boolean().default(false),
+  convNorm: z._default(z.boolean(), false),
   normEps,
-  fcs: z.int().positive().default(2),
-  channels: z.int().positive(),
+  fcs: z._default(z.int().check(z.positive()), 2),
+  channels: z.int().check(z.positive()),
   /** Gives one box for all classes instead of one each. */
-  classAgnostic: z.boolean().default(false),
+  classAgnostic: z._default(z.boolean(), false),
   deltas: deltaConfig,
   region: regionConfig,
 });

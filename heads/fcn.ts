@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { itemAt } from '../src/arrays.ts';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { ConfigError } from '../src/errors.ts';
@@ -8,15 +8,15 @@ import { convModule, normEps, type SegmentationHead } from './head.ts';
 /** FCN (arXiv 1411.4038), mmseg's FCNHead on one level. It is the usual auxiliary head, which inference does not need. */
 export const fcnHeadConfig = z.strictObject({
   type: z.literal('fcn_head'),
-  channels: z.int().positive(),
+  channels: z.int().check(z.positive()),
   /** Index of the pyramid level that it reads, 0 for the finest. */
-  level: z.int().nonnegative(),
-  convs: z.int().nonnegative().default(2),
-  kernel: z.int().positive().default(3),
-  dilation: z.int().positive().default(1),
+  level: z.int().check(z.nonnegative()),
+  convs: z._default(z.int().check(z.nonnegative()), 2),
+  kernel: z._default(z.int().check(z.positive()), 3),
+  dilation: z._default(z.int().check(z.positive()), 1),
   /** Joins the input to the last convolution's output, and fuses both by another convolution. */
-  concatInput: z.boolean().default(true),
-  alignCorners: z.boolean().default(false),
+  concatInput: z._default(z.boolean(), true),
+  alignCorners: z._default(z.boolean(), false),
   normEps,
 });
 export type FcnHeadConfig = z.output<typeof fcnHeadConfig>;

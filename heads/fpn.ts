@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { itemAt } from '../src/arrays.ts';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { ConfigError } from '../src/errors.ts';
@@ -8,15 +8,15 @@ import { type Neck, topDown } from './head.ts';
 /** The feature pyramid network (arXiv 1612.03144), with the levels and keys of mmdet's FPN. */
 export const fpnConfig = z.strictObject({
   type: z.literal('fpn'),
-  channels: z.int().positive(),
+  channels: z.int().check(z.positive()),
   /** Number of levels that it returns. Levels beyond those of the backbone come from strided steps at the coarse end. */
-  outs: z.int().positive(),
+  outs: z.int().check(z.positive()),
   /** Index of the first backbone level that it uses. */
-  startLevel: z.int().nonnegative().default(0),
+  startLevel: z._default(z.int().check(z.nonnegative()), 0),
   /** Convolves the first extra level from this map. By default extra levels are every second pixel of the level before. */
-  extraConvs: z.enum(['on_input', 'on_lateral', 'on_output']).optional(),
+  extraConvs: z.optional(z.enum(['on_input', 'on_lateral', 'on_output'])),
   /** Puts a ReLU before the convolutions of all further extra levels. */
-  reluBeforeExtraConvs: z.boolean().default(false),
+  reluBeforeExtraConvs: z._default(z.boolean(), false),
 });
 export type FpnConfig = z.output<typeof fpnConfig>;
 

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { batchNorm, type ConvOptions, conv2d, F, module, relu, type Scope, type Value } from '../src/nn/index.ts';
 
@@ -19,7 +19,7 @@ export interface SegmentationHead {
 }
 
 /** A schema of the ε that BatchNorm adds to the variance. By default 1e-5. */
-export const normEps = z.number().positive().optional();
+export const normEps = z.optional(z.number().check(z.positive()));
 
 /** mmcv's ConvModule as heads use it: a convolution without bias, BatchNorm, ReLU; or a convolution with bias, ReLU. */
 export const convModule = module(

@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { boxConfig, boxHead } from './box.ts';
 import { fcnHead, fcnHeadConfig } from './fcn.ts';
@@ -23,7 +23,7 @@ export const necks: Necks = neckTable;
 
 /** A kind of segmentation head: the schema of its field in a configuration, and the function that makes it. */
 export interface SegmentationHeadEntry {
-  readonly config: z.ZodType;
+  readonly config: z.core.$ZodType;
   /** Makes the head from that field, for a number of output channels (the classes, or 1 for two) and the stages that feed it. */
   readonly make: (config: never, classes: number, stages: readonly Stage[]) => SegmentationHead;
 }

@@ -1,14 +1,14 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { conv2d, convTranspose2d, module, relu, type Scope, type Value } from '../src/nn/index.ts';
 import { regionConfig } from './box.ts';
 import { convModule } from './head.ts';
 
 /** The mask branch of Mask R-CNN (arXiv 1703.06870), mmdet's FCNMaskHead: convolutions, ×2 upsampling, one map per class. */
 export const maskConfig = z.strictObject({
-  convs: z.int().nonnegative().default(4),
-  channels: z.int().positive(),
+  convs: z._default(z.int().check(z.nonnegative()), 4),
+  channels: z.int().check(z.positive()),
   /** Gives one mask for all classes instead of one each. */
-  classAgnostic: z.boolean().default(false),
+  classAgnostic: z._default(z.boolean(), false),
   region: regionConfig,
 });
 export type MaskConfig = z.output<typeof maskConfig>;

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { conv2d, module, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule } from './head.ts';
 import { anchorConfig, deltaConfig, type LevelOutputs } from './rpn.ts';
@@ -6,10 +6,10 @@ import { anchorConfig, deltaConfig, type LevelOutputs } from './rpn.ts';
 /** The head of RetinaNet (arXiv 1708.02002), mmdet's RetinaHead: two stacks of convolutions, the same on every level. */
 export const retinaConfig = z.strictObject({
   /** Convolutions before the last one, in each stack. */
-  convs: z.int().nonnegative().default(4),
-  channels: z.int().positive(),
+  convs: z._default(z.int().check(z.nonnegative()), 4),
+  channels: z.int().check(z.positive()),
   anchors: anchorConfig,
-  deltas: deltaConfig.prefault({}),
+  deltas: z.prefault(deltaConfig, {}),
 });
 export type RetinaConfig = z.output<typeof retinaConfig>;
 

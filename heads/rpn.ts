@@ -1,50 +1,50 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
 
 /** The anchors of all positions of all levels, as mmdet's AnchorGenerator makes them. */
 export const anchorConfig = z.strictObject({
   /** Multiples of the base size. */
-  scales: z.array(z.number().positive()).min(1),
+  scales: z.array(z.number().check(z.positive())).check(z.minLength(1)),
   /** Height divided by width. */
-  ratios: z.array(z.number().positive()).min(1),
+  ratios: z.array(z.number().check(z.positive())).check(z.minLength(1)),
   /** Pixels of the input from anchor to anchor, per level. */
-  strides: z.array(z.number().positive()).min(1),
+  strides: z.array(z.number().check(z.positive())).check(z.minLength(1)),
   /** Edge in pixels of an anchor of scale 1, per level. By default the stride. */
-  baseSizes: z.array(z.number().positive()).optional(),
+  baseSizes: z.optional(z.array(z.number().check(z.positive()))),
   /** The centre of the anchors of position (0, 0), in base sizes. By default 0. */
-  centerOffset: z.number().min(0).max(1).optional(),
+  centerOffset: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
   /** That centre as x and y in pixels, per level. It replaces `centerOffset`. */
-  centers: z.array(z.tuple([z.number(), z.number()])).optional(),
+  centers: z.optional(z.array(z.tuple([z.number(), z.number()]))),
 });
 export type AnchorConfig = z.output<typeof anchorConfig>;
 
 const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
-const positive = z.number().positive();
+const positive = z.number().check(z.positive());
 const fourPositive = z.tuple([positive, positive, positive, positive]);
 
 /** The normalisation of deltas (dx, dy, dw, dh): a head predicts (delta − mean) / std. mmdet's DeltaXYWHBBoxCoder. */
 export const deltaConfig = z.strictObject({
-  means: four.default([0, 0, 0, 0]),
-  stds: fourPositive.default([1, 1, 1, 1]),
+  means: z._default(four, [0, 0, 0, 0]),
+  stds: z._default(fourPositive, [1, 1, 1, 1]),
 });
 export type DeltaConfig = z.output<typeof deltaConfig>;
 
 /** The region proposal network (arXiv 1506.01497), mmdet's RPNHead: one small head on every level. */
 export const rpnConfig = z.strictObject({
-  channels: z.int().positive(),
+  channels: z.int().check(z.positive()),
   anchors: anchorConfig,
-  deltas: deltaConfig.default({ means: [0, 0, 0, 0], stds: [1, 1, 1, 1] }),
+  deltas: z._default(deltaConfig, { means: [0, 0, 0, 0], stds: [1, 1, 1, 1] }),
   /** The most anchors kept per level before NMS, by score. */
-  nmsPre: z.int().positive().default(1000),
+  nmsPre: z._default(z.int().check(z.positive()), 1000),
   /** The most proposals kept per image. */
-  max: z.int().positive().default(1000),
-  iou: z.number().min(0).max(1).default(0.7),
+  max: z._default(z.int().check(z.positive()), 1000),
+  iou: z._default(z.number().check(z.minimum(0), z.maximum(1)), 0.7),
   /** Drops the worse of two proposals whatever their levels. By default only within a level. */
-  acrossLevels: z.boolean().optional(),
+  acrossLevels: z.optional(z.boolean()),
   /** Proposals whose edge is at most this are dropped, in pixels of the input. */
-  minSize: z.number().nonnegative().default(0),
+  minSize: z._default(z.number().check(z.nonnegative()), 0),
   /** Keeps boxes of any size, even those without an area. */
-  keepEmpty: z.boolean().optional(),
+  keepEmpty: z.optional(z.boolean()),
 });
 export type RpnConfig = z.output<typeof rpnConfig>;
 

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { itemAt } from '../src/arrays.ts';
 import type { Stage } from '../src/backbones/backbone.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
@@ -10,8 +10,8 @@ import { convModule, normEps, type SegmentationHead } from './head.ts';
  */
 export const semanticFpnConfig = z.strictObject({
   type: z.literal('semantic_fpn_head'),
-  channels: z.int().positive(),
-  alignCorners: z.boolean().default(false),
+  channels: z.int().check(z.positive()),
+  alignCorners: z._default(z.boolean(), false),
   normEps,
 });
 export type SemanticFpnConfig = z.output<typeof semanticFpnConfig>;

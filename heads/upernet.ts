@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { itemAt } from '../src/arrays.ts';
 import { conv2d, F, module, type Scope, type Value } from '../src/nn/index.ts';
 import { convModule, normEps, type SegmentationHead, topDown } from './head.ts';
@@ -6,10 +6,10 @@ import { convModule, normEps, type SegmentationHead, topDown } from './head.ts';
 /** UperNet (arXiv 1807.10221), mmseg's UPerHead: pyramid pooling on the coarsest level, a feature pyramid, and one fusion. */
 export const uperHeadConfig = z.strictObject({
   type: z.literal('uper_head'),
-  channels: z.int().positive(),
+  channels: z.int().check(z.positive()),
   /** Bins per axis of each pooling. */
-  poolScales: z.array(z.int().positive()).min(1).default([1, 2, 3, 6]),
-  alignCorners: z.boolean().default(false),
+  poolScales: z._default(z.array(z.int().check(z.positive())).check(z.minLength(1)), [1, 2, 3, 6]),
+  alignCorners: z._default(z.boolean(), false),
   normEps,
 });
 export type UperHeadConfig = z.output<typeof uperHeadConfig>;

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 /**
  * Keeps zod from trying `new Function`, which it does at its first schema, and which a page's Content-Security-Policy forbids

@@ -1,4 +1,5 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
+import * as core from 'zod/v4/core';
 import { ConfigError, unknownName } from './errors.ts';
 import { foundIn, isObject } from './values.ts';
 
@@ -12,7 +13,7 @@ export { foundIn, isObject } from './values.ts';
  * @param what names the value in the message: a file, `--model`, `options of predict`, …
  * @throws ConfigError with one line per fault: the field, what was expected and found, and the nearest known name
  */
-export function validate<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+export function validate<S extends core.$ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   return checked(schema, value, what, 'key');
 }
 
@@ -28,16 +29,16 @@ export const abortSignal = /* @__PURE__ */ z.custom<AbortSignal>(
  * @param call the name of the function
  * @throws ConfigError as `validate`
  */
-export function validateOptions<S extends z.ZodType>(schema: S, options: unknown, call: string): z.output<S> {
+export function validateOptions<S extends core.$ZodType>(schema: S, options: unknown, call: string): z.output<S> {
   return checked(schema, options, `options of ${call}`, 'option');
 }
 
 /** The name of a field at the top of a value: an option of a function, or a key of anything else. */
 type FieldWord = 'key' | 'option';
 
-function checked<S extends z.ZodType>(schema: S, value: unknown, what: string, word: FieldWord): z.output<S> {
+function checked<S extends core.$ZodType>(schema: S, value: unknown, what: string, word: FieldWord): z.output<S> {
   // the messages that a schema has itself come before this one's
-  const result = schema.safeParse(value, { reportInput: true, error: (issue) => inWords(issue as Issue) });
+  const result = core.safeParse(schema, value, { reportInput: true, error: (issue) => inWords(issue as Issue) });
   if (result.success) return result.data;
   const lines = result.error.issues.flatMap((issue) => faultsOf(schema, value, issue, word));
   throw new ConfigError(`${what}: ${lines.join('\n')}`);
@@ -60,10 +61,10 @@ export function checkNumbers(value: unknown, what: string, path: Path = []): voi
 }
 
 type Path = readonly PropertyKey[];
-type Issue = z.core.$ZodIssue;
+type Issue = core.$ZodIssue;
 
 /** Returns the lines of one issue. A union that failed inside one of its forms has a line for each fault there. */
-function faultsOf(schema: z.ZodType, data: unknown, issue: Issue, word: FieldWord): string[] {
+function faultsOf(schema: core.$ZodType, data: unknown, issue: Issue, word: FieldWord): string[] {
   const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, data, issue.path);
@@ -93,7 +94,7 @@ function faultsOf(schema: z.ZodType, data: unknown, issue: Issue, word: FieldWor
 }
 
 /** Returns the issues of the form that a value nearly has: one that accepts its type, or that failed inside. */
-function nearestForm({ errors, path }: z.core.$ZodIssueInvalidUnion): Issue[] | undefined {
+function nearestForm({ errors, path }: core.$ZodIssueInvalidUnion): Issue[] | undefined {
   const isNear = (issue: Issue) => issue.path.length > 0 || !['invalid_type', 'invalid_value'].includes(issue.code);
   return errors.find((issues) => issues.some(isNear))?.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
 }
@@ -152,7 +153,7 @@ function counted(origin: string, count: number | bigint): string {
 
 /** Joins what the forms of a value must be: `must be a number, or a list`. */
 function joined(messages: readonly string[]): string {
-  const [first = words.custom({} as z.core.$ZodIssueCustom), ...others] = new Set(messages);
+  const [first = words.custom({} as core.$ZodIssueCustom), ...others] = new Set(messages);
   const repeated = /^must be /.test(first) ? /^must be / : /^must /;
   return [first, ...others.map((message) => message.replace(repeated, ''))].join(', or ');
 }
@@ -160,20 +161,25 @@ function joined(messages: readonly string[]): string {
 const namesOf = (values: readonly unknown[] = []): string[] => values.map(String);
 
 /** Returns the keys that a strict object at `path` knows. */
-function keysAt(schema: z.ZodType, data: unknown, path: Path): string[] {
+function keysAt(schema: core.$ZodType, data: unknown, path: Path): string[] {
   const value = path.reduce<unknown>(fieldOf, data);
-  const objects = schemasAt(schema, data, path).flatMap((option) => (option instanceof z.ZodObject ? [option] : []));
-  return ofItsType(objects, value).flatMap((option) => Object.keys(option.shape));
+  const objects = schemasAt(schema, data, path).flatMap((option) =>
+    option instanceof core.$ZodObject ? [option] : [],
+  );
+  return ofItsType(objects, value).flatMap((option) => Object.keys(option._zod.def.shape));
 }
 
 /** Returns the schemas that a value at `path` may have. */
-function schemasAt(schema: z.ZodType, data: unknown, path: Path): z.ZodType[] {
+function schemasAt(schema: core.$ZodType, data: unknown, path: Path): core.$ZodType[] {
   let schemas = unwrap(schema);
   let value = data;
   for (const step of path) {
     schemas = ofItsType(schemas, value).flatMap((option) => {
-      if (option instanceof z.ZodObject) return step in option.shape ? unwrap(option.shape[step as string]) : [];
-      if (option instanceof z.ZodArray) return unwrap(option.element as z.ZodType);
+      if (option instanceof core.$ZodObject) {
+        const field = option._zod.def.shape[step as string];
+        return field ? unwrap(field) : [];
+      }
+      if (option instanceof core.$ZodArray) return unwrap(option._zod.def.element);
       return [];
     });
     value = fieldOf(value, step);
@@ -182,29 +188,29 @@ function schemasAt(schema: z.ZodType, data: unknown, path: Path): z.ZodType[] {
 }
 
 /** Picks the schemas that have the value's `type`; all of them if none has. */
-function ofItsType<T extends z.ZodType>(schemas: readonly T[], value: unknown): readonly T[] {
+function ofItsType<T extends core.$ZodType>(schemas: readonly T[], value: unknown): readonly T[] {
   const chosen = schemas.filter((option) => typesOf(option).includes(`${fieldOf(value, 'type')}`));
   return chosen.length > 0 ? chosen : schemas;
 }
 
-function typesOf(schema: z.ZodType): string[] {
-  const type = schema instanceof z.ZodObject ? schema.shape.type : undefined;
-  return type instanceof z.ZodLiteral ? [...type.values].map(String) : [];
+function typesOf(schema: core.$ZodType): string[] {
+  const type = schema instanceof core.$ZodObject ? schema._zod.def.shape.type : undefined;
+  return type instanceof core.$ZodLiteral ? namesOf(type._zod.def.values) : [];
 }
 
 /** Returns the schemas inside defaults, optionals and unions. */
-function unwrap(schema: z.ZodType): z.ZodType[] {
+function unwrap(schema: core.$ZodType): core.$ZodType[] {
   if (
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodPrefault ||
-    schema instanceof z.ZodNullable
+    schema instanceof core.$ZodOptional ||
+    schema instanceof core.$ZodDefault ||
+    schema instanceof core.$ZodPrefault ||
+    schema instanceof core.$ZodNullable
   ) {
-    return unwrap(schema.unwrap() as z.ZodType);
+    return unwrap(schema._zod.def.innerType);
   }
   // a transformation reads what its first schema accepts
-  if (schema instanceof z.ZodPipe) return unwrap(schema.in as z.ZodType);
-  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => unwrap(option as z.ZodType));
+  if (schema instanceof core.$ZodPipe) return unwrap(schema._zod.def.in);
+  if (schema instanceof core.$ZodUnion) return schema._zod.def.options.flatMap(unwrap);
   return [schema];
 }
 

@@ -25,17 +25,17 @@ const rooms: Readonly<Record<string, Room>> = {
   datasets: { imports: [] },
   image: { imports: [] },
   postprocess: { imports: [] },
-  formats: { imports: ['image'], packages: ['fflate', '@jsquash/jpeg', 'zod'] },
+  formats: { imports: ['image'], packages: ['fflate', '@jsquash/jpeg', 'zod/mini'] },
   render: { imports: ['postprocess', 'image'], packages: ['bidi-js'] },
-  backbones: { imports: ['nn'], packages: ['zod'] },
-  heads: { imports: ['nn'], types: ['backbones'], packages: ['zod'] },
+  backbones: { imports: ['nn'], packages: ['zod/mini'] },
+  heads: { imports: ['nn'], types: ['backbones'], packages: ['zod/mini'] },
   engines: {
     imports: ['nn', 'postprocess', 'engines/onnx_worker'],
     packages: ['@tensorflow/', '@bufbuild/protobuf', 'onnxruntime-web/'],
   },
   // onnxruntime in a thread of Node
   'engines/onnx_worker': { imports: [], types: ['engines'], packages: ['node:'] },
-  models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image', 'datasets'], packages: ['zod'] },
+  models: { imports: ['nn', 'backbones', 'heads', 'postprocess', 'image', 'datasets'], packages: ['zod/mini'] },
   // data, typed by what it configures
   configs: { imports: ['datasets'], types: ['models', 'backbones', 'heads'] },
   zoo: { imports: ['configs', 'backbones', 'nn'], types: ['models'] },
@@ -43,25 +43,25 @@ const rooms: Readonly<Record<string, Room>> = {
   platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:', 'undici', 'pngjs'] },
   'platform/browser': { imports: ['platform', 'formats'], types: ['image'] },
-  loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'], packages: ['zod'] },
-  results: { imports: ['postprocess', 'formats', 'render', 'image'], types: ['datasets'], packages: ['zod'] },
+  loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'], packages: ['zod/mini'] },
+  results: { imports: ['postprocess', 'formats', 'render', 'image'], types: ['datasets'], packages: ['zod/mini'] },
   // results in the shapes of other packages
-  adapters: { imports: ['results', 'postprocess'], types: ['library', 'platform'], packages: ['zod'] },
+  adapters: { imports: ['results', 'postprocess'], types: ['library', 'platform'], packages: ['zod/mini'] },
   library: {
     imports: ['nn', 'backbones', 'models', 'datasets', 'image', 'formats', 'platform', 'zoo', 'loading', 'results'],
     types: ['postprocess'],
-    packages: ['zod'],
+    packages: ['zod/mini'],
   },
   export: {
     imports: ['nn', 'models', 'postprocess', 'formats', 'loading', 'library'],
     types: ['image', 'platform', 'results'],
-    packages: ['zod'],
+    packages: ['zod/mini'],
   },
   // both ends of a web worker: the page's, and the thread's with the library of an entry
   worker: {
     imports: ['library', 'results', 'formats', 'platform', 'platform/browser', 'entries'],
     types: ['backbones', 'datasets', 'image', 'loading', 'models', 'nn', 'postprocess'],
-    packages: ['zod'],
+    packages: ['zod/mini'],
   },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },
@@ -88,9 +88,9 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'src/slices.ts': [],
   'src/turn.ts': [],
   'src/globals.ts': [],
-  'src/validate.ts': ['zod'],
+  'src/validate.ts': ['zod/mini', 'zod/v4/core'],
   'src/values.ts': [],
-  'src/no_eval.ts': ['zod'],
+  'src/no_eval.ts': ['zod/mini'],
 };
 
 interface Import {

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { ImageRef } from '../platform/contract.ts';
 import { checkDetection } from '../results/fields.ts';
 import type { Result } from '../results/result.ts';
@@ -23,7 +23,10 @@ export interface CocoSsdModel {
   dispose(): Promise<void>;
 }
 
-const limits = z.strictObject({ maxNumBoxes: z.int().min(1), minScore: z.number().min(0).max(1) });
+const limits = z.strictObject({
+  maxNumBoxes: z.int().check(z.minimum(1)),
+  minScore: z.number().check(z.minimum(0), z.maximum(1)),
+});
 
 /**
  * Returns the instances of a result as `detect` of coco-ssd does, best first.

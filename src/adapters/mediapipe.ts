@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError, UnsupportedError } from '../errors.ts';
 import { checkDetection, nameOf, withoutTask } from '../results/fields.ts';
 import type { Result } from '../results/result.ts';
@@ -70,13 +70,13 @@ export interface ImageSegmenterResult {
   close(): void;
 }
 
-const names = z.array(z.string()).readonly().optional();
+const names = z.optional(z.readonly(z.array(z.string())));
 const classifierOptions = z.strictObject({
-  scoreThreshold: z.number().optional(),
-  maxResults: z.int().optional(),
+  scoreThreshold: z.optional(z.number()),
+  maxResults: z.optional(z.int()),
   categoryAllowlist: names,
   categoryDenylist: names,
-} satisfies Record<keyof ClassifierOptions, z.ZodType>);
+} satisfies Record<keyof ClassifierOptions, z.ZodMiniType>);
 
 /**
  * Returns the instances of a result as `detect` of MediaPipe's `ObjectDetector` does, best first.

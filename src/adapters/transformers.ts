@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError } from '../errors.ts';
 import type { ImageRef } from '../platform/contract.ts';
 import { decodeBitmap } from '../postprocess/rle.ts';
@@ -62,18 +62,18 @@ export interface ImageClassificationOptions {
   readonly top_k?: number | undefined;
 }
 
-const share = z.number().min(0).max(1).optional();
+const share = z.optional(z.number().check(z.minimum(0), z.maximum(1)));
 const detectionOptions = z.strictObject({
   threshold: share,
-  percentage: z.boolean().optional(),
-} satisfies Record<keyof ObjectDetectionOptions, z.ZodType>);
+  percentage: z.optional(z.boolean()),
+} satisfies Record<keyof ObjectDetectionOptions, z.ZodMiniType>);
 const segmentationOptions = z.strictObject({
   threshold: share,
-  subtask: z.enum(['instance', 'semantic']).optional(),
-} satisfies Record<keyof ImageSegmentationOptions, z.ZodType>);
+  subtask: z.optional(z.enum(['instance', 'semantic'])),
+} satisfies Record<keyof ImageSegmentationOptions, z.ZodMiniType>);
 const classificationOptions = z.strictObject({
-  top_k: z.int().min(0).optional(),
-} satisfies Record<keyof ImageClassificationOptions, z.ZodType>);
+  top_k: z.optional(z.int().check(z.minimum(0))),
+} satisfies Record<keyof ImageClassificationOptions, z.ZodMiniType>);
 
 /**
  * Returns the instances of a result as the pipeline `object-detection` does, best first.

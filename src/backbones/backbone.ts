@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import type { NDArray, Shape } from '../arrays.ts';
 import { ConfigError, unknownName } from '../errors.ts';
 import type { Scope, Value } from '../nn/index.ts';
@@ -43,7 +43,7 @@ export interface KeyLayout {
 }
 
 /** A line in the table of backbones: all that the rest of the package knows about one. */
-export interface Family<Config extends z.ZodObject = z.ZodObject> {
+export interface Family<Config extends z.core.$ZodObject = z.core.$ZodObject> {
   /** The name for readers, as its authors write it. */
   readonly title: string;
   /** The schema of its field in a model configuration. */

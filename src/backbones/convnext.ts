@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { conv2d, F, gelu, layerNorm, linear, module, pointwise, type Scope, type Value } from '../nn/index.ts';
 import { archOf, type ClassifierBackbone, type Family, type Stage, stageRows } from './backbone.ts';
 import { convNextKeyLayouts } from './key_layouts.ts';
@@ -8,7 +8,12 @@ import { convNextKeyLayouts } from './key_layouts.ts';
  * object_detection/…/convnext.py. Layer normalisation is over the channels of every position, with eps 1e-6.
  */
 
-const counts = z.tuple([z.int().positive(), z.int().positive(), z.int().positive(), z.int().positive()]);
+const counts = z.tuple([
+  z.int().check(z.positive()),
+  z.int().check(z.positive()),
+  z.int().check(z.positive()),
+  z.int().check(z.positive()),
+]);
 
 const archRecord = z.strictObject({ dims: counts, depths: counts });
 /** Channels and number of blocks of each stage. */
@@ -26,12 +31,12 @@ export const archs = {
 export const convNextConfig = z.strictObject({
   type: z.literal('convnext'),
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
-  inChannels: z.int().positive().optional(),
+  inChannels: z.optional(z.int().check(z.positive())),
   /**
    * Gives each stage of the pyramid a norm (`norm0` … `norm3`), as in the published detection and segmentation models.
    * The ImageNet classifiers have none. True by default.
    */
-  outputNorms: z.boolean().optional(),
+  outputNorms: z.optional(z.boolean()),
 });
 /** The backbone in a configuration: `arch` by name or as a record. */
 export type ConvNextConfig = z.input<typeof convNextConfig>;

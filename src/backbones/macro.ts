@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError, unknownName } from '../errors.ts';
 import type { ConvOptions, Scope, Value } from '../nn/index.ts';
 import { batchNorm, conv2d, F, gelu, linear, mixPositions, module, relu, silu } from '../nn/index.ts';
@@ -137,15 +137,15 @@ const aggregations = {
 } as const satisfies Record<string, Step | undefined>;
 
 const spatialForm = z.strictObject({
-  perception: z.enum(namesOf(perceptions)).optional(),
-  aggregation: z.enum(namesOf(aggregations)).optional(),
+  perception: z.optional(z.enum(namesOf(perceptions))),
+  aggregation: z.optional(z.enum(namesOf(aggregations))),
   context: z.enum(namesOf(contexts)),
   /** Applies SiLU to both branches. */
-  activated: z.boolean().optional(),
+  activated: z.optional(z.boolean()),
   /** P = Conv1×1. */
-  projected: z.boolean().optional(),
+  projected: z.optional(z.boolean()),
   /** Adds X, which is normed here, as the official code of MogaNet does beside the block's shortcut. */
-  shortcut: z.boolean().optional(),
+  shortcut: z.optional(z.boolean()),
 });
 /** The parts of a spatial mixer, as fields that can be set one by one. */
 export type SpatialForm = z.output<typeof spatialForm>;
@@ -206,8 +206,8 @@ const weighings = {
 
 const channelForm = z.strictObject({
   /** If false, the depthwise 3×3 is left out: the MLP of transformers. */
-  depthwise: z.boolean().optional(),
-  weighing: z.enum(namesOf(weighings)).optional(),
+  depthwise: z.optional(z.boolean()),
+  weighing: z.optional(z.enum(namesOf(weighings))),
 });
 /** The parts of a channel mixer, as fields that can be set one by one. */
 export type ChannelForm = z.output<typeof channelForm>;
@@ -260,11 +260,11 @@ export const macroConfig = z.strictObject({
   type: z.literal('macro'),
   /** Channels, depths and ratios of the stages, or those of a MogaNet by its name. */
   arch: z.union([z.enum(namesOf(archs)), archRecord]),
-  inChannels: z.int().positive().optional(),
-  stem: z.enum(namesOf(stems)).optional(),
+  inChannels: z.optional(z.int().check(z.positive())),
+  stem: z.optional(z.enum(namesOf(stems))),
   /** A mixer by name, or its form. */
-  spatial: z.union([z.enum(namesOf(spatialMixers)), spatialForm]).optional(),
-  channel: z.union([z.enum(namesOf(channelMixers)), channelForm]).optional(),
+  spatial: z.optional(z.union([z.enum(namesOf(spatialMixers)), spatialForm])),
+  channel: z.optional(z.union([z.enum(namesOf(channelMixers)), channelForm])),
 });
 /** The backbone in a configuration: stem, spatial mixer and channel mixer by name. */
 export type MacroConfig = z.input<typeof macroConfig>;

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { Scope, Value } from '../nn/index.ts';
 import { batchNorm, conv2d, F, gelu, groupNorm, linear, module, relu, silu } from '../nn/index.ts';
@@ -21,14 +21,14 @@ export const archs = {
   xl: { dims: [96, 192, 480, 960], depths: [6, 6, 44, 4], ratios: [8, 8, 4, 4] },
 } as const satisfies Record<string, MogaNetArch>;
 
-const counts = z.array(z.int().positive()).min(1);
-const three = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
+const counts = z.array(z.int().check(z.positive())).check(z.minLength(1));
+const three = z.tuple([z.int().check(z.positive()), z.int().check(z.positive()), z.int().check(z.positive())]);
 const norm = z.enum(['BN', 'SyncBN', 'GN', 'LN2d']);
 
 export const archRecord = z.strictObject({
   dims: counts,
   depths: counts,
-  ratios: z.array(z.number().positive()).min(1),
+  ratios: z.array(z.number().check(z.positive())).check(z.minLength(1)),
 });
 /** Channels and blocks of each stage, and hidden channels of its channel mixer as a multiple (`ratios`). */
 export type MogaNetArch = z.output<typeof archRecord>;
@@ -37,21 +37,21 @@ export type MogaNetArch = z.output<typeof archRecord>;
 export const mogaNetConfig = z.strictObject({
   type: z.literal('moganet'),
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
-  inChannels: z.int().positive().optional(),
-  patchSizes: counts.optional(),
+  inChannels: z.optional(z.int().check(z.positive())),
+  patchSizes: z.optional(counts),
   /** `ConvEmbed` (two convolutions) counts in the first stage only; in the others it means `Conv`. */
-  patchEmbedTypes: z.array(z.enum(['ConvEmbed', 'Conv'])).optional(),
-  dilations: three.optional(),
-  channelSplit: three.optional(),
+  patchEmbedTypes: z.optional(z.array(z.enum(['ConvEmbed', 'Conv']))),
+  dilations: z.optional(three),
+  channelSplit: z.optional(three),
   /** The activation of gate and value; null for none. */
-  activation: z.enum(['SiLU', 'GELU', 'ReLU']).nullable().optional(),
+  activation: z.optional(z.nullable(z.enum(['SiLU', 'GELU', 'ReLU']))),
   /** Norms of the stage outputs, and of patch embeddings and blocks. */
-  stemNorm: norm.optional(),
-  convNorm: norm.optional(),
+  stemNorm: z.optional(norm),
+  convNorm: z.optional(norm),
   /** If false, the last stage uses dilations 1, 2, 1. */
-  finalDilation: z.boolean().optional(),
+  finalDilation: z.optional(z.boolean()),
   /** Applies the gate's activation twice, as OpenMixup's weights were trained (`attn_force_fp32`). */
-  doubleActivation: z.boolean().optional(),
+  doubleActivation: z.optional(z.boolean()),
 });
 /** The backbone in a configuration: `arch` by name or as a record, and the options of the official class. */
 export type MogaNetConfig = z.input<typeof mogaNetConfig>;

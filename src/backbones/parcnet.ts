@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { batchNorm, conv2d, F, linear, module, type Scope, silu, type Value } from '../nn/index.ts';
 import { archOf, type ClassifierBackbone, type Family, type Stage, stageRows } from './backbone.ts';
 
@@ -9,11 +9,11 @@ import { archOf, type ClassifierBackbone, type Family, type Stage, stageRows } f
  * this package each axis has its own extent.
  */
 
-const three = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
+const three = z.tuple([z.int().check(z.positive()), z.int().check(z.positive()), z.int().check(z.positive())]);
 
 const archRecord = z.strictObject({
   /** Channels of `layer_1` and `layer_2`, which are inverted residuals. */
-  local: z.tuple([z.int().positive(), z.int().positive()]),
+  local: z.tuple([z.int().check(z.positive()), z.int().check(z.positive())]),
   /** Channels of `layer_3` to `layer_5`, and of the circular convolutions in them. */
   dims: three,
   widths: three,
@@ -31,7 +31,7 @@ export const archs = {
 export const parCNetConfig = z.strictObject({
   type: z.literal('parcnet'),
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
-  inChannels: z.int().positive().optional(),
+  inChannels: z.optional(z.int().check(z.positive())),
 });
 /** The backbone in a configuration: `arch` by name or as a record. */
 export type ParCNetConfig = z.input<typeof parCNetConfig>;

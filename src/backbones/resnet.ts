@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { batchNorm, conv2d, F, linear, module, relu, type Scope, type Value } from '../nn/index.ts';
 import type { ClassifierBackbone, Family, Stage } from './backbone.ts';
 import { resNetKeyLayouts } from './key_layouts.ts';
@@ -11,13 +11,13 @@ import { resNetKeyLayouts } from './key_layouts.ts';
 export const resNetConfig = z.strictObject({
   type: z.literal('resnet'),
   depth: z.union([z.literal(18), z.literal(34), z.literal(50), z.literal(101), z.literal(152)]),
-  inChannels: z.int().positive().optional(),
+  inChannels: z.optional(z.int().check(z.positive())),
   /** One 7×7 convolution (the default), or three 3×3 ones (V1c). */
-  stem: z.enum(['7x7', '3x3']).optional(),
+  stem: z.optional(z.enum(['7x7', '3x3'])),
   /** The strided convolution of a bottleneck: its 3×3 (`pytorch`, the default) or its first 1×1 (`caffe`). */
-  style: z.enum(['pytorch', 'caffe']).optional(),
+  style: z.optional(z.enum(['pytorch', 'caffe'])),
   /** The ε that BatchNorm adds to the variance. By default 1e-5. */
-  normEps: z.number().positive().optional(),
+  normEps: z.optional(z.number().check(z.positive())),
 });
 /** The backbone in a configuration: its depth, and the forms of stem and bottleneck. */
 export type ResNetConfig = z.input<typeof resNetConfig>;

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError } from '../errors.ts';
 import type { Scope, Value, WindowAttention } from '../nn/index.ts';
 import { conv2d, F, gelu, layerNorm, linear, module, pointwise } from '../nn/index.ts';
@@ -15,11 +15,16 @@ import { swinKeyLayouts } from './key_layouts.ts';
  * stage of a single window is not shifted; timm runs them at other sizes, and there shifts before it pads.
  */
 
-const four = z.tuple([z.int().positive(), z.int().positive(), z.int().positive(), z.int().positive()]);
+const four = z.tuple([
+  z.int().check(z.positive()),
+  z.int().check(z.positive()),
+  z.int().check(z.positive()),
+  z.int().check(z.positive()),
+]);
 
 const archRecord = z.strictObject({
   /** Channels of the first stage; each of the others has twice those of the one before. */
-  dim: z.int().positive(),
+  dim: z.int().check(z.positive()),
   depths: four,
   heads: four,
 });
@@ -37,18 +42,20 @@ export const archs = {
 export const swinConfig = z.strictObject({
   type: z.literal('swin'),
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
-  inChannels: z.int().positive().optional(),
+  inChannels: z.optional(z.int().check(z.positive())),
   /** Side of the windows. 7 by default. */
-  window: z.int().positive().optional(),
+  window: z.optional(z.int().check(z.positive())),
   /** The image size of the classifier, 224 by default. Stages whose map is then no larger than a window are not shifted. */
-  imageSize: z.int().positive().optional(),
-  mlpRatio: z.number().positive().optional(),
-  qkvBias: z.boolean().optional(),
-  patchNorm: z.boolean().optional(),
+  imageSize: z.optional(z.int().check(z.positive())),
+  mlpRatio: z.optional(z.number().check(z.positive())),
+  qkvBias: z.optional(z.boolean()),
+  patchNorm: z.optional(z.boolean()),
   /** Gives each stage of the pyramid, or those listed, a norm (`norm0` … `norm3`), as dense models have it. True by default. */
-  outputNorms: z.union([z.boolean(), z.array(z.int().min(0).max(3)).min(1)]).optional(),
+  outputNorms: z.optional(
+    z.union([z.boolean(), z.array(z.int().check(z.minimum(0), z.maximum(3))).check(z.minLength(1))]),
+  ),
   /** The form of the pyramid, `dense` by default. Logits always have the form of a classifier. */
-  form: z.enum(['dense', 'classifier']).optional(),
+  form: z.optional(z.enum(['dense', 'classifier'])),
 });
 /** The backbone in a configuration: `arch` by name or as a record, and the form in which it was published. */
 export type SwinConfig = z.input<typeof swinConfig>;

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Named, Weights } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import type { ResolvedConfig } from '../models/config.ts';
@@ -115,9 +115,9 @@ export function onnxExporter(write: WriteOnnx): ExportOnnx {
 }
 
 const exportOptions = z.strictObject({
-  backbone: z.boolean().optional(),
-  optimise: z.boolean().optional(),
-  stem: z.string().optional(),
+  backbone: z.optional(z.boolean()),
+  optimise: z.optional(z.boolean()),
+  stem: z.optional(z.string()),
 });
 
 /** Checks what is exported. @throws ConfigError */

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { type Named, type NDArray, type Size, sizeOf, type Weights } from '../arrays.ts';
 import { type SafetensorsOutput, writeSafetensors } from '../formats/index.ts';
 import { type LoadOptions, startEngine } from '../library/load.ts';
@@ -52,7 +52,9 @@ export function sampleExporter(platform: Platform): SampleExport {
   };
 }
 
-const sampleOptions = readOptions.pick({ engine: true, threads: true }).extend({ backbone: z.boolean().optional() });
+const sampleOptions = z.extend(z.pick(readOptions, { engine: true, threads: true }), {
+  backbone: z.optional(z.boolean()),
+});
 
 /** Takes maps from the outputs of earlier parts. Every level has a few regions, but the second has none. */
 function inputsOf(part: RecordedPart, known: Named<NDArray>, batch: number, size: Size): Named<NDArray> {

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Named, NDArray, Weights } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
 import { openSafetensors, type Source } from '../formats/index.ts';
@@ -177,17 +177,17 @@ const given = z.custom((value) => value !== undefined && value !== null, {
   error: 'must be a URL or the bytes of a file',
 });
 const verifyOptions = z.strictObject({
-  engines: z.array(z.string(), { error: 'must be a list of names of engines' }).optional(),
-  exclude: z.record(z.string(), z.string(), { error: 'must give the reason of each engine by its name' }).optional(),
-  image: call.optional(),
-  samples: z
-    .strictObject({
+  engines: z.optional(z.array(z.string(), { error: 'must be a list of names of engines' })),
+  exclude: z.optional(z.record(z.string(), z.string(), { error: 'must give the reason of each engine by its name' })),
+  image: z.optional(call),
+  samples: z.optional(
+    z.strictObject({
       numbers: given,
-      image: z.strictObject({ model: given, file: given, boxes: given, labels: given }).optional(),
-    })
-    .optional(),
-  onProgress: call.optional(),
-  onCheck: call.optional(),
+      image: z.optional(z.strictObject({ model: given, file: given, boxes: given, labels: given })),
+    }),
+  ),
+  onProgress: z.optional(call),
+  onCheck: z.optional(call),
   signal: readOptions.shape.signal,
 });
 

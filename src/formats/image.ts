@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ImageError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
 import { foundIn, validateOptions } from '../validate.ts';
@@ -23,9 +23,9 @@ export type DecodeImage = (bytes: Uint8Array, options?: DecodeOptions) => Promis
 // not z.number(), which refuses Infinity
 const limit = z.custom<number>((value) => typeof value === 'number' && value >= 0, 'must be a number of at least 0');
 const decodeOptions = z.strictObject({
-  name: z.string().optional(),
-  maxPixels: limit.optional(),
-  maxScans: limit.optional(),
+  name: z.optional(z.string()),
+  maxPixels: z.optional(limit),
+  maxScans: z.optional(limit),
 });
 
 /** Joins the PNG and JPEG readers. `loadJpegWasm` is the platform's; it is called with the first JPEG. */

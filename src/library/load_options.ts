@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError } from '../errors.ts';
 import { readOptions } from '../loading/resolve.ts';
 import { checkConfig, type Tables } from '../models/create.ts';
@@ -8,9 +8,10 @@ import { foundIn, isObject, validateOptions } from '../validate.ts';
 /** Checks the arguments of `createBackbone`. Those of `loadModel` are checked where references are resolved. */
 
 const fileSchema = z.custom((value) => isFile(value) && value !== '', { error: 'must be a file, a URL or bytes' });
-const backboneOptions = readOptions
-  .omit({ pull: true, configure: true, heads: true, detectors: true, segmentationHeads: true })
-  .extend({ weights: fileSchema });
+const backboneOptions = z.extend(
+  z.omit(readOptions, { pull: true, configure: true, heads: true, detectors: true, segmentationHeads: true }),
+  { weights: fileSchema },
+);
 
 type Backbones = Tables['backbones'];
 

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { longestEdge, type TaskKind, type TaskOptions } from '../models/task.ts';
@@ -26,32 +26,32 @@ export interface PredictOptions extends TaskOptions {
 export type FeaturesOptions = Pick<PredictOptions, 'size' | 'signal' | 'maxPixels'>;
 
 const fromZeroToOne = 'must be a number from 0 to 1';
-const share = z.number({ error: fromZeroToOne }).min(0, fromZeroToOne).max(1, fromZeroToOne);
+const share = z.number({ error: fromZeroToOne }).check(z.minimum(0, fromZeroToOne), z.maximum(1, fromZeroToOne));
 const atLeastOne = 'must be a whole number of at least 1';
-const count = z.int({ error: atLeastOne }).min(1, atLeastOne);
+const count = z.int({ error: atLeastOne }).check(z.minimum(1, atLeastOne));
 const wholeEdge = `must be a whole number from 1 to ${longestEdge}`;
-const edge = z.int({ error: wholeEdge }).min(1, wholeEdge).max(longestEdge, wholeEdge);
+const edge = z.int({ error: wholeEdge }).check(z.minimum(1, wholeEdge), z.maximum(longestEdge, wholeEdge));
 const size = z.strictObject(
   { height: edge, width: edge },
   { error: ({ code }) => (code === 'invalid_type' ? 'must be { height, width } in whole pixels' : undefined) },
 );
 const nameOrLabel = 'must be the name of a class, or its label from 0 on';
-const classOf = z.union([z.string(), z.int().min(0, nameOrLabel)], { error: nameOrLabel });
+const classOf = z.union([z.string(), z.int().check(z.minimum(0, nameOrLabel))], { error: nameOrLabel });
 
 /** The schema of the options of `predict`. */
 export const predictOptions = z.strictObject({
-  score: share.optional(),
-  iou: share.optional(),
-  max: count.optional(),
-  maskThreshold: share.optional(),
-  top: count.optional(),
-  classes: z.array(classOf, { error: 'must be a list of names or labels' }).optional(),
-  size: size.optional(),
-  only: z.enum(['detection', 'segmentation', 'classification', 'custom']).optional(),
-  maxPixels: count.optional(),
-  signal: abortSignal.optional(),
-} satisfies Record<keyof PredictOptions, z.ZodType>);
-const featuresOptions = predictOptions.pick({ size: true, maxPixels: true, signal: true });
+  score: z.optional(share),
+  iou: z.optional(share),
+  max: z.optional(count),
+  maskThreshold: z.optional(share),
+  top: z.optional(count),
+  classes: z.optional(z.array(classOf, { error: 'must be a list of names or labels' })),
+  size: z.optional(size),
+  only: z.optional(z.enum(['detection', 'segmentation', 'classification', 'custom'])),
+  maxPixels: z.optional(count),
+  signal: z.optional(abortSignal),
+} satisfies Record<keyof PredictOptions, z.ZodMiniType>);
+const featuresOptions = z.pick(predictOptions, { size: true, maxPixels: true, signal: true });
 
 /**
  * Checks the options of `predict` and of the functions that take the same.
@@ -66,7 +66,7 @@ export const checkPredict = (options: unknown, call: string): PredictOptions =>
 export const checkFeatures = (options: unknown): FeaturesOptions =>
   validateOptions(featuresOptions, options, 'features');
 
-const summaryOptions = z.strictObject({ size: size.optional(), depth: count.optional() });
+const summaryOptions = z.strictObject({ size: z.optional(size), depth: z.optional(count) });
 
 /** Checks the options of `modelSummary`. @throws ConfigError as `checkPredict` */
 export const checkSummary = (options: unknown) => validateOptions(summaryOptions, options, 'modelSummary');

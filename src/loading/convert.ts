@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError } from '../errors.ts';
 import { type SafetensorsOptions, type SafetensorsOutput, type Source, writeSafetensors } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
@@ -102,10 +102,10 @@ const inputsSchema = z.array(
       source: z.custom(isSource, {
         error: 'must be an opened file, as openFileSource(path) or bytesSource(bytes) give it',
       }),
-      config: z
-        .union([z.string(), z.looseObject({})], { error: 'must be a configuration, or the name of a model' })
-        .optional(),
-      scale: z.tuple([z.number(), z.number()], { error: 'must be [width, height]' }).optional(),
+      config: z.optional(
+        z.union([z.string(), z.looseObject({})], { error: 'must be a configuration, or the name of a model' }),
+      ),
+      scale: z.optional(z.tuple([z.number(), z.number()], { error: 'must be [width, height]' })),
     },
     { error: 'must be { source }, with an opened file' },
   ),
@@ -113,10 +113,10 @@ const inputsSchema = z.array(
 );
 
 const optionsSchema = z.strictObject({
-  ...readOptions.pick({ ema: true, prefix: true, ignore: true }).shape,
-  keepAux: z.boolean().optional(),
-  name: z.string().optional(),
-  dtype: z.enum(['F16', 'F32']).optional(),
+  ...z.pick(readOptions, { ema: true, prefix: true, ignore: true }).shape,
+  keepAux: z.optional(z.boolean()),
+  name: z.optional(z.string()),
+  dtype: z.optional(z.enum(['F16', 'F32'])),
 });
 
 interface JoinedFile extends Pick<Awaited<ReturnType<typeof openWeights>>, 'entries' | 'notices'> {

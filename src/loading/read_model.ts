@@ -1,3 +1,4 @@
+import * as z from 'zod/mini';
 import type { Named, Weights } from '../arrays.ts';
 import { ConfigError, isRefusal } from '../errors.ts';
 import { type CheckpointCode, checkpointContext } from '../formats/context.ts';
@@ -92,7 +93,7 @@ export function configReader(platform: Platform): ReadConfig {
   };
 }
 
-const configOptions = readOptions.pick({ ema: true, prefix: true, ignore: true, onProgress: true, signal: true });
+const configOptions = z.pick(readOptions, { ema: true, prefix: true, ignore: true, onProgress: true, signal: true });
 
 /** A file of weights that is open, and what the user should know of how it was fetched. */
 interface Opened {

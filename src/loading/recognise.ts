@@ -1,7 +1,8 @@
 import type { Shape } from '../arrays.ts';
 import { CheckpointError, shortened } from '../errors.ts';
+import { type Checkpoint, metaOf, plainValue, type ValuePath, valueAt } from '../formats/checkpoint.ts';
 import type { CheckpointCode, Refuse } from '../formats/context.ts';
-import { type Checkpoint, metaOf, plainValue, type TensorEntry, type ValuePath, valueAt } from '../formats/index.ts';
+import type { TensorEntry } from '../formats/tensors.ts';
 import type { ModelConfig } from '../models/config.ts';
 import {
   checkpointParameters,

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Named } from '../arrays.ts';
 import { ConfigError, UnsupportedError } from '../errors.ts';
 import type { ModelConfig } from '../models/config.ts';
@@ -201,51 +201,53 @@ const table = (of: string, each: (value: unknown) => boolean) =>
 
 /** The schema of the options of `readModel` and `loadModel`. The platform's engines check `threads`. */
 export const readOptions = z.strictObject({
-  backbones: table('functions that make backbones', isCall).optional(),
-  heads: table('functions that make heads', isCall).optional(),
-  detectors: table('detectors ({ config, make })', isPart).optional(),
-  segmentationHeads: table('segmentation heads ({ config, make })', isPart).optional(),
-  ema: z.boolean().optional(),
-  prefix: z.string().min(1).optional(),
-  ignore: z.array(z.string(), { error: 'must be a list of keys' }).optional(),
-  pull: z.boolean().optional(),
-  from: z.string().min(1).optional(),
-  cache: z.union([z.boolean(), z.string().min(1)], { error: 'must be true, false or the name of a cache' }).optional(),
-  configure: call.optional(),
-  onProgress: call.optional(),
-  signal: abortSignal.optional(),
-  threads: z.unknown().optional(),
-  device: z.string().optional(),
-  engine: z
-    .custom((value) => typeof value === 'string' || (isObject(value) && typeof value.load === 'function'), {
+  backbones: z.optional(table('functions that make backbones', isCall)),
+  heads: z.optional(table('functions that make heads', isCall)),
+  detectors: z.optional(table('detectors ({ config, make })', isPart)),
+  segmentationHeads: z.optional(table('segmentation heads ({ config, make })', isPart)),
+  ema: z.optional(z.boolean()),
+  prefix: z.optional(z.string().check(z.minLength(1))),
+  ignore: z.optional(z.array(z.string(), { error: 'must be a list of keys' })),
+  pull: z.optional(z.boolean()),
+  from: z.optional(z.string().check(z.minLength(1))),
+  cache: z.optional(
+    z.union([z.boolean(), z.string().check(z.minLength(1))], { error: 'must be true, false or the name of a cache' }),
+  ),
+  configure: z.optional(call),
+  onProgress: z.optional(call),
+  signal: z.optional(abortSignal),
+  threads: z.optional(z.unknown()),
+  device: z.optional(z.string()),
+  engine: z.optional(
+    z.custom((value) => typeof value === 'string' || (isObject(value) && typeof value.load === 'function'), {
       error: 'must be the name of an engine, or an engine',
-    })
-    .optional(),
+    }),
+  ),
 });
 
 const pullOptions = z.strictObject({
-  from: z.string().optional(),
-  onProgress: call.optional(),
-  signal: abortSignal.optional(),
+  from: z.optional(z.string()),
+  onProgress: z.optional(call),
+  signal: z.optional(abortSignal),
 });
 
 const isModules = (value: unknown): boolean =>
   isByModule(value) && Object.keys(value).length > 0 && Object.values(value).every(isFile);
 
 const refSchema = z.strictObject({
-  config: z
-    .custom(
+  config: z.optional(
+    z.custom(
       (value) =>
         typeof value === 'string' ||
         (isObject(value) && isObject(value.backbone) && typeof value.backbone.type === 'string'),
       { error: 'must be the name of a model, or a configuration with backbone.type' },
-    )
-    .optional(),
-  weights: z
-    .custom((value) => (isFile(value) ? value !== '' : isModules(value)), {
+    ),
+  ),
+  weights: z.optional(
+    z.custom((value) => (isFile(value) ? value !== '' : isModules(value)), {
       error: 'must be a file, a URL or bytes, or these by module',
-    })
-    .optional(),
+    }),
+  ),
 });
 
 /** Checks the arguments of `readModel` and `loadModel`. @throws ConfigError */

@@ -1,13 +1,8 @@
+import { type Checkpoint, openCheckpoint } from '../formats/checkpoint.ts';
 import { checkpointContext } from '../formats/context.ts';
-import {
-  type Checkpoint,
-  joinShards,
-  openCheckpoint,
-  readShardIndex,
-  type Source,
-  shardNameOf,
-} from '../formats/index.ts';
+import { joinShards, readShardIndex, shardNameOf } from '../formats/shards.ts';
 import { isShardIndex, sniffedBytes } from '../formats/sniff.ts';
+import type { Source } from '../formats/source.ts';
 
 /**
  * Opens a checkpoint in one file, or in several by their index.

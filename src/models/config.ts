@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { boxConfig } from '../../heads/box.ts';
 import { necks, segmentationHeads } from '../../heads/index.ts';
 import { maskConfig } from '../../heads/mask.ts';
@@ -11,13 +11,13 @@ import { isObject } from '../validate.ts';
 
 /** The configuration of a model: plain JSON data, which says everything that the network depends on. */
 
-const dataset = z.enum(datasetIds).optional();
-const classes = z.array(z.string().min(1)).min(1);
+const dataset = z.optional(z.enum(datasetIds));
+const classes = z.array(z.string().check(z.minLength(1))).check(z.minLength(1));
 /** The classes of a task: the id of a data set, or their names. `datasetOf` turns both forms into a data set. */
-const labels = { dataset, classes: classes.optional() };
+const labels = { dataset, classes: z.optional(classes) };
 
 /** Checks that a task has its classes in exactly one form. */
-const labelled = <S extends z.ZodType<{ dataset?: unknown; classes?: unknown }>>(schema: S): S =>
+const labelled = <S extends z.ZodMiniType<{ dataset?: unknown; classes?: unknown }>>(schema: S): S =>
   schema.check(
     z.superRefine(
       ({ dataset, classes }, context) => {
@@ -32,25 +32,29 @@ const labelled = <S extends z.ZodType<{ dataset?: unknown; classes?: unknown }>>
     ),
   );
 
-const threshold = z.number().min(0).max(1);
+const threshold = z.number().check(z.minimum(0), z.maximum(1));
 /** Two edges in pixels that the image is fitted between: the larger bounds its long side, the smaller its short side. */
-const scale = z.tuple([z.int().positive(), z.int().positive()]);
-const size = z.strictObject({ height: z.int().positive(), width: z.int().positive() });
+const scale = z.tuple([z.int().check(z.positive()), z.int().check(z.positive())]);
+const size = z.strictObject({ height: z.int().check(z.positive()), width: z.int().check(z.positive()) });
 const three = z.tuple([z.number(), z.number(), z.number()]);
-const threePositive = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
+const threePositive = z.tuple([
+  z.number().check(z.positive()),
+  z.number().check(z.positive()),
+  z.number().check(z.positive()),
+]);
 const neck = z.discriminatedUnion('type', [necks.fpn.config]);
 
 /** How an image is resized, and padded right and below. */
 const fitting = (fit: [number, number]) => ({
-  scale: scale.default(fit),
+  scale: z._default(scale, fit),
   /** The multiple that the edges of the input are rounded up to: by padding for detection, by stretching for segmentation. */
-  divisor: z.int().positive().default(32),
+  divisor: z._default(z.int().check(z.positive()), 32),
   /** If false, the image is resized to `scale` exactly, width first. By default true. */
-  keepRatio: z.boolean().optional(),
+  keepRatio: z.optional(z.boolean()),
   /** The input is padded to at least this size. */
-  padSize: size.optional(),
+  padSize: z.optional(size),
   /** The values of the padding, after the normalisation: one, or one per channel in the network's order. By default 0. */
-  padValue: z.union([z.number(), three]).optional(),
+  padValue: z.optional(z.union([z.number(), three])),
 });
 
 const inputConfig = (fit: [number, number]) => z.strictObject(fitting(fit));
@@ -59,7 +63,7 @@ export type InputConfig = z.output<ReturnType<typeof inputConfig>>;
 const segmentationInput = z.strictObject({
   ...fitting([2048, 512]),
   /** The stretched image is padded to a multiple of it. By default 1. */
-  padDivisor: z.int().positive().optional(),
+  padDivisor: z.optional(z.int().check(z.positive())),
 });
 
 /** The default input of a custom head or a bare backbone. */
@@ -67,19 +71,19 @@ export const defaultInput = { scale: [1333, 800], divisor: 32 } satisfies InputC
 
 /** The normalisation of pixels: (byte − mean) / std, per channel in the network's order. */
 export const imageConfig = z.strictObject({
-  mean: three.default([123.675, 116.28, 103.53]),
-  std: threePositive.default([58.395, 57.12, 57.375]),
-  channelOrder: z.enum(['rgb', 'bgr']).default('rgb'),
+  mean: z._default(three, [123.675, 116.28, 103.53]),
+  std: z._default(threePositive, [58.395, 57.12, 57.375]),
+  channelOrder: z._default(z.enum(['rgb', 'bgr']), 'rgb'),
 });
 export type ImageConfig = z.output<typeof imageConfig>;
 
 /** Thresholds of the instances that are kept. */
 const keep = {
-  score: threshold.default(0.05),
-  iou: threshold.default(0.5),
-  max: z.int().positive().default(100),
+  score: z._default(threshold, 0.05),
+  iou: z._default(threshold, 0.5),
+  max: z._default(z.int().check(z.positive()), 100),
   /** Drops the worse of two boxes whatever their classes. By default only within a class. */
-  acrossClasses: z.boolean().optional(),
+  acrossClasses: z.optional(z.boolean()),
 };
 
 /** The fields of every detector. */
@@ -92,7 +96,7 @@ const detector = {
 const twoStage = {
   ...detector,
   rpn: rpnConfig,
-  test: z.strictObject({ ...keep, maskThreshold: threshold.default(0.5) }),
+  test: z.strictObject({ ...keep, maskThreshold: z._default(threshold, 0.5) }),
 };
 
 /** Mask R-CNN (arXiv 1703.06870). */
@@ -102,7 +106,7 @@ export const rcnnConfig = labelled(
     ...twoStage,
     box: boxConfig,
     /** Without it, detections have no masks (Faster R-CNN). */
-    mask: maskConfig.optional(),
+    mask: z.optional(maskConfig),
   }),
 );
 export type RcnnConfig = z.output<typeof rcnnConfig>;
@@ -113,9 +117,9 @@ export const cascadeConfig = labelled(
     type: z.literal('cascade_mask_rcnn'),
     ...twoStage,
     /** One per stage. Each runs on the boxes of the stage before. */
-    box: z.array(boxConfig).min(1),
+    box: z.array(boxConfig).check(z.minLength(1)),
     /** Every stage has a head of this form. All run on the last boxes. Without it, detections have no masks (Cascade R-CNN). */
-    mask: maskConfig.optional(),
+    mask: z.optional(maskConfig),
   }),
 );
 export type CascadeConfig = z.output<typeof cascadeConfig>;
@@ -129,11 +133,11 @@ export const retinaNetConfig = labelled(
     test: z.strictObject({
       ...keep,
       /** The most pairs of anchor and class that are decoded per level. */
-      nmsPre: z.int().positive().default(1000),
+      nmsPre: z._default(z.int().check(z.positive()), 1000),
       /** Boxes whose edge is at most this are dropped, in pixels of the input. */
-      minSize: z.number().nonnegative().default(0),
+      minSize: z._default(z.number().check(z.nonnegative()), 0),
       /** Keeps boxes of any size, even those without an area. */
-      keepEmpty: z.boolean().optional(),
+      keepEmpty: z.optional(z.boolean()),
     }),
   }),
 );
@@ -145,22 +149,22 @@ export type DetectionConfig = RcnnConfig | CascadeConfig | RetinaNetConfig;
 const semanticHeads = Object.values(segmentationHeads).map(({ config }) => config);
 type SemanticHead = (typeof semanticHeads)[number];
 
-const segmentation = (head: z.ZodDiscriminatedUnion<readonly [SemanticHead, ...SemanticHead[]], 'type'>) =>
+const segmentation = (head: z.ZodMiniDiscriminatedUnion<readonly [SemanticHead, ...SemanticHead[]], 'type'>) =>
   labelled(
     z.strictObject({
       ...labels,
       /** Between the backbone and the heads. */
-      neck: neck.optional(),
+      neck: z.optional(neck),
       head,
       /** Further heads for training, one or a list. They are in the checkpoint, but inference does not need them. */
-      auxiliary: z.union([head, z.array(head).min(1)]).optional(),
+      auxiliary: z.optional(z.union([head, z.array(head).check(z.minLength(1))])),
       /**
        * The head has one channel: a pixel has class 1 if the sigmoid of its logit is greater, else class 0. One class is always
        * told from the background so, by default at 0.3. Two classes are with this field only.
        */
-      threshold: threshold.optional(),
+      threshold: z.optional(threshold),
       /** Runs on overlapping windows of the input and takes the mean of their logits. By default on the whole input. */
-      slide: z.strictObject({ crop: size, stride: size }).optional(),
+      slide: z.optional(z.strictObject({ crop: size, stride: size })),
       input: segmentationInput,
     }),
   );
@@ -170,15 +174,16 @@ const classificationConfig = labelled(
   z.strictObject({
     dataset,
     /** Names, or only their number. */
-    classes: z.union([classes, z.int().positive()]).optional(),
+    classes: z.optional(z.union([classes, z.int().check(z.positive())])),
     /** Resizes the short side to floor(size / cropPct) and crops the square of `size` pixels in the middle. */
-    input: z
-      .strictObject({
-        size: z.int().positive().default(224),
-        cropPct: z.number().positive().max(1).default(0.9),
-        interpolation: z.enum(['bicubic', 'bilinear']).default('bicubic'),
-      })
-      .prefault({}),
+    input: z.prefault(
+      z.strictObject({
+        size: z._default(z.int().check(z.positive()), 224),
+        cropPct: z._default(z.number().check(z.positive(), z.maximum(1)), 0.9),
+        interpolation: z._default(z.enum(['bicubic', 'bilinear']), 'bicubic'),
+      }),
+      {},
+    ),
   }),
 );
 export type ClassificationConfig = z.output<typeof classificationConfig>;
@@ -187,12 +192,12 @@ export type ClassificationConfig = z.output<typeof classificationConfig>;
 const custom = z.looseObject({ type: z.string() });
 
 interface Schemas {
-  readonly detectors: Readonly<Record<string, { readonly config: z.ZodType }>>;
-  readonly segmentationHeads: Readonly<Record<string, { readonly config: z.ZodType }>>;
+  readonly detectors: Readonly<Record<string, { readonly config: z.core.$ZodType }>>;
+  readonly segmentationHeads: Readonly<Record<string, { readonly config: z.core.$ZodType }>>;
 }
 
 /** Returns the schema of a part. @throws ConfigError if it does not have the part's `type` as a literal, by which it is found */
-function withType(config: z.ZodType, type: string): z.ZodType {
+function withType(config: z.core.$ZodType, type: string): z.core.$ZodType {
   if (config._zod.propValues?.type?.has(type)) return config;
   throw new ConfigError(`the schema of "${type}" lacks its type: add \`type: z.literal('${type}')\`.`);
 }
@@ -204,18 +209,18 @@ export function modelSchema(tables: Schemas) {
     Object.entries(table).map(([type, { config }]) => withType(config, type)) as [T, ...T[]];
   type DetectorSchema = typeof rcnnConfig | typeof cascadeConfig | typeof retinaNetConfig;
   return z.strictObject({
-    name: z.string().optional(),
+    name: z.optional(z.string()),
     backbone: z.discriminatedUnion('type', backboneConfigs),
-    detection: z.discriminatedUnion('type', optionsOf<DetectorSchema>(tables.detectors)).optional(),
-    segmentation: segmentation(
-      z.discriminatedUnion('type', optionsOf<SemanticHead>(tables.segmentationHeads)),
-    ).optional(),
-    classification: classificationConfig.optional(),
+    detection: z.optional(z.discriminatedUnion('type', optionsOf<DetectorSchema>(tables.detectors))),
+    segmentation: z.optional(
+      segmentation(z.discriminatedUnion('type', optionsOf<SemanticHead>(tables.segmentationHeads))),
+    ),
+    classification: z.optional(classificationConfig),
     /** A custom head. */
-    head: custom.optional(),
+    head: z.optional(custom),
     /** The input of a custom head or a bare backbone. Other tasks have an `input` in their own field. */
-    input: inputConfig(defaultInput.scale).optional(),
-    image: imageConfig.prefault({}),
+    input: z.optional(inputConfig(defaultInput.scale)),
+    image: z.prefault(imageConfig, {}),
   });
 }
 
@@ -240,7 +245,7 @@ type FactoryField<Name, Factory> = { readonly type: Name } & (Factory extends (
 
 type FactoryFields<Table> = { [Name in keyof Table]: FactoryField<Name, Table[Name]> }[keyof Table];
 type SchemaFields<Table> = {
-  [Name in keyof Table]: Table[Name] extends { readonly config: infer Schema extends z.ZodType }
+  [Name in keyof Table]: Table[Name] extends { readonly config: infer Schema extends z.core.$ZodType }
     ? z.input<Schema>
     : never;
 }[keyof Table];

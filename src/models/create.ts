@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { type SegmentationHeadEntry, segmentationHeads } from '../../heads/index.ts';
 import type { Named, Size } from '../arrays.ts';
 import { type Backbone, backbones, type Stage } from '../backbones/index.ts';
@@ -210,10 +210,10 @@ const entries = z.record(
   ),
 );
 const tablesSchema = z.looseObject({
-  backbones: functions('must be a function that makes a backbone').optional(),
-  heads: functions('must be a function that makes a head').optional(),
-  detectors: entries.optional(),
-  segmentationHeads: entries.optional(),
+  backbones: z.optional(functions('must be a function that makes a backbone')),
+  heads: z.optional(functions('must be a function that makes a head')),
+  detectors: z.optional(entries),
+  segmentationHeads: z.optional(entries),
 });
 
 /** Checks tables of custom parts, among which other options may be. @throws ConfigError naming the entry */
@@ -249,7 +249,7 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
     checkNumbers(checked, what);
     return resolved;
   }
-  const rest = validate(schema.omit({ backbone: true }), others, what);
+  const rest = validate(z.omit(schema, { backbone: true }), others, what);
   return { ...rest, backbone: backbone as ResolvedConfig['backbone'] };
 }
 

@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import type { Neck } from '../../heads/head.ts';
 import { necks } from '../../heads/index.ts';
 import type { AnchorConfig } from '../../heads/rpn.ts';
@@ -33,7 +33,7 @@ export interface Detector {
 
 /** A kind of detector: the schema of its field in a configuration, and the function that makes it on a neck. */
 export interface DetectorEntry<C = never> {
-  readonly config: z.ZodType;
+  readonly config: z.core.$ZodType;
   readonly make: (config: C, neck: Neck, classes: number) => Detector;
 }
 

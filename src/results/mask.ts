@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Size } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { encodeMaskPng } from '../formats/png_write.ts';
@@ -14,7 +14,7 @@ export interface RleText {
   readonly counts: string;
 }
 
-const polygonOptions = z.strictObject({ tolerance: z.number().min(0).optional() });
+const polygonOptions = z.strictObject({ tolerance: z.optional(z.number().check(z.minimum(0))) });
 
 const isMask = (value: unknown): boolean =>
   isObject(value) &&

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Size } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
@@ -44,8 +44,8 @@ export interface RenderOptions extends OverlayOptions {
   readonly draw?: Drawing | readonly Drawing[] | undefined;
 }
 
-const fraction = z.number().min(0).max(1).optional();
-const pixels = z.number().gt(0).lt(1e6).optional();
+const fraction = z.optional(z.number().check(z.minimum(0), z.maximum(1)));
+const pixels = z.optional(z.number().check(z.gt(0), z.lt(1e6)));
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 const isColor = (value: unknown): boolean =>
@@ -53,25 +53,25 @@ const isColor = (value: unknown): boolean =>
 const isPalette = (value: unknown): boolean => Array.isArray(value) && value.every(isColor);
 
 const renderOptions = z.strictObject({
-  draw: z.union([z.enum(drawings), z.array(z.enum(drawings)).min(1)]).optional(),
-  palette: z
-    .custom<OverlayOptions['palette']>(isPalette, 'must be a list of colours, each [red, green, blue] from 0 to 255')
-    .optional(),
-  colorBy: z.enum(['class', 'instance']).optional(),
-  boxes: z.boolean().optional(),
-  masks: z.boolean().optional(),
-  labels: z.boolean().optional(),
-  labelOf: z.custom<(index: number) => string>(isFunction, 'must be a function').optional(),
+  draw: z.optional(z.union([z.enum(drawings), z.array(z.enum(drawings)).check(z.minLength(1))])),
+  palette: z.optional(
+    z.custom<OverlayOptions['palette']>(isPalette, 'must be a list of colours, each [red, green, blue] from 0 to 255'),
+  ),
+  colorBy: z.optional(z.enum(['class', 'instance'])),
+  boxes: z.optional(z.boolean()),
+  masks: z.optional(z.boolean()),
+  labels: z.optional(z.boolean()),
+  labelOf: z.optional(z.custom<(index: number) => string>(isFunction, 'must be a function')),
   maskOpacity: fraction,
   contourOpacity: fraction,
   boxOpacity: fraction,
   labelOpacity: fraction,
-  moreGlyphs: z.custom<OverlayOptions['moreGlyphs']>().optional(),
-  onMissingGlyphs: z.custom<(characters: readonly string[]) => void>(isFunction, 'must be a function').optional(),
+  moreGlyphs: z.optional(z.custom<OverlayOptions['moreGlyphs']>()),
+  onMissingGlyphs: z.optional(z.custom<(characters: readonly string[]) => void>(isFunction, 'must be a function')),
   lineWidth: pixels,
   contourWidth: pixels,
   textSize: pixels,
-} satisfies Record<keyof RenderOptions, z.ZodType>);
+} satisfies Record<keyof RenderOptions, z.ZodMiniType>);
 
 /** The options that a drawing uses besides those of text. Detection uses all. */
 const usedOptions: Readonly<Record<Exclude<Drawing, 'detection'>, readonly (keyof OverlayOptions)[]>> = {
@@ -100,21 +100,24 @@ function checkUsed(options: OverlayOptions, drawn: readonly Drawing[]): void {
 type NoOptions = Readonly<Record<string, never>>;
 const noOptions = z.strictObject({});
 
-const tolerance = z.number().min(0).optional();
+const tolerance = z.optional(z.number().check(z.minimum(0)));
 
-const jsonOptions = z.strictObject({ timings: z.boolean().optional() } satisfies Record<keyof JsonOptions, z.ZodType>);
+const jsonOptions = z.strictObject({ timings: z.optional(z.boolean()) } satisfies Record<
+  keyof JsonOptions,
+  z.ZodMiniType
+>);
 
 const labelmeOptions = z.strictObject({
   imagePath: z.string("must be the path of the image, as in { imagePath: 'house.jpg' }"),
-  imageData: z.string('must be the image file as base64').optional(),
+  imageData: z.optional(z.string('must be the image file as base64')),
   tolerance,
-} satisfies Record<keyof LabelmeOptions, z.ZodType>);
+} satisfies Record<keyof LabelmeOptions, z.ZodMiniType>);
 
 const yoloOptions = z.strictObject({
-  segments: z.boolean().optional(),
+  segments: z.optional(z.boolean()),
   tolerance,
-  scores: z.boolean().optional(),
-} satisfies Record<keyof YoloOptions, z.ZodType>);
+  scores: z.optional(z.boolean()),
+} satisfies Record<keyof YoloOptions, z.ZodMiniType>);
 
 const cocoOptions = z.strictObject({
   imageId: z.union([z.string(), z.number()], "must be the image's id in the data set, as in { imageId: 42 }"),

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError, DroppedError, EngineError } from '../errors.ts';
 import { checkImages } from '../library/images.ts';
 import { checkFeatures, type FeaturesOptions, type PredictOptions, predictOptions } from '../library/options.ts';
@@ -49,14 +49,14 @@ interface Waiting {
   drop(): void;
 }
 
-const yesOrNo = z.boolean({ error: 'must be true or false' }).optional();
-const remoteOptions = predictOptions.extend({
+const yesOrNo = z.optional(z.boolean({ error: 'must be true or false' }));
+const remoteOptions = z.extend(predictOptions, {
   latest: yesOrNo,
-  draw: z
-    .custom<RenderOptions | boolean>((value) => typeof value === 'boolean' || isObject(value), {
+  draw: z.optional(
+    z.custom<RenderOptions | boolean>((value) => typeof value === 'boolean' || isObject(value), {
       error: 'must be true, or the options of result.render',
-    })
-    .optional(),
+    }),
+  ),
   keep: yesOrNo,
 });
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import * as z from 'zod/mini';
 import { itemAt, type NDArray, type Size } from '../../src/arrays.ts';
 import type { Backbone, Family } from '../../src/backbones/index.ts';
 import { renamedKey } from '../../src/loading/layouts.ts';
@@ -40,8 +41,8 @@ export function describeBackbone(name: string, family: Family): void {
       expect(title).to.not.equal('');
       for (const written of [small, medium]) {
         expect(written.type).to.equal(name);
-        expect(config.parse(written)).to.deep.equal(written);
-        expect(config.safeParse({ ...written, colour: 'blue' }).success).to.equal(false);
+        expect(z.parse(config, written)).to.deep.equal(written);
+        expect(z.safeParse(config, { ...written, colour: 'blue' }).success).to.equal(false);
       }
       expect(make(medium).stages).to.have.length(4);
     });

@@ -7,7 +7,7 @@ describe('the table of backbones', () => {
     const names = Object.keys(families);
     expect(Object.keys(backbones)).to.deep.equal(names);
     expect(Object.keys(keyLayouts)).to.deep.equal(names);
-    expect(backboneConfigs.flatMap(({ shape }) => [...shape.type.values])).to.deep.equal(names);
+    expect(backboneConfigs.flatMap(({ shape }) => [...shape.type._zod.values])).to.deep.equal(names);
   });
 });
 

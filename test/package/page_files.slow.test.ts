@@ -79,11 +79,11 @@ describe('the files for pages without a bundler', () => {
   }
 
   for (const module of ['moganet.js', 'moganet-ort.js']) {
-    it(`${module} loads at most 140 kB before an engine is chosen`, () => {
+    it(`${module} loads at most 118 kB before an engine is chosen`, () => {
       const { names, kilobytes } = atFirst(module);
       console.log(`      ${kilobytes.toFixed(1)} kB compressed in ${names.length} files`);
       expect(names.filter((name) => !readdirSync(files).includes(name))).to.deep.equal([]);
-      expect(kilobytes).to.be.within(60, 140);
+      expect(kilobytes).to.be.within(60, 118);
     });
   }
 

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import {
   type ConvNextConfig,
   convNextArchs,
@@ -26,35 +26,35 @@ const allStages = z.tuple([z.literal(0), z.literal(1), z.literal(2), z.literal(3
 /** Arguments of training and loading. */
 const ignored = {
   type: z.string(),
-  init_cfg: z.unknown().optional(),
-  pretrained: z.unknown().optional(),
-  frozen_stages: z.unknown().optional(),
-  with_cp: z.unknown().optional(),
-  drop_path_rate: z.unknown().optional(),
+  init_cfg: z.optional(z.unknown()),
+  pretrained: z.optional(z.unknown()),
+  frozen_stages: z.optional(z.unknown()),
+  with_cp: z.optional(z.unknown()),
+  drop_path_rate: z.optional(z.unknown()),
 };
 
 const resNetOptions = z.strictObject({
   ...ignored,
   depth: z.union([z.literal(18), z.literal(34), z.literal(50), z.literal(101), z.literal(152)]),
-  in_channels: count.default(3),
-  stem_channels: z.literal(64).nullish(),
-  base_channels: z.literal(64).optional(),
-  num_stages: z.literal(4).optional(),
-  strides: z.tuple([z.literal(1), z.literal(2), z.literal(2), z.literal(2)]).optional(),
-  dilations: z.tuple([z.literal(1), z.literal(1), z.literal(1), z.literal(1)]).optional(),
-  out_indices: allStages.optional(),
-  style: z.enum(['pytorch', 'caffe']).default('pytorch'),
-  deep_stem: z.boolean().default(false),
-  avg_down: z.literal(false).optional(),
+  in_channels: z._default(count, 3),
+  stem_channels: z.nullish(z.literal(64)),
+  base_channels: z.optional(z.literal(64)),
+  num_stages: z.optional(z.literal(4)),
+  strides: z.optional(z.tuple([z.literal(1), z.literal(2), z.literal(2), z.literal(2)])),
+  dilations: z.optional(z.tuple([z.literal(1), z.literal(1), z.literal(1), z.literal(1)])),
+  out_indices: z.optional(allStages),
+  style: z._default(z.enum(['pytorch', 'caffe']), 'pytorch'),
+  deep_stem: z._default(z.boolean(), false),
+  avg_down: z.optional(z.literal(false)),
   conv_cfg: none,
-  norm_cfg: batchNorm.optional(),
+  norm_cfg: z.optional(batchNorm),
   dcn: none,
-  stage_with_dcn: z.tuple([z.literal(false), z.literal(false), z.literal(false), z.literal(false)]).optional(),
+  stage_with_dcn: z.optional(z.tuple([z.literal(false), z.literal(false), z.literal(false), z.literal(false)])),
   plugins: none,
   multi_grid: none,
-  norm_eval: z.unknown().optional(),
-  zero_init_residual: z.unknown().optional(),
-  contract_dilation: z.unknown().optional(),
+  norm_eval: z.optional(z.unknown()),
+  zero_init_residual: z.optional(z.unknown()),
+  contract_dilation: z.optional(z.unknown()),
 });
 
 const resNet =
@@ -72,7 +72,7 @@ const resNet =
   };
 
 /** mmcv's `act_cfg` of the GELU that both families have. */
-const gelu = z.strictObject({ type: z.literal('GELU') }).optional();
+const gelu = z.optional(z.strictObject({ type: z.literal('GELU') }));
 const four = z.tuple([count, count, count, count]);
 /** mmpretrain's names for the sizes. */
 const sizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as const;
@@ -80,21 +80,22 @@ const sizes = { tiny: 't', small: 's', base: 'b', large: 'l', xlarge: 'xl' } as 
 /** mmpretrain's class takes `arch`, the official class `depths` and `dims`. */
 const convNextOptions = z.strictObject({
   ...ignored,
-  arch: z
-    .union([z.enum(Object.keys(sizes) as (keyof typeof sizes)[]), z.strictObject({ depths: four, channels: four })])
-    .default('tiny'),
-  depths: four.optional(),
-  dims: four.optional(),
-  in_channels: count.optional(),
-  in_chans: count.optional(),
+  arch: z._default(
+    z.union([z.enum(Object.keys(sizes) as (keyof typeof sizes)[]), z.strictObject({ depths: four, channels: four })]),
+    'tiny',
+  ),
+  depths: z.optional(four),
+  dims: z.optional(four),
+  in_channels: z.optional(count),
+  in_chans: z.optional(count),
   out_indices: allStages,
-  stem_patch_size: z.literal(4).optional(),
-  norm_cfg: z.strictObject({ type: z.literal('LN2d'), eps: z.literal(1e-6), ...unneeded('requires_grad') }).optional(),
+  stem_patch_size: z.optional(z.literal(4)),
+  norm_cfg: z.optional(z.strictObject({ type: z.literal('LN2d'), eps: z.literal(1e-6), ...unneeded('requires_grad') })),
   act_cfg: gelu,
-  linear_pw_conv: z.boolean().optional(),
-  use_grn: z.literal(false).optional(),
-  layer_scale_init_value: z.number().positive().optional(),
-  gap_before_final_norm: z.literal(false).optional(),
+  linear_pw_conv: z.optional(z.boolean()),
+  use_grn: z.optional(z.literal(false)),
+  layer_scale_init_value: z.optional(z.number().check(z.positive())),
+  gap_before_final_norm: z.optional(z.literal(false)),
 });
 
 const convNext: Read = (options) => {
@@ -120,42 +121,42 @@ function sizeOf(arch: Exclude<ConvNextConfig['arch'], string>): ConvNextConfig['
   return names.find((name) => text(convNextArchs[name]) === text(arch)) ?? arch;
 }
 
-const no = z.literal(false).optional();
+const no = z.optional(z.literal(false));
 /** All stages from a first one on. */
-const lastStages = z
-  .array(z.int())
-  .refine((indices) => indices.length > 0 && indices.every((index, i) => index === i + 4 - indices.length), {
+const lastStages = z.array(z.int()).check(
+  z.refine((indices) => indices.length > 0 && indices.every((index, i) => index === i + 4 - indices.length), {
     error: 'must list all stages from a first one on',
-  });
+  }),
+);
 
 /** mmdet's and mmseg's class takes `embed_dims`, that of Microsoft's detection repository `embed_dim`. */
 const swinOptions = z.strictObject({
   ...ignored,
-  embed_dims: count.optional(),
-  embed_dim: count.optional(),
-  depths: four.default([2, 2, 6, 2]),
-  num_heads: four.default([3, 6, 12, 24]),
-  window_size: count.default(7),
-  mlp_ratio: z.number().positive().default(4),
-  qkv_bias: z.boolean().default(true),
-  patch_norm: z.boolean().default(true),
-  in_channels: count.optional(),
-  in_chans: count.optional(),
-  out_indices: lastStages.default([0, 1, 2, 3]),
-  patch_size: z.literal(4).optional(),
-  strides: z.tuple([z.literal(4), z.literal(2), z.literal(2), z.literal(2)]).optional(),
+  embed_dims: z.optional(count),
+  embed_dim: z.optional(count),
+  depths: z._default(four, [2, 2, 6, 2]),
+  num_heads: z._default(four, [3, 6, 12, 24]),
+  window_size: z._default(count, 7),
+  mlp_ratio: z._default(z.number().check(z.positive()), 4),
+  qkv_bias: z._default(z.boolean(), true),
+  patch_norm: z._default(z.boolean(), true),
+  in_channels: z.optional(count),
+  in_chans: z.optional(count),
+  out_indices: z._default(lastStages, [0, 1, 2, 3]),
+  patch_size: z.optional(z.literal(4)),
+  strides: z.optional(z.tuple([z.literal(4), z.literal(2), z.literal(2), z.literal(2)])),
   qk_scale: none,
   use_abs_pos_embed: no,
   ape: no,
-  norm_cfg: z
-    .strictObject({ type: z.literal('LN'), eps: z.literal(1e-5).optional(), ...unneeded('requires_grad') })
-    .optional(),
+  norm_cfg: z.optional(
+    z.strictObject({ type: z.literal('LN'), eps: z.optional(z.literal(1e-5)), ...unneeded('requires_grad') }),
+  ),
   act_cfg: gelu,
-  pretrain_img_size: z.unknown().optional(),
-  convert_weights: z.unknown().optional(),
-  use_checkpoint: z.unknown().optional(),
-  drop_rate: z.unknown().optional(),
-  attn_drop_rate: z.unknown().optional(),
+  pretrain_img_size: z.optional(z.unknown()),
+  convert_weights: z.optional(z.unknown()),
+  use_checkpoint: z.optional(z.unknown()),
+  drop_rate: z.optional(z.unknown()),
+  attn_drop_rate: z.optional(z.unknown()),
 });
 
 const swin: Read = (options) => {
@@ -222,7 +223,7 @@ export function firstStage({ backbone: { out_indices } }: { readonly backbone: O
 export function onWholePyramid<M extends { readonly backbone: Options; readonly neck?: unknown }>(model: M): M {
   const first = firstStage(model);
   if (first === 0) return model;
-  const neck = z.looseObject({ type: z.literal('FPN'), start_level: z.int().default(0) }).safeParse(model.neck);
+  const neck = z.looseObject({ type: z.literal('FPN'), start_level: z._default(z.int(), 0) }).safeParse(model.neck);
   if (!neck.success) {
     throw new UnsupportedError(
       `mm model: a backbone whose out_indices begin at ${first} is only supported below an FPN.`,

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { BoxConfig } from '../../../heads/box.ts';
 import { itemAt } from '../../arrays.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
@@ -20,38 +20,43 @@ import { checkAgrees, checkLevels, none, off, parsePart, plainPart, type Source,
 type Detector = NonNullable<ModelConfig['detection']>;
 
 const what = 'mmdet model';
-const part = z.unknown().optional();
+const part = z.optional(z.unknown());
 /** mmdet's limits and sizes, whose -1 keeps all. */
-const limit = z.int().refine((value) => value > 0 || value === -1, { error: 'must be at least 1, or -1 for no limit' });
-const minSize = z.number().refine((value) => value >= 0 || value === -1, { error: 'must be at least 0, or -1' });
+const limit = z
+  .int()
+  .check(z.refine((value) => value > 0 || value === -1, { error: 'must be at least 1, or -1 for no limit' }));
+const minSize = z
+  .number()
+  .check(z.refine((value) => value >= 0 || value === -1, { error: 'must be at least 0, or -1' }));
 /** More than any image has, and the largest number of a configuration. */
 const all = 2 ** 20;
 const sizeLimit = (least: number) => ({ minSize: Math.max(0, least), keepEmpty: least < 0 || undefined });
 
 /** mmcv's plain NMS. `split_thr` only bounds its memory. Its older name for the threshold is `iou_thr`. */
-const nms = z
-  .strictObject({
-    type: z.literal('nms').default('nms'),
-    iou_threshold: z.number().optional(),
-    iou_thr: z.number().optional(),
-    class_agnostic: z.boolean().default(false),
-    max_num: z.int().optional(),
-    offset: z.literal(0).optional(),
-    score_threshold: z.literal(0).optional(),
+const nms = z.pipe(
+  z.strictObject({
+    type: z._default(z.literal('nms'), 'nms'),
+    iou_threshold: z.optional(z.number()),
+    iou_thr: z.optional(z.number()),
+    class_agnostic: z._default(z.boolean(), false),
+    max_num: z.optional(z.int()),
+    offset: z.optional(z.literal(0)),
+    score_threshold: z.optional(z.literal(0)),
     ...unneeded('split_thr'),
-  })
-  .transform(({ iou_threshold, iou_thr, class_agnostic, max_num }, context) => {
+  }),
+  z.transform(({ iou_threshold, iou_thr, class_agnostic, max_num }, context) => {
     const iou = iou_threshold ?? iou_thr;
     if (iou === undefined) {
-      context.addIssue({ code: 'custom', path: ['iou_threshold'], message: 'must be a number', input: iou });
+      context.issues.push({ code: 'custom', path: ['iou_threshold'], message: 'must be a number', input: iou });
       return z.NEVER;
     }
     return { iou, agnostic: class_agnostic || undefined, most: max_num };
-  });
+  }),
+);
 type Nms = z.output<typeof nms>;
 
 /** mmdet's limit after NMS, and its older name. mmdet's RPN and RetinaNet lose the last box by −1, which is not repeated here. */
-const most = { max_per_img: limit.optional(), max_num: limit.optional() };
+const most = { max_per_img: z.optional(limit), max_num: z.optional(limit) };
 
 /** Returns the smallest of the limits. @throws ConfigError if there is none, or if the older name says something else */
 function mostOf(
@@ -70,26 +75,28 @@ function mostOf(
 }
 
 const rpnTest = z.strictObject({
-  nms_pre: limit.default(-1),
+  nms_pre: z._default(limit, -1),
   ...most,
   /** mmdet's older name of the threshold. */
-  nms_thr: z.number().optional(),
-  nms: nms.optional(),
-  min_bbox_size: minSize.default(-1),
+  nms_thr: z.optional(z.number()),
+  nms: z.optional(nms),
+  min_bbox_size: z._default(minSize, -1),
   nms_across_levels: off,
   /** mmdet's older limit, which its first versions took in place of `max_num`. */
-  nms_post: z.int().positive().optional(),
+  nms_post: z.optional(z.int().check(z.positive())),
   ...unneeded('deploy_nms_pre'),
 });
 
 /** A mask of probabilities, which mmdet gives for −1, has no place in results. */
-const maskThreshold = z.number().min(0, { error: 'must be at least 0: soft masks (-1) are not supported' }).max(1);
+const maskThreshold = z
+  .number()
+  .check(z.minimum(0, { error: 'must be at least 0: soft masks (-1) are not supported' }), z.maximum(1));
 
 const rcnnTest = z.strictObject({
   score_thr: z.number(),
   nms,
   ...most,
-  mask_thr_binary: maskThreshold.default(0.5),
+  mask_thr_binary: z._default(maskThreshold, 0.5),
   ...unneeded('async_sleep_interval'),
 });
 
@@ -99,7 +106,7 @@ const roiHeadCommon = { ...roiHead, shared_head: none, ...training, ...unneeded(
 const standardRoiHead = z.strictObject({ type: z.literal('StandardRoIHead'), ...roiHeadCommon });
 const cascadeRoiHead = z.strictObject({
   type: z.literal('CascadeRoIHead'),
-  num_stages: z.int().positive(),
+  num_stages: z.int().check(z.positive()),
   ...unneeded('stage_loss_weights'),
   ...roiHeadCommon,
 });
@@ -119,7 +126,7 @@ const twoStage = z.strictObject({
   test_cfg: z.strictObject({ rpn: rpnTest, rcnn: rcnnTest }),
 });
 
-const read = <S extends z.ZodType>(schema: S, model: unknown): z.output<S> => {
+const read = <S extends z.ZodMiniType>(schema: S, model: unknown): z.output<S> => {
   const { test_cfg, ...rest } = model as Record<string, unknown>; // whose type has been read
   return validate(schema, { ...rest, test_cfg: plainPart(test_cfg) }, what);
 };
@@ -282,8 +289,8 @@ const retinaNet = z.strictObject({
     score_thr: z.number(),
     nms,
     ...most,
-    nms_pre: limit.default(-1),
-    min_bbox_size: minSize.default(-1),
+    nms_pre: z._default(limit, -1),
+    min_bbox_size: z._default(minSize, -1),
     ...unneeded('deploy_nms_pre'),
   }),
 });

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { type Backbone, backbones, type Stage } from '../../backbones/index.ts';
 import { type DatasetId, datasets, numberedClasses } from '../../datasets/index.ts';
 import { ConfigError } from '../../errors.ts';
@@ -25,10 +25,10 @@ export interface MmContext {
 }
 
 const contextOptions = z.strictObject({
-  classes: z.array(z.string()).readonly().optional(),
-  dataset: z.enum(Object.keys(datasets) as DatasetId[]).optional(),
-  scale: z.tuple([count, count]).readonly().optional(),
-  name: z.string().optional(),
+  classes: z.optional(z.readonly(z.array(z.string()))),
+  dataset: z.optional(z.enum(Object.keys(datasets) as DatasetId[])),
+  scale: z.optional(z.readonly(z.tuple([count, count]))),
+  name: z.optional(z.string()),
 });
 
 const dict = z.record(z.string(), z.unknown());

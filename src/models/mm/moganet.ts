@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { archs, type MogaNetConfig, mogaNetConfig, mogaNetSize } from '../../backbones/moganet.ts';
 import { ConfigError, unknownName } from '../../errors.ts';
 import { validate } from '../../validate.ts';
@@ -6,20 +6,21 @@ import { written } from './parts.ts';
 
 /** Reads the constructor arguments of the official class, as configurations and checkpoints of mmdet and mmseg contain them. */
 
-const counts = z.array(z.int().positive());
+const counts = z.array(z.int().check(z.positive()));
 const ours = mogaNetConfig.shape;
-const ignored = z.unknown().optional();
+const ignored = z.optional(z.unknown());
 
 const officialArguments = z.strictObject({
-  type: z.enum(['MogaNet', 'MogaNet_feat']).optional(),
-  arch: z
-    .union([
+  type: z.optional(z.enum(['MogaNet', 'MogaNet_feat'])),
+  arch: z._default(
+    z.union([
       z.string(),
-      z.strictObject({ embed_dims: counts, depths: counts, ffn_ratios: z.array(z.number().positive()) }),
-    ])
-    .default('tiny'),
-  num_classes: z.int().default(1000),
-  fork_feat: z.boolean().default(false),
+      z.strictObject({ embed_dims: counts, depths: counts, ffn_ratios: z.array(z.number().check(z.positive())) }),
+    ]),
+    'tiny',
+  ),
+  num_classes: z._default(z.int(), 1000),
+  fork_feat: z._default(z.boolean(), false),
   in_channels: ours.inChannels,
   patch_sizes: ours.patchSizes,
   patchembed_types: ours.patchEmbedTypes,
@@ -41,7 +42,7 @@ const officialArguments = z.strictObject({
   stem_norm_cfg: ignored,
   conv_norm_cfg: ignored,
   /** The class gives all stages, whatever it says. */
-  out_indices: z.tuple([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]).optional(),
+  out_indices: z.optional(z.tuple([z.literal(0), z.literal(1), z.literal(2), z.literal(3)])),
 });
 
 /** The official class's arguments as a configuration. */

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Stage } from '../../backbones/index.ts';
 import { ConfigError, UnsupportedError } from '../../errors.ts';
 import { foundIn, isObject, validate } from '../../validate.ts';
@@ -58,7 +58,7 @@ export function byType<T>(table: Readonly<Record<string, T>>, type: string, what
  * @param part the part's name in the dict
  * @throws UnsupportedError if its type is not in the table, ConfigError if a field does not fit
  */
-export function parsePart<S extends z.ZodType>(
+export function parsePart<S extends z.ZodMiniType>(
   schemas: Readonly<Record<string, S>>,
   data: unknown,
   model: string,
@@ -70,17 +70,17 @@ export function parsePart<S extends z.ZodType>(
 }
 
 /** A schema of counts. */
-export const count = z.int().positive();
+export const count = z.int().check(z.positive());
 /** A schema of arguments that must be absent. */
-export const none = z.null().optional();
+export const none = z.optional(z.null());
 /** A schema of options that must be off. */
-export const off = z.literal(false).nullish();
+export const off = z.nullish(z.literal(false));
 
-type Unneeded<K extends string> = { readonly [Name in K]: z.ZodOptional<z.ZodUnknown> };
+type Unneeded<K extends string> = { readonly [Name in K]: z.ZodMiniOptional<z.ZodMiniUnknown> };
 
 /** Returns the fields of arguments that inference does not need: whatever they say, the numbers stay the same. */
 export function unneeded<K extends string>(...names: readonly K[]): Unneeded<K> {
-  return Object.fromEntries(names.map((name) => [name, z.unknown().optional()])) as Unneeded<K>;
+  return Object.fromEntries(names.map((name) => [name, z.optional(z.unknown())])) as Unneeded<K>;
 }
 
 /** Arguments that every part may have for training. */
@@ -89,24 +89,24 @@ export const training = unneeded('init_cfg', 'train_cfg');
 /** mmcv's `norm_cfg` of BatchNorm. */
 export const batchNorm = z.strictObject({
   type: z.enum(['BN', 'BN2d', 'SyncBN']),
-  eps: z.number().positive().optional(),
-  affine: z.literal(true).optional(),
-  track_running_stats: z.literal(true).optional(),
+  eps: z.optional(z.number().check(z.positive())),
+  affine: z.optional(z.literal(true)),
+  track_running_stats: z.optional(z.literal(true)),
   ...unneeded('requires_grad', 'momentum'),
 });
 
 /** mmcv's default convolution, which `conv_cfg: null` means as well. */
-export const plainConv = z.strictObject({ type: z.enum(['Conv2d', 'Conv']) }).nullish();
+export const plainConv = z.nullish(z.strictObject({ type: z.enum(['Conv2d', 'Conv']) }));
 /** mmcv's `act_cfg` of a ReLU. */
-export const reluOnly = z.strictObject({ type: z.literal('ReLU'), ...unneeded('inplace') }).optional();
+export const reluOnly = z.optional(z.strictObject({ type: z.literal('ReLU'), ...unneeded('inplace') }));
 
 /** A count for both axes, which mm also writes as a pair. */
 export const square = z.union([
   count,
-  z
-    .tuple([count, count])
-    .refine(([a, b]) => a === b, { error: 'must be equal for both axes' })
-    .transform(([a]) => a),
+  z.pipe(
+    z.tuple([count, count]).check(z.refine(([a, b]) => a === b, { error: 'must be equal for both axes' })),
+    z.transform(([a]) => a),
+  ),
 ]);
 
 /** A part's dict, and what it gives to the parts that it feeds. */

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError } from '../../errors.ts';
 import { foundIn, isObject, validate } from '../../validate.ts';
 import type { ModelConfig } from '../config.ts';
@@ -52,25 +52,27 @@ const refused = (path: string, message: string) => new ConfigError(`${where}: ${
 
 const edges = z.tuple([count, count]);
 /** One scale: a pair, a number for both edges, or a list of one. */
-const scale = z
-  .unknown()
-  .transform((value, context): [number, number] | undefined => {
-    if (value === undefined || value === null) return undefined;
-    const one: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
-    const read = edges.safeParse(typeof one === 'number' ? [one, one] : one);
-    if (read.success) return read.data;
-    const message = 'must be one scale of two whole edges (the mean over several scales is not supported)';
-    context.addIssue({ code: 'custom', message, input: value });
-    return z.NEVER;
-  })
-  .optional();
+const scale = z.optional(
+  z.pipe(
+    z.unknown(),
+    z.transform((value, context): [number, number] | undefined => {
+      if (value === undefined || value === null) return undefined;
+      const one: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
+      const read = edges.safeParse(typeof one === 'number' ? [one, one] : one);
+      if (read.success) return read.data;
+      const message = 'must be one scale of two whole edges (the mean over several scales is not supported)';
+      context.issues.push({ code: 'custom', message, input: value });
+      return z.NEVER;
+    }),
+  ),
+);
 
 const type = z.string();
 const resizing = {
   type,
   scale_factor: none,
-  interpolation: z.literal('bilinear').nullish(),
-  backend: z.literal('cv2').optional(),
+  interpolation: z.nullish(z.literal('bilinear')),
+  backend: z.optional(z.literal('cv2')),
   // of boxes, and of several scales
   ...unneeded('bbox_clip_border', 'clip_object_border', 'multiscale_mode'),
 };
@@ -79,7 +81,7 @@ const resizeOptions = {
   img_scale: scale,
   scale,
   ratio_range: none,
-  keep_ratio: z.boolean().optional(),
+  keep_ratio: z.optional(z.boolean()),
 };
 
 /** Resizes between two edges, or exactly. mm 2.x keeps the ratio by default, mm 3.x does not. */
@@ -109,11 +111,14 @@ function stretched(name: string, divisor: number, seen: Seen): Partial<Seen> {
 const padValues = z.union([z.number(), z.tuple([z.number(), z.number(), z.number()])]);
 const padOptions = z.strictObject({
   type,
-  size: edges.nullish(),
-  size_divisor: count.nullish(),
+  size: z.nullish(edges),
+  size_divisor: z.nullish(count),
   pad_to_square: off,
-  pad_val: z.union([padValues, z.strictObject({ img: padValues.optional(), ...unneeded('masks', 'seg') })]).default(0),
-  padding_mode: z.literal('constant').optional(),
+  pad_val: z._default(
+    z.union([padValues, z.strictObject({ img: z.optional(padValues), ...unneeded('masks', 'seg') })]),
+    0,
+  ),
+  padding_mode: z.optional(z.literal('constant')),
   ...unneeded('seg_pad_val'),
 });
 
@@ -138,22 +143,24 @@ function padded({ size, size_divisor, pad_val }: z.output<typeof padOptions>, se
 
 const three = z.tuple([z.number(), z.number(), z.number()]);
 /** The arguments of mmcv's Normalize, which mm 2.x also keeps as `img_norm_cfg`. */
-export const normalization = z.strictObject({ mean: three, std: three, to_rgb: z.boolean().default(true) });
+export const normalization = z.strictObject({ mean: three, std: three, to_rgb: z._default(z.boolean(), true) });
 
 /** Returns the order after a step that reverses it, or not. */
 export const orderAfter = (order: 'rgb' | 'bgr', isReversed: boolean): 'rgb' | 'bgr' =>
   isReversed ? (order === 'bgr' ? 'rgb' : 'bgr') : order;
 
-const chance = z.number().min(0).max(1).nullish();
+const chance = z.nullish(z.number().check(z.minimum(0), z.maximum(1)));
 const steps = z.array(z.unknown());
-const views = z.array(z.unknown()).length(1, 'must have one entry: the mean over several views is not supported');
+const views = z
+  .array(z.unknown())
+  .check(z.length(1, 'must have one entry: the mean over several views is not supported'));
 
 /** A step: the schema of its arguments, and their effect. */
 interface Step {
   apply(options: unknown, seen: Seen): Partial<Seen>;
 }
 
-function step<S extends z.ZodObject>(
+function step<S extends z.ZodMiniObject>(
   schema: S,
   apply: (options: z.output<S>, seen: Seen) => Partial<Seen> = () => ({}),
 ): Step {
@@ -169,9 +176,9 @@ const load = step(
   z.strictObject({
     type,
     to_float32: off,
-    color_type: z.literal('color').optional(),
-    channel_order: z.enum(['bgr', 'rgb']).default('bgr'),
-    imdecode_backend: z.enum(['cv2', 'pillow', 'turbojpeg']).optional(),
+    color_type: z.optional(z.literal('color')),
+    channel_order: z._default(z.enum(['bgr', 'rgb']), 'bgr'),
+    imdecode_backend: z.optional(z.enum(['cv2', 'pillow', 'turbojpeg'])),
     ...unneeded('file_client_args', 'backend_args', 'ignore_empty'),
   }),
   ({ channel_order }) => ({ order: channel_order }),
@@ -211,8 +218,8 @@ const table: Readonly<Record<string, Step>> = {
     z.strictObject({
       ...resizing,
       scale: z.union([count, edges]),
-      max_size: count.nullish(),
-      resize_type: z.literal('Resize').optional(),
+      max_size: z.nullish(count),
+      resize_type: z.optional(z.literal('Resize')),
       ...unneeded('keep_ratio'), // the size that it gives to Resize has the ratio of the image
     }),
     ({ scale, max_size }, seen) => {
@@ -223,12 +230,12 @@ const table: Readonly<Record<string, Step>> = {
       return resized('ResizeShortestEdge', { scale: [long, short], keep_ratio: true }, seen);
     },
   ),
-  AlignResize: step(z.strictObject({ ...resizeOptions, size_divisor: count.default(32) }), (options, seen) => {
+  AlignResize: step(z.strictObject({ ...resizeOptions, size_divisor: z._default(count, 32) }), (options, seen) => {
     const { scale, keepRatio = true } = resized('AlignResize', { keep_ratio: true, ...options }, seen);
     return { scale, keepRatio, stretch: options.size_divisor } as Partial<Seen>;
   }),
   ResizeToMultiple: step(
-    z.strictObject({ type, size_divisor: count.default(32), interpolation: z.literal('bilinear').nullish() }),
+    z.strictObject({ type, size_divisor: z._default(count, 32), interpolation: z.nullish(z.literal('bilinear')) }),
     ({ size_divisor }, seen) => stretched('ResizeToMultiple', size_divisor, seen),
   ),
   RandomFlip: step(
@@ -241,7 +248,7 @@ const table: Readonly<Record<string, Step>> = {
       );
     },
   ),
-  Normalize: step(normalization.extend({ type }), ({ mean, std, to_rgb }, seen) => {
+  Normalize: step(z.extend(normalization, { type }), ({ mean, std, to_rgb }, seen) => {
     if (seen.image) throw refused('Normalize', 'the image is normalised a second time, which is not supported.');
     return { image: { mean, std, channelOrder: orderAfter(seen.order, to_rgb) } };
   }),
@@ -255,14 +262,14 @@ const table: Readonly<Record<string, Step>> = {
   MultiScaleFlipAug: step(
     z.strictObject({
       type,
-      transforms: steps.optional(),
+      transforms: z.optional(steps),
       img_scale: scale,
       scales: scale,
       scale_factor: none,
-      img_ratios: z.union([z.number().positive(), z.tuple([z.number().positive()])]).nullish(),
+      img_ratios: z.nullish(z.union([z.number().check(z.positive()), z.tuple([z.number().check(z.positive())])])),
       flip: off,
       allow_flip: off,
-      resize_cfg: z.looseObject({}).optional(),
+      resize_cfg: z.optional(z.looseObject({})),
       ...unneeded('flip_direction', 'flip_cfg'),
     }),
     ({ transforms, img_scale, scales, img_ratios, resize_cfg }, seen) => {

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ConfigError } from '../../errors.ts';
 import { isObject } from '../../validate.ts';
 import { count, parsePart, unneeded } from './parts.ts';
@@ -6,45 +6,50 @@ import { type Image, orderAfter, type Padding } from './pipeline.ts';
 
 /** Reads the preprocessors of mm 3.x, which normalise and pad the bytes that a pipeline has loaded and resized. */
 
-const numbers = z.array(z.number()).refine(({ length }) => length === 1 || length === 3, {
-  error: 'must have one entry or three',
-});
+const numbers = z.array(z.number()).check(
+  z.refine(({ length }) => length === 1 || length === 3, {
+    error: 'must have one entry or three',
+  }),
+);
 
 const reversing = {
   type: z.string(),
-  bgr_to_rgb: z.boolean().default(false),
-  rgb_to_bgr: z.boolean().default(false),
+  bgr_to_rgb: z._default(z.boolean(), false),
+  rgb_to_bgr: z._default(z.boolean(), false),
 };
-const normalising = { ...reversing, mean: numbers.nullish(), std: numbers.nullish() };
+const normalising = { ...reversing, mean: z.nullish(numbers), std: z.nullish(numbers) };
 
 const img = z.strictObject({
   ...normalising,
-  pad_size_divisor: count.default(1),
-  pad_value: z.number().default(0),
+  pad_size_divisor: z._default(count, 1),
+  pad_value: z._default(z.number(), 0),
   ...unneeded('non_blocking'),
 });
-const det = img.extend(
+const det = z.extend(
+  img,
   unneeded('pad_mask', 'mask_pad_value', 'pad_seg', 'seg_pad_value', 'boxtype2tensor', 'batch_augments'),
 );
-const seg = z
-  .strictObject({
+const seg = z.pipe(
+  z.strictObject({
     ...normalising,
-    pad_val: z.number().default(0),
-    test_cfg: z
-      .strictObject({ size: z.tuple([count, count]).nullish(), size_divisor: count.nullish() })
-      .refine(({ size, size_divisor }) => Boolean(size) !== Boolean(size_divisor), {
-        error: 'must have either a size or a size_divisor',
-      })
-      .nullish(),
+    pad_val: z._default(z.number(), 0),
+    test_cfg: z.nullish(
+      z.strictObject({ size: z.nullish(z.tuple([count, count])), size_divisor: z.nullish(count) }).check(
+        z.refine(({ size, size_divisor }) => Boolean(size) !== Boolean(size_divisor), {
+          error: 'must have either a size or a size_divisor',
+        }),
+      ),
+    ),
     // of the training: tests pad by `test_cfg`
     ...unneeded('size', 'size_divisor', 'seg_pad_val', 'batch_augments'),
-  })
-  .transform(({ pad_val, test_cfg, ...rest }) => ({
+  }),
+  z.transform(({ pad_val, test_cfg, ...rest }) => ({
     ...rest,
     pad_value: pad_val,
     pad_size_divisor: test_cfg?.size_divisor ?? 1,
     pad_size: test_cfg?.size ?? undefined,
-  }));
+  })),
+);
 const base = z.strictObject({ type: z.string(), ...unneeded('non_blocking') });
 
 /** What a preprocessor does. */

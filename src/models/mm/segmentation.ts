@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { itemAt } from '../../arrays.ts';
 import { ConfigError } from '../../errors.ts';
 import { validate } from '../../validate.ts';
@@ -24,12 +24,12 @@ import {
 /** Reads the encoder-decoders of mmseg. Defaults are those of mmseg. A value that would need another network is refused. */
 
 const common = {
-  in_channels: z.union([count, z.array(count)]).optional(),
+  in_channels: z.optional(z.union([count, z.array(count)])),
   channels: count,
   num_classes: count,
-  out_channels: count.nullish(),
-  threshold: z.number().min(0).max(1).nullish(),
-  align_corners: z.boolean().default(false),
+  out_channels: z.nullish(count),
+  threshold: z.nullish(z.number().check(z.minimum(0), z.maximum(1))),
+  align_corners: z._default(z.boolean(), false),
   conv_cfg: plainConv,
   norm_cfg: batchNorm,
   act_cfg: reluOnly,
@@ -39,7 +39,7 @@ const common = {
 /** The `in_index` of heads that read the whole pyramid. */
 const wholePyramid = z
   .array(z.int())
-  .refine((levels) => levels.every((level, i) => level === i), 'must list the levels in order from 0');
+  .check(z.refine((levels) => levels.every((level, i) => level === i), 'must list the levels in order from 0'));
 
 /** The classes of a head, and the threshold if its one channel tells two apart. */
 interface Output {
@@ -47,13 +47,13 @@ interface Output {
   readonly threshold?: number | undefined;
 }
 
-type Common = z.output<z.ZodObject<typeof common>>;
+type Common = z.output<z.ZodMiniObject<typeof common>>;
 
 /** mmseg's rule: as many channels as classes, or one for two classes. With one class, its only channel is such a channel. */
-function outputOf({ num_classes, out_channels, threshold }: Common, context: z.core.$RefinementCtx): Output {
+function outputOf({ num_classes, out_channels, threshold }: Common, context: z.core.ParsePayload): Output {
   const channels = out_channels ?? num_classes;
   const fault = (path: string, input: unknown, message: string) =>
-    context.addIssue({ code: 'custom', path: [path], input, message });
+    context.issues.push({ code: 'custom', path: [path], input, message });
   if (channels !== num_classes && !(channels === 1 && num_classes === 2)) {
     fault('out_channels', out_channels, `must be num_classes (${num_classes}), or 1 with num_classes 2`);
   }
@@ -66,14 +66,14 @@ function outputOf({ num_classes, out_channels, threshold }: Common, context: z.c
 
 const eps = ({ norm_cfg }: Common) => norm_cfg.eps;
 
-const uperHead = z
-  .strictObject({
+const uperHead = z.pipe(
+  z.strictObject({
     ...common,
     type: z.literal('UPerHead'),
     in_index: wholePyramid,
-    pool_scales: z.array(count).default([1, 2, 3, 6]),
-  })
-  .transform((head, context) => ({
+    pool_scales: z._default(z.array(count), [1, 2, 3, 6]),
+  }),
+  z.transform((head, context) => ({
     ...outputOf(head, context),
     head: {
       type: 'uper_head' as const,
@@ -82,24 +82,27 @@ const uperHead = z
       alignCorners: head.align_corners,
       normEps: eps(head),
     },
-  }));
+  })),
+);
 
-const fcnHead = z
-  .strictObject({
+const fcnHead = z.pipe(
+  z.strictObject({
     ...common,
     type: z.literal('FCNHead'),
-    in_index: z.int().default(-1),
+    in_index: z._default(z.int(), -1),
     input_transform: none,
-    num_convs: z.int().nonnegative().default(2),
-    kernel_size: z
-      .int()
-      .positive()
-      .refine((size) => size % 2 === 1, { error: 'must be odd' })
-      .default(3),
-    concat_input: z.boolean().default(true),
-    dilation: z.int().positive().default(1),
-  })
-  .transform((head, context) => ({
+    num_convs: z._default(z.int().check(z.nonnegative()), 2),
+    kernel_size: z._default(
+      z.int().check(
+        z.positive(),
+        z.refine((size) => size % 2 === 1, { error: 'must be odd' }),
+      ),
+      3,
+    ),
+    concat_input: z._default(z.boolean(), true),
+    dilation: z._default(z.int().check(z.positive()), 1),
+  }),
+  z.transform((head, context) => ({
     ...outputOf(head, context),
     head: {
       type: 'fcn_head' as const,
@@ -112,22 +115,25 @@ const fcnHead = z
       alignCorners: head.align_corners,
       normEps: eps(head),
     },
-  }));
+  })),
+);
 
-const fpnHead = z
-  .strictObject({
+const fpnHead = z.pipe(
+  z.strictObject({
     ...common,
     type: z.literal('FPNHead'),
     in_index: wholePyramid,
     /** Checked only: the head takes the strides from the pyramid. */
     feature_strides: z
       .array(z.number())
-      .refine(
-        (strides) => strides.every((stride, i) => i === 0 || stride === 2 * (strides[i - 1] ?? 0)),
-        'each must be twice the one before',
+      .check(
+        z.refine(
+          (strides) => strides.every((stride, i) => i === 0 || stride === 2 * (strides[i - 1] ?? 0)),
+          'each must be twice the one before',
+        ),
       ),
-  })
-  .transform((head, context) => ({
+  }),
+  z.transform((head, context) => ({
     ...outputOf(head, context),
     head: {
       type: 'semantic_fpn_head' as const,
@@ -135,7 +141,8 @@ const fpnHead = z
       alignCorners: head.align_corners,
       normEps: eps(head),
     },
-  }));
+  })),
+);
 
 const heads = { UPerHead: uperHead, FPNHead: fpnHead, FCNHead: fcnHead } as const;
 
@@ -151,19 +158,23 @@ export function segmentationHeadFromMm(head: unknown, part = 'decode_head') {
 
 const what = 'mmseg model';
 /** Two extents, height first. */
-const pair = z.tuple([count, count]).transform(([height, width]) => ({ height, width }));
+const pair = z.pipe(
+  z.tuple([count, count]),
+  z.transform(([height, width]) => ({ height, width })),
+);
 
 const encoderDecoder = z.strictObject({
   type: z.string(),
-  decode_head: z.unknown().optional(),
-  auxiliary_head: z.unknown().optional(),
-  neck: z.unknown().optional(),
-  test_cfg: z
-    .discriminatedUnion('mode', [
+  decode_head: z.optional(z.unknown()),
+  auxiliary_head: z.optional(z.unknown()),
+  neck: z.optional(z.unknown()),
+  test_cfg: z.prefault(
+    z.discriminatedUnion('mode', [
       z.strictObject({ mode: z.literal('whole'), ...unneeded('crop_size', 'stride') }),
       z.strictObject({ mode: z.literal('slide'), crop_size: pair, stride: pair }),
-    ])
-    .prefault({ mode: 'whole' }),
+    ]),
+    { mode: 'whole' },
+  ),
   // read elsewhere, or for training
   ...unneeded('backbone', 'data_preprocessor', 'pretrained'),
   ...training,

@@ -1,3 +1,4 @@
+import * as z from 'zod/mini';
 import type { NDArray, Shape, Weights } from '../../../src/arrays.ts';
 import type { Backbone, ClassifierBackbone, Family, KeyLayout } from '../../../src/backbones/backbone.ts';
 import { convnext } from '../../../src/backbones/convnext.ts';
@@ -135,7 +136,7 @@ export function familyKind(
   { kind, arch, kwargs }: ModelSpec,
 ): BackboneKind {
   const written = arch === undefined ? { type: kind, ...kwargs } : { type: kind, arch, ...kwargs };
-  const backbone: Backbone = make(config.parse(written));
+  const backbone: Backbone = make(z.parse(config, written));
   return { backbone, classes: 'classify' in backbone ? 1000 : 0, layouts, moduleOf: topModule };
 }
 
