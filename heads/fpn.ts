@@ -20,7 +20,10 @@ export const fpnConfig = z.strictObject({
 });
 export type FpnConfig = z.output<typeof fpnConfig>;
 
-/** Makes the neck. @throws ConfigError if `outs` is less than the number of backbone levels that it uses */
+/** Each level is half as wide as the one before: beyond these, one pixel would stand for 2^16 of them. */
+const mostLevels = 16;
+
+/** Makes the neck. @throws ConfigError if `outs` is less than the number of backbone levels that it uses, or more than 16 */
 export function fpn(config: FpnConfig, stages: readonly Stage[]): Neck {
   const { channels, outs, startLevel, extraConvs } = config;
   const used = stages.slice(startLevel);
@@ -31,6 +34,7 @@ export function fpn(config: FpnConfig, stages: readonly Stage[]): Neck {
       `FPN: outs ${outs} with startLevel ${startLevel} does not fit a backbone of ${stages.length} stages.`,
     );
   }
+  if (outs > mostLevels) throw new ConfigError(`FPN: outs: at most ${mostLevels} levels are possible, got ${outs}.`);
   const strides = Array.from(
     { length: outs },
     (_, i) => used[i]?.stride ?? coarsest.stride * 2 ** (i - used.length + 1),

@@ -14,7 +14,7 @@ const tarball = join(folder, 'moganet.tgz');
 
 /** Sources that `npm pack` builds, and files that it takes as they are. */
 const ingredients: readonly string[] = [
-  ...['src', 'heads', 'configs', 'docs', 'samples', 'web'],
+  ...['src', 'heads', 'configs', 'docs', 'samples', 'scripts', 'web'],
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],
   ...['README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD_PARTY_NOTICES.md'],
 ];

@@ -39,10 +39,13 @@ const patience = 500;
 export async function withoutAbandoned(module: object): Promise<void> {
   const calls = abandoned.get(module);
   if (!calls?.size) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<'late'>((resolve) => {
-    setTimeout(() => resolve('late'), patience);
+    timer = setTimeout(() => resolve('late'), patience);
   });
-  if ((await Promise.race([Promise.all(calls), late])) === 'late') {
+  const first = await Promise.race([Promise.all(calls), late]);
+  clearTimeout(timer);
+  if (first === 'late') {
     lifeOf(module).end(
       new EngineError(
         'a call of onnxruntime-web does not come back from a graphics device that was lost. Load the page or worker again, ' +
@@ -103,8 +106,11 @@ export function guarded(ort: OnnxRuntime, { name, module, device }: Guarded): On
         }),
       dispose: () => {
         // onnxruntime refuses to dispose a tensor that is being read
-        if (isReading) void reading.then(dispose);
-        else if (!life.loss()) dispose();
+        const free = (): void => {
+          if (!life.loss()) dispose(); // its memory goes with the device
+        };
+        if (isReading) void reading.then(free);
+        else free();
       },
     };
     Object.assign(tensor, guards);

@@ -53,6 +53,11 @@ describe('an mm configuration', () => {
     refusal(dict, ConfigError, /mm config: num_classes: must be within ±1048576, got 2097152/);
   });
 
+  it('cannot order more levels than an image has', () => {
+    const dict = changed(lite, ({ neck }) => (neck.num_outs = 1e9));
+    refusal(dict, ConfigError, /FPN: outs: at most 16 levels are possible, got 1000000000/);
+  });
+
   it('may be of other channels, depths and limits', () => {
     const { backbone } = resolved(lite);
     const found = rcnnOf(lite);
