@@ -29,14 +29,24 @@ const libraries: readonly PageLibrary[] = [
   },
 ];
 
-/** Keeps bundlers from looking for the decoder's file beside a chunk: the decoder comes with the modules. */
-const decoderWithoutFile: Plugin = {
-  name: 'decoder without file',
+/**
+ * Parts of the decoder that a bundler of a page stumbles over, and what stands in their place: it would look for a file beside
+ * the chunk, though the decoder comes with the modules, and put a text for `import.meta.url`, to which nothing can be assigned.
+ */
+const stumblingBlocks: readonly (readonly [string, string])[] = [
+  ['new URL("mozjpeg_dec.wasm",import.meta.url).href', '"mozjpeg_dec.wasm"'],
+  ['if(import.meta.url===undefined){import.meta.url="https://localhost"}', ''],
+];
+
+const plainDecoder: Plugin = {
+  name: 'decoder for bundlers',
   setup: ({ onLoad }) => {
     onLoad({ filter: /mozjpeg_dec\.js$/ }, ({ path }) => {
-      const code = readFileSync(path, 'utf8');
-      const contents = code.replace('new URL("mozjpeg_dec.wasm",import.meta.url).href', '"mozjpeg_dec.wasm"');
-      if (contents === code) throw new Error(`${path} names its file in another way`);
+      let contents = readFileSync(path, 'utf8');
+      for (const [found, instead] of stumblingBlocks) {
+        if (!contents.includes(found)) throw new Error(`${path} has no "${found}"`);
+        contents = contents.replace(found, instead);
+      }
       return { contents };
     });
   },
@@ -52,7 +62,7 @@ export async function buildPageFiles(folder: string): Promise<void> {
       absWorkingDir: root,
       entryPoints,
       external,
-      plugins: [decoderWithoutFile],
+      plugins: [plainDecoder],
       // what TensorFlow.js asks for in Node; webpack answers for a module, and does not give it
       define: { __filename: 'undefined', __dirname: 'undefined' },
       outdir: folder,

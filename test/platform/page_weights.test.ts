@@ -245,7 +245,7 @@ describe('a request of a page that fails', () => {
   it('is a matter of CORS if the server answers', () => {
     const { reason, remedy, cause } = fault('https://cdn.example/a.png', { answers: true });
     expect(reason).to.match(/https:\/\/cdn\.example answers.*Access-Control-Allow-Origin/);
-    expect(remedy).to.equal('advice for https://page.example');
+    expect(remedy).to.equal('To load it, advice for https://page.example');
     expect(cause).to.equal(failed);
   });
 
