@@ -86,21 +86,24 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
         },
       });
       if (signal.aborted) {
-        await loaded.dispose();
+        await loaded.dispose().catch(() => {}); // nobody waits for it any more
         return false;
       }
       const former = model;
       [model, source] = [loaded, wanted];
       pace.clear();
       const { name, detail, hint } = loaded.engine;
-      const notices = loaded.notices.join(' ');
       store.set({
         model: { name: wanted.name, card: wanted.card, classes: loaded.classes, engine: name, detail, hint },
-        notice: notices === '' ? undefined : { kind: 'info', text: notices },
+        notice: noticeOf(loaded.notices),
         waits: {},
         work: undefined,
       });
-      await former?.dispose();
+      // whether or not the former one can be freed, this one is loaded
+      await former?.dispose().catch((error: unknown) => {
+        const kept = `The model before could not be freed, and may keep its memory: ${reasonOf(error)}`;
+        if (!signal.aborted) store.set({ notice: noticeOf([...loaded.notices, kept]) });
+      });
       return true;
     } catch (error) {
       if (loads.signal !== signal) return false;
@@ -275,6 +278,9 @@ function expectedTime(pace: ReadonlyMap<number, number>, size: number): number |
   if (nearest === undefined) return undefined;
   return (pace.get(nearest) ?? 0) * (size / nearest) ** 2;
 }
+
+const noticeOf = (sentences: readonly string[]): Notice | undefined =>
+  sentences.length === 0 ? undefined : { kind: 'info', text: sentences.join(' ') };
 
 /** Returns a message that names its file, once. */
 const about = (name: string, text: string): string => (text.startsWith(name) ? text : `${name}: ${text}`);

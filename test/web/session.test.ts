@@ -31,6 +31,8 @@ describe('the session of the page', () => {
 
   /** Why no more models can be loaded. */
   let refused: Error | undefined;
+  /** Why no model can be freed. */
+  let stuck: Error | undefined;
 
   const picture = (text: string) => new Blob([text]);
   const resultOf = (name: string) => ({ name }) as unknown as Result;
@@ -56,7 +58,7 @@ describe('the session of the page', () => {
     // a bitmap is freed a second after it left the stage: here at once
     globals.setTimeout = (run: () => void) => former.setTimeout(run, 0);
     store = createStore(first);
-    refused = undefined;
+    refused = stuck = undefined;
     const load = async (_: unknown, { engine = 'auto' } = {}) => {
       if (refused) throw refused;
       return modelOn(engine);
@@ -66,7 +68,9 @@ describe('the session of the page', () => {
       notices: [],
       classes: {},
       predict: () => (answers[engine] ?? answers.auto)?.(),
-      dispose: async () => {},
+      dispose: async () => {
+        if (stuck) throw stuck;
+      },
     });
     session = createSession(store, load as unknown as Parameters<CreateSession>[1]);
     await session.load(source);
@@ -111,6 +115,17 @@ describe('the session of the page', () => {
     };
     await session.again();
     expect(store.state.notice?.text).to.equal('wasm failed. No engine takes over: no engine can start.');
+  });
+
+  it('goes on with a model that was loaded when the one before cannot be freed', async () => {
+    await session.open(picture('a'), 'a.jpg');
+    stuck = new Error('the worker is gone.');
+    answers.webgl = async () => resultOf('found by webgl');
+    await session.useEngine('webgl');
+    const { model, engine, result, notice } = store.state;
+    expect([model?.engine, engine, result]).to.deep.equal(['webgl', 'webgl', { name: 'found by webgl' }]);
+    expect(notice?.kind).to.equal('info');
+    expect(notice?.text).to.match(/could not be freed.*the worker is gone/);
   });
 
   describe('with a webcam', () => {
