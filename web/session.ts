@@ -2,6 +2,7 @@ import { DroppedError, EngineError, type Progress, type RemoteModel, type Result
 import { reasonOf } from './elements.ts';
 import { loadModel as loadInWorker } from './library.ts';
 import type { ModelSource } from './models.ts';
+import { bitmapOf, mostPixels, refusalOf } from './pictures.ts';
 import { leastScore, type Notice, type Picture, type Store } from './state.ts';
 
 /** What the page does with the library: loads models and predicts pictures. The last good result survives every failure. */
@@ -171,6 +172,7 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
         keep: true,
         score: leastScore,
         size: { width: size, height: size },
+        maxPixels: mostPixels,
         signal,
       });
       if (signal.aborted) return;
@@ -194,14 +196,23 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
         return;
       }
       restore();
-      store.set({ notice: { kind: 'error', text: about(wanted.picture.name, reasonOf(error)) } });
+      store.set({ notice: { kind: 'error', text: about(wanted.picture.name, refusalOf(error)) } });
     }
   }
 
   return {
     async open(file, name) {
       const turn = ++opened;
-      const bitmap = await createImageBitmap(file).catch(() => undefined);
+      const refuse = (text: string) => {
+        if (turn === opened) store.set({ notice: { kind: 'error', text: about(name, text) } });
+      };
+      let bitmap: ImageBitmap | undefined;
+      try {
+        bitmap = await bitmapOf(file);
+      } catch (error) {
+        refuse(reasonOf(error));
+        return;
+      }
       if (turn !== opened) {
         bitmap?.close(); // a picture that was opened later is on the stage
         return;
@@ -214,9 +225,8 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
         return;
       }
       // the library says better than the browser what is wrong with the file
-      const reason = await model?.predict(file, { size: { width: 32, height: 32 } }).then(() => undefined, reasonOf);
-      const text = reason ?? 'this browser cannot read it as a picture. Open a JPEG or PNG.';
-      store.set({ notice: { kind: 'error', text: about(name, text) } });
+      const reason = await model?.predict(file, { size: { width: 32, height: 32 } }).then(() => undefined, refusalOf);
+      refuse(reason ?? 'this browser cannot read it as a picture. Open a JPEG or PNG.');
     },
     again,
     load: (wanted) => load(wanted, store.state.engine),

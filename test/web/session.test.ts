@@ -21,7 +21,15 @@ describe('the session of the page', () => {
   let store: Store;
   let session: Session;
   const globals = globalThis as Record<string, unknown>;
-  const former = { createImageBitmap: globals.createImageBitmap, setTimeout: globalThis.setTimeout };
+  const former = {
+    createImageBitmap: globals.createImageBitmap,
+    Image: globals.Image,
+    setTimeout: globalThis.setTimeout,
+  };
+  /** The size that files state. */
+  let stated: { readonly naturalWidth: number; readonly naturalHeight: number };
+  /** Texts of files that were decoded. */
+  let decoded: string[];
   /** Bitmaps that were closed. */
   const closed = new Set<unknown>();
   /** Lets pictures come, by the text of their file. */
@@ -49,8 +57,18 @@ describe('the session of the page', () => {
     closed.clear();
     arrivals = new Map();
     answers = { auto: async () => resultOf('found') };
+    stated = { naturalWidth: 640, naturalHeight: 480 };
+    decoded = [];
+    globals.Image = class {
+      onload = () => {};
+      set src(_: string) {
+        Object.assign(this, stated);
+        setImmediate(() => this.onload());
+      }
+    };
     globals.createImageBitmap = async (file: Blob) => {
       const text = await file.text();
+      decoded.push(text);
       if (text.startsWith('slow')) await new Promise<void>((resolve) => arrivals.set(text, resolve));
       const bitmap: unknown = { text, close: () => closed.add(bitmap) };
       return bitmap;
@@ -115,6 +133,29 @@ describe('the session of the page', () => {
     };
     await session.again();
     expect(store.state.notice?.text).to.equal('wasm failed. No engine takes over: no engine can start.');
+  });
+
+  it('refuses a picture that states too many pixels before it is decoded, in words for a visitor', async () => {
+    await session.open(picture('a'), 'a.jpg');
+    const { picture: shown, result } = store.state;
+    stated = { naturalWidth: 10_000, naturalHeight: 10_000 };
+    await session.open(picture('huge'), 'huge.jpg');
+    expect(store.state.notice?.text).to.equal(
+      'huge.jpg: it has 100 megapixels, and this page takes up to 67. Save a smaller copy in an image editor, and open that.',
+    );
+    expect(decoded).to.deep.equal(['a']);
+    expect([store.state.picture, store.state.result]).to.deep.equal([shown, result]);
+  });
+
+  it('says what the library refuses as too large without advice about code', async () => {
+    answers.auto = async () => {
+      const { checkPixels, imageContext } = await import('../../src/formats/context.ts');
+      checkPixels('JPEG frame', { width: 10_000, height: 10_000 }, imageContext('b.jpg'));
+      return resultOf('found');
+    };
+    await session.open(picture('b'), 'b.jpg');
+    expect(store.state.notice?.text).to.match(/^b\.jpg: 10000 × 10000 pixels are 100\.0 megapixels.*smaller copy/);
+    expect(store.state.notice?.text).not.to.match(/maxPixels|--max-pixels|decodeImage/);
   });
 
   it('goes on with a model that was loaded when the one before cannot be freed', async () => {
