@@ -1,8 +1,9 @@
-import { duration, find } from './elements.ts';
+import { find } from './elements.ts';
 import type { Session } from './session.ts';
 import { type LayersState, shownInstances } from './stage/layers.ts';
 import type { Stage } from './stage/stage.ts';
 import type { State, Store, Work } from './state.ts';
+import { duration } from './words.ts';
 
 /** The line below the picture: what was found, how long it took, what the page is doing, and messages. */
 

@@ -1,8 +1,9 @@
 import type { CompareNews, CompareOrder } from './comparison.ts';
-import { duration, find, make } from './elements.ts';
+import { element, find } from './elements.ts';
 import { isThere } from './offline.ts';
 import type { Session } from './session.ts';
 import type { Store } from './state.ts';
+import { duration } from './words.ts';
 
 /** The comparison of the engines on this device: which start, how exact they are against PyTorch, and how fast. */
 
@@ -19,21 +20,21 @@ const words = {
 
 /** Fills the section of the comparison. */
 export function connectComparison(store: Store, session: Session): void {
-  const start = make('button', { type: 'button' }, 'Compare engines');
-  const picture = make('input', { type: 'checkbox', id: 'compare-picture' });
-  const said = make('p', { className: 'small', role: 'status' });
+  const start = element('button', { type: 'button' }, 'Compare engines');
+  const picture = element('input', { type: 'checkbox', id: 'compare-picture' });
+  const said = element('p', { class: 'small', role: 'status' });
   const rows = new Map(
     engines.map((engine) => [engine as string, rowOf(engine, () => void session.useEngine(engine))]),
   );
   const head = ['Engine', 'Result', 'Error', 'Time'].map((text, i) =>
-    make('th', { className: i > 1 ? 'number' : '', scope: 'col' }, text),
+    element('th', { class: i > 1 ? 'number' : '', scope: 'col' }, text),
   );
-  const table = make(
+  const table = element(
     'table',
     {},
-    make('caption', { className: 'unseen' }, 'Engines on this device, against numbers of PyTorch'),
-    make('thead', {}, make('tr', {}, ...head)),
-    make('tbody', {}, ...Array.from(rows.values(), ({ row }) => row)),
+    element('caption', { class: 'unseen' }, 'Engines on this device, against numbers of PyTorch'),
+    element('thead', {}, element('tr', {}, ...head)),
+    element('tbody', {}, ...Array.from(rows.values(), ({ row }) => row)),
   );
   let worker: Worker | undefined;
 
@@ -83,12 +84,12 @@ export function connectComparison(store: Store, session: Session): void {
     for (const [engine, { row }] of rows) row.setAttribute('aria-current', `${engine === model?.engine}`);
   });
   find('compare', HTMLElement).append(
-    make('h2', {}, 'Engines on this device'),
-    make('p', { className: 'small' }, 'Runs a small MogaNet, whose outputs PyTorch has computed, on each engine.'),
+    element('h2', {}, 'Engines on this device'),
+    element('p', { class: 'small' }, 'Runs a small MogaNet, whose outputs PyTorch has computed, on each engine.'),
     table,
     said,
-    make('label', { className: 'check' }, picture, 'the demo model on a picture, too (slow)'),
-    make('div', { className: 'buttons' }, start),
+    element('label', { class: 'check' }, picture, 'the demo model on a picture, too (slow)'),
+    element('div', { class: 'buttons' }, start),
   );
 }
 
@@ -107,16 +108,12 @@ interface Row {
 }
 
 function rowOf(engine: string, use: () => void): Row {
-  const text = make('small');
-  const status = make('td');
-  const error = make('td', { className: 'number' });
-  const time = make('td', { className: 'number' });
-  const name = make(
-    'button',
-    { type: 'button', className: 'quiet tiny', title: `Use ${engine}`, onclick: use },
-    engine,
-  );
-  const row = make('tr', {}, make('th', { scope: 'row' }, name, text), status, error, time);
+  const text = element('small');
+  const status = element('td');
+  const error = element('td', { class: 'number' });
+  const time = element('td', { class: 'number' });
+  const name = element('button', { type: 'button', class: 'quiet tiny', title: `Use ${engine}`, onclick: use }, engine);
+  const row = element('tr', {}, element('th', { scope: 'row' }, name, text), status, error, time);
   const show = (found: Found) => {
     status.textContent = found.status;
     status.className = found.status.replace(' ', '-');

@@ -1,5 +1,5 @@
 import { withAssets } from 'moganet/ort';
-import { reasonOf } from './elements.ts';
+import { reasonOf } from './words.ts';
 
 /** The worker of the comparison: tries one engine after the other, so that none of them stops the page. */
 

@@ -1,8 +1,9 @@
-import { find, make, reasonOf } from './elements.ts';
+import { element, find } from './elements.ts';
 import { isModelFile, modelOfFiles } from './models.ts';
 import type { Session } from './session.ts';
 import type { Store } from './state.ts';
 import { createWebcam } from './webcam.ts';
+import { reasonOf } from './words.ts';
 
 /** How pictures and models get onto the page: choosing, dropping, pasting, the samples and the webcam. */
 
@@ -71,8 +72,8 @@ export function connectInputs(store: Store, session: Session): Inputs {
   });
   find('samples', HTMLElement).append(
     ...samples.map(({ file, title }, index) => {
-      const image = make('img', { src: `images/${file}`, alt: title, width: 56, height: 56, loading: 'lazy' });
-      return make('button', { type: 'button', title, onclick: () => void openSample(index) }, image);
+      const image = element('img', { src: `images/${file}`, alt: title, width: 56, height: 56, loading: 'lazy' });
+      return element('button', { type: 'button', title, onclick: () => void openSample(index) }, image);
     }),
   );
 

@@ -1,4 +1,4 @@
-import { find, make } from './elements.ts';
+import { element, find } from './elements.ts';
 import type { Inputs } from './inputs.ts';
 import type { Session } from './session.ts';
 import { sizes } from './settings.ts';
@@ -8,7 +8,7 @@ import type { Store } from './state.ts';
 
 /** Connects the keys. @param nextTheme changes the theme */
 export function connectKeys(store: Store, session: Session, inputs: Inputs, nextTheme: () => void): void {
-  const dialog = make('dialog', { id: 'help', 'aria-labelledby': 'help-title' });
+  const dialog = element('dialog', { id: 'help', 'aria-labelledby': 'help-title' });
   const resize = (change: number) => {
     const size = Math.min(sizes.most, Math.max(sizes.least, store.state.size + change));
     store.set({ size });
@@ -26,18 +26,18 @@ export function connectKeys(store: Store, session: Session, inputs: Inputs, next
     Escape: { does: 'cancel what runs, or dismiss a message', run: () => leave(store, session) },
     '?': { does: 'this list', run: () => dialog.showModal() },
   };
-  const list = make('dl');
+  const list = element('dl');
   for (const [key, { does }] of Object.entries(keys))
-    list.append(make('dt', {}, make('kbd', {}, key)), make('dd', {}, does));
+    list.append(element('dt', {}, element('kbd', {}, key)), element('dd', {}, does));
   dialog.append(
-    make('h2', { id: 'help-title' }, 'Keys and help'),
+    element('h2', { id: 'help-title' }, 'Keys and help'),
     list,
-    make(
+    element(
       'p',
-      { className: 'small' },
+      { class: 'small' },
       'Ctrl+V pastes a picture. Files can be dropped anywhere on the page. After the first visit the page works without a network.',
     ),
-    make('form', { method: 'dialog' }, make('button', {}, 'Close')),
+    element('form', { method: 'dialog' }, element('button', {}, 'Close')),
   );
   document.body.append(dialog);
   find('help-open', HTMLButtonElement).onclick = () => dialog.showModal();

@@ -1,5 +1,5 @@
 import { ImageError, isRefusal } from 'moganet/worker/ort';
-import { reasonOf } from './elements.ts';
+import { reasonOf } from './words.ts';
 
 /** Pictures that come as files: how large they may be, their pixels, and what is wrong with them in words for a visitor. */
 

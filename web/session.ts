@@ -1,9 +1,9 @@
 import { DroppedError, EngineError, type Progress, type RemoteModel, type Result } from 'moganet/worker/ort';
-import { reasonOf } from './elements.ts';
 import { loadModel as loadInWorker } from './library.ts';
 import type { ModelSource } from './models.ts';
 import { bitmapOf, mostPixels, refusalOf } from './pictures.ts';
 import { leastScore, type Notice, type Picture, type Store } from './state.ts';
+import { reasonOf } from './words.ts';
 
 /** What the page does with the library: loads models and predicts pictures. The last good result survives every failure. */
 

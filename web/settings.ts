@@ -1,4 +1,4 @@
-import { find, make } from './elements.ts';
+import { element, find } from './elements.ts';
 import { demo } from './models.ts';
 import type { Session } from './session.ts';
 import type { LoadedModel, Store } from './state.ts';
@@ -20,7 +20,7 @@ export const sizes = { least: 192, most: 800, step: 32 } as const;
 
 /** Fills the section of settings. */
 export function connectSettings(store: Store, session: Session, openFiles: () => void): void {
-  const size = make('input', {
+  const size = element('input', {
     type: 'range',
     id: 'size',
     min: `${sizes.least}`,
@@ -28,7 +28,7 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
     step: `${sizes.step}`,
     'aria-describedby': 'size-hint',
   });
-  const sizeText = make('output', { htmlFor: 'size' });
+  const sizeText = element('output', { for: 'size' });
   size.oninput = () => store.set({ size: Number(size.value) });
   size.onchange = () => void session.again();
   store.on(['size'], ({ size: edge }) => {
@@ -37,21 +37,21 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
     size.setAttribute('aria-valuetext', `${edge} pixels`);
   });
 
-  const engine = make(
+  const engine = element(
     'select',
     { id: 'engine', 'aria-describedby': 'engine-hint' },
-    ...Object.entries(engines).map(([name, text]) => make('option', { value: name }, `${name}: ${text}`)),
+    ...Object.entries(engines).map(([name, text]) => element('option', { value: name }, `${name}: ${text}`)),
   );
   engine.onchange = () => void session.useEngine(engine.value);
-  const engineHint = make('p', { id: 'engine-hint', className: 'small', role: 'status' });
+  const engineHint = element('p', { id: 'engine-hint', class: 'small', role: 'status' });
 
-  const modelName = make('strong');
-  const card = make('ul', { className: 'small' });
-  const promised = make('details', { className: 'small' }, make('summary', {}, 'All classes that its heads have'));
-  const classes = make('div');
+  const modelName = element('strong');
+  const card = element('ul', { class: 'small' });
+  const promised = element('details', { class: 'small' }, element('summary', {}, 'All classes that its heads have'));
+  const classes = element('div');
   promised.append(classes);
-  const back = make('button', { type: 'button', onclick: () => void session.load(demo) }, 'Back to the demo');
-  const open = make('button', { type: 'button', onclick: openFiles }, 'Open your own checkpoint');
+  const back = element('button', { type: 'button', onclick: () => void session.load(demo) }, 'Back to the demo');
+  const open = element('button', { type: 'button', onclick: openFiles }, 'Open your own checkpoint');
 
   store.on(['engine', 'model'], ({ engine: chosen, model }) => {
     engine.value = chosen;
@@ -59,29 +59,29 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
     modelName.textContent = model?.name ?? 'not loaded yet';
     back.hidden = model === undefined || model.name === demo.name;
     promised.hidden = model === undefined;
-    card.replaceChildren(...(model?.card ?? []).map((sentence) => make('li', {}, sentence)));
+    card.replaceChildren(...(model?.card ?? []).map((sentence) => element('li', {}, sentence)));
     classes.replaceChildren(...classLists(model));
   });
 
   find('settings', HTMLElement).append(
-    make('h2', {}, 'Settings'),
-    make('div', { className: 'row' }, make('label', { htmlFor: 'size' }, 'Detail'), sizeText),
+    element('h2', {}, 'Settings'),
+    element('div', { class: 'row' }, element('label', { for: 'size' }, 'Detail'), sizeText),
     size,
-    make(
+    element(
       'p',
-      { id: 'size-hint', className: 'small' },
+      { id: 'size-hint', class: 'small' },
       'Edge of the picture for the network. Less is faster, more finds smaller things.',
     ),
-    make('label', { htmlFor: 'engine' }, 'Engine'),
+    element('label', { for: 'engine' }, 'Engine'),
     engine,
     engineHint,
-    make('p', { className: 'row' }, 'Model', modelName),
+    element('p', { class: 'row' }, 'Model', modelName),
     card,
     promised,
-    make('div', { className: 'buttons' }, open, back),
-    make(
+    element('div', { class: 'buttons' }, open, back),
+    element(
       'p',
-      { className: 'small' },
+      { class: 'small' },
       'A .pth or .safetensors file; if it is not of a published model, with its configuration (.json).',
     ),
   );
@@ -101,6 +101,6 @@ const taskTitles: Readonly<Record<string, string>> = {
 
 function classLists(model: LoadedModel | undefined): Node[] {
   return Object.entries(model?.classes ?? {}).map(([task, names = []]) =>
-    make('p', {}, make('b', {}, `${taskTitles[task] ?? task} (${names.length}): `), names.join(', ')),
+    element('p', {}, element('b', {}, `${taskTitles[task] ?? task} (${names.length}): `), names.join(', ')),
   );
 }

@@ -1,6 +1,6 @@
 import type { Result } from 'moganet';
 import { colorFor } from 'moganet/render';
-import { element } from '../stage/dom.ts';
+import { element } from '../elements.ts';
 import { classCounts } from '../stage/layers.ts';
 import { cssColor } from '../stage/shapes.ts';
 import type { Stage } from '../stage/stage.ts';

@@ -1,8 +1,8 @@
 import { zipSync } from 'fflate';
 import type { Result } from 'moganet';
+import { download, element } from '../elements.ts';
 import { canvasOf } from '../stage/bitmaps.ts';
 import { cropOf, pngOf } from '../stage/cutout.ts';
-import { download, element } from '../stage/dom.ts';
 import { shownInstances } from '../stage/layers.ts';
 import type { Stage } from '../stage/stage.ts';
 import { counted, fileWord, imageIdOf, stemOf } from '../stage/words.ts';

@@ -1,4 +1,4 @@
-import { element } from '../stage/dom.ts';
+import { element } from '../elements.ts';
 import { isShown } from '../stage/layers.ts';
 import { colorOf, cssColor, type InstanceShape } from '../stage/shapes.ts';
 import type { Stage } from '../stage/stage.ts';

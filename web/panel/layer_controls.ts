@@ -1,4 +1,4 @@
-import { element } from '../stage/dom.ts';
+import { element } from '../elements.ts';
 import type { ColorBy, Labels, LayerName, LayersState } from '../stage/layers.ts';
 import type { Stage } from '../stage/stage.ts';
 

@@ -1,4 +1,4 @@
-import { element } from '../stage/dom.ts';
+import { element } from '../elements.ts';
 import type { Stage } from '../stage/stage.ts';
 import { createClassFilter } from './classes.ts';
 import { createClassification } from './classification.ts';

@@ -1,4 +1,4 @@
-import { element } from '../stage/dom.ts';
+import { element } from '../elements.ts';
 import { scoreHistogram, shownInstances } from '../stage/layers.ts';
 import type { Stage } from '../stage/stage.ts';
 import { counted, scoreText } from '../stage/words.ts';

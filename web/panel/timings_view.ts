@@ -1,4 +1,4 @@
-import { element } from '../stage/dom.ts';
+import { element } from '../elements.ts';
 import type { Stage } from '../stage/stage.ts';
 import { milliseconds } from '../stage/words.ts';
 import { type PartName, partWords, type RunHistory, type TimedRun, timeParts, totalOf, withRun } from './timings.ts';

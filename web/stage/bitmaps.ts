@@ -1,6 +1,6 @@
 import type { Result } from 'moganet';
 import { type Color, colorFor } from 'moganet/render';
-import { contextOf } from './dom.ts';
+import { contextOf } from './canvas.ts';
 import type { MaskCrop } from './hit.ts';
 
 /** Masks and label maps as images of the browser, made once, so that a frame only copies them. */

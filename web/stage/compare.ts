@@ -1,4 +1,4 @@
-import { element, icon, icons } from './dom.ts';
+import { element, icon, icons } from '../elements.ts';
 import type { LayersState, Store } from './layers.ts';
 
 /** The slider of before and after: left of it the picture alone, right of it with the result. */

@@ -1,6 +1,6 @@
 import { sizesFor } from 'moganet/render';
 import { canvasOf, imageDataOf, segmentationImage } from './bitmaps.ts';
-import { contextOf } from './dom.ts';
+import { contextOf } from './canvas.ts';
 import type { LayersState } from './layers.ts';
 import { paintInstances, type Scene } from './paint.ts';
 

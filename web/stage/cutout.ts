@@ -1,6 +1,7 @@
 import type { Result } from 'moganet';
+import { download, element, icon, icons } from '../elements.ts';
 import { imageDataOf } from './bitmaps.ts';
-import { contextOf, download, element, icon, icons } from './dom.ts';
+import { contextOf } from './canvas.ts';
 import type { InstanceShape } from './shapes.ts';
 import { percent, pixels, scoreText } from './words.ts';
 

@@ -1,7 +1,7 @@
 import type { Result } from 'moganet';
 import { type Color, readableOn } from 'moganet/render';
 import { maskImage } from './bitmaps.ts';
-import type { Context } from './dom.ts';
+import type { Context } from './canvas.ts';
 import { classesFirst, fewLabels, type PlacedLabel, placeLabels, seenPart } from './labels.ts';
 import { isShown, type Labels, type LayersState } from './layers.ts';
 import { colorOf, cssColor, drawingOrder, type InstanceShape, shapesOf } from './shapes.ts';

@@ -1,9 +1,10 @@
 import type { Result } from 'moganet';
 import { colorFor } from 'moganet/render';
+import { element, icon, icons } from '../elements.ts';
+import { contextOf } from './canvas.ts';
 import { createCompare } from './compare.ts';
 import { composed } from './composed.ts';
 import { createCutoutCard, pngOf } from './cutout.ts';
-import { contextOf, element, icon, icons } from './dom.ts';
 import { listenForGestures } from './gestures.ts';
 import { instanceUnder, labelUnder } from './hit.ts';
 import { type Rect, seenPart } from './labels.ts';

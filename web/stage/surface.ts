@@ -1,5 +1,6 @@
+import { element } from '../elements.ts';
 import { segmentationImage } from './bitmaps.ts';
-import { contextOf, element } from './dom.ts';
+import { contextOf } from './canvas.ts';
 import { createGlow } from './glow.ts';
 import type { LayersState } from './layers.ts';
 import { paintInstances, type Scene } from './paint.ts';

@@ -1,5 +1,5 @@
 import type { Color } from 'moganet/render';
-import { element } from './dom.ts';
+import { element } from '../elements.ts';
 import type { Rect } from './labels.ts';
 import { cssColor } from './shapes.ts';
 import { clamp, type Point, type Size } from './view.ts';
