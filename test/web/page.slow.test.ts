@@ -174,6 +174,10 @@ describe('the page', () => {
     }
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(width, 'width of the page').to.equal(390);
+    for (const way of await page.locator('#source > *:visible, #samples button').all()) {
+      const box = await way.boundingBox();
+      expect((box?.x ?? 0) + (box?.width ?? Infinity), 'the right edge of a way in').to.be.at.most(390);
+    }
     for (const name of ['Keys', 'Theme: Auto']) {
       expect(
         await page.getByRole('button', { name, exact: true }).count(),
@@ -186,6 +190,21 @@ describe('the page', () => {
       -1, // positions are rounded
       844 - (cutout?.height ?? 844),
     );
+    await page.close();
+  });
+
+  it('keeps the ways in on the screen beside a long message', async () => {
+    const { page } = await site.open('?engine=wasm&size=192', { viewport: { width: 1024, height: 768 } });
+    await settled(page);
+    const bottom = async () => {
+      const box = await page.locator('#source').boundingBox();
+      return (box?.y ?? 0) + (box?.height ?? Infinity);
+    };
+    const before = await bottom();
+    await drop(page, { name: `${'letter '.repeat(60)}.jpg`, bytes: Buffer.from('Dear reader,') });
+    await page.locator('#notice').waitFor(patience);
+    expect(await bottom()).to.be.closeTo(before, 1);
+    expect(before).to.be.at.most(768);
     await page.close();
   });
 
