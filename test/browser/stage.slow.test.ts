@@ -237,6 +237,21 @@ describe('the stage and the panel in Chromium', () => {
     await page.close();
   });
 
+  it('shows the picture with its masks before the panel is built', async () => {
+    const page = await open();
+    const order = await page.evaluate(async () => {
+      const seen: string[] = [];
+      const list = document.querySelector('.instances');
+      if (list) new MutationObserver(() => seen.push('list')).observe(list, { childList: true });
+      tools.stage.onDrawn(() => seen.push('picture'));
+      await tools.showMany('facade-balconies.jpg', 50);
+      for (let i = 0; i < 20; i++) await new Promise(requestAnimationFrame);
+      return seen;
+    });
+    expect(order).to.deep.equal(['picture', 'list']);
+    await page.close();
+  });
+
   it('makes images of masks once, and paints nothing while nothing changes', async () => {
     const page = await open();
     await page.evaluate(() => tools.showMany('facade-balconies.jpg', 100));

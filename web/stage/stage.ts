@@ -6,6 +6,7 @@ import { createCompare } from './compare.ts';
 import { composed } from './composed.ts';
 import { pngOf } from './cutout.ts';
 import { connectKeyboard, keysHelp } from './keyboard.ts';
+import { createLater } from './later.ts';
 import { createStore, initialLayers, type LayersState, layersFor, type Store } from './layers.ts';
 import { createListeners } from './listeners.ts';
 import { createScene, type Scene } from './paint.ts';
@@ -35,7 +36,10 @@ export interface Stage {
   show(picture: Picture | undefined, result: Result | undefined, name?: string): void;
   /** Calls `listener` when an instance is cut out, and with `undefined` when its card is closed. Returns the function that ends it. */
   onSelect(listener: (index: number | undefined) => void): () => void;
-  /** Calls `listener` with every other result, or with `undefined` when the picture has none yet. Returns the function that ends it. */
+  /**
+   * Calls `listener` with every other result, after the frame that shows it, or at once with `undefined` when the picture has none yet.
+   * Of results in quick succession the latest is told. Returns the function that ends it.
+   */
   onResult(listener: (result: Result | undefined) => void): () => void;
   /** Calls `listener` when a result is drawn for the first time. Returns the function that ends it. */
   onDrawn(listener: (milliseconds: number) => void): () => void;
@@ -55,6 +59,7 @@ interface Shown {
 export function createStage(root: HTMLElement): Stage {
   const layers = createStore<LayersState>(initialLayers);
   const results = createListeners<Result | undefined>();
+  const later = createLater(() => results.steps(() => shown.scene?.result));
   let shown: Shown = { name: 'image' };
   /** The classes of the latest result. */
   let classes: readonly string[] = [];
@@ -104,7 +109,11 @@ export function createStage(root: HTMLElement): Stage {
     } else layers.set({ lit: undefined, litClass: undefined, litSegment: undefined, selected: undefined });
     tooltip.hide();
     compare.allow(result !== undefined);
-    results.tell(result);
+    if (result) later.run();
+    else {
+      later.cancel();
+      results.tell(undefined);
+    }
   }
 
   return {
