@@ -57,9 +57,7 @@ describe('the page', () => {
     const rows = deflateSync(Buffer.alloc(height * (1 + width / 8)));
     const form = header({ width, height, depth: 1, colorType: 0 });
     const bytes = join(pngSignature, form, chunk('IDAT', rows), chunk('IEND'));
-    await page.evaluate(() => {
-      Object.assign(window, { createImageBitmap: () => Promise.reject(new Error('it is decoded')) });
-    });
+    await page.evaluate('createImageBitmap = () => Promise.reject(new Error("it is decoded"))');
     const seen = await watchLongTasks(page);
     await drop(page, { name: 'huge.png', bytes });
     await page.locator('#notice').waitFor({ timeout: 5000 });
