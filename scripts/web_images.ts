@@ -29,7 +29,7 @@ for (const [name, view] of Object.entries(views)) {
     if (message.type() === 'error') console.error(message.text());
   });
   await page.goto(`${server.url}?engine=${name === 'web-phone' ? 'wasm' : 'ort-wasm'}&size=512`);
-  await page.locator('#facts:text(" on ")').waitFor({ timeout: 200_000 });
+  await page.locator('#facts', { hasText: /\d m?s on / }).waitFor({ timeout: 200_000 });
   await page.waitForTimeout(500);
   await page.screenshot({ path: join(folder, `${name}.jpg`), type: 'jpeg', quality: 82 });
   await page.close();
