@@ -99,7 +99,7 @@ export function pageFolders(): Readonly<Record<string, string>> {
   }
 }
 
-/** What of a folder with more the engines load. */
+/** The files that the engines load, out of a folder that has more. */
 const wantedFiles: Readonly<Record<string, RegExp>> = {
   ort: /^ort-wasm-simd-threaded(\.asyncify)?\.(mjs|wasm)$/,
   wasm: /\.wasm$/,

@@ -1,19 +1,17 @@
-/// <reference lib="esnext.disposable" preserve="true" />
-import type { NDArray, Weights } from '../arrays.ts';
-import type { Stage } from '../backbones/index.ts';
-import { ConfigError, EngineError } from '../errors.ts';
+import type { Weights } from '../arrays.ts';
+import { ConfigError } from '../errors.ts';
 import { modelReader, type ReadModel } from '../loading/read_model.ts';
 import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
 import type { ModelConfig } from '../models/config.ts';
 import type { Tables } from '../models/create.ts';
 import type { Head } from '../models/custom.ts';
-import { type DeviceTensor, type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
+import { type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { nextTurn } from '../turn.ts';
 import { findEntry } from '../zoo/index.ts';
 import { checkBackboneCall } from './load_options.ts';
+import { type LoadedBackbone, loadedBackbone } from './loaded_backbone.ts';
 import type { Model } from './model.ts';
-import { checkMap } from './options.ts';
 
 /** Options of `loadModel`. */
 export interface LoadOptions extends ReadOptions, EngineOptions {
@@ -150,21 +148,6 @@ export interface BackboneOptions
   readonly weights: WeightsRef;
 }
 
-/** A backbone with its weights on an engine. */
-export interface LoadedBackbone {
-  readonly stages: readonly Stage[];
-  /** Notes on the weights, such as the set that was taken, and a prefix that was taken off. */
-  readonly notices: readonly string[];
-  /** Takes an image N×C×H×W, normalised. Returns the pyramid: one N×C×H×W array per stage, finest first. */
-  forward(image: NDArray): Promise<NDArray[]>;
-  /** Does the same, but leaves the results on the device for further computation. The caller disposes them. */
-  run(image: NDArray | DeviceTensor): Promise<DeviceTensor[]>;
-  /** Frees the weights on the engine after the calls that have begun. Every call waits for the end of the first. */
-  dispose(): Promise<void>;
-  /** Does what `dispose` does: `await using backbone = await createBackbone(…)`. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
 /** Loads a backbone with its weights, from a configuration or from the name of a model that has it. */
 export type CreateBackbone = <Options extends BackboneOptions>(
   config: ModelConfig<NoInfer<Options>>['backbone'] | string,
@@ -186,37 +169,11 @@ export function backboneLoader(platform: Platform): CreateBackbone {
     const loaded = await onEngine([model.definition.pyramid], model.weights, options, platform);
     const { runners } = loaded;
     const runner = runners.backbone as Runner; // of the only part
-    let disposal: Promise<void> | undefined;
-    const running = new Set<Promise<unknown>>();
-    const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
-      if (disposal) throw new EngineError('the backbone was disposed. Create it again.');
-      const result = work();
-      running.add(result);
-      return result.finally(() => running.delete(result));
-    };
-    const pyramidOf = async (image: NDArray | DeviceTensor): Promise<DeviceTensor[]> =>
-      Object.values(await runner.run({ image }));
-    const dispose = () => {
-      disposal ??= Promise.allSettled(running).then(() => free(loaded.engine, runners));
-      return disposal;
-    };
-    return {
+    return loadedBackbone({
       stages: model.definition.stages,
       notices: model.notices,
-      run: (image) => whileAlive(() => pyramidOf(image)),
-      async forward(image) {
-        checkMap(image);
-        return whileAlive(async () => {
-          const outputs = await pyramidOf(image);
-          try {
-            return await Promise.all(outputs.map((output) => output.read()));
-          } finally {
-            for (const output of outputs) output.dispose();
-          }
-        });
-      },
-      dispose,
-      [Symbol.asyncDispose]: dispose,
-    };
+      run: async (image) => Object.values(await runner.run({ image })),
+      free: () => free(loaded.engine, runners),
+    });
   };
 }

@@ -1,8 +1,6 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import type { NDArray } from '../arrays.ts';
 import { EngineError } from '../errors.ts';
-import type { LoadedBackbone } from '../library/load.ts';
-import { checkMap } from '../library/options.ts';
+import { type LoadedBackbone, loadedBackbone } from '../library/loaded_backbone.ts';
 import type { DeviceTensor } from '../nn/index.ts';
 import type { Calls } from './messages.ts';
 import { endShare, type Share } from './remote_model.ts';
@@ -14,15 +12,6 @@ export function remoteBackbone(
 ): LoadedBackbone {
   const { line } = share;
   const numbers = new WeakMap<DeviceTensor, number>();
-  const running = new Set<Promise<unknown>>();
-  let disposal: Promise<void> | undefined;
-
-  const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (disposal) throw new EngineError('the backbone was disposed. Create it again.');
-    const result = work();
-    running.add(result);
-    return result.finally(() => running.delete(result));
-  };
   const tensorOf = (tensor: number, shape: readonly number[]): DeviceTensor => {
     let isDisposed = false;
     const remote: DeviceTensor = {
@@ -52,31 +41,5 @@ export function remoteBackbone(
     });
     return outputs.map(({ tensor, shape }) => tensorOf(tensor, shape));
   };
-  const end = async (): Promise<void> => {
-    await Promise.allSettled(running);
-    await endShare(share, backbone);
-  };
-  const dispose = (): Promise<void> => {
-    disposal ??= end();
-    return disposal;
-  };
-
-  return {
-    stages,
-    notices,
-    run: (image) => whileAlive(() => run(image)),
-    async forward(image) {
-      checkMap(image);
-      return whileAlive(async () => {
-        const outputs = await run(image);
-        try {
-          return await Promise.all(outputs.map((output) => output.read()));
-        } finally {
-          for (const output of outputs) output.dispose();
-        }
-      });
-    },
-    dispose,
-    [Symbol.asyncDispose]: dispose,
-  };
+  return loadedBackbone({ stages, notices, run, free: () => endShare(share, backbone) });
 }

@@ -1,7 +1,7 @@
 import type { Assets, Library } from '../browser_library.ts';
 import { EngineError } from '../errors.ts';
 import type { Bitmap } from '../globals.ts';
-import type { LoadedBackbone } from '../library/load.ts';
+import type { LoadedBackbone } from '../library/loaded_backbone.ts';
 import type { Model } from '../library/model.ts';
 import type { DeviceTensor } from '../nn/index.ts';
 import { version } from '../results/json.ts';

@@ -155,7 +155,7 @@ class WorkerTensor implements OnnxTensor {
     this.#free();
   }
 
-  /** What has been read is its reader's. */
+  /** Gives its memory away, unless it was read: then it belongs to the reader. */
   #free(): void {
     if (!this.#data || this.#isRead) return;
     this.#drop(this.#data);
