@@ -50,6 +50,11 @@ export class ImageError extends MoganetError {
   override readonly name = 'ImageError';
 }
 
+/** A data set, its labels or a file of results cannot be used. */
+export class DataError extends MoganetError {
+  override readonly name = 'DataError';
+}
+
 /** Values of a model do not fit together. The message begins with the module's path. */
 export class ShapeError extends MoganetError {
   override readonly name = 'ShapeError';

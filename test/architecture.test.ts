@@ -63,6 +63,24 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['backbones', 'datasets', 'image', 'loading', 'models', 'nn', 'postprocess'],
     packages: ['zod/mini'],
   },
+  // data sets as others write them: labels in, checked objects and label maps out
+  data: {
+    imports: ['postprocess', 'image', 'formats'],
+    types: ['datasets', 'platform'],
+    packages: ['zod/mini', 'yaml', 'saxes'],
+  },
+  // measures results against labels, on typed arrays
+  evaluate: {
+    imports: ['data', 'postprocess'],
+    types: ['datasets', 'image', 'library', 'platform', 'results'],
+    packages: ['zod/mini'],
+  },
+  // what was measured as one HTML file
+  report: {
+    imports: ['evaluate', 'data', 'render', 'results', 'formats', 'image', 'postprocess'],
+    types: ['datasets', 'platform'],
+    packages: ['@observablehq/plot', 'linkedom'],
+  },
   // counts and comparisons of the article; nothing that runs a model needs it
   article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },
   // the entries pass in platform and engines, so that a browser bundle does not meet those of Node
@@ -71,7 +89,7 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['platform'],
   },
   cli: {
-    imports: ['entries', 'article', 'render', 'library', 'platform/node'],
+    imports: ['entries', 'article', 'render', 'library', 'platform/node', 'data', 'evaluate', 'report'],
     packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import {
   CheckpointError,
   ConfigError,
+  DataError,
   DownloadError,
   EngineError,
   ImageError,
@@ -42,6 +43,7 @@ const codes: readonly (readonly [ErrorClass, number])[] = [
   [ShapeError, exitCodes.usage], // outside an image only a configuration or a size can contradict itself
   [UnsupportedError, exitCodes.usage],
   [OutputError, exitCodes.failure],
+  [DataError, exitCodes.failure],
   [CheckpointError, exitCodes.failure],
   [ImageError, exitCodes.failure],
   [EngineError, exitCodes.failure],

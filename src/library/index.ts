@@ -7,6 +7,7 @@ export { type Dataset, type DatasetId, datasetOf, datasets } from '../datasets/i
 export {
   CheckpointError,
   ConfigError,
+  DataError,
   DownloadError,
   DroppedError,
   EngineError,

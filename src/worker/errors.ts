@@ -1,6 +1,7 @@
 import {
   CheckpointError,
   ConfigError,
+  DataError,
   DownloadError,
   DroppedError,
   EngineError,
@@ -30,6 +31,7 @@ const classes: Readonly<Record<string, new (message: string, options?: ErrorOpti
   MoganetError,
   CheckpointError,
   ConfigError,
+  DataError,
   ImageError,
   ShapeError,
   UnsupportedError,
