@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { type Shape, sizeOf } from '../../../src/arrays.ts';
 import { UnsupportedError } from '../../../src/errors.ts';
 import type { Engine } from '../../../src/nn/index.ts';
 import { type GoldenCase, openCase } from '../golden.ts';
 import { checkpointCases, runners as checkpointRunners, runSmallCheckpoint } from './checkpoints.ts';
 import { runDetection, runSegmentation } from './end_to_end.ts';
+import { runners as evaluationRunners } from './evaluation.ts';
 import { runners as imageRunners } from './images.ts';
 import { expectModelKeys, type ModelKeyList } from './key_lists.ts';
 import { expectLayout, type LayoutMapSpec } from './layout_maps.ts';
@@ -36,6 +37,7 @@ const plainRunners: Readonly<Record<string, Runner>> = {
   ...postprocessRunners,
   ...imageRunners,
   ...checkpointRunners,
+  ...evaluationRunners,
 };
 
 /** Runners of heads and whole models on an engine. The kinds are the words of the golden files. */
@@ -58,13 +60,12 @@ const missing: Readonly<Record<string, string>> = {
   assigner: 'training',
   optimizer: 'training',
   lr: 'training',
-  coco_eval: 'COCO evaluation',
   miou: 'evaluation of segmentations',
 };
 
 /**
  * Lists every case of a folder: its index, checkpoints, key lists, cost rows and layout maps, and those of its
- * `heads/`.
+ * `heads/` and `eval/`.
  *
  * @throws Error if the folder has no index
  */
@@ -72,13 +73,13 @@ export function casesOf(folder: string): Case[] {
   const index = join(folder, 'index.json');
   if (!existsSync(index)) throw new Error(`${folder}: not a golden folder. index.json is missing.`);
   const { cases, checkpoints = [] }: Index = readJson(index);
-  const written = cases.map((entry) => ({
-    name: entry.case,
-    json: readJson<CaseJson>(join(folder, `${entry.case}.json`)),
-  }));
-  const inside = existsSync(join(folder, 'heads', 'index.json')) ? casesOf(join(folder, 'heads')) : [];
+  const written = cases.map((entry) => {
+    const path = join(folder, entry.json ?? `${entry.case}.json`);
+    return { name: entry.case, path, json: readJson<CaseJson>(path) };
+  });
+  const inside = partFolders.map((part) => join(folder, part)).filter((part) => existsSync(join(part, 'index.json')));
   return [
-    ...written.map(({ name, json }) => caseOf(folder, name, json)),
+    ...written.map(({ name, path, json }) => caseOf(dirname(path), basename(path, '.json'), json, name)),
     ...checkpoints.map((file) => plain(file, 'checkpoint', () => runSmallCheckpoint(join(folder, file), written))),
     ...checkpointCases(folder).map(({ name, run }) => plain(name, 'checkpoint', run)),
     ...keyLists(folder),
@@ -88,29 +89,37 @@ export function casesOf(folder: string): Case[] {
     ...rowsOf<LayoutMapSpec>(folder, 'layouts.json', 'maps').map((row) =>
       plain(`layout: ${row.map}`, 'layout', () => expectLayout(row, folder)),
     ),
-    ...inside,
+    ...inside.flatMap(casesOf),
   ];
 }
 
 interface Index {
-  readonly cases: readonly { readonly case: string }[];
+  readonly cases: readonly {
+    readonly case: string;
+    /** The file of the case below the folder, by default the name of the case. */
+    readonly json?: string;
+  }[];
   /** Files that cases of the folder load. `checkpoints/` has a separate index. */
   readonly checkpoints?: readonly string[];
 }
+
+/** Folders in a golden folder that have an index of their own. */
+const partFolders = ['heads', 'eval'];
 
 /** Returns the folders that `MOGANET_GOLDEN` names, separated as in PATH; `fallback` by default. */
 export function foldersFrom(variable: string | undefined, fallback: string): string[] {
   const named = (variable ?? '').split(delimiter).filter(Boolean);
   const folders = [...new Set((named.length > 0 ? named : [fallback]).map((folder) => resolve(folder)))];
-  // a `heads/` is part of the folder around it
-  return folders.filter((folder) => !folders.some((other) => folder === join(other, 'heads')));
+  // a `heads/` or `eval/` is part of the folder around it
+  const isPart = (folder: string) => partFolders.some((part) => folders.some((other) => folder === join(other, part)));
+  return folders.filter((folder) => !isPart(folder));
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the fields differ by kind
 type CaseJson = any;
 
-/** The tensors are opened when the case is run. */
-function caseOf(folder: string, name: string, json: CaseJson): Case {
+/** The tensors are opened when the case is run. @param file of the case, without its ending */
+function caseOf(folder: string, file: string, json: CaseJson, name: string): Case {
   const kind: string = json.kind ?? json.type;
   const [needsNone, needsEngine] = [plainRunners[kind], engineRunner(kind)];
   return {
@@ -119,8 +128,8 @@ function caseOf(folder: string, name: string, json: CaseJson): Case {
     informative: /informative only/i.test(json.note ?? ''),
     onEngines: needsEngine && { small: workOf(folder, json) <= smallWork },
     run: async (engine) => {
-      if (engine && needsEngine) return needsEngine(await openCase(folder, name), engine);
-      if (needsNone) return needsNone(await openCase(folder, name));
+      if (engine && needsEngine) return needsEngine(await openCase(folder, file), engine);
+      if (needsNone) return needsNone(await openCase(folder, file));
       if (!needsEngine) throw new UnsupportedError(`${missing[kind] ?? `the kind "${kind}"`} is not supported yet`);
     },
   };

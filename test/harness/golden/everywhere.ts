@@ -1,9 +1,16 @@
 import type { Engine } from '../../../src/nn/index.ts';
 import { engines as starters } from '../engines.ts';
 import { type Case, headRunners } from './cases.ts';
+import { runners as evaluationRunners } from './evaluation.ts';
 
 /** Kinds without a separate suite. Networks, images and postprocessing have theirs beside their other tests. */
-export const suiteKinds: ReadonlySet<string> = new Set([...Object.keys(headRunners), 'keys', 'layout', 'checkpoint']);
+export const suiteKinds: ReadonlySet<string> = new Set([
+  ...Object.keys(headRunners),
+  ...Object.keys(evaluationRunners),
+  'keys',
+  'layout',
+  'checkpoint',
+]);
 
 export interface Engines {
   /** Runs a case without an engine, then on every engine that starts and that the case is for. */
