@@ -163,8 +163,11 @@ const segmentation = (head: z.ZodMiniDiscriminatedUnion<readonly [SemanticHead, 
        * told from the background so, by default at 0.3. Two classes are with this field only.
        */
       threshold: z.optional(threshold),
-      /** Runs on overlapping windows of the input and takes the mean of their logits. By default on the whole input. */
-      slide: z.optional(z.strictObject({ crop: size, stride: size })),
+      /**
+       * Runs on overlapping windows of the input and takes the mean of their logits, by default each with the same weight (`mean`). By
+       * default on the whole input.
+       */
+      slide: z.optional(z.strictObject({ crop: size, stride: size, blend: z.optional(z.enum(['mean', 'hann'])) })),
       input: segmentationInput,
     }),
   );

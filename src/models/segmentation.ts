@@ -1,18 +1,13 @@
 import type { SegmentationHead } from '../../heads/head.ts';
 import { necks, type SegmentationHeadEntry } from '../../heads/index.ts';
+import type { Named, NDArray } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { type Dataset, datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { prepareSegmentation } from '../image/preprocess.ts';
-import type { Scope, Value } from '../nn/index.ts';
-import {
-  type LabelOptions,
-  labelSlices,
-  slidingWindows,
-  type WindowLogits,
-  windowLabelSlices,
-  windowOf,
-} from '../postprocess/segmentation.ts';
+import type { DeviceTensor, Scope, Value } from '../nn/index.ts';
+import { type LabelOptions, labelSlices } from '../postprocess/segmentation.ts';
+import { slidingWindows, windowLabels, windowOf } from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
 import { byName, fitImages, type Labels, type Task, type TaskInputs } from './task.ts';
@@ -142,18 +137,26 @@ async function onWindows(
 ): Promise<Labels[]> {
   const maps: Labels[] = [];
   for (const [i, geometry] of geometries.entries()) {
-    const windows: WindowLogits[] = [];
-    for (const window of slidingWindows(geometry.padded, sliding)) {
+    const { padded, resized: base, original } = geometry;
+    const windows = slidingWindows(padded, sliding);
+    const blend = sliding.blend ?? 'mean';
+    const labels = windowLabels({ windows, base, original, ...decision, blend });
+    for (const window of windows) {
       const features = await run('features', { image: windowOf(image, i, window) });
-      try {
-        windows.push({ window, logits: await byName(features, 'seg_logits').read() });
-      } finally {
-        for (const tensor of Object.values(features)) tensor.dispose();
-      }
+      const logits = await readAndFree(features, 'seg_logits');
+      if (i === geometries.length - 1 && window === windows.at(-1)) await networkDone();
+      await inSlices(labels.add(logits), pause);
     }
-    if (i === geometries.length - 1) await networkDone();
-    const labels = windowLabelSlices(windows, geometry, decision.alignCorners, decision.threshold);
-    maps.push(await inSlices(labels, pause));
+    maps.push(await inSlices(labels.finish(), pause));
   }
   return maps;
+}
+
+/** Reads one output of a call, and frees all. */
+async function readAndFree(features: Named<DeviceTensor>, name: string): Promise<NDArray> {
+  try {
+    return await byName(features, name).read();
+  } finally {
+    for (const tensor of Object.values(features)) tensor.dispose();
+  }
 }

@@ -1,6 +1,17 @@
 import type { Size } from '../arrays.ts';
 import type { Sliced } from '../slices.ts';
-import { bilinearSamples, lastRead, type MapPart, mixRows, type Samples, stretchRows } from './bilinear.ts';
+import { type MapPart, mixRows, type Samples, stretchRows } from './bilinear.ts';
+import {
+  firstThrough,
+  type LogitSource,
+  lastThrough,
+  meanOnPart,
+  type PlacedSource,
+  placed,
+  type Resizes,
+  resizesOf,
+  type Step,
+} from './logit_sources.ts';
 import { type Tiles, tilesOf } from './tiles.ts';
 
 /**
@@ -10,68 +21,66 @@ import { type Tiles, tilesOf } from './tiles.ts';
  * steps as a whole map.
  */
 
-/** Logits of a part of the base map, to which they are resized. The base map is the mean of the sources that overlap. One source that is the base map is read as it is. */
-export interface LogitSource extends Size {
-  readonly top: number;
-  readonly left: number;
-  /** The planes of the classes, one after another. */
-  readonly data: Float32Array;
-  readonly map: Size;
-}
-
-/** A resize of a whole map, and the part that goes on. */
-interface Step {
-  readonly size: Size;
-  readonly crop: Size;
-}
-
-interface PlacedSource extends LogitSource {
-  readonly down: Samples;
-  readonly across: Samples;
-}
-
 /** How much arithmetic is done in a slice, in values: a few milliseconds. */
 const perSlice = 500_000;
+
+/** Labels at the size of the last step, bytes up to 256 classes. */
+export const labelsFor = ({ height, width }: Size, classes: number): Uint8Array | Uint16Array =>
+  classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
 
 /**
  * Returns the class of each pixel: the highest logit, of equal ones the lowest class.
  *
- * @param sources cover the base map; their logits are finite
- * @param base the size of the map whose values are the means of the sources
+ * @param source covers the base map; its logits are finite
  * @param steps resizes of the base map, none if the labels are of its size
  * @param largest the largest magnitude of a logit
  */
 export function* highestClasses(
-  sources: readonly LogitSource[],
+  source: LogitSource,
   classes: number,
-  base: Size,
   steps: readonly Step[],
   alignCorners: boolean,
   largest: number,
 ): Sliced<Uint8Array | Uint16Array> {
-  const placed = sources.map((source) => ({
-    ...source,
-    down: bilinearSamples(source.map.height, source.height, alignCorners),
-    across: bilinearSamples(source.map.width, source.width, alignCorners),
-  }));
-  const downs: Samples[] = [];
-  const acrosses: Samples[] = [];
-  let { height, width } = base;
-  for (const { size, crop } of steps) {
-    // a resize to the same size changes nothing
-    if (size.height !== height || size.width !== width) {
-      downs.push(bilinearSamples(height, size.height, alignCorners));
-      acrosses.push(bilinearSamples(width, size.width, alignCorners));
-    }
-    ({ height, width } = crop);
-  }
-  const rows = tilesOf(cellsOf(placed, 'height', base.height), downs, height);
-  const columns = tilesOf(cellsOf(placed, 'width', base.width), acrosses, width);
+  const { height, width } = steps.at(-1)?.crop ?? source;
+  const labels = labelsFor({ height, width }, classes);
+  const map = { classes, base: source, resizes: resizesOf(source, steps, alignCorners), width, labels };
+  yield* highestRows([placed(source, alignCorners)], map, largest, 0, height);
+  return labels;
+}
+
+/** What becomes of the base map. */
+export interface LabelledMap {
+  readonly classes: number;
+  /** The size of the map whose values are the means of the sources. */
+  readonly base: Size;
+  /** Resizes of the base map, none if the labels are of its size. */
+  readonly resizes: Resizes;
+  /** The width of the labels. */
+  readonly width: number;
+  readonly labels: Uint8Array | Uint16Array;
+}
+
+/**
+ * Writes the labels of the rows `from` up to `to`.
+ *
+ * @param sources cover what these rows read of the base map; their logits are finite
+ * @param largest the largest magnitude of a logit
+ */
+export function* highestRows(
+  sources: readonly PlacedSource[],
+  { classes, base, resizes: { downs, acrosses }, width, labels }: LabelledMap,
+  largest: number,
+  from: number,
+  to: number,
+): Sliced<void> {
+  const rows = tilesOf(cellsOf(sources, 'height', base.height), downs, from, to);
+  const columns = tilesOf(cellsOf(sources, 'width', base.width), acrosses, 0, width);
   // rounding may lead out of the bounds: by a few units in the last place of a double, and of a float32 in means
-  const slack = largest * (placed.length === 1 ? 1e-9 : 1e-7 * placed.length);
-  const candidates = candidateFinder(placed, classes, rows, columns, slack);
-  const offer = offerTo(placed, base, downs, acrosses, rows, columns);
-  const labels = classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
+  const isMean = sources.length > 1 || sources.some(({ weights }) => weights);
+  const slack = largest * (isMean ? 2e-7 * sources.length : 1e-9);
+  const candidates = candidateFinder(sources, classes, rows, columns, slack);
+  const offer = offerTo(sources, base, downs, acrosses, rows, columns);
   /** Labels the tiles of a row from `column` on, until enough is done for a slice. Returns the next column. */
   const labelTiles = (row: number, column: number): number => {
     let done = 0;
@@ -101,7 +110,6 @@ export function* highestClasses(
       }
     }
   }
-  return labels;
 }
 
 function fillTile(
@@ -122,12 +130,12 @@ function fillTile(
 /** Numbers the stretches of an axis of the base map whose pixels lie between the same two values of the first source there. */
 function cellsOf(sources: readonly PlacedSource[], axis: 'height' | 'width', length: number): Int32Array {
   const cells = new Int32Array(length);
-  const [start, samples] = axis === 'height' ? (['top', 'down'] as const) : (['left', 'across'] as const);
+  const [start, steps] = axis === 'height' ? (['top', 'downs'] as const) : (['left', 'acrosses'] as const);
   let [cell, lastSource, lastLow] = [-1, -1, -1];
   for (let i = 0; i < length; i++) {
     const source = sources.findIndex((one) => i >= one[start] && i < one[start] + one[axis]);
     const one = sources[source];
-    const low = one ? one[samples].low[i - one[start]]! : 0;
+    const low = one ? firstThrough(one[steps], i - one[start]) : 0;
     if (source !== lastSource || low !== lastLow) cell++;
     [lastSource, lastLow] = [source, low];
     cells[i] = cell;
@@ -160,9 +168,9 @@ function candidateFinder(
   const high = new Float32Array(classes * blocks);
   const counts = new Int32Array(blocks);
   const lists = new Uint16Array(classes * blocks);
-  const placed = sources.map((source) => {
-    const down = readsOf(rows, source.top, source.height, source.down);
-    const across = readsOf(columns, source.left, source.width, source.across);
+  const views = sources.map((source) => {
+    const down = readsOf(rows, source.top, source.height, source.downs);
+    const across = readsOf(columns, source.left, source.width, source.acrosses);
     const wide = { down: ofBlocks(down, rows.count), across: ofBlocks(across, columns.count) };
     return {
       data: source.data,
@@ -182,7 +190,7 @@ function candidateFinder(
     let read = 0;
     low.fill(Infinity);
     high.fill(-Infinity);
-    for (const { data, width, plane, wide } of placed) {
+    for (const { data, width, plane, wide } of views) {
       const first = wide.down.starts[blockRow]!;
       const count = wide.down.ends[blockRow]! - first + 1;
       if (count <= 0) continue;
@@ -222,8 +230,8 @@ function candidateFinder(
       if (count === 1) return 1;
       tileLow.fill(Infinity, 0, count);
       tileHigh.fill(-Infinity, 0, count);
-      for (let i = 0; i < placed.length; i++) {
-        const { data, width, plane, down, across } = placed[i]!;
+      for (let i = 0; i < views.length; i++) {
+        const { data, width, plane, down, across } = views[i]!;
         const start = across.starts[column]!;
         const tileColumns = across.ends[column]! - start + 1;
         const first = down.starts[current]!;
@@ -273,15 +281,15 @@ interface Reads {
   readonly ends: Int32Array;
 }
 
-function readsOf({ count, base }: Tiles, from: number, length: number, samples: Samples): Reads {
+function readsOf({ count, base }: Tiles, from: number, length: number, steps: readonly Samples[]): Reads {
   const starts = new Int32Array(count);
   const ends = new Int32Array(count).fill(-1);
   for (let t = 0; t < count; t++) {
     const first = Math.max(base.starts[t]!, from) - from;
     const end = Math.min(base.ends[t]!, from + length) - from;
     if (first >= end) continue;
-    starts[t] = samples.low[first]!;
-    ends[t] = lastRead(samples, end - 1);
+    starts[t] = firstThrough(steps, first);
+    ends[t] = lastThrough(steps, end - 1);
   }
   return { starts, ends };
 }
@@ -319,18 +327,20 @@ function offerTo(
 ): Offer {
   const size = rows.widest * columns.widest;
   const buffers = [new Float32Array(size), new Float32Array(size)] as const;
-  const tall = Math.max(rows.widest, ...sources.map(({ map }) => map.height)) + 1;
-  const stretched = new Float32Array(tall * columns.widest);
+  const stretched = new Float32Array((rows.widest + 1) * columns.widest);
   const best = new Float32Array(rows.longest * columns.longest);
-  const meanOf = meanOnPart(sources, buffers[1], stretched, size);
+  const meanOf = meanOnPart();
   const [only] = sources;
-  const whole = only && sources.length === 1 && only.map.height === base.height && only.map.width === base.width;
+  const whole = only && sources.length === 1 && isWhole(only, base);
   const data = whole ? only.data : undefined;
   const plane = base.height * base.width;
   const part: MapPart = { top: 0, bottom: 0, left: 0, right: 0 };
   const last = downs.length - 1;
-  let row = 0;
+  let row = -1;
   let column = 0;
+  /** The sources that reach into the row of tiles, and those that reach into the tile. */
+  let ofRow: readonly PlacedSource[] = [];
+  let ofTile = ofRow;
 
   /** Goes to the part that the tile needs of a step, or of the base map. */
   const goTo = (step: number): void => {
@@ -344,9 +354,16 @@ function offerTo(
 
   return {
     begin(newRow, newColumn) {
+      if (newRow !== row) {
+        const [top, bottom] = [rows.base.starts[newRow]!, rows.base.ends[newRow]!];
+        ofRow = sources.filter((one) => one.top < bottom && one.top + one.height > top);
+      }
       row = newRow;
       column = newColumn;
       best.fill(-Infinity);
+      if (data) return;
+      const [left, right] = [columns.base.starts[column]!, columns.base.ends[column]!];
+      ofTile = ofRow.filter((one) => one.left < right && one.left + one.width > left);
     },
     take(label, labels, labelWidth) {
       let values = data;
@@ -354,7 +371,7 @@ function offerTo(
       let width = base.width;
       if (!values) {
         goTo(-1);
-        values = meanOf(label, part);
+        values = meanOf(ofTile, label, part);
         width = part.right - part.left;
         origin = -part.top * width - part.left;
       }
@@ -375,6 +392,10 @@ function offerTo(
     },
   };
 }
+
+/** Tells if the values of a source are those of the base map. */
+const isWhole = ({ map, downs, weights }: PlacedSource, base: Size): boolean =>
+  map.height === base.height && map.width === base.width && downs.length === 0 && !weights;
 
 /** Does what `mixRows` does, and gives the class to the pixels whose value is higher than the best before. */
 function mixHigher(
@@ -424,35 +445,4 @@ function keepHigher(
       }
     }
   }
-}
-
-/** Returns a function that computes a class's mean of the sources on a part of the base map, row by row. */
-function meanOnPart(sources: readonly PlacedSource[], values: Float32Array, stretched: Float32Array, size: number) {
-  const sum = new Float32Array(size);
-  const counted = new Uint16Array(size);
-  return (c: number, { top: y0, bottom: y1, left: x0, right: x1 }: MapPart): Float32Array => {
-    const width = x1 - x0;
-    sum.fill(0, 0, width * (y1 - y0));
-    counted.fill(0, 0, width * (y1 - y0));
-    for (const { top, left, height, width: extent, map, data, across, down } of sources) {
-      const part: MapPart = {
-        top: Math.max(y0, top) - top,
-        bottom: Math.min(y1, top + height) - top,
-        left: Math.max(x0, left) - left,
-        right: Math.min(x1, left + extent) - left,
-      };
-      if (part.top >= part.bottom || part.left >= part.right) continue;
-      stretchRows(data, c * map.height * map.width, map.width, across, down, part, stretched);
-      mixRows(stretched, down, part, values);
-      for (let y = part.top, i = 0; y < part.bottom; y++) {
-        let at = (y + top - y0) * width + part.left + left - x0;
-        for (let x = part.left; x < part.right; x++, at++, i++) {
-          sum[at]! += values[i]!;
-          counted[at]!++;
-        }
-      }
-    }
-    for (let i = 0; i < width * (y1 - y0); i++) sum[i]! /= counted[i]!;
-    return sum;
-  };
 }

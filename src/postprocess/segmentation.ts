@@ -7,8 +7,7 @@ import { notFinite, sigmoid } from './scores.ts';
 
 /**
  * From a segmentation head's logits to the class of each pixel, part by part: at the size of a large image the logits of 150
- * classes would take gigabytes, so no resized map is ever whole. At the end mmseg's slide mode: the mean of the logits of
- * overlapping windows.
+ * classes would take gigabytes, so no resized map is ever whole.
  */
 
 /** How many values are read in a slice: a few milliseconds. */
@@ -59,14 +58,14 @@ export function* labelSlices(
     return yield* labelsAbove(rows, threshold);
   }
   const { classes, map, data } = imageOf(logits, image);
-  const source = { top: 0, left: 0, ...map, data, map };
-  return yield* highestClasses([source], classes, map, steps.map(cropped), alignCorners, largest);
+  const source = { top: 0, left: 0, ...map, data, map, steps: [] };
+  return yield* highestClasses(source, classes, steps.map(cropped), alignCorners, largest);
 }
 
-const cropped = ({ size, crop = size }: ResizeStep) => ({ size, crop });
+export const cropped = ({ size, crop = size }: ResizeStep) => ({ size, crop });
 
 /** Returns the largest magnitude of one image's logits. @throws RangeError for one that is not finite */
-function* largestOf(logits: NDArray, image: number): Sliced<number> {
+export function* largestOf(logits: NDArray, image: number): Sliced<number> {
   const { data } = imageOf(logits, image);
   let largest = 0;
   for (let start = 0; start < data.length; start += valuesPerSlice) {
@@ -113,7 +112,7 @@ function largestIn(data: Float32Array, start: number, end: number): number {
 }
 
 /** One image of a map N × classes × height × width. */
-function imageOf({ shape, data }: NDArray, image: number) {
+export function imageOf({ shape, data }: NDArray, image: number) {
   const [, classes = 0, height = 0, width = 0] = shape;
   const size = classes * height * width;
   return { classes, map: { height, width }, data: data.subarray(image * size, (image + 1) * size) };
@@ -149,14 +148,14 @@ function checkCrops(steps: readonly ResizeStep[]) {
 }
 
 /** A map of logits that is computed row by row. */
-interface Rows extends Size {
+export interface Rows extends Size {
   readonly classes: number;
   /** All classes' values of one row, `classes` × `width`; valid until the next call. Rows are asked for in ascending order. */
   row(y: number): Float32Array;
 }
 
 /** One image of a map N × classes × height × width. */
-function rowsOfMap(logits: NDArray, image: number): Rows {
+export function rowsOfMap(logits: NDArray, image: number): Rows {
   const { classes, map, data } = imageOf(logits, image);
   const { height, width } = map;
   const values = new Float32Array(classes * width);
@@ -174,7 +173,7 @@ function rowsOfMap(logits: NDArray, image: number): Rows {
   };
 }
 
-function resizedSteps(source: Rows, steps: readonly ResizeStep[], alignCorners: boolean): Rows {
+export function resizedSteps(source: Rows, steps: readonly ResizeStep[], alignCorners: boolean): Rows {
   return steps.reduce((rows, step) => resizedRows(rows, step, alignCorners), source);
 }
 
@@ -196,7 +195,7 @@ function resizedRows(source: Rows, step: ResizeStep, alignCorners: boolean): Row
 }
 
 /** Returns the class of each pixel of rows of one channel: 1 if the sigmoid is above the threshold. */
-function* labelsAbove({ height, width, row }: Rows, threshold: number): Sliced<Uint8Array> {
+export function* labelsAbove({ height, width, row }: Rows, threshold: number): Sliced<Uint8Array> {
   const labels = new Uint8Array(height * width);
   const rows = Math.ceil(valuesPerSlice / 4 / width);
   for (let y = 0, at = 0; y < height; y++, at += width) {
@@ -260,115 +259,4 @@ export function resizeLabels<T extends Uint8Array | Uint16Array>(labels: T, from
     for (let x = 0; x < to.width; x++) resized[y * to.width + x] = labels[row * from.width + columns[x]!]!;
   }
   return resized;
-}
-
-/** A part of the network's input. */
-export interface InputWindow extends Size {
-  readonly top: number;
-  readonly left: number;
-}
-
-export interface Sliding {
-  readonly crop: Size;
-  readonly stride: Size;
-}
-
-/**
- * Returns the windows of mmseg's slide mode, row by row. The last of a row or column is moved back to end with the input.
- * An input smaller than the crop is one window of its size.
- */
-export function slidingWindows(input: Size, { crop, stride }: Sliding): InputWindow[] {
-  const along = (axis: 'height' | 'width') => {
-    const steps = Math.floor(Math.max(input[axis] - crop[axis] + stride[axis] - 1, 0) / stride[axis]) + 1;
-    return Array.from({ length: steps }, (_, i) => {
-      const end = Math.min(i * stride[axis] + crop[axis], input[axis]);
-      return { start: Math.max(end - crop[axis], 0), end };
-    });
-  };
-  const columns = along('width');
-  return along('height').flatMap((rows) =>
-    columns.map(({ start, end }) => ({
-      top: rows.start,
-      left: start,
-      height: rows.end - rows.start,
-      width: end - start,
-    })),
-  );
-}
-
-/** Cuts one image's window out of a batch N×C×H×W, as a batch of one. */
-export function windowOf({ shape, data }: NDArray, image: number, window: InputWindow): NDArray {
-  const [, channels = 0, height = 0, width = 0] = shape;
-  const out = new Float32Array(channels * window.height * window.width);
-  let at = 0;
-  for (let c = 0; c < channels; c++) {
-    for (let y = 0; y < window.height; y++, at += window.width) {
-      const start = ((image * channels + c) * height + window.top + y) * width + window.left;
-      out.set(data.subarray(start, start + window.width), at);
-    }
-  }
-  return { shape: [1, channels, window.height, window.width], data: out };
-}
-
-export interface WindowLogits {
-  readonly window: InputWindow;
-  /** 1 × classes × height × width, at the stride of the head. */
-  readonly logits: NDArray;
-}
-
-/**
- * Returns the class of each pixel of the original image. Every window's logits are resized to the window; where windows
- * overlap, the mean counts; that is resized to the original size, row by row as in `labelsFrom`.
- *
- * @param windows together they cover the input
- * @param sizes `resized` is the part of the input that shows the image
- * @param threshold of one channel, see `LabelOptions`
- * @throws ShapeError without a window
- */
-export function* windowLabelSlices(
-  windows: readonly WindowLogits[],
-  { resized, original }: { readonly resized: Size; readonly original: Size },
-  alignCorners: boolean,
-  threshold?: number,
-): Sliced<Labels> {
-  const [first] = windows;
-  if (!first) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
-  let largest = 0;
-  for (const { logits } of windows) largest = Math.max(largest, yield* largestOf(logits, 0));
-  if (threshold !== undefined) {
-    const mean = meanOfWindows(windows, resized, alignCorners);
-    return yield* labelsAbove(resizedRows(mean, { size: original }, alignCorners), threshold);
-  }
-  const sources = windows.map(({ window, logits }) => {
-    const { data, map } = imageOf(logits, 0);
-    return { ...window, data, map };
-  });
-  const steps = [{ size: original, crop: original }];
-  return yield* highestClasses(sources, imageOf(first.logits, 0).classes, resized, steps, alignCorners, largest);
-}
-
-/** The mean of the windows, row by row. The padding of a batch is not shown. */
-function meanOfWindows(windows: readonly WindowLogits[], { height, width }: Size, alignCorners: boolean): Rows {
-  const sources = windows.map(({ window, logits }) => ({
-    ...window,
-    ...resizedRows(rowsOfMap(logits, 0), { size: window }, alignCorners),
-  }));
-  const sum = new Float32Array(width);
-  const count = new Uint16Array(width);
-  const row = (y: number): Float32Array => {
-    sum.fill(0);
-    count.fill(0);
-    for (const source of sources) {
-      if (y < source.top || y >= source.top + source.height) continue;
-      const values = source.row(y - source.top);
-      const shown = Math.min(source.width, width - source.left);
-      for (let x = 0; x < shown; x++) {
-        sum[source.left + x]! += values[x]!;
-        count[source.left + x]!++;
-      }
-    }
-    for (let x = 0; x < width; x++) sum[x]! /= count[x]!;
-    return sum;
-  };
-  return { classes: 1, height, width, row };
 }

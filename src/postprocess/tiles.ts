@@ -26,25 +26,26 @@ export interface Tiles {
 const longestTile = 64;
 
 /**
- * Divides the last step's axis where the pixels begin to read another cell.
+ * Divides a part of the last step's axis where the pixels begin to read another cell.
  *
  * @param cells the cell of each pixel of the base map
  * @param steps the resizes of the base map, one after another
- * @param length of the axis after the last step
+ * @param from the first pixel after the last step
+ * @param to the end
  */
-export function tilesOf(cells: Int32Array, steps: readonly Samples[], length: number): Tiles {
+export function tilesOf(cells: Int32Array, steps: readonly Samples[], from: number, to: number): Tiles {
   const cellOf = (i: number): number => {
     for (let step = steps.length - 1; step >= 0; step--) i = steps[step]!.low[i]!;
     return cells[i]!;
   };
   const found: number[] = [];
-  for (let i = 0, last = -1; i < length; i++) {
+  for (let i = from, last = -2; i < to; i++) {
     const cell = cellOf(i);
     if (cell === last && i - found.at(-1)! < longestTile) continue;
     found.push(i);
     last = cell;
   }
-  const starts = Int32Array.of(...found, length);
+  const starts = Int32Array.from([...found, to]);
   const count = found.length;
   let needed: Stretches = { starts: starts.slice(0, count), ends: starts.slice(1) };
   const levels = [needed];

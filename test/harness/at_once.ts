@@ -1,7 +1,9 @@
+import type { NDArray, Size } from '../../src/arrays.ts';
 import * as preprocess from '../../src/image/preprocess.ts';
 import { resizeRows as slicedRows } from '../../src/image/resize.ts';
 import { resizePillow as slicedPillow } from '../../src/image/resize_pillow.ts';
-import { windowLabelSlices } from '../../src/postprocess/segmentation.ts';
+import type { ResizeStep } from '../../src/postprocess/segmentation.ts';
+import { type Blend, type Window, windowLabels } from '../../src/postprocess/windows.ts';
 import { atOnce, type Sliced } from '../../src/slices.ts';
 
 /** The functions that work in slices, done at once. */
@@ -18,4 +20,24 @@ export const centerCrop = whole(preprocess.centerCrop);
 export const batchInputs = whole(preprocess.batchInputs);
 export const resizeRows = whole(slicedRows);
 export const resizePillow = whole(slicedPillow);
-export const labelsFromWindows = whole(windowLabelSlices);
+
+/** Gives the logits of all windows, and returns the labels. */
+export function labelsFromWindows(
+  windows: readonly { readonly window: Window; readonly logits: NDArray; readonly steps?: readonly ResizeStep[] }[],
+  { resized, original }: { readonly resized: Size; readonly original: Size },
+  alignCorners: boolean,
+  threshold?: number,
+  blend: Blend = 'mean',
+): Uint8Array | Uint16Array {
+  const options = {
+    windows: windows.map((one) => one.window),
+    base: resized,
+    original,
+    alignCorners,
+    blend,
+    threshold,
+  };
+  const labels = windowLabels(options);
+  for (const { logits, steps } of windows) atOnce(labels.add(logits, steps));
+  return atOnce(labels.finish());
+}

@@ -2,13 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { NDArray, Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
-import {
-  labelsFrom,
-  resizedLogits,
-  resizeLabels,
-  slidingWindows,
-  windowOf,
-} from '../../src/postprocess/segmentation.ts';
+import { labelsFrom, resizedLogits, resizeLabels } from '../../src/postprocess/segmentation.ts';
+import { slidingWindows, windowOf } from '../../src/postprocess/windows.ts';
 import { labelsFromWindows } from '../harness/at_once.ts';
 import { seededInput } from '../harness/seeded.ts';
 import { noise } from './arbitraries.ts';
@@ -278,25 +273,33 @@ describe('classes from sliding windows', () => {
       classes: fc.constantFrom(2, 9, 40),
       smooth: fc.boolean(),
       alignCorners: fc.boolean(),
+      blend: fc.constantFrom('mean', 'hann'),
+      // the input of a tile may have another size, and padding
+      tiles: fc.constantFrom(undefined, 0.7, 1.6),
       seed: fc.nat(),
     });
     fc.assert(
-      fc.property(cases, ({ input, crop, stride, shown, original, classes, smooth, alignCorners, seed }) => {
+      fc.property(cases, (one) => {
+        const { input, crop, stride, shown, original, classes, smooth, alignCorners, blend, tiles, seed } = one;
         const sliding = { crop: square(crop), stride: square(Math.min(stride, crop)) };
         const windows = slidingWindows(input, sliding).map((window, i) => {
           const map = { height: Math.ceil(window.height / 4), width: Math.ceil(window.width / 4) };
-          return { window, logits: randomLogits(seed + i, classes, map, 1e6, smooth) };
+          const logits = randomLogits(seed + i, classes, map, 1e6, smooth);
+          return { window, logits, steps: tiles ? stepsOf(window, tiles) : undefined };
         });
-        const resized = { height: Math.ceil(input.height * shown), width: Math.ceil(input.width * shown) };
-        const mean = meanOf(windows, input, alignCorners);
+        // the image's edges, towards which the weights stay 1, are those of the part that is shown
+        const part = blend === 'hann' ? 1 : shown;
+        const resized = { height: Math.ceil(input.height * part), width: Math.ceil(input.width * part) };
+        const mean = meanOf(windows, input, alignCorners, blend);
         const cut = resizedLogits(mean, { steps: [{ size: input, crop: resized }], alignCorners });
         const steps = [{ size: original }];
         const expected = highestOf(
           resizedLogits({ shape: [1, ...cut.shape], data: cut.data }, { steps, alignCorners }),
         );
-        expect([...labelsFromWindows(windows, { resized, original }, alignCorners)]).to.deep.equal(expected);
+        const labels = labelsFromWindows(windows, { resized, original }, alignCorners, undefined, blend);
+        expect([...labels]).to.deep.equal(expected);
       }),
-      { numRuns: 200 },
+      { numRuns: 400 },
     );
   });
 
@@ -311,26 +314,39 @@ describe('classes from sliding windows', () => {
   });
 });
 
-/** Resizes every window as a whole map, adds and divides. */
+/** Steps of a tile that the network sees at another size, with padding right and below. */
+function stepsOf(window: Size, factor: number) {
+  const crop = { height: Math.ceil(window.height * factor), width: Math.ceil(window.width * factor) };
+  return [{ size: { height: crop.height + 3, width: crop.width + 1 }, crop }, { size: window }];
+}
+
+/** Resizes every window as a whole map, adds it with its weights, and divides by their sum. */
 function meanOf(
   windows: readonly Parameters<typeof labelsFromWindows>[0][number][],
   { height, width }: { height: number; width: number },
   alignCorners = false,
+  blend = 'mean',
 ): NDArray {
   const classes = windows[0]!.logits.shape[1]!;
   const sum = new Float32Array(classes * height * width);
-  const count = new Float32Array(height * width);
-  for (const { window, logits } of windows) {
-    const { data } = resizedLogits(logits, { steps: [{ size: window }], alignCorners });
+  const total = new Float32Array(height * width);
+  const weight = (i: number, start: number, length: number, extent: number) => {
+    const position = (i + 0.5) / length;
+    const atEdge = position < 0.5 ? start === 0 : start + length === extent;
+    return blend === 'mean' || atEdge ? 1 : Math.fround(Math.sin(Math.PI * position) ** 2);
+  };
+  for (const { window, logits, steps = [{ size: window }] } of windows) {
+    const { data } = resizedLogits(logits, { steps, alignCorners });
     for (let y = 0; y < window.height; y++) {
       for (let x = 0; x < window.width; x++) {
         const at = (window.top + y) * width + window.left + x;
-        count[at]!++;
+        const one = weight(y, window.top, window.height, height) * weight(x, window.left, window.width, width);
+        total[at]! += one;
         for (let c = 0; c < classes; c++) {
-          sum[c * height * width + at]! += data[(c * window.height + y) * window.width + x]!;
+          sum[c * height * width + at]! += one * data[(c * window.height + y) * window.width + x]!;
         }
       }
     }
   }
-  return { shape: [1, classes, height, width], data: sum.map((value, i) => value / count[i % count.length]!) };
+  return { shape: [1, classes, height, width], data: sum.map((value, i) => value / total[i % total.length]!) };
 }

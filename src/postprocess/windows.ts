@@ -1,0 +1,254 @@
+import type { NDArray, Size } from '../arrays.ts';
+import { ShapeError } from '../errors.ts';
+import type { Sliced } from '../slices.ts';
+import { lastRead } from './bilinear.ts';
+import { highestRows, type LabelledMap, labelsFor } from './highest_class.ts';
+import {
+  firstThrough,
+  type PlacedSource,
+  placed,
+  type Resizes,
+  resizesOf,
+  trimmed,
+  type Weights,
+} from './logit_sources.ts';
+import {
+  cropped,
+  imageOf,
+  labelsAbove,
+  largestOf,
+  type ResizeStep,
+  type Rows,
+  resizedSteps,
+  rowsOfMap,
+} from './segmentation.ts';
+
+/**
+ * The classes of an image whose logits come window by window: mmseg's slide mode, and tiles. Rows that no later window reaches get their
+ * classes at once, and what only they read is dropped: the logits of about one row of windows are held, at the resolution of the head.
+ */
+
+/** A part of an image, or of the network's input. */
+export interface Window extends Size {
+  readonly top: number;
+  readonly left: number;
+}
+
+export interface Sliding {
+  readonly crop: Size;
+  readonly stride: Size;
+}
+
+/**
+ * Returns the windows of mmseg's slide mode, row by row. The last of a row or column is moved back to end with the input.
+ * An input smaller than the crop is one window of its size.
+ */
+export function slidingWindows(input: Size, { crop, stride }: Sliding): Window[] {
+  const along = (axis: 'height' | 'width') => {
+    const steps = Math.floor(Math.max(input[axis] - crop[axis] + stride[axis] - 1, 0) / stride[axis]) + 1;
+    return Array.from({ length: steps }, (_, i) => {
+      const end = Math.min(i * stride[axis] + crop[axis], input[axis]);
+      return { start: Math.max(end - crop[axis], 0), end };
+    });
+  };
+  const columns = along('width');
+  return along('height').flatMap((rows) =>
+    columns.map(({ start, end }) => ({
+      top: rows.start,
+      left: start,
+      height: rows.end - rows.start,
+      width: end - start,
+    })),
+  );
+}
+
+/** Cuts one image's window out of a batch N×C×H×W, as a batch of one. */
+export function windowOf({ shape, data }: NDArray, image: number, window: Window): NDArray {
+  const [, channels = 0, height = 0, width = 0] = shape;
+  const out = new Float32Array(channels * window.height * window.width);
+  let at = 0;
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < window.height; y++, at += window.width) {
+      const start = ((image * channels + c) * height + window.top + y) * width + window.left;
+      out.set(data.subarray(start, start + window.width), at);
+    }
+  }
+  return { shape: [1, channels, window.height, window.width], data: out };
+}
+
+/**
+ * How the logits of overlapping windows are joined: `mean` as mmseg does, or `hann`, which trusts the middle of a window more than its
+ * edges, where the network sees less around a pixel.
+ */
+export type Blend = 'mean' | 'hann';
+
+/**
+ * The weights of a window along an axis: sin² at the middles of its pixels, which is 0 nowhere. Towards an edge of the image, where no
+ * neighbour is, they stay 1.
+ */
+function hannWeights(start: number, length: number, extent: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => {
+    const position = (i + 0.5) / length;
+    const isFlat = position < 0.5 ? start === 0 : start + length >= extent;
+    return isFlat ? 1 : Math.sin(Math.PI * position) ** 2;
+  });
+}
+
+export interface WindowOptions {
+  /** Row by row; together they cover the base map. */
+  readonly windows: readonly Window[];
+  /** The size of the base map, on which the windows lie. They may reach beyond it, into padding. */
+  readonly base: Size;
+  /** The size of the labels, to which the base map is resized. */
+  readonly original: Size;
+  readonly alignCorners: boolean;
+  readonly blend: Blend;
+  /** Of one channel, see `LabelOptions`. */
+  readonly threshold?: number | undefined;
+}
+
+/** Labels that grow with the windows. */
+export interface WindowLabels {
+  /**
+   * Takes the logits of the next window, 1 × classes × height × width.
+   *
+   * @param steps their resizes one after another; what goes on of the last has the size of the window. By default one, to the window
+   * @throws RangeError for a logit that is not finite
+   */
+  add(logits: NDArray, steps?: readonly ResizeStep[]): Sliced<void>;
+  /** Returns the class of each pixel, after the last window. @throws ShapeError if windows are missing */
+  finish(): Sliced<Uint8Array | Uint16Array>;
+}
+
+/**
+ * Gives every pixel the class of the highest mean of the windows' logits. Every window's logits are resized to the window; where windows
+ * overlap, their weighted mean counts; that is resized to the original size. The labels are those of whole maps, to the bit.
+ *
+ * @throws ShapeError without a window
+ */
+export function windowLabels(options: WindowOptions): WindowLabels {
+  const { windows, base, blend, threshold } = options;
+  if (windows.length === 0) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
+  const weightsOf = ({ top, left, height, width }: Window): Weights | undefined =>
+    blend === 'mean'
+      ? undefined
+      : { rows: hannWeights(top, height, base.height), columns: hannWeights(left, width, base.width) };
+  let next = 0;
+  const take = threshold === undefined ? highest(options, weightsOf) : above(options, threshold, weightsOf);
+  return {
+    *add(logits, given) {
+      const window = windows[next];
+      if (!window) throw new ShapeError(`segmentation: there are ${windows.length} windows, got logits of one more.`);
+      next++;
+      yield* take.add(window, logits, given ?? [{ size: window }], windows[next]?.top);
+    },
+    *finish() {
+      if (next < windows.length) {
+        throw new ShapeError(`segmentation: logits of ${next} of ${windows.length} windows are there.`);
+      }
+      return yield* take.finish();
+    },
+  };
+}
+
+/** What is done with the logits of a window. */
+interface Taking {
+  /** @param nextTop where the next window begins, undefined after the last */
+  add(window: Window, logits: NDArray, steps: readonly ResizeStep[], nextTop: number | undefined): Sliced<void>;
+  finish(): Sliced<Uint8Array | Uint16Array>;
+}
+
+type WeightsOf = (window: Window) => Weights | undefined;
+
+/** Several classes: rows of labels are written as soon as nothing more comes to them. */
+function highest({ base, original, alignCorners }: WindowOptions, weightsOf: WeightsOf): Taking {
+  const resizes = resizesOf(base, [{ size: original, crop: original }], alignCorners);
+  let map: LabelledMap | undefined;
+  let sources: { readonly source: PlacedSource; readonly largest: number }[] = [];
+  let done = 0;
+  return {
+    *add(window, logits, steps, nextTop) {
+      const { classes, map: size, data } = imageOf(logits, 0);
+      map ??= { classes, base, resizes, width: original.width, labels: labelsFor(original, classes) };
+      const largest = yield* largestOf(logits, 0);
+      const weights = weightsOf(window);
+      const source = placed({ ...window, data, map: size, steps: steps.map(cropped), weights }, alignCorners);
+      // padding is not shown
+      if (window.top < base.height && window.left < base.width) sources.push({ source, largest });
+      if (nextTop === window.top) return;
+      const end = nextTop === undefined ? original.height : rowsBefore(nextTop, resizes, original.height);
+      if (end <= done) return;
+      const most = sources.reduce((all, one) => Math.max(all, one.largest), 0);
+      yield* highestRows(
+        sources.map((one) => one.source),
+        map,
+        most,
+        done,
+        end,
+      );
+      done = end;
+      const first = end < original.height ? firstThrough(resizes.downs, end) : base.height;
+      sources = sources.flatMap((one) => {
+        const rest = trimmed(one.source, first, classes);
+        return rest ? [{ source: rest, largest: one.largest }] : [];
+      });
+    },
+    // biome-ignore lint/correctness/useYield: the rows are there already
+    *finish() {
+      return map?.labels ?? new Uint8Array(0); // there is a window, so there is a map
+    },
+  };
+}
+
+/** How many rows of the labels read nothing of the base map from row `top` on. */
+function rowsBefore(top: number, { downs: [down] }: Resizes, height: number): number {
+  if (!down) return Math.min(top, height);
+  let row = 0;
+  while (row < height && lastRead(down, row) < top) row++;
+  return row;
+}
+
+/** One channel: there is a map per window, which is small. */
+function above({ base, original, alignCorners }: WindowOptions, threshold: number, weightsOf: WeightsOf): Taking {
+  const sources: WindowRows[] = [];
+  return {
+    *add(window, logits, steps) {
+      yield* largestOf(logits, 0);
+      const rows = resizedSteps(rowsOfMap(logits, 0), steps, alignCorners);
+      sources.push({ ...window, row: rows.row, weights: weightsOf(window) });
+    },
+    *finish() {
+      const mean = resizedSteps(meanOfWindows(sources, base), [{ size: original }], alignCorners);
+      return yield* labelsAbove(mean, threshold);
+    },
+  };
+}
+
+/** A window whose logits of one channel are resized row by row. */
+interface WindowRows extends Window, Pick<Rows, 'row'> {
+  readonly weights: Weights | undefined;
+}
+
+/** The mean of the windows, row by row. The padding of a batch is not shown. */
+function meanOfWindows(sources: readonly WindowRows[], { height, width }: Size): Rows {
+  const sum = new Float32Array(width);
+  const total = new Float32Array(width);
+  const row = (y: number): Float32Array => {
+    sum.fill(0);
+    total.fill(0);
+    for (const source of sources) {
+      if (y < source.top || y >= source.top + source.height) continue;
+      const values = source.row(y - source.top);
+      const shown = Math.min(source.width, width - source.left);
+      const ofRow = source.weights?.rows[y - source.top] ?? 1;
+      for (let x = 0; x < shown; x++) {
+        const weight = ofRow * (source.weights?.columns[x] ?? 1);
+        sum[source.left + x]! += values[x]! * weight;
+        total[source.left + x]! += weight;
+      }
+    }
+    for (let x = 0; x < width; x++) sum[x]! /= total[x]!;
+    return sum;
+  };
+  return { classes: 1, height, width, row };
+}
