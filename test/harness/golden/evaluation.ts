@@ -1,4 +1,8 @@
 import type { GoldenCase } from '../golden.ts';
+import { runHealth, runHealthCodes } from './health.ts';
 
 /** Runners of the evaluation's cases (`eval/`), by kind. Each owner of a kind adds its line. */
-export const runners: Readonly<Record<string, (golden: GoldenCase) => Promise<void>>> = {};
+export const runners: Readonly<Record<string, (golden: GoldenCase) => Promise<void>>> = {
+  health: runHealth,
+  health_codes: runHealthCodes,
+};
