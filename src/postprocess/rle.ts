@@ -129,17 +129,22 @@ export function rleBoxXywh(rle: Rle): Xywh {
 }
 
 /**
- * Merges masks of one size: what is set in any of them, or in all of them.
+ * Merges masks of one size: what is set in any of them, in all of them, or in the first and in no other.
  *
  * @throws ShapeError for masks of different sizes, or without a mask
  */
-export function mergeRles(rles: readonly Rle[], how: 'union' | 'intersection'): Rle {
+export function mergeRles(rles: readonly Rle[], how: 'union' | 'intersection' | 'difference'): Rle {
   const [first, ...others] = rles;
   if (!first) throw new ShapeError('mask: merging needs at least one mask, got none.');
+  const stays = {
+    union: (inA: boolean, inB: boolean) => inA || inB,
+    intersection: (inA: boolean, inB: boolean) => inA && inB,
+    difference: (inA: boolean, inB: boolean) => inA && !inB,
+  }[how];
   return others.reduce((merged, rle) => {
     const runs = runCollector(merged);
     forEachOverlay(merged, rle, (from, to, inA, inB) => {
-      if (how === 'union' ? inA || inB : inA && inB) runs.add(from, to);
+      if (stays(inA, inB)) runs.add(from, to);
     });
     return runs.finish();
   }, first);
