@@ -60,7 +60,6 @@ const missing: Readonly<Record<string, string>> = {
   assigner: 'training',
   optimizer: 'training',
   lr: 'training',
-  miou: 'evaluation of segmentations',
 };
 
 /**
