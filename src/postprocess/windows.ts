@@ -94,6 +94,12 @@ function hannWeights(start: number, length: number, extent: number): Float32Arra
   });
 }
 
+/** The weights of a window's values. */
+const weightsOf = ({ top, left, height, width }: Window, base: Size, blend: Blend): Weights | undefined =>
+  blend === 'mean'
+    ? undefined
+    : { rows: hannWeights(top, height, base.height), columns: hannWeights(left, width, base.width) };
+
 export interface WindowOptions {
   /** Row by row; together they cover the base map. */
   readonly windows: readonly Window[];
@@ -127,14 +133,10 @@ export interface WindowLabels {
  * @throws ShapeError without a window
  */
 export function windowLabels(options: WindowOptions): WindowLabels {
-  const { windows, base, blend, threshold } = options;
+  const { windows, threshold } = options;
   if (windows.length === 0) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
-  const weightsOf = ({ top, left, height, width }: Window): Weights | undefined =>
-    blend === 'mean'
-      ? undefined
-      : { rows: hannWeights(top, height, base.height), columns: hannWeights(left, width, base.width) };
   let next = 0;
-  const take = threshold === undefined ? highest(options, weightsOf) : above(options, threshold, weightsOf);
+  const take = threshold === undefined ? highest(options) : above(options, threshold);
   return {
     *add(logits, given) {
       const window = windows[next];
@@ -158,10 +160,8 @@ interface Taking {
   finish(): Sliced<Uint8Array | Uint16Array>;
 }
 
-type WeightsOf = (window: Window) => Weights | undefined;
-
 /** Several classes: rows of labels are written as soon as nothing more comes to them. */
-function highest({ base, original, alignCorners }: WindowOptions, weightsOf: WeightsOf): Taking {
+function highest({ base, original, alignCorners, blend }: WindowOptions): Taking {
   const resizes = resizesOf(base, [{ size: original, crop: original }], alignCorners);
   let map: LabelledMap | undefined;
   let sources: { readonly source: PlacedSource; readonly largest: number }[] = [];
@@ -171,7 +171,7 @@ function highest({ base, original, alignCorners }: WindowOptions, weightsOf: Wei
       const { classes, map: size, data } = imageOf(logits, 0);
       map ??= { classes, base, resizes, width: original.width, labels: labelsFor(original, classes) };
       const largest = yield* largestOf(logits, 0);
-      const weights = weightsOf(window);
+      const weights = weightsOf(window, base, blend);
       const source = placed({ ...window, data, map: size, steps: steps.map(cropped), weights }, alignCorners);
       // padding is not shown
       if (window.top < base.height && window.left < base.width) sources.push({ source, largest });
@@ -209,46 +209,76 @@ function rowsBefore(top: number, { downs: [down] }: Resizes, height: number): nu
 }
 
 /** One channel: there is a map per window, which is small. */
-function above({ base, original, alignCorners }: WindowOptions, threshold: number, weightsOf: WeightsOf): Taking {
-  const sources: WindowRows[] = [];
+function above(options: WindowOptions, threshold: number): Taking {
+  const windows: WindowLogits[] = [];
   return {
     *add(window, logits, steps) {
       yield* largestOf(logits, 0);
-      const rows = resizedSteps(rowsOfMap(logits, 0), steps, alignCorners);
-      sources.push({ ...window, row: rows.row, weights: weightsOf(window) });
+      windows.push({ window, logits, steps });
     },
     *finish() {
-      const mean = resizedSteps(meanOfWindows(sources, base), [{ size: original }], alignCorners);
-      return yield* labelsAbove(mean, threshold);
+      return yield* labelsAbove(windowLogitRows(windows, options), threshold);
     },
   };
 }
 
-/** A window whose logits of one channel are resized row by row. */
-interface WindowRows extends Window, Pick<Rows, 'row'> {
+/** The logits of a window, as `WindowLabels.add` takes them. */
+export interface WindowLogits {
+  readonly window: Window;
+  readonly logits: NDArray;
+  readonly steps?: readonly ResizeStep[] | undefined;
+}
+
+/** Returns the classes of which all logits are there, see `windowLabels`. */
+export function* windowLabelSlices(
+  windows: readonly WindowLogits[],
+  options: Omit<WindowOptions, 'windows'>,
+): Sliced<Uint8Array | Uint16Array> {
+  const labels = windowLabels({ ...options, windows: windows.map(({ window }) => window) });
+  for (const { logits, steps } of windows) yield* labels.add(logits, steps);
+  return yield* labels.finish();
+}
+
+/** Returns the logits of which `windowLabels` takes the highest, row by row at the original size. They take long: no value is left out. */
+export function windowLogitRows(
+  windows: readonly WindowLogits[],
+  { base, original, alignCorners, blend }: Omit<WindowOptions, 'windows'>,
+): Rows {
+  const sources = windows.map(({ window, logits, steps = [{ size: window }] }) => ({
+    ...resizedSteps(rowsOfMap(logits, 0), steps, alignCorners),
+    window,
+    weights: weightsOf(window, base, blend),
+  }));
+  return resizedSteps(meanOfWindows(sources, base), [{ size: original }], alignCorners);
+}
+
+/** A window whose logits are resized row by row. */
+interface WindowRows extends Rows {
+  readonly window: Window;
   readonly weights: Weights | undefined;
 }
 
 /** The mean of the windows, row by row. The padding of a batch is not shown. */
 function meanOfWindows(sources: readonly WindowRows[], { height, width }: Size): Rows {
-  const sum = new Float32Array(width);
+  const classes = sources[0]?.classes ?? 1;
+  const sum = new Float32Array(classes * width);
   const total = new Float32Array(width);
   const row = (y: number): Float32Array => {
     sum.fill(0);
     total.fill(0);
-    for (const source of sources) {
-      if (y < source.top || y >= source.top + source.height) continue;
-      const values = source.row(y - source.top);
-      const shown = Math.min(source.width, width - source.left);
-      const ofRow = source.weights?.rows[y - source.top] ?? 1;
+    for (const { window, weights, row } of sources) {
+      if (y < window.top || y >= window.top + window.height) continue;
+      const values = row(y - window.top);
+      const shown = Math.min(window.width, width - window.left);
+      const ofRow = weights?.rows[y - window.top] ?? 1;
       for (let x = 0; x < shown; x++) {
-        const weight = ofRow * (source.weights?.columns[x] ?? 1);
-        sum[source.left + x]! += values[x]! * weight;
-        total[source.left + x]! += weight;
+        const weight = ofRow * (weights?.columns[x] ?? 1);
+        total[window.left + x]! += weight;
+        for (let c = 0; c < classes; c++) sum[c * width + window.left + x]! += values[c * window.width + x]! * weight;
       }
     }
-    for (let x = 0; x < width; x++) sum[x]! /= total[x]!;
+    for (let i = 0; i < sum.length; i++) sum[i]! /= total[i % width]!;
     return sum;
   };
-  return { classes: 1, height, width, row };
+  return { classes, height, width, row };
 }

@@ -1,9 +1,8 @@
-import type { NDArray, Size } from '../../src/arrays.ts';
+import type { Size } from '../../src/arrays.ts';
 import * as preprocess from '../../src/image/preprocess.ts';
 import { resizeRows as slicedRows } from '../../src/image/resize.ts';
 import { resizePillow as slicedPillow } from '../../src/image/resize_pillow.ts';
-import type { ResizeStep } from '../../src/postprocess/segmentation.ts';
-import { type Blend, type Window, windowLabels } from '../../src/postprocess/windows.ts';
+import { type Blend, type WindowLogits, windowLabelSlices } from '../../src/postprocess/windows.ts';
 import { atOnce, type Sliced } from '../../src/slices.ts';
 
 /** The functions that work in slices, done at once. */
@@ -22,22 +21,11 @@ export const resizeRows = whole(slicedRows);
 export const resizePillow = whole(slicedPillow);
 
 /** Gives the logits of all windows, and returns the labels. */
-export function labelsFromWindows(
-  windows: readonly { readonly window: Window; readonly logits: NDArray; readonly steps?: readonly ResizeStep[] }[],
+export const labelsFromWindows = (
+  windows: readonly WindowLogits[],
   { resized, original }: { readonly resized: Size; readonly original: Size },
   alignCorners: boolean,
   threshold?: number,
   blend: Blend = 'mean',
-): Uint8Array | Uint16Array {
-  const options = {
-    windows: windows.map((one) => one.window),
-    base: resized,
-    original,
-    alignCorners,
-    blend,
-    threshold,
-  };
-  const labels = windowLabels(options);
-  for (const { logits, steps } of windows) atOnce(labels.add(logits, steps));
-  return atOnce(labels.finish());
-}
+): Uint8Array | Uint16Array =>
+  atOnce(windowLabelSlices(windows, { base: resized, original, alignCorners, blend, threshold }));

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { NDArray, Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
 import { labelsFrom, resizedLogits, resizeLabels } from '../../src/postprocess/segmentation.ts';
-import { slidingWindows, windowOf } from '../../src/postprocess/windows.ts';
+import { type Blend, slidingWindows, windowLogitRows, windowOf } from '../../src/postprocess/windows.ts';
 import { labelsFromWindows } from '../harness/at_once.ts';
 import { seededInput } from '../harness/seeded.ts';
 import { noise } from './arbitraries.ts';
@@ -273,7 +273,7 @@ describe('classes from sliding windows', () => {
       classes: fc.constantFrom(2, 9, 40),
       smooth: fc.boolean(),
       alignCorners: fc.boolean(),
-      blend: fc.constantFrom('mean', 'hann'),
+      blend: fc.constantFrom<Blend>('mean', 'hann'),
       // the input of a tile may have another size, and padding
       tiles: fc.constantFrom(undefined, 0.7, 1.6),
       seed: fc.nat(),
@@ -298,6 +298,10 @@ describe('classes from sliding windows', () => {
         );
         const labels = labelsFromWindows(windows, { resized, original }, alignCorners, undefined, blend);
         expect([...labels]).to.deep.equal(expected);
+        const rows = windowLogitRows(windows, { base: resized, original, alignCorners, blend });
+        const written = Array.from({ length: original.height }, (_, y) => rows.row(y).slice());
+        const byRow = written.flatMap((data) => highestOf({ shape: [classes, 1, original.width], data }));
+        expect(byRow).to.deep.equal(expected);
       }),
       { numRuns: 400 },
     );
