@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander';
 import type { Size } from '../node.ts';
-import { addWeightsOptions, collected, inputSize, unitInterval, wholeNumber } from './arguments.ts';
+import { collected, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { runImages } from './images.ts';
 import { extensions } from './inputs.ts';
 import { jsonHelp } from './json_document.ts';
 import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
 import { type Save, saveHelp, saveList, savesOf } from './outputs.ts';
+import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
 import { openTerminal, plural } from './terminal.ts';
 
 interface Options {
@@ -107,47 +108,14 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
     .summary(summary)
     .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
     .argument('<images...>', 'JPEG and PNG files, folders, glob patterns or https URLs; - for one image from stdin')
-    .option('-m, --model <model>', model)
-    .option('-w, --weights <file>', 'a .pth or .safetensors file, if the model does not bring its weights')
-    .option('--pull', 'download published weights if they are missing');
-  return addWeightsOptions(command)
+    .option('-m, --model <model>', model);
+  addLoadOptions(command)
     .option('-o, --out <folder>', out)
     .option('--save <what>', `what to write there, separated by commas: ${savesOf[task].join(', ')}`, saveList)
     .option('--overwrite', 'replace existing files')
     .option('--json', 'results as JSON on stdout')
-    .option('-r, --recursive', 'search the subfolders of a folder as well')
-    .addOption(
-      new Option('-e, --engine <engine>', 'what runs the network; cpu is a last resort: minutes per image')
-        .choices(['auto', 'onnxruntime', 'webgpu', 'ort-wasm', 'wasm', 'cpu'])
-        .default('auto'),
-    )
-    .addOption(
-      new Option('--device <device>', 'where onnxruntime computes if not on the processor').choices([
-        'cuda',
-        'coreml',
-        'dml',
-      ]),
-    )
-    .option(
-      '-t, --threads <n>',
-      'threads of onnxruntime and ort-wasm, at most one per processor (default: one per core); wasm and cpu have one',
-      wholeNumber,
-    )
-    .option(
-      '--workers <n>',
-      'models that run at a time, each with its share of the cores (default: 2 from 12 images on, else 1)',
-      wholeNumber,
-    )
-    .option(
-      '--size <HxW>',
-      "height and width that the image is fitted into, one number for a square (default: the configuration's)",
-      inputSize,
-    )
-    .option(
-      '--max-pixels <n>',
-      'pixels that an image may have; more of them take more memory (default: 67108864)',
-      wholeNumber,
-    )
+    .option('-r, --recursive', 'search the subfolders of a folder as well');
+  return addInputOptions(addEngineOptions(command))
     .option('--font <file>', 'a TrueType font for class names that the built-in font (Latin-1) does not cover')
     .option('-q, --quiet', 'only results and errors');
 }
