@@ -85,7 +85,17 @@ const rooms: Readonly<Record<string, Room>> = {
   article: { imports: ['nn', 'backbones', 'models', 'datasets', 'zoo', 'configs'] },
   // the entries pass in platform and engines, so that a browser bundle does not meet those of Node
   entries: {
-    imports: ['formats', 'loading', 'library', 'export', 'engines', 'worker', 'platform/node', 'platform/browser'],
+    imports: [
+      'formats',
+      'loading',
+      'library',
+      'export',
+      'engines',
+      'worker',
+      'data',
+      'platform/node',
+      'platform/browser',
+    ],
     types: ['platform'],
   },
   cli: {

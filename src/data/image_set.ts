@@ -1,6 +1,7 @@
 import type { Size } from '../arrays.ts';
 import type { LabelMap } from '../image/raster.ts';
 import type { Rle } from '../postprocess/rle.ts';
+import type { CocoFile } from './coco_file.ts';
 
 /** What every reader of a data set gives, whatever its files look like. */
 
@@ -37,9 +38,14 @@ export interface ImageSet {
   /** The value of label maps that says "not labelled". */
   readonly ignore?: number | undefined;
   readonly keypoints?: KeypointNames | undefined;
+  /** The annotation file itself, if there is one of COCO: with its ids, its order and whatever is in it twice. */
+  readonly coco?: CocoFile | undefined;
   /** How many images there are. */
   readonly count: number;
-  /** Sentences about what does not fit, each with file and place. */
+  /**
+   * Sentences about what does not fit, each with file and place, few of each kind. Layouts with one label file per image
+   * add to them while images are read.
+   */
   readonly notices: readonly string[];
   /** Yields the images in the order of the data set. May be called again. */
   images(): AsyncIterable<LabelledImage>;

@@ -1,0 +1,23 @@
+/** Data sets as others write them: recognised by their files, read image by image. */
+
+export type {
+  CocoAnnotation,
+  CocoCategory,
+  CocoDetection,
+  CocoFile,
+  CocoImage,
+  CocoSegmentation,
+} from './coco_file.ts';
+export { type CocoCollector, categoryIdOf, cocoCollector, cocoOf } from './coco_of.ts';
+export { type ChosenFile, type DataFolder, type FilesInMemory, type FolderEntry, memoryFolder } from './folder.ts';
+export {
+  type DataFormat,
+  dataFormats,
+  type ImageSet,
+  type KeypointNames,
+  type LabelKind,
+  type LabelledImage,
+  type LabelledObject,
+} from './image_set.ts';
+export { type DatasetFiles, openDataset } from './open.ts';
+export type { OpenDatasetOptions } from './options.ts';

@@ -1,0 +1,166 @@
+import type { Size } from '../../arrays.ts';
+import { DataError } from '../../errors.ts';
+import { rleFromString, rleOf } from '../../postprocess/rle.ts';
+import type { CocoAnnotation, CocoFile, CocoImage } from '../coco_file.ts';
+
+import { imageSizeAt } from '../image_header.ts';
+import type { ImageSet, KeypointNames, LabelKind, LabelledImage, LabelledObject } from '../image_set.ts';
+import { Notices } from '../notices.ts';
+import { type Box, boxObject, checkOutlines, checkSize, maskObject, outlineObject } from '../objects.ts';
+import type { Options } from '../options.ts';
+import type { Tree } from '../tree.ts';
+import { chosenFile } from './coco_files.ts';
+import { type LabelFolder, labelFolderOf } from './coco_labels.ts';
+import { locateImages } from './locate.ts';
+import { cocoReading } from './plain_json.ts';
+
+/**
+ * COCO's layout: one JSON for many images, which lie in a folder that the JSON does not name. Also as CVAT, Roboflow and
+ * Label Studio export it, and with label maps beside it.
+ */
+export async function open(tree: Tree, base: string, options: Options): Promise<ImageSet> {
+  const notices = new Notices();
+  const chosen = await chosenFile(tree, base, options, notices);
+  const reading = cocoReading(await tree.read(chosen.path), tree.shown(chosen.path));
+  for (const notice of reading.notices) notices.add('annotations', notice);
+  const coco = reading.file;
+  const categories = coco.categories.toSorted((a, b) => a.id - b.id);
+  const labelOf = new Map(categories.map(({ id }, label) => [id, label]));
+  const paths = await locateImages(
+    tree,
+    coco.images.map(({ file_name: name, id }) => name ?? `${id}.jpg`),
+    { base, split: chosen.split, beside: chosen.path, images: options.images, notices },
+  );
+  const maps = await labelFolderOf(tree, base, options, paths, notices);
+  const objectsOf = byImage(coco);
+  const kinds = kindsOf(coco, maps);
+  const keypoints = keypointsOf(coco);
+  return {
+    format: 'coco',
+    name: tree.name,
+    split: chosen.split,
+    kinds,
+    classes: categories.map(({ name }) => name),
+    categoryIds: categories.map(({ id }) => id),
+    labelClasses: maps?.classes,
+    ignore: maps?.ignore,
+    keypoints,
+    coco,
+    count: coco.images.length,
+    get notices() {
+      return notices.list();
+    },
+    async *images() {
+      for (const [i, image] of coco.images.entries()) {
+        yield await imageOf(tree, image, paths[i]!, {
+          annotations: objectsOf.get(image.id) ?? [],
+          labelOf,
+          maps,
+          name: chosen.path,
+        });
+      }
+    },
+  };
+}
+
+interface Context {
+  readonly annotations: readonly CocoAnnotation[];
+  readonly labelOf: ReadonlyMap<number, number>;
+  readonly maps: LabelFolder | undefined;
+  /** The annotation file, for messages. */
+  readonly name: string;
+}
+
+async function imageOf(tree: Tree, image: CocoImage, file: string, context: Context): Promise<LabelledImage> {
+  const { width, height } = image;
+  const place = `${tree.shown(context.name)}: image ${image.id}`;
+  const size = width && height ? checkSize({ height, width }, place) : await imageSizeAt(tree, file);
+  const objects = context.annotations.flatMap((annotation) => {
+    const label = context.labelOf.get(annotation.category_id);
+    return label === undefined ? [] : (objectOf(annotation, label, size, tree.shown(context.name)) ?? []);
+  });
+  const { maps } = context;
+  return {
+    id: image.id,
+    file,
+    size,
+    objects,
+    bytes: () => tree.read(file),
+    labels: maps && (() => maps.read(file, size)),
+  };
+}
+
+/** Undefined for an annotation without box, outline, mask or keypoints. */
+function objectOf(annotation: CocoAnnotation, label: number, size: Size, file: string): LabelledObject | undefined {
+  const { id, bbox, segmentation, iscrowd } = annotation;
+  const place = `${file}: annotation ${id}`;
+  const keypoints = annotation.keypoints?.length ? triplesOf(annotation.keypoints) : undefined;
+  const box: Box | undefined = bbox && [bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]];
+  const stated = { id, label, box, area: annotation.area, crowd: iscrowd === 1, keypoints };
+  if (segmentation && 'counts' in segmentation) {
+    const [height, width] = segmentation.size;
+    const { counts } = segmentation;
+    const of = checkSize({ height, width }, place);
+    try {
+      return maskObject(stated, typeof counts === 'string' ? rleFromString(counts, of) : rleOf(counts, of));
+    } catch (cause) {
+      throw new DataError(`${place}: ${(cause as Error).message}`, { cause });
+    }
+  }
+  if (segmentation && segmentation.length > 0) {
+    const object = outlineObject(stated, checkOutlines(segmentation, place), size);
+    if (box && annotation.area !== undefined) return object;
+    const { mask } = object;
+    return mask ? withGeometryOf(object, maskObject(stated, mask)) : object;
+  }
+  if (box) return boxObject({ ...stated, box });
+  const around = keypoints && boxOfKeypoints(keypoints);
+  return around && boxObject({ ...stated, box: around });
+}
+
+/** COCO measures what the file does not state on the mask, not on the outline. */
+const withGeometryOf = (object: LabelledObject, { box, area, mask }: LabelledObject): LabelledObject => ({
+  ...object,
+  box,
+  area,
+  mask,
+});
+
+type Keypoints = NonNullable<LabelledObject['keypoints']>;
+
+const triplesOf = (flat: readonly number[]): Keypoints =>
+  Array.from({ length: Math.floor(flat.length / 3) }, (_, i) => [flat[3 * i]!, flat[3 * i + 1]!, flat[3 * i + 2]!]);
+
+function boxOfKeypoints(keypoints: Keypoints): Box | undefined {
+  const seen = keypoints.filter(([, , visibility]) => visibility > 0);
+  if (seen.length === 0) return undefined;
+  const [xs, ys] = [seen.map(([x]) => x), seen.map(([, y]) => y)];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+function byImage({ annotations }: CocoFile): Map<number, CocoAnnotation[]> {
+  const groups = new Map<number, CocoAnnotation[]>();
+  for (const annotation of annotations) {
+    const group = groups.get(annotation.image_id);
+    if (group) group.push(annotation);
+    else groups.set(annotation.image_id, [annotation]);
+  }
+  return groups;
+}
+
+function kindsOf(coco: CocoFile, maps: LabelFolder | undefined): LabelKind[] {
+  const hasMask = ({ segmentation }: CocoAnnotation) =>
+    segmentation !== undefined && ('counts' in segmentation || segmentation.length > 0);
+  const kinds: LabelKind[] = ['objects'];
+  if (coco.annotations.some(hasMask)) kinds.push('masks');
+  if (coco.annotations.some(({ keypoints }) => keypoints && keypoints.length > 0)) kinds.push('keypoints');
+  if (maps) kinds.push('labels');
+  return kinds;
+}
+
+/** Returns the keypoints of the first class that has any; pairs count from 0. */
+function keypointsOf({ categories }: CocoFile): KeypointNames | undefined {
+  const named = categories.find(({ keypoints }) => keypoints && keypoints.length > 0);
+  if (!named?.keypoints) return undefined;
+  return { names: named.keypoints, skeleton: (named.skeleton ?? []).map(([a, b]) => [a - 1, b - 1]) };
+}

@@ -1,0 +1,74 @@
+import * as z from 'zod/mini';
+import type { Size } from '../../arrays.ts';
+import { DataError } from '../../errors.ts';
+import type { LabelMap } from '../../image/raster.ts';
+
+import { readLabelMap, translated, withoutZero } from '../label_maps.ts';
+import type { Notices } from '../notices.ts';
+import type { Options } from '../options.ts';
+import { endingOf, fileNameOf, joined, stemOf } from '../paths.ts';
+import type { Tree } from '../tree.ts';
+import { jsonValue } from './plain_json.ts';
+
+/** Label maps beside COCO's objects: `labels/*.png` with the names of the images, and `classes.json` that names the classes. */
+
+export interface LabelFolder {
+  readonly classes: readonly string[] | undefined;
+  readonly ignore: number;
+  /** Reads the map of an image. */
+  read(image: string, size: Size): Promise<LabelMap>;
+}
+
+const classFile = z.looseObject({
+  labels: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
+  ignore: z.optional(z.int().check(z.minimum(0), z.maximum(65_535))),
+});
+
+/** Returns the folder of label maps, if there is one. `images` are the paths of the images. */
+export async function labelFolderOf(
+  tree: Tree,
+  base: string,
+  options: Options,
+  images: readonly string[],
+  notices: Notices,
+): Promise<LabelFolder | undefined> {
+  const given = options.labels;
+  const folder = await tree.findFolder(joined(base, given ?? 'labels'));
+  const named = await classesIn(tree, joined(base, 'classes.json'));
+  if (folder === undefined) {
+    if (given !== undefined)
+      throw new DataError(`${tree.shown(joined(base, given))}: there is no such folder of label maps.`);
+    return undefined;
+  }
+  if (given === undefined && !named) return undefined;
+  const maps = await tree.below(folder, (name) => endingOf(name) === '.png');
+  if (maps.length === 0) return undefined;
+  const mapOf = new Map(maps.map((path) => [keyOf(path), path]));
+  const missing = images.filter((image) => !mapOf.has(keyOf(image)));
+  notices.addFiles('images without a label map', (n, names) => `${n} images have no label map: ${names}.`, missing);
+  const keys = new Set(images.map(keyOf));
+  const strays = maps.filter((path) => !keys.has(keyOf(path)));
+  notices.addFiles('label maps without an image', (n, names) => `${n} label maps have no image: ${names}.`, strays);
+  const ignore = options.ignore ?? named?.ignore ?? 255;
+  return {
+    classes: options.classes ?? named?.labels,
+    ignore,
+    async read(image, size) {
+      const path = mapOf.get(keyOf(image));
+      if (path === undefined) throw new DataError(`${tree.shown(image)}: no label map in ${tree.shown(folder)}.`);
+      const map = await readLabelMap(tree, path, size);
+      return options.reduceZeroLabel ? translated(map, withoutZero, 255) : map;
+    },
+  };
+}
+
+/** Images and their maps have one name and different endings. */
+const keyOf = (path: string): string => stemOf(fileNameOf(path)).normalize('NFC');
+
+async function classesIn(tree: Tree, path: string): Promise<z.output<typeof classFile> | undefined> {
+  const found = await tree.find(path);
+  if (found === undefined) return undefined;
+  const value = jsonValue(await tree.read(found), tree.shown(found));
+  const result = z.safeParse(classFile, value);
+  return result.success ? result.data : undefined;
+}

@@ -1,0 +1,28 @@
+/** What does not fit but stops nothing: sentences for the user, few of each kind. */
+
+/** The most sentences of one kind. */
+const most = 10;
+
+export class Notices {
+  readonly #kinds = new Map<string, Set<string>>();
+
+  /** @param kind what the sentences that are counted together have in common: `labels without an image` */
+  add(kind: string, sentence: string): void {
+    const sentences = this.#kinds.get(kind) ?? new Set();
+    this.#kinds.set(kind, sentences.add(sentence));
+  }
+
+  /** Says one sentence about many files, of which it names a few. */
+  addFiles(kind: string, sentence: (count: number, names: string) => string, files: readonly string[]): void {
+    if (files.length === 0) return;
+    const rest = files.length > most ? ` and ${files.length - most} more` : '';
+    this.add(kind, sentence(files.length, files.slice(0, most).join(', ') + rest));
+  }
+
+  list(): string[] {
+    return [...this.#kinds].flatMap(([kind, sentences]) => {
+      const few = [...sentences].slice(0, most);
+      return sentences.size > most ? [...few, `${kind}: ${sentences.size - most} more.`] : few;
+    });
+  }
+}
