@@ -1,0 +1,57 @@
+import { ConfigError } from '../errors.ts';
+
+/** The classes of a model beside those of a data set. They are one if their names are, never because of their numbers. */
+
+export interface ClassMatch {
+  /** The data set's label for each label of the model; -1 if it has no such class. */
+  readonly toData: Int32Array;
+  /** Names that only the model has. */
+  readonly onlyModel: readonly string[];
+  /** Names that only the data set has. */
+  readonly onlyData: readonly string[];
+}
+
+/** Compares names as they are, without the space around them. Of equal names of the data set the first is taken. */
+export function matchClasses(model: readonly string[], data: readonly string[]): ClassMatch {
+  const labels = new Map<string, number>();
+  for (const [label, name] of data.entries()) if (!labels.has(name.trim())) labels.set(name.trim(), label);
+  const known = new Set(model.map((name) => name.trim()));
+  const toData = Int32Array.from(model, (name) => labels.get(name.trim()) ?? -1);
+  return {
+    toData,
+    onlyModel: model.filter((_, label) => toData[label] === -1),
+    onlyData: data.filter((name) => !known.has(name.trim())),
+  };
+}
+
+export const hasCommon = ({ toData }: ClassMatch): boolean => toData.some((label) => label >= 0);
+
+/** Sentences about classes that only one side has. `effect` says what becomes of those that the model lacks. */
+export function matchNotices(what: string, { onlyModel, onlyData }: ClassMatch, effect: string): string[] {
+  const notices: string[] = [];
+  if (onlyData.length > 0) notices.push(`${what}: the model does not know ${listed(onlyData)}; ${effect}.`);
+  if (onlyModel.length > 0) {
+    notices.push(
+      `${what}: the data set does not have the model's ${listed(onlyModel)}; what it finds of them is not counted as theirs.`,
+    );
+  }
+  return notices;
+}
+
+/** Says that nothing can be compared, with both lists. */
+export const nothingInCommon = (what: string, model: readonly string[], data: readonly string[]): string =>
+  `${what}: the model and the data set have no class in common. The model's: ${listed(model)}. The data set's: ${listed(data)}.`;
+
+/** @throws ConfigError with both lists of every task that could have been measured */
+export function refuseNothing(reasons: readonly string[], name: string): never {
+  throw new ConfigError(
+    `${name}: nothing can be measured. ${reasons.join(' ')} Choose a model of this data set's classes and labels.`,
+  );
+}
+
+const mostListed = 20;
+
+const listed = (names: readonly string[]): string => {
+  const first = names.slice(0, mostListed).join(', ');
+  return names.length > mostListed ? `${first} and ${names.length - mostListed} more` : first || 'none';
+};

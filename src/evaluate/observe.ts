@@ -1,0 +1,61 @@
+import type { Size } from '../arrays.ts';
+import { MoganetError } from '../errors.ts';
+import type { PredictOptions } from '../library/options.ts';
+import type { Predictor } from '../library/predictor.ts';
+import type { Classification } from '../results/fields.ts';
+import type { RleText } from '../results/mask.ts';
+import type { Result } from '../results/result.ts';
+
+/** What an evaluation takes of a result. It is plain data, without the decoded image, and may come from another thread. */
+export interface Observation {
+  readonly size: Size;
+  /** n × x1, y1, x2, y2. */
+  readonly boxes: Float32Array;
+  readonly scores: Float32Array;
+  readonly labels: Int32Array;
+  readonly masks?: readonly RleText[] | undefined;
+  /** height × width classes; 255 (65535 above 255 classes) is none. */
+  readonly segmentation?: Uint8Array | Uint16Array | undefined;
+  readonly classification?: Pick<Classification, 'labels' | 'scores'> | undefined;
+  /** The time of the work, without waiting for other images. */
+  readonly milliseconds: number;
+}
+
+export function observationOf(result: Result): Observation {
+  const { imageSize, boxes, scores, labels, masks, segmentation, classification, timings } = result;
+  return {
+    size: imageSize,
+    boxes,
+    scores,
+    labels,
+    masks: masks?.map((mask) => mask.toRle()),
+    segmentation: segmentation?.labels,
+    classification: classification && { labels: classification.labels, scores: classification.scores },
+    milliseconds: timings.total ?? 0,
+  };
+}
+
+/** Runs images and yields what was found in them, in their order. An image that fails costs its slot. */
+export type Observe = (
+  images: AsyncIterable<File>,
+  options: PredictOptions,
+) => AsyncIterable<PromiseSettledResult<Observation>>;
+
+/** Observes with a model. No more than a few images are decoded at a time. */
+export const observeWith = (model: Predictor): Observe =>
+  async function* observe(images, options) {
+    let slot = 0;
+    for await (const one of model.streamSettled(images, options)) {
+      const place = `images[${slot++}]`;
+      if (one.status === 'fulfilled') yield { status: one.status, value: observationOf(one.value) };
+      else yield { status: one.status, reason: withoutPlace(one.reason, place) };
+    }
+  };
+
+/** Leaves out the place in a list that the caller did not make: `images[3]: a.jpg: …` or `images[3] (a.jpg): …`. */
+function withoutPlace(error: unknown, place: string): unknown {
+  if (error instanceof MoganetError && error.message.startsWith(place)) {
+    error.message = error.message.slice(place.length).replace(/^: | \((.*?)\)(?=: )/, '$1');
+  }
+  return error;
+}

@@ -1,0 +1,139 @@
+import type { CocoDetection } from '../data/coco_file.ts';
+import { cocoCollector } from '../data/coco_of.ts';
+import type { ImageSet } from '../data/image_set.ts';
+import { DataError } from '../errors.ts';
+import type { CocoType } from './coco_parameters.ts';
+import { completed, type FoundObjects } from './complete.ts';
+import type { Evaluation, NotMeasured } from './evaluation.ts';
+import { type EvaluateOptions, usualShown } from './run.ts';
+import type { Evaluated } from './shown.ts';
+
+/** Evaluates a file of results in COCO's format on a data set. */
+
+/** Results as `parseCocoResults` of `moganet/data` reads them. */
+export interface NamedResults {
+  /** The file's name in messages. */
+  readonly name: string;
+  readonly entries: readonly CocoDetection[];
+}
+
+/** The objects of a data set, and those results that are about its images. */
+export interface ResultsOnSet extends FoundObjects {
+  readonly images: readonly Evaluated[];
+  readonly notMeasured: readonly NotMeasured[];
+  readonly notices: readonly string[];
+}
+
+/**
+ * Measures results against the objects of a data set: boxes, masks and keypoints, whatever both have. No image is decoded.
+ * Ids of images and classes are those of the annotation file; a data set without one counts both from 1. Images without a
+ * result count: their objects are missed.
+ *
+ * @throws DataError naming results of an image that the data set lacks, or if both have nothing that can be compared
+ */
+export async function evaluateResults(
+  results: NamedResults,
+  set: ImageSet,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { limit, shown = usualShown } = options;
+  const { images, notMeasured, notices, ...objects } = await resultsOn(results, set, options);
+  return completed({
+    set,
+    limit,
+    images,
+    failures: [],
+    most: shown,
+    results: { name: results.name, entries: results.entries.length },
+    objects,
+    shown: [],
+    notMeasured,
+    notices,
+  });
+}
+
+/** Reads the objects of a data set and takes the results of its images. @throws as `evaluateResults` */
+export async function resultsOn(
+  { name, entries }: NamedResults,
+  set: ImageSet,
+  { limit, signal, onProgress }: EvaluateOptions = {},
+): Promise<ResultsOnSet> {
+  const total = Math.min(limit ?? set.count, set.count);
+  const collector = cocoCollector(set);
+  const images: Evaluated[] = [];
+  const beyond = new Set<number>();
+  let place = 0;
+  // ids are those of the collector, which numbers some layouts: a second one numbers what is beyond the limit
+  const all = limit === undefined ? undefined : cocoCollector(set);
+  for await (const image of set.images()) {
+    signal?.throwIfAborted();
+    if (place < total) {
+      const id = collector.add(image);
+      images.push({ place, id, row: { id: image.id, file: image.file, size: image.size } });
+      onProgress?.({ done: place + 1, total, text: image.file });
+    }
+    if (all) {
+      const id = all.add(image);
+      if (place >= total) beyond.add(id);
+    }
+    place++;
+  }
+  const known = new Set(images.map(({ id }) => id));
+  const found = entries.filter(({ image_id: id }) => !beyond.has(id) || known.has(id));
+  refuseUnknown(name, set, found, known);
+  const { types, notMeasured } = typesIn(name, entries, set);
+  const notices = [...withoutResults(name, images, found)];
+  return { truth: collector.file(), found, types, results: name, images, notMeasured, notices };
+}
+
+function refuseUnknown(
+  name: string,
+  set: ImageSet,
+  found: readonly CocoDetection[],
+  known: ReadonlySet<number | undefined>,
+): void {
+  const unknown = [...new Set(found.map(({ image_id: id }) => id).filter((id) => !known.has(id)))];
+  if (unknown.length === 0) return;
+  const some = unknown.slice(0, 5).join(', ');
+  throw new DataError(
+    `${name}: has results of images that ${set.name} does not have: ids ${some}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ''}. Evaluate the data set that the results were made for, or remove them.`,
+  );
+}
+
+/** Finds what both sides have: boxes, masks, keypoints. */
+function typesIn(name: string, entries: readonly CocoDetection[], set: ImageSet) {
+  const notMeasured: NotMeasured[] = [];
+  const has: Readonly<Record<CocoType, readonly [results: boolean, labels: boolean]>> = {
+    bbox: [
+      entries.some(({ bbox }) => bbox !== undefined),
+      set.kinds.some((kind) => kind === 'objects' || kind === 'masks'),
+    ],
+    segm: [entries.some(({ segmentation }) => segmentation !== undefined), set.kinds.includes('masks')],
+    keypoints: [entries.some(({ keypoints }) => keypoints !== undefined), set.kinds.includes('keypoints')],
+  };
+  const what = { bbox: 'boxes', segm: 'masks', keypoints: 'keypoints' } as const;
+  const types = (Object.keys(has) as CocoType[]).filter((type) => {
+    const [results, labels] = has[type];
+    // a file without an entry says that nothing was found: boxes are compared
+    if (labels && (results || (entries.length === 0 && type === 'bbox'))) return true;
+    if (results) notMeasured.push({ what: type, why: `${set.name} has no ${what[type]}.` });
+    else if (labels) notMeasured.push({ what: type, why: `${name} has no ${what[type]}.` });
+    return false;
+  });
+  if (set.kinds.includes('labels')) notMeasured.push({ what: 'semseg', why: `${name} has no label maps.` });
+  if (types.length > 0) return { types, notMeasured };
+  throw new DataError(
+    `${name} and ${set.name} have nothing that can be compared. ${notMeasured.map(({ why }) => why).join(' ')}`,
+  );
+}
+
+function withoutResults(name: string, images: readonly Evaluated[], found: readonly CocoDetection[]): string[] {
+  const having = new Set(found.map(({ image_id: id }) => id));
+  const without = images.filter(({ id }) => id !== undefined && !having.has(id));
+  if (without.length === 0) return [];
+  const some = without.slice(0, 3).map(({ row }) => row.file);
+  const files = without.length > 3 ? `${some.join(', ')}, …` : some.join(', ');
+  return [
+    `${name}: ${without.length} of ${images.length} images have no result (${files}). Their objects count as not found.`,
+  ];
+}
