@@ -1,12 +1,15 @@
 import type { GoldenCase } from '../golden.ts';
+import { runConfusion, runTide } from './detection_metrics.ts';
 import { runHealth, runHealthCodes } from './health.ts';
 import { runLabelMaps, runMiou, runTopK } from './label_metrics.ts';
 
 /** Runners of the evaluation's cases (`eval/`), by kind. Each owner of a kind adds its line. */
 export const runners: Readonly<Record<string, (golden: GoldenCase) => Promise<void>>> = {
+  confusion: runConfusion,
   health: runHealth,
   health_codes: runHealthCodes,
   miou: runMiou,
   miou_more: runLabelMaps,
+  tide: runTide,
   topk: runTopK,
 };

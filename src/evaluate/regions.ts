@@ -1,0 +1,120 @@
+import type { Size } from '../arrays.ts';
+import type { CocoAnnotation, CocoDetection, CocoFile, CocoSegmentation } from '../data/coco_file.ts';
+import { DataError } from '../errors.ts';
+import { iouXywh } from '../postprocess/boxes.ts';
+import { fillPolygons } from '../postprocess/polygons.ts';
+import { type Rle, rleBoxXywh, rleFromString, rleIou, rleOf } from '../postprocess/rle.ts';
+
+/** The objects and detections of one image after the other, and how much they overlap. */
+
+/** What is compared: boxes or masks. */
+export type RegionType = 'bbox' | 'segm';
+
+/** One image: places in the lists of annotations and of results, both in the order of the file. */
+export interface ImageRegions {
+  readonly imageId: number;
+  readonly truths: readonly number[];
+  readonly detections: readonly number[];
+}
+
+/**
+ * Sorts objects and detections by image, in the order in which the file lists images.
+ *
+ * @throws DataError for an annotation or a result of an image that is not listed
+ */
+export function regionsByImage(truth: CocoFile, detections: readonly CocoDetection[]): ImageRegions[] {
+  const byId = new Map(
+    truth.images.map(({ id }) => [id, { imageId: id, truths: [] as number[], detections: [] as number[] }]),
+  );
+  const imageOf = (id: number, what: string) => {
+    const image = byId.get(id);
+    if (image) return image;
+    throw new DataError(`${what} belongs to the image ${id}, which is not listed. Leave it out, or list the image.`);
+  };
+  for (const [at, { image_id }] of truth.annotations.entries()) imageOf(image_id, `annotation ${at}`).truths.push(at);
+  for (const [at, { image_id }] of detections.entries()) imageOf(image_id, `result ${at}`).detections.push(at);
+  return [...byId.values()];
+}
+
+/** Returns the ids of the classes, ascending, without repeats. */
+export const categoryIdsOf = ({ categories }: CocoFile): number[] =>
+  [...new Set(categories.map(({ id }) => id))].sort((a, b) => a - b);
+
+/** Overlaps of the detections of an image (rows) with its objects (columns). */
+export interface Overlaps {
+  /** IoU, also with crowds as if they were objects. */
+  readonly iou: Float64Array;
+  /** The share of the detection that lies in the object. */
+  readonly inside: Float64Array;
+}
+
+/** Computes overlaps as COCO does. Sizes of images are looked up once. */
+export function overlapReader(truth: CocoFile, type: RegionType) {
+  const sizes = new Map<number, Size | undefined>(
+    truth.images.map(({ id, height, width }) => [
+      id,
+      height === undefined || width === undefined ? undefined : { height, width },
+    ]),
+  );
+  const maskOf = (region: CocoAnnotation | CocoDetection, name: string) =>
+    maskFrom(region.segmentation, sizes.get(region.image_id), name);
+  const boxOf = (region: CocoAnnotation | CocoDetection, name: string): readonly number[] =>
+    region.bbox ?? rleBoxXywh(maskOf(region, name));
+
+  /** The objects and the detections, with their names for messages. */
+  return (detections: readonly Named<CocoDetection>[], truths: readonly Named<CocoAnnotation>[]): Overlaps => {
+    const none = truths.map(() => false);
+    const crowd = truths.map(() => true);
+    if (type === 'bbox') {
+      const ofDetections = detections.flatMap(([region, name]) => boxOf(region, name));
+      const ofTruths = truths.flatMap(([region, name]) => boxOf(region, name));
+      return { iou: iouXywh(ofDetections, ofTruths, none), inside: iouXywh(ofDetections, ofTruths, crowd) };
+    }
+    const ofDetections = detections.map(([region, name]) => maskOf(region, name));
+    const ofTruths = truths.map(([region, name]) => maskOf(region, name));
+    return { iou: maskIou(ofDetections, ofTruths, none), inside: maskIou(ofDetections, ofTruths, crowd) };
+  };
+}
+
+type Named<T> = readonly [region: T, name: string];
+
+/** Masks of different sizes do not overlap. */
+function maskIou(detections: readonly Rle[], truths: readonly Rle[], crowd: readonly boolean[]): Float64Array {
+  const [first] = truths;
+  if (
+    !first ||
+    [...detections, ...truths].every((mask) => mask.height === first.height && mask.width === first.width)
+  ) {
+    return rleIou(detections, truths, crowd);
+  }
+  const matrix = new Float64Array(detections.length * truths.length);
+  for (const [i, detection] of detections.entries()) {
+    for (const [j, truth] of truths.entries()) {
+      if (detection.height !== truth.height || detection.width !== truth.width) continue;
+      matrix[i * truths.length + j] = rleIou([detection], [truth], [crowd[j]!])[0]!;
+    }
+  }
+  return matrix;
+}
+
+/**
+ * Returns a mask as COCO draws it.
+ *
+ * @param size of the image, which polygons need
+ * @throws DataError if there is no mask, or polygons in an image without a size
+ */
+export function maskFrom(segmentation: CocoSegmentation | undefined, size: Size | undefined, name: string): Rle {
+  if (segmentation && 'counts' in segmentation) {
+    const {
+      size: [height, width],
+      counts,
+    } = segmentation;
+    const ownSize = { height, width };
+    return typeof counts === 'string' ? rleFromString(counts, ownSize) : rleOf(counts, ownSize);
+  }
+  if (!segmentation || segmentation.length === 0) {
+    throw new DataError(`${name} has no mask. Leave it out, or compare boxes (bbox).`);
+  }
+  if (!size) throw new DataError(`${name}: its image has no height and width, which polygons need. Add them.`);
+  return fillPolygons(segmentation, size);
+}
