@@ -27,7 +27,9 @@ const slackOf = (size: Size | undefined): number => (size ? 2e-6 * Math.max(size
 /** Tells if the annotation's box cannot be read. Nothing else is said of such an annotation. */
 export function hasBadBox(annotation: RawEntry): boolean {
   const box = fieldOf(annotation, 'bbox');
-  return box !== undefined && boxOf(annotation) === undefined;
+  // an empty list says, as of masks, that there is none
+  const isAbsent = box === undefined || (Array.isArray(box) && box.length === 0);
+  return !isAbsent && boxOf(annotation) === undefined;
 }
 
 /** The annotation's box; undefined if there is none, or if it is not four finite numbers. */

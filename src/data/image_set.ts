@@ -92,4 +92,6 @@ export interface LabelledObject {
   readonly difficult?: boolean | undefined;
   /** The number of the instance in the data set's own files. */
   readonly instance?: number | undefined;
+  /** Where it stands in the files, for messages: `labels/a.txt, line 3`. By default in the file of the image's labels. */
+  readonly place?: string | undefined;
 }

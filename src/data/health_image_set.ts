@@ -1,0 +1,85 @@
+import { DataError } from '../errors.ts';
+import type { LabelMap } from '../image/raster.ts';
+import { cocoCollector } from './coco_of.ts';
+import type { HealthSplit } from './health.ts';
+import type { ImageSet, LabelledImage } from './image_set.ts';
+import type { Tree } from './tree.ts';
+
+/** Reads a data set of any layout as a document for the rules, with what its reader says of the files. */
+
+export interface ReadingOptions {
+  /** Read the files of images and of label maps. Default true. */
+  readonly images?: boolean | undefined;
+  onProgress?(done: number, total: number, file: string): void;
+}
+
+/** Reads the labels of all images. What ends the reading becomes a failure: the images until then are checked. */
+export async function imageSetSplit(set: ImageSet, tree: Tree, options: ReadingOptions = {}): Promise<HealthSplit> {
+  const { images = true, onProgress } = options;
+  const collector = cocoCollector(set);
+  const files = new Map<string, LabelledImage>();
+  const places: string[] = [];
+  const failures: string[] = [];
+  let done = 0;
+  try {
+    for await (const image of set.images()) {
+      onProgress?.(done++, set.count, image.file);
+      collector.add(image);
+      files.set(image.file, image);
+      for (const [i, object] of (image.objects ?? []).entries()) places.push(placeOf(image, object.place, i));
+      const { labels } = image;
+      if (!images || !labels) continue;
+      const classCount = (set.labelClasses ?? set.classes).length;
+      failures.push(...(await faultsOfMap(image.file, () => labels(), classCount, set.ignore)));
+    }
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    failures.push(`${error.message} The ${set.count - done} images from there on were not checked.`);
+  }
+  const { images: listed, annotations, categories } = collector.file();
+  // classes of whole images and of pixels have no annotations
+  const hasObjects = set.kinds.some((kind) => kind === 'objects' || kind === 'masks' || kind === 'keypoints');
+  const document = { images: listed, annotations, categories: hasObjects ? categories : [] };
+  const name = set.split ?? set.name;
+  const opened = { name, file: set.name, document, placeOf: (i: number) => places[i], notices: set.notices, failures };
+  if (!images) return opened;
+  return {
+    ...opened,
+    // a file is asked for again: an image may have been listed without looking
+    readFile: async (file) => ((await tree.find(file)) === undefined ? undefined : files.get(file)?.bytes()),
+  };
+}
+
+const placeOf = ({ file }: LabelledImage, place: string | undefined, index: number): string =>
+  place ?? `${file}, object ${index + 1}`;
+
+/** The most wrong labels that are named of one map. */
+const mostNamed = 5;
+
+/** Returns what is wrong with the label map of an image. @throws whatever `read` throws, but DataError */
+export async function faultsOfMap(
+  file: string,
+  read: () => Promise<LabelMap>,
+  classes: number,
+  ignore = 255,
+): Promise<string[]> {
+  try {
+    const unknown = labelsBeyond(await read(), classes, ignore);
+    if (unknown.length === 0) return [];
+    const named = unknown.slice(0, mostNamed).map(([label, count]) => `${label} (${count} pixels)`);
+    const more = unknown.length > named.length ? ` and ${unknown.length - named.length} more` : '';
+    return [`${file}: its label map has values that no class has: ${named.join(', ')}${more}.`];
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return [error.message];
+  }
+}
+
+/** Returns the labels that are neither a class nor ignored, with their counts, the most frequent first. */
+function labelsBeyond({ labels }: LabelMap, classes: number, ignore: number): [label: number, count: number][] {
+  const counts = new Map<number, number>();
+  for (const label of labels) {
+    if (label >= classes && label !== ignore) counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
+  return [...counts].toSorted(([, a], [, b]) => b - a);
+}
