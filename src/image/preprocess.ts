@@ -200,6 +200,25 @@ function planesOf(images: number, plane: number, value: PadValue = 0): Float32Ar
   return data;
 }
 
+/**
+ * Mirrors the images of a batch from left to right. The padding stays right and below, as if the images had been mirrored before it.
+ *
+ * @param resized the part of each input that shows the image, by default all of it
+ */
+export function mirroredInputs({ shape, data }: NDArray, resized: readonly Size[]): NDArray {
+  const [images = 0, channels = 0, height = 0, width = 0] = shape;
+  const mirrored = data.slice();
+  for (let image = 0; image < images; image++) {
+    const shown = resized[image] ?? { height, width };
+    for (let channel = 0; channel < channels; channel++) {
+      const plane = (image * channels + channel) * height * width;
+      for (let y = 0, row = plane; y < shown.height; y++, row += width)
+        mirrored.subarray(row, row + shown.width).reverse();
+    }
+  }
+  return { shape, data: mirrored };
+}
+
 const sizeOnly = ({ height, width }: Size): Size => ({ height, width });
 
 /** Inputs of several images joined to one. */

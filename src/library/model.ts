@@ -1,13 +1,24 @@
-import type { Named } from '../arrays.ts';
+import { itemAt, type Named } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
+import { mirroredInputs } from '../image/preprocess.ts';
+import type { Raster } from '../image/raster.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
-import type { Task, TaskInputs, TaskKind, TaskResult } from '../models/task.ts';
+import {
+  augmentationsOf,
+  type Inputs,
+  type Task,
+  type TaskInputs,
+  type TaskKind,
+  type TaskResult,
+  type View,
+} from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
 import { fileOf } from '../platform/refs.ts';
 import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
+import type { Pause } from '../slices.ts';
 import { breather, nextTurn } from '../turn.ts';
 import { checkImage, checkImages, decodeRef, type TakenImage, takeImage } from './images.ts';
 import { Lane } from './lane.ts';
@@ -179,7 +190,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     );
     signal?.throwIfAborted();
     const pause = breather(signal);
-    const prepared = await clock.time('preprocess', () => this.definition.prepareInSlices(images, options.size, pause));
+    const prepared = await clock.time('preprocess', () => this.prepareViews(images, options, pause));
     await clock.wait(network);
 
     const wanted = tasks.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
@@ -189,28 +200,27 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
       await this.turn(signal);
       return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined, signal));
     };
-    let features: Promise<Named<DeviceTensor>> | undefined;
+    const views = prepared.map((inputs) => new RunningView(inputs, run));
     const release = async () => {
-      await features?.then(free, () => undefined);
+      for (const view of views) await view.release();
       leaveNetwork();
     };
     const found: TaskResult[] = images.map(() => ({}));
     try {
       for (const [n, task] of tasks.entries()) {
         if (n > 0) await this.turn(signal); // the arithmetic of a task may have taken long
-        const inputs: TaskInputs = {
-          ...prepared,
+        const seen = views.map((view) => ({
+          ...view.inputs,
           run,
           pause,
-          features: () => {
-            features ??= run('features', { image: prepared.image });
-            return features;
-          },
+          features: () => view.features(),
           networkDone: async () => {
-            if (n === tasks.length - 1) await release();
+            if (n < tasks.length - 1) return;
+            await view.release();
+            if (views.every(({ isReleased }) => isReleased)) leaveNetwork();
           },
-        };
-        const results = await clock.rest(task.kind, () => task.predict(inputs, options));
+        }));
+        const results = await clock.rest(task.kind, () => ofViews(task, seen, options));
         for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
       }
     } finally {
@@ -223,6 +233,24 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
       // the head that `loadModel` took `Custom` from decoded it
       return new Result({ ...fieldsOf(found[i] ?? {}), image, timings, origin } as ResultFields<Custom>);
     });
+  }
+
+  /** Prepares each view of the images, in mmdet's order. */
+  private async prepareViews(
+    images: readonly Raster[],
+    options: PredictOptions,
+    pause: Pause,
+  ): Promise<PreparedView[]> {
+    const views: PreparedView[] = [];
+    let upright: Inputs | undefined; // of the scale before, which comes mirrored as well
+    for (const { scale, flipped } of augmentationsOf(options)) {
+      if (!flipped || !upright) upright = await this.definition.prepareInSlices(images, options.size, pause, scale);
+      const { image, geometries } = upright;
+      const resized = geometries.map((geometry) => geometry.resized);
+      views.push({ geometries, image: flipped ? mirroredInputs(image, resized) : image, flipped });
+      await pause();
+    }
+    return views;
   }
 
   /** Returns the tasks to run. @throws ConfigError if the model has no task, or not the one of `only` */
@@ -256,6 +284,35 @@ interface Place {
   network(): Promise<unknown>;
   /** Lets the next call have the network; a second time does nothing. */
   leaveNetwork(): void;
+}
+
+type PreparedView = Inputs & Pick<View, 'flipped'>;
+
+/** A view and its features, which are on the device from when they are first asked for until they are released. */
+class RunningView {
+  private outputs: Promise<Named<DeviceTensor>> | undefined;
+  isReleased = false;
+
+  constructor(
+    readonly inputs: PreparedView,
+    private readonly run: TaskInputs['run'],
+  ) {}
+
+  features(): Promise<Named<DeviceTensor>> {
+    this.outputs ??= this.run('features', { image: this.inputs.image });
+    return this.outputs;
+  }
+
+  async release(): Promise<void> {
+    await this.outputs?.then(free, () => undefined);
+    this.isReleased = true;
+  }
+}
+
+/** Runs a task: on a batch of one view, or on the views of one image, which `Task.check` has let pass. */
+async function ofViews(task: Task, views: readonly View[], options: PredictOptions): Promise<TaskResult[]> {
+  if (views.length > 1 && task.predictViews) return [await task.predictViews(views, options)];
+  return task.predict(itemAt(views, 0), options);
 }
 
 const inBatch = (error: unknown, slot: number, image: TakenImage): unknown => inList(error, slot, fileOf(image));

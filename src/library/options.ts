@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
-import { longestEdge, type TaskKind, type TaskOptions } from '../models/task.ts';
+import { leastScale, longestEdge, mostScales, type TaskKind, type TaskOptions } from '../models/task.ts';
 import { abortSignal, isObject, validateOptions } from '../validate.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
@@ -38,6 +38,17 @@ const size = z.strictObject(
 const nameOrLabel = 'must be the name of a class, or its label from 0 on';
 const classOf = z.union([z.string(), z.int().check(z.minimum(0, nameOrLabel))], { error: nameOrLabel });
 
+const scale = z
+  .number({ error: 'must be a number' })
+  .check(
+    z.gte(leastScale, `must be at least ${leastScale}`),
+    z.lte(1 / leastScale, `must be at most ${1 / leastScale}`),
+  );
+const fewScales = `must be a list of 1 to ${mostScales} factors, such as [0.75, 1, 1.25]`;
+const scales = z
+  .array(scale, { error: fewScales })
+  .check(z.minLength(1, fewScales), z.maxLength(mostScales, fewScales));
+
 /** The schema of the options of `predict`. */
 export const predictOptions = z.strictObject({
   score: z.optional(share),
@@ -45,6 +56,8 @@ export const predictOptions = z.strictObject({
   max: z.optional(count),
   maskThreshold: z.optional(share),
   top: z.optional(count),
+  flip: z.optional(z.boolean({ error: 'must be true or false' })),
+  scales: z.optional(scales),
   classes: z.optional(z.array(classOf, { error: 'must be a list of names or labels' })),
   size: z.optional(size),
   only: z.optional(z.enum(['detection', 'segmentation', 'classification', 'custom'])),

@@ -3,7 +3,7 @@ import type { Backbone, ClassifierBackbone } from '../backbones/index.ts';
 import { datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { batchInputs, prepareClassification } from '../image/preprocess.ts';
-import { bestOf } from '../postprocess/scores.ts';
+import { bestOf, softmaxRows } from '../postprocess/scores.ts';
 import type { ClassificationConfig, ImageConfig } from './config.ts';
 import { byName, type Classification, type Task } from './task.ts';
 
@@ -37,11 +37,30 @@ export function classificationTask(
       for (const raster of images) crops.push(yield* prepareClassification(raster, { ...image, ...crop }));
       return { image: (yield* batchInputs(crops)).input, geometries: [] };
     },
+    check: ({ scales = [1] }) => {
+      if (scales.length === 1 && scales[0] === 1) return;
+      throw new ConfigError(
+        'classification sees a crop of one size, so `scales` cannot be used. `flip` can, and `size`.',
+      );
+    },
     predict: async ({ features }, { top = 5 }) => {
       const { data, shape } = await byName(await features(), 'logits').read(); // (images, classes, 1, 1)
       return Array.from({ length: shape[0] ?? 0 }, (_, i) => ({
         classification: { ...topClasses(data.subarray(i * count, (i + 1) * count), top), dataset },
       }));
+    },
+    predictViews: async (views, { top = 5 }) => {
+      const mean = new Float64Array(count);
+      for (const { features, networkDone } of views) {
+        const { data } = await byName(await features(), 'logits').read();
+        await networkDone();
+        for (const [label, probability] of softmaxRows(data, count).entries())
+          mean[label]! += probability / views.length;
+      }
+      const best = bestOf(Math.min(top, count), Number.NEGATIVE_INFINITY);
+      for (const [label, score] of mean.entries()) best.offer(score, label);
+      const { values, indices } = best.take();
+      return { classification: { labels: Int32Array.from(indices), scores: values, dataset } };
     },
   };
 }

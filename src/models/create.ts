@@ -82,8 +82,12 @@ export interface ModelDefinition {
    * @param size edges to fit images between, or the crop of a classification, instead of the configuration's
    */
   prepare(images: readonly Raster[], size?: Size): Inputs;
-  /** Does what `prepare` does in slices, with a pause between them if one is due. */
-  prepareInSlices(images: readonly Raster[], size: Size | undefined, pause: Pause): Promise<Inputs>;
+  /**
+   * Does what `prepare` does in slices, with a pause between them if one is due.
+   *
+   * @param scale factor of the edges that images are fitted between, by default 1
+   */
+  prepareInSlices(images: readonly Raster[], size: Size | undefined, pause: Pause, scale?: number): Promise<Inputs>;
 }
 
 /**
@@ -117,11 +121,11 @@ export function createModel<T extends Tables = Record<never, never>>(
   };
   const features = recordedByReader('features', inputs, byReader);
   const parts = [features, ...tasks.flatMap((task) => task.parts).map(recorded)];
-  const preparation = (images: readonly Raster[], size: Size | undefined): Sliced<Inputs> => {
+  const preparation = (images: readonly Raster[], size: Size | undefined, scale?: number): Sliced<Inputs> => {
     const [first] = tasks;
-    if (first) return first.prepare(images, size);
+    if (first) return first.prepare(images, size, scale);
     const { image, input = defaultInput } = resolved;
-    return fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit }));
+    return fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit }), scale);
   };
   return {
     config: resolved,
@@ -139,7 +143,7 @@ export function createModel<T extends Tables = Record<never, never>>(
     auxiliary: auxiliaryPart(tasks, stages),
     tasks,
     prepare: (images, size) => atOnce(preparation(images, size)),
-    prepareInSlices: (images, size, pause) => inSlices(preparation(images, size), pause),
+    prepareInSlices: (images, size, pause, scale) => inSlices(preparation(images, size, scale), pause),
   };
 }
 
@@ -285,7 +289,7 @@ function tasksOf(config: ResolvedConfig, backbone: Backbone, tables: Tables): Ta
     tasks.push(segmentationTask(segmentation, image, stages, { ...segmentationHeads, ...tables.segmentationHeads }));
   }
   if (classification) tasks.push(classificationTask(classification, image, backbone, config.backbone.type));
-  if (head) tasks.push(customTask(headOf(head, stages, tables), image, config.input ?? defaultInput));
+  if (head) tasks.push(customTask(headOf(head, stages, tables), head.type, image, config.input ?? defaultInput));
   return tasks;
 }
 

@@ -13,6 +13,7 @@ import {
   ofLabels,
   pickDetections,
   readAll,
+  refuseViews,
   type Task,
   type TaskOptions,
   type TaskResult,
@@ -67,7 +68,7 @@ export function checkedHead(config: Readonly<Record<string, unknown>>, head: Hea
 }
 
 /** Wraps a custom head into a task. Its outputs have the names `head.NAME` in the part `features`. */
-export function customTask(head: Head, image: ImageConfig, input: InputConfig): Task {
+export function customTask(head: Head, type: string, image: ImageConfig, input: InputConfig): Task {
   const dataset = head.classes && datasetOf({ classes: [...head.classes] });
   return {
     kind: 'custom',
@@ -78,8 +79,9 @@ export function customTask(head: Head, image: ImageConfig, input: InputConfig): 
       return Object.fromEntries(outputs.map(([name, value]) => [prefix + name, value]));
     },
     parts: [],
-    prepare: (images, size) =>
-      fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit })),
+    prepare: (images, size, scale) =>
+      fitImages(images, input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit }), scale),
+    check: (options) => refuseViews(`the head "${type}"`, options),
     predict: async ({ features, geometries, networkDone }, options) => {
       const { score, iou, classes } = options;
       // a head that knows no `classes` would cut before they are chosen

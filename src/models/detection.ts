@@ -11,7 +11,16 @@ import type { Part, Scope, Value } from '../nn/index.ts';
 import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import type { DetectionConfig, ImageConfig } from './config.ts';
-import { fitImages, labelsOf, ofLabels, type Task, type TaskInputs, type TaskOptions } from './task.ts';
+import {
+  fitImages,
+  labelsOf,
+  ofLabels,
+  refuseViews,
+  type Task,
+  type TaskInputs,
+  type TaskOptions,
+  type View,
+} from './task.ts';
 
 /** The caller's values for a detector. What is absent comes from its configuration. */
 export interface DetectOptions extends Pick<TaskOptions, 'score' | 'iou' | 'max' | 'maskThreshold'> {
@@ -29,6 +38,8 @@ export interface Detector {
   readonly parts: readonly Part[];
   /** Returns one result per image of the batch, best first, in pixels of the original image. */
   detect(inputs: TaskInputs, options: DetectOptions): Promise<Detections[]>;
+  /** Merges several views of one image to one result. A detector without it takes one view at a time. */
+  detectViews?(views: readonly View[], options: DetectOptions): Promise<Detections>;
 }
 
 /** A kind of detector: the schema of its field in a configuration, and the function that makes it on a neck. */
@@ -54,20 +65,31 @@ export function detectionTask(
   const dataset = datasetOf(config);
   const neck = necks[config.neck.type].make(config.neck, stages);
   const detector = make(config, neck, dataset.classes.length);
+  const detectViews = detector.detectViews?.bind(detector);
   return {
     kind: 'detection',
     dataset,
     modules: detector.modules,
     forward: detector.forward,
     parts: detector.parts,
-    prepare: (images, size) =>
-      fitImages(images, config.input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit })),
-    check: ({ classes = [] }) => void labelsOf(classes, dataset.classes),
+    prepare: (images, size, scale) =>
+      fitImages(images, config.input, size, (raster, fit) => prepareDetection(raster, { ...image, ...fit }), scale),
+    check: (options) => {
+      labelsOf(options.classes ?? [], dataset.classes);
+      if (!detectViews) refuseViews(`the detector "${config.type}"`, options);
+    },
     predict: async (inputs, { classes, ...options }) => {
       const labels = classes && labelsOf(classes, dataset.classes);
       const results = await detector.detect(inputs, { ...options, labels });
       return results.map((found) => ({ detections: { ...ofLabels(found, labels), dataset } }));
     },
+    predictViews:
+      detectViews &&
+      (async (views, { classes, ...options }) => {
+        const labels = classes && labelsOf(classes, dataset.classes);
+        const found = await detectViews(views, { ...options, labels });
+        return { detections: { ...ofLabels(found, labels), dataset } };
+      }),
   };
 }
 

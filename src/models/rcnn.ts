@@ -12,6 +12,7 @@ import { type Detections, meanLogits, refinedRegions, secondStageDetections } fr
 import { maskSlices } from '../postprocess/masks.ts';
 import { type Proposals, proposalSlices } from '../postprocess/proposals.ts';
 import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
+import { boxMerger, fromView, maskMerger, mergedProposals, toView } from '../postprocess/views.ts';
 import { inSlices, type Pause } from '../slices.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, checkStrides, type DetectOptions, type Detector } from './detection.ts';
@@ -73,6 +74,20 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
       }
       return results;
     },
+    detectViews: async (views, options) => {
+      const seen: ViewRegions[] = [];
+      const found: Proposals[] = [];
+      for (const view of views) {
+        const outputs = await view.features();
+        const [proposals] = await readProposals(rpn, anchors, outputs, view.geometries, view.pause);
+        const geometry = { ...itemAt(view.geometries, 0), flipped: view.flipped };
+        const { boxes, scores } = itemAt([proposals], 0);
+        found.push({ boxes: fromView(boxes, geometry), scores });
+        const onRegions: OnRegions = (part, region, on) => runOnRegions(part, region, on, 0, outputs, view.run);
+        seen.push({ geometry, onRegions, done: view.networkDone, pause: view.pause });
+      }
+      return detectInViews(config, seen, mergedProposals(found, rpn).boxes, options);
+    },
   };
 }
 
@@ -108,19 +123,73 @@ async function detectOne(
   return { ...found, masks: await inSlices(masks, image.pause) };
 }
 
+/** What `detectInViews` needs of one view. */
+interface ViewRegions extends Omit<ImageRegions, 'proposals' | 'geometry'> {
+  readonly geometry: Geometry & { readonly flipped: boolean };
+}
+
+/** Merges the second stages of several views of an image, as mmdet's `aug_test` of `StandardRoIHead` and `CascadeRoIHead` does. */
+async function detectInViews(
+  config: RcnnConfig | CascadeConfig,
+  views: readonly ViewRegions[],
+  proposals: Float32Array,
+  options: DetectOptions,
+): Promise<Detections> {
+  const { mask, test } = config;
+  if (proposals.length === 0) return nothing(mask !== undefined);
+  const boxes = boxMerger(itemAt(boxStages(config), -1).config.deltas);
+  for (const view of views) {
+    const regions = toView(proposals, view.geometry);
+    boxes.add({ view: view.geometry, ...(await runStages(config, { ...view, proposals: regions })) });
+    await view.pause();
+  }
+  const found = boxes.detections(thresholdsOf(config, options));
+  if (!mask) return found;
+  if (found.scores.length === 0) return nothing(true);
+  const masks = maskMerger(found.labels);
+  for (const { geometry, onRegions, done, pause } of views) {
+    const logits = await onRegions('mask', mask.region, toView(found.boxes, geometry));
+    await done();
+    masks.add(Object.values(logits), geometry.flipped);
+    await pause();
+  }
+  const { geometry, pause } = itemAt(views, 0);
+  const threshold = options.maskThreshold ?? test.maskThreshold;
+  return { ...found, masks: await inSlices(masks.paste(found.boxes, geometry.original, threshold), pause) };
+}
+
 /** Runs the stages. Scores are the softmax of the mean of all stages' logits. Boxes are those of the last stage. */
 async function detectBoxes(
   config: RcnnConfig | CascadeConfig,
-  { proposals, geometry, onRegions, pause }: ImageRegions,
+  image: ImageRegions,
   options: DetectOptions,
 ): Promise<Detections> {
-  const { test } = config;
+  const { geometry, pause } = image;
+  const { regions, logits, deltas } = await runStages(config, image);
+  await pause();
+  const keep = { coder: itemAt(boxStages(config), -1).config.deltas, ...thresholdsOf(config, options) };
+  const seen = { imageSize: geometry.resized, scale: scaleOf(geometry) };
+  return secondStageDetections(regions, logits, deltas, seen, keep);
+}
+
+const thresholdsOf = ({ test }: RcnnConfig | CascadeConfig, { score, iou, max, labels }: DetectOptions) => ({
+  score: score ?? test.score,
+  iou: iou ?? test.iou,
+  max: max ?? test.max,
+  acrossClasses: test.acrossClasses,
+  labels,
+});
+
+/** Returns the mean of the stages' logits, and the deltas of the last stage with the regions that they belong to. */
+async function runStages(
+  config: RcnnConfig | CascadeConfig,
+  { proposals, geometry, onRegions, pause }: Pick<ImageRegions, 'proposals' | 'geometry' | 'onRegions' | 'pause'>,
+) {
   const stages = boxStages(config);
-  const last = itemAt(stages, -1);
   const logits: NDArray[] = [];
-  let found = proposals;
+  let regions = proposals;
   const scoresAndDeltas = async ({ part, config: { region } }: BoxStage) => {
-    const outputs = await onRegions(part, region, found);
+    const outputs = await onRegions(part, region, regions);
     const scores = byName(outputs, 'cls_score');
     logits.push(scores);
     return [scores, byName(outputs, 'bbox_pred')] as const;
@@ -128,20 +197,10 @@ async function detectBoxes(
   for (const stage of stages.slice(0, -1)) {
     const [scores, deltas] = await scoresAndDeltas(stage);
     await pause();
-    found = refinedRegions(found, scores, deltas, stage.config.deltas, geometry.resized);
+    regions = refinedRegions(regions, scores, deltas, stage.config.deltas, geometry.resized);
   }
-  const [, deltas] = await scoresAndDeltas(last);
-  await pause();
-  const keep = {
-    coder: last.config.deltas,
-    score: options.score ?? test.score,
-    iou: options.iou ?? test.iou,
-    max: options.max ?? test.max,
-    acrossClasses: test.acrossClasses,
-    labels: options.labels,
-  };
-  const seen = { imageSize: geometry.resized, scale: scaleOf(geometry) };
-  return secondStageDetections(found, meanLogits(logits), deltas, seen, keep);
+  const [, deltas] = await scoresAndDeltas(itemAt(stages, -1));
+  return { regions, logits: meanLogits(logits), deltas };
 }
 
 const scaleOf = ({ scaleX, scaleY }: Geometry) => ({ x: scaleX, y: scaleY });

@@ -1,9 +1,13 @@
 import type { Neck } from '../../heads/head.ts';
 import { retinaHead } from '../../heads/retina.ts';
-import { type Detections, singleStageSlices } from '../postprocess/detections.ts';
+import { itemAt, type Named } from '../arrays.ts';
+import type { DeviceTensor } from '../nn/index.ts';
+import { type Detections, labelsToScore, singleStageOf, singleStageSlices } from '../postprocess/detections.ts';
+import { denseCandidates } from '../postprocess/proposals.ts';
+import { joinedCandidates } from '../postprocess/views.ts';
 import { inSlices } from '../slices.ts';
 import type { RetinaNetConfig } from './config.ts';
-import { anchorsOf, type Detector } from './detection.ts';
+import { anchorsOf, type DetectOptions, type Detector } from './detection.ts';
 import { named, readLevels } from './task.ts';
 
 /**
@@ -13,6 +17,21 @@ import { named, readLevels } from './task.ts';
  */
 export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: number): Detector {
   const anchors = anchorsOf(head.anchors, neck, 'detection.head.anchors');
+  const keepOf = (options: DetectOptions) => ({
+    classes,
+    coder: head.deltas,
+    nmsPre: test.nmsPre,
+    minSize: test.keepEmpty ? -1 : test.minSize,
+    score: options.score ?? test.score,
+    iou: options.iou ?? test.iou,
+    max: options.max ?? test.max,
+    acrossClasses: test.acrossClasses,
+    labels: options.labels,
+  });
+  const mapsOf = async (outputs: Named<DeviceTensor>) => ({
+    scores: await readLevels(outputs, 'cls', anchors.length),
+    deltas: await readLevels(outputs, 'reg', anchors.length),
+  });
   return {
     modules: ['neck', 'bbox_head'],
     forward: (scope, pyramid) => {
@@ -25,26 +44,28 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
     parts: [],
     detect: async ({ features, geometries, networkDone, pause }, options) => {
       const outputs = await features();
-      const scores = await readLevels(outputs, 'cls', anchors.length);
-      const deltas = await readLevels(outputs, 'reg', anchors.length);
+      const { scores, deltas } = await mapsOf(outputs);
       await networkDone();
-      const keep = {
-        classes,
-        coder: head.deltas,
-        nmsPre: test.nmsPre,
-        minSize: test.keepEmpty ? -1 : test.minSize,
-        score: options.score ?? test.score,
-        iou: options.iou ?? test.iou,
-        max: options.max ?? test.max,
-        acrossClasses: test.acrossClasses,
-        labels: options.labels,
-      };
       const results: Detections[] = [];
       for (const [image, { resized, scaleX, scaleY }] of geometries.entries()) {
         const seen = { imageSize: resized, scale: { x: scaleX, y: scaleY } };
-        results.push(await inSlices(singleStageSlices(anchors, scores, deltas, seen, keep, image), pause));
+        results.push(await inSlices(singleStageSlices(anchors, scores, deltas, seen, keepOf(options), image), pause));
       }
       return results;
+    },
+    // mmdet's BBoxTestMixin: the candidates of all views suppress each other
+    detectViews: async (views, options) => {
+      const keep = keepOf(options);
+      const found: Parameters<typeof joinedCandidates>[0][number][] = [];
+      for (const { features, geometries, flipped, networkDone, pause } of views) {
+        const { scores, deltas } = await mapsOf(await features());
+        await networkDone();
+        const geometry = itemAt(geometries, 0);
+        const wanted = { ...keep, labels: labelsToScore(keep) };
+        const candidates = await inSlices(denseCandidates(anchors, scores, deltas, geometry.resized, wanted, 0), pause);
+        found.push({ candidates, view: { ...geometry, flipped } });
+      }
+      return singleStageOf(joinedCandidates(found), undefined, keep);
     },
   };
 }

@@ -1,16 +1,18 @@
 import type { SegmentationHead } from '../../heads/head.ts';
 import { necks, type SegmentationHeadEntry } from '../../heads/index.ts';
-import type { Named, NDArray } from '../arrays.ts';
+import { itemAt, type Named, type NDArray } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { type Dataset, datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
+import type { Geometry } from '../image/geometry.ts';
 import { prepareSegmentation } from '../image/preprocess.ts';
 import type { DeviceTensor, Scope, Value } from '../nn/index.ts';
-import { type LabelOptions, labelSlices } from '../postprocess/segmentation.ts';
-import { slidingWindows, windowLabels, windowOf } from '../postprocess/windows.ts';
+import { type LabelOptions, labelSlices, resizedLogitRows } from '../postprocess/segmentation.ts';
+import { type LabelView, meanLabels } from '../postprocess/view_labels.ts';
+import { slidingWindows, type WindowOptions, windowLabels, windowLogitRows, windowOf } from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
-import { byName, fitImages, type Labels, type Task, type TaskInputs } from './task.ts';
+import { byName, fitImages, type Labels, type Task, type TaskInputs, type View } from './task.ts';
 
 /**
  * Gives every pixel of an image a class: mmseg's EncoderDecoder, on the whole input or on overlapping windows of it.
@@ -56,12 +58,20 @@ export function segmentationTask(
           ]),
         );
       }),
-    prepare: (images, size) =>
-      fitImages(images, config.input, size, (raster, fit) => prepareSegmentation(raster, { ...image, ...fit })),
+    prepare: (images, size, scale) =>
+      fitImages(images, config.input, size, (raster, fit) => prepareSegmentation(raster, { ...image, ...fit }), scale),
     predict: async (inputs) => {
       const how = { alignCorners: head.alignCorners, threshold };
       const maps = slide ? await onWindows(inputs, slide, how) : await onWhole(inputs, how);
       return maps.map((labels) => ({ segmentation: { labels, dataset } }));
+    },
+    predictViews: async (views) => {
+      const how = { alignCorners: head.alignCorners, threshold };
+      const seen: LabelView[] = [];
+      for (const view of views) seen.push(slide ? await viewOnWindows(view, slide, how) : await viewOnWhole(view, how));
+      const { geometries, pause } = itemAt(views, 0);
+      const labels = await inSlices(meanLabels(seen, itemAt(geometries, 0).original, threshold), pause);
+      return { segmentation: { labels, dataset } };
     },
   };
 }
@@ -122,34 +132,65 @@ async function onWhole(
   const logits = await byName(await features(), 'seg_logits').read();
   await networkDone();
   const maps: Labels[] = [];
-  for (const [i, { padded, resized, original }] of geometries.entries()) {
-    const steps = [{ size: padded, crop: resized }, { size: original }];
-    maps.push(await inSlices(labelSlices(logits, { steps, ...decision }, i), pause));
+  for (const [i, geometry] of geometries.entries()) {
+    maps.push(await inSlices(labelSlices(logits, { steps: stepsOf(geometry), ...decision }, i), pause));
   }
   return maps;
 }
 
+const stepsOf = ({ padded, resized, original }: Geometry) => [{ size: padded, crop: resized }, { size: original }];
+
+/** Keeps the logits of one view, which are small, until all views are there. */
+async function viewOnWhole(view: View, decision: Decision): Promise<LabelView> {
+  const { features, geometries, flipped, networkDone } = view;
+  const logits = await byName(await features(), 'seg_logits').read();
+  await networkDone();
+  const options = { steps: stepsOf(itemAt(geometries, 0)), ...decision };
+  return { flipped, labels: () => labelSlices(logits, options), rows: () => resizedLogitRows(logits, options) };
+}
+
+type Slide = NonNullable<SegmentationConfig['slide']>;
+
 /** Runs `features` on each window and takes the mean of the logits of overlapping windows. */
-async function onWindows(
-  { image, geometries, run, networkDone, pause }: TaskInputs,
-  sliding: NonNullable<SegmentationConfig['slide']>,
-  decision: Decision,
-): Promise<Labels[]> {
+async function onWindows(inputs: TaskInputs, sliding: Slide, decision: Decision): Promise<Labels[]> {
+  const { image, geometries, run, networkDone, pause } = inputs;
   const maps: Labels[] = [];
   for (const [i, geometry] of geometries.entries()) {
-    const { padded, resized: base, original } = geometry;
-    const windows = slidingWindows(padded, sliding);
-    const blend = sliding.blend ?? 'mean';
-    const labels = windowLabels({ windows, base, original, ...decision, blend });
-    for (const window of windows) {
+    const options = windowsOf(geometry, sliding, decision);
+    const labels = windowLabels(options);
+    for (const window of options.windows) {
       const features = await run('features', { image: windowOf(image, i, window) });
       const logits = await readAndFree(features, 'seg_logits');
-      if (i === geometries.length - 1 && window === windows.at(-1)) await networkDone();
+      if (i === geometries.length - 1 && window === options.windows.at(-1)) await networkDone();
       await inSlices(labels.add(logits), pause);
     }
     maps.push(await inSlices(labels.finish(), pause));
   }
   return maps;
+}
+
+const windowsOf = ({ padded, resized, original }: Geometry, sliding: Slide, decision: Decision): WindowOptions => ({
+  windows: slidingWindows(padded, sliding),
+  base: resized,
+  original,
+  ...decision,
+  blend: sliding.blend ?? 'mean',
+});
+
+/** Keeps the logits of all windows of one view until all views are there. */
+async function viewOnWindows(view: View, sliding: Slide, decision: Decision): Promise<LabelView> {
+  const options = windowsOf(itemAt(view.geometries, 0), sliding, decision);
+  const windows: WindowLogits[] = [];
+  for (const window of options.windows) {
+    const features = await view.run('features', { image: windowOf(view.image, 0, window) });
+    windows.push({ window, logits: await readAndFree(features, 'seg_logits') });
+  }
+  await view.networkDone();
+  return {
+    flipped: view.flipped,
+    labels: () => windowLabelSlices(windows, options),
+    rows: () => windowLogitRows(windows, options),
+  };
 }
 
 /** Reads one output of a call, and frees all. */

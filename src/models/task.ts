@@ -26,6 +26,38 @@ export interface TaskOptions {
   readonly classes?: readonly (string | number)[] | undefined;
   /** Number of classes that a classification returns. By default 5. */
   readonly top?: number | undefined;
+  /** Also run the image mirrored from left to right, and merge the findings (test-time augmentation). */
+  readonly flip?: boolean | undefined;
+  /**
+   * Run the image at several scales and merge the findings: 1 is the size that the image is fitted to without this, 0.5 half of its edges.
+   * With `flip`, each of them is run mirrored, too.
+   */
+  readonly scales?: readonly number[] | undefined;
+}
+
+/** The least factor of `scales`; the largest is its inverse. */
+export const leastScale = 0.1;
+
+/** The most scales of one call. The outputs of all views are kept until they are merged. */
+export const mostScales = 8;
+
+/** @throws ConfigError naming what takes one view at a time, if the options ask for several */
+export function refuseViews(what: string, options: TaskOptions): void {
+  if (augmentationsOf(options).length === 1) return;
+  throw new ConfigError(
+    `${what} takes one view of an image at a time. Leave out \`flip\`, and give at most one of \`scales\`.`,
+  );
+}
+
+/** One form in which an image is run. */
+export interface Augmentation {
+  readonly scale: number;
+  readonly flipped: boolean;
+}
+
+/** Returns the views of an image in mmdet's order: scale by scale, each as it is and then mirrored. */
+export function augmentationsOf({ flip = false, scales = [1] }: TaskOptions): Augmentation[] {
+  return scales.flatMap((scale) => [{ scale, flipped: false }, ...(flip ? [{ scale, flipped: true }] : [])]);
 }
 
 /** Images as a network takes them, and the way back to their pixels. */
@@ -53,6 +85,12 @@ export interface TaskInputs extends Inputs {
    * an abort. Undefined if nothing is due. Long arithmetic awaits it after every few thousand steps.
    */
   readonly pause: Pause;
+}
+
+/** The input of `Task.predictViews` for one view of an image: a batch of one. `networkDone` says that the task reads no more of this view. */
+export interface View extends TaskInputs {
+  /** The image is mirrored from left to right; the padding is still right and below. */
+  readonly flipped: boolean;
 }
 
 /** Class indices of every pixel, row by row. Bytes up to 256 classes. */
@@ -89,12 +127,18 @@ export interface Task {
   readonly parts: readonly Part[];
   /** Records a head on the pyramid that inference does not need: it is in the checkpoint for training. */
   auxiliary?(scope: Scope, pyramid: readonly Value[]): Named<Value>;
-  /** Turns images into the network's input. The first task of a model prepares for all of them. */
-  prepare(images: readonly Raster[], size: Size | undefined): Sliced<Inputs>;
+  /**
+   * Turns images into the network's input. The first task of a model prepares for all of them.
+   *
+   * @param scale factor of the edges that images are fitted between, by default 1
+   */
+  prepare(images: readonly Raster[], size: Size | undefined, scale?: number): Sliced<Inputs>;
   /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
   check?(options: TaskOptions): void;
   /** Returns one result per image, in pixels of the original image, with instances and classes best first. */
   predict(inputs: TaskInputs, options: TaskOptions): Promise<TaskResult[]>;
+  /** Merges what several views of one image give to one result. A task without it takes one view at a time. */
+  predictViews?(views: readonly View[], options: TaskOptions): Promise<TaskResult>;
 }
 
 /** The longest edge of an input, in pixels. The pixels of larger ones do not fit into one array. */
@@ -112,6 +156,7 @@ interface Fit {
  * @param fit the field `input` of the configuration
  * @param prepare fits one image into `scale` and pads it
  * @param size edges to fit between instead of the configuration's
+ * @param scale factor of these edges
  * @throws ConfigError if an edge to fit between is longer than `longestEdge`
  */
 export function* fitImages<F extends Fit>(
@@ -119,8 +164,12 @@ export function* fitImages<F extends Fit>(
   fit: F,
   size: Size | undefined,
   prepare: (image: Raster, fit: F) => Sliced<Prepared>,
+  scale = 1,
 ): Sliced<Inputs> {
-  const edges = size ? ([size.width, size.height] as const) : fit.scale;
+  // rounded down, as mmseg's `img_ratios` are
+  const scaled = (edge: number) => Math.max(1, Math.floor(edge * scale));
+  const whole = size ? ([size.width, size.height] as const) : fit.scale;
+  const edges = [scaled(whole[0]), scaled(whole[1])] as const;
   if (Math.max(...edges) > longestEdge) {
     throw new ConfigError(
       `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Use a smaller input.scale.`,

@@ -5,7 +5,7 @@ import type { AnchorLevel } from './anchors.ts';
 import { type BoxCoder, boxAt, deltaDecoder, type Scale, takeBoxes, toOriginal } from './boxes.ts';
 import type { CompactMask } from './masks.ts';
 import { nms } from './nms.ts';
-import { type DenseOptions, denseCandidates } from './proposals.ts';
+import { type Candidates, type DenseOptions, denseCandidates } from './proposals.ts';
 import { checkFinite, sigmoid, softmaxRows } from './scores.ts';
 
 /** From the outputs of box heads to detections: dense heads, the second stage on regions, and cascades of such stages. */
@@ -28,7 +28,7 @@ export interface NetworkImage {
 }
 
 /** Which of the scored boxes are detections. */
-interface Thresholds {
+export interface Thresholds {
   /** Detections have a greater score than this. */
   readonly score: number;
   /** A box is suppressed if its IoU with a better one of its class is greater. */
@@ -79,19 +79,28 @@ export function* singleStageSlices(
     scores,
     deltas,
     imageSize,
-    { ...options, labels: candidatesOf(options) },
+    { ...options, labels: labelsToScore(options) },
     image,
   );
   yield;
+  return singleStageOf(found, scale, options);
+}
+
+/** Returns the detections of a dense head for its candidates: NMS on logits, whose order is that of the scores. */
+export function singleStageOf(
+  found: Pick<Candidates, 'boxes' | 'logits' | 'labels'>,
+  scale: Scale | undefined,
+  options: Thresholds,
+): Detections {
   const { boxes, scores: logits, labels } = suppressed(found.boxes, found.logits, found.labels, scale, options);
   return { boxes, scores: logits.map(sigmoid), labels };
 }
 
 /** Returns the labels of the boxes that take part in the suppression: across classes, other classes suppress as well. */
-const candidatesOf = ({ labels, acrossClasses }: Thresholds) => (acrossClasses ? undefined : labels);
+export const labelsToScore = ({ labels, acrossClasses }: Thresholds) => (acrossClasses ? undefined : labels);
 
 /** NMS per class. The reference suppresses in the original's pixels, whose axes may be scaled unequally. */
-function suppressed(
+export function suppressed(
   decoded: Float32Array,
   scores: Float32Array,
   labels: Int32Array,
@@ -140,7 +149,7 @@ export function secondStageDetections(
   const columns = classes + 1;
   const probabilities = softmaxRows(logits.data, columns);
   const { score } = options;
-  const wanted = candidatesOf(options);
+  const wanted = labelsToScore(options);
   const candidates: number[] = [];
   for (let i = 0; i < probabilities.length; i++) {
     if (!(probabilities[i]! > score)) continue;

@@ -104,8 +104,8 @@ export function* maskSlices(
   return masks;
 }
 
-/** The map of detection `i` for its class: the mean of the stages' sigmoids. */
-function meanProbabilities(stages: readonly NDArray[], i: number, label: number): ProbabilityMap {
+/** Returns the map of detection `i` for its class: the mean of the stages' sigmoids. @throws as `pasteMasks` */
+export function meanProbabilities(stages: readonly NDArray[], i: number, label: number): ProbabilityMap {
   const [, , height = 0, width = 0] = stages[0]?.shape ?? [];
   const cells = height * width;
   const data = new Float64Array(cells);

@@ -150,7 +150,7 @@ function checkCrops(steps: readonly ResizeStep[]) {
 /** A map of logits that is computed row by row. */
 export interface Rows extends Size {
   readonly classes: number;
-  /** All classes' values of one row, `classes` × `width`; valid until the next call. Rows are asked for in ascending order. */
+  /** All classes' values of one row, `classes` × `width`; valid until the next call. Rows are asked for in ascending order; some may be left out. */
   row(y: number): Float32Array;
 }
 
@@ -241,6 +241,12 @@ function stretchRow(from: Float32Array, fromWidth: number, to: Float32Array, toW
       to[at + x] = share > 0 ? a + (from[low + 1]! - a) * share : a;
     }
   }
+}
+
+/** Returns the resized logits of one image row by row, for a map that is too large to be whole. @throws as `labelsFrom` */
+export function resizedLogitRows(logits: NDArray, { steps, alignCorners }: LabelOptions, image = 0): Rows {
+  checkCrops(steps);
+  return resizedSteps(rowsOfMap(logits, image), steps, alignCorners);
 }
 
 /**
