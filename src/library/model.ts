@@ -6,6 +6,7 @@ import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import {
   augmentationsOf,
+  refuseViews,
   type Inputs,
   type Task,
   type TaskInputs,
@@ -81,6 +82,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
   override async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
     const checked = checkPredict(options, 'predictBatch');
+    refuseViews('predictBatch', checked);
     const taken = Array.from(images, (image) => this.take(image));
     return this.begin(checked, async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inBatch)));
   }
