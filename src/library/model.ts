@@ -6,8 +6,8 @@ import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import {
   augmentationsOf,
-  refuseViews,
   type Inputs,
+  refuseViews,
   type Task,
   type TaskInputs,
   type TaskKind,

@@ -9,7 +9,15 @@ import { prepareSegmentation } from '../image/preprocess.ts';
 import type { DeviceTensor, Scope, Value } from '../nn/index.ts';
 import { type LabelOptions, labelSlices, resizedLogitRows } from '../postprocess/segmentation.ts';
 import { type LabelView, meanLabels } from '../postprocess/view_labels.ts';
-import { slidingWindows, type WindowOptions, windowLabels, windowLogitRows, windowOf } from '../postprocess/windows.ts';
+import {
+  slidingWindows,
+  type WindowLogits,
+  type WindowOptions,
+  windowLabelSlices,
+  windowLabels,
+  windowLogitRows,
+  windowOf,
+} from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
 import { byName, fitImages, type Labels, type Task, type TaskInputs, type View } from './task.ts';

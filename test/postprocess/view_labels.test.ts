@@ -2,7 +2,12 @@ import { expect } from 'chai';
 import type { NDArray, Size } from '../../src/arrays.ts';
 import { labelSlices, labelsFrom, resizedLogitRows, resizedLogits } from '../../src/postprocess/segmentation.ts';
 import { type LabelView, meanLabels } from '../../src/postprocess/view_labels.ts';
-import { slidingWindows, type WindowOptions, windowLabels, windowLogitRows } from '../../src/postprocess/windows.ts';
+import {
+  slidingWindows,
+  type WindowOptions,
+  windowLabelSlices,
+  windowLogitRows,
+} from '../../src/postprocess/windows.ts';
 import { atOnce } from '../../src/slices.ts';
 
 let state = 7;
@@ -127,14 +132,11 @@ describe('the classes of pixels from several views', () => {
       labels: () => labelSlices(other, steps),
       rows: () => resizedLogitRows(other, steps),
     };
+    const logits = windows.map((window, i) => ({ window, logits: parts[i]! }));
     const inWindows: LabelView = {
       flipped: false,
-      *labels() {
-        const labels = windowLabels(options);
-        for (const part of parts) yield* labels.add(part);
-        return yield* labels.finish();
-      },
-      rows: () => windowLogitRows(options, parts),
+      labels: () => windowLabelSlices(logits, options),
+      rows: () => windowLogitRows(logits, options),
     };
     const atWhole: LabelView = {
       flipped: false,
