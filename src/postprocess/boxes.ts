@@ -168,15 +168,20 @@ export function iouMatrix(a: Float32Array, b: Float32Array): Float32Array {
 export function iouXywh(
   detections: ArrayLike<number>,
   truths: ArrayLike<number>,
-  crowd: readonly boolean[],
+  crowd: ArrayLike<boolean | number>,
 ): Float64Array {
-  const [ones, others] = [rowsOf(detections), rowsOf(truths)];
-  const matrix = new Float64Array(ones.length * others.length);
-  for (const [i, [x, y, w, h]] of ones.entries()) {
-    for (const [j, [tx, ty, tw, th]] of others.entries()) {
-      const both = intersectionOf([x, y, x + w, y + h], [tx, ty, tx + tw, ty + th]);
+  const matrix = new Float64Array((detections.length * truths.length) / 16);
+  let at = 0;
+  for (let i = 0; i < detections.length; i += 4) {
+    const [x, y, w, h] = [detections[i]!, detections[i + 1]!, detections[i + 2]!, detections[i + 3]!];
+    for (let j = 0; j < truths.length; j += 4, at++) {
+      const [tx, ty, tw, th] = [truths[j]!, truths[j + 1]!, truths[j + 2]!, truths[j + 3]!];
+      const width = Math.min(x + w, tx + tw) - Math.max(x, tx);
+      const height = Math.min(y + h, ty + th) - Math.max(y, ty);
+      if (width <= 0 || height <= 0) continue;
+      const both = width * height;
       // w * h, not the area between corners, which may differ in the last bit
-      if (both > 0) matrix[i * others.length + j] = both / (crowd[j] ? w * h : w * h + tw * th - both);
+      matrix[at] = both / (crowd[j / 4] ? w * h : w * h + tw * th - both);
     }
   }
   return matrix;

@@ -60,12 +60,14 @@ export function forEachColumnStretch(rle: Rle, visit: (x: number, from: number, 
  * @throws ShapeError if they do not fill the size
  */
 export function rleOf(counts: ArrayLike<number>, size: Size): Rle {
-  const runs = Array.from(counts);
+  const runs = new Uint32Array(counts.length);
   let sum = 0;
-  for (const [run, count] of runs.entries()) {
+  for (let run = 0; run < counts.length; run++) {
+    const count = counts[run]!;
     if (!Number.isInteger(count) || count < 0) {
       throw new ShapeError(`mask: run ${run} is ${count}; runs are whole numbers of pixels, at least 0.`);
     }
+    runs[run] = count;
     sum += count;
   }
   if (sum !== size.height * size.width) {
@@ -74,7 +76,7 @@ export function rleOf(counts: ArrayLike<number>, size: Size): Rle {
         'Give the size of the image that the mask was made for.',
     );
   }
-  return { height: size.height, width: size.width, counts: Uint32Array.from(runs) };
+  return { height: size.height, width: size.width, counts: runs };
 }
 
 /** Encodes height × width values in row-major order; any value but 0 counts as set. */
@@ -103,11 +105,9 @@ export function decodeBitmap(rle: Rle): Uint8Array {
 }
 
 /** Counts the pixels that are set. */
-export function rleArea(rle: Rle): number {
+export function rleArea({ counts }: Rle): number {
   let area = 0;
-  forEachStretch(rle, (from, to) => {
-    area += to - from;
-  });
+  for (let run = 1; run < counts.length; run += 2) area += counts[run]!;
   return area;
 }
 
@@ -162,15 +162,35 @@ export function rleIou(detections: readonly Rle[], truths: readonly Rle[], crowd
     for (const [j, truth] of others.entries()) {
       // most pairs are far apart: their runs need no walk
       if (!touch(detection.box, truth.box)) continue;
-      let both = 0;
-      forEachOverlay(detection.rle, truth.rle, (from, to, inA, inB) => {
-        if (inA && inB) both += to - from;
-      });
+      const both = rleIntersection(detection.rle, truth.rle);
       const whole = crowd[j] ? detection.area : detection.area + truth.area - both;
       if (both > 0) matrix[i * others.length + j] = both / whole;
     }
   }
   return matrix;
+}
+
+/** Counts the pixels that are set in both masks. @throws ShapeError for masks of different sizes */
+export function rleIntersection(a: Rle, b: Rle): number {
+  checkSameSize(a, b);
+  const [runsA, runsB] = [a.counts, b.counts];
+  let [both, position, runA, runB] = [0, 0, 0, 0];
+  let [endA, endB] = [runsA[0] ?? 0, runsB[0] ?? 0];
+  while (runA < runsA.length && runB < runsB.length) {
+    const end = Math.min(endA, endB);
+    if (runA & runB & 1) both += end - position;
+    position = end;
+    if (endA === end) endA += runsA[++runA] ?? 0;
+    if (endB === end) endB += runsB[++runB] ?? 0;
+  }
+  return both;
+}
+
+function checkSameSize(a: Rle, b: Rle): void {
+  if (a.height === b.height && a.width === b.width) return;
+  throw new ShapeError(
+    `mask: cannot compare masks of ${a.height}×${a.width} and ${b.height}×${b.width}. Both must be of one image size.`,
+  );
 }
 
 function touch([ax, ay, aw, ah]: Xywh, [bx, by, bw, bh]: Xywh): boolean {
@@ -179,12 +199,7 @@ function touch([ax, ay, aw, ah]: Xywh, [bx, by, bw, bh]: Xywh): boolean {
 
 /** Walks two masks of one size together and visits every range in which both keep their value. */
 function forEachOverlay(a: Rle, b: Rle, visit: (from: number, to: number, inA: boolean, inB: boolean) => void): void {
-  if (a.height !== b.height || a.width !== b.width) {
-    throw new ShapeError(
-      `mask: cannot compare masks of ${a.height}×${a.width} and ${b.height}×${b.width}. ` +
-        'Both must be of one image size.',
-    );
-  }
+  checkSameSize(a, b);
   let [runA, runB, position] = [0, 0, 0];
   let [endA, endB] = [a.counts[0] ?? 0, b.counts[0] ?? 0];
   while (runA < a.counts.length && runB < b.counts.length) {
@@ -221,14 +236,15 @@ export function rleToString({ counts }: Rle): string {
  * @throws ImageError if the text is not a run-length string, ShapeError if the runs do not fill the size
  */
 export function rleFromString(text: string, size: Size): Rle {
-  const counts: number[] = [];
-  for (let at = 0; at < text.length; ) {
+  const counts = new Float64Array(text.length); // each run has a character or more
+  let run = 0;
+  for (let at = 0; at < text.length; run++) {
     let value = 0;
-    for (let shift = 0, more = true; more; shift += 5) {
+    for (let shift = 0, more = true; more; shift += 5, at++) {
       const code = text.charCodeAt(at) - 48;
       if (Number.isNaN(code) || shift > 30) {
         throw new ImageError(
-          `mask: invalid run-length string of ${text.length} characters: it ends inside number ${counts.length}.`,
+          `mask: invalid run-length string of ${text.length} characters: it ends inside number ${run}.`,
         );
       }
       if (code < 0 || code > 63) {
@@ -240,9 +256,8 @@ export function rleFromString(text: string, size: Size): Rle {
       more = (code & 32) !== 0;
       // extends the sign of the last group to the left
       if (!more && code & 16 && shift < 25) value |= -1 << (shift + 5);
-      at++;
     }
-    counts.push(counts.length > 2 ? value + counts[counts.length - 2]! : value);
+    counts[run] = run > 2 ? value + counts[run - 2]! : value;
   }
-  return rleOf(counts, size);
+  return rleOf(counts.subarray(0, run), size);
 }
