@@ -1,67 +1,60 @@
 import type { CocoDetection, CocoFile } from '../data/coco_file.ts';
-import { UnsupportedError } from '../errors.ts';
-import type { CocoMatching } from './coco_matching.ts';
-import type { CocoOptions, CocoParameters } from './coco_parameters.ts';
+import { accumulate, type CocoArrays } from './coco_accumulate.ts';
+import { type CocoMatching, matchCoco } from './coco_matching.ts';
+import { type CocoOptions, type CocoParameters, cocoParameters } from './coco_parameters.ts';
+import { type CocoClassFigures, cocoClassFigures, cocoStats } from './coco_summary.ts';
 
-/** Precision and recall as COCO accumulates them; -1 where there is no object to find. All in C order. */
-export interface CocoArrays {
-  /** Thresholds, recalls, classes, areas, limits of detections. */
-  readonly counts: readonly [t: number, r: number, k: number, a: number, m: number];
-  readonly precision: Float64Array; // (T, R, K, A, M)
-  readonly recall: Float64Array; // (T, K, A, M)
-  /** The score of the detection at which each recall is reached. */
-  readonly scores: Float64Array; // (T, R, K, A, M)
-}
-
-/** Means over the thresholds of one class; -1 without an object. */
-export interface CocoClassFigures {
-  /** -1 for all classes together. */
-  readonly categoryId: number;
-  readonly name: string;
-  /** At the first area range and the largest number of detections. */
-  readonly ap: number;
-  readonly ap50: number;
-  readonly ap75: number;
-  /** For each area range, in the order of `areaLabels`. */
-  readonly apByArea: readonly number[];
-  /** For each limit of detections, at the first area range. */
-  readonly arByMax: readonly number[];
-}
+export { accumulate, type CocoArrays } from './coco_accumulate.ts';
+export { type CocoClassFigures, cocoStatNames, cocoStats } from './coco_summary.ts';
 
 export interface CocoEvaluation extends CocoArrays {
   readonly parameters: CocoParameters;
-  /** COCO's 12 figures (keypoints: 10), in its order. */
+  /** COCO's 12 figures (keypoints: 10), in its order; -1 without an object. */
   readonly stats: readonly number[];
   readonly perClass: readonly CocoClassFigures[];
   readonly matching: CocoMatching;
-  /** What is surprising in the data: ids of 0, duplicate ids, detections of unknown classes, … */
+  /** Sentences about what is surprising: ids of 0, duplicate ids, detections of unknown classes, … */
   readonly notices: readonly string[];
 }
 
 /**
- * Evaluates detections against labels as pycocotools does, bit for bit.
+ * Evaluates detections against labels as pycocotools' COCOeval (2.0.11) does, to the bit. Ids and their order matter as
+ * they do there. What pycocotools fails on and others write is evaluated: no results, no `area` (the mask's, else the
+ * box's), no `bbox` (the mask's), no `iscrowd` (0), runs that are not compressed. The first result decides how all are
+ * measured: with a box by their boxes, else by masks, else by the box around their keypoints.
  *
- * @throws DataError for detections of unknown images and for objects without what `type` compares
+ * @throws ConfigError for an unknown type and for parameters that cannot be used
+ * @throws DataError for detections of images that are not listed, and for entries without what `type` compares
  */
 export function evaluateCoco(
-  _truth: CocoFile,
-  _detections: readonly CocoDetection[],
-  _options: CocoOptions,
+  truth: CocoFile,
+  detections: readonly CocoDetection[],
+  options: CocoOptions,
 ): CocoEvaluation {
-  throw new UnsupportedError('COCO evaluation is being written.');
+  const parameters = cocoParameters(options, truth);
+  const names = { truth: options.names?.truth ?? 'labels', results: options.names?.results ?? 'results' };
+  const notices = parameterNotices(parameters);
+  const matching = matchCoco({ truth, detections, parameters, names, maskSimilarity: options.maskSimilarity }, notices);
+  const arrays = accumulate(matching);
+  return {
+    ...arrays,
+    parameters,
+    stats: cocoStats(arrays, parameters),
+    perClass: cocoClassFigures(arrays, parameters, truth.categories),
+    matching,
+    notices,
+  };
 }
 
-/**
- * Accumulates a matching again over a choice of images, without matching anew.
- *
- * @param imageCounts how many times each image of `parameters.imageIds` counts; by default each once. An image that counts
- *   twice is two images side by side.
- */
-export function accumulate(_matching: CocoMatching, _imageCounts?: ArrayLike<number>): CocoArrays {
-  throw new UnsupportedError('COCO evaluation is being written.');
-}
-
-/** Returns COCO's 12 figures (keypoints: 10) of accumulated arrays. */
-export function cocoStats(_arrays: CocoArrays, _parameters: CocoParameters): number[] {
-  throw new UnsupportedError('COCO evaluation is being written.');
+function parameterNotices({ type, maxDetections, useCategories }: CocoParameters): string[] {
+  const notices: string[] = [];
+  const asked = type === 'keypoints' ? 20 : 100;
+  const what = type === 'keypoints' ? 'All figures are' : 'The first figure is';
+  if (!maxDetections.includes(asked)) {
+    notices.push(`${what} -1: COCO reads it at ${asked} detections, which maxDetections does not have.`);
+  }
+  if (type === 'keypoints' && !useCategories) {
+    notices.push('Keypoints without classes: as in pycocotools, no detection finds an object.');
+  }
+  return notices;
 }

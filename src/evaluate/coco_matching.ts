@@ -1,31 +1,26 @@
-import type { CocoParameters } from './coco_parameters.ts';
+import { byFallingScore, type CocoGroups, groupObjects } from './coco_groups.ts';
+import type { AreaRange, CocoParameters } from './coco_parameters.ts';
+import { type CocoInput, groupComparison } from './coco_similarity.ts';
 
 /**
  * What was matched to what, for every class, image, area range and IoU threshold. A group is one image and class (with
  * `useCategories` false: one image) that has an object or a detection. Groups are ordered by class, then by image.
  * Detections and objects of all groups stand in flat arrays, group by group.
  */
-export interface CocoMatching {
+export interface CocoMatching extends CocoGroups {
   readonly parameters: CocoParameters;
-  /** The groups of class k are `classStart[k]` up to `classStart[k + 1]`. */
-  readonly classStart: Int32Array; // (classes + 1)
-  /** Position of each group's image in `parameters.imageIds`. */
-  readonly groupImage: Int32Array; // (groups)
-  readonly detectionStart: Int32Array; // (groups + 1)
-  readonly truthStart: Int32Array; // (groups + 1)
-
-  /** Place of each detection in the list of results, from 0. COCO's id is one more. Within a group by falling score. */
-  readonly detectionIndex: Int32Array; // (detections)
+  readonly detectionGroup: Int32Array; // (detections)
   readonly scores: Float64Array; // (detections)
-  /** Detections of each class over all images by falling score; equal scores by image, then by place in the group. */
+  /** The size that decides if an unmatched detection counts in an area range. */
+  readonly detectionAreas: Float64Array; // (detections)
+  /** Places of detections, for each class over all images by falling score; equal scores by image, then as in the group. */
   readonly byScore: Int32Array; // (detections)
 
-  /** Place of each object in the list of annotations, from 0. Within a group in the order of the file. */
-  readonly truthIndex: Int32Array; // (truths)
   readonly truthIds: Float64Array; // (truths)
+  readonly truthAreas: Float64Array; // (truths)
   /** 1 for a crowd. */
   readonly truthCrowd: Uint8Array; // (truths)
-  /** 1 for an object that does not count in the area range: a crowd, or of another size. */
+  /** 1 for an object that does not count in the area range: a crowd, without keypoints, or of another size. */
   readonly truthIgnored: readonly Uint8Array[]; // areas × (truths)
 
   /**
@@ -39,3 +34,154 @@ export interface CocoMatching {
 
 /** The values of `CocoMatching.outcomes`. */
 export const outcomes = { falsePositive: 0, truePositive: 1, ignored: 2 } as const;
+
+/**
+ * Matches detections to objects as pycocotools' `evaluate` does.
+ *
+ * @throws DataError for detections of unknown images, and for entries without what is compared
+ */
+export function matchCoco(input: CocoInput, notices: string[]): CocoMatching {
+  const { truth, detections, parameters, names } = input;
+  const { areaRanges, iouThresholds } = parameters;
+  const groups = groupObjects(truth, detections, parameters, names, notices);
+  const { detectionIndex, truthIndex, detectionStart, groupImage } = groups;
+  const annotations = Array.from(truthIndex, (index) => truth.annotations[index]!);
+  const detectionAreas = new Float64Array(detectionIndex.length);
+  const truthAreas = new Float64Array(truthIndex.length);
+  const scores = Float64Array.from(detectionIndex, (index) => detections[index]!.score);
+  const detectionGroup = new Int32Array(detectionIndex.length);
+  for (let group = 0; group < groupImage.length; group++) {
+    detectionGroup.fill(group, detectionStart[group], detectionStart[group + 1]);
+  }
+  const matching: CocoMatching = {
+    ...groups,
+    parameters,
+    detectionGroup,
+    scores,
+    detectionAreas,
+    byScore: orderOfClasses(groups, scores),
+    truthIds: Float64Array.from(annotations, ({ id }) => id),
+    truthAreas,
+    truthCrowd: Uint8Array.from(annotations, ({ iscrowd }) => iscrowd ?? 0),
+    truthIgnored: areaRanges.map(() => new Uint8Array(annotations.length)),
+    matches: areaRanges.map(() => new Int32Array(iouThresholds.length * detectionIndex.length).fill(-1)),
+    outcomes: areaRanges.map(() => new Uint8Array(iouThresholds.length * detectionIndex.length)),
+  };
+  const never = Uint8Array.from(annotations, ({ iscrowd, keypoints, num_keypoints }) => {
+    if (parameters.type !== 'keypoints') return iscrowd ?? 0;
+    return iscrowd || (num_keypoints ?? visibleOf(keypoints)) === 0 ? 1 : 0;
+  });
+  const compare = groupComparison(input, groups, { truths: truthAreas, detections: detectionAreas });
+  const matchGroup = matcherOf(matching, never);
+  for (let group = 0; group < groupImage.length; group++) matchGroup(group, compare(group));
+  return matching;
+}
+
+function visibleOf(keypoints: readonly number[] = []): number {
+  let count = 0;
+  for (let i = 2; i < keypoints.length; i += 3) if (keypoints[i]! > 0) count++;
+  return count;
+}
+
+function orderOfClasses({ classStart, detectionStart }: CocoGroups, scores: Float64Array): Int32Array {
+  const order = Int32Array.from(scores.keys());
+  for (let k = 0; k + 1 < classStart.length; k++) {
+    const [from, to] = [detectionStart[classStart[k]!]!, detectionStart[classStart[k + 1]!]!];
+    order.set(byFallingScore(order.slice(from, to), scores), from);
+  }
+  return order;
+}
+
+/** @param never 1 for objects that count in no area range */
+function matcherOf(matching: CocoMatching, never: Uint8Array) {
+  const { parameters, truthStart, detectionStart, truthAreas } = matching;
+  const most = truthStart.reduce((most, start, i) => Math.max(most, start - (truthStart[i - 1] ?? 0)), 0);
+  const order = new Int32Array(most); // places in the flat arrays: objects that count first
+  const taken = new Uint8Array(most);
+  return (group: number, similarity: Float64Array | undefined): void => {
+    const [first, end] = [truthStart[group]!, truthStart[group + 1]!];
+    for (const [area, range] of parameters.areaRanges.entries()) {
+      const ignored = matching.truthIgnored[area]!;
+      let counting = 0;
+      for (let at = first; at < end; at++) {
+        ignored[at] = never[at]! || isOutside(truthAreas[at]!, range) ? 1 : 0;
+        if (!ignored[at]) order[counting++] = at;
+      }
+      for (let at = first, next = counting; at < end; at++) if (ignored[at]) order[next++] = at;
+      for (const [t, threshold] of parameters.iouThresholds.entries()) {
+        matchAt({ area, t, threshold: Math.min(threshold, 1 - 1e-10), range, counting }, group, similarity);
+      }
+    }
+  };
+
+  function matchAt(
+    at: { area: number; t: number; threshold: number; range: AreaRange; counting: number },
+    group: number,
+    similarity: Float64Array | undefined,
+  ): void {
+    const [first, from, to] = [truthStart[group]!, detectionStart[group]!, detectionStart[group + 1]!];
+    const count = truthStart[group + 1]! - first;
+    const row = at.t * matching.scores.length;
+    const [matches, results] = [matching.matches[at.area]!, matching.outcomes[at.area]!];
+    taken.fill(0, 0, count);
+    for (let d = from; d < to; d++) {
+      const found = similarity
+        ? bestTruth(similarity, (d - from) * count, first, count, at.threshold, at.counting)
+        : -1;
+      let outcome: number = isOutside(matching.detectionAreas[d]!, at.range)
+        ? outcomes.ignored
+        : outcomes.falsePositive;
+      if (found >= 0) {
+        const truth = order[found]!;
+        taken[truth - first] = 1;
+        matches[row + d] = truth;
+        if (found >= at.counting) outcome = outcomes.ignored;
+        // pycocotools reads the id 0 as "not matched"
+        else if (matching.truthIds[truth] !== 0) outcome = outcomes.truePositive;
+      }
+      results[row + d] = outcome;
+    }
+  }
+
+  /** Returns the best object's position in `order`, or -1. Of equal ones the last wins, those that count go first. */
+  function bestTruth(
+    similarity: Float64Array,
+    row: number,
+    first: number,
+    count: number,
+    threshold: number,
+    counting: number,
+  ): number {
+    let best = threshold;
+    let found = -1;
+    for (let i = 0; i < count; i++) {
+      if (i === counting && found >= 0) break;
+      const truth = order[i]!;
+      if (taken[truth - first] && !matching.truthCrowd[truth]) continue;
+      const value = similarity[row + truth - first]!;
+      if (value < best) continue;
+      best = value;
+      found = i;
+    }
+    return found;
+  }
+}
+
+const isOutside = (area: number, [least, most]: AreaRange): boolean => area < least || area > most;
+
+/**
+ * Returns for each object the detection that took it, as its place in the flat arrays, or -1. Of several that lie on a
+ * crowd, the last.
+ *
+ * @param area, threshold positions in the lists of `parameters`
+ */
+export function takenBy(matching: CocoMatching, area: number, threshold: number): Int32Array {
+  const count = matching.scores.length;
+  const takers = new Int32Array(matching.truthIds.length).fill(-1);
+  const matches = matching.matches[area]!;
+  for (let d = 0; d < count; d++) {
+    const truth = matches[threshold * count + d]!;
+    if (truth >= 0) takers[truth] = d;
+  }
+  return takers;
+}

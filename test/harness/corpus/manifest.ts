@@ -40,6 +40,13 @@ export interface CorpusCase {
     readonly must_report?: string;
     readonly model?: OfficialModel;
     readonly same_as?: string;
+    readonly images?: number;
+    readonly annotations?: number;
+    readonly categories?: number;
+    readonly crowd?: number;
+    /** Pixels of each annotation's mask, by the annotation's id. */
+    readonly mask_areas?: Readonly<Record<string, number>>;
+    readonly rle_area?: number;
   };
 }
 

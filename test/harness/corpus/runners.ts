@@ -1,5 +1,6 @@
 import type { CorpusRunner } from './case.ts';
 import { checkpoint } from './checkpoints.ts';
+import { coco } from './coco.ts';
 import { config } from './configs.ts';
 import { image } from './images.ts';
 import { strings } from './strings.ts';
@@ -17,5 +18,6 @@ export const runners: Readonly<Record<string, CorpusRunner<any>>> = {
   pickle: checkpoint,
   safetensors: checkpoint,
   config,
+  coco,
   strings,
 };

@@ -1,4 +1,5 @@
 import type { GoldenCase } from '../golden.ts';
+import { runCocoArrays, runCocoEval, runCocoRefuse, runCocoSmall } from './coco.ts';
 import { runConfusion, runTide } from './detection_metrics.ts';
 import { runHealth, runHealthCodes } from './health.ts';
 import { runLabelMaps, runMiou, runTopK } from './label_metrics.ts';
@@ -6,6 +7,10 @@ import { runLabelMaps, runMiou, runTopK } from './label_metrics.ts';
 /** Runners of the evaluation's cases (`eval/`), by kind. Each owner of a kind adds its line. */
 export const runners: Readonly<Record<string, (golden: GoldenCase) => Promise<void>>> = {
   confusion: runConfusion,
+  coco_arrays: runCocoArrays,
+  coco_small: runCocoSmall,
+  coco_refuse: runCocoRefuse,
+  coco_eval: runCocoEval,
   health: runHealth,
   health_codes: runHealthCodes,
   miou: runMiou,
