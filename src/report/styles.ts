@@ -67,15 +67,15 @@ main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 2.75rem; paddi
 section { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.1rem; }
 section > h2 + .lead { margin-top: -0.8rem; }
 .card { padding: 1rem 1.15rem; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--sheet); }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem; align-items: start; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: 0.75rem 1.5rem; }
 .facts dt { color: var(--quiet); font-size: 0.8125rem; }
 .facts dd { font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--sheet); }
+.scroll { position: relative; overflow-x: auto; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--sheet); }
 table { width: 100%; border-collapse: collapse; font-size: 0.9375rem; font-variant-numeric: tabular-nums; }
 caption { padding: 0.85rem 1rem 0.5rem; text-align: start; font-weight: 600; }
 caption small { display: block; font-weight: 400; }
-th, td { padding: 0.4rem 1rem; border-top: 1px solid var(--line); text-align: start; vertical-align: baseline; }
+th, td { overflow-wrap: normal; padding: 0.4rem 1rem; border-top: 1px solid var(--line); text-align: start; vertical-align: baseline; }
 thead th { border-top: 0; color: var(--quiet); font-size: 0.8125rem; font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 500; min-width: 7rem; }
 .number { text-align: end; white-space: nowrap; }
@@ -94,4 +94,37 @@ h2, h3, caption { break-after: avoid; }
 .scroll { overflow: visible; }
 details::details-content { content-visibility: visible; block-size: auto; }
 }
+`;
+
+/** Rules of the reports beside those of every page. */
+export const reportStyles = `
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9rem), 1fr)); gap: 0.75rem; list-style: none; }
+.tiles li { display: grid; gap: 0.1rem; align-content: start; }
+.tiles strong { font-size: 2.1rem; line-height: 1.15; letter-spacing: -0.03em; font-variant-numeric: tabular-nums; font-weight: 650; }
+.tiles strong small { font-size: 1rem; letter-spacing: 0; font-weight: 400; }
+.tiles a { color: inherit; text-underline-offset: 0.2em; }
+.remarks { border-inline-start: 4px solid var(--warn); }
+.plot { display: block; width: 100%; height: auto; max-width: 34rem; overflow: hidden; }
+.plot text { white-space: pre; }
+.grid.wide { grid-template-columns: minmax(0, 36rem); }
+.legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; list-style: none; font-size: 0.8125rem; line-height: 1.4; }
+.legend li { display: flex; gap: 0.4rem; align-items: center; min-width: 0; }
+.legend svg { flex: none; }
+.bar { display: inline-block; min-width: 6.5rem; padding: 0 0.4rem; border-radius: 0.2rem; background: linear-gradient(to right, color-mix(in srgb, var(--accent) 24%, transparent) var(--share), var(--sunken) 0); }
+.none { color: var(--quiet); }
+.duo { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1rem; align-items: start; }
+.duo > figure { align-self: stretch; }
+.duo .plot { max-width: 30rem; }
+td .small { display: inline-block; min-width: 8.5rem; }
+.matrix { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; align-items: start; }
+.matrix .plot { width: auto; max-width: none; }
+.scroll.bare { border: 0; border-radius: 0; background: none; }
+.stack { display: grid; gap: 0.75rem; }
+.panels { display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem; }
+.panels > div { display: grid; gap: 0.25rem; align-content: start; min-width: 0; }
+.panels h3 { font-size: 0.8125rem; font-weight: 500; color: var(--quiet); }
+.guide .facts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }
+.guide dt { color: var(--ink); font-weight: 600; }
+.guide dd { color: var(--quiet); font-size: 0.9375rem; }
+figcaption { min-width: 0; }
 `;

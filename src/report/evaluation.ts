@@ -1,0 +1,266 @@
+import type { Evaluation, ModelFacts, ShownImage } from '../evaluate/evaluation.ts';
+import { classificationSection, labelMapSection } from './dense.ts';
+import { facts, type Html, type HtmlValue, html, nameHtml, nothing, pageHtml, type Section } from './html.ts';
+import { imageCards, imageTable, isObjects, measureNames } from './images.ts';
+import { count, counted, exists, none, percentText } from './numbers.ts';
+import { objectSection, objectTitle } from './objects.ts';
+import { overlayStyles } from './overlay.ts';
+import type { PictureCodec } from './pictures.ts';
+import { plotter } from './plots.ts';
+import { reportStyles } from './styles.ts';
+
+/** The report of an evaluation: one HTML file that needs nothing else. */
+
+export interface ReportOptions {
+  /** By default it names the model, or the file of results, and the data set. */
+  readonly title?: string | undefined;
+  /** The command that made the evaluation, so that it can be made again. */
+  readonly command?: string | undefined;
+  /** The version of this package. */
+  readonly version?: string | undefined;
+  readonly date?: Date | undefined;
+  /** The most images that are shown, each at most 640 pixels long, about 80 kB in the file. Default 24. */
+  readonly maxImages?: number | undefined;
+}
+
+/** How many images a report shows by default. */
+export const defaultImages = 24;
+
+/**
+ * Writes an evaluation as one HTML file: figures, curves, classes, error types, confusion, calibration, and the worst
+ * images with hits, false alarms and misses. It makes no request and runs no script.
+ *
+ * @param evaluation its `shown` images are read one after the other
+ * @param codec reads their files, and writes them small as JPEG
+ * @throws UnsupportedError if the optional packages `@observablehq/plot` and `linkedom` are not installed
+ */
+export async function evaluationReport(
+  evaluation: Evaluation,
+  codec: PictureCodec,
+  options: ReportOptions = {},
+): Promise<string> {
+  const plots = await plotter();
+  const { data, model, results, bbox, segm, keypoints, semseg, classification } = evaluation;
+  const subject = model?.name ?? results?.name ?? 'results';
+  const objects = [bbox, segm, keypoints].filter((figures) => figures !== undefined);
+  const sections: Section[] = objects.map((figures) => objectSection(figures, plots));
+  if (semseg) sections.push(labelMapSection(semseg, plots));
+  if (classification) sections.push(classificationSection(classification, plots));
+  const images = await imagesSection(evaluation, codec, options.maxImages ?? defaultImages);
+  if (images) sections.push(images);
+  sections.push(aboutSection(evaluation, options));
+  return pageHtml({
+    title: options.title ?? `${subject} on ${data.name}`,
+    lead: leadOf(evaluation),
+    opening: html`${tiles(evaluation)}${remarks(evaluation)}`,
+    sections,
+    styles: reportStyles + overlayStyles,
+  });
+}
+
+function leadOf({ data, detections, model, results }: Evaluation): Html {
+  const of = data.evaluated < data.count ? html` of ${count(data.count)}` : nothing;
+  const found = detections === undefined ? nothing : html`, ${counted(detections, 'detection')}`;
+  const by = model
+    ? html` Model ${nameHtml(model.name)} on ${model.engine}.`
+    : results && html` Results from ${nameHtml(results.name)}.`;
+  return html`${count(data.evaluated)}${of} ${data.count === 1 ? 'image' : 'images'} of ${nameHtml(data.name)}${data.split !== undefined && html`, split ${nameHtml(data.split, 30)}`}${found}.${by}`;
+}
+
+/** The figures that everyone asks for first. */
+function tiles({ bbox, segm, keypoints, semseg, classification, speed }: Evaluation): Html {
+  const list: { readonly name: string; readonly value: HtmlValue; readonly more: HtmlValue; readonly href?: string }[] =
+    [];
+  for (const figures of [bbox, segm, keypoints]) {
+    if (!figures) continue;
+    const [ap = -1, ap50 = -1] = figures.stats;
+    const second = figures.statNames[1] ?? '';
+    list.push({
+      name: `${objectTitle(figures.type)}: AP`,
+      value: exists(ap) ? percentText(ap) : none('no object in the truth'),
+      more: exists(ap50) ? `${second} ${percentText(ap50)}` : '',
+      href: `#${figures.type}`,
+    });
+  }
+  if (semseg) {
+    const right = exists(semseg.aacc) ? `${percentText(semseg.aacc)} % of the pixels right` : '';
+    list.push({
+      name: 'Label maps: mIoU',
+      value: exists(semseg.miou) ? percentText(semseg.miou) : none('nothing is labelled'),
+      more: right,
+      href: '#semseg',
+    });
+  }
+  if (classification) {
+    const { top1, top5 } = classification;
+    const more = top5 === undefined ? '' : `top-5 ${percentText(top5)}`;
+    list.push({
+      name: 'Classes: top-1',
+      value: exists(top1) ? percentText(top1) : none('no image'),
+      more,
+      href: '#classification',
+    });
+  }
+  if (speed) {
+    list.push({
+      name: 'Time an image',
+      value: html`${count(Math.round(speed.millisecondsPerImage))}<small> ms</small>`,
+      more: `${speed.imagesPerSecond.toFixed(speed.imagesPerSecond < 10 ? 2 : 0)} images a second`,
+    });
+  }
+  return html`<ul class="tiles">${list.map(
+    ({ name, value, more, href }) =>
+      html`<li class="card"><span class="small">${href === undefined ? name : html`<a href="${href}">${name}</a>`}</span><strong>${value}</strong><span class="small">${more}</span></li>`,
+  )}</ul>`;
+}
+
+/** What a reader must know before the figures: parts of the data set only, what was not measured, failures, notices. */
+function remarks({ data, notMeasured, failures, notices }: Evaluation): Html {
+  const list: HtmlValue[] = [];
+  if (data.limit !== undefined && data.evaluated < data.count) {
+    list.push(
+      html`<strong>A part of the data set:</strong> only the first ${count(data.limit)} of ${counted(data.count, 'image')} were taken (--limit). The figures of the whole differ.`,
+    );
+  }
+  if (failures.length > 0) {
+    list.push(
+      html`<strong>${counted(failures.length, 'image')} failed</strong> and ${failures.length === 1 ? 'is' : 'are'} left out, with ${failures.length === 1 ? 'its' : 'their'} labels.${details(
+        failures.map(({ file, error }) => html`${nameHtml(file)}: ${cutText(error)}`),
+        'Which',
+      )}`,
+    );
+  }
+  for (const { what, why } of notMeasured)
+    list.push(html`<strong>Not measured: ${notMeasuredNames[what]}.</strong> ${cutText(why)}`);
+  const shownNotices = notices.map((notice): HtmlValue => cutText(notice));
+  if (shownNotices.length > 6)
+    list.push(
+      html`<strong>${counted(shownNotices.length, 'remark')} about the data.</strong>${details(shownNotices, 'Read them')}`,
+    );
+  else list.push(...shownNotices);
+  if (list.length === 0) return nothing;
+  return html`<aside class="card remarks" aria-label="Remarks"><ul class="plain">${list.map((one) => html`<li>${one}</li>`)}</ul></aside>`;
+}
+
+const notMeasuredNames = { ...measureNames, boundary: 'boundary IoU', errors: 'error types' } as const;
+
+const mostListed = 100;
+const details = (list: readonly HtmlValue[], title: string): Html =>
+  html`<details><summary>${title}</summary><ul class="plain">${list.slice(0, mostListed).map((one) => html`<li>${one}</li>`)}${list.length > mostListed && html`<li>… and ${count(list.length - mostListed)} more</li>`}</ul></details>`;
+
+/** Sentences may quote names of any length. */
+const cutText = (text: string): Html => nameHtml(text, 600);
+
+async function imagesSection(evaluation: Evaluation, codec: PictureCodec, most: number): Promise<Section | undefined> {
+  const { shown, images, data } = evaluation;
+  const by = shown[0]?.by ?? measuresOf(evaluation)[0];
+  if (by === undefined || images.length === 0) return undefined;
+  const pictures = shown.slice(0, Math.max(0, most));
+  const matched = isObjects(by) && ' Hits and misses are those at IoU 0.50, at every score.';
+  return {
+    id: 'images',
+    title: 'Images',
+    lead: html`${pictures.length > 0 ? `${counted(pictures.length, 'image')} of ${count(images.length)}, the worst first, by ${measureNames[by]}.` : `${counted(images.length, 'image')}; none is shown.`}${pictures.length > 0 && matched}`,
+    body: html`${pictures.length > 0 && (await imageCards(pictures, data, codec))}${imageTable(images, by)}`,
+  };
+}
+
+const measuresOf = (evaluation: Evaluation): ShownImage['by'][] =>
+  (['segm', 'bbox', 'keypoints', 'semseg', 'classification'] as const).filter((by) => evaluation[by] !== undefined);
+
+/** How the figures came about, so that they can be made again. */
+function aboutSection({ data, model, results }: Evaluation, { version, date, command }: ReportOptions): Section {
+  const classes = data.classes.length > 0 ? classList(data.classes) : undefined;
+  const set = facts([
+    ['Data set', nameHtml(data.name)],
+    ['Format', data.format],
+    ['Split', data.split === undefined ? undefined : nameHtml(data.split, 30)],
+    ['Labels', data.kinds.join(', ')],
+    ['Images', data.evaluated === data.count ? count(data.count) : `${count(data.evaluated)} of ${count(data.count)}`],
+    ['Limit', data.limit === undefined ? undefined : `the first ${counted(data.limit, 'image')}`],
+    ['Classes', classes],
+    ['Classes of label maps', data.labelClasses && classList(data.labelClasses)],
+  ]);
+  const run = facts([
+    [
+      'Date',
+      date &&
+        html`<time datetime="${date.toISOString()}">${date.toISOString().slice(0, 16).replace('T', ' ')} UTC</time>`,
+    ],
+    ['Package', version === undefined ? undefined : `moganet ${version}`],
+    ['Command', command === undefined ? undefined : html`<code>${nameHtml(command, 1000)}</code>`],
+  ]);
+  return {
+    id: 'about',
+    title: 'How it was measured',
+    body: html`<div class="card stack"><h3>Data</h3>${set}</div>
+${model && html`<div class="card stack"><h3>Model</h3>${modelFacts(model)}</div>`}
+${
+  results &&
+  html`<div class="card stack"><h3>Results</h3>${facts([
+    ['File', nameHtml(results.name)],
+    ['Entries', count(results.entries)],
+  ])}</div>`
+}
+<div class="card stack"><h3>Run</h3>${run}</div>
+<div class="card stack"><h3>How to read this</h3><div class="guide">${guide}</div></div>`,
+  };
+}
+
+const classList = (names: readonly string[]): Html =>
+  names.length <= 12
+    ? html`${names.map((name, i) => html`${i > 0 && ', '}${nameHtml(name, 30)}`)}`
+    : html`<details><summary>${count(names.length)}</summary>${names.slice(0, 2000).map((name, i) => html`${i > 0 && ', '}${nameHtml(name, 30)}`)}</details>`;
+
+function modelFacts({
+  name,
+  sha256,
+  engine,
+  detail,
+  classes,
+  detectionScale,
+  segmentationScale,
+  options,
+}: ModelFacts): Html {
+  const scale = (edges: readonly number[] | undefined) => edges?.join(' × ');
+  const set = Object.entries(options).filter(([, value]) => value !== undefined);
+  return facts([
+    ['Name', nameHtml(name)],
+    [
+      'SHA-256 of the weights',
+      sha256 === undefined
+        ? none('the weights are no single file, or crypto.subtle is missing')
+        : html`<code>${sha256}</code>`,
+    ],
+    ['Engine', detail === '' ? engine : `${engine}, ${detail}`],
+    ['Size for detection', scale(detectionScale)],
+    ['Size for segmentation', scale(segmentationScale)],
+    ...Object.entries(classes).map(([task, names]) => [`Classes of ${task}`, classList(names)] as const),
+    [
+      'Options',
+      set.length === 0
+        ? undefined
+        : html`<code>${nameHtml(set.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', '), 400)}</code>`,
+    ],
+  ]);
+}
+
+const guide: Html = facts([
+  [
+    'AP',
+    'Average precision: the area under the curve of precision over recall, mean over the classes, and over the thresholds of IoU if none is named.',
+  ],
+  ['AR', 'Average recall: the largest share of objects found, mean over classes and thresholds.'],
+  ['IoU', 'Intersection over union: the area that truth and detection share, by the area that either covers.'],
+  [
+    'Hit, false alarm, missed',
+    'A detection that takes an object of its class; one that takes none; an object that no detection takes. Ignored objects (crowds) are neither.',
+  ],
+  [
+    'Error types',
+    'TIDE (arXiv 2008.08115): wrong class, poor place, both, duplicate of a found object, background, missed object. Fixing one type at a time gives the gain.',
+  ],
+  ['ECE', 'Expected calibration error: how far the scores are from the share of right detections.'],
+  ['mIoU', 'IoU of each class over all pixels of the data set, mean over the classes.'],
+  ['–', 'There is nothing to measure: no object of this kind, or 0 / 0. Point at it for the reason.'],
+]);

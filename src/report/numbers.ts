@@ -1,0 +1,42 @@
+import { type Html, type HtmlValue, html } from './html.ts';
+
+/** Numbers as reports write them: shares in per cent with one digit, and a dash with its reason for what does not exist. */
+
+/** Tells whether a figure exists: COCO says -1 where there is no truth, label maps and classes NaN for 0 / 0. */
+export const exists = (value: number | undefined): value is number =>
+  value !== undefined && Number.isFinite(value) && value >= 0;
+
+/** Writes a share of 0 to 1 in per cent, without the sign; a dash that says why if there is none. */
+export const percent = (value: number | undefined, reason: string, digits = 1): HtmlValue =>
+  exists(value) ? html`<span title="${value}">${percentText(value, digits)}</span>` : none(reason);
+
+export const percentText = (value: number, digits = 1): string => (100 * value).toFixed(digits);
+
+/** Writes a dash. What it stands for is said to everyone: as a tooltip, to screen readers, and by the note below the table. */
+export const none = (reason: string): Html =>
+  html`<span class="none" title="${reason}"><span aria-hidden="true">–</span><span class="unseen">none: ${reason}</span></span>`;
+
+/** Writes a difference of shares with its sign, in points. */
+export function points(value: number, reason: string, digits = 1): HtmlValue {
+  if (!Number.isFinite(value)) return none(reason);
+  return signed(value, digits);
+}
+
+export function signed(value: number, digits = 1): string {
+  const text = (100 * Math.abs(value)).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return value < 0 ? `−${text}` : `+${text}`;
+}
+
+/** Writes a count with its thousands apart. */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+/** Says how many: "1 image", "2 images". */
+export const counted = (value: number, one: string, more = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : more}`;
+
+/** Writes a share as a number with a bar behind it. */
+export const barCell = (value: number | undefined, reason: string): HtmlValue =>
+  exists(value)
+    ? html`<span class="bar" style="--share:${percentText(Math.min(1, value), 2)}%">${percent(value, reason)}</span>`
+    : none(reason);
