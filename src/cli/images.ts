@@ -92,7 +92,7 @@ async function inputsOf({ images, recursive, out }: ImagesJob, leftOut: LeftOut[
 }
 
 /** The first line: what runs, on what, and what it knows. */
-function introduce({ version }: Library, model: Model, terminal: Terminal, threads: number | undefined): void {
+export function introduce({ version }: Library, model: Model, terminal: Terminal, threads: number | undefined): void {
   const { name, detail, hint } = model.engine;
   const { bold, yellow, dim } = terminal.colors;
   const how = hint ? `${detail}; ${yellow(hint)}` : detail;

@@ -6,6 +6,7 @@ import { addAblateCommand } from './ablate.ts';
 import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
 import { addDemoCommand } from './demo.ts';
+import { addEvaluateCommand } from './evaluate.ts';
 import { addExportCommand } from './export.ts';
 import { exitCodeOf, exitCodes, exitCodesHelp, shortExitCodesHelp, UsageError } from './failure.ts';
 import { addModelsCommand } from './models.ts';
@@ -31,6 +32,7 @@ const examples = `Examples:
 const commands: readonly ((program: Command, end: (code: number) => void) => void)[] = [
   addDemoCommand,
   addPredictCommands,
+  addEvaluateCommand,
   addModelsCommand,
   addPullCommand,
   addSummaryCommand,
@@ -64,7 +66,7 @@ export async function run(words: readonly string[]): Promise<number> {
 }
 
 /** The commands that say themselves what their exit codes mean. */
-const withOwnCodes: readonly string[] = ['predict', 'detect', 'segment', 'classify', 'verify'];
+const withOwnCodes: readonly string[] = ['predict', 'detect', 'segment', 'classify', 'evaluate', 'verify'];
 
 /** @param end is told the exit code of a command that ends without an error */
 export function commandLine(end: (code: number) => void): Command {

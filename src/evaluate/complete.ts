@@ -47,6 +47,7 @@ export async function completed(gathered: Gathered): Promise<Evaluation> {
     segm: figuresOf('segm'),
     keypoints: figuresOf('keypoints'),
     detections: objects?.found.length,
+    found: objects?.found,
     images: rowed.map(({ row }) => row),
     shown: [...(by && objects ? await showObjects(set, byObjects, by, objects) : []), ...shown],
     notMeasured: [...evaluation.notMeasured, ...notMeasured],

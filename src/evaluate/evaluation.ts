@@ -1,4 +1,5 @@
 import type { Size } from '../arrays.ts';
+import type { CocoDetection } from '../data/coco_file.ts';
 import type { DataFormat, KeypointNames, LabelKind } from '../data/image_set.ts';
 import type { LabelMap } from '../image/raster.ts';
 import type { Rle } from '../postprocess/rle.ts';
@@ -17,6 +18,8 @@ export interface Evaluation {
   readonly classification?: ClassificationFigures | undefined;
   /** Instances in all images. Undefined if nothing was looked for. */
   readonly detections?: number | undefined;
+  /** The detections themselves, in COCO's form, with the ids of the data set. */
+  readonly found?: readonly CocoDetection[] | undefined;
   /** One per evaluated image, in the order of the data set. */
   readonly images: readonly ImageRow[];
   /** The worst images first, as many as were asked for. */
@@ -270,6 +273,8 @@ export interface ShownDetection {
   readonly mask?: Rle | undefined;
   readonly keypoints?: readonly (readonly [x: number, y: number, visibility: number])[] | undefined;
   readonly status: 'hit' | 'false' | 'ignored';
+  /** What TIDE makes of it, which matches otherwise than COCO. */
+  readonly error?: Exclude<ErrorType, 'miss'> | undefined;
 }
 
 export interface ImageFailure {

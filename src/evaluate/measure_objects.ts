@@ -1,9 +1,11 @@
 import type { CocoDetection, CocoFile } from '../data/coco_file.ts';
 import { DataError } from '../errors.ts';
-import { type CocoEvaluation, evaluateCoco } from './coco.ts';
+import { type CocoEvaluation, cocoStatNames, evaluateCoco } from './coco.ts';
 import type { CocoType } from './coco_parameters.ts';
+import { confusionMatrix } from './confusion.ts';
 import type { MatchCounts, NotMeasured, ObjectFigures } from './evaluation.ts';
-import { classFigures, precisionCurves, statNames } from './objects.ts';
+import { classFigures, precisionCurves } from './objects.ts';
+import { type TideLabel, tideErrors } from './tide.ts';
 
 /** Measures instances by COCO's metrics, each as boxes, masks or keypoints, with what explains the figures. */
 
@@ -13,6 +15,8 @@ export interface ObjectMeasure {
   readonly figures: ObjectFigures;
   /** By the ids of the truth's images. */
   readonly rows: ReadonlyMap<number, MatchCounts>;
+  /** What TIDE makes of each detection. */
+  readonly errors: readonly TideLabel[] | undefined;
 }
 
 export interface ObjectMeasures {
@@ -47,19 +51,36 @@ export function measureObjects(
 function measureOf(truth: CocoFile, found: readonly CocoDetection[], evaluation: CocoEvaluation): ObjectMeasure {
   const { parameters, stats } = evaluation;
   const { type } = parameters;
+  const regions = type === 'keypoints' ? undefined : regionFigures(truth, found, type);
   return {
     type,
     evaluation,
     rows: new Map(),
+    errors: regions?.tide.labels,
     figures: {
       type,
       stats,
-      statNames: statNames[type],
+      statNames: cocoStatNames(parameters),
       perClass: classFigures(evaluation, truth, found),
       iouThresholds: parameters.iouThresholds,
       recallThresholds: parameters.recallThresholds,
       maxDetections: parameters.maxDetections,
       curves: precisionCurves(evaluation),
+      errors: regions?.errors,
+      confusion: regions?.confusion,
     },
+  };
+}
+
+/** What is measured of boxes and masks only. */
+function regionFigures(truth: CocoFile, found: readonly CocoDetection[], type: 'bbox' | 'segm') {
+  const tide = tideErrors(truth, found, { type });
+  const { ap, foreground, background, gain, count } = tide;
+  const { iou, score, matrix, categoryIds } = confusionMatrix(truth, found, { type });
+  const names = new Map(truth.categories.map(({ id, name }) => [id, name]));
+  return {
+    tide,
+    errors: { ap, foreground, background, gain, count },
+    confusion: { iou, score, matrix, classes: categoryIds.map((id) => names.get(id) ?? `class ${id}`) },
   };
 }

@@ -1,22 +1,8 @@
 import type { CocoFile } from '../data/coco_file.ts';
 import type { CocoClassFigures, CocoEvaluation } from './coco.ts';
-import type { CocoType } from './coco_parameters.ts';
 import type { ClassFigures, PrecisionCurve } from './evaluation.ts';
 
 /** The figures of objects that an evaluation shows, taken from COCO's arrays. */
-
-const sizes = ['small', 'medium', 'large'];
-
-/** What COCO's figures are, in its order. */
-export const statNames: Readonly<Record<CocoType, readonly string[]>> = {
-  bbox: ['AP', 'AP50', 'AP75', ...named('AP', sizes), 'AR1', 'AR10', 'AR100', ...named('AR', sizes)],
-  segm: ['AP', 'AP50', 'AP75', ...named('AP', sizes), 'AR1', 'AR10', 'AR100', ...named('AR', sizes)],
-  keypoints: ['AP', 'AP50', 'AP75', 'AP medium', 'AP large', 'AR', 'AR50', 'AR75', 'AR medium', 'AR large'],
-};
-
-function named(what: string, of: readonly string[]): string[] {
-  return of.map((one) => `${what} ${one}`);
-}
 
 /** Returns the figures of each class, with how many objects and detections of it there are. */
 export function classFigures(

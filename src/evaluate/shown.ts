@@ -7,6 +7,7 @@ import { outcomes } from './coco_matching.ts';
 import type { ImageRow, MatchCounts, ShownDetection, ShownImage, ShownTruth } from './evaluation.ts';
 import type { ObjectMeasure } from './measure_objects.ts';
 import type { WorstMap } from './pixels.ts';
+import type { TideLabel } from './tide.ts';
 
 /** The images that a report shows, with what was found in them. Their files are read when they are shown. */
 
@@ -36,7 +37,7 @@ export function worstByObjects(images: readonly Evaluated[], { rows }: ObjectMea
 export async function showObjects(
   set: ImageSet,
   images: readonly Evaluated[],
-  { type, evaluation }: ObjectMeasure,
+  { type, evaluation, errors }: ObjectMeasure,
   { truth, found }: { readonly truth: CocoFile; readonly found: readonly CocoDetection[] },
 ): Promise<ShownImage[]> {
   const labelled = await imagesAt(set, new Set(images.map(({ place }) => place)));
@@ -52,12 +53,16 @@ export async function showObjects(
     const detections = matched.detections.flatMap(({ index, status }): ShownDetection[] => {
       const one = found[index];
       if (!one) return [];
-      return [{ ...shapeOf(one, row.size), name: names.get(one.category_id) ?? '', score: one.score, status }];
+      const name = names.get(one.category_id) ?? '';
+      return [{ ...shapeOf(one, row.size), name, score: one.score, status, error: errorOf(errors?.[index]) }];
     });
     detections.sort((a, b) => b.score - a.score);
     return [{ row, by: type, truths, detections, labels: image.labels, bytes: image.bytes }];
   });
 }
+
+const errorOf = (label: TideLabel | undefined): ShownDetection['error'] =>
+  label === undefined || label.label === 'hit' || label.label === 'beyond' ? undefined : label.label;
 
 /** Shows images with their label maps. */
 export function showPixels(worst: readonly WorstMap[], images: readonly Evaluated[]): ShownImage[] {
