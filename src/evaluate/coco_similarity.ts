@@ -97,19 +97,21 @@ const comparisons: { readonly [type in CocoParameters['type']]: Compare } = {
     ),
 };
 
-/** COCO's IoU of masks: -1 for masks of different sizes. */
+/** COCO's IoU of masks. Of different sizes: -1 if their boxes overlap, else 0. */
 export function maskIou({ detections, truths, crowd }: MasksOfImage): Float64Array {
   const [first] = truths;
   const fits = ({ height, width }: Rle) => height === first?.height && width === first.width;
   if (detections.every(fits) && truths.every(fits)) return rleIou(detections, truths, crowd);
-  const matrix = new Float64Array(detections.length * truths.length);
-  for (const [i, detection] of detections.entries()) {
-    for (const [j, truth] of truths.entries()) {
-      const isSame = detection.height === truth.height && detection.width === truth.width;
-      matrix[i * truths.length + j] = isSame ? rleIou([detection], [truth], [crowd[j]!])[0]! : -1;
-    }
-  }
-  return matrix;
+  const pairs = detections.flatMap((detection) =>
+    truths.map((truth, j) => pairIou(detection, truth, crowd[j] === true)),
+  );
+  return Float64Array.from(pairs);
+}
+
+function pairIou(detection: Rle, truth: Rle, crowd: boolean): number {
+  const isSame = detection.height === truth.height && detection.width === truth.width;
+  if (isSame) return rleIou([detection], [truth], [crowd])[0]!;
+  return iouXywh(rleBoxXywh(detection), rleBoxXywh(truth), [crowd])[0]! > 0 ? -1 : 0;
 }
 
 type SizesById = ReadonlyMap<number, Partial<Size>>;

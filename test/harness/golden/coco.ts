@@ -21,7 +21,7 @@ function fileOf(golden: GoldenCase, file: string): Uint8Array {
 }
 
 /** pycocotools' names of parameters. */
-function optionsFrom(type: CocoType, params: any = {}): CocoOptions {
+export function optionsFrom(type: CocoType, params: any = {}): CocoOptions {
   const known = [
     'iouThrs',
     'recThrs',
@@ -205,7 +205,7 @@ function evaluatedImage(matching: CocoMatching, group: number, area: number) {
 }
 
 /** In the order of pycocotools' `evalImgs`: by class, area range and image. */
-function hashOfMatching(matching: CocoMatching): string {
+export function hashOfMatching(matching: CocoMatching): string {
   const hash = createHash('sha256');
   for (let k = 0; k + 1 < matching.classStart.length; k++) {
     for (const area of matching.parameters.areaRanges.keys()) {
