@@ -1,6 +1,7 @@
 import { byFallingScore, type CocoGroups, groupObjects } from './coco_groups.ts';
+import type { CocoInput } from './coco_measures.ts';
 import type { AreaRange, CocoParameters } from './coco_parameters.ts';
-import { type CocoInput, groupComparison } from './coco_similarity.ts';
+import { groupComparison } from './coco_similarity.ts';
 
 /**
  * What was matched to what, for every class, image, area range and IoU threshold. A group is one image and class (with
@@ -94,53 +95,25 @@ function orderOfClasses({ classStart, detectionStart }: CocoGroups, scores: Floa
 
 /** @param never 1 for objects that count in no area range */
 function matcherOf(matching: CocoMatching, never: Uint8Array) {
-  const { parameters, truthStart, detectionStart, truthAreas } = matching;
-  const most = truthStart.reduce((most, start, i) => Math.max(most, start - (truthStart[i - 1] ?? 0)), 0);
-  const order = new Int32Array(most); // places in the flat arrays: objects that count first
-  const taken = new Uint8Array(most);
-  return (group: number, similarity: Float64Array | undefined): void => {
-    const [first, end] = [truthStart[group]!, truthStart[group + 1]!];
-    for (const [area, range] of parameters.areaRanges.entries()) {
-      const ignored = matching.truthIgnored[area]!;
-      let counting = 0;
-      for (let at = first; at < end; at++) {
-        ignored[at] = never[at]! || isOutside(truthAreas[at]!, range) ? 1 : 0;
-        if (!ignored[at]) order[counting++] = at;
-      }
-      for (let at = first, next = counting; at < end; at++) if (ignored[at]) order[next++] = at;
-      for (const [t, threshold] of parameters.iouThresholds.entries()) {
-        matchAt({ area, t, threshold: Math.min(threshold, 1 - 1e-10), range, counting }, group, similarity);
-      }
-    }
-  };
+  const { parameters, truthStart, detectionStart, truthAreas, detectionAreas, truthCrowd, truthIds } = matching;
+  const { areaRanges } = parameters;
+  const thresholds = parameters.iouThresholds.map((threshold) => Math.min(threshold, 1 - 1e-10));
+  const total = matching.scores.length;
+  const order = new Int32Array(longest(truthStart)); // places in the flat arrays: objects that count first
+  const taken = new Uint8Array(order.length);
+  const highest = new Float64Array(longest(detectionStart)); // the best similarity of each detection
 
-  function matchAt(
-    at: { area: number; t: number; threshold: number; range: AreaRange; counting: number },
-    group: number,
-    similarity: Float64Array | undefined,
-  ): void {
-    const [first, from, to] = [truthStart[group]!, detectionStart[group]!, detectionStart[group + 1]!];
-    const count = truthStart[group + 1]! - first;
-    const row = at.t * matching.scores.length;
-    const [matches, results] = [matching.matches[at.area]!, matching.outcomes[at.area]!];
-    taken.fill(0, 0, count);
-    for (let d = from; d < to; d++) {
-      const found = similarity
-        ? bestTruth(similarity, (d - from) * count, first, count, at.threshold, at.counting)
-        : -1;
-      let outcome: number = isOutside(matching.detectionAreas[d]!, at.range)
-        ? outcomes.ignored
-        : outcomes.falsePositive;
-      if (found >= 0) {
-        const truth = order[found]!;
-        taken[truth - first] = 1;
-        matches[row + d] = truth;
-        if (found >= at.counting) outcome = outcomes.ignored;
-        // pycocotools reads the id 0 as "not matched"
-        else if (matching.truthIds[truth] !== 0) outcome = outcomes.truePositive;
-      }
-      results[row + d] = outcome;
+  /** Sorts the objects of a group: those that count in the area range first. Returns how many do. */
+  function sortTruths(area: number, first: number, end: number): number {
+    const ignored = matching.truthIgnored[area]!;
+    const range = areaRanges[area]!;
+    let counting = 0;
+    for (let at = first; at < end; at++) {
+      ignored[at] = never[at]! || isOutside(truthAreas[at]!, range) ? 1 : 0;
+      if (!ignored[at]) order[counting++] = at;
     }
+    for (let at = first, next = counting; at < end; at++) if (ignored[at]) order[next++] = at;
+    return counting;
   }
 
   /** Returns the best object's position in `order`, or -1. Of equal ones the last wins, those that count go first. */
@@ -148,16 +121,16 @@ function matcherOf(matching: CocoMatching, never: Uint8Array) {
     similarity: Float64Array,
     row: number,
     first: number,
-    count: number,
-    threshold: number,
+    end: number,
+    least: number,
     counting: number,
-  ): number {
-    let best = threshold;
+  ) {
+    let best = least;
     let found = -1;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < end - first; i++) {
       if (i === counting && found >= 0) break;
       const truth = order[i]!;
-      if (taken[truth - first] && !matching.truthCrowd[truth]) continue;
+      if (taken[truth - first] && !truthCrowd[truth]) continue;
       const value = similarity[row + truth - first]!;
       if (value < best) continue;
       best = value;
@@ -165,6 +138,47 @@ function matcherOf(matching: CocoMatching, never: Uint8Array) {
     }
     return found;
   }
+
+  return (group: number, similarity: Float64Array | undefined): void => {
+    const [first, end] = [truthStart[group]!, truthStart[group + 1]!];
+    const [from, to] = [detectionStart[group]!, detectionStart[group + 1]!];
+    const count = end - first;
+    for (let d = from; d < to; d++) highest[d - from] = highestIn(similarity, (d - from) * count, count);
+    for (let area = 0; area < areaRanges.length; area++) {
+      const counting = sortTruths(area, first, end);
+      const [matches, results] = [matching.matches[area]!, matching.outcomes[area]!];
+      for (let t = 0; t < thresholds.length; t++) {
+        const least = thresholds[t]!;
+        taken.fill(0, 0, count);
+        for (let d = from; d < to; d++) {
+          const at = t * total + d;
+          const isFar = similarity === undefined || highest[d - from]! < least;
+          const found = isFar ? -1 : bestTruth(similarity, (d - from) * count, first, end, least, counting);
+          results[at] = isOutside(detectionAreas[d]!, areaRanges[area]!) ? outcomes.ignored : outcomes.falsePositive;
+          if (found < 0) continue;
+          const truth = order[found]!;
+          taken[truth - first] = 1;
+          matches[at] = truth;
+          if (found >= counting) results[at] = outcomes.ignored;
+          // pycocotools reads the id 0 as "not matched"
+          else if (truthIds[truth] !== 0) results[at] = outcomes.truePositive;
+        }
+      }
+    }
+  };
+}
+
+/** Returns the length of the longest group. */
+function longest(starts: Int32Array): number {
+  let most = 0;
+  for (let i = 1; i < starts.length; i++) most = Math.max(most, starts[i]! - starts[i - 1]!);
+  return most;
+}
+
+function highestIn(values: Float64Array | undefined, from: number, count: number): number {
+  let highest = Number.NEGATIVE_INFINITY;
+  if (values) for (let i = from; i < from + count; i++) highest = Math.max(highest, values[i]!);
+  return highest;
 }
 
 const isOutside = (area: number, [least, most]: AreaRange): boolean => area < least || area > most;

@@ -128,11 +128,12 @@ function meanOf(arrays: CocoArrays, of: 'precision' | 'recall', choice: Choice):
   const all = (count: number) => [...Array(count).keys()];
   const { t: thresholds = all(T), k: classes = all(K), a: areas = all(A), m: limits = all(M) } = choice;
   const recalls = of === 'precision' ? R : 1;
+  const sizes = pairs(areas, limits);
   const chosen: number[] = [];
   for (const t of thresholds) {
     for (let r = 0; r < recalls; r++) {
       for (const k of classes) {
-        for (const [a, m] of pairs(areas, limits)) {
+        for (const [a, m] of sizes) {
           const value = values[(((t * recalls + r) * K + k) * A + a) * M + m]!;
           if (value > -1) chosen.push(value);
         }
