@@ -25,6 +25,9 @@ interface Text {
   readonly text: string;
 }
 
+/** `--ink: #000` and `var(--ink)` in the styles of pages. */
+const cssVariable = /var\(--[\w-]*\)?|--[\w-]+:/g;
+
 /** The texts in a source, with `VALUE` where a template has one; texts that `+` joins are one. */
 function textsOf(file: string): Text[] {
   const source = ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.Latest, true);
@@ -40,7 +43,7 @@ function textsOf(file: string): Text[] {
   };
   const visit = (node: ts.Node): void => {
     const text = textOf(node);
-    if (text !== undefined) found.push({ file, text });
+    if (text !== undefined) found.push({ file, text: text.replace(cssVariable, '') });
     // a template has texts in its values
     if (text === undefined || ts.isTemplateExpression(node)) ts.forEachChild(node, visit);
   };
