@@ -3,7 +3,7 @@ import { iouXywh } from '../postprocess/boxes.ts';
 import { areaRange, extremeAspect, type HealthCode, leastBoxMaskIou } from './health_codes.ts';
 import { fieldOf, idsOf, isNumber, type RawEntry, shownValue } from './health_document.ts';
 import type { Report } from './health_findings.ts';
-import { checkMask, isOutside, type MeasuredMask } from './health_mask.ts';
+import { checkMask, type MeasuredMask } from './health_mask.ts';
 
 /** The rules about one annotation: its box, mask, area and keypoints. */
 
@@ -66,11 +66,12 @@ type Say = (code: HealthCode, text: () => string) => void;
 
 function checkBox(box: Xywh, size: Size | undefined, slack: number, mask: MeasuredMask | undefined, say: Say): void {
   const [x, y, width, height] = box;
-  if (
-    size &&
-    (x < -slack || y < -slack || isOutside(x + width, size.width, slack) || isOutside(y + height, size.height, slack))
-  ) {
-    say('bbox_out_of_bounds', () => `the box ${shownBox(box)} leaves the image of ${size.width} × ${size.height}`);
+  const beyond = size ? Math.max(-x, -y, x + width - size.width, y + height - size.height) : 0;
+  if (size && beyond > slack) {
+    say('bbox_out_of_bounds', () => {
+      const by = beyond < 0.1 ? beyond.toPrecision(1) : shownNumber(beyond);
+      return `the box ${shownBox(box)} leaves the image of ${size.width} × ${size.height} by ${by} pixels`;
+    });
   }
   const [longer, shorter] = [Math.max(width, height), Math.min(width, height)];
   if (longer > extremeAspect * shorter) say('extreme_aspect_ratio', () => `the box is ${width} × ${height}`);

@@ -1,4 +1,3 @@
-import { iouXywh } from '../postprocess/boxes.ts';
 import type { Xywh } from './health_annotations.ts';
 import { duplicateIou } from './health_codes.ts';
 
@@ -39,7 +38,7 @@ export function nearDuplicates(boxes: readonly Xywh[]): number[][] {
     for (let k = i + 1; k < sorted.length; k++) {
       const other = sorted[k]?.box;
       if (!other || other[0] > last) break;
-      if ((iouXywh(box, other, [false])[0] ?? 0) > duplicateIou) parent[rootOf(k)] = rootOf(i);
+      if (iouOf(box, other) > duplicateIou) parent[rootOf(k)] = rootOf(i);
     }
   }
   const groups = new Map<number, number[]>();
@@ -50,4 +49,12 @@ export function nearDuplicates(boxes: readonly Xywh[]): number[][] {
     else groups.set(root, [...members]);
   }
   return [...groups.values()].filter(({ length }) => length > 1).map((group) => group.toSorted((a, b) => a - b));
+}
+
+/** As `iouXywh`, of one pair: it is called for every pair of neighbours. */
+function iouOf([ax, ay, aw, ah]: Xywh, [bx, by, bw, bh]: Xywh): number {
+  const width = Math.min(ax + aw, bx + bw) - Math.max(ax, bx);
+  const height = Math.min(ay + ah, by + bh) - Math.max(ay, by);
+  if (!(width > 0 && height > 0)) return 0;
+  return (width * height) / (aw * ah + bw * bh - width * height);
 }

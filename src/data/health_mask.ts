@@ -82,8 +82,7 @@ function checkPolygons(polygons: readonly unknown[], size: Size | undefined, sla
   return { present: true, faults, measured: faults.length === 0 ? measuredPolygons(sound, size) : undefined };
 }
 
-export const isOutside = (value: number, extent: number, slack: number): boolean =>
-  value < -slack || value > extent + slack;
+const isOutside = (value: number, extent: number, slack: number): boolean => value < -slack || value > extent + slack;
 
 /** The most pixels of an image in which polygons are drawn to measure them. */
 const mostDrawn = 2 ** 28;

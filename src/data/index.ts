@@ -11,6 +11,24 @@ export type {
 export { type CocoCollector, categoryIdOf, cocoCollector, cocoOf } from './coco_of.ts';
 export { type ChosenFile, type DataFolder, type FilesInMemory, type FolderEntry, memoryFolder } from './folder.ts';
 export {
+  checkHealth,
+  type HealthOptions,
+  type HealthProgress,
+  type HealthReport,
+  type HealthSplit,
+  type SplitFacts,
+} from './health.ts';
+export { type HealthCode, healthCodes, type Severity } from './health_codes.ts';
+export {
+  type Finding,
+  type FindingExample,
+  type Id,
+  type Subject,
+  type SubjectKind,
+  subjectOf,
+} from './health_findings.ts';
+export { type HealthSource, type HealthSourceOptions, openHealthSource } from './health_source.ts';
+export {
   type DataFormat,
   dataFormats,
   type ImageSet,
