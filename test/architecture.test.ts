@@ -65,8 +65,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   // data sets as others write them: labels in, checked objects and label maps out
   data: {
-    imports: ['postprocess', 'image', 'formats'],
-    types: ['datasets', 'platform'],
+    imports: ['postprocess', 'formats', 'datasets'],
+    types: ['image'],
     packages: ['zod/mini', 'yaml', 'saxes'],
   },
   // measures results against labels, on typed arrays

@@ -2,6 +2,7 @@ import type { Size } from '../arrays.ts';
 import { DataError, MoganetError } from '../errors.ts';
 import { decodeLabelPng } from '../formats/label_png.ts';
 import type { LabelMap } from '../image/raster.ts';
+import { type Rle, runCollector } from '../postprocess/rle.ts';
 import type { Tree } from './tree.ts';
 
 /** Label maps of a data set: PNG files whose samples are classes. */
@@ -53,3 +54,23 @@ export function translated(map: LabelMap, table: ArrayLike<number>, otherwise: n
 export const withoutZero: Uint8Array = Uint8Array.from({ length: 256 }, (_, label) =>
   label === 0 || label === 255 ? 255 : label - 1,
 );
+
+/** Returns the mask of every value in a map, as runs: one walk, however many there are. */
+export function masksByValue(map: LabelMap): Map<number, Rle> {
+  const { height, width, labels } = map;
+  const collectors = new Map<number, ReturnType<typeof runCollector>>();
+  for (let x = 0; x < width; x++) {
+    for (let y = 0; y < height; ) {
+      const value = labels[y * width + x]!;
+      const from = y;
+      while (y < height && labels[y * width + x] === value) y++;
+      let collector = collectors.get(value);
+      if (!collector) {
+        collector = runCollector(map);
+        collectors.set(value, collector);
+      }
+      collector.add(x * height + from, x * height + y);
+    }
+  }
+  return new Map([...collectors].map(([value, collector]) => [value, collector.finish()]));
+}

@@ -51,12 +51,12 @@ export function withMask(object: Omit<LabelledObject, 'mask'>, draw: () => Rle):
   });
 }
 
-function boxOfMask(mask: Rle): Box {
+export function boxOfMask(mask: Rle): Box {
   const [left, top, width, height] = rleBoxXywh(mask);
   return [left, top, left + width, top + height];
 }
 
-function boxOfPolygons(polygons: Polygons): Box {
+export function boxOfPolygons(polygons: Polygons): Box {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const polygon of polygons) {
     for (let i = 0; i + 1 < polygon.length; i += 2) {

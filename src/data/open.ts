@@ -2,6 +2,7 @@ import { ConfigError } from '../errors.ts';
 import { foundIn } from '../values.ts';
 import { type DataFolder, type FilesInMemory, isFiles, isFolder, memoryFolder } from './folder.ts';
 import type { DataFormat, ImageSet } from './image_set.ts';
+import { Notices } from './notices.ts';
 import { checkedOptions, type OpenDatasetOptions, type Options } from './options.ts';
 import { recognise } from './recognise.ts';
 import { Tree } from './tree.ts';
@@ -11,12 +12,20 @@ export type DatasetFiles = DataFolder | FilesInMemory;
 
 interface Layout {
   /** @param base the folder of the data set below that of the tree */
-  open(tree: Tree, base: string, options: Options): Promise<ImageSet>;
+  open(tree: Tree, base: string, options: Options, notices: Notices): Promise<ImageSet>;
 }
 
 /** Readers are loaded with the first data set of their layout. */
-const layouts: Partial<Readonly<Record<DataFormat, () => Promise<Layout>>>> = {
+const layouts: Readonly<Record<DataFormat, () => Promise<Layout>>> = {
   coco: () => import('./layouts/coco.ts'),
+  voc: () => import('./layouts/voc.ts'),
+  labelme: () => import('./layouts/labelme.ts'),
+  yolo: () => import('./layouts/yolo.ts'),
+  cvat_xml: () => import('./layouts/cvat_xml.ts'),
+  ade20k: () => import('./layouts/ade20k.ts'),
+  cityscapes: () => import('./layouts/cityscapes.ts'),
+  segment_folders: () => import('./layouts/segment_folders.ts'),
+  class_folders: () => import('./layouts/class_folders.ts'),
 };
 
 /**
@@ -28,10 +37,16 @@ const layouts: Partial<Readonly<Record<DataFormat, () => Promise<Layout>>>> = {
 export async function openDataset(files: DatasetFiles, options: OpenDatasetOptions = {}): Promise<ImageSet> {
   const checked = checkedOptions(options);
   const tree = new Tree(folderOf(files));
-  const { format, base } = await recognise(tree, checked.format);
-  const layout = layouts[format];
-  if (!layout) throw new ConfigError(`openDataset: ${format} is not read yet.`);
-  return (await layout()).open(tree, base, checked);
+  const { format, base, others } = await recognise(tree, checked.format);
+  const notices = new Notices();
+  if (others.length > 0) {
+    notices.add(
+      'format',
+      `The folder is read as ${format}; it can also be read as ${others.join(', ')} (option \`format\`).`,
+    );
+  }
+  const layout = await layouts[format]();
+  return layout.open(tree, base, checked, notices);
 }
 
 function folderOf(files: unknown): DataFolder {

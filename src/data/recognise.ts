@@ -1,10 +1,14 @@
 import { DataError } from '../errors.ts';
 import type { DataFormat } from './image_set.ts';
+import { isAde20k } from './layouts/ade20k.ts';
+import { splitsIn } from './layouts/class_folders.ts';
 import { cocoFilesIn } from './layouts/coco_files.ts';
-import { joined } from './paths.ts';
+import { findFolders } from './layouts/segment_folders.ts';
+import { endingOf, isImageName, joined, stemOf } from './paths.ts';
+import { headText } from './text.ts';
 import type { Tree } from './tree.ts';
 
-/** Tells layouts apart by what is in the folder. */
+/** Tells layouts apart by what is in the folder: names of folders, and the beginnings of a few files. */
 
 export interface Recognised {
   readonly format: DataFormat;
@@ -14,27 +18,132 @@ export interface Recognised {
   readonly others: readonly DataFormat[];
 }
 
-/** What tells a layout from the others, most telling first. */
-export const signs: readonly (readonly [DataFormat, (tree: Tree, base: string) => Promise<boolean>])[] = [
+type Sign = (tree: Tree, base: string) => Promise<boolean>;
+
+/** Layouts whose files name themselves. The first that fits is read. */
+const strong: readonly (readonly [DataFormat, Sign])[] = [
+  ['cityscapes', isCityscapes],
+  ['ade20k', isAde20k],
+  ['voc', isVoc],
+  ['cvat_xml', isCvat],
+  ['yolo', isYolo],
   ['coco', async (tree, base) => (await cocoFilesIn(tree, base)).length > 0],
+  ['labelme', isLabelme],
+];
+
+/** Layouts without a file of their own, which other data sets may look like. */
+const weak: readonly (readonly [DataFormat, Sign])[] = [
+  ['segment_folders', async (tree, base) => (await findFolders(tree, base)) !== undefined],
+  ['class_folders', isClassFolders],
 ];
 
 /** Archives put one folder around another. */
-const deepest = 3;
+const deepest = 4;
 
 /** @throws DataError if no layout fits, or not the one that is asked for */
 export async function recognise(tree: Tree, wanted: DataFormat | undefined): Promise<Recognised> {
-  let base = '';
-  for (let depth = 0; depth <= deepest; depth++) {
-    const fitting: DataFormat[] = [];
-    for (const [format, fits] of signs) {
-      if ((wanted === undefined || wanted === format) && (await fits(tree, base))) fitting.push(format);
+  const bases = await basesOf(tree);
+  for (const signs of [strong, weak]) {
+    for (const base of bases) {
+      const fitting: DataFormat[] = [];
+      for (const [format, fits] of signs) {
+        if ((wanted === undefined || wanted === format) && (await fits(tree, base))) fitting.push(format);
+      }
+      const [format, ...others] = fitting;
+      if (format !== undefined) return { format, base, others };
     }
-    const [format, ...others] = fitting;
-    if (format !== undefined) return { format, base, others };
+  }
+  // what the caller is sure of is read with the options that say where
+  if (wanted !== undefined) return { format: wanted, base: bases.at(-1) ?? '', others: [] };
+  throw new DataError(await notRecognised(tree));
+}
+
+/** Returns the folder, and as long as there is only one folder in it that one, too. */
+async function basesOf(tree: Tree): Promise<string[]> {
+  const bases = [''];
+  for (let base = ''; bases.length <= deepest; ) {
     const [only, ...more] = await tree.folders(base);
     if (only === undefined || more.length > 0) break;
     base = joined(base, only);
+    bases.push(base);
   }
-  throw new DataError(`${tree.name}: no data set found.`);
+  return bases;
+}
+
+async function notRecognised(tree: Tree): Promise<string> {
+  const [files, folders] = [await tree.files(''), await tree.folders('')];
+  const all = [...folders.map((name) => `${name}/`), ...files];
+  const few = all.slice(0, 8).join(', ') + (all.length > 8 ? ` and ${all.length - 8} more` : '');
+  const found = all.length === 0 ? 'The folder is empty.' : `Found: ${few}.`;
+  return (
+    `${tree.name}: no data set recognised. ${found} Layouts that are read: COCO (a JSON), PASCAL VOC (an XML per image), ` +
+    'labelme (a JSON per image), YOLO (data.yaml or classes.txt), CVAT (annotations.xml), ADE20K, Cityscapes, ' +
+    'img_dir with ann_dir, and a folder per class. docs/data.md shows each.'
+  );
+}
+
+async function isCityscapes(tree: Tree, base: string): Promise<boolean> {
+  const folders = await tree.folders(base);
+  return folders.includes('leftImg8bit') && (folders.includes('gtFine') || folders.includes('gtCoarse'));
+}
+
+/** Looks at a few files only. */
+const mostHeads = 8;
+
+/** Tells whether one of the first files of an ending begins like this. */
+async function someBegin(tree: Tree, folder: string, ending: string, form: RegExp): Promise<boolean> {
+  const names = (await tree.files(folder)).filter((name) => endingOf(name) === ending);
+  for (const name of names.slice(0, mostHeads)) {
+    if (form.test(headText(await tree.head(joined(folder, name))))) return true;
+  }
+  return false;
+}
+
+const vocForm = /<annotation[\s>]/;
+
+async function isVoc(tree: Tree, base: string): Promise<boolean> {
+  const folders = await tree.folders(base);
+  if (folders.includes('SegmentationClass') && folders.includes('JPEGImages')) return true;
+  for (const folder of ['Annotations', 'annotations', '', ...folders]) {
+    if (await someBegin(tree, joined(base, folder), '.xml', vocForm)) return true;
+  }
+  // folders of a video or a part inside Annotations
+  for (const inner of (await tree.folders(joined(base, 'Annotations'))).slice(0, mostHeads)) {
+    if (await someBegin(tree, joined(base, 'Annotations', inner), '.xml', vocForm)) return true;
+  }
+  return false;
+}
+
+function isCvat(tree: Tree, base: string): Promise<boolean> {
+  return someBegin(tree, base, '.xml', /<annotations[\s>]/);
+}
+
+async function isYolo(tree: Tree, base: string): Promise<boolean> {
+  for (const ending of ['.yaml', '.yml']) {
+    if (await someBegin(tree, base, ending, /^["']?(?:train|val|test)["']?\s*:/m)) return true;
+  }
+  if (await someBegin(tree, base, '.data', /^\s*names\s*=/m)) return true;
+  const lists = ['classes.txt', 'labels/classes.txt', 'obj.names'].map((name) => tree.find(joined(base, name)));
+  if ((await Promise.all(lists)).every((path) => path === undefined)) return false;
+  for (const folder of ['', 'labels', 'obj_train_data']) {
+    if (await someBegin(tree, joined(base, folder), '.txt', /^\s*\d+(?:[ \t]+-?[\d.]+(?:e-?\d+)?){4,}\s*$/m))
+      return true;
+  }
+  return false;
+}
+
+async function isLabelme(tree: Tree, base: string): Promise<boolean> {
+  for (const folder of ['', ...(await tree.folders(base))]) {
+    if (await someBegin(tree, joined(base, folder), '.json', /"(?:shapes|imagePath)"\s*:/)) return true;
+  }
+  return false;
+}
+
+async function isClassFolders(tree: Tree, base: string): Promise<boolean> {
+  const root = joined(base, (await splitsIn(tree, base))?.[0] ?? '');
+  for (const folder of await tree.folders(root)) {
+    const files = await tree.below(joined(root, folder));
+    if (files.some((path) => isImageName(path) && stemOf(path) !== '')) return true;
+  }
+  return false;
 }

@@ -17,7 +17,8 @@ import {
 interface Listing {
   readonly files: readonly string[];
   readonly folders: readonly string[];
-  /** The names as they are spelled, by themselves and by `spellingOf`. */
+  readonly kinds: ReadonlyMap<string, 'files' | 'folders'>;
+  /** The names as they are spelled, by `spellingOf`. */
   readonly spelled: ReadonlyMap<string, string>;
 }
 
@@ -108,8 +109,8 @@ export class Tree {
     if (folder === undefined) return undefined;
     const listing = await this.#listing(folder);
     const name = fileNameOf(normal);
-    const spelled = listing.spelled.get(name) ?? listing.spelled.get(spellingOf(name));
-    return spelled !== undefined && listing[what].includes(spelled) ? joined(folder, spelled) : undefined;
+    const spelled = listing.kinds.has(name) ? name : listing.spelled.get(spellingOf(name));
+    return spelled !== undefined && listing.kinds.get(spelled) === what ? joined(folder, spelled) : undefined;
   }
 
   /** Returns a folder as it is spelled; most are spelled as they are named. */
@@ -132,9 +133,10 @@ export class Tree {
     const namesOf = (kind: 'file' | 'folder') =>
       entries.flatMap((entry) => (entry.kind === kind ? entry.name : [])).sort(byCodePoint);
     const [files, folders] = [namesOf('file'), namesOf('folder')];
-    const spelled = new Map<string, string>();
-    for (const name of [...files, ...folders]) if (!spelled.has(spellingOf(name))) spelled.set(spellingOf(name), name);
-    for (const name of [...files, ...folders]) spelled.set(name, name);
-    return { files, folders, spelled };
+    const spelled = new Map([...files, ...folders].map((name) => [spellingOf(name), name]));
+    const kinds = new Map(
+      entries.map(({ name, kind }) => [name, kind === 'file' ? ('files' as const) : ('folders' as const)]),
+    );
+    return { files, folders, kinds, spelled };
   }
 }

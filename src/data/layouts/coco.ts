@@ -2,26 +2,24 @@ import type { Size } from '../../arrays.ts';
 import { DataError } from '../../errors.ts';
 import { rleFromString, rleOf } from '../../postprocess/rle.ts';
 import type { CocoAnnotation, CocoFile, CocoImage } from '../coco_file.ts';
-
+import { parseCocoFile } from '../coco_json.ts';
 import { imageSizeAt } from '../image_header.ts';
 import type { ImageSet, KeypointNames, LabelKind, LabelledImage, LabelledObject } from '../image_set.ts';
-import { Notices } from '../notices.ts';
+import type { Notices } from '../notices.ts';
 import { type Box, boxObject, checkOutlines, checkSize, maskObject, outlineObject } from '../objects.ts';
 import type { Options } from '../options.ts';
 import type { Tree } from '../tree.ts';
 import { chosenFile } from './coco_files.ts';
 import { type LabelFolder, labelFolderOf } from './coco_labels.ts';
 import { locateImages } from './locate.ts';
-import { cocoReading } from './plain_json.ts';
 
 /**
  * COCO's layout: one JSON for many images, which lie in a folder that the JSON does not name. Also as CVAT, Roboflow and
  * Label Studio export it, and with label maps beside it.
  */
-export async function open(tree: Tree, base: string, options: Options): Promise<ImageSet> {
-  const notices = new Notices();
+export async function open(tree: Tree, base: string, options: Options, notices: Notices): Promise<ImageSet> {
   const chosen = await chosenFile(tree, base, options, notices);
-  const reading = cocoReading(await tree.read(chosen.path), tree.shown(chosen.path));
+  const reading = parseCocoFile(await tree.read(chosen.path), tree.shown(chosen.path), { faults: 'report' });
   for (const notice of reading.notices) notices.add('annotations', notice);
   const coco = reading.file;
   const categories = coco.categories.toSorted((a, b) => a.id - b.id);

@@ -2,13 +2,12 @@ import * as z from 'zod/mini';
 import type { Size } from '../../arrays.ts';
 import { DataError } from '../../errors.ts';
 import type { LabelMap } from '../../image/raster.ts';
-
+import { readJsonValue } from '../json_value.ts';
 import { readLabelMap, translated, withoutZero } from '../label_maps.ts';
 import type { Notices } from '../notices.ts';
 import type { Options } from '../options.ts';
 import { endingOf, fileNameOf, joined, stemOf } from '../paths.ts';
 import type { Tree } from '../tree.ts';
-import { jsonValue } from './plain_json.ts';
 
 /** Label maps beside COCO's objects: `labels/*.png` with the names of the images, and `classes.json` that names the classes. */
 
@@ -68,7 +67,7 @@ const keyOf = (path: string): string => stemOf(fileNameOf(path)).normalize('NFC'
 async function classesIn(tree: Tree, path: string): Promise<z.output<typeof classFile> | undefined> {
   const found = await tree.find(path);
   if (found === undefined) return undefined;
-  const value = jsonValue(await tree.read(found), tree.shown(found));
+  const value = readJsonValue(await tree.read(found), tree.shown(found));
   const result = z.safeParse(classFile, value);
   return result.success ? result.data : undefined;
 }

@@ -1,5 +1,6 @@
 import type { GoldenCase } from '../golden.ts';
 import { runCocoArrays, runCocoEval, runCocoRefuse, runCocoSmall } from './coco.ts';
+import { runDataset } from './datasets.ts';
 import { runConfusion, runTide } from './detection_metrics.ts';
 import { runHealth, runHealthCodes } from './health.ts';
 import { runLabelMaps, runMiou, runTopK } from './label_metrics.ts';
@@ -11,6 +12,7 @@ export const runners: Readonly<Record<string, (golden: GoldenCase) => Promise<vo
   coco_small: runCocoSmall,
   coco_refuse: runCocoRefuse,
   coco_eval: runCocoEval,
+  dataset: runDataset,
   health: runHealth,
   health_codes: runHealthCodes,
   miou: runMiou,

@@ -1,0 +1,217 @@
+import { parse } from 'yaml';
+import { DataError } from '../../errors.ts';
+import { foundIn } from '../../values.ts';
+import { checkedNames, namesIn } from '../names.ts';
+import type { Options } from '../options.ts';
+import { endingOf, fileNameOf, joined, parentOf } from '../paths.ts';
+import { decodeText, filledLines, headText } from '../text.ts';
+import type { Tree } from '../tree.ts';
+
+/** What states the parts and classes of a YOLO data set: Ultralytics' `data.yaml`, Darknet's `obj.data`, or `classes.txt` alone. */
+
+export interface YoloConfig {
+  /** The file, for messages. Undefined if there is none. */
+  readonly file: string | undefined;
+  readonly classes: readonly string[];
+  /** Folders or lists of images by split, as the file names them. None if there is no file. */
+  readonly splits: ReadonlyMap<string, readonly string[]>;
+  /** Folders that the paths may be relative to, the likeliest first. */
+  readonly roots: readonly string[];
+  /** Keypoints of every object, and the numbers of each: x, y, and whether it is visible. */
+  readonly keypoints: { readonly count: number; readonly dimensions: 2 | 3 } | undefined;
+}
+
+/** Returns the path of the configuration in a folder; undefined if there is none. @throws DataError if there are several */
+export async function configIn(tree: Tree, base: string): Promise<string | undefined> {
+  const fitting: string[] = [];
+  for (const name of await tree.files(base)) {
+    const path = joined(base, name);
+    if (/^\.ya?ml$/.test(endingOf(name)) && isConfig(headText(await tree.head(path, 65_536)))) fitting.push(path);
+    if (endingOf(name) === '.data' && /^\s*names\s*=/m.test(headText(await tree.head(path)))) fitting.push(path);
+  }
+  const usual = fitting.find((path) => /^(?:data|dataset)\.ya?ml$/i.test(fileNameOf(path)));
+  if (usual !== undefined || fitting.length < 2) return usual ?? fitting[0];
+  throw new DataError(
+    `${tree.shown(base)}: several files describe a YOLO data set: ${fitting.map(fileNameOf).join(', ')}. ` +
+      'Name one with the option `annotations`.',
+  );
+}
+
+const isConfig = (text: string): boolean =>
+  /^["']?(?:names|nc)["']?\s*:/m.test(text) && /^["']?(?:train|val|test)["']?\s*:/m.test(text);
+
+export async function readConfig(tree: Tree, base: string, options: Options): Promise<YoloConfig> {
+  const file =
+    options.annotations === undefined ? await configIn(tree, base) : await tree.find(joined(base, options.annotations));
+  if (file === undefined && options.annotations !== undefined) {
+    throw new DataError(`${tree.shown(joined(base, options.annotations))}: there is no such file.`);
+  }
+  if (file === undefined || endingOf(file) === '.txt') return withoutConfig(tree, base, options);
+  const text = decodeText(await tree.read(file), tree.shown(file));
+  return endingOf(file) === '.data'
+    ? darknetConfig(tree, base, file, text, options)
+    : yamlConfig(tree, base, file, text, options);
+}
+
+async function withoutConfig(tree: Tree, base: string, options: Options): Promise<YoloConfig> {
+  const classes =
+    options.classes ??
+    (await namesIn(tree, base, listFiles)) ??
+    (await namesIn(tree, joined(base, 'labels'), listFiles));
+  if (!classes) {
+    throw new DataError(
+      `${tree.shown(base)}: names no classes (data.yaml, classes.txt). Give them as the option \`classes\`.`,
+    );
+  }
+  return { file: undefined, classes, splits: new Map(), roots: [base], keypoints: undefined };
+}
+
+const listFiles = ['classes.txt', 'obj.names', '_darknet.labels', 'predefined_classes.txt'];
+
+/** CVAT's YOLO 1.1 and Darknet: lines `train = data/train.txt`, `names = data/obj.names`. */
+async function darknetConfig(
+  tree: Tree,
+  base: string,
+  file: string,
+  text: string,
+  options: Options,
+): Promise<YoloConfig> {
+  const fields = new Map(
+    filledLines(text).map((line) => {
+      const [key = '', ...value] = line.split('=');
+      return [key.trim(), value.join('=').trim()];
+    }),
+  );
+  const names = fields.get('names') ?? 'obj.names';
+  const found = await withinRoots(tree, names, [parentOf(file)]);
+  const classes = options.classes ?? (found && (await namesIn(tree, parentOf(found), [fileNameOf(found)])));
+  if (!classes)
+    throw new DataError(
+      `${tree.shown(file)}: names: there is no file ${names}. Give the classes as the option \`classes\`.`,
+    );
+  const splits = new Map<string, string[]>();
+  for (const split of ['train', 'valid', 'val', 'test']) {
+    const value = fields.get(split);
+    if (value) splits.set(split, [value]);
+  }
+  return { file, classes, splits, roots: [parentOf(file), base], keypoints: undefined };
+}
+
+const longestConfig = 2 ** 20;
+
+/** Fields of other types than these are those of a program that is not YOLO's. */
+type Fields = ReadonlyMap<unknown, unknown>;
+
+async function yamlConfig(tree: Tree, base: string, file: string, text: string, options: Options): Promise<YoloConfig> {
+  const name = tree.shown(file);
+  const fields = parsedYaml(text, name);
+  const splits = new Map<string, string[]>();
+  for (const split of ['train', 'val', 'valid', 'test', 'minival']) {
+    const paths = pathsOf(fields.get(split), `${name}: ${split}`);
+    if (paths.length > 0) splits.set(split, paths);
+  }
+  const path = fields.get('path');
+  if (path !== undefined && path !== null && typeof path !== 'string') {
+    throw new DataError(`${name}: path: must be a path, got ${foundIn(path)}.`);
+  }
+  const folder = parentOf(file);
+  const inner = path && (await withinRoots(tree, path, [folder]));
+  const roots = inner === undefined || inner === '' || inner === null ? [folder, base] : [inner, folder, base];
+  const classes = options.classes ?? namesOf(fields, name) ?? (await namesIn(tree, folder, listFiles));
+  if (!classes) throw new DataError(`${name}: has no names. Add \`names\`, or give the option \`classes\`.`);
+  return { file, classes, splits, roots, keypoints: keypointsOf(fields, name) };
+}
+
+/** @throws DataError for what is not YAML, custom tags, and aliases that multiply */
+function parsedYaml(text: string, name: string): Fields {
+  if (text.length > longestConfig)
+    throw new DataError(`${name}: ${text.length} characters, too many for a configuration.`);
+  let value: unknown;
+  try {
+    value = parse(text, { mapAsMap: true, maxAliasCount: 100, customTags: [], logLevel: 'error' });
+  } catch (cause) {
+    throw new DataError(`${name}: not YAML: ${(cause as Error).message.split('\n')[0]}`, { cause });
+  }
+  if (value instanceof Map) return value;
+  throw new DataError(`${name}: must have fields (names, train, val), got ${foundIn(value)}.`);
+}
+
+function pathsOf(value: unknown, place: string): string[] {
+  if (value === undefined || value === null || value === '') return [];
+  const paths: unknown[] = Array.isArray(value) ? value : [value];
+  return paths.map((path) => {
+    if (typeof path === 'string') return path;
+    throw new DataError(`${place}: must be a path or a list of paths, got ${foundIn(path)}.`);
+  });
+}
+
+/** Reads `names` as a list or as a map from 0; if there are none, numbers as many as `nc` says. */
+function namesOf(fields: Fields, name: string): string[] | undefined {
+  const names = fields.get('names');
+  const count = fields.get('nc');
+  if (count !== undefined && (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > 100_000)) {
+    throw new DataError(`${name}: nc: must be a number of classes, got ${foundIn(count)}.`);
+  }
+  if (names === undefined || names === null) {
+    return typeof count === 'number' ? Array.from({ length: count }, (_, i) => `class_${i}`) : undefined;
+  }
+  const list = names instanceof Map ? listOf(names, name) : names;
+  if (!Array.isArray(list)) throw new DataError(`${name}: names: must be a list or a map, got ${foundIn(names)}.`);
+  const texts = list.map((one, i) => {
+    if (['string', 'number', 'boolean'].includes(typeof one)) return `${one}`.trim();
+    throw new DataError(`${name}: names: class ${i}: must be a text, got ${foundIn(one)}.`);
+  });
+  if (typeof count === 'number' && count !== texts.length) {
+    throw new DataError(`${name}: nc is ${count}, but names has ${texts.length}. Correct one of them.`);
+  }
+  return checkedNames(texts, name);
+}
+
+function listOf(names: ReadonlyMap<unknown, unknown>, name: string): unknown[] {
+  const byNumber = new Map([...names].map(([key, value]) => [Number(key), value]));
+  return Array.from({ length: names.size }, (_, i) => {
+    if (byNumber.has(i)) return byNumber.get(i);
+    throw new DataError(`${name}: names: class ${i} is missing. Number the ${names.size} classes from 0.`);
+  });
+}
+
+function keypointsOf(fields: Fields, name: string): YoloConfig['keypoints'] {
+  const shape = fields.get('kpt_shape');
+  if (shape === undefined || shape === null) return undefined;
+  const [count, dimensions] = Array.isArray(shape) ? (shape as unknown[]) : [];
+  if (
+    typeof count === 'number' &&
+    Number.isInteger(count) &&
+    count > 0 &&
+    count <= 1000 &&
+    (dimensions === 2 || dimensions === 3)
+  ) {
+    return { count, dimensions };
+  }
+  throw new DataError(`${name}: kpt_shape: must be [number of keypoints, 2 or 3], got ${foundIn(shape)}.`);
+}
+
+/**
+ * Finds a path that a configuration names, whatever it is relative to: the root, a folder beside it, or a place on another
+ * machine, of which only the end can be here.
+ */
+export async function withinRoots(tree: Tree, path: string, roots: readonly string[]): Promise<string | undefined> {
+  const unquoted = path.trim();
+  for (const root of roots) {
+    const whole = joined(root, unquoted);
+    const found = await existing(tree, whole);
+    if (found !== undefined) return found;
+  }
+  const parts = joined(unquoted).split('/');
+  for (let from = 1; from < parts.length; from++) {
+    for (const root of roots) {
+      const found = await existing(tree, joined(root, ...parts.slice(from)));
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+async function existing(tree: Tree, path: string): Promise<string | undefined> {
+  return (await tree.find(path, { beside: true })) ?? (await tree.findFolder(path, { beside: true }));
+}
