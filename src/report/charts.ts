@@ -1,4 +1,11 @@
-import type { CalibrationFigures, ErrorFigures, ObjectFigures, PrecisionCurve } from '../evaluate/evaluation.ts';
+import {
+  type CalibrationFigures,
+  type ErrorFigures,
+  type ErrorType,
+  errorTypes,
+  type ObjectFigures,
+  type PrecisionCurve,
+} from '../evaluate/evaluation.ts';
 import { type Html, html } from './html.ts';
 import { count, exists, percentText } from './numbers.ts';
 import { axisNames, figure, legend, lineColor, lineDash, type Plotter, plotWidth, roomFor } from './plots.ts';
@@ -238,26 +245,22 @@ export function classBars(
   return figure(caption, `${cut}${none}`.trim(), plot, dots.length > 0 && legend(items));
 }
 
-const errorNames = {
+const errorNames: Readonly<Record<ErrorType, string>> = {
   cls: 'wrong class',
   loc: 'poor place',
   both: 'both of these',
   dupe: 'duplicate',
   bkg: 'background',
   miss: 'missed',
-  falsePositive: 'false positives',
-  falseNegative: 'false negatives',
-} as const;
+};
 
 /** What AP would gain without errors of each type. */
 export function errorsPlot({ Plot, draw }: Plotter, { ap, gain, count: counts, foreground }: ErrorFigures): Html {
-  const types = Object.keys(errorNames) as (keyof typeof errorNames)[];
-  const bars = types.map((type) => ({
-    name: errorNames[type],
-    gain: gain[type],
-    count: type === 'falsePositive' || type === 'falseNegative' ? undefined : counts[type],
-    summary: type === 'falsePositive' || type === 'falseNegative',
-  }));
+  const bars = [
+    ...errorTypes.map((type) => ({ name: errorNames[type], gain: gain[type], count: counts[type] })),
+    { name: 'false positives', gain: gain.falsePositive, count: undefined },
+    { name: 'false negatives', gain: gain.falseNegative, count: undefined },
+  ];
   const labelOf = (bar: (typeof bars)[number]) =>
     `${percentText(bar.gain)}${bar.count === undefined ? '' : ` (${count(bar.count)})`}`;
   const plot = draw(
@@ -278,7 +281,11 @@ export function errorsPlot({ Plot, draw }: Plotter, { ap, gain, count: counts, f
       },
       y: { domain: bars.map(({ name }) => name), label: null, tickSize: 0, padding: 0.3 },
       marks: [
-        Plot.barX(bars, { x: 'gain', y: 'name', fill: (bar) => (bar.summary ? 'var(--quiet)' : 'var(--alarm)') }),
+        Plot.barX(bars, {
+          x: 'gain',
+          y: 'name',
+          fill: (bar) => (bar.count === undefined ? 'var(--quiet)' : 'var(--alarm)'),
+        }),
         Plot.text(bars, { x: 'gain', y: 'name', text: labelOf, textAnchor: 'start', dx: 6 }),
         Plot.ruleX([0]),
       ],

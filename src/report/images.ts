@@ -1,10 +1,11 @@
+import { MoganetError } from '../errors.ts';
 import type { DataFacts, ImageRow, MatchCounts, ShownImage } from '../evaluate/evaluation.ts';
-import type { LabelMap } from '../image/raster.ts';
+import { type LabelMap, sameSize } from '../image/raster.ts';
 import { colorFor } from '../render/colors.ts';
-import { type Html, type HtmlValue, html, nameHtml, nothing, table } from './html.ts';
+import { cutName, type Html, type HtmlValue, html, nameHtml, nothing, table } from './html.ts';
 import { count, counted, exists, none, percent, percentText } from './numbers.ts';
 import { type MarkKind, type Marks, markKinds, markSwitches, marksOf, overlay } from './overlay.ts';
-import { fitted, labelPicture, type Picture, type PictureCodec, pictureOf } from './pictures.ts';
+import { errorPicture, labelPicture, type Picture, type PictureCodec, pictureOf } from './pictures.ts';
 import { legend } from './plots.ts';
 
 /** Images with what was found in them, and the table of all images. */
@@ -22,7 +23,8 @@ export async function imageCards(images: readonly ShownImage[], data: DataFacts,
   const cards: Html[] = [];
   for (const image of images) cards.push(await imageCard(image, data, codec));
   const marked = images.some((image) => isObjects(image.by));
-  return html`${marked && markSwitches}<div class="shown">${cards}</div>`;
+  const broad = images.some((image) => image.by === 'semseg');
+  return html`${marked && markSwitches}<div class="shown${broad && ' broad'}">${cards}</div>`;
 }
 
 export type ObjectMeasure = 'bbox' | 'segm' | 'keypoints';
@@ -41,7 +43,7 @@ export async function imageCard(
   const marks = isObjects(by) ? marksOf(image) : undefined;
   const head = html`<figcaption>${heading}${nameHtml(row.file, 56)}<small>${rowFigures(row, by)}</small></figcaption>`;
   if (typeof picture === 'string') {
-    return html`<figure class="card">${head}<p class="small">The image cannot be shown: ${picture}</p>${marks && marksTable(marks)}</figure>`;
+    return html`<figure class="card">${head}<p class="small">The image cannot be shown: ${cutName(picture, 300)}</p>${marks && marksTable(marks)}</figure>`;
   }
   if (by === 'semseg') return html`<figure class="card">${head}${await labelPanels(image, data, picture)}</figure>`;
   return html`<figure class="card">${head}${photo(picture, altOf(image, marks), marks && overlay(marks, picture, data.keypoints?.skeleton))}${marks && marksTable(marks)}</figure>`;
@@ -98,30 +100,51 @@ function marksTable(marks: Marks): Html {
   }`;
 }
 
-/** The truth and the prediction as colours over the image, with the classes that occur. */
+/** The truth, the prediction and the wrong pixels over the image, with the classes that occur. */
 async function labelPanels(image: ShownImage, { labelClasses = [] }: DataFacts, picture: Picture): Promise<Html> {
-  const truth = await image.labels?.();
-  const maps = [
-    { title: 'truth', map: truth },
-    { title: 'predicted', map: image.predicted },
-  ];
+  const truth = await labelsOf(image);
+  const { predicted } = image;
   const seen = new Set<number>();
-  const panels = maps.map(({ title, map }) => {
-    if (!map) return html`<div><h3>${title}</h3><p class="small">There is no label map.</p></div>`;
-    const labels = labelPicture(map, labelClasses.length);
-    for (const label of labels.seen) seen.add(label);
-    const { width, height } = fitted(map);
-    return html`<div><h3>${title}</h3>${photo(picture, `The image with the classes of the ${title === 'truth' ? 'truth' : 'prediction'} as colours.`, html`<img class="labels" src="${labels.url}" width="${width}" height="${height}" alt="" decoding="async">`)}</div>`;
-  });
+  const panel = (title: string, alt: string, url: string) =>
+    html`<div><h3>${title}</h3>${photo(picture, alt, html`<img class="labels" src="${url}" alt="" decoding="async">`)}</div>`;
+  const colored = (title: string, map: LabelMap | string | undefined) => {
+    if (map === undefined || typeof map === 'string')
+      return html`<div><h3>${title}</h3><p class="small">${map ?? 'There is no label map.'}</p></div>`;
+    const { url, seen: labels } = labelPicture(map, labelClasses.length);
+    for (const label of labels) seen.add(label);
+    return panel(title, `The image with the classes of the ${title} as colours.`, url);
+  };
+  const both =
+    typeof truth === 'object' && predicted !== undefined && sameSize(truth, predicted)
+      ? { truth, predicted }
+      : undefined;
+  const panels = [colored('truth', truth), colored('prediction', predicted)];
+  if (both)
+    panels.push(
+      panel(
+        'wrong pixels',
+        'The image with its wrong pixels in orange.',
+        errorPicture(both.truth, both.predicted, labelClasses.length),
+      ),
+    );
   const entries = [...seen]
     .sort((a, b) => a - b)
     .map((label) => ({ name: nameHtml(labelClasses[label] ?? '', 24), color: `rgb(${colorFor(label).join(' ')})` }));
-  return html`<div class="panels">${panels}</div>${legend(entries)}${truth && image.predicted && agreement(truth, image.predicted, labelClasses)}`;
+  return html`<div class="panels">${panels}</div>${legend(entries)}${both && agreement(both.truth, both.predicted, labelClasses)}`;
+}
+
+/** Reads the label map of the truth. Returns the reason if it cannot be read: a report is useful without it. */
+async function labelsOf(image: ShownImage): Promise<LabelMap | string | undefined> {
+  try {
+    return await image.labels?.();
+  } catch (error) {
+    if (error instanceof MoganetError) return `The label map cannot be shown: ${cutName(error.message, 300)}`;
+    throw error;
+  }
 }
 
 /** Lists the classes of one image with the most wrong pixels. */
 function agreement(truth: LabelMap, predicted: LabelMap, classes: readonly string[]): Html {
-  if (truth.width !== predicted.width || truth.height !== predicted.height) return nothing;
   const wrong = new Uint32Array(classes.length);
   const total = new Uint32Array(classes.length);
   for (let i = 0; i < truth.labels.length; i++) {

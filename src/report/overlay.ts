@@ -166,6 +166,7 @@ function keypointsSvg({ keypoints }: Thing, scale: Scale, skeleton: Skeleton): H
 /** Rules of the marks. `:has` lets a box of the legend hide a kind without a script. */
 export const overlayStyles = `
 .shown { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1.25rem; align-items: start; }
+.shown.broad { grid-template-columns: minmax(0, 1fr); }
 .picture { position: relative; overflow: hidden; border-radius: 0.5rem; background: var(--sunken); line-height: 0; }
 .picture > img { width: 100%; height: auto; }
 .picture > .marks { position: absolute; inset: 0; width: 100%; height: 100%; }

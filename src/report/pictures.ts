@@ -3,7 +3,7 @@ import { MoganetError } from '../errors.ts';
 import { encodeIndexedPng } from '../formats/png_write.ts';
 import type { LabelMap, Raster } from '../image/raster.ts';
 import { resizePillow } from '../image/resize_pillow.ts';
-import { type Color, colorFor } from '../render/colors.ts';
+import { black, type Color, colorFor, white } from '../render/colors.ts';
 import { atOnce } from '../slices.ts';
 import { dataUrl } from './html.ts';
 
@@ -57,18 +57,32 @@ export function labelPicture(
   map: LabelMap,
   classes: number,
 ): { readonly url: string; readonly seen: ReadonlySet<number> } {
+  const most = Math.min(classes, 255);
+  const small = smallLabels(map, (label) => (label < most ? label : 255));
+  const palette: Color[] = Array.from({ length: 256 }, (_, i) => (i < most ? colorFor(i) : white));
+  const seen = new Set(small.labels);
+  seen.delete(255);
+  return { url: dataUrl(encodeIndexedPng(small, palette), 'image/png'), seen };
+}
+
+/** Returns where a prediction is wrong as a small PNG: wrong pixels bright, right ones dark, those without a label white. */
+export function errorPicture(truth: LabelMap, predicted: LabelMap, classes: number): string {
+  const small = smallLabels(truth, (label, at) => (label >= classes ? 2 : label === predicted.labels[at] ? 0 : 1));
+  return dataUrl(encodeIndexedPng(small, [black, wrong, white]), 'image/png');
+}
+
+const wrong: Color = [255, 110, 20];
+
+/** Returns the nearest pixels of a map at the size of pictures. */
+function smallLabels(map: LabelMap, labelOf: (label: number, at: number) => number): LabelMap<Uint8Array> {
   const size = fitted(map);
   const labels = new Uint8Array(size.width * size.height);
-  const seen = new Set<number>();
-  const most = Math.min(classes, 255);
   for (let y = 0, o = 0; y < size.height; y++) {
     const row = Math.floor(((y + 0.5) * map.height) / size.height) * map.width;
     for (let x = 0; x < size.width; x++, o++) {
-      const label = map.labels[row + Math.floor(((x + 0.5) * map.width) / size.width)]!;
-      labels[o] = label < most ? label : 255;
-      if (label < most) seen.add(label);
+      const at = row + Math.floor(((x + 0.5) * map.width) / size.width);
+      labels[o] = labelOf(map.labels[at]!, at);
     }
   }
-  const palette: Color[] = Array.from({ length: 256 }, (_, i) => (i < most ? colorFor(i) : [255, 255, 255]));
-  return { url: dataUrl(encodeIndexedPng({ ...size, labels }, palette), 'image/png'), seen };
+  return { ...size, labels };
 }

@@ -104,7 +104,7 @@ export const reportStyles = `
 .tiles strong small { font-size: 1rem; letter-spacing: 0; font-weight: 400; }
 .tiles a { color: inherit; text-underline-offset: 0.2em; }
 .remarks { border-inline-start: 4px solid var(--warn); }
-.plot { display: block; width: 100%; height: auto; max-width: 34rem; overflow: hidden; }
+.plot { font: 11.5px system-ui, sans-serif; display: block; width: 100%; height: auto; max-width: 34rem; overflow: hidden; }
 .plot text { white-space: pre; }
 .grid.wide { grid-template-columns: minmax(0, 36rem); }
 .legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; list-style: none; font-size: 0.8125rem; line-height: 1.4; }
@@ -120,7 +120,7 @@ td .small { display: inline-block; min-width: 8.5rem; }
 .matrix .plot { width: auto; max-width: none; }
 .scroll.bare { border: 0; border-radius: 0; background: none; }
 .stack { display: grid; gap: 0.75rem; }
-.panels { display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: 0.75rem; }
 .panels > div { display: grid; gap: 0.25rem; align-content: start; min-width: 0; }
 .panels h3 { font-size: 0.8125rem; font-weight: 500; color: var(--quiet); }
 .guide .facts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }

@@ -62,9 +62,7 @@ describe('the report of an evaluation', () => {
 
   it('has the headings of sections in order, below one title', async () => {
     const document = await reportOf(evaluationFixture('objects'));
-    expect([...document.querySelectorAll('h1')].map(textOf)).to.deep.equal([
-      'mask_rcnn_moganet_tiny on photos/facades',
-    ]);
+    expect([...document.querySelectorAll('h1')].map(textOf)).to.deep.equal(['mask_rcnn_moganet_tiny on facades']);
     expect([...document.querySelectorAll('h2')].map(textOf)).to.deep.equal([
       'Boxes',
       'Masks',
@@ -127,7 +125,12 @@ describe('the report of an evaluation', () => {
       [...document.querySelectorAll('#semseg .duo tbody tr')].map((row) => textOf(row.querySelector('th'))),
     ).to.deep.equal(['mIoU', 'mAcc', 'aAcc', 'mDice', 'boundary IoU']);
     expect([...document.querySelectorAll('.panels')]).to.have.length(4);
-    expect([...document.querySelectorAll('.panels img.labels')]).to.have.length(8);
+    expect([...document.querySelectorAll('.panels img.labels')]).to.have.length(12);
+    expect([...document.querySelectorAll('.panels h3')].slice(0, 3).map(textOf)).to.deep.equal([
+      'truth',
+      'prediction',
+      'wrong pixels',
+    ]);
     expect([...document.querySelectorAll('.switches')]).to.have.length(0);
   });
 
@@ -228,7 +231,7 @@ describe('the report of an evaluation', () => {
       notices: [],
     };
     const document = await reportOf(empty);
-    expect(textOf(document.querySelector('h1'))).to.equal('results.json on photos/facades');
+    expect(textOf(document.querySelector('h1'))).to.equal('results.json on facades');
     expect([...document.querySelectorAll('h2')].map(textOf)).to.deep.equal(['How it was measured']);
   });
 });

@@ -1,6 +1,8 @@
 import type {
   CalibrationFigures,
   ClassificationFigures,
+  ComparedFigure,
+  ComparisonReport,
   ConfusionFigures,
   Evaluation,
   ImageRow,
@@ -319,5 +321,52 @@ export function evaluationFixture(kind: 'objects' | 'labels' | 'classes', option
     notMeasured: [{ what: 'keypoints', why: 'The data set has no keypoints.' }],
     notices: ['Class "tree" of the model is not in the data set.'],
     speed: { millisecondsPerImage: 143, imagesPerSecond: 6.7 },
+  };
+}
+
+/** Returns a comparison of two models: the first classes are better in B, the last have no truth. */
+export function comparisonFixture(options: FixtureOptions = {}): ComparisonReport {
+  const { classes = street, images = 4 } = options;
+  const evaluation = evaluationFixture('objects', { images, ...options });
+  const random = randomFrom(options.seed ?? 7);
+  const figure = (name: string, shift: number): ComparedFigure => {
+    const a = 0.2 + 0.4 * random();
+    const width = 0.01 + 0.02 * random();
+    return {
+      name,
+      a,
+      b: a + shift,
+      difference: shift,
+      lower: shift - width,
+      upper: shift + width,
+      standardError: width / 2,
+      better: shift > 0 ? 0.97 : 0.2,
+    };
+  };
+  const none = { a: -1, b: -1, difference: 0, lower: 0, upper: 0, standardError: 0, better: 0 };
+  const counts = { tp: 3, fp: 2, fn: 2, f1: 0.6, ap: 0.5 };
+  return {
+    data: evaluation.data,
+    type: 'segm',
+    a: 'runs/small.json',
+    b: 'runs/large.json',
+    resamples: 1000,
+    seed: 0,
+    confidence: 0.95,
+    figures: statNames.map((name, i) =>
+      i === 3 ? { name, ...none } : figure(name, i % 3 === 0 ? 0.06 : i % 3 === 1 ? 0.004 : -0.05),
+    ),
+    perClass: classes.map((name, i) =>
+      i === classes.length - 1 ? { name, ...none } : figure(name, Math.max(-0.15, 0.08 - 0.04 * i)),
+    ),
+    images: evaluation.images.map(({ id, file }, i) => ({
+      id,
+      file,
+      a: counts,
+      b: { ...counts, tp: 5, fn: 0, f1: 10 / 12 },
+      change: 0.23 - i / 100,
+    })),
+    shown: evaluation.shown.map((a) => ({ a, b: { ...a, detections: [] } })),
+    notices: ['Image 12 has results in A only.'],
   };
 }
