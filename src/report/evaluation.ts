@@ -10,6 +10,8 @@ import type { PictureCodec } from './pictures.ts';
 import { plotter } from './plots.ts';
 import { reportStyles } from './styles.ts';
 
+export type { ReportOptions } from './about.ts';
+
 /** The report of an evaluation: one HTML file that needs nothing else. */
 
 /**
