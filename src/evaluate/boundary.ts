@@ -1,6 +1,8 @@
 import type { Size } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
-import { forEachColumnStretch, mergeRles, type Rle, rleArea, runCollector } from '../postprocess/rle.ts';
+import { forEachColumnStretch, mergeRles, type Rle, rleArea, rleIou, runCollector } from '../postprocess/rle.ts';
+import type { MasksOfImage } from './coco_parameters.ts';
+import { maskIou } from './coco_similarity.ts';
 
 /**
  * Boundary IoU of masks (arXiv 2103.16562). The boundary is the mask without its erosion by a square; the outside of the
@@ -88,4 +90,38 @@ export function boundaryIou(a: Rle, b: Rle, ratio = 0.02): BoundaryIou {
   const intersection = rleArea(mergeRles([first, second], 'intersection'));
   const union = rleArea(first) + rleArea(second) - intersection;
   return { intersection, union, iou: intersection / union };
+}
+
+/**
+ * Returns the similarity of masks for `evaluateCoco` (`maskSimilarity`) that makes AP boundary AP: the smaller of IoU and
+ * boundary IoU; for crowds IoU alone.
+ *
+ * @param ratio width of the boundary as a share of the diagonal. Default 0.02
+ * @throws ConfigError for a ratio that is not between 0 and 1
+ */
+export function boundarySimilarity(ratio = 0.02): (masks: MasksOfImage) => Float64Array {
+  boundaryWidth({ height: 1, width: 1 }, ratio); // refuses a wrong ratio before the first image
+  return (masks) => {
+    const similarity = maskIou(masks);
+    const detection = lazyBoundaries(masks.detections, ratio);
+    const truth = lazyBoundaries(masks.truths, ratio);
+    const columns = masks.truths.length;
+    for (const [at, overlap] of similarity.entries()) {
+      const [i, j] = [Math.floor(at / columns), at % columns];
+      if (overlap <= 0 || masks.crowd[j]) continue;
+      const [boundary] = rleIou([detection(i)], [truth(j)], [false]);
+      similarity[at] = Math.min(overlap, boundary!);
+    }
+    return similarity;
+  };
+}
+
+/** Most pairs do not overlap, so that many boundaries are never needed. */
+function lazyBoundaries(masks: readonly Rle[], ratio: number): (i: number) => Rle {
+  const made: (Rle | undefined)[] = [];
+  return (i) => {
+    const mask = masks[i]!;
+    made[i] ??= boundaryOf(mask, boundaryWidth(mask, ratio));
+    return made[i];
+  };
 }

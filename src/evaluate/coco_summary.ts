@@ -22,7 +22,7 @@ export interface CocoClassFigures {
 }
 
 /** What one of COCO's figures is a mean of. `max` is a position in the list of limits, or the limit itself. */
-interface Figure {
+export interface CocoFigure {
   readonly of: 'precision' | 'recall';
   readonly iou?: number;
   readonly area?: string;
@@ -32,7 +32,7 @@ interface Figure {
 const third = { at: 2 };
 const twenty = { limit: 20 };
 
-const figures: { readonly [type in 'objects' | 'keypoints']: readonly Figure[] } = {
+const figures: { readonly [type in 'objects' | 'keypoints']: readonly CocoFigure[] } = {
   objects: [
     { of: 'precision', max: { limit: 100 } },
     { of: 'precision', iou: 0.5, max: third },
@@ -47,7 +47,7 @@ const figures: { readonly [type in 'objects' | 'keypoints']: readonly Figure[] }
     { of: 'recall', area: 'medium', max: third },
     { of: 'recall', area: 'large', max: third },
   ],
-  keypoints: (['precision', 'recall'] as const).flatMap((of): Figure[] => [
+  keypoints: (['precision', 'recall'] as const).flatMap((of): CocoFigure[] => [
     { of, max: twenty },
     { of, iou: 0.5, max: twenty },
     { of, iou: 0.75, max: twenty },
@@ -71,7 +71,9 @@ export function cocoStats(arrays: CocoArrays, parameters: CocoParameters): numbe
   });
 }
 
-const figuresOf = (type: CocoType): readonly Figure[] => figures[type === 'keypoints' ? 'keypoints' : 'objects'];
+/** Returns what COCO's figures are means of, in its order. */
+export const figuresOf = (type: CocoType): readonly CocoFigure[] =>
+  figures[type === 'keypoints' ? 'keypoints' : 'objects'];
 
 /** Returns the names of the figures: AP, AP50, AP small, …, AR1, …, AR large. */
 export function cocoStatNames({ type, maxDetections }: CocoParameters): string[] {
@@ -110,7 +112,7 @@ export function cocoClassFigures(
 }
 
 /** Positions of a value in a list; undefined, which stands for all, if no value is asked for. */
-function placesOf<T>(list: readonly T[], value: T | undefined): number[] | undefined {
+export function placesOf<T>(list: readonly T[], value: T | undefined): number[] | undefined {
   return value === undefined ? undefined : [...list.keys()].filter((i) => list[i] === value);
 }
 
@@ -128,7 +130,7 @@ function meanOf(arrays: CocoArrays, of: 'precision' | 'recall', choice: Choice):
   const all = (count: number) => [...Array(count).keys()];
   const { t: thresholds = all(T), k: classes = all(K), a: areas = all(A), m: limits = all(M) } = choice;
   const recalls = of === 'precision' ? R : 1;
-  const sizes = pairs(areas, limits);
+  const sizes = pairsOf(areas, limits);
   const chosen: number[] = [];
   for (const t of thresholds) {
     for (let r = 0; r < recalls; r++) {
@@ -144,7 +146,7 @@ function meanOf(arrays: CocoArrays, of: 'precision' | 'recall', choice: Choice):
 }
 
 /** numpy reads two lists of indices side by side, and repeats a list of one. */
-function pairs(areas: readonly number[], limits: readonly number[]): (readonly [number, number])[] {
+export function pairsOf(areas: readonly number[], limits: readonly number[]): (readonly [number, number])[] {
   if (areas.length === 0 || limits.length === 0) return [];
   const count = Math.max(areas.length, limits.length);
   return Array.from({ length: count }, (_, i) => [areas[i % areas.length]!, limits[i % limits.length]!] as const);

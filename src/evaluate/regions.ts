@@ -1,9 +1,10 @@
 import type { Size } from '../arrays.ts';
 import type { CocoAnnotation, CocoDetection, CocoFile, CocoSegmentation } from '../data/coco_file.ts';
-import { DataError } from '../errors.ts';
+import { rleOfSegmentation } from '../data/coco_rle.ts';
+import { DataError, MoganetError } from '../errors.ts';
 import { iouXywh } from '../postprocess/boxes.ts';
-import { fillPolygons } from '../postprocess/polygons.ts';
-import { type Rle, rleBoxXywh, rleFromString, rleIou, rleOf } from '../postprocess/rle.ts';
+import { type Rle, rleBoxXywh } from '../postprocess/rle.ts';
+import { maskIou } from './coco_similarity.ts';
 
 /** The objects and detections of one image after the other, and how much they overlap. */
 
@@ -42,7 +43,7 @@ export const categoryIdsOf = ({ categories }: CocoFile): number[] =>
 
 /** Overlaps of the detections of an image (rows) with its objects (columns). */
 export interface Overlaps {
-  /** IoU, also with crowds as if they were objects. */
+  /** IoU, also with crowds as if they were objects; not more than 0 for masks of different sizes. */
   readonly iou: Float64Array;
   /** The share of the detection that lies in the object. */
   readonly inside: Float64Array;
@@ -72,30 +73,12 @@ export function overlapReader(truth: CocoFile, type: RegionType) {
     }
     const ofDetections = detections.map(([region, name]) => maskOf(region, name));
     const ofTruths = truths.map(([region, name]) => maskOf(region, name));
-    return { iou: maskIou(ofDetections, ofTruths, none), inside: maskIou(ofDetections, ofTruths, crowd) };
+    const masks = { detections: ofDetections, truths: ofTruths };
+    return { iou: maskIou({ ...masks, crowd: none }), inside: maskIou({ ...masks, crowd }) };
   };
 }
 
 type Named<T> = readonly [region: T, name: string];
-
-/** Masks of different sizes do not overlap. */
-function maskIou(detections: readonly Rle[], truths: readonly Rle[], crowd: readonly boolean[]): Float64Array {
-  const [first] = truths;
-  if (
-    !first ||
-    [...detections, ...truths].every((mask) => mask.height === first.height && mask.width === first.width)
-  ) {
-    return rleIou(detections, truths, crowd);
-  }
-  const matrix = new Float64Array(detections.length * truths.length);
-  for (const [i, detection] of detections.entries()) {
-    for (const [j, truth] of truths.entries()) {
-      if (detection.height !== truth.height || detection.width !== truth.width) continue;
-      matrix[i * truths.length + j] = rleIou([detection], [truth], [crowd[j]!])[0]!;
-    }
-  }
-  return matrix;
-}
 
 /**
  * Returns a mask as COCO draws it.
@@ -103,18 +86,17 @@ function maskIou(detections: readonly Rle[], truths: readonly Rle[], crowd: read
  * @param size of the image, which polygons need
  * @throws DataError if there is no mask, or polygons in an image without a size
  */
-export function maskFrom(segmentation: CocoSegmentation | undefined, size: Size | undefined, name: string): Rle {
-  if (segmentation && 'counts' in segmentation) {
-    const {
-      size: [height, width],
-      counts,
-    } = segmentation;
-    const ownSize = { height, width };
-    return typeof counts === 'string' ? rleFromString(counts, ownSize) : rleOf(counts, ownSize);
-  }
-  if (!segmentation || segmentation.length === 0) {
+function maskFrom(segmentation: CocoSegmentation | undefined, size: Size | undefined, name: string): Rle {
+  if (!segmentation || (!('counts' in segmentation) && segmentation.length === 0)) {
     throw new DataError(`${name} has no mask. Leave it out, or compare boxes (bbox).`);
   }
-  if (!size) throw new DataError(`${name}: its image has no height and width, which polygons need. Add them.`);
-  return fillPolygons(segmentation, size);
+  if (!('counts' in segmentation) && !size) {
+    throw new DataError(`${name}: its image has no height and width, which polygons need. Add them.`);
+  }
+  try {
+    return rleOfSegmentation(segmentation, size ?? { height: 0, width: 0 });
+  } catch (cause) {
+    if (!(cause instanceof MoganetError)) throw cause;
+    throw new DataError(`${name}: segmentation: ${cause.message}`, { cause });
+  }
 }

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { Size } from '../../src/arrays.ts';
 import { ConfigError, ShapeError } from '../../src/errors.ts';
-import { boundaryIou, boundaryOf, boundaryWidth } from '../../src/evaluate/boundary.ts';
+import { boundaryIou, boundaryOf, boundarySimilarity, boundaryWidth } from '../../src/evaluate/boundary.ts';
+import { evaluateCoco } from '../../src/evaluate/coco.ts';
 import { labelMapEvaluator } from '../../src/evaluate/label_maps.ts';
 import { decodeBitmap, encodeBitmap, type Rle, rleOf } from '../../src/postprocess/rle.ts';
 
@@ -118,5 +119,47 @@ describe('boundaries of label maps', () => {
 
   it('are not measured unless asked for', () => {
     expect(labelMapEvaluator({ classes: 2 }).scores().boundary).to.equal(undefined);
+  });
+});
+
+describe('boundary AP', () => {
+  const size = { height: 20, width: 20 };
+  const square = (x: number, y: number, side: number) => [[x, y, x + side, y, x + side, y + side, x, y + side]];
+  const truth = (iscrowd: 0 | 1) => ({
+    images: [{ id: 1, ...size }],
+    categories: [{ id: 1, name: 'thing' }],
+    annotations: [
+      {
+        id: 1,
+        image_id: 1,
+        category_id: 1,
+        bbox: [0, 0, 10, 10] as const,
+        area: 100,
+        iscrowd,
+        segmentation: square(0, 0, 10),
+      },
+    ],
+  });
+  const found = { image_id: 1, category_id: 1, score: 1, segmentation: square(0, 0, 9) };
+  const ious = (iscrowd: 0 | 1, ratio?: number) =>
+    evaluateCoco(truth(iscrowd), [found], {
+      type: 'segm',
+      iouThresholds: [0.3, 0.5, 0.8],
+      maskSimilarity: ratio === undefined ? undefined : boundarySimilarity(ratio),
+    }).matching.matches[0];
+
+  it('takes the smaller of IoU and boundary IoU', () => {
+    // squares of 10 and 9 in one corner, IoU 81 / 100. Their boundaries, one pixel wide, have 36 and 32 pixels and share
+    // the 17 along the two outer sides: 17 / (36 + 32 - 17) = 0.33
+    expect([...ious(0)!]).to.deep.equal([0, 0, 0]);
+    expect([...ious(0, 0.02)!]).to.deep.equal([0, -1, -1]);
+  });
+
+  it('compares crowds by their masks alone', () => {
+    expect([...ious(1, 0.02)!]).to.deep.equal([0, 0, 0]);
+  });
+
+  it('refuses a ratio that is none', () => {
+    expect(() => boundarySimilarity(0)).to.throw(ConfigError, /ratio/);
   });
 });

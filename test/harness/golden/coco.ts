@@ -127,7 +127,8 @@ function expectDefaults({ parameters }: CocoEvaluation, expected: any): void {
   if (expected.kpt_oks_sigmas) equalLists('default sigmas', parameters.sigmas, expected.kpt_oks_sigmas);
 }
 
-function compareAll(what: string, evaluation: CocoEvaluation, expected: any): void {
+/** Compares an evaluation with arrays, statistics, matching and figures per class of a variant. */
+export function compareAll(what: string, evaluation: CocoEvaluation, expected: any): void {
   equal(`${what}: counts`, evaluation.counts.join(), expected.counts.join());
   for (const one of (expected.eval_imgs ?? []).filter(Boolean)) compareImage(what, evaluation.matching, one);
   if (expected.recall_by_iou_class_area_maxdets) {
