@@ -47,6 +47,19 @@ function sizeWithin(text: string, longest: number): Size {
   throw new InvalidArgumentError(`Expected edges of at most ${longest} pixels.`);
 }
 
+/** The limits of the library's `scales`; `test/cli/arguments.test.ts` compares them. */
+export const scaleLimits = { least: 0.1, most: 10, count: 8 };
+
+/** Factors of an image's size, separated by commas. */
+export function scaleList(text: string): readonly number[] {
+  const { least, most, count } = scaleLimits;
+  const factors = text.split(',').map((word) => (word.trim() === '' ? Number.NaN : Number(word)));
+  if (factors.length <= count && factors.every((factor) => factor >= least && factor <= most)) return factors;
+  throw new InvalidArgumentError(
+    `Expected 1 to ${count} numbers from ${least} to ${most} with commas between them, such as 0.75,1,1.25.`,
+  );
+}
+
 /** Adds the options that say what of a checkpoint counts. */
 export const addWeightsOptions = (command: Command): Command =>
   command

@@ -4,6 +4,7 @@ import { jsonEntry } from './json_document.ts';
 import type { Kind, Library } from './model.ts';
 import { contentOf } from './outputs.ts';
 import type { ImagesJob, Plan, PlannedInput } from './plan.ts';
+import { inputChoiceOf } from './run_options.ts';
 
 /** Predicts, draws and encodes one image. It touches no file, and may run on another thread. */
 
@@ -53,9 +54,10 @@ export function outcomesBy(
   { outputs, kinds, chosen, only, job }: Recipe,
   { moreGlyphs, limits: fontLimits }: OpenFont,
 ): Cook {
-  const { score: least = 0, top, size, maxPixels } = job;
+  const { score: least = 0, top } = job;
+  const input = inputChoiceOf(job);
   return async ({ file, ref, paths, imageId }) => {
-    const all = await model.predict(ref ?? file, { ...chosen, top, size, maxPixels, only });
+    const all = await model.predict(ref ?? file, { ...chosen, ...input, top, only });
     const start = performance.now();
     const result = all.filter(({ score }) => score >= least);
     const missing = new Set<string>();

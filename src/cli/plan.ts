@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, sep } from 'node:path';
-import type { ModelConfig, PredictOptions, Size } from '../node.ts';
+import type { ModelConfig, PredictOptions } from '../node.ts';
 import { classLists, classListsOf } from './class_lists.ts';
 import { OutputError, UsageError } from './failure.ts';
 import { type ImageId, type ImageIds, idsByStem, idsFromCoco } from './image_ids.ts';
@@ -25,11 +25,12 @@ import {
   refuseExisting,
   type Save,
 } from './outputs.ts';
+import type { InputChoice } from './run_options.ts';
 
 /** What a run over images will do and write: everything that can be refused is refused here, before the weights are loaded. */
 
 /** What a command line asks for. */
-export interface ImagesJob extends InstanceChoice {
+export interface ImagesJob extends InstanceChoice, InputChoice {
   readonly task: TaskCommand;
   /** Files, folders, patterns or URLs; `-` alone for an image from stdin. */
   readonly images: readonly string[];
@@ -60,9 +61,6 @@ export interface ImagesJob extends InstanceChoice {
   readonly overwrite?: boolean | undefined;
   /** A font file for characters that the built-in font lacks. */
   readonly font?: string | undefined;
-  readonly size?: Size | undefined;
-  /** Pixels that an image may have. */
-  readonly maxPixels?: number | undefined;
   /** Least score of instances that are drawn and printed. */
   readonly score?: number | undefined;
   /** How many classes of a classification are drawn and printed. */

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import type { Size } from '../node.ts';
 import { collected, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { runImages } from './images.ts';
@@ -7,10 +6,10 @@ import { extensions } from './inputs.ts';
 import { jsonHelp } from './json_document.ts';
 import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
 import { type Save, saveHelp, saveList, savesOf } from './outputs.ts';
-import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
+import { addEngineOptions, addInputOptions, addLoadOptions, type InputChoice } from './run_options.ts';
 import { openTerminal, plural } from './terminal.ts';
 
-interface Options {
+interface Options extends InputChoice {
   readonly model?: string;
   readonly weights?: string;
   readonly pull?: boolean;
@@ -28,8 +27,6 @@ interface Options {
   readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly recursive?: boolean;
-  readonly size?: Size;
-  readonly maxPixels?: number;
   readonly font?: string;
   readonly quiet?: boolean;
   /** Of `predict` and `detect`. */

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { addWeightsOptions, inputSize, wholeNumber } from './arguments.ts';
+import type { Size } from '../node.ts';
+import { addWeightsOptions, inputSize, scaleList, wholeNumber } from './arguments.ts';
 
 /** Options of all commands that run a model over images. */
 
@@ -37,7 +38,23 @@ export const addEngineOptions = (command: Command): Command =>
       wholeNumber,
     );
 
-/** Adds how an image becomes the input of the network. */
+/** How an image becomes the input of the network, in the words of the library's `predict`. */
+export interface InputChoice {
+  readonly size?: Size | undefined;
+  readonly maxPixels?: number | undefined;
+  readonly flip?: boolean | undefined;
+  readonly scales?: readonly number[] | undefined;
+}
+
+/** Returns the choice among other options, for `predict`. */
+export const inputChoiceOf = ({ size, maxPixels, flip, scales }: InputChoice): InputChoice => ({
+  size,
+  maxPixels,
+  flip,
+  scales,
+});
+
+/** Adds how an image becomes the input of the network: the options of `InputChoice`. */
 export const addInputOptions = (command: Command): Command =>
   command
     .option(
@@ -49,4 +66,10 @@ export const addInputOptions = (command: Command): Command =>
       '--max-pixels <n>',
       'pixels that an image may have; more of them take more memory (default: 67108864)',
       wholeNumber,
+    )
+    .option('--flip', 'run each image mirrored as well and merge the results: better, in twice the time')
+    .option(
+      '--scales <list>',
+      'run each image at several scales and merge the results, such as 0.75,1,1.25; 1 is the usual size',
+      scaleList,
     );

@@ -1,6 +1,13 @@
 import { expect } from 'chai';
-import { heightByWidth, inputSize, longestEdge, threadsNotice } from '../../src/cli/arguments.ts';
-import { longestEdge as longestEdgeOfLibrary } from '../../src/models/task.ts';
+import {
+  heightByWidth,
+  inputSize,
+  longestEdge,
+  scaleLimits,
+  scaleList,
+  threadsNotice,
+} from '../../src/cli/arguments.ts';
+import { leastScale, longestEdge as longestEdgeOfLibrary, mostScales } from '../../src/models/task.ts';
 
 describe('--threads', () => {
   it('prints the number of threads if more are requested', () => {
@@ -26,5 +33,19 @@ describe('--size', () => {
     expect(() => inputSize('16384')).to.throw(/ 67108864 pixels/);
     expect(heightByWidth('60000x1').height).to.equal(60000);
     expect(() => heightByWidth('100000')).to.throw(/ 99999 pixels/);
+  });
+});
+
+describe('--scales', () => {
+  it('reads factors with commas between them', () => {
+    expect(scaleList('0.75,1, 1.25')).to.deep.equal([0.75, 1, 1.25]);
+    expect(scaleList('2')).to.deep.equal([2]);
+  });
+
+  it('is refused where the library would refuse every image, and the message names the limits', () => {
+    expect(scaleLimits).to.deep.equal({ least: leastScale, most: 1 / leastScale, count: mostScales });
+    for (const text of ['', '1,', '0', '-1', 'x', '11', 'NaN', '1,1,1,1,1,1,1,1,1']) {
+      expect(() => scaleList(text), text).to.throw(/1 to 8 numbers from 0\.1 to 10/);
+    }
   });
 });
