@@ -43,7 +43,7 @@ const rooms: Readonly<Record<string, Room>> = {
   platform: { imports: ['formats'], types: ['image', 'nn'] },
   'platform/node': { imports: ['platform', 'formats', 'image'], packages: ['node:', 'undici', 'pngjs'] },
   'platform/browser': { imports: ['platform', 'formats'], types: ['image'] },
-  loading: { imports: ['nn', 'backbones', 'models', 'formats', 'zoo', 'platform'], packages: ['zod/mini'] },
+  loading: { imports: ['nn', 'backbones', 'models', 'datasets', 'formats', 'zoo', 'platform'], packages: ['zod/mini'] },
   results: { imports: ['postprocess', 'formats', 'render', 'image'], types: ['datasets'], packages: ['zod/mini'] },
   // results in the shapes of other packages
   adapters: { imports: ['results', 'postprocess'], types: ['library', 'platform'], packages: ['zod/mini'] },

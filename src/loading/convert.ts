@@ -6,6 +6,7 @@ import { checkpointParameters, createModel, modelParameters } from '../models/cr
 import { written } from '../models/mm/parts.ts';
 import { isObject, validate, validateOptions } from '../validate.ts';
 import { findEntry } from '../zoo/index.ts';
+import { asBackgroundLast } from './foreign_heads.ts';
 import { configKey } from './recognise.ts';
 import { readOptions } from './resolve.ts';
 import { mergeEntries } from './state_dict.ts';
@@ -70,7 +71,7 @@ export async function convertCheckpoints(
     const definition = createModel(scaled(config, scale, source.name));
     // reads everything once, so that a file which would not load is refused now and not when the new file is used
     await fill(modelParameters(definition));
-    files.push({ file: source.name, config: definition.config, entries, notices });
+    files.push({ file: source.name, config: asBackgroundLast(definition.config), entries, notices });
   }
   const joined = joinConfigs(files);
   const definition = createModel({ ...(keepAux ? joined : withoutAuxiliary(joined)), name: name ?? joined.name });

@@ -11,6 +11,7 @@ import { breather, orAborted } from '../turn.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { hashInName } from '../zoo/index.ts';
 import { fillModules } from './by_module.ts';
+import { classNotices } from './foreign_heads.ts';
 import { heeding } from './heed.ts';
 import { isByModule, type ModelRef, type ReadOptions, readOptions, resolveRef } from './resolve.ts';
 import { type ConfiguredModel, openWeights } from './weights.ts';
@@ -60,7 +61,12 @@ export function modelReader(platform: Platform): Read {
         await breathe();
       });
       signal?.throwIfAborted();
-      return { definition: wanted, weights: filled, unfilled: [], notices: [...file.notices, ...notices] };
+      return {
+        definition: wanted,
+        weights: filled,
+        unfilled: [],
+        notices: [...file.notices, ...notices, ...classNotices(wanted)],
+      };
     } catch (error) {
       await discardDamaged(source, error);
       throw error;
@@ -190,7 +196,7 @@ async function readModules(
         await breathe();
       },
     });
-    return { definition, ...filled, notices: [...filled.notices, ...notices] };
+    return { definition, ...filled, notices: [...filled.notices, ...notices, ...classNotices(definition)] };
   } finally {
     await Promise.all(Object.values(sources).map((source) => source.close?.()));
   }

@@ -10,6 +10,7 @@ import {
 } from '../models/create.ts';
 import type { Parameter } from '../nn/index.ts';
 import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
+import { withBackgroundLast } from './foreign_heads.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
 import { leftOut, listed, moduleOf, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
@@ -170,7 +171,8 @@ function inKnownModel(checkpoint: Checkpoint, model: ConfiguredModel, options: W
     { keys: new Set(keys), markers, rename },
     checkpoint.refuse,
   );
-  return { config, definition, entries: rename(entries), notices: [...dict.notices, ...notices] };
+  const ours = withBackgroundLast(config, rename(entries));
+  return { config, definition, entries: ours, notices: [...dict.notices, ...notices] };
 }
 
 /** Returns keys that a file of a model has in one key layout or another: the first of each module. */

@@ -95,6 +95,11 @@ const detector = {
 
 const twoStage = {
   ...detector,
+  /**
+   * The place of the background among the outputs of the classifier in the checkpoint, which `classes` does not list: first as in torchvision,
+   * Detectron and maskrcnn-benchmark. By default last, as in mmdet and Detectron2.
+   */
+  background: z.optional(z.enum(['first', 'last'])),
   rpn: rpnConfig,
   test: z.strictObject({ ...keep, maskThreshold: z._default(threshold, 0.5) }),
 };
