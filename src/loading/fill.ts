@@ -25,6 +25,8 @@ export interface FillOptions {
   readonly allowNonFinite?: boolean | undefined;
   /** The name of the file in messages. By default "checkpoint". */
   readonly file?: string | undefined;
+  /** What to do if the file does not fit, by what is known of it. By default the differences decide. */
+  readonly hint?: string | undefined;
   /** Called after each tensor, for progress. If it returns a promise, the next tensor waits for it. */
   readonly onTensor?: OnTensor | undefined;
 }
@@ -69,10 +71,10 @@ export async function fillParameters(
 export function checkParameters(
   parameters: readonly ParameterSpec[],
   found: ReadonlyMap<string, TensorEntry>,
-  { ignore = () => false, file = 'checkpoint' }: Pick<FillOptions, 'ignore' | 'file'> = {},
+  { ignore = () => false, file = 'checkpoint', hint }: Pick<FillOptions, 'ignore' | 'file' | 'hint'> = {},
 ): ReadonlyMap<string, TensorEntry> {
   const entries = withSecondNames(parameters, found);
-  checkKeys(parameters, entries, ignore, file);
+  checkKeys(parameters, entries, { ignore, file, hint });
   return entries;
 }
 
@@ -93,8 +95,7 @@ function withSecondNames(
 function checkKeys(
   parameters: readonly ParameterSpec[],
   entries: ReadonlyMap<string, TensorEntry>,
-  ignore: (key: string) => boolean,
-  file: string,
+  { ignore, file, hint }: Pick<FillOptions, 'hint'> & Required<Pick<FillOptions, 'ignore' | 'file'>>,
 ): void {
   const wanted = new Map(parameters.map((parameter) => [parameter.key, parameter]));
   const missing: string[] = [];
@@ -125,7 +126,7 @@ function checkKeys(
     file,
     '',
     `it does not fit the model: ${reason}`,
-    prefixHint(missing, unexpected) ?? (found.length === 1 ? surplusHint(unexpected) : undefined),
+    hint ?? prefixHint(missing, unexpected) ?? (found.length === 1 ? surplusHint(unexpected) : undefined),
   );
 }
 

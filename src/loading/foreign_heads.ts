@@ -70,6 +70,31 @@ const dropped = (pattern: RegExp, count: number, rows: number): TensorTransform 
   };
 };
 
+/** Keys that only these publishers' detectors have, and how their names begin. */
+const publishers = [
+  {
+    name: 'torchvision',
+    has: /^roi_heads\.box_predictor\.cls_score\.weight$/,
+    besides: /^backbone\.body\./,
+    first: true,
+  },
+  {
+    name: 'Detectron2',
+    has: /^roi_heads\.box_predictor\.cls_score\.weight$/,
+    besides: /^backbone\.bottom_up\./,
+    first: false,
+  },
+  { name: 'maskrcnn-benchmark', has: /(^|\.)roi_heads\.box\.predictor\.cls_score\.weight$/, besides: /./, first: true },
+] as const;
+
+/** Names the publisher of a two-stage detector whose key layout is not known, and what to do. Undefined for other keys. */
+export function publisherHint(keys: readonly string[]): string | undefined {
+  const found = publishers.find((one) => [one.has, one.besides].every((part) => keys.some((key) => part.test(key))));
+  if (!found) return undefined;
+  const order = found.first ? " and set detection.background to 'first'" : '';
+  return `These are keys of a detector of ${found.name}, whose key layout is not known: rename them to those of mmdet (backbone, neck, rpn_head, roi_head)${order}.`;
+}
+
 /** How many names a notice lists. */
 const listedNames = 5;
 

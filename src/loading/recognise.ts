@@ -14,6 +14,7 @@ import {
 import type { Parameter } from '../nn/index.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
+import { publisherHint } from './foreign_heads.ts';
 import { inAnyLayout, layoutMarks } from './layouts.ts';
 import { candidatePrefixes, listed, moduleOf, outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
 
@@ -67,7 +68,10 @@ export function matchEntry(
     if (entry && fitting.includes(entry)) return { entry, others: [] };
   }
   const [first] = fitting;
-  if (!first) throw new CheckpointError(`${what}: ${nearest(all, shapes)}`);
+  if (!first) {
+    const hint = publisherHint([...shapes.keys()]);
+    throw new CheckpointError(`${what}: ${nearest(all, shapes)}${hint === undefined ? '' : ` ${hint}`}`);
+  }
   const alike = fitting.filter(
     (entry) => backbone && computesAs(definitionOf(entry), createModel({ ...entry.config, backbone })),
   );

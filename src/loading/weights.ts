@@ -10,7 +10,7 @@ import {
 } from '../models/create.ts';
 import type { Parameter } from '../nn/index.ts';
 import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
-import { withBackgroundLast } from './foreign_heads.ts';
+import { publisherHint, withBackgroundLast } from './foreign_heads.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
 import { leftOut, listed, moduleOf, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
@@ -78,15 +78,15 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
   const kept = withoutIgnored(found.entries, ignore);
   const { entries, notices } =
     module === undefined ? withoutSurplus(kept, definition, isPublished) : { entries: kept, notices: [] };
+  const common = { ignore: isPublished, file: source.name, hint: publisherHint([...kept.keys()]) };
   const assumed = own && !given ? scaleNotices(checkpoint, own.config, own.definition) : [];
   return {
     config,
     definition,
     entries,
     notices: [...found.notices, ...notices, ...skippedNotices(checkpoint), ...assumed],
-    fill: (parameters, onTensor) =>
-      fillParameters(parameters, entries, { ignore: isPublished, file: source.name, onTensor }),
-    check: (parameters) => void checkParameters(parameters, entries, { ignore: isPublished, file: source.name }),
+    fill: (parameters, onTensor) => fillParameters(parameters, entries, { ...common, onTensor }),
+    check: (parameters) => void checkParameters(parameters, entries, common),
   };
 }
 

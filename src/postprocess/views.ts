@@ -1,6 +1,5 @@
-import type { NDArray } from '../arrays.ts';
+import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import type { Geometry } from '../image/geometry.ts';
 import type { Sliced } from '../slices.ts';
 import { type BoxCoder, decodeDeltas, takeBoxes, toNetwork, toOriginal } from './boxes.ts';
 import { type Detections, labelsToScore, suppressed, type Thresholds } from './detections.ts';
@@ -16,7 +15,12 @@ import { checkFinite, softmaxRows } from './scores.ts';
  */
 
 /** How one view shows the image. */
-export interface ViewGeometry extends Pick<Geometry, 'resized' | 'scaleX' | 'scaleY'> {
+export interface ViewGeometry {
+  /** The part of the network's input that shows the image. */
+  readonly resized: Size;
+  /** Pixels of it per pixel of the original image. */
+  readonly scaleX: number;
+  readonly scaleY: number;
   /** The resized image is mirrored from left to right. */
   readonly flipped: boolean;
 }

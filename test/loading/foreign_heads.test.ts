@@ -96,6 +96,24 @@ describe('a detector whose background is the first output', () => {
     expect((await rejection(found({ backbone, detection }, weights))).message).to.include(key);
   });
 
+  for (const [publisher, key, besides] of [
+    ['torchvision', 'roi_heads.box_predictor.cls_score.weight', 'backbone.body.conv1.weight'],
+    ['Detectron2', 'roi_heads.box_predictor.cls_score.weight', 'backbone.bottom_up.stem.conv1.weight'],
+    ['maskrcnn-benchmark', 'module.roi_heads.box.predictor.cls_score.weight', 'module.backbone.body.stem.conv1.weight'],
+  ] as const) {
+    it(`is named if its key layout is not known: ${publisher}`, async () => {
+      const tensor = { shape: [3, 4], data: new Float32Array(12) };
+      const weights = new Map([
+        [key, tensor],
+        [besides, tensor],
+      ]);
+      const config: ModelConfig = { backbone, detection: smallDetectors.mask_rcnn };
+      for (const load of [found(config, weights), loadModel({ weights: await writeSafetensors(weights).bytes() })]) {
+        expect((await rejection(load)).message).to.include(`a detector of ${publisher}`);
+      }
+    });
+  }
+
   it('is no choice of a detector without a background', async () => {
     const detection = { ...smallDetectors.retinanet, background: 'first' } as never;
     expect((await rejection(found({ backbone, detection }, new Map()))).message).to.include('background');
