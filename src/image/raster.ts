@@ -17,6 +17,19 @@ export interface LabelMap<T extends Uint8Array | Uint16Array = Uint8Array | Uint
 
 export const sameSize = (a: Size, b: Size): boolean => a.height === b.height && a.width === b.width;
 
+/** Returns a copy of a part of an image. */
+export function cutRaster(
+  image: Raster,
+  { top, left, height, width }: Size & { readonly top: number; readonly left: number },
+): Raster {
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    const start = 4 * ((top + y) * image.width + left);
+    data.set(image.data.subarray(start, start + 4 * width), 4 * y * width);
+  }
+  return { width, height, data };
+}
+
 /**
  * Checks pixels from outside.
  *

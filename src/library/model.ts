@@ -1,4 +1,4 @@
-import { itemAt, type Named } from '../arrays.ts';
+import type { Named } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
 import { mirroredInputs } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
@@ -24,6 +24,7 @@ import { breather, nextTurn } from '../turn.ts';
 import { checkImage, checkImages, decodeRef, type TakenImage, takeImage } from './images.ts';
 import { Lane } from './lane.ts';
 import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
+import { checkTiles, type Pass, runInTiles, runWhole } from './passes.ts';
 import { type Features, inList, mostAtWork, Predictor } from './predictor.ts';
 import { stopwatch } from './timing.ts';
 
@@ -176,6 +177,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const tasks = this.tasksFor(options.only);
     for (const task of tasks) task.check?.(options);
+    checkTiles(tasks, options);
     const clock = stopwatch({
       begun,
       parts: Object.keys(this.runners),
@@ -192,42 +194,43 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     );
     signal?.throwIfAborted();
     const pause = breather(signal);
-    const prepared = await clock.time('preprocess', () => this.prepareViews(images, options, pause));
-    await clock.wait(network);
-
-    const wanted = tasks.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
-    const run: TaskInputs['run'] = async (part, inputs) => {
-      const runner = this.runners[part];
-      if (!runner) throw new RangeError(`the model "${this.name}" has no part "${part}"`);
-      await this.turn(signal);
-      return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined, signal));
-    };
-    const views = prepared.map((inputs) => new RunningView(inputs, run));
-    const release = async () => {
-      for (const view of views) await view.release();
-      leaveNetwork();
-    };
-    const found: TaskResult[] = images.map(() => ({}));
-    try {
-      for (const [n, task] of tasks.entries()) {
-        if (n > 0) await this.turn(signal); // the arithmetic of a task may have taken long
-        const seen = views.map((view) => ({
-          ...view.inputs,
-          run,
-          pause,
-          features: () => view.features(),
-          networkDone: async () => {
-            if (n < tasks.length - 1) return;
-            await view.release();
-            if (views.every(({ isReleased }) => isReleased)) leaveNetwork();
-          },
-        }));
-        const results = await clock.rest(task.kind, () => ofViews(task, seen, options));
-        for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
+    /** Runs the network on images together, and then what reads its outputs. */
+    const pass: Pass = async (together, readers, visit, whenFree = () => {}) => {
+      const prepared = await clock.time('preprocess', () => this.prepareViews(together, options, pause));
+      await clock.wait(network);
+      const wanted = readers.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
+      const run: TaskInputs['run'] = async (part, inputs) => {
+        const runner = this.runners[part];
+        if (!runner) throw new RangeError(`the model "${this.name}" has no part "${part}"`);
+        await this.turn(signal);
+        return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined, signal));
+      };
+      const views = prepared.map((inputs) => new RunningView(inputs, run));
+      try {
+        for (const [n, task] of readers.entries()) {
+          if (n > 0) await this.turn(signal); // the arithmetic of a task may have taken long
+          const seen = views.map((view) => ({
+            ...view.inputs,
+            run,
+            pause,
+            features: () => view.features(),
+            networkDone: async () => {
+              if (n < readers.length - 1) return;
+              await view.release();
+              if (views.every(({ isReleased }) => isReleased)) whenFree();
+            },
+          }));
+          await clock.rest(task.kind, () => visit(task, seen));
+        }
+      } finally {
+        for (const view of views) await view.release();
       }
-    } finally {
-      await release();
-    }
+    };
+    const { tiles } = options;
+    const found =
+      tiles === undefined
+        ? await runWhole(images, tasks, options, pass, leaveNetwork)
+        : await runInTiles(images, tiles, { tasks, options, pass, leaveNetwork, clock, pause });
     await this.turn(signal);
     const timings = clock.finish();
     return images.map((image, i) => {
@@ -309,12 +312,6 @@ class RunningView {
     await this.outputs?.then(free, () => undefined);
     this.isReleased = true;
   }
-}
-
-/** Runs a task: on a batch of one view, or on the views of one image, which `Task.check` has let pass. */
-async function ofViews(task: Task, views: readonly View[], options: PredictOptions): Promise<TaskResult[]> {
-  if (views.length > 1 && task.predictViews) return [await task.predictViews(views, options)];
-  return task.predict(itemAt(views, 0), options);
 }
 
 const inBatch = (error: unknown, slot: number, image: TakenImage): unknown => inList(error, slot, fileOf(image));

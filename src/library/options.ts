@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { leastScale, longestEdge, mostScales, type TaskKind, type TaskOptions } from '../models/task.ts';
+import { leastTile, type TileOptions } from '../models/tiles.ts';
 import { abortSignal, isObject, validateOptions } from '../validate.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */
@@ -48,6 +49,22 @@ const fewScales = `must be a list of 1 to ${mostScales} factors, such as [0.75, 
 const scales = z
   .array(scale, { error: fewScales })
   .check(z.minLength(1, fewScales), z.maxLength(mostScales, fewScales));
+const tileEdge = `must be a whole number of pixels from ${leastTile} to ${longestEdge}`;
+const tilePixels = z.int({ error: tileEdge }).check(z.minimum(leastTile, tileEdge), z.maximum(longestEdge, tileEdge));
+const tileSize = z.union([tilePixels, z.strictObject({ height: tilePixels, width: tilePixels })]);
+const mostOverlap = 'must be a number from 0 to 0.9';
+const overlap = z.number({ error: mostOverlap }).check(z.minimum(0, mostOverlap), z.maximum(0.9, mostOverlap));
+const tiles = z.union([
+  tilePixels,
+  z.strictObject({
+    size: tileSize,
+    overlap: z.optional(overlap),
+    whole: z.optional(z.boolean({ error: 'must be true or false' })),
+    merge: z.optional(z.enum(['nms', 'ios'])),
+    iou: z.optional(share),
+    blend: z.optional(z.enum(['mean', 'hann'])),
+  } satisfies Record<keyof TileOptions, z.ZodMiniType>),
+]);
 
 /** The schema of the options of `predict`. */
 export const predictOptions = z.strictObject({
@@ -58,6 +75,7 @@ export const predictOptions = z.strictObject({
   top: z.optional(count),
   flip: z.optional(z.boolean({ error: 'must be true or false' })),
   scales: z.optional(scales),
+  tiles: z.optional(tiles),
   classes: z.optional(z.array(classOf, { error: 'must be a list of names or labels' })),
   size: z.optional(size),
   only: z.optional(z.enum(['detection', 'segmentation', 'classification', 'custom'])),

@@ -10,6 +10,7 @@ import { prepareDetection } from '../image/preprocess.ts';
 import type { Part, Scope, Value } from '../nn/index.ts';
 import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
 import type { Detections } from '../postprocess/detections.ts';
+import { mergeDetections, type PartDetections } from '../postprocess/merge.ts';
 import type { DetectionConfig, ImageConfig } from './config.ts';
 import {
   fitImages,
@@ -77,6 +78,22 @@ export function detectionTask(
     check: (options) => {
       labelsOf(options.classes ?? [], dataset.classes);
       if (!detectViews) refuseViews(`the detector "${config.type}"`, options);
+    },
+    inTiles: (size, { classes, ...options }, { whole, merge, iou }) => {
+      const labels = classes && labelsOf(classes, dataset.classes);
+      const parts: PartDetections[] = [];
+      return {
+        takesWhole: whole,
+        add: async (inputs, part) => {
+          const [found] = await detector.detect(inputs, { ...options, labels });
+          if (found) parts.push({ part, found: ofLabels(found, labels) });
+        },
+        finish: async (pause) => {
+          await pause();
+          const { max } = options;
+          return { detections: { ...mergeDetections(parts, size, { merge, iou, max }), dataset } };
+        },
+      };
     },
     predict: async (inputs, { classes, ...options }) => {
       const labels = classes && labelsOf(classes, dataset.classes);

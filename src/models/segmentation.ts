@@ -21,6 +21,7 @@ import {
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
 import { byName, fitImages, type Labels, type Task, type TaskInputs, type View } from './task.ts';
+import { stepsTo, tilesOf } from './tiles.ts';
 
 /**
  * Gives every pixel of an image a class: mmseg's EncoderDecoder, on the whole input or on overlapping windows of it.
@@ -68,6 +69,29 @@ export function segmentationTask(
       }),
     prepare: (images, size, scale) =>
       fitImages(images, config.input, size, (raster, fit) => prepareSegmentation(raster, { ...image, ...fit }), scale),
+    inTiles: (size, _, tiling) => {
+      const { alignCorners } = head;
+      const windows = tilesOf(size, tiling);
+      const labels = windowLabels({
+        windows,
+        base: size,
+        original: size,
+        alignCorners,
+        threshold,
+        blend: tiling.blend,
+      });
+      return {
+        takesWhole: false,
+        add: async ({ features, geometries, networkDone, pause }) => {
+          const logits = await byName(await features(), 'seg_logits').read();
+          await networkDone();
+          await inSlices(labels.add(logits, stepsTo(itemAt(geometries, 0))), pause);
+        },
+        finish: async (pause) => ({
+          segmentation: { labels: await inSlices(labels.finish(), pause), dataset },
+        }),
+      };
+    },
     predict: async (inputs) => {
       const how = { alignCorners: head.alignCorners, threshold };
       const maps = slide ? await onWindows(inputs, slide, how) : await onWhole(inputs, how);
@@ -141,19 +165,17 @@ async function onWhole(
   await networkDone();
   const maps: Labels[] = [];
   for (const [i, geometry] of geometries.entries()) {
-    maps.push(await inSlices(labelSlices(logits, { steps: stepsOf(geometry), ...decision }, i), pause));
+    maps.push(await inSlices(labelSlices(logits, { steps: stepsTo(geometry), ...decision }, i), pause));
   }
   return maps;
 }
-
-const stepsOf = ({ padded, resized, original }: Geometry) => [{ size: padded, crop: resized }, { size: original }];
 
 /** Keeps the logits of one view, which are small, until all views are there. */
 async function viewOnWhole(view: View, decision: Decision): Promise<LabelView> {
   const { features, geometries, flipped, networkDone } = view;
   const logits = await byName(await features(), 'seg_logits').read();
   await networkDone();
-  const options = { steps: stepsOf(itemAt(geometries, 0)), ...decision };
+  const options = { steps: stepsTo(itemAt(geometries, 0)), ...decision };
   return { flipped, labels: () => labelSlices(logits, options), rows: () => resizedLogitRows(logits, options) };
 }
 

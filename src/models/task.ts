@@ -7,7 +7,9 @@ import type { Raster } from '../image/raster.ts';
 import type { DeviceTensor, Part, Scope, Value } from '../nn/index.ts';
 import { takeBoxes } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
+import type { Window } from '../postprocess/windows.ts';
 import type { Pause, Sliced } from '../slices.ts';
+import type { TileOptions, Tiling } from './tiles.ts';
 
 /** The tasks of models. The same words name configuration keys, options, timings and JSON keys. */
 export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'custom';
@@ -26,6 +28,12 @@ export interface TaskOptions {
   readonly classes?: readonly (string | number)[] | undefined;
   /** Number of classes that a classification returns. By default 5. */
   readonly top?: number | undefined;
+  /**
+   * Cut a large image into overlapping tiles, run each as an image of its own and join what they show: details keep their pixels. The
+   * edge of a tile in pixels of the image, or more about it. Replaces `segmentation.slide` of the configuration. By default the image
+   * runs whole.
+   */
+  readonly tiles?: number | TileOptions | undefined;
   /** Also run the image mirrored from left to right, and merge the findings (test-time augmentation). */
   readonly flip?: boolean | undefined;
   /**
@@ -112,6 +120,16 @@ export interface TaskResult {
   readonly custom?: unknown;
 }
 
+/** What a task does with the tiles of one image. */
+export interface TiledRun {
+  /** The task also wants a pass over the whole image, before the tiles. */
+  readonly takesWhole: boolean;
+  /** Takes what the network gives for the whole image, or for the next tile. */
+  add(inputs: TaskInputs, part: Window): Promise<void>;
+  /** Returns the result in pixels of the image, after the last tile. */
+  finish(pause: Pause): Promise<TaskResult>;
+}
+
 /** Everything that a model knows about a head. `Model.predict` loops over tasks and knows none of them by name. */
 export interface Task {
   readonly kind: TaskKind;
@@ -135,6 +153,8 @@ export interface Task {
   prepare(images: readonly Raster[], size: Size | undefined, scale?: number): Sliced<Inputs>;
   /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
   check?(options: TaskOptions): void;
+  /** Begins to join the tiles of one image. A task without it sees an image whole. */
+  inTiles?(image: Size, options: TaskOptions, tiling: Tiling): TiledRun;
   /** Returns one result per image, in pixels of the original image, with instances and classes best first. */
   predict(inputs: TaskInputs, options: TaskOptions): Promise<TaskResult[]>;
   /** Merges what several views of one image give to one result. A task without it takes one view at a time. */

@@ -8,6 +8,8 @@ export interface NmsOptions {
   readonly classes?: ArrayLike<number> | undefined;
   /** The most boxes to keep; the search ends there. By default, and if it is not positive, there is no limit. */
   readonly max?: number | undefined;
+  /** Compares the share of the smaller box that both cover, instead of the IoU. By default false. */
+  readonly ofSmaller?: boolean | undefined;
 }
 
 /**
@@ -19,7 +21,11 @@ export interface NmsOptions {
  * @returns the indices of the boxes that stay, best first
  * @throws RangeError for a box or score that is not finite
  */
-export function nms(boxes: Float32Array, scores: Float32Array, { iou, classes, max = 0 }: NmsOptions): Uint32Array {
+export function nms(
+  boxes: Float32Array,
+  scores: Float32Array,
+  { iou, classes, max = 0, ofSmaller = false }: NmsOptions,
+): Uint32Array {
   checkFinite('nms', 'scores', scores);
   checkFinite('nms', 'boxes', boxes);
   const limit = limitOf(max);
@@ -43,7 +49,8 @@ export function nms(boxes: Float32Array, scores: Float32Array, { iou, classes, m
       const height = Math.min(y2, stay[at + 3]!) - Math.max(y1, stay[at + 1]!);
       if (!(width > 0 && height > 0)) continue; // an edge before the other: no area
       const both = width * height;
-      if (both / (area + stay[at + 4]! - both) > iou) {
+      const other = stay[at + 4]!;
+      if (both / (ofSmaller ? Math.min(area, other) : area + other - both) > iou) {
         suppressed = true;
         break;
       }

@@ -1,0 +1,117 @@
+import { itemAt } from '../arrays.ts';
+import { ConfigError } from '../errors.ts';
+import { cutRaster, type Raster } from '../image/raster.ts';
+import { augmentationsOf, type Task, type TaskOptions, type TaskResult, type View } from '../models/task.ts';
+import { type Tiling, tilesOf, tilingOf } from '../models/tiles.ts';
+import type { Pause } from '../slices.ts';
+import type { Stopwatch } from './timing.ts';
+
+/** The ways in which a prediction uses the network: one pass over whole images, or one for each tile of an image. */
+
+/**
+ * Runs the network on images together, and then the tasks that read its outputs, one after the other.
+ *
+ * @param whenFree is called as soon as the tasks need the network no more, if they say so
+ */
+export type Pass = (
+  images: readonly Raster[],
+  tasks: readonly Task[],
+  visit: (task: Task, views: readonly View[]) => Promise<void>,
+  whenFree?: () => void,
+) => Promise<void>;
+
+/** Returns one result per image, from one pass over all. */
+export async function runWhole(
+  images: readonly Raster[],
+  tasks: readonly Task[],
+  options: TaskOptions,
+  pass: Pass,
+  leaveNetwork: () => void,
+): Promise<TaskResult[]> {
+  const found: TaskResult[] = images.map(() => ({}));
+  const visit = async (task: Task, views: readonly View[]) => {
+    const results = await ofViews(task, views, options);
+    for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
+  };
+  await pass(images, tasks, visit, leaveNetwork);
+  leaveNetwork();
+  return found;
+}
+
+/** Runs a task: on a batch of one view, or on the views of one image, which `Task.check` has let pass. */
+async function ofViews(task: Task, views: readonly View[], options: TaskOptions): Promise<TaskResult[]> {
+  if (views.length > 1 && task.predictViews) return [await task.predictViews(views, options)];
+  return task.predict(itemAt(views, 0), options);
+}
+
+/** @throws ConfigError naming a task that sees an image whole, or the other mode that excludes tiles */
+export function checkTiles(tasks: readonly Task[], options: TaskOptions): void {
+  if (options.tiles === undefined) return;
+  const whole = tasks.find((task) => !task.inTiles);
+  if (whole) {
+    const what = whole.kind === 'custom' ? 'a custom head' : whole.kind;
+    const remedy = tasks.length > 1 ? 'Leave `tiles` out, or choose another task with `only`.' : 'Leave `tiles` out.';
+    throw new ConfigError(`\`tiles\` is for detection and segmentation: ${what} sees an image whole. ${remedy}`);
+  }
+  if (augmentationsOf(options).length > 1) {
+    throw new ConfigError('`tiles` takes one view of each tile. Leave out `flip`, and give at most one of `scales`.');
+  }
+}
+
+/** What a run in tiles needs of the model. */
+export interface TileRunner {
+  readonly tasks: readonly Task[];
+  readonly options: TaskOptions;
+  readonly pass: Pass;
+  /** Lets the next call have the network. */
+  readonly leaveNetwork: () => void;
+  readonly clock: Stopwatch;
+  readonly pause: Pause;
+}
+
+/** Returns one result per image, each run alone. One that is no larger than a tile runs as without tiles. */
+export async function runInTiles(
+  images: readonly Raster[],
+  tiles: NonNullable<TaskOptions['tiles']>,
+  runner: TileRunner,
+): Promise<TaskResult[]> {
+  const tiling = tilingOf(tiles);
+  const { tasks, options, pass, leaveNetwork } = runner;
+  const results: TaskResult[] = [];
+  for (const [i, image] of images.entries()) {
+    const leave = i === images.length - 1 ? leaveNetwork : () => {};
+    const one =
+      tilesOf(image, tiling).length === 1
+        ? await runWhole([image], tasks, options, pass, leave)
+        : [await runParts(image, tiling, { ...runner, leaveNetwork: leave })];
+    results.push(...one);
+  }
+  return results;
+}
+
+async function runParts(
+  image: Raster,
+  tiling: Tiling,
+  { tasks, options, pass, leaveNetwork, clock, pause }: TileRunner,
+): Promise<TaskResult> {
+  const { height, width } = image;
+  const runs = new Map(
+    tasks.flatMap((task) => {
+      const run = task.inTiles?.({ height, width }, options, tiling);
+      return run ? [[task, run] as const] : [];
+    }),
+  );
+  const takers = tasks.filter((task) => runs.get(task)?.takesWhole);
+  const whole = { top: 0, left: 0, height, width };
+  if (takers.length > 0) {
+    await pass([image], takers, async (task, views) => runs.get(task)?.add(itemAt(views, 0), whole));
+  }
+  for (const part of tilesOf(image, tiling)) {
+    const tile = cutRaster(image, part);
+    await pass([tile], tasks, async (task, views) => runs.get(task)?.add(itemAt(views, 0), part));
+  }
+  leaveNetwork();
+  let result: TaskResult = {};
+  for (const [task, run] of runs) result = { ...result, ...(await clock.rest(task.kind, () => run.finish(pause))) };
+  return result;
+}
