@@ -26,14 +26,20 @@ export function matchClasses(model: readonly string[], data: readonly string[]):
 
 export const hasCommon = ({ toData }: ClassMatch): boolean => toData.some((label) => label >= 0);
 
-/** Sentences about classes that only one side has. `effect` says what becomes of those that the model lacks. */
-export function matchNotices(what: string, { onlyModel, onlyData }: ClassMatch, effect: string): string[] {
+/** What becomes of classes that one side lacks, as ends of sentences. */
+export interface Unmatched {
+  readonly onlyData: string;
+  readonly onlyModel: string;
+}
+
+/** Sentences about classes that only one side has. */
+export function matchNotices(task: string, { onlyModel, onlyData }: ClassMatch, effects: Unmatched): string[] {
   const notices: string[] = [];
-  if (onlyData.length > 0) notices.push(`${what}: the model does not know ${listed(onlyData)}; ${effect}.`);
+  if (onlyData.length > 0) {
+    notices.push(`${task}: the model does not know ${listed(onlyData)} of the data set; ${effects.onlyData}.`);
+  }
   if (onlyModel.length > 0) {
-    notices.push(
-      `${what}: the data set does not have the model's ${listed(onlyModel)}; what it finds of them is not counted as theirs.`,
-    );
+    notices.push(`${task}: the data set does not have ${listed(onlyModel)} of the model; ${effects.onlyModel}.`);
   }
   return notices;
 }

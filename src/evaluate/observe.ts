@@ -42,7 +42,7 @@ export type Observe = (
 ) => AsyncIterable<PromiseSettledResult<Observation>>;
 
 /** Observes with a model. No more than a few images are decoded at a time. */
-export const observeWith = (model: Predictor): Observe =>
+export const observeWith = (model: Pick<Predictor, 'streamSettled'>): Observe =>
   async function* observe(images, options) {
     let slot = 0;
     for await (const one of model.streamSettled(images, options)) {

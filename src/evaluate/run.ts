@@ -46,6 +46,9 @@ export interface EvaluateModelOptions extends EvaluateOptions {
 
 export const usualShown = 12;
 
+/** What an evaluation needs of a model: a `Model`, or a `RemoteModel` of `moganet/worker`. */
+export type EvaluatedModel = Pick<Predictor, 'classes' | 'config' | 'engine' | 'name' | 'sha256' | 'streamSettled'>;
+
 /**
  * Runs a model over a data set and measures what both have in common: instances against objects (boxes, and masks if both
  * have them), a segmentation against label maps, a classification against the classes of images. Classes are matched by
@@ -55,7 +58,7 @@ export const usualShown = 12;
  *   fail, whatever concerns every image, the signal's reason
  */
 export async function evaluateModel(
-  model: Predictor,
+  model: EvaluatedModel,
   set: ImageSet,
   options: EvaluateModelOptions = {},
 ): Promise<Evaluation> {
@@ -206,7 +209,7 @@ function speedOf(images: readonly Evaluated[], milliseconds: number): Evaluation
   };
 }
 
-function modelFacts({ name, sha256, engine, classes, config }: Predictor, predict: EvaluatedOptions): ModelFacts {
+function modelFacts({ name, sha256, engine, classes, config }: EvaluatedModel, predict: EvaluatedOptions): ModelFacts {
   const { size } = predict;
   const scale = (of: { readonly scale: readonly number[] } | undefined) =>
     of && (size ? [size.width, size.height] : of.scale);

@@ -29,21 +29,21 @@ const needs = {
     kinds: ['objects', 'masks'],
     label: 'labelled objects',
     does: 'detects no instances',
-    lacking: 'they count as never found',
+    unmatched: { onlyData: 'they count as not found', onlyModel: 'detections of them are left out' },
   },
   segmentation: {
     what: 'semseg',
     kinds: ['labels'],
     label: 'label maps',
     does: 'does not segment',
-    lacking: 'their pixels count as wrong',
+    unmatched: { onlyData: 'their pixels count as wrong', onlyModel: 'pixels that get them count as wrong' },
   },
   classification: {
     what: 'classification',
     kinds: ['class'],
     label: 'classes of whole images',
     does: 'does not classify',
-    lacking: 'their images count as wrong',
+    unmatched: { onlyData: 'their images count as wrong', onlyModel: 'images that get them count as wrong' },
   },
 } as const;
 type Measured = keyof typeof needs;
@@ -66,7 +66,7 @@ export function sharedTasks({ name, classes }: Pick<Predictor, 'name' | 'classes
   const notMeasured: NotMeasured[] = [];
   const notices: string[] = [];
   for (const task of tasks) {
-    const { what, label, does, lacking } = needs[task];
+    const { what, label, does, unmatched } = needs[task];
     const ofModel = classes[task];
     if (!ofModel && !has(set, task)) continue;
     if (!ofModel) notMeasured.push({ what, why: `${name} ${does}.` });
@@ -75,7 +75,7 @@ export function sharedTasks({ name, classes }: Pick<Predictor, 'name' | 'classes
       const match = matchClasses(ofModel, classesFor(set, task));
       if (hasCommon(match)) {
         matches[task] = match;
-        notices.push(...matchNotices(task, match, lacking));
+        notices.push(...matchNotices(task, match, unmatched));
       } else notMeasured.push({ what, why: nothingInCommon(task, ofModel, classesFor(set, task)) });
     }
   }
