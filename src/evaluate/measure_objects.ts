@@ -1,9 +1,11 @@
 import type { CocoDetection, CocoFile } from '../data/coco_file.ts';
 import { DataError } from '../errors.ts';
+import { calibrationFigures } from './calibration.ts';
 import { type CocoEvaluation, cocoStatNames, evaluateCoco } from './coco.ts';
 import type { CocoType } from './coco_parameters.ts';
 import { confusionMatrix } from './confusion.ts';
 import type { MatchCounts, NotMeasured, ObjectFigures } from './evaluation.ts';
+import { imageCounts } from './image_counts.ts';
 import { classFigures, precisionCurves } from './objects.ts';
 import { type TideLabel, tideErrors } from './tide.ts';
 
@@ -35,28 +37,47 @@ export function measureObjects(
 ): ObjectMeasures {
   const measures: ObjectMeasure[] = [];
   const notMeasured: NotMeasured[] = [];
+  const notices = new Set<string>();
   for (const type of types) {
-    try {
-      measures.push(measureOf(truth, found, evaluateCoco(truth, found, { type, names })));
-    } catch (error) {
-      // some of the objects have no mask, say; boxes can still be compared
-      if (!(error instanceof DataError)) throw error;
-      notMeasured.push({ what: type, why: error.message });
-    }
+    const { value, fault } = attempt(() => evaluateCoco(truth, found, { type, names }));
+    if (fault !== undefined) notMeasured.push({ what: type, why: fault });
+    if (!value) continue;
+    measures.push(measureOf(truth, found, value, (notice) => notices.add(notice)));
+    for (const notice of value.notices) notices.add(notice);
   }
-  const notices = [...new Set(measures.flatMap(({ evaluation }) => evaluation.notices))];
-  return { measures, notMeasured, notices };
+  return { measures, notMeasured, notices: [...notices] };
 }
 
-function measureOf(truth: CocoFile, found: readonly CocoDetection[], evaluation: CocoEvaluation): ObjectMeasure {
-  const { parameters, stats } = evaluation;
+/** Some measures cannot be taken of all data: there are objects without a mask, or scores above 1. The others still can. */
+function attempt<T>(measure: () => T): { readonly value?: T; readonly fault?: string } {
+  try {
+    return { value: measure() };
+  } catch (error) {
+    if (error instanceof DataError) return { fault: error.message };
+    throw error;
+  }
+}
+
+function measureOf(
+  truth: CocoFile,
+  found: readonly CocoDetection[],
+  evaluation: CocoEvaluation,
+  say: (notice: string) => void,
+): ObjectMeasure {
+  const { parameters, stats, matching } = evaluation;
   const { type } = parameters;
-  const regions = type === 'keypoints' ? undefined : regionFigures(truth, found, type);
+  const tried = <T>(measure: () => T): T | undefined => {
+    const { value, fault } = attempt(measure);
+    if (fault !== undefined) say(`${type}: ${fault}`);
+    return value;
+  };
+  const regions = type === 'keypoints' ? undefined : tried(() => regionFigures(truth, found, type));
+  const counts = imageCounts(matching);
   return {
     type,
     evaluation,
-    rows: new Map(),
-    errors: regions?.tide.labels,
+    rows: new Map(parameters.imageIds.map((id, i) => [id, counts[i]!])),
+    errors: regions?.labels,
     figures: {
       type,
       stats,
@@ -67,6 +88,7 @@ function measureOf(truth: CocoFile, found: readonly CocoDetection[], evaluation:
       maxDetections: parameters.maxDetections,
       curves: precisionCurves(evaluation),
       errors: regions?.errors,
+      calibration: tried(() => calibrationFigures(evaluation)),
       confusion: regions?.confusion,
     },
   };
@@ -74,12 +96,11 @@ function measureOf(truth: CocoFile, found: readonly CocoDetection[], evaluation:
 
 /** What is measured of boxes and masks only. */
 function regionFigures(truth: CocoFile, found: readonly CocoDetection[], type: 'bbox' | 'segm') {
-  const tide = tideErrors(truth, found, { type });
-  const { ap, foreground, background, gain, count } = tide;
+  const { ap, foreground, background, gain, count, labels } = tideErrors(truth, found, { type });
   const { iou, score, matrix, categoryIds } = confusionMatrix(truth, found, { type });
   const names = new Map(truth.categories.map(({ id, name }) => [id, name]));
   return {
-    tide,
+    labels,
     errors: { ap, foreground, background, gain, count },
     confusion: { iou, score, matrix, classes: categoryIds.map((id) => names.get(id) ?? `class ${id}`) },
   };
