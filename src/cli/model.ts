@@ -75,7 +75,7 @@ export function chooseInstances(
 }
 
 /** A class name may contain a comma. */
-function namesIn(text: string, known: readonly string[]): string[] {
+export function namesIn(text: string, known: readonly string[]): string[] {
   if (known.includes(text)) return [text];
   return text.split(',').map((word) => {
     const name = word.trim();

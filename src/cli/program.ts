@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { nearestName } from '../errors.ts';
 import { addAblateCommand } from './ablate.ts';
+import { addBrowseCommand } from './browse.ts';
 import { addCheckDataCommand } from './check_data.ts';
 import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
@@ -42,6 +43,7 @@ const commands: readonly ((program: Command, end: (code: number) => void) => voi
   addConvertCommand,
   addExportCommand,
   addCheckDataCommand,
+  addBrowseCommand,
   addVerifyCommand,
   addWebCommand,
 ];
@@ -68,7 +70,15 @@ export async function run(words: readonly string[]): Promise<number> {
 }
 
 /** The commands that say themselves what their exit codes mean. */
-const withOwnCodes: readonly string[] = ['predict', 'detect', 'segment', 'classify', 'evaluate', 'verify', 'check-data'];
+const withOwnCodes: readonly string[] = [
+  'predict',
+  'detect',
+  'segment',
+  'classify',
+  'evaluate',
+  'verify',
+  'check-data',
+];
 
 /** @param end is told the exit code of a command that ends without an error */
 export function commandLine(end: (code: number) => void): Command {

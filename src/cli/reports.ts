@@ -8,7 +8,8 @@ import type { Terminal } from './terminal.ts';
 
 /** Reports as HTML files. */
 
-const codec: PictureCodec = {
+/** Reads and writes the images of a page. */
+export const pictureCodec: PictureCodec = {
   decode: (bytes, { name }) => decodeImage(bytes, { name }),
   encode: encodeJpeg,
 };
@@ -27,7 +28,7 @@ export async function writeReport<T>(
 ): Promise<void> {
   const { version } = await import('../node.ts');
   const words = ['moganet', ...(command.parent?.args ?? [])].map(quoted).join(' ');
-  const html = await make(measured, codec, { version, command: words, date: new Date(), maxImages: Infinity });
+  const html = await make(measured, pictureCodec, { version, command: words, date: new Date(), maxImages: Infinity });
   await writeWhole(path, [new TextEncoder().encode(html)]);
   terminal.note(`${path}: the report`);
 }

@@ -38,11 +38,12 @@ export function fitted({ width, height }: Size, edge = pictureEdge): Size {
 export async function pictureOf(
   source: { readonly file: string; bytes(): Promise<Uint8Array> },
   codec: PictureCodec,
+  edge = pictureEdge,
 ): Promise<Picture | string> {
   try {
     const raster = await codec.decode(await source.bytes(), { name: source.file });
     const original = { width: raster.width, height: raster.height };
-    const size = fitted(original);
+    const size = fitted(original, edge);
     const small =
       size.width === original.width && size.height === original.height ? raster : atOnce(resizePillow(raster, size));
     return { size, original, url: dataUrl(await codec.encode(small), 'image/jpeg') };
@@ -52,14 +53,22 @@ export async function pictureOf(
   }
 }
 
+export interface LabelPictureOptions {
+  /** The longer edge. Default that of images. */
+  readonly edge?: number | undefined;
+  /** Colours by label. Default those that classes have in overlays. */
+  readonly colors?: readonly Color[] | undefined;
+}
+
 /** Returns a label map as a small PNG in the colours of its classes. Labels beyond the classes are white. */
 export function labelPicture(
   map: LabelMap,
   classes: number,
+  { edge, colors = [] }: LabelPictureOptions = {},
 ): { readonly url: string; readonly seen: ReadonlySet<number> } {
   const most = Math.min(classes, 255);
-  const small = smallLabels(map, (label) => (label < most ? label : 255));
-  const palette: Color[] = Array.from({ length: 256 }, (_, i) => (i < most ? colorFor(i) : white));
+  const small = smallLabels(map, (label) => (label < most ? label : 255), edge);
+  const palette: Color[] = Array.from({ length: 256 }, (_, i) => (i < most ? (colors[i] ?? colorFor(i)) : white));
   const seen = new Set(small.labels);
   seen.delete(255);
   return { url: dataUrl(encodeIndexedPng(small, palette), 'image/png'), seen };
@@ -74,8 +83,12 @@ export function errorPicture(truth: LabelMap, predicted: LabelMap, classes: numb
 const wrong: Color = [255, 110, 20];
 
 /** Returns the nearest pixels of a map at the size of pictures. */
-function smallLabels(map: LabelMap, labelOf: (label: number, at: number) => number): LabelMap<Uint8Array> {
-  const size = fitted(map);
+function smallLabels(
+  map: LabelMap,
+  labelOf: (label: number, at: number) => number,
+  edge = pictureEdge,
+): LabelMap<Uint8Array> {
+  const size = fitted(map, edge);
   const labels = new Uint8Array(size.width * size.height);
   for (let y = 0, o = 0; y < size.height; y++) {
     const row = Math.floor(((y + 0.5) * map.height) / size.height) * map.width;
