@@ -35,26 +35,25 @@ function countsOf(list: readonly { readonly category_id: number }[]): Map<number
   return counts;
 }
 
-/** Thresholds whose curves are shown, besides the mean over all. */
-const shownThresholds = [0.5, 0.75];
+/** Thresholds at which classes have curves, besides the mean over all. The mean over the classes has one at every threshold. */
+const classThresholds = [0.5, 0.75];
 
 /** Returns precision over recall at the first area range and the largest number of detections: first the mean over the classes. */
 export function precisionCurves({ counts, precision, parameters, perClass }: CocoEvaluation): PrecisionCurve[] {
   const [thresholds, recalls, classes, areas, limits] = counts;
   const at = (t: number, r: number, k: number) =>
     precision[((t * recalls + r) * classes + k) * areas * limits + limits - 1] ?? -1;
-  const rows = [...shownThresholds, undefined].flatMap((iou) => {
-    const place = iou === undefined ? -1 : parameters.iouThresholds.indexOf(iou);
-    if (iou !== undefined && place < 0) return [];
-    return [{ iou, places: iou === undefined ? [...Array(thresholds).keys()] : [place] }];
-  });
+  const { iouThresholds } = parameters;
+  const whole = { iou: undefined, places: [...Array(thresholds).keys()] };
+  const rows = [...iouThresholds.map((iou, t) => ({ iou, places: [t] })), whole];
+  const ofClasses = rows.filter(({ iou }) => iou === undefined || classThresholds.includes(iou));
   const curve = (places: readonly number[], ks: readonly number[]) =>
     Array.from({ length: recalls }, (_, r) => meanOfKnown(places.flatMap((t) => ks.map((k) => at(t, r, k)))));
   const all = [...Array(classes).keys()];
   return [
     ...rows.map(({ iou, places }) => ({ iou, precision: curve(places, all) })),
     ...all.flatMap((k) =>
-      rows.map(({ iou, places }) => ({ name: perClass[k]?.name, iou, precision: curve(places, [k]) })),
+      ofClasses.map(({ iou, places }) => ({ name: perClass[k]?.name, iou, precision: curve(places, [k]) })),
     ),
   ];
 }

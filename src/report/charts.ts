@@ -1,3 +1,4 @@
+import type { Size } from '../arrays.ts';
 import {
   type CalibrationFigures,
   type ErrorFigures,
@@ -34,6 +35,7 @@ function curvePlot(
   drawn: readonly DrawnCurve[],
   recalls: readonly number[],
   alt: string,
+  size: Size = { width: plotWidth, height: 290 },
 ): Html {
   const lines = drawn.map(({ curve, name, color, dash }) =>
     Plot.line(
@@ -44,7 +46,7 @@ function curvePlot(
   const axis = { ...share, grid: true, labelAnchor: 'center', labelArrow: 'none' } as const;
   return draw(
     {
-      height: 290,
+      ...size,
       marginLeft: 44,
       marginBottom: 40,
       x: { ...axis, label: 'recall, %' },
@@ -78,7 +80,7 @@ export function curvesByIou(plotter: Plotter, { curves, recallThresholds }: Obje
   return figure(
     'Precision and recall by overlap',
     'Mean over the classes. A curve for each IoU threshold, with its AP.',
-    curvePlot(plotter, drawn, recallThresholds, alt),
+    curvePlot(plotter, drawn, recallThresholds, alt, { width: 500, height: 380 }),
     legend(items),
   );
 }

@@ -34,8 +34,7 @@ export async function evaluationReport(
   const sections: Section[] = objects.map((figures) => objectSection(figures, plots));
   if (semseg) sections.push(labelMapSection(semseg, plots));
   if (classification) sections.push(classificationSection(classification, plots));
-  const images = await imagesSection(evaluation, codec, options.maxImages ?? defaultImages);
-  if (images) sections.push(images);
+  sections.push(...(await imageSections(evaluation, codec, options.maxImages ?? defaultImages)));
   sections.push(aboutSection(evaluation, options));
   return pageHtml({
     title: options.title ?? titleOf(subject, data),
@@ -139,18 +138,25 @@ const details = (list: readonly HtmlValue[], title: string): Html =>
 /** Sentences may quote names of any length. */
 const cutText = (text: string): Html => nameHtml(text, 600);
 
-async function imagesSection(evaluation: Evaluation, codec: PictureCodec, most: number): Promise<Section | undefined> {
+/** Writes a section for each measure by which images were chosen. The bound on images is shared out evenly. */
+async function imageSections(evaluation: Evaluation, codec: PictureCodec, most: number): Promise<Section[]> {
   const { shown, images, data } = evaluation;
-  const by = shown[0]?.by ?? measuresOf(evaluation)[0];
-  if (by === undefined || images.length === 0) return undefined;
-  const pictures = shown.slice(0, Math.max(0, most));
-  const matched = isObjects(by) && ' Hits and misses are those at IoU 0.50, at every score.';
-  return {
-    id: 'images',
-    title: 'Images',
-    lead: html`${pictures.length > 0 ? `${counted(pictures.length, 'image')} of ${count(images.length)}, the worst first, by ${measureNames[by]}.` : `${counted(images.length, 'image')}; none is shown.`}${pictures.length > 0 && matched}`,
-    body: html`${pictures.length > 0 && (await imageCards(pictures, data, codec))}${imageTable(images, by)}`,
-  };
+  if (images.length === 0) return [];
+  const chosen = new Set(shown.map(({ by }) => by));
+  const measures = chosen.size > 0 ? [...chosen] : measuresOf(evaluation).slice(0, 1);
+  const sections: Section[] = [];
+  for (const by of measures) {
+    const pictures = shown.filter((image) => image.by === by).slice(0, Math.ceil(Math.max(0, most) / measures.length));
+    const which = `${counted(pictures.length, 'image')} of ${count(images.length)}, the worst first.`;
+    const matched = isObjects(by) ? ' Hits and misses are those at IoU 0.50, at every score.' : '';
+    sections.push({
+      id: `images-${by}`,
+      title: `Images by ${measureNames[by]}`,
+      lead: pictures.length > 0 ? `${which}${matched}` : `${counted(images.length, 'image')}; none is shown.`,
+      body: html`${pictures.length > 0 && (await imageCards(pictures, data, codec))}${imageTable(images, by)}`,
+    });
+  }
+  return sections;
 }
 
 const measuresOf = (evaluation: Evaluation): ShownImage['by'][] =>

@@ -66,7 +66,7 @@ describe('the report of an evaluation', () => {
     expect([...document.querySelectorAll('h2')].map(textOf)).to.deep.equal([
       'Boxes',
       'Masks',
-      'Images',
+      'Images by masks',
       'How it was measured',
     ]);
     const ids = [...document.querySelectorAll('[id]')].map((node) => node.getAttribute('id'));
@@ -100,11 +100,11 @@ describe('the report of an evaluation', () => {
     }));
     const document = await reportOf({ ...evaluation, shown: [{ ...image!, detections }] });
     expect([...document.querySelectorAll('.marks .alarm text')]).to.have.length(20);
-    expect(textOf(document.querySelector('#images'))).to.include(
+    expect(textOf(document.querySelector('#images-segm'))).to.include(
       'Drawn: 20 of 80 false alarms, those with the highest scores.',
     );
-    expect(textOf(document.querySelector('#images'))).to.include('71.0');
-    expect(textOf(document.querySelector('#images figure table'))).to.not.include('70.0');
+    expect(textOf(document.querySelector('#images-segm'))).to.include('71.0');
+    expect(textOf(document.querySelector('#images-segm figure table'))).to.not.include('70.0');
   });
 
   it('writes a dash with its reason for what does not exist', async () => {
@@ -134,10 +134,19 @@ describe('the report of an evaluation', () => {
     expect([...document.querySelectorAll('.switches')]).to.have.length(0);
   });
 
+  it('shows images by objects and by label maps in sections of their own, which share the bound', async () => {
+    const [objects, labels] = [evaluationFixture('objects'), evaluationFixture('labels')];
+    const shown = [...objects.shown, ...labels.shown];
+    const document = await reportOf({ ...objects, semseg: labels.semseg, shown }, { maxImages: 5 });
+    expect([...document.querySelectorAll('#images-segm figure')]).to.have.length(3);
+    expect([...document.querySelectorAll('#images-semseg figure')]).to.have.length(3);
+    expect([...document.querySelectorAll('.switches')]).to.have.length(1);
+  });
+
   it('has classes of whole images', async () => {
     const document = await reportOf(evaluationFixture('classes'));
     expect(textOf(document.querySelector('#classification .duo'))).to.match(/top-1.*81\.0.*top-5.*95\.5/);
-    expect(textOf(document.querySelector('#images'))).to.match(
+    expect(textOf(document.querySelector('#images-classification'))).to.match(
       /is window, predicted \w+ with [\d.]+ %; the right class has rank 2/,
     );
   });
@@ -197,16 +206,16 @@ describe('the report of an evaluation', () => {
   });
 
   it('bounds its size: images, bars, rows', async () => {
-    const classes = Array.from({ length: 400 }, (_, i) => `class ${i}`);
-    const evaluation = evaluationFixture('objects', { classes, images: 300, size: { width: 40, height: 30 } });
+    const classes = Array.from({ length: 150 }, (_, i) => `class ${i}`);
+    const evaluation = evaluationFixture('objects', { classes, images: 210, size: { width: 40, height: 30 } });
     const document = await reportOf(evaluation, { maxImages: 3 });
-    expect([...document.querySelectorAll('#images img')]).to.have.length(3);
-    expect([...document.querySelectorAll('#images > details tbody tr')]).to.have.length(200);
-    expect(textOf(document.querySelector('#images'))).to.include('3 images of 300, the worst first, by masks');
-    expect(textOf(document.querySelector('#bbox'))).to.include('The best 30 and the worst 30 of 399 classes');
-    expect(textOf(document.querySelector('#bbox'))).to.include('The 30 rows with the most objects, of 401');
+    expect([...document.querySelectorAll('#images-segm img')]).to.have.length(3);
+    expect([...document.querySelectorAll('#images-segm > details tbody tr')]).to.have.length(200);
+    expect(textOf(document.querySelector('#images-segm'))).to.include('3 images of 210, the worst first.');
+    expect(textOf(document.querySelector('#bbox'))).to.include('The best 30 and the worst 30 of 149 classes');
+    expect(textOf(document.querySelector('#bbox'))).to.include('The 30 rows with the most objects, of 151');
     const none = await reportOf(evaluation, { maxImages: 0 });
-    expect([...none.querySelectorAll('#images img')]).to.have.length(0);
+    expect([...none.querySelectorAll('#images-segm img')]).to.have.length(0);
   }).timeout(10_000);
 
   it('shows the reason in place of an image that cannot be read', async () => {
@@ -215,8 +224,8 @@ describe('the report of an evaluation', () => {
       bytes: () => Promise.resolve(new Uint8Array([1, 2, 3])),
     });
     const document = await reportOf(evaluation);
-    expect(textOf(document.querySelector('#images figure'))).to.match(/The image cannot be shown: .*2023-0\.jpg/);
-    expect(textOf(document.querySelector('#images figure'))).to.include('List of 8 marks');
+    expect(textOf(document.querySelector('#images-segm figure'))).to.match(/The image cannot be shown: .*2023-0\.jpg/);
+    expect(textOf(document.querySelector('#images-segm figure'))).to.include('List of 8 marks');
   });
 
   it('can be made of an evaluation with nothing in it', async () => {
