@@ -36,7 +36,8 @@ export function inputSize(text: string): Size {
   throw new InvalidArgumentError(`Expected at most ${mostPixels} pixels, such as 800x1280.`);
 }
 
-function sizeWithin(text: string, longest: number): Size {
+/** `HxW`, or one number for a square, with edges of at most `longest` pixels. */
+export function sizeWithin(text: string, longest: number): Size {
   const match = /^([1-9]\d*)(?:[x×,]([1-9]\d*))?$/i.exec(text);
   if (!match) {
     throw new InvalidArgumentError('Expected height×width in pixels, such as 800x1280, or one number for a square.');

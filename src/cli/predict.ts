@@ -6,8 +6,9 @@ import { extensions } from './inputs.ts';
 import { jsonHelp } from './json_document.ts';
 import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
 import { type Save, saveHelp, saveList, savesOf } from './outputs.ts';
-import { addEngineOptions, addInputOptions, addLoadOptions, type InputChoice } from './run_options.ts';
+import { addEngineOptions, addInputOptions, addLoadOptions, type InputChoice, inputChoiceOf } from './run_options.ts';
 import { openTerminal, plural } from './terminal.ts';
+import { addTileOptions } from './tiles.ts';
 
 interface Options extends InputChoice {
   readonly model?: string;
@@ -65,6 +66,7 @@ export function addPredictCommands(program: Command, end: (code: number) => void
         .option('-s, --score <least>', 'draw and print instances with at least this score', unitInterval, 0.3);
     }
     if (task !== 'classify') {
+      addTileOptions(command, { detects: task !== 'segment', segments: task !== 'detect' });
       command.addOption(
         new Option(
           '--names <how>',
@@ -123,6 +125,7 @@ async function run(task: TaskCommand, images: readonly string[], options: Option
   const terminal = openTerminal({ quiet, results: json || out === '-' ? 'stderr' : 'stdout' });
   const library = await import('../node.ts');
   const chosen = chooseModel(library, model, { weights, task, pull });
+  inputChoiceOf(options); // which refuses what does not fit together
   const { exitCode, written, instances } = await runImages(
     library,
     { ...options, task, images, model: chosen, out },

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { Size } from '../node.ts';
+import type { PredictOptions, Size } from '../node.ts';
 import { addWeightsOptions, inputSize, scaleList, wholeNumber } from './arguments.ts';
+import { type TileWords, tilesFrom } from './tiles.ts';
 
 /** Options of all commands that run a model over images. */
 
@@ -38,21 +39,24 @@ export const addEngineOptions = (command: Command): Command =>
       wholeNumber,
     );
 
-/** How an image becomes the input of the network, in the words of the library's `predict`. */
-export interface InputChoice {
+/** How an image becomes the input of the network, as the command line says it. */
+export interface InputChoice extends TileWords {
   readonly size?: Size | undefined;
   readonly maxPixels?: number | undefined;
   readonly flip?: boolean | undefined;
   readonly scales?: readonly number[] | undefined;
 }
 
-/** Returns the choice among other options, for `predict`. */
-export const inputChoiceOf = ({ size, maxPixels, flip, scales }: InputChoice): InputChoice => ({
+/** Returns the choice among other options, for the library's `predict`. @throws UsageError if there are words about tiles, and no tiles */
+export const inputChoiceOf = ({ size, maxPixels, flip, scales, ...words }: InputChoice): InputOptions => ({
   size,
   maxPixels,
   flip,
   scales,
+  tiles: tilesFrom(words),
 });
+
+type InputOptions = Pick<PredictOptions, 'size' | 'maxPixels' | 'flip' | 'scales' | 'tiles'>;
 
 /** Adds how an image becomes the input of the network: the options of `InputChoice`. */
 export const addInputOptions = (command: Command): Command =>

@@ -60,6 +60,7 @@ const tiles = z.union([
     size: tileSize,
     overlap: z.optional(overlap),
     whole: z.optional(z.boolean({ error: 'must be true or false' })),
+    edges: z.optional(z.enum(['drop', 'keep'])),
     merge: z.optional(z.enum(['nms', 'ios'])),
     iou: z.optional(share),
     blend: z.optional(z.enum(['mean', 'hann'])),

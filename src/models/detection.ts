@@ -2,7 +2,7 @@ import type * as z from 'zod/mini';
 import type { Neck } from '../../heads/head.ts';
 import { necks } from '../../heads/index.ts';
 import type { AnchorConfig } from '../../heads/rpn.ts';
-import type { Named } from '../arrays.ts';
+import { itemAt, type Named } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
@@ -10,12 +10,13 @@ import { prepareDetection } from '../image/preprocess.ts';
 import type { Part, Scope, Value } from '../nn/index.ts';
 import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
 import type { Detections } from '../postprocess/detections.ts';
-import { mergeDetections, type PartDetections } from '../postprocess/merge.ts';
+import { mergeDetections, type PartDetections, uncut } from '../postprocess/merge.ts';
 import type { DetectionConfig, ImageConfig } from './config.ts';
 import {
   fitImages,
   labelsOf,
   ofLabels,
+  pickDetections,
   refuseViews,
   type Task,
   type TaskInputs,
@@ -49,6 +50,9 @@ export interface DetectorEntry<C = never> {
   readonly make: (config: C, neck: Neck, classes: number) => Detector;
 }
 
+/** A box that ends within so many pixels of the network's input from an inner edge of a tile is cut by it. */
+const edgeMargin = 2;
+
 /**
  * Finds objects: mmdet's detectors on a backbone of four stages and a neck.
  *
@@ -79,14 +83,19 @@ export function detectionTask(
       labelsOf(options.classes ?? [], dataset.classes);
       if (!detectViews) refuseViews(`the detector "${config.type}"`, options);
     },
-    inTiles: (size, { classes, ...options }, { whole, merge, iou }) => {
+    inTiles: (size, { classes, ...options }, { whole, edges, merge, iou }) => {
       const labels = classes && labelsOf(classes, dataset.classes);
       const parts: PartDetections[] = [];
       return {
         takesWhole: whole,
         add: async (inputs, part) => {
           const [found] = await detector.detect(inputs, { ...options, labels });
-          if (found) parts.push({ part, found: ofLabels(found, labels) });
+          if (!found) return;
+          const wanted = ofLabels(found, labels);
+          const { scaleX, scaleY } = itemAt(inputs.geometries, 0);
+          const margin = { x: edgeMargin / scaleX, y: edgeMargin / scaleY };
+          const kept = edges === 'drop' ? pickDetections(wanted, uncut(wanted, part, size, margin)) : wanted;
+          parts.push({ part, found: kept });
         },
         finish: async (pause) => {
           await pause();

@@ -18,6 +18,11 @@ export interface TileOptions {
   /** Detection also runs on the whole image, for what is larger than a tile. By default true. */
   readonly whole?: boolean | undefined;
   /**
+   * What becomes of a detection that an inner edge of its tile cuts: a tile beside it, or the pass over the whole image, shows more of the
+   * object. By default `drop`.
+   */
+  readonly edges?: 'drop' | 'keep' | undefined;
+  /**
    * When two detections of a class are the same object: if their IoU is large (`nms`), or if what they share is a large part of the smaller
    * box (`ios`), as the part of an object in a tile is of the object. By default `ios`.
    */
@@ -34,13 +39,17 @@ export interface Tiling extends Required<Omit<TileOptions, 'size' | 'overlap'>> 
   readonly stride: Size;
 }
 
-/** Fills in what the option leaves out: overlap, merging and thresholds as SAHI (sliced inference) has them by default. */
+/**
+ * Fills in what the option leaves out. Overlap, the pass over the whole, the share of the smaller box and its threshold are those that SAHI
+ * (sliced inference) has by default; it keeps detections that an edge cuts, and makes one box of two.
+ */
 export function tilingOf(tiles: number | TileOptions): Tiling {
   const given = typeof tiles === 'number' ? { size: tiles } : tiles;
-  const { size, overlap = 0.2, whole = true, merge = 'ios', iou = 0.5, blend = 'mean' }: TileOptions = given;
+  const { size, overlap = 0.2, whole = true, edges = 'drop', merge = 'ios', iou = 0.5 }: TileOptions = given;
+  const { blend = 'mean' }: TileOptions = given;
   const crop = typeof size === 'number' ? { height: size, width: size } : size;
   const step = (edge: number) => Math.max(1, edge - Math.floor(overlap * edge));
-  return { crop, stride: { height: step(crop.height), width: step(crop.width) }, whole, merge, iou, blend };
+  return { crop, stride: { height: step(crop.height), width: step(crop.width) }, whole, edges, merge, iou, blend };
 }
 
 /** Returns the tiles of an image, row by row. The last of a row or column is moved back to end with the image. */

@@ -1,5 +1,5 @@
 import type { Size } from '../arrays.ts';
-import { takeBoxes } from './boxes.ts';
+import { boxAt, type Scale, takeBoxes } from './boxes.ts';
 import type { Detections } from './detections.ts';
 import type { CompactMask } from './masks.ts';
 import { nms } from './nms.ts';
@@ -16,6 +16,23 @@ export interface MergeOptions {
   readonly iou: number;
   /** The most detections. By default no limit. */
   readonly max?: number | undefined;
+}
+
+/**
+ * Returns the indices of the detections that no inner edge of their part cuts: those whose box ends further from it than the margin. At the
+ * edges of the image there is nothing more to see.
+ *
+ * @param margin in pixels
+ */
+export function uncut({ boxes, scores }: Detections, part: Window, imageSize: Size, margin: Scale): number[] {
+  const left = part.left > 0 ? margin.x : -Infinity;
+  const top = part.top > 0 ? margin.y : -Infinity;
+  const right = part.left + part.width < imageSize.width ? part.width - margin.x : Infinity;
+  const bottom = part.top + part.height < imageSize.height ? part.height - margin.y : Infinity;
+  return [...scores.keys()].filter((i) => {
+    const [x1, y1, x2, y2] = boxAt(boxes, i);
+    return x1 >= left && y1 >= top && x2 <= right && y2 <= bottom;
+  });
 }
 
 /** Detections in pixels of a part of the image. */

@@ -50,11 +50,18 @@ describe('tiles', () => {
     const size = { height: 100, width: 150 };
     const expected = mergeDetections([first!, ...tiles], size, { merge: 'ios', iou: 0.5 });
     expect(expected.scores.length).to.be.greaterThan(3);
-    expect(detectionsOf(await predict({ tiles: 64, only }))).to.deep.equal(expected);
+    expect(detectionsOf(await predict({ tiles: { size: 64, edges: 'keep' }, only }))).to.deep.equal(expected);
     const alone = mergeDetections(tiles, size, { merge: 'nms', iou: 0.3 });
     expect(alone).to.not.deep.equal(expected);
-    const options = { size: 64, whole: false, merge: 'nms', iou: 0.3 } as const;
+    const options = { size: 64, whole: false, edges: 'keep', merge: 'nms', iou: 0.3 } as const;
     expect(detectionsOf(await predict({ tiles: options, only }))).to.deep.equal(alone);
+  });
+
+  it('drop what an inner edge cuts, by default', async () => {
+    const only = 'detection';
+    const all = await predict({ tiles: { size: 64, edges: 'keep', whole: false }, only });
+    const uncut = await predict({ tiles: { size: 64, whole: false }, only });
+    expect(uncut.length).to.be.within(1, all.length - 1);
   });
 
   it('give every pixel the class of the mean of their logits', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { compactMask, fullRle, maskBitmap } from '../../src/postprocess/masks.ts';
-import { mergeDetections, moved } from '../../src/postprocess/merge.ts';
+import { mergeDetections, moved, uncut } from '../../src/postprocess/merge.ts';
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
 
 /** A 10×10 image; one box per detection, x1 y1 x2 y2 in pixels of the part. */
@@ -17,6 +17,14 @@ describe('detections of parts', () => {
   it('move to their place in the image, clipped to it', () => {
     const { boxes } = moved(found([[-1, 1, 4, 7], 0.5]), part(4, 4), image);
     expect([...boxes]).to.deep.equal([3, 5, 8, 10]);
+  });
+
+  it('are cut by an inner edge, not by an edge of the image', () => {
+    const all = found([[1, 1, 4, 4], 0.9], [[3, 3, 5.5, 4], 0.9], [[0, 3, 2, 4], 0.9], [[2, 3, 4, 6], 0.9]);
+    const margin = { x: 1, y: 0.5 };
+    expect(uncut(all, part(0, 0), image, margin)).to.deep.equal([0, 2]); // right and below goes on
+    expect(uncut(all, part(4, 4), image, margin)).to.deep.equal([0, 1, 3]); // left and above goes on
+    expect(uncut(all, part(0, 0, 10), image, margin)).to.deep.equal([0, 1, 2, 3]);
   });
 
   it('keep their masks, for any mask and place', () => {
