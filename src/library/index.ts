@@ -57,5 +57,5 @@ export { entries, findEntry, type Terms, termsOf, type ZooEntry } from '../zoo/i
 export type { BackboneOptions, LoadOptions } from './load.ts';
 export type { LoadedBackbone } from './loaded_backbone.ts';
 export { Model } from './model.ts';
-export type { FeaturesOptions, PredictOptions } from './options.ts';
+export type { BatchOptions, FeaturesOptions, PredictOptions } from './options.ts';
 export { type EngineFacts, type Features, Predictor, type WarmUpOptions } from './predictor.ts';

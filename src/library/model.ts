@@ -1,4 +1,4 @@
-import type { Named } from '../arrays.ts';
+import { itemAt, type Named } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
 import { mirroredInputs } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
@@ -21,10 +21,18 @@ import type { Origin, ResultFields } from '../results/fields.ts';
 import { Result } from '../results/result.ts';
 import type { Pause } from '../slices.ts';
 import { breather, nextTurn } from '../turn.ts';
+import { equalBatches } from './batches.ts';
 import { checkImage, checkImages, decodeRef, type TakenImage, takeImage } from './images.ts';
 import { Lane } from './lane.ts';
-import { checkFeatures, checkPredict, type FeaturesOptions, type PredictOptions } from './options.ts';
-import { checkTiles, type Pass, runInTiles, runWhole } from './passes.ts';
+import {
+  type BatchOptions,
+  checkBatch,
+  checkFeatures,
+  checkPredict,
+  type FeaturesOptions,
+  type PredictOptions,
+} from './options.ts';
+import { checkTiles, type Pass, runBatches, runEach, runInTiles, runWhole, type TileRunner } from './passes.ts';
 import { type Features, inList, mostAtWork, Predictor } from './predictor.ts';
 import { stopwatch } from './timing.ts';
 
@@ -80,10 +88,10 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     return Object.fromEntries(named);
   }
 
-  override async predictBatch(images: readonly ImageRef[], options: PredictOptions = {}): Promise<Result<Custom>[]> {
+  override async predictBatch(images: readonly ImageRef[], options: BatchOptions = {}): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
-    const checked = checkPredict(options, 'predictBatch');
-    refuseViews('predictBatch', checked);
+    const checked = checkBatch(options);
+    if (checked.padTogether) refuseViews('predictBatch with `padTogether`', checked);
     const taken = Array.from(images, (image) => this.take(image));
     return this.begin(checked, async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inBatch)));
   }
@@ -169,7 +177,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
   /** Runs images together. @param ofImage returns the error to throw for an image that cannot be read */
   private async run(
     refs: readonly TakenImage[],
-    options: PredictOptions,
+    options: BatchOptions,
     { begun, network, leaveNetwork }: Place,
     ofImage = (error: unknown, _slot: number, _image: TakenImage): unknown => error,
   ): Promise<Result<Custom>[]> {
@@ -195,8 +203,10 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     signal?.throwIfAborted();
     const pause = breather(signal);
     /** Runs the network on images together, and then what reads its outputs. */
-    const pass: Pass = async (together, readers, visit, whenFree = () => {}) => {
-      const prepared = await clock.time('preprocess', () => this.prepareViews(together, options, pause));
+    const pass: Pass = async (together, readers, visit, whenFree = () => {}, ready) => {
+      const prepared = ready
+        ? [{ ...ready, flipped: false }]
+        : await clock.time('preprocess', () => this.prepareViews(together, options, pause));
       await clock.wait(network);
       const wanted = readers.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
       const run: TaskInputs['run'] = async (part, inputs) => {
@@ -226,11 +236,8 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
         for (const view of views) await view.release();
       }
     };
-    const { tiles } = options;
-    const found =
-      tiles === undefined
-        ? await runWhole(images, tasks, options, pass, leaveNetwork)
-        : await runInTiles(images, tiles, { tasks, options, pass, leaveNetwork, clock, pause });
+    const runner = { tasks, options, pass, leaveNetwork, clock, pause };
+    const found = await this.findings(images, options, runner);
     await this.turn(signal);
     const timings = clock.finish();
     return images.map((image, i) => {
@@ -238,6 +245,20 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
       // the head that `loadModel` took `Custom` from decoded it
       return new Result({ ...fieldsOf(found[i] ?? {}), image, timings, origin } as ResultFields<Custom>);
     });
+  }
+
+  /** Returns what the tasks find in each image. Only images of one input size run together, unless the caller wants them padded. */
+  private async findings(images: readonly Raster[], options: BatchOptions, runner: TileRunner): Promise<TaskResult[]> {
+    const { tasks, pass, leaveNetwork, clock, pause } = runner;
+    const { tiles, size, padTogether } = options;
+    if (tiles !== undefined) return runInTiles(images, tiles, runner);
+    if (images.length === 1 || padTogether) return runWhole(images, tasks, options, pass, leaveNetwork);
+    const views = augmentationsOf(options);
+    if (views.length > 1) return runEach(images, runner);
+    const { scale } = itemAt(views, 0);
+    const prepare = (image: Raster) => this.definition.prepareInSlices([image], size, pause, scale);
+    const batches = await clock.time('preprocess', () => equalBatches(images, prepare));
+    return runBatches(images, batches, runner);
   }
 
   /** Prepares each view of the images, in mmdet's order. */

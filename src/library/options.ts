@@ -23,6 +23,15 @@ export interface PredictOptions extends TaskOptions {
   readonly maxPixels?: number | undefined;
 }
 
+/** Options of `predictBatch`. */
+export interface BatchOptions extends PredictOptions {
+  /**
+   * Pad each image to the largest and run all as one batch, as mmdet and mmseg do. The padding reaches into the features, so numbers differ
+   * a little from those of `predict`. By default only images whose inputs have one size run together.
+   */
+  readonly padTogether?: boolean | undefined;
+}
+
 /** Options of `features`. */
 export type FeaturesOptions = Pick<PredictOptions, 'size' | 'signal' | 'maxPixels'>;
 
@@ -83,6 +92,9 @@ export const predictOptions = z.strictObject({
   maxPixels: z.optional(count),
   signal: z.optional(abortSignal),
 } satisfies Record<keyof PredictOptions, z.ZodMiniType>);
+/** The option that only `predictBatch` takes. */
+export const batchOption = { padTogether: z.optional(z.boolean({ error: 'must be true or false' })) };
+const batchOptions = z.extend(predictOptions, batchOption);
 const featuresOptions = z.pick(predictOptions, { size: true, maxPixels: true, signal: true });
 
 /**
@@ -93,6 +105,9 @@ const featuresOptions = z.pick(predictOptions, { size: true, maxPixels: true, si
  */
 export const checkPredict = (options: unknown, call: string): PredictOptions =>
   validateOptions(predictOptions, options, call);
+
+/** Checks the options of `predictBatch`. @returns a copy @throws ConfigError as `checkPredict` */
+export const checkBatch = (options: unknown): BatchOptions => validateOptions(batchOptions, options, 'predictBatch');
 
 /** Checks the options of `features`. @returns a copy @throws ConfigError as `checkPredict` */
 export const checkFeatures = (options: unknown): FeaturesOptions =>

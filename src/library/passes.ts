@@ -1,9 +1,17 @@
 import { itemAt } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { cutRaster, type Raster } from '../image/raster.ts';
-import { augmentationsOf, type Task, type TaskOptions, type TaskResult, type View } from '../models/task.ts';
+import {
+  augmentationsOf,
+  type Inputs,
+  type Task,
+  type TaskOptions,
+  type TaskResult,
+  type View,
+} from '../models/task.ts';
 import { type Tiling, tilesOf, tilingOf } from '../models/tiles.ts';
 import type { Pause } from '../slices.ts';
+import type { Batch } from './batches.ts';
 import type { Stopwatch } from './timing.ts';
 
 /** The ways in which a prediction uses the network: one pass over whole images, or one for each tile of an image. */
@@ -12,12 +20,14 @@ import type { Stopwatch } from './timing.ts';
  * Runs the network on images together, and then the tasks that read its outputs, one after the other.
  *
  * @param whenFree is called as soon as the tasks need the network no more, if they say so
+ * @param ready the input of the images. By default they are prepared, in all views that the options ask for
  */
 export type Pass = (
   images: readonly Raster[],
   tasks: readonly Task[],
   visit: (task: Task, views: readonly View[]) => Promise<void>,
   whenFree?: () => void,
+  ready?: Inputs,
 ) => Promise<void>;
 
 /** Returns one result per image, from one pass over all. */
@@ -27,14 +37,42 @@ export async function runWhole(
   options: TaskOptions,
   pass: Pass,
   leaveNetwork: () => void,
+  ready?: Inputs,
 ): Promise<TaskResult[]> {
   const found: TaskResult[] = images.map(() => ({}));
   const visit = async (task: Task, views: readonly View[]) => {
     const results = await ofViews(task, views, options);
     for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
   };
-  await pass(images, tasks, visit, leaveNetwork);
+  await pass(images, tasks, visit, leaveNetwork, ready);
   leaveNetwork();
+  return found;
+}
+
+/** Returns one result per image, each run alone in all of its views. */
+export async function runEach(images: readonly Raster[], runner: TileRunner): Promise<TaskResult[]> {
+  const { tasks, options, pass, leaveNetwork } = runner;
+  const found: TaskResult[] = [];
+  for (const [i, image] of images.entries()) {
+    const leave = i === images.length - 1 ? leaveNetwork : () => {};
+    found.push(...(await runWhole([image], tasks, options, pass, leave)));
+  }
+  return found;
+}
+
+/** Returns one result per image, from one pass for each batch. */
+export async function runBatches(
+  images: readonly Raster[],
+  batches: readonly Batch[],
+  { tasks, options, pass, leaveNetwork }: Omit<TileRunner, 'clock' | 'pause'>,
+): Promise<TaskResult[]> {
+  const found: TaskResult[] = images.map(() => ({}));
+  for (const [n, { slots, inputs }] of batches.entries()) {
+    const leave = n === batches.length - 1 ? leaveNetwork : () => {};
+    const together = slots.map((slot) => itemAt(images, slot));
+    const results = await runWhole(together, tasks, options, pass, leave, inputs);
+    for (const [i, slot] of slots.entries()) found[slot] = itemAt(results, i);
+  }
   return found;
 }
 

@@ -6,7 +6,7 @@ import type { Bitmap } from '../globals.ts';
 import type { Geometry } from '../image/geometry.ts';
 import type { Raster } from '../image/raster.ts';
 import type { BackboneOptions, LoadOptions } from '../library/load.ts';
-import type { FeaturesOptions, PredictOptions } from '../library/options.ts';
+import type { BatchOptions, FeaturesOptions, PredictOptions } from '../library/options.ts';
 import type { ModelRef } from '../loading/resolve.ts';
 import type { ModelConfig, ResolvedConfig } from '../models/config.ts';
 import type { TaskKind } from '../models/task.ts';
@@ -94,7 +94,7 @@ export interface Calls {
     readonly request: {
       readonly model: number;
       readonly images: readonly ImageParcel[];
-      readonly options: Plain<PredictOptions>;
+      readonly options: Plain<BatchOptions>;
     };
     readonly reply: readonly ResultParcel[];
   };

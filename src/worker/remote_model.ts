@@ -1,7 +1,14 @@
 import * as z from 'zod/mini';
 import { ConfigError, DroppedError, EngineError } from '../errors.ts';
 import { checkImages } from '../library/images.ts';
-import { checkFeatures, type FeaturesOptions, type PredictOptions, predictOptions } from '../library/options.ts';
+import {
+  type BatchOptions,
+  batchOption,
+  checkFeatures,
+  type FeaturesOptions,
+  type PredictOptions,
+  predictOptions,
+} from '../library/options.ts';
 import { type EngineFacts, type Features, inList, Predictor } from '../library/predictor.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { TaskKind } from '../models/task.ts';
@@ -59,6 +66,7 @@ const remoteOptions = z.extend(predictOptions, {
   ),
   keep: yesOrNo,
 });
+const remoteBatchOptions = z.extend(remoteOptions, batchOption);
 
 /**
  * A model in a worker. It does what `Model` does, and its results are the same: they are made on this side of typed arrays that were
@@ -112,7 +120,10 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
     return super.predict(images, options);
   }
 
-  override async predictBatch(images: readonly ImageRef[], options?: RemotePredictOptions): Promise<Result<Custom>[]> {
+  override async predictBatch(
+    images: readonly ImageRef[],
+    options?: RemotePredictOptions & Pick<BatchOptions, 'padTogether'>,
+  ): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
     const checked = this.check(options, 'predictBatch');
     if (checked.draw) throw new ConfigError('predictBatch draws nothing. Leave `draw` out, or use predict.');
@@ -155,7 +166,8 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
   }
 
   protected override check(options: unknown = {}, call: string): RemotePredictOptions {
-    const checked = validateOptions(remoteOptions, options, call);
+    const schema = call === 'predictBatch' ? remoteBatchOptions : remoteOptions;
+    const checked = validateOptions(schema, options, call);
     if (checked.latest && call !== 'predict') throw latestOfOne(call);
     const hasFunction = isObject(checked.draw) && Object.values(checked.draw).some((one) => typeof one === 'function');
     if (hasFunction)
