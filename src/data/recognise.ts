@@ -4,6 +4,7 @@ import { isAde20k } from './layouts/ade20k.ts';
 import { splitsIn } from './layouts/class_folders.ts';
 import { cocoFilesIn } from './layouts/coco_files.ts';
 import { findFolders } from './layouts/segment_folders.ts';
+import { configsIn } from './layouts/yolo_files.ts';
 import { endingOf, isImageName, joined, stemOf } from './paths.ts';
 import { headText } from './text.ts';
 import type { Tree } from './tree.ts';
@@ -119,10 +120,7 @@ function isCvat(tree: Tree, base: string): Promise<boolean> {
 }
 
 async function isYolo(tree: Tree, base: string): Promise<boolean> {
-  for (const ending of ['.yaml', '.yml']) {
-    if (await someBegin(tree, base, ending, /^["']?(?:train|val|test)["']?\s*:/m)) return true;
-  }
-  if (await someBegin(tree, base, '.data', /^\s*names\s*=/m)) return true;
+  if ((await configsIn(tree, base)).length > 0) return true;
   const lists = ['classes.txt', 'labels/classes.txt', 'obj.names'].map((name) => tree.find(joined(base, name)));
   if ((await Promise.all(lists)).every((path) => path === undefined)) return false;
   for (const folder of ['', 'labels', 'obj_train_data']) {

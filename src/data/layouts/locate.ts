@@ -1,6 +1,6 @@
 import { DataError } from '../../errors.ts';
 import type { Notices } from '../notices.ts';
-import { isAbsolute, isImageName, joined, leaves, normalPath, parentOf } from '../paths.ts';
+import { isImageName, joined, leaves, normalPath, parentOf } from '../paths.ts';
 import type { Tree } from '../tree.ts';
 
 /** Finds the images that an annotation file names, in a folder that it does not name. */
@@ -31,7 +31,7 @@ export async function locateImages(tree: Tree, names: readonly string[], places:
         `${tree.shown(places.beside)}: the image ${JSON.stringify(name)} is outside of the data set.`,
       );
     }
-    const path = await locate(tree, normal, folders, isAbsolute(name));
+    const path = await locate(tree, normal, folders);
     paths.push(path ?? joined(folders[0] ?? places.base, normal));
     if (path === undefined) missing.push(paths.at(-1)!);
   }
@@ -45,10 +45,10 @@ export async function locateImages(tree: Tree, names: readonly string[], places:
 }
 
 /** Searches the folders in order; the one that had the last image is the first for the next. */
-async function locate(tree: Tree, name: string, folders: string[], foreign: boolean): Promise<string | undefined> {
+async function locate(tree: Tree, name: string, folders: string[]): Promise<string | undefined> {
   const parts = name.split('/');
-  // a path that begins elsewhere, as `/home/me/data/images/1.jpg` does: only its end can be right
-  for (let from = foreign ? 1 : 0; from < parts.length; from++) {
+  // a path may begin elsewhere, as `data/images/1.jpg` does: its end is tried last
+  for (let from = 0; from < parts.length; from++) {
     const rest = parts.slice(from).join('/');
     for (const [i, folder] of folders.entries()) {
       const path = await tree.find(joined(folder, rest));
@@ -57,7 +57,7 @@ async function locate(tree: Tree, name: string, folders: string[], foreign: bool
       return path;
     }
   }
-  return foreign && parts.length === 1 ? locate(tree, name, folders, false) : undefined;
+  return undefined;
 }
 
 async function foldersToSearch(tree: Tree, { base, split, beside, images }: Places): Promise<string[]> {

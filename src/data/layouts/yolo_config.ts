@@ -4,8 +4,9 @@ import { foundIn } from '../../values.ts';
 import { checkedNames, namesIn } from '../names.ts';
 import type { Options } from '../options.ts';
 import { endingOf, fileNameOf, joined, parentOf } from '../paths.ts';
-import { decodeText, filledLines, headText } from '../text.ts';
+import { decodeText, filledLines } from '../text.ts';
 import type { Tree } from '../tree.ts';
+import { configIn } from './yolo_files.ts';
 
 /** What states the parts and classes of a YOLO data set: Ultralytics' `data.yaml`, Darknet's `obj.data`, or `classes.txt` alone. */
 
@@ -20,25 +21,6 @@ export interface YoloConfig {
   /** Keypoints of every object, and the numbers of each: x, y, and whether it is visible. */
   readonly keypoints: { readonly count: number; readonly dimensions: 2 | 3 } | undefined;
 }
-
-/** Returns the path of the configuration in a folder; undefined if there is none. @throws DataError if there are several */
-export async function configIn(tree: Tree, base: string): Promise<string | undefined> {
-  const fitting: string[] = [];
-  for (const name of await tree.files(base)) {
-    const path = joined(base, name);
-    if (/^\.ya?ml$/.test(endingOf(name)) && isConfig(headText(await tree.head(path, 65_536)))) fitting.push(path);
-    if (endingOf(name) === '.data' && /^\s*names\s*=/m.test(headText(await tree.head(path)))) fitting.push(path);
-  }
-  const usual = fitting.find((path) => /^(?:data|dataset)\.ya?ml$/i.test(fileNameOf(path)));
-  if (usual !== undefined || fitting.length < 2) return usual ?? fitting[0];
-  throw new DataError(
-    `${tree.shown(base)}: several files describe a YOLO data set: ${fitting.map(fileNameOf).join(', ')}. ` +
-      'Name one with the option `annotations`.',
-  );
-}
-
-const isConfig = (text: string): boolean =>
-  /^["']?(?:names|nc)["']?\s*:/m.test(text) && /^["']?(?:train|val|test)["']?\s*:/m.test(text);
 
 export async function readConfig(tree: Tree, base: string, options: Options): Promise<YoloConfig> {
   const file =
