@@ -10,6 +10,7 @@ import { type MeasureOptions, measureModel, measureResults } from './measure.ts'
 import { refuseExisting, writeWhole } from './outputs.ts';
 import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
+import { addTileOptions } from './tiles.ts';
 
 interface Options extends MeasureOptions {
   readonly model?: string;
@@ -60,7 +61,7 @@ export function addEvaluateCommand(program: Command, end: (code: number) => void
     .option('--shown <n>', 'how many of the worst images the report shows', wholeNumber, 12)
     .option('--save-results <file>', "write what the model found in COCO's results format")
     .option('--overwrite', 'replace existing files');
-  addInputOptions(addEngineOptions(command))
+  addTileOptions(addInputOptions(addEngineOptions(command)))
     .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', help)
     .action(async (options: Options) => end(await evaluate(options, command)));

@@ -1,17 +1,18 @@
 import type { ImageSet } from '../data/image_set.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
 import type { EvaluateOptions } from '../evaluate/run.ts';
-import type { ModelConfig, Size } from '../node.ts';
+import type { ModelConfig } from '../node.ts';
 import { readGiven } from './arguments.ts';
 import type { DataOptions } from './data_options.ts';
 import { endingAtOnce, loadingEndsAtOnce } from './failure.ts';
 import { introduce, progressText } from './images.ts';
 import { checkTask, chooseModel } from './model.ts';
+import { type InputChoice, inputChoiceOf } from './run_options.ts';
 import { loadingDisplay, type Terminal } from './terminal.ts';
 
 /** Measures a model, or a file of results, for the commands that need figures. */
 
-export interface MeasureOptions extends DataOptions {
+export interface MeasureOptions extends DataOptions, InputChoice {
   readonly weights?: string;
   readonly pull?: boolean;
   readonly ema?: boolean;
@@ -23,8 +24,6 @@ export interface MeasureOptions extends DataOptions {
   readonly device?: string;
   readonly threads?: number;
   readonly workers?: number;
-  readonly size?: Size;
-  readonly maxPixels?: number;
 }
 
 /** @param name a model's name, configuration or checkpoint; by default the shipped model */
@@ -34,7 +33,8 @@ export async function measureModel(
   options: MeasureOptions,
   terminal: Terminal,
 ): Promise<Evaluation> {
-  const { weights, pull, ema, prefix, ignore, engine, device, threads, size, maxPixels } = options;
+  const { weights, pull, ema, prefix, ignore, engine, device, threads } = options;
+  const predict = inputChoiceOf(options);
   const library = await import('../node.ts');
   const { evaluateModel } = await import('../evaluate/run.ts');
   const chosen = chooseModel(library, name, { weights, pull });
@@ -47,7 +47,6 @@ export async function measureModel(
   );
   try {
     introduce(library, model, terminal, threads);
-    const predict = { size, maxPixels };
     return await endingAtOnce(() => evaluateModel(model, set, { ...shared(options, terminal), predict }));
   } finally {
     terminal.settle();
