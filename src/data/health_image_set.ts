@@ -20,9 +20,10 @@ export async function imageSetSplit(set: ImageSet, tree: Tree, options: ReadingO
   const files = new Map<string, LabelledImage>();
   const places: string[] = [];
   const failures: string[] = [];
+  const onFault = ({ message }: DataError) => failures.push(message);
   let done = 0;
   try {
-    for await (const image of set.images()) {
+    for await (const image of set.images({ onFault })) {
       onProgress?.(done++, set.count, image.file);
       collector.add(image);
       files.set(image.file, image);
@@ -30,6 +31,7 @@ export async function imageSetSplit(set: ImageSet, tree: Tree, options: ReadingO
       const { labels } = image;
       if (!images || !labels) continue;
       const classCount = (set.labelClasses ?? set.classes).length;
+      if (classCount === 0) continue; // a folder of maps that names no classes
       failures.push(...(await faultsOfMap(image.file, () => labels(), classCount, set.ignore)));
     }
   } catch (error) {
@@ -40,18 +42,32 @@ export async function imageSetSplit(set: ImageSet, tree: Tree, options: ReadingO
   // classes of whole images and of pixels have no annotations
   const hasObjects = set.kinds.some((kind) => kind === 'objects' || kind === 'masks' || kind === 'keypoints');
   const document = { images: listed, annotations, categories: hasObjects ? categories : [] };
-  const name = set.split ?? set.name;
-  const opened = { name, file: set.name, document, placeOf: (i: number) => places[i], notices: set.notices, failures };
+  const file = set.name.replace(/(?<=.)[/\\]+$/, '');
+  const opened = {
+    name: set.split ?? file,
+    file,
+    document,
+    placeOf: (i: number) => places[i],
+    notices: set.notices,
+    failures,
+  };
   if (!images) return opened;
   return {
     ...opened,
-    // a file is asked for again: an image may have been listed without looking
-    readFile: async (file) => ((await tree.find(file)) === undefined ? undefined : files.get(file)?.bytes()),
+    async readFile(name) {
+      try {
+        return await files.get(name)?.bytes();
+      } catch (error) {
+        // some layouts have the image in the file of its labels, so only what cannot be read is looked for
+        if (error instanceof DataError && (await tree.find(name, { beside: true })) === undefined) return undefined;
+        throw error;
+      }
+    },
   };
 }
 
-const placeOf = ({ file }: LabelledImage, place: string | undefined, index: number): string =>
-  place ?? `${file}, object ${index + 1}`;
+const placeOf = ({ file, labelFile }: LabelledImage, place: string | undefined, index: number): string =>
+  `${labelFile ?? file}, ${place ?? `object ${index + 1}`}`;
 
 /** The most wrong labels that are named of one map. */
 const mostNamed = 5;

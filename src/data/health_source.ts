@@ -6,7 +6,7 @@ import type { HealthSplit } from './health.ts';
 import { faultsOfMap, imageSetSplit } from './health_image_set.ts';
 import { lenientJson } from './health_json.ts';
 import { imageSizeAt } from './image_header.ts';
-import type { DataFormat } from './image_set.ts';
+import type { DataFormat, ImageSet } from './image_set.ts';
 import { type CocoPath, cocoFilesIn } from './layouts/coco_files.ts';
 import { labelFolderOf } from './layouts/coco_labels.ts';
 import { locateImages } from './layouts/locate.ts';
@@ -14,7 +14,7 @@ import { Notices } from './notices.ts';
 import { openDataset } from './open.ts';
 import { fileNameOf, leaves, normalPath } from './paths.ts';
 import { recognise } from './recognise.ts';
-import { chosenSplit } from './splits.ts';
+import { chosenSplit, roleOf } from './splits.ts';
 import { Tree } from './tree.ts';
 
 /**
@@ -24,7 +24,7 @@ import { Tree } from './tree.ts';
 
 export interface HealthSourceOptions {
   readonly format?: DataFormat | undefined;
-  /** By default every split of COCO's files, and of other layouts the one that `openDataset` reads. */
+  /** By default every split of COCO's files, and of other layouts those for training, validation and testing. */
   readonly splits?: readonly string[] | undefined;
   /** The annotation file below the folder. */
   readonly annotations?: string | undefined;
@@ -54,11 +54,19 @@ export async function openHealthSource(folder: DataFolder, options: HealthSource
     return { format, splits: await cocoSplits(tree, base, options) };
   }
   const opened: HealthSplit[] = [];
-  for (const split of splits ?? [undefined]) {
-    const set = await openDataset(folder, { format, split, annotations });
+  const first = splits ? undefined : await openDataset(folder, { format, annotations });
+  for (const split of splits ?? partsOf(first) ?? [undefined]) {
+    const isOpen = first !== undefined && split === undefined;
+    const set = isOpen ? first : await openDataset(folder, { format, split, annotations });
     opened.push(await imageSetSplit(set, tree, options));
   }
   return { format, splits: opened };
+}
+
+/** Returns the parts for training, validation and testing. Others (`trainval`) are unions of them. Undefined if there are none. */
+function partsOf(set: ImageSet | undefined): readonly string[] | undefined {
+  const parts = set?.splits?.filter((name) => roleOf(name) !== undefined) ?? [];
+  return parts.length > 0 ? parts : undefined;
 }
 
 /** Which file of one split is checked. */

@@ -20,7 +20,7 @@ export function reportStatistics({ images, annotations, categories }: RawDocumen
       kind: 'category',
       ids: [category.id],
       file,
-      text: () => `${entryName('categories', category)} (${nameOf(category)}): ${what}`,
+      text: () => `class ${nameOf(category)}: ${what}`,
     });
   }
   const counted = categories.filter((category) => countOf(category) > 0).toSorted((a, b) => countOf(b) - countOf(a));

@@ -1,4 +1,5 @@
 import type { Size } from '../arrays.ts';
+import type { DataError } from '../errors.ts';
 import type { LabelMap } from '../image/raster.ts';
 import type { Rle } from '../postprocess/rle.ts';
 import type { CocoFile } from './coco_file.ts';
@@ -47,8 +48,15 @@ export interface ImageSet {
    * add to them while images are read.
    */
   readonly notices: readonly string[];
+  /** Every part that the data set has by name, of which `split` is read. Absent if it has none. */
+  readonly splits?: readonly string[] | undefined;
   /** Yields the images in the order of the data set. May be called again. */
-  images(): AsyncIterable<LabelledImage>;
+  images(options?: ReadImagesOptions): AsyncIterable<LabelledImage>;
+}
+
+export interface ReadImagesOptions {
+  /** Hears of an image whose labels cannot be read, which is then left out. By default the error ends the reading. */
+  onFault?(error: DataError): void;
 }
 
 export interface KeypointNames {
@@ -63,6 +71,8 @@ export interface LabelledImage {
   readonly id: number | string;
   /** The path below the folder of the data set, with `/`. */
   readonly file: string;
+  /** The file with the labels of this image alone, below the folder of the data set. */
+  readonly labelFile?: string | undefined;
   /** As the labels state it, else as the file does. */
   readonly size: Size;
   readonly objects?: readonly LabelledObject[] | undefined;
@@ -92,6 +102,6 @@ export interface LabelledObject {
   readonly difficult?: boolean | undefined;
   /** The number of the instance in the data set's own files. */
   readonly instance?: number | undefined;
-  /** Where it stands in the files, for messages: `labels/a.txt, line 3`. By default in the file of the image's labels. */
+  /** Where it stands in the file of its labels, for messages: `line 3`. */
   readonly place?: string | undefined;
 }

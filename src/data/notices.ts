@@ -4,6 +4,8 @@
 const most = 10;
 
 export class Notices {
+  /** Every part that the data set has, if it has parts: what was chosen of them is among the notices. */
+  splits: readonly string[] | undefined;
   readonly #kinds = new Map<string, Set<string>>();
 
   /** @param kind what the sentences that are counted together have in common: `labels without an image` */

@@ -1,9 +1,10 @@
-import type { ImageSet, LabelledImage } from './image_set.ts';
+import { DataError } from '../errors.ts';
+import type { ImageSet, LabelledImage, ReadImagesOptions } from './image_set.ts';
 import type { Notices } from './notices.ts';
 import type { Tree } from './tree.ts';
 
 /** What a reader knows when a data set is open. */
-type Facts = Omit<ImageSet, 'name' | 'count' | 'notices' | 'images'>;
+type Facts = Omit<ImageSet, 'name' | 'count' | 'notices' | 'images' | 'splits'>;
 
 interface Content<Entry> {
   readonly tree: Tree;
@@ -20,11 +21,29 @@ export function imageSetOf<Entry>(facts: Facts, { tree, notices, entries, read }
     ...facts,
     name: tree.name,
     count: entries.length,
+    splits: notices.splits,
     get notices() {
       return notices.list();
     },
-    async *images() {
-      for (const [i, entry] of entries.entries()) yield await read(entry, i + 1);
-    },
+    images: (options) => imagesOf(entries, read, options),
   };
+}
+
+/** Reads images one after the other. */
+export async function* imagesOf<Entry>(
+  entries: readonly Entry[],
+  read: (entry: Entry, id: number) => Promise<LabelledImage>,
+  { onFault }: ReadImagesOptions = {},
+): AsyncGenerator<LabelledImage, void, undefined> {
+  for (const [i, entry] of entries.entries()) {
+    let image: LabelledImage;
+    try {
+      image = await read(entry, i + 1);
+    } catch (error) {
+      if (!onFault || !(error instanceof DataError)) throw error;
+      onFault(error);
+      continue;
+    }
+    yield image;
+  }
 }

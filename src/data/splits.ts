@@ -34,6 +34,7 @@ export function chosenSplit(
   wanted: string | undefined,
   { name, notices }: { readonly name: string; readonly notices: Notices },
 ): string {
+  notices.splits = names;
   if (wanted !== undefined) {
     const same = names.find((one) => one === wanted) ?? names.find((one) => one.toLowerCase() === wanted.toLowerCase());
     if (same !== undefined) return same;

@@ -8,6 +8,7 @@ import type { ImageSet, KeypointNames, LabelKind, LabelledImage, LabelledObject 
 import type { Notices } from '../notices.ts';
 import { type Box, boxObject, checkOutlines, checkSize, maskObject, outlineObject } from '../objects.ts';
 import type { Options } from '../options.ts';
+import { imageSetOf } from '../set.ts';
 import type { Tree } from '../tree.ts';
 import { chosenFile } from './coco_files.ts';
 import { type LabelFolder, labelFolderOf } from './coco_labels.ts';
@@ -33,32 +34,28 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   const objectsOf = byImage(coco);
   const kinds = kindsOf(coco, maps);
   const keypoints = keypointsOf(coco);
-  return {
-    format: 'coco',
-    name: tree.name,
-    split: chosen.split,
-    kinds,
-    classes: categories.map(({ name }) => name),
-    categoryIds: categories.map(({ id }) => id),
-    labelClasses: maps?.classes,
-    ignore: maps?.ignore,
-    keypoints,
-    coco,
-    count: coco.images.length,
-    get notices() {
-      return notices.list();
+  return imageSetOf(
+    {
+      format: 'coco',
+      split: chosen.split,
+      kinds,
+      classes: categories.map(({ name }) => name),
+      categoryIds: categories.map(({ id }) => id),
+      labelClasses: maps?.classes,
+      ignore: maps?.ignore,
+      keypoints,
+      coco,
     },
-    async *images() {
-      for (const [i, image] of coco.images.entries()) {
-        yield await imageOf(tree, image, paths[i]!, {
-          annotations: objectsOf.get(image.id) ?? [],
-          labelOf,
-          maps,
-          name: chosen.path,
-        });
-      }
+    {
+      tree,
+      notices,
+      entries: coco.images,
+      read: (image, id) => {
+        const annotations = objectsOf.get(image.id) ?? [];
+        return imageOf(tree, image, paths[id - 1]!, { annotations, labelOf, maps, name: chosen.path });
+      },
     },
-  };
+  );
 }
 
 interface Context {

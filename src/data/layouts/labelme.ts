@@ -100,6 +100,7 @@ async function imageOf(
   return {
     id,
     file,
+    labelFile: path,
     size,
     objects: objectsIn(labels.shapes, labelOf, size, name),
     bytes: async () => inline ?? tree.read(file),

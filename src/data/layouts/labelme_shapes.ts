@@ -24,19 +24,23 @@ export function objectsIn(
   size: Size,
   name: string,
 ): LabelledObject[] {
-  const groups = new Map<string, { readonly label: number; readonly parts: Part[] }>();
+  const groups = new Map<string, { readonly label: number; readonly place: string; readonly parts: Part[] }>();
   for (const [i, shape] of shapes.entries()) {
     const label = labelOf.get(shape.label);
     if (label === undefined || !isKept(shape)) continue;
     const key = shape.group === undefined ? `shape ${i}` : `group ${typeof shape.group} ${shape.group} ${shape.label}`;
-    const group = groups.get(key) ?? { label, parts: [] };
+    const group = groups.get(key) ?? { label, place: `shapes[${i}]`, parts: [] };
     group.parts.push(partOf(shape, size));
     groups.set(key, group);
   }
-  return [...groups.values()].map(({ label, parts }, i) => objectOf(parts, i + 1, label, name));
+  return [...groups.values()].map(({ label, place, parts }, i) => objectOf(parts, { id: i + 1, label, place }, name));
 }
 
-function objectOf(parts: readonly Part[], id: number, label: number, name: string): LabelledObject {
+function objectOf(
+  parts: readonly Part[],
+  named: Pick<LabelledObject, 'id' | 'label' | 'place'>,
+  name: string,
+): LabelledObject {
   const polygons = parts.flatMap(({ polygon }) => (polygon ? [polygon] : []));
   if (polygons.length === parts.length) checkOutlines(polygons, name);
   const boxes = parts.map(({ box }) => box);
@@ -47,7 +51,7 @@ function objectOf(parts: readonly Part[], id: number, label: number, name: strin
     Math.max(...boxes.map(([, , , y2]) => y2)),
   ];
   const area = parts.reduce((sum, part) => sum + part.area, 0);
-  const stated = { id, label, box, area, crowd: false };
+  const stated = { ...named, box, area, crowd: false };
   const object = polygons.length === parts.length ? { ...stated, polygons } : stated;
   return withMask(object, () =>
     mergeRles(

@@ -198,7 +198,14 @@ async function imageOf(
   if (found === undefined)
     notices.add('labels without an image', `${xml}: its image ${labels.fileName ?? ''} is not there.`);
   const size = labels.size ?? (await imageSizeAt(tree, file));
-  return { id, file, size, objects: objectsOf(labels, labelOf, size, name), bytes: () => tree.read(file) };
+  return {
+    id,
+    file,
+    labelFile: xml,
+    size,
+    objects: objectsOf(labels, labelOf, size, name),
+    bytes: () => tree.read(file),
+  };
 }
 
 function objectsOf(
@@ -214,7 +221,7 @@ function objectsOf(
         `${file}: object ${i + 1}: ${JSON.stringify(object.name)} is not in the list of classes. Add it there.`,
       );
     }
-    return object.labelled({ id: i + 1, label, difficult: object.difficult }, size);
+    return object.labelled({ id: i + 1, label, difficult: object.difficult, place: `object ${i + 1}` }, size);
   });
 }
 

@@ -41,7 +41,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
         for (const { line, code, reason } of problems) {
           notices.add('lines that are left out', `${labels}: line ${line}: ${reason} (${code}). The line is left out.`);
         }
-        return { id, file: image, size, objects, bytes: () => tree.read(image) };
+        return { id, file: image, labelFile: labels, size, objects, bytes: () => tree.read(image) };
       },
     },
   );

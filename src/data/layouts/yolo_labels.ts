@@ -57,7 +57,8 @@ export function readYoloLabels(
       const key = values.join(' ');
       if (seen.has(key)) continue;
       seen.add(key);
-      objects.push(objectOf(values, { id: objects.length + 1, label: values[0]! }, size, keypoints));
+      const place = { id: objects.length + 1, label: values[0]!, place: `line ${i + 1}` };
+      objects.push(objectOf(values, place, size, keypoints));
     } catch (fault) {
       if (!(fault instanceof Faulty)) throw fault;
       problems.push({ line: i + 1, code: fault.code, reason: fault.message });
@@ -87,6 +88,7 @@ function numbersIn(line: string, classCount: number): number[] {
 interface Place {
   readonly id: number;
   readonly label: number;
+  readonly place: string;
 }
 
 function objectOf(
