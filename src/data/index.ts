@@ -8,6 +8,7 @@ export type {
   CocoImage,
   CocoSegmentation,
 } from './coco_file.ts';
+export { type CocoReading, type CocoReadOptions, parseCocoFile, parseCocoResults } from './coco_json.ts';
 export { type CocoCollector, categoryIdOf, cocoCollector, cocoOf } from './coco_of.ts';
 export { type ChosenFile, type DataFolder, type FilesInMemory, type FolderEntry, memoryFolder } from './folder.ts';
 export {
@@ -37,5 +38,6 @@ export {
   type LabelledImage,
   type LabelledObject,
 } from './image_set.ts';
+export type { JsonSource } from './json_value.ts';
 export { type DatasetFiles, openDataset } from './open.ts';
 export type { OpenDatasetOptions } from './options.ts';

@@ -59,6 +59,7 @@ export function calibrationOf(scores: ArrayLike<number>, correct: ArrayLike<bool
   return { bins: filled, ece, mce, count: scores.length };
 }
 
+/** Options of `calibrationFigures`. */
 export interface CalibrationOptions {
   /** One of the evaluation's thresholds. Default 0.5. */
   readonly iou?: number | undefined;

@@ -7,6 +7,7 @@ import { foundIn } from '../values.ts';
 
 /** What is compared: boxes, masks or keypoints. */
 export const cocoTypes = ['bbox', 'segm', 'keypoints'] as const;
+/** One of `cocoTypes`. */
 export type CocoType = (typeof cocoTypes)[number];
 
 /** An area range in square pixels; both limits belong to it. */

@@ -18,6 +18,7 @@ import { quantileOf, sampleDeviation } from './statistics.ts';
  */
 export type ResampleReading = 'withRepeats' | 'once';
 
+/** Options of `compareEvaluations`. */
 export interface CompareOptions {
   /** How many times images are drawn. Default 1000. */
   readonly resamples?: number | undefined;

@@ -4,6 +4,7 @@ import { categoryIdsOf, overlapReader, type RegionType, regionsByImage } from '.
 
 /** Which class was taken for which: detections matched to objects of any class. */
 
+/** Options of `confusionMatrix`. */
 export interface ConfusionOptions {
   readonly type: RegionType;
   /** The overlap from which a detection takes an object. Default 0.5. */
@@ -16,6 +17,7 @@ export interface ConfusionOptions {
   readonly categoryIds?: readonly number[] | undefined;
 }
 
+/** Counts of objects and detections by class. */
 export interface ConfusionMatrix {
   readonly iou: number;
   readonly score: number;
@@ -27,6 +29,7 @@ export interface ConfusionMatrix {
   readonly pairs: readonly ConfusionPair[];
 }
 
+/** A detection and the object that it took, or one of them alone. */
 export interface ConfusionPair {
   /** Place in the list of results, from 0; null: an object that no detection took. */
   readonly result: number | null;

@@ -33,6 +33,7 @@ export interface Evaluation {
   readonly speed?: EvaluationSpeed | undefined;
 }
 
+/** What was evaluated on. */
 export interface DataFacts {
   /** The folder or file as the caller named it. */
   readonly name: string;
@@ -51,6 +52,7 @@ export interface DataFacts {
   readonly keypoints?: KeypointNames | undefined;
 }
 
+/** The model that was evaluated, and how it ran. */
 export interface ModelFacts {
   readonly name: string;
   readonly sha256?: string | undefined;
@@ -66,6 +68,7 @@ export interface ModelFacts {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** The file of results that was evaluated. */
 export interface ResultsFacts {
   /** The file as the caller named it. */
   readonly name: string;
@@ -94,6 +97,7 @@ export interface ObjectFigures {
   readonly confusion?: ConfusionFigures | undefined;
 }
 
+/** COCO's figures of one class; -1 without a truth. */
 export interface ClassFigures {
   readonly name: string;
   /** The data set's category id. */
@@ -113,6 +117,7 @@ export interface ClassFigures {
   readonly ar: number;
 }
 
+/** Precision over recall, of one class or of all. */
 export interface PrecisionCurve {
   /** Undefined: the mean over the classes that have a truth. */
   readonly name?: string | undefined;
@@ -133,9 +138,12 @@ export interface ErrorFigures {
   readonly count: Readonly<Record<ErrorType, number>>;
 }
 
+/** TIDE's error types, in the order of the paper. */
 export const errorTypes = ['cls', 'loc', 'both', 'dupe', 'bkg', 'miss'] as const;
+/** One of `errorTypes`: wrong class, wrong place, both, a duplicate, background, a miss. */
 export type ErrorType = (typeof errorTypes)[number];
 
+/** How well scores say if detections are right. */
 export interface CalibrationFigures {
   readonly iou: number;
   readonly bins: readonly CalibrationBin[];
@@ -145,6 +153,7 @@ export interface CalibrationFigures {
   readonly perClass: readonly { readonly name: string; readonly ece: number; readonly count: number }[];
 }
 
+/** Detections whose scores lie in one range. */
 export interface CalibrationBin {
   readonly from: number;
   readonly to: number;
@@ -155,6 +164,7 @@ export interface CalibrationBin {
   readonly accuracy: number;
 }
 
+/** Which class was taken for which. */
 export interface ConfusionFigures {
   readonly iou: number;
   readonly score: number;
@@ -188,6 +198,7 @@ export interface LabelMapFigures {
   readonly matrix?: readonly (readonly number[])[] | undefined;
 }
 
+/** Classes of whole images, compared. */
 export interface ClassificationFigures {
   readonly top1: number;
   /** Undefined if the model has at most five classes. */
@@ -231,6 +242,7 @@ export interface ImageRow {
   readonly milliseconds?: number | undefined;
 }
 
+/** What a classifier said of one image. */
 export interface ImageClass {
   readonly truth: string;
   readonly predicted: string;
@@ -256,6 +268,7 @@ export interface ShownImage {
   bytes(): Promise<Uint8Array>;
 }
 
+/** An object of an image that is shown. */
 export interface ShownTruth {
   readonly name: string;
   /** x1, y1, x2, y2. */
@@ -265,6 +278,7 @@ export interface ShownTruth {
   readonly status: 'found' | 'missed' | 'ignored';
 }
 
+/** A detection in an image that is shown. */
 export interface ShownDetection {
   readonly name: string;
   readonly score: number;
@@ -277,17 +291,20 @@ export interface ShownDetection {
   readonly error?: Exclude<ErrorType, 'miss'> | undefined;
 }
 
+/** An image that could not be read or run. */
 export interface ImageFailure {
   readonly file: string;
   readonly error: string;
 }
 
+/** A measure that could not be taken. */
 export interface NotMeasured {
   readonly what: 'bbox' | 'segm' | 'keypoints' | 'semseg' | 'classification' | 'boundary' | 'errors';
   /** A sentence. */
   readonly why: string;
 }
 
+/** How long the model took. */
 export interface EvaluationSpeed {
   /** Mean time of the work on an image. */
   readonly millisecondsPerImage: number;
@@ -316,6 +333,7 @@ export interface ComparisonReport {
   readonly notices: readonly string[];
 }
 
+/** One figure of both sides, with the interval of its difference. */
 export interface ComparedFigure {
   readonly name: string;
   /** -1 where there is no truth. */
@@ -330,6 +348,7 @@ export interface ComparedFigure {
   readonly better: number;
 }
 
+/** One image of both sides. */
 export interface ComparedImage {
   readonly id: number | string;
   readonly file: string;

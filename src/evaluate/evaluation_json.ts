@@ -33,6 +33,7 @@ export function evaluationJson(evaluation: Evaluation) {
   };
 }
 
+/** What `evaluationJson` returns. */
 export type EvaluationJson = ReturnType<typeof evaluationJson>;
 
 function longestEdge(images: readonly ImageRow[]): number {

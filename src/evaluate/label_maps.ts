@@ -9,11 +9,13 @@ import { meanOf, sumOf } from './statistics.ts';
  * mmsegmentation adds in float32, whose counts stop growing at 2^24.
  */
 
+/** Options of `labelMapEvaluator`. */
 export interface LabelMapOptions extends LabelRules {
   /** Also measures boundary IoU, with boundaries as wide as this share of the image's diagonal. Usual: 0.02. */
   readonly boundary?: number | undefined;
 }
 
+/** How figures are computed from the counts. */
 export interface LabelMapScoreOptions {
   /** Replaces what is NaN before means are taken. By default NaN stays, and means leave it out. */
   readonly nanToNum?: number | undefined;

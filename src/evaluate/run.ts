@@ -24,9 +24,11 @@ export interface EvaluateOptions {
   readonly shown?: number | undefined;
   /** Ends the run with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Called after each image. */
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
 }
 
+/** How far an evaluation is. */
 export interface EvaluationProgress {
   /** Images that are done. */
   readonly done: number;

@@ -10,6 +10,7 @@ import { type ClassCounts, type CurvePoint, tideAp } from './tide_ap.ts';
  * class with detections but without an object counts with 0.
  */
 
+/** Options of `tideErrors`. */
 export interface TideOptions {
   readonly type: RegionType;
   /** The IoU from which a detection finds an object. Default 0.5. */

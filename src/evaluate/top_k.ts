@@ -3,6 +3,7 @@ import { meanOf, sumOf } from './statistics.ts';
 
 /** Accuracy of classification. Equal scores keep the lower index: of several classes with one score, the first is ahead. */
 
+/** Options of `topKEvaluator`. */
 export interface TopKOptions {
   readonly classes: number;
   /** The ks to measure. A k beyond the classes is always right. Default 1 and 5. */
@@ -23,6 +24,7 @@ export interface TopKScores {
   readonly confusion?: readonly (readonly number[])[] | undefined;
 }
 
+/** The figures of one class. */
 export interface TopKClass {
   /** Images with this label. */
   readonly support: number;
@@ -36,6 +38,7 @@ export interface TopKClass {
   readonly f1: number;
 }
 
+/** Where the label stands among the classes of one image. */
 export interface RankedLabel {
   /** How many classes are ahead of the label. Right at k if this is less than k. */
   readonly rank: number;
@@ -52,6 +55,7 @@ export interface TopKEvaluator {
    * @throws DataError if a score is NaN, their number is not that of the classes, or the label is no class
    */
   add(scores: ArrayLike<number>, label: number): RankedLabel;
+  /** Returns the figures of all images so far. */
   scores(): TopKScores;
 }
 
