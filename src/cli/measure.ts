@@ -1,5 +1,6 @@
 import type { ImageSet } from '../data/image_set.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
+import type { NamedResults } from '../evaluate/results_file.ts';
 import type { EvaluateOptions } from '../evaluate/run.ts';
 import type { ModelConfig } from '../node.ts';
 import { readGiven } from './arguments.ts';
@@ -23,7 +24,6 @@ export interface MeasureOptions extends DataOptions, InputChoice {
   readonly engine: string;
   readonly device?: string;
   readonly threads?: number;
-  readonly workers?: number;
 }
 
 /** @param name a model's name, configuration or checkpoint; by default the shipped model */
@@ -34,7 +34,7 @@ export async function measureModel(
   terminal: Terminal,
 ): Promise<Evaluation> {
   const { weights, pull, ema, prefix, ignore, engine, device, threads } = options;
-  const predict = inputChoiceOf(options);
+  const predict = inputChoiceOf(options); // which refuses what does not fit together
   const library = await import('../node.ts');
   const { evaluateModel } = await import('../evaluate/run.ts');
   const chosen = chooseModel(library, name, { weights, pull });
@@ -61,14 +61,19 @@ export async function measureResults(
   options: MeasureOptions,
   terminal: Terminal,
 ): Promise<Evaluation> {
-  const { parseCocoResults } = await import('../data/coco_json.ts');
   const { evaluateResults } = await import('../evaluate/results_file.ts');
-  const entries = parseCocoResults(readGiven(file), file);
+  const results = await readResults(file);
   try {
-    return await endingAtOnce(() => evaluateResults({ name: file, entries }, set, shared(options, terminal)));
+    return await endingAtOnce(() => evaluateResults(results, set, shared(options, terminal)));
   } finally {
     terminal.settle();
   }
+}
+
+/** @throws UsageError if there is no such file, DataError that names the entry and the field if it holds no results */
+export async function readResults(file: string): Promise<NamedResults> {
+  const { parseCocoResults } = await import('../data/coco_json.ts');
+  return { name: file, entries: parseCocoResults(readGiven(file), file) };
 }
 
 function shared({ limit, shown }: MeasureOptions, terminal: Terminal): EvaluateOptions {

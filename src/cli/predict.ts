@@ -6,7 +6,14 @@ import { extensions } from './inputs.ts';
 import { jsonHelp } from './json_document.ts';
 import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
 import { type Save, saveHelp, saveList, savesOf } from './outputs.ts';
-import { addEngineOptions, addInputOptions, addLoadOptions, type InputChoice, inputChoiceOf } from './run_options.ts';
+import {
+  addEngineOptions,
+  addInputOptions,
+  addLoadOptions,
+  addWorkersOption,
+  type InputChoice,
+  inputChoiceOf,
+} from './run_options.ts';
 import { openTerminal, plural } from './terminal.ts';
 import { addTileOptions } from './tiles.ts';
 
@@ -114,7 +121,7 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
     .option('--overwrite', 'replace existing files')
     .option('--json', 'results as JSON on stdout')
     .option('-r, --recursive', 'search the subfolders of a folder as well');
-  return addInputOptions(addEngineOptions(command))
+  return addInputOptions(addWorkersOption(addEngineOptions(command)))
     .option('--font <file>', 'a TrueType font for class names that the built-in font (Latin-1) does not cover')
     .option('-q, --quiet', 'only results and errors');
 }

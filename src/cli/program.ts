@@ -5,6 +5,7 @@ import { nearestName } from '../errors.ts';
 import { addAblateCommand } from './ablate.ts';
 import { addBrowseCommand } from './browse.ts';
 import { addCheckDataCommand } from './check_data.ts';
+import { addCompareCommand } from './compare.ts';
 import { addConfigCommand } from './config.ts';
 import { addConvertCommand } from './convert.ts';
 import { addDemoCommand } from './demo.ts';
@@ -35,6 +36,7 @@ const commands: readonly ((program: Command, end: (code: number) => void) => voi
   addDemoCommand,
   addPredictCommands,
   addEvaluateCommand,
+  addCompareCommand,
   addModelsCommand,
   addPullCommand,
   addSummaryCommand,
@@ -78,6 +80,7 @@ const withOwnCodes: readonly string[] = [
   'evaluate',
   'verify',
   'check-data',
+  'compare',
 ];
 
 /** @param end is told the exit code of a command that ends without an error */

@@ -32,12 +32,15 @@ export const addEngineOptions = (command: Command): Command =>
       '-t, --threads <n>',
       'threads of onnxruntime and ort-wasm, at most one per processor (default: one per core); wasm and cpu have one',
       wholeNumber,
-    )
-    .option(
-      '--workers <n>',
-      'models that run at a time, each with its share of the cores (default: 2 from 12 images on, else 1)',
-      wholeNumber,
     );
+
+/** Adds how many models share the images. */
+export const addWorkersOption = (command: Command): Command =>
+  command.option(
+    '--workers <n>',
+    'models that run at a time, each with its share of the cores (default: 2 from 12 images on, else 1)',
+    wholeNumber,
+  );
 
 /** How an image becomes the input of the network, as the command line says it. */
 export interface InputChoice extends TileWords {

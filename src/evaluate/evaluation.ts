@@ -260,7 +260,7 @@ export interface ShownImage {
   readonly truths: readonly ShownTruth[];
   /** Best first. */
   readonly detections: readonly ShownDetection[];
-  /** The predicted classes, numbered as the data set's `labelClasses`. 255 (65535) for a class that the data set lacks. */
+  /** The predicted classes, numbered as the data set's `labelClasses`; the number after the last for any other class. */
   readonly predicted?: LabelMap | undefined;
   /** Class indices of the truth; `ignore` of the data set where there is no label. */
   labels?(): Promise<LabelMap>;
