@@ -2,13 +2,12 @@ import type { Size } from '../arrays.ts';
 import {
   type CalibrationFigures,
   type ErrorFigures,
-  type ErrorType,
   errorTypes,
   type ObjectFigures,
   type PrecisionCurve,
 } from '../evaluate/evaluation.ts';
 import { type Html, html } from './html.ts';
-import { count, exists, percentText } from './numbers.ts';
+import { count, errorNames, exists, percentText } from './numbers.ts';
 import { axisNames, figure, legend, lineColor, lineDash, type Plotter, plotWidth, roomFor } from './plots.ts';
 
 /** The plots of objects: curves, classes, errors, calibration. */
@@ -246,15 +245,6 @@ export function classBars(
   ];
   return figure(caption, `${cut}${none}`.trim(), plot, dots.length > 0 && legend(items));
 }
-
-const errorNames: Readonly<Record<ErrorType, string>> = {
-  cls: 'wrong class',
-  loc: 'poor place',
-  both: 'both of these',
-  dupe: 'duplicate',
-  bkg: 'background',
-  miss: 'missed',
-};
 
 /** What AP would gain without errors of each type. */
 export function errorsPlot({ Plot, draw }: Plotter, { ap, gain, count: counts, foreground }: ErrorFigures): Html {

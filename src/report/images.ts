@@ -3,7 +3,7 @@ import type { DataFacts, ImageRow, MatchCounts, ShownImage } from '../evaluate/e
 import { type LabelMap, sameSize } from '../image/raster.ts';
 import { colorFor } from '../render/colors.ts';
 import { cutName, type Html, type HtmlValue, html, nameHtml, nothing, table } from './html.ts';
-import { count, counted, exists, none, percent, percentText } from './numbers.ts';
+import { count, counted, errorNames, exists, none, percent, percentText } from './numbers.ts';
 import { type MarkKind, type Marks, markKinds, markSwitches, marksOf, overlay } from './overlay.ts';
 import { errorPicture, labelPicture, type Picture, type PictureCodec, pictureOf } from './pictures.ts';
 import { legend } from './plots.ts';
@@ -90,11 +90,12 @@ function marksTable(marks: Marks): Html {
     rows.length > 0 &&
     html`<details><summary>List of ${counted(rows.length, 'mark')}</summary>${table(
       'Marks on this image',
-      [{ head: 'kind' }, { head: 'class' }, { head: 'score, %', numeric: true }],
+      [{ head: 'kind' }, { head: 'class' }, { head: 'score, %', numeric: true }, { head: 'error' }],
       rows.map(({ kind, thing }) => [
         `${markKinds[kind].letter} ${markKinds[kind].name}`,
         nameHtml(thing.name, 30),
         thing.score === undefined ? none('a truth has no score') : percentText(thing.score),
+        thing.error === undefined ? '' : errorNames[thing.error],
       ]),
     )}</details>`
   }`;

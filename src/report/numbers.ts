@@ -1,6 +1,7 @@
+import type { ErrorType } from '../evaluate/evaluation.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 
-/** Numbers as reports write them: shares in per cent with one digit, and a dash with its reason for what does not exist. */
+/** Numbers and names as reports write them: shares in per cent with one digit, and a dash with its reason for what does not exist. */
 
 /** Tells whether a figure exists: COCO says -1 where there is no truth, label maps and classes NaN for 0 / 0. */
 export const exists = (value: number | undefined): value is number =>
@@ -40,3 +41,13 @@ export const barCell = (value: number | undefined, reason: string): HtmlValue =>
   exists(value)
     ? html`<span class="bar" style="--share:${percentText(Math.min(1, value), 2)}%">${percent(value, reason)}</span>`
     : none(reason);
+
+/** TIDE's types of errors. */
+export const errorNames: Readonly<Record<ErrorType, string>> = {
+  cls: 'wrong class',
+  loc: 'poor place',
+  both: 'both of these',
+  dupe: 'duplicate',
+  bkg: 'background',
+  miss: 'missed',
+};

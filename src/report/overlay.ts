@@ -5,7 +5,7 @@ import { simplifyRings } from '../postprocess/simplify.ts';
 import type { Rect } from '../render/canvas.ts';
 import { placeLabels } from '../render/labels.ts';
 import { cutName, type Html, html, nothing } from './html.ts';
-import { percentText } from './numbers.ts';
+import { errorNames, percentText } from './numbers.ts';
 import type { Picture } from './pictures.ts';
 
 /**
@@ -21,7 +21,9 @@ export const markKinds = {
 } as const;
 export type MarkKind = keyof typeof markKinds;
 
-type Thing = Pick<ShownDetection, 'name' | 'box' | 'mask' | 'keypoints'> & { readonly score?: number | undefined };
+type Thing = Pick<ShownDetection, 'name' | 'box' | 'mask' | 'keypoints' | 'error'> & {
+  readonly score?: number | undefined;
+};
 
 /** A mark on an image. */
 interface Mark {
@@ -115,7 +117,7 @@ function linesSvg(
   const outline = thing.mask === undefined ? '' : maskPath(thing.mask, scale);
   const path = outline === '' ? `M${left} ${top}H${right}V${bottom}H${left}Z` : outline;
   // a dark line below keeps dashes visible on any image
-  return html`<g class="${kind}"><title>${markKinds[kind].name}: ${cutName(thing.name, 60)}${scoreOf(thing)}</title><path class="below" d="${path}"/><path class="line${outline !== '' && ' fill'}" d="${path}"/>${keypointsSvg(thing, scale, skeleton)}</g>`;
+  return html`<g class="${kind}"><title>${markKinds[kind].name}: ${cutName(thing.name, 60)}${scoreOf(thing)}${thing.error && ` (${errorNames[thing.error]})`}</title><path class="below" d="${path}"/><path class="line${outline !== '' && ' fill'}" d="${path}"/>${keypointsSvg(thing, scale, skeleton)}</g>`;
 }
 
 /** A plate with a letter, and a line into its box if it had to move away. */

@@ -97,6 +97,7 @@ describe('the report of an evaluation', () => {
       score: 0.9 - i / 100,
       box: [i, i, i + 9, i + 9] as const,
       status: 'false' as const,
+      error: 'loc' as const,
     }));
     const document = await reportOf({ ...evaluation, shown: [{ ...image!, detections }] });
     expect([...document.querySelectorAll('.marks .alarm text')]).to.have.length(20);
@@ -104,6 +105,7 @@ describe('the report of an evaluation', () => {
       'Drawn: 20 of 80 false alarms, those with the highest scores.',
     );
     expect(textOf(document.querySelector('#images-segm'))).to.include('71.0');
+    expect(textOf(document.querySelector('#images-segm figure table'))).to.include('poor place');
     expect(textOf(document.querySelector('#images-segm figure table'))).to.not.include('70.0');
   });
 
