@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { HealthReport } from '../data/health.ts';
 import type { Severity } from '../data/health_codes.ts';
@@ -20,8 +21,8 @@ interface Options {
 }
 
 const help = `
-Every split of COCO's annotation files is checked; of other layouts the splits that --split names. Images are decoded, so
-that missing, damaged and swapped files are found, and equal files within a split and between splits.
+Every split is checked, unless --split names some. Images are decoded, so that missing, damaged and swapped files are
+found, and equal files within a split and between splits.
 docs/check_data.md has every code with its rule.
 
 --json writes one document to stdout:
@@ -139,9 +140,9 @@ function documentOf(data: string, format: string, { splits, results, findings }:
 
 function printReport(data: string, format: string, report: HealthReport, { quiet }: Options, terminal: Terminal): void {
   const { splits, results, findings } = report;
+  const text = (finding: Finding) => linesOf(finding, data, splits.length, terminal).join('\n');
   if (quiet) {
-    for (const finding of findings)
-      if (finding.severity === 'error') terminal.complain(linesOf(finding, splits.length, terminal).join('\n'));
+    for (const finding of findings) if (finding.severity === 'error') terminal.complain(text(finding));
     return;
   }
   const { bold, dim } = terminal.colors;
@@ -151,21 +152,23 @@ function printReport(data: string, format: string, report: HealthReport, { quiet
     terminal.print(`${bold(splits.length > 1 ? `${data}: ${name}` : data)} (${format}): ${counts}${files}`);
   }
   if (results !== undefined) terminal.print(plural(results, 'result'));
-  for (const finding of findings) terminal.print(`\n${linesOf(finding, splits.length, terminal).join('\n')}`);
+  for (const finding of findings) terminal.print(`\n${text(finding)}`);
   const { error, warning, information } = countsOf(findings);
   const summary = `${plural(error, 'error')}, ${plural(warning, 'warning')}, ${information} for information`;
   terminal.print(`\n${findings.length === 0 ? 'Nothing found.' : `${summary}.`}`);
 }
 
-function linesOf(finding: Finding, splits: number, { colors }: Terminal): string[] {
+function linesOf(finding: Finding, data: string, splits: number, { colors }: Terminal): string[] {
   const { code, severity, split, count, examples, remedy } = finding;
   const { bold, dim, red, yellow, cyan } = colors;
   const color = severity === 'error' ? red : severity === 'warning' ? yellow : cyan;
   const where = splits > 1 && split !== undefined ? ` in ${split}` : '';
   const more = count - examples.length;
+  // the text names the file already, or the file is the data set that is checked
+  const isNamed = (file: string, text: string) => text.startsWith(file) || resolve(file) === resolve(data);
   return [
     `${color(severity)} ${bold(code)}${where}: ${count} found`,
-    ...examples.map(({ file, text }) => `  ${text.startsWith(file) ? '' : `${file}: `}${text}`),
+    ...examples.map(({ file, text }) => `  ${isNamed(file, text) ? '' : `${file}: `}${text}`),
     ...(more > 0 ? [dim(`  … and ${more} more`)] : []),
     dim(`  ${remedy}`),
   ];

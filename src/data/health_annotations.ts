@@ -74,7 +74,8 @@ function checkBox(box: Xywh, size: Size | undefined, slack: number, mask: Measur
     });
   }
   const [longer, shorter] = [Math.max(width, height), Math.min(width, height)];
-  if (longer > extremeAspect * shorter) say('extreme_aspect_ratio', () => `the box is ${width} × ${height}`);
+  if (longer > extremeAspect * shorter)
+    say('extreme_aspect_ratio', () => `the box is ${shownNumber(width)} × ${shownNumber(height)}`);
   // most boxes fit at first sight: their outlines are not drawn
   const surely = 0.7;
   if (!mask || iouOf(box, mask.roughBox()) >= surely) return;

@@ -1,7 +1,8 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { encodePng } from '../../src/platform/node/png.ts';
 import { moganet } from '../harness/command_line.ts';
 import { shippedGolden } from '../harness/golden.ts';
 
@@ -89,6 +90,40 @@ describe('moganet check-data', () => {
     const { code, stderr } = await moganet(['check-data', cut]);
     expect(code).to.equal(1);
     expect(stderr).to.match(/instances_cut\.json: this is not JSON/);
+  });
+
+  it('reads every split of other layouts, names lines, and goes on after labels that cannot be read', async () => {
+    const root = join(folder, 'yolo');
+    const pixels = (value: number) =>
+      encodePng({ width: 80, height: 60, data: new Uint8Array(4 * 80 * 60).fill(value) });
+    const files: Readonly<Record<string, string | Uint8Array>> = {
+      'data.yaml': 'path: .\ntrain: images/train\nval: images/val\nnames: [cat, dog]\n',
+      'images/train/a.png': pixels(10),
+      'images/train/b.png': pixels(20).subarray(0, 30),
+      'images/train/c.png': pixels(30),
+      'images/val/d.png': pixels(10),
+      'labels/train/a.txt': '0 0.5 0.5 0.2 0.2\n\n0 0.5 0.5 0.2 0.201\n1 0.98 0.5 0.2 0.2\n7 0.5 0.5 0.1 0.1\n',
+      'labels/train/b.txt': new Uint8Array([0xc3, 0x28]),
+      'labels/train/c.txt': '1 0.5 0.5 0.9 0.01\n',
+      'labels/val/d.txt': '1 0.5 0.5 0.2 0.2\n0 0.2 0.2 0.2 0.2\n',
+    };
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), content);
+    }
+    const { code, stdout } = await moganet(['check-data', root]);
+    expect(code).to.equal(1);
+    expect(stdout).to.match(/: train \(yolo\): 2 images, 4 annotations, 2 classes/);
+    expect(stdout).to.match(/error unreadable_labels in train: 1 found\n.*labels\/train\/b\.txt/);
+    expect(stdout).to.match(
+      /error split_leakage in train and val: 1 found\n.*images\/train\/a\.png.*images\/val\/d\.png/,
+    );
+    expect(stdout).to.match(
+      /\n {2}labels\/train\/a\.txt, line 4: the box .* leaves the image of 80 × 60 by 6\.4 pixels/,
+    );
+    expect(stdout).to.match(/labels\/train\/a\.txt, line 1, labels\/train\/a\.txt, line 3 of .*: nearly the same box/);
+    expect(stdout).to.match(/warning reader_notice in train: 1 found\n.*line 5: the class 7 is not one of 0 to 1/);
+    expect(stdout).to.match(/labels\/train\/c\.txt, line 1: the box is 72 × 0\.6\n/);
   });
 
   it('prints no control characters of names', async () => {
