@@ -15,8 +15,6 @@ import {
 import type { CocoAnnotation, CocoCategory, CocoDetection, CocoFile, CocoImage } from './coco_file.ts';
 import { type JsonSource, readJsonValue } from './json_value.ts';
 
-export { readJsonValue } from './json_value.ts';
-
 /** Reads COCO's files: labels and results. What is checked here is relied on everywhere else. */
 
 export interface CocoReading {
