@@ -19,12 +19,15 @@ export const howToGetTorch =
   'PyTorch not found, so its peers are left out. To have them: python3 -m venv out/peers-venv && ' +
   'out/peers-venv/bin/pip install -r bench/peers/requirements.txt';
 
-/** Returns the first Python that has PyTorch: that of MOGANET_PYTHON, of `out/peers-venv`, or `python3`. */
-export async function findPython(): Promise<string | undefined> {
+/** Returns the first Python that has PyTorch. */
+export const findPython = (): Promise<string | undefined> => pythonWith(['torch', 'onnx', 'onnxscript']);
+
+/** Returns the first Python that has these modules: that of MOGANET_PYTHON, of `out/peers-venv`, or `python3`. */
+export async function pythonWith(modules: readonly string[]): Promise<string | undefined> {
   const own = join(root, 'out/peers-venv/bin/python');
   const named = process.env.MOGANET_PYTHON;
   for (const python of named ? [named] : [...(existsSync(own) ? [own] : []), 'python3']) {
-    const found = await run(python, ['-c', 'import torch, onnx, onnxscript']).catch(() => undefined);
+    const found = await run(python, ['-c', `import ${modules.join(', ')}`]).catch(() => undefined);
     if (found) return python;
   }
   return undefined;

@@ -41,6 +41,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'largest resident memory of official models beside their networks alone',
     run: async (options) => (await import('./memory.ts')).memory(options),
   },
+  evaluate: {
+    about: 'COCO evaluation of 200,000 boxes, and of masks, beside pycocotools',
+    run: async (options) => (await import('./evaluate.ts')).evaluate(options),
+  },
   web: {
     about: 'Chromium: WebGL operations and programs; onnxruntime-web beside TensorFlow.js there and in Node',
     run: async (options) => (await import('./web.ts')).web(options),
