@@ -137,9 +137,9 @@ async function foundBy(
   return { name, entries: found, failed: failures.map(({ file }) => file) };
 }
 
-async function documentOf({ shown: _, ...compared }: ComparisonReport): Promise<string> {
+async function documentOf({ shown: _, perClass, ...compared }: ComparisonReport): Promise<string> {
   const { version } = await import('../node.ts');
-  return `${JSON.stringify({ schema: 1, moganet: version, ...compared })}\n`;
+  return `${JSON.stringify({ schema: 1, moganet: version, ...compared, per_class: perClass })}\n`;
 }
 
 /** How many images are listed. */
