@@ -300,6 +300,10 @@ describe('the source tree', () => {
     expect(bundle.inputs).to.include('src/library/model.ts');
     expect(bundle.inputs.filter((file) => file.startsWith('src/platform/node/'))).to.deep.equal([]);
     expect(bundle.inputs.filter((file) => file.includes('onnxruntime-node'))).to.deep.equal([]);
+    expect(bundle.inputs.filter((file) => file.startsWith('src/data/layouts/'))).to.deep.equal([]);
+    const data = await bundleFor('src/data/index.ts');
+    expect(data.faults).to.deep.equal([]);
+    expect(data.inputs).to.include('src/data/layouts/yolo.ts');
   });
 
   it('finds a built-in in a bundle', async function () {
