@@ -1,17 +1,28 @@
 import * as z from 'zod/mini';
 import { DataError } from '../errors.ts';
 import { readJsonValue } from './json_value.ts';
-import { endingOf, joined } from './paths.ts';
+import { joined } from './paths.ts';
 import { decodeText, filledLines } from './text.ts';
 import type { Tree } from './tree.ts';
 
 /** Lists of class names beside labels that number them. */
 
-const files = ['classes.json', 'classes.txt', 'labels.txt', 'obj.names', 'labelmap.txt', 'label_names.txt'];
+const files = ['classes.txt', 'labels.txt', 'obj.names', 'labelmap.txt', 'label_names.txt'];
 
-const classFile = z.looseObject({ labels: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)) });
+const classFile = z.looseObject({
+  labels: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
+  ignore: z.optional(z.int().check(z.minimum(0), z.maximum(65_535))),
+});
 
-/** Returns the names in the first list of classes in a folder. Undefined if there is none. */
+/** Reads `classes.json`: the classes of label maps, and the value that says "not labelled". Undefined for a file of another form. */
+export async function classFileIn(tree: Tree, base: string): Promise<z.output<typeof classFile> | undefined> {
+  const path = await tree.find(joined(base, 'classes.json'));
+  if (path === undefined) return undefined;
+  const result = z.safeParse(classFile, readJsonValue(await tree.read(path), tree.shown(path)));
+  return result.success ? result.data : undefined;
+}
+
+/** Returns the names in the first list (a name a line) of classes in a folder. Undefined if there is none. */
 export async function namesIn(
   tree: Tree,
   base: string,
@@ -20,13 +31,7 @@ export async function namesIn(
   for (const file of among) {
     const path = await tree.find(joined(base, file));
     if (path === undefined) continue;
-    const bytes = await tree.read(path);
-    if (endingOf(path) === '.json') {
-      const result = z.safeParse(classFile, readJsonValue(bytes, tree.shown(path)));
-      if (result.success) return result.data.labels;
-      continue;
-    }
-    const names = namesOf(decodeText(bytes, tree.shown(path)));
+    const names = namesOf(decodeText(await tree.read(path), tree.shown(path)));
     if (names.length > 0) return checkedNames(names, tree.shown(path));
   }
   return undefined;

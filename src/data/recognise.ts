@@ -5,7 +5,8 @@ import { splitsIn } from './layouts/class_folders.ts';
 import { cocoFilesIn } from './layouts/coco_files.ts';
 import { findFolders } from './layouts/segment_folders.ts';
 import { configsIn } from './layouts/yolo_files.ts';
-import { endingOf, isImageName, joined, stemOf } from './paths.ts';
+import { endingOf, joined } from './paths.ts';
+import { roleOf } from './splits.ts';
 import { headText } from './text.ts';
 import type { Tree } from './tree.ts';
 
@@ -55,7 +56,7 @@ export async function recognise(tree: Tree, wanted: DataFormat | undefined): Pro
     }
   }
   // what the caller is sure of is read with the options that say where
-  if (wanted !== undefined) return { format: wanted, base: bases.at(-1) ?? '', others: [] };
+  if (wanted !== undefined) return { format: wanted, base: '', others: [] };
   throw new DataError(await notRecognised(tree));
 }
 
@@ -119,13 +120,19 @@ function isCvat(tree: Tree, base: string): Promise<boolean> {
   return someBegin(tree, base, '.xml', /<annotations[\s>]/);
 }
 
+const yoloForm = /^\s*\d+(?:[ \t]+-?[\d.]+(?:e-?\d+)?){4,}\s*$/m;
+
 async function isYolo(tree: Tree, base: string): Promise<boolean> {
   if ((await configsIn(tree, base)).length > 0) return true;
-  const lists = ['classes.txt', 'labels/classes.txt', 'obj.names'].map((name) => tree.find(joined(base, name)));
-  if ((await Promise.all(lists)).every((path) => path === undefined)) return false;
-  for (const folder of ['', 'labels', 'obj_train_data']) {
-    if (await someBegin(tree, joined(base, folder), '.txt', /^\s*\d+(?:[ \t]+-?[\d.]+(?:e-?\d+)?){4,}\s*$/m))
-      return true;
+  const folders = [
+    'labels',
+    'obj_train_data',
+    ...(await tree.folders(joined(base, 'labels'))).map((name) => `labels/${name}`),
+  ];
+  for (const name of await tree.folders(base)) if (roleOf(name)) folders.push(`${name}/labels`);
+  const hasList = (await tree.find(joined(base, 'classes.txt'))) ?? (await tree.find(joined(base, 'obj.names')));
+  for (const folder of hasList === undefined ? folders : ['', ...folders]) {
+    if (await someBegin(tree, joined(base, folder), '.txt', yoloForm)) return true;
   }
   return false;
 }
@@ -137,11 +144,20 @@ async function isLabelme(tree: Tree, base: string): Promise<boolean> {
   return false;
 }
 
+/** Folders of images that are no classes. */
+const noClasses = /^(?:images?|imgs?|photos|pictures|labels?|masks?|annotations?|data)$/i;
+
+/** One folder of images, or folders of splits, may be images without labels. */
 async function isClassFolders(tree: Tree, base: string): Promise<boolean> {
-  const root = joined(base, (await splitsIn(tree, base))?.[0] ?? '');
-  for (const folder of await tree.folders(root)) {
-    const files = await tree.below(joined(root, folder));
-    if (files.some((path) => isImageName(path) && stemOf(path) !== '')) return true;
+  const splits = await splitsIn(tree, base);
+  const roots = splits ? splits.map((split) => joined(base, split)) : [base];
+  for (const root of roots) {
+    const folders = await tree.folders(root);
+    if (folders.some((name) => noClasses.test(name)) || folders.every((name) => roleOf(name))) continue;
+    let withImages = 0;
+    for (const folder of folders) {
+      if ((await tree.below(joined(root, folder))).length > 0 && ++withImages === (splits ? 1 : 2)) return true;
+    }
   }
   return false;
 }

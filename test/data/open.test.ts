@@ -148,3 +148,32 @@ describe('memoryFolder', () => {
     expect((await rejection(folder.read('x'))).message).to.equal('mine/x: there is no such file.');
   });
 });
+
+describe('folders that look like others', () => {
+  const recognised = async (content: Files): Promise<string> =>
+    (await open(content).catch(({ message }: Error) => ({ format: message }))).format;
+
+  it('are no folders of classes if they are images without labels', async () => {
+    expect(await recognised({ 'images/a.jpg': picture() })).to.include('no data set recognised');
+    expect(await recognised({ 'train/a.jpg': picture(), 'val/b.jpg': picture() })).to.include('no data set recognised');
+    expect(await recognised({ 'a/1.jpg': picture(), 'b/1.jpg': picture() })).to.equal('class_folders');
+    expect((await openFiles(filesOf({ 'a/1.jpg': picture() }), { format: 'class_folders' })).classes).to.deep.equal([
+      'a',
+    ]);
+  });
+
+  it('are of YOLO if there are its labels, whose classes somebody must name', async () => {
+    const yolo = { 'images/train/a.png': picture(), 'labels/train/a.txt': '0 0.5 0.5 0.1 0.1\n' };
+    expect(await recognised(yolo)).to.include('names no classes');
+    expect((await open(yolo, { classes: ['cat'] })).format).to.equal('yolo');
+  });
+
+  it('are label maps if classes.json names them and there are no objects', async () => {
+    const set = await open({
+      'images/a.jpg': picture(),
+      'labels/a.png': picture(),
+      'classes.json': '{"labels": ["sky", "ground"], "ignore": 7}',
+    });
+    expect([set.format, set.labelClasses, set.ignore]).to.deep.equal(['segment_folders', ['sky', 'ground'], 7]);
+  });
+});

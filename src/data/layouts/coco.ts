@@ -28,7 +28,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   const paths = await locateImages(
     tree,
     coco.images.map(({ file_name: name, id }) => name ?? `${id}.jpg`),
-    { base, split: chosen.split, beside: chosen.path, images: options.images, notices },
+    { base, split: chosen.split, beside: chosen.path, images: options.images, alone: chosen.alone, notices },
   );
   const maps = await labelFolderOf(tree, base, options, paths, notices);
   const objectsOf = byImage(coco);

@@ -13,6 +13,8 @@ export interface CocoPath {
   /** The part of the data set, as the file's name or folder says; undefined if it says nothing. */
   readonly split: string | undefined;
   readonly task: 'instances' | 'keypoints' | 'panoptic' | 'other';
+  /** False if other files may label other images in the same folders. */
+  readonly alone?: boolean | undefined;
 }
 
 /** Folders with one label file per image have many more. */
@@ -85,7 +87,7 @@ export async function chosenFile(tree: Tree, base: string, options: Options, not
       `${chosen.path} is read; ${others.map(({ path }) => path).join(', ')} can be chosen as the annotations.`,
     );
   }
-  return checkedTask(tree, chosen);
+  return checkedTask(tree, { ...chosen, alone: splits.length === 1 });
 }
 
 async function givenFile(tree: Tree, base: string, file: string): Promise<CocoPath> {

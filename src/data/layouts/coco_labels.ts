@@ -1,9 +1,8 @@
-import * as z from 'zod/mini';
 import type { Size } from '../../arrays.ts';
 import { DataError } from '../../errors.ts';
 import type { LabelMap } from '../../image/raster.ts';
-import { readJsonValue } from '../json_value.ts';
 import { readLabelMap, translated, withoutZero } from '../label_maps.ts';
+import { classFileIn } from '../names.ts';
 import type { Notices } from '../notices.ts';
 import type { Options } from '../options.ts';
 import { endingOf, fileNameOf, joined, stemOf } from '../paths.ts';
@@ -18,11 +17,6 @@ export interface LabelFolder {
   read(image: string, size: Size): Promise<LabelMap>;
 }
 
-const classFile = z.looseObject({
-  labels: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
-  ignore: z.optional(z.int().check(z.minimum(0), z.maximum(65_535))),
-});
-
 /** Returns the folder of label maps, if there is one. `images` are the paths of the images. */
 export async function labelFolderOf(
   tree: Tree,
@@ -33,7 +27,7 @@ export async function labelFolderOf(
 ): Promise<LabelFolder | undefined> {
   const given = options.labels;
   const folder = await tree.findFolder(joined(base, given ?? 'labels'));
-  const named = await classesIn(tree, joined(base, 'classes.json'));
+  const named = await classFileIn(tree, base);
   if (folder === undefined) {
     if (given !== undefined)
       throw new DataError(`${tree.shown(joined(base, given))}: there is no such folder of label maps.`);
@@ -63,11 +57,3 @@ export async function labelFolderOf(
 
 /** Images and their maps have one name and different endings. */
 const keyOf = (path: string): string => stemOf(fileNameOf(path)).normalize('NFC');
-
-async function classesIn(tree: Tree, path: string): Promise<z.output<typeof classFile> | undefined> {
-  const found = await tree.find(path);
-  if (found === undefined) return undefined;
-  const value = readJsonValue(await tree.read(found), tree.shown(found));
-  const result = z.safeParse(classFile, value);
-  return result.success ? result.data : undefined;
-}

@@ -31,7 +31,14 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   const names = images.map(
     (image, i) => image.attributes.get('name') ?? missing(`${name}: image ${i + 1}: has no name.`),
   );
-  const paths = await locateImages(tree, names, { base, split, beside: path, images: options.images, notices });
+  const paths = await locateImages(tree, names, {
+    base,
+    split,
+    beside: path,
+    images: options.images,
+    alone: split === undefined,
+    notices,
+  });
   const entries = images.map((image, i) => ({ image, file: paths[i]! }));
   const skipped = new Map<string, number>();
   for (const image of images)

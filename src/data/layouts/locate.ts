@@ -12,6 +12,8 @@ export interface Places {
   readonly beside: string;
   /** The folder that the caller names. Nothing is searched elsewhere. */
   readonly images: string | undefined;
+  /** All images in the folders belong to this annotation file. */
+  readonly alone?: boolean | undefined;
   readonly notices: Notices;
 }
 
@@ -40,7 +42,7 @@ export async function locateImages(tree: Tree, names: readonly string[], places:
     (n, few) => `${n} images of the annotations are not there: ${few}.`,
     missing,
   );
-  await sayUnlabelled(tree, paths, places.notices);
+  if (places.alone) await sayUnlabelled(tree, paths, places.notices);
   return paths;
 }
 

@@ -1,7 +1,7 @@
 import { DataError } from '../../errors.ts';
 import type { ImageSet } from '../image_set.ts';
 import { translated, withoutZero } from '../label_maps.ts';
-import { namesIn } from '../names.ts';
+import { classFileIn, namesIn } from '../names.ts';
 import type { Notices } from '../notices.ts';
 import type { Options } from '../options.ts';
 import { endingOf, fileNameOf, isImageName, joined, stemOf } from '../paths.ts';
@@ -25,14 +25,15 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   );
   const part = parts.find((one) => one.split === split)!;
   const pairs = part.file ? await listedPairs(tree, part, notices) : await allPairs(tree, part, notices);
-  const classes = options.classes ?? (await namesIn(tree, base)) ?? [];
+  const named = await classFileIn(tree, base);
+  const classes = options.classes ?? named?.labels ?? (await namesIn(tree, base)) ?? [];
   if (classes.length === 0) {
     notices.add(
       'classes',
       `${name}: names no classes. Give them as the option \`classes\`, or as lines of classes.txt.`,
     );
   }
-  const ignore = options.ignore ?? 255;
+  const ignore = options.ignore ?? named?.ignore ?? 255;
   return imageSetOf(
     {
       format: 'segment_folders',
