@@ -54,12 +54,12 @@ export function resampledFigures({
     return { isPrecise, thresholds: placesOf(iouThresholds, iou) ?? [...iouThresholds.keys()], curves };
   });
   const ofClasses = curvesOf(0, maxDetections.length - 1, true);
-  const fill = filler(matching, T, R, K);
+  const fill = filler(matching, [...known.values()], T, R, K);
   const chosen = new Float64Array(T * R * Math.max(K, 1) * Math.max(1, ...read.map(({ curves }) => curves.length)));
   const meanOfChosen = (count: number) => (count === 0 ? -1 : pairwiseSum(chosen, 0, count) / count);
 
   return (imageCounts) => {
-    fill([...known.values()], imageCounts);
+    fill(imageCounts);
     const stats = read.map(({ isPrecise, thresholds, curves }) => {
       let count = 0;
       const row = (isPrecise ? R : 1) * K;
@@ -88,39 +88,70 @@ export function resampledFigures({
 /** numpy's spacing(1), which COCO adds to every denominator. */
 const epsilon = 2 ** -52;
 
-/** Returns a function that fills curves for a choice of images. What does not depend on the choice is computed once. */
-function filler(matching: CocoMatching, T: number, R: number, K: number) {
-  const { parameters, classStart, groupImage, detectionStart, truthStart, scores, byScore } = matching;
-  const { recallThresholds } = parameters;
+/** The detections that count at some threshold in an area range and limit, by class and score: in the order in which they are read. */
+interface Reading {
+  readonly classStart: Int32Array; // (K + 1)
+  readonly image: Int32Array; // (detections)
+  /** Where the detections of one image, class and score end: copies of an image repeat them together. */
+  readonly blockEnd: Int32Array; // (detections)
+  readonly outcomes: Uint8Array; // (T, detections)
+  readonly weights: Int32Array; // (detections)
+}
+
+function readingOf(matching: CocoMatching, { area, limit }: Curves, T: number): Reading {
+  const { classStart, detectionStart, detectionGroup, groupImage, byScore, scores } = matching;
+  const results = matching.outcomes[area]!;
   const total = scores.length;
-  const imageOf = new Int32Array(total);
-  const placeInGroup = new Int32Array(total);
-  const groupOf = new Int32Array(total);
-  for (const [group, image] of groupImage.entries()) {
-    for (let d = detectionStart[group]!; d < detectionStart[group + 1]!; d++) {
-      imageOf[d] = image;
-      groupOf[d] = group;
-      placeInGroup[d] = d - detectionStart[group]!;
-    }
-  }
-  const isTied = (i: number) => {
-    const [d, next] = [byScore[i]!, byScore[i + 1]!];
-    return i + 1 < total && groupOf[d] === groupOf[next] && scores[d] === scores[next];
+  const counts = (d: number) => {
+    if (d - detectionStart[detectionGroup[d]!]! >= limit) return false;
+    for (let t = 0; t < T; t++) if (results[t * total + d] !== outcomes.ignored) return true;
+    return false;
   };
-  // where detections of one group and one score begin, and where they end
-  const blockEnd = new Int32Array(total);
-  for (let i = total - 1; i >= 0; i--) blockEnd[i] = isTied(i) ? blockEnd[i + 1]! : i + 1;
+  const kept = byScore.filter(counts);
+  const starts = new Int32Array(classStart.length);
+  for (const d of kept) {
+    const group = detectionGroup[d]!;
+    let k = 0; // the class of the group, by halving
+    for (let high = classStart.length - 1; k + 1 < high; ) {
+      const middle = (k + high) >> 1;
+      if (classStart[middle]! <= group) k = middle;
+      else high = middle;
+    }
+    starts[k + 1]!++;
+  }
+  for (let k = 1; k < starts.length; k++) starts[k]! += starts[k - 1]!;
+  const blockEnd = new Int32Array(kept.length);
+  for (let i = kept.length - 1; i >= 0; i--) {
+    const [d, next] = [kept[i]!, kept[i + 1]];
+    const isTied = next !== undefined && detectionGroup[d] === detectionGroup[next] && scores[d] === scores[next];
+    blockEnd[i] = isTied ? blockEnd[i + 1]! : i + 1;
+  }
+  const ordered = new Uint8Array(T * kept.length);
+  for (let t = 0, at = 0; t < T; t++) for (const d of kept) ordered[at++] = results[t * total + d]!;
+  return {
+    classStart: starts,
+    image: kept.map((d) => groupImage[detectionGroup[d]!]!),
+    blockEnd,
+    outcomes: ordered,
+    weights: new Int32Array(kept.length),
+  };
+}
+
+/** Returns a function that fills curves for a choice of images. What does not depend on the choice is computed once. */
+function filler(matching: CocoMatching, curves: readonly Curves[], T: number, R: number, K: number) {
+  const { recallThresholds } = matching.parameters;
+  const readings = curves.map((one) => ({ curves: one, reading: readingOf(matching, one, T) }));
   let precision = new Float64Array(1024);
 
-  return (list: readonly Curves[], imageCounts: ArrayLike<number>): void => {
-    for (let k = 0; k < K; k++) {
-      const [from, to] = [classStart[k]!, classStart[k + 1]!];
-      const [first, end] = [detectionStart[from]!, detectionStart[to]!];
-      for (const curves of list) {
-        const truths = countTruths(matching, from, to, curves.area, imageCounts);
+  return (imageCounts: ArrayLike<number>): void => {
+    for (const { curves, reading } of readings) {
+      const { weights, image } = reading;
+      for (let i = 0; i < weights.length; i++) weights[i] = imageCounts[image[i]!]!;
+      for (let k = 0; k < K; k++) {
+        const truths = countTruths(matching, k, curves.area, imageCounts);
         if (truths > precision.length) precision = new Float64Array(2 * truths);
         for (let t = 0; t < T; t++) {
-          const found = truths === 0 ? 0 : walk(curves, t, first, end, imageCounts);
+          const found = truths === 0 ? 0 : walk(reading, t, k);
           curves.recall[t * K + k] = truths === 0 ? -1 : found / truths;
           if (curves.isPrecise) write(curves.precision, t, k, found, truths);
         }
@@ -129,17 +160,15 @@ function filler(matching: CocoMatching, T: number, R: number, K: number) {
   };
 
   /** Writes the precision at each hit, and returns the number of hits. Copies of an image follow each other. */
-  function walk({ area, limit }: Curves, t: number, first: number, end: number, counts: ArrayLike<number>): number {
-    const results = matching.outcomes[area]!;
-    const row = t * total;
+  function walk({ classStart, blockEnd, outcomes: results, weights }: Reading, t: number, k: number): number {
+    const row = t * weights.length;
+    const end = classStart[k + 1]!;
     let [found, counted] = [0, 0];
-    for (let i = first; i < end; ) {
+    for (let i = classStart[k]!; i < end; ) {
       const last = blockEnd[i]!;
-      for (let copies = counts[imageOf[byScore[i]!]!]!; copies > 0; copies--) {
+      for (let copies = weights[i]!; copies > 0; copies--) {
         for (let at = i; at < last; at++) {
-          const d = byScore[at]!;
-          if (placeInGroup[d]! >= limit) continue;
-          const outcome = results[row + d];
+          const outcome = results[row + at];
           if (outcome === outcomes.ignored) continue;
           counted++;
           if (outcome === outcomes.truePositive) precision[found] = ++found / (counted + epsilon);
@@ -166,21 +195,16 @@ function filler(matching: CocoMatching, T: number, R: number, K: number) {
       to[(t * R + r) * K + k] = truths === 0 ? -1 : isReached && hit < found ? precision[hit]! : 0;
     }
   }
+}
 
-  function countTruths(
-    { truthIgnored }: CocoMatching,
-    from: number,
-    to: number,
-    area: number,
-    counts: ArrayLike<number>,
-  ): number {
-    const ignored = truthIgnored[area]!;
-    let count = 0;
-    for (let group = from; group < to; group++) {
-      const times = counts[groupImage[group]!]!;
-      if (times === 0) continue;
-      for (let at = truthStart[group]!; at < truthStart[group + 1]!; at++) if (!ignored[at]) count += times;
-    }
-    return count;
+function countTruths(matching: CocoMatching, k: number, area: number, counts: ArrayLike<number>): number {
+  const { classStart, groupImage, truthStart } = matching;
+  const ignored = matching.truthIgnored[area]!;
+  let count = 0;
+  for (let group = classStart[k]!; group < classStart[k + 1]!; group++) {
+    const times = counts[groupImage[group]!]!;
+    if (times === 0) continue;
+    for (let at = truthStart[group]!; at < truthStart[group + 1]!; at++) if (!ignored[at]) count += times;
   }
+  return count;
 }
