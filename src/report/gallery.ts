@@ -66,8 +66,9 @@ export async function galleryHtml(set: ImageSet, codec: PictureCodec, options: G
   let [bytes, read] = [0, 0];
   let cut: string | undefined;
   let failure: string | undefined;
+  const faults: string[] = [];
   try {
-    for await (const image of set.images()) {
+    for await (const image of set.images({ onFault: ({ message }) => faults.push(message) })) {
       if (items.length >= limit || bytes >= maxBytes) {
         cut =
           bytes >= maxBytes
@@ -88,7 +89,7 @@ export async function galleryHtml(set: ImageSet, codec: PictureCodec, options: G
     if (!(error instanceof MoganetError)) throw error;
     failure = `After ${read} images: ${error.message}`;
   }
-  const notices = failure === undefined ? set.notices : [...set.notices, failure];
+  const notices = [...set.notices, ...faults, ...(failure === undefined ? [] : [failure])];
   const page = { set, names, items, cut, notices, wanted: context.wanted, results: options.results !== undefined };
   return { html: await pageOf(page), shown: items.length, count: set.count, cut: cut ?? failure, notices };
 }

@@ -168,6 +168,19 @@ describe('the gallery of a data set', () => {
     expect(notices).to.deep.equal(['After 1 images: labels/1.txt, line 2: no number.']);
   });
 
+  it('leaves out images whose labels cannot be read, and says so', async () => {
+    const set = setOf([], {
+      count: 2,
+      async *images({ onFault } = {}) {
+        onFault?.(new DataError('labels/0.txt: not a text.'));
+        yield { id: 2, file: '1.png', size, bytes: async () => bytes };
+      },
+    });
+    const { shown, notices, document } = await pageOf(set);
+    expect([shown, notices]).to.deep.equal([1, ['labels/0.txt: not a text.']]);
+    expect(document.querySelector('#data li')?.textContent).to.equal('labels/0.txt: not a text.');
+  });
+
   it('writes names as text, and has no script but its own', async () => {
     const set = setOf([{ file: hostile, objects: [object(1, 0)] }, { label: 1 }], {
       name: hostile,
