@@ -28,6 +28,7 @@ export {
   compareEvaluations,
   type ResampleReading,
 } from './compare.ts';
+export { type ComparedResults, type CompareResultsOptions, compareResults } from './compare_results.ts';
 export {
   type ConfusionMatrix,
   type ConfusionOptions,
@@ -52,6 +53,7 @@ export type { Observation, Observe } from './observe.ts';
 export type { RegionType } from './regions.ts';
 export { evaluateResults, type NamedResults } from './results_file.ts';
 export {
+  type EvaluatedModel,
   type EvaluatedOptions,
   type EvaluateModelOptions,
   type EvaluateOptions,
