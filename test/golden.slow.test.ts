@@ -110,7 +110,8 @@ describe('the golden command', function () {
     expect(none.stderr).to.match(/elsewhere: .*index\.json/);
   });
 
-  it('counts a heads folder as a part of its parent', () => {
+  it('counts a heads or eval folder as a part of its parent', () => {
+    expect(foldersFrom(`/a/eval${delimiter}/a`, '/c')).to.deep.equal(['/a']);
     expect(foldersFrom(`/a${delimiter}/a/heads${delimiter}/b`, '/c')).to.deep.equal(['/a', '/b']);
     expect(foldersFrom('/a/heads', '/c')).to.deep.equal(['/a/heads']);
     expect(foldersFrom(undefined, '/c')).to.deep.equal(['/c']);
