@@ -55,7 +55,7 @@ export function addBrowseCommand(program: Command): void {
     .option('--limit <n>', 'the most images', wholeNumber, 200)
     .option('--max-size <MB>', 'the most megabytes of the file, about', wholeNumber, 40)
     .option('--overwrite', 'replace an existing file')
-    .option('-q, --quiet', 'only errors')
+    .option('-q, --quiet', 'only the result and errors')
     .addHelpText('after', help)
     .action(browse);
 }

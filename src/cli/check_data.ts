@@ -61,7 +61,7 @@ export function addCheckDataCommand(program: Command, end: (code: number) => voi
     .option('--strict', 'exit with 1 for warnings, too')
     .option('--examples <n>', 'examples of each finding (default: 3, with --json 20)', wholeNumber)
     .option('--json', 'findings as JSON on stdout, with all ids')
-    .option('-q, --quiet', 'only errors')
+    .option('-q, --quiet', 'only findings that are errors')
     .addHelpText('after', help)
     .action(async (data: string, options: Options) => end(await checkData(data, options)));
 }

@@ -28,13 +28,18 @@ type Scale = { readonly x: number; readonly y: number };
 
 const short = (value: number): number => Math.round(value * 10) / 10;
 
+/** Names and points have fixed sizes, which are for drawings of at least this length; images may be smaller. */
+const leastEdge = 400;
+
 /** Draws objects, the large ones below. */
 export function objectsSvg(
   objects: readonly DrawnObject[],
-  { size, original }: Pick<Picture, 'size' | 'original'>,
+  { size: thumbnail, original }: Pick<Picture, 'size' | 'original'>,
   classOf: ClassOf,
   skeleton: KeypointNames['skeleton'],
 ): Html {
+  const larger = Math.max(1, leastEdge / Math.max(thumbnail.width, thumbnail.height));
+  const size = { width: short(larger * thumbnail.width), height: short(larger * thumbnail.height) };
   const scale = { x: size.width / original.width, y: size.height / original.height };
   const drawn = objects.slice(0, mostDrawn).toSorted((a, b) => b.area - a.area);
   const named = drawn.length <= mostNamed;

@@ -45,7 +45,7 @@ async function pageOf(set: ImageSet, options?: GalleryOptions) {
 const hostile = `</script><img src=x onerror="alert(1)">'\`&\u0000`;
 
 describe('the gallery of a data set', () => {
-  it('draws boxes, outlines, runs and keypoints in the pixels of the thumbnail', async () => {
+  it('draws boxes, outlines, runs and keypoints in a drawing that is never small', async () => {
     const bitmap = new Uint8Array(80 * 60).fill(0);
     for (let y = 10; y < 30; y++) bitmap.fill(1, y * 80 + 20, y * 80 + 60);
     const objects = [
@@ -70,9 +70,9 @@ describe('the gallery of a data set', () => {
     const { document } = await pageOf(setOf([{ objects }], { keypoints }));
     // the largest is drawn first
     const paths = [...document.querySelectorAll('.objects .mask')].map((path) => path.getAttribute('d'));
-    expect(paths).to.deep.equal(['M60 10L60 30L20 30L20 10Z', 'M10 20L50 20L50 40Z']);
-    expect(document.querySelector('.objects .box')?.getAttribute('d')).to.equal('M10 20H50V40H10Z');
-    expect(document.querySelector('.keypoints path')?.getAttribute('d')).to.equal('M12 22L30 30');
+    expect(paths).to.deep.equal(['M300 50L300 150L100 150L100 50Z', 'M50 100L250 100L250 200Z']);
+    expect(document.querySelector('.objects .box')?.getAttribute('d')).to.equal('M50 100H250V200H50Z');
+    expect(document.querySelector('.keypoints path')?.getAttribute('d')).to.equal('M60 110L150 150');
     expect(document.querySelectorAll('.keypoints circle')).to.have.length(2);
     expect(document.querySelectorAll('.keypoints .covered')).to.have.length(1);
   });
@@ -80,7 +80,7 @@ describe('the gallery of a data set', () => {
   it('scales labels by the size that they were made for', async () => {
     const half = { width: 40, height: 30 };
     const { document } = await pageOf(setOf([{ size: half, objects: [object(1, 0, { box: [5, 10, 25, 20] })] }]));
-    expect(document.querySelector('.objects .box')?.getAttribute('d')).to.equal('M10 20H50V40H10Z');
+    expect(document.querySelector('.objects .box')?.getAttribute('d')).to.equal('M50 100H250V200H50Z');
   });
 
   it('has a switch and a count for every class that occurs', async () => {
