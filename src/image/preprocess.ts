@@ -62,6 +62,14 @@ export interface ClassificationPipeline extends Normalization, CenterCrop {}
 export interface Prepared {
   readonly input: NDArray; // (1, 3, padded height, padded width)
   readonly geometry: Geometry;
+  /** Returns a window of the input. If it is there, `input` is made when it is first asked for. */
+  readonly cut?: ((window: InputPart) => NDArray) | undefined;
+}
+
+/** A part of the input. */
+export interface InputPart extends Size {
+  readonly top: number;
+  readonly left: number;
 }
 
 /** mmdetection's test pipeline: resizes (ratio kept), normalises, then pads right and below to the divisor. */
@@ -86,6 +94,28 @@ export function* prepareSegmentation(image: Raster, pipeline: SegmentationPipeli
   return {
     input: yield* normalizedPlanes(stretched, aligned, padded, pipeline),
     geometry: geometryOf(sizeOnly(image), aligned, padded),
+  };
+}
+
+/**
+ * Does what `prepareSegmentation` does for a network that sees windows only: the resized image stays bytes, of which each window is made. The
+ * input of a large image would take three times as much.
+ */
+export function* prepareWindows(image: Raster, pipeline: SegmentationPipeline): Sliced<Prepared> {
+  const first = fittedSize(image, pipeline);
+  const aligned = roundUpSize(first, pipeline.divisor);
+  const stretched = sameSize(first, aligned) ? image : yield* linearRaster(image, first);
+  const bytes = sameSize(stretched, aligned) ? stretched : yield* linearRaster(stretched, aligned);
+  const padded = paddedSize(aligned, pipeline.padDivisor ?? 1, pipeline);
+  const cut = (window: InputPart) => normalizedPart(bytes, window, pipeline);
+  let whole: NDArray | undefined;
+  return {
+    get input() {
+      whole ??= cut({ top: 0, left: 0, ...padded });
+      return whole;
+    },
+    geometry: geometryOf(sizeOnly(image), aligned, padded),
+    cut,
   };
 }
 
@@ -136,32 +166,46 @@ export function sizeBeforeCrop({ height, width }: Size, { size, cropPct }: Cente
 }
 
 /** Resizes to `size` and writes planes of `padded`, whose rest has the value of the padding. */
-function* normalizedPlanes(
-  image: Raster,
-  size: Size,
-  padded: Size,
-  normalization: Normalization & { readonly padValue?: PadValue | undefined },
-): Sliced<NDArray> {
-  const plane = padded.height * padded.width;
+function* normalizedPlanes(image: Raster, size: Size, padded: Size, normalization: Padded): Sliced<NDArray> {
+  const { data, write } = planeWriter(padded, normalization);
+  if (sameSize(image, size)) {
+    const rows = rowsPerSlice(size.width);
+    for (let y = 0; y < size.height; y++) {
+      write(image.data, y * size.width * 4, 4, y, size.width);
+      if (y % rows === rows - 1) yield;
+    }
+  } else yield* resizeRows(image, size, 3, (y, row) => write(row, 0, 3, y, size.width));
+  return { shape: [1, 3, padded.height, padded.width], data };
+}
+
+/** Writes the planes of a part of an image, whose rest has the value of the padding. */
+function normalizedPart(image: Raster, part: InputPart, normalization: Padded): NDArray {
+  const { data, write } = planeWriter(part, normalization);
+  const rows = Math.min(part.height, image.height - part.top);
+  const width = Math.min(part.width, image.width - part.left);
+  for (let y = 0; width > 0 && y < rows; y++) {
+    write(image.data, 4 * ((part.top + y) * image.width + part.left), 4, y, width);
+  }
+  return { shape: [1, 3, part.height, part.width], data };
+}
+
+type Padded = Normalization & { readonly padValue?: PadValue | undefined };
+
+/** Returns planes of the padding's value, and a function that writes rows of bytes to them. */
+function planeWriter({ height, width: planeWidth }: Size, normalization: Padded) {
+  const plane = height * planeWidth;
   const data = planesOf(1, plane, normalization.padValue);
   const [first, green, last] = [0, 1, 2].map((channel) => ({
     values: data.subarray(channel * plane, (channel + 1) * plane),
     table: normalizationTable(normalization, channel),
   })) as [Plane, Plane, Plane];
   const [red, blue] = normalization.channelOrder === 'bgr' ? [last, first] : [first, last];
-  const write = (y: number, row: Raster['data'], start: number, stride: 3 | 4) => {
+  const write = (row: Raster['data'], start: number, stride: 3 | 4, y: number, width: number) => {
     for (const [i, { values, table }] of [red, green, blue].entries()) {
-      normalizeRow(row, start + i, stride, table, values, y * padded.width, size.width);
+      normalizeRow(row, start + i, stride, table, values, y * planeWidth, width);
     }
   };
-  if (sameSize(image, size)) {
-    const rows = rowsPerSlice(size.width);
-    for (let y = 0; y < size.height; y++) {
-      write(y, image.data, y * size.width * 4, 4);
-      if (y % rows === rows - 1) yield;
-    }
-  } else yield* resizeRows(image, size, 3, (y, row) => write(y, row, 0, 3));
-  return { shape: [1, 3, padded.height, padded.width], data };
+  return { data, write };
 }
 
 /** The values of one channel, and what each byte becomes in it. */

@@ -205,7 +205,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     /** Runs the network on images together, and then what reads its outputs. */
     const pass: Pass = async (together, readers, visit, whenFree = () => {}, ready) => {
       const prepared = ready
-        ? [{ ...ready, flipped: false }]
+        ? [{ inputs: ready, flipped: false }]
         : await clock.time('preprocess', () => this.prepareViews(together, options, pause));
       await clock.wait(network);
       const wanted = readers.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
@@ -215,12 +215,17 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
         await this.turn(signal);
         return clock.time(part, () => runner.run(inputs, part === 'features' ? wanted : undefined, signal));
       };
-      const views = prepared.map((inputs) => new RunningView(inputs, run));
+      const views = prepared.map((view) => new RunningView(view, run));
       try {
         for (const [n, task] of readers.entries()) {
           if (n > 0) await this.turn(signal); // the arithmetic of a task may have taken long
           const seen = views.map((view) => ({
-            ...view.inputs,
+            get image() {
+              return view.inputs.image; // which may be made only now
+            },
+            cut: view.inputs.cut,
+            geometries: view.inputs.geometries,
+            flipped: view.flipped,
             run,
             pause,
             features: () => view.features(),
@@ -271,9 +276,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     let upright: Inputs | undefined; // of the scale before, which comes mirrored as well
     for (const { scale, flipped } of augmentationsOf(options)) {
       if (!flipped || !upright) upright = await this.definition.prepareInSlices(images, options.size, pause, scale);
-      const { image, geometries } = upright;
-      const resized = geometries.map((geometry) => geometry.resized);
-      views.push({ geometries, image: flipped ? mirroredInputs(image, resized) : image, flipped });
+      views.push({ inputs: flipped ? mirrored(upright) : upright, flipped });
       await pause();
     }
     return views;
@@ -312,17 +315,31 @@ interface Place {
   leaveNetwork(): void;
 }
 
-type PreparedView = Inputs & Pick<View, 'flipped'>;
+type PreparedView = Pick<View, 'flipped'> & { readonly inputs: Inputs };
+
+const mirrored = ({ image, geometries }: Inputs): Inputs => ({
+  image: mirroredInputs(
+    image,
+    geometries.map(({ resized }) => resized),
+  ),
+  geometries,
+});
 
 /** A view and its features, which are on the device from when they are first asked for until they are released. */
 class RunningView {
   private outputs: Promise<Named<DeviceTensor>> | undefined;
   isReleased = false;
 
+  readonly inputs: Inputs;
+  readonly flipped: boolean;
+
   constructor(
-    readonly inputs: PreparedView,
+    { inputs, flipped }: PreparedView,
     private readonly run: TaskInputs['run'],
-  ) {}
+  ) {
+    this.inputs = inputs;
+    this.flipped = flipped;
+  }
 
   features(): Promise<Named<DeviceTensor>> {
     this.outputs ??= this.run('features', { image: this.inputs.image });

@@ -5,12 +5,13 @@ import type { Stage } from '../backbones/index.ts';
 import { type Dataset, datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
-import { prepareSegmentation } from '../image/preprocess.ts';
+import { prepareSegmentation, prepareWindows } from '../image/preprocess.ts';
 import type { DeviceTensor, Scope, Value } from '../nn/index.ts';
 import { type LabelOptions, labelSlices, resizedLogitRows } from '../postprocess/segmentation.ts';
 import { type LabelView, meanLabels } from '../postprocess/view_labels.ts';
 import {
   slidingWindows,
+  type Window,
   type WindowLogits,
   type WindowOptions,
   windowLabelSlices,
@@ -67,8 +68,10 @@ export function segmentationTask(
           ]),
         );
       }),
-    prepare: (images, size, scale) =>
-      fitImages(images, config.input, size, (raster, fit) => prepareSegmentation(raster, { ...image, ...fit }), scale),
+    prepare: (images, size, scale) => {
+      const prepare = slide && images.length === 1 ? prepareWindows : prepareSegmentation;
+      return fitImages(images, config.input, size, (raster, fit) => prepare(raster, { ...image, ...fit }), scale);
+    },
     inTiles: (size, _, tiling) => {
       const { alignCorners } = head;
       const windows = tilesOf(size, tiling);
@@ -183,13 +186,13 @@ type Slide = NonNullable<SegmentationConfig['slide']>;
 
 /** Runs `features` on each window and takes the mean of the logits of overlapping windows. */
 async function onWindows(inputs: TaskInputs, sliding: Slide, decision: Decision): Promise<Labels[]> {
-  const { image, geometries, run, networkDone, pause } = inputs;
+  const { geometries, run, networkDone, pause } = inputs;
   const maps: Labels[] = [];
   for (const [i, geometry] of geometries.entries()) {
     const options = windowsOf(geometry, sliding, decision);
     const labels = windowLabels(options);
     for (const window of options.windows) {
-      const features = await run('features', { image: windowOf(image, i, window) });
+      const features = await run('features', { image: cutOf(inputs, i, window) });
       const logits = await readAndFree(features, 'seg_logits');
       if (i === geometries.length - 1 && window === options.windows.at(-1)) await networkDone();
       await inSlices(labels.add(logits), pause);
@@ -198,6 +201,10 @@ async function onWindows(inputs: TaskInputs, sliding: Slide, decision: Decision)
   }
   return maps;
 }
+
+/** Returns a window of the input. The whole input is not asked for if it is not there. */
+const cutOf = (inputs: TaskInputs, i: number, window: Window): NDArray =>
+  inputs.cut ? inputs.cut(window) : windowOf(inputs.image, i, window);
 
 const windowsOf = ({ padded, resized, original }: Geometry, sliding: Slide, decision: Decision): WindowOptions => ({
   windows: slidingWindows(padded, sliding),
@@ -212,7 +219,7 @@ async function viewOnWindows(view: View, sliding: Slide, decision: Decision): Pr
   const options = windowsOf(itemAt(view.geometries, 0), sliding, decision);
   const windows: WindowLogits[] = [];
   for (const window of options.windows) {
-    const features = await view.run('features', { image: windowOf(view.image, 0, window) });
+    const features = await view.run('features', { image: cutOf(view, 0, window) });
     windows.push({ window, logits: await readAndFree(features, 'seg_logits') });
   }
   await view.networkDone();

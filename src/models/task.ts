@@ -73,6 +73,8 @@ export interface Inputs {
   readonly image: NDArray; // (images, channels, height, width)
   /** One per image. Classification has none: nothing is mapped back. */
   readonly geometries: readonly Geometry[];
+  /** Returns a window of the only image. If it is there, `image` is large, and made when it is first asked for. */
+  readonly cut?: ((window: Window) => NDArray) | undefined;
 }
 
 /** Runs one of the model's parts. */
@@ -198,7 +200,15 @@ export function* fitImages<F extends Fit>(
   const prepared: Prepared[] = [];
   for (const image of images) prepared.push(yield* prepare(image, { ...fit, scale: edges }));
   const [first, ...others] = prepared;
-  if (first && others.length === 0) return { image: first.input, geometries: [first.geometry] };
+  if (first && others.length === 0) {
+    return {
+      get image() {
+        return first.input;
+      },
+      geometries: [first.geometry],
+      cut: first.cut,
+    };
+  }
   const { input, padded } = yield* batchInputs(
     prepared.map((one) => one.input),
     1,
