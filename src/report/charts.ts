@@ -42,7 +42,7 @@ function curvePlot(
       { x: 'recall', y: 'precision', stroke: color, strokeWidth: 2, strokeDasharray: dash, title: () => name },
     ),
   );
-  const axis = { ...share, grid: true, labelAnchor: 'center', labelArrow: 'none' } as const;
+  const axis = { ...share, grid: true, ticks: 5, labelAnchor: 'center', labelArrow: 'none' } as const;
   return draw(
     {
       ...size,

@@ -1,5 +1,6 @@
 import type { ShownDetection, ShownTruth } from '../evaluate/evaluation.ts';
-import { rleRings } from '../postprocess/polygons.ts';
+import { compactMask } from '../postprocess/masks.ts';
+import { maskRings, pointsOf, type Ring } from '../postprocess/polygons.ts';
 import type { Rle } from '../postprocess/rle.ts';
 import { simplifyRings } from '../postprocess/simplify.ts';
 import type { Rect } from '../render/canvas.ts';
@@ -71,19 +72,21 @@ interface Scale {
 /** Draws the marks over an image: all lines, and above them the plates, which keep clear of each other. */
 export function overlay({ list }: Marks, { size, original }: Picture, skeleton: Skeleton = []): Html {
   const scale = { x: size.width / original.width, y: size.height / original.height };
-  const drawn = list.map((mark) => ({
-    ...mark,
-    label: labelOf(mark, list.length <= mostNamed),
-    box: boxOf(mark.thing, scale, size),
-  }));
+  const drawn = list.map((mark) => {
+    const box = boxOf(mark.thing, scale, size);
+    const rings = mark.thing.mask === undefined ? [] : outlineOf(mark.thing.mask, scale);
+    const label = labelOf(mark, list.length <= mostNamed);
+    return { ...mark, label, rings, box, at: rings.length === 0 ? box : topOf(rings, box) };
+  });
   // hits are last, so that their lines lie above; the plates are placed from the last on
   const plates = placeLabels(
-    drawn.map(({ box, label }) => ({ box, width: plateWidth(label), height: plateHeight })).reverse(),
+    drawn.map(({ at, label }) => ({ box: at, width: plateWidth(label), height: plateHeight })).reverse(),
     size,
   ).reverse();
   return html`<svg class="marks" viewBox="0 0 ${size.width} ${size.height}" aria-hidden="true">${drawn.map(
-    ({ kind, thing, box }) => linesSvg(kind, thing, box, scale, skeleton),
-  )}${drawn.map(({ kind, box, label }, i) => plateSvg(kind, label, plates[i]!, box))}</svg>`;
+    ({ kind, thing, box, rings }) =>
+      linesSvg(kind, thing, rings.length === 0 ? boxPath(box) : pathOf(rings), rings.length > 0, scale, skeleton),
+  )}${drawn.map(({ kind, at, label }, i) => plateSvg(kind, label, plates[i]!, at))}</svg>`;
 }
 
 const plateHeight = 16;
@@ -107,17 +110,12 @@ function boxOf({ box: [x1, y1, x2, y2] }: Thing, scale: Scale, size: Picture['si
 
 const short = (value: number): number => Math.round(value * 10) / 10;
 
-function linesSvg(
-  kind: MarkKind,
-  thing: Thing,
-  { left, top, right, bottom }: Rect,
-  scale: Scale,
-  skeleton: Skeleton,
-): Html {
-  const outline = thing.mask === undefined ? '' : maskPath(thing.mask, scale);
-  const path = outline === '' ? `M${left} ${top}H${right}V${bottom}H${left}Z` : outline;
+const boxPath = ({ left, top, right, bottom }: Rect): string => `M${left} ${top}H${right}V${bottom}H${left}Z`;
+
+function linesSvg(kind: MarkKind, thing: Thing, path: string, filled: boolean, scale: Scale, skeleton: Skeleton): Html {
+  const title = `${markKinds[kind].name}: ${cutName(thing.name, 60)}${scoreOf(thing)}${thing.error === undefined ? '' : ` (${errorNames[thing.error]})`}`;
   // a dark line below keeps dashes visible on any image
-  return html`<g class="${kind}"><title>${markKinds[kind].name}: ${cutName(thing.name, 60)}${scoreOf(thing)}${thing.error && ` (${errorNames[thing.error]})`}</title><path class="below" d="${path}"/><path class="line${outline !== '' && ' fill'}" d="${path}"/>${keypointsSvg(thing, scale, skeleton)}</g>`;
+  return html`<g class="${kind}"><title>${title}</title><path class="below" d="${path}"/><path class="line${filled && ' fill'}" d="${path}"/>${keypointsSvg(thing, scale, skeleton)}</g>`;
 }
 
 /** A plate with a letter, and a line into its box if it had to move away. */
@@ -135,17 +133,35 @@ function plateSvg(kind: MarkKind, label: string, plate: Rect, box: Rect): Html {
   return html`<g class="${kind}">${apart && html`<path class="lead-line" d="${line}"/>`}<rect class="plate" x="${plate.left}" y="${plate.top}" width="${width}" height="${plate.bottom - plate.top}" rx="2"/><text x="${plate.left + 4}" y="${plate.top + 12}"${label.length > 1 && html` textLength="${width - 8}" lengthAdjust="spacingAndGlyphs"`}>${label}</text></g>`;
 }
 
-/** Returns the outline of a mask as the data of a path, within half a pixel of what is shown. Empty for an empty mask. */
-function maskPath(mask: Rle, scale: Scale): string {
+/** Returns the outline of a mask, within half a pixel of what is shown. Nothing for an empty mask. */
+function outlineOf(mask: Rle, scale: Scale): Ring[] {
   const tolerance = 0.75 / Math.max(scale.x, scale.y);
-  return simplifyRings(rleRings(mask), tolerance)
-    .map((ring) => {
-      const points: string[] = [];
-      for (let i = 0; i + 1 < ring.length; i += 2)
-        points.push(`${short(ring[i]! * scale.x)} ${short(ring[i + 1]! * scale.y)}`);
-      return `M${points.join('L')}Z`;
-    })
+  return simplifyRings(maskRings(compactMask(mask)), tolerance).map((ring) =>
+    ring.map((value, i) => short(value * (i % 2 === 0 ? scale.x : scale.y))),
+  );
+}
+
+const pathOf = (rings: readonly Ring[]): string =>
+  rings
+    .map(
+      (ring) =>
+        `M${pointsOf(ring)
+          .map(({ x, y }) => `${x} ${y}`)
+          .join('L')}Z`,
+    )
     .join('');
+
+/** Returns a small box at the top of a mask: the box around a slanted one has its corners far from it. */
+function topOf(rings: readonly Ring[], box: Rect): Rect {
+  const { x, y } = rings.flatMap(pointsOf).reduce((top, point) => (point.y < top.y ? point : top));
+  const left = Math.max(box.left, Math.round(x) - 6);
+  const top = Math.round(y);
+  return {
+    left,
+    top,
+    right: Math.max(left + 1, Math.min(box.right, left + 12)),
+    bottom: Math.max(top + 1, Math.min(box.bottom, top + 12)),
+  };
 }
 
 function keypointsSvg({ keypoints }: Thing, scale: Scale, skeleton: Skeleton): Html {
