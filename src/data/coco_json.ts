@@ -23,6 +23,7 @@ export interface CocoReading {
   readonly notices: readonly string[];
 }
 
+/** How strictly a file is read. */
 export interface CocoReadOptions {
   /**
    * What happens with what an evaluation can live with: ids given twice, annotations of images or classes that are not

@@ -18,6 +18,7 @@ export interface DataFolder {
   read(path: string, most?: number): Promise<Uint8Array>;
 }
 
+/** What is directly in a folder. */
 export interface FolderEntry {
   readonly name: string;
   readonly kind: 'file' | 'folder';
@@ -28,6 +29,7 @@ export interface ChosenFile extends Pick<Blob, 'slice' | 'size'> {
   readonly name: string;
   /** The path below what was chosen, which it begins with. Empty if single files were chosen. */
   readonly webkitRelativePath?: string;
+  /** Reads the file. */
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 

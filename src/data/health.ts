@@ -37,6 +37,7 @@ export interface HealthSplit {
   readonly failures?: readonly string[] | undefined;
 }
 
+/** What a check is told. */
 export interface HealthOptions {
   /** A results file of COCO's format, as JSON. Its images may belong to any of the splits. */
   readonly results?: { readonly file: string; readonly document: unknown } | undefined;
@@ -45,9 +46,11 @@ export interface HealthOptions {
   /** The examples that are kept of each code and split. Default 5. */
   readonly examples?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Hears how far it has come. */
   onProgress?(progress: HealthProgress): void;
 }
 
+/** How far a check has come. */
 export interface HealthProgress {
   readonly split: string;
   readonly done: number;
@@ -65,6 +68,7 @@ export interface HealthReport {
   readonly findings: readonly Finding[];
 }
 
+/** What was counted in a split. */
 export interface SplitFacts {
   readonly name: string;
   readonly file: string;

@@ -2,6 +2,7 @@
 
 /** Errors break training or evaluation, warnings change figures silently, information is worth a look. */
 export const severities = ['error', 'warning', 'information'] as const;
+/** How much a finding matters. */
 export type Severity = (typeof severities)[number];
 
 interface HealthRule {
@@ -223,6 +224,7 @@ export const healthCodes = {
   },
 } as const satisfies Readonly<Record<string, HealthRule>>;
 
+/** What was found, as a code. */
 export type HealthCode = keyof typeof healthCodes;
 
 export const severityOf = (code: HealthCode): Severity => healthCodes[code].severity;

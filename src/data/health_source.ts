@@ -34,6 +34,7 @@ export interface HealthSourceOptions {
   onProgress?(done: number, total: number, file: string): void;
 }
 
+/** What is checked. */
 export interface HealthSource {
   readonly format: DataFormat;
   readonly splits: readonly HealthSplit[];

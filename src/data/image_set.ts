@@ -18,6 +18,7 @@ export const dataFormats = [
   'segment_folders',
   'class_folders',
 ] as const;
+/** The name of a layout. */
 export type DataFormat = (typeof dataFormats)[number];
 
 /** What the images of a set are labelled with. */
@@ -59,6 +60,7 @@ export interface ReadImagesOptions {
   onFault?(error: DataError): void;
 }
 
+/** The keypoints of a class, and which of them are joined. */
 export interface KeypointNames {
   readonly names: readonly string[];
   /** Pairs of indices, from 0. */
@@ -84,6 +86,7 @@ export interface LabelledImage {
   labels?(): Promise<LabelMap>;
 }
 
+/** An object in an image. */
 export interface LabelledObject {
   readonly id: number;
   readonly label: number;
