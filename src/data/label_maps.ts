@@ -13,8 +13,13 @@ import type { Tree } from './tree.ts';
  * @param size of the image that it belongs to
  * @throws DataError if it is missing, not a label map or of another size
  */
-export async function readLabelMap(tree: Tree, path: string, size: Size | undefined): Promise<LabelMap> {
-  const map = decodedLabels(await tree.read(path), tree.shown(path));
+export async function readLabelMap(
+  tree: Tree,
+  path: string,
+  size: Size | undefined,
+  decode: (bytes: Uint8Array, name: string) => LabelMap = decodedLabels,
+): Promise<LabelMap> {
+  const map = decode(await tree.read(path), tree.shown(path));
   if (size && (map.width !== size.width || map.height !== size.height)) {
     throw new DataError(
       `${tree.shown(path)}: the label map is ${map.width}×${map.height}, its image ${size.width}×${size.height}. ` +

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { DataError } from '../../src/errors.ts';
+import { encodePng } from '../../src/formats/index.ts';
 import { type Files, imagesOf, labelPng, open, picture, read } from '../harness/data_files.ts';
 import { rejection } from '../harness/rejection.ts';
 
@@ -130,5 +131,64 @@ describe("PASCAL VOC's layout", () => {
     expect(set.all[0]!.objects).to.have.length(1);
     expect(set.all[0]!.objects![0]).to.include({ label: 1, area: 1, instance: 1 });
     expect([...(await set.all[0]!.labels!()).labels]).to.deep.equal([0, 2, 255]);
+  });
+});
+
+describe("VOC's label maps in colours", () => {
+  const rgb = (...colours: readonly (readonly [number, number, number])[]) =>
+    encodePng({
+      width: colours.length,
+      height: 1,
+      data: Uint8ClampedArray.from(colours.flatMap((colour) => [...colour, 255])),
+    });
+  const files = {
+    'labelmap.txt': '# label:color_rgb:parts:actions\nbackground:0,0,0::\nbolt:250,50,83::\nnut:50,183,250::\n',
+    'ImageSets/Segmentation/default.txt': 'a\n',
+    'JPEGImages/a.jpg': picture(3, 1),
+    'SegmentationClass/a.png': rgb([0, 0, 0], [50, 183, 250], [250, 50, 83]),
+    'SegmentationObject/a.png': rgb([0, 0, 0], [128, 0, 0], [0, 128, 0]),
+  };
+
+  it('are read by the colours of labelmap.txt, objects by the palette', async () => {
+    const [image] = (await read(files)).all;
+    expect([...(await image!.labels!()).labels]).to.deep.equal([0, 2, 1]);
+    expect(image!.objects!.map(({ label, instance }) => [label, instance])).to.deep.equal([
+      [1, 1],
+      [0, 2],
+    ]);
+  });
+
+  it('are read by the palette of VOC without it, its border included', async () => {
+    const map = rgb([0, 0, 0], [128, 128, 0], [224, 224, 192]);
+    const { 'labelmap.txt': _, ...without } = files;
+    const [image] = (await read({ ...without, 'SegmentationClass/a.png': map })).all;
+    expect([...(await image!.labels!()).labels]).to.deep.equal([0, 3, 255]);
+  });
+
+  it('name a pixel of no class', async () => {
+    const set = await open({ ...files, 'SegmentationClass/a.png': rgb([0, 0, 0], [1, 2, 3], [0, 0, 0]) });
+    const error = await rejection(imagesOf(set));
+    expect(error).to.be.instanceOf(DataError);
+    expect(error.message).to.include('set/SegmentationClass/a.png: pixel (1, 0) is the colour (1, 2, 3)');
+  });
+});
+
+describe('an XML that asks for more than labels need', () => {
+  const refused = async (text: string): Promise<string> =>
+    (await rejection(imagesOf(await open({ 'a.xml': `<annotation>${text}`, 'a.png': picture() })))).message;
+
+  it('is refused with line and column', async () => {
+    expect(await refused('<a>'.repeat(100_000)))
+      .to.include('set/a.xml: line 1')
+      .and.include('nested deeper than 64');
+    expect(await refused('<a/>'.repeat(300_000))).to.include('more than 200000 elements');
+    expect(await refused('<size><width>1e9</width><height>1e9</height></size></annotation>')).to.include(
+      'set/a.xml: size',
+    );
+    expect(await refused('<object>\n<name>cat</name></objct></annotation>')).to.include('line 2');
+    expect(await refused('<object><name>cat</name>'))
+      .to.include('set/a.xml: line 1')
+      .and.include('unclosed tag');
+    expect(await refused('&unknown;</annotation>')).to.include('undefined entity');
   });
 });

@@ -12,6 +12,7 @@ import { imageSetOf } from '../set.ts';
 import { chosenSplit } from '../splits.ts';
 import type { Tree } from '../tree.ts';
 import { sayUnpaired } from './pairs.ts';
+import { colouredLabels, coloursIn } from './voc_colours.ts';
 import { listsIn, stemsIn, vocClasses } from './voc_lists.ts';
 
 /** The label maps of VOC: classes in `SegmentationClass`, and the objects of each image in `SegmentationObject`. */
@@ -44,6 +45,8 @@ export async function openSegmentation(
       : await stemsIn(tree, lists.get(split)!);
   const entries = await entriesOf(tree, base, maps, stems, options, notices);
   const classes = await classesOf(tree, base, options);
+  const classMap = colouredLabels(await coloursIn(tree, base, classes));
+  const objectMap = colouredLabels(undefined);
   const hasObjects = entries.some(({ objects }) => objects !== undefined);
   return imageSetOf(
     {
@@ -61,12 +64,14 @@ export async function openSegmentation(
       async read(entry, id) {
         const { image, classes: map } = entry;
         const size = await imageSizeAt(tree, image);
-        const labels = await readLabelMap(tree, map, size);
+        const labels = await readLabelMap(tree, map, size, classMap);
         if (hasObjects && entry.objects === undefined) {
           throw new DataError(`${tree.shown(image)}: no map in SegmentationObject, which other images have.`);
         }
         const objects =
-          entry.objects === undefined ? undefined : objectsIn(await readLabelMap(tree, entry.objects, size), labels);
+          entry.objects === undefined
+            ? undefined
+            : objectsIn(await readLabelMap(tree, entry.objects, size, objectMap), labels);
         return { id, file: image, size, objects, bytes: () => tree.read(image), labels: async () => labels };
       },
     },
@@ -76,7 +81,8 @@ export async function openSegmentation(
 /** Returns the names of the label maps, the background first. */
 async function classesOf(tree: Tree, base: string, options: Options): Promise<readonly string[]> {
   const names = options.classes ?? (await namesIn(tree, base)) ?? ['background', ...vocClasses];
-  return /^_?background_?$/i.test(names[0] ?? '') ? names : ['background', ...names];
+  const isBackground = (name: string) => /^_?background_?$/i.test(name);
+  return isBackground(names[0] ?? '') ? names : ['background', ...names.filter((name) => !isBackground(name))];
 }
 
 async function entriesOf(
