@@ -77,8 +77,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   // what was measured as one HTML file
   report: {
-    imports: ['evaluate', 'data', 'render', 'results', 'formats', 'image', 'postprocess'],
-    types: ['datasets', 'platform'],
+    imports: ['evaluate', 'render', 'formats', 'image', 'postprocess'],
+    types: ['data'],
     packages: ['@observablehq/plot', 'linkedom'],
   },
   // counts and comparisons of the article; nothing that runs a model needs it

@@ -75,7 +75,7 @@ section > h2 + .lead { margin-top: -0.8rem; }
 table { width: 100%; border-collapse: collapse; font-size: 0.9375rem; font-variant-numeric: tabular-nums; }
 caption { padding: 0.85rem 1rem 0.5rem; text-align: start; font-weight: 600; }
 caption small { display: block; font-weight: 400; }
-th, td { overflow-wrap: normal; padding: 0.4rem 1rem; border-top: 1px solid var(--line); text-align: start; vertical-align: baseline; }
+th, td { overflow-wrap: normal; padding: 0.4rem 1rem; border-top: 1px solid var(--line); text-align: start; vertical-align: middle; }
 thead th { border-top: 0; color: var(--quiet); font-size: 0.8125rem; font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 500; min-width: 7rem; }
 .number { text-align: end; white-space: nowrap; }
@@ -115,6 +115,7 @@ export const reportStyles = `
 .duo { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1rem; align-items: start; }
 .duo > figure { align-self: stretch; }
 .duo .plot { max-width: 30rem; }
+.duo tbody th { white-space: nowrap; min-width: 0; }
 td .small { display: inline-block; min-width: 8.5rem; }
 .matrix { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; align-items: start; }
 .matrix .plot { width: auto; max-width: none; }
