@@ -103,6 +103,16 @@ describe("COCO's layout", () => {
     ]);
   });
 
+  it('reads the file without a split before others, and says which splits there are', async () => {
+    const set = await open({
+      'instances.json': coco(['a.png']),
+      'train.json': coco(['a.png']),
+      'images/a.png': picture(),
+    });
+    expect([set.split, set.coco!.images.length]).to.deep.equal([undefined, 1]);
+    expect(set.notices.join()).to.include('instances.json is read; there are also the splits train');
+  });
+
   it('refuses panoptic annotations and says what to use', async () => {
     const panoptic = JSON.stringify({
       images: [],

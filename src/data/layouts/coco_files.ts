@@ -81,6 +81,10 @@ export async function chosenFile(tree: Tree, base: string, options: Options, not
   const ofSplit = files.filter((file) => (file.split ?? '') === split);
   const [chosen, ...others] = order.flatMap((task) => ofSplit.filter((file) => file.task === task));
   if (!chosen) throw new DataError(`${name}: no annotation file of the split "${split}".`);
+  const otherSplits = splits.filter((one) => one !== '' && one !== split);
+  if (split === '' && otherSplits.length > 0) {
+    notices.add('split', `${chosen.path} is read; there are also the splits ${otherSplits.join(', ')}.`);
+  }
   if (others.length > 0) {
     notices.add(
       'annotations',

@@ -41,9 +41,10 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   const classes = listed ? listed.filter((name) => !notClasses.has(name)) : await namesSeen(tree, files);
   await sayUnlabelled(tree, files, notices);
   const labelOf = new Map(classes.map((name, label) => [name, label]));
+  const images = options.images === undefined ? undefined : joined(base, options.images);
   return imageSetOf(
     { format: 'labelme', split, kinds: ['objects', 'masks'], classes },
-    { tree, notices, entries: files, read: (path, id) => imageOf(tree, path, id, labelOf, options.images, notices) },
+    { tree, notices, entries: files, read: (path, id) => imageOf(tree, path, id, labelOf, images, notices) },
   );
 }
 
