@@ -17,12 +17,7 @@ export const percentText = (value: number, digits = 1): string => (100 * value).
 export const none = (reason: string): Html =>
   html`<span class="none" title="${reason}"><span aria-hidden="true">–</span><span class="unseen">none: ${reason}</span></span>`;
 
-/** Writes a difference of shares with its sign, in points. */
-export function points(value: number, reason: string, digits = 1): HtmlValue {
-  if (!Number.isFinite(value)) return none(reason);
-  return signed(value, digits);
-}
-
+/** Writes a difference of shares in points, with its sign. */
 export function signed(value: number, digits = 1): string {
   const text = (100 * Math.abs(value)).toFixed(digits);
   if (Number(text) === 0) return text;
