@@ -72,8 +72,7 @@ const rooms: Readonly<Record<string, Room>> = {
   // measures results against labels, on typed arrays
   evaluate: {
     imports: ['data', 'postprocess'],
-    types: ['datasets', 'image', 'library', 'platform', 'results'],
-    packages: ['zod/mini'],
+    types: ['image', 'library', 'results'],
   },
   // what was measured as one HTML file
   report: {

@@ -73,7 +73,8 @@ export async function evaluateModel(
   const total = Math.min(limit ?? set.count, set.count);
   const images: Evaluated[] = [];
   const failures: ImageFailure[] = [];
-  const fail = ({ file }: LabelledImage, error: unknown) => failures.push({ file, error: reasonOf(error, file) });
+  const fail = ({ file }: Pick<LabelledImage, 'file'>, error: unknown) =>
+    failures.push({ file, error: reasonOf(error, file) });
 
   const take = async ({ image, place }: Placed, observation: Observation): Promise<void> => {
     const { size, milliseconds } = observation;
@@ -128,11 +129,17 @@ async function* filesOf(
   set: ImageSet,
   total: number,
   waiting: Placed[],
-  fail: (image: LabelledImage, error: unknown) => void,
+  fail: (image: Pick<LabelledImage, 'file'>, error: unknown) => void,
 ): AsyncGenerator<File, void, undefined> {
   let place = 0;
+  let faults = 0;
+  const onFault = (error: DataError): void => {
+    faults++;
+    fail({ file: error.message.split(': ')[0] ?? '' }, error); // a message about labels begins with their file
+  };
   if (total === 0) return;
-  for await (const image of set.images()) {
+  for await (const image of set.images({ onFault })) {
+    if (place + faults >= total) return;
     let bytes: Uint8Array<ArrayBuffer> | undefined;
     try {
       bytes = (await image.bytes()) as Uint8Array<ArrayBuffer>; // a file's bytes share no memory with another thread
@@ -143,7 +150,7 @@ async function* filesOf(
       waiting.push({ image, place });
       yield new File([bytes], image.file);
     }
-    if (++place >= total) return;
+    if (++place + faults >= total) return;
   }
 }
 

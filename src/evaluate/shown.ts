@@ -89,7 +89,8 @@ async function imagesAt(set: ImageSet, places: ReadonlySet<number>): Promise<Rea
   const images = new Map<number, LabelledImage>();
   if (places.size === 0) return images;
   let place = 0;
-  for await (const image of set.images()) {
+  // images whose labels cannot be read had no place in the run either
+  for await (const image of set.images({ onFault: () => {} })) {
     if (places.has(place)) images.set(place, image);
     if (images.size === places.size) break;
     place++;

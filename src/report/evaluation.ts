@@ -106,7 +106,7 @@ function remarks({ data, notMeasured, failures, notices }: Evaluation): Html {
   const list: HtmlValue[] = [];
   if (data.limit !== undefined && data.evaluated < data.count) {
     list.push(
-      html`<strong>A part of the data set:</strong> only the first ${count(data.limit)} of ${counted(data.count, 'image')} were taken (--limit). The figures of the whole differ.`,
+      html`<strong>A part of the data set:</strong> only the first ${count(data.limit)} of ${counted(data.count, 'image')} were taken. The figures of the whole differ.`,
     );
   }
   if (failures.length > 0) {

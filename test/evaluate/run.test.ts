@@ -108,6 +108,26 @@ describe('the evaluation of a model', () => {
     expect(bbox?.stats[0]).to.be.closeTo(1, 1e-9);
   });
 
+  it('goes on after labels that cannot be read', async () => {
+    const { set } = cats(3);
+    const faulty: ImageSet = {
+      ...set,
+      async *images({ onFault } = {}) {
+        let i = 0;
+        for await (const image of set.images()) {
+          if (i++ === 1) onFault?.(new DataError('labels/1.xml: the file ends too early.'));
+          else yield image;
+        }
+      },
+    };
+    const { failures, images, bbox } = await evaluateModel(finder(), faulty);
+    expect(failures).to.deep.equal([{ file: 'labels/1.xml', error: 'the file ends too early.' }]);
+    expect(images.map(({ file }) => file)).to.deep.equal(['0.jpg', '2.jpg']);
+    expect(bbox?.perClass[1]?.truths).to.equal(2);
+    const first = await evaluateModel(finder(), faulty, { limit: 2 });
+    expect(first.images.map(({ file }) => file)).to.deep.equal(['0.jpg']);
+  });
+
   it('is an error if every image fails', async () => {
     const failing = new FakeModel({
       classes: { detection: ['cat'] },
