@@ -60,7 +60,8 @@ const scale = z.optional(
       const one: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
       const read = edges.safeParse(typeof one === 'number' ? [one, one] : one);
       if (read.success) return read.data;
-      const message = 'must be one scale of two whole edges (the mean over several scales is not supported)';
+      const message =
+        'must be one scale of two whole edges (several are an option of predict: { scales: [0.75, 1, 1.25] })';
       context.issues.push({ code: 'custom', message, input: value });
       return z.NEVER;
     }),
@@ -153,7 +154,14 @@ const chance = z.nullish(z.number().check(z.minimum(0), z.maximum(1)));
 const steps = z.array(z.unknown());
 const views = z
   .array(z.unknown())
-  .check(z.length(1, 'must have one entry: the mean over several views is not supported'));
+  .check(
+    z.length(1, 'must have one entry: several views are an option of predict, { flip: true, scales: [0.75, 1, 1.25] }'),
+  );
+
+/** Official configurations have `flip=False`: mirrored views are a choice of the caller. */
+const upright = z.nullish(
+  z.literal(false, { error: 'must be false: mirrored views are an option of predict, { flip: true }' }),
+);
 
 /** A step: the schema of its arguments, and their effect. */
 interface Step {
@@ -267,8 +275,8 @@ const table: Readonly<Record<string, Step>> = {
       scales: scale,
       scale_factor: none,
       img_ratios: z.nullish(z.union([z.number().check(z.positive()), z.tuple([z.number().check(z.positive())])])),
-      flip: off,
-      allow_flip: off,
+      flip: upright,
+      allow_flip: upright,
       resize_cfg: z.optional(z.looseObject({})),
       ...unneeded('flip_direction', 'flip_cfg'),
     }),

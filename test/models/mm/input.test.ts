@@ -160,6 +160,21 @@ describe('the test pipeline of a segmentor', () => {
     expect(segmentation([first!, { ...aug, img_ratios: [0.5] }]).scale).to.deep.equal([666, 400]);
     expect(() => segmentation([first!, { ...aug, img_ratios: [0.5, 1] }])).to.throw(ConfigError, 'img_ratios');
   });
+
+  it('names the option of predict for several views', () => {
+    const [first, aug] = inside({ type: 'Resize' });
+    const several = (views: object) => () => segmentation([first!, { ...aug, ...views }]);
+    expect(several({ flip: true })).to.throw(ConfigError, 'predict, { flip: true }');
+    expect(
+      several({
+        img_scale: [
+          [1333, 800],
+          [666, 400],
+        ],
+      }),
+    ).to.throw(ConfigError, 'predict: { scales:');
+    expect(several({ flip: false, img_scale: [[1333, 800]] })).not.to.throw();
+  });
 });
 
 describe('the preprocessor of mm 3.x', () => {
