@@ -155,6 +155,20 @@ describe('a model in a worker', () => {
     const [batched, together] = [await remote.predictBatch(batch), await here.predictBatch(batch)];
     expect(batched.map(numbersOf)).to.deep.equal(together.map(numbersOf));
     expect((await rejection(remote.predictBatch(images))).message).to.match(/^images\[1\]/);
+    const options = { padTogether: true };
+    const [padded, reference] = [await remote.predictBatch(batch, options), await here.predictBatch(batch, options)];
+    expect(padded.map(numbersOf)).to.deep.equal(reference.map(numbersOf));
+  });
+
+  it('merges several views of an image', async () => {
+    const options = { flip: true, scales: [0.5, 1] };
+    const [there, expected] = [
+      await remote.predict(imageOf(50, 30), options),
+      await here.predict(imageOf(50, 30), options),
+    ];
+    expect(numbersOf(there)).to.deep.equal(numbersOf(expected));
+    const { message } = await rejection(remote.predict(imageOf(8, 8), { scales: [] }));
+    expect(message).to.equal((await rejection(here.predict(imageOf(8, 8), { scales: [] }))).message);
   });
 
   it('gives the same features, and the way back to the image', async () => {
