@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import {
   ConfigError,
@@ -178,6 +179,19 @@ describe('several views of an image', () => {
       expect(() => task?.check?.({ scales: [0.5] }), name).not.to.throw();
     }
   });
+
+  it('leave no tensor on the device, whether they are merged or end in an abort', () =>
+    using(smallBoth, async (model) => {
+      const options = { flip: true, scales: [0.5, 1] };
+      await model.predict(image, options); // what the engine keeps is there
+      const { numTensors } = tf.memory();
+      await model.predict(image, options);
+      const stop = new AbortController();
+      const call = rejection(model.predict(image, { ...options, signal: stop.signal }));
+      setTimeout(() => stop.abort(new Error('enough')), 20);
+      expect((await call).message).to.equal('enough');
+      expect(tf.memory().numTensors).to.equal(numTensors);
+    }));
 
   it('are checked', () =>
     using(smallClassification, async (model) => {
