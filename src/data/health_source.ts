@@ -40,7 +40,11 @@ export interface HealthSource {
   readonly splits: readonly HealthSplit[];
 }
 
-/** @throws DataError if there is no data set, or its annotation file is not JSON; ConfigError for a split named twice */
+/**
+ * Opens a data set for `checkHealth`: its documents with all their faults, and a way to its files.
+ *
+ * @throws DataError if there is no data set, or its annotation file is not JSON; ConfigError for a split named twice
+ */
 export async function openHealthSource(folder: DataFolder, options: HealthSourceOptions = {}): Promise<HealthSource> {
   const tree = new Tree(folder);
   const { annotations, splits } = options;

@@ -55,6 +55,7 @@ export interface ImageSet {
   images(options?: ReadImagesOptions): AsyncIterable<LabelledImage>;
 }
 
+/** How images are read. */
 export interface ReadImagesOptions {
   /** Hears of an image whose labels cannot be read, which is then left out. By default the error ends the reading. */
   onFault?(error: DataError): void;

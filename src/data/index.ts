@@ -38,6 +38,7 @@ export {
   type LabelKind,
   type LabelledImage,
   type LabelledObject,
+  type ReadImagesOptions,
 } from './image_set.ts';
 export type { JsonSource } from './json_value.ts';
 export { type DatasetFiles, openDataset } from './open.ts';
