@@ -14,6 +14,7 @@ const whole =
 
 export const prepareDetection = whole(preprocess.prepareDetection);
 export const prepareSegmentation = whole(preprocess.prepareSegmentation);
+export const prepareWindows = whole(preprocess.prepareWindows);
 export const prepareClassification = whole(preprocess.prepareClassification);
 export const centerCrop = whole(preprocess.centerCrop);
 export const batchInputs = whole(preprocess.batchInputs);

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { keepRatioSize, roundUpSize } from '../../src/image/geometry.ts';
 import { prepareLabels } from '../../src/image/preprocess.ts';
-import { batchInputs, prepareDetection, prepareSegmentation } from '../harness/at_once.ts';
+import { slidingWindows, windowOf } from '../../src/postprocess/windows.ts';
+import { batchInputs, prepareDetection, prepareSegmentation, prepareWindows } from '../harness/at_once.ts';
 import { runners } from '../harness/golden/images.ts';
 import { goldenFolders, openCase, shippedGolden } from '../harness/golden.ts';
 
@@ -29,6 +30,28 @@ describe('sizes', () => {
     expect(roundUpSize({ height: 800, width: 1199 }, 32)).to.deep.equal({ height: 800, width: 1216 });
   });
 });
+
+describe('prepareWindows', () => {
+  it('gives the windows of what prepareSegmentation gives whole, with the padding', () => {
+    const image = ramp(23, 17);
+    const mean = [3, 5, 7] as const;
+    const common = { mean, std: [2, 3, 4], divisor: 4, padDivisor: 32, padValue: [1, 2, 3] } as const;
+    for (const scale of [[23, 17] as const, [40, 30] as const, [12, 24] as const]) {
+      for (const channelOrder of ['rgb', 'bgr'] as const) {
+        const pipeline = { ...common, scale, channelOrder };
+        const whole = prepareSegmentation(image, pipeline);
+        const { cut, geometry, input } = prepareWindows(image, pipeline);
+        expect(geometry).to.deep.equal(whole.geometry);
+        expect(input).to.deep.equal(whole.input);
+        for (const window of slidingWindows(geometry.padded, { crop: square(16), stride: square(11) })) {
+          expect(cut?.(window)).to.deep.equal(windowOf(whole.input, 0, window));
+        }
+      }
+    }
+  });
+});
+
+const square = (extent: number) => ({ height: extent, width: extent });
 
 describe('prepareDetection', () => {
   it('normalises into planes of red, green and blue and pads with zeros right and below', () => {

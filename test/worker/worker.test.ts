@@ -53,6 +53,17 @@ describe('a model in a worker', () => {
     expect(new Set(progress.map(({ stage }) => stage))).to.deep.equal(new Set(['weights', 'engine']));
   });
 
+  it('gives the same results in tiles, and refuses a wrong tile before it sends anything', async () => {
+    const image = imageOf(110, 70);
+    const options = { score: 0, tiles: { size: 48, overlap: 0.3, blend: 'hann', edges: 'keep' } } as const;
+    const [expected, result] = [await here.predict(image, options), await remote.predict(image, options)];
+    expect(numbersOf(result)).to.deep.equal(numbersOf(expected));
+    expect(numbersOf(result)).to.not.deep.equal(numbersOf(await here.predict(image, { score: 0 })));
+    const error = await rejection(remote.predict(image, { tiles: 8 }));
+    expect(error).to.be.instanceOf(ConfigError);
+    expect(error.message).to.match(/tiles: must be a whole number of pixels from 32/);
+  });
+
   it('gives the same results, which render, filter and write themselves', async () => {
     const image = imageOf(70, 50);
     const options = { score: 0 };
