@@ -35,6 +35,11 @@ declare class Blob {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
+declare class File extends Blob {
+  constructor(parts: readonly (Uint8Array | Blob | string)[], name: string, options?: { readonly type?: string });
+  readonly name: string;
+}
+
 declare class URL {
   constructor(url: string | URL, base?: string | URL);
   static canParse(url: string, base?: string): boolean;

@@ -87,7 +87,7 @@ export async function compareResults(
 
 /** Hears an abort between resamples. */
 async function pauseFor(signal: AbortSignal): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
+  await new Promise<void>((resolve) => setTimeout(() => resolve()));
   signal.throwIfAborted();
 }
 
