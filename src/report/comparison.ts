@@ -84,7 +84,7 @@ function tiles({ a, b, figures, confidence }: ComparisonReport): Html {
 </ul>`;
 }
 
-const intervalText = ({ lower, upper }: ComparedFigure): string => `${signed(lower)} to ${signed(upper)}`;
+const intervalText = ({ lower, upper }: ComparedFigure): string => `${signed(lower, 2)} to ${signed(upper, 2)}`;
 
 function remarks({ notices, data }: ComparisonReport): Html {
   const list: (Html | string)[] = notices.map((notice) => nameHtml(notice, 600));
@@ -112,7 +112,7 @@ function differenceTable(head: string, figures: readonly ComparedFigure[], { con
       const dash = none(noTruth);
       const values = there(one)
         ? [
-            html`<span class="verdict ${verdictOf(one)}">${signed(one.difference)}</span>`,
+            html`<span class="verdict ${verdictOf(one)}">${signed(one.difference, 2)}</span>`,
             intervalText(one),
             `${percentText(one.better, 0)} %`,
           ]

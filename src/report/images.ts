@@ -41,7 +41,7 @@ export async function imageCard(
   const { row, by } = image;
   const picture = await pictureOf({ file: row.file, bytes: () => image.bytes() }, codec);
   const marks = isObjects(by) ? marksOf(image) : undefined;
-  const head = html`<figcaption>${heading}${nameHtml(row.file, 56)}<small>${rowFigures(row, by)}</small></figcaption>`;
+  const head = html`<figcaption>${heading}${nameHtml(row.file, 56)}<small>${rowFigures(row, by) ?? (marks && countsText(marks))}</small></figcaption>`;
   if (typeof picture === 'string') {
     return html`<figure class="card">${head}<p class="small">The image cannot be shown: ${cutName(picture, 300)}</p>${marks && marksTable(marks)}</figure>`;
   }
@@ -57,6 +57,10 @@ function altOf({ row, by }: ShownImage, marks: Marks | undefined): string {
   const { hit, alarm, miss } = marks.counts;
   return `The image with ${counted(hit, 'hit')}, ${counted(alarm, 'false alarm')} and ${counted(miss, 'missed object')}${row.size.width > 0 ? `, ${row.size.width} × ${row.size.height} pixels` : ''}.`;
 }
+
+/** What was found in an image without figures. */
+const countsText = ({ counts: { hit, alarm, miss } }: Marks): string =>
+  `${count(hit)} hit · ${count(alarm)} false · ${count(miss)} missed`;
 
 /** The figures of an image in one line. */
 export function rowFigures(row: ImageRow, by: ShownImage['by']): HtmlValue {

@@ -74,7 +74,7 @@ section > h2 + .lead { margin-top: -0.8rem; }
 .scroll { position: relative; overflow-x: auto; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--sheet); }
 table { width: 100%; border-collapse: collapse; font-size: 0.9375rem; font-variant-numeric: tabular-nums; }
 caption { padding: 0.85rem 1rem 0.5rem; text-align: start; font-weight: 600; }
-caption small { display: block; font-weight: 400; }
+caption small { display: block; font-weight: 400; max-width: calc(100vw - 4.5rem); }
 th, td { overflow-wrap: normal; padding: 0.4rem 1rem; border-top: 1px solid var(--line); text-align: start; vertical-align: middle; }
 thead th { border-top: 0; color: var(--quiet); font-size: 0.8125rem; font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 500; min-width: 7rem; }
@@ -82,14 +82,16 @@ tbody th { font-weight: 500; min-width: 7rem; }
 ul.plain { padding-inline-start: 1.2rem; display: grid; gap: 0.3rem; }
 figure { display: grid; gap: 0.5rem; grid-template-columns: minmax(0, 1fr); align-content: start; }
 figcaption { font-weight: 600; }
-figcaption small { display: block; font-weight: 400; }
+figcaption small { display: block; font-weight: 400; max-width: calc(100vw - 4.5rem); }
 details > summary { cursor: pointer; color: var(--accent); padding: 0.2rem 0; }
 img { max-width: 100%; height: auto; }
+@media (max-width: 40rem) { th, td { padding-inline: 0.65rem; } th:first-child { padding-inline-start: 1rem; } }
 @media print {
 :root { color-scheme: light; font-size: 10pt; }
 body { max-width: none; padding: 0; background: none; }
 .contents, .skip { display: none; }
 .card, figure, tr { break-inside: avoid; }
+.bar { print-color-adjust: exact; }
 h2, h3, caption { break-after: avoid; }
 .scroll { overflow: visible; }
 details::details-content { content-visibility: visible; block-size: auto; }

@@ -31,7 +31,7 @@ describe('the report of a comparison', () => {
       [...row.querySelectorAll('th, td')].map(textOf).join(' '),
     );
     expect(rows).to.have.length(12);
-    expect(rows[0]).to.match(/^AP [\d.]+ [\d.]+ \+6\.0 \+[\d.]+ to \+[\d.]+ 97 %$/);
+    expect(rows[0]).to.match(/^AP [\d.]+ [\d.]+ \+6\.00 \+[\d.]+ to \+[\d.]+ 97 %$/);
     expect(rows[2]).to.include('−5.0');
     expect(rows[3]).to.include('none: no object of this kind in the truth');
     const plots = [...document.querySelectorAll('svg.plot')];

@@ -366,7 +366,7 @@ export function comparisonFixture(options: FixtureOptions = {}): ComparisonRepor
       b: { ...counts, tp: 5, fn: 0, f1: 10 / 12 },
       change: 0.23 - i / 100,
     })),
-    shown: evaluation.shown.map((a) => ({ a, b: { ...a, detections: [] } })),
+    shown: evaluation.shown.map((a) => ({ a, b: { ...a, row: { ...a.row, segm: undefined }, detections: [] } })),
     notices: ['Image 12 has results in A only.'],
   };
 }
