@@ -94,10 +94,15 @@ export function tilesFrom({
 }: TileWords): PredictOptions['tiles'] {
   const whole = tileWhole === false ? false : undefined;
   if (size) return { size, overlap, whole, edges, merge, iou, blend };
-  const given = Object.entries({ overlap, edges, merge, iou, blend }).flatMap(([key, value]) =>
-    value === undefined ? [] : `--tile-${key}`,
-  );
-  if (whole === false) given.push('--no-tile-whole');
+  const words = {
+    '--tile-overlap': overlap,
+    '--tile-edges': edges,
+    '--tile-merge': merge,
+    '--tile-iou': iou,
+    '--tile-blend': blend,
+    '--no-tile-whole': whole,
+  };
+  const given = Object.entries(words).flatMap(([word, value]) => (value === undefined ? [] : word));
   if (given.length > 0) throw new UsageError(`${given.join(' and ')} needs --tiles: give the size of a tile.`);
   return undefined;
 }
