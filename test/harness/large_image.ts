@@ -33,7 +33,8 @@ function imageOf({ height, width }: { readonly height: number; readonly width: n
 const model = await loadModel({ config, weights: await smallFile(config) }, { engine: 'onnxruntime', threads: 1 });
 const peak = () => process.resourceUsage().maxRSS / 1024;
 await model.predict(imageOf(square(512)));
+const image = imageOf(size); // the caller's pixels, of which `predict` takes a copy
 const own = peak();
-const { segmentation } = await model.predict(imageOf(size), options);
+const { segmentation } = await model.predict(image, options);
 process.stdout.write(JSON.stringify({ own, above: peak() - own, pixels: segmentation?.labels.length }));
 await model.dispose();
