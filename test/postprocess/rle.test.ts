@@ -72,10 +72,11 @@ describe('run-length masks', () => {
     fc.assert(
       fc.property(pairs, fc.boolean(), ({ size, a, b }, crowd) => {
         const [first, second] = [encodeBitmap(a, size), encodeBitmap(b, size)];
-        const merged = (how: 'union' | 'intersection') => [...decodeBitmap(mergeRles([first, second], how))];
+        const merged = (how: 'union' | 'intersection' | 'difference') => [...decodeBitmap(mergeRles([first, second], how))];
         const [or, and] = [a.map((bit, i) => bit | b[i]!), a.map((bit, i) => bit & b[i]!)];
         expect(merged('union')).to.deep.equal([...or]);
         expect(merged('intersection')).to.deep.equal([...and]);
+        expect(merged('difference')).to.deep.equal([...a.map((bit, i) => bit & ~b[i]! & 1)]);
         const count = (set: Uint8Array) => set.reduce((sum, bit) => sum + bit, 0);
         const whole = crowd ? count(a) : count(or);
         expect([...rleIou([first], [second], [crowd])]).to.deep.equal([whole && count(and) / whole]);
