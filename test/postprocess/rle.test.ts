@@ -72,7 +72,9 @@ describe('run-length masks', () => {
     fc.assert(
       fc.property(pairs, fc.boolean(), ({ size, a, b }, crowd) => {
         const [first, second] = [encodeBitmap(a, size), encodeBitmap(b, size)];
-        const merged = (how: 'union' | 'intersection' | 'difference') => [...decodeBitmap(mergeRles([first, second], how))];
+        const merged = (how: 'union' | 'intersection' | 'difference') => [
+          ...decodeBitmap(mergeRles([first, second], how)),
+        ];
         const [or, and] = [a.map((bit, i) => bit | b[i]!), a.map((bit, i) => bit & b[i]!)];
         expect(merged('union')).to.deep.equal([...or]);
         expect(merged('intersection')).to.deep.equal([...and]);
