@@ -21,6 +21,7 @@ export {
   type ImageLimits,
   ImageRefusal,
 } from './context.ts';
+export { type ByteStream, type FramesOptions, framesOf, type PixelFormat } from './frames.ts';
 export { type DecodeImage, type DecodeOptions, imageDecoder } from './image.ts';
 export { decodeLabelPng } from './label_png.ts';
 export { encodeGrey16Png, encodeIndexedPng, encodeMaskPng, encodePng } from './png_write.ts';
