@@ -98,7 +98,7 @@ const rooms: Readonly<Record<string, Room>> = {
     types: ['platform'],
   },
   cli: {
-    imports: ['entries', 'article', 'render', 'library', 'platform/node', 'data', 'evaluate', 'report'],
+    imports: ['entries', 'article', 'render', 'library', 'platform/node', 'formats', 'data', 'evaluate', 'report'],
     packages: ['node:', 'commander', 'picocolors', 'tinyglobby', 'opentype.js'],
   },
   samples: { imports: [], packages: ['moganet', 'node:', 'zod'] },

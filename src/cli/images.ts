@@ -1,8 +1,9 @@
-import { ahead } from '../library/ahead.ts';
+import { ahead, type Source } from '../library/ahead.ts';
 import type { Model } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
 import { endingAtOnce, exitCodeOfImages, hearingSignals, loadingEndsAtOnce, UsageError } from './failure.ts';
 import { limitsText, noLimits } from './font.ts';
+import { firstFrame, frameName, framesFromStdin } from './frames.ts';
 import { findInputs, type Input, type LeftOut, leftOutText, readStdin } from './inputs.ts';
 import { type JsonDocument, jsonDocument } from './json_document.ts';
 import { kinds, type Library } from './model.ts';
@@ -23,8 +24,17 @@ export interface RunSummary {
   readonly instances: number | undefined;
 }
 
+/** The images of a run, one after another. */
+interface Queue {
+  readonly images: Source<PlannedInput>;
+  /** Undefined as long as a stream goes on. */
+  readonly total: number | undefined;
+  /** What an image is called before it has come. */
+  nameOf(index: number): string;
+}
+
 /** A plan with what runs it. */
-interface Work extends Plan {
+interface Work extends Plan, Queue {
   readonly library: Library;
   readonly job: ImagesJob;
   readonly model: Model;
@@ -40,7 +50,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   const inputs = await inputsOf(job, leftOut);
   const font = await openFont(job);
   let plan!: Plan; // `configure` sets it
-  const shares = sharesOf(job, inputs.length);
+  const shares = sharesOf(job, job.frames === undefined ? inputs.length : (job.workers ?? 1));
   const { engine, device, pull, ema, prefix, ignore } = job;
   const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
     library.loadModel(job.model.ref, {
@@ -72,16 +82,21 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
       data: { recipe, threads: shares.threads },
       onNotice: (text) => terminal.note(terminal.colors.yellow(text)),
     });
-    return await runEach({ ...plan, library, job, model, leftOut, pool, terminal });
+    return await runEach({ ...plan, ...queueOf(library, job, plan), library, job, model, leftOut, pool, terminal });
   } finally {
     await pool?.close();
     await model.dispose();
   }
 }
 
-async function inputsOf({ images, recursive, out }: ImagesJob, leftOut: LeftOut[]): Promise<Input[]> {
+async function inputsOf({ images, frames, recursive, out }: ImagesJob, leftOut: LeftOut[]): Promise<Input[]> {
+  const [first, ...more] = images;
+  if (frames !== undefined) {
+    if (first === '-' && more.length === 0) return [firstFrame()];
+    throw new UsageError('--frames is for a video on stdin: give - alone in place of images.');
+  }
   if (images.includes('-')) {
-    if (images.length === 1) return [await readStdin()];
+    if (more.length === 0) return [await readStdin()];
     throw new UsageError('- reads one image from stdin: give it alone (a file of that name is ./-).');
   }
   const inputs = await findInputs(images, { recursive, out, onLeftOut: (one) => leftOut.push(one) });
@@ -89,6 +104,21 @@ async function inputsOf({ images, recursive, out }: ImagesJob, leftOut: LeftOut[
     throw new UsageError(`--out - writes the result of one image to stdout, and there are ${inputs.length} images.`);
   }
   return inputs;
+}
+
+function queueOf(library: Library, job: ImagesJob, plan: Plan): Queue {
+  if (job.frames !== undefined)
+    return {
+      images: framesFromStdin(
+        library,
+        job.frames,
+        plan.outputs.map(({ suffix }) => suffix),
+        job.out,
+      ),
+      total: undefined,
+      nameOf: frameName,
+    };
+  return { images: plan.inputs, total: plan.inputs.length, nameOf: (index) => plan.inputs[index]?.file ?? '' };
 }
 
 /** The first line: what runs, on what, and what it knows. */
@@ -126,7 +156,7 @@ async function runEach(work: Work): Promise<RunSummary> {
 }
 
 async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSummary> {
-  const { library, job, inputs, terminal, pool } = work;
+  const { library, job, images, total, nameOf, terminal, pool } = work;
   const written: string[] = [...work.once.keys()];
   for (const [path, text] of work.once) await writeWhole(path, [new TextEncoder().encode(text)]);
   const missing = new Set<string>();
@@ -134,23 +164,29 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
   const start = performance.now();
   let instances = 0;
   let failed = 0;
+  let seen = 0;
+  const begun: PlannedInput[] = [];
   const outcomes = ahead(
-    inputs,
+    images,
     async (input) => {
+      begun.push(input);
       if (input.missing !== undefined) throw new library.ImageError(`${input.file}: ${input.missing}`);
       return pool.run(input);
     },
     { most: pool.most },
   );
   try {
-    for (const [i, input] of inputs.entries()) {
-      const { file } = input;
-      if (stdoutClosed() && work.outputs.length === 0) break; // nobody would see the rest
-      if (inputs.length > 1) terminal.progress(i, inputs.length, progressText(i, inputs.length, file, start));
+    for (let i = 0; total === undefined || i < total; i++) {
+      const file = nameOf(i);
+      if (stdoutClosed() && (work.outputs.length === 0 || job.out === '-')) break; // nobody would see the rest
+      if (total !== 1) terminal.progress(i, total ?? 0, progressText(i, total, file, start));
       document?.begin(file);
       try {
         // a signal has to find the document's end, so it is heard between the steps of an image
         const outcome = await (document ? hearingSignals : endingAtOnce)(() => taken(outcomes));
+        const input = begun.shift();
+        if (!outcome || !input) break;
+        seen++;
         const { line, milliseconds } = outcome;
         for (const notice of outcome.notices) terminal.note(terminal.colors.dim(`${file}: ${worded(notice)}`));
         written.push(...(await write(input, outcome)));
@@ -165,6 +201,8 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
         document?.fail(file, message ?? (error as Error).message);
         if (message === undefined) throw error;
         failed++;
+        seen++;
+        begun.shift();
         terminal.complain(terminal.colors.red(message.startsWith(file) ? message : `${file}: ${message}`));
       }
     }
@@ -173,31 +211,32 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
     await outcomes.return();
   }
   if (missing.size > 0) terminal.note(missingText([...missing], job.font !== undefined));
-  if (failed > 0 && inputs.length > 1) terminal.note(`${failed} of ${plural(inputs.length, 'image')} failed.`);
+  if (failed > 0 && seen > 1) terminal.note(`${failed} of ${plural(seen, 'image')} failed.`);
   for (const line of limitsText(limits)) terminal.note(line);
   return {
-    exitCode: exitCodeOfImages(inputs.length, failed),
+    exitCode: exitCodeOfImages(seen, failed),
     written,
-    instances: work.kinds.includes('detection') && failed < inputs.length ? instances : undefined,
+    instances: work.kinds.includes('detection') && failed < seen ? instances : undefined,
   };
 }
 
-/** @throws the reason of an image that failed */
-async function taken(outcomes: AsyncGenerator<PromiseSettledResult<Outcome>, void>): Promise<Outcome> {
-  const one = (await outcomes.next()).value as PromiseSettledResult<Outcome>; // there is one for each image
-  if (one.status === 'rejected') throw one.reason;
-  return one.value;
+/** @returns undefined after the last image @throws the reason of an image that failed, or of a stream that was cut */
+async function taken(outcomes: AsyncGenerator<PromiseSettledResult<Outcome>, void>): Promise<Outcome | undefined> {
+  const { value: one } = await outcomes.next();
+  if (one && one.status === 'rejected') throw one.reason;
+  return one ? one.value : undefined;
 }
 
-/** `12 of 100  photos/a.jpg  3.1 images/s, 28 s left`. */
+/** `12 of 100  3.1 images/s, 28 s left  photos/a.jpg`; of a stream `frame-000012  3.1 images/s`. */
 export function progressText(
   done: number,
-  total: number,
+  total: number | undefined,
   file: string,
   start: number,
   now = performance.now(),
 ): string {
   const seconds = (now - start) / 1000;
+  if (total === undefined) return `${file}${done > 1 ? `  ${(done / seconds).toFixed(1)} images/s` : ''}`;
   const speed =
     done > 1 ? `  ${(done / seconds).toFixed(1)} images/s, ${left((seconds * (total - done)) / done)} left` : '';
   return `${done + 1} of ${total}${speed}  ${file}`;

@@ -1,6 +1,9 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { glob } from 'tinyglobby';
+import { shellWord } from '../formats/image.ts';
+import { formatOf, sniffedBytes } from '../formats/sniff.ts';
+import type { Raster } from '../node.ts';
 import { UsageError } from './failure.ts';
 import { isOwnOutput, outputStems } from './outputs.ts';
 import { existingPath, filesMatching, isPattern } from './patterns.ts';
@@ -15,8 +18,8 @@ export interface Input {
   readonly name?: string;
   /** Its folder below the one that all arguments share; outputs keep it below `--out`. */
   readonly folder: string;
-  /** The image itself if it is not a file. */
-  readonly ref?: File;
+  /** The image itself if it is not a file: also the bytes of one, which may go to another thread. */
+  readonly ref?: File | Uint8Array<ArrayBuffer> | Raster;
   /** The reason why an argument gives no image: a pattern that matches nothing. */
   readonly missing?: string;
 }
@@ -84,12 +87,30 @@ export async function findInputs(words: readonly string[], options: FindOptions 
   const missing = new Map(found.flatMap((one) => (one.missing === undefined ? [] : [[one.files[0], one.missing]])));
   for (const { leftOut } of found) if (leftOut) options.onLeftOut?.(leftOut);
   const files = [...new Set(found.flatMap((one) => one.files))];
+  for (const file of files) refuseVideo(file);
   return files.map((file): Input => {
     const why = missing.get(file);
     if (why !== undefined) return { file, folder: '', missing: why };
     if (isUrl(file)) return { file, name: nameIn(file), folder: '' };
     return { file: displayed(file), folder: relative(shared, dirname(file)) };
   });
+}
+
+/** @throws UsageError with the command that cuts a video into frames */
+function refuseVideo(file: string): void {
+  // what is named like an image says itself what it is when it is read
+  if (isUrl(file) || extensions.includes(extname(file).toLowerCase())) return;
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return;
+  const head = new Uint8Array(sniffedBytes);
+  const open = openSync(file, 'r');
+  const read = readSync(open, head);
+  closeSync(open);
+  const { kind, name } = formatOf(head.subarray(0, read), ['png', 'jpeg']);
+  if (kind !== 'video') return;
+  const shown = shellWord(displayed(file));
+  throw new UsageError(
+    `${displayed(file)} is ${name}. ffmpeg cuts it into frames:\n  ffmpeg -i ${shown} -f image2pipe -c:v png - | moganet predict - --frames auto --out frames`,
+  );
 }
 
 /** One line about what an argument gave and what is not taken. */

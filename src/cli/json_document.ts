@@ -69,9 +69,9 @@ export function endDocument(reason: string): void {
   endNow = undefined;
 }
 
-/** The entry of an image in the document. */
-export function jsonEntry(result: Result): string {
-  const { file, image, notices, detection, segmentation, classification } = result.toJSON();
+/** The entry of an image in the document. @param name if the result has no file of its own */
+export function jsonEntry(result: Result, name: string): string {
+  const { file = name, image, notices, detection, segmentation, classification } = result.toJSON();
   return JSON.stringify({ file, image, notices, detection, segmentation, classification });
 }
 

@@ -57,7 +57,8 @@ export function outcomesBy(
   const { score: least = 0, top } = job;
   const input = inputChoiceOf(job);
   return async ({ file, ref, paths, imageId }) => {
-    const all = await model.predict(ref ?? file, { ...chosen, ...input, top, only });
+    const image = ref instanceof Uint8Array ? new File([ref], file) : (ref ?? file);
+    const all = await model.predict(image, { ...chosen, ...input, top, only });
     const start = performance.now();
     const result = all.filter(({ score }) => score >= least);
     const missing = new Set<string>();
@@ -73,7 +74,7 @@ export function outcomesBy(
     }
     return {
       contents,
-      json: job.json ? jsonEntry(result) : '',
+      json: job.json ? jsonEntry(result, file) : '',
       line: describe(all, result, kinds, least),
       notices: all.notices,
       instances: result.length,

@@ -3,6 +3,7 @@ import { basename, join, sep } from 'node:path';
 import type { ModelConfig, PredictOptions } from '../node.ts';
 import { classLists, classListsOf } from './class_lists.ts';
 import { OutputError, UsageError } from './failure.ts';
+import { type FramesChoice, refuseFrames } from './frames.ts';
 import { type ImageId, type ImageIds, idsByStem, idsFromCoco } from './image_ids.ts';
 import { type Input, outputNames } from './inputs.ts';
 import {
@@ -50,6 +51,8 @@ export interface ImagesJob extends InstanceChoice, InputChoice {
   readonly threads?: number | undefined;
   /** Models that run at a time; by default the number of images decides. */
   readonly workers?: number | undefined;
+  /** How the frames of a video on stdin are written. */
+  readonly frames?: FramesChoice | undefined;
   /** The folder for files, or `-` for stdout; without it none are written. */
   readonly out: string | undefined;
   /** What is written there, by default overlays. */
@@ -115,6 +118,9 @@ export function planOf(library: Library, job: ImagesJob, inputs: readonly Input[
   const ids = outputs.some(({ save }) => save === 'coco') ? imageIdsOf(job, inputs) : undefined;
   if (job.cocoImages !== undefined && !ids) throw new UsageError('--coco-images gives ids to --save coco: add it.');
   const names = job.names ?? 'kind';
+  if (job.frames !== undefined && (names === 'stem' || job.cocoImages !== undefined)) {
+    throw new UsageError('frames of a video are numbered from 1: leave out --names stem and --coco-images.');
+  }
   if (names === 'stem' && !outputs.some(hasOwnName)) {
     throw new UsageError('--names stem is for the files of --save labelme and --save yolo: add one of them.');
   }
@@ -131,6 +137,7 @@ export function planOf(library: Library, job: ImagesJob, inputs: readonly Input[
     }
     checkFolder(out);
     if (!overwrite) {
+      if (job.frames !== undefined) refuseFrames(out);
       refuseExisting(paths.flat(), 'choose another folder with --out');
       refuseOthers(once);
     }

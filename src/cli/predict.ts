@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { collected, unitInterval, wholeNumber } from './arguments.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
+import { type FramesChoice, framesChoice, framesHelp } from './frames.ts';
 import { runImages } from './images.ts';
 import { extensions } from './inputs.ts';
 import { jsonHelp } from './json_document.ts';
@@ -32,6 +33,7 @@ interface Options extends InputChoice {
   readonly save?: readonly Save[];
   readonly names?: 'kind' | 'stem';
   readonly cocoImages?: string;
+  readonly frames?: FramesChoice;
   readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly recursive?: boolean;
@@ -118,6 +120,11 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
   addLoadOptions(command)
     .option('-o, --out <folder>', out)
     .option('--save <what>', `what to write there, separated by commas: ${savesOf[task].join(', ')}`, saveList)
+    .option(
+      '--frames <how>',
+      'the frames of a video on stdin (-): auto for PNG or JPEG files, 1280x720:rgb24 for raw ones',
+      framesChoice,
+    )
     .option('--overwrite', 'replace existing files')
     .option('--json', 'results as JSON on stdout')
     .option('-r, --recursive', 'search the subfolders of a folder as well');
@@ -156,18 +163,22 @@ async function run(task: TaskCommand, images: readonly string[], options: Option
  *
  * @throws UsageError if two things would go to stdout
  */
-function destination(task: TaskCommand, images: readonly string[], { out, save, json }: Options): string | undefined {
+function destination(
+  task: TaskCommand,
+  images: readonly string[],
+  { out, save, json, frames }: Options,
+): string | undefined {
   if (json && out === '-') {
     throw new UsageError('--json and --out - both write to stdout. For the JSON of one image use --save json --out -.');
   }
   if (out !== undefined) return out;
   if (!save && (json || task === 'classify')) return undefined;
-  return task !== 'classify' && images.includes('-') ? '-' : 'out';
+  return task !== 'classify' && images.includes('-') && frames === undefined ? '-' : 'out';
 }
 
 function help(task: TaskCommand): string {
   const parts = [reading, saveHelp(task), writing(task), about[task], examplesOf(task)];
-  return ['', ...parts, otherClasses('moganet', task), jsonHelp(task), exitCodesHelp].join('\n\n').slice(1);
+  return ['', ...parts, framesHelp, otherClasses('moganet', task), jsonHelp(task), exitCodesHelp].join('\n\n').slice(1);
 }
 
 const reading = `Folders and patterns give files that end with ${extensions.join(', ')}, in small or capital letters; a line says

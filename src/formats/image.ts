@@ -52,14 +52,23 @@ export function contextOf(bytes: Uint8Array, options: DecodeOptions, call: strin
  * @param readable the formats that the caller reads, for the remedy
  * @throws ImageRefusal that names the format, if it is another one
  */
-export function readableKind(bytes: Uint8Array, readable: string, { refuse }: ImageContext): FileKind {
+export function readableKind(bytes: Uint8Array, readable: string, context: ImageContext): FileKind {
+  const { refuse } = context;
   const { kind, name } = formatOf(bytes, ['png', 'jpeg']);
   if (kind === 'png' || kind === 'jpeg') return kind;
   if (kind === 'other-image' || kind === 'drawing') {
     throw refuse('unsupported', '', `this is ${name}, which is not read`, `Convert it to ${readable}.`);
   }
+  if (kind === 'video') {
+    const command = `mkdir frames && ffmpeg -i ${shellWord(context.name)} frames/%06d.png`;
+    throw refuse('unsupported', '', `this is ${name}, and no single image`, `Cut it into frames: ${command}`);
+  }
   throw refuse('not-an-image', '', `this is ${name}`, `Give a ${readable} file.`);
 }
+
+/** A file name as a word of a shell. */
+export const shellWord = (name: string): string =>
+  /^[\w./:@%+][\w./:@%+-]*$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 
 /** @throws ImageError if a caller gives something else than bytes */
 function checkBytes(bytes: unknown, call: string): void {

@@ -10,11 +10,12 @@ export type FileKind =
   | 'zip'
   | 'safetensors'
   | 'pickle'
-  // the groups of what none of them takes: `drawing` is SVG, `arrays` are tensors in other formats, and
+  // the groups of what none of them takes: `drawing` is SVG, `video` a file of frames, `arrays` are tensors in other formats, and
   // `not-downloaded` stands in for a file: an HTML page, a git-lfs pointer
   | 'tar'
   | 'other-image'
   | 'drawing'
+  | 'video'
   | 'archive'
   | 'arrays'
   | 'not-downloaded'
@@ -69,6 +70,17 @@ const signatures: readonly Signature[] = [
   ...each('other-image', 'a PNM image', ['P1\n', 'P2\n', 'P3\n', 'P4\n', 'P5\n', 'P6\n']),
   ['other-image', 'a PDF document', '%PDF'],
 
+  ['video', 'a QuickTime video', 'ftypqt', 4],
+  ['video', 'an MP4 video', 'ftyp', 4],
+  ['video', 'a QuickTime video', 'moov', 4],
+  ['video', 'a Matroska or WebM video', '\x1a\x45\xdf\xa3'],
+  ['video', 'an AVI video', 'AVI ', 8],
+  ['video', 'a Flash video', 'FLV\x01'],
+  ['video', 'an Ogg video', 'OggS'],
+  ['video', 'an MPEG video', '\0\0\x01\xba'],
+  ['video', 'an MPEG video', '\0\0\x01\xb3'],
+  ['video', 'a Windows Media video', '\x30\x26\xb2\x75'],
+
   ['zip', 'a zip archive', 'PK\x03\x04'],
   ['safetensors', 'a safetensors file', '\0\0{', 6], // a header length below 2^48, then the header
   ...each('pickle', 'a Python pickle', ['\x80\0', '\x80\x01', '\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05']),
@@ -87,7 +99,6 @@ const signatures: readonly Signature[] = [
   ['other', damagedPng, 'NG\r', 2],
   ['other', 'a JPEG without its first marker', 'JFIF', 4],
   ['other', 'a JPEG without its first marker', 'Exif', 4],
-  ['other', 'a video (MP4)', 'ftyp', 4],
   ['other', 'a program (ELF)', '\x7fELF'],
 ];
 
