@@ -32,7 +32,7 @@ export interface FramesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bytes that come over time: `process.stdin`, the body of a response, a generator. */
+/** Bytes that come over time: the standard input of Node, the body of a response, a generator. */
 export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
 
 const edge = z.int().check(z.minimum(1), z.maximum(65_535));
@@ -56,7 +56,7 @@ const defaultMaxBytes = 2 ** 28;
  * further than the frame that is asked for, so a slow model slows the sender down. Leaving the loop closes the stream.
  *
  * ```
- * for await (const result of model.stream(framesOf(process.stdin))) …
+ * for await (const result of model.stream(framesOf(stdin))) …
  * ```
  *
  * @throws ConfigError for a wrong option, or something that is no stream; ImageError that names the frame, if it is cut short, too large,
@@ -93,7 +93,9 @@ function chunksOf(stream: ByteStream): AsyncIterator<Uint8Array> {
   }
   // Safari's streams cannot be iterated
   if (isObject(stream) && 'getReader' in stream) return readerIterator(stream as ReadableStream<Uint8Array>);
-  throw new ConfigError(`framesOf takes a stream of bytes, such as process.stdin, got ${foundIn(stream)}.`);
+  throw new ConfigError(
+    `framesOf takes a stream of bytes, such as stdin of node:process or the body of a response, got ${foundIn(stream)}.`,
+  );
 }
 
 function readerIterator(stream: ReadableStream<Uint8Array>): AsyncIterator<Uint8Array> {
