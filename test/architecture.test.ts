@@ -76,8 +76,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   // what was measured as one HTML file
   report: {
-    imports: ['evaluate', 'render', 'formats', 'image', 'postprocess'],
-    types: ['data'],
+    imports: ['evaluate', 'data', 'render', 'formats', 'image', 'postprocess'],
     packages: ['@observablehq/plot', 'linkedom'],
   },
   // counts and comparisons of the article; nothing that runs a model needs it

@@ -2,6 +2,7 @@ import { DataError, MoganetError, shortened } from '../errors.ts';
 import { rleFromString, rleOf } from '../postprocess/rle.ts';
 import { foundIn, isObject } from '../values.ts';
 import type { CocoSegmentation } from './coco_file.ts';
+import type { Xywh } from './coco_shapes.ts';
 
 /** Checks of the fields that COCO's annotations and results share. */
 
@@ -62,8 +63,6 @@ export function sizeOf(height: unknown, width: unknown, place: Place): readonly 
   }
   return [rows, columns];
 }
-
-export type Xywh = readonly [number, number, number, number];
 
 /** @returns undefined if it is missing or `[]` */
 export function boxOf(value: unknown, place: Place): Xywh | undefined {

@@ -1,7 +1,8 @@
 import type { Size } from '../arrays.ts';
 import type { DecodeImage } from '../formats/image.ts';
 import { breather } from '../turn.ts';
-import { boxOf, checkAnnotation, hasBadBox, isProper, reportBadBox, type Xywh } from './health_annotations.ts';
+import type { Xywh } from './coco_shapes.ts';
+import { boxOf, checkAnnotation, hasBadBox, isProper, reportBadBox } from './health_annotations.ts';
 import {
   byId,
   entryName,

@@ -1,13 +1,12 @@
 import type { Size } from '../arrays.ts';
 import { iouXywh } from '../postprocess/boxes.ts';
+import type { Xywh } from './coco_shapes.ts';
 import { areaRange, extremeAspect, type HealthCode, leastBoxMaskIou } from './health_codes.ts';
 import { fieldOf, idsOf, isNumber, type RawEntry, shownValue } from './health_document.ts';
 import type { Report } from './health_findings.ts';
 import { checkMask, type MeasuredMask } from './health_mask.ts';
 
 /** The rules about one annotation: its box, mask, area and keypoints. */
-
-export type Xywh = readonly [x: number, y: number, width: number, height: number];
 
 export interface AnnotationContext {
   /** The annotation file, for messages. */

@@ -1,4 +1,4 @@
-import type { Xywh } from './health_annotations.ts';
+import type { Xywh } from './coco_shapes.ts';
 import { duplicateIou } from './health_codes.ts';
 
 /**

@@ -3,12 +3,12 @@ import { ImageError, ShapeError } from '../errors.ts';
 import { fillPolygons } from '../postprocess/polygons.ts';
 import { type Rle, rleArea, rleBoxXywh, rleFromString, rleOf } from '../postprocess/rle.ts';
 import { isObject } from '../values.ts';
+import type { Xywh } from './coco_shapes.ts';
 import type { HealthCode } from './health_codes.ts';
 import { isNumber, shownValue } from './health_document.ts';
+import { areaOfPolygon, boxOfPolygons } from './objects.ts';
 
 /** Checks the `segmentation` of an annotation, and measures those that have no fault. */
-
-type Xywh = readonly [x: number, y: number, width: number, height: number];
 
 /** A mask without a fault. */
 export interface MeasuredMask {
@@ -98,7 +98,7 @@ function measuredPolygons(polygons: readonly (readonly number[])[], size: Size |
   return {
     area: () => {
       const rle = draw();
-      return rle ? rleArea(rle) : polygons.reduce((sum, ring) => sum + Math.abs(shoelace(ring)), 0);
+      return rle ? rleArea(rle) : polygons.reduce((sum, ring) => sum + areaOfPolygon(ring), 0);
     },
     box: () => {
       const rle = draw();
@@ -108,25 +108,8 @@ function measuredPolygons(polygons: readonly (readonly number[])[], size: Size |
   };
 }
 
-function shoelace(ring: readonly number[]): number {
-  let twice = 0;
-  for (let i = 0; i < ring.length; i += 2) {
-    const next = (i + 2) % ring.length;
-    twice += ring[i]! * ring[next + 1]! - ring[next]! * ring[i + 1]!;
-  }
-  return twice / 2;
-}
-
 function outlineBox(polygons: readonly (readonly number[])[]): Xywh {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const ring of polygons) {
-    for (let i = 0; i + 1 < ring.length; i += 2) {
-      left = Math.min(left, ring[i]!);
-      right = Math.max(right, ring[i]!);
-      top = Math.min(top, ring[i + 1]!);
-      bottom = Math.max(bottom, ring[i + 1]!);
-    }
-  }
+  const [left, top, right, bottom] = boxOfPolygons(polygons);
   return [left, top, right - left, bottom - top];
 }
 

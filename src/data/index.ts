@@ -10,7 +10,7 @@ export type {
 } from './coco_file.ts';
 export { type CocoReading, type CocoReadOptions, parseCocoFile, parseCocoResults } from './coco_json.ts';
 export { type CocoCollector, categoryIdOf, cocoCollector, cocoOf } from './coco_of.ts';
-export { rleOfSegmentation } from './coco_rle.ts';
+export { rleOfSegmentation } from './coco_shapes.ts';
 export { type ChosenFile, type DataFolder, type FilesInMemory, type FolderEntry, memoryFolder } from './folder.ts';
 export {
   checkHealth,

@@ -16,6 +16,7 @@ export interface Stated extends Omit<LabelledObject, 'area' | 'box' | 'crowd' | 
   readonly crowd?: boolean | undefined;
 }
 
+/** Returns the area of a box in square pixels. */
 export const areaOfBox = ([x1, y1, x2, y2]: Box): number => (x2 - x1) * (y2 - y1);
 
 /** Makes an object that has a box alone. */
@@ -51,11 +52,13 @@ export function withMask(object: Omit<LabelledObject, 'mask'>, draw: () => Rle):
   });
 }
 
+/** Returns the box around the pixels of a mask. */
 export function boxOfMask(mask: Rle): Box {
   const [left, top, width, height] = rleBoxXywh(mask);
   return [left, top, left + width, top + height];
 }
 
+/** Returns the box around the points of flat lists x, y, x, y, …: outlines, or boxes. */
 export function boxOfPolygons(polygons: Polygons): Box {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const polygon of polygons) {
@@ -69,7 +72,11 @@ export function boxOfPolygons(polygons: Polygons): Box {
   return [left, top, right, bottom];
 }
 
-/** The shoelace formula. */
+/** Returns the box around points, of which further values are passed over. There must be one. */
+export const boxOfPoints = (points: readonly (readonly [x: number, y: number, ...unknown[]])[]): Box =>
+  boxOfPolygons(points.map(([x, y]) => [x, y]));
+
+/** Returns the area of an outline in square pixels, by the shoelace formula. */
 export function areaOfPolygon(polygon: readonly number[]): number {
   let sum = 0;
   const count = Math.floor(polygon.length / 2);
@@ -84,7 +91,7 @@ export function areaOfPolygon(polygon: readonly number[]): number {
 const longest = 2 ** 17;
 const mostPixels = 2 ** 30;
 
-/** @throws DataError for a size that no image has */
+/** Returns a size that an image can have. @throws DataError for any other */
 export function checkSize(size: Size, name: string): Size {
   const { height, width } = size;
   const isPossible = [height, width].every((side) => Number.isInteger(side) && side >= 1 && side <= longest);
@@ -98,7 +105,7 @@ export function checkSize(size: Size, name: string): Size {
 /** Drawing an outline takes as long as it is. */
 const longestOutline = 2 ** 24;
 
-/** @throws DataError for coordinates that belong to no image */
+/** Returns outlines that an image can have. @throws DataError for coordinates that belong to none */
 export function checkOutlines(polygons: Polygons, name: string): Polygons {
   let length = 0;
   for (const polygon of polygons) {

@@ -34,3 +34,17 @@ export const linesOf = (text: string): string[] => text.split(/\r\n|\n|\r/).map(
 
 /** Returns the lines that are not empty. */
 export const filledLines = (text: string): string[] => linesOf(text).filter((line) => line !== '');
+
+/**
+ * Decodes a file inside a label file.
+ *
+ * @param place names it in messages, file and field
+ * @throws DataError if it is not base64
+ */
+export function bytesOfBase64(text: string, place: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch (cause) {
+    throw new DataError(`${place}: invalid base64. Write the labels again with the tool that made them.`, { cause });
+  }
+}

@@ -1,6 +1,6 @@
 import type { Size } from '../arrays.ts';
 import type { CocoAnnotation, CocoDetection, CocoFile, CocoSegmentation } from '../data/coco_file.ts';
-import { rleOfSegmentation } from '../data/coco_rle.ts';
+import { hasMask, rleOfSegmentation, type Xywh } from '../data/coco_shapes.ts';
 import { DataError, MoganetError } from '../errors.ts';
 import { type Rle, rleArea, rleBoxXywh } from '../postprocess/rle.ts';
 import type { CocoParameters, MasksOfImage } from './coco_parameters.ts';
@@ -15,8 +15,6 @@ export interface CocoInput {
   readonly names: { readonly truth: string; readonly results: string };
   readonly maskSimilarity?: ((masks: MasksOfImage) => Float64Array) | undefined;
 }
-
-type Xywh = readonly [x: number, y: number, width: number, height: number];
 
 /** Measures of one side, by place in the flat arrays of the groups. All throw a DataError for what cannot be had. */
 export interface Measured {
@@ -132,9 +130,6 @@ function filled(segmentation: CocoSegmentation, { height, width }: Partial<Size>
     throw new DataError(`${place()}: segmentation: ${cause.message}`, { cause });
   }
 }
-
-const hasMask = (segmentation: CocoSegmentation | undefined): segmentation is CocoSegmentation =>
-  segmentation !== undefined && ('counts' in segmentation || segmentation.length > 0);
 
 function keypointsOf(
   { keypoints }: CocoAnnotation | CocoDetection,

@@ -1,6 +1,6 @@
 import type { Size } from '../arrays.ts';
 import type { CocoAnnotation, CocoDetection, CocoFile, CocoSegmentation } from '../data/coco_file.ts';
-import { rleOfSegmentation } from '../data/coco_rle.ts';
+import { hasMask, rleOfSegmentation } from '../data/coco_shapes.ts';
 import { DataError, MoganetError } from '../errors.ts';
 import { iouXywh } from '../postprocess/boxes.ts';
 import { type Rle, rleBoxXywh } from '../postprocess/rle.ts';
@@ -87,7 +87,7 @@ type Named<T> = readonly [region: T, name: string];
  * @throws DataError if there is no mask, or polygons in an image without a size
  */
 function maskFrom(segmentation: CocoSegmentation | undefined, size: Size | undefined, name: string): Rle {
-  if (!segmentation || (!('counts' in segmentation) && segmentation.length === 0)) {
+  if (!hasMask(segmentation)) {
     throw new DataError(`${name} has no mask. Leave it out, or compare boxes (bbox).`);
   }
   if (!('counts' in segmentation) && !size) {

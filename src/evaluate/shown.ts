@@ -1,8 +1,8 @@
 import type { Size } from '../arrays.ts';
-import type { CocoAnnotation, CocoDetection, CocoFile, CocoSegmentation } from '../data/coco_file.ts';
+import type { CocoAnnotation, CocoDetection, CocoFile } from '../data/coco_file.ts';
+import { hasMask, keypointTriples, rleOfSegmentation } from '../data/coco_shapes.ts';
 import type { ImageSet, LabelledImage } from '../data/image_set.ts';
-import { fillPolygons } from '../postprocess/polygons.ts';
-import { type Rle, rleBoxXywh, rleFromString, rleOf } from '../postprocess/rle.ts';
+import { rleBoxXywh } from '../postprocess/rle.ts';
 import { outcomes } from './coco_matching.ts';
 import type { ImageRow, MatchCounts, ShownDetection, ShownImage, ShownTruth } from './evaluation.ts';
 import type { ObjectMeasure } from './measure_objects.ts';
@@ -136,25 +136,12 @@ function matchedIn({ matching, parameters }: ObjectMeasure['evaluation'], imageI
 
 /** Box, mask and keypoints of an annotation or a detection. Without a box, that of the mask. */
 function shapeOf(one: CocoAnnotation | CocoDetection, size: Size): Pick<ShownTruth, 'box' | 'mask' | 'keypoints'> {
-  const { keypoints } = one;
-  const mask = one.segmentation && maskOf(one.segmentation, size);
+  const { keypoints, segmentation } = one;
+  const mask = hasMask(segmentation) ? rleOfSegmentation(segmentation, size) : undefined;
   const [x, y, width, height] = one.bbox ?? (mask ? rleBoxXywh(mask) : [0, 0, 0, 0]);
   return {
     box: [x, y, x + width, y + height],
     mask,
-    keypoints: keypoints && Array.from({ length: keypoints.length / 3 }, (_, i) => triple(keypoints, i)),
+    keypoints: keypoints && keypointTriples(keypoints),
   };
-}
-
-const triple = (flat: readonly number[], i: number): [number, number, number] => [
-  flat[3 * i]!,
-  flat[3 * i + 1]!,
-  flat[3 * i + 2]!,
-];
-
-function maskOf(segmentation: CocoSegmentation, size: Size): Rle | undefined {
-  if (!('counts' in segmentation)) return segmentation.length > 0 ? fillPolygons(segmentation, size) : undefined;
-  const [height, width] = segmentation.size;
-  const { counts } = segmentation;
-  return typeof counts === 'string' ? rleFromString(counts, { height, width }) : rleOf(counts, { height, width });
 }

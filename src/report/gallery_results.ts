@@ -1,6 +1,7 @@
 import type { CocoDetection } from '../data/coco_file.ts';
+import { keypointTriples, rleOfSegmentation } from '../data/coco_shapes.ts';
 import type { ImageSet } from '../data/image_set.ts';
-import { rleFromString, rleOf } from '../postprocess/rle.ts';
+import { boxOfPoints } from '../data/objects.ts';
 import type { DrawnObject } from './gallery_objects.ts';
 
 /** Results of COCO's format as objects over the images of a data set. */
@@ -32,46 +33,18 @@ export function detectionsByImage(
 
 function drawnResult(result: CocoDetection, label: number, classes: readonly string[]): DrawnObject {
   const { bbox, segmentation, keypoints, score } = result;
-  const points = keypoints && triplesOf(keypoints);
-  const isRuns = segmentation !== undefined && 'counts' in segmentation;
-  const mask = isRuns ? maskOf(segmentation) : undefined;
+  const points = keypoints && keypointTriples(keypoints);
+  const runs = segmentation !== undefined && 'counts' in segmentation ? segmentation : undefined;
   const [x, y, width, height] = bbox ?? [0, 0, 0, 0];
   return {
     label,
     name: classes[label] ?? `class ${label}`,
     score,
-    box: bbox ? [x, y, x + width, y + height] : boxOfPoints(points ?? []),
+    box: bbox || !points ? [x, y, x + width, y + height] : boxOfPoints(points),
     area: width * height,
-    polygons: segmentation && !isRuns ? segmentation : undefined,
-    mask,
+    polygons: segmentation && !('counts' in segmentation) ? segmentation : undefined,
+    mask: runs && rleOfSegmentation(runs, { height: runs.size[0], width: runs.size[1] }),
     keypoints: points,
     marks: ['result'],
   };
-}
-
-function maskOf({
-  size: [height, width],
-  counts,
-}: {
-  readonly size: readonly [number, number];
-  readonly counts: string | readonly number[];
-}) {
-  const size = { height, width };
-  return typeof counts === 'string' ? rleFromString(counts, size) : rleOf(counts, size);
-}
-
-type Points = NonNullable<DrawnObject['keypoints']>;
-
-const triplesOf = (flat: readonly number[]): Points =>
-  Array.from({ length: Math.floor(flat.length / 3) }, (_, i) => [
-    flat[3 * i] ?? 0,
-    flat[3 * i + 1] ?? 0,
-    flat[3 * i + 2] ?? 0,
-  ]);
-
-/** The box around all points: results of keypoints need not have one. */
-function boxOfPoints(points: Points): DrawnObject['box'] {
-  if (points.length === 0) return [0, 0, 0, 0];
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }

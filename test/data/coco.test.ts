@@ -54,6 +54,13 @@ describe("COCO's layout", () => {
     expect(set.all.map(({ file }) => file)).to.deep.equal(['images/deep/a.png', 'images/größe.png', 'images/c.png']);
   });
 
+  it('computes the box of keypoints that are visible, however many there are', async () => {
+    const keypoints = Array.from({ length: 200_000 }, (_, i) => [i % 7, i % 5, i % 3]).flat();
+    const annotation = { id: 1, image_id: 1, category_id: 1, keypoints: [99, 99, 0, ...keypoints] };
+    const set = await read({ 'instances.json': coco(['a.png'], { annotations: [annotation] }), 'a.png': picture() });
+    expect(set.all[0]!.objects?.map(({ box }) => box)).to.deep.equal([[0, 0, 6, 4]]);
+  });
+
   it('refuses names that leave the folder', async () => {
     const error = await rejection(open({ 'a/instances.json': coco(['../../secret.png']), 'secret.png': picture() }));
     expect(error).to.be.instanceOf(DataError);

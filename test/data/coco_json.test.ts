@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parseCocoFile, parseCocoResults } from '../../src/data/coco_json.ts';
-import { rleOfSegmentation } from '../../src/data/coco_rle.ts';
+import { rleOfSegmentation } from '../../src/data/coco_shapes.ts';
 import { readJsonValue } from '../../src/data/json_value.ts';
 import { DataError } from '../../src/errors.ts';
 import { rleArea } from '../../src/postprocess/rle.ts';

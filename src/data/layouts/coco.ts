@@ -1,12 +1,11 @@
 import type { Size } from '../../arrays.ts';
-import { DataError } from '../../errors.ts';
-import { rleFromString, rleOf } from '../../postprocess/rle.ts';
 import type { CocoAnnotation, CocoFile, CocoImage } from '../coco_file.ts';
 import { parseCocoFile } from '../coco_json.ts';
+import { hasMask, keypointTriples, rleOfSegmentation } from '../coco_shapes.ts';
 import { imageSizeAt } from '../image_header.ts';
 import type { ImageSet, KeypointNames, LabelKind, LabelledImage, LabelledObject } from '../image_set.ts';
 import type { Notices } from '../notices.ts';
-import { type Box, boxObject, checkOutlines, checkSize, maskObject, outlineObject } from '../objects.ts';
+import { type Box, boxObject, boxOfPoints, checkOutlines, checkSize, maskObject, outlineObject } from '../objects.ts';
 import type { Options } from '../options.ts';
 import { imageSetOf } from '../set.ts';
 import type { Tree } from '../tree.ts';
@@ -89,28 +88,22 @@ async function imageOf(tree: Tree, image: CocoImage, file: string, context: Cont
 function objectOf(annotation: CocoAnnotation, label: number, size: Size, file: string): LabelledObject | undefined {
   const { id, bbox, segmentation, iscrowd } = annotation;
   const place = `${file}: annotation ${id}`;
-  const keypoints = annotation.keypoints?.length ? triplesOf(annotation.keypoints) : undefined;
+  const keypoints = annotation.keypoints?.length ? keypointTriples(annotation.keypoints) : undefined;
   const box: Box | undefined = bbox && [bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]];
   const stated = { id, label, box, area: annotation.area, crowd: iscrowd === 1, keypoints };
   if (segmentation && 'counts' in segmentation) {
     const [height, width] = segmentation.size;
-    const { counts } = segmentation;
-    const of = checkSize({ height, width }, place);
-    try {
-      return maskObject(stated, typeof counts === 'string' ? rleFromString(counts, of) : rleOf(counts, of));
-    } catch (cause) {
-      throw new DataError(`${place}: ${(cause as Error).message}`, { cause });
-    }
+    return maskObject(stated, rleOfSegmentation(segmentation, checkSize({ height, width }, place)));
   }
-  if (segmentation && segmentation.length > 0) {
+  if (hasMask(segmentation)) {
     const object = outlineObject(stated, checkOutlines(segmentation, place), size);
     if (box && annotation.area !== undefined) return object;
     const { mask } = object;
     return mask ? withGeometryOf(object, maskObject(stated, mask)) : object;
   }
   if (box) return boxObject({ ...stated, box });
-  const around = keypoints && boxOfKeypoints(keypoints);
-  return around && boxObject({ ...stated, box: around });
+  const seen = keypoints?.filter(([, , visibility]) => visibility > 0) ?? [];
+  return seen.length === 0 ? undefined : boxObject({ ...stated, box: boxOfPoints(seen) });
 }
 
 /** COCO measures what the file does not state on the mask, not on the outline. */
@@ -120,18 +113,6 @@ const withGeometryOf = (object: LabelledObject, { box, area, mask }: LabelledObj
   area,
   mask,
 });
-
-type Keypoints = NonNullable<LabelledObject['keypoints']>;
-
-const triplesOf = (flat: readonly number[]): Keypoints =>
-  Array.from({ length: Math.floor(flat.length / 3) }, (_, i) => [flat[3 * i]!, flat[3 * i + 1]!, flat[3 * i + 2]!]);
-
-function boxOfKeypoints(keypoints: Keypoints): Box | undefined {
-  const seen = keypoints.filter(([, , visibility]) => visibility > 0);
-  if (seen.length === 0) return undefined;
-  const [xs, ys] = [seen.map(([x]) => x), seen.map(([, y]) => y)];
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
-}
 
 function byImage({ annotations }: CocoFile): Map<number, CocoAnnotation[]> {
   const groups = new Map<number, CocoAnnotation[]>();
@@ -144,10 +125,8 @@ function byImage({ annotations }: CocoFile): Map<number, CocoAnnotation[]> {
 }
 
 function kindsOf(coco: CocoFile, maps: LabelFolder | undefined): LabelKind[] {
-  const hasMask = ({ segmentation }: CocoAnnotation) =>
-    segmentation !== undefined && ('counts' in segmentation || segmentation.length > 0);
   const kinds: LabelKind[] = ['objects'];
-  if (coco.annotations.some(hasMask)) kinds.push('masks');
+  if (coco.annotations.some(({ segmentation }) => hasMask(segmentation))) kinds.push('masks');
   if (coco.annotations.some(({ keypoints }) => keypoints && keypoints.length > 0)) kinds.push('keypoints');
   if (maps) kinds.push('labels');
   return kinds;

@@ -19,6 +19,7 @@ import {
 } from '../paths.ts';
 import { imageSetOf } from '../set.ts';
 import { chosenSplit, roleOf } from '../splits.ts';
+import { bytesOfBase64 } from '../text.ts';
 import type { Tree } from '../tree.ts';
 import { isKept, type LabelmeImage, readLabelme } from './labelme_json.ts';
 import { objectsIn } from './labelme_shapes.ts';
@@ -81,7 +82,8 @@ async function imageOf(
   const name = tree.shown(path);
   const labels = readLabelme(await tree.read(path), name);
   const found = await imageFor(tree, path, labels.imagePath, images);
-  const inline = found === undefined && labels.imageData ? decodedImage(labels.imageData, name) : undefined;
+  const inline =
+    found === undefined && labels.imageData ? bytesOfBase64(labels.imageData, `${name}: imageData`) : undefined;
   const file = found ?? joined(parentOf(path), fileNameOf(normalPath(labels.imagePath ?? `${stemOf(path)}.jpg`)));
   if (found === undefined && !inline) {
     notices.add(
@@ -129,15 +131,6 @@ async function imageFor(
   }
   const own = (await tree.files(folder)).find((name) => isImageName(name) && stemOf(name) === fileNameOf(stemOf(path)));
   return own === undefined ? undefined : joined(folder, own);
-}
-
-/** Decodes an image inside a label file. @throws DataError if it is not base64 */
-function decodedImage(base64: string, name: string): Uint8Array {
-  try {
-    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  } catch (cause) {
-    throw new DataError(`${name}: imageData: invalid base64.`, { cause });
-  }
 }
 
 async function sizeOf(

@@ -5,6 +5,7 @@ import { encodeBitmap, mergeRles, type Rle, rleArea } from '../../postprocess/rl
 import type { LabelledObject } from '../image_set.ts';
 import { decodedLabels } from '../label_maps.ts';
 import { areaOfPolygon, type Box, boxOfMask, boxOfPolygons, checkOutlines, withMask } from '../objects.ts';
+import { bytesOfBase64 } from '../text.ts';
 import { isKept, type LabelmeShape } from './labelme_json.ts';
 
 /** Objects of labelme's shapes. */
@@ -43,13 +44,7 @@ function objectOf(
 ): LabelledObject {
   const polygons = parts.flatMap(({ polygon }) => (polygon ? [polygon] : []));
   if (polygons.length === parts.length) checkOutlines(polygons, name);
-  const boxes = parts.map(({ box }) => box);
-  const box: Box = [
-    Math.min(...boxes.map(([x1]) => x1)),
-    Math.min(...boxes.map(([, y1]) => y1)),
-    Math.max(...boxes.map(([, , x2]) => x2)),
-    Math.max(...boxes.map(([, , , y2]) => y2)),
-  ];
+  const box = boxOfPolygons(parts.map((part) => part.box));
   const area = parts.reduce((sum, part) => sum + part.area, 0);
   const stated = { ...named, box, area, crowd: false };
   const object = polygons.length === parts.length ? { ...stated, polygons } : stated;
@@ -116,7 +111,7 @@ function maskPart(shape: LabelmeShape, size: Size): Part {
   if (!first || !last || points.length !== 2) throw wrongPoints(shape, 'the first and the last pixel as points');
   if (mask === undefined) throw new DataError(`${place}: a shape of type mask has no mask.`);
   const [left, top] = [Math.trunc(first[0]), Math.trunc(first[1])];
-  const map = decodedLabels(pngIn(mask, place), `${place}: mask`);
+  const map = decodedLabels(bytesOfBase64(mask, `${place}: mask`), `${place}: mask`);
   const [width, height] = [Math.trunc(last[0]) - left + 1, Math.trunc(last[1]) - top + 1];
   if (map.width !== width || map.height !== height) {
     throw new DataError(
@@ -131,12 +126,4 @@ function maskPart(shape: LabelmeShape, size: Size): Part {
   }
   const rle = encodeBitmap(bitmap, size);
   return { box: boxOfMask(rle), area: rleArea(rle), draw: () => rle };
-}
-
-function pngIn(base64: string, place: string): Uint8Array {
-  try {
-    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  } catch (cause) {
-    throw new DataError(`${place}: mask: invalid base64.`, { cause });
-  }
 }

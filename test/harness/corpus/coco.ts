@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { CocoDetection, CocoFile } from '../../../src/data/coco_file.ts';
 import { parseCocoFile, parseCocoResults } from '../../../src/data/coco_json.ts';
-import { rleOfSegmentation } from '../../../src/data/coco_rle.ts';
+import { rleOfSegmentation } from '../../../src/data/coco_shapes.ts';
 import { evaluateCoco } from '../../../src/evaluate/coco.ts';
 import { rleArea } from '../../../src/postprocess/rle.ts';
 import type { CorpusRunner } from './case.ts';

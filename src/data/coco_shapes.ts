@@ -2,6 +2,16 @@ import type { Size } from '../arrays.ts';
 import { fillPolygons } from '../postprocess/polygons.ts';
 import { type Rle, rleFromString, rleOf } from '../postprocess/rle.ts';
 import type { CocoSegmentation } from './coco_file.ts';
+import type { LabelledObject } from './image_set.ts';
+
+/** COCO's spellings of boxes, masks and keypoints, read as what the rest of the package computes with. */
+
+/** A box as COCO writes it, in pixels. */
+export type Xywh = readonly [x: number, y: number, width: number, height: number];
+
+/** Tells whether there is a mask: an empty list of polygons is none. */
+export const hasMask = (segmentation: CocoSegmentation | undefined): segmentation is CocoSegmentation =>
+  segmentation !== undefined && ('counts' in segmentation || segmentation.length > 0);
 
 /**
  * Returns COCO's segmentation as runs: polygons are filled as COCO does and united; runs in either spelling keep the size
@@ -16,3 +26,7 @@ export function rleOfSegmentation(segmentation: CocoSegmentation, size: Size): R
   const own = { height: stated[0], width: stated[1] };
   return typeof counts === 'string' ? rleFromString(counts, own) : rleOf(counts, own);
 }
+
+/** Returns COCO's flat list x, y, visibility, … keypoint by keypoint. */
+export const keypointTriples = (flat: readonly number[]): NonNullable<LabelledObject['keypoints']> =>
+  Array.from({ length: Math.floor(flat.length / 3) }, (_, i) => [flat[3 * i]!, flat[3 * i + 1]!, flat[3 * i + 2]!]);
