@@ -97,6 +97,12 @@ export function nearestName(name: string, known: readonly string[]): string | un
 /** Returns a name from outside, cut to 80 characters. */
 export const shortened = (name: string): string => (name.length > 80 ? `${name.slice(0, 77)}...` : name);
 
+/** Returns the first few of a list in a sentence: `a, b, c and 4 more`. Empty for an empty list. */
+export function listed(names: readonly (string | number)[], most: number): string {
+  const few = names.slice(0, most).join(', ');
+  return names.length > most ? `${few} and ${names.length - most} more` : few;
+}
+
 /** The most names that a message lists whole. Of a longer list it names the nearest few. */
 const mostListed = 24;
 const fewListed = 8;
@@ -105,16 +111,18 @@ const fewListed = 8;
 export function unknownName(what: string, name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   const meant = nearest ? ` Did you mean "${nearest}"?` : '';
-  const list = known.length > 0 ? `Known: ${listed(name, known)}.` : 'There are none.';
+  const list = known.length > 0 ? `Known: ${nearestListed(name, known)}.` : 'There are none.';
   return `unknown ${what} "${shortened(name)}".${meant} ${list}`;
 }
 
-function listed(name: string, known: readonly string[]): string {
+function nearestListed(name: string, known: readonly string[]): string {
   if (known.length <= mostListed) return known.join(', ');
   const byDistance = known.map((candidate) => ({ candidate, distance: distanceOf(name, candidate) }));
   byDistance.sort((a, b) => a.distance - b.distance);
-  const few = byDistance.slice(0, fewListed).map(({ candidate }) => candidate);
-  return `${few.join(', ')} and ${known.length - fewListed} more`;
+  return listed(
+    byDistance.map(({ candidate }) => candidate),
+    fewListed,
+  );
 }
 
 /** Compares names without regard to case. */

@@ -1,4 +1,5 @@
 import type { Size } from '../arrays.ts';
+import { listed } from '../errors.ts';
 import type { DecodeImage } from '../formats/image.ts';
 import { breather } from '../turn.ts';
 import type { Xywh } from './coco_shapes.ts';
@@ -271,9 +272,8 @@ function reportDuplicates(
     const text = () => {
       const imageId = members[0] && fieldOf(members[0], 'image_id');
       const image = isId(imageId) ? images.get(imageId)?.file : undefined;
-      const names = members.slice(0, 4).map((one) => placeOf?.(one.index) ?? entryName('annotations', one));
-      const more = members.length > names.length ? ` and ${members.length - names.length} more` : '';
-      return `${names.join(', ')}${more}${image === undefined ? '' : ` of ${image}`}: nearly the same box`;
+      const names = members.map((one) => placeOf?.(one.index) ?? entryName('annotations', one));
+      return `${listed(names, 4)}${image === undefined ? '' : ` of ${image}`}: nearly the same box`;
     };
     report('near_duplicate', { kind: 'annotation', ids: idsOf(...members), file, text });
   }

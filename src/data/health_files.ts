@@ -1,5 +1,5 @@
 import type { Size } from '../arrays.ts';
-import { DataError, MoganetError } from '../errors.ts';
+import { DataError, listed, MoganetError } from '../errors.ts';
 import { ImageRefusal } from '../formats/context.ts';
 import type { DecodeImage } from '../formats/image.ts';
 import { statedSize } from '../formats/image_size.ts';
@@ -140,7 +140,7 @@ export function reportEqualFiles(seen: SeenContents, findings: FindingCollector,
         kind: 'image',
         ids,
         file: files[0] ?? '',
-        text: () => `${listed(files)} are equal`,
+        text: () => `${listed(files, mostNamed)} are equal`,
       });
     }
     for (const [i, one] of sides.entries()) {
@@ -149,15 +149,16 @@ export function reportEqualFiles(seen: SeenContents, findings: FindingCollector,
           kind: 'image',
           ids: [],
           file: one.files[0] ?? '',
-          text: () => `${one.split} ${listed(one.files)} and ${other.split} ${listed(other.files)} are equal`,
+          text: () =>
+            `${one.split} ${listed(one.files, mostNamed)} and ${other.split} ${listed(other.files, mostNamed)} are equal`,
         });
       }
     }
   }
 }
 
-const listed = (files: readonly string[]): string =>
-  files.length <= 3 ? files.join(', ') : `${files.slice(0, 3).join(', ')} and ${files.length - 3} more`;
+/** The most files that a sentence names. */
+const mostNamed = 3;
 
 /** Reports images that share a file name, all of them in one finding. */
 export function checkFileNames(images: readonly RawEntry[], file: string, report: Report): void {

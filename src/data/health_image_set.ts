@@ -1,4 +1,4 @@
-import { DataError } from '../errors.ts';
+import { DataError, listed } from '../errors.ts';
 import type { LabelMap } from '../image/raster.ts';
 import { cocoCollector } from './coco_of.ts';
 import type { HealthSplit } from './health.ts';
@@ -82,9 +82,8 @@ export async function faultsOfMap(
   try {
     const unknown = labelsBeyond(await read(), classes, ignore);
     if (unknown.length === 0) return [];
-    const named = unknown.slice(0, mostNamed).map(([label, count]) => `${label} (${count} pixels)`);
-    const more = unknown.length > named.length ? ` and ${unknown.length - named.length} more` : '';
-    return [`${file}: its label map has values that no class has: ${named.join(', ')}${more}.`];
+    const named = unknown.map(([label, count]) => `${label} (${count} pixels)`);
+    return [`${file}: its label map has values that no class has: ${listed(named, mostNamed)}.`];
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     return [error.message];

@@ -1,8 +1,11 @@
+import { listed } from '../errors.ts';
+
 /** What does not fit but stops nothing: sentences for the user, few of each kind. */
 
 /** The most sentences of one kind. */
 const most = 10;
 
+/** Collects sentences about a data set, each once. Beyond the most of a kind they are counted. */
 export class Notices {
   /** Every part that the data set has, if it has parts: what was chosen of them is among the notices. */
   splits: readonly string[] | undefined;
@@ -17,8 +20,7 @@ export class Notices {
   /** Says one sentence about many files, of which it names a few. */
   addFiles(kind: string, sentence: (count: number, names: string) => string, files: readonly string[]): void {
     if (files.length === 0) return;
-    const rest = files.length > most ? ` and ${files.length - most} more` : '';
-    this.add(kind, sentence(files.length, files.slice(0, most).join(', ') + rest));
+    this.add(kind, sentence(files.length, listed(files, most)));
   }
 
   list(): string[] {

@@ -1,4 +1,4 @@
-import { DataError } from '../errors.ts';
+import { DataError, listed } from '../errors.ts';
 import type { DataFormat } from './image_set.ts';
 import { isAde20k } from './layouts/ade20k.ts';
 import { splitsIn } from './layouts/class_folders.ts';
@@ -42,7 +42,12 @@ const weak: readonly (readonly [DataFormat, Sign])[] = [
 /** Archives put one folder around another. */
 const deepest = 4;
 
-/** @throws DataError if no layout fits, or not the one that is asked for */
+/**
+ * Finds the layout of a data set, and its folder: the one given, or the only one in it. A layout that is asked for and not
+ * recognised is the one given all the same.
+ *
+ * @throws DataError if no layout fits
+ */
 export async function recognise(tree: Tree, wanted: DataFormat | undefined): Promise<Recognised> {
   const bases = await basesOf(tree);
   for (const signs of [strong, weak]) {
@@ -75,8 +80,7 @@ async function basesOf(tree: Tree): Promise<string[]> {
 async function notRecognised(tree: Tree): Promise<string> {
   const [files, folders] = [await tree.files(''), await tree.folders('')];
   const all = [...folders.map((name) => `${name}/`), ...files];
-  const few = all.slice(0, 8).join(', ') + (all.length > 8 ? ` and ${all.length - 8} more` : '');
-  const found = all.length === 0 ? 'The folder is empty.' : `Found: ${few}.`;
+  const found = all.length === 0 ? 'The folder is empty.' : `Found: ${listed(all, 8)}.`;
   return (
     `${tree.name}: no data set recognised. ${found} Layouts that are read: COCO (a JSON), PASCAL VOC (an XML per image), ` +
     'labelme (a JSON per image), YOLO (data.yaml or classes.txt), CVAT (annotations.xml), ADE20K, Cityscapes, ' +

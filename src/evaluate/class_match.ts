@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts';
+import { ConfigError, listed } from '../errors.ts';
 
 /** The classes of a model beside those of a data set. They are one if their names are, never because of their numbers. */
 
@@ -24,6 +24,7 @@ export function matchClasses(model: readonly string[], data: readonly string[]):
   };
 }
 
+/** Tells whether any class is on both sides. */
 export const hasCommon = ({ toData }: ClassMatch): boolean => toData.some((label) => label >= 0);
 
 /** What becomes of classes that one side lacks, as ends of sentences. */
@@ -36,28 +37,23 @@ export interface Unmatched {
 export function matchNotices(task: string, { onlyModel, onlyData }: ClassMatch, effects: Unmatched): string[] {
   const notices: string[] = [];
   if (onlyData.length > 0) {
-    notices.push(`${task}: the model does not know ${listed(onlyData)} of the data set; ${effects.onlyData}.`);
+    notices.push(`${task}: the model does not know ${few(onlyData)} of the data set; ${effects.onlyData}.`);
   }
   if (onlyModel.length > 0) {
-    notices.push(`${task}: the data set does not have ${listed(onlyModel)} of the model; ${effects.onlyModel}.`);
+    notices.push(`${task}: the data set does not have ${few(onlyModel)} of the model; ${effects.onlyModel}.`);
   }
   return notices;
 }
 
 /** Says that nothing can be compared, with both lists. */
 export const nothingInCommon = (what: string, model: readonly string[], data: readonly string[]): string =>
-  `${what}: the model and the data set have no class in common. The model's: ${listed(model)}. The data set's: ${listed(data)}.`;
+  `${what}: the model and the data set have no class in common. The model's: ${few(model)}. The data set's: ${few(data)}.`;
 
-/** @throws ConfigError with both lists of every task that could have been measured */
+/** Refuses a model and a data set. @throws ConfigError with both lists of every task that could have been measured */
 export function refuseNothing(reasons: readonly string[], name: string): never {
   throw new ConfigError(
     `${name}: nothing can be measured. ${reasons.join(' ')} Choose a model of this data set's classes and labels.`,
   );
 }
 
-const mostListed = 20;
-
-const listed = (names: readonly string[]): string => {
-  const first = names.slice(0, mostListed).join(', ');
-  return names.length > mostListed ? `${first} and ${names.length - mostListed} more` : first || 'none';
-};
+const few = (names: readonly string[]): string => listed(names, 20) || 'none';

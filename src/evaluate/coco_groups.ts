@@ -1,5 +1,5 @@
 import type { CocoAnnotation, CocoDetection, CocoFile } from '../data/coco_file.ts';
-import { DataError } from '../errors.ts';
+import { DataError, listed } from '../errors.ts';
 import type { CocoParameters } from './coco_parameters.ts';
 
 /**
@@ -149,7 +149,7 @@ function detectionEntries(
     if (imageAt !== undefined) addTo(entries, i, imageAt, keys.positions.get(category_id) ?? []);
   }
   if (strangers.size > 0) {
-    const ids = [...strangers].slice(0, 8).join(', ');
+    const ids = listed([...strangers], 8);
     notices.push(`${names.results}: results of categories that ${names.truth} does not have are left out: ${ids}.`);
   }
   return entries;

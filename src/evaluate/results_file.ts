@@ -1,7 +1,7 @@
 import type { CocoDetection } from '../data/coco_file.ts';
 import { cocoCollector } from '../data/coco_of.ts';
 import type { ImageSet } from '../data/image_set.ts';
-import { DataError } from '../errors.ts';
+import { DataError, listed } from '../errors.ts';
 import type { CocoType } from './coco_parameters.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, NotMeasured } from './evaluation.ts';
@@ -94,9 +94,8 @@ function refuseUnknown(
 ): void {
   const unknown = [...new Set(found.map(({ image_id: id }) => id).filter((id) => !known.has(id)))];
   if (unknown.length === 0) return;
-  const some = unknown.slice(0, 5).join(', ');
   throw new DataError(
-    `${name}: has results of images that ${set.name} does not have: ids ${some}${unknown.length > 5 ? ` and ${unknown.length - 5} more` : ''}. Evaluate the data set that the results were made for, or remove them.`,
+    `${name}: has results of images that ${set.name} does not have: ids ${listed(unknown, 5)}. Evaluate the data set that the results were made for, or remove them.`,
   );
 }
 
@@ -131,8 +130,10 @@ function withoutResults(name: string, images: readonly Evaluated[], found: reado
   const having = new Set(found.map(({ image_id: id }) => id));
   const without = images.filter(({ id }) => id !== undefined && !having.has(id));
   if (without.length === 0) return [];
-  const some = without.slice(0, 3).map(({ row }) => row.file);
-  const files = without.length > 3 ? `${some.join(', ')}, …` : some.join(', ');
+  const files = listed(
+    without.map(({ row }) => row.file),
+    3,
+  );
   return [
     `${name}: ${without.length} of ${images.length} images have no result (${files}). Their objects count as not found.`,
   ];

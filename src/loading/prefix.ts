@@ -1,3 +1,4 @@
+import { listed as someOf } from '../errors.ts';
 import { type CheckpointCode, quoted, type Refuse } from '../formats/context.ts';
 import type { TensorEntry } from '../formats/tensors.ts';
 
@@ -106,9 +107,6 @@ export function severalPrefixes(prefixes: readonly string[], refuse: Refuse<Chec
 const shownKeys = 4;
 
 /** Lists the first few keys, each of them cut, and counts the others. */
-export function listed(keys: readonly string[]): string {
-  const shown = keys.slice(0, shownKeys).map(short).join(', ');
-  return keys.length > shownKeys ? `${shown} and ${keys.length - shownKeys} more` : shown;
-}
+export const listed = (keys: readonly string[]): string => someOf(keys.map(short), shownKeys);
 
 const short = (key: string): string => (key.length > 96 ? `${key.slice(0, 93)}...` : key);
