@@ -16,6 +16,7 @@ export interface BoundaryScores {
   readonly union: readonly number[];
 }
 
+/** Takes the maps of one image at a time, of one size, and keeps counts only. */
 export interface BoundaryCounter {
   add(prediction: LabelMap, labels: LabelMap): void;
   scores(): BoundaryScores;

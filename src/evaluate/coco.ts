@@ -7,6 +7,7 @@ import { type CocoClassFigures, cocoClassFigures, cocoStats } from './coco_summa
 export { accumulate, type CocoArrays } from './coco_accumulate.ts';
 export { type CocoClassFigures, cocoStatNames, cocoStats } from './coco_summary.ts';
 
+/** What `evaluateCoco` returns. */
 export interface CocoEvaluation extends CocoArrays {
   readonly parameters: CocoParameters;
   /** COCO's 12 figures (keypoints: 10), in its order; -1 without an object. */

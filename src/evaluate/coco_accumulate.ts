@@ -1,4 +1,5 @@
 import { type CocoMatching, outcomes } from './coco_matching.ts';
+import { spacing } from './numpy_sum.ts';
 
 /** Precision and recall as COCO accumulates them; -1 where there is no object to find. All in C order. */
 export interface CocoArrays {
@@ -9,9 +10,6 @@ export interface CocoArrays {
   /** The score of the detection at which each recall is reached. */
   readonly scores: Float64Array; // (T, R, K, A, M)
 }
-
-/** numpy's spacing(1), which COCO adds to every denominator: one hit of one is 0.9999999999999998. */
-const epsilon = 2 ** -52;
 
 /**
  * Accumulates a matching as pycocotools' `accumulate` does. May be called again with a choice of images, for bootstraps:
@@ -95,7 +93,7 @@ function curveOf(most: number, recallThresholds: readonly number[]) {
       counted++;
       if (outcome !== outcomes.truePositive) continue;
       scores[found] = matching.scores[d]!;
-      precision[found] = ++found / (counted + epsilon);
+      precision[found] = ++found / (counted + spacing);
     }
     for (let i = found - 1; i > 0; i--) if (precision[i]! > precision[i - 1]!) precision[i - 1] = precision[i]!;
     // like numpy's searchsorted, and like pycocotools, which stops at the first recall that is not reached

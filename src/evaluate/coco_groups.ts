@@ -20,6 +20,8 @@ export interface CocoGroups {
 }
 
 /**
+ * Sorts objects and detections into groups.
+ *
  * @param notices gets a sentence for each thing that is surprising
  * @throws DataError for a detection of an unknown image
  */
@@ -198,7 +200,10 @@ export function byFallingScore(order: Int32Array<ArrayBuffer>, scores: Float64Ar
 /** Joins the groups of both sides, and cuts each group's detections to those that count. */
 function merge(truths: Arranged, results: Arranged, classCount: number, keys: Keys, most: number): CocoGroups {
   const classStart = new Int32Array(classCount + 1);
-  const [groupImage, detectionStart, truthStart, detectionIndex]: number[][] = [[], [0], [0], []];
+  const groupImage: number[] = [];
+  const detectionIndex: number[] = [];
+  const detectionStart = [0];
+  const truthStart = [0];
   const keyOf = (side: Arranged, at: number) =>
     at < side.item.length ? side.class[at]! * keys.imageCount + side.image[at]! : Number.POSITIVE_INFINITY;
   let [truth, result] = [0, 0];
@@ -206,20 +211,20 @@ function merge(truths: Arranged, results: Arranged, classCount: number, keys: Ke
     const key = Math.min(keyOf(truths, truth), keyOf(results, result));
     while (keyOf(truths, truth) === key) truth++;
     for (let taken = 0; keyOf(results, result) === key; result++) {
-      if (taken++ < most) detectionIndex!.push(results.item[result]!);
+      if (taken++ < most) detectionIndex.push(results.item[result]!);
     }
-    groupImage!.push(key % keys.imageCount);
-    detectionStart!.push(detectionIndex!.length);
-    truthStart!.push(truth);
+    groupImage.push(key % keys.imageCount);
+    detectionStart.push(detectionIndex.length);
+    truthStart.push(truth);
     classStart[Math.floor(key / keys.imageCount) + 1]!++;
   }
   for (let k = 0; k < classCount; k++) classStart[k + 1]! += classStart[k]!;
   return {
     classStart,
-    groupImage: Int32Array.from(groupImage!),
-    detectionStart: Int32Array.from(detectionStart!),
-    truthStart: Int32Array.from(truthStart!),
-    detectionIndex: Int32Array.from(detectionIndex!),
+    groupImage: Int32Array.from(groupImage),
+    detectionStart: Int32Array.from(detectionStart),
+    truthStart: Int32Array.from(truthStart),
+    detectionIndex: Int32Array.from(detectionIndex),
     truthIndex: truths.item,
   };
 }

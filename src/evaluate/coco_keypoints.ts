@@ -1,4 +1,4 @@
-import { pairwiseSum } from './numpy_sum.ts';
+import { pairwiseSum, spacing } from './numpy_sum.ts';
 
 /** Object keypoint similarity (OKS), COCO's IoU of keypoints. */
 
@@ -9,9 +9,6 @@ export interface TruthKeypoints {
   readonly box: () => readonly [number, number, number, number];
   readonly area: number;
 }
-
-/** numpy's spacing(1): keeps objects of area 0 from dividing by it. */
-const epsilon = 2 ** -52;
 
 /**
  * Returns the OKS of every detection with every object, detection by detection: the mean over the object's visible
@@ -35,7 +32,7 @@ export function keypointSimilarity(
     for (const [i, detection] of detections.entries()) {
       for (const [at, k] of counted.entries()) {
         const { dx, dy } = distance(detection[3 * k]!, detection[3 * k + 1]!, k);
-        terms[at] = Math.exp(-((dx ** 2 + dy ** 2) / variances[k]! / (truth.area + epsilon) / 2));
+        terms[at] = Math.exp(-((dx ** 2 + dy ** 2) / variances[k]! / (truth.area + spacing) / 2));
       }
       matrix[i * truths.length + j] = pairwiseSum(terms, 0, counted.length) / counted.length;
     }

@@ -19,6 +19,7 @@ export interface Areas {
  */
 export type CompareGroup = (group: number) => Float64Array | undefined;
 
+/** Prepares the comparison of groups. @throws DataError from the function for entries without what is compared */
 export function groupComparison(input: CocoInput, groups: CocoGroups, areas: Areas): CompareGroup {
   const truths = measuredTruths(input, groups.truthIndex);
   const detections = measuredDetections(input, groups.detectionIndex);

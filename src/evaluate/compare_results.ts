@@ -19,6 +19,7 @@ export interface ComparedResults extends NamedResults {
   readonly failed?: readonly string[] | undefined;
 }
 
+/** Options of `compareResults`. */
 export interface CompareResultsOptions
   extends EvaluateOptions,
     Pick<CompareOptions, 'confidence' | 'resamples' | 'seed'> {

@@ -17,6 +17,7 @@ export interface FoundObjects {
   readonly results?: string | undefined;
 }
 
+/** What an evaluation has before objects are measured. */
 export interface Gathered extends Omit<Evaluation, 'bbox' | 'data' | 'images' | 'keypoints' | 'segm' | 'shown'> {
   readonly set: ImageSet;
   readonly limit: number | undefined;
@@ -28,7 +29,7 @@ export interface Gathered extends Omit<Evaluation, 'bbox' | 'data' | 'images' | 
   readonly most: number;
 }
 
-/** @throws DataError if there were objects to measure, and nothing of them nor anything else could be */
+/** Measures the objects and joins all to an evaluation. @throws DataError if there were objects to measure, and nothing of them nor anything else could be */
 export async function completed(gathered: Gathered): Promise<Evaluation> {
   const { set, limit, images, objects, shown, most, ...evaluation } = gathered;
   const measured = objects && measureObjects(objects.truth, objects.found, objects.types, namesOf(set, objects));
@@ -63,6 +64,7 @@ function withCounts({ id, row }: Evaluated, measures: ObjectMeasures['measures']
   return { ...row, ...counts };
 }
 
+/** Returns what an evaluation says of its data set. @param evaluated how many images count */
 export function dataFacts(set: ImageSet, evaluated: number, limit: number | undefined): DataFacts {
   const { format, name, split, kinds, classes, labelClasses, keypoints, count } = set;
   return {

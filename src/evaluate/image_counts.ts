@@ -2,7 +2,7 @@ import { ConfigError } from '../errors.ts';
 import { type CocoMatching, outcomes } from './coco_matching.ts';
 import type { CocoParameters } from './coco_parameters.ts';
 import type { MatchCounts } from './evaluation.ts';
-import { numpyMean } from './numpy_sum.ts';
+import { numpyMean, spacing } from './numpy_sum.ts';
 
 /** The figures of single images, read from a matching: nothing is matched anew. */
 
@@ -18,9 +18,6 @@ export function thresholdAt({ iouThresholds }: CocoParameters, iou: number): num
     `the IoU ${iou} was not evaluated. Evaluated: ${iouThresholds.map((one) => Number(one.toFixed(9))).join(', ')}.`,
   );
 }
-
-/** COCO's smallest number, added to every denominator. */
-const epsilon = 2 ** -52;
 
 /**
  * Counts the hits, false alarms and misses of every image at one threshold, at the first area range and the largest number
@@ -64,7 +61,7 @@ function pooledAp(hits: readonly boolean[], truths: number, recalls: readonly nu
   let found = 0;
   const points = hits.map((hit, i) => {
     if (hit) found++;
-    return { recall: found / truths, precision: found / (i + 1 + epsilon) };
+    return { recall: found / truths, precision: found / (i + 1 + spacing) };
   });
   const envelope = points.map(({ precision }) => precision);
   for (let i = envelope.length - 2; i >= 0; i--) envelope[i] = Math.max(envelope[i]!, envelope[i + 1]!);

@@ -11,6 +11,7 @@ import { type TideLabel, tideErrors } from './tide.ts';
 
 /** Measures instances by COCO's metrics, each as boxes, masks or keypoints, with what explains the figures. */
 
+/** One type of COCO's, measured. */
 export interface ObjectMeasure {
   readonly type: CocoType;
   readonly evaluation: CocoEvaluation;
@@ -21,6 +22,7 @@ export interface ObjectMeasure {
   readonly errors: readonly TideLabel[] | undefined;
 }
 
+/** All types that could be measured. */
 export interface ObjectMeasures {
   readonly measures: readonly ObjectMeasure[];
   /** What the labels or the detections cannot be compared by. */
@@ -28,7 +30,7 @@ export interface ObjectMeasures {
   readonly notices: readonly string[];
 }
 
-/** @param names how messages name the files of the truth and of the results */
+/** Measures each type that can be: a type that the labels or the detections lack is among `notMeasured`. @param names how messages name the files of the truth and of the results */
 export function measureObjects(
   truth: CocoFile,
   found: readonly CocoDetection[],

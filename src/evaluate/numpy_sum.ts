@@ -3,6 +3,9 @@
  * last digits.
  */
 
+/** numpy's `spacing(1)`, which COCO adds to denominators: one hit of one is 0.9999999999999998, and no area divides by 0. */
+export const spacing = Number.EPSILON;
+
 /** Returns the sum of `values[from]` up to `values[from + count]` (exclusive) as `np.add.reduce` of 64-bit floats. */
 export function pairwiseSum(values: ArrayLike<number>, from: number, count: number): number {
   if (count < 8) {

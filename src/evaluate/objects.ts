@@ -1,6 +1,7 @@
 import type { CocoFile } from '../data/coco_file.ts';
 import type { CocoClassFigures, CocoEvaluation } from './coco.ts';
 import type { ClassFigures, PrecisionCurve } from './evaluation.ts';
+import { meanOfKnown } from './statistics.ts';
 
 /** The figures of objects that an evaluation shows, taken from COCO's arrays. */
 
@@ -56,10 +57,4 @@ export function precisionCurves({ counts, precision, parameters, perClass }: Coc
       ofClasses.map(({ iou, places }) => ({ name: perClass[k]?.name, iou, precision: curve(places, [k]) })),
     ),
   ];
-}
-
-/** The mean of what is not -1; -1 if there is nothing. */
-function meanOfKnown(values: readonly number[]): number {
-  const known = values.filter((value) => value > -1);
-  return known.length === 0 ? -1 : known.reduce((sum, value) => sum + value, 0) / known.length;
 }

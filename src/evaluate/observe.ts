@@ -21,6 +21,7 @@ export interface Observation {
   readonly milliseconds: number;
 }
 
+/** Returns what is measured of a result; masks as run lengths. */
 export function observationOf(result: Result): Observation {
   const { imageSize, boxes, scores, labels, masks, segmentation, classification, timings } = result;
   return {

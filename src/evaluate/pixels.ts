@@ -11,6 +11,7 @@ import { classesFor } from './tasks.ts';
 
 type PixelRow = NonNullable<ImageRow['semseg']>;
 
+/** An image whose label map was among the worst. */
 export interface WorstMap {
   readonly image: LabelledImage;
   /** The very value that `add` returned. */
@@ -19,6 +20,7 @@ export interface WorstMap {
   predicted(): LabelMap;
 }
 
+/** Takes one image at a time; keeps counts and the worst predictions. */
 export interface PixelMeasure {
   /** @throws DataError if the labels are missing or of another size than the prediction */
   add(image: LabelledImage, observation: Observation): Promise<PixelRow>;
@@ -30,11 +32,13 @@ export interface PixelMeasure {
 /** The width of boundaries as a share of the image's diagonal, as the paper has it. */
 const boundaryShare = 0.02;
 
+/** Options of `pixelMeasure`. */
 export interface PixelOptions {
   /** How many predictions are kept. */
   readonly kept: number;
 }
 
+/** Starts to measure label maps. Classes of the model are renumbered to those of the data set. */
 export function pixelMeasure(set: ImageSet, { toData }: ClassMatch, { kept }: PixelOptions): PixelMeasure {
   const names = classesFor(set, 'segmentation');
   const evaluator = labelMapEvaluator({ classes: names.length, ignore: set.ignore, boundary: boundaryShare });

@@ -1,7 +1,7 @@
 import type { CocoEvaluation } from './coco.ts';
 import { type CocoMatching, outcomes } from './coco_matching.ts';
 import { type CocoFigure, figuresOf, pairsOf, placesOf } from './coco_summary.ts';
-import { pairwiseSum } from './numpy_sum.ts';
+import { pairwiseSum, spacing } from './numpy_sum.ts';
 
 /**
  * COCO's figures over a choice of images, thousands of times. Gives the same bits as `accumulate` and `cocoStats`, but
@@ -84,9 +84,6 @@ export function resampledFigures({
     return { stats, classAps };
   };
 }
-
-/** numpy's spacing(1), which COCO adds to every denominator. */
-const epsilon = 2 ** -52;
 
 /** The detections that count at some threshold in an area range and limit, by class and score: in the order in which they are read. */
 interface Reading {
@@ -171,7 +168,7 @@ function filler(matching: CocoMatching, curves: readonly Curves[], T: number, R:
           const outcome = results[row + at];
           if (outcome === outcomes.ignored) continue;
           counted++;
-          if (outcome === outcomes.truePositive) precision[found] = ++found / (counted + epsilon);
+          if (outcome === outcomes.truePositive) precision[found] = ++found / (counted + spacing);
         }
       }
       i = last;

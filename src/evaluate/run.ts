@@ -4,6 +4,7 @@ import type { ImageSet, LabelledImage } from '../data/image_set.ts';
 import { ConfigError, DataError, MoganetError } from '../errors.ts';
 import type { PredictOptions } from '../library/options.ts';
 import type { Predictor } from '../library/predictor.ts';
+import { boxAt } from '../postprocess/boxes.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, EvaluationSpeed, ImageFailure, ModelFacts, NotMeasured } from './evaluation.ts';
 import { type Observation, type Observe, observeWith } from './observe.ts';
@@ -14,6 +15,7 @@ import { classMeasure } from './whole_images.ts';
 
 /** Evaluates a model on a data set. */
 
+/** Options of every evaluation. */
 export interface EvaluateOptions {
   /** Only the first so many images. */
   readonly limit?: number | undefined;
@@ -40,12 +42,14 @@ export interface EvaluationProgress {
 /** Options of a prediction. The thresholds are the configuration's by default, as in published figures. */
 export type EvaluatedOptions = Omit<PredictOptions, 'classes' | 'only' | 'signal' | 'top'>;
 
+/** Options of `evaluateModel`. */
 export interface EvaluateModelOptions extends EvaluateOptions {
   readonly predict?: EvaluatedOptions | undefined;
   /** Runs the images. By default the model does, a few ahead. */
   readonly observe?: Observe | undefined;
 }
 
+/** How many images are kept by default. */
 export const usualShown = 12;
 
 /** What an evaluation needs of a model: a `Model`, or a `RemoteModel` of `moganet/worker`. */
@@ -167,7 +171,7 @@ function objectMeasure(set: ImageSet, toData: Int32Array) {
       for (const [i, label] of labels.entries()) {
         const to = toData[label] ?? -1;
         if (to < 0) continue;
-        const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4) as unknown as [number, number, number, number];
+        const [x1, y1, x2, y2] = boxAt(boxes, i);
         found.push({
           image_id: id,
           category_id: categoryIdOf(set, to),

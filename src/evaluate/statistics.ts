@@ -1,11 +1,18 @@
 /** Plain statistics of lists of numbers. Sums go from left to right, in double. */
 
+/** Returns the sum; 0 of nothing. */
 export const sumOf = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 /** Returns the mean of what is not NaN; NaN if there is nothing. */
 export function meanOf(values: readonly number[]): number {
   const numbers = values.filter((value) => !Number.isNaN(value));
   return sumOf(numbers) / numbers.length;
+}
+
+/** Returns the mean of what exists, in COCO's figures: what is not -1; -1 if there is nothing. */
+export function meanOfKnown(values: readonly number[]): number {
+  const known = values.filter((value) => value > -1);
+  return known.length === 0 ? -1 : sumOf(known) / known.length;
 }
 
 /** Returns the standard deviation of a sample, by n - 1; NaN for fewer than two values. */

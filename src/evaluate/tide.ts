@@ -82,7 +82,7 @@ export function tideErrors(truth: CocoFile, detections: readonly CocoDetection[]
       chosen.map((at) => [detections[at]!, `result ${at}`]),
       columns.map((at) => [truth.annotations[at]!, `annotation ${truth.annotations[at]!.id}`]),
     );
-    const picture: Picture = {
+    const compared: Compared = {
       objects: objects.map((at) => truth.annotations[at]!),
       crowds: crowds.map((at) => truth.annotations[at]!.category_id),
       chosen,
@@ -91,12 +91,13 @@ export function tideErrors(truth: CocoFile, detections: readonly CocoDetection[]
       iou: (row, column) => iou[row * columns.length + column]!,
       inCrowd: (row, crowd) => inside[row * columns.length + objects.length + crowd]!,
     };
-    labelImage(picture, { foreground, background }, tally);
+    labelImage(compared, { foreground, background }, tally);
   }
   return { foreground, background, ...figuresOf(tally) };
 }
 
-interface Picture {
+/** One image: its objects, the results that count, and how much they overlap. */
+interface Compared {
   readonly objects: readonly { readonly id: number; readonly category_id: number }[];
   /** Their classes. */
   readonly crowds: readonly number[];
@@ -135,19 +136,19 @@ function classIn({ classes }: Tally, id: number): ClassCounts {
 
 type Thresholds = Readonly<Record<'foreground' | 'background', number>>;
 
-function labelImage(picture: Picture, thresholds: Thresholds, tally: Tally): void {
-  const { objects, chosen, classes, scores } = picture;
-  const matches = matchesOf(picture, thresholds.foreground);
+function labelImage(compared: Compared, thresholds: Thresholds, tally: Tally): void {
+  const { objects, chosen, classes, scores } = compared;
+  const matches = matchesOf(compared, thresholds.foreground);
   const finder = new Map(
     [...matches.entries()].flatMap(([row, object]) => (object < 0 ? [] : [[object, row] as const])),
   );
-  const errors = chosen.map((_, row) => (matches[row]! < 0 ? errorOf(picture, row, finder, thresholds) : undefined));
+  const errors = chosen.map((_, row) => (matches[row]! < 0 ? errorOf(compared, row, finder, thresholds) : undefined));
   const promoted = promotedRows(errors, scores, finder);
 
   for (const [row, at] of chosen.entries()) {
     const error = errors[row];
     const own = bestOf(objects.length, (j) =>
-      objects[j]!.category_id === classes[row] ? picture.iou(row, j) : 0,
+      objects[j]!.category_id === classes[row] ? compared.iou(row, j) : 0,
     ).value;
     const [score, category] = [scores[row]!, classes[row]!];
     if (!error) {
@@ -158,7 +159,7 @@ function labelImage(picture: Picture, thresholds: Thresholds, tally: Tally): voi
       continue;
     }
     tally.count[error.type]++;
-    const ignored = isIgnored(picture, row, thresholds.foreground);
+    const ignored = isIgnored(compared, row, thresholds.foreground);
     const object = error.object === undefined ? undefined : objects[error.object];
     const becomes = promoted.has(row) ? (error.type === 'cls' ? object?.category_id : category) : undefined;
     tally.points.push({ score, category, type: error.type, ignored, becomes });
@@ -187,7 +188,7 @@ function labelImage(picture: Picture, thresholds: Thresholds, tally: Tally): voi
 }
 
 /** By score, each detection takes the best free object of its class, the first of equal ones; -1: none. */
-function matchesOf({ objects, chosen, classes, iou }: Picture, foreground: number): Int32Array {
+function matchesOf({ objects, chosen, classes, iou }: Compared, foreground: number): Int32Array {
   const matches = new Int32Array(chosen.length).fill(-1);
   const taken = new Uint8Array(objects.length);
   for (let row = 0; row < chosen.length; row++) {
@@ -211,7 +212,7 @@ function bestOf(length: number, overlap: (j: number) => number): { readonly at: 
 }
 
 /** An overlap of exactly the threshold does not count with crowds. */
-const isIgnored = ({ crowds, classes, inCrowd }: Picture, row: number, foreground: number): boolean =>
+const isIgnored = ({ crowds, classes, inCrowd }: Compared, row: number, foreground: number): boolean =>
   crowds.some((category, crowd) => category === classes[row] && inCrowd(row, crowd) > foreground);
 
 interface FoundError {
@@ -224,7 +225,7 @@ interface FoundError {
 
 /** Returns the first type that fits. */
 function errorOf(
-  { objects, classes, iou }: Picture,
+  { objects, classes, iou }: Compared,
   row: number,
   finder: ReadonlyMap<number, number>,
   { foreground, background }: Thresholds,

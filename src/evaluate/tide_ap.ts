@@ -22,8 +22,10 @@ export interface ClassCounts {
   unmatched: number;
 }
 
+/** What is mended: one type of error, or all of one side. */
 export type Fix = ErrorType | 'falsePositive' | 'falseNegative';
 
+/** AP from 0 to 1; NaN without a class. */
 export interface TideAp {
   readonly ap: number;
   readonly perClass: readonly { readonly categoryId: number; readonly ap: number }[];
@@ -39,6 +41,7 @@ type Reading = (point: CurvePoint) => { readonly category: number; readonly hit:
 
 const asTheyAre: Reading = ({ category, type, ignored }) => (ignored ? undefined : { category, hit: type === 'hit' });
 
+/** Computes AP as it is, and prepares the gains. @param classes the objects of each class by its id */
 export function tideAp(points: readonly CurvePoint[], classes: ReadonlyMap<number, ClassCounts>): TideAp {
   const byScore = [...points].sort((a, b) => b.score - a.score);
   // mended curves list the errors first, then the hits: it shows among equal scores

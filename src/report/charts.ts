@@ -6,6 +6,7 @@ import {
   type ObjectFigures,
   type PrecisionCurve,
 } from '../evaluate/evaluation.ts';
+import { meanOfKnown } from '../evaluate/statistics.ts';
 import { type Html, html } from './html.ts';
 import { count, errorNames, exists, percentText } from './numbers.ts';
 import { axisNames, figure, legend, lineColor, lineDash, type Plotter, plotWidth, roomFor } from './plots.ts';
@@ -17,10 +18,7 @@ const share = { domain: [0, 1], percent: false, tickFormat: (value: number) => `
 /** Curves of more classes than this cannot be told apart. */
 const mostCurves = 8;
 
-const meanOf = ({ precision }: PrecisionCurve): number => {
-  const there = precision.filter(exists);
-  return there.length === 0 ? -1 : there.reduce((sum, value) => sum + value, 0) / there.length;
-};
+const meanOf = ({ precision }: PrecisionCurve): number => meanOfKnown(precision);
 
 interface DrawnCurve {
   readonly curve: PrecisionCurve;
