@@ -18,28 +18,31 @@ const farthestPoint = 1e6;
 /** The most pixels of an image, so that no file can order endless memory. */
 const mostPixels = 2 ** 30;
 
+/** Refuses a field. @throws DataError with what it must be and what was found */
 export function refuse(place: Place, field: string, must: string, found: unknown): never {
   throw new DataError(`${place()}: ${field} ${must}, got ${foundIn(found)}.`);
 }
 
+/** Returns the fields of an entry. @throws DataError if it is none */
 export function objectOf(value: unknown, place: Place): Fields {
   if (!isObject(value) || Array.isArray(value))
     throw new DataError(`${place()} must be an object, got ${foundIn(value)}.`);
   return value;
 }
 
-/** Ids that are not whole, or beyond 2^53, would become other ids. */
+/** Returns an id. Those that are not whole, or beyond 2^53, would become other ids. @throws DataError for them */
 export function idOf(value: unknown, field: string, place: Place): number {
   if (Number.isSafeInteger(value)) return value as number;
   return refuse(place, field, 'must be a whole number below 2^53', value);
 }
 
+/** Returns a number. @throws DataError if it is none, or not finite */
 export function numberOf(value: unknown, field: string, place: Place): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   return refuse(place, field, 'must be a finite number', value);
 }
 
-/** A path below the folder of the images. */
+/** Returns a path below the folder of the images. @throws DataError for one that leaves it */
 export function fileNameOf(value: unknown, place: Place): string {
   if (typeof value !== 'string' || value === '') return refuse(place, 'file_name', 'must be a path', value);
   const parts = value.split(/[\\/]/);
@@ -50,7 +53,7 @@ export function fileNameOf(value: unknown, place: Place): string {
   return value;
 }
 
-/** @returns undefined if neither is given */
+/** Returns the size of an image in pixels; undefined if neither is given. @throws DataError for one that no image has */
 export function sizeOf(height: unknown, width: unknown, place: Place): readonly [number, number] | undefined {
   if (height === undefined && width === undefined) return undefined;
   const side = (value: unknown, field: string): number =>
@@ -64,7 +67,7 @@ export function sizeOf(height: unknown, width: unknown, place: Place): readonly 
   return [rows, columns];
 }
 
-/** @returns undefined if it is missing or `[]` */
+/** Returns a box; undefined if it is missing or `[]`. @throws DataError if it is not four numbers */
 export function boxOf(value: unknown, place: Place): Xywh | undefined {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
   if (!Array.isArray(value) || value.length !== 4) return refuse(place, 'bbox', 'must be four numbers', value);
@@ -76,7 +79,7 @@ export function boxOf(value: unknown, place: Place): Xywh | undefined {
   return value as unknown as Xywh;
 }
 
-/** @returns undefined if it is missing or `[]` */
+/** Returns x, y, visibility, …; undefined if they are missing or `[]`. @throws DataError if they are not numbers in threes */
 export function keypointsOf(value: unknown, place: Place): readonly number[] | undefined {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
   if (!Array.isArray(value) || value.length % 3 !== 0) {
@@ -91,7 +94,11 @@ export function keypointsOf(value: unknown, place: Place): readonly number[] | u
   return value as readonly number[];
 }
 
-/** @returns undefined if it is missing or `[]`, which real files have where only a box was drawn */
+/**
+ * Returns polygons or runs; undefined if it is missing or `[]`, which real files have where only a box was drawn.
+ *
+ * @throws DataError for what `rleOfSegmentation` could not read
+ */
 export function segmentationOf(value: unknown, place: Place): CocoSegmentation | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value)) return value.length === 0 ? undefined : polygonsOf(value, place);

@@ -1,11 +1,13 @@
 /** COCO's annotation file, checked. Unknown fields are gone; what may be missing is optional. */
 
+/** What the file has. */
 export interface CocoFile {
   readonly images: readonly CocoImage[];
   readonly annotations: readonly CocoAnnotation[];
   readonly categories: readonly CocoCategory[];
 }
 
+/** An image, `height` and `width` in pixels. */
 export interface CocoImage {
   readonly id: number;
   readonly file_name?: string | undefined;
@@ -13,6 +15,7 @@ export interface CocoImage {
   readonly width?: number | undefined;
 }
 
+/** A class, with the names of its keypoints if it has any. */
 export interface CocoCategory {
   readonly id: number;
   readonly name: string;
@@ -26,6 +29,7 @@ export type CocoSegmentation =
   | readonly (readonly number[])[]
   | { readonly size: readonly [height: number, width: number]; readonly counts: string | readonly number[] };
 
+/** An object. */
 export interface CocoAnnotation {
   readonly id: number;
   readonly image_id: number;

@@ -8,6 +8,7 @@ import { checkMask, type MeasuredMask } from './health_mask.ts';
 
 /** The rules about one annotation: its box, mask, area and keypoints. */
 
+/** What the rules about an annotation need beside it. */
 export interface AnnotationContext {
   /** The annotation file, for messages. */
   readonly file: string;
@@ -31,12 +32,13 @@ export function hasBadBox(annotation: RawEntry): boolean {
   return !isAbsent && boxOf(annotation) === undefined;
 }
 
-/** The annotation's box; undefined if there is none, or if it is not four finite numbers. */
+/** Returns the annotation's box; undefined if there is none, or if it is not four finite numbers. */
 export function boxOf(annotation: RawEntry): Xywh | undefined {
   const box = fieldOf(annotation, 'bbox');
   return Array.isArray(box) && box.length === 4 && box.every(isNumber) ? (box as unknown as Xywh) : undefined;
 }
 
+/** Tells if a box has a width and a height. */
 export const isProper = ([, , width, height]: Xywh): boolean => width > 0 && height > 0;
 
 /** Checks an annotation whose box can be read, or is absent. */

@@ -227,4 +227,5 @@ export const healthCodes = {
 /** What was found, as a code. */
 export type HealthCode = keyof typeof healthCodes;
 
+/** Returns how much a finding of a code matters. */
 export const severityOf = (code: HealthCode): Severity => healthCodes[code].severity;

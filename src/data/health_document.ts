@@ -6,6 +6,7 @@ import type { Id, Report } from './health_findings.ts';
  * has not is reported. Only own fields count, and ids are keys of Maps, so no name in a file means anything to JavaScript.
  */
 
+/** An entry of a list, with whatever is wrong in it. */
 export interface RawEntry {
   /** Position in its list, from 0. */
   readonly index: number;
@@ -13,6 +14,7 @@ export interface RawEntry {
   readonly fields: Readonly<Record<PropertyKey, unknown>>;
 }
 
+/** The three lists; empty if they are missing. */
 export interface RawDocument {
   readonly images: readonly RawEntry[];
   readonly annotations: readonly RawEntry[];
@@ -23,13 +25,14 @@ type List = keyof RawDocument;
 
 const kindOf = { images: 'image', annotations: 'annotation', categories: 'category' } as const;
 
-/** The field of an entry; undefined if it has none of its own. */
+/** Returns the field of an entry; undefined if it has none of its own. */
 export const fieldOf = ({ fields }: Pick<RawEntry, 'fields'>, name: string): unknown =>
   Object.hasOwn(fields, name) ? fields[name] : undefined;
 
+/** Tells if a value is a finite number. */
 export const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
-/** A value in a sentence. Huge and deep ones are cut before they are written. */
+/** Writes a value in a sentence. Huge and deep ones are cut before they are written. */
 export function shownValue(value: unknown): string {
   if (!Array.isArray(value)) return isObject(value) ? 'an object' : foundIn(value);
   const shown = value.slice(0, 8).map((item) => (isObject(item) ? '…' : foundIn(item)));
@@ -63,10 +66,10 @@ export function readRawDocument(document: unknown, file: string, report: Report)
   return { images: list('images'), annotations: list('annotations'), categories: list('categories') };
 }
 
-/** Ids as strings are reported, and still join entries: else every annotation of theirs would be reported as well. */
+/** Tells if a value can join entries. Ids as strings are reported, and still join entries: else every annotation of theirs would be reported as well. */
 export const isId = (value: unknown): value is Id => isNumber(value) || typeof value === 'string';
 
-/** The entries by id, the first of equal ones; what is double is reported. */
+/** Returns the entries by id, the first of equal ones. @param onDouble hears of every further one */
 export function byId(
   entries: readonly RawEntry[],
   onDouble: (id: Id, first: RawEntry, second: RawEntry) => void,
@@ -85,8 +88,9 @@ export function byId(
 export const entryName = (list: List, { id, index }: RawEntry): string =>
   id === undefined ? `${list}[${index}]` : `${kindOf[list]} ${typeof id === 'string' ? foundIn(id) : id}`;
 
+/** Returns the ids of entries that have one. */
 export const idsOf = (...entries: readonly RawEntry[]): Id[] =>
   entries.flatMap(({ id }) => (id === undefined ? [] : [id]));
 
-/** File names are compared with `/` and without a leading `./`. */
+/** Returns a file name as it is compared with others: with `/`, and without a leading `./`. */
 export const plainFileName = (name: string): string => name.replaceAll('\\', '/').replace(/^(?:\.\/+)+/, '');

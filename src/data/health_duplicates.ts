@@ -7,6 +7,8 @@ import { duplicateIou } from './health_codes.ts';
  */
 
 /**
+ * Returns the boxes that nearly cover each other.
+ *
  * @param boxes of one image and class, each with a width and a height above 0
  * @returns groups of two or more positions, joined by pairs over the threshold
  */

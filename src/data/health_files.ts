@@ -14,6 +14,7 @@ export type ReadFile = (fileName: string) => Promise<Uint8Array | undefined>;
 /** Where each content was seen: by its hash, then by split. */
 export type SeenContents = Map<string, Map<string, { readonly file: string; readonly ids: Id[] }[]>>;
 
+/** What the rules about files need beside the images. */
 export interface FilesContext {
   readonly split: string;
   readonly file: string;

@@ -2,6 +2,7 @@ import { type HealthCode, healthCodes, type Severity, severities, severityOf } f
 
 /** Findings of one code in one split, collected so that a million faults fit into memory: all ids, a few examples. */
 
+/** The kind of entries that a finding is about. */
 export type SubjectKind = 'image' | 'annotation' | 'category' | 'result';
 
 /** Ids as they stand in the file, which may be strings where they must not be. */
@@ -58,7 +59,7 @@ interface Collected {
   readonly examples: FindingExample[];
 }
 
-/** @param mostExamples the examples that are kept of each code and split */
+/** Returns a collector without a finding. @param mostExamples the examples that are kept of each code and split */
 export function findingCollector(mostExamples: number) {
   const collected = new Map<string, Collected>();
   const at = (code: HealthCode, split: string | undefined): Collected => {
@@ -117,9 +118,10 @@ export function findingCollector(mostExamples: number) {
   };
 }
 
+/** What `findingCollector` returns. */
 export type FindingCollector = ReturnType<typeof findingCollector>;
 
-/** The finding's ids by name, as in its JSON: `image_ids`, `annotation_ids`; of leakage `train_image_ids`, `val_image_ids`. */
+/** Returns the finding's ids by name, as in its JSON: `image_ids`, `annotation_ids`; of leakage `train_image_ids`, `val_image_ids`. */
 export function subjectOf({ subjects }: Pick<Finding, 'subjects'>): ReadonlyMap<string, readonly Id[]> {
   const severalSplits = new Set(subjects.map(({ split }) => split)).size > 1;
   return new Map(

@@ -19,11 +19,13 @@ export interface MeasuredMask {
   roughBox(): Xywh;
 }
 
+/** A fault, as a sentence without the annotation's name. */
 export interface MaskFault {
   readonly code: HealthCode;
   text(): string;
 }
 
+/** What was found in a `segmentation`. */
 export interface CheckedMask {
   /** False for what is spelt as "no mask". */
   readonly present: boolean;
@@ -36,7 +38,12 @@ const absent: CheckedMask = { present: false, faults: [] };
 
 const faulty = (code: HealthCode, text: () => string): CheckedMask => ({ present: true, faults: [{ code, text }] });
 
-/** @param size of the image; undefined if it is not known */
+/**
+ * Checks a `segmentation`.
+ *
+ * @param size of the image; undefined if it is not known
+ * @param slack how many pixels an outline may leave the image by
+ */
 export function checkMask(segmentation: unknown, size: Size | undefined, slack: number): CheckedMask {
   if (segmentation === undefined || segmentation === null) return absent;
   if (Array.isArray(segmentation)) {

@@ -5,11 +5,13 @@ import type { Id, Report } from './health_findings.ts';
 
 /** The rules about a results file: a list of detections, which are named by their position from 0. */
 
+/** The ids of all splits that are checked. */
 export interface KnownIds {
   readonly images: ReadonlySet<Id>;
   readonly categories: ReadonlySet<Id>;
 }
 
+/** Reports the faults of results. @returns how many results there are */
 export function checkResults(results: unknown, file: string, known: KnownIds, report: Report): number {
   if (!Array.isArray(results)) {
     const text = () => `results must be a list, got ${shownValue(results)}`;

@@ -8,6 +8,7 @@ import type { Id, Report } from './health_findings.ts';
 /** So few objects say nothing about the sizes in a set. */
 const leastObjects = 20;
 
+/** Reports classes with few objects, images without any, and sets of small objects. */
 export function reportStatistics({ images, annotations, categories }: RawDocument, file: string, report: Report): void {
   const perCategory = countBy(annotations, 'category_id');
   const perImage = countBy(annotations, 'image_id');
@@ -70,7 +71,7 @@ function countBy(annotations: readonly RawEntry[], field: 'image_id' | 'category
   return counts;
 }
 
-/** The class's name in a sentence. */
+/** Writes a class's name in a sentence. */
 export function nameOf(category: RawEntry): string {
   const name = fieldOf(category, 'name');
   return typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : 'without a name';

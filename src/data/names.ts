@@ -44,7 +44,7 @@ export function namesOf(text: string): string[] {
   return isLabelMap ? lines.filter((line) => !line.startsWith('#')).map((line) => line.split(':')[0]!) : lines;
 }
 
-/** @throws DataError for a name that is there twice: results could not be told apart */
+/** Returns names of classes as they are. @throws DataError for a name that is there twice: results could not be told apart */
 export function checkedNames(names: readonly string[], file: string): string[] {
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice === undefined) return [...names];

@@ -4,6 +4,7 @@ import { dataFormats } from './image_set.ts';
 
 /** How a data set is opened. What is left out is found in the folder. */
 
+/** Options of `openDataset`. */
 export type OpenDatasetOptions = z.input<typeof schema>;
 
 const text = z.string().check(z.minLength(1));
@@ -32,5 +33,5 @@ const schema = /* @__PURE__ */ z.strictObject({
 /** The options as the readers of layouts get them. */
 export type Options = z.output<typeof schema>;
 
-/** @throws ConfigError that names the option */
+/** Checks the options of `openDataset`. @throws ConfigError that names the option */
 export const checkedOptions = (options: OpenDatasetOptions): Options => validateOptions(schema, options, 'openDataset');

@@ -11,11 +11,13 @@ export function normalPath(path: string): string {
   return parts.join('/');
 }
 
+/** Joins parts of a path; empty ones are passed over. */
 export const joined = (...parts: readonly string[]): string => normalPath(parts.filter(Boolean).join('/'));
 
 /** Returns the folder of a file, `''` at the top. */
 export const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 
+/** Returns the last part of a path. */
 export const fileNameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** Returns a path without the ending of its file: `a/b.rf.12.jpg` → `a/b.rf.12`. */

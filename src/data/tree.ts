@@ -12,7 +12,7 @@ import {
   spellingOf,
 } from './paths.ts';
 
-/** A folder as the readers of layouts see it: without hidden files, each listing asked for once, names found in any spelling. */
+/** The files of a data set, as the readers of layouts see them. */
 
 interface Listing {
   readonly files: readonly string[];
@@ -28,11 +28,13 @@ const deepest = 24;
 /** Bytes that are enough to tell what a text file is. */
 const headBytes = 4096;
 
+/** How a path is looked up. */
 export interface FindOptions {
   /** Allow a path to the folder's siblings, `../x/y`. By default nothing outside is found. */
   readonly beside?: boolean | undefined;
 }
 
+/** A folder without hidden files, each listing asked for once, names found in any spelling. */
 export class Tree {
   readonly #listings = new Map<string, Promise<Listing>>();
   readonly #folder: DataFolder;

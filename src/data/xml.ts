@@ -7,6 +7,7 @@ import { decodeText } from './text.ts';
  * file is read.
  */
 
+/** An element. Comments and processing instructions are passed over. */
 export interface XmlElement {
   readonly name: string;
   readonly attributes: ReadonlyMap<string, string>;
@@ -15,6 +16,7 @@ export interface XmlElement {
   readonly children: readonly XmlElement[];
 }
 
+/** What a document may have at the most. */
 export interface XmlLimits {
   readonly elements: number;
 }
@@ -79,9 +81,11 @@ function decodeXml(bytes: Uint8Array, name: string): string {
   }
 }
 
+/** Returns the first child of a name. */
 export const childOf = (element: XmlElement, name: string): XmlElement | undefined =>
   element.children.find((child) => child.name === name);
 
+/** Returns all children of a name, in order. */
 export const childrenOf = (element: XmlElement, name: string): XmlElement[] =>
   element.children.filter((child) => child.name === name);
 

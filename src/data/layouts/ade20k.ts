@@ -43,6 +43,7 @@ export async function isFullAde20k(tree: Tree, base: string): Promise<boolean> {
   return names.some((name) => /^index_ade20k\.(?:mat|pkl)$/i.test(name));
 }
 
+/** Tells if a folder has the layout of the challenge, or is the full data set, which `open` refuses with the reason. */
 export async function isAde20k(tree: Tree, base: string): Promise<boolean> {
   if (await isFullAde20k(tree, base)) return true;
   const splits = await tree.folders(joined(base, 'annotations'));

@@ -8,6 +8,7 @@ import type { Tree } from '../tree.ts';
 
 /** Finds COCO's annotation files in a folder, and chooses one. */
 
+/** An annotation file, and what its name says. */
 export interface CocoPath {
   readonly path: string;
   /** The part of the data set, as the file's name or folder says; undefined if it says nothing. */
@@ -66,7 +67,7 @@ function splitOf(name: string, folder: string): string | undefined {
 /** Which file of one split is read by default. */
 const order: readonly CocoPath['task'][] = ['instances', 'other', 'keypoints', 'panoptic'];
 
-/** @throws DataError with what is there */
+/** Chooses an annotation file by the options, else by split and task; a notice says which others there are. @throws DataError with what is there */
 export async function chosenFile(tree: Tree, base: string, options: Options, notices: Notices): Promise<CocoPath> {
   if (options.annotations !== undefined) return givenFile(tree, base, options.annotations);
   const files = await cocoFilesIn(tree, base);

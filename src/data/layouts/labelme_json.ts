@@ -5,6 +5,7 @@ import { readJsonValue } from '../json_value.ts';
 
 /** labelme's JSON of one image, checked. */
 
+/** A label file: one image. */
 export interface LabelmeImage {
   readonly imagePath: string | undefined;
   /** The image, base64. */
@@ -13,6 +14,7 @@ export interface LabelmeImage {
   readonly shapes: readonly LabelmeShape[];
 }
 
+/** A shape that somebody drew, points in pixels. */
 export interface LabelmeShape {
   readonly label: string;
   readonly type: string;
@@ -29,7 +31,7 @@ const areas = new Set(['polygon', 'rectangle', 'circle', 'mask', 'rotation']);
 /** Tells whether a shape is an object: points and lines have no area. */
 export const isKept = ({ type, label }: LabelmeShape): boolean => areas.has(type) && label !== '__ignore__';
 
-/** @throws DataError with the shape and the field */
+/** Reads a label file. @throws DataError with the shape and the field */
 export function readLabelme(bytes: Uint8Array, name: string): LabelmeImage {
   const value = readJsonValue(bytes, name);
   if (!isObject(value) || !Array.isArray(value.shapes)) {

@@ -26,6 +26,7 @@ interface Entry {
   readonly objects: string | undefined;
 }
 
+/** Opens the label maps. The labels are read with their image, since objects get their classes from them. @throws DataError if a list or a map is missing */
 export async function openSegmentation(
   tree: Tree,
   base: string,

@@ -6,6 +6,7 @@ import { childOf, childrenOf, numberOf, readXml, textOf, type XmlElement } from 
 
 /** VOC's XML of one image. Pixels count from 1, and a box includes both its corners. */
 
+/** A label file: one image. */
 export interface VocImage {
   readonly fileName: string | undefined;
   /** Undefined if it is not stated, or as 0, which some tools write. */
@@ -13,6 +14,7 @@ export interface VocImage {
   readonly objects: readonly VocObject[];
 }
 
+/** An object, whose size of image may have to be looked up. */
 export interface VocObject {
   readonly name: string;
   readonly difficult: boolean;
@@ -20,7 +22,7 @@ export interface VocObject {
   labelled(stated: Stated, size: Size): LabelledObject;
 }
 
-/** @throws DataError with the object and the field */
+/** Reads a label file. @throws DataError with the object and the field */
 export function readVocXml(bytes: Uint8Array, name: string): VocImage {
   const root = readXml(bytes, name, { elements: 200_000 });
   if (root.name !== 'annotation')

@@ -22,6 +22,7 @@ export interface YoloConfig {
   readonly keypoints: { readonly count: number; readonly dimensions: 2 | 3 } | undefined;
 }
 
+/** Reads the file that describes a data set, else the list of classes beside the labels. @throws DataError if nothing names the classes, or a field is wrong */
 export async function readConfig(tree: Tree, base: string, options: Options): Promise<YoloConfig> {
   const file =
     options.annotations === undefined ? await configIn(tree, base) : await tree.find(joined(base, options.annotations));

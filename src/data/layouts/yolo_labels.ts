@@ -6,6 +6,7 @@ import type { YoloConfig } from './yolo_config.ts';
 
 /** Label files of YOLO: a line per object, coordinates as shares of the image's width and height. */
 
+/** What can be wrong with a line. */
 export type YoloFault =
   | 'too_few_numbers'
   | 'not_a_number'
@@ -16,6 +17,7 @@ export type YoloFault =
   | 'odd_polygon'
   | 'wrong_keypoints';
 
+/** A line that is left out, and why. */
 export interface YoloProblem {
   /** From 1. */
   readonly line: number;
@@ -23,6 +25,7 @@ export interface YoloProblem {
   readonly reason: string;
 }
 
+/** What was read of a label file. */
 export interface YoloReading {
   readonly objects: readonly LabelledObject[];
   /** Lines that are left out. */
