@@ -75,6 +75,15 @@ export class Tree {
     return found.sort(byCodePoint);
   }
 
+  /** Returns the paths of the images directly in folders, in their order. Each folder is listed once. */
+  async imagesIn(folders: Iterable<string>): Promise<string[]> {
+    const images: string[] = [];
+    for (const folder of new Set(folders)) {
+      for (const name of await this.files(folder)) if (isImageName(name)) images.push(joined(folder, name));
+    }
+    return images;
+  }
+
   /** Returns the path of a file as the folder spells it: accents as one or two characters, an ending in capitals. */
   find(path: string, options: FindOptions = {}): Promise<string | undefined> {
     return this.#spelled(path, 'files', options);

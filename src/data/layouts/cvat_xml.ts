@@ -63,7 +63,7 @@ const missing = (text: string): never => {
 };
 
 /** Returns the XML files of CVAT in a folder. */
-export async function cvatFilesIn(tree: Tree, base: string): Promise<string[]> {
+async function cvatFilesIn(tree: Tree, base: string): Promise<string[]> {
   const found: string[] = [];
   for (const name of (await tree.files(base)).filter((one) => endingOf(one) === '.xml').slice(0, 16)) {
     if (/<annotations[\s>]/.test(headText(await tree.head(joined(base, name))))) found.push(joined(base, name));

@@ -149,11 +149,6 @@ async function sizeOf(
 
 async function sayUnlabelled(tree: Tree, files: readonly string[], notices: Notices): Promise<void> {
   const labelled = new Set(files.map(stemOf));
-  const bare: string[] = [];
-  for (const folder of new Set(files.map(parentOf))) {
-    for (const name of await tree.files(folder)) {
-      if (isImageName(name) && !labelled.has(stemOf(joined(folder, name)))) bare.push(joined(folder, name));
-    }
-  }
+  const bare = (await tree.imagesIn(files.map(parentOf))).filter((path) => !labelled.has(stemOf(path)));
   notices.addFiles('images without labels', (n, few) => `${n} images have no JSON and are left out: ${few}.`, bare);
 }

@@ -1,6 +1,6 @@
 import { DataError } from '../../errors.ts';
 import type { Notices } from '../notices.ts';
-import { isImageName, joined, leaves, normalPath, parentOf } from '../paths.ts';
+import { joined, leaves, normalPath, parentOf } from '../paths.ts';
 import type { Tree } from '../tree.ts';
 
 /** Finds the images that an annotation file names, in a folder that it does not name. */
@@ -86,11 +86,6 @@ async function foldersToSearch(tree: Tree, { base, split, beside, images }: Plac
 
 async function sayUnlabelled(tree: Tree, paths: readonly string[], notices: Notices): Promise<void> {
   const labelled = new Set(paths);
-  const strays: string[] = [];
-  for (const folder of new Set(paths.map(parentOf))) {
-    for (const name of await tree.files(folder)) {
-      if (isImageName(name) && !labelled.has(joined(folder, name))) strays.push(joined(folder, name));
-    }
-  }
+  const strays = (await tree.imagesIn(paths.map(parentOf))).filter((path) => !labelled.has(path));
   notices.addFiles('images without labels', (n, few) => `${n} images are not in the annotations: ${few}.`, strays);
 }

@@ -22,7 +22,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
     return openSegmentation(tree, base, options, notices);
   }
   const part = await partOf(tree, base, lists, options, notices);
-  const kept = part.files.filter(({ xml }) => xml !== undefined);
+  const kept = part.files.flatMap(({ xml }) => xml ?? []);
   notices.addFiles(
     'images without labels',
     (n, few) => `${n} images have no XML and are left out: ${few}.`,
@@ -36,7 +36,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   const finder = new ImageFinder(tree, part.images);
   return imageSetOf(
     { format: 'voc', split: part.split, kinds: hasOutlines ? ['objects', 'masks'] : ['objects'], classes },
-    { tree, notices, entries: kept, read: ({ xml = '' }, id) => imageOf(tree, xml, id, labelOf, finder, notices) },
+    { tree, notices, entries: kept, read: (xml, id) => imageOf(tree, xml, id, labelOf, finder, notices) },
   );
 }
 
@@ -229,11 +229,7 @@ function objectsOf(
 async function sayUnlabelled(tree: Tree, { all, images, split }: VocPart, notices: Notices): Promise<void> {
   if (split !== undefined) return; // images of other splits lie in the same folder
   const labelled = new Set(all.map((xml) => fileNameOf(stemOf(xml))));
-  const bare: string[] = [];
-  for (const folder of new Set([...images, ...all.map(parentOf)])) {
-    for (const name of await tree.files(folder)) {
-      if (isImageName(name) && !labelled.has(stemOf(name))) bare.push(joined(folder, name));
-    }
-  }
+  const found = await tree.imagesIn([...images, ...all.map(parentOf)]);
+  const bare = found.filter((path) => !labelled.has(fileNameOf(stemOf(path))));
   notices.addFiles('images without labels', (n, few) => `${n} images have no XML and are left out: ${few}.`, bare);
 }

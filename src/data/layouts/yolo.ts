@@ -6,7 +6,7 @@ import type { Options } from '../options.ts';
 import { endingOf, fileNameOf, isImageName, joined, parentOf, stemOf } from '../paths.ts';
 import { imageSetOf } from '../set.ts';
 import { chosenSplit, roleOf } from '../splits.ts';
-import { decodeText, filledLines } from '../text.ts';
+import { decodeText, filledLines, headText } from '../text.ts';
 import type { Tree } from '../tree.ts';
 import { readConfig, withinRoots, type YoloConfig } from './yolo_config.ts';
 import { readYoloLabels } from './yolo_labels.ts';
@@ -177,7 +177,7 @@ async function kindsOf(
   let looked = 0;
   for (const { labels } of entries) {
     if (labels === undefined) continue;
-    const lines = filledLines(new TextDecoder().decode(await tree.head(labels, 65_536)));
+    const lines = filledLines(headText(await tree.head(labels, 65_536)));
     if (lines.some((line) => line.split(/\s+/).length >= 7)) return ['objects', 'masks'];
     if (lines.length > 0 && ++looked === 32) break;
   }
