@@ -32,6 +32,9 @@ export interface Size {
   readonly width: number;
 }
 
+/** Returns an edge in pixels times a scale, rounded down as mmseg's `img_ratios` are, but at least 1. */
+export const scaledEdge = (edge: number, scale: number): number => Math.max(1, Math.floor(edge * scale));
+
 /** Returns the number of values in an array of this shape. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);

@@ -1,3 +1,4 @@
+import { itemAt, scaledEdge } from '../arrays.ts';
 import type { CocoDetection } from '../data/coco_file.ts';
 import { categoryIdOf, cocoCollector } from '../data/coco_of.ts';
 import type { ImageSet, LabelledImage } from '../data/image_set.ts';
@@ -223,9 +224,10 @@ function speedOf(images: readonly Evaluated[], milliseconds: number): Evaluation
 }
 
 function modelFacts({ name, sha256, engine, classes, config }: EvaluatedModel, predict: EvaluatedOptions): ModelFacts {
-  const { size } = predict;
+  const { size, scales = [] } = predict;
+  const factor = scales.length === 1 ? itemAt(scales, 0) : 1;
   const scale = (of: { readonly scale: readonly number[] } | undefined) =>
-    of && (size ? [size.width, size.height] : of.scale);
+    of && (size ? [size.width, size.height] : of.scale).map((edge) => scaledEdge(edge, factor));
   return {
     name,
     sha256,

@@ -1,11 +1,11 @@
-import type { NDArray, Size } from '../arrays.ts';
+import { type NDArray, type Size, scaledEdge } from '../arrays.ts';
 import type { Backbone, ClassifierBackbone } from '../backbones/index.ts';
 import { datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { batchInputs, prepareClassification } from '../image/preprocess.ts';
 import { bestOf, softmaxRows } from '../postprocess/scores.ts';
 import type { ClassificationConfig, ImageConfig } from './config.ts';
-import { byName, type Classification, type Task } from './task.ts';
+import { byName, type Classification, checkEdges, type Task } from './task.ts';
 
 /**
  * Classifies images with the head that the backbone was published with. The input is a square crop from the middle.
@@ -31,16 +31,17 @@ export function classificationTask(
       return { pyramid, outputs: { logits } };
     },
     parts: [],
-    prepare: function* (images, size) {
-      const crop = size ? { ...config.input, size: edgeOf(size) } : config.input;
+    prepare: function* (images, size, scale = 1) {
+      const crop = { ...config.input, size: scaledEdge(size ? edgeOf(size) : config.input.size, scale) };
+      checkEdges([crop.size]);
       const crops: NDArray[] = [];
       for (const raster of images) crops.push(yield* prepareClassification(raster, { ...image, ...crop }));
       return { image: (yield* batchInputs(crops)).input, geometries: [] };
     },
     check: ({ scales = [1] }) => {
-      if (scales.length === 1 && scales[0] === 1) return;
+      if (scales.length === 1) return;
       throw new ConfigError(
-        'classification sees a crop of one size, so `scales` cannot be used. `flip` can, and `size`.',
+        'classification sees a crop of one size, so several `scales` cannot be used. One can, and `flip`.',
       );
     },
     predict: async ({ features }, { top = 5 }) => {

@@ -1,4 +1,4 @@
-import type { Named, NDArray, Size } from '../arrays.ts';
+import { type Named, type NDArray, type Size, scaledEdge } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import { ConfigError, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
@@ -172,6 +172,14 @@ interface Fit {
   readonly padValue?: PadValue | undefined;
 }
 
+/** @throws ConfigError if an edge that images are fitted to is longer than `longestEdge` */
+export function checkEdges(edges: readonly number[]): void {
+  if (Math.max(...edges) <= longestEdge) return;
+  throw new ConfigError(
+    `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Use a smaller size or scale.`,
+  );
+}
+
 /**
  * Prepares images one by one and pads them to a common size.
  *
@@ -188,15 +196,9 @@ export function* fitImages<F extends Fit>(
   prepare: (image: Raster, fit: F) => Sliced<Prepared>,
   scale = 1,
 ): Sliced<Inputs> {
-  // rounded down, as mmseg's `img_ratios` are
-  const scaled = (edge: number) => Math.max(1, Math.floor(edge * scale));
   const whole = size ? ([size.width, size.height] as const) : fit.scale;
-  const edges = [scaled(whole[0]), scaled(whole[1])] as const;
-  if (Math.max(...edges) > longestEdge) {
-    throw new ConfigError(
-      `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Use a smaller input.scale.`,
-    );
-  }
+  const edges = [scaledEdge(whole[0], scale), scaledEdge(whole[1], scale)] as const;
+  checkEdges(edges);
   const prepared: Prepared[] = [];
   for (const image of images) prepared.push(yield* prepare(image, { ...fit, scale: edges }));
   const [first, ...others] = prepared;

@@ -3,7 +3,7 @@ import type { ImageSet, LabelledImage } from '../../src/data/image_set.ts';
 import { ConfigError, DataError, ImageError } from '../../src/errors.ts';
 import { evaluationJson } from '../../src/evaluate/evaluation_json.ts';
 import { evaluateResults } from '../../src/evaluate/results_file.ts';
-import { evaluateModel } from '../../src/evaluate/run.ts';
+import { type EvaluatedOptions, evaluateModel } from '../../src/evaluate/run.ts';
 import { FakeModel, instances } from '../harness/fake_model.ts';
 
 const box = [10, 10, 30, 30] as const;
@@ -239,6 +239,26 @@ describe('the evaluation of a model', () => {
       },
     });
     await rejects(run, Error, /enough/);
+  });
+
+  it('says what images were fitted into, at one scale as well', async () => {
+    const model = finder();
+    Object.assign(model, {
+      config: { detection: { input: { scale: [1333, 800] } }, segmentation: { input: { scale: [512, 512] } } },
+    });
+    const scales = async (predict: EvaluatedOptions) => {
+      const { det_scale, seg_scale } = evaluationJson(await evaluateModel(model, cats(1).set, { predict }));
+      return [det_scale, seg_scale];
+    };
+    expect(await scales({})).to.deep.equal([[1333, 800], 512]);
+    expect(await scales({ scales: [0.5] })).to.deep.equal([[666, 400], 256]);
+    expect(await scales({ size: { height: 90, width: 91 } })).to.deep.equal([
+      [91, 90],
+      [91, 90],
+    ]);
+    expect(await scales({ size: { height: 90, width: 91 }, scales: [0.5], flip: true })).to.deep.equal([45, 45]);
+    // of several, the one that 1 stands for
+    expect(await scales({ scales: [0.5, 1] })).to.deep.equal([[1333, 800], 512]);
   });
 
   it('becomes JSON with null for what is not a number, whatever classes are called', async () => {

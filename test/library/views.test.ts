@@ -155,7 +155,22 @@ describe('several views of an image', () => {
       for (const [label, score] of scoresOf(there)) {
         expect(score).to.be.closeTo((one!.get(label)! + other!.get(label)!) / 2, 1e-6);
       }
-      expect((await rejection(model.predict(image, { scales: [0.5, 1] }))).message).to.include('`flip` can');
+      expect((await rejection(model.predict(image, { scales: [0.5, 1] }))).message).to.include('several `scales`');
+    }));
+
+  it('of a classifier at one scale are its crop at that size', () =>
+    using(smallClassification, async (model) => {
+      const { size: edge } = smallClassification.classification!.input!;
+      const small = Math.floor(edge! * 0.75);
+      const there = await model.predict(image, { size: { height: small, width: small }, flip: true });
+      const here = await model.predict(image, { scales: [0.75], flip: true });
+      expect(numbersOf(here).classification).to.deep.equal(numbersOf(there).classification);
+      expect(numbersOf(here)).not.to.deep.equal(numbersOf(await model.predict(image, { flip: true })));
+      const half = { height: edge! / 2, width: edge! / 2 };
+      const again = await model.predict(image, { size: half, scales: [2] });
+      expect(numbersOf(again)).to.deep.equal(numbersOf(await model.predict(image)));
+      const large = { height: 16_384, width: 16_384 };
+      expect(await rejection(model.predict(image, { size: large, scales: [10] }))).to.be.instanceOf(ConfigError);
     }));
 
   it('are refused by name by custom heads and detectors that take one', () => {
