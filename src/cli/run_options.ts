@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { PredictOptions, Size } from '../node.ts';
-import { addWeightsOptions, inputSize, scaleList, wholeNumber } from './arguments.ts';
+import type { PredictOptions } from '../node.ts';
+import { addWeightsOptions, scaleList, wholeNumber } from './arguments.ts';
+import { type InputSize, inputSizeOrName, namedSizesHelp, scalesAt } from './sizes.ts';
 import { type TileWords, tilesFrom } from './tiles.ts';
 
 /** Options of all commands that run a model over images. */
@@ -44,18 +45,22 @@ export const addWorkersOption = (command: Command): Command =>
 
 /** How an image becomes the input of the network, as the command line says it. */
 export interface InputChoice extends TileWords {
-  readonly size?: Size | undefined;
+  readonly size?: InputSize | undefined;
   readonly maxPixels?: number | undefined;
   readonly flip?: boolean | undefined;
   readonly scales?: readonly number[] | undefined;
 }
 
-/** Returns the choice among other options, for the library's `predict`. @throws UsageError if there are words about tiles, and no tiles */
+/**
+ * Returns the choice among other options, for the library's `predict`. A size with a name is a scale there.
+ *
+ * @throws UsageError if there are words about tiles, and no tiles, or scales of a size that are too small
+ */
 export const inputChoiceOf = ({ size, maxPixels, flip, scales, ...words }: InputChoice): InputOptions => ({
-  size,
+  size: typeof size === 'string' ? undefined : size,
   maxPixels,
   flip,
-  scales,
+  scales: typeof size === 'string' ? scalesAt(size, scales) : scales,
   tiles: tilesFrom(words),
 });
 
@@ -66,8 +71,8 @@ export const addInputOptions = (command: Command): Command =>
   command
     .option(
       '--size <HxW>',
-      "height and width that the image is fitted into, one number for a square (default: the configuration's)",
-      inputSize,
+      `height and width that the image is fitted into, one number for a square, or ${namedSizesHelp} (default: the configuration's)`,
+      inputSizeOrName,
     )
     .option(
       '--max-pixels <n>',

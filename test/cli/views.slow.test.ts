@@ -31,6 +31,8 @@ describe('--flip and --scales', () => {
     for (const [words, options] of [
       [['--flip'], { flip: true }],
       [['--scales', '0.5,1', '--flip'], { flip: true, scales: [0.5, 1] }],
+      [['--size', 'small'], { scales: [0.6] }],
+      [['--size', 'medium', '--scales', '1,2'], { scales: [0.75, 1.5] }],
     ] as const) {
       const { detection, segmentation } = await document(...words);
       const expected = JSON.parse(JSON.stringify(await model.predict(image, options)));
@@ -51,6 +53,10 @@ describe('--flip and --scales', () => {
     const scaled = await moganet([...classify, '--scales', '0.5,1'], { cwd });
     expect(scaled.code).to.equal(2);
     expect(scaled.stderr).to.include('`scales` cannot be used');
+    expect((await moganet([...classify, '--size', 'small'], { cwd })).code).to.equal(0);
+    const unknown = await moganet([...classify, '--size', 'smal'], { cwd });
+    expect(unknown.code).to.equal(2);
+    expect(unknown.stderr).to.include('Did you mean "small"?').and.to.include('medium (0.75)');
   });
 });
 
