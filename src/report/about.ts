@@ -1,3 +1,4 @@
+import { fileNameOf, normalPath } from '../data/paths.ts';
 import type { DataFacts, ModelFacts, ResultsFacts } from '../evaluate/evaluation.ts';
 import { facts, type Html, html, nameHtml, type Section } from './html.ts';
 import { count, counted, none } from './numbers.ts';
@@ -23,11 +24,7 @@ export const defaultImages = 24;
 export const titleOf = (subject: string, { name }: DataFacts): string => `${baseName(subject)} on ${baseName(name)}`;
 
 /** Returns the last part of a path. */
-export const baseName = (path: string): string =>
-  path
-    .replace(/[\\/]+$/, '')
-    .split(/[\\/]/)
-    .at(-1) || path;
+export const baseName = (path: string): string => fileNameOf(normalPath(path)) || path;
 
 /** Writes the section that says how the figures came about, so that they can be made again. */
 export function aboutSection(

@@ -1,8 +1,8 @@
 import type { ComparedFigure, ComparedImage, ComparisonReport } from '../evaluate/evaluation.ts';
 import { aboutSection, baseName, defaultImages, type ReportOptions } from './about.ts';
-import { type Html, html, nameHtml, nothing, pageHtml, type Section, table } from './html.ts';
+import { type Html, html, mostRows, nameHtml, nothing, pageHtml, remarksBox, type Section, table } from './html.ts';
 import { imageCard } from './images.ts';
-import { count, counted, exists, none, percent, percentText, signed } from './numbers.ts';
+import { count, counted, exists, none, noTruth, percent, percentText, signed } from './numbers.ts';
 import { objectTitle } from './objects.ts';
 import { markSwitches, overlayStyles } from './overlay.ts';
 import type { PictureCodec } from './pictures.ts';
@@ -57,7 +57,6 @@ export async function comparisonReport(
   });
 }
 
-const noTruth = 'no object of this kind in the truth';
 const there = ({ a, b }: ComparedFigure): boolean => exists(a) && exists(b);
 
 type Verdict = 'better' | 'worse' | 'open';
@@ -93,11 +92,8 @@ function remarks({ notices, data }: ComparisonReport): Html {
       html`<strong>A part of the data set:</strong> ${count(data.evaluated)} of ${counted(data.count, 'image')}.`,
     );
   }
-  if (list.length === 0) return nothing;
-  return html`<aside class="card remarks" aria-label="Remarks"><ul class="plain">${list.map((one) => html`<li>${one}</li>`)}</ul></aside>`;
+  return remarksBox(list);
 }
-
-const mostRows = 1500;
 
 function differenceTable(head: string, figures: readonly ComparedFigure[], { confidence }: ComparisonReport): Html {
   const missing = figures.some((one) => !there(one));

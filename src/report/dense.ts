@@ -1,6 +1,6 @@
 import type { ClassificationFigures, LabelMapFigures } from '../evaluate/evaluation.ts';
 import { classBars } from './charts.ts';
-import { type Html, type HtmlValue, html, nameHtml, type Section, table } from './html.ts';
+import { type Html, type HtmlValue, html, mostRows, nameHtml, type Section, table } from './html.ts';
 import { type Matrix, matrixFigures } from './matrix.ts';
 import { barCell, count, exists, percent, percentText } from './numbers.ts';
 import type { Plotter } from './plots.ts';
@@ -16,8 +16,6 @@ interface ClassColumn<T> {
   readonly cell: (one: T) => HtmlValue;
 }
 
-/** More rows than this make the file too large to be of use. */
-const mostRows = 1500;
 /** A longer table is closed at first. */
 const mostOpen = 24;
 

@@ -1,7 +1,7 @@
 import type { Evaluation, ShownImage } from '../evaluate/evaluation.ts';
 import { aboutSection, defaultImages, type ReportOptions, titleOf } from './about.ts';
 import { classificationSection, labelMapSection } from './dense.ts';
-import { type Html, type HtmlValue, html, nameHtml, nothing, pageHtml, type Section } from './html.ts';
+import { type Html, type HtmlValue, html, nameHtml, nothing, pageHtml, remarksBox, type Section } from './html.ts';
 import { imageCards, imageTable, isObjects, measureNames } from './images.ts';
 import { count, counted, exists, none, percentText } from './numbers.ts';
 import { objectSection, objectTitle } from './objects.ts';
@@ -125,8 +125,7 @@ function remarks({ data, notMeasured, failures, notices }: Evaluation): Html {
       html`<strong>${counted(shownNotices.length, 'remark')} about the data.</strong>${details(shownNotices, 'Read them')}`,
     );
   else list.push(...shownNotices);
-  if (list.length === 0) return nothing;
-  return html`<aside class="card remarks" aria-label="Remarks"><ul class="plain">${list.map((one) => html`<li>${one}</li>`)}</ul></aside>`;
+  return remarksBox(list);
 }
 
 const notMeasuredNames = { ...measureNames, boundary: 'boundary IoU', errors: 'error types' } as const;

@@ -11,6 +11,7 @@ import { fitted, labelPicture, type Picture, type PictureCodec, pictureOf } from
 
 /** A data set as one HTML file to look through: thumbnails with boxes, masks, label maps and keypoints. */
 
+/** What is in the page. */
 export interface GalleryOptions {
   /** The most images. Default 200. */
   readonly limit?: number | undefined;
@@ -26,6 +27,7 @@ export interface GalleryOptions {
   onProgress?(done: number, total: number, file: string): void;
 }
 
+/** A page, and how much of the data set is in it. */
 export interface Gallery {
   readonly html: string;
   /** How many images are in the file, and how many the data set has. */
@@ -90,7 +92,7 @@ export async function galleryHtml(set: ImageSet, codec: PictureCodec, options: G
     failure = `After ${read} images: ${error.message}`;
   }
   const notices = [...set.notices, ...faults, ...(failure === undefined ? [] : [failure])];
-  const page = { set, names, items, cut, notices, wanted: context.wanted, results: options.results !== undefined };
+  const page = { set, names, items, cut, notices, wanted: context.wanted };
   return { html: await pageOf(page), shown: items.length, count: set.count, cut: cut ?? failure, notices };
 }
 
@@ -254,7 +256,6 @@ interface PageParts {
   readonly cut: string | undefined;
   readonly notices: readonly string[];
   readonly wanted: ReadonlySet<number> | undefined;
-  readonly results: boolean;
 }
 
 function pageOf({ set, names, items, cut, notices, wanted }: PageParts): Promise<string> {

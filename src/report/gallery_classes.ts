@@ -14,7 +14,7 @@ export interface ClassList {
 /** Every rule with `:has` is looked at for every change: rare classes of a long list have no box of their own. */
 const mostSwitches = 120;
 
-/** @param counts how often each class occurs, by its position */
+/** Writes the classes that occur, the most frequent first. @param counts how often each class occurs, by its position */
 export function classList(counts: ReadonlyMap<number, number>, nameAt: (index: number) => string): ClassList {
   const byCount = [...counts].toSorted(([a, many], [b, more]) => more - many || a - b);
   const switched = byCount.slice(0, mostSwitches);

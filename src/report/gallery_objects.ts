@@ -1,6 +1,6 @@
-import type { KeypointNames, LabelledObject } from '../data/image_set.ts';
-import { rleRings } from '../postprocess/polygons.ts';
-import { simplifyRings } from '../postprocess/simplify.ts';
+import type { LabelledObject } from '../data/image_set.ts';
+import type { Scale } from '../postprocess/boxes.ts';
+import { drawnKeypoints, outlinesOf, type Skeleton, short } from './drawing.ts';
 import { cutName, type Html, html, nothing } from './html.ts';
 import type { Picture } from './pictures.ts';
 
@@ -24,10 +24,6 @@ const mostNamed = 20;
 /** More objects in one image are counted, not drawn. */
 export const mostDrawn = 300;
 
-type Scale = { readonly x: number; readonly y: number };
-
-const short = (value: number): number => Math.round(value * 10) / 10;
-
 /** Names and points have fixed sizes, which are for drawings of at least this length; images may be smaller. */
 const leastEdge = 400;
 
@@ -36,7 +32,7 @@ export function objectsSvg(
   objects: readonly DrawnObject[],
   { size: thumbnail, original }: Pick<Picture, 'size' | 'original'>,
   classOf: ClassOf,
-  skeleton: KeypointNames['skeleton'],
+  skeleton: Skeleton,
 ): Html {
   const larger = Math.max(1, leastEdge / Math.max(thumbnail.width, thumbnail.height));
   const size = { width: short(larger * thumbnail.width), height: short(larger * thumbnail.height) };
@@ -54,7 +50,7 @@ function objectSvg(
   size: Picture['size'],
   style: string,
   named: boolean,
-  skeleton: KeypointNames['skeleton'],
+  skeleton: Skeleton,
 ): Html {
   const { name, score, marks, box } = object;
   const within = (value: number, most: number) => short(Math.min(Math.max(value, 0.5), Math.max(0.5, most - 0.5)));
@@ -75,11 +71,8 @@ function objectSvg(
 
 /** Returns the outlines as the data of a path, within a pixel of what is shown. Empty if there is no mask. */
 function maskPath({ polygons, mask }: DrawnObject, scale: Scale): string {
-  if (polygons) return polygons.map((ring) => ringPath(ring, scale)).join('');
-  if (!mask) return '';
-  return simplifyRings(rleRings(mask), 0.75 / Math.max(scale.x, scale.y))
-    .map((ring) => ringPath(ring, scale))
-    .join('');
+  const rings = polygons ?? (mask ? outlinesOf(mask, scale) : []);
+  return rings.map((ring) => ringPath(ring, scale)).join('');
 }
 
 /** The nearest that two points of an outline are drawn, in pixels of the thumbnail. */
@@ -97,19 +90,10 @@ function ringPath(ring: readonly number[], scale: Scale): string {
   return points.length < 2 ? '' : `M${points.join('L')}Z`;
 }
 
-function keypointsSvg({ keypoints }: DrawnObject, scale: Scale, skeleton: KeypointNames['skeleton']): Html {
+function keypointsSvg({ keypoints }: DrawnObject, scale: Scale, skeleton: Skeleton): Html {
   if (!keypoints) return nothing;
-  const at = (index: number) => {
-    const [x, y, visibility] = keypoints[index] ?? [0, 0, 0];
-    return visibility > 0 ? { x: short(x * scale.x), y: short(y * scale.y), hidden: visibility === 1 } : undefined;
-  };
-  const bones = skeleton.flatMap(([from, to]) => {
-    const [a, b] = [at(from), at(to)];
-    return a && b ? `M${a.x} ${a.y}L${b.x} ${b.y}` : [];
-  });
-  const joints = keypoints.flatMap((_, index) => {
-    const point = at(index);
-    return point ? html`<circle cx="${point.x}" cy="${point.y}" r="3"${point.hidden && html` class="covered"`}/>` : [];
-  });
-  return html`<g class="keypoints"><path d="${bones.join('')}"/>${joints}</g>`;
+  const { joints, bones } = drawnKeypoints(keypoints, scale, skeleton);
+  return html`<g class="keypoints"><path d="${bones}"/>${joints.map(
+    ({ x, y, hidden }) => html`<circle cx="${x}" cy="${y}" r="3"${hidden && html` class="covered"`}/>`,
+  )}</g>`;
 }

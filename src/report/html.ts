@@ -34,6 +34,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly HtmlValu
 /** Takes markup that this package made, such as a plot. Never text from data. */
 export const trusted = (markup: string): Html => new Html(markup);
 
+/** No markup. */
 export const nothing: Html = new Html('');
 
 function markupOf(value: HtmlValue): string {
@@ -98,6 +99,15 @@ export function table(caption: HtmlValue, columns: readonly Column[], rows: read
   )}
 </tbody></table></div>`;
 }
+
+/** Writes what a reader must know before the figures; nothing for an empty list. */
+export const remarksBox = (list: readonly HtmlValue[]): Html =>
+  list.length === 0
+    ? nothing
+    : html`<aside class="card remarks" aria-label="Remarks"><ul class="plain">${list.map((one) => html`<li>${one}</li>`)}</ul></aside>`;
+
+/** More rows than this make a file too large to be of use. */
+export const mostRows = 1500;
 
 /** Writes a list of facts: terms and what they are. Those without a value are left out. */
 export const facts = (list: readonly (readonly [term: HtmlValue, value: HtmlValue])[]): Html =>
@@ -199,20 +209,11 @@ async function hashOf(script: string): Promise<string> {
 export const dataUrl = (bytes: Uint8Array, type: 'image/jpeg' | 'image/png'): string =>
   `data:${type};base64,${base64(bytes)}`;
 
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** Encodes base64 without `Buffer`, which browsers lack. */
+/** Encodes base64 without `Buffer`, which browsers lack. Pieces are multiples of three bytes, so that they join. */
 function base64(bytes: Uint8Array): string {
   const pieces: string[] = [];
   for (let from = 0; from < bytes.length; from += 3 * 4096) {
-    let text = '';
-    for (let i = from; i < Math.min(bytes.length, from + 3 * 4096); i += 3) {
-      const bits = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-      text += alphabet[bits >> 18]! + alphabet[(bits >> 12) & 63]!;
-      text += i + 1 < bytes.length ? alphabet[(bits >> 6) & 63]! : '=';
-      text += i + 2 < bytes.length ? alphabet[bits & 63]! : '=';
-    }
-    pieces.push(text);
+    pieces.push(btoa(String.fromCharCode(...bytes.subarray(from, from + 3 * 4096))));
   }
   return pieces.join('');
 }

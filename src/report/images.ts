@@ -1,4 +1,5 @@
 import { MoganetError } from '../errors.ts';
+import type { CocoType } from '../evaluate/coco_parameters.ts';
 import type { DataFacts, ImageRow, MatchCounts, ShownImage } from '../evaluate/evaluation.ts';
 import { type LabelMap, sameSize } from '../image/raster.ts';
 import { colorFor } from '../render/colors.ts';
@@ -27,9 +28,8 @@ export async function imageCards(images: readonly ShownImage[], data: DataFacts,
   return html`${marked && markSwitches}<div class="shown${broad && ' broad'}">${cards}</div>`;
 }
 
-export type ObjectMeasure = 'bbox' | 'segm' | 'keypoints';
-export const isObjects = (by: ShownImage['by']): by is ObjectMeasure =>
-  by === 'bbox' || by === 'segm' || by === 'keypoints';
+/** Tells if an image is shown by one of COCO's three measures. */
+export const isObjects = (by: ShownImage['by']): by is CocoType => by === 'bbox' || by === 'segm' || by === 'keypoints';
 
 /** Writes one image. `heading` stands before its name. */
 export async function imageCard(
@@ -46,10 +46,11 @@ export async function imageCard(
     return html`<figure class="card">${head}<p class="small">The image cannot be shown: ${cutName(picture, 300)}</p>${marks && marksTable(marks)}</figure>`;
   }
   if (by === 'semseg') return html`<figure class="card">${head}${await labelPanels(image, data, picture)}</figure>`;
-  return html`<figure class="card">${head}${photo(picture, altOf(image, marks), marks && overlay(marks, picture, data.keypoints?.skeleton))}${marks && marksTable(marks)}</figure>`;
+  return html`<figure class="card">${head}${framed(picture, altOf(image, marks), marks && overlay(marks, picture, data.keypoints?.skeleton))}${marks && marksTable(marks)}</figure>`;
 }
 
-const photo = ({ url, size }: Picture, alt: string, over: HtmlValue): Html =>
+/** Writes an image, and what lies over it. */
+const framed = ({ url, size }: Picture, alt: string, over: HtmlValue): Html =>
   html`<div class="picture"><img src="${url}" width="${size.width}" height="${size.height}" alt="${alt}" decoding="async">${over}</div>`;
 
 function altOf({ row, by }: ShownImage, marks: Marks | undefined): string {
@@ -62,8 +63,8 @@ function altOf({ row, by }: ShownImage, marks: Marks | undefined): string {
 const countsText = ({ counts: { hit, alarm, miss } }: Marks): string =>
   `${count(hit)} hit · ${count(alarm)} false · ${count(miss)} missed`;
 
-/** The figures of an image in one line. */
-export function rowFigures(row: ImageRow, by: ShownImage['by']): HtmlValue {
+/** Writes the figures of an image in one line. */
+function rowFigures(row: ImageRow, by: ShownImage['by']): HtmlValue {
   if (isObjects(by)) {
     const found = row[by];
     return (
@@ -111,7 +112,7 @@ async function labelPanels(image: ShownImage, { labelClasses = [] }: DataFacts, 
   const { predicted } = image;
   const seen = new Set<number>();
   const panel = (title: string, alt: string, url: string) =>
-    html`<div><h3>${title}</h3>${photo(picture, alt, html`<img class="labels" src="${url}" alt="" decoding="async">`)}</div>`;
+    html`<div><h3>${title}</h3>${framed(picture, alt, html`<img class="labels" src="${url}" alt="" decoding="async">`)}</div>`;
   const colored = (title: string, map: LabelMap | string | undefined) => {
     if (map === undefined || typeof map === 'string')
       return html`<div><h3>${title}</h3><p class="small">${map ?? 'There is no label map.'}</p></div>`;

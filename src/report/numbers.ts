@@ -11,11 +11,15 @@ export const exists = (value: number | undefined): value is number =>
 export const percent = (value: number | undefined, reason: string, digits = 1): HtmlValue =>
   exists(value) ? html`<span title="${value}">${percentText(value, digits)}</span>` : none(reason);
 
+/** Writes a share of 0 to 1 in per cent, without the sign. */
 export const percentText = (value: number, digits = 1): string => (100 * value).toFixed(digits);
 
 /** Writes a dash. What it stands for is said to everyone: as a tooltip, to screen readers, and by the note below the table. */
 export const none = (reason: string): Html =>
   html`<span class="none" title="${reason}"><span aria-hidden="true">–</span><span class="unseen">none: ${reason}</span></span>`;
+
+/** Why a figure of objects does not exist. */
+export const noTruth = 'no object of this kind in the truth';
 
 /** Writes a difference of shares in points, with its sign. */
 export function signed(value: number, digits = 1): string {

@@ -1,13 +1,14 @@
 import type { ClassFigures, ConfusionFigures, ObjectFigures } from '../evaluate/evaluation.ts';
 import { classBars, curvesByClass, curvesByIou, errorsPlot, reliabilityPlot, scoresPlot, sizesPlot } from './charts.ts';
-import { type Html, type HtmlValue, html, nameHtml, nothing, type Section, table } from './html.ts';
+import { type Html, type HtmlValue, html, mostRows, nameHtml, nothing, type Section, table } from './html.ts';
 import { matrixFigures } from './matrix.ts';
-import { barCell, count, exists, percent, percentText } from './numbers.ts';
+import { barCell, count, exists, noTruth, percent, percentText } from './numbers.ts';
 import type { Plotter } from './plots.ts';
 
 /** The section of one of COCO's three measures: its figures, curves, classes, errors. */
 
 const titles = { bbox: 'Boxes', segm: 'Masks', keypoints: 'Keypoints' } as const;
+/** Returns the title of a measure, such as `Boxes`. */
 export const objectTitle = (type: ObjectFigures['type']): string => titles[type];
 
 const overlaps = {
@@ -45,8 +46,6 @@ function rangeOf(thresholds: readonly number[]): string {
   return thresholds.length < 2 ? first.toFixed(2) : `${first.toFixed(2)} to ${last.toFixed(2)}`;
 }
 
-const noTruth = 'no object of this kind in the truth';
-
 function statsTable(figures: ObjectFigures): Html {
   const missing = figures.stats.some((value) => !exists(value));
   return table(
@@ -58,9 +57,6 @@ function statsTable(figures: ObjectFigures): Html {
     }),
   );
 }
-
-/** More rows than this make the file too large to be of use. */
-const mostRows = 1500;
 
 function classTable({ perClass, type }: ObjectFigures): Html {
   const shown = perClass.slice(0, mostRows);

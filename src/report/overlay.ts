@@ -1,10 +1,10 @@
 import type { ShownDetection, ShownTruth } from '../evaluate/evaluation.ts';
-import { compactMask } from '../postprocess/masks.ts';
-import { maskRings, pointsOf, type Ring } from '../postprocess/polygons.ts';
+import type { Scale } from '../postprocess/boxes.ts';
+import { pointsOf, type Ring } from '../postprocess/polygons.ts';
 import type { Rle } from '../postprocess/rle.ts';
-import { simplifyRings } from '../postprocess/simplify.ts';
 import type { Rect } from '../render/canvas.ts';
 import { placeLabels } from '../render/labels.ts';
+import { drawnKeypoints, outlinesOf, type Skeleton, short } from './drawing.ts';
 import { cutName, type Html, html, nothing } from './html.ts';
 import { errorNames, percentText } from './numbers.ts';
 import type { Picture } from './pictures.ts';
@@ -20,6 +20,7 @@ export const markKinds = {
   alarm: { letter: 'F', name: 'false alarm', names: 'false alarms', dash: '9 5' },
   miss: { letter: 'M', name: 'missed', names: 'misses', dash: '2 4' },
 } as const;
+/** A kind of marks. */
 export type MarkKind = keyof typeof markKinds;
 
 type Thing = Pick<ShownDetection, 'name' | 'box' | 'mask' | 'keypoints' | 'error'> & {
@@ -62,19 +63,12 @@ export function marksOf(
 /** Up to so many marks have their names beside the letters. */
 const mostNamed = 12;
 
-/** Pairs of keypoints that are joined. */
-export type Skeleton = readonly (readonly [number, number])[];
-interface Scale {
-  readonly x: number;
-  readonly y: number;
-}
-
 /** Draws the marks over an image: all lines, and above them the plates, which keep clear of each other. */
 export function overlay({ list }: Marks, { size, original }: Picture, skeleton: Skeleton = []): Html {
   const scale = { x: size.width / original.width, y: size.height / original.height };
   const drawn = list.map((mark) => {
     const box = boxOf(mark.thing, scale, size);
-    const rings = mark.thing.mask === undefined ? [] : outlineOf(mark.thing.mask, scale);
+    const rings = mark.thing.mask === undefined ? [] : shownOutlines(mark.thing.mask, scale);
     const label = labelOf(mark, list.length <= mostNamed);
     return { ...mark, label, rings, box, at: rings.length === 0 ? box : topOf(rings, box) };
   });
@@ -108,8 +102,6 @@ function boxOf({ box: [x1, y1, x2, y2] }: Thing, scale: Scale, size: Picture['si
   };
 }
 
-const short = (value: number): number => Math.round(value * 10) / 10;
-
 const boxPath = ({ left, top, right, bottom }: Rect): string => `M${left} ${top}H${right}V${bottom}H${left}Z`;
 
 function linesSvg(kind: MarkKind, thing: Thing, path: string, filled: boolean, scale: Scale, skeleton: Skeleton): Html {
@@ -133,13 +125,9 @@ function plateSvg(kind: MarkKind, label: string, plate: Rect, box: Rect): Html {
   return html`<g class="${kind}">${apart && html`<path class="lead-line" d="${line}"/>`}<rect class="plate" x="${plate.left}" y="${plate.top}" width="${width}" height="${plate.bottom - plate.top}" rx="2"/><text x="${plate.left + 4}" y="${plate.top + 12}"${label.length > 1 && html` textLength="${width - 8}" lengthAdjust="spacingAndGlyphs"`}>${label}</text></g>`;
 }
 
-/** Returns the outline of a mask, within half a pixel of what is shown. Nothing for an empty mask. */
-function outlineOf(mask: Rle, scale: Scale): Ring[] {
-  const tolerance = 0.75 / Math.max(scale.x, scale.y);
-  return simplifyRings(maskRings(compactMask(mask)), tolerance).map((ring) =>
-    ring.map((value, i) => short(value * (i % 2 === 0 ? scale.x : scale.y))),
-  );
-}
+/** Returns the outlines of a mask in pixels of what is shown. */
+const shownOutlines = (mask: Rle, scale: Scale): Ring[] =>
+  outlinesOf(mask, scale).map((ring) => ring.map((value, i) => short(value * (i % 2 === 0 ? scale.x : scale.y))));
 
 const pathOf = (rings: readonly Ring[]): string =>
   rings
@@ -166,19 +154,8 @@ function topOf(rings: readonly Ring[], box: Rect): Rect {
 
 function keypointsSvg({ keypoints }: Thing, scale: Scale, skeleton: Skeleton): Html {
   if (!keypoints) return nothing;
-  const at = (index: number) => {
-    const [x, y, visibility] = keypoints[index] ?? [0, 0, 0];
-    return visibility > 0 ? { x: short(x * scale.x), y: short(y * scale.y) } : undefined;
-  };
-  const bones = skeleton.flatMap(([from, to]) => {
-    const [a, b] = [at(from), at(to)];
-    return a && b ? `M${a.x} ${a.y}L${b.x} ${b.y}` : [];
-  });
-  const joints = keypoints.flatMap((_, index) => {
-    const point = at(index);
-    return point ? html`<circle cx="${point.x}" cy="${point.y}" r="3"/>` : [];
-  });
-  return html`<path class="line" d="${bones.join('')}"/>${joints}`;
+  const { joints, bones } = drawnKeypoints(keypoints, scale, skeleton);
+  return html`<path class="line" d="${bones}"/>${joints.map(({ x, y }) => html`<circle cx="${x}" cy="${y}" r="3"/>`)}`;
 }
 
 /** Rules of the marks. `:has` lets a box of the legend hide a kind without a script. */

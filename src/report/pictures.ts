@@ -53,6 +53,7 @@ export async function pictureOf(
   }
 }
 
+/** How a label map is shown. */
 export interface LabelPictureOptions {
   /** The longer edge. Default that of images. */
   readonly edge?: number | undefined;

@@ -81,6 +81,7 @@ export interface LegendItem {
   readonly ring?: boolean | undefined;
 }
 
+/** Writes the legend of a plot. */
 export const legend = (items: readonly LegendItem[]): Html =>
   html`<ul class="legend">${items.map(
     (item) =>
@@ -94,9 +95,10 @@ function sample({ color, dash, ring }: LegendItem): Html {
   return html`<rect x="5" y="0" width="12" height="12" rx="2" fill="${color}"/>`;
 }
 
-/** The colour of line `index`, and its dashes: eight colours, then the same with other dashes. */
+/** Returns the colour of a line: eight colours, then the same with other dashes. */
 export const lineColor = (index: number): string => `var(--line-${index % 8})`;
 const dashes = ['none', '7 3', '2 3', '9 3 2 3'];
+/** Returns the dashes of a line, as SVG has them. */
 export const lineDash = (index: number): string => dashes[index % dashes.length]!;
 
 /** Names for an axis: cut, and told apart by a number if they look alike then. */
