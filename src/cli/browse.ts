@@ -1,8 +1,7 @@
 import { basename, dirname, extname, resolve } from 'node:path';
-import { type Command, Option } from 'commander';
-import { dataFormats } from '../data/image_set.ts';
+import type { Command } from 'commander';
 import { checkFile, collected, readGiven, unitInterval, wholeNumber } from './arguments.ts';
-import { openData } from './data_options.ts';
+import { addLayoutOptions, type DataOptions, openData } from './data_options.ts';
 import { endingAtOnce, UsageError } from './failure.ts';
 import { namesIn } from './model.ts';
 import { checkFolder, outputStems, refuseExisting, writeWhole } from './outputs.ts';
@@ -10,10 +9,7 @@ import { pictureCodec } from './reports.ts';
 import { bytes, openTerminal, type Terminal } from './terminal.ts';
 import { worded } from './words.ts';
 
-interface Options {
-  readonly format?: (typeof dataFormats)[number];
-  readonly split?: string;
-  readonly annotations?: string;
+interface Options extends Pick<DataOptions, 'annotations' | 'format' | 'split'> {
   readonly out?: string;
   readonly limit: number;
   readonly maxSize: number;
@@ -36,15 +32,13 @@ Examples:
 
 /** `moganet browse`: writes a data set as one HTML file to look through. */
 export function addBrowseCommand(program: Command): void {
-  program
+  const command = program
     .command('browse')
     .summary('write a data set as one HTML file to look through')
     .description('Writes a data set as one HTML file: small images with boxes, masks, keypoints and label maps.')
     .argument('<data>', 'the folder of the data set, or its annotation file')
-    .option('-o, --out <file>', 'the HTML file (default: named after the folder)')
-    .addOption(new Option('--format <format>', 'the layout (default: found by content)').choices(dataFormats))
-    .option('--split <name>', 'the part of the data set, such as val')
-    .option('--annotations <file>', 'the annotation file, below the folder')
+    .option('-o, --out <file>', 'the HTML file (default: named after the folder)');
+  addLayoutOptions(command)
     .option(
       '--classes <names>',
       'only objects of these classes, separated by commas, and images that have one; may be repeated',

@@ -1,16 +1,17 @@
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { HealthReport } from '../data/health.ts';
 import type { Severity } from '../data/health_codes.ts';
 import { type Finding, subjectOf } from '../data/health_findings.ts';
-import { dataFormats } from '../data/image_set.ts';
+import type { DataFormat } from '../data/image_set.ts';
 import { checkFile, collected, readGiven, wholeNumber } from './arguments.ts';
+import { formatOption } from './data_options.ts';
 import { endingAtOnce, exitCodes } from './failure.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
 import { worded } from './words.ts';
 
 interface Options {
-  readonly format?: (typeof dataFormats)[number];
+  readonly format?: DataFormat;
   readonly split?: readonly string[];
   readonly results?: string;
   readonly images: boolean;
@@ -54,7 +55,7 @@ export function addCheckDataCommand(program: Command, end: (code: number) => voi
         'and results that do not belong to it.',
     )
     .argument('<data>', 'the folder of the data set, or its annotation file')
-    .addOption(new Option('--format <format>', 'the layout (default: found by content)').choices(dataFormats))
+    .addOption(formatOption())
     .option('--split <name>', 'only this split; may be repeated', collected)
     .option('--results <file>', "results in COCO's format, to be checked against the data set")
     .option('--no-images', 'do not read the files of images')

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ImageSet } from '../data/image_set.ts';
-import { cocoTypes } from '../evaluate/coco_parameters.ts';
+import { cocoTypeNames, cocoTypes } from '../evaluate/coco_parameters.ts';
 import type { ComparedResults } from '../evaluate/compare_results.ts';
 import type { ComparedFigure, ComparisonReport } from '../evaluate/evaluation.ts';
 import { readGiven, wholeNumber } from './arguments.ts';
@@ -90,11 +90,11 @@ async function compare(names: readonly [string, string], options: Options, comma
   if (report !== undefined && !overwrite) refuseExisting([report], 'choose another path');
   const set = await openData(options);
   const { compareResults } = await import('../evaluate/compare_results.ts');
-  const sides: ComparedResults[] = [];
-  for (const name of names) {
-    sides.push(isResults(name) ? await readResults(name) : await foundBy(name, set, options, terminal));
-  }
-  const [a, b] = sides as [ComparedResults, ComparedResults];
+  const side = (name: string): Promise<ComparedResults> =>
+    isResults(name) ? readResults(name) : foundBy(name, set, options, terminal);
+  // one after the other: each may be a model that needs the whole machine
+  const a = await side(names[0]);
+  const b = await side(names[1]);
   const compared = await endingAtOnce(() =>
     compareResults(set, a, b, {
       type,
@@ -115,10 +115,10 @@ async function compare(names: readonly [string, string], options: Options, comma
     const { writeReport } = await import('./reports.ts');
     await writeReport(report, compared, comparisonReport, { command, terminal });
   }
-  return sides.some(({ failed = [] }) => failed.length > 0) ? exitCodes.someImages : exitCodes.good;
+  return [a, b].some(({ failed = [] }) => failed.length > 0) ? exitCodes.someImages : exitCodes.good;
 }
 
-/** Both end with .json: a configuration is an object, results are a list. */
+/** Tells results from a configuration, whose name ends with .json as well: a configuration is an object, results are a list. */
 function isResults(name: string): boolean {
   if (!/\.json$/i.test(name) || !existsSync(name)) return false;
   return /^\uFEFF?\s*\[/.test(readGiven(name).subarray(0, 1000).toString('utf8'));
@@ -163,7 +163,7 @@ function linesOf(compared: ComparisonReport, { dim }: Terminal['colors']): strin
   return [
     `a ${a}`,
     `b ${b}`,
-    `${titles[compared.type]} of ${plural(data.evaluated, 'image')} of ${data.name}${part}; ${plural(resamples, 'resample')}, seed ${seed}`,
+    `${cocoTypeNames[compared.type]} of ${plural(data.evaluated, 'image')} of ${data.name}${part}; ${plural(resamples, 'resample')}, seed ${seed}`,
     '',
     ...table(['figure', ...heads], rows(figures), dim),
     '',
@@ -179,7 +179,5 @@ function linesOf(compared: ComparisonReport, { dim }: Terminal['colors']): strin
       : `  ${plural(images.length, 'image')} of ${data.evaluated} ${images.length === 1 ? 'differs' : 'differ'}`,
   ];
 }
-
-const titles = { bbox: 'boxes', segm: 'masks', keypoints: 'keypoints' } as const;
 
 const signed = (value: number): string => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(3)}`;

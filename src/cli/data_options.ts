@@ -5,6 +5,7 @@ import { UsageError } from './failure.ts';
 
 /** The data set that a command line names. */
 
+/** The options as the command line gives them. */
 export interface DataOptions {
   readonly data: string;
   readonly format?: ImageSet['format'];
@@ -14,24 +15,27 @@ export interface DataOptions {
   readonly labels?: string;
 }
 
-/** Adds what says where the data set is and how it is laid out. */
-export const addDataOptions = (command: Command): Command =>
+/** The option that says how a data set is laid out. */
+export const formatOption = (): Option =>
+  new Option('--format <format>', 'the layout of the data set (default: recognised by its files)').choices(dataFormats);
+
+/** Adds how a data set is laid out, and which part of it is read. */
+export const addLayoutOptions = (command: Command): Command =>
   command
-    .requiredOption('-d, --data <folder>', 'the data set: its folder, or its annotation file')
-    .addOption(
-      new Option('--format <format>', 'the layout of the data set (default: recognised by its files)').choices(
-        dataFormats,
-      ),
-    )
+    .addOption(formatOption())
     .option(
       '--split <name>',
       'the part of the data set, such as val (default: the only one; of several val, test, train)',
     )
-    .option('--annotations <file>', 'the annotation file, below the folder')
+    .option('--annotations <file>', 'the annotation file, below the folder');
+
+/** Adds what says where the data set is, and how it is laid out. */
+export const addDataOptions = (command: Command): Command =>
+  addLayoutOptions(command.requiredOption('-d, --data <folder>', 'the data set: its folder, or its annotation file'))
     .option('--images <folder>', 'the folder of the images, below the folder')
     .option('--labels <folder>', 'the folder of the label maps, below the folder');
 
-/** @throws UsageError if there is no such folder, DataError if its files cannot be used */
+/** Opens the data set. @throws UsageError if there is no such folder, DataError if its files cannot be used */
 export async function openData({ data, format, split, annotations, images, labels }: DataOptions): Promise<ImageSet> {
   if (data === '') throw new UsageError('empty --data. Is a shell variable unset?');
   if (!existsSync(data)) throw new UsageError(`${data}: there is no such folder. Check the path of --data.`);

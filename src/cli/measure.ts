@@ -13,6 +13,7 @@ import { loadingDisplay, type Terminal } from './terminal.ts';
 
 /** Measures a model, or a file of results, for the commands that need figures. */
 
+/** Options of the commands that measure. */
 export interface MeasureOptions extends DataOptions, InputChoice {
   readonly weights?: string;
   readonly pull?: boolean;
@@ -26,7 +27,7 @@ export interface MeasureOptions extends DataOptions, InputChoice {
   readonly threads?: number;
 }
 
-/** @param name a model's name, configuration or checkpoint; by default the shipped model */
+/** Measures a model. @param name a model's name, configuration or checkpoint; by default the shipped model */
 export async function measureModel(
   set: ImageSet,
   name: string | undefined,
@@ -54,7 +55,7 @@ export async function measureModel(
   }
 }
 
-/** @param file results in COCO's format */
+/** Measures a file of results. @param file results in COCO's format */
 export async function measureResults(
   set: ImageSet,
   file: string,
@@ -70,7 +71,7 @@ export async function measureResults(
   }
 }
 
-/** @throws UsageError if there is no such file, DataError that names the entry and the field if it holds no results */
+/** Reads a file of results. @throws UsageError if there is no such file, DataError that names the entry and the field if it holds no results */
 export async function readResults(file: string): Promise<NamedResults> {
   const { parseCocoResults } = await import('../data/coco_json.ts');
   return { name: file, entries: parseCocoResults(readGiven(file), file) };

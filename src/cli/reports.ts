@@ -6,7 +6,7 @@ import type { PictureCodec } from '../report/pictures.ts';
 import { writeWhole } from './outputs.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Reports as HTML files. */
+/** Writes reports as HTML files. */
 
 /** Reads and writes the images of a page. */
 export const pictureCodec: PictureCodec = {

@@ -10,6 +10,13 @@ export const cocoTypes = ['bbox', 'segm', 'keypoints'] as const;
 /** One of `cocoTypes`. */
 export type CocoType = (typeof cocoTypes)[number];
 
+/** The types in sentences. */
+export const cocoTypeNames: Readonly<Record<CocoType, string>> = {
+  bbox: 'boxes',
+  segm: 'masks',
+  keypoints: 'keypoints',
+};
+
 /** An area range in square pixels; both limits belong to it. */
 export type AreaRange = readonly [least: number, most: number];
 

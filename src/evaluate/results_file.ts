@@ -2,7 +2,7 @@ import type { CocoDetection } from '../data/coco_file.ts';
 import { cocoCollector } from '../data/coco_of.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import { DataError, listed } from '../errors.ts';
-import type { CocoType } from './coco_parameters.ts';
+import { type CocoType, cocoTypeNames } from './coco_parameters.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, NotMeasured } from './evaluation.ts';
 import { type EvaluateOptions, usualShown } from './run.ts';
@@ -110,13 +110,12 @@ function typesIn(name: string, entries: readonly CocoDetection[], set: ImageSet)
     segm: [entries.some(({ segmentation }) => segmentation !== undefined), set.kinds.includes('masks')],
     keypoints: [entries.some(({ keypoints }) => keypoints !== undefined), set.kinds.includes('keypoints')],
   };
-  const what = { bbox: 'boxes', segm: 'masks', keypoints: 'keypoints' } as const;
   const types = (Object.keys(has) as CocoType[]).filter((type) => {
     const [results, labels] = has[type];
     // a file without an entry says that nothing was found: boxes are compared
     if (labels && (results || (entries.length === 0 && type === 'bbox'))) return true;
-    if (results) notMeasured.push({ what: type, why: `${set.name} has no ${what[type]}.` });
-    else if (labels) notMeasured.push({ what: type, why: `${name} has no ${what[type]}.` });
+    if (results) notMeasured.push({ what: type, why: `${set.name} has no ${cocoTypeNames[type]}.` });
+    else if (labels) notMeasured.push({ what: type, why: `${name} has no ${cocoTypeNames[type]}.` });
     return false;
   });
   if (set.kinds.includes('labels')) notMeasured.push({ what: 'semseg', why: `${name} has no label maps.` });

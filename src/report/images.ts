@@ -1,5 +1,5 @@
 import { MoganetError } from '../errors.ts';
-import type { CocoType } from '../evaluate/coco_parameters.ts';
+import { type CocoType, cocoTypeNames } from '../evaluate/coco_parameters.ts';
 import type { DataFacts, ImageRow, MatchCounts, ShownImage } from '../evaluate/evaluation.ts';
 import { type LabelMap, sameSize } from '../image/raster.ts';
 import { colorFor } from '../render/colors.ts';
@@ -11,13 +11,12 @@ import { legend } from './plots.ts';
 
 /** Images with what was found in them, and the table of all images. */
 
+/** The measures by which images are chosen, in sentences. */
 export const measureNames = {
-  bbox: 'boxes',
-  segm: 'masks',
-  keypoints: 'keypoints',
+  ...cocoTypeNames,
   semseg: 'label maps',
   classification: 'classes',
-} as const satisfies Readonly<Record<ShownImage['by'], string>>;
+} satisfies Readonly<Record<ShownImage['by'], string>>;
 
 /** Writes a card for each image, one after the other, so that few rasters are in memory. */
 export async function imageCards(images: readonly ShownImage[], data: DataFacts, codec: PictureCodec): Promise<Html> {
