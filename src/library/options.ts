@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
 import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
-import { leastScale, longestEdge, mostScales, type TaskKind, type TaskOptions } from '../models/task.ts';
-import { leastTile, type TileOptions } from '../models/tiles.ts';
+import { leastScale, leastTile, longestEdge, mostScales, type TaskKind, type TaskOptions } from '../models/task.ts';
+import type { TileOptions } from '../models/tiles.ts';
 import { abortSignal, isObject, validateOptions } from '../validate.ts';
 
 /** Checks the arguments of callers: JavaScript lets everything pass, and TypeScript whatever comes from JSON. */

@@ -7,9 +7,11 @@ import {
   type Task,
   type TaskOptions,
   type TaskResult,
+  type TiledRun,
   type View,
 } from '../models/task.ts';
 import { type Tiling, tilesOf, tilingOf } from '../models/tiles.ts';
+import type { Window } from '../postprocess/windows.ts';
 import type { Pause } from '../slices.ts';
 import type { Batch } from './batches.ts';
 import type { Stopwatch } from './timing.ts';
@@ -118,10 +120,11 @@ export async function runInTiles(
   const results: TaskResult[] = [];
   for (const [i, image] of images.entries()) {
     const leave = i === images.length - 1 ? leaveNetwork : () => {};
+    const parts = await tilesOf(image, tiling);
     const one =
-      tilesOf(image, tiling).length === 1
+      parts.length === 1
         ? await runWhole([image], tasks, options, pass, leave)
-        : [await runParts(image, tiling, { ...runner, leaveNetwork: leave })];
+        : [await runParts(image, parts, tiling, { ...runner, leaveNetwork: leave })];
     results.push(...one);
   }
   return results;
@@ -129,22 +132,22 @@ export async function runInTiles(
 
 async function runParts(
   image: Raster,
+  parts: readonly Window[],
   tiling: Tiling,
   { tasks, options, pass, leaveNetwork, clock, pause }: TileRunner,
 ): Promise<TaskResult> {
   const { height, width } = image;
-  const runs = new Map(
-    tasks.flatMap((task) => {
-      const run = task.inTiles?.({ height, width }, options, tiling);
-      return run ? [[task, run] as const] : [];
-    }),
-  );
+  const runs = new Map<Task, TiledRun>();
+  for (const task of tasks) {
+    const run = await task.inTiles?.({ height, width }, options, tiling);
+    if (run) runs.set(task, run);
+  }
   const takers = tasks.filter((task) => runs.get(task)?.takesWhole);
   const whole = { top: 0, left: 0, height, width };
   if (takers.length > 0) {
     await pass([image], takers, async (task, views) => runs.get(task)?.add(itemAt(views, 0), whole));
   }
-  for (const part of tilesOf(image, tiling)) {
+  for (const part of parts) {
     const tile = cutRaster(image, part);
     await pass([tile], tasks, async (task, views) => runs.get(task)?.add(itemAt(views, 0), part));
   }

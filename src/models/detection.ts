@@ -10,7 +10,7 @@ import { prepareDetection } from '../image/preprocess.ts';
 import type { Part, Scope, Value } from '../nn/index.ts';
 import { type AnchorLevel, anchorLevels } from '../postprocess/anchors.ts';
 import type { Detections } from '../postprocess/detections.ts';
-import { mergeDetections, type PartDetections, uncut } from '../postprocess/merge.ts';
+import type { PartDetections } from '../postprocess/merge.ts';
 import type { DetectionConfig, ImageConfig } from './config.ts';
 import {
   fitImages,
@@ -83,7 +83,8 @@ export function detectionTask(
       labelsOf(options.classes ?? [], dataset.classes);
       if (!detectViews) refuseViews(`the detector "${config.type}"`, options);
     },
-    inTiles: (size, { classes, ...options }, { whole, edges, merge, iou }) => {
+    inTiles: async (size, { classes, ...options }, { whole, edges, merge, iou }) => {
+      const { mergeDetections, uncut } = await import('../postprocess/joining.ts');
       const labels = classes && labelsOf(classes, dataset.classes);
       const parts: PartDetections[] = [];
       return {

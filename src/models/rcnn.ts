@@ -12,7 +12,6 @@ import { type Detections, meanLogits, refinedRegions, secondStageDetections } fr
 import { maskSlices } from '../postprocess/masks.ts';
 import { type Proposals, proposalSlices } from '../postprocess/proposals.ts';
 import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
-import { boxMerger, fromView, maskMerger, mergedProposals, toView } from '../postprocess/views.ts';
 import { inSlices, type Pause } from '../slices.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, checkStrides, type DetectOptions, type Detector } from './detection.ts';
@@ -75,6 +74,7 @@ export function rcnn(config: RcnnConfig | CascadeConfig, neck: Neck, classes: nu
       return results;
     },
     detectViews: async (views, options) => {
+      const { fromView, mergedProposals } = await import('../postprocess/joining.ts');
       const seen: ViewRegions[] = [];
       const found: Proposals[] = [];
       for (const view of views) {
@@ -137,6 +137,7 @@ async function detectInViews(
 ): Promise<Detections> {
   const { mask, test } = config;
   if (proposals.length === 0) return nothing(mask !== undefined);
+  const { boxMerger, maskMerger, toView } = await import('../postprocess/joining.ts');
   const boxes = boxMerger(itemAt(boxStages(config), -1).config.deltas);
   for (const view of views) {
     const regions = toView(proposals, view.geometry);

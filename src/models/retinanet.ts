@@ -4,7 +4,7 @@ import { itemAt, type Named } from '../arrays.ts';
 import type { DeviceTensor } from '../nn/index.ts';
 import { type Detections, labelsToScore, singleStageOf, singleStageSlices } from '../postprocess/detections.ts';
 import { denseCandidates } from '../postprocess/proposals.ts';
-import { joinedCandidates } from '../postprocess/views.ts';
+import type { ViewCandidates } from '../postprocess/views.ts';
 import { inSlices } from '../slices.ts';
 import type { RetinaNetConfig } from './config.ts';
 import { anchorsOf, type DetectOptions, type Detector } from './detection.ts';
@@ -56,7 +56,8 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
     // mmdet's BBoxTestMixin: the candidates of all views suppress each other
     detectViews: async (views, options) => {
       const keep = keepOf(options);
-      const found: Parameters<typeof joinedCandidates>[0][number][] = [];
+      const { joinedCandidates } = await import('../postprocess/joining.ts');
+      const found: ViewCandidates[] = [];
       for (const { features, geometries, flipped, networkDone, pause } of views) {
         const { scores, deltas } = await mapsOf(await features());
         await networkDone();

@@ -7,22 +7,12 @@ import { ConfigError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { prepareSegmentation, prepareWindows } from '../image/preprocess.ts';
 import type { DeviceTensor, Scope, Value } from '../nn/index.ts';
-import { type LabelOptions, labelSlices, resizedLogitRows } from '../postprocess/segmentation.ts';
-import { type LabelView, meanLabels } from '../postprocess/view_labels.ts';
-import {
-  slidingWindows,
-  type Window,
-  type WindowLogits,
-  type WindowOptions,
-  windowLabelSlices,
-  windowLabels,
-  windowLogitRows,
-  windowOf,
-} from '../postprocess/windows.ts';
+import { type LabelOptions, labelSlices, type ResizeStep, resizedLogitRows } from '../postprocess/segmentation.ts';
+import type { LabelView } from '../postprocess/view_labels.ts';
+import type { WindowLogits, WindowOptions } from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
 import { byName, fitImages, type Labels, type Task, type TaskInputs, type View } from './task.ts';
-import { stepsTo, tilesOf } from './tiles.ts';
 
 /**
  * Gives every pixel of an image a class: mmseg's EncoderDecoder, on the whole input or on overlapping windows of it.
@@ -72,9 +62,10 @@ export function segmentationTask(
       const prepare = slide && images.length === 1 ? prepareWindows : prepareSegmentation;
       return fitImages(images, config.input, size, (raster, fit) => prepare(raster, { ...image, ...fit }), scale);
     },
-    inTiles: (size, _, tiling) => {
+    inTiles: async (size, _, tiling) => {
+      const { slidingWindows, windowLabels } = await import('../postprocess/joining.ts');
       const { alignCorners } = head;
-      const windows = tilesOf(size, tiling);
+      const windows = slidingWindows(size, tiling);
       const labels = windowLabels({
         windows,
         base: size,
@@ -105,6 +96,7 @@ export function segmentationTask(
       const seen: LabelView[] = [];
       for (const view of views) seen.push(slide ? await viewOnWindows(view, slide, how) : await viewOnWhole(view, how));
       const { geometries, pause } = itemAt(views, 0);
+      const { meanLabels } = await import('../postprocess/joining.ts');
       const labels = await inSlices(meanLabels(seen, itemAt(geometries, 0).original, threshold), pause);
       return { segmentation: { labels, dataset } };
     },
@@ -159,6 +151,12 @@ function checkSlide({ crop, stride }: NonNullable<SegmentationConfig['slide']>):
   }
 }
 
+/** The resizes of logits to the padded input, without the padding to the image. */
+const stepsTo = ({ padded, resized, original }: Geometry): ResizeStep[] => [
+  { size: padded, crop: resized },
+  { size: original },
+];
+
 /** Resizes the logits to the padded input, crops the padding, and resizes to the original image, as mmseg does. */
 async function onWhole(
   { features, geometries, networkDone, pause }: TaskInputs,
@@ -187,12 +185,14 @@ type Slide = NonNullable<SegmentationConfig['slide']>;
 /** Runs `features` on each window and takes the mean of the logits of overlapping windows. */
 async function onWindows(inputs: TaskInputs, sliding: Slide, decision: Decision): Promise<Labels[]> {
   const { geometries, run, networkDone, pause } = inputs;
+  const { slidingWindows, windowLabels, windowOf } = await import('../postprocess/joining.ts');
   const maps: Labels[] = [];
   for (const [i, geometry] of geometries.entries()) {
-    const options = windowsOf(geometry, sliding, decision);
+    const options = windowsOf(slidingWindows(geometry.padded, sliding), geometry, sliding, decision);
     const labels = windowLabels(options);
     for (const window of options.windows) {
-      const features = await run('features', { image: cutOf(inputs, i, window) });
+      // the whole input is not asked for if it is not there
+      const features = await run('features', { image: inputs.cut?.(window) ?? windowOf(inputs.image, i, window) });
       const logits = await readAndFree(features, 'seg_logits');
       if (i === geometries.length - 1 && window === options.windows.at(-1)) await networkDone();
       await inSlices(labels.add(logits), pause);
@@ -202,12 +202,13 @@ async function onWindows(inputs: TaskInputs, sliding: Slide, decision: Decision)
   return maps;
 }
 
-/** Returns a window of the input. The whole input is not asked for if it is not there. */
-const cutOf = (inputs: TaskInputs, i: number, window: Window): NDArray =>
-  inputs.cut ? inputs.cut(window) : windowOf(inputs.image, i, window);
-
-const windowsOf = ({ padded, resized, original }: Geometry, sliding: Slide, decision: Decision): WindowOptions => ({
-  windows: slidingWindows(padded, sliding),
+const windowsOf = (
+  windows: WindowOptions['windows'],
+  { resized, original }: Geometry,
+  sliding: Slide,
+  decision: Decision,
+): WindowOptions => ({
+  windows,
   base: resized,
   original,
   ...decision,
@@ -216,10 +217,12 @@ const windowsOf = ({ padded, resized, original }: Geometry, sliding: Slide, deci
 
 /** Keeps the logits of all windows of one view until all views are there. */
 async function viewOnWindows(view: View, sliding: Slide, decision: Decision): Promise<LabelView> {
-  const options = windowsOf(itemAt(view.geometries, 0), sliding, decision);
+  const { slidingWindows, windowLabelSlices, windowLogitRows, windowOf } = await import('../postprocess/joining.ts');
+  const geometry = itemAt(view.geometries, 0);
+  const options = windowsOf(slidingWindows(geometry.padded, sliding), geometry, sliding, decision);
   const windows: WindowLogits[] = [];
   for (const window of options.windows) {
-    const features = await view.run('features', { image: cutOf(view, 0, window) });
+    const features = await view.run('features', { image: view.cut?.(window) ?? windowOf(view.image, 0, window) });
     windows.push({ window, logits: await readAndFree(features, 'seg_logits') });
   }
   await view.networkDone();

@@ -49,6 +49,9 @@ export const leastScale = 0.1;
 /** The most scales of one call. The outputs of all views are kept until they are merged. */
 export const mostScales = 8;
 
+/** The shortest edge of a tile: a shorter one shows nothing, and there would be endless many. */
+export const leastTile = 32;
+
 /** @throws ConfigError naming what takes one view at a time, if the options ask for several */
 export function refuseViews(what: string, options: TaskOptions): void {
   if (augmentationsOf(options).length === 1) return;
@@ -156,7 +159,7 @@ export interface Task {
   /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
   check?(options: TaskOptions): void;
   /** Begins to join the tiles of one image. A task without it sees an image whole. */
-  inTiles?(image: Size, options: TaskOptions, tiling: Tiling): TiledRun;
+  inTiles?(image: Size, options: TaskOptions, tiling: Tiling): Promise<TiledRun>;
   /** Returns one result per image, in pixels of the original image, with instances and classes best first. */
   predict(inputs: TaskInputs, options: TaskOptions): Promise<TaskResult[]>;
   /** Merges what several views of one image give to one result. A task without it takes one view at a time. */

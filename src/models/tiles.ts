@@ -1,13 +1,8 @@
 import type { Size } from '../arrays.ts';
-import type { Geometry } from '../image/geometry.ts';
 import type { MergeMethod } from '../postprocess/merge.ts';
-import type { ResizeStep } from '../postprocess/segmentation.ts';
-import { type Blend, slidingWindows, type Window } from '../postprocess/windows.ts';
+import type { Blend, Window } from '../postprocess/windows.ts';
 
 /** Tiles: a large image is cut into overlapping parts, each of which runs as an image of its own. */
-
-/** The shortest edge of a tile: a shorter one shows nothing, and there would be endless many. */
-export const leastTile = 32;
 
 /** How an image is cut into tiles, and how what they show is joined. */
 export interface TileOptions {
@@ -53,10 +48,7 @@ export function tilingOf(tiles: number | TileOptions): Tiling {
 }
 
 /** Returns the tiles of an image, row by row. The last of a row or column is moved back to end with the image. */
-export const tilesOf = (image: Size, tiling: Tiling): Window[] => slidingWindows(image, tiling);
-
-/** The resizes of logits to the padded input, without the padding to the image. */
-export const stepsTo = ({ padded, resized, original }: Geometry): ResizeStep[] => [
-  { size: padded, crop: resized },
-  { size: original },
-];
+export async function tilesOf(image: Size, tiling: Tiling): Promise<Window[]> {
+  const { slidingWindows } = await import('../postprocess/joining.ts');
+  return slidingWindows(image, tiling);
+}

@@ -127,10 +127,14 @@ export function boxMerger(coder: BoxCoder): BoxMerger {
   };
 }
 
+/** The candidates of a dense head in one view. */
+export interface ViewCandidates {
+  readonly candidates: Candidates;
+  readonly view: ViewGeometry;
+}
+
 /** Joins the candidates of a dense head in all views, in pixels of the original image. */
-export function joinedCandidates(
-  found: readonly { readonly candidates: Candidates; readonly view: ViewGeometry }[],
-): Pick<Candidates, 'boxes' | 'logits' | 'labels'> {
+export function joinedCandidates(found: readonly ViewCandidates[]): Pick<Candidates, 'boxes' | 'logits' | 'labels'> {
   return {
     boxes: joined(found.map(({ candidates, view }) => fromView(candidates.boxes, view))),
     logits: joined(found.map(({ candidates }) => candidates.logits)),

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Command } from 'commander';
 import { addTileOptions, leastTile, type TileWords, tilesFrom } from '../../src/cli/tiles.ts';
 import { checkPredict } from '../../src/library/options.ts';
-import { leastTile as leastTileOfLibrary } from '../../src/models/tiles.ts';
+import { leastTile as leastTileOfLibrary } from '../../src/models/task.ts';
 
 /** Reads the words of a command line. Faults are thrown. */
 function tilesOf(...words: readonly string[]) {
