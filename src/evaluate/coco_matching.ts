@@ -187,7 +187,8 @@ const isOutside = (area: number, [least, most]: AreaRange): boolean => area < le
  * Returns for each object the detection that took it, as its place in the flat arrays, or -1. Of several that lie on a
  * crowd, the last.
  *
- * @param area, threshold positions in the lists of `parameters`
+ * @param area position in the list of area ranges of `parameters`
+ * @param threshold position in its list of thresholds
  */
 export function takenBy(matching: CocoMatching, area: number, threshold: number): Int32Array {
   const count = matching.scores.length;
