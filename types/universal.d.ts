@@ -60,10 +60,10 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array | ArrayBuffer): string;
 }
 
-interface ReadableStream {
+interface ReadableStream<R = Uint8Array<ArrayBuffer>> {
   getReader(): {
     read(): Promise<
-      | { readonly done: false; readonly value: Uint8Array<ArrayBuffer> }
+      | { readonly done: false; readonly value: R }
       | { readonly done: true; readonly value?: undefined }
     >;
     cancel(reason?: unknown): Promise<void>;
