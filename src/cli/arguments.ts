@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Size } from '../node.ts';
@@ -81,6 +81,7 @@ export function sizes(text: string, before: readonly Size[] = []): readonly Size
 
 /** @throws UsageError if a path names no file. URLs pass: the library knows which schemes it reads */
 export function checkFile(path: string): void {
+  if (path === '') throw new UsageError('empty path of a file. Is a shell variable unset?');
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(path) && !existsSync(path))
     throw new UsageError(`${path}: there is no such file.`);
 }
@@ -88,6 +89,9 @@ export function checkFile(path: string): void {
 /** @throws UsageError if the file is missing or cannot be read */
 export function readGiven(path: string): Buffer<ArrayBuffer> {
   checkFile(path);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`${path}: this is a folder, where a file is expected.`);
+  }
   try {
     return readFileSync(path);
   } catch (cause) {

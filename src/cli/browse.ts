@@ -1,10 +1,10 @@
-import { basename, dirname, extname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { checkFile, collected, readGiven, unitInterval, wholeNumber } from './arguments.ts';
 import { addLayoutOptions, type DataOptions, openData } from './data_options.ts';
-import { endingAtOnce, UsageError } from './failure.ts';
+import { endingAtOnce } from './failure.ts';
 import { namesIn } from './model.ts';
-import { checkFolder, outputStems, refuseExisting, writeWhole } from './outputs.ts';
+import { checkOutput, outputStems, pageEndings, refuseExisting, writeWhole } from './outputs.ts';
 import { pictureCodec } from './reports.ts';
 import { bytes, openTerminal, type Terminal } from './terminal.ts';
 import { worded } from './words.ts';
@@ -58,10 +58,7 @@ async function browse(data: string, options: Options): Promise<void> {
   const { results, overwrite, quiet, limit, score, classes, maxSize } = options;
   checkFile(data);
   const out = options.out ?? defaultName(data, options.split);
-  if (!['.html', '.htm'].includes(extname(out).toLowerCase())) {
-    throw new UsageError(`${out}: the file to write is a page; its name must end with .html.`);
-  }
-  checkFolder(dirname(out), 'Give another file with --out');
+  checkOutput(out, '--out', pageEndings);
   if (!overwrite) refuseExisting([out], 'give another name with --out');
   const terminal = openTerminal({ quiet });
   const found = results === undefined ? undefined : { bytes: readGiven(results), name: results };

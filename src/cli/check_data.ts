@@ -139,6 +139,9 @@ function documentOf(data: string, format: string, { splits, results, findings }:
   };
 }
 
+/** Layouts whose labels are of whole images or of pixels: counts of annotations and their classes say nothing. */
+const withoutObjects: ReadonlySet<string> = new Set(['class_folders', 'segment_folders', 'ade20k']);
+
 function printReport(data: string, format: string, report: HealthReport, { quiet }: Options, terminal: Terminal): void {
   const { splits, results, findings } = report;
   const text = (finding: Finding) => linesOf(finding, data, splits.length, terminal).join('\n');
@@ -148,7 +151,8 @@ function printReport(data: string, format: string, report: HealthReport, { quiet
   }
   const { bold, dim } = terminal.colors;
   for (const { name, images, annotations, categories, filesChecked } of splits) {
-    const counts = `${plural(images, 'image')}, ${plural(annotations, 'annotation')}, ${categories} class${categories === 1 ? '' : 'es'}`;
+    const objects = `, ${plural(annotations, 'annotation')}, ${categories} class${categories === 1 ? '' : 'es'}`;
+    const counts = `${plural(images, 'image')}${withoutObjects.has(format) ? '' : objects}`;
     const files = filesChecked ? '' : dim(' (files not checked)');
     terminal.print(`${bold(splits.length > 1 ? `${data}: ${name}` : data)} (${format}): ${counts}${files}`);
   }

@@ -9,10 +9,11 @@ import { addDataOptions, openData } from './data_options.ts';
 import { figure, table } from './evaluation_text.ts';
 import { endingAtOnce, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { type MeasureOptions, measureModel, readResults } from './measure.ts';
-import { refuseExisting } from './outputs.ts';
+import { checkOutput, pageEndings, refuseExisting } from './outputs.ts';
 import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
 import { addTileOptions } from './tiles.ts';
+import { worded } from './words.ts';
 
 interface Options extends MeasureOptions {
   readonly type?: ComparisonReport['type'];
@@ -87,6 +88,7 @@ function betweenZeroAndOne(text: string): number {
 async function compare(names: readonly [string, string], options: Options, command: Command): Promise<number> {
   const { json = false, quiet, report, overwrite, type, resamples, seed, confidence, limit, shown } = options;
   const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
+  if (report !== undefined) checkOutput(report, '--report', pageEndings);
   if (report !== undefined && !overwrite) refuseExisting([report], 'choose another path');
   const set = await openData(options);
   const { compareResults } = await import('../evaluate/compare_results.ts');
@@ -107,7 +109,7 @@ async function compare(names: readonly [string, string], options: Options, comma
     }),
   );
   terminal.settle();
-  for (const notice of compared.notices) terminal.note(terminal.colors.yellow(notice));
+  for (const notice of compared.notices) terminal.note(terminal.colors.yellow(worded(notice)));
   if (json) await writeToStdout(await documentOf(compared));
   else for (const line of linesOf(compared, terminal.colors)) terminal.print(line);
   if (report !== undefined) {

@@ -7,10 +7,11 @@ import { addDataOptions, openData } from './data_options.ts';
 import { evaluationLines } from './evaluation_text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { type MeasureOptions, measureModel, measureResults } from './measure.ts';
-import { refuseExisting, writeWhole } from './outputs.ts';
+import { checkOutput, pageEndings, refuseExisting, writeWhole } from './outputs.ts';
 import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
 import { addTileOptions } from './tiles.ts';
+import { worded } from './words.ts';
 
 interface Options extends MeasureOptions {
   readonly model?: string;
@@ -79,15 +80,16 @@ async function evaluate(options: Options, command: Command): Promise<number> {
   terminal.settle();
   const { colors } = terminal;
   for (const { file, error } of evaluation.failures) terminal.complain(colors.red(`${file}: ${error}`));
-  for (const { what, why } of evaluation.notMeasured) terminal.note(colors.dim(`${what} is not measured: ${why}`));
-  for (const notice of evaluation.notices) terminal.note(colors.yellow(notice));
+  for (const { what, why } of evaluation.notMeasured)
+    terminal.note(colors.dim(`${what} is not measured: ${worded(why)}`));
+  for (const notice of evaluation.notices) terminal.note(colors.yellow(worded(notice)));
   if (json) await writeToStdout(await documentOf(evaluation));
   else for (const line of evaluationLines(evaluation, colors)) terminal.print(line);
   await writeFiles(evaluation, options, command, terminal);
   return evaluation.failures.length > 0 ? exitCodes.someImages : exitCodes.good;
 }
 
-/** @throws UsageError for options that contradict each other, OutputError for a file that exists */
+/** @throws UsageError for options that contradict each other, OutputError for a file that exists or cannot be written */
 function checkOptions({ model, weights, results, report, saveResults, overwrite }: Options): void {
   const given = Object.entries({ '--model': model, '--weights': weights, '--save-results': saveResults });
   const [unused] = given.find(([, value]) => results !== undefined && value !== undefined) ?? [];
@@ -96,6 +98,8 @@ function checkOptions({ model, weights, results, report, saveResults, overwrite 
       `--results evaluates a file without a model, so ${unused} cannot be used. Leave one of them out.`,
     );
   }
+  if (report !== undefined) checkOutput(report, '--report', pageEndings);
+  if (saveResults !== undefined) checkOutput(saveResults, '--save-results', ['.json']);
   const files = [report, saveResults].filter((file) => file !== undefined);
   const [first, second] = files.map((file) => resolve(file));
   if (first !== undefined && first === second) {

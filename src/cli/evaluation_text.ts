@@ -46,7 +46,7 @@ function objectLines(
     'large',
     'AR',
     'objects',
-    'found',
+    'detections',
   ];
   const rows = perClass.map(({ name, ap, ap50, ap75, small, medium, large, ar, truths, detections }) => [
     name,

@@ -10,7 +10,7 @@ import {
   statSync,
   writeFile,
 } from 'node:fs';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { InvalidArgumentError } from 'commander';
 import { nearestName } from '../errors.ts';
@@ -130,6 +130,27 @@ export function checkFolder(folder: string, remedy = 'Choose a folder with --out
     for (const one of made) rmdirSync(one);
   }
 }
+
+/**
+ * Checks a file that is written when all is done: nobody should wait an hour to hear that it cannot be.
+ *
+ * @param option the command's option that names it
+ * @param endings what its name may end with
+ * @throws UsageError for an empty name or another ending, OutputError for a folder or if its folder cannot be written
+ */
+export function checkOutput(path: string, option: string, endings: readonly string[]): void {
+  if (path === '') throw new UsageError(`empty ${option}. Is a shell variable unset?`);
+  if (existsSync(path) && statSync(path).isDirectory()) {
+    throw new OutputError(`${path}: this is a folder. Give a file with ${option}.`);
+  }
+  if (!endings.includes(extname(path).toLowerCase())) {
+    throw new UsageError(`${path}: the name of this file must end with ${endings[0]} (${option}).`);
+  }
+  checkFolder(dirname(path), `Give another file with ${option}`);
+}
+
+/** What the name of a page may end with. */
+export const pageEndings: readonly string[] = ['.html', '.htm'];
 
 /**
  * @param otherwise what to do instead of overwriting

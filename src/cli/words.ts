@@ -32,6 +32,10 @@ export function wordedFor(command: Command, text: string): string {
     .replace(/in code (?:`[^`\n]*`|\{[^{}\n]*\}), on the command line (?=--)/g, '')
     // `predict takes a higher maxPixels, the command line --max-pixels`
     .replace(/\b\w+(?: and \w+)? takes? a higher \w+, the command line (--[a-z-]+)/g, 'give a higher $1')
+    // `Name one with the option `annotations`` if this command has it
+    .replace(/\b(?:the )?option `(\w+)`/g, (words, name: string) =>
+      has(command, `--${camelToKebab(name)}`) ? `--${camelToKebab(name)}` : words,
+    )
     .replace(/\bthe option (\w+)\b/g, (words, name: string) =>
       known(`--${camelToKebab(name)}`) ? `--${camelToKebab(name)}` : words,
     );

@@ -42,6 +42,20 @@ describe('moganet evaluate with a file of results', () => {
     expect(refused.stderr).to.include('wrong.json').and.to.include('4711');
   });
 
+  it('says at once that a report cannot be written', async () => {
+    const words = ['evaluate', '-d', evalSplit, '--results', results, '--overwrite'];
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    for (const [path, fact] of [
+      [folder, 'this is a folder'],
+      [join(file, 'r.html'), 'is a file'],
+    ] as const) {
+      const { code, stdout, stderr } = await moganet([...words, '--report', path]);
+      expect({ code, stdout }, stderr).to.deep.equal({ code: 1, stdout: '' });
+      expect(stderr).to.include(path.slice(0, file.length)).and.to.include(fact).and.to.include('--report');
+    }
+  });
+
   it('keeps a report that exists', async () => {
     const report = join(folder, 'report.html');
     writeFileSync(report, 'mine');
@@ -56,6 +70,10 @@ describe('moganet evaluate with a file of results', () => {
     ['no data set', ['--results', results], ['--data']],
     ['results that are not there', ['-d', evalSplit, '--results', 'nowhere.json'], ['nowhere.json']],
     ['results beside a model', ['-d', evalSplit, '--results', results, '--model', 'facade'], ['--results', '--model']],
+    ['a folder of results', ['-d', evalSplit, '--results', evalSplit], ['this is a folder']],
+    ['an empty name of results', ['-d', evalSplit, '--results', ''], ['empty path', 'shell variable']],
+    ['an empty report', ['-d', evalSplit, '--results', results, '--report', ''], ['--report', 'shell variable']],
+    ['a report that is no page', ['-d', evalSplit, '--results', results, '--report', 'r.pdf'], ['r.pdf', '.html']],
     ['a limit of 0', ['-d', evalSplit, '--results', results, '--limit', '0'], ['--limit', '1 or more']],
     ['an unknown model', ['-d', evalSplit, '--model', 'facad'], ['facade']],
   ] as const) {

@@ -30,16 +30,26 @@ export interface FolderAndFile {
  * Returns a folder by its path or `file:` URL. A file stands for the folder around it; for one in a folder named
  * `annotations` that is the folder around that.
  *
- * @throws DataError if there is none
+ * @throws DataError if there is none, or the file is an archive or otherwise no annotation file
  */
 export function dataFolderAt(ref: string | URL): FolderAndFile {
   const path = spelledPath(ref instanceof URL || /^file:\/\//i.test(ref) ? fileURLToPath(ref) : ref);
   if (path === '') throw new DataError('empty path of a data set. Is a shell variable unset?');
   if (!existsSync(path)) throw new DataError(`${path}: there is no such folder. Check the path.`);
   if (statSync(path).isDirectory()) return { folder: folderAt(path), file: undefined };
+  const refusal = refusalOf(path);
+  if (refusal !== undefined) throw new DataError(`${path}: ${refusal}`);
   const parent = dirname(resolve(path));
   if (!/^annotations?$/i.test(basename(parent))) return { folder: folderAt(dirname(path)), file: basename(path) };
   return { folder: folderAt(dirname(dirname(path))), file: `${basename(parent)}/${basename(path)}` };
+}
+
+/** Returns why a file cannot stand for a data set; undefined if its ending is that of annotations. */
+function refusalOf(path: string): string | undefined {
+  if (/\.(?:zip|tar|tgz|gz|bz2|xz|zst|7z|rar)$/i.test(path))
+    return 'this is an archive. Unpack it, and give its folder.';
+  if (/\.(?:json|ya?ml|xml|txt|data)$/i.test(path)) return undefined;
+  return 'this file is no list of annotations (.json, .yaml, .xml, .txt, .data). Give the folder of the data set.';
 }
 
 function folderAt(root: string): Folder {
