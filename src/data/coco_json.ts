@@ -69,11 +69,21 @@ export function parseCocoResults(source: JsonSource, name: string): readonly Coc
   const root = readJsonValue(source, name);
   if (!Array.isArray(root)) {
     const found = isObject(root) ? 'an object' : foundIn(root);
-    throw new DataError(`${name}: must be a list of results, got ${found}. A results file is an array of objects.`);
+    const labels = isObject(root) && Object.hasOwn(root, 'images') && Object.hasOwn(root, 'annotations');
+    throw new DataError(
+      labels
+        ? `${name}: is a file of labels, not of results. Results are a list of objects with image_id, category_id, bbox or segmentation, and score.`
+        : `${name}: must be a list of results, got ${found}. A results file is an array of objects.`,
+    );
   }
   return root.map((value: unknown, i): CocoDetection => {
     const place = () => `${name}: entry ${i}`;
     const entry = objectOf(value, place);
+    if (typeof entry.image_id === 'string') {
+      throw new DataError(
+        `${place()}: image_id is the text ${JSON.stringify(entry.image_id)}. Write the number that the annotation file has as the image's id; of a layout without ids, images count from 1.`,
+      );
+    }
     const detection = {
       image_id: idOf(entry.image_id, 'image_id', place),
       category_id: idOf(entry.category_id, 'category_id', place),

@@ -59,13 +59,47 @@ export async function openHealthSource(folder: DataFolder, options: HealthSource
     return { format, splits: await cocoSplits(tree, base, options) };
   }
   const opened: HealthSplit[] = [];
-  const first = splits ? undefined : await openDataset(folder, { format, annotations });
+  const first = splits ? undefined : await openFirst(folder, { format, annotations });
   for (const split of splits ?? partsOf(first) ?? [undefined]) {
-    const isOpen = first !== undefined && split === undefined;
-    const set = isOpen ? first : await openDataset(folder, { format, split, annotations });
-    opened.push(await imageSetSplit(set, tree, options));
+    const set =
+      first !== undefined && split === undefined
+        ? first
+        : await (splits ? openDataset : openPart)(folder, { format, split, annotations });
+    if ('count' in set) opened.push(await imageSetSplit(set, tree, options));
+    else opened.push({ name: split ?? '', file: tree.shown(base), document: nothingListed, failures: [set.message] });
   }
   return { format, splits: opened };
+}
+
+type Opening = Pick<HealthSourceOptions, 'format' | 'annotations'>;
+
+const nothingListed = { images: [], annotations: [], categories: [] };
+
+/** Opens the part that is read by default, or another if its files are not there. @throws DataError if none can be opened */
+async function openFirst(folder: DataFolder, options: Opening): Promise<ImageSet> {
+  try {
+    return await openDataset(folder, options);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    for (const split of ['train', 'val', 'test']) {
+      const set = await openPart(folder, { ...options, split });
+      if ('count' in set) return set;
+    }
+    throw error;
+  }
+}
+
+/** Opens a part, or returns what is wrong if its files cannot be used. */
+async function openPart(
+  folder: DataFolder,
+  options: Opening & { readonly split: string | undefined },
+): Promise<ImageSet | DataError> {
+  try {
+    return await openDataset(folder, options);
+  } catch (error) {
+    if (error instanceof DataError) return error;
+    throw error;
+  }
 }
 
 /** Returns the parts for training, validation and testing. Others (`trainval`) are unions of them. Undefined if there are none. */

@@ -56,7 +56,8 @@ export async function recognise(tree: Tree, wanted: DataFormat | undefined): Pro
       for (const [format, fits] of signs) {
         if ((wanted === undefined || wanted === format) && (await fits(tree, base))) fitting.push(format);
       }
-      const [format, ...others] = fitting;
+      // label maps in folders look like folders of classes, too, and nobody means those
+      const [format, ...others] = fitting.filter((one) => one !== 'class_folders' || fitting.length === 1);
       if (format !== undefined) return { format, base, others };
     }
   }

@@ -44,7 +44,10 @@ export function chosenSplit(
     throw new DataError(`${name}: ${unknownName('split', wanted, names)}`);
   }
   const [first, ...others] = names;
-  if (first === undefined) throw new DataError(`${name}: no part of a data set found.`);
+  if (first === undefined)
+    throw new DataError(
+      `${name}: no part of a data set found. Its files do not lie as this layout asks; docs/data.md shows how.`,
+    );
   if (others.length === 0) return first;
   const chosen = preferred.map((role) => names.find((one) => roleOf(one) === role)).find((one) => one !== undefined);
   const split = chosen ?? first;

@@ -144,7 +144,7 @@ describe("COCO's layout", () => {
     const map = await set.all[0]!.labels!();
     expect([...map.labels.slice(0, 3)]).to.deep.equal([0, 1, 9]);
     expect((await rejection(set.all[1]!.labels!())).message).to.include('images/b.png');
-    expect(set.notices.join()).to.include('1 images have no label map: images/b.png');
+    expect(set.notices.join()).to.include('1 image has no label map: images/b.png');
   });
 
   it('refuses a label map of another size', async () => {

@@ -187,6 +187,12 @@ describe('COCO’s result files', () => {
 
   it('are refused with the place of the entry and the field', () => {
     expect(() => parseCocoResults({ annotations: [result] }, 'out.json')).to.throw(DataError, /out\.json.*array/);
+    const labels = { images: [], annotations: [], categories: [] };
+    expect(() => parseCocoResults(labels, 'out.json')).to.throw(DataError, /out\.json: is a file of labels.*score/);
+    expect(() => results({ ...result, image_id: '7' })).to.throw(
+      DataError,
+      /entry 0: image_id is the text "7".*number/,
+    );
     expect(() => results(result, { ...result, score: undefined })).to.throw(DataError, /entry 1: score.*nothing/);
     expect(() => results({ ...result, score: null })).to.throw(DataError, /entry 0: score.*null/);
     expect(() => results({ ...result, category_id: undefined })).to.throw(DataError, /entry 0: category_id/);

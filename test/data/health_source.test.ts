@@ -127,6 +127,20 @@ describe('a data set that is opened to be checked', () => {
     expect(read).to.deep.equal(['JPEGImages/a.png']);
   });
 
+  it('of YOLO goes on if a split is not there, and says so', async () => {
+    const files = {
+      'data.yaml': 'train: images/train\nval: images/val\nnames: [cat]\n',
+      'images/train/a.png': png(1),
+      'labels/train/a.txt': '0 0.5 0.5 0.5 0.5\n',
+    };
+    const result = await check(files);
+    expect(result.splits).to.deep.equal(['train', 'val']);
+    expect(texts(result).join()).to.match(/unreadable_labels: .*data\.yaml: there is no folder or list images\/val/);
+    expect(texts(await check(files, { splits: ['train'] }))).to.deep.equal([]);
+    const named = await check(files, { splits: ['val'] }).catch((error: unknown) => error);
+    expect(named).to.be.instanceOf(DataError);
+  });
+
   it('of folders per class has splits, and no classes without annotations', async () => {
     const files = {
       'train/cat/a.png': png(1),

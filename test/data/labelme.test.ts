@@ -153,6 +153,6 @@ describe("labelme's layout", () => {
     };
     const set = await read(files);
     expect([set.format, set.split, set.classes, set.count]).to.deep.equal(['labelme', 'val', ['dog'], 1]);
-    expect(set.notices.join()).to.include('1 images have no JSON and are left out: val/b.png');
+    expect(set.notices.join()).to.include('1 image has no JSON and is left out: val/b.png');
   });
 });

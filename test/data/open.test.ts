@@ -58,6 +58,9 @@ describe('openDataset', () => {
     expect(set.notices.join()).to.include('can also be read as coco');
     expect((await open(both, { format: 'coco' })).format).to.equal('coco');
     expect((await rejection(open(files, { format: 'voc' }))).message).to.include('set');
+    // folders of label maps look like folders of classes, which nobody means
+    const maps = await open({ 'img_dir/val/a.png': picture(), 'ann_dir/val/a.png': picture(), 'classes.txt': 'sky\n' });
+    expect([maps.format, maps.notices]).to.deep.equal(['segment_folders', []]);
   });
 
   it('names options that do not exist, and what it cannot open', async () => {
@@ -124,6 +127,20 @@ describe('openDataset in Node', () => {
     mkdirSync(join(loop, 'cat'), { recursive: true });
     symlinkSync(loop, join(loop, 'cat/again'));
     expect((await rejection(openDataset(loop))).message).to.include('nested deeper than');
+  });
+
+  it('refuses an archive, and files that list nothing, instead of reading the folder around them', async () => {
+    for (const [name, fact] of [
+      ['set.zip', 'Unpack it'],
+      ['set.tar.gz', 'Unpack it'],
+      ['a.png', 'Give the folder'],
+    ] as const) {
+      const file = join(root, 'set', name);
+      writeFileSync(file, 'x');
+      const error = await rejection(openDataset(file));
+      expect(error).to.be.instanceOf(DataError);
+      expect(error.message).to.include(name).and.to.include(fact);
+    }
   });
 
   it('says that there is no such folder, and which file is missing', async () => {

@@ -96,7 +96,7 @@ describe("PASCAL VOC's layout", () => {
     const set = await read(devkit);
     expect([set.split, set.classes, set.count]).to.deep.equal(['test', ['bolt', 'nut'], 1]);
     expect(set.all[0]!.file).to.equal('VOC2007/JPEGImages/2.jpg');
-    expect(set.notices.join()).to.include('of test, train').and.include('1 images have no XML and are left out: 3');
+    expect(set.notices.join()).to.include('of test, train').and.include('1 image has no XML and is left out: 3');
     expect((await rejection(open(devkit, { split: 'val' }))).message).to.include('Known: test, train');
   });
 

@@ -75,7 +75,7 @@ describe("YOLO's layout", () => {
     const said = set.notices.join('\n');
     expect(said).to.include('labels/val/a.txt: line 2: the class 1 is not one of 0 to 0 (class_out_of_range)');
     expect(said).to.include('line 3').and.include('(odd_polygon)');
-    expect(said).to.include('1 images have no label file, so no objects: images/val/b.png');
+    expect(said).to.include('1 image has no label file, so no objects: images/val/b.png');
     expect(said).to.include('1 label files have no image: labels/val/c.txt');
   });
 

@@ -38,7 +38,11 @@ export async function labelFolderOf(
   if (maps.length === 0) return undefined;
   const mapOf = new Map(maps.map((path) => [keyOf(path), path]));
   const missing = images.filter((image) => !mapOf.has(keyOf(image)));
-  notices.addFiles('images without a label map', (n, names) => `${n} images have no label map: ${names}.`, missing);
+  notices.addFiles(
+    'images without a label map',
+    (n, names) => `${n} ${n === 1 ? 'image has' : 'images have'} no label map: ${names}.`,
+    missing,
+  );
   const keys = new Set(images.map(keyOf));
   const strays = maps.filter((path) => !keys.has(keyOf(path)));
   notices.addFiles('label maps without an image', (n, names) => `${n} label maps have no image: ${names}.`, strays);

@@ -150,5 +150,9 @@ async function sizeOf(
 async function sayUnlabelled(tree: Tree, files: readonly string[], notices: Notices): Promise<void> {
   const labelled = new Set(files.map(stemOf));
   const bare = (await tree.imagesIn(files.map(parentOf))).filter((path) => !labelled.has(stemOf(path)));
-  notices.addFiles('images without labels', (n, few) => `${n} images have no JSON and are left out: ${few}.`, bare);
+  notices.addFiles(
+    'images without labels',
+    (n, few) => `${n} ${n === 1 ? 'image has no JSON and is' : 'images have no JSON and are'} left out: ${few}.`,
+    bare,
+  );
 }

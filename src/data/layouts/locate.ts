@@ -39,7 +39,7 @@ export async function locateImages(tree: Tree, names: readonly string[], places:
   }
   places.notices.addFiles(
     'labels without an image',
-    (n, few) => `${n} images of the annotations are not there: ${few}.`,
+    (n, few) => `${n} ${n === 1 ? 'image of the annotations is' : 'images of the annotations are'} not there: ${few}.`,
     missing,
   );
   if (places.alone) await sayUnlabelled(tree, paths, places.notices);

@@ -16,7 +16,8 @@ export interface Pair {
 export function sayUnpaired(notices: Notices, images: readonly string[], maps: readonly string[]): void {
   notices.addFiles(
     'images without a label map',
-    (n, names) => `${n} images have no label map and are left out: ${names}.`,
+    (n, names) =>
+      `${n} ${n === 1 ? 'image has no label map and is' : 'images have no label map and are'} left out: ${names}.`,
     images,
   );
   notices.addFiles('label maps without an image', (n, names) => `${n} label maps have no image: ${names}.`, maps);

@@ -30,7 +30,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   if (classes.length === 0) {
     notices.add(
       'classes',
-      `${name}: names no classes. Give them as the option \`classes\`, or as lines of classes.txt.`,
+      `${name}: names no classes. Write classes.txt with a name a line, or give them in code as \`classes\`.`,
     );
   }
   const ignore = options.ignore ?? named?.ignore ?? 255;

@@ -25,7 +25,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   const kept = part.files.flatMap(({ xml }) => xml ?? []);
   notices.addFiles(
     'images without labels',
-    (n, few) => `${n} images have no XML and are left out: ${few}.`,
+    (n, few) => `${n} ${n === 1 ? 'image has no XML and is' : 'images have no XML and are'} left out: ${few}.`,
     part.files.flatMap(({ xml, key }) => (xml === undefined ? key : [])),
   );
   const { names, hasOutlines } = await seenIn(tree, part.all);
@@ -231,5 +231,9 @@ async function sayUnlabelled(tree: Tree, { all, images, split }: VocPart, notice
   const labelled = new Set(all.map((xml) => fileNameOf(stemOf(xml))));
   const found = await tree.imagesIn([...images, ...all.map(parentOf)]);
   const bare = found.filter((path) => !labelled.has(fileNameOf(stemOf(path))));
-  notices.addFiles('images without labels', (n, few) => `${n} images have no XML and are left out: ${few}.`, bare);
+  notices.addFiles(
+    'images without labels',
+    (n, few) => `${n} ${n === 1 ? 'image has no XML and is' : 'images have no XML and are'} left out: ${few}.`,
+    bare,
+  );
 }

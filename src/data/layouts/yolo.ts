@@ -106,7 +106,7 @@ async function imagesAt(tree: Tree, path: string, roots: readonly string[], { na
   const found = await withinRoots(tree, path, roots);
   if (found === undefined)
     throw new DataError(
-      `${name}: there is no folder or list ${path}. Correct the path, which may be relative to the file.`,
+      `${name}: there is no folder or list ${path}. Correct the path, which may be relative to the file, or read another split.`,
     );
   if (endingOf(found) !== '.txt' || (await tree.find(found, { beside: true })) === undefined) {
     return isImageName(found) && (await tree.find(found)) ? [found] : tree.below(found);
@@ -148,7 +148,7 @@ async function sayUnpaired(
   const bare = entries.flatMap(({ image, labels }) => (labels === undefined ? image : []));
   notices.addFiles(
     'images without a label file',
-    (n, few) => `${n} images have no label file, so no objects: ${few}.`,
+    (n, few) => `${n} ${n === 1 ? 'image has' : 'images have'} no label file, so no objects: ${few}.`,
     bare,
   );
   const used = new Set(entries.map(({ labels }) => labels));

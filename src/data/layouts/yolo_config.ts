@@ -43,7 +43,7 @@ async function withoutConfig(tree: Tree, base: string, options: Options): Promis
     (await namesIn(tree, joined(base, 'labels'), listFiles));
   if (!classes) {
     throw new DataError(
-      `${tree.shown(base)}: names no classes (data.yaml, classes.txt). Give them as the option \`classes\`.`,
+      `${tree.shown(base)}: names no classes (data.yaml, classes.txt). Write classes.txt with a name a line, or give them in code as \`classes\`.`,
     );
   }
   return { file: undefined, classes, splits: new Map(), roots: [base], keypoints: undefined };
@@ -101,7 +101,7 @@ async function yamlConfig(tree: Tree, base: string, file: string, text: string, 
   const inner = path && (await withinRoots(tree, path, [folder]));
   const roots = inner === undefined || inner === '' || inner === null ? [folder, base] : [inner, folder, base];
   const classes = options.classes ?? namesOf(fields, name) ?? (await namesIn(tree, folder, listFiles));
-  if (!classes) throw new DataError(`${name}: has no names. Add \`names\`, or give the option \`classes\`.`);
+  if (!classes) throw new DataError(`${name}: has no names. Add \`names\`, or give them in code as \`classes\`.`);
   return { file, classes, splits, roots, keypoints: keypointsOf(fields, name) };
 }
 
@@ -113,7 +113,7 @@ function parsedYaml(text: string, name: string): Fields {
   try {
     value = parse(text, { mapAsMap: true, maxAliasCount: 100, customTags: [], logLevel: 'error' });
   } catch (cause) {
-    throw new DataError(`${name}: not YAML: ${(cause as Error).message.split('\n')[0]}`, { cause });
+    throw new DataError(`${name}: not YAML: ${(cause as Error).message.split('\n')[0]?.replace(/:$/, '')}.`, { cause });
   }
   if (value instanceof Map) return value;
   throw new DataError(`${name}: must have fields (names, train, val), got ${foundIn(value)}.`);
