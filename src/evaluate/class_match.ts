@@ -42,12 +42,34 @@ export function matchNotices(task: string, { onlyModel, onlyData }: ClassMatch, 
   if (onlyModel.length > 0) {
     notices.push(`${task}: the data set does not have ${few(onlyModel)} of the model; ${effects.onlyModel}.`);
   }
+  notices.push(...alike(onlyModel, onlyData).map((sentence) => `${task}: ${sentence}`));
   return notices;
 }
 
 /** Says that nothing can be compared, with both lists. */
 export const nothingInCommon = (what: string, model: readonly string[], data: readonly string[]): string =>
-  `${what}: the model and the data set have no class in common. The model's: ${few(model)}. The data set's: ${few(data)}.`;
+  [
+    `${what}: the model and the data set have no class in common. The model's: ${few(model)}. The data set's: ${few(data)}.`,
+    ...alike(model, data),
+  ].join(' ');
+
+/** Says which names are probably meant to be one: those that differ in capitals, signs between words, or a plural s. */
+function alike(model: readonly string[], data: readonly string[]): string[] {
+  const plain = (name: string) =>
+    name
+      .toLowerCase()
+      .replace(/[\s_-]+/g, '')
+      .replace(/(?<=..)s$/, '');
+  const pairs = model.flatMap((name) => {
+    const other = data.find((one) => one.trim() !== name.trim() && plain(one) === plain(name));
+    return other === undefined ? [] : [`"${other}" and "${name}"`];
+  });
+  if (pairs.length === 0) return [];
+  const more = pairs.length > 3 ? ` and ${pairs.length - 3} more` : '';
+  return [
+    `Names must be equal to the letter: ${pairs.slice(0, 3).join(', ')}${more} are not. Rename one side if they mean the same.`,
+  ];
+}
 
 /** Refuses a model and a data set. @throws ConfigError with both lists of every task that could have been measured */
 export function refuseNothing(reasons: readonly string[], name: string): never {

@@ -82,7 +82,7 @@ export async function resultsOn(
   const found = entries.filter(({ image_id: id }) => !beyond.has(id) || known.has(id));
   refuseUnknown(name, set, found, known);
   const { types, notMeasured } = typesIn(name, entries, set);
-  const notices = [...withoutResults(name, images, found)];
+  const notices = [...withoutResults(name, images, found), ...strangeBoxes(name, images, found)];
   return { truth: collector.file(), found, types, results: name, images, notMeasured, notices };
 }
 
@@ -123,6 +123,33 @@ function typesIn(name: string, entries: readonly CocoDetection[], set: ImageSet)
   throw new DataError(
     `${name} and ${set.name} have nothing that can be compared. ${notMeasured.map(({ why }) => why).join(' ')}`,
   );
+}
+
+/** Boxes below this extent in pixels are shares of the image; some tools write a little over 1. */
+const mostOfShare = 1.5;
+
+/** How far a box may leave its image, as a share of it, and how many of the boxes may before it is said. */
+const [slack, mostOutside] = [0.05, 0.2];
+
+/** Says that boxes look like shares of the image, or like corners: both are evaluated without an error, and find nothing. */
+function strangeBoxes(name: string, images: readonly Evaluated[], found: readonly CocoDetection[]): string[] {
+  const sizes = new Map(images.map(({ id, row }) => [id, row.size]));
+  const form = "COCO's boxes are x, y, width and height in pixels of the image file.";
+  let [boxes, outside, share] = [0, 0, true];
+  for (const { bbox, image_id: id } of found) {
+    const size = sizes.get(id);
+    if (!bbox || !size) continue;
+    const [x, y, width, height] = bbox;
+    boxes++;
+    if (x + width > mostOfShare || y + height > mostOfShare) share = false;
+    if (x + width > (1 + slack) * size.width || y + height > (1 + slack) * size.height) outside++;
+  }
+  if (boxes === 0) return [];
+  if (share) return [`${name}: every box lies within the first pixel: are they shares of the image? ${form}`];
+  if (outside <= mostOutside * boxes) return [];
+  return [
+    `${name}: ${outside} of ${boxes} boxes leave their image: are they corners, or of images of another size? ${form}`,
+  ];
 }
 
 function withoutResults(name: string, images: readonly Evaluated[], found: readonly CocoDetection[]): string[] {

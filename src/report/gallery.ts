@@ -5,7 +5,7 @@ import { type Color, colorFor } from '../render/colors.ts';
 import { classList } from './gallery_classes.ts';
 import { type DrawnObject, mostDrawn, objectsSvg } from './gallery_objects.ts';
 import { galleryScript, galleryStyles } from './gallery_page.ts';
-import { detectionsByImage } from './gallery_results.ts';
+import { detectionsByImage, unknownImages } from './gallery_results.ts';
 import { facts, type Html, html, nameHtml, nothing, pageHtml } from './html.ts';
 import { fitted, labelPicture, type Picture, type PictureCodec, pictureOf } from './pictures.ts';
 
@@ -81,17 +81,19 @@ export async function galleryHtml(set: ImageSet, codec: PictureCodec, options: G
       signal?.throwIfAborted();
       onProgress?.(items.length, total, image.file);
       read++;
-      const item = await itemOf(image, context);
+      const item = await itemOf(image, set.categoryIds ? image.id : read, context);
       if (!item) continue;
+      if (item.fault !== undefined) faults.push(item.fault);
       bytes += item.bytes;
       items.push(item);
     }
   } catch (error) {
     // what was read until then can be looked at
     if (!(error instanceof MoganetError)) throw error;
-    failure = `After ${read} images: ${error.message}`;
+    failure = `After ${read} ${read === 1 ? 'image' : 'images'}: ${error.message}`;
   }
-  const notices = [...set.notices, ...faults, ...(failure === undefined ? [] : [failure])];
+  const strangers = unknownImages(set, options.results ?? []);
+  const notices = [...set.notices, ...strangers, ...faults, ...(failure === undefined ? [] : [failure])];
   const page = { set, names, items, cut, notices, wanted: context.wanted };
   return { html: await pageOf(page), shown: items.length, count: set.count, cut: cut ?? failure, notices };
 }
@@ -140,13 +142,16 @@ interface Item {
   readonly counts: ReadonlyMap<number, number>;
   readonly bytes: number;
   readonly layers: ReadonlySet<Layer>;
+  /** Why the image cannot be shown. */
+  readonly fault: string | undefined;
 }
 
-async function itemOf(image: LabelledImage, context: Context): Promise<Item | undefined> {
+/** @param id what results call the image: its id in COCO's file, else its number from 1 */
+async function itemOf(image: LabelledImage, id: number | string, context: Context): Promise<Item | undefined> {
   const { set, codec, names, edge, wanted, results } = context;
   const isWanted = ({ label }: { readonly label: number }) => !wanted || wanted.has(label);
   const objects = (image.objects ?? []).filter(isWanted);
-  const found = (results.get(image.id) ?? []).filter(isWanted);
+  const found = (results.get(id) ?? []).filter(isWanted);
   const isLabelled = image.label !== undefined && isWanted({ label: image.label });
   if (wanted && objects.length + found.length === 0 && !isLabelled) return undefined;
   const picture = await pictureOf(image, codec, edge);
@@ -162,7 +167,8 @@ async function itemOf(image: LabelledImage, context: Context): Promise<Item | un
   const svg = objectsSvg(drawn, scaled, (label) => `c${names.object(label)}`, set.keypoints?.skeleton ?? []);
   const markup = itemHtml(image, { picture, svg, map, objects, found, counts, names, drawn: drawn.length });
   const layers = new Set<Layer>([...drawn.flatMap(layersOf), ...(map?.url === undefined ? [] : (['labels'] as const))]);
-  return { html: markup, counts, bytes: String(markup).length, layers };
+  const fault = typeof picture === 'string' ? picture : undefined;
+  return { html: markup, counts, bytes: String(markup).length, layers, fault };
 }
 
 const drawnObject = (object: LabelledObject, name: string): DrawnObject => ({
@@ -282,7 +288,7 @@ function pageOf({ set, names, items, cut, notices, wanted }: PageParts): Promise
           ['Classes of the label maps', set.labelClasses && String(set.labelClasses.length)],
           ['Labels in these images', String([...counts.values()].reduce((sum, count) => sum + count, 0))],
           ['Shown classes', chosen],
-        ])}${notices.length > 0 && html`<details><summary>${notices.length} notices about the files</summary><ul class="plain">${notices.map((notice) => html`<li>${notice}</li>`)}</ul></details>`}`,
+        ])}${notices.length > 0 && html`<details><summary>${notices.length} ${notices.length === 1 ? 'notice' : 'notices'} about the files</summary><ul class="plain">${notices.map((notice) => html`<li>${notice}</li>`)}</ul></details>`}`,
       },
       {
         id: 'images',

@@ -15,7 +15,7 @@ export function detectionsByImage(
   results: readonly CocoDetection[],
   least: number,
 ): ReadonlyMap<number | string, readonly DrawnObject[]> {
-  const labelOf = new Map(categoryIds?.map((id, label) => [id, label]) ?? classes.map((_, label) => [label, label]));
+  const labelOf = new Map(classes.map((_, label) => [categoryIds?.[label] ?? label + 1, label]));
   const images = new Map<number | string, CocoDetection[]>();
   for (const result of results) {
     if (!(result.score >= least) || !labelOf.has(result.category_id)) continue;
@@ -29,6 +29,20 @@ export function detectionsByImage(
       .slice(0, mostResults)
       .map((result) => drawnResult(result, labelOf.get(result.category_id) ?? 0, classes));
   return new Map([...images].map(([id, ofImage]) => [id, drawn(ofImage)]));
+}
+
+/** Says that results are of images that the data set does not have, which nothing draws. */
+export function unknownImages({ coco, categoryIds, count }: ImageSet, results: readonly CocoDetection[]): string[] {
+  if (categoryIds && !coco) return []; // ids of their own, which nobody lists
+  const ids = coco && new Set(coco.images.map(({ id }) => id));
+  const isKnown = (id: number) => (ids ? ids.has(id) : id >= 1 && id <= count);
+  const unknown = results.filter(({ image_id: id }) => !isKnown(id));
+  if (unknown.length === 0) return [];
+  const different = [...new Set(unknown.map(({ image_id: id }) => id))];
+  const some = different.slice(0, 5).join(', ') + (different.length > 5 ? ', …' : '');
+  return [
+    `${unknown.length} of ${results.length} results are of images that the data set does not have (ids ${some}), and are not drawn. Are they of this data set and split?`,
+  ];
 }
 
 function drawnResult(result: CocoDetection, label: number, classes: readonly string[]): DrawnObject {

@@ -157,6 +157,13 @@ describe('the evaluation of a model', () => {
     await rejects(evaluateModel(classifier, cats(2).set), ConfigError, /detects no instances/);
   });
 
+  it('says which names are probably meant to be one', async () => {
+    const upper = { classes: ['Dogs', 'CAT'] };
+    await rejects(evaluateModel(finder(), cats(1, upper).set), ConfigError, /to the letter: .*"CAT" and "cat"/);
+    const { notices } = await evaluateModel(finder(), cats(2, { classes: ['Dog', 'cat'] }).set);
+    expect(notices.join()).to.include('"Dog" and "dog"');
+  });
+
   it('runs only the task that is measured', async () => {
     const both = new FakeModel({ classes: { detection: ['cat'], segmentation: ['cat', 'sky'] }, find: () => none });
     const evaluation = await evaluateModel(both, cats(2).set);
@@ -290,6 +297,16 @@ describe('the evaluation of a file of results', () => {
     const results = { name: 'found.json', entries: [result(1), result(77)] };
     await rejects(evaluateResults(results, cats(4).set), DataError, /found\.json.*77/);
     await rejects(evaluateResults(results, cats(4).set, { limit: 1 }), DataError, /found\.json.*77/);
+  });
+
+  it('says that boxes look like shares of the image, or like corners', async () => {
+    const noticesFor = async (bbox: readonly [number, number, number, number]) => {
+      const entries = [1, 2, 3].map((id) => ({ ...result(id), bbox }));
+      return (await evaluateResults({ name: 'found.json', entries }, cats(3).set)).notices.join();
+    };
+    expect(await noticesFor([0.2, 0.2, 0.3, 0.5])).to.match(/found\.json: every box .*shares of the image.*pixels/);
+    expect(await noticesFor([30, 20, 60, 40])).to.match(/3 of 3 boxes leave their image.*corners.*width and height/);
+    expect(await noticesFor([10, 10, 50, 30])).to.equal('');
   });
 
   it('leaves out results beyond the limit', async () => {

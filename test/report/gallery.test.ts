@@ -132,6 +132,22 @@ describe('the gallery of a data set', () => {
     expect(document.querySelector('.item small')?.textContent).to.equal('80 × 60 · 1 object · 1 result');
   });
 
+  it('joins results to a layout without ids by numbers from 1, as they are evaluated', async () => {
+    const set = setOf([{ id: 'a.xml', objects: [object(1, 0)] }, { id: 'b.xml' }], { format: 'voc' });
+    const results = [{ image_id: 2, category_id: 1, score: 0.9, bbox: [1, 2, 3, 4] as const }];
+    const { document, notices } = await pageOf(set, { results });
+    const drawn = [...document.querySelectorAll('.result title')].map(({ textContent }) => textContent);
+    expect(drawn).to.deep.equal(['cat 90 % (result; box 1, 2, 4, 6)']);
+    expect(document.querySelectorAll('.item small')[1]?.textContent).to.include('1 result');
+    expect(notices).to.deep.equal([]);
+  });
+
+  it('says that results are of images that the data set does not have', async () => {
+    const results = [1, 8, 9].map((id) => ({ image_id: id, category_id: 1, score: 0.9, bbox: [1, 2, 3, 4] as const }));
+    const { notices } = await pageOf(setOf([{}, {}]), { results });
+    expect(notices.join()).to.match(/^2 of 3 results .*ids 8, 9/);
+  });
+
   it('takes images of some classes only', async () => {
     const set = setOf([{ objects: [object(1, 0), object(2, 1)] }, { objects: [object(3, 1)] }, { label: 0 }]);
     const { shown, document } = await pageOf(set, { classes: ['cat'] });
@@ -165,7 +181,7 @@ describe('the gallery of a data set', () => {
     const { document, notices, shown } = await pageOf(set);
     expect(shown).to.equal(1);
     expect(document.querySelector('.reason')?.textContent).to.equal('0.png: there is no such file.');
-    expect(notices).to.deep.equal(['After 1 images: labels/1.txt, line 2: no number.']);
+    expect(notices).to.deep.equal(['0.png: there is no such file.', 'After 1 image: labels/1.txt, line 2: no number.']);
   });
 
   it('leaves out images whose labels cannot be read, and says so', async () => {
