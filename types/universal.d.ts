@@ -60,6 +60,9 @@ declare class TextDecoder {
   decode(bytes?: Uint8Array | ArrayBuffer): string;
 }
 
+/** Encodes characters up to 255 as base64. */
+declare function btoa(bytes: string): string;
+
 interface ReadableStream<R = Uint8Array<ArrayBuffer>> {
   getReader(): {
     read(): Promise<
