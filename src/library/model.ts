@@ -32,7 +32,7 @@ import {
   type FeaturesOptions,
   type PredictOptions,
 } from './options.ts';
-import { checkTiles, type Pass, runBatches, runEach, runInTiles, runWhole, type TileRunner } from './passes.ts';
+import { checkTiles, type Pass, type PassRunner, runBatches, runEach, runInTiles, runWhole } from './passes.ts';
 import { type Features, inList, mostAtWork, Predictor } from './predictor.ts';
 import { stopwatch } from './timing.ts';
 
@@ -253,7 +253,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
   }
 
   /** Returns what the tasks find in each image. Only images of one input size run together, unless the caller wants them padded. */
-  private async findings(images: readonly Raster[], options: BatchOptions, runner: TileRunner): Promise<TaskResult[]> {
+  private async findings(images: readonly Raster[], options: BatchOptions, runner: PassRunner): Promise<TaskResult[]> {
     const { tasks, pass, leaveNetwork, clock, pause } = runner;
     const { tiles, size, padTogether } = options;
     if (tiles !== undefined) return runInTiles(images, tiles, runner);

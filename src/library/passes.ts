@@ -16,7 +16,7 @@ import type { Pause } from '../slices.ts';
 import type { Batch } from './batches.ts';
 import type { Stopwatch } from './timing.ts';
 
-/** The ways in which a prediction uses the network: one pass over whole images, or one for each tile of an image. */
+/** The ways in which a prediction uses the network: one pass over whole images, or one for each batch, image or tile. */
 
 /**
  * Runs the network on images together, and then the tasks that read its outputs, one after the other.
@@ -52,7 +52,7 @@ export async function runWhole(
 }
 
 /** Returns one result per image, each run alone in all of its views. */
-export async function runEach(images: readonly Raster[], runner: TileRunner): Promise<TaskResult[]> {
+export async function runEach(images: readonly Raster[], runner: PassRunner): Promise<TaskResult[]> {
   const { tasks, options, pass, leaveNetwork } = runner;
   const found: TaskResult[] = [];
   for (const [i, image] of images.entries()) {
@@ -66,7 +66,7 @@ export async function runEach(images: readonly Raster[], runner: TileRunner): Pr
 export async function runBatches(
   images: readonly Raster[],
   batches: readonly Batch[],
-  { tasks, options, pass, leaveNetwork }: Omit<TileRunner, 'clock' | 'pause'>,
+  { tasks, options, pass, leaveNetwork }: Omit<PassRunner, 'clock' | 'pause'>,
 ): Promise<TaskResult[]> {
   const found: TaskResult[] = images.map(() => ({}));
   for (const [n, { slots, inputs }] of batches.entries()) {
@@ -84,7 +84,7 @@ async function ofViews(task: Task, views: readonly View[], options: TaskOptions)
   return task.predict(itemAt(views, 0), options);
 }
 
-/** @throws ConfigError naming a task that sees an image whole, or the other mode that excludes tiles */
+/** Checks that tiles go with the tasks and the other options. @throws ConfigError naming a task that sees an image whole, or the other mode that excludes tiles */
 export function checkTiles(tasks: readonly Task[], options: TaskOptions): void {
   if (options.tiles === undefined) return;
   const whole = tasks.find((task) => !task.inTiles);
@@ -98,8 +98,8 @@ export function checkTiles(tasks: readonly Task[], options: TaskOptions): void {
   }
 }
 
-/** What a run in tiles needs of the model. */
-export interface TileRunner {
+/** What a run in several passes needs of the model. */
+export interface PassRunner {
   readonly tasks: readonly Task[];
   readonly options: TaskOptions;
   readonly pass: Pass;
@@ -113,7 +113,7 @@ export interface TileRunner {
 export async function runInTiles(
   images: readonly Raster[],
   tiles: NonNullable<TaskOptions['tiles']>,
-  runner: TileRunner,
+  runner: PassRunner,
 ): Promise<TaskResult[]> {
   const tiling = tilingOf(tiles);
   const { tasks, options, pass, leaveNetwork } = runner;
@@ -134,7 +134,7 @@ async function runParts(
   image: Raster,
   parts: readonly Window[],
   tiling: Tiling,
-  { tasks, options, pass, leaveNetwork, clock, pause }: TileRunner,
+  { tasks, options, pass, leaveNetwork, clock, pause }: PassRunner,
 ): Promise<TaskResult> {
   const { height, width } = image;
   const runs = new Map<Task, TiledRun>();

@@ -2,9 +2,9 @@ import type * as z from 'zod/mini';
 import type { Neck } from '../../heads/head.ts';
 import { necks } from '../../heads/index.ts';
 import type { AnchorConfig } from '../../heads/rpn.ts';
-import { itemAt, type Named } from '../arrays.ts';
+import { itemAt, type Named, type Size } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
-import { datasetOf } from '../datasets/index.ts';
+import { type Dataset, datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { prepareDetection } from '../image/preprocess.ts';
 import type { Part, Scope, Value } from '../nn/index.ts';
@@ -21,8 +21,10 @@ import {
   type Task,
   type TaskInputs,
   type TaskOptions,
+  type TiledRun,
   type View,
 } from './task.ts';
+import type { Tiling } from './tiles.ts';
 
 /** The caller's values for a detector. What is absent comes from its configuration. */
 export interface DetectOptions extends Pick<TaskOptions, 'score' | 'iou' | 'max' | 'maskThreshold'> {
@@ -83,28 +85,8 @@ export function detectionTask(
       labelsOf(options.classes ?? [], dataset.classes);
       if (!detectViews) refuseViews(`the detector "${config.type}"`, options);
     },
-    inTiles: async (size, { classes, ...options }, { whole, edges, merge, iou }) => {
-      const { mergeDetections, uncut } = await import('../postprocess/joining.ts');
-      const labels = classes && labelsOf(classes, dataset.classes);
-      const parts: PartDetections[] = [];
-      return {
-        takesWhole: whole,
-        add: async (inputs, part) => {
-          const [found] = await detector.detect(inputs, { ...options, labels });
-          if (!found) return;
-          const wanted = ofLabels(found, labels);
-          const { scaleX, scaleY } = itemAt(inputs.geometries, 0);
-          const margin = { x: edgeMargin / scaleX, y: edgeMargin / scaleY };
-          const kept = edges === 'drop' ? pickDetections(wanted, uncut(wanted, part, size, margin)) : wanted;
-          parts.push({ part, found: kept });
-        },
-        finish: async (pause) => {
-          await pause();
-          const { max } = options;
-          return { detections: { ...mergeDetections(parts, size, { merge, iou, max }), dataset } };
-        },
-      };
-    },
+    inTiles: (size, { classes, ...options }, tiling) =>
+      tiledRun(detector, dataset, size, { ...options, labels: classes && labelsOf(classes, dataset.classes) }, tiling),
     predict: async (inputs, { classes, ...options }) => {
       const labels = classes && labelsOf(classes, dataset.classes);
       const results = await detector.detect(inputs, { ...options, labels });
@@ -117,6 +99,34 @@ export function detectionTask(
         const found = await detectViews(views, { ...options, labels });
         return { detections: { ...ofLabels(found, labels), dataset } };
       }),
+  };
+}
+
+/** Detects in each tile, and joins what is found after the last. */
+async function tiledRun(
+  detector: Detector,
+  dataset: Dataset,
+  size: Size,
+  options: DetectOptions,
+  { whole, edges, merge, iou }: Tiling,
+): Promise<TiledRun> {
+  const { mergeDetections, uncut } = await import('../postprocess/joining.ts');
+  const parts: PartDetections[] = [];
+  return {
+    takesWhole: whole,
+    async add(inputs, part) {
+      const [found] = await detector.detect(inputs, options);
+      if (!found) return;
+      const wanted = ofLabels(found, options.labels);
+      const { scaleX, scaleY } = itemAt(inputs.geometries, 0);
+      const margin = { x: edgeMargin / scaleX, y: edgeMargin / scaleY };
+      const kept = edges === 'drop' ? pickDetections(wanted, uncut(wanted, part, size, margin)) : wanted;
+      parts.push({ part, found: kept });
+    },
+    async finish(pause) {
+      await pause();
+      return { detections: { ...mergeDetections(parts, size, { merge, iou, max: options.max }), dataset } };
+    },
   };
 }
 

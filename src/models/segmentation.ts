@@ -1,6 +1,6 @@
 import type { SegmentationHead } from '../../heads/head.ts';
 import { necks, type SegmentationHeadEntry } from '../../heads/index.ts';
-import { itemAt, type Named, type NDArray } from '../arrays.ts';
+import { itemAt, type Named, type NDArray, type Size } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { type Dataset, datasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
@@ -12,7 +12,8 @@ import type { LabelView } from '../postprocess/view_labels.ts';
 import type { WindowLogits, WindowOptions } from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
-import { byName, fitImages, type Labels, type Task, type TaskInputs, type View } from './task.ts';
+import { byName, fitImages, type Labels, type Task, type TaskInputs, type TiledRun, type View } from './task.ts';
+import type { Tiling } from './tiles.ts';
 
 /**
  * Gives every pixel of an image a class: mmseg's EncoderDecoder, on the whole input or on overlapping windows of it.
@@ -35,6 +36,7 @@ export function segmentationTask(
   const auxiliary = config.auxiliary && auxiliaryHeads(config.auxiliary, headOf);
   const { slide } = config;
   if (slide) checkSlide(slide);
+  const how = { alignCorners: head.alignCorners, threshold };
 
   return {
     kind: 'segmentation',
@@ -62,37 +64,12 @@ export function segmentationTask(
       const prepare = slide && images.length === 1 ? prepareWindows : prepareSegmentation;
       return fitImages(images, config.input, size, (raster, fit) => prepare(raster, { ...image, ...fit }), scale);
     },
-    inTiles: async (size, _, tiling) => {
-      const { slidingWindows, windowLabels } = await import('../postprocess/joining.ts');
-      const { alignCorners } = head;
-      const windows = slidingWindows(size, tiling);
-      const labels = windowLabels({
-        windows,
-        base: size,
-        original: size,
-        alignCorners,
-        threshold,
-        blend: tiling.blend,
-      });
-      return {
-        takesWhole: false,
-        add: async ({ features, geometries, networkDone, pause }) => {
-          const logits = await byName(await features(), 'seg_logits').read();
-          await networkDone();
-          await inSlices(labels.add(logits, stepsTo(itemAt(geometries, 0))), pause);
-        },
-        finish: async (pause) => ({
-          segmentation: { labels: await inSlices(labels.finish(), pause), dataset },
-        }),
-      };
-    },
+    inTiles: (size, _, tiling) => tiledRun(size, tiling, how, dataset),
     predict: async (inputs) => {
-      const how = { alignCorners: head.alignCorners, threshold };
       const maps = slide ? await onWindows(inputs, slide, how) : await onWhole(inputs, how);
       return maps.map((labels) => ({ segmentation: { labels, dataset } }));
     },
     predictViews: async (views) => {
-      const how = { alignCorners: head.alignCorners, threshold };
       const seen: LabelView[] = [];
       for (const view of views) seen.push(slide ? await viewOnWindows(view, slide, how) : await viewOnWhole(view, how));
       const { geometries, pause } = itemAt(views, 0);
@@ -105,6 +82,22 @@ export function segmentationTask(
 
 /** How logits become classes. */
 type Decision = Pick<LabelOptions, 'alignCorners' | 'threshold'>;
+
+/** Joins the logits of tiles. Rows of labels are finished as the tiles come. */
+async function tiledRun(size: Size, tiling: Tiling, how: Decision, dataset: Dataset): Promise<TiledRun> {
+  const { slidingWindows, windowLabels } = await import('../postprocess/joining.ts');
+  const windows = slidingWindows(size, tiling);
+  const labels = windowLabels({ ...how, windows, base: size, original: size, blend: tiling.blend });
+  return {
+    takesWhole: false,
+    async add({ features, geometries, networkDone, pause }) {
+      const logits = await byName(await features(), 'seg_logits').read();
+      await networkDone();
+      await inSlices(labels.add(logits, stepsTo(itemAt(geometries, 0))), pause);
+    },
+    finish: async (pause) => ({ segmentation: { labels: await inSlices(labels.finish(), pause), dataset } }),
+  };
+}
 
 /**
  * Returns the classes of pixels and the channels of the head. One class is told from the background by one channel, two are with a

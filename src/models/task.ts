@@ -52,7 +52,7 @@ export const mostScales = 8;
 /** The shortest edge of a tile: a shorter one shows nothing, and there would be endless many. */
 export const leastTile = 32;
 
-/** @throws ConfigError naming what takes one view at a time, if the options ask for several */
+/** Checks that the options ask for one view. @throws ConfigError naming what takes one view at a time, if the options ask for several */
 export function refuseViews(what: string, options: TaskOptions): void {
   if (augmentationsOf(options).length === 1) return;
   throw new ConfigError(
