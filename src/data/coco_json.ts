@@ -15,7 +15,7 @@ import {
 import type { CocoAnnotation, CocoCategory, CocoDetection, CocoFile, CocoImage } from './coco_file.ts';
 import { type JsonSource, readJsonValue } from './json_value.ts';
 
-/** Reads COCO's files: labels and results. What is checked here is relied on everywhere else. */
+/** Reads COCO's files: labels and results. What is checked in this file is relied on everywhere else. */
 
 export interface CocoReading {
   readonly file: CocoFile;
@@ -35,7 +35,7 @@ export interface CocoReadOptions {
 }
 
 /**
- * Reads COCO's annotation file. Fields that nothing here uses are left out; `segmentation`, `bbox` and `keypoints` of `[]`
+ * Reads COCO's annotation file. Fields that this package does not use are left out; `segmentation`, `bbox` and `keypoints` of `[]`
  * are as if they were missing; `iscrowd` may be true or false. Without `annotations` (COCO's lists of test images) there
  * are none.
  *
@@ -63,7 +63,7 @@ export function parseCocoFile(source: JsonSource, name: string, options: CocoRea
  *
  * @param source the file's bytes, its text, or the value that JSON.parse gives
  * @param name names the file in messages
- * @throws DataError with the file, the place of the entry from 0, and the field
+ * @throws DataError with the file, the position of the entry from 0, and the field
  */
 export function parseCocoResults(source: JsonSource, name: string): readonly CocoDetection[] {
   const root = readJsonValue(source, name);

@@ -70,7 +70,7 @@ export interface KeypointNames {
 
 /** One image of a data set with its labels. Pixels and label maps are read when they are asked for. */
 export interface LabelledImage {
-  /** The id in the data set's own files, or the place of the image from 1. */
+  /** The id in the data set's own files, or the position of the image from 1. */
   readonly id: number | string;
   /** The path below the folder of the data set, with `/`. */
   readonly file: string;

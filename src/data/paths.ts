@@ -42,7 +42,7 @@ export const isImageName = (name: string): boolean => imageEndings.test(name);
 
 const byproducts = new Set(['__macosx', 'thumbs.db', 'ehthumbs.db', 'desktop.ini', '@eadir', '$recycle.bin']);
 
-/** Tells whether an operating system or an editor put this here, and not the author of the data set. */
+/** Tells whether an operating system or an editor made a file, and not the author of the data set. */
 export const isHidden = (name: string): boolean => name.startsWith('.') || byproducts.has(name.toLowerCase());
 
 /** Compares texts by code point, as Python sorts them. */

@@ -11,7 +11,7 @@ interface Content<Entry> {
   readonly notices: Notices;
   /** What is known of each image beforehand: little, since there may be a million. */
   readonly entries: readonly Entry[];
-  /** Reads an image's labels. @param id the place of the image from 1 */
+  /** Reads an image's labels. @param id the position of the image from 1 */
   read(entry: Entry, id: number): Promise<LabelledImage>;
 }
 

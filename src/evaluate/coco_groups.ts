@@ -4,7 +4,7 @@ import type { CocoParameters } from './coco_parameters.ts';
 
 /**
  * Sorts objects and detections into groups of one image and class (without classes: of one image), ordered by class, then
- * by image. pycocotools keeps a list for each pair; here all stand in flat arrays, group by group.
+ * by image. pycocotools keeps a list for each pair; this package has flat arrays, group by group.
  */
 export interface CocoGroups {
   /** The groups of class k are `classStart[k]` up to `classStart[k + 1]`. */
@@ -13,9 +13,9 @@ export interface CocoGroups {
   readonly groupImage: Int32Array; // (groups)
   readonly detectionStart: Int32Array; // (groups + 1)
   readonly truthStart: Int32Array; // (groups + 1)
-  /** Place of each detection in the list of results. In a group by falling score, at most as many as count. */
+  /** Position of each detection in the list of results. In a group by falling score, at most as many as count. */
   readonly detectionIndex: Int32Array; // (detections)
-  /** Place of each object in the list of annotations. */
+  /** Position of each object in the list of annotations. */
   readonly truthIndex: Int32Array; // (truths)
 }
 
@@ -165,7 +165,7 @@ interface Arranged {
   readonly class: Int32Array;
 }
 
-/** Sorts entries into groups; within one by falling score if there are any, then by class and place. */
+/** Sorts entries into groups; within one by falling score if there are any, then by class and position. */
 function arrange(entries: Entries, keys: Keys, scoreOf?: (item: number) => number): Arranged {
   const item = Int32Array.from(entries.item);
   const image = Int32Array.from(entries.image);
@@ -192,7 +192,7 @@ function sortBy(order: Int32Array<ArrayBuffer>, key: Int32Array, count: number):
   return sorted;
 }
 
-/** Returns places by falling score. Equal scores keep their order. */
+/** Returns positions by falling score. Equal scores keep their order. */
 export function byFallingScore(order: Int32Array<ArrayBuffer>, scores: Float64Array): Int32Array<ArrayBuffer> {
   return order.slice().sort((a, b) => scores[b]! - scores[a]!);
 }

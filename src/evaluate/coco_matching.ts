@@ -14,7 +14,7 @@ export interface CocoMatching extends CocoGroups {
   readonly scores: Float64Array; // (detections)
   /** The size that decides if an unmatched detection counts in an area range. */
   readonly detectionAreas: Float64Array; // (detections)
-  /** Places of detections, for each class over all images by falling score; equal scores by image, then as in the group. */
+  /** Positions of detections, for each class over all images by falling score; equal scores by image, then as in the group. */
   readonly byScore: Int32Array; // (detections)
 
   readonly truthIds: Float64Array; // (truths)
@@ -25,7 +25,7 @@ export interface CocoMatching extends CocoGroups {
   readonly truthIgnored: readonly Uint8Array[]; // areas × (truths)
 
   /**
-   * For each area range, threshold by threshold, detection by detection: the object that the detection took, as its place
+   * For each area range, threshold by threshold, detection by detection: the object that the detection took, as its position
    * in the flat arrays, or -1.
    */
   readonly matches: readonly Int32Array[]; // areas × (thresholds, detections)
@@ -99,7 +99,7 @@ function matcherOf(matching: CocoMatching, never: Uint8Array) {
   const { areaRanges } = parameters;
   const thresholds = parameters.iouThresholds.map((threshold) => Math.min(threshold, 1 - 1e-10));
   const total = matching.scores.length;
-  const order = new Int32Array(longest(truthStart)); // places in the flat arrays: objects that count first
+  const order = new Int32Array(longest(truthStart)); // positions in the flat arrays: objects that count first
   const taken = new Uint8Array(order.length);
   const highest = new Float64Array(longest(detectionStart)); // the best similarity of each detection
 
@@ -184,7 +184,7 @@ function highestIn(values: Float64Array | undefined, from: number, count: number
 const isOutside = (area: number, [least, most]: AreaRange): boolean => area < least || area > most;
 
 /**
- * Returns for each object the detection that took it, as its place in the flat arrays, or -1. Of several that lie on a
+ * Returns for each object the detection that took it, as its position in the flat arrays, or -1. Of several that lie on a
  * crowd, the last.
  *
  * @param area position in the list of area ranges of `parameters`

@@ -16,7 +16,7 @@ export interface CocoInput {
   readonly maskSimilarity?: ((masks: MasksOfImage) => Float64Array) | undefined;
 }
 
-/** Measures of one side, by place in the flat arrays of the groups. All throw a DataError for what cannot be had. */
+/** Measures of one side, by position in the flat arrays of the groups. All throw a DataError for what cannot be had. */
 export interface Measured {
   isCrowd(at: number): boolean;
   area(at: number): number;
@@ -28,7 +28,7 @@ export interface Measured {
 /**
  * Measures objects as they state it. An area that is missing is the mask's, else the box's; a box is the mask's.
  *
- * @param index place of each object in the list of annotations
+ * @param index position of each object in the list of annotations
  */
 export function measuredTruths({ truth, parameters, names }: CocoInput, index: Int32Array): Measured {
   const own = (at: number) => truth.annotations[index[at]!]!;
@@ -59,7 +59,7 @@ export function measuredTruths({ truth, parameters, names }: CocoInput, index: I
  * Measures detections as the first result decides: all by their boxes, by their masks, or by the boxes around all of their
  * keypoints.
  *
- * @param index place of each detection in the list of results
+ * @param index position of each detection in the list of results
  */
 export function measuredDetections({ truth, detections, parameters, names }: CocoInput, index: Int32Array): Measured {
   const own = (at: number) => detections[index[at]!]!;

@@ -7,7 +7,7 @@ import type { MasksOfImage } from './coco_parameters.ts';
 
 /** Compares the detections of a group with its objects, and measures both. Masks exist for one group at a time. */
 
-/** Areas by place in the flat arrays of the groups, filled group by group. */
+/** Areas by position in the flat arrays of the groups, filled group by group. */
 export interface Areas {
   readonly truths: Float64Array;
   readonly detections: Float64Array;
@@ -37,7 +37,7 @@ export function groupComparison(input: CocoInput, groups: CocoGroups, areas: Are
   };
 }
 
-/** Places in the flat arrays, the end exclusive. */
+/** Positions in the flat arrays, the end exclusive. */
 type Range = readonly [from: number, to: number];
 
 const over = <T>([from, to]: Range, at: (place: number) => T): T[] =>

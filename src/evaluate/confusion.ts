@@ -31,7 +31,7 @@ export interface ConfusionMatrix {
 
 /** A detection and the object that it took, or one of them alone. */
 export interface ConfusionPair {
-  /** Place in the list of results, from 0; null: an object that no detection took. */
+  /** Position in the list of results, from 0; null: an object that no detection took. */
   readonly result: number | null;
   /** Id of the annotation; null: a detection of the background. */
   readonly truth: number | null;

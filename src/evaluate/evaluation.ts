@@ -42,7 +42,7 @@ export interface DataFacts {
   readonly kinds: readonly LabelKind[];
   /** Images of the whole data set. */
   readonly count: number;
-  /** Images that count here: fewer than `count` if `limit` is set or an image failed. */
+  /** Images that count: fewer than `count` if `limit` is set or an image failed. */
   readonly evaluated: number;
   /** Only the first so many images were taken. */
   readonly limit?: number | undefined;

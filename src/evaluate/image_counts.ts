@@ -7,7 +7,7 @@ import { numpyMean, spacing } from './numpy_sum.ts';
 /** The figures of single images, read from a matching: nothing is matched anew. */
 
 /**
- * Returns the place of a threshold in `parameters.iouThresholds`, which are sums such as 0.6000000000000001.
+ * Returns the position of a threshold in `parameters.iouThresholds`, which are sums such as 0.6000000000000001.
  *
  * @throws ConfigError if it was not evaluated
  */

@@ -11,7 +11,7 @@ import { maskIou } from './coco_similarity.ts';
 /** What is compared: boxes or masks. */
 export type RegionType = 'bbox' | 'segm';
 
-/** One image: places in the lists of annotations and of results, both in the order of the file. */
+/** One image: positions in the lists of annotations and of results, both in the order of the file. */
 export interface ImageRegions {
   readonly imageId: number;
   readonly truths: readonly number[];

@@ -125,7 +125,7 @@ export async function evaluateModel(
 
 interface Placed {
   readonly image: LabelledImage;
-  /** Its place in the data set, from 0. */
+  /** Its position in the data set, from 0. */
   readonly place: number;
 }
 

@@ -13,7 +13,7 @@ import type { TideLabel } from './tide.ts';
 
 /** An evaluated image. */
 export interface Evaluated {
-  /** Its place in the data set, from 0. */
+  /** Its position in the data set, from 0. */
   readonly place: number;
   /** Its id in the truth's annotation file. */
   readonly id: number | undefined;

@@ -101,7 +101,7 @@ interface Compared {
   readonly objects: readonly { readonly id: number; readonly category_id: number }[];
   /** Their classes. */
   readonly crowds: readonly number[];
-  /** Places of the results, best first. */
+  /** Positions of the results, best first. */
   readonly chosen: readonly number[];
   readonly classes: readonly number[];
   readonly scores: readonly number[];

@@ -4,7 +4,7 @@ import type { Inputs } from '../models/task.ts';
 
 /** Images of a list that run together. */
 export interface Batch {
-  /** The places of the images in the list. */
+  /** The positions of the images in the list. */
   readonly slots: readonly number[];
   readonly inputs: Inputs;
 }

@@ -18,7 +18,7 @@ interface Part {
   draw(): Rle;
 }
 
-/** Returns the objects in order. Shapes of one label and one group are one object, at the place of the first. */
+/** Returns the objects in order. Shapes of one label and one group are one object, in the position of the first. */
 export function objectsIn(
   shapes: readonly LabelmeShape[],
   labelOf: ReadonlyMap<string, number>,

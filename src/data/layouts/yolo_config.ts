@@ -175,8 +175,8 @@ function keypointsOf(fields: Fields, name: string): YoloConfig['keypoints'] {
 }
 
 /**
- * Finds a path that a configuration names, whatever it is relative to: the root, a folder beside it, or a place on another
- * machine, of which only the end can be here.
+ * Finds a path that a configuration names, whatever it is relative to: the root, a folder beside it, or a path on another
+ * machine, of which only the end can exist.
  */
 export async function withinRoots(tree: Tree, path: string, roots: readonly string[]): Promise<string | undefined> {
   const unquoted = path.trim();
