@@ -2,6 +2,7 @@ import type { CocoFile } from '../data/coco_file.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import { inSlices } from '../slices.ts';
+import { checkCall, checkResults } from './checked.ts';
 import type { CocoType } from './coco_parameters.ts';
 import { type CompareOptions, compareSlices } from './compare.ts';
 import { dataFacts, type FoundObjects } from './complete.ts';
@@ -40,6 +41,8 @@ export async function compareResults(
   b: ComparedResults,
   options: CompareResultsOptions = {},
 ): Promise<ComparisonReport> {
+  checkCall('compareResults', set, options);
+  for (const side of [a, b]) checkResults('compareResults', side);
   const { signal, onProgress, shown = usualShown, limit } = options;
   const sides = [await resultsOn(a, set, { limit, signal }), await resultsOn(b, set, { limit, signal })] as const;
   const failed = new Set([...(a.failed ?? []), ...(b.failed ?? [])]);

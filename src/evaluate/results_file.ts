@@ -2,6 +2,7 @@ import type { CocoDetection } from '../data/coco_file.ts';
 import { cocoCollector } from '../data/coco_of.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import { DataError, listed } from '../errors.ts';
+import { checkCall, checkResults } from './checked.ts';
 import { type CocoType, cocoTypeNames } from './coco_parameters.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, NotMeasured } from './evaluation.ts';
@@ -36,6 +37,8 @@ export async function evaluateResults(
   set: ImageSet,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkResults('evaluateResults', results);
+  checkCall('evaluateResults', set, options);
   const { limit, shown = usualShown } = options;
   const { images, notMeasured, notices, ...objects } = await resultsOn(results, set, options);
   return completed({

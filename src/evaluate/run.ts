@@ -6,6 +6,7 @@ import { ConfigError, DataError, MoganetError } from '../errors.ts';
 import type { PredictOptions } from '../library/options.ts';
 import type { Predictor } from '../library/predictor.ts';
 import { boxAt } from '../postprocess/boxes.ts';
+import { checkCall, checkModel } from './checked.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, EvaluationSpeed, ImageFailure, ModelFacts, NotMeasured } from './evaluation.ts';
 import { type Observation, type Observe, observeWith } from './observe.ts';
@@ -69,6 +70,8 @@ export async function evaluateModel(
   set: ImageSet,
   options: EvaluateModelOptions = {},
 ): Promise<Evaluation> {
+  checkModel(model);
+  checkCall('evaluateModel', set, options);
   const { signal, shown = usualShown, onProgress, predict = {}, observe = observeWith(model), limit } = options;
   const shared = sharedTasks(model, set);
   const modelClasses = model.classes.classification ?? [];

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { ImageSet, LabelledImage } from '../../src/data/image_set.ts';
 import { ConfigError, DataError, ImageError } from '../../src/errors.ts';
+import { compareResults } from '../../src/evaluate/compare_results.ts';
 import { evaluationJson } from '../../src/evaluate/evaluation_json.ts';
 import { evaluateResults } from '../../src/evaluate/results_file.ts';
 import { type EvaluatedOptions, evaluateModel } from '../../src/evaluate/run.ts';
@@ -315,6 +316,20 @@ describe('the evaluation of a file of results', () => {
     expect(evaluation.detections).to.equal(2);
     expect(evaluation.data).to.include({ evaluated: 2, limit: 2, count: 4 });
     expect(evaluation.bbox?.stats[0]).to.be.closeTo(1, 1e-9);
+  });
+
+  it('says what it takes instead of what it was given', async () => {
+    const given = { name: 'found.json', entries: [result(1)] };
+    const { set } = cats(2);
+    const any = (value: unknown) => value as never;
+    await rejects(evaluateResults(any(given.entries), set), ConfigError, /\{ name, entries \}.*parseCocoResults/);
+    await rejects(evaluateResults(given, any(Promise.resolve(set))), ConfigError, /openDataset.*a promise: await it/);
+    await rejects(evaluateResults(given, set, { limit: 0 }), ConfigError, /limit/);
+    await rejects(evaluateResults(given, set, { limit: 1.5 }), ConfigError, /limit/);
+    await rejects(evaluateResults(given, set, any({ limt: 1 })), ConfigError, /Did you mean "limit"/);
+    await rejects(evaluateModel(finder(), any('cats/')), ConfigError, /evaluateModel.*openDataset/);
+    await rejects(evaluateModel(any(undefined), set), ConfigError, /loadModel/);
+    await rejects(compareResults(any(given), any(given), any(set)), ConfigError, /compareResults.*openDataset/);
   });
 
   it('measures an empty file as nothing found', async () => {
