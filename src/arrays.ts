@@ -55,6 +55,18 @@ export function itemAt<T>(list: readonly (T | undefined)[], index: number): T {
   return item;
 }
 
+/** Returns the items of a list by a key of theirs; keys and items in the order in which they come. */
+export function groupedBy<K, T>(list: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of list) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
+
 /** Returns pieces of bytes as one array. */
 export function joinBytes(pieces: readonly (Uint8Array | readonly number[])[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));

@@ -1,4 +1,4 @@
-import type { Size } from '../arrays.ts';
+import { groupedBy, type Size } from '../arrays.ts';
 import { DataError, listed, MoganetError } from '../errors.ts';
 import { ImageRefusal } from '../formats/context.ts';
 import type { DecodeImage } from '../formats/image.ts';
@@ -163,15 +163,12 @@ const mostNamed = 3;
 
 /** Reports images that share a file name, all of them in one finding. */
 export function checkFileNames(images: readonly RawEntry[], file: string, report: Report): void {
-  const byName = new Map<string, RawEntry[]>();
-  for (const image of images) {
+  const nameOf = (image: RawEntry) => {
     const name = fieldOf(image, 'file_name');
-    if (typeof name !== 'string' || name === '') continue;
-    const same = byName.get(plainFileName(name));
-    if (same) same.push(image);
-    else byName.set(plainFileName(name), [image]);
-  }
-  for (const [name, same] of byName) {
+    return typeof name === 'string' ? plainFileName(name) : '';
+  };
+  for (const [name, same] of groupedBy(images, nameOf)) {
+    if (name === '') continue;
     // one image that is listed twice has a finding of its own
     if (same.length < 2 || (same.every(({ id }) => isId(id)) && new Set(same.map(({ id }) => id)).size < 2)) continue;
     const names = () => same.map((image) => entryName('images', image)).join(', ');

@@ -1,4 +1,4 @@
-import type { Size } from '../arrays.ts';
+import { groupedBy, type Size } from '../arrays.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import { isObject } from '../values.ts';
 import type { DataFolder } from './folder.ts';
@@ -112,14 +112,8 @@ function partsOf(set: ImageSet | undefined): readonly string[] | undefined {
 const order: readonly CocoPath['task'][] = ['instances', 'other', 'keypoints'];
 
 async function cocoSplits(tree: Tree, base: string, options: HealthSourceOptions): Promise<HealthSplit[]> {
-  const bySplit = new Map<string, CocoPath[]>();
-  for (const file of await cocoFilesIn(tree, base)) {
-    if (file.task === 'panoptic') continue;
-    const name = file.split ?? '';
-    const files = bySplit.get(name);
-    if (files) files.push(file);
-    else bySplit.set(name, [file]);
-  }
+  const files = (await cocoFilesIn(tree, base)).filter(({ task }) => task !== 'panoptic');
+  const bySplit = groupedBy(files, ({ split = '' }) => split);
   const names = [...bySplit.keys()];
   const where = { name: tree.shown(base), notices: new Notices() };
   const wanted = options.splits?.map((split) => chosenSplit(names.filter(Boolean), split, where)) ?? names;

@@ -1,8 +1,8 @@
 import type { Size } from '../arrays.ts';
 import type { CocoDetection } from '../data/coco_file.ts';
-import type { DataFormat, KeypointNames, LabelKind } from '../data/image_set.ts';
+import type { DataFormat, KeypointNames, LabelKind, LabelledObject } from '../data/image_set.ts';
 import type { LabelMap } from '../image/raster.ts';
-import type { Rle } from '../postprocess/rle.ts';
+import type { CocoType } from './coco_parameters.ts';
 
 /** Everything that was measured about a model, or a file of results, on a data set. Plain values, except the images that are shown. */
 export interface Evaluation {
@@ -78,7 +78,7 @@ export interface ResultsFacts {
 
 /** One of COCO's three measures of objects. A figure is -1 where there is no truth, as COCO has it. */
 export interface ObjectFigures {
-  readonly type: 'bbox' | 'segm' | 'keypoints';
+  readonly type: CocoType;
   /** COCO's 12 figures (keypoints: 10) in COCO's order. */
   readonly stats: readonly number[];
   /** What each figure of `stats` is: `AP`, `AP50`, `AR medium`, … */
@@ -256,7 +256,7 @@ export interface ImageClass {
 export interface ShownImage {
   readonly row: ImageRow;
   /** The measure by which it was chosen; `truths` and `detections` are matched by it. */
-  readonly by: 'bbox' | 'segm' | 'keypoints' | 'semseg' | 'classification';
+  readonly by: CocoType | 'semseg' | 'classification';
   readonly truths: readonly ShownTruth[];
   /** Best first. */
   readonly detections: readonly ShownDetection[];
@@ -269,23 +269,15 @@ export interface ShownImage {
 }
 
 /** An object of an image that is shown. */
-export interface ShownTruth {
+export interface ShownTruth extends Pick<LabelledObject, 'box' | 'keypoints' | 'mask'> {
   readonly name: string;
-  /** x1, y1, x2, y2. */
-  readonly box: readonly [x1: number, y1: number, x2: number, y2: number];
-  readonly mask?: Rle | undefined;
-  readonly keypoints?: readonly (readonly [x: number, y: number, visibility: number])[] | undefined;
   readonly status: 'found' | 'missed' | 'ignored';
 }
 
 /** A detection in an image that is shown. */
-export interface ShownDetection {
+export interface ShownDetection extends Pick<LabelledObject, 'box' | 'keypoints' | 'mask'> {
   readonly name: string;
   readonly score: number;
-  /** x1, y1, x2, y2. */
-  readonly box: readonly [x1: number, y1: number, x2: number, y2: number];
-  readonly mask?: Rle | undefined;
-  readonly keypoints?: readonly (readonly [x: number, y: number, visibility: number])[] | undefined;
   readonly status: 'hit' | 'false' | 'ignored';
   /** What TIDE makes of it, which matches otherwise than COCO. */
   readonly error?: Exclude<ErrorType, 'miss'> | undefined;
@@ -299,7 +291,7 @@ export interface ImageFailure {
 
 /** A measure that could not be taken. */
 export interface NotMeasured {
-  readonly what: 'bbox' | 'segm' | 'keypoints' | 'semseg' | 'classification' | 'boundary' | 'errors';
+  readonly what: ShownImage['by'] | 'boundary' | 'errors';
   /** A sentence. */
   readonly why: string;
 }
@@ -315,7 +307,7 @@ export interface EvaluationSpeed {
 /** Two models, or files of results, on one data set. */
 export interface ComparisonReport {
   readonly data: DataFacts;
-  readonly type: 'bbox' | 'segm' | 'keypoints';
+  readonly type: CocoType;
   /** The names of the two. A difference is `b` minus `a`. */
   readonly a: string;
   readonly b: string;

@@ -1,3 +1,4 @@
+import { groupedBy } from '../arrays.ts';
 import type { CocoDetection } from '../data/coco_file.ts';
 import { keypointTriples, rleOfSegmentation } from '../data/coco_shapes.ts';
 import type { ImageSet } from '../data/image_set.ts';
@@ -16,13 +17,8 @@ export function detectionsByImage(
   least: number,
 ): ReadonlyMap<number | string, readonly DrawnObject[]> {
   const labelOf = new Map(classes.map((_, label) => [categoryIds?.[label] ?? label + 1, label]));
-  const images = new Map<number | string, CocoDetection[]>();
-  for (const result of results) {
-    if (!(result.score >= least) || !labelOf.has(result.category_id)) continue;
-    const ofImage = images.get(result.image_id);
-    if (ofImage) ofImage.push(result);
-    else images.set(result.image_id, [result]);
-  }
+  const shown = results.filter(({ score, category_id: id }) => score >= least && labelOf.has(id));
+  const images = groupedBy(shown, ({ image_id: id }) => id);
   const drawn = (ofImage: readonly CocoDetection[]) =>
     ofImage
       .toSorted((a, b) => b.score - a.score)

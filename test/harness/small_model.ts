@@ -5,6 +5,7 @@ import type { Raster } from '../../src/image/raster.ts';
 import { configKey } from '../../src/loading/recognise.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
+import type { Result } from '../../src/results/result.ts';
 import { seededWeight } from './seeded.ts';
 
 /** Models of a few channels with seeded weights. They are fast, and their results are always the same nonsense. */
@@ -80,4 +81,14 @@ export const imageOf = (width: number, height: number, seed = 0): Raster => ({
   width,
   height,
   data: new Uint8ClampedArray(4 * width * height).map((_, i) => (i % 4 === 3 ? 255 : (i * 7 + seed * 31) % 256)),
+});
+
+/** Returns all numbers of a result as plain values, to be compared. */
+export const numbersOf = ({ boxes, scores, labels, masks, segmentation, classification }: Result) => ({
+  boxes: [...boxes],
+  scores: [...scores],
+  labels: [...labels],
+  masks: masks?.map(({ left, top, rle }) => [left, top, rle.height, rle.width, ...rle.counts]),
+  segmentation: [...(segmentation?.labels ?? [])],
+  classification: classification && [[...classification.labels], [...classification.scores]],
 });

@@ -1,24 +1,15 @@
 import { expect } from 'chai';
-import { ConfigError, type Engine, loadModel, type Model, type Result } from 'moganet';
+import { ConfigError, type Engine, loadModel, type Model } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { equalBatches } from '../../src/library/batches.ts';
 import { changedEngine } from '../harness/changed_engine.ts';
 import { rejection } from '../harness/rejection.ts';
-import { imageOf, smallBoth, smallClassification, smallFile } from '../harness/small_model.ts';
+import { imageOf, numbersOf, smallBoth, smallClassification, smallFile } from '../harness/small_model.ts';
 
 /** Batches of images whose inputs have one size, through the library's entry. */
 
 /** Inputs are 64×64, 32×64 and 64×64 again: the last image is twice as large as the first. */
 const images = [imageOf(50, 50), imageOf(60, 30, 1), imageOf(64, 64, 2), imageOf(100, 100, 3), imageOf(30, 15, 4)];
-
-const numbersOf = ({ boxes, scores, labels, masks, segmentation, classification }: Result) => ({
-  boxes: [...boxes],
-  scores: [...scores],
-  labels: [...labels],
-  masks: masks?.map(({ left, top, rle }) => [left, top, rle.height, rle.width, ...rle.counts]),
-  segmentation: [...(segmentation?.labels ?? [])],
-  classification: classification && [[...classification.labels], [...classification.scores]],
-});
 
 for (const engine of ['cpu', 'onnxruntime'] as const) {
   describe(`a batch on ${engine}`, () => {

@@ -17,7 +17,7 @@ import type { Detector } from '../../src/models/detection.ts';
 import { augmentationsOf } from '../../src/models/task.ts';
 import { rejection } from '../harness/rejection.ts';
 import { smallDetectors, smallSegmentationHeads } from '../harness/small_heads.ts';
-import { imageOf, smallBoth, smallClassification, smallFile } from '../harness/small_model.ts';
+import { imageOf, numbersOf, smallBoth, smallClassification, smallFile } from '../harness/small_model.ts';
 
 /** Test-time augmentation through the library's entry. */
 
@@ -33,15 +33,6 @@ function mirrored({ width, height, data }: Raster): Raster {
   }
   return { width, height, data: out };
 }
-
-const numbersOf = ({ boxes, scores, labels, masks, segmentation, classification }: Result) => ({
-  boxes: [...boxes],
-  scores: [...scores],
-  labels: [...labels],
-  masks: masks?.map(({ left, top, rle }) => [left, top, rle.height, rle.width, ...rle.counts]),
-  segmentation: [...(segmentation?.labels ?? [])],
-  classification: classification && [[...classification.labels], [...classification.scores]],
-});
 
 async function using<T>(config: ModelConfig, work: (model: Model) => Promise<T>): Promise<T> {
   const model = await loadModel({ config, weights: await smallFile(config) }, { engine: 'cpu' });

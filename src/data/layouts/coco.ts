@@ -1,4 +1,4 @@
-import type { Size } from '../../arrays.ts';
+import { groupedBy, type Size } from '../../arrays.ts';
 import type { CocoAnnotation, CocoFile, CocoImage } from '../coco_file.ts';
 import { parseCocoFile } from '../coco_json.ts';
 import { hasMask, keypointTriples, rleOfSegmentation } from '../coco_shapes.ts';
@@ -30,7 +30,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
     { base, split: chosen.split, beside: chosen.path, images: options.images, alone: chosen.alone, notices },
   );
   const maps = await labelFolderOf(tree, base, options, paths, notices);
-  const objectsOf = byImage(coco);
+  const objectsOf = groupedBy(coco.annotations, ({ image_id: image }) => image);
   const kinds = kindsOf(coco, maps);
   const keypoints = keypointsOf(coco);
   return imageSetOf(
@@ -113,16 +113,6 @@ const withGeometryOf = (object: LabelledObject, { box, area, mask }: LabelledObj
   area,
   mask,
 });
-
-function byImage({ annotations }: CocoFile): Map<number, CocoAnnotation[]> {
-  const groups = new Map<number, CocoAnnotation[]>();
-  for (const annotation of annotations) {
-    const group = groups.get(annotation.image_id);
-    if (group) group.push(annotation);
-    else groups.set(annotation.image_id, [annotation]);
-  }
-  return groups;
-}
 
 function kindsOf(coco: CocoFile, maps: LabelFolder | undefined): LabelKind[] {
   const kinds: LabelKind[] = ['objects'];
