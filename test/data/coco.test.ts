@@ -147,6 +147,31 @@ describe("COCO's layout", () => {
     expect(set.notices.join()).to.include('1 image has no label map: images/b.png');
   });
 
+  it('tells label maps of one name in several folders apart', async () => {
+    const mapOf = (label: number) => labelPng(...Array.from({ length: 6 }, () => new Array<number>(8).fill(label)));
+    const files = {
+      'classes.json': JSON.stringify({ labels: ['sky', 'ground', 'wall'] }),
+      'images/a/1.png': picture(),
+      'images/b/1.png': picture(),
+    };
+    const names = ['a/1.png', 'b/1.png'];
+    const folders = await read({
+      ...files,
+      'instances.json': coco(names),
+      'labels/a/1.png': mapOf(1),
+      'labels/b/1.png': mapOf(2),
+    });
+    const firsts = await Promise.all(folders.all.map(async ({ labels }) => (await labels!()).labels[0]));
+    expect(firsts).to.deep.equal([1, 2]);
+    // of the two, none is surely that of c/1.png
+    const other = { ...files, 'images/c/1.png': picture(), 'instances.json': coco(['c/1.png']) };
+    const unclear = await read({ ...other, 'labels/a/1.png': mapOf(1), 'labels/b/1.png': mapOf(2) });
+    expect(unclear.notices.join()).to.include('images/c/1.png');
+    await rejection(unclear.all[0]!.labels!());
+    const alone = await read({ ...other, 'labels/deep/1.png': mapOf(2) });
+    expect((await alone.all[0]!.labels!()).labels[0]).to.equal(2);
+  });
+
   it('refuses a label map of another size', async () => {
     const set = await read({
       'instances.json': coco(['a.png']),

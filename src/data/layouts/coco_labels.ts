@@ -36,22 +36,22 @@ export async function labelFolderOf(
   if (given === undefined && !named) return undefined;
   const maps = await tree.below(folder, (name) => endingOf(name) === '.png');
   if (maps.length === 0) return undefined;
-  const mapOf = new Map(maps.map((path) => [keyOf(path), path]));
-  const missing = images.filter((image) => !mapOf.has(keyOf(image)));
+  const mapOf = pairing(folder, maps);
+  const missing = images.filter((image) => mapOf(image) === undefined);
   notices.addFiles(
     'images without a label map',
     (n, names) => `${n} ${n === 1 ? 'image has' : 'images have'} no label map: ${names}.`,
     missing,
   );
-  const keys = new Set(images.map(keyOf));
-  const strays = maps.filter((path) => !keys.has(keyOf(path)));
+  const used = new Set(images.map(mapOf));
+  const strays = maps.filter((path) => !used.has(path));
   notices.addFiles('label maps without an image', (n, names) => `${n} label maps have no image: ${names}.`, strays);
   const ignore = options.ignore ?? named?.ignore ?? 255;
   return {
     classes: options.classes ?? named?.labels,
     ignore,
     async read(image, size) {
-      const path = mapOf.get(keyOf(image));
+      const path = mapOf(image);
       if (path === undefined) throw new DataError(`${tree.shown(image)}: no label map in ${tree.shown(folder)}.`);
       const map = await readLabelMap(tree, path, size);
       return options.reduceZeroLabel ? translated(map, withoutZero, 255) : map;
@@ -59,5 +59,25 @@ export async function labelFolderOf(
   };
 }
 
-/** Images and their maps have one name and different endings. */
-const keyOf = (path: string): string => stemOf(fileNameOf(path)).normalize('NFC');
+/**
+ * Returns a function that finds the map of an image: of the same path below the folder of maps, without the endings, else of the same name.
+ * A name that several folders have fits none: it could be another image's.
+ */
+function pairing(folder: string, maps: readonly string[]): (image: string) => string | undefined {
+  const byPath = new Map(maps.map((path) => [keyOf(folder === '' ? path : path.slice(folder.length + 1)), path]));
+  const byName = new Map<string, string | undefined>();
+  for (const path of maps) {
+    const name = keyOf(fileNameOf(path));
+    byName.set(name, byName.has(name) ? undefined : path);
+  }
+  return (image) => {
+    const parts = keyOf(image).split('/');
+    for (let from = 0; from < parts.length; from++) {
+      const path = byPath.get(parts.slice(from).join('/'));
+      if (path !== undefined) return path;
+    }
+    return byName.get(parts.at(-1)!);
+  };
+}
+
+const keyOf = (path: string): string => stemOf(path).normalize('NFC');
