@@ -1,8 +1,8 @@
 import type { NDArray, Size } from '../arrays.ts';
-import type { Sliced } from '../slices.ts';
+import { atOnce, type Sliced } from '../slices.ts';
 import { type EdgeScale, type Geometry, geometryOf, keepRatioSize, roundUpSize } from './geometry.ts';
 import { type LabelMap, type Raster, sameSize } from './raster.ts';
-import { linearRaster, resizeNearest, resizeRows, roundHalfEven, rowsPerSlice } from './resize.ts';
+import { linearRaster, type RasterPart, resizeNearest, resizeRows, roundHalfEven, rowsPerSlice } from './resize.ts';
 import { type Interpolation, resizePillow } from './resize_pillow.ts';
 
 /**
@@ -63,13 +63,7 @@ export interface Prepared {
   readonly input: NDArray; // (1, 3, padded height, padded width)
   readonly geometry: Geometry;
   /** Returns a window of the input. If it is there, `input` is made when it is first asked for. */
-  readonly cut?: ((window: InputPart) => NDArray) | undefined;
-}
-
-/** A part of the input. */
-export interface InputPart extends Size {
-  readonly top: number;
-  readonly left: number;
+  readonly cut?: ((window: RasterPart) => NDArray) | undefined;
 }
 
 /** mmdetection's test pipeline: resizes (ratio kept), normalises, then pads right and below to the divisor. */
@@ -98,16 +92,15 @@ export function* prepareSegmentation(image: Raster, pipeline: SegmentationPipeli
 }
 
 /**
- * Does what `prepareSegmentation` does for a network that sees windows only: the resized image stays bytes, of which each window is made. The
- * input of a large image would take three times as much.
+ * Does what `prepareSegmentation` does for a network that sees windows only: each is resized and made when it is cut. The input of a large
+ * image would take three times as much as the image, and the resized bytes as much again.
  */
 export function* prepareWindows(image: Raster, pipeline: SegmentationPipeline): Sliced<Prepared> {
   const first = fittedSize(image, pipeline);
   const aligned = roundUpSize(first, pipeline.divisor);
   const stretched = sameSize(first, aligned) ? image : yield* linearRaster(image, first);
-  const bytes = sameSize(stretched, aligned) ? stretched : yield* linearRaster(stretched, aligned);
   const padded = paddedSize(aligned, pipeline.padDivisor ?? 1, pipeline);
-  const cut = (window: InputPart) => normalizedPart(bytes, window, pipeline);
+  const cut = (window: RasterPart) => normalizedPart(stretched, aligned, window, pipeline);
   let whole: NDArray | undefined;
   return {
     get input() {
@@ -178,13 +171,19 @@ function* normalizedPlanes(image: Raster, size: Size, padded: Size, normalizatio
   return { shape: [1, 3, padded.height, padded.width], data };
 }
 
-/** Writes the planes of a part of an image, whose rest has the value of the padding. */
-function normalizedPart(image: Raster, part: InputPart, normalization: Padded): NDArray {
+/** Writes the planes of a part of an image that is resized to `size`. The rest of the part has the value of the padding. */
+function normalizedPart(image: Raster, size: Size, part: RasterPart, normalization: Padded): NDArray {
   const { data, write } = planeWriter(part, normalization);
-  const rows = Math.min(part.height, image.height - part.top);
-  const width = Math.min(part.width, image.width - part.left);
-  for (let y = 0; width > 0 && y < rows; y++) {
-    write(image.data, 4 * ((part.top + y) * image.width + part.left), 4, y, width);
+  const height = Math.min(part.height, size.height - part.top);
+  const width = Math.min(part.width, size.width - part.left);
+  if (height > 0 && width > 0) {
+    const { top, left } = part;
+    const isResized = !sameSize(image, size);
+    if (isResized) {
+      atOnce(resizeRows(image, size, 3, (y, row) => write(row, 0, 3, y, width), { top, left, height, width }));
+    } else {
+      for (let y = 0; y < height; y++) write(image.data, 4 * ((top + y) * image.width + left), 4, y, width);
+    }
   }
   return { shape: [1, 3, part.height, part.width], data };
 }

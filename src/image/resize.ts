@@ -23,6 +23,12 @@ interface Taps {
   readonly next: Int32Array;
 }
 
+/** A part of a raster or of a network's input, in its pixels. */
+export interface RasterPart extends Size {
+  readonly top: number;
+  readonly left: number;
+}
+
 /** `rint`: halves go to the even neighbour. */
 export function roundHalfEven(value: number): number {
   const rounded = Math.round(value);
@@ -50,6 +56,13 @@ function tapsFor(source: number, target: number, clamp: boolean): Taps {
   }
   return { index: indices, near: nears, next: nexts };
 }
+
+/** The taps of some of the destination pixels. */
+const tapsOf = ({ index, near, next }: Taps, start: number, length: number): Taps => ({
+  index: index.subarray(start, start + length),
+  near: near.subarray(start, start + length),
+  next: next.subarray(start, start + length),
+});
 
 /** Stretches one source row to the target's width: integers with 7 fractional bits (OpenCV's 11, shifted by the 4 it drops). */
 function stretchRow(
@@ -85,18 +98,20 @@ function mixRows(upper: Int32Array, lower: Int32Array, near: number, next: numbe
  * on a row in cache and no whole image is written in between.
  *
  * @param channels 3 leaves alpha out, 4 treats it as a fourth colour
- * @param emit receives the row's index and its interleaved bytes; the array is used again for the next row
+ * @param emit receives the row's index in the part and its interleaved bytes; the array is used again for the next row
+ * @param part of the result that is computed; by default all of it
  */
 export function* resizeRows(
   source: Raster,
   size: Size,
   channels: 3 | 4,
   emit: (y: number, row: Uint8Array) => void,
+  part: RasterPart = { top: 0, left: 0, ...size },
 ): Sliced<void> {
-  const rows = rowsPerSlice(size.width);
-  const across = tapsFor(source.width, size.width, true);
-  const down = tapsFor(source.height, size.height, false);
-  const values = size.width * channels;
+  const rows = rowsPerSlice(part.width);
+  const across = tapsOf(tapsFor(source.width, size.width, true), part.left, part.width);
+  const down = tapsOf(tapsFor(source.height, size.height, false), part.top, part.height);
+  const values = part.width * channels;
   const row = new Uint8Array(values);
   // the two stretched rows between which the result lies; on the way down, the lower becomes the upper
   let upper = new Int32Array(values);
@@ -107,7 +122,7 @@ export function* resizeRows(
     stretchRow(source.data, y * source.width * 4, source.width - 1, across, channels, out);
   const clampRow = (y: number) => Math.min(Math.max(y, 0), source.height - 1);
 
-  for (let y = 0; y < size.height; y++) {
+  for (let y = 0; y < part.height; y++) {
     const index = down.index[y]!;
     const next = down.next[y]!;
     const first = clampRow(index);

@@ -45,7 +45,8 @@ export function* highestClasses(
   const { height, width } = steps.at(-1)?.crop ?? source;
   const labels = labelsFor({ height, width }, classes);
   const map = { classes, base: source, resizes: resizesOf(source, steps, alignCorners), width, labels };
-  yield* highestRows([placed(source, alignCorners)], map, largest, 0, height);
+  const whole = { top: 0, bottom: height, left: 0, right: width };
+  yield* highestOnPart([placed(source, alignCorners)], map, largest, whole);
   return labels;
 }
 
@@ -62,20 +63,19 @@ export interface LabelledMap {
 }
 
 /**
- * Writes the labels of the rows `from` up to `to`.
+ * Writes the labels of a part of the map.
  *
- * @param sources cover what these rows read of the base map; their logits are finite
+ * @param sources cover what the part reads of the base map; their logits are finite
  * @param largest the largest magnitude of a logit
  */
-export function* highestRows(
+export function* highestOnPart(
   sources: readonly PlacedSource[],
   { classes, base, resizes: { downs, acrosses }, width, labels }: LabelledMap,
   largest: number,
-  from: number,
-  to: number,
+  part: MapPart,
 ): Sliced<void> {
-  const rows = tilesOf(cellsOf(sources, 'height', base.height), downs, from, to);
-  const columns = tilesOf(cellsOf(sources, 'width', base.width), acrosses, 0, width);
+  const rows = tilesOf(cellsOf(sources, 'height', base.height), downs, part.top, part.bottom);
+  const columns = tilesOf(cellsOf(sources, 'width', base.width), acrosses, part.left, part.right);
   // rounding may lead out of the bounds: by a few units in the last place of a double, and of a float32 in means
   const isMean = sources.length > 1 || sources.some(({ weights }) => weights);
   const slack = largest * (isMean ? 2e-7 * sources.length : 1e-9);

@@ -1,17 +1,9 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import type { Sliced } from '../slices.ts';
-import { lastRead } from './bilinear.ts';
-import { highestRows, type LabelledMap, labelsFor } from './highest_class.ts';
-import {
-  firstThrough,
-  type PlacedSource,
-  placed,
-  type Resizes,
-  resizesOf,
-  trimmed,
-  type Weights,
-} from './logit_sources.ts';
+import { lastRead, type Samples } from './bilinear.ts';
+import { highestOnPart, type LabelledMap, labelsFor } from './highest_class.ts';
+import { firstThrough, type PlacedSource, placed, resizesOf, trimmed, type Weights } from './logit_sources.ts';
 import {
   cropped,
   imageOf,
@@ -24,8 +16,9 @@ import {
 } from './segmentation.ts';
 
 /**
- * The classes of an image whose logits come window by window: mmseg's slide mode, and tiles. Rows that no later window reaches get their
- * classes at once, and what only they read is dropped: the logits of about one row of windows are held, at the resolution of the head.
+ * The classes of an image whose logits come window by window: mmseg's slide mode, and tiles. What no later window reaches gets its classes
+ * at once, and the logits that only it reads are dropped. Held are, at the resolution of the head, those of a few windows and, of a row of
+ * windows, those that the next row overlaps.
  */
 
 /** A part of an image, or of the network's input. */
@@ -101,7 +94,7 @@ const weightsOf = ({ top, left, height, width }: Window, base: Size, blend: Blen
     : { rows: hannWeights(top, height, base.height), columns: hannWeights(left, width, base.width) };
 
 export interface WindowOptions {
-  /** Row by row; together they cover the base map. */
+  /** Row by row from the top; together they cover the base map. */
   readonly windows: readonly Window[];
   /** The size of the base map, on which the windows lie. They may reach beyond it, into padding. */
   readonly base: Size;
@@ -142,7 +135,12 @@ export function windowLabels(options: WindowOptions): WindowLabels {
       const window = windows[next];
       if (!window) throw new ShapeError(`segmentation: there are ${windows.length} windows, got logits of one more.`);
       next++;
-      yield* take.add(window, logits, given ?? [{ size: window }], windows[next]?.top);
+      const later = windows.slice(next);
+      const isBelow = ({ top }: Window) => top !== window.top;
+      const below = later.findIndex(isBelow);
+      const beside = below < 0 ? later : later.slice(0, below);
+      const left = beside.length > 0 ? Math.min(...beside.map((one) => one.left)) : undefined;
+      yield* take.add(window, logits, given ?? [{ size: window }], { left, top: later[below]?.top });
     },
     *finish() {
       if (next < windows.length) {
@@ -153,59 +151,67 @@ export function windowLabels(options: WindowOptions): WindowLabels {
   };
 }
 
+/** Where later windows begin. */
+interface Later {
+  /** The leftmost of the same row of windows; undefined after its last. */
+  readonly left: number | undefined;
+  /** The next row of windows; undefined in the last. */
+  readonly top: number | undefined;
+}
+
 /** What is done with the logits of a window. */
 interface Taking {
-  /** @param nextTop where the next window begins, undefined after the last */
-  add(window: Window, logits: NDArray, steps: readonly ResizeStep[], nextTop: number | undefined): Sliced<void>;
+  add(window: Window, logits: NDArray, steps: readonly ResizeStep[], later: Later): Sliced<void>;
   finish(): Sliced<Uint8Array | Uint16Array>;
 }
 
-/** Several classes: rows of labels are written as soon as nothing more comes to them. */
+/** Several classes: labels are written as soon as nothing more comes to them. */
 function highest({ base, original, alignCorners, blend }: WindowOptions): Taking {
   const resizes = resizesOf(base, [{ size: original, crop: original }], alignCorners);
+  const { height, width } = original;
   let map: LabelledMap | undefined;
   let sources: { readonly source: PlacedSource; readonly largest: number }[] = [];
-  let done = 0;
+  let [top, left] = [0, 0]; // rows above are written, and of the next rows the columns on the left
   return {
-    *add(window, logits, steps, nextTop) {
+    *add(window, logits, steps, later) {
       const { classes, map: size, data } = imageOf(logits, 0);
-      map ??= { classes, base, resizes, width: original.width, labels: labelsFor(original, classes) };
+      map ??= { classes, base, resizes, width, labels: labelsFor(original, classes) };
       const largest = yield* largestOf(logits, 0);
       const weights = weightsOf(window, base, blend);
       const source = placed({ ...window, data, map: size, steps: steps.map(cropped), weights }, alignCorners);
       // padding is not shown
       if (window.top < base.height && window.left < base.width) sources.push({ source, largest });
-      if (nextTop === window.top) return;
-      const end = nextTop === undefined ? original.height : rowsBefore(nextTop, resizes, original.height);
-      if (end <= done) return;
-      const most = sources.reduce((all, one) => Math.max(all, one.largest), 0);
-      yield* highestRows(
-        sources.map((one) => one.source),
-        map,
-        most,
-        done,
-        end,
-      );
-      done = end;
-      const first = end < original.height ? firstThrough(resizes.downs, end) : base.height;
-      sources = sources.flatMap((one) => {
-        const rest = trimmed(one.source, first, classes);
-        return rest ? [{ source: rest, largest: one.largest }] : [];
-      });
+      const bottom = before(later.top, resizes.downs, height);
+      const right = before(later.left, resizes.acrosses, width);
+      if (bottom > top && right > left) {
+        const most = sources.reduce((all, one) => Math.max(all, one.largest), 0);
+        const found = sources.map((one) => one.source);
+        yield* highestOnPart(found, map, most, { top, bottom, left, right });
+        left = right;
+        const row = bottom < height ? firstThrough(resizes.downs, bottom) : base.height;
+        const column = right < width ? firstThrough(resizes.acrosses, right) : Infinity;
+        sources = sources.flatMap((one) => {
+          if (one.source.left + one.source.width > column) return one;
+          const rest = trimmed(one.source, row, classes);
+          return rest ? [{ source: rest, largest: one.largest }] : [];
+        });
+      }
+      if (later.left === undefined) [top, left] = [Math.max(top, bottom), 0];
     },
-    // biome-ignore lint/correctness/useYield: the rows are there already
+    // biome-ignore lint/correctness/useYield: the labels are there already
     *finish() {
       return map?.labels ?? new Uint8Array(0); // there is a window, so there is a map
     },
   };
 }
 
-/** How many rows of the labels read nothing of the base map from row `top` on. */
-function rowsBefore(top: number, { downs: [down] }: Resizes, height: number): number {
-  if (!down) return Math.min(top, height);
-  let row = 0;
-  while (row < height && lastRead(down, row) < top) row++;
-  return row;
+/** How many rows (or columns) of the labels read nothing of the base map from `edge` on; all without an edge. */
+function before(edge: number | undefined, [step]: readonly Samples[], extent: number): number {
+  if (edge === undefined) return extent;
+  if (!step) return Math.min(edge, extent);
+  let i = 0;
+  while (i < extent && lastRead(step, i) < edge) i++;
+  return i;
 }
 
 /** One channel: there is a map per window, which is small. */

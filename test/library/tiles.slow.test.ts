@@ -12,13 +12,16 @@ async function memoryOf(mode: 'tiles' | 'slide', height: number, width: number) 
   return JSON.parse(stdout) as { readonly own: number; readonly above: number; readonly pixels: number };
 }
 
+/** Measured: 433 (slide) and 325 (tiles). Node collects its garbage when it likes. */
+const most = 550;
+
 describe('memory of windows', () => {
   for (const mode of ['tiles', 'slide'] as const) {
-    it(`takes at most 600 MB above the network for 6000×4000 pixels and 150 classes (${mode})`, async function () {
+    it(`takes at most ${most} MB above the network for 6000×4000 pixels and 150 classes (${mode})`, async function () {
       this.timeout(600_000);
       const { above, pixels } = await memoryOf(mode, 4000, 6000);
       expect(pixels).to.equal(24_000_000);
-      expect(above).to.be.below(600);
+      expect(above).to.be.below(most);
     });
   }
 });
