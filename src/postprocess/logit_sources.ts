@@ -55,6 +55,7 @@ export function resizesOf(map: Size, steps: readonly Step[], alignCorners: boole
   return { downs, acrosses };
 }
 
+/** Prepares the resizes of a source. */
 export const placed = ({ steps, ...source }: LogitSource, alignCorners: boolean): PlacedSource => ({
   ...source,
   ...resizesOf(source.map, steps, alignCorners),

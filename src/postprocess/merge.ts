@@ -10,6 +10,7 @@ import type { Window } from './windows.ts';
 /** What is compared with the threshold: the IoU of two boxes (`nms`), or the share of the smaller box that both cover (`ios`). */
 export type MergeMethod = 'nms' | 'ios';
 
+/** When two detections are one object, and how many stay. */
 export interface MergeOptions {
   readonly merge: MergeMethod;
   /** The worse of two detections of a class is dropped if they share more than this. */

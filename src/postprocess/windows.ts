@@ -27,6 +27,7 @@ export interface Window extends Size {
   readonly left: number;
 }
 
+/** How windows follow each other, in pixels. */
 export interface Sliding {
   readonly crop: Size;
   readonly stride: Size;
@@ -93,6 +94,7 @@ const weightsOf = ({ top, left, height, width }: Window, base: Size, blend: Blen
     ? undefined
     : { rows: hannWeights(top, height, base.height), columns: hannWeights(left, width, base.width) };
 
+/** Where the windows lie, and how their logits become labels. */
 export interface WindowOptions {
   /** Row by row from the top; together they cover the base map. */
   readonly windows: readonly Window[];
