@@ -77,6 +77,10 @@ export async function* framesFromStdin(
       const input = frameInput(index++);
       yield { ...input, ref: frame, paths: pathsOf(input), imageId: index };
     }
+    if (index === 0) {
+      const missing = 'stdin has no frames. Did the program before the pipe fail?';
+      yield { ...frameInput(0), missing, paths: [], imageId: 1 };
+    }
   } catch (error) {
     if (!(error instanceof ImageError) || !isRefusal(error)) throw error;
     // a frame that is damaged fails at its turn, after the ones before it

@@ -47,6 +47,7 @@ export async function readStdin(): Promise<Input> {
   for await (const chunk of stdin as AsyncIterable<Buffer<ArrayBuffer>>) {
     size += chunk.length;
     if (size > mostBytes) throw new UsageError(`stdin has more than ${mostBytes} bytes: too large for an image.`);
+    if (chunks.length === 0) refuseVideoBytes(chunk, 'stdin', 'in.mp4'); // before a whole film is read
     chunks.push(chunk);
   }
   const file = 'stdin';
@@ -105,11 +106,15 @@ function refuseVideo(file: string): void {
   const open = openSync(file, 'r');
   const read = readSync(open, head);
   closeSync(open);
-  const { kind, name } = formatOf(head.subarray(0, read), ['png', 'jpeg']);
+  refuseVideoBytes(head.subarray(0, read), displayed(file), displayed(file));
+}
+
+/** @param file what ffmpeg is given in the command */
+function refuseVideoBytes(head: Uint8Array, what: string, file: string): void {
+  const { kind, name } = formatOf(head, ['png', 'jpeg']);
   if (kind !== 'video') return;
-  const shown = shellWord(displayed(file));
   throw new UsageError(
-    `${displayed(file)} is ${name}. ffmpeg cuts it into frames:\n  ffmpeg -i ${shown} -f image2pipe -c:v png - | moganet predict - --frames auto --out frames`,
+    `${what} is ${name}. ffmpeg cuts it into frames:\n  ffmpeg -i ${shellWord(file)} -f image2pipe -c:v png - | moganet predict - --frames auto --out frames`,
   );
 }
 

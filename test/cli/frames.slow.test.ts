@@ -92,6 +92,14 @@ describe('moganet predict - --frames', () => {
     expect(failures[0].error).to.contain('the stream ends inside it');
   });
 
+  it('says that no frame came', async () => {
+    const { code, stderr } = await moganet(['detect', '-', '--frames', 'auto', '--json', ...small], {
+      input: new Uint8Array(),
+    });
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('stdin has no frames');
+  });
+
   it('refuses what does not fit, before anything is loaded', async () => {
     const refused = async (words: readonly string[], ...texts: readonly string[]) => {
       const { code, stderr } = await moganet(words, { input: new Uint8Array() });
@@ -113,6 +121,9 @@ describe('moganet predict - --frames', () => {
     const named = await moganet(['predict', "it's a clip.mp4"], { cwd: folder });
     expect(named.code).to.equal(2);
     expect(named.stderr).to.contain(`ffmpeg -i 'it'\\''s a clip.mp4' -f image2pipe`);
+    const piped = await moganet(['predict', '-'], { input: readFileSync(video) });
+    expect(piped.code).to.equal(2);
+    expect(piped.stderr).to.contain('stdin is an MP4 video').and.to.contain('ffmpeg -i in.mp4 -f image2pipe');
     const disguised = join(folder, 'clip.png');
     writeFileSync(disguised, readFileSync(video));
     const { code, stderr } = await moganet(['predict', 'clip.png', ...small, '--out', 'none'], { cwd: folder });
