@@ -7,7 +7,7 @@ import { ConfigError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { prepareSegmentation, prepareWindows } from '../image/preprocess.ts';
 import type { DeviceTensor, Scope, Value } from '../nn/index.ts';
-import { type LabelOptions, labelSlices, type ResizeStep, resizedLogitRows } from '../postprocess/segmentation.ts';
+import type { LabelOptions, ResizeStep } from '../postprocess/segmentation.ts';
 import type { LabelView } from '../postprocess/view_labels.ts';
 import type { WindowLogits, WindowOptions } from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
@@ -157,6 +157,7 @@ async function onWhole(
 ): Promise<Labels[]> {
   const logits = await byName(await features(), 'seg_logits').read();
   await networkDone();
+  const { labelSlices } = await import('../postprocess/joining.ts');
   const maps: Labels[] = [];
   for (const [i, geometry] of geometries.entries()) {
     maps.push(await inSlices(labelSlices(logits, { steps: stepsTo(geometry), ...decision }, i), pause));
@@ -169,6 +170,7 @@ async function viewOnWhole(view: View, decision: Decision): Promise<LabelView> {
   const { features, geometries, flipped, networkDone } = view;
   const logits = await byName(await features(), 'seg_logits').read();
   await networkDone();
+  const { labelSlices, resizedLogitRows } = await import('../postprocess/joining.ts');
   const options = { steps: stepsTo(itemAt(geometries, 0)), ...decision };
   return { flipped, labels: () => labelSlices(logits, options), rows: () => resizedLogitRows(logits, options) };
 }
