@@ -119,6 +119,7 @@ export const reportStyles = `
 .duo .plot { max-width: 30rem; }
 .duo tbody th { white-space: nowrap; min-width: 0; }
 td .small { display: inline-block; min-width: 8.5rem; }
+@media (max-width: 40rem) { .bar { min-width: 3.75rem; } td .small { min-width: 5rem; } .duo tbody th { white-space: normal; } }
 .matrix { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; align-items: start; }
 .matrix .plot { width: auto; max-width: none; }
 .scroll.bare { border: 0; border-radius: 0; background: none; }

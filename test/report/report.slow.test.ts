@@ -54,6 +54,9 @@ const faultsInPage = `(() => {
     if (svg.getAttribute('role') !== 'img' && svg.getAttribute('aria-hidden') !== 'true') faults.push('a drawing has no description');
   }
   for (const control of document.querySelectorAll('input')) if (!control.labels.length) faults.push('a control has no label');
+  for (const table of document.querySelectorAll('.duo table')) {
+    if (table.rows[0].cells.length === 3 && table.scrollWidth > table.parentElement.clientWidth) faults.push('a table of three columns is cut');
+  }
   for (const region of document.querySelectorAll('.scroll')) if (region.tabIndex < 0) faults.push('what scrolls cannot be reached by keyboard');
   const levels = [...document.querySelectorAll('h1, h2, h3')].map((node) => Number(node.tagName[1]));
   levels.forEach((level, i) => { if (level > (levels[i - 1] ?? 0) + 1) faults.push('a heading skips a level'); });
