@@ -65,10 +65,7 @@ declare function btoa(bytes: string): string;
 
 interface ReadableStream<R = Uint8Array<ArrayBuffer>> {
   getReader(): {
-    read(): Promise<
-      | { readonly done: false; readonly value: R }
-      | { readonly done: true; readonly value?: undefined }
-    >;
+    read(): Promise<{ readonly done: false; readonly value: R } | { readonly done: true; readonly value?: undefined }>;
     cancel(reason?: unknown): Promise<void>;
   };
   pipeThrough(transform: { readonly readable: ReadableStream; readonly writable: WritableStream }): ReadableStream;
