@@ -17,10 +17,12 @@ const pixelFormats = {
   bgra: [2, 1, 0, 3],
   gray: [0, 0, 0, -1],
 } as const;
+/** A pixel format of raw frames, by ffmpeg's name. */
 export type PixelFormat = keyof typeof pixelFormats;
 const pixelFormatNames = Object.keys(pixelFormats) as PixelFormat[];
 const bytesPerPixel: Readonly<Record<PixelFormat, number>> = { rgb24: 3, bgr24: 3, rgba: 4, bgra: 4, gray: 1 };
 
+/** Options of `framesOf`. */
 export interface FramesOptions {
   /** Set for frames of bare pixels, which say neither their size nor their format. Without it the frames are PNG or JPEG files. */
   readonly raw?: { readonly width: number; readonly height: number; readonly pixels: PixelFormat } | undefined;
