@@ -179,7 +179,7 @@ interface Fit {
 export function checkEdges(edges: readonly number[]): void {
   if (Math.max(...edges) <= longestEdge) return;
   throw new ConfigError(
-    `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Use a smaller size or scale.`,
+    `an image is fitted between edges of at most ${longestEdge} pixels, got ${edges.join('×')}. Ask for smaller edges, or configure a smaller input.scale.`,
   );
 }
 
