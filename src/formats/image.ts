@@ -61,7 +61,7 @@ export function readableKind(bytes: Uint8Array, readable: string, context: Image
   }
   if (kind === 'video') {
     const command = `mkdir frames && ffmpeg -i ${shellWord(context.name)} frames/%06d.png`;
-    throw refuse('unsupported', '', `this is ${name}, and no single image`, `Cut it into frames: ${command}`);
+    throw refuse('not-an-image', '', `this is ${name}, and no single image`, `Cut it into frames: ${command}`);
   }
   throw refuse('not-an-image', '', `this is ${name}`, `Give a ${readable} file.`);
 }
