@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { glob } from 'tinyglobby';
-import { shellWord } from '../formats/image.ts';
+import { shellWord } from '../formats/context.ts';
 import { formatOf, sniffedBytes } from '../formats/sniff.ts';
 import type { Raster } from '../node.ts';
 import { UsageError } from './failure.ts';

@@ -56,6 +56,10 @@ function refusalText(file: string, place: string, reason: string, remedy: string
 /** Text of a file in a message: short, and without control characters. */
 export const quoted = (text: string): string => JSON.stringify(shortened(text));
 
+/** A file name as a word of a shell. */
+export const shellWord = (name: string): string =>
+  /^[\w./:@%+][\w./:@%+-]*$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+
 /**
  * The codes of refused images, each with its usual remedy. The list is closed, so that programs may branch on `code`.
  * `docs/errors.md` has the same list for readers.

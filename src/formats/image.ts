@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { ImageError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
 import { foundIn, validateOptions } from '../validate.ts';
-import { type ImageContext, type ImageLimits, imageContext } from './context.ts';
+import { type ImageContext, type ImageLimits, imageContext, shellWord } from './context.ts';
 import type { DecodeJpeg, LoadWasm } from './jpeg.ts';
 import { type FileKind, formatOf } from './sniff.ts';
 
@@ -65,10 +65,6 @@ export function readableKind(bytes: Uint8Array, readable: string, context: Image
   }
   throw refuse('not-an-image', '', `this is ${name}`, `Give a ${readable} file.`);
 }
-
-/** A file name as a word of a shell. */
-export const shellWord = (name: string): string =>
-  /^[\w./:@%+][\w./:@%+-]*$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 
 /** @throws ImageError if a caller gives something else than bytes */
 function checkBytes(bytes: unknown, call: string): void {
