@@ -29,7 +29,7 @@ interface Queue {
   readonly images: Source<PlannedInput>;
   /** Undefined as long as a stream goes on. */
   readonly total: number | undefined;
-  /** What an image is called before it has come. */
+  /** Returns the name of an image, also of one that has not come yet. */
   nameOf(index: number): string;
 }
 

@@ -18,7 +18,7 @@ export interface DataFolder {
   read(path: string, most?: number): Promise<Uint8Array>;
 }
 
-/** What is directly in a folder. */
+/** A file or folder that lies directly in a folder. */
 export interface FolderEntry {
   readonly name: string;
   readonly kind: 'file' | 'folder';
