@@ -1,6 +1,6 @@
 /** COCO's annotation file, checked. Unknown fields are gone; what may be missing is optional. */
 
-/** What the file has. */
+/** The lists of COCO's annotation file. */
 export interface CocoFile {
   readonly images: readonly CocoImage[];
   readonly annotations: readonly CocoAnnotation[];

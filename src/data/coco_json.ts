@@ -26,7 +26,7 @@ export interface CocoReading {
 /** How strictly a file is read. */
 export interface CocoReadOptions {
   /**
-   * What happens with what an evaluation can live with: ids given twice, annotations of images or classes that are not
+   * Says how faults are met that do not stop an evaluation: ids given twice, annotations of images or classes that are not
    * listed, an id of 0, boxes of negative extent, images without a name or with an extent of 0, and masks of another size
    * than their image. An error by default; with `report` a notice for each kind of fault, and the entry stays (an extent
    * of 0 and a mask of another size do not).
