@@ -227,7 +227,7 @@ function normalizeRow(
 }
 
 /** A byte has 256 values: a channel's normalised ones are computed once, in mmcv's float32 steps, and looked up. */
-function normalizationTable({ mean, std }: Normalization, channel: number): Float32Array {
+export function normalizationTable({ mean, std }: Normalization, channel: number): Float32Array {
   const inverse = Math.fround(1 / std[channel]!);
   const channelMean = Math.fround(mean[channel]!);
   return Float32Array.from({ length: 256 }, (_, byte) => Math.fround(byte - channelMean) * inverse);

@@ -1,4 +1,5 @@
 import type { Size } from '../../src/arrays.ts';
+import { prepareCrops as slicedCrops } from '../../src/image/affine.ts';
 import * as preprocess from '../../src/image/preprocess.ts';
 import { resizeRows as slicedRows } from '../../src/image/resize.ts';
 import { resizePillow as slicedPillow } from '../../src/image/resize_pillow.ts';
@@ -18,6 +19,7 @@ export const prepareWindows = whole(preprocess.prepareWindows);
 export const prepareClassification = whole(preprocess.prepareClassification);
 export const centerCrop = whole(preprocess.centerCrop);
 export const batchInputs = whole(preprocess.batchInputs);
+export const prepareCrops = whole(slicedCrops);
 export const resizeRows = whole(slicedRows);
 export const resizePillow = whole(slicedPillow);
 

@@ -14,6 +14,7 @@ import { runModule } from './modules.ts';
 import { type CostRowSpec, expectCosts } from './network_costs.ts';
 import { expectKeys, type KeyList, networkRunners } from './networks.ts';
 import { runRoiAlign } from './pooled_regions.ts';
+import { runners as poseRunners } from './pose.ts';
 import { runners as postprocessRunners } from './postprocess.ts';
 import type { EngineRunner } from './run_graph.ts';
 import { runWholeModel } from './whole_models.ts';
@@ -38,6 +39,7 @@ const plainRunners: Readonly<Record<string, Runner>> = {
   ...imageRunners,
   ...checkpointRunners,
   ...evaluationRunners,
+  ...poseRunners,
 };
 
 /** Runners of heads and whole models on an engine. The kinds are the words of the golden files. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CocoDetection, CocoFile } from '../../../src/data/coco_file.ts';
 import { parseCocoFile, parseCocoResults } from '../../../src/data/coco_json.ts';
-import { MoganetError, UnsupportedError } from '../../../src/errors.ts';
+import { MoganetError } from '../../../src/errors.ts';
 import { type CocoEvaluation, evaluateCoco } from '../../../src/evaluate/coco.ts';
 import { type CocoMatching, outcomes, takenBy } from '../../../src/evaluate/coco_matching.ts';
 import type { CocoOptions, CocoType } from '../../../src/evaluate/coco_parameters.ts';
@@ -14,7 +14,8 @@ import { expectTensor, type GoldenCase, GoldenMismatch } from '../golden.ts';
 // biome-ignore-start lint/suspicious/noExplicitAny: JSON of the cases, whose fields differ by kind
 
 /** Labels as they are, faults and all: the cases have ids that are 0 or given twice. */
-const truthFrom = (source: unknown, name: string): CocoFile => parseCocoFile(source, name, { faults: 'report' }).file;
+export const truthFrom = (source: unknown, name: string): CocoFile =>
+  parseCocoFile(source, name, { faults: 'report' }).file;
 
 function fileOf(golden: GoldenCase, file: string): Uint8Array {
   return readFileSync(join(golden.folder, file));
@@ -254,10 +255,9 @@ export async function runCocoEval(golden: GoldenCase): Promise<void> {
   }
 }
 
-/** Keypoints as the poses' goldens have them, whose results were not suppressed before. */
+/** Keypoints as the poses' goldens have them, whose results are evaluated as they are. */
 export async function runKeypointEval(golden: GoldenCase): Promise<void> {
   const { json } = golden;
-  if (json.runs) throw new UnsupportedError('suppression of poses is not supported yet');
   const truth = truthFrom(fileOf(golden, json.ground_truth), json.ground_truth);
   const results = parseCocoResults(fileOf(golden, json.detections), json.detections);
   for (const [name, expected] of Object.entries<any>(json.results)) {
@@ -275,13 +275,13 @@ function bytesOf(values: ArrayLike<number>): Uint8Array {
   return new Uint8Array(Float64Array.from(values).buffer); // little-endian wherever Node runs
 }
 
-const sha256 = (values: Float64Array): string => createHash('sha256').update(bytesOf(values)).digest('hex');
+export const sha256 = (values: Float64Array): string => createHash('sha256').update(bytesOf(values)).digest('hex');
 
-function equal(what: string, actual: unknown, expected: unknown): void {
+export function equal(what: string, actual: unknown, expected: unknown): void {
   if (actual !== expected) throw new GoldenMismatch(`${what}: ${actual}, expected ${expected}`);
 }
 
-function equalLists(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+export function equalLists(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>): void {
   equal(`${what}: length`, actual.length, expected.length);
   for (let i = 0; i < actual.length; i++) equal(`${what}[${i}]`, actual[i], expected[i]);
 }

@@ -1,5 +1,5 @@
 import type { GoldenCase } from '../golden.ts';
-import { runCocoArrays, runCocoEval, runCocoRefuse, runCocoSmall, runKeypointEval } from './coco.ts';
+import { runCocoArrays, runCocoEval, runCocoRefuse, runCocoSmall } from './coco.ts';
 import { runBoundary, runCalibration, runCompare } from './comparisons.ts';
 import { runDataset } from './datasets.ts';
 import { runConfusion, runTide } from './detection_metrics.ts';
@@ -17,7 +17,6 @@ export const runners: Readonly<Record<string, (golden: GoldenCase) => Promise<vo
   compare: runCompare,
   confusion: runConfusion,
   dataset: runDataset,
-  keypoint_eval: runKeypointEval,
   health: runHealth,
   health_codes: runHealthCodes,
   miou: runMiou,

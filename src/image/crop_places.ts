@@ -1,0 +1,158 @@
+import type { Size } from '../arrays.ts';
+
+/**
+ * Where the crops of a top-down pose model lie: box → centre and scale → matrix, in the float32 steps of mmpose 0.29
+ * (`mmpose/core/bbox/transforms.py`, `mmpose/core/post_processing/post_transforms.py`). A step in double would move a crop by
+ * 1/32 pixel where a coordinate lies between two of them.
+ */
+
+/** The places of n crops in an image. */
+export interface CropPlaces {
+  /** n × (x, y): the middle of each crop, in pixels of the image. */
+  readonly centers: Float32Array;
+  /** n × (x, y): width and height of each crop, padding included, in 200 pixels of the image (mmpose's `scale`). */
+  readonly scales: Float32Array;
+  /** n: width × height of each crop in pixels of the image. OKS between predictions is measured by it. */
+  readonly areas: Float32Array;
+}
+
+const f32 = Math.fround;
+
+/**
+ * Returns the places of the crops of boxes: the shorter side of each box grows to the aspect of the input, then both by the
+ * padding.
+ *
+ * @param boxesXywh n × (left, top, width, height) in pixels of the image. Boxes are not clipped to it.
+ * @param size of the network's input
+ * @throws RangeError for a box without area, or with a value that is not finite
+ */
+export function cropPlaces(boxesXywh: ArrayLike<number>, size: Size, padding = 1.25): CropPlaces {
+  if (boxesXywh.length % 4 !== 0) {
+    throw new RangeError(
+      `cropPlaces: boxes are x, y, width, height, four values each; got ${boxesXywh.length} values.`,
+    );
+  }
+  if (!(padding > 0 && Number.isFinite(padding))) {
+    throw new RangeError(`cropPlaces: the padding is ${padding}. It must be a number above 0, mostly 1.25.`);
+  }
+  const count = boxesXywh.length / 4;
+  const aspect = size.width / size.height;
+  const centers = new Float32Array(2 * count);
+  const scales = new Float32Array(2 * count);
+  const areas = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    checkBox(boxesXywh, i);
+    let width = boxesXywh[4 * i + 2]!;
+    let height = boxesXywh[4 * i + 3]!;
+    centers[2 * i] = boxesXywh[4 * i]! + width * 0.5;
+    centers[2 * i + 1] = boxesXywh[4 * i + 1]! + height * 0.5;
+    if (width > aspect * height) height = width / aspect;
+    else if (width < aspect * height) width = height * aspect;
+    scales[2 * i] = f32(f32(width) / 200) * padding;
+    scales[2 * i + 1] = f32(f32(height) / 200) * padding;
+    areas[i] = f32(scales[2 * i]! * 200) * f32(scales[2 * i + 1]! * 200);
+    if (!Number.isFinite(areas[i]!) || !hasPlace(centers, scales, i)) {
+      throw new RangeError(
+        `cropPlaces: box ${i} (${boxText(boxesXywh, i)}) is too far away or too small for the precision of float32. ` +
+          'Boxes are x, y, width, height in pixels of the image.',
+      );
+    }
+  }
+  return { centers, scales, areas };
+}
+
+function checkBox(boxesXywh: ArrayLike<number>, i: number): void {
+  for (let k = 0; k < 4; k++) {
+    if (!Number.isFinite(boxesXywh[4 * i + k]!)) {
+      throw new RangeError(
+        `cropPlaces: box ${i} has the ${['x', 'y', 'width', 'height'][k]} ${boxesXywh[4 * i + k]}, not a finite number.`,
+      );
+    }
+  }
+  if (!(boxesXywh[4 * i + 2]! > 0 && boxesXywh[4 * i + 3]! > 0)) {
+    throw new RangeError(
+      `cropPlaces: box ${i} has no area: ${boxText(boxesXywh, i)}. Boxes are x, y, width, height in pixels of the image, ` +
+        'width and height above 0. Leave this box out, or subtract if these are corners.',
+    );
+  }
+}
+
+const boxText = (boxesXywh: ArrayLike<number>, i: number): string =>
+  [0, 1, 2, 3].map((k) => boxesXywh[4 * i + k]).join(', ');
+
+/** Tells if the three points of the matrix are apart in float32. */
+function hasPlace(centers: Float32Array, scales: Float32Array, i: number): boolean {
+  const { center, up, left } = points(centers, scales, i);
+  return up.y < center.y && left.x < center.x;
+}
+
+/** The middle of a crop, the point half a width above it, and that point turned by 90 degrees. */
+function points(centers: Float32Array, scales: Float32Array, i: number) {
+  const x = centers[2 * i]!;
+  const y = centers[2 * i + 1]!;
+  const above = f32(y - f32(scales[2 * i]! * 200) * 0.5);
+  return { center: { x, y }, up: { x, y: above }, left: { x: f32(x - f32(y - above)), y: above } };
+}
+
+/**
+ * Returns the affine matrix (a, b, c, d, e, f) of a crop from the image to the input: x' = a x + b y + c, y' = d x + e y + f. Without
+ * UDP the scale comes from the width alone, and the middle goes to (width / 2, height / 2) of the input.
+ *
+ * @param size of the network's input
+ */
+export function cropMatrix({ centers, scales }: CropPlaces, i: number, size: Size, udp = false): Float64Array {
+  if (udp) return udpMatrix(centers, scales, i, size);
+  const { center, up, left } = points(centers, scales, i);
+  const middle = { x: size.width / 2, y: size.height / 2 };
+  const top = { x: middle.x, y: f32(middle.y - middle.x) };
+  const corner = { x: 0, y: top.y };
+  return solveAffine([center, up, left], [middle, top, corner]);
+}
+
+/** UDP's matrix: both scales, between the middles of the corner pixels. Its numbers are rounded to float32. */
+function udpMatrix(centers: Float32Array, scales: Float32Array, i: number, { height, width }: Size): Float64Array {
+  const [sideX, sideY] = [f32(scales[2 * i]! * 200), f32(scales[2 * i + 1]! * 200)];
+  const a = (width - 1) / sideX;
+  const e = (height - 1) / sideY;
+  const c = a * (-centers[2 * i]! + 0.5 * sideX);
+  const f = e * (-centers[2 * i + 1]! + 0.5 * sideY);
+  return Float64Array.from([a, 0, c, 0, e, f], f32);
+}
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+type Three = readonly [Point, Point, Point];
+
+/**
+ * Returns the matrix that maps three points as `cv2.getAffineTransform` does, to the last bit: Gaussian elimination with row
+ * exchanges of the six equations. The closed form is simpler, but where a coordinate of a crop lies between two 1024ths of a pixel,
+ * the last bit decides.
+ */
+function solveAffine(from: Three, to: Three): Float64Array {
+  const rows = from.flatMap(({ x, y }, k) => [
+    [x, y, 1, 0, 0, 0, to[k]!.x],
+    [0, 0, 0, x, y, 1, to[k]!.y],
+  ]);
+  for (let i = 0; i < 6; i++) {
+    let pivot = i;
+    for (let j = i + 1; j < 6; j++) if (Math.abs(rows[j]![i]!) > Math.abs(rows[pivot]![i]!)) pivot = j;
+    const row = rows[pivot]!;
+    rows[pivot] = rows[i]!;
+    rows[i] = row;
+    const factor = -1 / row[i]!;
+    for (const below of rows.slice(i + 1)) {
+      const alpha = below[i]! * factor;
+      for (let k = i + 1; k < 7; k++) below[k] = below[k]! + alpha * row[k]!;
+    }
+  }
+  const matrix = new Float64Array(6);
+  for (let i = 5; i >= 0; i--) {
+    const row = rows[i]!;
+    let sum = row[6]!;
+    for (let k = i + 1; k < 6; k++) sum -= row[k]! * matrix[k]!;
+    matrix[i] = sum / row[i]!;
+  }
+  return matrix;
+}

@@ -1,0 +1,257 @@
+import type { NDArray, Size } from '../arrays.ts';
+import { ShapeError } from '../errors.ts';
+import { gaussianBlur, gaussianWindow } from './gaussian.ts';
+import { checkFinite } from './scores.ts';
+
+/**
+ * From heatmaps to keypoints in pixels of the image, as mmpose 0.29 does it (`mmpose/core/evaluation/top_down_eval.py`). Places on
+ * maps and in the image are float32, as there; refinements are computed in double.
+ */
+
+/** How a heatmap becomes a keypoint. */
+export interface HeatmapDecoding {
+  /**
+   * - `maximum`: the cell of the maximum.
+   * - `default`: moved by a quarter of a cell towards the higher neighbour on each axis. The published models use it.
+   * - `unbiased`: refined by a Newton step on the logarithm of the blurred map (DARK, arXiv 1910.06278).
+   * - `udp`: the same on other differences, for maps whose corner cells lie on the corners of the crop (UDP, arXiv 1911.07524).
+   * - `combined`: UDP with two maps of offsets beside each heatmap (`CombinedTarget`).
+   * - `megvii`: `default` on the blurred map, moved by half a cell more, with scores around 0.5.
+   */
+  readonly method: 'maximum' | 'default' | 'unbiased' | 'udp' | 'combined' | 'megvii';
+  /** The side of the Gaussian window of `unbiased`, `udp`, `combined` and `megvii`, an odd number. By default 11. */
+  readonly kernel?: number | undefined;
+  /** The reach of an offset of `combined`, in heights of the map. By default 0.0546875. */
+  readonly validRadiusFactor?: number | undefined;
+}
+
+/** The places of crops in the image. */
+export interface HeatmapPlaces {
+  /** n × (x, y) in pixels of the image. */
+  readonly centers: Float32Array;
+  /** n × (x, y) in 200 pixels of the image. */
+  readonly scales: Float32Array;
+}
+
+export interface Keypoints {
+  /** n × joints × (x, y) in pixels of the image. They may lie outside of it, and outside of the box. */
+  readonly points: Float32Array;
+  /** n × joints: the maximum of each heatmap. It is no probability and may be above 1 or below 0. */
+  readonly scores: Float32Array;
+}
+
+const f32 = Math.fround;
+
+/** One map that is decoded. */
+interface Heatmap extends Size {
+  readonly values: Float32Array; // height × width
+}
+
+/** The place of a keypoint on its map, and its score. */
+interface Found {
+  x: number;
+  y: number;
+  score: number;
+}
+
+type Decode = (map: Heatmap, window: Float32Array) => Found;
+
+/**
+ * Returns the keypoints of every crop. A map without a value above 0 gives the place (-1, -1) of the map, a point outside the
+ * crop, which is carried into the image like any other; its score is not above 0. The reference refines this place under
+ * UDP by cells of other maps; here it stays.
+ *
+ * @param heatmaps n × joints × height × width; for `combined` n × (3 · joints) × height × width: heatmap, offset x, offset y of each joint
+ * @throws ShapeError if the shapes do not fit
+ * @throws RangeError for a value that is not finite, or a window whose side is not odd
+ */
+export function decodeHeatmaps(
+  heatmaps: NDArray,
+  { centers, scales }: HeatmapPlaces,
+  { method, kernel = 11, validRadiusFactor = 0.0546875 }: HeatmapDecoding,
+): Keypoints {
+  const { count, channels, size } = checkedMaps(heatmaps, method === 'combined' ? 3 : 1);
+  if (centers.length !== 2 * count || scales.length !== 2 * count) {
+    throw new ShapeError(
+      `decodeHeatmaps: ${count} crops have ${centers.length / 2} centres and ${scales.length / 2} scales. Give one of each per crop.`,
+    );
+  }
+  const udp = method === 'udp' || method === 'combined';
+  if (udp && (size.width < 2 || size.height < 2)) {
+    throw new ShapeError(`decodeHeatmaps: UDP needs maps of at least 2×2 cells, got ${size.height}×${size.width}.`);
+  }
+  checkFinite('decodeHeatmaps', 'heatmaps', heatmaps.data);
+  checkFinite('decodeHeatmaps', 'centers', centers);
+  checkFinite('decodeHeatmaps', 'scales', scales);
+  const step = method === 'combined' ? 3 : 1;
+  const joints = channels / step;
+  const cells = size.height * size.width;
+  const map = (i: number): Heatmap => ({ ...size, values: heatmaps.data.subarray(i * cells, (i + 1) * cells) });
+  const window = gaussianWindow(kernel);
+  const wideWindow = method === 'combined' ? gaussianWindow(2 * kernel + 1) : window;
+  const points = new Float32Array(2 * count * joints);
+  const scores = new Float32Array(count * joints);
+  for (let i = 0; i < count * joints; i++) {
+    const found =
+      method === 'combined'
+        ? decodeCombined(map(3 * i), map(3 * i + 1), map(3 * i + 2), wideWindow, window, validRadiusFactor)
+        : decoders[method](map(i), window);
+    const crop = Math.floor(i / joints);
+    points[2 * i] = toImage(found.x, centers[2 * crop]!, scales[2 * crop]!, udp ? size.width - 1 : size.width);
+    points[2 * i + 1] = toImage(
+      found.y,
+      centers[2 * crop + 1]!,
+      scales[2 * crop + 1]!,
+      udp ? size.height - 1 : size.height,
+    );
+    scores[i] = found.score;
+  }
+  return { points, scores };
+}
+
+/** Checks the shape of a batch of heatmaps. @param step channels of one joint */
+export function checkedMaps({ shape, data }: NDArray, step: 1 | 3) {
+  const [count = 0, channels = 0, height = 0, width = 0] = shape;
+  if (shape.length !== 4 || data.length !== count * channels * height * width || height < 1 || width < 1) {
+    throw new ShapeError(
+      `heatmaps: the shape is [${shape.join(', ')}] with ${data.length} values. It must be crops × joints × height × width.`,
+    );
+  }
+  if (channels % step !== 0) {
+    throw new ShapeError(
+      `heatmaps: ${channels} channels are not a multiple of 3 (heatmap, offset x, offset y of each joint).`,
+    );
+  }
+  return { count, channels, size: { height, width } };
+}
+
+/** Carries a place on a map into the image, in the reference's float32 steps. */
+function toImage(place: number, center: number, scale: number, cells: number): number {
+  const side = f32(scale * 200);
+  return f32(f32(f32(f32(place) * f32(side / cells)) + center) - f32(side * 0.5));
+}
+
+const decoders: Readonly<Record<Exclude<HeatmapDecoding['method'], 'combined'>, Decode>> = {
+  maximum: (map) => maximumOf(map),
+  default: (map) => {
+    const found = maximumOf(map);
+    if (hasNeighbours(map, found, 1)) addQuarters(map, found, 0);
+    return found;
+  },
+  unbiased: (map, window) => {
+    const found = maximumOf(map);
+    if (hasNeighbours(map, found, 2))
+      newtonStep(found, derivativesTwoApart(modulated(map, window, found.score), found));
+    return found;
+  },
+  udp: (map, window) => {
+    const found = maximumOf(map);
+    if (found.x >= 0) newtonStep(found, derivativesOfNeighbours(map, window, found));
+    return found;
+  },
+  megvii: (map, window) => {
+    const blurred = modulated(map, window, maximumOf(map).score);
+    const found = maximumOf(blurred);
+    if (hasNeighbours(blurred, found, 1)) addQuarters(blurred, found, 0.5);
+    return { ...found, score: found.score / 255 + 0.5 };
+  },
+};
+
+/** Returns the first cell of the maximum in row order; (-1, -1) if the maximum is not above 0. */
+function maximumOf({ values, width }: Heatmap): Found {
+  let at = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[at]!) at = i;
+  const score = values[at]!;
+  return score > 0 ? { x: at % width, y: Math.floor(at / width), score } : { x: -1, y: -1, score };
+}
+
+/** The reference's condition of refinements: the first two columns and rows are left out, and as many as `last` at the end. */
+const hasNeighbours = ({ height, width }: Size, { x, y }: Found, last: 1 | 2): boolean =>
+  x > 1 && x < width - last && y > 1 && y < height - last;
+
+/** Moves a place by a quarter of a cell towards the higher neighbour on each axis, and by `more` on both. */
+function addQuarters({ values, width }: Heatmap, found: Found, more: number): void {
+  const at = found.y * width + found.x;
+  found.x += Math.sign(values[at + 1]! - values[at - 1]!) * 0.25 + more;
+  found.y += Math.sign(values[at + width]! - values[at - width]!) * 0.25 + more;
+}
+
+/** Returns the map blurred with zeros around, and scaled so that its maximum is that of the map. */
+function modulated(map: Heatmap, window: Float32Array, maximum: number): Heatmap {
+  const values = gaussianBlur(map.values, map, window, 'zeros');
+  let highest = -Infinity;
+  for (const value of values) highest = Math.max(highest, value);
+  // a map of zeros stays one
+  const factor = highest === 0 ? 1 : f32(maximum / highest);
+  for (let i = 0; i < values.length; i++) values[i]! *= factor;
+  return { ...map, values };
+}
+
+/** First and second derivatives of the logarithm of a map at a place. */
+interface Derivatives {
+  readonly dx: number;
+  readonly dy: number;
+  readonly dxx: number;
+  readonly dxy: number;
+  readonly dyy: number;
+}
+
+/** DARK's: second differences over two cells. */
+function derivativesTwoApart({ values, width }: Heatmap, { x, y }: Found): Derivatives {
+  const at = (dx: number, dy: number) => Math.log(Math.max(values[(y + dy) * width + x + dx]!, 1e-10));
+  return {
+    dx: (at(1, 0) - at(-1, 0)) / 2,
+    dy: (at(0, 1) - at(0, -1)) / 2,
+    dxx: (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4,
+    dxy: (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4,
+    dyy: (at(0, 2) - 2 * at(0, 0) + at(0, -2)) / 4,
+  };
+}
+
+/** The float32 epsilon that UDP adds to the second derivatives. */
+const epsilon = 2 ** -23;
+
+/** UDP's: of the blurred map, whose values are clamped to 0.001 … 50. Beyond the border the outermost cells are repeated. */
+function derivativesOfNeighbours(map: Heatmap, window: Float32Array, { x, y }: Found): Derivatives {
+  const { height, width } = map;
+  const values = gaussianBlur(map.values, map, window, 'reflection');
+  const at = (dx: number, dy: number) => {
+    const column = Math.min(Math.max(x + dx, 0), width - 1);
+    const row = Math.min(Math.max(y + dy, 0), height - 1);
+    return Math.log(Math.min(Math.max(values[row * width + column]!, f32(0.001)), 50));
+  };
+  const center = at(0, 0);
+  return {
+    dx: (at(1, 0) - at(-1, 0)) / 2,
+    dy: (at(0, 1) - at(0, -1)) / 2,
+    dxx: at(1, 0) - 2 * center + at(-1, 0) + epsilon,
+    dxy: (at(1, 1) - at(1, 0) - at(0, 1) + 2 * center - at(-1, 0) - at(0, -1) + at(-1, -1)) / 2,
+    dyy: at(0, 1) - 2 * center + at(0, -1) + epsilon,
+  };
+}
+
+/** Moves a place to the extremum of the parabola with these derivatives; not at all if there is none. */
+function newtonStep(found: Found, { dx, dy, dxx, dxy, dyy }: Derivatives): void {
+  const determinant = dxx * dyy - dxy * dxy;
+  if (determinant === 0) return;
+  found.x -= (dyy * dx - dxy * dy) / determinant;
+  found.y -= (dxx * dy - dxy * dx) / determinant;
+}
+
+function decodeCombined(
+  response: Heatmap,
+  offsetX: Heatmap,
+  offsetY: Heatmap,
+  wideWindow: Float32Array,
+  window: Float32Array,
+  validRadiusFactor: number,
+): Found {
+  const found = maximumOf({ ...response, values: gaussianBlur(response.values, response, wideWindow, 'reflection') });
+  if (found.x < 0) return found;
+  const at = found.y * response.width + found.x;
+  const radius = validRadiusFactor * response.height;
+  const offsetAt = ({ values }: Heatmap) => gaussianBlur(values, response, window, 'reflection')[at]! * radius;
+  found.x += offsetAt(offsetX);
+  found.y += offsetAt(offsetY);
+  return found;
+}
