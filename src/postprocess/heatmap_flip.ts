@@ -1,6 +1,6 @@
 import type { NDArray } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
-import { checkedMaps } from './keypoints.ts';
+import { checkedMaps, stepOf } from './keypoints.ts';
 
 /**
  * The flip test of a top-down pose model (mmpose 0.29, `flip_back` in `mmpose/core/post_processing/post_transforms.py` and
@@ -12,8 +12,8 @@ export interface FlipOptions {
   readonly flipPairs: readonly (readonly [number, number])[];
   /** Moves the maps of the mirrored input right by one column, as the published models do; the first column stays. By default false. */
   readonly shift?: boolean | undefined;
-  /** Each joint has three channels: heatmap, offset x, offset y (`CombinedTarget`). By default false. */
-  readonly combined?: boolean | undefined;
+  /** One map per joint, or three: response, offset x, offset y. By default `peak`. */
+  readonly target?: 'peak' | 'offset' | undefined;
 }
 
 /**
@@ -23,8 +23,8 @@ export interface FlipOptions {
  * @param heatmaps crops × joints × height × width
  * @throws ShapeError if a pair names no joint, or a joint is in two pairs
  */
-export function flipBack(heatmaps: NDArray, { flipPairs, shift = false, combined = false }: FlipOptions): NDArray {
-  const step = combined ? 3 : 1;
+export function flipBack(heatmaps: NDArray, { flipPairs, shift = false, target = 'peak' }: FlipOptions): NDArray {
+  const step = stepOf(target);
   const { count, channels, size } = checkedMaps(heatmaps, step);
   const { height, width } = size;
   const partners = partnersOf(channels / step, flipPairs);

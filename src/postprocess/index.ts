@@ -32,6 +32,8 @@ export {
   secondStageDetections,
   singleStageDetections,
 } from './detections.ts';
+export { type FlipOptions, flipBack, mergeFlipped } from './heatmap_flip.ts';
+export { decodeHeatmaps, type HeatmapDecoding, type HeatmapPlaces, type Keypoints } from './keypoints.ts';
 export {
   type CompactMask,
   compactMask,
@@ -45,6 +47,7 @@ export {
   pasteMasks,
 } from './masks.ts';
 export { type NmsOptions, nms } from './nms.ts';
+export { oksMatrix, oksNms, type PersonScoring, type Persons, personScores, softOksNms } from './oks.ts';
 export {
   fillBoxXywh,
   fillPolygons,

@@ -11,18 +11,22 @@ import { checkFinite } from './scores.ts';
 /** How a heatmap becomes a keypoint. */
 export interface HeatmapDecoding {
   /**
-   * - `maximum`: the cell of the maximum.
-   * - `default`: moved by a quarter of a cell towards the higher neighbour on each axis. The published models use it.
-   * - `unbiased`: refined by a Newton step on the logarithm of the blurred map (DARK, arXiv 1910.06278).
-   * - `udp`: the same on other differences, for maps whose corner cells lie on the corners of the crop (UDP, arXiv 1911.07524).
-   * - `combined`: UDP with two maps of offsets beside each heatmap (`CombinedTarget`).
-   * - `megvii`: `default` on the blurred map, moved by half a cell more, with scores around 0.5.
+   * - `none`: the cell of the maximum.
+   * - `quarter`: moved by a quarter of a cell towards the higher neighbour on each axis. The published models use it (mmpose's `default`).
+   * - `dark`: refined by a Newton step on the logarithm of the blurred map (mmpose's `unbiased`, arXiv 1910.06278).
+   * - `udp`: the same on other differences, for maps whose corner cells lie on the corners of the crop (arXiv 1911.07524).
+   * - `megvii`: `quarter` on the blurred map, moved by half a cell more, with scores around 0.5.
    */
-  readonly method: 'maximum' | 'default' | 'unbiased' | 'udp' | 'combined' | 'megvii';
-  /** The side of the Gaussian window of `unbiased`, `udp`, `combined` and `megvii`, an odd number. By default 11. */
-  readonly kernel?: number | undefined;
-  /** The reach of an offset of `combined`, in heights of the map. By default 0.0546875. */
-  readonly validRadiusFactor?: number | undefined;
+  readonly decode: 'none' | 'quarter' | 'dark' | 'udp' | 'megvii';
+  /** The side of the window that `dark`, `udp` and `megvii` blur with, an odd number. By default 11. */
+  readonly blur?: number | undefined;
+  /**
+   * `peak`: one map per joint, with a peak at its place. `offset`: three, the response and the offsets along x and y, which `udp` reads
+   * (mmpose's `CombinedTarget`). By default `peak`.
+   */
+  readonly target?: 'peak' | 'offset' | undefined;
+  /** The reach of an offset of 1, in heights of the map. By default 0.0546875. */
+  readonly offsetRadius?: number | undefined;
 }
 
 /** The places of crops in the image. */
@@ -61,53 +65,55 @@ type Decode = (map: Heatmap, window: Float32Array) => Found;
  * crop, which is carried into the image like any other; its score is not above 0. The reference refines this place under
  * UDP by cells of other maps; here it stays.
  *
- * @param heatmaps n × joints × height × width; for `combined` n × (3 · joints) × height × width: heatmap, offset x, offset y of each joint
+ * @param heatmaps crops × joints × height × width; with offsets crops × (3 · joints) × height × width: response, offset x, offset y of
+ *   each joint
  * @throws ShapeError if the shapes do not fit
- * @throws RangeError for a value that is not finite, or a window whose side is not odd
+ * @throws RangeError for a value that is not finite, for a window whose side is not odd, and for offsets without `udp`
  */
 export function decodeHeatmaps(
   heatmaps: NDArray,
   { centers, scales }: HeatmapPlaces,
-  { method, kernel = 11, validRadiusFactor = 0.0546875 }: HeatmapDecoding,
+  { decode, blur = 11, target = 'peak', offsetRadius = 0.0546875 }: HeatmapDecoding,
 ): Keypoints {
-  const { count, channels, size } = checkedMaps(heatmaps, method === 'combined' ? 3 : 1);
+  const step = stepOf(target);
+  const { count, channels, size } = checkedMaps(heatmaps, step);
   if (centers.length !== 2 * count || scales.length !== 2 * count) {
     throw new ShapeError(
       `decodeHeatmaps: ${count} crops have ${centers.length / 2} centres and ${scales.length / 2} scales. Give one of each per crop.`,
     );
   }
-  const udp = method === 'udp' || method === 'combined';
-  if (udp && (size.width < 2 || size.height < 2)) {
+  if (target === 'offset' && decode !== 'udp') {
+    throw new RangeError(`decodeHeatmaps: "${decode}" does not read offsets. Decode heatmaps with offsets by "udp".`);
+  }
+  const udp = decode === 'udp' ? 1 : 0;
+  if (size.width <= udp || size.height <= udp) {
     throw new ShapeError(`decodeHeatmaps: UDP needs maps of at least 2×2 cells, got ${size.height}×${size.width}.`);
   }
   checkFinite('decodeHeatmaps', 'heatmaps', heatmaps.data);
   checkFinite('decodeHeatmaps', 'centers', centers);
   checkFinite('decodeHeatmaps', 'scales', scales);
-  const step = method === 'combined' ? 3 : 1;
   const joints = channels / step;
   const cells = size.height * size.width;
   const map = (i: number): Heatmap => ({ ...size, values: heatmaps.data.subarray(i * cells, (i + 1) * cells) });
-  const window = gaussianWindow(kernel);
-  const wideWindow = method === 'combined' ? gaussianWindow(2 * kernel + 1) : window;
+  const window = gaussianWindow(blur);
+  const wideWindow = gaussianWindow(2 * blur + 1);
   const points = new Float32Array(2 * count * joints);
   const scores = new Float32Array(count * joints);
   for (let i = 0; i < count * joints; i++) {
     const found =
-      method === 'combined'
-        ? decodeCombined(map(3 * i), map(3 * i + 1), map(3 * i + 2), wideWindow, window, validRadiusFactor)
-        : decoders[method](map(i), window);
-    const crop = Math.floor(i / joints);
-    points[2 * i] = toImage(found.x, centers[2 * crop]!, scales[2 * crop]!, udp ? size.width - 1 : size.width);
-    points[2 * i + 1] = toImage(
-      found.y,
-      centers[2 * crop + 1]!,
-      scales[2 * crop + 1]!,
-      udp ? size.height - 1 : size.height,
-    );
+      target === 'offset'
+        ? addOffsets(map(3 * i), map(3 * i + 1), map(3 * i + 2), wideWindow, window, offsetRadius)
+        : decoders[decode](map(i), window);
+    const crop = 2 * Math.floor(i / joints);
+    points[2 * i] = toImage(found.x, centers[crop]!, scales[crop]!, size.width - udp);
+    points[2 * i + 1] = toImage(found.y, centers[crop + 1]!, scales[crop + 1]!, size.height - udp);
     scores[i] = found.score;
   }
   return { points, scores };
 }
+
+/** Returns the channels of one joint. */
+export const stepOf = (target: 'peak' | 'offset'): 1 | 3 => (target === 'offset' ? 3 : 1);
 
 /** Checks the shape of a batch of heatmaps. @param step channels of one joint */
 export function checkedMaps({ shape, data }: NDArray, step: 1 | 3) {
@@ -131,14 +137,14 @@ function toImage(place: number, center: number, scale: number, cells: number): n
   return f32(f32(f32(f32(place) * f32(side / cells)) + center) - f32(side * 0.5));
 }
 
-const decoders: Readonly<Record<Exclude<HeatmapDecoding['method'], 'combined'>, Decode>> = {
-  maximum: (map) => maximumOf(map),
-  default: (map) => {
+const decoders: Readonly<Record<HeatmapDecoding['decode'], Decode>> = {
+  none: (map) => maximumOf(map),
+  quarter: (map) => {
     const found = maximumOf(map);
     if (hasNeighbours(map, found, 1)) addQuarters(map, found, 0);
     return found;
   },
-  unbiased: (map, window) => {
+  dark: (map, window) => {
     const found = maximumOf(map);
     if (hasNeighbours(map, found, 2))
       newtonStep(found, derivativesTwoApart(modulated(map, window, found.score), found));
@@ -238,18 +244,19 @@ function newtonStep(found: Found, { dx, dy, dxx, dxy, dyy }: Derivatives): void 
   found.y -= (dxx * dy - dxy * dx) / determinant;
 }
 
-function decodeCombined(
+/** Returns the maximum of the blurred response, moved by the blurred offsets there. */
+function addOffsets(
   response: Heatmap,
   offsetX: Heatmap,
   offsetY: Heatmap,
   wideWindow: Float32Array,
   window: Float32Array,
-  validRadiusFactor: number,
+  offsetRadius: number,
 ): Found {
   const found = maximumOf({ ...response, values: gaussianBlur(response.values, response, wideWindow, 'reflection') });
   if (found.x < 0) return found;
   const at = found.y * response.width + found.x;
-  const radius = validRadiusFactor * response.height;
+  const radius = offsetRadius * response.height;
   const offsetAt = ({ values }: Heatmap) => gaussianBlur(values, response, window, 'reflection')[at]! * radius;
   found.x += offsetAt(offsetX);
   found.y += offsetAt(offsetY);

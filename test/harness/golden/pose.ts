@@ -86,24 +86,33 @@ function expectMatrix(what: string, actual: Float64Array, expected: readonly num
   if (!same || expected.length !== 6) throw new GoldenMismatch(`${what}: matrix ${actual}, expected ${expected}`);
 }
 
-function methodOf({ post_process, use_udp, target_type }: any): HeatmapDecoding['method'] {
-  if (target_type === 'CombinedTarget') return 'combined';
-  return use_udp ? 'udp' : (post_process ?? 'maximum');
+/** The words of the cases, which are mmpose's. */
+const decodings: Readonly<Record<string, HeatmapDecoding['decode']>> = {
+  default: 'quarter',
+  unbiased: 'dark',
+  megvii: 'megvii',
+};
+
+function decodingOf({ post_process, use_udp, target_type, kernel, valid_radius_factor }: any): HeatmapDecoding {
+  const decode = use_udp ? 'udp' : post_process === null ? 'none' : decodings[post_process];
+  if (!decode) throw new UnsupportedError(`post_process "${post_process}" is not known to this runner`);
+  return { decode, blur: kernel, target: targetOf(target_type), offsetRadius: valid_radius_factor };
 }
+
+const targetOf = (type: string): 'peak' | 'offset' => (type === 'CombinedTarget' ? 'offset' : 'peak');
 
 async function decode(golden: GoldenCase): Promise<void> {
   const heatmaps = await inputOf(golden, 'heatmaps');
   const places = { centers: (await inputOf(golden, 'center')).data, scales: (await inputOf(golden, 'scale')).data };
   for (const run of golden.json.runs) {
-    const method = methodOf(run);
-    const options = { method, kernel: run.kernel, validRadiusFactor: run.valid_radius_factor };
+    const options = decodingOf(run);
     if (!heatmaps.data.every(Number.isFinite)) {
       expectRefused(run.tag, () => decodeHeatmaps(heatmaps, places, options), /of heatmaps is NaN/);
       continue;
     }
     const { points, scores } = decodeHeatmaps(heatmaps, places, options);
     const [count, channels] = heatmaps.shape as [number, number];
-    const joints = method === 'combined' ? channels / 3 : channels;
+    const joints = options.target === 'offset' ? channels / 3 : channels;
     if (isInformative(golden)) await resetUnfound(golden, run.tag, points, scores);
     await expectTensor(golden, `keypoints_${run.tag}`, { shape: [count, joints, 2], data: points });
     await expectTensor(golden, `scores_${run.tag}`, { shape: [count, joints], data: scores });
@@ -125,11 +134,11 @@ async function resetUnfound(
 
 async function flip(golden: GoldenCase): Promise<void> {
   const { flip_pairs: flipPairs, target_type } = golden.json;
-  const combined = target_type === 'CombinedTarget';
+  const target = targetOf(target_type);
   const heatmaps = await inputOf(golden, 'heatmaps');
   const mirrored = await inputOf(golden, 'mirrored');
   for (const shift of [false, true]) {
-    const options = { flipPairs, combined, shift };
+    const options = { flipPairs, target, shift };
     const ending = shift ? '_shift' : '';
     await expectTensor(golden, `back${ending}`, flipBack(mirrored, options));
     await expectTensor(golden, `mean${ending}`, mergeFlipped(heatmaps, mirrored, options));
