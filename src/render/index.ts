@@ -24,6 +24,14 @@ export {
 } from './legend.ts';
 export { drawDetections, drawSegmentation, type OverlayOptions, type SegmentationOptions } from './overlay.ts';
 export {
+  type BodySide,
+  type DrawnKeypoints,
+  type DrawnPoses,
+  drawPoses,
+  type PoseOptions,
+  poseColors,
+} from './poses.ts';
+export {
   drawText,
   fitText,
   fontMetrics,

@@ -5,6 +5,7 @@ import type { CocoDetection, CocoFile } from '../../../src/data/coco_file.ts';
 import { parseCocoFile, parseCocoResults } from '../../../src/data/coco_json.ts';
 import { MoganetError } from '../../../src/errors.ts';
 import { type CocoEvaluation, evaluateCoco } from '../../../src/evaluate/coco.ts';
+import { keypointSimilarity } from '../../../src/evaluate/coco_keypoints.ts';
 import { type CocoMatching, outcomes, takenBy } from '../../../src/evaluate/coco_matching.ts';
 import type { CocoOptions, CocoType } from '../../../src/evaluate/coco_parameters.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch } from '../golden.ts';
@@ -267,6 +268,39 @@ export async function runKeypointEval(golden: GoldenCase): Promise<void> {
     for (const array of ['precision', 'recall', 'scores'] as const) {
       equal(`${name}: ${array}`, sha256(evaluation[array]), expected[`${array}_sha256`]);
     }
+    if (sigmas === json.sigmas) await compareKeypointImages(golden, truth, results, evaluation);
+  }
+}
+
+/** Compares the similarities of the images, and the matching of those for which the case has it. */
+async function compareKeypointImages(
+  golden: GoldenCase,
+  { annotations }: CocoFile,
+  results: readonly CocoDetection[],
+  { matching, parameters }: CocoEvaluation,
+): Promise<void> {
+  const { per_image = [], max_dets, sigmas } = golden.json;
+  for (const { image_id: image, oks_shape, ...expected } of per_image) {
+    if (oks_shape === null) continue;
+    const found = results.filter((one) => one.image_id === image).sort((a, b) => b.score - a.score);
+    const detections = found.slice(0, max_dets).map(({ keypoints }) => keypoints ?? []);
+    const truths = annotations
+      .filter((one) => one.image_id === image)
+      .map(({ keypoints = [], bbox, area }) => ({ keypoints, box: () => bbox as any, area: area! }));
+    const name = `oks_${image}`;
+    const similarities = keypointSimilarity(detections, truths, sigmas);
+    await expectTensor(golden, name, { shape: [detections.length, truths.length], data: similarities });
+    if (!expected.dt_ids) continue;
+    const group = [...matching.groupImage.keys()].find(
+      (one) => parameters.imageIds[matching.groupImage[one]!] === image,
+    )!;
+    const { dtIds, gtIds, gtIgnore, dtMatches, dtIgnore } = evaluatedImage(matching, group, 0);
+    equalLists(`image ${image}: dt_ids`, dtIds, expected.dt_ids);
+    equalLists(`image ${image}: gt_ids`, gtIds, expected.gt_ids);
+    equalLists(`image ${image}: gt_ignored`, gtIgnore, expected.gt_ignored);
+    equalLists(`image ${image}: matches at 0.50`, dtMatches[0]!, expected.matches_at_50);
+    equalLists(`image ${image}: matches at 0.75`, dtMatches[5]!, expected.matches_at_75);
+    equalLists(`image ${image}: dt_ignored at 0.50`, dtIgnore[0]!, expected.dt_ignored_at_50);
   }
 }
 // biome-ignore-end lint/suspicious/noExplicitAny: JSON of the cases
