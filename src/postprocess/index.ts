@@ -33,7 +33,7 @@ export {
   singleStageDetections,
 } from './detections.ts';
 export { type FlipOptions, flipBack, mergeFlipped } from './heatmap_flip.ts';
-export { decodeHeatmaps, type HeatmapDecoding, type HeatmapPlaces, type Keypoints } from './keypoints.ts';
+export { type DecodedKeypoints, decodeHeatmaps, type HeatmapDecoding, type HeatmapPlaces } from './keypoints.ts';
 export {
   type CompactMask,
   compactMask,

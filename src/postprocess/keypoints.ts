@@ -37,7 +37,8 @@ export interface HeatmapPlaces {
   readonly scales: Float32Array;
 }
 
-export interface Keypoints {
+/** The keypoints of crops. */
+export interface DecodedKeypoints {
   /** n × joints × (x, y) in pixels of the image. They may lie outside of it, and outside of the box. */
   readonly points: Float32Array;
   /** n × joints: the maximum of each heatmap. It is no probability and may be above 1 or below 0. */
@@ -74,7 +75,7 @@ export function decodeHeatmaps(
   heatmaps: NDArray,
   { centers, scales }: HeatmapPlaces,
   { decode, blur = 11, target = 'peak', offsetRadius = 0.0546875 }: HeatmapDecoding,
-): Keypoints {
+): DecodedKeypoints {
   const step = stepOf(target);
   const { count, channels, size } = checkedMaps(heatmaps, step);
   if (centers.length !== 2 * count || scales.length !== 2 * count) {
