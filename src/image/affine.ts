@@ -73,7 +73,7 @@ interface Columns {
  * outside, byte for byte. Only the rows of the image that the crop shows are read. A row of the image is stretched once for all rows
  * of the crop that lie on it: the weights are integers, so the order of the sums does not matter.
  *
- * @param matrix from the image to the crop, without rotation (`cropMatrix`)
+ * @param matrix from the image to the crop (`cropMatrix`); rows stay rows: y' does not depend on x
  * @param emit receives the row's index and its interleaved bytes (RGB); the array is used again for the next row
  */
 export function cropRows(

@@ -85,6 +85,8 @@ describe('places of crops', () => {
     expect(tall.areas[0]).to.be.closeTo(48.75 * 65, 1e-3);
     // 60×50 is wider: 60×80
     expect([...cropPlaces([-15, -20, 60, 50], official).scales]).to.deep.equal([0.375, 0.5]);
+    // each step in float32: 10.6 / 200 · 1.25 in double is 0.06624999…
+    expect(cropPlaces([0, 0, 10.6, 8], official).scales[0]).to.equal(0.06625000387430191);
     expect([...cropPlaces([0, 0, 3, 4], official, 1).scales]).to.deep.equal([3 / 200, 4 / 200].map(Math.fround));
   });
 
@@ -186,6 +188,17 @@ describe('crops', () => {
       const matrix = cropMatrix(cropPlaces(box, size, 1.25), 0, size, udp);
       const crop = cropOf(image, box, size, { padding: 1.25, udp });
       expect([...crop], `${n}: ${box}`).to.deep.equal([...slowly(image, matrix, size)]);
+    }
+  });
+
+  it('follow a shear, as rounding may leave one between two columns', () => {
+    const image = noise({ width: 40, height: 30 });
+    // the columns move by a 1024th of a pixel and more from row to row
+    for (const skew of [1e-3, -0.02, 0.3]) {
+      const matrix = Float64Array.of(0.9, skew, 2, 0, 1.7, -3);
+      const crop = new Uint8Array(official.width * official.height * 3);
+      cropRows(image, matrix, official, (y, row) => crop.set(row, y * row.length));
+      expect([...crop], `${skew}`).to.deep.equal([...slowly(image, matrix, official)]);
     }
   });
 

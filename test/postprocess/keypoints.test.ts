@@ -88,6 +88,12 @@ describe('heatmaps', () => {
     expect(megvii.score).to.be.closeTo(0.5 + 0.8 / 255, 1e-4);
   });
 
+  it('are refined across a ridge by UDP, along which there is no maximum', () => {
+    const ridge = Array.from({ length: 16 }, () => bump({ height: 1, width: 20 }, 9.7, 0)[0]!);
+    expect(placeOf(mapOf(ridge), { decode: 'udp' }).x).to.be.closeTo(9.7, 0.02);
+    expect(placeOf(mapOf(ridge), { decode: 'udp' }).y).to.be.closeTo(0, 0.02);
+  });
+
   it('are moved by offsets, in shares of the radius', () => {
     const size = { height: 20, width: 20 };
     const flat = (value: number) => Array.from({ length: 400 }, () => value);
