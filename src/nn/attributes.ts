@@ -112,7 +112,11 @@ export const rules: { readonly [K in Operation]: Rule<K> } = {
     parameters: ({ kernel, groups }, { first, out }) => [[out, first / groups, kernel.height, kernel.width], [out]],
   },
   convTranspose2d: {
-    attributes: windowed,
+    attributes: { ...windowed, outputPadding: extents(0) },
+    fits: ({ stride, outputPadding }) =>
+      outputPadding.height < stride.height && outputPadding.width < stride.width
+        ? undefined
+        : `an output padding of ${outputPadding.height}×${outputPadding.width} is not less than the stride ${stride.height}×${stride.width}`,
     parameters: ({ kernel }, { first, out }) => [[first, out, kernel.height, kernel.width], [out]],
   },
   linear: {

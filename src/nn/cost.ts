@@ -73,9 +73,9 @@ const rules: { [K in Operation]: CostRule<K> } = {
     macs: elements(output) * kernel.height * kernel.width * (x.channels / groups),
     convBias: bias === undefined ? 0 : elements(output),
   }),
-  convTranspose2d: ({ attributes: { kernel } }, output, [x]) => ({
+  convTranspose2d: ({ attributes: { kernel }, inputs: [, , bias] }, output, [x]) => ({
     macs: elements(x) * kernel.height * kernel.width * output.channels,
-    convBias: elements(output),
+    convBias: bias === undefined ? 0 : elements(output),
   }),
   linear: ({ attributes: { inFeatures } }, output) => ({
     macs: output.batch * inFeatures * output.channels,

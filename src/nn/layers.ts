@@ -70,19 +70,35 @@ export const pointwise = module(
   },
 );
 
-/** `torch.nn.ConvTranspose2d` with a bias, without output padding. */
+/** The options of `torch.nn.ConvTranspose2d`; a number stands for both extents. */
+export interface ConvTransposeOptions {
+  readonly kernel: number | Size;
+  readonly stride: number | Size;
+  /** Rows and columns that are cut off at each side. By default none. */
+  readonly padding?: number | Size;
+  /** Rows and columns that are added below and at the right, fewer than the stride. By default none. */
+  readonly outputPadding?: number | Size;
+  readonly bias?: boolean;
+}
+
+/** `torch.nn.ConvTranspose2d`: N×C×H×W to N×channels×H'×W'. Keys `weight`, and `bias` unless it is turned off. */
 export const convTranspose2d = module(
-  (
-    scope: Scope,
-    x: Value,
-    channels: number,
-    options: { kernel: number | Size; stride: number | Size; padding?: number | Size },
-  ): Value => {
-    checkOptions(`${scope.path}: convTranspose2d`, options ?? null, ['kernel', 'stride', 'padding']);
+  (scope: Scope, x: Value, channels: number, options: ConvTransposeOptions): Value => {
+    const known = ['kernel', 'stride', 'padding', 'outputPadding', 'bias'];
+    checkOptions(`${scope.path}: convTranspose2d`, options ?? null, known);
+    const { bias = true } = options;
+    checkBias(scope, bias);
     const kernel = sizeFrom(options.kernel);
     const weight = scope.parameter('weight', [x.channels, channels, kernel.height, kernel.width]);
-    const attributes = { kernel, stride: sizeFrom(options.stride), padding: sizeFrom(options.padding ?? 0) };
-    return record('convTranspose2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope);
+    const attributes = {
+      kernel,
+      stride: sizeFrom(options.stride),
+      padding: sizeFrom(options.padding ?? 0),
+      outputPadding: sizeFrom(options.outputPadding ?? 0),
+    };
+    return bias
+      ? record('convTranspose2d', [x, weight, scope.parameter('bias', [channels])], attributes, channels, scope)
+      : record('convTranspose2d', [x, weight], attributes, channels, scope);
   },
 );
 

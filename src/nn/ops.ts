@@ -11,8 +11,8 @@ export interface Attributes {
   input: { readonly name: string; readonly kind: 'map' | 'regions' };
   param: Parameter;
   conv2d: Convolution;
-  /** Weight [in, out, kh, kw]; no output padding. */
-  convTranspose2d: { readonly kernel: Size; readonly stride: Size; readonly padding: Size };
+  /** Weight [in, out, kh, kw]; `outputPadding` adds rows below and columns at the right to the result. */
+  convTranspose2d: Window & { readonly outputPadding: Size };
   /** Flattens in C·H·W order; gives N×out×1×1. */
   linear: { readonly inFeatures: number };
   /** In evaluation mode: normalises by the running statistics. */
@@ -80,7 +80,7 @@ export interface Operands<M, P> {
   input: readonly [];
   param: readonly [];
   conv2d: readonly [x: M, weight: P, bias?: P];
-  convTranspose2d: readonly [x: M, weight: P, bias: P];
+  convTranspose2d: readonly [x: M, weight: P, bias?: P];
   linear: readonly [x: M, weight: P, bias: P];
   batchNorm: readonly [x: M, weight: P, bias: P, mean: P, variance: P];
   groupNorm: readonly [x: M, weight: P, bias: P];

@@ -32,6 +32,16 @@ function windowed(x: MapShape, { kernel, stride, padding }: Window, dilation: Si
   return { batch: x.batch, height: along('height'), width: along('width') };
 }
 
+/** Returns PyTorch's output extent of a transposed convolution. */
+export function transposedExtent(
+  x: Size,
+  { kernel, stride, padding, outputPadding }: Window & { readonly outputPadding: Size },
+): Size {
+  const along = (axis: 'height' | 'width') =>
+    (x[axis] - 1) * stride[axis] - 2 * padding[axis] + kernel[axis] + outputPadding[axis];
+  return { height: along('height'), width: along('width') };
+}
+
 /** Rounds both extents up to multiples. */
 export const paddedTo = (x: MapShape, { height, width }: Size): MapShape => ({
   ...x,
@@ -53,11 +63,7 @@ function broadcast({ path, op }: Node, [a, b]: readonly [MapShape, MapShape]): E
 
 const rules: { [K in Operation]: ShapeRule<K> } = {
   conv2d: ({ attributes }, [x]) => windowed(x, attributes, attributes.dilation),
-  convTranspose2d: ({ attributes: { kernel, stride, padding } }, [x]) => ({
-    batch: x.batch,
-    height: (x.height - 1) * stride.height - 2 * padding.height + kernel.height,
-    width: (x.width - 1) * stride.width - 2 * padding.width + kernel.width,
-  }),
+  convTranspose2d: ({ attributes }, [x]) => ({ batch: x.batch, ...transposedExtent(x, attributes) }),
   linear: ({ path, attributes: { inFeatures } }, [x]) => {
     if (x.channels * x.height * x.width !== inFeatures) {
       throw new ShapeError(`${path}: linear takes ${inFeatures} features, got ${text(x)}.`);

@@ -43,6 +43,7 @@ const cases: { readonly [K in Operation]: readonly Apply[] } = {
     (s, x) => convTranspose2d(s, x, 4, { kernel: 2, stride: 2 }),
     (s, x) => convTranspose2d(s, x, 4, { kernel: 3, stride: 2, padding: 1 }),
     (s, x) => convTranspose2d(s, x, 4, { kernel: 4, stride: 1 }),
+    (s, x) => convTranspose2d(s, x, 4, { kernel: 3, stride: 2, padding: 1, outputPadding: 1, bias: false }),
     (s, x) => convTranspose2d(s, F.adaptiveAvgPool(x, bins), 4, { kernel: 3, stride: 2, padding: 1 }),
   ],
   linear: [(s, x) => linear(s, F.globalAvgPool(x), 50)],

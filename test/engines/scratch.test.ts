@@ -63,6 +63,8 @@ const cases: { readonly [K in Operation]: readonly Apply[] } = {
   convTranspose2d: [
     (s, x) => convTranspose2d(s, x, 12, { kernel: 2, stride: 2 }),
     (s, x) => convTranspose2d(s, x, 12, { kernel: 3, stride: 2, padding: 1 }),
+    (s, x) => convTranspose2d(s, x, 12, { kernel: 4, stride: 2, padding: 1, bias: false }),
+    (s, x) => convTranspose2d(s, x, 12, { kernel: 3, stride: 1, padding: 1 }),
   ],
   linear: [(s, x) => linear(s, x, 50, size)],
   batchNorm: [(s, x) => batchNorm(s, x)],

@@ -171,6 +171,34 @@ export const operationCases: readonly OperationCase[] = [
   of('convTranspose2d with padding', seeded('x', 1, 3, 4, 5), (s, x) =>
     convTranspose2d(s, x, 2, { kernel: 4, stride: 2, padding: 1 }),
   ),
+  of(
+    'convTranspose2d with output padding, without a bias',
+    row(1, 2),
+    (s, x) =>
+      convTranspose2d(s, x, 1, {
+        kernel: { height: 1, width: 3 },
+        stride: { height: 1, width: 2 },
+        padding: { height: 0, width: 1 },
+        outputPadding: { height: 0, width: 1 },
+        bias: false,
+      }),
+    // 1 → 1 10 100, 2 → 2 20 200 two columns further; the first column is cut off
+    { weights: { weight: array([1, 1, 1, 3], 1, 10, 100) }, expected: row(10, 102, 20, 200) },
+  ),
+  of('convTranspose2d doubles maps of odd sides by any kernel', seeded('x', 2, 3, 5, 3), (s, x) => {
+    const doubled = (name: string, y: Value, kernel: number, padding: number, outputPadding: number) =>
+      convTranspose2d(s.at(name), y, 4, { kernel, stride: 2, padding, outputPadding, bias: false });
+    return doubled('two', doubled('three', doubled('four', x, 4, 1, 0), 3, 1, 1), 2, 0, 0);
+  }),
+  of('convTranspose2d with an output padding beyond every window', seeded('x', 1, 3, 4, 5), (s, x) =>
+    convTranspose2d(s, x, 2, { kernel: 2, stride: 2, outputPadding: 1 }),
+  ),
+  of('convTranspose2d in larger steps than its kernel', seeded('x', 1, 3, 4, 5), (s, x) =>
+    convTranspose2d(s, x, 2, { kernel: 2, stride: 3, padding: 1 }),
+  ),
+  of('convTranspose2d over three pixels', seeded('x', 1, 3, 4, 5), (s, x) =>
+    convTranspose2d(s, x, 2, { kernel: 5, stride: 2, padding: 2, outputPadding: 1 }),
+  ),
   of('linear', array([2, 2, 1, 1], 1, 2, 3, 4), (s, x) => linear(s, x, 1), {
     weights: { weight: array([1, 2], 10, 100), bias: array([1], 1) },
     expected: array([2, 1, 1, 1], 211, 431),

@@ -127,6 +127,10 @@ describe('recording an operation', () => {
       forward((s, x) => convTranspose2d(s, x, 6, { kernel: 2, stride: 0 })),
       /^layer: convTranspose2d: stride/,
     ],
+    'an output padding of a whole stride': [
+      forward((s, x) => convTranspose2d(s, x, 6, { kernel: 3, stride: 2, outputPadding: 2 })),
+      /^layer: convTranspose2d: an output padding of 2×2 is not less than the stride 2×2/,
+    ],
     'padding beyond half the kernel': [
       forward((_, x) => F.maxPool(x, { kernel: 3, padding: 2 })),
       /:maxPool: .*padding of 2×2 .*half of the kernel 3×3/,
@@ -230,6 +234,10 @@ describe('recording an operation', () => {
     convTranspose2d: [
       forward((s, x) => convTranspose2d(s, x, 6, { kernel: 2, strides: 2 } as never)),
       /^layer: convTranspose2d: unknown option "strides". Did you mean "stride"/,
+    ],
+    'a bias of convTranspose2d that is text': [
+      forward((s, x) => convTranspose2d(s, x, 6, { kernel: 2, stride: 2, bias: 'no' } as never)),
+      /bias must be true or false, got "no"/,
     ],
     pointwise: [forward((s, x) => pointwise(s, x, 6, { biass: true } as never)), /"biass". Did you mean "bias"/],
     'a bias that is text': [

@@ -30,6 +30,15 @@ describe('cost', () => {
 
   it('counts a transposed convolution at its inputs', () => {
     expect(costAt('up')).to.include({ macs: 144 * 4 * 2, convBias: 2 * 2 * 8 * 6 });
+    const plain = recordPart({
+      name: 'plain',
+      inputs: { x: map(6) },
+      forward: (scope, { x }) => ({
+        y: convTranspose2d(scope, x, 2, { kernel: 4, stride: 2, padding: 1, bias: false }),
+      }),
+    });
+    const { macs, convBias } = totalCost(costOf(plain, { x: { batch: 1, height: 4, width: 3 } }));
+    expect({ macs, convBias }).to.deep.equal({ macs: 6 * 12 * 16 * 2, convBias: 0 });
   });
 
   it('counts linear layers with their biases apart from the convolutions’', () => {

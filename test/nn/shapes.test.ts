@@ -42,6 +42,8 @@ describe('shapes', () => {
     expect(shapeOf((s, { x }) => conv2d(s, x, 6, { kernel: 5, dilation: 2, padding: 0 }))).to.equal('2×6×1×4');
     expect(shapeOf((_, { x }) => F.maxPool(x, { kernel: 3, stride: 2, padding: 1 }))).to.equal('2×4×5×6');
     expect(shapeOf((s, { x }) => convTranspose2d(s, x, 3, { kernel: 4, stride: 2, padding: 1 }))).to.equal('2×3×18×24');
+    const padded = { kernel: 3, stride: 2, padding: 1, outputPadding: 1 };
+    expect(shapeOf((s, { x }) => convTranspose2d(s, x, 3, padded))).to.equal('2×3×18×24');
   });
 
   it('of a resize are those of the other value, or a multiple', () => {

@@ -49,9 +49,9 @@ function broadcast(_: unknown, [a, b]: readonly [Extents, Extents]): Extents {
 
 const rules: { readonly [K in Operation]: Rule<K> } = {
   conv2d: (attributes, [x]) => slid(x, attributes, attributes.dilation),
-  convTranspose2d: ({ kernel, stride, padding }, [x]) => {
+  convTranspose2d: ({ kernel, stride, padding, outputPadding }, [x]) => {
     const along = (axis: Axis): Extent =>
-      plus(times(x[axis], stride[axis]), kernel[axis] - stride[axis] - 2 * padding[axis]);
+      plus(times(x[axis], stride[axis]), kernel[axis] - stride[axis] - 2 * padding[axis] + outputPadding[axis]);
     return { batch: x.batch, height: along('height'), width: along('width') };
   },
   linear: (_, [{ batch }]) => ({ batch, ...unit }),

@@ -35,6 +35,7 @@ export const emitters: { [K in Operation]: Emit<K> } = {
       kernel_shape: pair(attributes.kernel),
       strides: pair(attributes.stride),
       pads: pads(attributes),
+      output_padding: pair(attributes.outputPadding),
     });
   },
 

@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Size } from '../../arrays.ts';
-import type { Axis } from '../../nn/ops.ts';
+import type { Attributes, Axis } from '../../nn/ops.ts';
+import { transposedExtent } from '../../nn/shapes.ts';
 import { roiAlignNhwc } from '../../postprocess/roi_align.ts';
 import { poolingMatrix } from '../shape_dependent.ts';
 import { attention, linearAttention, windowAttention } from './attention.ts';
 import { type Kernel, type Kernels, then } from './kernel.ts';
 import { own } from './own_kernels.ts';
-import { isTiling } from './weight_layouts.ts';
+import { tapsOf } from './weight_layouts.ts';
 
 /** The vocabulary in TensorFlow.js. */
 
@@ -57,24 +58,25 @@ const conv2d: Kernel<'conv2d'> = (attributes, [x], parameters) => {
 };
 
 const convTranspose2d: Kernel<'convTranspose2d'> = (attributes, [x], [filter, bias]) => {
-  if (isTiling(attributes)) {
-    const tiles = tf.conv2d(x, filter as tf.Tensor4D, 1, 'valid');
-    const placed = then(tiles, () => tf.depthToSpace(tiles, attributes.kernel.height));
-    return then(placed, () => tf.add(placed, bias));
-  }
-  const { kernel, stride, padding } = attributes;
-  const [batch, height, width] = x.shape;
-  const extent = (axis: 'height' | 'width', from: number) =>
-    (from - 1) * stride[axis] - 2 * padding[axis] + kernel[axis];
-  const shape: [number, number, number, number] = [
-    batch,
-    extent('height', height),
-    extent('width', width),
-    (filter as tf.Tensor4D).shape[2],
-  ];
-  const y = tf.conv2dTranspose(x, filter as tf.Tensor4D, shape, pair(stride), paddingOf(padding));
-  return then(y, () => tf.add(y, bias));
+  const y = transposed(attributes, x, filter as tf.Tensor4D);
+  return bias ? then(y, () => tf.add(y, bias)) : y;
 };
+
+function transposed(attributes: Attributes['convTranspose2d'], x: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor4D {
+  const { stride, padding } = attributes;
+  const [batch, rows, columns] = x.shape;
+  const { height, width } = transposedExtent({ height: rows, width: columns }, attributes);
+  const taps = tapsOf(attributes);
+  if (taps === undefined) {
+    const shape: tf.Tensor4D['shape'] = [batch, height, width, filter.shape[2]];
+    return tf.conv2dTranspose(x, filter, shape, pair(stride), paddingOf(padding));
+  }
+  const edge = { height: taps - 1, width: taps - 1 };
+  const tiles: tf.Tensor4D = tf.conv2d(x, filter, 1, paddingOf(edge));
+  const placed = then(tiles, () => tf.depthToSpace(tiles, stride.height));
+  if (placed.shape[1] === height && placed.shape[2] === width) return placed;
+  return then(placed, () => tf.slice(placed, [0, padding.height, padding.width, 0], [batch, height, width, -1]));
+}
 
 const linear: Kernel<'linear'> = ({ inFeatures }, [x], [weight, bias]) => {
   const rows = tf.reshape(x, [x.shape[0], inFeatures]);

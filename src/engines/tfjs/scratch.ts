@@ -3,6 +3,7 @@ import type { Heads } from '../../nn/ops.ts';
 import { type MapShape, paddedTo } from '../../nn/shapes.ts';
 import { queriesAtOnce } from './attention.ts';
 import type { Implementation } from './kernel.ts';
+import { tapsOf } from './weight_layouts.ts';
 
 /**
  * How much the kernels hold while they run. The wasm backend has to know before it runs out of memory, so this stands beside
@@ -28,7 +29,13 @@ export const held: Implementation['held'] = {
     const grouped = groups > 1 && groups !== x.channels;
     return (grouped ? 2 * y + valuesOf(x) / groups : y) + (both ? valuesOf(output) : 0);
   },
-  convTranspose2d: results(2),
+  convTranspose2d: (attributes, [x], output) => {
+    const taps = tapsOf(attributes);
+    if (taps === undefined) return results(2)(attributes, [x], output);
+    const { height, width } = attributes.stride;
+    const more = taps - 1; // tiles at both ends
+    return 2 * output.batch * output.channels * (x.height + more) * height * (x.width + more) * width;
+  },
   linear: results(1),
   batchNorm: results(2),
   groupNorm: results(3),

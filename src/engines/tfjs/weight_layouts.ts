@@ -22,9 +22,9 @@ export const layouts: Layouts = {
     return [filterOf(0), ...others, ...last];
   },
   convTranspose2d: (attributes, [weight, bias]) => {
-    if (!isTiling(attributes)) return [permute(weight, [2, 3, 1, 0]), bias]; // I O h w → h w O I
-    const [inputs, outputs, height, width] = fourOf(weight.shape);
-    return [reshape(permute(weight, [0, 2, 3, 1]), [1, 1, inputs, height * width * outputs]), bias];
+    const taps = tapsOf(attributes);
+    const filter = taps ? tileFilter(weight, attributes.stride.height, taps) : permute(weight, [2, 3, 1, 0]); // I O h w → h w O I
+    return bias ? [filter, bias] : [filter];
   },
   // PyTorch flattens a map in C·H·W order, its tensor here is in H·W·C order: O C·HW → HW·C O
   linear: ({ inFeatures }, [weight, bias], inChannels) => {
@@ -63,11 +63,39 @@ export const layouts: Layouts = {
   addAlongAxis: (_, [parameter]) => [positionsFirst(parameter)], // 1 C n 1 or 1 C 1 n → n C
 };
 
-/** True if the windows of a transposed convolution lie side by side: every input pixel becomes a tile. */
-export function isTiling({ kernel, stride, padding }: Attributes['convTranspose2d']): boolean {
-  const { height, width } = kernel;
-  const square = height > 1 && height === width && stride.height === height && stride.width === width;
-  return square && padding.height === 0 && padding.width === 0;
+/**
+ * Tells whether a transposed convolution is a convolution whose channels are the pixels of tiles: each tile of stride × stride pixels sees
+ * the same few pixels of the input. Backends compute convolutions many times faster.
+ *
+ * @returns the pixels along an axis that a tile sees, undefined if it is computed in another way
+ */
+export function tapsOf({ kernel, stride, padding, outputPadding }: Attributes['convTranspose2d']): number | undefined {
+  const step = stride.height;
+  const taps = Math.ceil(kernel.height / step);
+  const square = kernel.height === kernel.width && step === stride.width && step > 1;
+  // pixels that no tile reaches are those of the output padding beyond the last one
+  const covers = (axis: 'height' | 'width') => kernel[axis] + outputPadding[axis] - padding[axis] <= taps * step;
+  return square && covers('height') && covers('width') ? taps : undefined;
+}
+
+/** I O h w → taps taps I pixels·O: the pixels of a tile row by row, and the taps of each from the last to the first. */
+function tileFilter({ shape, data }: NDArray, step: number, taps: number): NDArray {
+  const [inputs, outputs, height, width] = fourOf(shape);
+  const out = new Float32Array(taps * taps * inputs * step * step * outputs);
+  let from = 0;
+  for (let i = 0; i < inputs; i++) {
+    for (let o = 0; o < outputs; o++) {
+      for (let y = 0; y < height; y++) {
+        const [row, top] = [taps - 1 - Math.floor(y / step), y % step];
+        for (let x = 0; x < width; x++) {
+          const [column, left] = [taps - 1 - Math.floor(x / step), x % step];
+          const at = ((row * taps + column) * inputs + i) * step * step + top * step + left;
+          out[at * outputs + o] = data[from++]!;
+        }
+      }
+    }
+  }
+  return { shape: [taps, taps, inputs, step * step * outputs], data: out };
 }
 
 function positionsFirst({ shape, data }: NDArray): NDArray {
