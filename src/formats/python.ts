@@ -257,7 +257,7 @@ class PythonParser {
     return [first, ...this.items(')', depth)];
   }
 
-  private braces(depth: number): PlainData {
+  private braces(depth: number): Record<string, PlainData> {
     const record: Record<string, PlainData> = {};
     while (!this.take('}')) {
       const token = this.peek();
@@ -274,7 +274,12 @@ class PythonParser {
   }
 
   private keywords(depth: number): PlainData {
-    const record: Record<string, PlainData> = {};
+    let record: Record<string, PlainData> = {};
+    if (this.take('{')) {
+      record = this.braces(depth + 1); // mmcv writes a dict whose keys are not names as dict({0: …})
+      if (this.take(')')) return record;
+      this.expect(',', ')');
+    }
     while (!this.take(')')) {
       const token = this.next();
       if (token.text === '*') throw this.problem('the unpacking operator', token);

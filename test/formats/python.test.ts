@@ -10,6 +10,16 @@ describe('configurations as text', () => {
     expect(() => readConfigText(text)).to.throw(ConfigError, /more than 500000 words, numbers and marks/);
   });
 
+  it('reads dict({...}), as mmcv writes keys that are not names', () => {
+    const read = readConfigText(
+      `${model}info = dict({0: dict(name='nose'), 'a b': 1})\nmore = dict({1: 2}, three=3,)\n`,
+    );
+    expect(read).to.deep.include({ info: { 0: { name: 'nose' }, 'a b': 1 }, more: { 1: 2, three: 3 } });
+    expect(() => readConfigText('a = dict({1: 2}, 3)')).to.throw(/arguments other than name=value/);
+    expect(() => readConfigText("a = dict({'b': 2}, b=3)")).to.throw(/the key "b" twice/);
+    expect(() => readConfigText('a = dict({1: 2} 3)')).to.throw();
+  });
+
   it('reads literals of every kind, and dict(...) calls', () => {
     const text = `# a comment
 model = dict(
