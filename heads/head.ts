@@ -18,6 +18,12 @@ export interface SegmentationHead {
   forward(scope: Scope, pyramid: readonly Value[]): Value;
 }
 
+/** Turns a pyramid into heatmaps of keypoints. */
+export interface PoseHead {
+  /** Records the heatmaps N×maps×H×W on a pyramid, finest first. */
+  forward(scope: Scope, pyramid: readonly Value[]): Value;
+}
+
 /** A schema of the ε that BatchNorm adds to the variance. By default 1e-5. */
 export const normEps = z.optional(z.number().check(z.positive()));
 

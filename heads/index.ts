@@ -4,6 +4,7 @@ import { boxConfig, boxHead } from './box.ts';
 import { fcnHead, fcnHeadConfig } from './fcn.ts';
 import { fpn, fpnConfig } from './fpn.ts';
 import type { SegmentationHead } from './head.ts';
+import { heatmapConfig, heatmapHead } from './heatmap.ts';
 import { maskConfig, maskHead } from './mask.ts';
 import { retinaConfig, retinaHead } from './retina.ts';
 import { rpnConfig, rpnHead } from './rpn.ts';
@@ -12,7 +13,7 @@ import { uperHead, uperHeadConfig } from './upernet.ts';
 
 /** Every neck and head, with the zod schema of its field in a configuration. To add one, write `heads/NAME.ts` and add its line here. */
 
-export type { Neck, SegmentationHead } from './head.ts';
+export type { Neck, PoseHead, SegmentationHead } from './head.ts';
 
 const neckTable = { fpn: { config: fpnConfig, make: fpn } } as const;
 
@@ -50,3 +51,10 @@ const detectionTable = {
 export type DetectionHeads = typeof detectionTable;
 /** The heads of detection models, by their field in the configuration. */
 export const detectionHeads: DetectionHeads = detectionTable;
+
+const poseTable = { heatmap_head: { config: heatmapConfig, make: heatmapHead } } as const;
+
+/** The content of the table of pose heads. */
+export type PoseHeads = typeof poseTable;
+/** Pose heads by their `type` in a configuration. */
+export const poseHeads: PoseHeads = poseTable;

@@ -3,7 +3,14 @@
 export type { Named, NDArray, Size } from '../arrays.ts';
 export type { Backbone, Stage } from '../backbones/index.ts';
 export { backbones } from '../backbones/index.ts';
-export { type Dataset, type DatasetId, datasetOf, datasets } from '../datasets/index.ts';
+export {
+  type Dataset,
+  type DatasetId,
+  datasetOf,
+  datasets,
+  type KeypointSet,
+  poseDatasetOf,
+} from '../datasets/index.ts';
 export {
   CheckpointError,
   ConfigError,

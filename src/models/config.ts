@@ -8,6 +8,7 @@ import { backboneConfigs } from '../backbones/index.ts';
 import { type DatasetId, datasetIds } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { isObject } from '../validate.ts';
+import { poseConfig } from './pose_config.ts';
 
 /** The configuration of a model: plain JSON data, which says everything that the network depends on. */
 
@@ -224,6 +225,7 @@ export function modelSchema(tables: Schemas) {
       segmentation(z.discriminatedUnion('type', optionsOf<SemanticHead>(tables.segmentationHeads))),
     ),
     classification: z.optional(classificationConfig),
+    pose: z.optional(poseConfig),
     /** A custom head. */
     head: z.optional(custom),
     /** The input of a custom head or a bare backbone. Other tasks have an `input` in their own field. */

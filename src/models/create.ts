@@ -31,6 +31,7 @@ import {
 } from './config.ts';
 import { checkedHead, customTask, type Head } from './custom.ts';
 import { type DetectorEntry, detectionTask } from './detection.ts';
+import { poseTask } from './pose.ts';
 import { rcnn } from './rcnn.ts';
 import { retinanet } from './retinanet.ts';
 import { segmentationTask } from './segmentation.ts';
@@ -74,7 +75,7 @@ export interface ModelDefinition {
   readonly outputs: Readonly<Partial<Record<TaskKind | 'stages', readonly string[]>>>;
   /** The auxiliary head on the pyramid. It is in the checkpoint but never runs. */
   readonly auxiliary: RecordedPart | undefined;
-  /** Tasks in the order detection, segmentation, classification, custom. Empty for a bare backbone. */
+  /** Tasks in the order detection, segmentation, classification, pose, custom. Empty for a bare backbone. */
   readonly tasks: readonly Task[];
   /**
    * Turns images into the input of `features`, as the first task needs it.
@@ -277,7 +278,7 @@ function backboneOf({ backbone: config }: ResolvedConfig, tables: Tables): Backb
 }
 
 function tasksOf(config: ResolvedConfig, backbone: Backbone, tables: Tables): Task[] {
-  const { detection, segmentation, classification, head, image } = config;
+  const { detection, segmentation, classification, pose, head, image } = config;
   const { stages } = backbone;
   const tasks: Task[] = [];
   if (detection) {
@@ -289,6 +290,7 @@ function tasksOf(config: ResolvedConfig, backbone: Backbone, tables: Tables): Ta
     tasks.push(segmentationTask(segmentation, image, stages, { ...segmentationHeads, ...tables.segmentationHeads }));
   }
   if (classification) tasks.push(classificationTask(classification, image, backbone, config.backbone.type));
+  if (pose) tasks.push(poseTask(pose, stages));
   if (head) tasks.push(customTask(headOf(head, stages, tables), head.type, image, config.input ?? defaultInput));
   return tasks;
 }
@@ -302,7 +304,8 @@ function checkTasks(tasks: readonly Task[], { input }: ResolvedConfig): void {
   }
   const owner = new Map<string, Task>();
   for (const task of tasks) {
-    if (task.onImage && tasks.length > 1) throw new ConfigError(`${task.kind} cannot share a model with other tasks.`);
+    if ((task.onImage || task.takesCrops) && tasks.length > 1)
+      throw new ConfigError(`${task.kind} cannot share a model with other tasks.`);
     for (const module of task.modules) {
       const other = owner.get(module);
       if (other) {

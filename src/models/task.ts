@@ -12,7 +12,7 @@ import type { Pause, Sliced } from '../slices.ts';
 import type { TileOptions, Tiling } from './tiles.ts';
 
 /** The tasks of models. The same words name configuration keys, options, timings and JSON keys. */
-export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'custom';
+export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'pose' | 'custom';
 
 /** Values of one call that differ from the configuration. */
 export interface TaskOptions {
@@ -146,6 +146,8 @@ export interface Task {
   forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
   /** Records backbone and task together. Classification needs this: its pyramid may differ from that of dense models. */
   onImage?(scope: Scope, image: Value): { readonly pyramid: readonly Value[]; readonly outputs: Named<Value> };
+  /** The input is crops of the image, not the image: the task shares a model with no other. */
+  readonly takesCrops?: boolean | undefined;
   /** Further parts that `predict` runs by name. */
   readonly parts: readonly Part[];
   /** Records a head on the pyramid that inference does not need: it is in the checkpoint for training. */

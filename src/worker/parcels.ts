@@ -10,7 +10,8 @@ import type { MaskParcel, ModelParcel, ResultParcel } from './messages.ts';
 /** Returns a result as data. */
 export function packResult(result: Result, bitmap?: Bitmap): ResultParcel {
   const { boxes, scores, labels, masks, segmentation, classification, custom, image, timings } = result;
-  const ran: Readonly<Record<TaskKind, boolean>> = {
+  // results have no poses yet
+  const ran: Readonly<Record<Exclude<TaskKind, 'pose'>, boolean>> = {
     detection: result.classes.length > 0,
     segmentation: segmentation !== undefined,
     classification: classification !== undefined,
@@ -22,7 +23,7 @@ export function packResult(result: Result, bitmap?: Bitmap): ResultParcel {
     scores,
     labels,
     masks: masks && packMasks(masks),
-    tasks: (Object.keys(ran) as TaskKind[]).filter((task) => ran[task]),
+    tasks: (Object.keys(ran) as (keyof typeof ran)[]).filter((task) => ran[task]),
     segmentation: segmentation && { labels: segmentation.labels },
     classification: classification && { labels: classification.labels, scores: classification.scores },
     custom,

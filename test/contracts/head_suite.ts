@@ -10,7 +10,7 @@ import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 import { onFeatures } from '../harness/tasks.ts';
 
-/** The contract of detectors and segmentation heads, on every engine. */
+/** The contract of detectors and of heads of segmentation and poses, on every engine. */
 
 const backbone = families.moganet.small;
 const wider = { type: 'moganet' as const, arch: { dims: [16, 8, 40, 16], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] } };
@@ -18,11 +18,13 @@ const wider = { type: 'moganet' as const, arch: { dims: [16, 8, 40, 16], depths:
 export interface HeadCase {
   readonly name: string;
   /** A small configuration, at most five instances per image. */
-  readonly heads: Pick<ModelConfig, 'detection' | 'segmentation'>;
+  readonly heads: Pick<ModelConfig, 'detection' | 'segmentation' | 'pose'>;
   /** The tables that know the head, if it is not one of the package. */
   readonly tables?: Tables;
   /** Halvings from the image to the first map of the lists in `channels`. By default 2: a stride of 4. */
   readonly halvings?: number;
+  /** Exact doublings after these. */
+  readonly doublings?: number;
   /** Channels of outputs by name. */
   readonly channels: Named<number>;
 }
@@ -38,7 +40,7 @@ const odd: Size = { height: 45, width: 61 };
 const seeded = (batch: number, { height, width }: Size) => seededInput('image', [batch, 3, height, width]);
 
 /** Tests the graphs of heads. */
-export function describeHead({ name, heads, tables, halvings = 2, channels }: HeadCase): void {
+export function describeHead({ name, heads, tables, halvings = 2, doublings = 0, channels }: HeadCase): void {
   describe(name, () => {
     const definition = createModel({ backbone, ...heads }, tables);
     const features = byName(definition.parts, 'features').graph;
@@ -70,9 +72,10 @@ export function describeHead({ name, heads, tables, halvings = 2, channels }: He
       for (const [output, { batch, height, width }] of maps) {
         const level = Number(/\d+$/.exec(output)?.[0] ?? 0);
         expect(batch, output).to.equal(2);
-        expect({ height, width }, output).to.deep.equal(
-          halved(odd, (lists.has(listOf(output)) ? halvings : 2) + level),
-        );
+        const stage = halved(odd, (lists.has(listOf(output)) ? halvings : 2) + level);
+        const times = lists.has(listOf(output)) ? 2 ** doublings : 1;
+        const expected = { height: times * stage.height, width: times * stage.width };
+        expect({ height, width }, output).to.deep.equal(expected);
       }
     });
 

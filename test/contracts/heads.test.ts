@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { segmentationHeads } from '../../heads/index.ts';
+import { poseHeads, segmentationHeads } from '../../heads/index.ts';
 import { detectors } from '../../src/models/create.ts';
-import { smallDetectors, smallSegmentationHeads } from '../harness/small_heads.ts';
+import { smallDetectors, smallPoseHeads, smallSegmentationHeads } from '../harness/small_heads.ts';
 import { describeHead, describeHeadsOnEngines, type HeadCase } from './head_suite.ts';
 
 const twoStage = { rpn_cls0: 1, rpn_reg0: 4 };
@@ -23,12 +23,20 @@ const cases: readonly HeadCase[] = [
     heads: { segmentation },
     channels: { seg_logits: 3 },
   })),
+  ...Object.entries(smallPoseHeads).map(([name, pose]) => ({
+    name,
+    heads: { pose },
+    channels: { heatmaps: 3 },
+    halvings: 5, // of the last stage
+    doublings: 2,
+  })),
 ];
 
 describe('the tables of heads', () => {
   it('have a small form each for the contract suite', () => {
     expect(Object.keys(smallDetectors)).to.have.members(Object.keys(detectors));
     expect(Object.keys(smallSegmentationHeads)).to.have.members(Object.keys(segmentationHeads));
+    expect(Object.keys(smallPoseHeads)).to.have.members(Object.keys(poseHeads));
   });
 });
 

@@ -61,7 +61,7 @@ describe('the data set of a task', () => {
     refusal({ dataset: 'constructor' }, 'unknown data set "constructor".');
     refusal(
       {},
-      'datasetOf takes { dataset } (coco, ade20k, imagenet, facade_instances, facade_classes) or { classes }, got {}.',
+      'datasetOf takes { dataset } (coco, ade20k, imagenet, coco_keypoints, facade_instances, facade_classes) or { classes }, got {}.',
     );
     refusal({ classes: 'door' }, 'got {"classes":"door"}.');
     refusal(undefined, 'got nothing.');

@@ -1,9 +1,9 @@
-import type { segmentationHeads } from '../../heads/index.ts';
+import type { poseHeads, segmentationHeads } from '../../heads/index.ts';
 import type { DetectionConfig, ModelConfig, SegmentationConfig } from '../../src/models/config.ts';
 import type { detectors } from '../../src/models/create.ts';
 
 /**
- * The smallest form of every detection and segmentation head, for the contract suites. Backbones have theirs in their
+ * The smallest form of every detection, segmentation and pose head, for the contract suites. Backbones have theirs in their
  * table.
  */
 
@@ -79,4 +79,12 @@ export const smallSegmentationHeads: SmallSegmentationHeads = {
     head: { type: 'semantic_fpn_head', channels: 8 },
   },
   fcn_head: { ...regions, head: { type: 'fcn_head', channels: 8, level: 0 } },
+};
+
+export const smallPoseHeads: { readonly [K in keyof typeof poseHeads]: NonNullable<ModelConfig['pose']> } = {
+  heatmap_head: {
+    keypoints: { names: ['head', 'left', 'right'], skeleton: [[0, 1]], flipPairs: [[1, 2]] },
+    head: { type: 'heatmap_head', channels: [8, 8], kernels: [4, 3] },
+    input: { size: { height: 64, width: 48 } },
+  },
 };
