@@ -7,6 +7,9 @@ import {
   maskRcnn,
   mmdetection,
   mmsegmentation,
+  mogaNetPose,
+  type PoseSize,
+  pose,
   published,
   square,
   unstretched,
@@ -37,6 +40,11 @@ const imageNet = (name: string, arch: Arch, figures: Figures, file: string, trai
     },
   );
 
+const keypoints = (arch: Arch, [height, width]: PoseSize, figures: Figures): ZooEntry => {
+  const name = `convnext_${arch}_coco_${height}x${width}`;
+  return pose(name, convnext(arch), [height, width], mogaNetPose(name, figures, { height, width }));
+};
+
 /** As mmsegmentation evaluates its ConvNeXt segmentors. */
 const sliding = { input: unstretched, slide: { crop: square(512), stride: square(341) } };
 
@@ -61,4 +69,12 @@ export const convNextModels: readonly ZooEntry[] = [
     mmsegmentation([46.11, 46.62], 'convnext/upernet_convnext_tiny_fp16_512x512_160k_ade20k/upernet_convnext_tiny_fp16_512x512_160k_ade20k_20220227_124553-cad485de'), sliding),
   uperNet('convnext_small_upernet_8xb2_amp_160k_ade20k_512x512', convnext('s'),
     mmsegmentation([48.56, 49.02], 'convnext/upernet_convnext_small_fp16_512x512_160k_ade20k/upernet_convnext_small_fp16_512x512_160k_ade20k_20220227_131208-1b1e394f'), sliding),
+
+  // COCO keypoints, boxes of a detector   [parameters (M), FLOPs (G), AP, AP50, AP75, AR, AR(M), AR(L)]
+  keypoints('t', [256, 192], [33.0,  5.5, 73.2, 90.0, 80.9, 78.8, 74.5, 85.1]),
+  keypoints('t', [384, 288], [33.0, 12.5, 75.3, 90.4, 82.1, 80.5, 76.1, 86.8]),
+  keypoints('s', [256, 192], [54.7,  9.7, 73.7, 90.3, 81.9, 79.3, 75.0, 85.5]),
+  keypoints('s', [384, 288], [54.7, 21.8, 75.8, 90.7, 83.1, 81.0, 76.8, 87.1]),
+  keypoints('b', [256, 192], [93.9, 16.3, 74.0, 90.7, 82.1, 79.5, 75.2, 85.7]),
+  keypoints('b', [384, 288], [93.9, 36.6, 75.9, 90.6, 83.1, 81.1, 76.5, 87.7]),
 ];

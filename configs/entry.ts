@@ -51,8 +51,8 @@ export interface Published {
   /** Billions, at `input` and by `rule`. */
   readonly flops?: number | undefined;
   /**
-   * How the FLOPs were counted: multiply-adds, `macs+biases` (by default for classifiers), or mmcv's counter (by default
-   * for dense models). All of them count a multiply-add as one.
+   * How the FLOPs were counted: multiply-adds, `macs+biases` (by default for classifiers), mmcv's counter (by default for
+   * dense models), or mmpose's (by default for poses). All of them count a multiply-add as one.
    */
   readonly rule?: CountingRule | undefined;
   readonly input?: { readonly height: number; readonly width: number } | undefined;
@@ -63,4 +63,4 @@ export interface Published {
   readonly note?: string | undefined;
 }
 
-export type CountingRule = 'macs' | 'macs+biases' | 'mmcv';
+export type CountingRule = 'macs' | 'macs+biases' | 'mmcv' | 'mmpose';

@@ -13,7 +13,7 @@ type Detection = NonNullable<ModelConfig['detection']>;
 type Segmentation = NonNullable<ModelConfig['segmentation']>;
 type Classification = NonNullable<ModelConfig['classification']>;
 
-const { coco, ade20k, imagenet } = datasets;
+const { coco, ade20k, imagenet, coco_keypoints } = datasets;
 
 /** A classifier of ImageNet-1k; its image is resized and cropped as its publisher evaluates it. */
 export function classifier(
@@ -150,11 +150,31 @@ const segmentor = (
   { trainedOn = [ade20k, imagenet], ...facts }: Facts,
 ): ZooEntry => ({ name, config: { name, backbone, segmentation }, schedule, trainedOn, ...facts });
 
+/** The sizes of the inputs of published pose models. */
+export type PoseSize = readonly [height: number, width: number];
+
+/** Simple Baselines' head on any backbone: boxes are cut to one size, and each crop is also run mirrored. */
+export function pose(
+  name: string,
+  backbone: Backbone,
+  [height, width]: PoseSize,
+  { trainedOn = [coco_keypoints, imagenet], ...facts }: Facts,
+): ZooEntry {
+  const test = { flip: true, shift: true };
+  return {
+    name,
+    config: { name, backbone, pose: { dataset: 'coco_keypoints', input: { size: { height, width } }, test } },
+    trainedOn,
+    ...facts,
+  };
+}
+
 /** The metrics of a task, in the order in which tables list them. */
 const metrics = {
   classification: ['top-1', 'top-5'],
   detection: ['box AP', 'mask AP'],
   segmentation: ['mIoU', 'mIoU(ms+flip)'],
+  pose: ['keypoint AP', 'keypoint AP50', 'keypoint AP75', 'keypoint AR', 'keypoint AR(M)', 'keypoint AR(L)'],
 } as const;
 
 type TaskName = keyof typeof metrics;
@@ -187,8 +207,8 @@ function scoresOf(task: TaskName, values: readonly number[]): Record<string, num
   return scores;
 }
 
-/** Hosts of publishers whose file names end with the beginning of the file's SHA-256: `…-0676ba61.pth`. */
-const hashedNames = /^https:\/\/download\.(?:pytorch\.org|openmmlab\.com)\/.*-([0-9a-f]{8})\.pth$/;
+/** Hosts of publishers whose file names end with the beginning of the file's SHA-256: `…-0676ba61.pth`, in mmpose before the date. */
+const hashedNames = /^https:\/\/download\.(?:pytorch\.org|openmmlab\.com)\/.*-([0-9a-f]{8})(?:_\d{8})?\.pth$/;
 
 /** Returns the beginning of a file's SHA-256 that its publisher puts into the file's name; undefined if there is none. */
 export const hashInName = (url: string): string | undefined => hashedNames.exec(url)?.[1];
@@ -234,3 +254,24 @@ export const mmsegmentation = openMmlab('segmentation', {
 
 /** The input of mmsegmentation's test pipelines, which resize once and stretch nothing. */
 export const unstretched: { scale: [number, number]; divisor: number } = { scale: [2048, 512], divisor: 1 };
+
+/** The facts of a pose model that MogaNet's authors publish, on MogaNet or on ConvNeXt. Its file has its name. */
+export const mogaNetPose = (name: string, figures: Figures, input: { height: number; width: number }): Facts => ({
+  publisher: { name: 'github.com/Westlake-AI/MogaNet', licence: 'Apache-2.0' },
+  weights: { url: `https://github.com/Westlake-AI/MogaNet/releases/download/moganet-pose-weights/${name}.pth` },
+  published: published('pose', figures, poseTable, input),
+});
+
+/** The facts of a pose model of mmpose that the same table lists. */
+export const mmpose = (
+  file: string,
+  figures: Figures,
+  input: { height: number; width: number },
+  note?: string,
+): Facts => ({
+  publisher: { name: 'github.com/open-mmlab/mmpose', licence: 'Apache-2.0' },
+  weights: weightsAt(`https://download.openmmlab.com/mmpose/top_down/${file}.pth`),
+  published: { ...published('pose', figures, poseTable, input), note },
+});
+
+const poseTable = 'github.com/Westlake-AI/MogaNet, pose_estimation/README at 386b548c';

@@ -1,4 +1,5 @@
 import type { MogaNetConfig } from '../src/backbones/moganet.ts';
+import { athletePose3d, datasets } from '../src/datasets/index.ts';
 import type { Facts, Publisher, ZooEntry } from './entry.ts';
 import {
   cascadeMaskRcnn,
@@ -7,6 +8,9 @@ import {
   countedAt,
   type Figures,
   maskRcnn,
+  mogaNetPose,
+  type PoseSize,
+  pose,
   published,
   retinaNet,
   semanticFpn,
@@ -48,6 +52,12 @@ const facts =
   });
 const coco = facts('detection', 'moganet-det-weights');
 const ade20k = facts('segmentation', 'moganet-seg-weights');
+
+/** The publisher of the pose models of MogaNet also publishes those on ConvNeXt. */
+const keypoints = (arch: Arch, [height, width]: PoseSize, figures: Figures): ZooEntry => {
+  const name = `moganet_${arch}_coco_${height}x${width}`;
+  return pose(name, moganet(arch), [height, width], mogaNetPose(name, figures, { height, width }));
+};
 
 const averaged = true;
 
@@ -106,4 +116,19 @@ export const mogaNetModels: readonly ZooEntry[] = [
   uperNet('upernet_moganet_l_512x512_160k_ade20k',  moganet('l'),  ade20k([113.2, 1176.1, 50.9], 'upernet_moganet_large_512x512_160k_ade20k')),
   // the configuration is official; neither weights nor figures were published
   uperNet('upernet_moganet_xl_512x512_160k_ade20k', moganet('xl'), {}),
+
+  // COCO keypoints, boxes of a detector     [parameters (M), FLOPs (G), AP, AP50, AP75, AR, AR(M), AR(L)]
+  keypoints('xt', [256, 192], [ 5.6,  1.8, 72.1, 89.7, 80.1, 77.7, 73.6, 83.6]),
+  keypoints('xt', [384, 288], [ 5.6,  4.2, 74.7, 90.1, 81.3, 79.9, 75.9, 85.9]),
+  keypoints('t',  [256, 192], [ 8.1,  2.2, 73.2, 90.1, 81.0, 78.8, 74.9, 84.4]),
+  keypoints('t',  [384, 288], [ 8.1,  4.9, 75.7, 90.6, 82.6, 80.9, 76.8, 86.7]),
+  keypoints('s',  [256, 192], [29.0,  6.0, 74.9, 90.7, 82.8, 80.1, 75.7, 86.3]),
+  keypoints('s',  [384, 288], [29.0, 13.5, 76.4, 91.0, 83.3, 81.4, 77.1, 87.7]),
+  keypoints('b',  [256, 192], [47.4, 10.9, 75.3, 90.9, 83.3, 80.7, 76.4, 87.1]),
+  keypoints('b',  [384, 288], [47.4, 24.4, 77.3, 91.4, 84.0, 82.2, 77.9, 88.5]),
+  // the same network, fine-tuned on athletes. Its weights are handed out after their licence is accepted, so they have no URL.
+  pose('moganet_b_ap2d_384x288', moganet('b'), [384, 288], {
+    publisher: { name: 'github.com/calvinyeungck/AthletePose3D', licence: 'for non-commercial and scientific research' },
+    trainedOn: [athletePose3d, datasets.coco_keypoints, datasets.imagenet],
+  }),
 ];

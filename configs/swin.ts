@@ -6,7 +6,10 @@ import {
   type Figures,
   maskRcnn,
   mmdetection,
+  mmpose,
   mmsegmentation,
+  type PoseSize,
+  pose,
   published,
   retinaNet,
   square,
@@ -49,6 +52,21 @@ function imageNet(
   );
 }
 
+/** On images of the larger size, windows have 12 pixels. The backbones of B saw ImageNet-22k. */
+function keypoints(
+  arch: 't' | 'b',
+  [height, width]: PoseSize,
+  figures: Figures,
+  hash: string,
+  note?: string,
+): ZooEntry {
+  const name = `swin_${arch}_p4_w7_coco_${height}x${width}`;
+  const backbone = height === 384 ? { ...swin(arch), window: 12 } : swin(arch);
+  const facts = mmpose(`swin/${name}-${hash}`, figures, { height, width }, note);
+  const trainedOn = arch === 'b' ? [datasets.coco_keypoints, imageNet22k] : undefined;
+  return pose(name, backbone, [height, width], { ...facts, trainedOn });
+}
+
 const more = [datasets.imagenet, imageNet22k];
 
 const counted = (params: number, flops: number) => ({ params, flops, source: readme });
@@ -78,4 +96,10 @@ export const swinModels: readonly ZooEntry[] = [
   // ADE20K: [mIoU, with several scales and flips]
   uperNet('swin_tiny_patch4_window7_in1k_pre_upernet_8xb2_160k_ade20k_512x512', swin('t'),
     mmsegmentation([44.41, 45.79], 'swin/upernet_swin_tiny_patch4_window7_512x512_160k_ade20k_pretrain_224x224_1K/upernet_swin_tiny_patch4_window7_512x512_160k_ade20k_pretrain_224x224_1K_20210531_112542-e380ad3e', counted(60, 945)), { input: unstretched }),
+
+  // COCO keypoints, boxes of a detector   [parameters (M), FLOPs (G), AP, AP50, AP75, AR, AR(M), AR(L)]
+  keypoints('t', [256, 192], [32.8,  6.1, 72.4, 90.1, 80.6, 78.2, 74.0, 84.3], 'eaefe010_20220503'),
+  keypoints('b', [256, 192], [93.0, 18.6, 73.7, 90.4, 82.0, 79.8, 74.9, 85.7], '7432be9e_20220705'),
+  keypoints('b', [384, 288], [93.0, 40.1, 75.9, 91.0, 83.2, 78.8, 76.5, 87.5], '3abf54f9_20220705',
+    'The published code counts 39.1 G. Nobody has said why the table has 40.1 G.'),
 ];

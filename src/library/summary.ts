@@ -3,7 +3,7 @@ import type { ModelConfig } from '../models/config.ts';
 import { createModel, type ModelDefinition, modelParameters } from '../models/create.ts';
 import { receptiveFields } from '../nn/receptive_field.ts';
 import { alignedColumns, summaryLines, summaryOf, withUnit } from '../nn/summary.ts';
-import { fvcoreFlops, mmcvFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
+import { fvcoreFlops, mmcvFlops, mmposeFlops, modelCost, paperMacs, partExtents } from '../zoo/counting.ts';
 import { entries } from '../zoo/index.ts';
 import { checkSummary } from './options.ts';
 
@@ -74,6 +74,8 @@ function totalLines(definition: ModelDefinition, input: Size): string[] {
         ["MACs with biases (the paper's rule)", withUnit(paperMacs(rows))],
         ["FLOPs by fvcore's rule", withUnit(fvcoreFlops(rows))],
       ]
-    : [["FLOPs by mmcv's rule", withUnit(mmcvFlops(rows))]];
+    : definition.config.pose
+      ? [["FLOPs by mmpose's rule", withUnit(mmposeFlops(rows, definition.config.backbone.type))]]
+      : [["FLOPs by mmcv's rule", withUnit(mmcvFlops(rows))]];
   return alignedColumns([['parameters', withUnit(parameters)], ['MACs', withUnit(macs)], ...published]);
 }

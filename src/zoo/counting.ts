@@ -14,10 +14,29 @@ const isModule = ({ path, op }: CostRow): boolean => !path.endsWith(`:${op}`);
 export function mmcvFlops(rows: readonly CostRow[]): number {
   return rows.reduce((sum, row) => {
     const norm = row.path.startsWith('backbone.') ? 2 * (row.norm + row.layerNorm) : 0;
-    const modules = isModule(row) ? row.pool + (row.op === 'relu' ? row.activation : 0) : 0;
-    return sum + row.macs + row.padding + row.convBias + norm + modules;
+    return sum + row.macs + row.padding + row.convBias + norm + moduleWork(row);
   }, 0);
 }
+
+/** The work of ReLU and pooling modules. */
+const moduleWork = (row: CostRow): number => (isModule(row) ? row.pool + (row.op === 'relu' ? row.activation : 0) : 0);
+
+/**
+ * Counts as mmpose 0.x does, with the same counter. It sees modules only: the norms of the head count as well, the products of attention
+ * do not.
+ *
+ * @param backbone its type: ConvNeXt has a class of LayerNorm of its own, which the counter does not know
+ */
+export function mmposeFlops(rows: readonly CostRow[], backbone: string): number {
+  const perLayerNorm = backbone === 'convnext' ? 0 : 2;
+  return rows.reduce(
+    (sum, row) => sum + moduleMacs(row) + row.convBias + 2 * row.norm + perLayerNorm * row.layerNorm + moduleWork(row),
+    0,
+  );
+}
+
+/** The multiply-adds of layers, with those on the padding of windows, without the products of attention. */
+export const moduleMacs = ({ op, macs, padding }: CostRow): number => (op === 'windowAttention' ? 0 : macs) + padding;
 
 /**
  * Counts a classifier as fvcore does: multiply-adds, 2 per element of a BatchNorm, 5 per element of a LayerNorm, and

@@ -14,6 +14,7 @@ describe('the comparison of models', () => {
     expect(row('moganet_s').table).to.equal('ImageNet-1k classification');
     expect(row('mask_rcnn_moganet_t_fpn_ms_3x_coco').table).to.equal('COCO, Mask R-CNN 3x');
     expect(row('cascade_mask_rcnn_moganet_s_fpn_ms_3x_coco').table).to.equal('COCO, Cascade Mask R-CNN 3x');
+    expect(row('moganet_t_coco_384x288').table).to.equal('COCO keypoints, 384×288');
     expect(row('upernet_r50_4xb4_160k_ade20k_512x512').table).to.equal('ADE20K, UPerNet 160k');
   });
 

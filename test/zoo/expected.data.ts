@@ -1,6 +1,6 @@
 /**
- * Counted by the published code (fvcore on the classifiers, mmcv's counter on detection models at 1280×800 and segmentation models at
- * 2048×512): integers to be met exactly.
+ * Counted by the published code (fvcore on the classifiers, mmcv's counter on detection models at 1280×800, segmentation models at
+ * 2048×512 and pose models): integers to be met exactly.
  */
 
 export const classifiers = [
@@ -74,4 +74,25 @@ export const otherDenseModels = [
   { name: 'convnext_tiny_upernet_8xb2_amp_160k_ade20k_512x512', entries: 268, keys: 0xeaa53521, params: 60242636 },
   { name: 'upernet_r50_4xb4_160k_ade20k_512x512', entries: 412, keys: 0x192af9bd, params: 66516108 },
   { name: 'swin_tiny_patch4_window7_in1k_pre_upernet_8xb2_160k_ade20k_512x512', entries: 271, keys: 0x485769a6, params: 59941862 },
+] as const;
+
+/** Pose models, counted as mmpose 0.29 does, with the names of their backbones in our layout. */
+export const poseModels = [
+  { name: 'moganet_xt_coco_256x192', height: 256, width: 192, entries: 723, keys: 0x4ea74dda, params: 5652555, flops: 1844066016 },
+  { name: 'moganet_xt_coco_384x288', height: 384, width: 288, entries: 723, keys: 0x4ea74dda, params: 5652555, flops: 4149148536 },
+  { name: 'moganet_t_coco_256x192', height: 256, width: 192, entries: 795, keys: 0xe42c77bf, params: 8091965, flops: 2153851488 },
+  { name: 'moganet_t_coco_384x288', height: 384, width: 288, entries: 795, keys: 0xe42c77bf, params: 8091965, flops: 4846165848 },
+  { name: 'moganet_s_coco_256x192', height: 256, width: 192, entries: 759, keys: 0x999cf15f, params: 29022884, flops: 5990426208 },
+  { name: 'moganet_s_coco_384x288', height: 384, width: 288, entries: 759, keys: 0x999cf15f, params: 29022884, flops: 13478458968 },
+  { name: 'moganet_b_coco_256x192', height: 256, width: 192, entries: 1335, keys: 0x01079baa, params: 47407684, flops: 10854076176 },
+  { name: 'moganet_b_coco_384x288', height: 384, width: 288, entries: 1335, keys: 0x01079baa, params: 47407684, flops: 24421671396 },
+  { name: 'convnext_t_coco_256x192', height: 256, width: 192, entries: 206, keys: 0x3346a6ea, params: 33070257, flops: 5540649984 },
+  { name: 'convnext_t_coco_384x288', height: 384, width: 288, entries: 206, keys: 0x3346a6ea, params: 33070257, flops: 12466462464 },
+  { name: 'convnext_s_coco_256x192', height: 256, width: 192, entries: 368, keys: 0xb6bc8faf, params: 54704817, flops: 9683868672 },
+  { name: 'convnext_s_coco_384x288', height: 384, width: 288, entries: 368, keys: 0xb6bc8faf, params: 54704817, flops: 21788704512 },
+  { name: 'convnext_b_coco_256x192', height: 256, width: 192, entries: 368, keys: 0xda2a0990, params: 93865617, flops: 16270150656 },
+  { name: 'convnext_b_coco_384x288', height: 384, width: 288, entries: 368, keys: 0xda2a0990, params: 93865617, flops: 36607838976 },
+  { name: 'swin_t_p4_w7_coco_256x192', height: 256, width: 192, entries: 209, keys: 0x31bb9a1b, params: 32769483, flops: 6129478656 },
+  { name: 'swin_b_p4_w7_coco_256x192', height: 256, width: 192, entries: 377, keys: 0x9cbb55bd, params: 93042377, flops: 18559765504 },
+  { name: 'swin_b_p4_w7_coco_384x288', height: 384, width: 288, entries: 377, keys: 0xe185f3f9, params: 93177737, flops: 39148321536 },
 ] as const;

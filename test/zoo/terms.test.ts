@@ -18,6 +18,7 @@ describe('terms', () => {
     const titles = (name: string) => termsOf(findEntry(name))!.data.map((text) => text.split(':')[0]);
     expect(titles('mask_rcnn_moganet_s_fpn_1x_coco')).to.deep.equal(['COCO', 'ImageNet']);
     expect(titles('fpn_moganet_s_80k_ade20k')).to.deep.equal(['ADE20K', 'ImageNet']);
+    expect(titles('moganet_s_coco_256x192')).to.deep.equal(['COCO keypoints', 'ImageNet']);
     expect(titles('convnext_xlarge')).to.deep.equal(['ImageNet', 'ImageNet-22k']);
     const more = entries.filter(({ trainedOn }) => trainedOn?.includes(imageNet22k)).map(({ name }) => name);
     expect(more).to.deep.equal([
@@ -28,6 +29,8 @@ describe('terms', () => {
       'swin_base_384_22kto1k',
       'swin_large_22kto1k',
       'swin_large_384_22kto1k',
+      'swin_b_p4_w7_coco_256x192',
+      'swin_b_p4_w7_coco_384x288',
     ]);
   });
 
