@@ -208,6 +208,22 @@ export function backboneFromMm({ type, ...options }: Options & { readonly type: 
   return written(read(plainPart({ ...options, type }) as Options));
 }
 
+/**
+ * Reads the backbone of a pose model, whose head reads one stage. mmpose's ResNet gives the last one by default.
+ *
+ * @returns the backbone with all of its stages, and the first of those that the model's backbone gives
+ */
+export function poseBackboneFromMm(dict: Options & { readonly type: string }): {
+  readonly backbone: ModelConfig['backbone'];
+  readonly first: number;
+} {
+  if (!/^ResNet/.test(bareType(dict.type)))
+    return { backbone: backboneFromMm(dict), first: firstStage({ backbone: dict }) };
+  const { out_indices = [3], ...rest } = dict;
+  const [first = 0] = validate(lastStages, out_indices, 'mm model: ResNet: out_indices');
+  return { backbone: backboneFromMm(rest as typeof dict), first }; // a stage that nothing reads has no weights of its own
+}
+
 /** Returns the index of the first stage that a model's backbone gives. */
 export function firstStage({ backbone: { out_indices } }: { readonly backbone: Options }): number {
   const first: unknown = Array.isArray(out_indices) ? out_indices[0] : 0;

@@ -4,13 +4,16 @@ import { type DatasetId, datasets, numberedClasses } from '../../datasets/index.
 import { ConfigError } from '../../errors.ts';
 import { checkNumbers, isObject, validate, validateOptions } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
-import { backboneFromMm, firstStage, onWholePyramid } from './backbones.ts';
+import { backboneFromMm, firstStage, onWholePyramid, poseBackboneFromMm } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detectors.ts';
 import { inputFromMm, testDataset } from './input.ts';
+import { keypointsFromMm } from './keypoints.ts';
 import { bareType, byType, count, plainPart, written } from './parts.ts';
+import { poseFromMm } from './pose.ts';
+import { poseInputFromMm } from './pose_input.ts';
 import { segmentationFromMm } from './segmentation.ts';
 
-/** Reads configurations of mmdetection 2.x / 3.x and mmsegmentation models, as their checkpoints carry them. */
+/** Reads configurations of mmdetection 2.x / 3.x, mmsegmentation and mmpose models, as their checkpoints carry them. */
 
 /** Facts about a configuration from elsewhere. */
 export interface MmContext {
@@ -37,7 +40,8 @@ const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z
 /** A model type: its task, and the function that reads its dict. */
 type Reader =
   | { readonly task: 'detection'; readonly read: typeof rcnnFromMm }
-  | { readonly task: 'segmentation'; readonly read: typeof segmentationFromMm };
+  | { readonly task: 'segmentation'; readonly read: typeof segmentationFromMm }
+  | { readonly task: 'pose' };
 
 const models: Readonly<Record<string, Reader>> = {
   MaskRCNN: { task: 'detection', read: rcnnFromMm },
@@ -45,10 +49,12 @@ const models: Readonly<Record<string, Reader>> = {
   CascadeRCNN: { task: 'detection', read: cascadeFromMm },
   RetinaNet: { task: 'detection', read: retinaNetFromMm },
   EncoderDecoder: { task: 'segmentation', read: segmentationFromMm },
+  TopDown: { task: 'pose' },
+  TopdownPoseEstimator: { task: 'pose' },
 };
 
 /**
- * Translates a configuration of mmdet 2.x / 3.x or mmseg 0.x / 1.x to one of this package. Everything that changes results is translated,
+ * Translates a configuration of mmdet 2.x / 3.x, mmseg 0.x / 1.x or mmpose 0.x / 1.x to one of this package. Everything that changes results is translated,
  * or refused by its name.
  *
  * @param config the model dict, or a whole configuration with `model` in it
@@ -65,6 +71,7 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
   }
   const given = validate(full, modelIn(whole), what);
   const reader = byType(models, given.type, 'model');
+  if (reader.task === 'pose') return poseModelFromMm(whole, given, context);
   const backbone = backboneFromMm(given.backbone);
   const parts = plainPart({ ...given, backbone: undefined }) as typeof given;
   const model = onWholePyramid({ ...parts, backbone: given.backbone });
@@ -80,6 +87,26 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
     image,
     [reader.task]: { ...reader.read(model, classes, source), input: fitted },
   });
+}
+
+type Whole = Readonly<Record<string, unknown>>;
+
+/** Joins network, keypoints, crops and decoding of a top-down pose model. */
+function poseModelFromMm(whole: Whole, given: z.output<typeof full>, { scale, dataset, name }: MmContext): ModelConfig {
+  const { backbone, first } = poseBackboneFromMm(given.backbone);
+  const source = { name: 'backbone', dict: given.backbone, levels: stagesOf(backbone), first };
+  const model = plainPart({ ...given, backbone: undefined }) as typeof given;
+  const { head, test, keypoints, inputSize } = poseFromMm(model, source);
+  const { image, input, udp } = poseInputFromMm(whole, model, inputSize);
+  const decodesUdp = test.decode === 'udp';
+  if (udp !== undefined && udp !== decodesUdp) {
+    throw new ConfigError(
+      `mmpose model: the crop is ${udp ? '' : 'not '}that of UDP (use_udp of the test pipeline), but the decoding is${udp ? ' not' : ''}.`,
+    );
+  }
+  const size = scale ? { width: scale[0], height: scale[1] } : input.size;
+  const which = keypointsFromMm(whole, keypoints, dataset);
+  return written({ name, backbone, image, pose: { ...which, head, input: { ...input, size }, test } });
 }
 
 /** Returns the model dict, with the thresholds of the first versions of mmdet 2, which stand beside it. */

@@ -11,7 +11,7 @@ import { foundIn, isObject, validate } from '../../validate.ts';
 const typed = z.looseObject({ type: z.string() });
 
 /** The registries that a type may be prefixed with (`mmdet.FPN`), and the packages that hold classes (`mmdet.models.necks.FPN`). */
-const scope = /^(mmdet|mmseg|mmcls|mmpretrain|mmcv|mmengine)\.([\w.]*\.)?/;
+const scope = /^(mmdet|mmseg|mmpose|mmcls|mmpretrain|mmcv|mmengine)\.([\w.]*\.)?/;
 
 /** Returns a type without its registry or package. */
 export const bareType = (type: string): string => type.replace(scope, '');

@@ -50,6 +50,7 @@ const seg = z.pipe(
     pad_size: test_cfg?.size ?? undefined,
   })),
 );
+const pose = z.extend(img, unneeded('batch_augments'));
 const base = z.strictObject({ type: z.string(), ...unneeded('non_blocking') });
 
 /** What a preprocessor does. */
@@ -70,6 +71,7 @@ export function preprocessorFromMm(dict: unknown, order: 'rgb' | 'bgr', usual: s
   const schemas = {
     DetDataPreprocessor: det,
     SegDataPreProcessor: seg,
+    PoseDataPreprocessor: pose,
     ImgDataPreprocessor: img,
     BaseDataPreprocessor: base,
   };
