@@ -85,6 +85,14 @@ export function inOurLayout(type: string, entries: Entries, dense: boolean): Ent
   return layout ? renamed(entries, layout.rules, layout.transforms, prefix) : entries;
 }
 
+/** A key of a pose head in mmpose 1.x, and its rule. The official weights have the names of 0.x, as this package. */
+const newerPoseHead = 'head.final_layer.weight';
+const poseHeadRules: readonly RenameRule[] = [[/^head\.(?=(?:deconv_layers|final_layer)\.)/, 'keypoint_head.']];
+
+/** Renames the head of a pose model of mmpose 1.x. */
+export const poseHeadInOurLayout = (entries: Entries): Entries =>
+  entries.has(newerPoseHead) ? renamed(entries, poseHeadRules) : entries;
+
 /** Takes the weights of a backbone out of those of any model that contains it, and renames them. */
 export function backboneInOurLayout(type: string, entries: Entries): Entries {
   const inner = withoutPrefix(entries, withinDense);
@@ -102,7 +110,8 @@ function layoutOf(type: string, entries: Entries, prefix = ''): KeyLayout | unde
 }
 
 /** Renames the weights of an unknown model: a backbone or classifier, or a model that contains a backbone. */
-export function inAnyLayout(entries: Entries): Entries {
+export function inAnyLayout(given: Entries): Entries {
+  const entries = poseHeadInOurLayout(given);
   const keys = [...entries.keys()];
   for (const { has, whole, rules, transforms } of Object.values(keyLayouts).flat()) {
     if (entries.has(has) && whole && keys.every((key) => whole.test(key))) return renamed(entries, rules, transforms);

@@ -9,7 +9,7 @@ import { isObject } from '../validate.ts';
 type Dict = Readonly<Record<string, unknown>>;
 
 /**
- * Returns the configuration of a detection or segmentation model. Undefined for a classifier, whose configurations lack facts
+ * Returns the configuration of a detection, segmentation or pose model. Undefined for a classifier, whose configurations lack facts
  * on head and images that the published entry has.
  *
  * @throws ConfigError or UnsupportedError if it cannot be used

@@ -107,17 +107,20 @@ function distinct(candidates: readonly ZooEntry[]): ZooEntry[] {
 /** Tells whether two models compute the same from the same weights and images. */
 export const computesAs = (a: ModelDefinition, b: ModelDefinition): boolean => computationOf(a) === computationOf(b);
 
-/** Describes everything that results depend on, except for the weights and the size of a classifier's images. */
+/** Describes everything that results depend on, except for the weights and the size of a classifier's images or of a pose's crops. */
 function computationOf({ parts, config }: ModelDefinition): string {
-  const { name: _, backbone: __, classification, ...rest } = config; // the graphs say more than the backbone's name
+  const { name: _, backbone: __, classification, pose, ...others } = config; // the graphs say more than the backbone's name
   const input = { ...classification?.input, size: undefined };
+  const rest = { ...others, pose: pose && { ...pose, input: { ...pose.input, size: undefined } } };
   const graphs = Object.values(parts).map(({ graph: { nodes, outputs } }) => [nodes, outputs]);
   return JSON.stringify([rest, input, graphs]);
 }
 
 /** Describes everything that results depend on, except for the weights. */
-const evaluationOf = (definition: ModelDefinition): string =>
-  `${definition.config.classification?.input.size} ${computationOf(definition)}`;
+function evaluationOf(definition: ModelDefinition): string {
+  const { classification, pose } = definition.config;
+  return `${classification?.input.size} ${JSON.stringify(pose?.input.size)} ${computationOf(definition)}`;
+}
 
 /**
  * Counts the tensors of a file that a model does not have. Undefined if the model lacks one that it runs with, or if it is another network:
@@ -249,7 +252,7 @@ export interface FileConfigOptions {
 }
 
 /**
- * Returns the configuration in a file: the package's own metadata, or mm's configuration of a detection or segmentation model.
+ * Returns the configuration in a file: the package's own metadata, or mm's configuration of a detection, segmentation or pose model.
  *
  * @throws ConfigError or UnsupportedError if it cannot be used and the caller does not name the model
  */
@@ -264,7 +267,8 @@ export async function fileConfig(
     if (!hasMmConfig(meta)) return undefined;
     const { configOfMm } = await import('./mm_config.ts'); // a page with other files needs none of it
     const entry = entries.find((one) => isNamed(one, checkpoint.name));
-    const dataset = entry?.config.detection?.dataset ?? entry?.config.segmentation?.dataset;
+    const { detection, segmentation, pose } = entry?.config ?? {};
+    const dataset = detection?.dataset ?? segmentation?.dataset ?? pose?.dataset;
     const config = configOfMm(meta, checkpoint.name, { scale, dataset });
     if (!config) return undefined;
     // mm's configurations have no name: take that of the entry with the file's name, if it computes the same

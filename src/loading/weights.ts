@@ -11,7 +11,7 @@ import {
 import type { Parameter } from '../nn/index.ts';
 import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
 import { publisherHint, withBackgroundLast } from './foreign_heads.ts';
-import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks } from './layouts.ts';
+import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks, poseHeadInOurLayout } from './layouts.ts';
 import { leftOut, listed, moduleOf, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
 import { openWhole } from './shards.ts';
@@ -160,8 +160,10 @@ function inKnownModel(checkpoint: Checkpoint, model: ConfiguredModel, options: W
   const dict = chosenSet(checkpoint, options, options.emaPublished);
   const { type } = config.backbone;
   const isBare = definition.tasks.length === 0;
-  const rename = (entries: Tensors) =>
-    isBare ? backboneInOurLayout(type, entries) : inOurLayout(type, entries, !config.classification);
+  const rename = (entries: Tensors) => {
+    if (isBare) return backboneInOurLayout(type, entries);
+    return inOurLayout(type, config.pose ? poseHeadInOurLayout(entries) : entries, !config.classification);
+  };
   const keys = modelParameters(definition)
     .filter(({ key, kind }) => kind !== 'ignored' && (options.module ?? moduleOf(key)) === moduleOf(key))
     .map(({ key }) => key);

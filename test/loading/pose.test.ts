@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { bytesSource, writeSafetensors } from '../../src/formats/index.ts';
+import { openWeights } from '../../src/loading/weights.ts';
+import { checkpointParameters, createModel } from '../../src/models/create.ts';
+import { conv2d, type Scope, type Value } from '../../src/nn/index.ts';
+import { findEntry } from '../../src/zoo/index.ts';
+import { shippedGolden } from '../harness/golden.ts';
+import { seededWeight } from '../harness/seeded.ts';
+import { smallPoseHeads } from '../harness/small_heads.ts';
+
+/** Weights of pose models, as mmpose writes them. */
+
+const official = readFileSync(join(shippedGolden, 'pose/small_pose_moganet.pth'));
+const backbone = {
+  type: 'moganet' as const,
+  arch: { dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], ratios: [2, 2, 2, 2] },
+};
+
+function smallWeights(): Map<string, ReturnType<typeof seededWeight>> {
+  const parameters = checkpointParameters(createModel({ backbone, pose: smallPoseHeads.heatmap_head }));
+  return new Map(parameters.map(({ key, shape }) => [key, seededWeight(key, shape)]));
+}
+
+describe('a checkpoint of a pose model', () => {
+  it('of mmpose 0.x says its network, crops and keypoints', async () => {
+    const file = await openWeights(bytesSource(official, 'small_pose_moganet.pth'));
+    const { pose, image } = file.definition.config;
+    expect(pose?.dataset).to.equal('coco_keypoints');
+    expect(pose?.input).to.deep.equal({ size: { height: 128, width: 96 }, padding: 1.25 });
+    expect(pose?.test).to.include({ flip: true, shift: true, decode: 'quarter' });
+    expect(pose?.head.channels).to.deep.equal([32, 24, 16]);
+    expect(image).to.deep.equal(createModel({ backbone }).config.image);
+    expect(file.notices).to.deep.equal([]);
+    const weights = await file.fill(checkpointParameters(file.definition));
+    expect(weights.get('keypoint_head.deconv_layers.0.weight')?.shape).to.deep.equal([32, 32, 4, 4]);
+  });
+
+  it('with another head than its model is refused', async () => {
+    const arch = { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [4, 4, 2, 2] };
+    const model = { backbone: { type: 'moganet' as const, arch }, pose: { dataset: 'coco_keypoints' as const } };
+    const file = await openWeights(bytesSource(official, 'small_pose_moganet.pth'), {
+      model: { config: model, definition: createModel(model) },
+    });
+    expect(() => file.check(checkpointParameters(createModel(model)))).to.throw(/keypoint_head\.deconv_layers/);
+  });
+
+  it('of mmpose 1.x has another name for the head, which is known', async () => {
+    const named = new Map([...smallWeights()].map(([key, value]) => [key.replace(/^keypoint_head\./, 'head.'), value]));
+    const config = { backbone, pose: smallPoseHeads.heatmap_head };
+    const definition = createModel(config);
+    const source = bytesSource(await writeSafetensors(named).bytes(), 'newer.safetensors');
+    const file = await openWeights(source, { model: { config, definition } });
+    expect(file.notices).to.deep.equal([]);
+    const weights = await file.fill(checkpointParameters(definition));
+    for (const [key, { data }] of smallWeights()) {
+      if (key.startsWith('keypoint_head.') && !key.endsWith('num_batches_tracked'))
+        expect(weights.get(key)?.data, key).to.deep.equal(data);
+    }
+  });
+
+  it('leaves the keys of a custom head alone', async () => {
+    const heads = {
+      mine: () => ({
+        forward: (scope: Scope, pyramid: readonly Value[]) => ({
+          y: conv2d(scope.at('final_layer'), pyramid[3]!, 2, { kernel: 1 }),
+        }),
+        decode: () => undefined,
+      }),
+    };
+    const config = { backbone, head: { type: 'mine' } };
+    const definition = createModel(config, { heads });
+    const parameters = checkpointParameters(definition);
+    expect(parameters.map(({ key }) => key)).to.include('head.final_layer.weight');
+    const tensors = new Map(parameters.map(({ key, shape }) => [key, seededWeight(key, shape)]));
+    const source = bytesSource(await writeSafetensors(tensors).bytes(), 'mine.safetensors');
+    const file = await openWeights(source, { model: { config, definition }, tables: { heads } });
+    expect([...(await file.fill(parameters)).keys()]).to.include('head.final_layer.weight');
+  });
+
+  it('without a configuration is the published model whose keys it has', async () => {
+    const { config } = findEntry('moganet_xt_coco_384x288');
+    const tensors = checkpointParameters(createModel(config)).map(({ key, shape }) => {
+      const length = shape.reduce((product, extent) => product * extent, 1);
+      return [key.replace(/^keypoint_head\./, 'head.'), { shape, data: new Float32Array(length) }] as const;
+    });
+    const bytes = await writeSafetensors(new Map(tensors)).bytes();
+    const unnamed = await openWeights(bytesSource(bytes, 'mine.safetensors'));
+    expect(unnamed.config.name).to.equal('moganet_xt_coco_256x192');
+    expect(unnamed.notices.join()).to.match(/also fit moganet_xt_coco_384x288/);
+    const named = await openWeights(bytesSource(bytes, 'moganet_xt_coco_384x288.pth'));
+    expect(named.config.name).to.equal('moganet_xt_coco_384x288');
+    expect(named.notices).to.deep.equal([]);
+  });
+});
