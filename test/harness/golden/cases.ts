@@ -15,6 +15,7 @@ import { type CostRowSpec, expectCosts } from './network_costs.ts';
 import { expectKeys, type KeyList, networkRunners } from './networks.ts';
 import { runRoiAlign } from './pooled_regions.ts';
 import { runners as poseRunners } from './pose.ts';
+import { expectPoseKeys, type PoseKeyList, runPoseHead, runPoseModel } from './pose_networks.ts';
 import { runners as postprocessRunners } from './postprocess.ts';
 import type { EngineRunner } from './run_graph.ts';
 import { runWholeModel } from './whole_models.ts';
@@ -50,6 +51,8 @@ export const headRunners: Readonly<Record<string, EngineRunner>> = {
   detector: runDetection,
   segmentor: runSegmentation,
   roi_align: runRoiAlign,
+  pose_head: runPoseHead,
+  pose_model: runPoseModel,
 };
 
 const networkKinds = ['forward', 'trace', 'resize'];
@@ -66,7 +69,7 @@ const missing: Readonly<Record<string, string>> = {
 
 /**
  * Lists every case of a folder: its index, checkpoints, key lists, cost rows and layout maps, and those of its
- * `heads/` and `eval/`.
+ * `heads/`, `eval/` and `pose/`.
  *
  * @throws Error if the folder has no index
  */
@@ -105,13 +108,13 @@ interface Index {
 }
 
 /** Folders in a golden folder that have an index of their own. */
-const partFolders = ['heads', 'eval'];
+const partFolders = ['heads', 'eval', 'pose'];
 
 /** Returns the folders that `MOGANET_GOLDEN` names, separated as in PATH; `fallback` by default. */
 export function foldersFrom(variable: string | undefined, fallback: string): string[] {
   const named = (variable ?? '').split(delimiter).filter(Boolean);
   const folders = [...new Set((named.length > 0 ? named : [fallback]).map((folder) => resolve(folder)))];
-  // a `heads/` or `eval/` is part of the folder around it
+  // a `heads/`, `eval/` or `pose/` is part of the folder around it
   const isPart = (folder: string) => partFolders.some((part) => folders.some((other) => folder === join(other, part)));
   return folders.filter((folder) => !isPart(folder));
 }
@@ -153,13 +156,16 @@ function keyLists(folder: string): Case[] {
     if (!existsSync(within)) return [];
     const files = readdirSync(within).filter((file) => file.endsWith('.json'));
     return files.flatMap((file) => {
-      const list: KeyList | ModelKeyList = readJson(join(within, file));
+      const list: KeyList | ModelKeyList | PoseKeyList = readJson(join(within, file));
       if (!Array.isArray(list.keys)) return []; // tables about the lists
+      if (isPoseList(list)) return [plain(`${name}/${file}`, list.kind, () => expectPoseKeys(list))];
       const expect = () => (isModelList(list) ? expectModelKeys(list) : expectKeys(list));
       return [plain(`${name}/${file}`, 'keys', expect)];
     });
   });
 }
+
+const isPoseList = (list: object): list is PoseKeyList => 'kind' in list && list.kind === 'pose_keys';
 
 /** Lists of whole models give a model's name, lists of backbones an object. */
 const isModelList = (list: KeyList | ModelKeyList): list is ModelKeyList => typeof list.model === 'string';

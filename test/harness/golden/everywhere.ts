@@ -8,6 +8,7 @@ export const suiteKinds: ReadonlySet<string> = new Set([
   ...Object.keys(headRunners),
   ...Object.keys(evaluationRunners),
   'keys',
+  'pose_keys',
   'layout',
   'checkpoint',
 ]);

@@ -3,7 +3,7 @@ import { UnsupportedError } from '../../../src/errors.ts';
 import { checkpointParameters, createModel, type ModelDefinition } from '../../../src/models/create.ts';
 import { fromMm } from '../../../src/models/mm/index.ts';
 import type { CostRow, Parameter } from '../../../src/nn/index.ts';
-import { mmcvFlops, modelCost } from '../../../src/zoo/counting.ts';
+import { mmcvFlops, mmposeFlops, modelCost, moduleMacs } from '../../../src/zoo/counting.ts';
 import { GoldenMismatch } from '../golden.ts';
 import { inOurLayout, layoutsOf } from './backbone_kinds.ts';
 
@@ -50,8 +50,7 @@ export function expectSameKeys(what: string, parameters: readonly Parameter[], l
 }
 
 /** Compares a model with everything that its list says. */
-export function expectModelKeys(list: ModelKeyList): void {
-  const definition = definitionOf(list);
+export function expectModelKeys(list: ModelKeyList, definition = definitionOf(list)): void {
   const parameters = checkpointParameters(definition);
   expectSameKeys(list.model, parameters, inOurLayout(list.keys, layoutsOf(definition), 'backbone.'));
   expectCount('entries', parameters.length, list.entries);
@@ -71,8 +70,11 @@ function expectFlops(definition: ModelDefinition, list: ModelKeyList): void {
   const rule = /^mmcv 1\.x flops_counter at input \[1,3,(\d+),(\d+)\]$/.exec(list.flops_rule ?? '');
   if (!rule) throw new UnsupportedError(`the counting rule "${list.flops_rule}" is not supported`);
   const rows = modelCost(definition, { height: Number(rule[1]), width: Number(rule[2]) });
+  const { pose, backbone } = definition.config;
+  const flopsOf = pose ? (of: readonly CostRow[]) => mmposeFlops(of, backbone.type) : mmcvFlops;
+  const macsOf = (of: readonly CostRow[]) => of.reduce((sum, row) => sum + (pose ? moduleMacs(row) : row.macs), 0);
   const counters = [
-    ['FLOPs', mmcvFlops, list.flops, list.flops_by_part],
+    ['FLOPs', flopsOf, list.flops, list.flops_by_part],
     ['multiply-adds', macsOf, list.macs_only, list.macs_by_part],
   ] as const;
   for (const [what, count, total, byPart = {}] of counters) {
@@ -82,10 +84,8 @@ function expectFlops(definition: ModelDefinition, list: ModelKeyList): void {
     }
     if (total !== undefined) expectCount(what, count(rows), total);
   }
-  if (list.paper_flops_G) expectNear('FLOPs', mmcvFlops(rows) / 1e9, list.paper_flops_G);
+  if (list.paper_flops_G) expectNear('FLOPs', flopsOf(rows) / 1e9, list.paper_flops_G);
 }
-
-const macsOf = (rows: readonly CostRow[]): number => rows.reduce((sum, { macs }) => sum + macs, 0);
 
 const isUnder = (path: string, part: string): boolean =>
   part === '' || path.startsWith(`${part}.`) || path.startsWith(`${part}:`);
