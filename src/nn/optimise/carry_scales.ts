@@ -78,7 +78,7 @@ function appendWeighed(
   const factor = carried.get(x);
   const weighing = weighingOf(node, folded);
   const taken = factor ? weighInputs(node, weighing, { factor, shift: undefined }) : weighing;
-  const weighed = outputs ? weighOutputs(taken, outputs, undefined) : taken;
+  const weighed = outputs ? weighOutputs(node, taken, outputs, undefined) : taken;
   return appendProjection(folded, node, folded.idOf(x), weighed);
 }
 

@@ -7,7 +7,7 @@ import {
   type Folding,
   folding,
   isAll,
-  isProjection,
+  isWeighable,
   type PerChannel,
   readersOf,
   type Weighted,
@@ -67,7 +67,7 @@ function planOf(
   const terms = [...coefficients].map(([id, coefficient]): Term => {
     const base = nodeAt(graph, id);
     const inside = (readers[id] ?? []).every((reader) => nodes.has(reader));
-    return { base, coefficient, absorbed: inside && isProjection(base) };
+    return { base, coefficient, absorbed: inside && isWeighable(base) };
   });
   const isScaled = ({ coefficient, absorbed }: Term) => !absorbed && !isAll(coefficient, 1);
   const scales = terms.filter((term) => isScaled(term) && !pooled.has(term.base.id)).length;
@@ -118,8 +118,8 @@ function appendTerm(
   shift: PerChannel | undefined,
 ): number {
   if (!shift && isAll(factor, 1)) return folded.idOf(base.id);
-  if (!absorbed || !isProjection(base)) return appendAffine(folded, path, { x: folded.idOf(base.id), factor, shift });
-  const weighed = weighOutputs(weighingOf(base, folded), factor, shift);
+  if (!absorbed || !isWeighable(base)) return appendAffine(folded, path, { x: folded.idOf(base.id), factor, shift });
+  const weighed = weighOutputs(base, weighingOf(base, folded), factor, shift);
   return appendProjection(folded, base, folded.idOf(base.inputs[0]), weighed);
 }
 

@@ -139,6 +139,11 @@ export type Projection = Node<'conv2d' | 'linear'>;
 
 export const isProjection = (node: Node): node is Projection => node.op === 'conv2d' || node.op === 'linear';
 
+/** The operations whose weights take a factor for every output, and whose bias takes a summand. */
+export type Weighable = Projection | Node<'convTranspose2d'>;
+
+export const isWeighable = (node: Node): node is Weighable => isProjection(node) || node.op === 'convTranspose2d';
+
 /** True if every window lies within the map, so that a constant added to the input adds a constant to the output. */
 export function isUnpadded(node: Projection): boolean {
   return node.op === 'linear' || (node.attributes.padding.height === 0 && node.attributes.padding.width === 0);
@@ -151,13 +156,13 @@ export function isPointwise(node: Node): node is Node<'conv2d'> {
   return [kernel.height, kernel.width, stride.height, stride.width].every((extent) => extent === 1);
 }
 
-/** The weights of a projection: [out, inputs of a group, taps] in row-major order. */
+/** The weights of a projection: [out, inputs of a group, taps] in row-major order. Those of a transposed convolution are [in, out, taps]. */
 export interface Weighing {
   readonly weight: Float32Array;
   readonly bias: Float64Array | undefined;
 }
 
-export function weighingOf({ inputs: [, weight, bias] }: Projection, { parameterAt }: Folding): Weighing {
+export function weighingOf({ inputs: [, weight, bias] }: Weighable, { parameterAt }: Folding): Weighing {
   return {
     weight: parameterAt(weight).data,
     bias: bias === undefined ? undefined : Float64Array.from(parameterAt(bias).data),
@@ -165,11 +170,19 @@ export function weighingOf({ inputs: [, weight, bias] }: Projection, { parameter
 }
 
 /** Weighs the outputs: factor · (W·x + b) + shift. */
-export function weighOutputs({ weight, bias }: Weighing, factor: PerChannel, shift: PerChannel | undefined): Weighing {
-  const perOutput = weight.length / factor.length;
+export function weighOutputs(
+  node: Weighable,
+  { weight, bias }: Weighing,
+  factor: PerChannel,
+  shift: PerChannel | undefined,
+): Weighing {
+  // the outputs of a transposed convolution are there again for each input
+  const kernel = node.op === 'convTranspose2d' ? node.attributes.kernel : undefined;
+  const perOutput = kernel ? kernel.height * kernel.width : weight.length / factor.length;
   const weighed = new Float32Array(weight.length);
-  let i = 0;
-  for (const value of factor) for (const end = i + perOutput; i < end; i++) weighed[i] = weight[i]! * value;
+  for (let i = 0; i < weight.length; ) {
+    for (const value of factor) for (const end = i + perOutput; i < end; i++) weighed[i] = weight[i]! * value;
+  }
   return {
     weight: weighed,
     bias: bias || shift ? factor.map((value, c) => value * (bias?.[c] ?? 0) + (shift?.[c] ?? 0)) : undefined,
@@ -202,7 +215,7 @@ export function weighInputs(
 }
 
 /** Appends a projection like `node` of the new value `x` with other weights. */
-export function appendProjection(folding: Folding, node: Projection, x: number, { weight, bias }: Weighing): number {
+export function appendProjection(folding: Folding, node: Weighable, x: number, { weight, bias }: Weighing): number {
   const { append, parameter, parameterAt } = folding;
   const shape = parameterAt(node.inputs[1]).shape;
   const newWeight = parameter(node.path, 'weight', { shape, data: weight });
@@ -212,7 +225,8 @@ export function appendProjection(folding: Folding, node: Projection, x: number, 
     const inputs = [x, newWeight, newBias(bias ?? new Float64Array(node.channels))] as const;
     return append<'linear'>({ ...node, inputs });
   }
-  return append<'conv2d'>({ ...node, inputs: bias ? [x, newWeight, newBias(bias)] : [x, newWeight] });
+  const inputs = bias ? ([x, newWeight, newBias(bias)] as const) : ([x, newWeight] as const);
+  return node.op === 'conv2d' ? append<'conv2d'>({ ...node, inputs }) : append<'convTranspose2d'>({ ...node, inputs });
 }
 
 /** True if all values are one number. */

@@ -1,6 +1,15 @@
 import { expect } from 'chai';
 import type { NDArray } from '../../../src/arrays.ts';
-import { batchNorm, conv2d, F, parametersOf, programOf, recordPart, type Value } from '../../../src/nn/index.ts';
+import {
+  batchNorm,
+  conv2d,
+  convTranspose2d,
+  F,
+  parametersOf,
+  programOf,
+  recordPart,
+  type Value,
+} from '../../../src/nn/index.ts';
 import { collectTerms } from '../../../src/nn/optimise/collect_terms.ts';
 import { networkOf } from '../../harness/golden/networks.ts';
 import { comparison, countOf, record, seeded, twoImages as x } from '../../harness/optimised.ts';
@@ -42,6 +51,17 @@ describe('collectTerms', () => {
       y: batchNorm(s.at('bn'), conv2d(s.at('conv'), y, 3, { kernel: 3, groups: 3 })),
     }));
     expect(countOf(await expectSameOutputs(graph, x), 'batchNorm')).to.equal(0);
+  });
+
+  it('folds into transposed convolutions, whose outputs are not the first axis of the weight', async () => {
+    for (const bias of [false, true]) {
+      const graph = record((s, y) => ({
+        y: F.relu(batchNorm(s.at('bn'), convTranspose2d(s.at('up'), y, 5, { kernel: 4, stride: 2, padding: 1, bias }))),
+      }));
+      const folded = await expectSameOutputs(graph, x);
+      expect(countOf(folded, 'batchNorm')).to.equal(0);
+      expect(countOf(folded, 'convTranspose2d')).to.equal(1);
+    }
   });
 
   it('leaves a convolution alone that another node reads, or that is an output', async () => {
