@@ -12,6 +12,9 @@ export type Library = typeof import('../node.ts');
 export const kinds = ['detection', 'segmentation', 'classification'] as const satisfies readonly TaskKind[];
 export type Kind = (typeof kinds)[number];
 
+/** The tasks of the models that `moganet models` lists. No command runs a pose model yet. */
+export const listedTasks = [...kinds, 'pose'] as const satisfies readonly TaskKind[];
+
 /** The commands on images, each with its task; `predict` does every task that the model has. */
 export const commandOf = { detection: 'detect', segmentation: 'segment', classification: 'classify' } as const;
 export type TaskCommand = 'predict' | (typeof commandOf)[Kind];
@@ -31,6 +34,11 @@ const refusals = {
  */
 export function checkTask(task: TaskCommand, name: string, config: ModelConfig): void {
   const [first, ...more] = kindsOf(config).map((kind) => commandOf[kind]);
+  if (config.pose) {
+    throw new UsageError(
+      `${name} is a pose model. Its heatmaps are not read yet: \`moganet export\` and the library give them.`,
+    );
+  }
   if (first === undefined) {
     throw new UsageError(`${name} has no head: there is nothing to show. See \`moganet models\`.`);
   }
