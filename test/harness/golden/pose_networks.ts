@@ -1,17 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { heatmapHead } from '../../../heads/heatmap.ts';
-import type { NDArray } from '../../../src/arrays.ts';
-import { UnsupportedError } from '../../../src/errors.ts';
+import type { NDArray, Size, Weights } from '../../../src/arrays.ts';
 import { bytesSource } from '../../../src/formats/index.ts';
+import { mirroredInputs } from '../../../src/image/preprocess.ts';
 import { computesAs } from '../../../src/loading/recognise.ts';
 import { openWeights } from '../../../src/loading/weights.ts';
 import { checkpointParameters, createModel, type ModelDefinition } from '../../../src/models/create.ts';
 import { fromMm } from '../../../src/models/mm/index.ts';
 import { poseHeadFromMm } from '../../../src/models/mm/pose.ts';
+import { byName } from '../../../src/models/task.ts';
 import { map, type Part, passes, shapesOf, type Value } from '../../../src/nn/index.ts';
+import { decodeImage } from '../../../src/platform/node/files.ts';
+import { mergeFlipped } from '../../../src/postprocess/heatmap_flip.ts';
+import { decodeHeatmaps, type HeatmapPlaces } from '../../../src/postprocess/keypoints.ts';
 import { mmposeFlops, modelCost } from '../../../src/zoo/counting.ts';
 import { findEntry } from '../../../src/zoo/index.ts';
+import { prepareCrops } from '../at_once.ts';
 import { type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
 import { inOurLayout, layoutsOf, weightsInOurLayout } from './backbone_kinds.ts';
 import { expectModelKeys, expectSameKeys, type KeyEntry, type ModelKeyList } from './key_lists.ts';
@@ -93,43 +98,56 @@ export const runPoseHead: EngineRunner = async (golden, engine) => {
   );
 };
 
-/** The tensors of a model's network. The others are what is decoded from them. */
-const ofNetwork = /^(stage\d|heatmaps)$/;
-
-/** Kind `pose_model`: the stages and the heatmaps, as recorded and optimised. */
+/** Kind `pose_model`: from the input, or an image and boxes, to keypoints, as recorded and optimised. */
 export const runPoseModel: EngineRunner = async (golden, engine) => {
-  const { json } = golden;
-  if (json.checkpoint) {
-    await expectCheckpoint(golden);
-    throw new UnsupportedError('crops of boxes are not supported yet');
-  }
-  const list: { readonly keys: readonly KeyEntry[]; readonly official_model_dict?: unknown } =
-    typeof json.weights.keys === 'string'
-      ? JSON.parse(readFileSync(join(golden.folder, json.weights.keys), 'utf8'))
-      : json.weights;
-  const definition = createModel(fromMm(json.config ?? list.official_model_dict, keypoints));
-  const layouts = layoutsOf(definition);
-  expectSameKeys(golden.name, checkpointParameters(definition), inOurLayout(list.keys, layouts, 'backbone.'));
-  const weights = weightsInOurLayout(weightsFor(list.keys, json.weights), layouts, 'backbone.');
-  const image = await inputOf(golden, 'input');
+  const { definition, weights } = golden.json.checkpoint ? await checkpointModel(golden) : seededModel(golden);
+  const { image, places } = golden.json.checkpoint ? await cropsOf(golden, definition) : await placedInput(golden);
   for (const chosen of [[], passes]) {
     const model = await loadModel(engine, definition, weights, chosen);
     try {
-      const outputs: Record<string, NDArray> = {
-        ...(await model.beside(image)),
-        ...(await readOnce(await model.run('features', { image }))),
-      };
-      for (const name of golden.tensors.keys()) {
-        if (ofNetwork.test(name)) await expectMap(golden, name, outputs[name]!);
+      const heatmapsOf = async (input: NDArray) =>
+        byName(await readOnce(await model.run('features', { image: input })), 'heatmaps');
+      const heatmaps = await heatmapsOf(image);
+      const outputs: Record<string, NDArray> = { input: image, ...(await model.beside(image)), heatmaps };
+      const mirrored = await heatmapsOf(mirroredInputs(image, new Array(image.shape[0]).fill(sizeOfMap(image))));
+      const flipPairs: [number, number][] = golden.json.flip_pairs;
+      outputs.heatmaps_flip = mergeFlipped(heatmaps, mirrored, { flipPairs });
+      outputs.heatmaps_flip_shift = mergeFlipped(heatmaps, mirrored, { flipPairs, shift: true });
+      for (const form of ['', '_flip', '_flip_shift']) {
+        const maps = outputs[`heatmaps${form}`]!;
+        const { points, scores } = decodeHeatmaps(maps, places, { decode: 'quarter' });
+        const [count = 0, joints = 0] = maps.shape;
+        outputs[`keypoints${form}`] = { shape: [count, joints, 2], data: points };
+        outputs[`scores${form}`] = { shape: [count, joints], data: scores };
       }
+      for (const name of golden.tensors.keys())
+        if (name !== 'boxes') await expectMap(golden, name, byName(outputs, name));
     } finally {
       model.dispose();
     }
   }
 };
 
+const sizeOfMap = ({ shape: [, , height = 0, width = 0] }: NDArray): Size => ({ height, width });
+
+interface SeededModel {
+  readonly definition: ModelDefinition;
+  readonly weights: Weights;
+}
+
+function seededModel({ folder, json, name }: GoldenCase): SeededModel {
+  const list: { readonly keys: readonly KeyEntry[]; readonly official_model_dict?: unknown } =
+    typeof json.weights.keys === 'string'
+      ? JSON.parse(readFileSync(join(folder, json.weights.keys), 'utf8'))
+      : json.weights;
+  const definition = createModel(fromMm(json.config ?? list.official_model_dict, keypoints));
+  const layouts = layoutsOf(definition);
+  expectSameKeys(name, checkpointParameters(definition), inOurLayout(list.keys, layouts, 'backbone.'));
+  return { definition, weights: weightsInOurLayout(weightsFor(list.keys, json.weights), layouts, 'backbone.') };
+}
+
 /** The file says its model: the network of the case's dict, on crops as the case has them. */
-async function expectCheckpoint({ folder, json }: GoldenCase): Promise<void> {
+async function checkpointModel({ folder, json }: GoldenCase): Promise<SeededModel> {
   const file = await openWeights(bytesSource(readFileSync(join(folder, json.checkpoint)), json.checkpoint));
   const { input, config } = json;
   const [width, height] = input.image_size_wh;
@@ -137,5 +155,30 @@ async function expectCheckpoint({ folder, json }: GoldenCase): Promise<void> {
   expectText('configuration', JSON.stringify(file.definition.config), JSON.stringify(expected));
   expectText('padding', file.definition.config.pose?.input.padding, input.padding);
   expectText('keys', file.entries.size, json.keys_count);
-  await file.fill(checkpointParameters(file.definition));
+  return { definition: file.definition, weights: await file.fill(checkpointParameters(file.definition)) };
+}
+
+interface PlacedInput {
+  readonly image: NDArray;
+  readonly places: HeatmapPlaces;
+}
+
+async function placedInput(golden: GoldenCase): Promise<PlacedInput> {
+  const metas: readonly { center: [number, number]; scale: [number, number] }[] = golden.json.img_metas;
+  const places = {
+    centers: Float32Array.from(metas.flatMap(({ center }) => center)),
+    scales: Float32Array.from(metas.flatMap(({ scale }) => scale)),
+  };
+  return { image: await inputOf(golden, 'input'), places };
+}
+
+async function cropsOf(
+  { folder, json }: GoldenCase,
+  { config: { pose, image } }: ModelDefinition,
+): Promise<PlacedInput> {
+  const { file, boxes_xywh_score } = json.input;
+  const raster = await decodeImage(readFileSync(join(folder, file)), { name: file });
+  const boxes: number[] = boxes_xywh_score.flatMap((box: number[]) => box.slice(0, 4));
+  const { input, ...places } = prepareCrops(raster, boxes, { ...image, ...pose!.input });
+  return { image: input, places };
 }
