@@ -1,18 +1,17 @@
 import { itemAt, type Named } from '../arrays.ts';
 import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
-import { mirroredInputs } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { ModelDefinition } from '../models/create.ts';
 import {
   augmentationsOf,
+  type ImageTask,
   type Inputs,
   refuseViews,
   type Task,
   type TaskInputs,
   type TaskKind,
   type TaskResult,
-  type View,
 } from '../models/task.ts';
 import type { DeviceTensor, Engine, Runner } from '../nn/index.ts';
 import type { ImageRef, Platform } from '../platform/contract.ts';
@@ -32,8 +31,20 @@ import {
   type FeaturesOptions,
   type PredictOptions,
 } from './options.ts';
-import { checkTiles, type Pass, type PassRunner, runBatches, runEach, runInTiles, runWhole } from './passes.ts';
-import { type Features, inList, mostAtWork, Predictor } from './predictor.ts';
+import {
+  checkBoxes,
+  checkTiles,
+  mirroredView,
+  type Pass,
+  type PassRunner,
+  type PreparedView,
+  runBatches,
+  runCrops,
+  runEach,
+  runInTiles,
+  runWhole,
+} from './passes.ts';
+import { type Features, inList, mostAtWork, Predictor, refuseBoxes } from './predictor.ts';
 import { stopwatch } from './timing.ts';
 
 /** The facts about a model that do not depend on its engine. */
@@ -91,6 +102,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
   override async predictBatch(images: readonly ImageRef[], options: BatchOptions = {}): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
     const checked = checkBatch(options);
+    refuseBoxes(checked);
     if (checked.padTogether) refuseViews('predictBatch with `padTogether`', checked);
     const taken = Array.from(images, (image) => this.take(image));
     return this.begin(checked, async (place) => (taken.length === 0 ? [] : this.run(taken, checked, place, inBatch)));
@@ -186,6 +198,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     const tasks = this.tasksFor(options.only);
     for (const task of tasks) task.check?.(options);
     checkTiles(tasks, options);
+    checkBoxes(tasks, options);
     const clock = stopwatch({
       begun,
       parts: Object.keys(this.runners),
@@ -204,11 +217,9 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     const pause = breather(signal);
     /** Runs the network on images together, and then what reads its outputs. */
     const pass: Pass = async (together, readers, visit, whenFree = () => {}, ready) => {
-      const prepared = ready
-        ? [{ inputs: ready, flipped: false }]
-        : await clock.time('preprocess', () => this.prepareViews(together, options, pause));
+      const prepared = ready ?? (await clock.time('preprocess', () => this.prepareViews(together, options, pause)));
       await clock.wait(network);
-      const wanted = readers.flatMap(({ kind }) => this.definition.outputs[kind] ?? []);
+      const wanted = readers.flatMap(({ kind }: Task) => this.definition.outputs[kind] ?? []);
       const run: TaskInputs['run'] = async (part, inputs) => {
         const runner = this.runners[part];
         if (!runner) throw new RangeError(`the model "${this.name}" has no part "${part}"`);
@@ -241,8 +252,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
         for (const view of views) await view.release();
       }
     };
-    const runner = { tasks, options, pass, leaveNetwork, clock, pause };
-    const found = await this.findings(images, options, runner);
+    const found = await this.findings(images, tasks, { options, pass, leaveNetwork, clock, pause });
     await this.turn(signal);
     const timings = clock.finish();
     return images.map((image, i) => {
@@ -253,11 +263,18 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
   }
 
   /** Returns what the tasks find in each image. Only images of one input size run together, unless the caller wants them padded. */
-  private async findings(images: readonly Raster[], options: BatchOptions, runner: PassRunner): Promise<TaskResult[]> {
-    const { tasks, pass, leaveNetwork, clock, pause } = runner;
+  private async findings(
+    images: readonly Raster[],
+    tasks: readonly Task[],
+    run: Omit<PassRunner<BatchOptions>, 'tasks'>,
+  ): Promise<TaskResult[]> {
+    const { options, pass, leaveNetwork, clock, pause } = run;
+    const [first] = tasks;
+    if (first?.inCrops) return runCrops(images, first, run); // it shares a model with no other
+    const runner = { ...run, tasks: tasks as readonly ImageTask[] };
     const { tiles, size, padTogether } = options;
     if (tiles !== undefined) return runInTiles(images, tiles, runner);
-    if (images.length === 1 || padTogether) return runWhole(images, tasks, options, pass, leaveNetwork);
+    if (images.length === 1 || padTogether) return runWhole(images, runner.tasks, options, pass, leaveNetwork);
     const views = augmentationsOf(options);
     if (views.length > 1) return runEach(images, runner);
     const { scale } = itemAt(views, 0);
@@ -276,7 +293,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     let upright: Inputs | undefined; // of the scale before, which comes mirrored as well
     for (const { scale, flipped } of augmentationsOf(options)) {
       if (!flipped || !upright) upright = await this.definition.prepareInSlices(images, options.size, pause, scale);
-      views.push({ inputs: flipped ? mirrored(upright) : upright, flipped });
+      views.push(flipped ? mirroredView(upright) : { inputs: upright, flipped });
       await pause();
     }
     return views;
@@ -314,16 +331,6 @@ interface Place {
   /** Lets the next call have the network; a second time does nothing. */
   leaveNetwork(): void;
 }
-
-type PreparedView = Pick<View, 'flipped'> & { readonly inputs: Inputs };
-
-const mirrored = ({ image, geometries }: Inputs): Inputs => ({
-  image: mirroredInputs(
-    image,
-    geometries.map(({ resized }) => resized),
-  ),
-  geometries,
-});
 
 /** A view and its features, which are on the device from when they are first asked for until they are released. */
 class RunningView {
@@ -363,6 +370,7 @@ function fieldsOf({
   detections,
   segmentation,
   classification,
+  poses,
   custom,
 }: TaskResult): Omit<ResultFields, 'image' | 'timings'> {
   return {
@@ -374,6 +382,7 @@ function fieldsOf({
     dataset: detections?.dataset,
     segmentation: segmentation && { ...segmentation, classes: segmentation.dataset.classes },
     classification: classification && { ...classification, classes: classification.dataset.classes },
+    poses,
     custom,
   };
 }

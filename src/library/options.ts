@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
+import { type BoxesOption, boxesFault, boxesOf } from '../models/boxes.ts';
 import { leastScale, leastTile, longestEdge, mostScales, type TaskKind, type TaskOptions } from '../models/task.ts';
 import type { TileOptions } from '../models/tiles.ts';
 import { abortSignal, isObject, validateOptions } from '../validate.ts';
@@ -76,6 +77,16 @@ const tiles = z.union([
   } satisfies Record<keyof TileOptions, z.ZodMiniType>),
 ]);
 
+const boxes = z.pipe(
+  z.custom<BoxesOption>().check(
+    z.superRefine((value, context) => {
+      const message = boxesFault(value);
+      if (message) context.addIssue({ code: 'custom', message, input: value });
+    }),
+  ),
+  z.transform(boxesOf),
+);
+
 /** The schema of the options of `predict`. */
 export const predictOptions = z.strictObject({
   score: z.optional(share),
@@ -88,7 +99,9 @@ export const predictOptions = z.strictObject({
   tiles: z.optional(tiles),
   classes: z.optional(z.array(classOf, { error: 'must be a list of names or labels' })),
   size: z.optional(size),
-  only: z.optional(z.enum(['detection', 'segmentation', 'classification', 'custom'])),
+  boxes: z.optional(boxes),
+  oks: z.optional(share.check(z.gt(0, 'must be above 0'))),
+  only: z.optional(z.enum(['detection', 'segmentation', 'classification', 'pose', 'custom'])),
   maxPixels: z.optional(count),
   signal: z.optional(abortSignal),
 } satisfies Record<keyof PredictOptions, z.ZodMiniType>);

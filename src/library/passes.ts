@@ -1,8 +1,11 @@
 import { itemAt } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
+import { mirroredInputs } from '../image/preprocess.ts';
 import { cutRaster, type Raster } from '../image/raster.ts';
 import {
   augmentationsOf,
+  type CropTask,
+  type ImageTask,
   type Inputs,
   type Task,
   type TaskOptions,
@@ -12,37 +15,53 @@ import {
 } from '../models/task.ts';
 import { type Tiling, tilesOf, tilingOf } from '../models/tiles.ts';
 import type { Window } from '../postprocess/windows.ts';
-import type { Pause } from '../slices.ts';
+import { inSlices, type Pause } from '../slices.ts';
 import type { Batch } from './batches.ts';
+import type { PredictOptions } from './options.ts';
 import type { Stopwatch } from './timing.ts';
 
-/** The ways in which a prediction uses the network: one pass over whole images, or one for each batch, image or tile. */
+/** The ways in which a prediction uses the network: one pass over whole images, or one for each batch, image, tile or some boxes. */
+
+/** The input of one view, before the network has run. */
+export type PreparedView = Pick<View, 'flipped'> & { readonly inputs: Inputs };
+
+/** Returns the view of the mirrored images. */
+export const mirroredView = ({ image, geometries }: Inputs): PreparedView => ({
+  inputs: {
+    image: mirroredInputs(
+      image,
+      geometries.map(({ resized }) => resized),
+    ),
+    geometries,
+  },
+  flipped: true,
+});
 
 /**
  * Runs the network on images together, and then the tasks that read its outputs, one after the other.
  *
  * @param whenFree is called as soon as the tasks need the network no more, if they say so
- * @param ready the input of the images. By default they are prepared, in all views that the options ask for
+ * @param ready the views to run. By default the images are prepared, in all views that the options ask for
  */
-export type Pass = (
+export type Pass = <T extends Task>(
   images: readonly Raster[],
-  tasks: readonly Task[],
-  visit: (task: Task, views: readonly View[]) => Promise<void>,
+  tasks: readonly T[],
+  visit: (task: T, views: readonly View[]) => Promise<void>,
   whenFree?: () => void,
-  ready?: Inputs,
+  ready?: readonly PreparedView[],
 ) => Promise<void>;
 
 /** Returns one result per image, from one pass over all. */
 export async function runWhole(
   images: readonly Raster[],
-  tasks: readonly Task[],
+  tasks: readonly ImageTask[],
   options: TaskOptions,
   pass: Pass,
   leaveNetwork: () => void,
-  ready?: Inputs,
+  ready?: readonly PreparedView[],
 ): Promise<TaskResult[]> {
   const found: TaskResult[] = images.map(() => ({}));
-  const visit = async (task: Task, views: readonly View[]) => {
+  const visit = async (task: ImageTask, views: readonly View[]) => {
     const results = await ofViews(task, views, options);
     for (const [i, result] of results.entries()) found[i] = { ...found[i], ...result };
   };
@@ -72,16 +91,41 @@ export async function runBatches(
   for (const [n, { slots, inputs }] of batches.entries()) {
     const leave = n === batches.length - 1 ? leaveNetwork : () => {};
     const together = slots.map((slot) => itemAt(images, slot));
-    const results = await runWhole(together, tasks, options, pass, leave, inputs);
+    const results = await runWhole(together, tasks, options, pass, leave, [{ inputs, flipped: false }]);
     for (const [i, slot] of slots.entries()) found[slot] = itemAt(results, i);
   }
   return found;
 }
 
 /** Runs a task: on a batch of one view, or on the views of one image, which `Task.check` has let pass. */
-async function ofViews(task: Task, views: readonly View[], options: TaskOptions): Promise<TaskResult[]> {
+async function ofViews(task: ImageTask, views: readonly View[], options: TaskOptions): Promise<TaskResult[]> {
   if (views.length > 1 && task.predictViews) return [await task.predictViews(views, options)];
   return task.predict(itemAt(views, 0), options);
+}
+
+/** Crops that the network takes at a time: more of them take more memory, and no less time. */
+const cropsTogether = 16;
+
+/** Returns one result per image, from a pass for every few of its boxes. */
+export async function runCrops(
+  images: readonly Raster[],
+  task: CropTask,
+  { options, pass, leaveNetwork, clock, pause }: Omit<PassRunner, 'tasks'>,
+): Promise<TaskResult[]> {
+  const results: TaskResult[] = [];
+  for (const [n, image] of images.entries()) {
+    const run = await task.inCrops(image, options.size, options);
+    for (let from = 0; from < run.count; from += cropsTogether) {
+      const to = Math.min(from + cropsTogether, run.count);
+      const inputs = await clock.time('preprocess', () => inSlices(run.cut(from, to), pause));
+      const views = [{ inputs, flipped: false }, ...(run.flip ? [mirroredView(inputs)] : [])];
+      const isLast = n === images.length - 1 && to === run.count;
+      await pass([image], [task], (_, seen) => run.add(seen, from, to), isLast ? leaveNetwork : undefined, views);
+    }
+    results.push(await clock.rest(task.kind, async () => run.finish()));
+  }
+  leaveNetwork();
+  return results;
 }
 
 /** Checks that tiles go with the tasks and the other options. @throws ConfigError naming a task that sees an image whole, or the other mode that excludes tiles */
@@ -98,10 +142,19 @@ export function checkTiles(tasks: readonly Task[], options: TaskOptions): void {
   }
 }
 
+/** Checks that there is a task for boxes. @throws ConfigError if there is none */
+export function checkBoxes(tasks: readonly Task[], { boxes, oks }: TaskOptions): void {
+  if ((boxes === undefined && oks === undefined) || tasks.some(({ inCrops }) => inCrops)) return;
+  const kinds = tasks.map(({ kind }) => kind).join(', ');
+  throw new ConfigError(
+    `\`${boxes ? 'boxes' : 'oks'}\` is for a pose model, and this one does ${kinds}. Leave it out.`,
+  );
+}
+
 /** What a run in several passes needs of the model. */
-export interface PassRunner {
-  readonly tasks: readonly Task[];
-  readonly options: TaskOptions;
+export interface PassRunner<Options = PredictOptions> {
+  readonly tasks: readonly ImageTask[];
+  readonly options: Options;
   readonly pass: Pass;
   /** Lets the next call have the network. */
   readonly leaveNetwork: () => void;
@@ -137,7 +190,7 @@ async function runParts(
   { tasks, options, pass, leaveNetwork, clock, pause }: PassRunner,
 ): Promise<TaskResult> {
   const { height, width } = image;
-  const runs = new Map<Task, TiledRun>();
+  const runs = new Map<ImageTask, TiledRun>();
   for (const task of tasks) {
     const run = await task.inTiles?.({ height, width }, options, tiling);
     if (run) runs.set(task, run);

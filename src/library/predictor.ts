@@ -102,6 +102,7 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
   async predict(images: ImageRef | readonly ImageRef[], options?: Options): Promise<Result<Custom> | Result<Custom>[]> {
     const checked = this.check(options, 'predict');
     if (!isList(images)) return this.runAlone(this.take(images, checked), checked);
+    refuseBoxes(checked);
     const results: Result<Custom>[] = [];
     for await (const one of this.listed(images, checked)) results.push(fulfilled(one));
     return results;
@@ -119,6 +120,7 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
   ): Promise<PromiseSettledResult<Result<Custom>>[]> {
     checkImages(images, 'predictSettled');
     const checked = this.check(options, 'predictSettled');
+    refuseBoxes(checked);
     const results: PromiseSettledResult<Result<Custom>>[] = [];
     for await (const one of this.listed(images, checked)) {
       results.push(this.costsItsSlot(one, checked));
@@ -192,6 +194,7 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
   /** Runs images in order, the next ones beside the network. An image is copied when it is taken, as a camera overwrites its frames. */
   private slots(images: Source<ImageRef>, options: Options) {
     checkSource(images);
+    refuseBoxes(options);
     const { signal } = options;
     const run = (image: ImageRef, i: number, stop: AbortSignal) =>
       this.runInList(this.take(image, options), { ...options, signal: stop }, i, fileOf(image));
@@ -215,6 +218,12 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
     if (concernsAll || (this.isDisposed && !(reason instanceof ImageError))) throw reason;
     return one;
   }
+}
+
+/** Refuses boxes for a list, whose images have boxes each. @throws ConfigError */
+export function refuseBoxes({ boxes }: PredictOptions): void {
+  if (boxes === undefined) return;
+  throw new ConfigError('`boxes` are those of one image. Call predict for each image with its boxes.');
 }
 
 /** @throws the reason of a failure */

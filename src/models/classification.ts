@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts';
 import { batchInputs, prepareClassification } from '../image/preprocess.ts';
 import { bestOf, softmaxRows } from '../postprocess/scores.ts';
 import type { ClassificationConfig, ImageConfig } from './config.ts';
-import { byName, type Classification, checkEdges, type Task } from './task.ts';
+import { byName, type Classification, checkEdges, type ImageTask } from './task.ts';
 
 /**
  * Classifies images with the head that the backbone was published with. The input is a square crop from the middle.
@@ -17,7 +17,7 @@ export function classificationTask(
   image: ImageConfig,
   backbone: Backbone,
   type: string,
-): Task {
+): ImageTask {
   const dataset = datasetOf(config);
   const count = dataset.classes.length;
   if (!classifies(backbone)) throw new ConfigError(`the backbone "${type}" has no classifier.`);

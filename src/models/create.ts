@@ -290,7 +290,7 @@ function tasksOf(config: ResolvedConfig, backbone: Backbone, tables: Tables): Ta
     tasks.push(segmentationTask(segmentation, image, stages, { ...segmentationHeads, ...tables.segmentationHeads }));
   }
   if (classification) tasks.push(classificationTask(classification, image, backbone, config.backbone.type));
-  if (pose) tasks.push(poseTask(pose, stages));
+  if (pose) tasks.push(poseTask(pose, image, stages));
   if (head) tasks.push(customTask(headOf(head, stages, tables), head.type, image, config.input ?? defaultInput));
   return tasks;
 }
@@ -304,7 +304,7 @@ function checkTasks(tasks: readonly Task[], { input }: ResolvedConfig): void {
   }
   const owner = new Map<string, Task>();
   for (const task of tasks) {
-    if ((task.onImage || task.takesCrops) && tasks.length > 1)
+    if ((task.onImage || task.inCrops) && tasks.length > 1)
       throw new ConfigError(`${task.kind} cannot share a model with other tasks.`);
     for (const module of task.modules) {
       const other = owner.get(module);

@@ -9,12 +9,12 @@ import { foundIn, isObject } from '../validate.ts';
 import type { ImageConfig, InputConfig } from './config.ts';
 import {
   fitImages,
+  type ImageTask,
   labelsOf,
   ofLabels,
   pickDetections,
   readAll,
   refuseViews,
-  type Task,
   type TaskOptions,
   type TaskResult,
 } from './task.ts';
@@ -68,7 +68,7 @@ export function checkedHead(config: Readonly<Record<string, unknown>>, head: Hea
 }
 
 /** Wraps a custom head into a task. Its outputs have the names `head.NAME` in the part `features`. */
-export function customTask(head: Head, type: string, image: ImageConfig, input: InputConfig): Task {
+export function customTask(head: Head, type: string, image: ImageConfig, input: InputConfig): ImageTask {
   const dataset = head.classes && datasetOf({ classes: [...head.classes] });
   return {
     kind: 'custom',

@@ -14,11 +14,11 @@ import type { PartDetections } from '../postprocess/merge.ts';
 import type { DetectionConfig, ImageConfig } from './config.ts';
 import {
   fitImages,
+  type ImageTask,
   labelsOf,
   ofLabels,
   pickDetections,
   refuseViews,
-  type Task,
   type TaskInputs,
   type TaskOptions,
   type TiledRun,
@@ -65,7 +65,7 @@ export function detectionTask(
   image: ImageConfig,
   stages: readonly Stage[],
   { make }: DetectorEntry<DetectionConfig>,
-): Task {
+): ImageTask {
   if (stages.length !== 4) {
     throw new ConfigError(`detection needs a backbone of four stages, this one has ${stages.length}.`);
   }

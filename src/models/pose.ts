@@ -1,37 +1,157 @@
 import { poseHeads } from '../../heads/index.ts';
+import { itemAt, type NDArray, type Size, scaledEdge } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
-import { poseDatasetOf } from '../datasets/index.ts';
-import { UnsupportedError } from '../errors.ts';
+import { type PoseDataset, poseDatasetOf } from '../datasets/index.ts';
+import { ConfigError } from '../errors.ts';
+import { type CropPipeline, prepareCrops } from '../image/affine.ts';
+import { cropPlaces } from '../image/crop_places.ts';
+import { batchInputs } from '../image/preprocess.ts';
+import type { Raster } from '../image/raster.ts';
+import { takeBoxes } from '../postprocess/boxes.ts';
+import { type Boxes, boxesOf } from './boxes.ts';
+import type { ImageConfig } from './config.ts';
 import type { PoseConfig } from './pose_config.ts';
-import type { Task } from './task.ts';
+import { byName, type CropRun, type CropTask, checkEdges, type FoundPoses, type TaskOptions } from './task.ts';
 
 /**
- * Gives heatmaps of the keypoints of what a crop shows: the network of mmpose's TopDown models. Decoding is not a part of this package
- * yet: `heatmaps` is an output of the part `features`.
+ * Finds the keypoints of what boxes show, one pose in each: mmpose's TopDown models. Each box is cut out of the image and run as it is and,
+ * if the configuration says so, mirrored; the mean of both heatmaps is decoded.
  *
  * @throws ConfigError if the head reads a level that there is not
  */
-export function poseTask(config: PoseConfig, stages: readonly Stage[]): Task {
+export function poseTask(config: PoseConfig, image: ImageConfig, stages: readonly Stage[]): CropTask {
   const dataset = poseDatasetOf(config);
-  const perKeypoint = config.test.target === 'offset' ? 3 : 1; // its response, and offsets along x and y
+  const { input, test } = config;
+  const perKeypoint = test.target === 'offset' ? 3 : 1; // its response, and offsets along x and y
   const maps = perKeypoint * dataset.keypoints.names.length;
   const head = poseHeads[config.head.type].make(config.head, maps, stages);
+  const pipelineFor = ({ height, width }: Size = input.size, scale = 1): CropPipeline => {
+    const size = { height: scaledEdge(height, scale), width: scaledEdge(width, scale) };
+    checkEdges([size.height, size.width]);
+    return { ...image, size, padding: input.padding, udp: test.decode === 'udp' };
+  };
   return {
     kind: 'pose',
     dataset,
     modules: ['keypoint_head'],
-    takesCrops: true,
     forward: (scope, pyramid) => ({ heatmaps: head.forward(scope.at('keypoint_head'), pyramid) }),
     parts: [],
-    check: refuse,
-    prepare: refuse,
-    predict: refuse,
+    prepare: function* (images, size, scale) {
+      const pipeline = pipelineFor(size, scale);
+      const crops: NDArray[] = [];
+      for (const raster of images)
+        crops.push((yield* prepareCrops(raster, boxesXywh(wholeOf(raster)), pipeline)).input);
+      return { image: (yield* batchInputs(crops)).input, geometries: [] };
+    },
+    check: (options) => {
+      const { scales = [1], oks, boxes, classes } = options;
+      if (scales.length > 1) {
+        throw new ConfigError(
+          'a pose model sees crops of one size: several `scales` cannot be used. One can, and `flip`.',
+        );
+      }
+      if (oks !== undefined && !dataset.keypoints.sigmas) {
+        throw new ConfigError('`oks` needs the `sigmas` of the keypoints, which this configuration does not have.');
+      }
+      if (classes)
+        throw new ConfigError('a pose model has one class. Choose the boxes of a class, and leave `classes` out.');
+      if (boxes) checkPlaces(boxesOf(boxes), input);
+    },
+    inCrops: (raster, size, options) =>
+      cropRun(raster, options, { config, dataset, pipeline: pipelineFor(size, options.scales?.[0]) }),
   };
 }
 
-/** @throws UnsupportedError always: only the network of a pose model is here */
-function refuse(): never {
-  throw new UnsupportedError(
-    'predict does not read the heatmaps of a pose model yet. Run its part "features" on crops, which gives them as "heatmaps".',
-  );
+/** What a run needs to know of its model. */
+interface PoseModel {
+  readonly config: PoseConfig;
+  readonly dataset: PoseDataset;
+  readonly pipeline: CropPipeline;
+}
+
+async function cropRun(
+  raster: Raster,
+  options: TaskOptions,
+  { config: { test }, dataset, pipeline }: PoseModel,
+): Promise<CropRun> {
+  const { decodeHeatmaps, mergeFlipped, oksNms, personScores } = await import('../postprocess/poses.ts');
+  const { names, flipPairs, sigmas = [] } = dataset.keypoints;
+  const joints = names.length;
+  const boxes = options.boxes ? boxesOf(options.boxes) : wholeOf(raster);
+  const xywh = boxesXywh(boxes);
+  const { centers, scales, areas } = cropPlaces(xywh, pipeline.size, pipeline.padding);
+  const count = areas.length;
+  const points = new Float32Array(2 * count * joints);
+  const pointScores = new Float32Array(count * joints);
+  return {
+    count,
+    flip: options.flip ?? test.flip,
+    *cut(from, to) {
+      const { input } = yield* prepareCrops(raster, xywh.subarray(4 * from, 4 * to), pipeline);
+      return { image: input, geometries: [] };
+    },
+    async add(views, from, to) {
+      const heatmaps: NDArray[] = [];
+      for (const { features, networkDone } of views) {
+        heatmaps.push(await byName(await features(), 'heatmaps').read());
+        await networkDone();
+      }
+      const [upright, mirrored] = [itemAt(heatmaps, 0), heatmaps[1]];
+      const merged = mirrored ? mergeFlipped(upright, mirrored, { ...test, flipPairs }) : upright;
+      const places = { centers: centers.subarray(2 * from, 2 * to), scales: scales.subarray(2 * from, 2 * to) };
+      const decoded = decodeHeatmaps(merged, places, test);
+      points.set(decoded.points, 2 * from * joints);
+      pointScores.set(decoded.scores, from * joints);
+    },
+    finish() {
+      const scores = personScores(pointScores, boxes.scores);
+      const { oks, score = Number.NEGATIVE_INFINITY, max = count } = options;
+      const order = oks === undefined ? scores.keys() : oksNms({ points, areas }, scores, { threshold: oks, sigmas });
+      const kept = bestOf([...order], scores, max).filter((i) => scores[i]! >= score);
+      const found = { boxes: Float32Array.from(boxes.boxes), scores: Float32Array.from(scores), points, pointScores };
+      return { poses: { ...pickPoses(found, kept), dataset } };
+    },
+  };
+}
+
+/** The whole image as one box. */
+const wholeOf = ({ height, width }: Size): Boxes => ({ boxes: [0, 0, width, height], scores: [1] });
+
+/** Returns boxes as (x, y, width, height), in double: mmpose's crops are made from these. */
+function boxesXywh({ boxes }: Boxes): Float64Array {
+  const xywh = Float64Array.from(boxes);
+  for (let i = 0; i < xywh.length; i += 4) {
+    xywh[i + 2]! -= xywh[i]!;
+    xywh[i + 3]! -= xywh[i + 1]!;
+  }
+  return xywh;
+}
+
+/** @throws ConfigError for a box without area, or one that is too far away to be cut out */
+function checkPlaces(boxes: Boxes, { size, padding }: PoseConfig['input']): void {
+  try {
+    cropPlaces(boxesXywh(boxes), size, padding);
+  } catch (error) {
+    if (error instanceof RangeError) throw new ConfigError(`options of predict: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** Returns the `max` indices with the highest scores, in the order in which they were. Of equal scores the first stay. */
+function bestOf(indices: readonly number[], scores: ArrayLike<number>, max: number): number[] {
+  if (indices.length <= max) return [...indices];
+  const place = new Map(indices.map((index, i) => [index, i]));
+  const best = [...indices].sort((a, b) => scores[b]! - scores[a]! || place.get(a)! - place.get(b)!).slice(0, max);
+  return best.sort((a, b) => place.get(a)! - place.get(b)!);
+}
+
+/** Returns the poses with the given indices, in that order. */
+export function pickPoses({ boxes, scores, points, pointScores }: FoundPoses, kept: readonly number[]): FoundPoses {
+  const joints = scores.length === 0 ? 0 : pointScores.length / scores.length;
+  return {
+    boxes: takeBoxes(boxes, Uint32Array.from(kept)),
+    scores: Float32Array.from(kept, (i) => scores[i]!),
+    points: Float32Array.from(kept.flatMap((i) => [...points.subarray(2 * joints * i, 2 * joints * (i + 1))])),
+    pointScores: Float32Array.from(kept.flatMap((i) => [...pointScores.subarray(joints * i, joints * (i + 1))])),
+  };
 }

@@ -12,7 +12,7 @@ import type { LabelView } from '../postprocess/view_labels.ts';
 import type { WindowLogits, WindowOptions } from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
-import { byName, fitImages, type Labels, type Task, type TaskInputs, type TiledRun, type View } from './task.ts';
+import { byName, fitImages, type ImageTask, type Labels, type TaskInputs, type TiledRun, type View } from './task.ts';
 import type { Tiling } from './tiles.ts';
 
 /**
@@ -25,7 +25,7 @@ export function segmentationTask(
   image: ImageConfig,
   stages: readonly Stage[],
   heads: Readonly<Record<string, SegmentationHeadEntry>>,
-): Task {
+): ImageTask {
   const { dataset, channels, threshold } = pixelClasses(config);
   const neck = config.neck && necks[config.neck.type].make(config.neck, stages);
   const levelsOf = (scope: Scope, pyramid: readonly Value[]) => neck?.forward(scope.at('neck'), pyramid) ?? pyramid;

@@ -1,5 +1,5 @@
 import { type Named, type NDArray, type Size, scaledEdge } from '../arrays.ts';
-import type { Dataset } from '../datasets/index.ts';
+import type { Dataset, PoseDataset } from '../datasets/index.ts';
 import { ConfigError, unknownName } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { batchInputs, type PadValue, type Prepared } from '../image/preprocess.ts';
@@ -9,6 +9,7 @@ import { takeBoxes } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
 import type { Window } from '../postprocess/windows.ts';
 import type { Pause, Sliced } from '../slices.ts';
+import type { BoxesOption } from './boxes.ts';
 import type { TileOptions, Tiling } from './tiles.ts';
 
 /** The tasks of models. The same words name configuration keys, options, timings and JSON keys. */
@@ -41,6 +42,16 @@ export interface TaskOptions {
    * With `flip`, each of them is run mirrored, too.
    */
   readonly scales?: readonly number[] | undefined;
+  /**
+   * Where a pose model looks for poses: the boxes of persons, as a detector's result has them, or as lists (x1, y1, x2, y2) in pixels of the
+   * image. By default the whole image is one box.
+   */
+  readonly boxes?: BoxesOption | undefined;
+  /**
+   * Drop the worse of two poses whose object keypoint similarity is larger, and return them best first. By default there is a pose for every
+   * box, in the order of the boxes.
+   */
+  readonly oks?: number | undefined;
 }
 
 /** The least factor of `scales`; the largest is its inverse. */
@@ -116,11 +127,24 @@ export interface Classification {
   readonly scores: Float32Array;
 }
 
+/** What a pose model found in the boxes of an image. */
+export interface FoundPoses {
+  /** n × (x1, y1, x2, y2): the box of each pose, as it was given. */
+  readonly boxes: Float32Array;
+  /** The score of each pose: that of its box, times the mean of its certain keypoints. */
+  readonly scores: Float32Array;
+  /** n × keypoints × (x, y) in pixels of the image. The middle of the first pixel is (0, 0). They may lie outside of the box, and of the image. */
+  readonly points: Float32Array;
+  /** n × keypoints: the peak of each heatmap. It is no probability: it may be above 1 or below 0. */
+  readonly pointScores: Float32Array;
+}
+
 /** The fields that one task adds to the result of one image. */
 export interface TaskResult {
   readonly detections?: Detections & { readonly dataset: Dataset };
   readonly segmentation?: { readonly labels: Labels; readonly dataset: Dataset };
   readonly classification?: Classification & { readonly dataset: Dataset };
+  readonly poses?: FoundPoses & { readonly dataset: PoseDataset };
   /** The return value of a custom head's `decode`. */
   readonly custom?: unknown;
 }
@@ -135,8 +159,24 @@ export interface TiledRun {
   finish(pause: Pause): Promise<TaskResult>;
 }
 
+/** What a task does with the boxes of one image. */
+export interface CropRun {
+  readonly count: number;
+  /** Each crop is run mirrored as well. */
+  readonly flip: boolean;
+  /** Cuts the boxes from `from` to before `to` out of the image. */
+  cut(from: number, to: number): Sliced<Inputs>;
+  /** Takes what the network gives for these crops: as they are and, with `flip`, mirrored. */
+  add(views: readonly View[], from: number, to: number): Promise<void>;
+  /** Returns the result in pixels of the image, after the last crop. */
+  finish(): TaskResult;
+}
+
 /** Everything that a model knows about a head. `Model.predict` loops over tasks and knows none of them by name. */
-export interface Task {
+export type Task = ImageTask | CropTask;
+
+/** What all tasks have. */
+interface AnyTask {
   readonly kind: TaskKind;
   /** Undefined for a custom head that does not name its classes. */
   readonly dataset: Dataset | undefined;
@@ -146,8 +186,6 @@ export interface Task {
   forward(scope: Scope, pyramid: readonly Value[]): Named<Value>;
   /** Records backbone and task together. Classification needs this: its pyramid may differ from that of dense models. */
   onImage?(scope: Scope, image: Value): { readonly pyramid: readonly Value[]; readonly outputs: Named<Value> };
-  /** The input is crops of the image, not the image: the task shares a model with no other. */
-  readonly takesCrops?: boolean | undefined;
   /** Further parts that `predict` runs by name. */
   readonly parts: readonly Part[];
   /** Records a head on the pyramid that inference does not need: it is in the checkpoint for training. */
@@ -160,12 +198,28 @@ export interface Task {
   prepare(images: readonly Raster[], size: Size | undefined, scale?: number): Sliced<Inputs>;
   /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
   check?(options: TaskOptions): void;
+}
+
+/** A task that sees images. */
+export interface ImageTask extends AnyTask {
+  readonly inCrops?: undefined;
   /** Begins to join the tiles of one image. A task without it sees an image whole. */
   inTiles?(image: Size, options: TaskOptions, tiling: Tiling): Promise<TiledRun>;
   /** Returns one result per image, in pixels of the original image, with instances and classes best first. */
   predict(inputs: TaskInputs, options: TaskOptions): Promise<TaskResult[]>;
   /** Merges what several views of one image give to one result. A task without it takes one view at a time. */
   predictViews?(views: readonly View[], options: TaskOptions): Promise<TaskResult>;
+}
+
+/** A task that sees boxes cut out of the image: it shares a model with no other. */
+export interface CropTask extends AnyTask {
+  readonly inTiles?: undefined;
+  /**
+   * Begins with the boxes of one image; without any, the whole image is one.
+   *
+   * @param size of the crops instead of the configuration's
+   */
+  inCrops(image: Raster, size: Size | undefined, options: TaskOptions): Promise<CropRun>;
 }
 
 /** The longest edge of an input, in pixels. The pixels of larger ones do not fit into one array. */

@@ -28,7 +28,7 @@ export interface DrawnPoses {
   /** n × keypoints × (x, y) in pixels of the image. The middle of the first pixel is (0, 0), as in the decoding of heatmaps. */
   readonly points: Float32Array;
   /** n × keypoints */
-  readonly scores: Float32Array;
+  readonly pointScores: Float32Array;
   readonly keypoints: DrawnKeypoints;
 }
 
@@ -65,7 +65,7 @@ export const poseColors: Readonly<Record<BodySide, Color>> = {
 export function drawPoses(raster: Raster, poses: DrawnPoses, options: PoseOptions = {}): Raster {
   checkRaster(raster);
   const count = checkedCount(poses);
-  const { keypoints, points, scores } = poses;
+  const { keypoints, points, pointScores } = poses;
   const { colors = poseColors, opacity = 1 } = options;
   const sides = sidesOf(keypoints);
   const joints = keypoints.names.length;
@@ -74,7 +74,7 @@ export function drawPoses(raster: Raster, poses: DrawnPoses, options: PoseOption
   for (let i = count - 1; i >= 0; i--) {
     const person = seenPoints(
       points.subarray(2 * i * joints, 2 * (i + 1) * joints),
-      scores.subarray(i * joints, (i + 1) * joints),
+      pointScores.subarray(i * joints, (i + 1) * joints),
       options.score ?? 0.3,
     );
     const width = Math.max(
@@ -94,12 +94,12 @@ export function drawPoses(raster: Raster, poses: DrawnPoses, options: PoseOption
   return canvas;
 }
 
-function checkedCount({ points, scores, keypoints: { names, skeleton, flipPairs } }: DrawnPoses): number {
+function checkedCount({ points, pointScores, keypoints: { names, skeleton, flipPairs } }: DrawnPoses): number {
   const joints = names.length;
-  const count = scores.length / joints;
-  if (joints === 0 || !Number.isInteger(count) || points.length !== 2 * scores.length) {
+  const count = pointScores.length / joints;
+  if (joints === 0 || !Number.isInteger(count) || points.length !== 2 * pointScores.length) {
     throw new ShapeError(
-      `drawPoses: ${points.length / 2} points and ${scores.length} scores are not those of poses with ${joints} keypoints each.`,
+      `drawPoses: ${points.length / 2} points and ${pointScores.length} scores are not those of poses with ${joints} keypoints each.`,
     );
   }
   const stray = [...skeleton, ...flipPairs].find((pair) => pair.some((k) => names[k] === undefined));

@@ -7,6 +7,7 @@ import { unlabelledOf } from '../render/colors.ts';
 import { cropInstance } from '../render/compose.ts';
 import { Mask } from './mask.ts';
 import { Pixels } from './pixels.ts';
+import type { PoseFields } from './poses.ts';
 
 /** What a result holds, as plain data, and the two readings that the formats share: by instance and by class. */
 
@@ -114,6 +115,7 @@ export interface ResultFields<Custom = unknown> {
   readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation | undefined;
   readonly classification?: Classification | undefined;
+  readonly poses?: PoseFields | undefined;
   /** What a custom head decoded. */
   readonly custom?: Custom | undefined;
   /** The decoded image, RGBA. */

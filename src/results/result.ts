@@ -32,6 +32,7 @@ import { type LabelmeFile, type LabelmeOptions, labelmeFile } from './labelme.ts
 import { Mask } from './mask.ts';
 import { Pixels } from './pixels.ts';
 import { instancePng, labelPng } from './png.ts';
+import { Poses } from './poses.ts';
 import { type YoloOptions, yoloText } from './yolo.ts';
 
 const drawings = ['detection', 'segmentation', 'classification'] as const;
@@ -159,6 +160,7 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
   readonly dataset?: Dataset | undefined;
   readonly segmentation?: Segmentation | undefined;
   readonly classification?: Classification | undefined;
+  readonly poses?: Poses | undefined;
   readonly custom?: Custom | undefined;
   readonly image: Raster;
   readonly timings: Timings;
@@ -175,6 +177,7 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
     this.dataset = fields.dataset;
     this.segmentation = fields.segmentation;
     this.classification = fields.classification;
+    this.poses = fields.poses && Poses.from(fields.poses);
     this.custom = fields.custom;
     this.image = fields.image;
     this.timings = fields.timings;

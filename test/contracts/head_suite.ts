@@ -8,7 +8,7 @@ import { byName, readAll, type TaskOptions } from '../../src/models/task.ts';
 import { type DeviceTensor, loadPart, type Runner, shapesOf } from '../../src/nn/index.ts';
 import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
-import { onFeatures } from '../harness/tasks.ts';
+import { onFeatures, taskOf } from '../harness/tasks.ts';
 
 /** The contract of detectors and of heads of segmentation and poses, on every engine. */
 
@@ -135,7 +135,10 @@ export function describeHeadsOnEngines(cases: readonly HeadCase[]): void {
 
           const [task] = definition.tasks;
           const onMaps = (features: Named<DeviceTensor>, geometries: readonly Geometry[], options: TaskOptions) =>
-            itemAt(definition.tasks, 0).predict(onFeatures(features, geometries, run), options);
+            taskOf(definition, itemAt(definition.tasks, 0).kind).predict(
+              onFeatures(features, geometries, run),
+              options,
+            );
           if (task?.kind === 'detection') {
             const geometry = geometryOf({ height: 40, width: 50 }, odd, odd);
             it('finds the most instances allowed, within the image, best first, for each image of a batch', async () => {

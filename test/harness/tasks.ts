@@ -1,13 +1,13 @@
 import type { Named, NDArray } from '../../src/arrays.ts';
 import type { Geometry } from '../../src/image/geometry.ts';
 import type { ModelDefinition } from '../../src/models/create.ts';
-import type { RunPart, Task, TaskInputs, TaskKind } from '../../src/models/task.ts';
+import type { ImageTask, RunPart, TaskInputs, TaskKind } from '../../src/models/task.ts';
 import type { DeviceTensor } from '../../src/nn/index.ts';
 
-/** Returns a model's task of a kind. @throws RangeError if it has none */
-export function taskOf({ tasks }: ModelDefinition, kind: TaskKind): Task {
+/** Returns a model's task of a kind, which sees images. @throws RangeError if it has none */
+export function taskOf({ tasks }: Pick<ModelDefinition, 'tasks'>, kind: TaskKind): ImageTask {
   const task = tasks.find((one) => one.kind === kind);
-  if (!task) throw new RangeError(`the model has no ${kind}`);
+  if (!task || task.inCrops) throw new RangeError(`the model has no ${kind}`);
   return task;
 }
 

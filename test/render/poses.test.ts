@@ -33,7 +33,7 @@ const limb: DrawnKeypoints = {
 
 const poseOf = (...points: readonly (readonly [x: number, y: number, score: number])[]) => ({
   points: Float32Array.from(points.flatMap((point) => point.slice(0, 2))),
-  scores: Float32Array.from(points, ([, , score]) => score),
+  pointScores: Float32Array.from(points, ([, , score]) => score),
 });
 
 /** Returns the rows of the green channel. */
@@ -174,7 +174,9 @@ describe('poses', () => {
   it('are refused if arrays or pairs do not fit', () => {
     const image = black(4, 4);
     const draw = (points: number, scores: number, keypoints = limb) =>
-      expect(() => drawPoses(image, { points: new Float32Array(points), scores: new Float32Array(scores), keypoints }));
+      expect(() =>
+        drawPoses(image, { points: new Float32Array(points), pointScores: new Float32Array(scores), keypoints }),
+      );
     draw(6, 3).to.throw(ShapeError, '3 points and 3 scores are not those of poses with 4 keypoints each');
     draw(8, 8).to.throw(ShapeError, '4 points and 8 scores');
     draw(8, 4, { ...limb, skeleton: [[0, 4]] }).to.throw(ShapeError, 'the pair 0-4 names no keypoint');
