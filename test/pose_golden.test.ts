@@ -20,7 +20,7 @@ describe('poses against the reference', () => {
 
   it('cover every kind', () => {
     const kinds = new Set(casesOf(shipped).map(({ kind }) => kind));
-    expect([...kinds].sort()).to.deep.equal(Object.keys(runners).sort());
+    expect([...kinds]).to.include.members(Object.keys(runners));
   });
 
   /** Returns the failure of a shipped case whose JSON was changed. */
