@@ -3,20 +3,12 @@ import type { Size } from '../arrays.ts';
 import type { Dataset } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { Raster } from '../image/raster.ts';
-import {
-  classShares,
-  drawClassification,
-  drawDetections,
-  drawSegmentation,
-  type OverlayOptions,
-  sideBySide,
-} from '../render/index.ts';
+import { classShares } from '../render/index.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { type CocoResult, cocoResults } from './coco.ts';
+import { checkUsed, drawResult, type RenderOptions, renderOptions } from './drawing.ts';
 import {
   type Classification,
-  checkDetection,
-  hasDetection,
   Instance,
   instancesOf,
   nameOf,
@@ -35,71 +27,11 @@ import { instancePng, labelPng } from './png.ts';
 import { Poses } from './poses.ts';
 import { type YoloOptions, yoloText } from './yolo.ts';
 
-const drawings = ['detection', 'segmentation', 'classification'] as const;
-/** A task whose result can be drawn. */
-export type Drawing = (typeof drawings)[number];
-
-/** What is drawn, and how. */
-export interface RenderOptions extends OverlayOptions {
-  /** The task whose result is drawn; several are drawn side by side. By default the first of detection, segmentation and classification that the model has. */
-  readonly draw?: Drawing | readonly Drawing[] | undefined;
-}
-
-const fraction = z.optional(z.number().check(z.minimum(0), z.maximum(1)));
-const pixels = z.optional(z.number().check(z.gt(0), z.lt(1e6)));
-const isFunction = (value: unknown): boolean => typeof value === 'function';
-
-const isColor = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 3 && value.every((one) => Number.isInteger(one) && one >= 0 && one <= 255);
-const isPalette = (value: unknown): boolean => Array.isArray(value) && value.every(isColor);
-
-const renderOptions = z.strictObject({
-  draw: z.optional(z.union([z.enum(drawings), z.array(z.enum(drawings)).check(z.minLength(1))])),
-  palette: z.optional(
-    z.custom<OverlayOptions['palette']>(isPalette, 'must be a list of colours, each [red, green, blue] from 0 to 255'),
-  ),
-  colorBy: z.optional(z.enum(['class', 'instance'])),
-  boxes: z.optional(z.boolean()),
-  masks: z.optional(z.boolean()),
-  labels: z.optional(z.boolean()),
-  labelOf: z.optional(z.custom<(index: number) => string>(isFunction, 'must be a function')),
-  maskOpacity: fraction,
-  contourOpacity: fraction,
-  boxOpacity: fraction,
-  labelOpacity: fraction,
-  moreGlyphs: z.optional(z.custom<OverlayOptions['moreGlyphs']>()),
-  onMissingGlyphs: z.optional(z.custom<(characters: readonly string[]) => void>(isFunction, 'must be a function')),
-  lineWidth: pixels,
-  contourWidth: pixels,
-  textSize: pixels,
-} satisfies Record<keyof RenderOptions, z.ZodMiniType>);
-
-/** The options that a drawing uses besides those of text. Detection uses all. */
-const usedOptions: Readonly<Record<Exclude<Drawing, 'detection'>, readonly (keyof OverlayOptions)[]>> = {
-  segmentation: ['palette', 'maskOpacity', 'contourOpacity'],
-  classification: [],
-};
-const textOptions: readonly (keyof OverlayOptions)[] = ['textSize', 'moreGlyphs', 'onMissingGlyphs'];
-
-/** @throws ConfigError for an option that nothing of what is drawn uses */
-function checkUsed(options: OverlayOptions, drawn: readonly Drawing[]): void {
-  const used = new Set(textOptions);
-  for (const task of drawn) {
-    if (task === 'detection') return;
-    for (const name of usedOptions[task]) used.add(name);
-  }
-  const unused = (Object.keys(options) as (keyof OverlayOptions)[]).find(
-    (name) => options[name] !== undefined && !used.has(name),
-  );
-  if (unused === undefined) return;
-  throw new ConfigError(
-    `render: ${unused} has no effect on ${drawn.join(' and ')}. Used are ${[...used].join(', ')}. Leave it out, or draw the detection.`,
-  );
-}
-
 /** A function without options refuses them. */
 type NoOptions = Readonly<Record<string, never>>;
 const noOptions = z.strictObject({});
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 const tolerance = z.optional(z.number().check(z.minimum(0)));
 
@@ -261,39 +193,16 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
 
   /**
    * Draws what was found on a copy of the image. A segmentation takes `palette`, `maskOpacity`, `contourOpacity` and the options of
-   * text, a classification those of text, a detection all.
+   * text, a classification those of text, a pose `lineWidth`, `pointScore`, `pointRadius`, `poseColors` and `poseOpacity`, a detection
+   * all but the last four.
    *
    * @throws ConfigError for an unknown or impossible option, or one that nothing of `draw` uses; RangeError if a task that is to be drawn did not run
    */
   render(options: RenderOptions = {}): Pixels {
-    const { draw, ...overlay } = validateOptions(renderOptions, options, 'render');
-    if (draw !== undefined) checkUsed(overlay, [draw].flat());
-    const [first, ...others] = [draw ?? this.usualDrawing()].flat().map((task) => this.draw(task, overlay));
-    if (!first) throw new RangeError('there is nothing to draw.');
-    return new Pixels(others.length === 0 ? first : sideBySide([first, ...others].map((raster) => ({ raster }))));
-  }
-
-  private usualDrawing(): Drawing {
-    if (hasDetection(this)) return 'detection';
-    if (this.segmentation) return 'segmentation';
-    return this.classification ? 'classification' : 'detection';
-  }
-
-  private draw(task: Drawing, options: OverlayOptions): Raster {
-    if (task === 'detection') {
-      checkDetection(this);
-      return drawDetections(this.image, this, options);
-    }
-    const { moreGlyphs, onMissingGlyphs, textSize } = options;
-    const text = { moreGlyphs, onMissingGlyphs, textSize };
-    if (task === 'classification') {
-      if (!this.classification) throw withoutTask('classification');
-      return drawClassification(this.image, this.classification, text);
-    }
-    if (!this.segmentation) throw withoutTask('segmentation');
-    const { labels, classes, dataset } = this.segmentation;
-    const { palette, maskOpacity: opacity, contourOpacity: borderOpacity } = options;
-    return drawSegmentation(this.image, labels, { classes, dataset, palette, opacity, borderOpacity, legend: text });
+    const checked = validateOptions(renderOptions, options, 'render');
+    const { draw, ...others } = checked;
+    if (draw !== undefined) checkUsed(others, [draw].flat());
+    return new Pixels(drawResult(this, checked));
   }
 
   /**
