@@ -1,20 +1,22 @@
+import type { PoseDataset } from '../datasets/index.ts';
 import type { Bitmap, GlobalInstance } from '../globals.ts';
 import type { TaskKind } from '../models/task.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import type { Origin } from '../results/fields.ts';
+import type { PoseFields } from '../results/poses.ts';
 import { Result } from '../results/result.ts';
-import type { MaskParcel, ModelParcel, ResultParcel } from './messages.ts';
+import type { MaskParcel, ModelParcel, PoseParcel, ResultParcel } from './messages.ts';
 
 /** Results as data: typed arrays whose memory is transferred, and nothing that the page knows already. */
 
 /** Returns a result as data. */
 export function packResult(result: Result, bitmap?: Bitmap): ResultParcel {
-  const { boxes, scores, labels, masks, segmentation, classification, custom, image, timings } = result;
-  // results have no poses yet
-  const ran: Readonly<Record<Exclude<TaskKind, 'pose'>, boolean>> = {
+  const { boxes, scores, labels, masks, segmentation, classification, poses, custom, image, timings } = result;
+  const ran: Readonly<Record<TaskKind, boolean>> = {
     detection: result.classes.length > 0,
     segmentation: segmentation !== undefined,
     classification: classification !== undefined,
+    pose: poses !== undefined,
     custom: custom !== undefined,
   };
   const { width, height, data, notices } = image;
@@ -26,6 +28,7 @@ export function packResult(result: Result, bitmap?: Bitmap): ResultParcel {
     tasks: (Object.keys(ran) as (keyof typeof ran)[]).filter((task) => ran[task]),
     segmentation: segmentation && { labels: segmentation.labels },
     classification: classification && { labels: classification.labels, scores: classification.scores },
+    poses: poses && packPoses(poses),
     custom,
     image: { width, height, data, notices },
     timings,
@@ -36,9 +39,9 @@ export function packResult(result: Result, bitmap?: Bitmap): ResultParcel {
 /** Returns the memory of a result that can be transferred. What a custom head decodes is cloned, since it may keep it. */
 export function memoryOf(parcels: readonly ResultParcel[]): unknown[] {
   const found = new Set<unknown>();
-  for (const { boxes, scores, labels, masks, segmentation, classification, image, bitmap } of parcels) {
+  for (const { boxes, scores, labels, masks, segmentation, classification, poses, image, bitmap } of parcels) {
     const arrays = [boxes, scores, labels, masks?.crops, masks?.counts, segmentation?.labels, image.data];
-    for (const array of [...arrays, classification?.labels, classification?.scores]) {
+    for (const array of [...arrays, classification?.labels, classification?.scores, ...Object.values(poses ?? {})]) {
       if (array) found.add(array.buffer);
     }
     if (bitmap) found.add(bitmap);
@@ -52,7 +55,8 @@ export function unpackResult<Custom>(
   { name, sha256, engine, datasets }: ModelParcel,
   file: string | undefined,
 ): Result<Custom> {
-  const { boxes, scores, labels, masks, tasks, segmentation, classification, custom, image, timings, bitmap } = parcel;
+  const { boxes, scores, labels, masks, tasks, segmentation, classification, poses, custom, image, timings, bitmap } =
+    parcel;
   const origin: Origin = { model: { name, sha256 }, engine: engine.name, file };
   const dataset = tasks.includes('detection') ? datasets.detection : undefined;
   const classesOf = (task: TaskKind) => ({ dataset: datasets[task], classes: datasets[task]?.classes ?? [] });
@@ -65,6 +69,7 @@ export function unpackResult<Custom>(
     dataset,
     segmentation: segmentation && { ...segmentation, ...classesOf('segmentation') },
     classification: classification && { ...classification, ...classesOf('classification') },
+    poses: poses && { ...poses, dataset: datasets.pose as PoseDataset }, // whose keypoints the result checks
     custom: custom as Custom, // what the head of this model decoded
     image,
     timings,
@@ -83,6 +88,14 @@ export class DrawnResult<Custom = unknown> extends Result<Custom> {
     this.bitmap = bitmap as GlobalInstance<'ImageBitmap'>; // by the types of the page
   }
 }
+
+/** Returns the arrays of poses. The page has their data set. */
+const packPoses = ({ boxes, scores, points, pointScores }: PoseFields): PoseParcel => ({
+  boxes,
+  scores,
+  points,
+  pointScores,
+});
 
 /** Numbers of a crop. */
 const perCrop = 7;

@@ -9,11 +9,12 @@ import {
   type PredictOptions,
   predictOptions,
 } from '../library/options.ts';
-import { type EngineFacts, type Features, inList, Predictor } from '../library/predictor.ts';
+import { type EngineFacts, type Features, inList, Predictor, refuseBoxes } from '../library/predictor.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { TaskKind } from '../models/task.ts';
 import type { ImageRef } from '../platform/contract.ts';
-import type { RenderOptions, Result } from '../results/result.ts';
+import type { RenderOptions } from '../results/drawing.ts';
+import type { Result } from '../results/result.ts';
 import { isObject, validateOptions } from '../validate.ts';
 import type { Line, Parcel } from './line.ts';
 import type { Calls, EngineParcel, ModelParcel, Plain } from './messages.ts';
@@ -126,6 +127,7 @@ export class RemoteModel<Custom = unknown> extends Predictor<Custom, RemotePredi
   ): Promise<Result<Custom>[]> {
     checkImages(images, 'predictBatch');
     const checked = this.check(options, 'predictBatch');
+    refuseBoxes(checked);
     if (checked.draw) throw new ConfigError('predictBatch draws nothing. Leave `draw` out, or use predict.');
     const taken = images.map((image) => this.take(image, checked));
     this.#expectInUse(taken);
