@@ -3,7 +3,8 @@ import type { Named, Weights } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import { checkDefinition, type ModelDefinition } from '../models/create.ts';
-import { type InputExtent, type Program, passes, programOf, type RecordedPart, shapesOf } from '../nn/index.ts';
+import { type InputExtent, type Program, programOf, type RecordedPart, shapesOf } from '../nn/index.ts';
+import { passes } from '../nn/optimise/index.ts';
 import { anchorLevels } from '../postprocess/anchors.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
 

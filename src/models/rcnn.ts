@@ -7,15 +7,14 @@ import { ConfigError } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
 import { type DeviceTensor, F, map, type Part, regions, type Scope, type Value } from '../nn/index.ts';
 import type { AnchorLevel } from '../postprocess/anchors.ts';
-import { toNetwork } from '../postprocess/boxes.ts';
-import { type Detections, meanLogits, refinedRegions, secondStageDetections } from '../postprocess/detections.ts';
-import { maskSlices } from '../postprocess/masks.ts';
-import { type Proposals, proposalSlices } from '../postprocess/proposals.ts';
-import { sortByLevel, toBoxOrder } from '../postprocess/roi_align.ts';
+import type { Detections } from '../postprocess/detections.ts';
+import type { Proposals } from '../postprocess/proposals.ts';
 import { inSlices, type Pause } from '../slices.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, checkStrides, type DetectOptions, type Detector } from './detection.ts';
 import { byName, named, type RunPart, readAll, readLevels } from './task.ts';
+
+const arithmetic = () => import('../postprocess/detecting.ts');
 
 /** The box head of one stage: its field in the configuration, its part, and its state-dict path below `roi_head`. */
 interface BoxStage {
@@ -116,6 +115,7 @@ async function detectOne(
   const found = await detectBoxes(config, image, options);
   if (!mask) return found;
   if (found.scores.length === 0) return nothing(true);
+  const { maskSlices, toNetwork } = await arithmetic();
   const logits = await image.onRegions('mask', mask.region, toNetwork(found.boxes, scaleOf(geometry)));
   await image.done();
   const threshold = options.maskThreshold ?? test.maskThreshold;
@@ -166,6 +166,7 @@ async function detectBoxes(
   options: DetectOptions,
 ): Promise<Detections> {
   const { geometry, pause } = image;
+  const { secondStageDetections } = await arithmetic();
   const { regions, logits, deltas } = await runStages(config, image);
   await pause();
   const keep = { coder: itemAt(boxStages(config), -1).config.deltas, ...thresholdsOf(config, options) };
@@ -186,6 +187,7 @@ async function runStages(
   config: RcnnConfig | CascadeConfig,
   { proposals, geometry, onRegions, pause }: Pick<ImageRegions, 'proposals' | 'geometry' | 'onRegions' | 'pause'>,
 ) {
+  const { meanLogits, refinedRegions } = await arithmetic();
   const stages = boxStages(config);
   const logits: NDArray[] = [];
   let regions = proposals;
@@ -214,6 +216,7 @@ export async function readProposals(
   images: readonly Geometry[],
   pause: Pause,
 ): Promise<Proposals[]> {
+  const { proposalSlices } = await arithmetic();
   const scores = await readLevels(features, 'rpn_cls', anchors.length);
   const deltas = await readLevels(features, 'rpn_reg', anchors.length);
   const keep = { coder, nmsPre, max, iou, minSize: keepEmpty ? -1 : minSize, acrossLevels };
@@ -297,6 +300,7 @@ export async function runOnRegions(
   features: Named<DeviceTensor>,
   run: RunPart,
 ): Promise<Named<NDArray>> {
+  const { sortByLevel, toBoxOrder } = await arithmetic();
   const sorted = sortByLevel(found, { finestScale, levels }, image);
   const pyramid = Array.from({ length: levels }, (_, i) => byName(features, `fpn${i}`));
   const outputs = await run(part, { ...named('fpn', pyramid), ...named('rois', sorted.regions) });

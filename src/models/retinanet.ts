@@ -2,8 +2,7 @@ import type { Neck } from '../../heads/head.ts';
 import { retinaHead } from '../../heads/retina.ts';
 import { itemAt, type Named } from '../arrays.ts';
 import type { DeviceTensor } from '../nn/index.ts';
-import { type Detections, labelsToScore, singleStageOf, singleStageSlices } from '../postprocess/detections.ts';
-import { denseCandidates } from '../postprocess/proposals.ts';
+import type { Detections } from '../postprocess/detections.ts';
 import type { ViewCandidates } from '../postprocess/views.ts';
 import { inSlices } from '../slices.ts';
 import type { RetinaNetConfig } from './config.ts';
@@ -43,6 +42,7 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
     },
     parts: [],
     detect: async ({ features, geometries, networkDone, pause }, options) => {
+      const { singleStageSlices } = await import('../postprocess/detecting.ts');
       const outputs = await features();
       const { scores, deltas } = await mapsOf(outputs);
       await networkDone();
@@ -56,6 +56,7 @@ export function retinanet({ head, test }: RetinaNetConfig, neck: Neck, classes: 
     // mmdet's BBoxTestMixin: the candidates of all views suppress each other
     detectViews: async (views, options) => {
       const keep = keepOf(options);
+      const { denseCandidates, labelsToScore, singleStageOf } = await import('../postprocess/detecting.ts');
       const { joinedCandidates } = await import('../postprocess/joining.ts');
       const found: ViewCandidates[] = [];
       for (const { features, geometries, flipped, networkDone, pause } of views) {

@@ -17,7 +17,7 @@ export {
   silu,
 } from './layers.ts';
 export type { Parameter, ParameterKind, WindowAttention } from './ops.ts';
-export { type Pass, passes } from './optimise/index.ts';
+export type { Pass } from './optimise/index.ts';
 export {
   type DeviceTensor,
   type Engine,

@@ -1,7 +1,7 @@
 import type { Named, NDArray, Shape, Weights } from '../arrays.ts';
 import { nextTurn } from '../turn.ts';
 import { type Graph, prune } from './graph.ts';
-import { type Pass, passes } from './optimise/index.ts';
+import type { Pass } from './optimise/index.ts';
 import { Recording, Scope, type Value } from './scope.ts';
 
 /** A dense part of a model, and what runs it. Between parts there is only arithmetic on typed arrays. */
@@ -167,10 +167,12 @@ export async function loadPart(
   engine: Engine,
   { name, graph, readers }: Pick<RecordedPart, 'name' | 'graph' | 'readers'>,
   weights: Weights,
-  order: readonly Pass[] = passes,
+  order?: readonly Pass[],
 ): Promise<Runner> {
+  // loaded with the first engine: nothing before needs them
+  const { passes } = await import('./optimise/index.ts');
   let program = programOf(name, graph, weights);
-  for (const pass of order) {
+  for (const pass of order ?? passes) {
     await nextTurn();
     program = { name, ...pass(program.graph, program.weights) };
   }

@@ -17,12 +17,12 @@ import {
   map,
   parameterCount,
   parametersOf,
-  passes,
   programOf,
   recordPart,
   type Scope,
   type Value,
 } from '../../src/nn/index.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 import { classifierGraph } from '../harness/backbone_graphs.ts';
 import { engines } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';

@@ -6,7 +6,8 @@ import { renamedKey } from '../../src/loading/layouts.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
 import { byName } from '../../src/models/task.ts';
-import { type Graph, parametersOf, passes, programOf, type Runner, shapesOf } from '../../src/nn/index.ts';
+import { type Graph, parametersOf, programOf, type Runner, shapesOf } from '../../src/nn/index.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 

@@ -16,13 +16,13 @@ import {
   F,
   map,
   parametersOf,
-  passes,
   programOf,
   type Runner,
   recordPart,
   regions,
   type Value,
 } from '../../src/nn/index.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 import { roiAlign } from '../../src/postprocess/roi_align.ts';
 import { namedOutputs } from '../harness/engines.ts';
 import { rejection } from '../harness/rejection.ts';

@@ -9,7 +9,8 @@ import { onnxBeside, onnxFile, standaloneOnnx } from '../../src/engines/onnx/ser
 import { emitShapeDependent } from '../../src/engines/onnx/shape_dependent.ts';
 import { modelWriter, type OperatorWriter } from '../../src/engines/onnx/writer.ts';
 import { formOf, type ShapeDependentArray, shapeDependentArray } from '../../src/engines/shape_dependent.ts';
-import { type Graph, linear, map, parametersOf, passes, programOf, recordPart } from '../../src/nn/index.ts';
+import { type Graph, linear, map, parametersOf, programOf, recordPart } from '../../src/nn/index.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 import { operationCases } from '../harness/operation_cases.ts';
 import { expectClose, graphOf, resultOf } from '../harness/operations.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';

@@ -25,7 +25,6 @@ import {
   map,
   mixPositions,
   parametersOf,
-  passes,
   programOf,
   recordPart,
   regions,
@@ -34,6 +33,7 @@ import {
   type Value,
 } from '../../src/nn/index.ts';
 import type { Operation } from '../../src/nn/ops.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 import type { MapShape } from '../../src/nn/shapes.ts';
 import { engines } from '../harness/engines.ts';
 import { seededInput } from '../harness/seeded.ts';

@@ -17,11 +17,11 @@ import {
   type Graph,
   map,
   parametersOf,
-  passes,
   programOf,
   recordPart,
   shapesOf,
 } from '../../src/nn/index.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 import { namedOutputs } from '../harness/engines.ts';
 import { networkOf } from '../harness/golden/networks.ts';
 import { rejection } from '../harness/rejection.ts';

@@ -8,12 +8,12 @@ import {
   type Graph,
   map,
   parametersOf,
-  passes,
   programOf,
   type Readers,
   type Runner,
   recordPart,
 } from '../../src/nn/index.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 import { type EngineCheck, type EngineProbe, withAssets } from '../../src/ort.ts';
 import { heldBytes, type Pretence, pretend } from './page_devices.ts';
 import { type Held, type Loss, lose, loseModel, type ModelLoss, type Moment, pictures } from './page_losses.ts';

@@ -10,11 +10,11 @@ import {
   type Part,
   parameterCount,
   parametersOf,
-  passes,
   recordPart,
   type Value,
   withTaps,
 } from '../../../src/nn/index.ts';
+import { passes } from '../../../src/nn/optimise/index.ts';
 import { type Difference, type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
 import { type BackboneKind, backboneKind, inOurLayout, type ModelSpec, weightsInOurLayout } from './backbone_kinds.ts';
 import { expectMap, runGraph } from './run_graph.ts';

@@ -1,7 +1,8 @@
 import type { Named, NDArray } from '../../../src/arrays.ts';
 import { regionsFromMm } from '../../../src/models/mm/detection.ts';
 import { byName } from '../../../src/models/task.ts';
-import { F, map, type Part, passes, recordPart, regions, type Value } from '../../../src/nn/index.ts';
+import { F, map, type Part, recordPart, regions, type Value } from '../../../src/nn/index.ts';
+import { passes } from '../../../src/nn/optimise/index.ts';
 import { sortByLevel, toBoxOrder } from '../../../src/postprocess/roi_align.ts';
 import { expectTensor, type GoldenCase, inputOf } from '../golden.ts';
 import { perImage } from './loaded_model.ts';

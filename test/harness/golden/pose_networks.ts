@@ -10,7 +10,8 @@ import { checkpointParameters, createModel, type ModelDefinition } from '../../.
 import { fromMm } from '../../../src/models/mm/index.ts';
 import { poseHeadFromMm } from '../../../src/models/mm/pose.ts';
 import { byName } from '../../../src/models/task.ts';
-import { map, type Part, passes, shapesOf, type Value } from '../../../src/nn/index.ts';
+import { map, type Part, shapesOf, type Value } from '../../../src/nn/index.ts';
+import { passes } from '../../../src/nn/optimise/index.ts';
 import { decodeImage } from '../../../src/platform/node/files.ts';
 import { mergeFlipped } from '../../../src/postprocess/heatmap_flip.ts';
 import { decodeHeatmaps, type HeatmapPlaces } from '../../../src/postprocess/keypoints.ts';

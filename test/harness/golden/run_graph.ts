@@ -6,10 +6,10 @@ import {
   type Graph,
   type Part,
   type Pass,
-  passes,
   programOf,
   recordPart,
 } from '../../../src/nn/index.ts';
+import { passes } from '../../../src/nn/optimise/index.ts';
 import { type Difference, expectTensor, type GoldenCase, GoldenMismatch } from '../golden.ts';
 
 /** Runs parts on an engine and compares the outputs with a golden case. */

@@ -5,7 +5,8 @@ import { checkpointParameters, createModel } from '../../../src/models/create.ts
 import { fromMm } from '../../../src/models/mm/index.ts';
 import { boxStages } from '../../../src/models/rcnn.ts';
 import { readAll } from '../../../src/models/task.ts';
-import { type DeviceTensor, passes } from '../../../src/nn/index.ts';
+import type { DeviceTensor } from '../../../src/nn/index.ts';
+import { passes } from '../../../src/nn/optimise/index.ts';
 import { type GoldenCase, GoldenMismatch, inputOf, weightsFor } from '../golden.ts';
 import { inOurLayout, layoutsOf, weightsInOurLayout } from './backbone_kinds.ts';
 import { expectSameKeys, type ModelKeyList } from './key_lists.ts';

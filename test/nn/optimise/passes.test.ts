@@ -8,13 +8,13 @@ import {
   type Graph,
   map,
   parametersOf,
-  passes,
   programOf,
   recordPart,
   type Scope,
   shapesOf,
   type Value,
 } from '../../../src/nn/index.ts';
+import { passes } from '../../../src/nn/optimise/index.ts';
 import { comparison, countOf, operationsOf, record, seeded } from '../../harness/optimised.ts';
 import { seededInput } from '../../harness/seeded.ts';
 
