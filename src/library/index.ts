@@ -68,3 +68,4 @@ export type { LoadedBackbone } from './loaded_backbone.ts';
 export { Model } from './model.ts';
 export type { BatchOptions, FeaturesOptions, PredictOptions } from './options.ts';
 export { type EngineFacts, type Features, Predictor, type WarmUpOptions } from './predictor.ts';
+export { type DetectorOptions, PosesOfDetector, withDetector } from './with_detector.ts';

@@ -27,6 +27,15 @@ export type WarmUpOptions = Pick<PredictOptions, 'size' | 'signal'>;
 /** What runs a model, as facts. */
 export type EngineFacts = Pick<Engine, 'name' | 'detail' | 'hint' | 'weakness' | 'lost'>;
 
+/** The steps of `predict`, for a predictor that is made of others. */
+export interface Steps<Custom, Options extends PredictOptions, Taken = unknown> {
+  check(options: unknown, call: string): Options;
+  take(image: ImageRef, options: Options): Taken;
+  discard(taken: Taken): void;
+  runAlone(taken: Taken, options: Options): Promise<Result<Custom>>;
+  isDisposed(): boolean;
+}
+
 /** Images that are decoded at a time: one that the network runs, one before and one after it. */
 export const mostAtWork = 3;
 
@@ -88,6 +97,19 @@ export abstract class Predictor<Custom = unknown, Options extends PredictOptions
   protected abstract discard(taken: Taken): void;
   /** Runs one image. @throws as `predict` */
   protected abstract runAlone(taken: Taken, options: Options): Promise<Result<Custom>>;
+
+  /** Returns the steps of another predictor, which its callers do not see. */
+  protected static stepsOf<Custom, Options extends PredictOptions, Taken>(
+    one: Predictor<Custom, Options, Taken>,
+  ): Steps<Custom, Options, Taken> {
+    return {
+      check: (options, call) => one.check(options, call),
+      take: (image, options) => one.take(image, options),
+      discard: (taken) => one.discard(taken),
+      runAlone: (taken, options) => one.runAlone(taken, options),
+      isDisposed: () => one.isDisposed,
+    };
+  }
 
   /**
    * Runs the model's tasks on an image, or on images one by one. Pixels, bytes and options are copied at the call: a change after it

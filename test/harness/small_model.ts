@@ -57,6 +57,23 @@ export const smallClassification: ModelConfig = {
   classification: { classes: ['cat', 'dog', 'bird', 'fish', 'snail', 'bee', 'worm'], input: { size: 32 } },
 };
 
+/** A detector of persons, whose boxes a pose model can take. */
+export const smallPersons: ModelConfig = {
+  ...smallDetection,
+  name: 'small_persons',
+  detection: smallDetection.detection && { ...smallDetection.detection, classes: ['person', 'dog'] },
+};
+
+export const smallPose: ModelConfig = {
+  name: 'small_pose',
+  backbone,
+  pose: {
+    dataset: 'coco_keypoints',
+    head: { type: 'heatmap_head', channels: [8], kernels: [4] },
+    input: { size: { height: 64, width: 64 } },
+  },
+};
+
 /** Makes every tensor of a published file of such a model. */
 export function smallWeights(config: ModelConfig, salt = ''): Map<string, NDArray> {
   const parameters = checkpointParameters(createModel(config));
