@@ -52,10 +52,17 @@ export type { ImageRef, PageImage, Progress, WeightsRef } from '../platform/cont
 export type { Detections } from '../postprocess/detections.ts';
 export type { CompactMask } from '../postprocess/masks.ts';
 export type { Rle } from '../postprocess/rle.ts';
-export type { CocoResult } from '../results/coco.ts';
+export type { CocoInstance, CocoPose, CocoResult } from '../results/coco.ts';
 export type { Drawing, RenderOptions } from '../results/drawing.ts';
 export type { Classification, Instance, Origin, Segmentation, Speed, Timings } from '../results/fields.ts';
-export { type JsonOptions, type ResultJson, resultSchema, version } from '../results/json.ts';
+export {
+  type JsonOptions,
+  type KeypointsJson,
+  type PoseJson,
+  type ResultJson,
+  resultSchema,
+  version,
+} from '../results/json.ts';
 export type { LabelmeFile, LabelmeOptions } from '../results/labelme.ts';
 export { Mask } from '../results/mask.ts';
 export { Pixels } from '../results/pixels.ts';

@@ -28,6 +28,7 @@ export {
   type DrawnKeypoints,
   type DrawnPoses,
   drawPoses,
+  leastPointScore,
   type PoseOptions,
   poseColors,
 } from './poses.ts';

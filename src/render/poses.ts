@@ -49,6 +49,9 @@ export interface PoseOptions {
   readonly opacity?: number | undefined;
 }
 
+/** Keypoints below this score are not drawn by default, as in mmpose. */
+export const leastPointScore = 0.3;
+
 /** The colours of mmpose's drawings, which people know. */
 export const poseColors: Readonly<Record<BodySide, Color>> = {
   left: [0, 255, 0],
@@ -75,7 +78,7 @@ export function drawPoses(raster: Raster, poses: DrawnPoses, options: PoseOption
     const person = seenPoints(
       points.subarray(2 * i * joints, 2 * (i + 1) * joints),
       pointScores.subarray(i * joints, (i + 1) * joints),
-      options.score ?? 0.3,
+      options.score ?? leastPointScore,
     );
     const width = Math.max(
       1,

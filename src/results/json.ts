@@ -1,4 +1,5 @@
 import type { Size } from '../arrays.ts';
+import type { KeypointSet } from '../datasets/index.ts';
 import {
   type Classification,
   classPixels,
@@ -12,6 +13,7 @@ import {
   type Timings,
 } from './fields.ts';
 import { type RleText, rleText } from './mask.ts';
+import { type Pose, Poses } from './poses.ts';
 
 /** The version of this package. A constant, since a bundle has no package.json, or another one. A test compares the two. */
 export const version = '0.1.0';
@@ -37,6 +39,9 @@ export interface ResultJson extends Partial<Origin> {
   readonly detection?: readonly InstanceJson[] | undefined;
   readonly segmentation?: readonly SegmentJson[] | undefined;
   readonly classification?: readonly ClassJson[] | undefined;
+  readonly pose?: readonly PoseJson[] | undefined;
+  /** What a drawing of the poses needs to know; absent without `pose`. */
+  readonly keypoints?: KeypointsJson | undefined;
   readonly timings?: Timings | undefined;
 }
 
@@ -62,9 +67,16 @@ export interface ClassJson {
   readonly score: number;
 }
 
+/** One pose. The middle of the first pixel is (0, 0). */
+export type PoseJson = Omit<Pose, 'index'>;
+
+/** The keypoints of every pose of a result. Indices count from 0, in the order of the keypoints of a pose. */
+export type KeypointsJson = Pick<KeypointSet, 'names' | 'skeleton' | 'flipPairs'>;
+
 /** A result as plain data. Timings only if asked for, so that two runs write the same bytes. */
 export function resultJson(result: ResultFields, { timings = false }: JsonOptions = {}): ResultJson {
   const { origin, image, segmentation, classification } = result;
+  const poses = result.poses && Poses.from(result.poses);
   const { height, width, notices = [] } = image;
   return {
     schema: resultSchema,
@@ -75,6 +87,8 @@ export function resultJson(result: ResultFields, { timings = false }: JsonOption
     detection: hasDetection(result) ? Array.from(instancesOf(result), instanceJson) : undefined,
     segmentation: segmentation && segmentationJson(segmentation, image),
     classification: classification && classificationJson(classification),
+    pose: poses && Array.from(poses, poseJson),
+    keypoints: poses && keypointsJson(poses),
     timings: timings ? result.timings : undefined,
   };
 }
@@ -94,3 +108,11 @@ const segmentationJson = (segmentation: Segmentation, { height, width }: Size): 
 
 const classificationJson = ({ labels, scores, classes }: Classification): ClassJson[] =>
   Array.from(labels, (label, i) => ({ label, name: nameOf(classes, label), score: scores[i]! }));
+
+const poseJson = ({ index: _, ...pose }: Pose): PoseJson => pose;
+
+const keypointsJson = ({ keypoints: { names, skeleton, flipPairs } }: Poses): KeypointsJson => ({
+  names,
+  skeleton,
+  flipPairs,
+});

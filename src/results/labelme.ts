@@ -1,6 +1,9 @@
+import type { Size } from '../arrays.ts';
 import { outlinesOf } from '../postprocess/channels.ts';
 import { type Ring, rleRings } from '../postprocess/polygons.ts';
+import { leastPointScore } from '../render/index.ts';
 import { boxIn, checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
+import { type Pose, Poses } from './poses.ts';
 
 /** What a labelme file holds beside the shapes. */
 export interface LabelmeOptions {
@@ -10,6 +13,8 @@ export interface LabelmeOptions {
   readonly imageData?: string | undefined;
   /** How far outlines may move, in pixels, for fewer points (see `simplifyRings`). Default 1. */
   readonly tolerance?: number | undefined;
+  /** Leave out keypoints below this score. By default 0.3, as drawings do. */
+  readonly pointScore?: number | undefined;
 }
 
 /** A file of the annotation tool labelme (version 5). */
@@ -25,12 +30,12 @@ export interface LabelmeFile {
 
 export interface LabelmeShape {
   readonly label: string;
-  /** x, y in pixels of the image: pixel (0, 0) reaches from 0 to 1. A rectangle has two opposite corners. */
+  /** x, y in pixels of the image: pixel (0, 0) reaches from 0 to 1. A rectangle has two opposite corners, a point is one. */
   readonly points: readonly (readonly [x: number, y: number])[];
-  /** Shapes with the same number are parts of one instance (or class). */
+  /** Shapes with the same number are parts of one instance (or class, or pose). */
   readonly group_id: number | null;
   readonly description: string;
-  readonly shape_type: 'polygon' | 'rectangle';
+  readonly shape_type: 'polygon' | 'rectangle' | 'point';
   readonly flags: Readonly<Record<string, boolean>>;
   readonly mask: null;
   /** Unknown to labelme, which keeps such fields. */
@@ -47,20 +52,23 @@ interface Outline {
 
 /**
  * Instances as polygons, or as rectangles if the model gives no masks. A model that only segments gives the polygons of its
- * classes. labelme has no holes: a channel of a hundredth of a pixel leads to each, so that every polygon is valid. What encloses nothing is left
+ * classes. A result with poses gives a rectangle for the box of each, and a point for each keypoint in the image. labelme has no holes: a channel of a hundredth of a pixel leads to each, so that every polygon is valid. What encloses nothing is left
  * out: an empty mask, a box without width or height.
  *
- * @throws RangeError if neither detection nor segmentation ran
+ * @throws RangeError if neither pose nor detection nor segmentation ran
  */
 export function labelmeFile(
   result: ResultFields,
-  { imagePath, imageData, tolerance = 1 }: LabelmeOptions,
+  { imagePath, imageData, tolerance = 1, pointScore = leastPointScore }: LabelmeOptions,
 ): LabelmeFile {
-  const { height, width } = result.image;
+  const { poses, image } = result;
+  const { height, width } = image;
   return {
     version: '5.5.0',
     flags: {},
-    shapes: outlinesIn(result).flatMap((outline, i) => shapesOf(outline, i, tolerance)),
+    shapes: poses
+      ? [...Poses.from(poses)].flatMap((pose) => shapesOfPose(pose, image, pointScore))
+      : outlinesIn(result).flatMap((outline, i) => shapesOf(outline, i, tolerance)),
     imagePath,
     imageData: imageData ?? null,
     imageHeight: height,
@@ -81,27 +89,33 @@ function outlinesIn(result: ResultFields): Outline[] {
 }
 
 function shapesOf({ name, score, rings = [], box }: Outline, i: number, tolerance: number): LabelmeShape[] {
-  const shape = (shape_type: LabelmeShape['shape_type'], points: LabelmeShape['points'], group_id: number | null) => ({
-    label: name,
-    points,
-    group_id,
-    description: '',
-    shape_type,
-    flags: {},
-    mask: null,
-    score,
-  });
-  if (box) {
-    const [x1, y1, x2, y2] = box;
-    const corners: LabelmeShape['points'] = [
-      [x1, y1],
-      [x2, y2],
-    ];
-    return [shape('rectangle', corners, null)];
-  }
+  if (box) return [shapeOf('rectangle', name, cornersOf(box), null, score)];
   const parts = outlinesOf(rings, tolerance);
-  return parts.map((ring) => shape('polygon', pointsOf(ring), parts.length > 1 ? i : null));
+  return parts.map((ring) => shapeOf('polygon', name, pointsOf(ring), parts.length > 1 ? i : null, score));
 }
+
+function shapesOfPose({ index, name, score, box, keypoints }: Pose, size: Size, least: number): LabelmeShape[] {
+  const points = keypoints.flatMap((keypoint) => {
+    const { x, y } = { x: keypoint.x + 0.5, y: keypoint.y + 0.5 }; // from middles of pixels to their edges
+    const isInside = x >= 0 && y >= 0 && x <= size.width && y <= size.height;
+    if (!isInside || keypoint.score < Math.fround(least)) return [];
+    return [shapeOf('point', keypoint.name, [[x, y]], index, keypoint.score)];
+  });
+  return boxIn(size, box) ? [shapeOf('rectangle', name, cornersOf(box), index, score), ...points] : points;
+}
+
+const shapeOf = (
+  shape_type: LabelmeShape['shape_type'],
+  label: string,
+  points: LabelmeShape['points'],
+  group_id: number | null,
+  score: number | undefined,
+): LabelmeShape => ({ label, points, group_id, description: '', shape_type, flags: {}, mask: null, score });
+
+const cornersOf = ([x1, y1, x2, y2]: Pose['box']): LabelmeShape['points'] => [
+  [x1, y1],
+  [x2, y2],
+];
 
 function pointsOf(ring: Ring): [number, number][] {
   // four decimals: a channel is a hundredth of a pixel wide

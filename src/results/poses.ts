@@ -1,6 +1,6 @@
 import type { KeypointSet, PoseDataset } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
-import { isObject } from '../values.ts';
+import { foundIn, isObject } from '../values.ts';
 
 /** One keypoint of a pose. */
 export interface Keypoint {
@@ -93,6 +93,29 @@ export class Poses implements PoseFields, Iterable<Pose> {
       return { name, x: points[2 * at]!, y: points[2 * at + 1]!, score: pointScores[at]! };
     });
     return { index: i, name: dataset.classes[0] ?? 'person', score, box: [x1, y1, x2, y2], keypoints };
+  }
+
+  /**
+   * Returns the poses for which `keep` is true, in their order.
+   *
+   * @throws ConfigError if `keep` is not a function
+   */
+  filter(keep: (pose: Pose, i: number) => boolean): Poses {
+    if (typeof keep !== 'function') throw new ConfigError(`filter takes a function of a pose, got ${foundIn(keep)}.`);
+    const kept = [...this].flatMap((pose, i) => (keep(pose, i) ? [i] : []));
+    const picked = (values: Float32Array, each: number) => {
+      const all = new Float32Array(kept.length * each);
+      for (const [to, i] of kept.entries()) all.set(values.subarray(i * each, (i + 1) * each), to * each);
+      return all;
+    };
+    const joints = this.names.length;
+    return new Poses({
+      boxes: picked(this.boxes, 4),
+      scores: picked(this.scores, 1),
+      points: picked(this.points, 2 * joints),
+      pointScores: picked(this.pointScores, joints),
+      dataset: this.dataset,
+    });
   }
 
   *[Symbol.iterator](): Generator<Pose> {

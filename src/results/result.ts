@@ -24,7 +24,7 @@ import { type LabelmeFile, type LabelmeOptions, labelmeFile } from './labelme.ts
 import { Mask } from './mask.ts';
 import { Pixels } from './pixels.ts';
 import { instancePng, labelPng } from './png.ts';
-import { Poses } from './poses.ts';
+import { type Pose, Poses } from './poses.ts';
 import { type YoloOptions, yoloText } from './yolo.ts';
 
 /** A function without options refuses them. */
@@ -44,12 +44,14 @@ const labelmeOptions = z.strictObject({
   imagePath: z.string("must be the path of the image, as in { imagePath: 'house.jpg' }"),
   imageData: z.optional(z.string('must be the image file as base64')),
   tolerance,
+  pointScore: z.optional(z.number()),
 } satisfies Record<keyof LabelmeOptions, z.ZodMiniType>);
 
 const yoloOptions = z.strictObject({
   segments: z.optional(z.boolean()),
   tolerance,
   scores: z.optional(z.boolean()),
+  pointScore: z.optional(z.number()),
 } satisfies Record<keyof YoloOptions, z.ZodMiniType>);
 
 const cocoOptions = z.strictObject({
@@ -168,7 +170,7 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
   }
 
   /**
-   * Returns a result with the instances for which `keep` is true. What the other tasks found stays.
+   * Returns a result with the instances for which `keep` is true. What the other tasks found stays; see `filterPoses`.
    *
    * @throws ConfigError if `keep` is not a function
    */
@@ -184,6 +186,16 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
       labels: labels.filter((_, i) => isKept.has(i)),
       masks: masks?.filter((_, i) => isKept.has(i)),
     });
+  }
+
+  /**
+   * Returns a result with the poses for which `keep` is true. What the other tasks found stays.
+   *
+   * @throws ConfigError if `keep` is not a function, RangeError if pose did not run
+   */
+  filterPoses(keep: (pose: Pose, i: number) => boolean): Result<Custom> {
+    if (!this.poses) throw withoutTask('pose');
+    return new Result({ ...this, poses: this.poses.filter(keep) });
   }
 
   /** Cuts instance `i` out of the image: RGBA, transparent outside its mask (or its box, if there is no mask). */
@@ -207,7 +219,7 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
 
   /**
    * Returns plain data for JSON: instances, each class of a segmentation with its share and mask, the most likely classes of the
-   * image; timings if asked for. docs/results.md describes every field. Takes no options from `JSON.stringify`, which passes a key.
+   * image, poses with names and skeleton of their keypoints; timings if asked for. docs/results.md describes every field. Takes no options from `JSON.stringify`, which passes a key.
    *
    * @throws ConfigError for an unknown option
    */
@@ -216,9 +228,10 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
   }
 
   /**
-   * Returns the instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids.
+   * Returns the instances in COCO's results format: boxes as x, y, width, height; labels as the data set's category ids. A result with
+   * poses gives these instead, as x, y and score of each keypoint.
    *
-   * @throws ConfigError for an unknown or missing option, RangeError if detection did not run
+   * @throws ConfigError for an unknown or missing option, RangeError if neither pose nor detection ran
    */
   toCOCO(options: { readonly imageId: number | string }): CocoResult[] {
     const { imageId } = validateOptions(cocoOptions, options ?? {}, 'toCOCO');
@@ -227,18 +240,19 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
 
   /**
    * Returns a file for labelme: instances as polygons, or rectangles if there are no masks; the classes of a segmentation if
-   * detection did not run.
+   * detection did not run. A result with poses gives these instead: the box of each, and its keypoints.
    *
-   * @throws ConfigError for an unknown or missing option, RangeError if neither detection nor segmentation ran
+   * @throws ConfigError for an unknown or missing option, RangeError if neither pose nor detection nor segmentation ran
    */
   toLabelme(options: LabelmeOptions): LabelmeFile {
     return labelmeFile(this, validateOptions(labelmeOptions, options ?? {}, 'toLabelme'));
   }
 
   /**
-   * Returns the instances as YOLO's text: a line each, boxes or outlines, as fractions of the image.
+   * Returns the instances as YOLO's text: a line each, boxes or outlines, as fractions of the image. A result with poses gives these
+   * instead: the box of each, and its keypoints.
    *
-   * @throws ConfigError for an unknown option, RangeError if detection did not run, or if outlines are asked for and the model gives no
+   * @throws ConfigError for an unknown option, RangeError if neither pose nor detection ran, or if outlines are asked for and the model gives no
    *   masks
    */
   toYOLO(options: YoloOptions = {}): string {

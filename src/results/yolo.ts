@@ -1,6 +1,8 @@
 import { outlinesOf } from '../postprocess/channels.ts';
 import { joinRings } from '../postprocess/polygons.ts';
+import { leastPointScore } from '../render/index.ts';
 import { boxIn, checkDetection, type Instance, instancesOf, type ResultFields } from './fields.ts';
+import { type Keypoint, Poses } from './poses.ts';
 
 /** What a YOLO label file holds. */
 export interface YoloOptions {
@@ -8,8 +10,10 @@ export interface YoloOptions {
   readonly segments?: boolean | undefined;
   /** How far outlines may move, in pixels, for fewer points (see `simplifyRings`). Default 1. */
   readonly tolerance?: number | undefined;
-  /** Write the score at the end of each line, as YOLO's predictions do; annotations have none. */
+  /** Write the score at the end of each line, and those of keypoints, as YOLO's predictions do; annotations have none. */
   readonly scores?: boolean | undefined;
+  /** Keypoints below this score are not seen. By default 0.3, as in drawings. */
+  readonly pointScore?: number | undefined;
 }
 
 /**
@@ -19,12 +23,16 @@ export interface YoloOptions {
  * holes, so slits join the parts, and channels lead to holes. What encloses nothing has no line: an empty mask with `segments`, otherwise a box without
  * width or height in the image.
  *
- * @throws RangeError if detection did not run, or if outlines are asked for and the model gives no masks
+ * A result with poses has a line for each: 0, the box, then x, y and visibility of each keypoint. It is 2 for one that is seen, with
+ * `scores` its score. Any other, and one outside the image, is 0 0 0.
+ *
+ * @throws RangeError if neither pose nor detection ran, or if outlines are asked for and the model gives no masks
  */
 export function yoloText(result: ResultFields, options: YoloOptions = {}): string {
-  checkDetection(result);
-  const { segments = false, tolerance = 1, scores = false } = options;
+  const { segments = false, tolerance = 1, scores = false, pointScore = leastPointScore } = options;
   const { height, width } = result.image;
+  if (segments && result.poses) throw new RangeError('poses have no outlines: leave `segments` out.');
+  if (!result.poses) checkDetection(result);
   if (segments && result.scores.length > 0 && !result.masks) {
     throw new RangeError('the model gives no masks: YOLO outlines need them, boxes do not.');
   }
@@ -34,17 +42,29 @@ export function yoloText(result: ResultFields, options: YoloOptions = {}): strin
     joinRings(outlinesOf(mask?.toPolygons() ?? [], tolerance)).map((value, i) =>
       i % 2 === 0 ? across(value) : down(value),
     );
-  const boxOf = ({ box }: Instance): string[] => {
+  const boxOf = (box: Instance['box']): string[] => {
     const inside = boxIn(result.image, box);
     if (!inside) return [];
     const [left, top, right, bottom] = inside;
     return [across((left + right) / 2), down((top + bottom) / 2), across(right - left), down(bottom - top)];
   };
-  const lines = Array.from(instancesOf(result), (instance) => {
-    const numbers = segments ? outlineOf(instance) : boxOf(instance);
-    if (numbers.length === 0) return '';
-    return `${[instance.label, ...numbers, ...(scores ? [digits(instance.score)] : [])].join(' ')}\n`;
-  });
+  const keypointOf = ({ x, y, score }: Keypoint): string[] => {
+    const isInside = x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
+    if (!isInside || score < Math.fround(pointScore)) return ['0', '0', '0'];
+    return [across(Math.max(0, x)), down(Math.max(0, y)), scores ? digits(score) : '2'];
+  };
+  const lineOf = (label: number, numbers: readonly string[], score: number): string =>
+    numbers.length === 0 ? '' : `${[label, ...numbers, ...(scores ? [digits(score)] : [])].join(' ')}\n`;
+  if (result.poses) {
+    const lines = Array.from(Poses.from(result.poses), ({ box, score, keypoints }) => {
+      const numbers = boxOf(box);
+      return lineOf(0, numbers.length === 0 ? [] : [...numbers, ...keypoints.flatMap(keypointOf)], score);
+    });
+    return lines.join('');
+  }
+  const lines = Array.from(instancesOf(result), (instance) =>
+    lineOf(instance.label, segments ? outlineOf(instance) : boxOf(instance.box), instance.score),
+  );
   return lines.join('');
 }
 

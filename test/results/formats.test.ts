@@ -134,7 +134,7 @@ describe('COCO results', () => {
     const many = manyInstances(true);
     const read = written(many.toCOCO({ imageId: 'x' })) as ReturnType<Result['toCOCO']>;
     for (const [i, { bbox, score, segmentation: mask, image_id }] of read.entries()) {
-      const [x, y, width, height] = bbox;
+      const [x, y, width, height] = bbox!;
       expect(Float32Array.of(x, y, x + width, y + height)).to.deep.equal(many.boxes.slice(4 * i, 4 * i + 4));
       expect(Math.fround(score)).to.equal(many.scores[i]);
       expect(compactMask(rleFromString(mask!.counts, many.imageSize)).rle).to.deep.equal(many.masks![i]!.rle);
