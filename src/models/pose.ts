@@ -10,7 +10,7 @@ import type { Raster } from '../image/raster.ts';
 import { takeBoxes } from '../postprocess/boxes.ts';
 import { type Boxes, boxesOf } from './boxes.ts';
 import type { ImageConfig } from './config.ts';
-import type { PoseConfig } from './pose_config.ts';
+import { isUdp, type PoseConfig } from './pose_config.ts';
 import { byName, type CropRun, type CropTask, checkEdges, type FoundPoses, type TaskOptions } from './task.ts';
 
 /**
@@ -28,7 +28,7 @@ export function poseTask(config: PoseConfig, image: ImageConfig, stages: readonl
   const pipelineFor = ({ height, width }: Size = input.size, scale = 1): CropPipeline => {
     const size = { height: scaledEdge(height, scale), width: scaledEdge(width, scale) };
     checkEdges([size.height, size.width]);
-    return { ...image, size, padding: input.padding, udp: test.decode === 'udp' };
+    return { ...image, size, padding: input.padding, udp: isUdp(test) };
   };
   return {
     kind: 'pose',

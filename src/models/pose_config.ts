@@ -53,10 +53,10 @@ const test = z.strictObject({
   shift: z._default(z.boolean(), false),
   /**
    * How the place of a maximum is refined, as in `HeatmapDecoding`: `none`; `quarter`, mmpose's `default`; `dark`, its `unbiased`; `udp`,
-   * which also maps the corners of a crop to the middle of the corner pixels; `megvii`.
+   * which also maps the corners of a crop to the middle of the corner pixels; `megvii`; `quarter_1x` and `udp_1x` as mmpose 1.x does it.
    */
-  decode: z._default(z.enum(['none', 'quarter', 'dark', 'udp', 'megvii']), 'quarter'),
-  /** The side of the window that `dark`, `udp` and `megvii` blur with. */
+  decode: z._default(z.enum(['none', 'quarter', 'dark', 'udp', 'megvii', 'quarter_1x', 'udp_1x']), 'quarter'),
+  /** The side of the window that `dark`, `udp`, `udp_1x` and `megvii` blur with. */
   blur: z._default(
     z.int().check(
       z.positive(),
@@ -64,9 +64,9 @@ const test = z.strictObject({
     ),
     11,
   ),
-  /** The heatmaps of a keypoint: one with a peak at its place, or its response and the offsets along x and y, which `udp` reads. */
+  /** The heatmaps of a keypoint: one with a peak at its place, or its response and the offsets along x and y, which `udp` and `udp_1x` read. */
   target: z._default(z.enum(['peak', 'offset']), 'peak'),
-  /** The reach of an offset of 1, in heights of the heatmap. */
+  /** The reach of an offset of 1, in heights of the heatmap; with `udp_1x` in its longer sides. */
   offsetRadius: z._default(z.number().check(z.positive()), 0.0546875),
 });
 
@@ -89,11 +89,15 @@ export const poseConfig = z
         if (dataset === undefined && keypoints === undefined) fault(['dataset'], choice);
         if (dataset !== undefined && keypoints !== undefined) fault(['keypoints'], `${choice}, not both`);
         if (dataset !== undefined && name !== undefined) fault(['class'], 'must be left out if there is a "dataset"');
-        if (isObject(test) && test.target === 'offset' && test.decode !== 'udp')
-          fault(['test', 'target'], 'is "offset", which only "decode": "udp" reads');
+        if (isObject(test) && test.target === 'offset' && !isUdp(test))
+          fault(['test', 'target'], 'is "offset", which only "decode": "udp" and "udp_1x" read');
       },
       // reported together with the faults of other fields
       { when: ({ value }) => isObject(value) },
     ),
   );
 export type PoseConfig = z.output<typeof poseConfig>;
+
+/** Tells if crops and heatmaps are mapped corner to corner. */
+export const isUdp = ({ decode }: Pick<PoseConfig['test'], 'decode'>): boolean =>
+  decode === 'udp' || decode === 'udp_1x';

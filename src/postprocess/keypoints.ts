@@ -4,8 +4,8 @@ import { gaussianBlur, gaussianWindow } from './gaussian.ts';
 import { checkFinite } from './scores.ts';
 
 /**
- * From heatmaps to keypoints in pixels of the image, as mmpose 0.29 does it (`mmpose/core/evaluation/top_down_eval.py`). Places on
- * maps and in the image are float32, as there; refinements are computed in double.
+ * From heatmaps to keypoints in pixels of the image, as mmpose 0.29 does it (`mmpose/core/evaluation/top_down_eval.py`), and what
+ * mmpose 1.x does otherwise (`mmpose/codecs`). Places on maps and in the image are float32, as in 0.29; refinements are computed in double.
  */
 
 /** How a heatmap becomes a keypoint. */
@@ -16,16 +16,19 @@ export interface HeatmapDecoding {
    * - `dark`: refined by a Newton step on the logarithm of the blurred map (mmpose's `unbiased`, arXiv 1910.06278).
    * - `udp`: the same on other differences, for maps whose corner cells lie on the corners of the crop (arXiv 1911.07524).
    * - `megvii`: `quarter` on the blurred map, moved by half a cell more, with scores around 0.5.
+   * - `quarter_1x`: `quarter` of mmpose 1.x. A neighbour that is missing on one axis does not matter to the other.
+   * - `udp_1x`: `udp` of mmpose 1.x. Beyond the border the blur sees zeros, and its result is scaled to the maximum of the map. Offsets are
+   *   not blurred, and reach as far as the longer side of the map says.
    */
-  readonly decode: 'none' | 'quarter' | 'dark' | 'udp' | 'megvii';
-  /** The side of the window that `dark`, `udp` and `megvii` blur with, an odd number. By default 11. */
+  readonly decode: 'none' | 'quarter' | 'dark' | 'udp' | 'megvii' | 'quarter_1x' | 'udp_1x';
+  /** The side of the window that all but `none` and the quarters blur with, an odd number. By default 11. */
   readonly blur?: number | undefined;
   /**
-   * `peak`: one map per joint, with a peak at its place. `offset`: three, the response and the offsets along x and y, which `udp` reads
-   * (mmpose's `CombinedTarget`). By default `peak`.
+   * `peak`: one map per joint, with a peak at its place. `offset`: three, the response and the offsets along x and y, which `udp` and
+   * `udp_1x` read (mmpose's `CombinedTarget`). By default `peak`.
    */
   readonly target?: 'peak' | 'offset' | undefined;
-  /** The reach of an offset of 1, in heights of the map. By default 0.0546875. */
+  /** The reach of an offset of 1, in heights of the map; with `udp_1x` in its longer sides. By default 0.0546875. */
   readonly offsetRadius?: number | undefined;
 }
 
@@ -83,10 +86,13 @@ export function decodeHeatmaps(
       `decodeHeatmaps: ${count} crops have ${centers.length / 2} centres and ${scales.length / 2} scales. Give one of each per crop.`,
     );
   }
-  if (target === 'offset' && decode !== 'udp') {
-    throw new RangeError(`decodeHeatmaps: "${decode}" does not read offsets. Decode heatmaps with offsets by "udp".`);
+  const isUdp = decode === 'udp' || decode === 'udp_1x';
+  if (target === 'offset' && !isUdp) {
+    throw new RangeError(
+      `decodeHeatmaps: "${decode}" does not read offsets. Decode heatmaps with offsets by "udp" or "udp_1x".`,
+    );
   }
-  const udp = decode === 'udp' ? 1 : 0;
+  const udp = isUdp ? 1 : 0;
   if (size.width <= udp || size.height <= udp) {
     throw new ShapeError(`decodeHeatmaps: UDP needs maps of at least 2×2 cells, got ${size.height}×${size.width}.`);
   }
@@ -103,7 +109,11 @@ export function decodeHeatmaps(
   for (let i = 0; i < count * joints; i++) {
     const found =
       target === 'offset'
-        ? addOffsets(map(3 * i), map(3 * i + 1), map(3 * i + 2), wideWindow, window, offsetRadius)
+        ? addOffsets([map(3 * i), map(3 * i + 1), map(3 * i + 2)], {
+            wideWindow,
+            window: decode === 'udp' ? window : undefined,
+            reach: offsetRadius * (decode === 'udp' ? size.height : Math.max(size.height, size.width)),
+          })
         : decoders[decode](map(i), window);
     const crop = 2 * Math.floor(i / joints);
     points[2 * i] = toImage(found.x, centers[crop]!, scales[crop]!, size.width - udp);
@@ -145,6 +155,16 @@ const decoders: Readonly<Record<HeatmapDecoding['decode'], Decode>> = {
     if (hasNeighbours(map, found, 1)) addQuarters(map, found, 0);
     return found;
   },
+  quarter_1x: (map) => {
+    const found = maximumOf(map);
+    const { x, y } = found;
+    const { values, width, height } = map;
+    const at = y * width + x;
+    // the reference's two conditions: one more cell is left out before the first neighbour than after the last
+    if (x > 1 && x < width - 1 && y > 0) found.x += 0.25 * Math.sign(values[at + 1]! - values[at - 1]!);
+    if (y > 1 && y < height - 1 && x > 0) found.y += 0.25 * Math.sign(values[at + width]! - values[at - width]!);
+    return found;
+  },
   dark: (map, window) => {
     const found = maximumOf(map);
     if (hasNeighbours(map, found, 2))
@@ -153,7 +173,13 @@ const decoders: Readonly<Record<HeatmapDecoding['decode'], Decode>> = {
   },
   udp: (map, window) => {
     const found = maximumOf(map);
-    if (found.x >= 0) newtonStep(found, derivativesOfNeighbours(map, window, found));
+    const blurred = () => ({ ...map, values: gaussianBlur(map.values, map, window, 'reflection') });
+    if (found.x >= 0) newtonStep(found, derivativesOfNeighbours(blurred(), found));
+    return found;
+  },
+  udp_1x: (map, window) => {
+    const found = maximumOf(map);
+    if (found.x >= 0) newtonStep(found, derivativesOfNeighbours(modulated(map, window, found.score), found));
     return found;
   },
   megvii: (map, window) => {
@@ -218,10 +244,8 @@ function derivativesTwoApart({ values, width }: Heatmap, { x, y }: Found): Deriv
 /** The float32 epsilon that UDP adds to the second derivatives. */
 const epsilon = 2 ** -23;
 
-/** UDP's: of the blurred map, whose values are clamped to 0.001 … 50. Beyond the border the outermost cells are repeated. */
-function derivativesOfNeighbours(map: Heatmap, window: Float32Array, { x, y }: Found): Derivatives {
-  const { height, width } = map;
-  const values = gaussianBlur(map.values, map, window, 'reflection');
+/** UDP's: of a blurred map, whose values are clamped to 0.001 … 50. Beyond the border the outermost cells are repeated. */
+function derivativesOfNeighbours({ values, height, width }: Heatmap, { x, y }: Found): Derivatives {
   const at = (dx: number, dy: number) => {
     const column = Math.min(Math.max(x + dx, 0), width - 1);
     const row = Math.min(Math.max(y + dy, 0), height - 1);
@@ -245,20 +269,26 @@ function newtonStep(found: Found, { dx, dy, dxx, dxy, dyy }: Derivatives): void 
   found.y -= (dxx * dy - dxy * dx) / determinant;
 }
 
-/** Returns the maximum of the blurred response, moved by the blurred offsets there. */
+/** How offsets are read. */
+interface Offsets {
+  /** Blurs the response. */
+  readonly wideWindow: Float32Array;
+  /** Blurs the offsets. Undefined if they are read as they are. */
+  readonly window: Float32Array | undefined;
+  /** The cells that an offset of 1 reaches. */
+  readonly reach: number;
+}
+
+/** Returns the maximum of the blurred response, moved by the offsets there. */
 function addOffsets(
-  response: Heatmap,
-  offsetX: Heatmap,
-  offsetY: Heatmap,
-  wideWindow: Float32Array,
-  window: Float32Array,
-  offsetRadius: number,
+  [response, offsetX, offsetY]: readonly [Heatmap, Heatmap, Heatmap],
+  { wideWindow, window, reach }: Offsets,
 ): Found {
   const found = maximumOf({ ...response, values: gaussianBlur(response.values, response, wideWindow, 'reflection') });
   if (found.x < 0) return found;
   const at = found.y * response.width + found.x;
-  const radius = offsetRadius * response.height;
-  const offsetAt = ({ values }: Heatmap) => gaussianBlur(values, response, window, 'reflection')[at]! * radius;
+  const offsetAt = ({ values }: Heatmap) =>
+    (window ? gaussianBlur(values, response, window, 'reflection') : values)[at]! * reach;
   found.x += offsetAt(offsetX);
   found.y += offsetAt(offsetY);
   return found;

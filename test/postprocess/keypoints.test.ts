@@ -10,7 +10,7 @@ const mapOf = (rows: readonly (readonly number[])[]): NDArray =>
 /** Decodes on a crop that has one pixel of the image per cell, and its first cell at (0, 0). */
 function placeOf(heatmaps: NDArray, options: HeatmapDecoding): { x: number; y: number; score: number } {
   const [, , height = 0, width = 0] = heatmaps.shape;
-  const lost = options.decode === 'udp' ? 1 : 0;
+  const lost = options.decode.startsWith('udp') ? 1 : 0;
   const [w, h] = [width - lost, height - lost];
   const places = {
     centers: Float32Array.of(w / 2, h / 2),
@@ -56,13 +56,29 @@ describe('heatmaps', () => {
     expect(at(7, 4)).to.deep.equal([0, 0]);
   });
 
+  it('are refined on each axis by itself as mmpose 1.x does it, if the other is not in the first column or row', () => {
+    const at = (x: number, y: number) => {
+      const rows = bump({ height: 8, width: 8 }, x + 0.2, y + 0.2);
+      const { x: left, y: top } = placeOf(mapOf(rows), { decode: 'quarter_1x' });
+      return [left - x, top - y];
+    };
+    expect(at(1, 4)).to.deep.equal([0, 0.25]);
+    expect(at(4, 1)).to.deep.equal([0.25, 0]);
+    expect(at(7, 4)).to.deep.equal([0, 0.25]);
+    expect(at(4, 7)).to.deep.equal([0.25, 0]);
+    expect(at(0, 4)).to.deep.equal([0, 0]);
+    expect(at(4, 0)).to.deep.equal([0, 0]);
+    expect(at(2, 2)).to.deep.equal([0.25, 0.25]);
+    expect(at(7, 7)).to.deep.equal([0, 0]);
+  });
+
   it('take the first of equal maxima, and (-1, -1) without a value above 0', () => {
     const equal = [
       [0, 3, 0],
       [3, 0, 3],
     ];
     expect(placeOf(mapOf(equal), { decode: 'none' })).to.deep.equal({ x: 1, y: 0, score: 3 });
-    for (const decode of ['none', 'quarter', 'dark', 'udp'] as const) {
+    for (const decode of ['none', 'quarter', 'quarter_1x', 'dark', 'udp', 'udp_1x'] as const) {
       const rows = Array.from({ length: 8 }, () => [-2, -1, -2, -2, -2, -2, -2]);
       const { x, y, score } = placeOf(mapOf(rows), { decode });
       expect([x, y, score], decode).to.deep.equal([-1, -1, -1]);
@@ -72,7 +88,7 @@ describe('heatmaps', () => {
   });
 
   it('give the middle of a Gaussian between the cells', () => {
-    for (const decode of ['dark', 'udp'] as const) {
+    for (const decode of ['dark', 'udp', 'udp_1x'] as const) {
       for (const [cx, cy] of [
         [10.3, 12.4],
         [9.75, 8.5],
@@ -92,6 +108,38 @@ describe('heatmaps', () => {
     const ridge = Array.from({ length: 16 }, () => bump({ height: 1, width: 20 }, 9.7, 0)[0]!);
     expect(placeOf(mapOf(ridge), { decode: 'udp' }).x).to.be.closeTo(9.7, 0.02);
     expect(placeOf(mapOf(ridge), { decode: 'udp' }).y).to.be.closeTo(0, 0.02);
+  });
+
+  it('are refined at the border by what mmpose 1.x sees around: zeros', () => {
+    // from its UDPHeatmap(blur_kernel_size=5), on maps of 10 × 8
+    const cases = [
+      [0.2, 4.3, -0.5, 4.300075],
+      [6.7, 1.1, 7.5, 1.39038],
+      [3.4, 8.8, 3.400056, 9.5],
+    ] as const;
+    for (const [cx, cy, expectedX, expectedY] of cases) {
+      const heatmap = mapOf(bump({ height: 10, width: 8 }, cx, cy));
+      const { x, y } = placeOf(heatmap, { decode: 'udp_1x', blur: 5 });
+      expect(x).to.be.closeTo(expectedX, 1e-4);
+      expect(y).to.be.closeTo(expectedY, 1e-4);
+    }
+    const mirrored = placeOf(mapOf(bump({ height: 10, width: 8 }, 6.7, 1.1)), { decode: 'udp', blur: 5 });
+    expect(mirrored.y).to.be.closeTo(0.2945, 1e-3);
+  });
+
+  it('are moved by the offsets as they are in mmpose 1.x, in shares of the longer side', () => {
+    const size = { height: 6, width: 12 };
+    const offsets = [0.25, -0.5].flatMap((value) => {
+      const map = Array.from({ length: 72 }, () => value);
+      map[4 * 12 + 4] = 1; // which a blur would spread
+      return map;
+    });
+    const heatmaps = ndarray([1, 3, 6, 12], Float32Array.from([...bump(size, 4.2, 3.1).flat(), ...offsets]));
+    const options = { target: 'offset', offsetRadius: 0.1, blur: 3 } as const;
+    const { x, y } = placeOf(heatmaps, { ...options, decode: 'udp_1x' });
+    expect(x).to.be.closeTo(4 + 0.1 * 12, 1e-5);
+    expect(y).to.be.closeTo(4 + 0.1 * 12, 1e-5); // where the blurred response is highest
+    expect(placeOf(heatmaps, { ...options, decode: 'udp' }).x).to.be.below(4 + 0.1 * 6);
   });
 
   it('are moved by offsets, in shares of the radius', () => {

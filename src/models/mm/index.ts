@@ -4,6 +4,7 @@ import { type DatasetId, datasets, numberedClasses } from '../../datasets/index.
 import { ConfigError } from '../../errors.ts';
 import { checkNumbers, isObject, validate, validateOptions } from '../../validate.ts';
 import type { ClassesOf, ModelConfig } from '../config.ts';
+import { isUdp } from '../pose_config.ts';
 import { backboneFromMm, firstStage, onWholePyramid, poseBackboneFromMm } from './backbones.ts';
 import { cascadeFromMm, rcnnFromMm, retinaNetFromMm } from './detectors.ts';
 import { inputFromMm, testDataset } from './input.ts';
@@ -98,7 +99,7 @@ function poseModelFromMm(whole: Whole, given: z.output<typeof full>, { scale, da
   const model = plainPart({ ...given, backbone: undefined }) as typeof given;
   const { head, test, keypoints, inputSize } = poseFromMm(model, source);
   const { image, input, udp } = poseInputFromMm(whole, model, inputSize);
-  const decodesUdp = test.decode === 'udp';
+  const decodesUdp = test.decode !== undefined && isUdp({ decode: test.decode });
   if (udp !== undefined && udp !== decodesUdp) {
     throw new ConfigError(
       `mmpose model: the crop is ${udp ? '' : 'not '}that of UDP (use_udp of the test pipeline), but the decoding is${udp ? ' not' : ''}.`,
