@@ -85,13 +85,23 @@ export function inOurLayout(type: string, entries: Entries, dense: boolean): Ent
   return layout ? renamed(entries, layout.rules, layout.transforms, prefix) : entries;
 }
 
-/** A key of a pose head in mmpose 1.x, and its rule. The official weights have the names of 0.x, as this package. */
-const newerPoseHead = 'head.final_layer.weight';
-const poseHeadRules: readonly RenameRule[] = [[/^head\.(?=(?:deconv_layers|final_layer)\.)/, 'keypoint_head.']];
+/** Keys of a pose head in mmpose 1.x, and their rule. The official weights have the names of 0.x, as this package. */
+const newerPoseHead = ['final_layer', 'conv_layers.0', 'deconv_layers.0'].map((name) => `head.${name}.weight`);
+const newerPoseRule: RenameRule = [/^head\.(?=(?:deconv_layers|conv_layers|final_layer)\.)/, 'keypoint_head.'];
 
-/** Renames the head of a pose model of mmpose 1.x. */
-export const poseHeadInOurLayout = (entries: Entries): Entries =>
-  entries.has(newerPoseHead) ? renamed(entries, poseHeadRules) : entries;
+/** Convolutions before the last one are in one sequence with it in 0.x. This package has the keys of 1.x for them. */
+const inSequence = /^keypoint_head\.final_layer\.(\d+)\./;
+
+/** Renames the head of a pose model of mmpose. */
+export function poseHeadInOurLayout(given: Entries): Entries {
+  const entries = newerPoseHead.some((key) => given.has(key)) ? renamed(given, [newerPoseRule]) : given;
+  const last = [...entries.keys()].reduce((most, key) => Math.max(most, Number(inSequence.exec(key)?.[1] ?? -1)), -1);
+  if (last < 0 || entries.has('keypoint_head.final_layer.weight')) return entries;
+  return renamed(entries, [
+    [new RegExp(`^keypoint_head\\.final_layer\\.${last}\\.`), 'keypoint_head.final_layer.'],
+    [inSequence, 'keypoint_head.conv_layers.$1.'],
+  ]);
+}
 
 /** Takes the weights of a backbone out of those of any model that contains it, and renames them. */
 export function backboneInOurLayout(type: string, entries: Entries): Entries {

@@ -60,6 +60,33 @@ describe('a checkpoint of a pose model', () => {
     }
   });
 
+  it('of mmpose 0.x has convolutions before the last one in one sequence with it, of 1.x in one of their own', async () => {
+    const head = {
+      ...smallPoseHeads.heatmap_head.head!,
+      convs: [3, 1].map((kernel) => ({ channels: 8, kernel })),
+    };
+    const config = { backbone, pose: { ...smallPoseHeads.heatmap_head, head } };
+    const definition = createModel(config);
+    const parameters = checkpointParameters(definition);
+    const tensors = parameters.map(({ key, shape }) => [key, seededWeight(key, shape)] as const);
+    const olderKey = (key: string) =>
+      key
+        .replace('keypoint_head.final_layer.', 'keypoint_head.final_layer.6.')
+        .replace('keypoint_head.conv_layers.', 'keypoint_head.final_layer.');
+    const newerKey = (key: string) => key.replace(/^keypoint_head\./, 'head.');
+    for (const named of [olderKey, newerKey]) {
+      const written = new Map(tensors.map(([key, value]) => [named(key), value]));
+      expect([...written.keys()]).to.include(named('keypoint_head.conv_layers.3.weight'));
+      const source = bytesSource(await writeSafetensors(written).bytes(), 'convs.safetensors');
+      const file = await openWeights(source, { model: { config, definition } });
+      expect(file.notices).to.deep.equal([]);
+      const weights = await file.fill(parameters);
+      for (const [key, { data }] of tensors) {
+        if (!key.endsWith('num_batches_tracked')) expect(weights.get(key)?.data, key).to.deep.equal(data);
+      }
+    }
+  });
+
   it('leaves the keys of a custom head alone', async () => {
     const heads = {
       mine: () => ({

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { heatmapHead } from '../../heads/heatmap.ts';
 import { poseDatasetOf } from '../../src/datasets/index.ts';
-import { ConfigError, UnsupportedError } from '../../src/errors.ts';
+import { ConfigError } from '../../src/errors.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
+import type { TaskOptions } from '../../src/models/task.ts';
 import { shapesOf } from '../../src/nn/index.ts';
 
 const backbone = { type: 'moganet' as const, arch: 'xt' as const };
@@ -58,6 +59,33 @@ describe('a pose model', () => {
     expect(modelOf({ dataset: 'coco_keypoints' }).tasks[0]?.dataset).to.include({ id: 'coco_keypoints' });
   });
 
+  it('has the keys of mmpose 1.x for convolutions before the last one, which may be left out', () => {
+    const keysOf = (head: Omit<NonNullable<NonNullable<ModelConfig['pose']>['head']>, 'type'>) =>
+      checkpointParameters(modelOf({ keypoints, head: { type: 'heatmap_head', ...head } }))
+        .filter(({ key }) => /^keypoint_head\..*\.(weight|bias)$/.test(key))
+        .map(({ key, shape }) => `${key.replace('keypoint_head.', '')} ${shape.join('×')}`);
+    const convs = [
+      { channels: 8, kernel: 3 },
+      { channels: 6, kernel: 1 },
+    ];
+    const plain = [
+      'conv_layers.0.weight 8×192×3×3',
+      'conv_layers.0.bias 8',
+      'conv_layers.1.weight 8',
+      'conv_layers.1.bias 8',
+      'conv_layers.3.weight 6×8×1×1',
+      'conv_layers.3.bias 6',
+      'conv_layers.4.weight 6',
+      'conv_layers.4.bias 6',
+    ];
+    expect(keysOf({ channels: [], convs, finalKernel: 5 })).to.deep.equal([
+      ...plain,
+      'final_layer.weight 3×6×5×5',
+      'final_layer.bias 3',
+    ]);
+    expect(keysOf({ channels: [], convs: [...convs, { channels: 3, kernel: 1 }], finalKernel: 0 })).to.have.length(12);
+  });
+
   it('shares no model with other tasks, which see the whole image', () => {
     const segmentation = { classes: ['a', 'b'], head: { type: 'uper_head' as const, channels: 8 } };
     expect(() =>
@@ -65,10 +93,12 @@ describe('a pose model', () => {
     ).to.throw(ConfigError, 'pose cannot share a model with other tasks');
   });
 
-  it('refuses to predict, by the name of the output that it gives', () => {
-    const [task] = modelOf({ dataset: 'coco_keypoints' }).tasks;
-    expect(() => task?.check?.({})).to.throw(UnsupportedError, /"features".*"heatmaps"/);
-    expect(() => modelOf({ dataset: 'coco_keypoints' }).prepare([])).to.throw(UnsupportedError, '"heatmaps"');
+  it('refuses options that one box at a time has no use for, by their names', () => {
+    const check = (options: TaskOptions) => () => modelOf({ keypoints }).tasks[0]?.check?.(options);
+    expect(check({})).to.not.throw();
+    expect(check({ scales: [1, 2] })).to.throw(ConfigError, '`scales`');
+    expect(check({ classes: ['person'] })).to.throw(ConfigError, '`classes`');
+    expect(check({ oks: 0.9 })).to.throw(ConfigError, '`sigmas`');
   });
 
   const refused: readonly [what: string, pose: unknown, message: RegExp][] = [
@@ -88,6 +118,12 @@ describe('a pose model', () => {
     ['offsets that nothing reads', { keypoints, test: { target: 'offset' } }, /test\.target: is "offset", which only/],
     ['an unknown way of decoding', { keypoints, test: { decode: 'soft' } }, /test\.decode/],
     ['another kernel', { keypoints, head: { type: 'heatmap_head', kernels: [5, 4, 4] } }, /head\.kernels\.0/],
+    [
+      'maps of another number than keypoints',
+      { keypoints, head: { type: 'heatmap_head', channels: [8, 4], finalKernel: 0 } },
+      /finalKernel 0.*gives 4 maps, and 3 are needed/,
+    ],
+    ['an even last kernel', { keypoints, head: { type: 'heatmap_head', finalKernel: 2 } }, /head\.finalKernel/],
     ['too few kernels', { keypoints, head: { type: 'heatmap_head', kernels: [4] } }, /has 1 kernels for 3/],
   ];
   for (const [what, pose, message] of refused) {

@@ -13,8 +13,10 @@ import { checkLevels, count, none, off, parsePart, type Source, training, unneed
 
 const what = 'mmpose model';
 const kernels = z.array(z.union([z.literal(4), z.literal(3), z.literal(2)]));
-const zero = z.nullish(z.literal(0));
-const empty = z.nullish(z.array(z.unknown()).check(z.length(0)));
+const odd = z.int().check(
+  z.positive(),
+  z.refine((side) => side % 2 === 1, { error: 'must be odd' }),
+);
 
 /** What a head is made of, and the index of what it reads among the outputs of the backbone; it may count from the last. */
 interface ReadHead {
@@ -36,9 +38,9 @@ const simpleHead = z.pipe(
       num_deconv_kernels: z._default(kernels, [4, 4, 4]),
       extra: z.nullish(
         z.strictObject({
-          final_conv_kernel: z.optional(z.union([z.literal(1), z.literal(3)])),
-          num_conv_layers: zero,
-          num_conv_kernels: empty,
+          final_conv_kernel: z._default(z.union([z.literal(0), z.literal(1), z.literal(3)]), 1),
+          num_conv_layers: z._default(z.int().check(z.nonnegative()), 0),
+          num_conv_kernels: z.nullish(z.array(odd)),
         }),
       ),
       in_index: z._default(z.int(), 0),
@@ -47,73 +49,119 @@ const simpleHead = z.pipe(
       ...unneeded('loss_keypoint', 'train_cfg', 'test_cfg'),
     })
     .check(
-      z.superRefine(({ num_deconv_layers, num_deconv_filters, num_deconv_kernels }, context) => {
+      z.superRefine(({ num_deconv_layers, num_deconv_filters, num_deconv_kernels, in_channels, extra }, context) => {
         // mmpose's defaults are for three layers; without any, it does not look at them
         for (const [field, list] of Object.entries({ num_deconv_filters, num_deconv_kernels })) {
           if (num_deconv_layers === 0 || list.length === num_deconv_layers) continue;
           const message = `must have one entry for each of the ${num_deconv_layers} num_deconv_layers`;
           context.addIssue({ code: 'custom', path: [field], message, input: list });
         }
+        const { num_conv_layers = 0, num_conv_kernels } = extra ?? {};
+        if (num_conv_kernels && num_conv_kernels.length < num_conv_layers) {
+          const message = `must have one entry for each of the ${num_conv_layers} num_conv_layers`;
+          context.addIssue({ code: 'custom', path: ['extra', 'num_conv_kernels'], message, input: num_conv_kernels });
+        }
+        if (num_conv_layers > 0 && num_deconv_layers === 0 && in_channels === undefined) {
+          const message = 'must be given: num_conv_layers have as many channels';
+          context.addIssue({ code: 'custom', path: ['in_channels'], message, input: in_channels });
+        }
       }),
     ),
-  z.transform(
-    (head): ReadHead => ({
+  z.transform((head): ReadHead => {
+    const { num_deconv_layers: layers, extra, in_channels = 0 } = head;
+    const channels = head.num_deconv_filters.slice(0, layers);
+    const { final_conv_kernel: finalKernel = 1, num_conv_layers = 0, num_conv_kernels } = extra ?? {};
+    const convs = Array.from({ length: num_conv_layers }, (_, i) => ({
+      channels: channels.at(-1) ?? in_channels,
+      kernel: num_conv_kernels?.[i] ?? 1,
+    }));
+    return {
       maps: head.out_channels,
       index: head.in_index,
-      head: heatmap(
-        head.num_deconv_filters.slice(0, head.num_deconv_layers),
-        head.num_deconv_kernels.slice(0, head.num_deconv_layers),
-        head.extra?.final_conv_kernel,
-      ),
-    }),
-  ),
+      head: {
+        ...heatmap(channels, head.num_deconv_kernels.slice(0, layers)),
+        // without a last convolution mmpose makes none of those before it
+        convs: finalKernel === 0 || convs.length === 0 ? undefined : convs,
+        finalKernel,
+      },
+    };
+  }),
 );
 
+const lists = (channels: string, kernels: string): z.core.$ZodCheck<Record<string, unknown>> =>
+  z.superRefine((head, context) => {
+    const [a, b] = [head[channels], head[kernels]];
+    if (!Array.isArray(a) || a.length === 0 || (Array.isArray(b) && b.length === a.length)) return;
+    const message = `must have one entry for each of the ${a.length} ${channels}`;
+    context.addIssue({ code: 'custom', path: [kernels], message, input: b });
+  });
+
+/** The last convolution of 1.x, whose size is that of its input: the head of a model gives heatmaps of one size. */
+const lastConv = z
+  .strictObject({
+    type: z.optional(z.literal('Conv2d')),
+    kernel_size: z._default(odd, 1),
+    padding: z._default(z.int().check(z.nonnegative()), 0),
+    stride: z.optional(z.literal(1)),
+    dilation: z.optional(z.literal(1)),
+    groups: z.optional(z.literal(1)),
+    bias: z.optional(z.literal(true)),
+  })
+  .check(
+    z.superRefine(({ kernel_size, padding }, context) => {
+      const same = (kernel_size - 1) / 2;
+      if (padding === same) return;
+      const message = `must be ${same} with kernel_size ${kernel_size}, which keeps the size of the heatmap`;
+      context.addIssue({ code: 'custom', path: ['padding'], message, input: padding });
+    }),
+  );
+
 const heatmapHead = z.pipe(
-  z.strictObject({
-    type: z.literal('HeatmapHead'),
-    in_channels: z.optional(z.union([count, z.tuple([count])])),
-    out_channels: count,
-    deconv_out_channels: z._default(z.nullable(z.array(count)), [256, 256, 256]),
-    deconv_kernel_sizes: z._default(z.nullable(kernels), [4, 4, 4]),
-    conv_out_channels: empty,
-    conv_kernel_sizes: empty,
-    final_layer: z._default(
-      z.union([
-        z.strictObject({ type: z.optional(z.literal('Conv2d')), kernel_size: z.literal(1), padding: zero }),
-        z.strictObject({ type: z.optional(z.literal('Conv2d')), kernel_size: z.literal(3), padding: z.literal(1) }),
-      ]),
-      { kernel_size: 1 },
-    ),
-    has_final_layer: z.optional(z.literal(true)),
-    input_transform: z.optional(z.literal('select')),
-    input_index: z._default(z.int(), -1),
-    align_corners: off,
-    decoder: z.optional(z.unknown()),
-    ...unneeded('loss', 'init_cfg'),
-  }),
+  z
+    .strictObject({
+      type: z.literal('HeatmapHead'),
+      in_channels: z.optional(z.union([count, z.array(count)])),
+      out_channels: count,
+      deconv_out_channels: z._default(z.nullable(z.array(count)), [256, 256, 256]),
+      deconv_kernel_sizes: z._default(z.nullable(kernels), [4, 4, 4]),
+      conv_out_channels: z.nullish(z.array(count)),
+      conv_kernel_sizes: z.nullish(z.array(odd)),
+      final_layer: z._default(z.nullable(lastConv), { kernel_size: 1, padding: 0 }),
+      // of the first versions of 1.x
+      has_final_layer: z._default(z.boolean(), true),
+      input_transform: z.optional(z.literal('select')),
+      input_index: z._default(z.int(), -1),
+      align_corners: off,
+      decoder: z.optional(z.unknown()),
+      ...unneeded('loss', 'init_cfg'),
+    })
+    .check(lists('deconv_out_channels', 'deconv_kernel_sizes'), lists('conv_out_channels', 'conv_kernel_sizes')),
   z.transform((head): ReadHead => {
     const channels = head.deconv_out_channels ?? [];
+    const convs = (head.conv_out_channels ?? []).map((count, i) => ({
+      channels: count,
+      kernel: head.conv_kernel_sizes?.[i] ?? 1, // never: there is one for each
+    }));
     return {
       maps: head.out_channels,
       index: head.input_index,
-      head: heatmap(
-        channels,
-        channels.length > 0 ? (head.deconv_kernel_sizes ?? []) : [],
-        head.final_layer.kernel_size,
-      ),
+      head: {
+        ...heatmap(channels, channels.length > 0 ? (head.deconv_kernel_sizes ?? []) : []),
+        convs: convs.length > 0 ? convs : undefined,
+        finalKernel: head.has_final_layer && head.final_layer ? head.final_layer.kernel_size : 0,
+      },
       decoder: head.decoder,
     };
   }),
 );
 
+/** The transposed convolutions. Kernels are left out if all are the usual ones. */
 function heatmap(
   channels: number[],
   sizes: NonNullable<HeatmapConfig['kernels']>,
-  finalKernel: HeatmapConfig['finalKernel'] = 1,
-): HeatmapConfig {
+): Pick<HeatmapConfig, 'type' | 'channels' | 'kernels'> {
   const usual = sizes.length === channels.length && sizes.every((kernel) => kernel === 4);
-  return { type: 'heatmap_head', channels, kernels: usual ? undefined : sizes, finalKernel };
+  return { type: 'heatmap_head', channels, kernels: usual ? undefined : sizes };
 }
 
 const heads = { TopdownHeatmapSimpleHead: simpleHead, HeatmapHead: heatmapHead } as const;
@@ -127,8 +175,6 @@ export const poseHeadFromMm = (head: unknown, part = 'keypoint_head'): ReadHead 
   parsePart<(typeof heads)[keyof typeof heads]>(heads, head, what, part);
 
 type Test = Partial<PoseConfig['test']>;
-
-const odd = z.int().check(z.positive());
 
 /** What mmpose's words for ways of decoding are called in this package. */
 const decodings = { none: 'none', default: 'quarter', unbiased: 'dark', megvii: 'megvii' } as const;
@@ -173,17 +219,28 @@ const test0 = z.pipe(
 const test1 = z.pipe(
   z.strictObject({
     flip_test: z._default(z.boolean(), false),
-    flip_mode: z.optional(z.literal('heatmap')),
+    flip_mode: z._default(z.enum(['heatmap', 'udp_combined']), 'heatmap'),
     shift_heatmap: z._default(z.boolean(), false),
     ...unneeded('output_heatmaps'),
   }),
-  z.transform((test): Test => ({ flip: test.flip_test, shift: test.shift_heatmap })),
+  z.transform((test): Test1 => ({ flip: test.flip_test, shift: test.shift_heatmap, flipMode: test.flip_mode })),
 );
+
+type Test1 = Test & { readonly flipMode: 'heatmap' | 'udp_combined' };
 
 const pair = z.tuple([count, count]);
 const codecFields = { input_size: pair, heatmap_size: z.optional(pair), ...unneeded('sigma') };
 
+const megvii = z.strictObject({ type: z.literal('MegviiHeatmap'), ...codecFields, kernel_size: odd });
+
 const codecs = {
+  MegviiHeatmap: z.pipe(
+    megvii,
+    z.transform(({ input_size, kernel_size }) => ({
+      input_size,
+      test: { decode: 'megvii', blur: kernel_size } as Test,
+    })),
+  ),
   MSRAHeatmap: z.pipe(
     z.strictObject({
       type: z.literal('MSRAHeatmap'),
@@ -193,7 +250,7 @@ const codecs = {
     }),
     z.transform(({ input_size, unbiased, blur_kernel_size }) => ({
       input_size,
-      test: { decode: unbiased ? 'dark' : 'quarter', blur: blur_kernel_size } as Test,
+      test: { decode: unbiased ? 'dark' : 'quarter_1x', blur: blur_kernel_size } as Test,
     })),
   ),
   UDPHeatmap: z.pipe(
@@ -207,7 +264,7 @@ const codecs = {
     z.transform(({ input_size, heatmap_type, radius_factor, blur_kernel_size }) => ({
       input_size,
       test: {
-        decode: 'udp',
+        decode: 'udp_1x',
         blur: blur_kernel_size,
         target: heatmap_type === 'combined' ? 'offset' : 'peak',
         offsetRadius: radius_factor,
@@ -249,7 +306,7 @@ export interface PoseSource extends Source {
 export function poseFromMm(model: Readonly<Record<string, unknown>>, source: PoseSource): ReadPose {
   const isNewer = model.head !== undefined;
   const test_cfg = isObject(model.test_cfg) ? model.test_cfg : {};
-  const dict: { test_cfg: Test } = isNewer
+  const dict: { test_cfg: Partial<Test1> } = isNewer
     ? validate(topDown1, { ...model, test_cfg }, what)
     : validate(topDown0, { ...model, test_cfg }, what);
   const part = isNewer ? 'head' : 'keypoint_head';
@@ -262,7 +319,12 @@ export function poseFromMm(model: Readonly<Record<string, unknown>>, source: Pos
   const codec = isObject(decoder)
     ? parsePart<(typeof codecs)[keyof typeof codecs]>(codecs, decoder, what, 'head.decoder')
     : undefined;
-  const test: Test = { ...dict.test_cfg, ...codec?.test };
+  const { flipMode, ...rest } = dict.test_cfg;
+  const test: Test = { ...rest, ...codec?.test };
+  const mode = test.target === 'offset' ? 'udp_combined' : 'heatmap';
+  if (test.flip && flipMode !== undefined && flipMode !== mode) {
+    throw new ConfigError(`${what}: test_cfg: flip_mode: must be "${mode}" for these heatmaps, got "${flipMode}".`);
+  }
   const perKeypoint = test.target === 'offset' ? 3 : 1;
   if (maps % perKeypoint !== 0) {
     throw new ConfigError(`${what}: ${part}: out_channels: must be a multiple of 3 for combined targets, got ${maps}.`);
@@ -281,7 +343,10 @@ function levelOf(dict: unknown, where: string, index: number, { first, ...source
   const at = index < 0 ? given.length + index : index;
   const level = given[at];
   if (!level) throw new ConfigError(`${where}: in_index: is ${index}, there are ${given.length} levels.`);
-  checkLevels(dict, where, 'in_channels', 'channels', { ...source, levels: [level] });
+  // the first versions of 1.x may list the channels of every level
+  const listed = isObject(dict) && Array.isArray(dict.in_channels) ? dict.in_channels.at(index) : undefined;
+  const said = listed === undefined ? dict : { in_channels: listed };
+  checkLevels(said, where, 'in_channels', 'channels', { ...source, levels: [level] });
   const stage = first + at;
   return stage === source.levels.length - 1 ? undefined : stage;
 }

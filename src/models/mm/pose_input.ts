@@ -116,6 +116,11 @@ export function poseInputFromMm(whole: unknown, model: unknown, codecSize: [numb
   const data = fieldOf(testDataset(whole), 'data_cfg') ?? fieldOf(whole, 'data_cfg');
   const written = data === undefined ? undefined : validate(dataConfig, data, 'data_cfg').image_size;
   const size = seen?.size ?? codecSize ?? written;
+  if (codecSize && size && codecSize.join() !== size.join()) {
+    throw new ConfigError(
+      `${where}: TopdownAffine: input_size: is ${size.join('×')}, but that of the codec is ${codecSize.join('×')}.`,
+    );
+  }
   const image = preprocessor?.image ?? seen?.image ?? (seen ? unnormalised(seen) : {});
   return {
     image,

@@ -75,8 +75,11 @@ describe('a pose model of mmpose', () => {
       return config;
     };
     expect(resolved(fromMm(wholeOlder))).to.deep.equal(published('moganet_xt_coco_384x288'));
-    expect(resolved(fromMm(wholeNewer))).to.deep.equal(published('moganet_xt_coco_256x192'));
-    expect(resolved(fromMm(newer, coco))).to.deep.equal(published('moganet_xt_coco_256x192'));
+    const { pose, ...rest } = published('moganet_xt_coco_256x192');
+    // 1.x decodes otherwise at the border
+    const expected = { ...rest, pose: { ...pose, test: { ...pose?.test, decode: 'quarter_1x' } } };
+    expect(resolved(fromMm(wholeNewer))).to.deep.equal(expected);
+    expect(resolved(fromMm(newer, coco))).to.deep.equal(expected);
   });
 
   it('may be prefixed with its registry, and has another size if the caller says so', () => {
@@ -123,14 +126,53 @@ describe('a pose model of mmpose', () => {
     const test = (decoder: Dict) => fromMm({ ...newer, head: { ...newer.head, decoder } }, coco).pose?.test;
     expect(test({ ...codec, unbiased: true, blur_kernel_size: 9 })).to.include({ decode: 'dark', blur: 9 });
     expect(test({ ...codec, type: 'UDPHeatmap' })).to.include({
-      decode: 'udp',
+      decode: 'udp_1x',
       blur: 11,
       target: 'peak',
       offsetRadius: 0.0546875,
     });
+    const { sigma: _, ...unsmoothed } = codec;
+    expect(test({ ...unsmoothed, type: 'MegviiHeatmap', kernel_size: 13 })).to.include({ decode: 'megvii', blur: 13 });
+    expect(() => test({ ...unsmoothed, type: 'MegviiHeatmap' })).to.throw(ConfigError, 'kernel_size');
+    expect(() => test({ ...codec, blur_kernel_size: 10 })).to.throw(ConfigError, 'blur_kernel_size: must be odd');
     expect(() => test({ ...codec, type: 'SimCCLabel' })).to.throw(UnsupportedError, 'SimCCLabel');
     expect(() => test(undefined)).to.throw(ConfigError, 'head.decoder: must be the codec');
     expect(fromMm({ ...newer, test_cfg: undefined }, coco).pose?.test).to.include({ flip: false, shift: false });
+  });
+
+  it('of 1.x with combined targets is mirrored as such', () => {
+    const combined = (test_cfg: Dict) =>
+      fromMm(
+        {
+          ...newer,
+          head: {
+            ...newer.head,
+            out_channels: 51,
+            decoder: { ...codec, type: 'UDPHeatmap', heatmap_type: 'combined', radius_factor: 0.07 },
+          },
+          test_cfg,
+        },
+        coco,
+      ).pose?.test;
+    expect(combined({ flip_test: true, flip_mode: 'udp_combined' })).to.include({
+      decode: 'udp_1x',
+      target: 'offset',
+      offsetRadius: 0.07,
+    });
+    expect(combined({ flip_test: false })).to.include({ flip: false, target: 'offset' });
+    expect(() => combined({ flip_test: true })).to.throw(ConfigError, 'flip_mode: must be "udp_combined"');
+    expect(() => fromMm({ ...newer, test_cfg: { flip_test: true, flip_mode: 'udp_combined' } }, coco)).to.throw(
+      ConfigError,
+      'flip_mode: must be "heatmap"',
+    );
+  });
+
+  it('of 1.x is refused if crop and codec have two sizes', () => {
+    const head = { ...newer.head, decoder: { ...codec, input_size: [288, 384] } };
+    expect(() => fromMm({ ...wholeNewer, model: { ...newer, head } })).to.throw(
+      ConfigError,
+      'TopdownAffine: input_size: is 192×256, but that of the codec is 288×384',
+    );
   });
 
   it('has the layers that its head names', () => {
@@ -153,13 +195,45 @@ describe('a pose model of mmpose', () => {
     expect(() => head({ in_index: 4 })).to.throw(ConfigError, 'in_index: is 4, there are 4 levels');
     expect(() => head({ in_channels: 64 })).to.throw(ConfigError, /in_channels: is 64.*192/);
     expect(() => head({ input_transform: 'resize_concat' })).to.throw(ConfigError, 'input_transform');
-    expect(() => head({ extra: { final_conv_kernel: 0 } })).to.throw(ConfigError, 'final_conv_kernel');
+    expect(head({ extra: { num_conv_layers: 2, num_conv_kernels: [3, 1] } })).to.deep.include({
+      convs: [
+        { channels: 256, kernel: 3 },
+        { channels: 256, kernel: 1 },
+      ],
+      finalKernel: 1,
+    });
+    expect(head({ num_deconv_layers: 0, extra: { num_conv_layers: 1 }, in_channels: 192 })).to.deep.include({
+      convs: [{ channels: 192, kernel: 1 }],
+    });
+    expect(() => head({ extra: { num_conv_layers: 2, num_conv_kernels: [3] } })).to.throw(
+      ConfigError,
+      'extra.num_conv_kernels: must have one entry for each of the 2',
+    );
+    // mmpose makes no other convolution without the last one
+    const identity = head({ num_deconv_filters: [64, 32, 17], extra: { final_conv_kernel: 0, num_conv_layers: 2 } });
+    expect(identity).to.deep.equal({ type: 'heatmap_head', channels: [64, 32, 17], finalKernel: 0 });
+    expect(() => head({ extra: { final_conv_kernel: 5 } })).to.throw(ConfigError, 'final_conv_kernel');
     expect(() => head({ type: 'ViPNASHeatmapSimpleHead' })).to.throw(UnsupportedError, 'ViPNASHeatmapSimpleHead');
     const newerHead = (fields: Dict) => fromMm({ ...newer, head: { ...newer.head, ...fields } }, coco).pose?.head;
     expect(newerHead({ deconv_out_channels: null, deconv_kernel_sizes: null })).to.deep.include({ channels: [] });
     expect(newerHead({ final_layer: { kernel_size: 3, padding: 1 } })).to.include({ finalKernel: 3 });
-    expect(() => newerHead({ final_layer: null })).to.throw(ConfigError, 'final_layer');
-    expect(() => newerHead({ conv_out_channels: [64] })).to.throw(ConfigError, 'conv_out_channels');
+    expect(newerHead({ final_layer: { kernel_size: 5, padding: 2 } })).to.include({ finalKernel: 5 });
+    expect(() => newerHead({ final_layer: { kernel_size: 3 } })).to.throw(ConfigError, 'padding: must be 1');
+    for (const fields of [{ final_layer: null }, { has_final_layer: false }])
+      expect(newerHead({ deconv_out_channels: [64, 32, 17], ...fields })).to.include({ finalKernel: 0 });
+    expect(newerHead({ conv_out_channels: [64, 48], conv_kernel_sizes: [3, 1] })).to.deep.include({
+      convs: [
+        { channels: 64, kernel: 3 },
+        { channels: 48, kernel: 1 },
+      ],
+    });
+    expect(() => newerHead({ conv_out_channels: [64] })).to.throw(
+      ConfigError,
+      'conv_kernel_sizes: must have one entry for each of the 1 conv_out_channels',
+    );
+    expect(() => newerHead({ deconv_out_channels: [64, 32] })).to.throw(ConfigError, 'deconv_kernel_sizes: must have');
+    expect(newerHead({ in_channels: [32, 64, 96, 192] })).to.not.have.property('level');
+    expect(() => newerHead({ in_channels: [32, 64, 96, 96] })).to.throw(ConfigError, /in_channels: is 96.*192/);
   });
 
   it('on a ResNet reads the last stage, the only one that mmpose’s gives by default', () => {
