@@ -16,6 +16,15 @@ export {
   toObjectDetectorResult,
 } from './mediapipe.ts';
 export { type DetPrediction, toDetPrediction } from './mmdet.ts';
+export { type PosePrediction, toPosePredictions } from './mmpose.ts';
+export {
+  type PoseDetectionConfig,
+  type PoseDetectionKeypoint,
+  type PoseDetectionModel,
+  type PoseDetectionPose,
+  poseDetector,
+  toPoseDetection,
+} from './pose_detection.ts';
 export type { Predicts } from './predicts.ts';
 export {
   type ClassScore,

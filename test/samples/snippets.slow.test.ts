@@ -24,6 +24,10 @@ const given: Readonly<Record<string, string>> = {
   'docs/from_coco_ssd.md': `
     declare const img: HTMLImageElement;
     declare function draw(name: string, x: number, y: number, width: number, height: number, score: number): void;`,
+  'docs/from_pose_detection.md': `
+    import type { PoseDetectionKeypoint } from 'moganet/adapters';
+    declare const video: HTMLVideoElement;
+    declare function draw(keypoints: readonly PoseDetectionKeypoint[]): void;`,
   'docs/inputs.md': `
     import { loadModel, type Model, type Result } from 'moganet';
     declare const model: Model, result: Result;
