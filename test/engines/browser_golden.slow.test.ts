@@ -5,8 +5,8 @@ import { networkRunners } from '../harness/golden/networks.ts';
 import { openCase, shippedGolden } from '../harness/golden.ts';
 
 /**
- * The numbers of the published code on every engine of a page, in Chromium: a detector and a segmentor as a whole, with
- * MogaNet as their backbone, and the heads that neither of them has.
+ * The numbers of the published code on every engine of a page, in Chromium: a detector, a segmentor and a pose model as a
+ * whole, with MogaNet as their backbone, and the heads that none of them has.
  *
  * The tolerance is that of the goldens for every engine: 20 times the error of PyTorch's own float32 run, at least 10⁻⁶ of
  * the largest value. None needs more:
@@ -21,11 +21,14 @@ import { openCase, shippedGolden } from '../harness/golden.ts';
  * Half precision is beyond it by a factor of about a thousand: such devices are told apart by `probe`.
  */
 const heads = join(shippedGolden, 'heads');
+const pose = join(shippedGolden, 'pose');
 const cases: readonly (readonly [folder: string, name: string])[] = [
   [heads, 'e2e_mask_rcnn_scene'],
   [heads, 'e2e_upernet_scene'],
   [heads, 'retina_head'],
   [heads, 'sem_fpn_head_odd'],
+  [pose, 'pose_e2e_picture'],
+  [pose, 'pose_head_kernels'],
 ];
 
 describe('goldens in Chromium', function () {

@@ -7,6 +7,7 @@ import { type Expression, isPointwise, type Operand, pointwise, type Term } from
 import { hasExactTextures, runsPrograms } from './program.ts';
 import { globalAverage, layerNorm } from './reductions.ts';
 import { roiAlign } from './roi_align.ts';
+import { hasTiles, transposedConvolution } from './transposed.ts';
 import { type Part, partsOf } from './views.ts';
 
 /**
@@ -162,6 +163,13 @@ function alone(step: Prepared): Step {
   if (node.op === 'layerNorm') {
     const [gamma, beta] = parameters as readonly [tf.Tensor, tf.Tensor];
     return { ...step, compute: ([x]) => layerNorm(x as tf.Tensor4D, gamma, beta, node.attributes.eps) };
+  }
+  if (node.op === 'convTranspose2d' && hasTiles(node.attributes)) {
+    const weights = parameters as readonly [tf.Tensor, tf.Tensor?];
+    return {
+      ...step,
+      compute: ([x], shape) => transposedConvolution(node.attributes, x as tf.Tensor4D, weights, shape),
+    };
   }
   if (node.op === 'roiAlign' && hasExactTextures()) {
     return { ...step, compute: ([x, regions]) => roiAlign(node.attributes, x as tf.Tensor4D, regions as tf.Tensor4D) };
