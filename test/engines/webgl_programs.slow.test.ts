@@ -1,10 +1,13 @@
 import { expect } from 'chai';
+import type { ModelConfig } from '../../src/models/config.ts';
 import { type Engine, F, map, programOf, recordPart, regions } from '../../src/nn/index.ts';
+import { loadModel } from '../../src/node.ts';
 import { type BrowserEngine, type EnginePage, enginePage, pack } from '../harness/browser_engine.ts';
 import { engines } from '../harness/engines.ts';
 import { of } from '../harness/operation_case.ts';
 import { expectClose, resultOf } from '../harness/operations.ts';
 import { seededInput } from '../harness/seeded.ts';
+import { imageOf, smallFile } from '../harness/small_model.ts';
 import { near, programCases } from '../harness/webgl_cases.ts';
 
 /** The error function in doubles, by a series whose terms are all of one sign. */
@@ -13,6 +16,20 @@ function erf(x: number): number {
   for (let n = 0, term = x; Math.abs(term) > 1e-18 * Math.abs(sum); n++, term *= (2 * x * x) / (2 * n + 1)) sum += term;
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
+
+/** A pose model with the channels of a published one, whose maps are split in even parts. */
+const poseOfXt: ModelConfig = {
+  name: 'pose of XT',
+  backbone: { type: 'moganet', arch: 'xt' },
+  pose: {
+    dataset: 'coco_keypoints',
+    head: { type: 'heatmap_head', channels: [16, 16, 16] },
+    input: { size: { height: 64, width: 32 } },
+  },
+};
+
+/** An engine that outlives a model. */
+const borrowed = (engine: Engine): Engine => ({ ...engine, dispose: async () => {} });
 
 /** The package's WebGL programs in a real browser: their numbers, how many they are, and what they leave behind. */
 
@@ -66,6 +83,25 @@ describe('WebGL programs, in Chromium', function () {
     await runner.run({ x: seededInput('x', [1, 4, 32, 32]), r });
     runner.dispose();
     expect((await page.call('counts')).read - read).to.equal(2 * 2 * 4);
+  });
+
+  it('of a pose model are compiled for one box and for several, and then serve every number of boxes', async () => {
+    const model = await loadModel({ weights: await smallFile(poseOfXt) }, { engine: borrowed(engine) });
+    const image = imageOf(160, 120);
+    const compiled: number[] = [];
+    for (const count of [1, 20, 2, 7, 20, 33, 1]) {
+      const { programs } = await page.call('counts');
+      const boxes = Array.from({ length: count }, (_, i) => [i, i, i + 30 + (i % 7), i + 50]);
+      const { poses } = await model.predict(image, { boxes });
+      expect(poses?.length).to.equal(count);
+      compiled.push((await page.call('counts')).programs - programs);
+    }
+    await model.dispose();
+    console.log(`      ${compiled.join(', ')} programs`);
+    const [one, several, ...others] = compiled;
+    expect(one).to.be.within(1, 60);
+    expect(several).to.be.at.most(20);
+    expect(others).to.deep.equal(others.map(() => 0));
   });
 
   it('are at most half of what a plain port draws, few for a new size, and leave nothing behind', async () => {

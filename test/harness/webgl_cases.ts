@@ -1,5 +1,5 @@
 import { type NDArray, sizeOf } from '../../src/arrays.ts';
-import { batchNorm, conv2d, F, layerNorm, type Scope, type Value } from '../../src/nn/index.ts';
+import { batchNorm, conv2d, convTranspose2d, F, layerNorm, type Scope, type Value } from '../../src/nn/index.ts';
 import { array, type OperationCase, seeded, withInputs } from './operation_case.ts';
 
 /** Cases for the WebGL programs: shapes that do not fill their texels, and whatever may be joined to a program. */
@@ -48,6 +48,21 @@ function randomConvolution(index: number): OperationCase {
   });
 }
 
+function randomTransposed(index: number): OperationCase {
+  const stride = whole(2, 3);
+  const kernel = whole(1, 6);
+  const padding = whole(0, Math.min(2, Math.floor((kernel - 1) / 2)));
+  const outputPadding = whole(0, stride - 1);
+  const [channels, out] = [whole(1, 9), whole(1, 9)];
+  const shape = [whole(1, 3), channels, whole(2, 7), whole(2, 7)];
+  const options = { kernel, stride, padding, outputPadding, bias: next() < 0.5 };
+  return withInputs({
+    name: `${index}: transposed ${kernel}×${kernel}, stride ${stride}, padding ${padding} and ${outputPadding}, ${shape.join('×')} to ${out}`,
+    inputs: { x: seeded(`t${index}`, ...shape) },
+    forward: (scope, { x }) => F.relu(convTranspose2d(scope.at('up'), x, out, options)),
+  });
+}
+
 const dense = (scope: Scope, x: Value, channels: number) => conv2d(scope, x, channels, { kernel: 1 });
 
 function regionsOver(count: number, images: number, extent: number): NDArray {
@@ -71,6 +86,7 @@ const far = array([1, 1, 2, 3], -1e30, -1e4, -200, 200, 1e4, 1e30);
 
 export const programCases: readonly OperationCase[] = [
   ...Array.from({ length: 28 }, (_, i) => randomConvolution(i)),
+  ...Array.from({ length: 12 }, (_, i) => randomTransposed(i)),
   ...(['gelu', 'silu', 'sigmoid', 'relu', 'hardsigmoid', 'hardswish'] as const).flatMap((name) => [
     withInputs({ name, inputs: { x: near }, forward: (_, { x }) => F[name](x) }),
     withInputs({ name: `${name} far out`, inputs: { x: far }, forward: (_, { x }) => F[name](x) }),
