@@ -252,7 +252,8 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
         for (const view of views) await view.release();
       }
     };
-    const found = await this.findings(images, tasks, { options, pass, leaveNetwork, clock, pause });
+    const beside = !this.engine.blocking;
+    const found = await this.findings(images, tasks, { options, pass, leaveNetwork, clock, pause, beside });
     await this.turn(signal);
     const timings = clock.finish();
     return images.map((image, i) => {

@@ -4,6 +4,7 @@ import { mirroredInputs } from '../image/preprocess.ts';
 import { cutRaster, type Raster } from '../image/raster.ts';
 import {
   augmentationsOf,
+  type CropRun,
   type CropTask,
   type ImageTask,
   type Inputs,
@@ -15,7 +16,8 @@ import {
 } from '../models/task.ts';
 import { type Tiling, tilesOf, tilingOf } from '../models/tiles.ts';
 import type { Window } from '../postprocess/windows.ts';
-import { inSlices, type Pause } from '../slices.ts';
+import { inSlices, type Pause, type Sliced } from '../slices.ts';
+import { nextTurn } from '../turn.ts';
 import type { Batch } from './batches.ts';
 import type { PredictOptions } from './options.ts';
 import type { Stopwatch } from './timing.ts';
@@ -103,29 +105,61 @@ async function ofViews(task: ImageTask, views: readonly View[], options: TaskOpt
   return task.predict(itemAt(views, 0), options);
 }
 
-/** Crops that the network takes at a time: more of them take more memory, and no less time. */
-const cropsTogether = 16;
-
 /** Returns one result per image, from a pass for every few of its boxes. */
 export async function runCrops(
   images: readonly Raster[],
   task: CropTask,
-  { options, pass, leaveNetwork, clock, pause }: Omit<PassRunner, 'tasks'>,
+  runner: Omit<PassRunner, 'tasks'>,
 ): Promise<TaskResult[]> {
+  const { options, leaveNetwork } = runner;
   const results: TaskResult[] = [];
   for (const [n, image] of images.entries()) {
     const run = await task.inCrops(image, options.size, options);
-    for (let from = 0; from < run.count; from += cropsTogether) {
-      const to = Math.min(from + cropsTogether, run.count);
-      const inputs = await clock.time('preprocess', () => inSlices(run.cut(from, to), pause));
-      const views = [{ inputs, flipped: false }, ...(run.flip ? [mirroredView(inputs)] : [])];
-      const isLast = n === images.length - 1 && to === run.count;
-      await pass([image], [task], (_, seen) => run.add(seen, from, to), isLast ? leaveNetwork : undefined, views);
-    }
-    results.push(await clock.rest(task.kind, async () => run.finish()));
+    const leave = n === images.length - 1 ? leaveNetwork : () => {};
+    results.push(await runBoxes(image, task, run, { ...runner, leaveNetwork: leave }));
   }
   leaveNetwork();
   return results;
+}
+
+/**
+ * Runs the boxes of one image. While the network computes on a thread of its own, the next crops are cut out and the keypoints of those
+ * before are found.
+ */
+async function runBoxes(
+  image: Raster,
+  task: CropTask,
+  run: CropRun,
+  { pass, leaveNetwork, clock, pause, beside }: Omit<PassRunner, 'tasks'>,
+): Promise<TaskResult> {
+  const cut = (from: number) => inSlices(run.cut(from, Math.min(from + run.together, run.count)), pause);
+  let next: Inputs | undefined;
+  let unfinished: Sliced<void> | undefined;
+  const finish = async () => {
+    if (unfinished) await inSlices(unfinished, pause);
+    unfinished = undefined;
+  };
+  for (let from = 0; from < run.count; from += run.together) {
+    const to = Math.min(from + run.together, run.count);
+    const inputs = next ?? (await clock.time('preprocess', () => cut(from)));
+    next = undefined;
+    const meanwhile = async () => {
+      if (!beside || (to === run.count && !unfinished)) return;
+      await nextTurn(); // the network begins
+      await finish();
+      if (to < run.count) next = await cut(to);
+    };
+    const visit = async (_: CropTask, views: readonly View[]) => {
+      const [outputs] = await Promise.all([run.read(itemAt(views, 0)), meanwhile()]);
+      unfinished = run.add(outputs, from, to);
+      if (!beside) await finish();
+    };
+    await pass([image], [task], visit, to === run.count ? leaveNetwork : undefined, [{ inputs, flipped: false }]);
+  }
+  return clock.rest(task.kind, async () => {
+    await finish();
+    return run.finish();
+  });
 }
 
 /** Checks that tiles go with the tasks and the other options. @throws ConfigError naming a task that sees an image whole, or the other mode that excludes tiles */
@@ -160,6 +194,8 @@ export interface PassRunner<Options = PredictOptions> {
   readonly leaveNetwork: () => void;
   readonly clock: Stopwatch;
   readonly pause: Pause;
+  /** The network computes on a thread of its own: this one can work meanwhile. */
+  readonly beside: boolean;
 }
 
 /** Returns one result per image, each run alone. One that is no larger than a tile runs as without tiles. */

@@ -1,11 +1,11 @@
 import { poseHeads } from '../../heads/index.ts';
-import { itemAt, type NDArray, type Size, scaledEdge } from '../arrays.ts';
+import { type NDArray, type Size, scaledEdge, sizeOf } from '../arrays.ts';
 import type { Stage } from '../backbones/index.ts';
 import { type PoseDataset, poseDatasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type CropPipeline, prepareCrops } from '../image/affine.ts';
 import { cropPlaces } from '../image/crop_places.ts';
-import { batchInputs } from '../image/preprocess.ts';
+import { batchInputs, mirroredInputs } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
 import { takeBoxes } from '../postprocess/boxes.ts';
 import { type Boxes, boxesOf } from './boxes.ts';
@@ -83,25 +83,31 @@ async function cropRun(
   const count = areas.length;
   const points = new Float32Array(2 * count * joints);
   const pointScores = new Float32Array(count * joints);
+  const flip = options.flip ?? test.flip;
   return {
     count,
-    flip: options.flip ?? test.flip,
+    together: cropsTogether(pipeline.size, flip),
     *cut(from, to) {
       const { input } = yield* prepareCrops(raster, xywh.subarray(4 * from, 4 * to), pipeline);
-      return { image: input, geometries: [] };
+      return { image: flip ? joined(input, mirroredInputs(input, [])) : input, geometries: [] };
     },
-    async add(views, from, to) {
-      const heatmaps: NDArray[] = [];
-      for (const { features, networkDone } of views) {
-        heatmaps.push(await byName(await features(), 'heatmaps').read());
-        await networkDone();
+    async read({ features, networkDone }) {
+      const heatmaps = await byName(await features(), 'heatmaps').read();
+      await networkDone();
+      return heatmaps;
+    },
+    *add(heatmaps, from, to) {
+      for (let i = from; i < to; i++) {
+        const upright = itemOf(heatmaps, i - from);
+        const merged = flip
+          ? mergeFlipped(upright, itemOf(heatmaps, to - from + i - from), { ...test, flipPairs })
+          : upright;
+        const place = { centers: centers.subarray(2 * i, 2 * i + 2), scales: scales.subarray(2 * i, 2 * i + 2) };
+        const decoded = decodeHeatmaps(merged, place, test);
+        points.set(decoded.points, 2 * i * joints);
+        pointScores.set(decoded.scores, i * joints);
+        yield;
       }
-      const [upright, mirrored] = [itemAt(heatmaps, 0), heatmaps[1]];
-      const merged = mirrored ? mergeFlipped(upright, mirrored, { ...test, flipPairs }) : upright;
-      const places = { centers: centers.subarray(2 * from, 2 * to), scales: scales.subarray(2 * from, 2 * to) };
-      const decoded = decodeHeatmaps(merged, places, test);
-      points.set(decoded.points, 2 * from * joints);
-      pointScores.set(decoded.scores, from * joints);
     },
     finish() {
       const scores = personScores(pointScores, boxes.scores);
@@ -112,6 +118,28 @@ async function cropRun(
       return { poses: { ...pickPoses(found, kept), dataset } };
     },
   };
+}
+
+/** Pixels that the network takes at a time, as 4 inputs of 256×192: more take more memory, and on a processor no less time. */
+const pixelsTogether = 4 * 256 * 192;
+
+function cropsTogether({ height, width }: Size, flip: boolean): number {
+  return Math.max(1, Math.floor(pixelsTogether / (height * width * (flip ? 2 : 1))));
+}
+
+/** Returns two batches as one, the second after the first. */
+function joined(first: NDArray, second: NDArray): NDArray {
+  const data = new Float32Array(first.data.length + second.data.length);
+  data.set(first.data);
+  data.set(second.data, first.data.length);
+  const [a = 0, ...shape] = first.shape;
+  return { shape: [a + (second.shape[0] ?? 0), ...shape], data };
+}
+
+/** Returns a batch of one item. */
+function itemOf({ shape: [, ...shape], data }: NDArray, i: number): NDArray {
+  const length = sizeOf(shape);
+  return { shape: [1, ...shape], data: data.subarray(i * length, (i + 1) * length) };
 }
 
 /** The whole image as one box. */

@@ -162,12 +162,14 @@ export interface TiledRun {
 /** What a task does with the boxes of one image. */
 export interface CropRun {
   readonly count: number;
-  /** Each crop is run mirrored as well. */
-  readonly flip: boolean;
+  /** How many crops the network takes at a time. */
+  readonly together: number;
   /** Cuts the boxes from `from` to before `to` out of the image. */
   cut(from: number, to: number): Sliced<Inputs>;
-  /** Takes what the network gives for these crops: as they are and, with `flip`, mirrored. */
-  add(views: readonly View[], from: number, to: number): Promise<void>;
+  /** Reads what the network gives for these crops, and needs it no more. */
+  read(inputs: TaskInputs): Promise<NDArray>;
+  /** Takes what was read for the crops from `from` to before `to`. */
+  add(outputs: NDArray, from: number, to: number): Sliced<void>;
   /** Returns the result in pixels of the image, after the last crop. */
   finish(): TaskResult;
 }

@@ -69,10 +69,13 @@ function jointsOf([x, y]: Point, tall: number, between: Between): Point[] {
   const head = from(neck, 180 - lean + between(-15, 15), 0.11 * tall);
   const turned = between(-0.02, 0.02) * tall;
   const tilt = between(-10, 10);
-  const onHead = (right: number, down: number): Point =>
-    from(from(head, 90 + tilt, right * tall), tilt, down * tall);
+  const onHead = (right: number, down: number): Point => from(from(head, 90 + tilt, right * tall), tilt, down * tall);
   const found = new Map<string, Point>([['nose', onHead(turned / tall, 0.01)]]);
-  for (const [side, sign] of [['left', 1], ['right', -1]] as const) { // biome-ignore format: two sides
+  for (const [side, sign] of [
+    ['left', 1],
+    ['right', -1],
+  ] as const) {
+    // biome-ignore format: two sides
     const shoulder = from(neck, sign * 90 + lean, 0.1 * tall);
     const hip = from(pelvis, sign * 90 + lean, 0.06 * tall);
     const arm = between(-10, 140);
