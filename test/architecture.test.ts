@@ -71,7 +71,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   // measures results against labels, on typed arrays
   evaluate: {
-    imports: ['data', 'postprocess'],
+    imports: ['data', 'postprocess', 'datasets'],
     types: ['image', 'library', 'results'],
   },
   // what was measured as one HTML file

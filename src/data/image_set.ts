@@ -64,6 +64,8 @@ export interface ReadImagesOptions {
 /** The keypoints of a class, and which of them are joined. */
 export interface KeypointNames {
   readonly names: readonly string[];
+  /** The names are their numbers, because the files do not name them. */
+  readonly numbered?: boolean | undefined;
   /** Pairs of indices, from 0. */
   readonly skeleton: readonly (readonly [number, number])[];
 }

@@ -6,9 +6,9 @@ import { foundIn, isObject } from '../values.ts';
 const every = ['limit', 'shown', 'signal', 'onProgress'] as const;
 
 const known = {
-  evaluateModel: [...every, 'predict', 'observe'] as const,
-  evaluateResults: every,
-  compareResults: [...every, 'type', 'resamples', 'seed', 'confidence'] as const,
+  evaluateModel: [...every, 'predict', 'observe', 'boxes', 'sigmas'] as const,
+  evaluateResults: [...every, 'sigmas'] as const,
+  compareResults: [...every, 'type', 'resamples', 'seed', 'confidence', 'sigmas'] as const,
 };
 
 type Caller = keyof typeof known;

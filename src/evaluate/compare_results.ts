@@ -8,8 +8,8 @@ import { type CompareOptions, compareSlices } from './compare.ts';
 import { dataFacts, type FoundObjects } from './complete.ts';
 import type { ComparedImage, ComparisonReport, ShownImage } from './evaluation.ts';
 import { measureObjects, type ObjectMeasure } from './measure_objects.ts';
-import { type NamedResults, resultsOn } from './results_file.ts';
-import { type EvaluateOptions, usualShown } from './run.ts';
+import { type EvaluateResultsOptions, type NamedResults, resultsOn } from './results_file.ts';
+import { usualShown } from './run.ts';
 import { type Evaluated, showObjects } from './shown.ts';
 
 /** Compares two models, or files of results, on one data set. */
@@ -18,11 +18,13 @@ import { type Evaluated, showObjects } from './shown.ts';
 export interface ComparedResults extends NamedResults {
   /** Files of images that it could not be run on. They are left out for both. */
   readonly failed?: readonly string[] | undefined;
+  /** What OKS was measured with, if it was found by a pose model: `keypoints.sigmas` of its evaluation. */
+  readonly sigmas?: readonly number[] | undefined;
 }
 
 /** Options of `compareResults`. */
 export interface CompareResultsOptions
-  extends EvaluateOptions,
+  extends EvaluateResultsOptions,
     Pick<CompareOptions, 'confidence' | 'resamples' | 'seed'> {
   /** By default the first of boxes, masks and keypoints that both have. */
   readonly type?: CocoType | undefined;
@@ -44,15 +46,20 @@ export async function compareResults(
   checkCall('compareResults', set, options);
   for (const side of [a, b]) checkResults('compareResults', side);
   const { signal, onProgress, shown = usualShown, limit } = options;
-  const sides = [await resultsOn(a, set, { limit, signal }), await resultsOn(b, set, { limit, signal })] as const;
+  const sigmas = options.sigmas ?? commonSigmas(a, b);
+  const read = { limit, signal, sigmas };
+  const sides = [await resultsOn(a, set, read), await resultsOn(b, set, read)] as const;
   const failed = new Set([...(a.failed ?? []), ...(b.failed ?? [])]);
   const images = sides[0].images.filter(({ row }) => !failed.has(row.file));
   const type = typeOf(options.type, sides, [a.name, b.name], set);
   const kept = new Set(images.map(({ id }) => id));
   const truth = withImages(sides[0].truth, kept);
-  const measure = ({ found, results }: FoundObjects) => {
+  const measure = ({ found, keypoints, results }: FoundObjects) => {
     const own = found.filter(({ image_id: id }) => kept.has(id));
-    const { measures, notMeasured, notices } = measureObjects(truth, own, [type], { truth: set.name, results });
+    const { measures, notMeasured, notices } = measureObjects(
+      { truth, found: own, types: [type], keypoints },
+      { truth: set.name, results },
+    );
     const [first] = measures;
     if (!first) throw new DataError(notMeasured.map(({ why }) => why).join(' '));
     return { measured: first, found: own, notices };
@@ -87,6 +94,17 @@ export async function compareResults(
     shown: paired(await shownOf(one), await shownOf(other)),
     notices: [...new Set([...set.notices, ...notices])],
   };
+}
+
+/** @throws ConfigError if both have sigmas, and others */
+function commonSigmas(a: ComparedResults, b: ComparedResults): readonly number[] | undefined {
+  const { sigmas } = a;
+  const same =
+    !sigmas || !b.sigmas || (sigmas.length === b.sigmas.length && sigmas.every((one, k) => one === b.sigmas?.[k]));
+  if (same) return sigmas ?? b.sigmas;
+  throw new ConfigError(
+    `${a.name} and ${b.name} measure keypoints with different sigmas. Give those of the data set with the option \`sigmas\`.`,
+  );
 }
 
 /** Hears an abort between resamples. */

@@ -3,7 +3,7 @@ import type { ImageSet } from '../data/image_set.ts';
 import { DataError } from '../errors.ts';
 import type { CocoType } from './coco_parameters.ts';
 import type { DataFacts, Evaluation, ImageRow, ShownImage } from './evaluation.ts';
-import { measureObjects, type ObjectMeasures } from './measure_objects.ts';
+import { type MeasuredKeypoints, measureObjects, type ObjectMeasures } from './measure_objects.ts';
 import { type Evaluated, showObjects, worstByObjects } from './shown.ts';
 
 /** The last step of an evaluation, the same for a model and for a file of results: figures of objects, rows, images to show. */
@@ -13,6 +13,8 @@ export interface FoundObjects {
   readonly truth: CocoFile;
   readonly found: readonly CocoDetection[];
   readonly types: readonly CocoType[];
+  /** What is known of the keypoints, if these are among the types. */
+  readonly keypoints?: MeasuredKeypoints | undefined;
   /** How messages name the file of results. */
   readonly results?: string | undefined;
 }
@@ -32,7 +34,7 @@ export interface Gathered extends Omit<Evaluation, 'bbox' | 'data' | 'images' | 
 /** Measures the objects and joins all to an evaluation. @throws DataError if there were objects to measure, and nothing of them nor anything else could be */
 export async function completed(gathered: Gathered): Promise<Evaluation> {
   const { set, limit, images, objects, shown, most, ...evaluation } = gathered;
-  const measured = objects && measureObjects(objects.truth, objects.found, objects.types, namesOf(set, objects));
+  const measured = objects && measureObjects(objects, { truth: set.name, results: objects.results });
   const { measures = [], notMeasured = [], notices = [] } = measured ?? {};
   if (objects && measures.length === 0 && !evaluation.semseg && !evaluation.classification) {
     throw new DataError(`${set.name}: no object can be measured. ${notMeasured.map(({ why }) => why).join(' ')}`);
@@ -55,8 +57,6 @@ export async function completed(gathered: Gathered): Promise<Evaluation> {
     notices: [...new Set([...set.notices, ...evaluation.notices, ...notices])],
   };
 }
-
-const namesOf = ({ name }: ImageSet, { results }: FoundObjects) => ({ truth: name, results });
 
 function withCounts({ id, row }: Evaluated, measures: ObjectMeasures['measures']): ImageRow {
   if (id === undefined) return row;

@@ -64,6 +64,10 @@ export interface ModelFacts {
   /** The edges that detection's images are fitted between, or the fixed size that the caller asked for. */
   readonly detectionScale?: readonly number[] | undefined;
   readonly segmentationScale?: readonly number[] | undefined;
+  /** Width and height of the crops that poses are found in. */
+  readonly poseScale?: readonly number[] | undefined;
+  /** Whose boxes poses were looked for in: the labels', a file's, a detector's. */
+  readonly boxes?: string | undefined;
   /** Options that differ from the configuration, by name. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -88,6 +92,8 @@ export interface ObjectFigures {
   readonly iouThresholds: readonly number[];
   readonly recallThresholds: readonly number[];
   readonly maxDetections: readonly number[];
+  /** Keypoints only: what OKS was measured with, in the order of the keypoints. */
+  readonly sigmas?: readonly number[] | undefined;
   /** Area "all", the largest number of detections. First the mean over the classes, then class by class. */
   readonly curves: readonly PrecisionCurve[];
   /** Boxes and masks only. */

@@ -39,6 +39,7 @@ export {
 export type * from './evaluation.ts';
 export { type EvaluationJson, evaluationJson } from './evaluation_json.ts';
 export { imageCounts } from './image_counts.ts';
+export type { Sigmas } from './keypoint_sets.ts';
 export {
   type ImageLabelScores,
   type LabelMapAreas,
@@ -50,8 +51,9 @@ export {
 } from './label_maps.ts';
 export type { LabelRules } from './label_values.ts';
 export type { Observation, Observe } from './observe.ts';
+export type { GivenBoxes } from './pose_boxes.ts';
 export type { RegionType } from './regions.ts';
-export { evaluateResults, type NamedResults } from './results_file.ts';
+export { type EvaluateResultsOptions, evaluateResults, type NamedResults } from './results_file.ts';
 export {
   type EvaluatedModel,
   type EvaluatedOptions,

@@ -6,6 +6,14 @@ import type { CocoType } from './coco_parameters.ts';
 import { confusionMatrix } from './confusion.ts';
 import type { MatchCounts, NotMeasured, ObjectFigures } from './evaluation.ts';
 import { imageCounts } from './image_counts.ts';
+import {
+  classesWithKeypoints,
+  type LabelledKeypoints,
+  noticeOfCocoSigmas,
+  type Sigmas,
+  sigmasFor,
+  withKeypoints,
+} from './keypoint_sets.ts';
 import { classFigures, precisionCurves } from './objects.ts';
 import { type TideLabel, tideErrors } from './tide.ts';
 
@@ -30,24 +38,53 @@ export interface ObjectMeasures {
   readonly notices: readonly string[];
 }
 
-/** Measures each type that can be: a type that the labels or the detections lack is among `notMeasured`. @param names how messages name the files of the truth and of the results */
-export function measureObjects(
-  truth: CocoFile,
-  found: readonly CocoDetection[],
-  types: readonly CocoType[],
-  names: { readonly truth: string; readonly results?: string | undefined },
-): ObjectMeasures {
+/** The keypoints that are compared. */
+export interface MeasuredKeypoints extends LabelledKeypoints {
+  /** By default COCO's, if there are as many. */
+  readonly sigmas: Sigmas | undefined;
+}
+
+/** What is measured, and against what. */
+export interface MeasuredObjects {
+  readonly truth: CocoFile;
+  readonly found: readonly CocoDetection[];
+  readonly types: readonly CocoType[];
+  readonly keypoints?: MeasuredKeypoints | undefined;
+}
+
+/** How messages name the files of the truth and of the results. */
+interface FileNames {
+  readonly truth: string;
+  readonly results?: string | undefined;
+}
+
+/**
+ * Measures each type that can be: a type that the labels or the detections lack is among `notMeasured`.
+ *
+ * @throws ConfigError for sigmas that are not one for each keypoint
+ */
+export function measureObjects(objects: MeasuredObjects, names: FileNames): ObjectMeasures {
+  const { truth, found, types } = objects;
   const measures: ObjectMeasure[] = [];
   const notMeasured: NotMeasured[] = [];
   const notices = new Set<string>();
   for (const type of types) {
-    const { value, fault } = attempt(() => evaluateCoco(truth, found, { type, names }));
+    const { value, fault } = attempt(() => evaluated(objects, type, names));
     if (fault !== undefined) notMeasured.push({ what: type, why: fault });
     if (!value) continue;
     measures.push(measureOf(truth, found, value, (notice) => notices.add(notice)));
     for (const notice of value.notices) notices.add(notice);
   }
   return { measures, notMeasured, notices: [...notices] };
+}
+
+function evaluated({ truth, found, keypoints }: MeasuredObjects, type: CocoType, names: FileNames): CocoEvaluation {
+  if (type !== 'keypoints' || !keypoints) return evaluateCoco(truth, found, { type, names });
+  const sigmas = sigmasFor(keypoints.sigmas, keypoints.count);
+  const notice = keypoints.sigmas === undefined ? noticeOfCocoSigmas(keypoints, names.truth) : undefined;
+  const labels = withKeypoints(truth, keypoints.count);
+  const evaluation = evaluateCoco(labels, found, { type, names, sigmas, categoryIds: classesWithKeypoints(truth) });
+  return notice === undefined ? evaluation : { ...evaluation, notices: [notice, ...evaluation.notices] };
 }
 
 /** Some measures cannot be taken of all data: there are objects without a mask, or scores above 1. The others still can. */
@@ -88,13 +125,18 @@ function measureOf(
       iouThresholds: parameters.iouThresholds,
       recallThresholds: parameters.recallThresholds,
       maxDetections: parameters.maxDetections,
+      sigmas: type === 'keypoints' ? parameters.sigmas : undefined,
       curves: precisionCurves(evaluation),
       errors: regions?.errors,
-      calibration: tried(() => calibrationFigures(evaluation)),
+      calibration: isOfPeaks(evaluation) ? undefined : tried(() => calibrationFigures(evaluation)),
       confusion: regions?.confusion,
     },
   };
 }
+
+/** Tells if scores are those of poses, which come from the peaks of heatmaps: these may be above 1, and are no probabilities then. */
+const isOfPeaks = ({ parameters, matching }: CocoEvaluation): boolean =>
+  parameters.type === 'keypoints' && matching.scores.some((score) => score > 1);
 
 /** What is measured of boxes and masks only. */
 function regionFigures(truth: CocoFile, found: readonly CocoDetection[], type: 'bbox' | 'segm') {

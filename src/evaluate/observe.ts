@@ -4,7 +4,9 @@ import type { PredictOptions } from '../library/options.ts';
 import type { Predictor } from '../library/predictor.ts';
 import type { Classification } from '../results/fields.ts';
 import type { RleText } from '../results/mask.ts';
+import type { PoseFields } from '../results/poses.ts';
 import type { Result } from '../results/result.ts';
+import type { PoseBoxes } from './pose_boxes.ts';
 
 /** What an evaluation takes of a result. It is plain data, without the decoded image, and may come from another thread. */
 export interface Observation {
@@ -17,13 +19,14 @@ export interface Observation {
   /** height × width classes; 255 (65535 above 255 classes) is none. */
   readonly segmentation?: Uint8Array | Uint16Array | undefined;
   readonly classification?: Pick<Classification, 'labels' | 'scores'> | undefined;
+  readonly poses?: Pick<PoseFields, 'pointScores' | 'points' | 'scores'> | undefined;
   /** The time of the work, without waiting for other images. */
   readonly milliseconds: number;
 }
 
 /** Returns what is measured of a result; masks as run lengths. */
 export function observationOf(result: Result): Observation {
-  const { imageSize, boxes, scores, labels, masks, segmentation, classification, timings } = result;
+  const { imageSize, boxes, scores, labels, masks, segmentation, classification, poses, timings } = result;
   return {
     size: imageSize,
     boxes,
@@ -32,6 +35,7 @@ export function observationOf(result: Result): Observation {
     masks: masks?.map((mask) => mask.toRle()),
     segmentation: segmentation?.labels,
     classification: classification && { labels: classification.labels, scores: classification.scores },
+    poses: poses && { scores: poses.scores, points: poses.points, pointScores: poses.pointScores },
     milliseconds: timings.total ?? 0,
   };
 }
@@ -52,6 +56,28 @@ export const observeWith = (model: Pick<Predictor, 'streamSettled'>): Observe =>
       else yield { status: one.status, reason: withoutPlace(one.reason, place) };
     }
   };
+
+/** How many images a model with boxes is given at a time. Decoding runs beside the network. */
+const mostAtWork = 3;
+
+/** Observes with a pose model that is given the boxes of each image. */
+export const observeInBoxes = (model: Pick<Predictor, 'predict'>, boxesOf: (file: File) => PoseBoxes): Observe =>
+  async function* observe(images, options) {
+    const running: Promise<PromiseSettledResult<Observation>>[] = [];
+    const run = (file: File) => settled(model.predict(file, { ...options, boxes: boxesOf(file) }).then(observationOf));
+    for await (const file of images) {
+      running.push(run(file));
+      const [first] = running.length < mostAtWork ? [] : running.splice(0, 1);
+      if (first) yield await first;
+    }
+    for (const one of running) yield await one;
+  };
+
+const settled = <T>(work: Promise<T>): Promise<PromiseSettledResult<T>> =>
+  work.then(
+    (value) => ({ status: 'fulfilled', value }),
+    (reason: unknown) => ({ status: 'rejected', reason }),
+  );
 
 /** Leaves out the place in a list that the caller did not make: `images[3]: a.jpg: …` or `images[3] (a.jpg): …`. */
 function withoutPlace(error: unknown, place: string): unknown {

@@ -6,6 +6,7 @@ import { checkCall, checkResults } from './checked.ts';
 import { type CocoType, cocoTypeNames } from './coco_parameters.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, NotMeasured } from './evaluation.ts';
+import { keypointsOfSet, type Sigmas } from './keypoint_sets.ts';
 import { type EvaluateOptions, usualShown } from './run.ts';
 import type { Evaluated } from './shown.ts';
 
@@ -25,6 +26,14 @@ export interface ResultsOnSet extends FoundObjects {
   readonly notices: readonly string[];
 }
 
+/** Options of `evaluateResults`. */
+export interface EvaluateResultsOptions extends EvaluateOptions {
+  /**
+   * What OKS divides the distances of keypoints by: one for all, or one for each keypoint. By default COCO's, if there are 17 keypoints.
+   */
+  readonly sigmas?: Sigmas | undefined;
+}
+
 /**
  * Measures results against the objects of a data set: boxes, masks and keypoints, whatever both have. No image is decoded.
  * Ids of images and classes are those of the annotation file; a data set without one counts both from 1. Images without a
@@ -35,7 +44,7 @@ export interface ResultsOnSet extends FoundObjects {
 export async function evaluateResults(
   results: NamedResults,
   set: ImageSet,
-  options: EvaluateOptions = {},
+  options: EvaluateResultsOptions = {},
 ): Promise<Evaluation> {
   checkResults('evaluateResults', results);
   checkCall('evaluateResults', set, options);
@@ -59,7 +68,7 @@ export async function evaluateResults(
 export async function resultsOn(
   { name, entries }: NamedResults,
   set: ImageSet,
-  { limit, signal, onProgress }: EvaluateOptions = {},
+  { limit, signal, onProgress, sigmas }: EvaluateResultsOptions = {},
 ): Promise<ResultsOnSet> {
   const total = Math.min(limit ?? set.count, set.count);
   const collector = cocoCollector(set);
@@ -86,7 +95,8 @@ export async function resultsOn(
   refuseUnknown(name, set, found, known);
   const { types, notMeasured } = typesIn(name, entries, set);
   const notices = [...withoutResults(name, images, found), ...strangeBoxes(name, images, found)];
-  return { truth: collector.file(), found, types, results: name, images, notMeasured, notices };
+  const keypoints = { ...keypointsOfSet(set), sigmas };
+  return { truth: collector.file(), found, types, keypoints, results: name, images, notMeasured, notices };
 }
 
 function refuseUnknown(

@@ -7,10 +7,14 @@ import type { PredictOptions } from '../library/options.ts';
 import type { Predictor } from '../library/predictor.ts';
 import { boxAt } from '../postprocess/boxes.ts';
 import { checkCall, checkModel } from './checked.ts';
+import type { ClassMatch } from './class_match.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, EvaluationSpeed, ImageFailure, ModelFacts, NotMeasured } from './evaluation.ts';
-import { type Observation, type Observe, observeWith } from './observe.ts';
+import type { Sigmas } from './keypoint_sets.ts';
+import { type Observation, type Observe, observeInBoxes, observeWith } from './observe.ts';
 import { pixelMeasure } from './pixels.ts';
+import { type BoxSource, detectedBoxes, type GivenBoxes, labelledBoxes } from './pose_boxes.ts';
+import { type PoseMeasure, poseMeasure } from './poses.ts';
 import { type Evaluated, showPixels } from './shown.ts';
 import { sharedTasks } from './tasks.ts';
 import { classMeasure } from './whole_images.ts';
@@ -42,27 +46,45 @@ export interface EvaluationProgress {
 }
 
 /** Options of a prediction. The thresholds are the configuration's by default, as in published figures. */
-export type EvaluatedOptions = Omit<PredictOptions, 'classes' | 'only' | 'signal' | 'top'>;
+export type EvaluatedOptions = Omit<PredictOptions, 'boxes' | 'classes' | 'only' | 'signal' | 'top'>;
 
 /** Options of `evaluateModel`. */
 export interface EvaluateModelOptions extends EvaluateOptions {
   readonly predict?: EvaluatedOptions | undefined;
-  /** Runs the images. By default the model does, a few ahead. */
+  /** Runs the images. By default the model does, a few ahead. One that runs a pose model also chooses the boxes. */
   readonly observe?: Observe | undefined;
+  /**
+   * Boxes in which a pose model looks for poses: a detector's results in COCO's format. By default the boxes of the labels. A model
+   * `withDetector` finds its own.
+   */
+  readonly boxes?: GivenBoxes | undefined;
+  /**
+   * What OKS divides the distances of keypoints by: one for all, or one for each keypoint of the data set. By default those of the pose
+   * model.
+   */
+  readonly sigmas?: Sigmas | undefined;
 }
 
 /** How many images are kept by default. */
 export const usualShown = 12;
 
 /** What an evaluation needs of a model: a `Model`, or a `RemoteModel` of `moganet/worker`. */
-export type EvaluatedModel = Pick<Predictor, 'classes' | 'config' | 'engine' | 'name' | 'sha256' | 'streamSettled'>;
+export type EvaluatedModel = Pick<
+  Predictor,
+  'classes' | 'config' | 'engine' | 'name' | 'predict' | 'sha256' | 'streamSettled'
+> & {
+  /** Of a pose model `withDetector`: what finds the boxes. */
+  readonly detector?: Pick<Predictor, 'name'> | undefined;
+};
 
 /**
  * Runs a model over a data set and measures what both have in common: instances against objects (boxes, and masks if both
- * have them), a segmentation against label maps, a classification against the classes of images. Classes are matched by
- * name. No decoded image is kept. An image that cannot be read is left out on both sides and is among `failures`.
+ * have them), a segmentation against label maps, a classification against the classes of images, poses against keypoints.
+ * Classes and keypoints are matched by name. Poses are looked for and suppressed as mmpose does: in the boxes of the labels unless the
+ * options say otherwise, and with an OKS of 0.9. No decoded image is kept. An image that cannot be read is left out on both sides and is
+ * among `failures`.
  *
- * @throws ConfigError if the two have nothing in common, DataError if the data set cannot be read or all of its images
+ * @throws ConfigError if the two have nothing in common, or if keypoints have no sigmas, DataError if the data set cannot be read or all of its images
  *   fail, whatever concerns every image, the signal's reason
  */
 export async function evaluateModel(
@@ -72,12 +94,15 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   checkModel(model);
   checkCall('evaluateModel', set, options);
-  const { signal, shown = usualShown, onProgress, predict = {}, observe = observeWith(model), limit } = options;
+  const { signal, shown = usualShown, onProgress, predict = {}, limit } = options;
   const shared = sharedTasks(model, set);
   const modelClasses = model.classes.classification ?? [];
+  const posing = shared.pose && (await posingOf(model, set, shared.pose, options));
   const objects = shared.detection && objectMeasure(set, shared.detection.toData);
   const pixels = shared.segmentation && pixelMeasure(set, shared.segmentation, { kept: shown });
   const classes = shared.classification && classMeasure(set, modelClasses, shared.classification);
+  const placeOf = new WeakMap<File, Placed>();
+  const observe = options.observe ?? observerOf(model, posing?.boxes, placeOf);
   const total = Math.min(limit ?? set.count, set.count);
   const images: Evaluated[] = [];
   const failures: ImageFailure[] = [];
@@ -88,15 +113,15 @@ export async function evaluateModel(
     const { size, milliseconds } = observation;
     const semseg = await pixels?.add(image, observation);
     const classification = classes?.add(image, observation);
-    const id = objects?.add(image, observation);
+    const id = posing?.measure.add(image, observation) ?? objects?.add(image, observation);
     images.push({ place, id, row: { id: image.id, file: image.file, size, semseg, classification, milliseconds } });
   };
 
   const waiting: Placed[] = [];
-  const files = filesOf(set, total, waiting, fail);
+  const files = filesOf(set, total, { waiting, placeOf }, fail);
   const top = classes ? modelClasses.length : undefined;
   const start = performance.now();
-  for await (const one of observe(files, { ...predict, top, only: shared.only, signal })) {
+  for await (const one of observe(files, { ...predict, ...posing?.options, top, only: shared.only, signal })) {
     const next = waiting.shift() as Placed; // there is one for each file
     try {
       if (one.status === 'rejected') throw one.reason;
@@ -116,13 +141,57 @@ export async function evaluateModel(
     failures,
     speed,
     most: shown,
-    model: modelFacts(model, predict),
-    objects: objects?.collected(),
+    model: { ...modelFacts(model, predict), boxes: posing?.boxesName },
+    objects: posing?.measure.collected() ?? objects?.collected(),
     semseg: pixels?.figures(),
     classification: classes?.figures(),
     shown: pixels ? showPixels(pixels.worst, images) : [],
     notMeasured: [...(objects?.withoutMasks(model.name) ?? []), ...shared.notMeasured],
-    notices: shared.notices,
+    notices: [...shared.notices, ...(posing?.measure.notices ?? []), ...(posing?.boxes?.notices() ?? [])],
+  });
+}
+
+/** How a pose model is run and measured. */
+interface Posing {
+  readonly measure: PoseMeasure;
+  /** Undefined if the model finds the boxes itself. */
+  readonly boxes: BoxSource | undefined;
+  /** Says whose boxes these are. */
+  readonly boxesName: string;
+  readonly options: Pick<PredictOptions, 'oks'>;
+}
+
+/** As in mmpose's configurations of COCO. */
+const usualOks = 0.9;
+
+async function posingOf(
+  { name, config, detector }: EvaluatedModel,
+  set: ImageSet,
+  { toData }: ClassMatch,
+  { boxes, sigmas, predict }: EvaluateModelOptions,
+): Promise<Posing> {
+  const { poseDatasetOf } = await import('../datasets/index.ts');
+  const dataset = poseDatasetOf(config.pose ?? {});
+  const measure = poseMeasure(set, { name, dataset, toData, sigmas });
+  const options = { oks: predict?.oks ?? (dataset.keypoints.sigmas ? usualOks : undefined) };
+  if (detector && boxes) {
+    throw new ConfigError(
+      `the detector ${detector.name} finds the boxes of ${name}, so those of ${boxes.name} cannot be used. Leave one of them out.`,
+    );
+  }
+  if (detector) return { measure, options, boxes: undefined, boxesName: `found by ${detector.name}` };
+  const labels = new Set(toData);
+  labels.delete(-1);
+  return boxes
+    ? { measure, options, boxes: detectedBoxes(set, labels, boxes), boxesName: boxes.name }
+    : { measure, options, boxes: labelledBoxes(set, labels), boxesName: 'those of the labels' };
+}
+
+function observerOf(model: EvaluatedModel, boxes: BoxSource | undefined, placeOf: WeakMap<File, Placed>): Observe {
+  if (!boxes) return observeWith(model);
+  return observeInBoxes(model, (file) => {
+    const { image, place } = placeOf.get(file) as Placed; // every file has one
+    return boxes.boxesOf(image, place);
   });
 }
 
@@ -136,7 +205,7 @@ interface Placed {
 async function* filesOf(
   set: ImageSet,
   total: number,
-  waiting: Placed[],
+  { waiting, placeOf }: { readonly waiting: Placed[]; readonly placeOf: WeakMap<File, Placed> },
   fail: (image: Pick<LabelledImage, 'file'>, error: unknown) => void,
 ): AsyncGenerator<File, void, undefined> {
   let place = 0;
@@ -155,8 +224,11 @@ async function* filesOf(
       fail(image, error);
     }
     if (bytes) {
-      waiting.push({ image, place });
-      yield new File([bytes], image.file);
+      const file = new File([bytes], image.file);
+      const placed = { image, place };
+      waiting.push(placed);
+      placeOf.set(file, placed);
+      yield file;
     }
     if (++place + faults >= total) return;
   }
@@ -226,6 +298,9 @@ function speedOf(images: readonly Evaluated[], milliseconds: number): Evaluation
   };
 }
 
+const cropScale = ({ pose }: EvaluatedModel['config']) =>
+  pose && { scale: [pose.input.size.width, pose.input.size.height] };
+
 function modelFacts({ name, sha256, engine, classes, config }: EvaluatedModel, predict: EvaluatedOptions): ModelFacts {
   const { size, scales = [] } = predict;
   const factor = scales.length === 1 ? itemAt(scales, 0) : 1;
@@ -239,6 +314,7 @@ function modelFacts({ name, sha256, engine, classes, config }: EvaluatedModel, p
     classes: Object.fromEntries(Object.entries(classes).filter(([, names]) => names !== undefined)),
     detectionScale: scale(config.detection?.input),
     segmentationScale: scale(config.segmentation?.input),
+    poseScale: scale(cropScale(config)),
     options: Object.fromEntries(Object.entries(predict).filter(([, value]) => value !== undefined)),
   };
 }

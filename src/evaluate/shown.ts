@@ -54,7 +54,8 @@ export async function showObjects(
       const one = found[index];
       if (!one) return [];
       const name = names.get(one.category_id) ?? '';
-      return [{ ...shapeOf(one, row.size), name, score: one.score, status, error: errorOf(errors?.[index]) }];
+      const shape = shapeOf({ ...one, keypoints: certain(one.keypoints) }, row.size);
+      return [{ ...shape, name, score: one.score, status, error: errorOf(errors?.[index]) }];
     });
     detections.sort((a, b) => b.score - a.score);
     return [{ row, by: type, truths, detections, labels: image.labels, bytes: image.bytes }];
@@ -134,14 +135,31 @@ function matchedIn({ matching, parameters }: ObjectMeasure['evaluation'], imageI
   return { truths, detections };
 }
 
-/** Box, mask and keypoints of an annotation or a detection. Without a box, that of the mask. */
-function shapeOf(one: CocoAnnotation | CocoDetection, size: Size): Pick<ShownTruth, 'box' | 'mask' | 'keypoints'> {
-  const { keypoints, segmentation } = one;
+/** The least score of a keypoint that is shown, as mmpose and `render` draw them. */
+const leastScore = 0.3;
+
+/** Hides the keypoints of a result that are guesses: their third number is a score, or a visibility of 0, 1 or 2. */
+const certain = (flat: readonly number[] | undefined): readonly number[] | undefined =>
+  flat?.map((value, i) => (i % 3 === 2 && value < leastScore ? 0 : value));
+
+/** Box, mask and keypoints of an annotation or a detection. Without a box, that of the mask, or the one around the keypoints that are seen. */
+function shapeOf(
+  one: Pick<CocoAnnotation | CocoDetection, 'bbox' | 'keypoints' | 'segmentation'>,
+  size: Size,
+): Pick<ShownTruth, 'box' | 'mask' | 'keypoints'> {
+  const { segmentation } = one;
+  const keypoints = one.keypoints && keypointTriples(one.keypoints);
   const mask = hasMask(segmentation) ? rleOfSegmentation(segmentation, size) : undefined;
-  const [x, y, width, height] = one.bbox ?? (mask ? rleBoxXywh(mask) : [0, 0, 0, 0]);
-  return {
-    box: [x, y, x + width, y + height],
-    mask,
-    keypoints: keypoints && keypointTriples(keypoints),
-  };
+  const stated = one.bbox ?? (mask && rleBoxXywh(mask));
+  if (!stated) return { box: around(keypoints ?? []), mask, keypoints };
+  const [x, y, width, height] = stated;
+  return { box: [x, y, x + width, y + height], mask, keypoints };
+}
+
+function around(keypoints: NonNullable<ShownTruth['keypoints']>): ShownTruth['box'] {
+  const seen = keypoints.filter(([, , visibility]) => visibility > 0);
+  const points = seen.length > 0 ? seen : keypoints;
+  if (points.length === 0) return [0, 0, 0, 0];
+  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }

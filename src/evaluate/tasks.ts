@@ -16,6 +16,7 @@ export interface SharedTasks {
   readonly detection?: ClassMatch | undefined;
   readonly segmentation?: ClassMatch | undefined;
   readonly classification?: ClassMatch | undefined;
+  readonly pose?: ClassMatch | undefined;
   /** The one task to run, if the model has others that are not measured. */
   readonly only: PredictOptions['only'];
   readonly notMeasured: readonly NotMeasured[];
@@ -44,6 +45,13 @@ const needs = {
     label: 'classes of whole images',
     does: 'does not classify',
     unmatched: { onlyData: 'their images count as wrong', onlyModel: 'images that get them count as wrong' },
+  },
+  pose: {
+    what: 'keypoints',
+    kinds: ['keypoints'],
+    label: 'keypoints',
+    does: 'finds no poses',
+    unmatched: { onlyData: 'their keypoints are left out', onlyModel: 'poses of them are left out' },
   },
 } as const;
 type Measured = keyof typeof needs;

@@ -10,7 +10,7 @@ type Found = Omit<ConstructorParameters<typeof Result>[0], 'classes' | 'image' |
 export interface FakeOptions {
   readonly classes: Predictor['classes'];
   /** @throws what the prediction of the image throws */
-  readonly find: (file: string) => Found;
+  readonly find: (file: string, options: PredictOptions) => Found;
   readonly size?: { readonly height: number; readonly width: number };
 }
 
@@ -44,7 +44,7 @@ export class FakeModel extends Predictor {
     options.signal?.throwIfAborted();
     const { height, width } = this.options.size ?? { height: 40, width: 60 };
     return new Result({
-      ...this.options.find(String(taken)),
+      ...this.options.find(String(taken), options),
       classes: this.classes.detection ?? [],
       image: { height, width, data: new Uint8Array(4 * height * width) },
       timings: { total: 5 },

@@ -50,6 +50,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
 /** YOLO does not name its keypoints. */
 const numbered = (count: number): KeypointNames => ({
   names: Array.from({ length: count }, (_, i) => `${i}`),
+  numbered: true,
   skeleton: [],
 });
 
