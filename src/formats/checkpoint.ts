@@ -1,4 +1,5 @@
 import { type CheckpointContext, type CheckpointLimits, checkpointContext, quoted } from './context.ts';
+import { numbersOf } from './numpy_array.ts';
 import {
   isTensor,
   isTuple,
@@ -191,7 +192,7 @@ export function valueAt({ root }: Checkpoint, path: ValuePath): PickleValue | un
 
 /**
  * Returns a value as plain data: dicts as objects without a prototype, tuples and sets as arrays, records as their
- * state, integers beyond 2^53 as bigint. Values without a plain form (tensors, bytes, names) become `null`. A key that
+ * state, small arrays of NumPy as lists, integers beyond 2^53 as bigint. Values without a plain form (tensors, bytes, names) become `null`. A key that
  * is neither text nor a number becomes a short text; of two keys with the same text the last one counts.
  *
  * @throws CheckpointRefusal `limit`, as `tensorsOf`
@@ -235,10 +236,11 @@ interface Unfilled {
   readonly at: string | number;
 }
 
-function recordValue({ entries, items, state = null }: PickleObject): PickleValue {
+function recordValue(record: PickleObject): PickleValue {
+  const { entries, items, state = null } = record;
   if (entries?.size) return entries;
   if (items?.length) return items;
-  return isTuple(state) ? null : state;
+  return isTuple(state) ? (numbersOf(record) ?? null) : state;
 }
 
 /**

@@ -145,7 +145,7 @@ function newObject([type = null, ...args]: readonly PickleValue[], machine: Mach
 }
 
 /** How the bytes of a NumPy scalar are read, by its type. */
-const scalarReaders = new Map<PickleValue | undefined, (view: DataView) => number | bigint | boolean>([
+export const scalarReaders = new Map<PickleValue | undefined, (view: DataView) => number | bigint | boolean>([
   ['f8', (view) => view.getFloat64(0, true)],
   ['f4', (view) => view.getFloat32(0, true)],
   ['i8', (view) => exact(view.getBigInt64(0, true))],

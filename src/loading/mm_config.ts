@@ -21,7 +21,7 @@ export function configOfMm(
 ): ModelConfig | undefined {
   const read = mmConfigIn(meta, file);
   if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;
-  return fromMm(read, { classes: classNames(meta), ...context });
+  return fromMm(read, { classes: classNames(meta), datasetMeta: meta.dataset_meta, ...context });
 }
 
 /** Returns the backbone. Undefined if it cannot be read: it is only a hint. */

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { CheckpointRefusal, checkpointContext } from '../../src/formats/context.ts';
+import { numbersOf } from '../../src/formats/numpy_array.ts';
 import { unpickle } from '../../src/formats/pickle.ts';
 import { pythonGlobals } from '../../src/formats/pickle_globals.ts';
 import { PickleLedger } from '../../src/formats/pickle_machine.ts';
 import { PickleEnd } from '../../src/formats/pickle_reader.ts';
+import { PickleObject } from '../../src/formats/pickle_values.ts';
 import { CallValue, pickleOf, TupleValue } from '../harness/torch_file.ts';
 
 const run = (bytes: Uint8Array, limits = {}) =>
@@ -83,6 +85,39 @@ describe('the unpickler', () => {
       new CallValue('_codecs', 'encode', [raw, 'latin1']),
     ]);
     expect(run(pickleOf(scalar))).to.equal(-2.5);
+  });
+
+  describe('leaves arrays of NumPy as records, whose numbers', () => {
+    const arrayOf = (type: string, shape: readonly number[], bytes: ArrayBuffer, fortran = false, order = '<') => {
+      const dtype = new CallValue('numpy', 'dtype', [type, false, true], new TupleValue(3, order, null, null, null));
+      const raw = new CallValue('_codecs', 'encode', [String.fromCharCode(...new Uint8Array(bytes)), 'latin1']);
+      const empty = [null, new TupleValue(0), 'b'];
+      const state = new TupleValue(1, new TupleValue(...shape), dtype, fortran, raw);
+      const record = run(pickleOf(new CallValue('numpy._core.multiarray', '_reconstruct', empty, state)));
+      return record instanceof PickleObject ? numbersOf(record) : record;
+    };
+    const six = Float32Array.of(1, 2, 3, 4, 5, 6).buffer;
+
+    it('are nested lists by shape and order', () => {
+      expect(arrayOf('f4', [6], six)).to.deep.equal([1, 2, 3, 4, 5, 6]);
+      // biome-ignore format: rows
+      expect(arrayOf('f4', [2, 3], six)).to.deep.equal([[1, 2, 3], [4, 5, 6]]);
+      // biome-ignore format: rows
+      expect(arrayOf('f4', [2, 3], six, true)).to.deep.equal([[1, 3, 5], [2, 4, 6]]);
+      expect(arrayOf('b1', [2], Uint8Array.of(1, 0).buffer, false, '|')).to.deep.equal([true, false]);
+      expect(arrayOf('f4', [0], new ArrayBuffer(0))).to.deep.equal([]);
+    });
+
+    it('are not read if array and bytes do not agree, or nobody would write them', () => {
+      expect(arrayOf('f4', [7], six)).to.equal(undefined);
+      expect(arrayOf('f4', [6], six, false, '>')).to.equal(undefined);
+      expect(arrayOf('f2', [6], six)).to.equal(undefined);
+      expect(arrayOf('f4', [-6], six)).to.equal(undefined);
+      expect(arrayOf('f4', [1, 1, 1, 1, 6], six)).to.equal(undefined);
+      expect(arrayOf('f4', [1e9, 0], new ArrayBuffer(0))).to.deep.equal([]);
+      expect(arrayOf('u1', [4097], new ArrayBuffer(4097))).to.equal(undefined);
+      expect(arrayOf('u1', [4096], new ArrayBuffer(4096))).to.have.length(4096);
+    });
   });
 
   const cases: readonly (readonly [string, Uint8Array, string, object?])[] = [

@@ -37,6 +37,31 @@ describe('a checkpoint of a pose model', () => {
     expect(weights.get('keypoint_head.deconv_layers.0.weight')?.shape).to.deep.equal([32, 32, 4, 4]);
   });
 
+  it('of mmpose 1.x says the keypoints of its own data set, in arrays of NumPy', async () => {
+    const written = readFileSync(new URL('mmengine_pose.pth', import.meta.url));
+    const file = await openWeights(bytesSource(written, 'mmengine_pose.pth'));
+    const { pose } = file.definition.config;
+    expect(pose?.keypoints).to.deep.equal({
+      names: ['nose', 'left_ear', 'right_ear', 'left_wing', 'right_wing'],
+      skeleton: [
+        [0, 1],
+        [0, 2],
+        [3, 4],
+      ],
+      flipPairs: [
+        [1, 2],
+        [3, 4],
+      ],
+      sigmas: [0.026, 0.035, 0.035, 0.079, 0.079],
+    });
+    expect(pose?.input).to.deep.equal({ size: { height: 64, width: 64 }, padding: 1.1 });
+    expect(pose?.test).to.include({ flip: true, shift: false, decode: 'udp_1x', target: 'peak' });
+    expect(file.notices).to.deep.equal([]);
+    const parameters = checkpointParameters(file.definition);
+    const weights = await file.fill(parameters);
+    expect(weights.get('keypoint_head.conv_layers.0.weight')?.shape).to.deep.equal([8, 8, 3, 3]);
+  });
+
   it('with another head than its model is refused', async () => {
     const arch = { dims: [8, 16, 24, 32], depths: [1, 1, 1, 1], ratios: [4, 4, 2, 2] };
     const model = { backbone: { type: 'moganet' as const, arch }, pose: { dataset: 'coco_keypoints' as const } };

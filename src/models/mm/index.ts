@@ -22,6 +22,8 @@ export interface MmContext {
   readonly classes?: readonly string[] | undefined;
   /** The data set if the configuration names none: that of the published model whose name the file has. */
   readonly dataset?: DatasetId | undefined;
+  /** `dataset_meta` of the checkpoint's meta, which says the keypoints of a pose model of mmpose 1.x. */
+  readonly datasetMeta?: unknown;
   /** Test scale. It replaces the one in the configuration, or the default. */
   readonly scale?: readonly [number, number] | undefined;
   /** The name of the model, for its configuration and for messages. */
@@ -31,6 +33,7 @@ export interface MmContext {
 const contextOptions = z.strictObject({
   classes: z.optional(z.readonly(z.array(z.string()))),
   dataset: z.optional(z.enum(Object.keys(datasets) as DatasetId[])),
+  datasetMeta: z.optional(z.unknown()),
   scale: z.optional(z.readonly(z.tuple([count, count]))),
   name: z.optional(z.string()),
 });
@@ -93,7 +96,11 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
 type Whole = Readonly<Record<string, unknown>>;
 
 /** Joins network, keypoints, crops and decoding of a top-down pose model. */
-function poseModelFromMm(whole: Whole, given: z.output<typeof full>, { scale, dataset, name }: MmContext): ModelConfig {
+function poseModelFromMm(
+  whole: Whole,
+  given: z.output<typeof full>,
+  { scale, name, ...context }: MmContext,
+): ModelConfig {
   const { backbone, first } = poseBackboneFromMm(given.backbone);
   const source = { name: 'backbone', dict: given.backbone, levels: stagesOf(backbone), first };
   const model = plainPart({ ...given, backbone: undefined }) as typeof given;
@@ -106,7 +113,7 @@ function poseModelFromMm(whole: Whole, given: z.output<typeof full>, { scale, da
     );
   }
   const size = scale ? { width: scale[0], height: scale[1] } : input.size;
-  const which = keypointsFromMm(whole, keypoints, dataset);
+  const which = keypointsFromMm(whole, keypoints, context);
   return written({ name, backbone, image, pose: { ...which, head, input: { ...input, size }, test } });
 }
 

@@ -6,80 +6,181 @@ import type { PoseConfig } from '../pose_config.ts';
 import { testDataset } from './input.ts';
 import { bareType, unneeded, written } from './parts.ts';
 
-/** Finds out which keypoints the maps of a pose model are: from mmpose's `dataset_info`, or from the type of the data set. */
+/**
+ * Finds out which keypoints the maps of a pose model are: from what mmpose 1.x writes beside the weights (`dataset_meta`), from the
+ * `dataset_info` of a configuration (`metainfo` in 1.x), or from the type of the data set.
+ */
 
-const keypoint = z.looseObject({ name: z.string(), id: z.int(), swap: z._default(z.string(), '') });
+type Keypoints = NonNullable<PoseConfig['keypoints']>;
+
+const sigma = z.number().check(z.positive());
+const keypoint = z.looseObject({ name: z.string(), swap: z._default(z.string(), '') });
 const link = z.looseObject({ link: z.tuple([z.string(), z.string()]) });
 const info = z.strictObject({
   keypoint_info: z.record(z.string(), keypoint),
   skeleton_info: z._default(z.record(z.string(), link), {}),
-  sigmas: z.optional(z.array(z.number().check(z.positive()))),
-  ...unneeded('dataset_name', 'paper_info', 'joint_weights'),
+  sigmas: z.nullish(z.array(sigma)),
+  ...unneeded('dataset_name', 'paper_info', 'joint_weights', 'stats_info', 'classes', 'from_file'),
 });
 
-const what = 'dataset_info';
-
-/** @throws ConfigError if a keypoint is named that there is not */
-function fromInfo(found: unknown): NonNullable<PoseConfig['keypoints']> {
-  const { keypoint_info, skeleton_info, sigmas } = validate(info, found, what);
-  const ordered = Object.values(keypoint_info).toSorted((a, b) => a.id - b.id);
-  const names = ordered.map(({ name }) => name);
+/**
+ * Reads keypoints by their keys, which are the indices of the maps.
+ *
+ * @throws ConfigError if a keypoint is named that there is not, or an index is left out
+ */
+function fromInfo(found: unknown, where: string): Keypoints {
+  const { keypoint_info, skeleton_info, sigmas } = validate(info, found, where);
+  const listed = inOrder(keypoint_info, where);
+  const names = listed.map(({ name }) => name);
   const placeOf = (name: string): number => {
     const place = names.indexOf(name);
-    if (place < 0) throw new ConfigError(`${what}: there is no keypoint "${name}".`);
+    if (place < 0) throw new ConfigError(`${where}: there is no keypoint "${name}".`);
     return place;
   };
-  const swaps = ordered.flatMap(({ swap }, i) => (swap === '' ? [] : [[i, placeOf(swap)] as [number, number]]));
-  return written({
+  return keypointsOf({
     names,
-    skeleton: Object.values(skeleton_info).map(
-      ({ link: [from, to] }) => [placeOf(from), placeOf(to)] as [number, number],
-    ),
-    flipPairs: swaps.filter(([a, b]) => a < b),
+    skeleton: Object.values(skeleton_info).map(({ link: [from, to] }): [number, number] => [
+      placeOf(from),
+      placeOf(to),
+    ]),
+    swaps: listed.flatMap(({ swap }, i) => (swap === '' ? [] : [[i, placeOf(swap)]])),
     sigmas,
   });
 }
 
-/** Data sets by the names of mmpose's classes. */
+/** Returns the values of a dict with the keys 0, 1, … by these. */
+function inOrder<T>(dict: Readonly<Record<string, T>>, where: string): T[] {
+  return Object.entries(dict)
+    .toSorted(([a], [b]) => Number(a) - Number(b))
+    .map(([key, value], i) => {
+      if (Number(key) === i) return value;
+      throw new ConfigError(`${where}: the keypoints must be counted from 0, got ${key} in place of ${i}.`);
+    });
+}
+
+const index = z.int().check(z.nonnegative());
+const pairs = z.array(z.tuple([index, index]));
+
+/** What mmpose 1.x makes of a `dataset_info` and writes beside the weights. The rest is for drawing and training. */
+const parsed = z.looseObject({
+  keypoint_id2name: z.record(z.string(), z.string()),
+  skeleton_links: z._default(pairs, []),
+  flip_pairs: z._default(pairs, []),
+  sigmas: z.nullish(z.array(sigma)),
+});
+
+/** Returns the keypoints of a `dataset_meta`. Undefined if it is of another task. */
+export function keypointsOfMeta(meta: unknown): Keypoints | undefined {
+  const where = 'dataset_meta';
+  if (!isObject(meta)) return undefined;
+  if ('keypoint_info' in meta) return fromInfo(meta, where);
+  if (!('keypoint_id2name' in meta)) return undefined;
+  const { keypoint_id2name, skeleton_links, flip_pairs, sigmas } = validate(parsed, meta, where);
+  return keypointsOf({
+    names: inOrder(keypoint_id2name, where),
+    skeleton: skeleton_links,
+    swaps: flip_pairs,
+    sigmas: sigmas?.map(shortest),
+  });
+}
+
+/** Returns the shortest number that is this one in float32, as which mmpose keeps it. */
+function shortest(value: number): number {
+  const same = (text: string) => Math.fround(Number(text)) === Math.fround(value);
+  for (let digits = 1; digits < 9; digits++)
+    if (same(value.toPrecision(digits))) return Number(value.toPrecision(digits));
+  return value;
+}
+
+interface Said {
+  readonly names: string[];
+  readonly skeleton: [number, number][];
+  /** Pairs that change places, in any order and once or twice. A keypoint may be its own partner. */
+  readonly swaps: readonly (readonly number[])[];
+  readonly sigmas: number[] | null | undefined;
+}
+
+function keypointsOf({ names, skeleton, swaps, sigmas }: Said): Keypoints {
+  const flipPairs = new Map<string, [number, number]>();
+  for (const [a = 0, b = 0] of swaps) {
+    const pair: [number, number] = [Math.min(a, b), Math.max(a, b)];
+    if (a !== b) flipPairs.set(pair.join(), pair);
+  }
+  const ordered = [...flipPairs.values()].sort(([a], [b]) => a - b);
+  // data sets that are not measured by OKS have an empty list
+  return written({ names, skeleton, flipPairs: ordered, sigmas: sigmas?.length ? sigmas : undefined });
+}
+
+/** Data sets by the names of mmpose's classes, and by those of the files that have their `dataset_info`. */
 const datasetTypes: Readonly<Record<string, DatasetId>> = {
   TopDownCocoDataset: 'coco_keypoints',
   CocoDataset: 'coco_keypoints',
 };
+const infoFiles: Readonly<Record<string, DatasetId>> = { 'coco.py': 'coco_keypoints' };
+
+/** Facts on keypoints from outside the configuration. */
+export interface KeypointContext {
+  /** The data set if the configuration names none. */
+  readonly dataset?: DatasetId | undefined;
+  /** `dataset_meta` of the checkpoint. As in mmpose it comes before the configuration. */
+  readonly datasetMeta?: unknown;
+}
 
 /**
  * Returns the keypoints of a model, as a published data set if they are the same.
  *
  * @param whole the configuration, or only the model dict, which does not say them
- * @param dataset the data set if the configuration names none
  * @throws ConfigError if nothing says them, or if there are more or fewer than the head has
  */
 export function keypointsFromMm(
   whole: Readonly<Record<string, unknown>>,
   count: number,
-  dataset: DatasetId | undefined,
+  context: KeypointContext,
 ): Pick<PoseConfig, 'dataset' | 'keypoints'> {
-  const test = testDataset(whole);
-  const ofTest: Readonly<Record<string, unknown>> = isObject(test) ? test : {};
-  const { metainfo } = ofTest; // of 1.x, mostly the name of a file
-  const inline = isObject(metainfo) && 'keypoint_info' in metainfo ? metainfo : undefined;
-  const found = ofTest.dataset_info ?? whole.dataset_info ?? inline;
-  const isOther = isObject(metainfo) && !/(^|\/)coco\.py$/.test(`${metainfo.from_file}`);
-  const type = isOther ? 'other metainfo' : bareType(`${ofTest.type ?? whole.dataset_type}`);
-  const set = found === undefined ? undefined : fromInfo(found);
-  const published = set ? sameAs(set) : Object.hasOwn(datasetTypes, type) ? datasetTypes[type] : dataset;
-  const keypoints = set ?? (published && (datasets[published] as { keypoints?: KeypointSet }).keypoints);
+  const set = keypointsOfMeta(context.datasetMeta) ?? inlineSet(whole);
+  const { id, name } = set ? { id: sameAs(set), name: 'of the configuration' } : namedSet(whole, context.dataset);
+  const keypoints = set ?? (id && (datasets[id] as { keypoints?: KeypointSet }).keypoints);
   if (!keypoints) {
+    const unknown = name === undefined ? '' : ` (the data set is ${name})`;
     throw new ConfigError(
-      `mmpose model: nothing says what its ${count} keypoints are. Give the whole configuration with its dataset_info, or name a ` +
+      `mmpose model: nothing says what its ${count} keypoints are${unknown}. Give the whole configuration with its dataset_info, or name a ` +
         "published data set: fromMm(config, { dataset: 'coco_keypoints' }).",
     );
   }
   if (keypoints.names.length !== count) {
     throw new ConfigError(
-      `mmpose model: the head has ${count} keypoints, the data set ${published ?? type} ${keypoints.names.length}.`,
+      `mmpose model: the head has ${count} keypoints, the data set ${id ?? name} ${keypoints.names.length}.`,
     );
   }
-  return published ? { dataset: published } : { keypoints: set };
+  return id ? { dataset: id } : { keypoints: set };
+}
+
+const ofTest = (whole: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+  const test = testDataset(whole);
+  return isObject(test) ? test : {};
+};
+
+/** Returns the keypoints that a configuration lists. */
+function inlineSet(whole: Readonly<Record<string, unknown>>): Keypoints | undefined {
+  const { metainfo, dataset_info } = ofTest(whole);
+  const inline = isObject(metainfo) && 'keypoint_info' in metainfo ? metainfo : undefined;
+  const found = dataset_info ?? whole.dataset_info ?? inline;
+  return found === undefined ? undefined : fromInfo(found, inline ? 'metainfo' : 'dataset_info');
+}
+
+/** Returns the data set that a configuration names by a file or a class, or the one of the context. */
+function namedSet(
+  whole: Readonly<Record<string, unknown>>,
+  dataset: DatasetId | undefined,
+): { readonly id: DatasetId | undefined; readonly name: string | undefined } {
+  const { metainfo, type = whole.dataset_type } = ofTest(whole);
+  const file = isObject(metainfo) ? `${metainfo.from_file}`.replace(/^.*[\\/]/, '') : undefined;
+  const name = file ?? (typeof type === 'string' ? bareType(type) : undefined);
+  if (name === undefined) return { id: dataset, name: dataset };
+  const table = file === undefined ? datasetTypes : infoFiles;
+  // another data set of the same class has a file of its own
+  const id = Object.hasOwn(table, name) ? table[name] : file === undefined ? dataset : undefined;
+  return { id, name };
 }
 
 /** Returns the published data set with these keypoints. */

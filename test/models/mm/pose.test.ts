@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { datasets } from '../../../src/datasets/index.ts';
 import { ConfigError, UnsupportedError } from '../../../src/errors.ts';
 import { createModel } from '../../../src/models/create.ts';
 import { fromMm } from '../../../src/models/mm/index.ts';
@@ -255,7 +256,8 @@ describe('a pose model of mmpose', () => {
   it('has the keypoints of its dataset_info', () => {
     const dataset_info = {
       dataset_name: 'two',
-      keypoint_info: { 0: { name: 'b', id: 1, swap: 'a' }, 1: { name: 'a', id: 0, swap: 'b' } },
+      // as in mmpose the key counts, not the id; a pair may be said once
+      keypoint_info: { 0: { name: 'b', id: 1 }, 1: { name: 'a', id: 0, swap: 'b' } },
       skeleton_info: { 0: { link: ['b', 'a'], id: 0, color: [0, 0, 0] } },
       sigmas: [0.1, 0.2],
       joint_weights: [1, 1],
@@ -263,14 +265,57 @@ describe('a pose model of mmpose', () => {
     const model = { ...older, keypoint_head: { ...older.keypoint_head, out_channels: 2 } };
     const { pose } = fromMm({ model, data: { test: { ...testSet, dataset_info } } });
     expect(pose?.keypoints).to.deep.equal({
-      names: ['a', 'b'],
-      skeleton: [[1, 0]],
+      names: ['b', 'a'],
+      skeleton: [[0, 1]],
       flipPairs: [[0, 1]],
       sigmas: [0.1, 0.2],
     });
+    const unmeasured = fromMm({ model, dataset_info: { ...dataset_info, sigmas: [] } }).pose;
+    expect(unmeasured?.keypoints).to.not.have.property('sigmas');
+    const gap = { ...dataset_info, keypoint_info: { 0: { name: 'b' }, 2: { name: 'a' } } };
+    expect(() => fromMm({ model, dataset_info: gap })).to.throw(ConfigError, 'counted from 0, got 2 in place of 1');
     const strange = { ...dataset_info, skeleton_info: { 0: { link: ['a', 'c'] } } };
     expect(() => fromMm({ model, dataset_info: strange })).to.throw(ConfigError, 'there is no keypoint "c"');
     expect(() => fromMm({ model: older, dataset_info })).to.throw(ConfigError, 'the head has 17 keypoints');
+  });
+
+  it('has the keypoints that mmpose 1.x writes beside the weights, before those of its configuration', () => {
+    const datasetMeta = {
+      dataset_name: 'birds',
+      keypoint_id2name: { 0: 'beak', 1: 'left_wing', 2: 'right_wing' },
+      flip_indices: [0, 2, 1],
+      flip_pairs: [
+        [2, 1],
+        [1, 2],
+      ],
+      skeleton_links: [
+        [0, 1],
+        [0, 2],
+      ],
+      sigmas: [0.026, 0.079, 0.079].map(Math.fround),
+    };
+    const head = { ...newer.head, out_channels: 3 };
+    expect(fromMm({ ...wholeNewer, model: { ...newer, head } }, { datasetMeta }).pose?.keypoints).to.deep.equal({
+      names: ['beak', 'left_wing', 'right_wing'],
+      skeleton: datasetMeta.skeleton_links,
+      flipPairs: [[1, 2]],
+      sigmas: [0.026, 0.079, 0.079],
+    });
+    expect(() => fromMm(wholeNewer, { datasetMeta })).to.throw(ConfigError, 'the head has 17 keypoints');
+    const { keypoints } = datasets.coco_keypoints;
+    const same = {
+      keypoint_id2name: Object.fromEntries(keypoints.names.entries()),
+      flip_pairs: keypoints.flipPairs,
+      skeleton_links: keypoints.skeleton,
+      sigmas: keypoints.sigmas?.map(Math.fround),
+    };
+    expect(fromMm(newer, { datasetMeta: same }).pose?.dataset).to.equal('coco_keypoints');
+    // that of a detector says nothing of keypoints
+    expect(fromMm(wholeNewer, { datasetMeta: { CLASSES: ['person'] } }).pose?.dataset).to.equal('coco_keypoints');
+    expect(() => fromMm(newer, { datasetMeta: { ...same, flip_pairs: [[0, -1]] } })).to.throw(
+      ConfigError,
+      'dataset_meta: flip_pairs.0.1',
+    );
   });
 
   it('is refused if nothing says what its keypoints are', () => {
@@ -279,7 +324,10 @@ describe('a pose model of mmpose', () => {
       ...wholeNewer.test_dataloader.dataset,
       metainfo: { from_file: 'configs/_base_/datasets/halpe.py' },
     };
-    expect(() => fromMm({ ...wholeNewer, test_dataloader: { dataset } })).to.throw(ConfigError, 'keypoints are');
+    expect(() => fromMm({ ...wholeNewer, test_dataloader: { dataset } })).to.throw(
+      ConfigError,
+      'keypoints are (the data set is halpe.py)',
+    );
     const same = { ...dataset, metainfo: { from_file: 'configs/_base_/datasets/coco.py' } };
     expect(fromMm({ ...wholeNewer, test_dataloader: { dataset: same } }).pose?.dataset).to.equal('coco_keypoints');
   });
