@@ -108,6 +108,9 @@ describe("COCO's layout", () => {
     expect((await open(files, { annotations: 'annotations/person_keypoints_val2017.json' })).classes).to.deep.equal([
       'person',
     ]);
+    const pose = await open(files, { task: 'pose' });
+    expect(pose.classes).to.deep.equal(['person']);
+    expect(pose.notices.join()).to.include('instances_val2017.json');
   });
 
   it('reads the file without a split before others, and says which splits there are', async () => {

@@ -141,6 +141,19 @@ describe("YOLO's layout", () => {
     ]);
   });
 
+  it('has the names of keypoints if the file states them, and else their numbers', async () => {
+    const keypoints = async (more: string) => {
+      const yaml = `val: images/val\nnames: [cat]\nkpt_shape: [2, 3]\n${more}`;
+      return (await open({ 'data.yaml': yaml, 'images/val/a.png': picture() })).keypoints;
+    };
+    const named = { names: ['nose', 'tail'], skeleton: [] };
+    expect(await keypoints('kpt_names:\n  0:\n    - nose\n    - tail\n')).to.deep.equal(named);
+    expect(await keypoints('kpt_names: [nose, tail]\n')).to.deep.equal(named);
+    expect(await keypoints('')).to.deep.equal({ names: ['0', '1'], numbered: true, skeleton: [] });
+    const { message } = await rejection(keypoints('kpt_names: [nose]\n'));
+    expect(message).to.match(/data\.yaml: kpt_names: must be 2 names/);
+  });
+
   it('names an image that is none when it is reached', async () => {
     const set = await open({
       'data.yaml': 'val: images/val\nnames: [cat]\n',

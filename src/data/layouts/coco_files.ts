@@ -64,8 +64,11 @@ function splitOf(name: string, folder: string): string | undefined {
   return folder === '' || /^annotations?$/i.test(folder) ? undefined : folder;
 }
 
-/** Which file of one split is read by default. */
-const order: readonly CocoPath['task'][] = ['instances', 'other', 'keypoints', 'panoptic'];
+/** Which file of one split is read, by what the labels are for. */
+const orders: Readonly<Record<'objects' | 'pose', readonly CocoPath['task'][]>> = {
+  objects: ['instances', 'other', 'keypoints', 'panoptic'],
+  pose: ['keypoints', 'other', 'instances', 'panoptic'],
+};
 
 /** Chooses an annotation file by the options, else by split and task; a notice says which others there are. @throws DataError with what is there */
 export async function chosenFile(tree: Tree, base: string, options: Options, notices: Notices): Promise<CocoPath> {
@@ -80,6 +83,7 @@ export async function chosenFile(tree: Tree, base: string, options: Options, not
       ? ''
       : chosenSplit(splits.filter(Boolean), options.split, { name, notices });
   const ofSplit = files.filter((file) => (file.split ?? '') === split);
+  const order = orders[options.task === 'pose' ? 'pose' : 'objects'];
   const [chosen, ...others] = order.flatMap((task) => ofSplit.filter((file) => file.task === task));
   if (!chosen) throw new DataError(`${name}: no annotation file of the split "${split}".`);
   const otherSplits = splits.filter((one) => one !== '' && one !== split);

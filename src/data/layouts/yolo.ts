@@ -28,7 +28,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
       split,
       kinds: await kindsOf(tree, entries, config),
       classes: config.classes,
-      keypoints: shape && numbered(shape.count),
+      keypoints: shape && (shape.names ? { names: shape.names, skeleton: [] } : numbered(shape.count)),
     },
     {
       tree,
@@ -47,7 +47,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   );
 }
 
-/** YOLO does not name its keypoints. */
+/** Most files of YOLO do not name their keypoints. */
 const numbered = (count: number): KeypointNames => ({
   names: Array.from({ length: count }, (_, i) => `${i}`),
   numbered: true,

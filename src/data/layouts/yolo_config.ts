@@ -19,7 +19,9 @@ export interface YoloConfig {
   /** Folders that the paths may be relative to, the likeliest first. */
   readonly roots: readonly string[];
   /** Keypoints of every object, and the numbers of each: x, y, and whether it is visible. */
-  readonly keypoints: { readonly count: number; readonly dimensions: 2 | 3 } | undefined;
+  readonly keypoints:
+    | { readonly count: number; readonly dimensions: 2 | 3; readonly names?: readonly string[] | undefined }
+    | undefined;
 }
 
 /** Reads the file that describes a data set, else the list of classes beside the labels. @throws DataError if nothing names the classes, or a field is wrong */
@@ -169,9 +171,17 @@ function keypointsOf(fields: Fields, name: string): YoloConfig['keypoints'] {
     count <= 1000 &&
     (dimensions === 2 || dimensions === 3)
   ) {
-    return { count, dimensions };
+    return { count, dimensions, names: keypointNamesOf(fields.get('kpt_names'), count, name) };
   }
   throw new DataError(`${name}: kpt_shape: must be [number of keypoints, 2 or 3], got ${foundIn(shape)}.`);
+}
+
+/** Reads `kpt_names`: a list for each class, by number, or one for all. All classes have the same number of keypoints; the first has the names. */
+function keypointNamesOf(value: unknown, count: number, name: string): readonly string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  const list: unknown = value instanceof Map ? [...value.values()][0] : value;
+  if (Array.isArray(list) && list.length === count && list.every((one) => typeof one === 'string')) return list;
+  throw new DataError(`${name}: kpt_names: must be ${count} names for each class, got ${foundIn(list)}.`);
 }
 
 /**
