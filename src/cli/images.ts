@@ -1,6 +1,7 @@
 import { ahead, type Source } from '../library/ahead.ts';
-import type { Model } from '../node.ts';
+import type { Predictor } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
+import { loadPredictor } from './detector.ts';
 import { endingAtOnce, exitCodeOfImages, hearingSignals, loadingEndsAtOnce, UsageError } from './failure.ts';
 import { limitsText, noLimits } from './font.ts';
 import { firstFrame, frameName, framesFromStdin } from './frames.ts';
@@ -20,7 +21,7 @@ export interface RunSummary {
   readonly exitCode: number;
   /** Files that were written. */
   readonly written: readonly string[];
-  /** Instances found in all images; undefined if nothing was looked for. */
+  /** Instances or poses found in all images; undefined if nothing was looked for. */
   readonly instances: number | undefined;
 }
 
@@ -37,7 +38,7 @@ interface Queue {
 interface Work extends Plan, Queue {
   readonly library: Library;
   readonly job: ImagesJob;
-  readonly model: Model;
+  readonly model: Predictor;
   /** Files of folders and patterns that are not images. */
   readonly leftOut: readonly LeftOut[];
   readonly pool: Pool;
@@ -52,8 +53,8 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   let plan!: Plan; // `configure` sets it
   const shares = sharesOf(job, job.frames === undefined ? inputs.length : (job.workers ?? 1));
   const { engine, device, pull, ema, prefix, ignore } = job;
-  const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
-    library.loadModel(job.model.ref, {
+  const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
+    loadPredictor(library, job.model, job.detector, {
       engine,
       device,
       threads: shares.threads,
@@ -62,7 +63,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
       prefix,
       ignore,
       configure: (full) => {
-        const config = configFor(job, full);
+        const config = configFor(library, job, full);
         plan = planOf(library, job, inputs, config);
         return config;
       },
@@ -71,21 +72,23 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   );
   let pool: Pool | undefined;
   try {
-    introduce(library, model, terminal, job.threads);
+    introduce(library, predictor, terminal, job.threads);
     for (const notice of [...shares.notices, ...plan.notices]) terminal.note(terminal.colors.yellow(notice));
     for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
-    const recipe = { outputs: plan.outputs, kinds: plan.kinds, chosen: plan.chosen, only: plan.only, job };
-    const cook = outcomesBy(library, model, recipe, font);
+    const { outputs, kinds, chosen, score, only } = plan;
+    const recipe = { outputs, kinds, chosen, score, only, job };
+    const cook = outcomesBy(library, predictor, recipe, font);
     pool = openPool(cook, {
       room: model.engine.blocking ? 1 : 2,
       workers: shares.workers,
       data: { recipe, threads: shares.threads },
       onNotice: (text) => terminal.note(terminal.colors.yellow(text)),
     });
-    return await runEach({ ...plan, ...queueOf(library, job, plan), library, job, model, leftOut, pool, terminal });
+    const queue = queueOf(library, job, plan);
+    return await runEach({ ...plan, ...queue, library, job, model: predictor, leftOut, pool, terminal });
   } finally {
     await pool?.close();
-    await model.dispose();
+    await predictor.dispose();
   }
 }
 
@@ -122,20 +125,31 @@ function queueOf(library: Library, job: ImagesJob, plan: Plan): Queue {
 }
 
 /** The first line: what runs, on what, and what it knows. */
-export function introduce({ version }: Library, model: Model, terminal: Terminal, threads: number | undefined): void {
+export function introduce(
+  { version, PosesOfDetector }: Library,
+  model: Predictor,
+  terminal: Terminal,
+  threads: number | undefined,
+): void {
   const { name, detail, hint } = model.engine;
   const { bold, yellow, dim } = terminal.colors;
   const how = hint ? `${detail}; ${yellow(hint)}` : detail;
-  terminal.note(`moganet ${version} on ${bold(name)} (${how}): ${bold(model.name)} ${knownClasses(model)}`);
+  const boxes = model instanceof PosesOfDetector ? ` in boxes of ${bold(model.detector.name)}` : '';
+  terminal.note(`moganet ${version} on ${bold(name)} (${how}): ${bold(model.name)} ${knownClasses(model)}${boxes}`);
   const aboutThreads = threadsNotice(threads, name);
   if (aboutThreads !== undefined) terminal.note(yellow(aboutThreads));
   for (const notice of model.notices) terminal.note(dim(worded(notice)));
 }
 
-const verbs = { detection: 'finds', segmentation: 'segments', classification: 'classifies into' } as const;
+const verbs = {
+  detection: 'finds',
+  segmentation: 'segments',
+  classification: 'classifies into',
+  pose: 'finds the poses of',
+} as const;
 
 /** `finds window, car; segments sky, facade`. */
-function knownClasses({ classes }: Model): string {
+function knownClasses({ classes }: Predictor): string {
   const parts = kinds.flatMap((kind) => (classes[kind] ? `${verbs[kind]} ${someOf(classes[kind])}` : []));
   return parts.join('; ');
 }
@@ -143,7 +157,9 @@ function knownClasses({ classes }: Model): string {
 async function runEach(work: Work): Promise<RunSummary> {
   const { library, job, model, leftOut } = work;
   if (!job.json) return runInOrder(work);
-  const document = jsonDocument(library, model, { score: job.score, top: job.top }, leftOut);
+  const { score } = work;
+  const asked = { detector: detectorOf(library, model), boxes: job.boxes, score, top: job.top };
+  const document = jsonDocument(library, model, asked, leftOut);
   try {
     const summary = await runInOrder(work, document);
     await document.finish();
@@ -153,6 +169,13 @@ async function runEach(work: Work): Promise<RunSummary> {
     if (document.begun || !(error instanceof library.ConfigError)) await document.finish();
     throw error;
   }
+}
+
+/** The detector's part of the document. */
+function detectorOf({ PosesOfDetector }: Library, model: Predictor) {
+  if (!(model instanceof PosesOfDetector)) return undefined;
+  const { name, sha256 } = model.detector;
+  return { name, sha256, class: model.class };
 }
 
 async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSummary> {
@@ -216,9 +239,12 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
   return {
     exitCode: exitCodeOfImages(seen, failed),
     written,
-    instances: work.kinds.includes('detection') && failed < seen ? instances : undefined,
+    instances: looksForSome(work) && failed < seen ? instances : undefined,
   };
 }
+
+/** Tells whether there may be instances or poses, or none. */
+const looksForSome = ({ kinds }: Plan): boolean => kinds.includes('detection') || kinds.includes('pose');
 
 /** @returns undefined after the last image @throws the reason of an image that failed, or of a stream that was cut */
 async function taken(outcomes: AsyncGenerator<PromiseSettledResult<Outcome>, void>): Promise<Outcome | undefined> {

@@ -1,4 +1,4 @@
-import type { Model, Result } from '../node.ts';
+import type { Predictor, Result } from '../node.ts';
 import type { LeftOut } from './inputs.ts';
 import type { Kind, Library, TaskCommand } from './model.ts';
 import { kindsOfCommand } from './outputs.ts';
@@ -10,6 +10,7 @@ const jsonOf: Readonly<Record<Kind, string>> = {
   detection: '"detection": [{ "label", "name", "score", "box": [x1, y1, x2, y2], "area", "mask" }]',
   segmentation: '"segmentation": [{ "label", "name", "pixels", "share", "mask" }]',
   classification: '"classification": [{ "label", "name", "score" }]',
+  pose: '"pose": [{ "name", "score", "box": [x1, y1, x2, y2], "keypoints": [{ "name", "x", "y", "score" }] }], "keypoints"',
 };
 
 const jsonAsked: Readonly<Record<TaskCommand, string>> = {
@@ -17,6 +18,7 @@ const jsonAsked: Readonly<Record<TaskCommand, string>> = {
   detect: '\n    "score": least score,',
   segment: '',
   classify: '\n    "top": number of classes,',
+  pose: '\n    "detector": { "name", "sha256", "class" }, "boxes": file, "score": least score,',
 };
 
 const boxesText = 'Boxes are in pixels of the image.';
@@ -26,6 +28,7 @@ const jsonUnits: Readonly<Record<TaskCommand, string>> = {
   detect: `\n  ${boxesText} ${masksText}`,
   segment: `\n  ${masksText}`,
   classify: '',
+  pose: '\n  Boxes and keypoints are in pixels of the image; "keypoints" of a result has their names, skeleton and flip pairs.',
 };
 
 /** Describes what `--json` writes; part of the help. */
@@ -45,6 +48,11 @@ export function jsonHelp(task: TaskCommand): string {
 
 /** Options that the document repeats. */
 interface Asked {
+  readonly detector?:
+    | { readonly name: string; readonly sha256: string | undefined; readonly class: string }
+    | undefined;
+  /** The file of the boxes. */
+  readonly boxes?: string | undefined;
   readonly score?: number | undefined;
   readonly top?: number | undefined;
 }
@@ -71,14 +79,14 @@ export function endDocument(reason: string): void {
 
 /** The entry of an image in the document. @param name if the result has no file of its own */
 export function jsonEntry(result: Result, name: string): string {
-  const { file = name, image, notices, detection, segmentation, classification } = result.toJSON();
-  return JSON.stringify({ file, image, notices, detection, segmentation, classification });
+  const { file = name, image, notices, detection, segmentation, classification, pose, keypoints } = result.toJSON();
+  return JSON.stringify({ file, image, notices, detection, segmentation, classification, pose, keypoints });
 }
 
 /** One JSON document that is written as it grows, so that a thousand images need no more memory than one. */
 export function jsonDocument(
   { resultSchema, version }: Library,
-  { name, sha256, engine }: Model,
+  { name, sha256, engine }: Predictor,
   asked: Asked,
   leftOut: readonly LeftOut[],
 ): JsonDocument {

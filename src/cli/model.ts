@@ -9,14 +9,16 @@ import { UsageError } from './failure.ts';
 export type Library = typeof import('../node.ts');
 
 /** The tasks that the command line shows, in the words of configurations, results and options. */
-export const kinds = ['detection', 'segmentation', 'classification'] as const satisfies readonly TaskKind[];
+export const kinds = ['detection', 'segmentation', 'classification', 'pose'] as const satisfies readonly TaskKind[];
 export type Kind = (typeof kinds)[number];
 
-/** The tasks of the models that `moganet models` lists. No command runs a pose model yet. */
-export const listedTasks = [...kinds, 'pose'] as const satisfies readonly TaskKind[];
-
 /** The commands on images, each with its task; `predict` does every task that the model has. */
-export const commandOf = { detection: 'detect', segmentation: 'segment', classification: 'classify' } as const;
+export const commandOf = {
+  detection: 'detect',
+  segmentation: 'segment',
+  classification: 'classify',
+  pose: 'pose',
+} as const;
 export type TaskCommand = 'predict' | (typeof commandOf)[Kind];
 
 /** Lists the tasks of a model. */
@@ -26,6 +28,7 @@ const refusals = {
   detect: 'does not detect instances',
   segment: 'does not segment',
   classify: 'does not classify',
+  pose: 'finds no poses',
 } as const;
 
 /**
@@ -34,23 +37,26 @@ const refusals = {
  */
 export function checkTask(task: TaskCommand, name: string, config: ModelConfig): void {
   const [first, ...more] = kindsOf(config).map((kind) => commandOf[kind]);
-  if (config.pose) {
-    throw new UsageError(
-      `${name} is a pose model. Its heatmaps are not read yet: \`moganet export\` and the library give them.`,
-    );
-  }
   if (first === undefined) {
     throw new UsageError(`${name} has no head: there is nothing to show. See \`moganet models\`.`);
   }
   if (task === 'predict' || [first, ...more].includes(task)) return;
   const use = `Use \`moganet ${more.length > 0 ? 'predict' : first}\``;
-  if (task !== 'classify') throw new UsageError(`${name} ${refusals[task]}. ${use}.`);
-  throw new UsageError(`${name} ${refusals[task]}. ${use}, or another model. ${howToClassify()}`);
+  if (task !== 'classify' && task !== 'pose') throw new UsageError(`${name} ${refusals[task]}. ${use}.`);
+  throw new UsageError(`${name} ${refusals[task]}. ${use}, or another model. ${howTo(task)}`);
 }
 
-/** Names a model that classifies, and says how to see the others and how to get its weights. */
-const howToClassify = (): string =>
-  `For example: --model moganet_xt. \`moganet models --task classification\` lists the models.\n${otherClasses(ownCommand(), 'classify')}`;
+/** The tasks of which the package ships no model, with the task of `moganet models` and an example. */
+const notShipped = {
+  classify: { kind: 'classification', example: 'moganet_xt' },
+  pose: { kind: 'pose', example: 'moganet_t_coco_256x192' },
+} as const;
+
+/** Names a model for a task, and says how to see the others and how to get its weights. */
+function howTo(task: keyof typeof notShipped): string {
+  const { kind, example } = notShipped[task];
+  return `For example: --model ${example}. \`moganet models --task ${kind}\` lists the models.\n${otherClasses(ownCommand(), task)}`;
+}
 
 /** Which instances are wanted: options of `predict` and `detect`. */
 export interface InstanceChoice {
@@ -71,12 +77,13 @@ export function chooseInstances(
   { datasetOf }: Library,
   { classes, max, iou }: InstanceChoice,
   name: string,
-  { detection }: ModelConfig,
+  { detection, pose }: ModelConfig,
 ): InstanceChoice {
   const given = Object.entries({ classes, max, iou }).flatMap(([key, value]) =>
     value === undefined ? [] : `--${key}`,
   );
   if (given.length === 0) return {};
+  if (pose && given.every((option) => option === '--max')) return { max };
   if (!detection) throw new UsageError(`${name} does not detect instances, so ${given.join(' and ')} cannot be used.`);
   const names = classes?.flatMap((text) => namesIn(text, datasetOf(detection).classes));
   return { classes: names, max, iou };
@@ -108,6 +115,12 @@ const published = [
     classes: 'ImageNet, 1000 classes (animals, vehicles, tools, food, …), the whole image',
     model: 'moganet_xt',
   },
+  {
+    task: 'pose',
+    classes: 'COCO, 17 keypoints of people (eyes, shoulders, knees, …), in the boxes that a detector finds',
+    model: 'moganet_t_coco_256x192',
+    detector: 'mask_rcnn_moganet_xt_fpn_1x_coco',
+  },
 ] as const;
 
 /**
@@ -118,13 +131,17 @@ const published = [
  */
 export function otherClasses(command: string, task: TaskCommand = 'predict'): string {
   const rows = published.filter((row) => task === 'predict' || row.task === task);
-  const lines = rows.flatMap(({ classes, model }) => [
-    '',
-    `  ${classes}:`,
-    `    ${command} pull ${model}`,
-    `    ${command} ${task} photo.jpg --model ${model}`,
-  ]);
-  const first = 'More classes come with the official weights, which are downloaded once:';
+  const lines = rows.flatMap(({ classes, model, ...row }) => {
+    const [models, use] =
+      'detector' in row
+        ? [`${model} ${row.detector}`, `pose photo.jpg --model ${model} --detector ${row.detector}`]
+        : [model, `${task} photo.jpg --model ${model}`];
+    return ['', `  ${classes}:`, `    ${command} pull ${models}`, `    ${command} ${use}`];
+  });
+  const first =
+    task === 'pose'
+      ? 'Pose models come with the official weights, which are downloaded once:'
+      : 'More classes come with the official weights, which are downloaded once:';
   return [first, ...lines, '', `All models: ${command} models`].join('\n');
 }
 
@@ -145,7 +162,11 @@ export interface ChooseOptions {
   readonly task?: TaskCommand | 'any';
   /** Published weights may be downloaded. */
   readonly pull?: boolean | undefined;
+  /** The options that name the model and its weights, for messages. By default `--model` and `--weights`. */
+  readonly options?: { readonly model: string; readonly weights: string } | undefined;
 }
+
+const usualOptions = { model: '--model', weights: '--weights' };
 
 /**
  * Finds a model by its name, its configuration file or its checkpoint, and weights if they do not come with it.
@@ -153,22 +174,25 @@ export interface ChooseOptions {
  * @throws UsageError saying where the weights come from, which name was meant, or that the named model cannot do the task
  */
 export function chooseModel(library: Library, model: string | undefined, options: ChooseOptions = {}): ChosenModel {
-  const { weights } = options;
+  const { weights, options: words = usualOptions } = options;
   if (weights !== undefined) checkFile(weights);
   if (model === undefined && weights !== undefined) return { name: weights, ref: { weights } };
   if (model === undefined) {
-    if (options.task === 'classify') {
-      throw new UsageError(`classify needs --model: the shipped model does not classify. ${howToClassify()}`);
+    if (options.task === 'classify' || options.task === 'pose') {
+      const { task } = options;
+      throw new UsageError(`${task} needs --model: the shipped model ${refusals[task]}. ${howTo(task)}`);
     }
     return named(library, 'facade', options);
   }
   if (isConfig(model)) {
     const config = readConfigFile(library, model);
-    return { name: model, ref: { config, weights: weights ?? weightsByName(library, config, model) } };
+    return { name: model, ref: { config, weights: weights ?? weightsByName(library, config, model, words.weights) } };
   }
   if (!isCheckpoint(library, model)) return named(library, model, options);
   if (weights !== undefined) {
-    throw new UsageError(`--model ${model} and --weights ${weights} are both checkpoints. Give one of them.`);
+    throw new UsageError(
+      `${words.model} ${model} and ${words.weights} ${weights} are both checkpoints. Give one of them.`,
+    );
   }
   checkFile(model);
   return { name: model, ref: { weights: model } };
@@ -212,7 +236,11 @@ function holdsIndex(word: string): boolean {
   return statSync(word, { throwIfNoEntry: false })?.isDirectory() === true && readdirSync(word).some(isIndex);
 }
 
-function named(library: Library, name: string, { weights, task = 'predict', pull }: ChooseOptions): ChosenModel {
+function named(
+  library: Library,
+  name: string,
+  { weights, task = 'predict', pull, options: words = usualOptions }: ChooseOptions,
+): ChosenModel {
   const entry = findGiven(library, name);
   if (task !== 'any') checkTask(task, entry.name, entry.config);
   const { shipped, url } = entry.weights ?? {};
@@ -221,8 +249,8 @@ function named(library: Library, name: string, { weights, task = 'predict', pull
   }
   throw new UsageError(
     url
-      ? `the weights of ${entry.name} are not downloaded yet. Pull them once:\n  ${ownCommand()} pull ${entry.name}\nor add --pull. They are at ${url}; give a file that you have with --weights.`
-      : `no weights of ${entry.name} are published. Give a file with --weights.`,
+      ? `the weights of ${entry.name} are not downloaded yet. Pull them once:\n  ${ownCommand()} pull ${entry.name}\nor add --pull. They are at ${url}; give a file that you have with ${words.weights}.`
+      : `no weights of ${entry.name} are published. Give a file with ${words.weights}.`,
   );
 }
 
@@ -267,18 +295,18 @@ function readConfigFile(library: Library, file: string): ModelConfig {
 }
 
 /** An edited configuration keeps the weights of the model that it names. */
-function weightsByName(library: Library, { name }: ModelConfig, file: string): string {
+function weightsByName(library: Library, { name }: ModelConfig, file: string, option: string): string {
   const entry = name === undefined ? undefined : entryOf(library, name);
   if (!entry) {
     const found = name === undefined ? 'it has no "name"' : `its "name" is "${name}"`;
     throw new UsageError(
-      `${file}: the weights of a configuration come through "name", a model of \`moganet models\`, and ${found}. Restore the name of the model that it was made from, or give a file with --weights.`,
+      `${file}: the weights of a configuration come through "name", a model of \`moganet models\`, and ${found}. Restore the name of the model that it was made from, or give a file with ${option}.`,
     );
   }
   const { shipped } = entry.weights ?? {};
   const weights = shipped ? library.shippedWeights(shipped) : library.cachedWeights(entry);
   if (weights !== undefined) return weights;
   throw new UsageError(
-    `${file}: the weights of ${entry.name} are not downloaded yet. Pull them with \`${ownCommand()} pull ${entry.name}\`, or give a file with --weights.`,
+    `${file}: the weights of ${entry.name} are not downloaded yet. Pull them with \`${ownCommand()} pull ${entry.name}\`, or give a file with ${option}.`,
   );
 }

@@ -1,12 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { ZooEntry } from '../node.ts';
-import { type Library, listedTasks } from './model.ts';
+import { type Kind, kinds, kindsOf, type Library } from './model.ts';
 import { openTerminal, someOf, type Terminal } from './terminal.ts';
 
-type Task = (typeof listedTasks)[number];
-
 interface Options {
-  readonly task?: Task;
+  readonly task?: Kind;
   readonly json?: boolean;
   readonly compare?: boolean;
 }
@@ -29,13 +27,13 @@ export function addModelsCommand(program: Command): void {
       'Lists the models that are known by name: parameters in millions, FLOPs in billions and scores as published; the URL ' +
         'and the terms of their weights.',
     )
-    .addOption(new Option('--task <task>', 'only models for this task').choices(listedTasks))
+    .addOption(new Option('--task <task>', 'only models for this task').choices(kinds))
     .option('--json', 'as JSON on stdout')
     .option('--compare', "the MogaNet article's comparison: counts by one rule beside published figures and scores")
     .addHelpText('after', help)
     .action(async ({ task, json, compare }: Options) => {
       const library = await import('../node.ts');
-      const entries = library.entries.filter(({ config }) => task === undefined || tasksOf(config).includes(task));
+      const entries = library.entries.filter(({ config }) => task === undefined || kindsOf(config).includes(task));
       const terminal = openTerminal();
       if (compare) {
         const { comparison, comparisonText } = await import('../article/index.ts');
@@ -48,12 +46,10 @@ export function addModelsCommand(program: Command): void {
     });
 }
 
-const tasksOf = (config: ZooEntry['config']): Task[] => listedTasks.filter((task) => config[task]);
-
 function description(library: Library, entry: ZooEntry) {
   const { name, config, published, weights } = entry;
   const file = weights?.shipped ? library.shippedWeights(weights.shipped) : library.cachedWeights(entry);
-  return { name, tasks: tasksOf(config), published, weights, file, terms: library.termsOf(entry) };
+  return { name, tasks: kindsOf(config), published, weights, file, terms: library.termsOf(entry) };
 }
 
 /** Entries share their terms, so these come once, at the end. */
@@ -63,7 +59,7 @@ function list(library: Library, entries: readonly ZooEntry[], terminal: Terminal
   const data = new Set<string>();
   for (const entry of entries) {
     const cached = library.cachedWeights(entry) ? `  ${green('in the cache')}` : '';
-    terminal.print(`${bold(entry.name)}  ${tasksOf(entry.config).join(', ')}${cached}`);
+    terminal.print(`${bold(entry.name)}  ${kindsOf(entry.config).join(', ')}${cached}`);
     for (const line of linesOf(library, entry)) terminal.print(`  ${dim(line)}`);
     const found = library.termsOf(entry);
     if (!found) continue;

@@ -1,10 +1,11 @@
-import type { Model, RenderOptions, Result } from '../node.ts';
+import type { Predictor, RenderOptions, Result } from '../node.ts';
 import { type FontLimits, loadFont, noLimits } from './font.ts';
 import { jsonEntry } from './json_document.ts';
 import type { Kind, Library } from './model.ts';
 import { contentOf } from './outputs.ts';
 import type { ImagesJob, Plan, PlannedInput } from './plan.ts';
 import { inputChoiceOf } from './run_options.ts';
+import { plural } from './terminal.ts';
 
 /** Predicts, draws and encodes one image. It touches no file, and may run on another thread. */
 
@@ -18,7 +19,7 @@ export interface Outcome {
   readonly line: string;
   /** Sentences about its file. */
   readonly notices: readonly string[];
-  /** Instances that are shown. */
+  /** Instances or poses that are shown. */
   readonly instances: number;
   /** The time of the work, without waiting for other images. */
   readonly milliseconds: number;
@@ -28,7 +29,7 @@ export interface Outcome {
 }
 
 /** The parts of a plan that an image needs, as plain data. */
-export interface Recipe extends Pick<Plan, 'outputs' | 'kinds' | 'chosen' | 'only'> {
+export interface Recipe extends Pick<Plan, 'outputs' | 'kinds' | 'chosen' | 'score' | 'only'> {
   readonly job: ImagesJob;
 }
 
@@ -50,19 +51,22 @@ export async function openFont({ font }: ImagesJob): Promise<OpenFont> {
 /** Prepares a model and a recipe for images. */
 export function outcomesBy(
   library: Library,
-  model: Model,
-  { outputs, kinds, chosen, only, job }: Recipe,
+  model: Predictor,
+  { outputs, kinds, chosen, score: least = 0, only, job }: Recipe,
   { moreGlyphs, limits: fontLimits }: OpenFont,
 ): Cook {
-  const { score: least = 0, top } = job;
+  const { top, oks, keypointScore: pointScore } = job;
   const input = inputChoiceOf(job);
-  return async ({ file, ref, paths, imageId }) => {
+  // instances are counted before those with a low score are left out
+  const ofPoses = kinds.includes('pose') ? { oks, score: least } : {};
+  return async ({ file, ref, paths, imageId, boxes }) => {
     const image = ref instanceof Uint8Array ? new File([ref], file) : (ref ?? file);
-    const all = await model.predict(image, { ...chosen, ...input, top, only });
+    const all = await model.predict(image, { ...chosen, ...input, ...ofPoses, boxes, top, only });
     const start = performance.now();
     const result = all.filter(({ score }) => score >= least);
     const missing = new Set<string>();
     const render = {
+      pointScore,
       moreGlyphs,
       onMissingGlyphs: (characters: readonly string[]) => {
         for (const character of characters) missing.add(character);
@@ -77,7 +81,7 @@ export function outcomesBy(
       json: job.json ? jsonEntry(result, file) : '',
       line: describe(all, result, kinds, least),
       notices: all.notices,
-      instances: result.length,
+      instances: result.length + (result.poses?.length ?? 0),
       milliseconds: (all.timings.total ?? 0) + performance.now() - start,
       missing: [...missing],
       fontLimits,
@@ -95,7 +99,16 @@ function describe(all: Result, result: Result, shown: readonly Kind[], score: nu
   }
   if (shown.includes('segmentation')) parts.push(sharesByClass(result));
   if (shown.includes('classification')) parts.push(likelyClasses(result));
+  if (shown.includes('pose')) parts.push(posesFound(result));
   return parts.join('; ');
+}
+
+/** `2 person (scores 0.91 to 0.54)`. */
+function posesFound({ poses }: Result): string {
+  if (!poses || poses.length === 0) return 'no pose';
+  const [most, least] = [Math.max(...poses.scores), Math.min(...poses.scores)].map((score) => score.toFixed(2));
+  const scores = most === least ? `score ${most}` : `scores ${most} to ${least}`;
+  return `${plural(poses.length, 'pose')} of ${poses.dataset.classes[0]} (${scores})`;
 }
 
 /** `12 window, 3 car`: the most frequent first. */

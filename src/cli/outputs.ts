@@ -259,7 +259,10 @@ const forms = {
   json: { suffix: 'result.json', text: 'the result as --json writes it' },
   coco: { suffix: 'coco.json', text: "COCO's results format" },
   labelme: { suffix: 'labelme.json', text: 'for the annotation tool labelme' },
-  yolo: { suffix: 'yolo.txt', text: "YOLO's text: outlines if the model gives masks, otherwise boxes" },
+  yolo: {
+    suffix: 'yolo.txt',
+    text: "YOLO's text: outlines if the model gives masks, keypoints of poses, otherwise boxes",
+  },
 } as const;
 export type Save = keyof typeof forms;
 /** The endings that the tools of two forms put behind the stem of an image; they look for no other name. */
@@ -270,6 +273,7 @@ const overlays: Readonly<Record<Kind, string>> = {
   detection: 'detections.png',
   segmentation: 'segmentation.png',
   classification: 'classification.png',
+  pose: 'poses.png',
 };
 
 const overlayOfAll = 'overlay.png';
@@ -290,6 +294,7 @@ export const savesOf: Readonly<Record<TaskCommand, readonly Save[]>> = {
   detect: ['overlay', 'masks', 'json', 'coco', 'labelme', 'yolo'],
   segment: ['overlay', 'labels', 'json', 'labelme'],
   classify: ['overlay', 'json'],
+  pose: ['overlay', 'json', 'coco', 'labelme', 'yolo'],
 };
 
 /** Part of the help. */
@@ -342,13 +347,14 @@ export function outputsOf(
   const kinds = kindsShown(task, config);
   const detects = kinds.includes('detection');
   const segments = kinds.includes('segmentation');
+  const poses = kinds.includes('pose');
   const masks = detects && config.detection && 'mask' in config.detection && config.detection.mask;
   const needs: Partial<Record<Save, readonly [able: unknown, lacks: string]>> = {
     labels: [segments, 'no segmentation'],
     masks: [masks, 'no masks'],
-    coco: [detects, 'no instances'],
-    labelme: [detects || segments, 'neither instances nor a segmentation'],
-    yolo: [detects, 'no instances'],
+    coco: [detects || poses, 'no instances'],
+    labelme: [detects || segments || poses, 'neither instances nor a segmentation'],
+    yolo: [detects || poses, 'no instances'],
   };
   return asked.flatMap((save): Output[] => {
     const [able, lacks] = needs[save] ?? [true];
@@ -366,6 +372,7 @@ export async function contentOf(
   result: Result,
   { file, path, imageId, render }: { file: string; path: string | undefined; imageId: ImageId; render: RenderOptions },
 ): Promise<Uint8Array> {
+  const { pointScore } = render;
   switch (save) {
     case 'overlay':
       return library.encodePngAsync(result.render({ ...render, draw }));
@@ -378,9 +385,11 @@ export async function contentOf(
     case 'coco':
       return json(result.toCOCO({ imageId }));
     case 'labelme':
-      return json(result.toLabelme({ imagePath: path === undefined ? basename(file) : pathFrom(path, file) }));
+      return json(
+        result.toLabelme({ imagePath: path === undefined ? basename(file) : pathFrom(path, file), pointScore }),
+      );
     case 'yolo':
-      return new TextEncoder().encode(result.toYOLO({ segments: result.masks !== undefined }));
+      return new TextEncoder().encode(result.toYOLO({ segments: result.masks !== undefined, pointScore }));
   }
 }
 

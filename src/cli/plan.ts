@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, sep } from 'node:path';
 import type { ModelConfig, PredictOptions } from '../node.ts';
+import { type BoxesReading, type GivenBoxes, readBoxes } from './boxes.ts';
 import { classLists, classListsOf } from './class_lists.ts';
+import { type ChosenDetector, checkDetector, classOfPose } from './detector.ts';
 import { OutputError, UsageError } from './failure.ts';
 import { type FramesChoice, refuseFrames } from './frames.ts';
 import { type ImageId, type ImageIds, idsByStem, idsFromCoco } from './image_ids.ts';
@@ -37,6 +39,14 @@ export interface ImagesJob extends InstanceChoice, InputChoice {
   readonly images: readonly string[];
   readonly recursive?: boolean | undefined;
   readonly model: ChosenModel;
+  /** Finds the boxes for poses. */
+  readonly detector?: ChosenDetector | undefined;
+  /** A file with the boxes for poses, with the class and the least score of those that are taken. */
+  readonly boxes?: string | undefined;
+  readonly detectorClass?: string | undefined;
+  readonly detectorScore?: number | undefined;
+  /** Similar poses are dropped. */
+  readonly oks?: number | undefined;
   /** Published weights may be downloaded. */
   readonly pull?: boolean | undefined;
   /** The averaged weights, or those that are not; by default the file or the published entry decides. */
@@ -64,8 +74,10 @@ export interface ImagesJob extends InstanceChoice, InputChoice {
   readonly overwrite?: boolean | undefined;
   /** A font file for characters that the built-in font lacks. */
   readonly font?: string | undefined;
-  /** Least score of instances that are drawn and printed. */
+  /** Least score of instances or poses that are drawn and printed; by default 0.3 for instances, and 0 for poses. */
   readonly score?: number | undefined;
+  /** Least score of keypoints that are drawn. */
+  readonly keypointScore?: number | undefined;
   /** How many classes of a classification are drawn and printed. */
   readonly top?: number | undefined;
   /** JSON on stdout. */
@@ -79,6 +91,8 @@ export interface Plan {
   /** The tasks that the results hold. */
   readonly kinds: readonly Kind[];
   readonly chosen: InstanceChoice;
+  /** Least score of instances or poses that are shown; undefined if there are none. */
+  readonly score: number | undefined;
   /** Set if the model has a head that nobody asked for. */
   readonly only: PredictOptions['only'];
   /** Files that are written once, by their paths. */
@@ -92,15 +106,18 @@ export interface PlannedInput extends Input {
   readonly paths: readonly string[];
   /** Its id in COCO's results. */
   readonly imageId: ImageId;
+  /** Where poses are looked for, if a file says so. */
+  readonly boxes?: GivenBoxes | undefined;
 }
 
 /**
  * Drops the head that `detect` does not need.
  *
- * @throws UsageError if the model cannot do the task
+ * @throws UsageError if the model cannot do the task, or if the detector does not find what it needs
  */
-export function configFor({ task, model: { name } }: ImagesJob, config: ModelConfig): ModelConfig {
-  checkTask(task, name, config);
+export function configFor(library: Library, { task, model, detector }: ImagesJob, config: ModelConfig): ModelConfig {
+  checkTask(task, model.name, config);
+  if (detector) checkDetector(library, detector, model.name, config);
   return task === 'detect' ? { ...config, segmentation: undefined } : config;
 }
 
@@ -116,7 +133,10 @@ export function planOf(library: Library, job: ImagesJob, inputs: readonly Input[
   const chosen = chooseInstances(library, job, model.name, config);
   const files = inputs.map(({ file }) => file);
   const ids = outputs.some(({ save }) => save === 'coco') ? imageIdsOf(job, inputs) : undefined;
-  if (job.cocoImages !== undefined && !ids) throw new UsageError('--coco-images gives ids to --save coco: add it.');
+  if (job.cocoImages !== undefined && !ids && job.boxes === undefined) {
+    throw new UsageError('--coco-images gives ids to --save coco: add it.');
+  }
+  const given = boxesOf(library, job, inputs, config);
   const names = job.names ?? 'kind';
   if (job.frames !== undefined && (names === 'stem' || job.cocoImages !== undefined)) {
     throw new UsageError('frames of a video are numbered from 1: leave out --names stem and --coco-images.');
@@ -143,15 +163,52 @@ export function planOf(library: Library, job: ImagesJob, inputs: readonly Input[
     }
   }
   return {
-    inputs: inputs.map((input, i) => ({ ...input, paths: paths[i] ?? [], imageId: ids?.ids[i] ?? input.file })),
+    inputs: inputs.map((input, i) => ({
+      ...input,
+      paths: paths[i] ?? [],
+      imageId: ids?.ids[i] ?? input.file,
+      boxes: given?.boxes[i],
+    })),
     outputs,
     kinds: kindsShown(task, config),
     chosen,
+    score: leastScore(job, config),
     // the detection head stays loaded: both heads share the backbone, and the preprocessing is the detector's
     only: task === 'segment' && config.detection ? 'segmentation' : undefined,
     once,
-    notices: ids?.notice === undefined ? [] : [ids.notice],
+    notices: [
+      ...(ids?.notice === undefined ? [] : [ids.notice]),
+      ...(given?.notices ?? []),
+      ...(config.pose && !job.detector && !given ? [wholeImages(task)] : []),
+    ],
   };
+}
+
+/** Least score of what is shown. Poses are few, and their boxes have a least score already. */
+function leastScore({ task, score }: ImagesJob, { pose }: ModelConfig): number | undefined {
+  if (pose) return score ?? 0;
+  return task === 'predict' || task === 'detect' ? (score ?? 0.3) : undefined;
+}
+
+/** What poses without boxes mean. */
+const wholeImages = (task: TaskCommand): string =>
+  task === 'pose'
+    ? 'Each image is one box, with one pose. --detector finds boxes, --boxes takes them from a file.'
+    : 'Each image is one box, with one pose. `moganet pose --detector` finds boxes first.';
+
+/** @throws UsageError if the boxes of the job cannot be used */
+function boxesOf(
+  library: Library,
+  { boxes, detector, frames, detectorClass, detectorScore, cocoImages }: ImagesJob,
+  inputs: readonly Input[],
+  { pose }: ModelConfig,
+): BoxesReading | undefined {
+  if (boxes === undefined || !pose) return undefined;
+  if (detector) throw new UsageError('--boxes and --detector both give the boxes. Choose one of them.');
+  if (frames !== undefined) throw new UsageError('--boxes is for images, not for frames of a video. Use --detector.');
+  const files = inputs.map(({ file, name }) => name ?? file);
+  const choice = { class: detectorClass ?? classOfPose(library, pose), score: detectorScore ?? 0.3, cocoImages };
+  return readBoxes(library, boxes, files, choice);
 }
 
 function imageIdsOf({ cocoImages }: ImagesJob, inputs: readonly Input[]): ImageIds {
@@ -191,8 +248,9 @@ function checkOwnNames(
   }
 }
 
-function classFiles({ datasetOf }: Library, out: string, { detection }: ModelConfig): ReadonlyMap<string, string> {
-  const texts = classListsOf(detection ? datasetOf(detection).classes : []);
+function classFiles(library: Library, out: string, { detection, pose }: ModelConfig): ReadonlyMap<string, string> {
+  const { classes, keypoints } = pose ? library.poseDatasetOf(pose) : library.datasetOf(detection ?? {});
+  const texts = classListsOf(classes, keypoints);
   return new Map(classLists.map((name) => [join(out, name), texts[name]]));
 }
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { collected, unitInterval, wholeNumber } from './arguments.ts';
+import { addDetectorOptions, chooseDetector, type DetectorWords } from './detector.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { type FramesChoice, framesChoice, framesHelp } from './frames.ts';
 import { runImages } from './images.ts';
@@ -18,7 +19,7 @@ import {
 import { openTerminal, plural } from './terminal.ts';
 import { addTileOptions } from './tiles.ts';
 
-interface Options extends InputChoice {
+interface Options extends InputChoice, DetectorWords {
   readonly model?: string;
   readonly weights?: string;
   readonly pull?: boolean;
@@ -39,7 +40,10 @@ interface Options extends InputChoice {
   readonly recursive?: boolean;
   readonly font?: string;
   readonly quiet?: boolean;
-  /** Of `predict` and `detect`. */
+  /** Of `pose`. */
+  readonly boxes?: string;
+  readonly keypointScore?: number;
+  /** Of `predict`, `detect` and `pose`. */
   readonly score?: number;
   readonly classes?: readonly string[];
   readonly max?: number;
@@ -49,13 +53,14 @@ interface Options extends InputChoice {
 }
 
 const summaries: Readonly<Record<TaskCommand, string>> = {
-  predict: 'detect instances, segment or classify, whatever the model does; draw the results on the images',
+  predict: 'detect instances, segment, classify or find poses, whatever the model does; draw the results on the images',
   detect: 'detect instances: their boxes and masks',
   segment: 'segment: give every pixel a class',
   classify: 'classify images: the likeliest classes with their scores',
+  pose: 'find the keypoints of people (or of what the model knows) in boxes of a detector, of a file, or in whole images',
 };
 
-/** The commands `predict`, `detect`, `segment` and `classify`. */
+/** The commands `predict`, `detect`, `segment`, `classify` and `pose`. */
 export function addPredictCommands(program: Command, end: (code: number) => void): void {
   for (const [task, summary] of Object.entries(summaries) as [TaskCommand, string][]) {
     const command = imageCommand(program, task, summary);
@@ -72,10 +77,15 @@ export function addPredictCommands(program: Command, end: (code: number) => void
           "overlap allowed between boxes of a class (default: the configuration's)",
           unitInterval,
         )
-        .option('-s, --score <least>', 'draw and print instances with at least this score', unitInterval, 0.3);
+        .option(
+          '-s, --score <least>',
+          `draw and print instances${task === 'detect' ? '' : ' or poses'} with at least this score (default: 0.3${task === 'detect' ? '' : ', of poses 0'})`,
+          unitInterval,
+        );
     }
+    if (task === 'pose') addPoseOptions(command);
     if (task !== 'classify') {
-      addTileOptions(command, { detects: task !== 'segment', segments: task !== 'detect' });
+      if (task !== 'pose') addTileOptions(command, { detects: task !== 'segment', segments: task !== 'detect' });
       command.addOption(
         new Option(
           '--names <how>',
@@ -98,6 +108,19 @@ export function addPredictCommands(program: Command, end: (code: number) => void
   }
 }
 
+/** Adds what only `pose` has: where the boxes come from, and which poses are shown. */
+function addPoseOptions(command: Command): void {
+  addDetectorOptions(command)
+    .option(
+      '-b, --boxes <file>',
+      "take the boxes from a file in place of a detector: COCO's results or annotations, or the JSON of `moganet detect`",
+    )
+    .option('--no-flip', 'run no image mirrored (default: the configuration says)')
+    .option('--max <n>', 'at most so many poses per image, those with the highest scores', wholeNumber)
+    .option('-s, --score <least>', 'draw and print poses with at least this score (default: 0)', unitInterval)
+    .option('--keypoint-score <least>', 'draw keypoints with at least this score (default: 0.3)', unitInterval);
+}
+
 /** A command with the options that all of them have. */
 function imageCommand(program: Command, task: TaskCommand, summary: string): Command {
   const files = 'a config.json or a checkpoint';
@@ -108,7 +131,9 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
           'folder for images with the classes drawn on them, or - for stdout (default: none; "out" with --save)',
         ]
       : [
-          `a name (see \`moganet models\`), ${files} (default: "facade")`,
+          task === 'pose'
+            ? `a name (see \`moganet models --task pose\`), ${files}`
+            : `a name (see \`moganet models\`), ${files} (default: "facade")`,
           'folder for files, or - for stdout (default: "out"; - for an image from stdin; none with --json unless --save is given)',
         ];
   const command = program
@@ -139,10 +164,11 @@ async function run(task: TaskCommand, images: readonly string[], options: Option
   const terminal = openTerminal({ quiet, results: json || out === '-' ? 'stderr' : 'stdout' });
   const library = await import('../node.ts');
   const chosen = chooseModel(library, model, { weights, task, pull });
+  const detector = await chooseDetector(library, options, pull);
   inputChoiceOf(options); // which refuses what does not fit together
   const { exitCode, written, instances } = await runImages(
     library,
-    { ...options, task, images, model: chosen, out },
+    { ...options, task, images, model: chosen, detector, out },
     terminal,
   );
   if (written.length > 0) {
@@ -151,7 +177,9 @@ async function run(task: TaskCommand, images: readonly string[], options: Option
   }
   if (instances === 0) {
     terminal.note(
-      `\nNothing was detected. A lower --score shows less certain instances.\n${otherClasses(ownCommand())}`,
+      task === 'pose'
+        ? '\nNo poses were found. A lower --detector-score takes less certain boxes.'
+        : `\nNothing was detected. A lower --score shows less certain instances.\n${otherClasses(ownCommand())}`,
     );
   }
   return exitCode;
@@ -198,6 +226,10 @@ const about: Readonly<Record<TaskCommand, string>> = {
   segment: shipped,
   classify:
     "The network sees the middle of each image as in ImageNet's evaluation: short side resized, a square cut out.\nThe package ships no classifier.",
+  pose: `There is one pose in each box. --detector finds the boxes with a second model, in one decoded image; --boxes takes
+COCO's results or annotations (images found by their ids or, with --coco-images, by file_name), or the JSON of \`moganet
+detect\`. Without either, each image is one box. A pose's score is that of its box times the mean of its keypoints above
+0.2. Keypoints may lie outside of the image. The package ships no pose model.`,
 };
 
 function examplesOf(task: TaskCommand): string {
@@ -206,6 +238,15 @@ function examplesOf(task: TaskCommand): string {
   moganet classify cat.jpg --model moganet_xt --pull
   moganet classify holiday/ --model trained.safetensors --top 3 --json > classes.json
   moganet classify holiday/ --model trained.safetensors --save overlay,json --out classes`;
+  }
+  if (task === 'pose') {
+    return `Examples:
+  moganet pose crowd.jpg --model moganet_t_coco_256x192 --detector mask_rcnn_moganet_xt_fpn_1x_coco --pull
+  moganet pose person.jpg --model pose.pth
+  moganet detect street/ --model detector.pth --classes person --json > boxes.json
+  moganet pose street/ --model pose.pth --boxes boxes.json --save overlay,coco,labelme
+  moganet pose val2017/ --model pose.pth --boxes person_detections.json --detector-score 0.5 --json > poses.json
+  ffmpeg … | moganet pose - --frames auto --model pose.pth --detector detector.pth`;
   }
   const lines = [
     `${task} photo.jpg`,

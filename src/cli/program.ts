@@ -77,6 +77,7 @@ const withOwnCodes: readonly string[] = [
   'detect',
   'segment',
   'classify',
+  'pose',
   'evaluate',
   'verify',
   'check-data',
@@ -86,7 +87,9 @@ const withOwnCodes: readonly string[] = [
 /** @param end is told the exit code of a command that ends without an error */
 export function commandLine(end: (code: number) => void): Command {
   const program = new Command('moganet')
-    .description('Detects instances, segments and classifies images with MogaNet and the official PyTorch weights.')
+    .description(
+      'Detects instances, segments and classifies images, and finds poses, with MogaNet and the official PyTorch weights.',
+    )
     .version(createRequire(import.meta.url)('moganet/package.json').version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MoganetError } from '../errors.ts';
+import { loadPredictor } from './detector.ts';
 import { type PlainError, plainError } from './failure.ts';
 import { type Outcome, openFont, outcomesBy, type Recipe } from './outcome.ts';
 import { configFor, type PlannedInput } from './plan.ts';
@@ -26,22 +27,22 @@ export type FromWorker =
 const port = parentPort;
 if (!port) throw new Error('this module runs on a thread of `moganet … --workers`');
 const { recipe, threads } = workerData as WorkerData;
-const { engine, device, ema, prefix, ignore, model: chosen } = recipe.job;
+const { engine, device, ema, prefix, ignore, model: chosen, detector } = recipe.job;
 const send = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 try {
   const library = await import('../node.ts');
   // what was to be downloaded is there: the first worker has loaded it
-  const model = await library.loadModel(chosen.ref, {
+  const { predictor } = await loadPredictor(library, chosen, detector, {
     engine,
     device,
     threads,
     ema,
     prefix,
     ignore,
-    configure: (full) => configFor(recipe.job, full),
+    configure: (full) => configFor(library, recipe.job, full),
   });
-  const cook = outcomesBy(library, model, recipe, await openFont(recipe.job));
+  const cook = outcomesBy(library, predictor, recipe, await openFont(recipe.job));
   port.on('message', async ({ id, input }: ToWorker) => {
     try {
       const outcome = await cook(input);

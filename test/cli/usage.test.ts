@@ -11,6 +11,7 @@ const commands = [
   'detect',
   'segment',
   'classify',
+  'pose',
   'models',
   'summary',
   'config',
@@ -144,12 +145,12 @@ describe('the words of the command line', () => {
   });
 
   it('describes in the help only the JSON and the overlay of the command', async () => {
-    const keys = { detect: 'detection', segment: 'segmentation', classify: 'classification' };
+    const keys = { detect: 'detection', segment: 'segmentation', classify: 'classification', pose: 'pose' };
     for (const [command, key] of Object.entries(keys)) {
       const { stdout } = await moganet([command, '--help']);
       const shown = Object.values(keys).filter((one) => stdout.includes(`"${one}": [`));
       expect(shown, command).to.deep.equal([key]);
-      const overlays = ['detections.png', 'segmentation.png', 'classification.png'].filter((one) =>
+      const overlays = ['detections.png', 'segmentation.png', 'classification.png', 'poses.png'].filter((one) =>
         stdout.includes(one),
       );
       expect(overlays, command).to.have.length(1);

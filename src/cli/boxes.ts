@@ -1,0 +1,216 @@
+import { basename } from 'node:path';
+import { boxOf, numberOf, objectOf, type Place } from '../data/coco_fields.ts';
+import { parseCocoFile } from '../data/index.ts';
+import { unknownName } from '../errors.ts';
+import { isObject } from '../values.ts';
+import { readGiven } from './arguments.ts';
+import { UsageError } from './failure.ts';
+import { type ImageId, idsByStem, idsFromCoco } from './image_ids.ts';
+import type { Library } from './model.ts';
+import { plural } from './terminal.ts';
+
+/** The boxes of `--boxes`: results or annotations of COCO, or the JSON that this package writes. */
+
+/** Boxes of one image, as plain data. */
+export interface GivenBoxes {
+  /** x1, y1, x2, y2 of each. */
+  readonly boxes: readonly number[];
+  readonly scores: readonly number[];
+}
+
+export interface BoxesChoice {
+  /** The class whose boxes are taken. */
+  readonly class: string;
+  /** The least score of a box. */
+  readonly score: number;
+  /** A COCO file that has the ids of the images, and perhaps the categories. */
+  readonly cocoImages?: string | undefined;
+}
+
+export interface BoxesReading {
+  /** One per image, in their order. */
+  readonly boxes: readonly GivenBoxes[];
+  /** Sentences for the user. */
+  readonly notices: readonly string[];
+}
+
+/** A box with what it belongs to. */
+interface Entry {
+  /** x, y, width, height. */
+  readonly box: readonly number[];
+  readonly score: number;
+}
+
+/** Returns the boxes of an image of the run. */
+type Finder = (index: number) => readonly Entry[];
+
+/**
+ * Reads the boxes of the images of a run.
+ *
+ * @param files paths or URLs of the images, as messages have them
+ * @throws UsageError for a file of another kind, for one without the class, and if it has a box in none of the images; DataError naming a
+ *   wrong field
+ */
+export function readBoxes(library: Library, path: string, files: readonly string[], choice: BoxesChoice): BoxesReading {
+  const value = parsed(path);
+  const find = finderOf(library, path, value, files, choice);
+  let thin = 0;
+  const boxes = files.map((_, i): GivenBoxes => {
+    const kept = find(i).filter(({ score }) => score >= choice.score);
+    const full = kept.filter(({ box: [, , width = 0, height = 0] }) => width > 0 && height > 0);
+    thin += kept.length - full.length;
+    return {
+      boxes: full.flatMap(({ box: [x = 0, y = 0, width = 0, height = 0] }) => [x, y, x + width, y + height]),
+      scores: full.map(({ score }) => score),
+    };
+  });
+  const without = boxes.filter(({ scores }) => scores.length === 0).length;
+  if (without === files.length) {
+    throw new UsageError(
+      `${path}: it has no box of "${choice.class}" with a score of ${choice.score} or more in ${files.length === 1 ? files[0] : 'any of the images'}. ` +
+        'Look at the names of the images (--coco-images gives ids), --detector-class and --detector-score.',
+    );
+  }
+  const notices: string[] = [];
+  if (without > 0) notices.push(`${path}: no boxes in ${without} of ${plural(files.length, 'image')}.`);
+  if (thin > 0) notices.push(`${path}: left out ${thin === 1 ? 'a box' : `${thin} boxes`} without width or height.`);
+  return { boxes, notices };
+}
+
+function parsed(path: string): unknown {
+  const text = readGiven(path).toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const where = /position \d+/.exec((cause as Error).message)?.[0];
+    throw new UsageError(`${path}: this is not JSON${where ? ` (${where})` : ''}. ${kindsOfFiles}`, { cause });
+  }
+}
+
+const kindsOfFiles = "Give COCO's results or annotations, or the JSON of `moganet detect`.";
+
+function finderOf(
+  library: Library,
+  path: string,
+  value: unknown,
+  files: readonly string[],
+  choice: BoxesChoice,
+): Finder {
+  if (Array.isArray(value)) return inResults(library, path, value, files, choice);
+  if (isObject(value) && Array.isArray(value.images) && Array.isArray(value.annotations)) {
+    return inAnnotations(path, value, files, choice);
+  }
+  if (isObject(value) && 'schema' in value) return inOwnJson(path, value, files, choice);
+  throw new UsageError(`${path}: this is no file of boxes. ${kindsOfFiles}`);
+}
+
+/** COCO's results: images by id. */
+function inResults(
+  library: Library,
+  path: string,
+  entries: readonly unknown[],
+  files: readonly string[],
+  { class: name, cocoImages }: BoxesChoice,
+): Finder {
+  const ids = cocoImages === undefined ? idsByStem(files, files).ids : idsFromCoco(cocoImages, files).ids;
+  const byImage = new Map<ImageId, Entry[]>(ids.map((id) => [id, []]));
+  const wanted = categoryOf(library, name, cocoImages);
+  const categories = new Set<unknown>();
+  for (const [i, value] of entries.entries()) {
+    const place: Place = () => `${path}: entry ${i}`;
+    const entry = objectOf(value, place);
+    categories.add(entry.category_id);
+    const { image_id: id } = entry;
+    if (typeof id !== 'number' && typeof id !== 'string') {
+      throw new UsageError(`${place()}: image_id must be a number or a text.`);
+    }
+    const list = byImage.get(id);
+    if (!list || entry.category_id !== wanted) continue;
+    const box = boxOf(entry.bbox, place);
+    if (!box) throw new UsageError(`${place()} has no bbox: x, y, width, height.`);
+    list.push({ box, score: numberOf(entry.score, 'score', place) });
+  }
+  if (wanted === undefined || (entries.length > 0 && !categories.has(wanted))) {
+    const found = [...categories].slice(0, 8).join(', ');
+    throw new UsageError(
+      `${path}: its boxes have ${wanted === undefined ? 'no known category_id' : `no category_id ${wanted}`} for "${name}", but ${found}. Give a COCO file whose categories have the name with --coco-images, or another --detector-class.`,
+    );
+  }
+  return (i) => byImage.get(ids[i] ?? '') ?? [];
+}
+
+/** Returns the id of a class: that of a file, or of COCO's 80 classes. */
+function categoryOf({ datasets }: Library, name: string, cocoImages: string | undefined): number | undefined {
+  if (cocoImages !== undefined) {
+    const { categories } = parsed(cocoImages) as { readonly categories?: unknown };
+    const listed = (Array.isArray(categories) ? categories : []).filter(isObject);
+    const found = listed.find((one) => one.name === name);
+    if (listed.length > 0) return typeof found?.id === 'number' ? found.id : undefined;
+  }
+  const { classes, categoryIds } = datasets.coco;
+  return categoryIds[(classes as readonly string[]).indexOf(name)];
+}
+
+/** COCO's annotations: images by file_name. Crowds are left out. */
+function inAnnotations(
+  path: string,
+  value: unknown,
+  files: readonly string[],
+  { class: name, cocoImages }: BoxesChoice,
+): Finder {
+  const { file } = parseCocoFile(value, path, { faults: 'report' });
+  const category = file.categories.find((one) => one.name === name);
+  if (!category) {
+    const known = file.categories.map((one) => one.name);
+    throw new UsageError(`${path}: ${unknownName('class', name, known)} --detector-class names another one.`);
+  }
+  const { ids } = idsFromCoco(cocoImages ?? path, files);
+  const byImage = new Map<ImageId, Entry[]>(ids.map((id) => [id, []]));
+  for (const { image_id: id, category_id, bbox, iscrowd } of file.annotations) {
+    if (bbox && category_id === category.id && !iscrowd) byImage.get(id)?.push({ box: bbox, score: 1 });
+  }
+  return (i) => byImage.get(ids[i] ?? '') ?? [];
+}
+
+/** The document of `--json`, or a file of `--save json`: images by their paths, or else by their names. */
+function inOwnJson(
+  path: string,
+  value: Readonly<Record<PropertyKey, unknown>>,
+  files: readonly string[],
+  { class: wanted }: BoxesChoice,
+): Finder {
+  const results = Array.isArray(value.results) ? value.results : [value];
+  const known = results.map((one, i) => {
+    const at =
+      (rest: string): Place =>
+      () =>
+        `${path}: results[${i}]${rest}`;
+    const { file, detection, pose } = objectOf(one, at(''));
+    if (!Array.isArray(detection ?? pose)) {
+      throw new UsageError(`${at('')()} has neither "detection" nor "pose", so no boxes. ${kindsOfFiles}`);
+    }
+    const entries = ((detection ?? pose) as readonly unknown[]).flatMap((instance, k): Entry[] => {
+      const place = at(`.${detection ? 'detection' : 'pose'}[${k}]`);
+      const { name, score, box } = objectOf(instance, place);
+      if (name !== wanted) return [];
+      const corners = boxOf(box, place);
+      if (!corners) throw new UsageError(`${place()} has no box: x1, y1, x2, y2.`);
+      const [x1, y1, x2, y2] = corners;
+      return [{ box: [x1, y1, x2 - x1, y2 - y1], score: numberOf(score, 'score', place) }];
+    });
+    return { file: typeof file === 'string' ? file : undefined, entries };
+  });
+  const [only] = known;
+  if (files.length === 1 && known.length === 1 && only) return () => only.entries;
+  return (i) => {
+    const file = files[i] ?? '';
+    const exact = known.filter((one) => one.file === file);
+    const same = exact.length > 0 ? exact : known.filter((one) => nameOf(one.file ?? '') === nameOf(file));
+    if (same.length <= 1) return same[0]?.entries ?? [];
+    throw new UsageError(
+      `${path}: ${same.length} results could be those of ${file}: ${same.map((one) => one.file).join(', ')}. Run the images by the same paths.`,
+    );
+  };
+}
+
+const nameOf = (file: string): string => basename(file).normalize('NFC');

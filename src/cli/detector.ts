@@ -1,0 +1,134 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { unknownName } from '../errors.ts';
+import type { Model, ModelConfig, Predictor } from '../node.ts';
+import { unitInterval } from './arguments.ts';
+import { UsageError } from './failure.ts';
+import { type ChosenModel, chooseConfig, chooseModel, type Library } from './model.ts';
+
+/** The detector in front of a pose model, for the commands that run one. */
+
+/** What the command line says about the boxes of poses. */
+export interface DetectorWords {
+  readonly detector?: string;
+  readonly detectorWeights?: string;
+  /** The class whose boxes are taken, of a detector or of a file of boxes. */
+  readonly detectorClass?: string;
+  /** The least score of a box. */
+  readonly detectorScore?: number;
+  readonly oks?: number;
+}
+
+/** A detector that a command line names, as plain data. */
+export interface ChosenDetector {
+  readonly model: ChosenModel;
+  readonly config: ModelConfig;
+  /** The class whose boxes are taken; by default that of the pose model. */
+  readonly class: string | undefined;
+  readonly score: number | undefined;
+  readonly oks: number | undefined;
+}
+
+/** Adds the options. */
+export const addDetectorOptions = (command: Command): Command =>
+  command
+    .option('-d, --detector <model>', 'the detector that finds the boxes: a name, a config.json or a checkpoint')
+    .option('--detector-weights <file>', "the detector's weights, if it does not bring them")
+    .option(
+      '--detector-class <name>',
+      'the class whose boxes are taken (default: that of the pose model, such as person)',
+    )
+    .option('--detector-score <least>', 'take boxes with at least this score (default: 0.3)', unitInterval)
+    .option(
+      '--oks <share>',
+      'drop a pose that is so similar to a better one, 1 for none (default: 0.9 with --detector, else none)',
+      positiveShare,
+    );
+
+function positiveShare(text: string): number {
+  const share = unitInterval(text);
+  if (share > 0) return share;
+  throw new InvalidArgumentError('Expected a number above 0, up to 1.');
+}
+
+/**
+ * Finds the detector. Undefined if none is named.
+ *
+ * @throws UsageError as `chooseModel`, or if words about a detector have none
+ */
+export async function chooseDetector(
+  library: Library,
+  { detector, detectorWeights, detectorClass, detectorScore, oks }: DetectorWords,
+  pull: boolean | undefined,
+): Promise<ChosenDetector | undefined> {
+  if (detector === undefined) {
+    if (detectorWeights !== undefined) throw new UsageError('--detector-weights needs --detector: name the detector.');
+    return undefined;
+  }
+  const options = { model: '--detector', weights: '--detector-weights' };
+  const model = chooseModel(library, detector, { weights: detectorWeights, task: 'any', pull, options });
+  const config = await chooseConfig(library, detector);
+  return { model, config, class: detectorClass, score: detectorScore, oks };
+}
+
+/** Returns the class of a pose model, whose boxes it needs. */
+export const classOfPose = ({ poseDatasetOf }: Library, pose: NonNullable<ModelConfig['pose']>): string =>
+  poseDatasetOf(pose).classes[0] ?? 'person';
+
+/**
+ * Checks that a detector has the class that a pose model needs, before their weights are loaded.
+ *
+ * @param name the pose model's name in messages
+ * @throws UsageError with the names of both
+ */
+export function checkDetector(library: Library, detector: ChosenDetector, name: string, { pose }: ModelConfig): void {
+  const { model, config } = detector;
+  if (!pose) throw new UsageError(`${name} finds no poses, so --detector cannot be used. Give a pose model.`);
+  if (!config.detection) throw new UsageError(`${model.name} does not detect instances. Give another --detector.`);
+  const wanted = detector.class ?? classOfPose(library, pose);
+  const known = library.datasetOf(config.detection).classes;
+  if (known.includes(wanted)) return;
+  const why = detector.class === undefined ? `${name} needs boxes of "${wanted}"` : `--detector-class is "${wanted}"`;
+  throw new UsageError(
+    `${why}, which the detector ${model.name} does not find: ${unknownName('class', wanted, known)} Choose another --detector, or a --detector-class.`,
+  );
+}
+
+/** What runs the images of a command. */
+export interface LoadedPredictor {
+  readonly predictor: Predictor;
+  /** The model itself, without its detector. */
+  readonly model: Model;
+}
+
+type LoadOptions = Parameters<Library['loadModel']>[1];
+
+/** Loads a model, and its detector if there is one; the detector runs on the same engine. */
+export async function loadPredictor(
+  library: Library,
+  { ref }: ChosenModel,
+  detector: ChosenDetector | undefined,
+  options: LoadOptions = {},
+): Promise<LoadedPredictor> {
+  const model = await library.loadModel(ref, options);
+  if (!detector) return { predictor: model, model };
+  try {
+    const { engine, device, threads, pull, onProgress, signal } = options;
+    const found = await library.loadModel(detector.model.ref, {
+      engine,
+      device,
+      threads,
+      pull,
+      onProgress,
+      signal,
+      configure: withoutOthers,
+    });
+    const { class: name, score, oks } = detector;
+    return { predictor: library.withDetector(model, found, { class: name, score, oks }), model };
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
+}
+
+/** Drops the heads that boxes do not need. */
+const withoutOthers = (config: ModelConfig): ModelConfig => ({ ...config, segmentation: undefined });
