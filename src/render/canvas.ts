@@ -300,21 +300,25 @@ export function addCurve(
   x1: number,
   y1: number,
 ): void {
+  let [fromX, fromY] = [x0, y0];
+  for (const { x, y } of curvePoints(x0, y0, cx, cy, x1, y1)) {
+    addLine(shape, fromX, fromY, x, y);
+    [fromX, fromY] = [x, y];
+  }
+}
+
+/** Returns the points of a quadratic curve after its first, so that no piece between them is further than 1/20 pixel from it. */
+export function curvePoints(x0: number, y0: number, cx: number, cy: number, x1: number, y1: number) {
   // the distance of a quadratic from its chord is |p0 − 2c + p1| / 4 and falls with the square of the number of pieces
   const bendX = x0 - 2 * cx + x1;
   const bendY = y0 - 2 * cy + y1;
   const pieces = Math.max(1, Math.ceil(Math.sqrt(5 * Math.sqrt(bendX * bendX + bendY * bendY))));
-  let x = x0;
-  let y = y0;
-  for (let i = 1; i <= pieces; i++) {
-    const t = i / pieces;
+  return Array.from({ length: pieces }, (_, i) => {
+    if (i === pieces - 1) return { x: x1, y: y1 };
+    const t = (i + 1) / pieces;
     const s = 1 - t;
-    const nextX = i === pieces ? x1 : s * s * x0 + 2 * s * t * cx + t * t * x1;
-    const nextY = i === pieces ? y1 : s * s * y0 + 2 * s * t * cy + t * t * y1;
-    addLine(shape, x, y, nextX, nextY);
-    x = nextX;
-    y = nextY;
-  }
+    return { x: s * s * x0 + 2 * s * t * cx + t * t * x1, y: s * s * y0 + 2 * s * t * cy + t * t * y1 };
+  });
 }
 
 /** Adds a rectangle with rounded corners. */

@@ -1,16 +1,8 @@
 import { ShapeError } from '../errors.ts';
 import { checkRaster, type Raster } from '../image/raster.ts';
-import {
-  addCurve,
-  addLine,
-  alphaOf,
-  type Canvas,
-  type Coverage,
-  canvasFrom,
-  createCoverage,
-  paintCoverage,
-} from './canvas.ts';
+import { alphaOf, type Canvas, canvasFrom, curvePoints } from './canvas.ts';
 import type { Color } from './colors.ts';
+import { type Point, paintConvex } from './convex.ts';
 
 /** Poses drawn over the image: a line per link of the skeleton, and a disc per keypoint. */
 
@@ -157,31 +149,25 @@ function isInRing(skeleton: DrawnKeypoints['skeleton'], link: readonly [number, 
   return reached.has(goal);
 }
 
-/** A place on the canvas, where the first pixel is from 0 to 1. */
-interface Place {
-  readonly x: number;
-  readonly y: number;
-}
-
 /** Returns the places of keypoints that are drawn. */
-const seenPoints = (points: Float32Array, scores: Float32Array, least: number): (Place | undefined)[] =>
+const seenPoints = (points: Float32Array, scores: Float32Array, least: number): (Point | undefined)[] =>
   Array.from(scores, (score, k) => {
     const [x, y] = [points[2 * k]! + 0.5, points[2 * k + 1]! + 0.5];
     return score >= Math.fround(least) && Number.isFinite(x) && Number.isFinite(y) ? { x, y } : undefined;
   });
 
 /** Returns the longer side of the rectangle around a person's keypoints. */
-function longerSide(person: readonly (Place | undefined)[]): number {
+function longerSide(person: readonly (Point | undefined)[]): number {
   const seen = person.filter((place) => place !== undefined);
   if (seen.length === 0) return 0;
   const extent = (values: readonly number[]) => Math.max(...values) - Math.min(...values);
   return Math.max(extent(seen.map(({ x }) => x)), extent(seen.map(({ y }) => y)));
 }
 
-const isInside = ({ width, height }: Canvas, { x, y }: Place): boolean => x >= 0 && y >= 0 && x <= width && y <= height;
+const isInside = ({ width, height }: Canvas, { x, y }: Point): boolean => x >= 0 && y >= 0 && x <= width && y <= height;
 
 /** Draws a line with straight ends, which the discs of its keypoints cover. */
-function strokeLine(canvas: Canvas, a: Place, b: Place, width: number, color: Color, alpha: number): void {
+function strokeLine(canvas: Canvas, a: Point, b: Point, width: number, color: Color, alpha: number): void {
   const length = Math.sqrt((b.x - a.x) ** 2 + (b.y - a.y) ** 2);
   if (length === 0) return;
   const [dx, dy] = [((b.y - a.y) / length) * (width / 2), ((a.x - b.x) / length) * (width / 2)];
@@ -191,12 +177,7 @@ function strokeLine(canvas: Canvas, a: Place, b: Place, width: number, color: Co
     { x: b.x - dx, y: b.y - dy },
     { x: a.x - dx, y: a.y - dy },
   ];
-  paintShape(canvas, corners, color, alpha, (shape, left, top) => {
-    for (const [i, from] of corners.entries()) {
-      const to = corners[(i + 1) % 4]!;
-      addLine(shape, from.x - left, from.y - top, to.x - left, to.y - top);
-    }
-  });
+  paintConvex(canvas, corners, color, alpha);
 }
 
 /** The tangent of 22.5 degrees: a circle is drawn as eight arcs. */
@@ -214,35 +195,12 @@ const circle = [
   [diagonal, -diagonal, 1, -tangent],
 ] as const;
 
-function fillDisc(canvas: Canvas, { x, y }: Place, radius: number, color: Color, alpha: number): void {
+function fillDisc(canvas: Canvas, { x, y }: Point, radius: number, color: Color, alpha: number): void {
   if (x + radius <= 0 || y + radius <= 0 || x - radius >= canvas.width || y - radius >= canvas.height) return;
-  const around = [
-    { x: x - radius, y: y - radius },
-    { x: x + radius, y: y + radius },
-  ];
-  paintShape(canvas, around, color, alpha, (shape, left, top) => {
-    for (const [i, [x0, y0, cx, cy]] of circle.entries()) {
-      const [x1, y1] = circle[(i + 1) % circle.length]!;
-      const [atX, atY] = [x - left, y - top];
-      const at = (value: number, middle: number) => middle + radius * value;
-      addCurve(shape, at(x0, atX), at(y0, atY), at(cx, atX), at(cy, atY), at(x1, atX), at(y1, atY));
-    }
+  const corners = circle.flatMap(([x0, y0, cx, cy], i) => {
+    const [x1, y1] = circle[(i + 1) % circle.length]!;
+    const at = (value: number, middle: number) => middle + radius * value;
+    return curvePoints(at(x0, x), at(y0, y), at(cx, x), at(cy, y), at(x1, x), at(y1, y));
   });
-}
-
-/** Paints a shape that lies among these places. */
-function paintShape(
-  canvas: Canvas,
-  places: readonly Place[],
-  color: Color,
-  alpha: number,
-  add: (shape: Coverage, left: number, top: number) => void,
-): void {
-  const left = Math.floor(Math.min(...places.map(({ x }) => x)));
-  const top = Math.floor(Math.min(...places.map(({ y }) => y)));
-  const width = Math.ceil(Math.max(...places.map(({ x }) => x))) - left + 1;
-  const height = Math.ceil(Math.max(...places.map(({ y }) => y))) - top + 1;
-  const shape = createCoverage({ width, height });
-  add(shape, left, top);
-  paintCoverage(canvas, shape, left, top, color, alpha);
+  paintConvex(canvas, corners, color, alpha);
 }
