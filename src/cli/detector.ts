@@ -131,4 +131,7 @@ export async function loadPredictor(
 }
 
 /** Drops the heads that boxes do not need. */
-const withoutOthers = (config: ModelConfig): ModelConfig => ({ ...config, segmentation: undefined });
+function withoutOthers({ detection, ...config }: ModelConfig): ModelConfig {
+  const boxes = detection && 'mask' in detection ? { ...detection, mask: undefined } : detection;
+  return { ...config, segmentation: undefined, detection: boxes };
+}

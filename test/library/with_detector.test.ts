@@ -1,5 +1,14 @@
 import { expect } from 'chai';
-import { ConfigError, EngineError, encodePng, loadModel, type Model, type ModelConfig, type Result } from 'moganet';
+import {
+  ConfigError,
+  DroppedError,
+  EngineError,
+  encodePng,
+  loadModel,
+  type Model,
+  type ModelConfig,
+  type Result,
+} from 'moganet';
 import { withDetector } from '../../src/library/with_detector.ts';
 import { rejection } from '../harness/rejection.ts';
 import {
@@ -10,6 +19,9 @@ import {
   smallPose,
   smallSegmentation,
 } from '../harness/small_model.ts';
+import { testLibrary } from '../harness/threads.ts';
+
+const cpu = { engine: 'cpu' } as const;
 
 const load = async (config: ModelConfig): Promise<Model> =>
   loadModel({ weights: await smallFile(config) }, { engine: 'onnxruntime', threads: 1 });
@@ -121,6 +133,33 @@ describe('a pose model with a detector', () => {
     expect(() => withDetector(pose, segments)).to.throw(ConfigError, /"small_segmentation" detects no instances/);
     await segments.dispose();
     expect(withDetector(pose, other, { class: 'left' }).class).to.equal('left');
+  });
+
+  it('works with models in a worker, and with one of each, for the same poses', async () => {
+    const library = testLibrary();
+    const loadRemote = async (config: ModelConfig) => library.loadModel({ weights: await smallFile(config) }, cpu);
+    const loadHere = async (config: ModelConfig) => loadModel({ weights: await smallFile(config) }, cpu);
+    const [remotePose, remoteDetector] = [await loadRemote(smallPose), await loadRemote(smallPersons)];
+    const [herePose, hereDetector] = [await loadHere(smallPose), await loadHere(smallPersons)];
+    const options = { score: 0 };
+    const expected = numbersOf(await withDetector(herePose, hereDetector, options).predict(images[0]!));
+    expect(expected[1]).to.have.length.greaterThan(0);
+    const remote = withDetector(remotePose, remoteDetector, options);
+    const file = new File([encodePng(imageOf(60, 40)) as Uint8Array<ArrayBuffer>], 'people.png');
+    const result = await remote.predict(file);
+    expect(numbersOf(result)).to.deep.equal(expected);
+    expect(result.origin).to.include({ file: 'people.png' });
+    expect(numbersOf(await withDetector(herePose, remoteDetector, options).predict(images[0]!))).to.deep.equal(
+      expected,
+    );
+    expect(numbersOf(await withDetector(remotePose, hereDetector, options).predict(images[0]!))).to.deep.equal(
+      expected,
+    );
+    // frames: one runs and one waits
+    const frames = await Promise.allSettled([0, 1, 2].map(() => remote.predict(images[0]!, { latest: true })));
+    expect(frames.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
+    expect(frames[1]).to.have.property('reason').that.is.instanceOf(DroppedError);
+    await Promise.all([remote.dispose(), herePose.dispose(), hereDetector.dispose()]);
   });
 
   it('ends with both models, and with the signal of a call', async () => {
