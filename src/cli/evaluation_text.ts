@@ -7,13 +7,14 @@ const titles = { bbox: 'Boxes', segm: 'Masks', keypoints: 'Keypoints' } as const
 
 /** Returns the figures, line by line. Shares are from 0 to 1; a figure without anything to measure is a dash. */
 export function evaluationLines(evaluation: Evaluation, colors: Terminal['colors']): string[] {
-  const { bbox, segm, keypoints, semseg, classification, speed } = evaluation;
+  const { bbox, segm, keypoints, semseg, classification, speed, model } = evaluation;
   const tables = [
     ...[bbox, segm, keypoints].flatMap((figures) => (figures ? [objectLines(figures, colors)] : [])),
     ...(semseg ? [labelMapLines(semseg, colors)] : []),
     ...(classification ? [classificationLines(classification, colors)] : []),
   ];
-  const lines = [countLine(evaluation), ...tables.flatMap((table) => ['', ...table])];
+  const boxes = model?.boxes === undefined ? [] : [`poses in boxes: ${model.boxes}`];
+  const lines = [countLine(evaluation), ...boxes, ...tables.flatMap((table) => ['', ...table])];
   if (speed) {
     const { millisecondsPerImage, imagesPerSecond } = speed;
     lines.push('', `${duration(millisecondsPerImage)} per image, ${imagesPerSecond.toFixed(2)} images/s`);

@@ -45,7 +45,7 @@ export async function completed(gathered: Gathered): Promise<Evaluation> {
   const byObjects = by && objects ? worstByObjects(rowed, by, most) : [];
   return {
     ...evaluation,
-    data: dataFacts(set, images.length, limit),
+    data: { ...dataFacts(set, images.length, limit), keypoints: objects?.keypoints?.drawn ?? set.keypoints },
     bbox: figuresOf('bbox'),
     segm: figuresOf('segm'),
     keypoints: figuresOf('keypoints'),

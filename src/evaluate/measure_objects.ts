@@ -1,4 +1,5 @@
 import type { CocoDetection, CocoFile } from '../data/coco_file.ts';
+import type { KeypointNames } from '../data/image_set.ts';
 import { DataError } from '../errors.ts';
 import { calibrationFigures } from './calibration.ts';
 import { type CocoEvaluation, cocoStatNames, evaluateCoco } from './coco.ts';
@@ -42,6 +43,8 @@ export interface ObjectMeasures {
 export interface MeasuredKeypoints extends LabelledKeypoints {
   /** By default COCO's, if there are as many. */
   readonly sigmas: Sigmas | undefined;
+  /** As they are drawn, if not as the data set has them. */
+  readonly drawn?: KeypointNames | undefined;
 }
 
 /** What is measured, and against what. */

@@ -1,10 +1,17 @@
 import type { CocoDetection } from '../data/coco_file.ts';
 import { categoryIdOf, cocoCollector } from '../data/coco_of.ts';
-import type { ImageSet, LabelledImage } from '../data/image_set.ts';
+import type { ImageSet, KeypointNames, LabelledImage } from '../data/image_set.ts';
 import type { PoseDataset } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { FoundObjects } from './complete.ts';
-import { keypointsOfSet, matchKeypoints, type Sigmas, sigmasFor, withKeypoints } from './keypoint_sets.ts';
+import {
+  type KeypointMatch,
+  keypointsOfSet,
+  matchKeypoints,
+  type Sigmas,
+  sigmasFor,
+  withKeypoints,
+} from './keypoint_sets.ts';
 import type { Observation } from './observe.ts';
 
 /** Collects the poses of a run in COCO's form, keypoint by keypoint as the data set names them. */
@@ -66,7 +73,9 @@ export function poseMeasure(set: ImageSet, { name, dataset, toData, sigmas }: Me
     collected() {
       const file = withKeypoints(collector.file(), labelled.count, ofData);
       const categories = file.categories.filter(({ id }) => id === category);
-      const keypoints = { names: labelled.names && ofData.map((k) => labelled.names![k]!), count: ofData.length };
+      const drawn = drawnKeypoints(set, dataset, { fromModel, ofData });
+      const measuredNames = labelled.names && drawn.names;
+      const keypoints = { names: measuredNames, count: ofData.length, drawn };
       return {
         truth: { ...file, categories },
         found,
@@ -75,6 +84,23 @@ export function poseMeasure(set: ImageSet, { name, dataset, toData, sigmas }: Me
       };
     },
   };
+}
+
+/** The keypoints that are compared, with the skeleton of the data set, or of the model if the files have none. */
+function drawnKeypoints(
+  { keypoints }: ImageSet,
+  { keypoints: own }: PoseDataset,
+  { fromModel, ofData }: Pick<KeypointMatch, 'fromModel' | 'ofData'>,
+): KeypointNames {
+  const named = keypoints && !keypoints.numbered ? keypoints.names : undefined;
+  const names = ofData.map((k, i) => named?.[k] ?? own.names[fromModel[i]!]!);
+  const within = (pairs: KeypointNames['skeleton'], places: readonly number[]) =>
+    pairs.flatMap(([a, b]): [number, number][] => {
+      const [from, to] = [places.indexOf(a), places.indexOf(b)];
+      return from >= 0 && to >= 0 ? [[from, to]] : [];
+    });
+  const ofSet = keypoints?.skeleton ?? [];
+  return { names, skeleton: ofSet.length > 0 ? within(ofSet, ofData) : within(own.skeleton, fromModel) };
 }
 
 const nothing = { scores: [], points: [], pointScores: [] } as const;

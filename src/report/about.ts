@@ -45,6 +45,7 @@ export function aboutSection(
     ['Limit', data.limit === undefined ? undefined : `the first ${counted(data.limit, 'image')}`],
     ['Classes', classes],
     ['Classes of label maps', data.labelClasses && classList(data.labelClasses)],
+    ['Keypoints', data.keypoints && classList(data.keypoints.names)],
   ]);
   const run = facts([
     [
@@ -85,6 +86,8 @@ function modelFacts({
   classes,
   detectionScale,
   segmentationScale,
+  poseScale,
+  boxes,
   options,
 }: ModelFacts): Html {
   const scale = (edges: readonly number[] | undefined) => edges?.join(' × ');
@@ -100,6 +103,8 @@ function modelFacts({
     ['Engine', detail === '' ? engine : `${engine}, ${detail}`],
     ['Size for detection', scale(detectionScale)],
     ['Size for segmentation', scale(segmentationScale)],
+    ['Size of the crops of poses', scale(poseScale)],
+    ['Boxes of the poses', boxes === undefined ? undefined : nameHtml(boxes)],
     ...Object.entries(classes).map(([task, names]) => [`Classes of ${task}`, classList(names)] as const),
     [
       'Options',
@@ -116,6 +121,10 @@ const guide: Html = facts([
     'Average precision: the area under the curve of precision over recall, mean over the classes, and over the thresholds of IoU if none is named.',
   ],
   ['AR', 'Average recall: the largest share of objects found, mean over classes and thresholds.'],
+  [
+    'OKS',
+    "Object keypoint similarity, the IoU of poses: how near the labelled keypoints are, by the size of the object and each keypoint's sigma.",
+  ],
   ['IoU', 'Intersection over union: the area that truth and detection share, by the area that either covers.'],
   [
     'Hit, false alarm, missed',

@@ -245,6 +245,20 @@ describe('the evaluation of a pose model', () => {
     expect(keypoints?.sigmas).to.deep.equal([0.1, 0.2]);
     expect(keypoints?.stats[0]).to.be.closeTo(1, 1e-9);
     expect(notices.join()).to.match(/does not know paw of the data set.*left out on both sides/);
+    const joined = cats({
+      points: more,
+      keypoints: {
+        names: more,
+        skeleton: [
+          [0, 2],
+          [1, 0],
+        ],
+      },
+    });
+    expect((await evaluate(joined, fewer)).data.keypoints).to.deep.equal({
+      names: ['nose', 'tail'],
+      skeleton: [[1, 0]],
+    });
     const small = cats({ points: ['nose'], annotations: [cat(1, 10, { keypoints: [10, 30, 2], num_keypoints: 1 })] });
     const whole = await evaluate(small);
     expect(whole.found?.[0]?.keypoints).to.deep.equal([10, 30, 0.75]);

@@ -89,6 +89,40 @@ describe('the report of an evaluation', () => {
     expect(listed[0]).to.equal('M missed');
   });
 
+  it('draws poses with their skeletons, without the keypoints that are guesses or not labelled', async () => {
+    const evaluation = evaluationFixture('objects', { images: 1 });
+    const [image] = evaluation.shown;
+    const box = [10, 10, 50, 90] as const;
+    const truth = {
+      name: 'person',
+      box,
+      keypoints: [
+        [20, 20, 2],
+        [30, 60, 1],
+        [0, 0, 0],
+      ] as const,
+    };
+    const keypoints = [...truth.keypoints.slice(0, 2), [40, 80, 2] as const];
+    const shown = {
+      ...image!,
+      by: 'keypoints' as const,
+      truths: [{ ...truth, status: 'missed' as const }],
+      detections: [{ ...truth, keypoints, score: 0.8, status: 'hit' as const }],
+    };
+    const skeleton = [
+      [0, 1],
+      [1, 2],
+    ] as const;
+    const data = { ...evaluation.data, keypoints: { names: ['nose', 'hip', 'foot'], skeleton } };
+    const document = await reportOf({ ...evaluation, data, shown: [shown] });
+    const bones = (kind: string) => document.querySelector(`.marks .${kind} .bone`)?.getAttribute('d')?.match(/M/g);
+    expect(bones('hit')).to.have.length(2);
+    expect(bones('miss')).to.have.length(1);
+    expect(document.querySelectorAll('.marks .hit circle')).to.have.length(3);
+    expect(document.querySelectorAll('.marks .miss circle')).to.have.length(2);
+    expect(textOf(document.querySelector('#about'))).to.include('nose, hip, foot');
+  });
+
   it('draws at most 20 false alarms on an image, those with the highest scores, and says so', async () => {
     const evaluation = evaluationFixture('objects', { images: 1 });
     const [image] = evaluation.shown;
