@@ -19,7 +19,10 @@ const drawings = ['detection', 'segmentation', 'classification', 'pose'] as cons
 /** A task whose result can be drawn. */
 export type Drawing = (typeof drawings)[number];
 
-/** What is drawn, and how. `lineWidth` is that of boxes, and of the limbs of poses. */
+/**
+ * What is drawn, and how. `lineWidth` is that of boxes, and of the limbs of poses. The boxes in which poses were looked for, and labels
+ * with their scores, are drawn with `boxes: true` and `labels: true`.
+ */
 export interface RenderOptions extends OverlayOptions {
   /** The task whose result is drawn; several are drawn side by side. By default the first of pose, detection, segmentation and classification that the result has. */
   readonly draw?: Drawing | readonly Drawing[] | undefined;
@@ -81,15 +84,17 @@ type Option = Exclude<keyof RenderOptions, 'draw'>;
 /** Fonts belong to a program and not to a drawing, and go with every one. */
 const fontOptions = ['moreGlyphs', 'onMissingGlyphs'] as const satisfies readonly Option[];
 
+const boxOptions = [
+  ...(['textSize', 'palette', 'colorBy', 'boxes', 'labels', 'labelOf'] as const),
+  ...(['boxOpacity', 'labelOpacity', 'lineWidth'] as const),
+] satisfies readonly Option[];
+
 /** The options that each drawing uses besides those of fonts. */
 const usedOptions: Readonly<Record<Drawing, readonly Option[]>> = {
-  detection: [
-    ...(['textSize', 'palette', 'colorBy', 'boxes', 'masks', 'labels', 'labelOf', 'maskOpacity'] as const),
-    ...(['contourOpacity', 'boxOpacity', 'labelOpacity', 'lineWidth', 'contourWidth'] as const),
-  ],
+  detection: [...boxOptions, 'masks', 'maskOpacity', 'contourOpacity', 'contourWidth'],
   segmentation: ['textSize', 'palette', 'maskOpacity', 'contourOpacity'],
   classification: ['textSize'],
-  pose: ['lineWidth', 'pointScore', 'pointRadius', 'poseColors', 'poseOpacity'],
+  pose: [...boxOptions, 'pointScore', 'pointRadius', 'poseColors', 'poseOpacity'],
 };
 
 /** Checks that each option has an effect. @throws ConfigError for an option that nothing of what is drawn uses */
@@ -142,10 +147,13 @@ function drawTask(result: ResultFields, task: Drawing, options: Omit<RenderOptio
     }
     case 'pose': {
       if (!poses) throw withoutTask(task);
-      const { points, pointScores, dataset } = poses;
-      const how = { score: pointScore, lineWidth: overlay.lineWidth, pointRadius };
-      const drawn = { points, pointScores, keypoints: dataset.keypoints };
-      return drawPoses(image, drawn, { ...how, colors: poseColors, opacity: poseOpacity });
+      const { boxes = false, labels = false, lineWidth } = overlay;
+      const { points, pointScores, scores, dataset } = poses;
+      const { classes, keypoints } = dataset;
+      const found = { boxes: poses.boxes, scores, labels: new Int32Array(scores.length), classes };
+      const below = boxes || labels ? drawDetections(image, found, { ...overlay, boxes, labels }) : image;
+      const how = { score: pointScore, lineWidth, pointRadius, colors: poseColors, opacity: poseOpacity };
+      return drawPoses(below, { points, pointScores, keypoints }, how);
     }
   }
 }

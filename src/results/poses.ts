@@ -118,6 +118,7 @@ export class Poses implements PoseFields, Iterable<Pose> {
     });
   }
 
+  /** The poses, in their order. */
   *[Symbol.iterator](): Generator<Pose> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }

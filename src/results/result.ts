@@ -205,8 +205,8 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
 
   /**
    * Draws what was found on a copy of the image. A segmentation takes `palette`, `maskOpacity`, `contourOpacity` and the options of
-   * text, a classification those of text, a pose `lineWidth`, `pointScore`, `pointRadius`, `poseColors` and `poseOpacity`, a detection
-   * all but the last four.
+   * text, a classification those of text, a pose all but those of masks, a detection all but `pointScore`, `pointRadius`,
+   * `poseColors` and `poseOpacity`.
    *
    * @throws ConfigError for an unknown or impossible option, or one that nothing of `draw` uses; RangeError if a task that is to be drawn did not run
    */

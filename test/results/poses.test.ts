@@ -4,7 +4,7 @@ import { ConfigError, Poses, poseDatasetOf, Result, type ResultJson, version } f
 import { parseCocoResults } from '../../src/data/coco_json.ts';
 import { readYoloLabels } from '../../src/data/layouts/yolo_labels.ts';
 import { datasets } from '../../src/datasets/index.ts';
-import { drawPoses, sideBySide } from '../../src/render/index.ts';
+import { drawDetections, drawPoses, sideBySide } from '../../src/render/index.ts';
 
 /** A crane of three joints, whose jib has a left and a right end. */
 const dataset = poseDatasetOf({
@@ -77,14 +77,30 @@ describe('a drawing of poses', () => {
     }
   });
 
+  it('has boxes and labels below the poses if they are asked for', () => {
+    const found = { boxes: poses.boxes, scores: poses.scores, labels: Int32Array.of(0, 0), classes: ['crane'] };
+    const colors = { palette: [[9, 99, 199] as const], lineWidth: 1, textSize: 6 };
+    for (const shown of [
+      { boxes: true, labels: false },
+      { boxes: false, labels: true },
+      { boxes: true, labels: true },
+    ]) {
+      const below = drawDetections(image, found, { ...shown, ...colors });
+      const expected = drawPoses(below, { ...poses, keypoints: dataset.keypoints }, { lineWidth: 1 });
+      expect(result.render({ draw: 'pose', ...shown, ...colors }).data).to.deep.equal(expected.data);
+      expect(below.data).not.to.deep.equal(image.data);
+    }
+    expect(result.render({ boxes: false, labels: false }).data).to.deep.equal(result.render().data);
+  });
+
   it('refuses options that it does not use, and values that are none', () => {
     const untyped = (value: unknown) => value as never;
     const cases: readonly (readonly [call: () => unknown, fact: string | RegExp])[] = [
       [
         () => result.render({ draw: 'pose', maskOpacity: 0.5 }),
-        /maskOpacity has no effect on pose\. Used are lineWidth, pointScore.*draw the detection or segmentation\./,
+        /maskOpacity has no effect on pose\. Used are textSize.*pointScore.*draw the detection or segmentation\./,
       ],
-      [() => result.render({ draw: 'pose', textSize: 9 }), 'textSize has no effect on pose'],
+      [() => result.render({ draw: 'pose', masks: true }), 'masks has no effect on pose'],
       [() => result.render({ draw: 'detection', pointScore: 0.5 }), 'pointScore has no effect on detection'],
       [() => result.render({ poseColors: untyped({ left: [1, 2, 3] }) }), 'poseColors: must be { left, right, trunk }'],
       [() => result.render({ pointRadius: -1 }), 'pointRadius: must be at least 0'],
