@@ -23,11 +23,11 @@ interface Options {
 }
 
 const help = `
-A model for classification or segmentation, and a backbone, is one file: image in, logits or pyramid out. A two-stage
-detector is features.onnx, box.onnx and mask.onnx. model.json has the facts: parts, shapes, class names, anchors and the
-configuration. docs/onnx.md explains preprocessing, the steps between the parts, and postprocessing. Batch, height and
-width are free in every file. A file has no inputs but images, maps and regions. Opset 17. Weights near 2 GB are a second
-file beside the first.
+A model for classification, segmentation or poses, and a backbone, is one file: image in, logits, heatmaps or pyramid out.
+A two-stage detector is features.onnx, box.onnx and mask.onnx. model.json has the facts: parts, shapes, class names,
+anchors and the configuration. docs/onnx.md explains preprocessing, the steps between the parts, and postprocessing.
+Batch, height and width are free in every file. A file has no inputs but images, maps and regions. Opset 17. Weights near
+2 GB are a second file beside the first.
 
 Examples:
   moganet export facade

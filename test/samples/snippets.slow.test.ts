@@ -32,6 +32,7 @@ const given: Readonly<Record<string, string>> = {
     import { loadModel, type Model, type Result } from 'moganet';
     declare const model: Model, result: Result;
     declare const canvas: HTMLCanvasElement, video: HTMLVideoElement, link: HTMLAnchorElement, bar: HTMLElement;`,
+  'docs/pose.md': 'declare const video: HTMLVideoElement;',
   'docs/worker.md': 'declare const file: Blob, canvas: HTMLCanvasElement, video: HTMLVideoElement;',
   'docs/from_mediapipe.md': 'declare const img: HTMLImageElement;',
 };
