@@ -2,7 +2,9 @@ import { readConfigText } from '../formats/python.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { backboneFromMm } from '../models/mm/backbones.ts';
 import { fromMm, type MmContext } from '../models/mm/index.ts';
+import { keypointSetName, keypointsOfMeta } from '../models/mm/keypoints.ts';
 import { isObject } from '../validate.ts';
+import { keypointMeta } from './keypoint_sets.ts';
 
 /** Reads mm's configuration in the metadata of a checkpoint. */
 
@@ -21,7 +23,14 @@ export function configOfMm(
 ): ModelConfig | undefined {
   const read = mmConfigIn(meta, file);
   if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;
-  return fromMm(read, { classes: classNames(meta), datasetMeta: meta.dataset_meta, ...context });
+  return fromMm(read, { classes: classNames(meta), datasetMeta: datasetMeta(meta, read), ...context });
+}
+
+/** Returns the keypoints beside the weights, else those of a data set that the configuration only names. */
+function datasetMeta(meta: Dict, read: Dict): unknown {
+  if (keypointsOfMeta(meta.dataset_meta)) return meta.dataset_meta;
+  const name = keypointSetName(read);
+  return name === undefined ? undefined : keypointMeta(name);
 }
 
 /** Returns the backbone. Undefined if it cannot be read: it is only a hint. */

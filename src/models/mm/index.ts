@@ -39,6 +39,7 @@ const contextOptions = z.strictObject({
 });
 
 const dict = z.record(z.string(), z.unknown());
+const typed = z.looseObject({ type: z.string() });
 const full = z.looseObject({ type: z.string(), backbone: z.looseObject({ type: z.string() }) });
 
 /** A model type: its task, and the function that reads its dict. */
@@ -73,8 +74,10 @@ export function fromMm(config: unknown, context: MmContext = {}): ModelConfig {
       `${what}: _base_: the files that it names are not read. Give the whole: Config.fromfile(file).dump().`,
     );
   }
-  const given = validate(full, modelIn(whole), what);
-  const reader = byType(models, given.type, 'model');
+  const raw = modelIn(whole);
+  // another kind of model, such as one that distils, may have no backbone
+  const reader = byType(models, validate(typed, raw, what).type, 'model');
+  const given = validate(full, raw, what);
   if (reader.task === 'pose') return poseModelFromMm(whole, given, context);
   const backbone = backboneFromMm(given.backbone);
   const parts = plainPart({ ...given, backbone: undefined }) as typeof given;

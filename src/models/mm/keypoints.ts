@@ -118,6 +118,38 @@ const datasetTypes: Readonly<Record<string, DatasetId>> = {
 };
 const infoFiles: Readonly<Record<string, DatasetId>> = { 'coco.py': 'coco_keypoints' };
 
+/** What has the keypoints of a data set, if not a person: by mmpose's names of data sets. */
+const classesOf: Readonly<Record<string, string>> = {
+  macaque: 'macaque',
+  ap10k: 'animal',
+  animalpose: 'animal',
+  'Animal Kingdom': 'animal',
+  atrw: 'tiger',
+  horse10: 'horse',
+  zebra: 'zebra',
+  locust: 'locust',
+  fly: 'fly',
+  onehand10k: 'hand',
+  freihand: 'hand',
+  interhand2d: 'hand',
+  interhand3d: 'hand',
+  panoptic_hand2d: 'hand',
+  rhd2d: 'hand',
+  coco_wholebody_hand: 'hand',
+  coco_wholebody_face: 'face',
+  '300w': 'face',
+  '300vw': 'face',
+  '300wlp': 'face',
+  aflw: 'face',
+  cofw: 'face',
+  wflw: 'face',
+  lapa: 'face',
+  deepfashion_full: 'clothes',
+  deepfashion_upper: 'clothes',
+  deepfashion_lower: 'clothes',
+  deepfashion2: 'clothes',
+};
+
 /** Facts on keypoints from outside the configuration. */
 export interface KeypointContext {
   /** The data set if the configuration names none. */
@@ -136,9 +168,13 @@ export function keypointsFromMm(
   whole: Readonly<Record<string, unknown>>,
   count: number,
   context: KeypointContext,
-): Pick<PoseConfig, 'dataset' | 'keypoints'> {
+): Pick<PoseConfig, 'dataset' | 'keypoints' | 'class'> {
   const set = keypointsOfMeta(context.datasetMeta) ?? inlineSet(whole);
-  const { id, name } = set ? { id: sameAs(set), name: 'of the configuration' } : namedSet(whole, context.dataset);
+  const named = setNameIn(context.datasetMeta) ?? setNameIn(inlineInfo(whole));
+  const kind = set && named !== undefined && Object.hasOwn(classesOf, named) ? classesOf[named] : undefined;
+  const { id, name } = set
+    ? { id: kind === undefined ? sameAs(set) : undefined, name: named ?? 'of the configuration' }
+    : namedSet(whole, context.dataset);
   const keypoints = set ?? (id && (datasets[id] as { keypoints?: KeypointSet }).keypoints);
   if (!keypoints) {
     const unknown = name === undefined ? '' : ` (the data set is ${name})`;
@@ -152,7 +188,7 @@ export function keypointsFromMm(
       `mmpose model: the head has ${count} keypoints, the data set ${id ?? name} ${keypoints.names.length}.`,
     );
   }
-  return id ? { dataset: id } : { keypoints: set };
+  return id ? { dataset: id } : { keypoints: set, class: kind };
 }
 
 const ofTest = (whole: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
@@ -160,13 +196,27 @@ const ofTest = (whole: Readonly<Record<string, unknown>>): Readonly<Record<strin
   return isObject(test) ? test : {};
 };
 
-/** Returns the keypoints that a configuration lists. */
-function inlineSet(whole: Readonly<Record<string, unknown>>): Keypoints | undefined {
+/** Returns the `dataset_info` in a configuration. 1.x has it as `metainfo`, which mostly names a file. */
+function inlineInfo(whole: Readonly<Record<string, unknown>>): unknown {
   const { metainfo, dataset_info } = ofTest(whole);
   const inline = isObject(metainfo) && 'keypoint_info' in metainfo ? metainfo : undefined;
-  const found = dataset_info ?? whole.dataset_info ?? inline;
-  return found === undefined ? undefined : fromInfo(found, inline ? 'metainfo' : 'dataset_info');
+  return dataset_info ?? whole.dataset_info ?? inline;
 }
+
+/** Returns the keypoints that a configuration lists. */
+function inlineSet(whole: Readonly<Record<string, unknown>>): Keypoints | undefined {
+  const found = inlineInfo(whole);
+  return found === undefined
+    ? undefined
+    : fromInfo(found, found === ofTest(whole).metainfo ? 'metainfo' : 'dataset_info');
+}
+
+const setNameIn = (info: unknown): string | undefined =>
+  isObject(info) && typeof info.dataset_name === 'string' ? info.dataset_name : undefined;
+
+/** Returns the file or class by which a configuration names its data set. Undefined if it lists the keypoints itself, or names none. */
+export const keypointSetName = (whole: Readonly<Record<string, unknown>>): string | undefined =>
+  inlineInfo(whole) === undefined ? namedSet(whole, undefined).name : undefined;
 
 /** Returns the data set that a configuration names by a file or a class, or the one of the context. */
 function namedSet(

@@ -305,12 +305,13 @@ export interface PoseSource extends Source {
  */
 export function poseFromMm(model: Readonly<Record<string, unknown>>, source: PoseSource): ReadPose {
   const isNewer = model.head !== undefined;
+  const part = isNewer ? 'head' : 'keypoint_head';
+  // first, since another kind of head has other fields around it
+  const { head, maps, index, decoder } = poseHeadFromMm(model[part], part);
   const test_cfg = isObject(model.test_cfg) ? model.test_cfg : {};
   const dict: { test_cfg: Partial<Test1> } = isNewer
     ? validate(topDown1, { ...model, test_cfg }, what)
     : validate(topDown0, { ...model, test_cfg }, what);
-  const part = isNewer ? 'head' : 'keypoint_head';
-  const { head, maps, index, decoder } = poseHeadFromMm(model[part], part);
   if (isNewer && !isObject(decoder)) {
     throw new ConfigError(
       `${what}: head.decoder: must be the codec, such as { type: 'MSRAHeatmap', input_size: [192, 256] }.`,

@@ -279,6 +279,23 @@ describe('a pose model of mmpose', () => {
     expect(() => fromMm({ model: older, dataset_info })).to.throw(ConfigError, 'the head has 17 keypoints');
   });
 
+  it('of other beings or parts of them has their class, though their keypoints be COCO’s', () => {
+    const { names, flipPairs } = datasets.coco_keypoints.keypoints;
+    const partnerOf = (i: number) => flipPairs.find((pair) => pair.includes(i))?.find((other) => other !== i);
+    const infoOf = (dataset_name: string) => ({
+      dataset_name,
+      keypoint_info: Object.fromEntries(
+        names.map((name, i) => [i, { name, id: i, swap: names[partnerOf(i) ?? -1] ?? '' }]),
+      ),
+      sigmas: [],
+    });
+    const { pose } = fromMm({ model: older, dataset_info: infoOf('macaque') });
+    expect(pose).to.include({ class: 'macaque' });
+    expect(pose?.keypoints?.names).to.deep.equal(names);
+    expect(resolved(fromMm({ model: older, dataset_info: infoOf('macaque') })).pose?.class).to.equal('macaque');
+    expect(fromMm({ model: older, dataset_info: infoOf('mine') }).pose).to.not.have.property('class');
+  });
+
   it('has the keypoints that mmpose 1.x writes beside the weights, before those of its configuration', () => {
     const datasetMeta = {
       dataset_name: 'birds',
@@ -354,6 +371,23 @@ describe('a pose model of mmpose', () => {
     expect(() => edited('NormalizeTensor', { mean: [0.5] })).to.throw(ConfigError, 'NormalizeTensor');
     const padded = { ...newer, data_preprocessor: { ...newer.data_preprocessor, pad_size_divisor: 32 } };
     expect(() => fromMm({ ...wholeNewer, model: padded })).to.throw(ConfigError, 'pad_size_divisor');
+  });
+
+  it('is refused by the name of a model or head that gives no heatmaps', () => {
+    const model = (type: string) => () => fromMm({ model: { type, teacher: {} } });
+    for (const type of ['BottomupPoseEstimator', 'AssociativeEmbedding', 'DWPoseDistiller', 'YOLOXPose'])
+      expect(model(type)).to.throw(UnsupportedError, `the model "${type}" is not supported`);
+    const newerHead = (head: Dict) => () => fromMm({ ...newer, neck: { type: 'GlobalAveragePooling' }, head }, coco);
+    for (const type of ['RegressionHead', 'SimCCHead', 'RTMCCHead', 'DSNTHead', 'VisPredictHead'])
+      expect(newerHead({ type, in_channels: 192 })).to.throw(UnsupportedError, `the head "${type}" is not supported`);
+    const deepPose = { type: 'DeepposeRegressionHead', in_channels: 192, num_joints: 17 };
+    const { keypoint_head: _, ...rest } = older;
+    expect(() => fromMm({ ...rest, neck: { type: 'GlobalAveragePooling' }, keypoint_head: deepPose }, coco)).to.throw(
+      UnsupportedError,
+      'the keypoint_head "DeepposeRegressionHead" is not supported',
+    );
+    const viTPose = { ...newer, backbone: { type: 'mmpretrain.VisionTransformer', arch: 'base' } };
+    expect(() => fromMm(viTPose, coco)).to.throw(UnsupportedError, 'the backbone "mmpretrain.VisionTransformer"');
   });
 
   it('is refused with a neck, or with an argument that it does not know', () => {
