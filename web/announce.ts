@@ -2,6 +2,7 @@ import { find } from './elements.ts';
 import type { Session } from './session.ts';
 import { type LayersState, shownInstances } from './stage/layers.ts';
 import type { Stage } from './stage/stage.ts';
+import { counted } from './stage/words.ts';
 import type { State, Store, Work } from './state.ts';
 import { duration } from './words.ts';
 
@@ -65,7 +66,8 @@ function answerOf({ result, model }: State, layers: LayersState): string {
   const counts = Object.entries(result.filter((_, i) => shown.has(i)).counts).map(
     ([name, count]) => `${count} × ${name}`,
   );
-  const classes = result.classification;
+  const { poses, classification: classes } = result;
+  if (poses) return `Found ${counted(poses.length, 'pose')} with ${counted(poses.names.length, 'keypoint')} each`;
   if (classes) {
     const [label = 0] = classes.labels;
     return `${classes.classes[label]}, ${Math.round(100 * (classes.scores[0] ?? 0))} %`;

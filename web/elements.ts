@@ -45,6 +45,7 @@ export const icons = {
   plus: 'M10 4v12M4 10h12',
   minus: 'M4 10h12',
   fit: 'M4 8V4h4M12 4h4v4M16 12v4h-4M8 16H4v-4',
+  box: 'M3.5 5.5h13v9h-13z',
   compare: 'M10 2.5v15M3.5 5h4v10h-4zM12.5 5h4v10h-4z',
   close: 'M5 5l10 10M15 5L5 15',
   copy: 'M7 7h9v9H7zM4 13V4h9',

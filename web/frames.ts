@@ -2,7 +2,7 @@ import { DroppedError, type RemoteModel } from 'moganet/worker/ort';
 import type { Loader } from './loader.ts';
 import type { LeaveEngine } from './lost_engine.ts';
 import type { OnStage } from './on_stage.ts';
-import { leastScore, type Store } from './state.ts';
+import { optionsFor, type Store } from './state.ts';
 
 /** Frames of a webcam that are at work at a time: one is computed while the next is prepared. */
 const mostFrames = 2;
@@ -21,9 +21,8 @@ export function createFrames(
   let frames = 0;
 
   async function predict(bitmap: ImageBitmap, model: RemoteModel): Promise<void> {
-    const { size } = store.state;
     const begun = performance.now();
-    const options = { score: leastScore, size: { width: size, height: size }, latest: true, keep: true };
+    const options = { ...optionsFor(store.state), latest: true, keep: true };
     const result = await model.predict(bitmap, options);
     if (!store.state.live) {
       bitmap.close();

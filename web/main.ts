@@ -22,6 +22,7 @@ const store = createStore({
   waits: {},
   size: Number(asked.get('size') ?? 320),
   engine: asked.get('engine') ?? 'auto',
+  boxes: [],
   live: false,
 });
 const session = createSession(store);
@@ -34,6 +35,10 @@ connectSettings(store, session, inputs.choose);
 connectComparison(store, session);
 connectKeys(store, session, inputs, next);
 
+stage.onBox((box) => {
+  store.set({ boxes: box ? [...store.state.boxes, box] : [] });
+  void session.again();
+});
 store.on(['picture', 'result'], ({ picture, result }) => stage.show(picture?.bitmap, result, picture?.name));
 
 const loaded = session.load(demo);

@@ -30,7 +30,7 @@ export function createOnStage(store: Store): OnStage {
     put(next) {
       if (shown?.picture !== seen?.picture) release(shown?.picture);
       shown = next;
-      store.set({ picture: next.picture, result: undefined, notice: undefined });
+      store.set({ picture: next.picture, result: undefined, notice: undefined, boxes: [] });
     },
     find(next, result, changes) {
       const left = new Set([shown?.picture, seen?.picture]);

@@ -3,7 +3,7 @@ import type { Loader } from './loader.ts';
 import type { LeaveEngine } from './lost_engine.ts';
 import type { OnStage, Shown } from './on_stage.ts';
 import { mostPixels, refusalOf } from './pictures.ts';
-import { leastScore, type Store } from './state.ts';
+import { optionsFor, type Store } from './state.ts';
 import { about } from './words.ts';
 
 /** Predicts the picture on the stage: the latest prediction that was asked for, and none of those before. */
@@ -32,8 +32,7 @@ export function createPredictions(store: Store, loader: Loader, stage: OnStage, 
     store.set({ work: { text: 'Looking', since: begun, expected: expectedTime(pace, size), first } });
     const result = await model.predict(image, {
       keep: true,
-      score: leastScore,
-      size: { width: size, height: size },
+      ...optionsFor(store.state),
       maxPixels: mostPixels,
       signal,
     });

@@ -53,6 +53,18 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
   const back = element('button', { type: 'button', onclick: () => void session.load(demo) }, 'Back to the demo');
   const open = element('button', { type: 'button', onclick: openFiles }, 'Open your own checkpoint');
 
+  const detail = element(
+    'div',
+    {},
+    element('div', { class: 'row' }, element('label', { for: 'size' }, 'Detail'), sizeText),
+    size,
+    element(
+      'p',
+      { id: 'size-hint', class: 'small' },
+      'Edge of the picture for the network. Less is faster, more finds smaller things.',
+    ),
+  );
+
   store.on(['engine', 'model'], ({ engine: chosen, model }) => {
     engine.value = chosen;
     engineHint.textContent = model ? hintOf(model, chosen) : 'No engine has started yet.';
@@ -61,17 +73,12 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
     promised.hidden = model === undefined;
     card.replaceChildren(...(model?.card ?? []).map((sentence) => element('li', {}, sentence)));
     classes.replaceChildren(...classLists(model));
+    detail.hidden = model?.classes.pose !== undefined; // its crops have one size
   });
 
   find('settings', HTMLElement).append(
     element('h2', {}, 'Settings'),
-    element('div', { class: 'row' }, element('label', { for: 'size' }, 'Detail'), sizeText),
-    size,
-    element(
-      'p',
-      { id: 'size-hint', class: 'small' },
-      'Edge of the picture for the network. Less is faster, more finds smaller things.',
-    ),
+    detail,
     element('label', { for: 'engine' }, 'Engine'),
     engine,
     engineHint,
@@ -97,6 +104,7 @@ const taskTitles: Readonly<Record<string, string>> = {
   detection: 'Instances',
   segmentation: 'Segmentation',
   classification: 'Classification',
+  pose: 'Poses',
 };
 
 function classLists(model: LoadedModel | undefined): Node[] {

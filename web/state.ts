@@ -1,4 +1,5 @@
 import type { Result } from 'moganet';
+import type { Box } from './stage/view.ts';
 
 /** What the page knows: one plain object, replaced at every change, and listeners that hear of it. */
 
@@ -63,9 +64,17 @@ export interface State {
   readonly size: number;
   /** The engine that the visitor chose: `auto` or a name. */
   readonly engine: string;
+  /** Boxes that the visitor drew for a pose model. Without any, the whole picture is one. */
+  readonly boxes: readonly Box[];
   /** Whether the webcam runs. */
   readonly live: boolean;
 }
+
+/** Returns the options of a prediction that go with the model's task. */
+export const optionsFor = ({ model, size, boxes }: State) =>
+  model?.classes.pose
+    ? { boxes: boxes.length > 0 ? boxes : undefined } // crops have the size of the configuration
+    : { score: leastScore, size: { width: size, height: size } };
 
 /** Instances below this score are not asked for. */
 export const leastScore = 0.05;

@@ -73,7 +73,7 @@ export function createWebcam(store: Store, session: Session): Webcam {
         stop();
         throw error;
       }
-      store.set({ live: true, notice: undefined });
+      store.set({ live: true, notice: undefined, boxes: [] });
       next();
     },
     stop,

@@ -26,8 +26,10 @@ Examples:
 export function addWebCommand(program: Command): void {
   program
     .command('web')
-    .summary('serve the page that shows instances and segmentation in a browser')
-    .description('Serves a page on this machine that shows instances and segmentation of pictures and of the webcam.')
+    .summary('serve the page that shows instances, segmentation and poses in a browser')
+    .description(
+      'Serves a page on this machine that shows instances, segmentation and poses of pictures and of the webcam.',
+    )
     .option('-p, --port <number>', 'the port; by default 8080, or a free one', portOf)
     .option('-o, --out <folder>', 'write the page with its files into a folder instead')
     .option('-q, --quiet', 'only the address and errors')

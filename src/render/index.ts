@@ -25,12 +25,14 @@ export {
 export { drawDetections, drawSegmentation, type OverlayOptions, type SegmentationOptions } from './overlay.ts';
 export {
   type BodySide,
+  type BodySides,
   type DrawnKeypoints,
   type DrawnPoses,
   drawPoses,
   leastPointScore,
   type PoseOptions,
   poseColors,
+  sidesOf,
 } from './poses.ts';
 export {
   drawText,

@@ -9,7 +9,7 @@ import type { Webcam } from '../../web/webcam.ts';
 type CreateSession = typeof import('../../web/session.ts').createSession;
 type CreateWebcam = typeof import('../../web/webcam.ts').createWebcam;
 
-const first = { waits: {}, size: 32, engine: 'auto', live: false };
+const first = { waits: {}, size: 32, engine: 'auto', live: false, boxes: [] };
 const source = { name: 'small', ref: { config: 'facade' }, card: [] };
 
 /** Lets everything run that waits for nothing from outside. */

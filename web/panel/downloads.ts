@@ -41,7 +41,7 @@ export function createDownloads(stage: Stage): HTMLElement {
   button('PNG', 'The picture with its layers, at full size', async (_, stem) =>
     download(await stage.exportPng(), `${stem}.overlay.png`),
   );
-  button('JSON', 'Instances, masks as run lengths, segmentation', (result, stem) =>
+  button('JSON', 'Everything that was found, masks as run lengths', (result, stem) =>
     saveJson(result, `${stem}.result.json`),
   );
   const coco = button('COCO', "COCO's results format, for pycocotools", (result, stem) =>
@@ -60,7 +60,8 @@ export function createDownloads(stage: Stage): HTMLElement {
     if (!result) return;
     const count = shownInstances(result, stage.layers.state).length;
     const hasInstances = result.classes.length > 0;
-    coco.hidden = cutouts.hidden = !hasInstances;
+    cutouts.hidden = !hasInstances;
+    coco.hidden = !hasInstances && !result.poses;
     cutouts.disabled = count === 0;
     labelMap.hidden = !result.segmentation;
     note.hidden = !hasInstances;

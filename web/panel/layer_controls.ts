@@ -6,7 +6,7 @@ import type { Stage } from '../stage/stage.ts';
 export function createLayerControls(stage: Stage): HTMLElement {
   const { layers } = stage;
   const root = element('fieldset', { class: 'layers' });
-  const rows = (['masks', 'boxes', 'segmentation'] as const).map((name) => rowOf(stage, name));
+  const rows = (['masks', 'boxes', 'poses', 'segmentation'] as const).map((name) => rowOf(stage, name));
   const labels = choiceOf<Labels>('Labels', { few: 'a few', all: 'all', none: 'none' }, (value) =>
     layers.set({ labels: value }),
   );
@@ -23,11 +23,12 @@ export function createLayerControls(stage: Stage): HTMLElement {
   };
   stage.onResult((result) => {
     if (!result) return;
-    const [masks, boxes, segmentation] = rows;
+    const [masks, boxes, poses, segmentation] = rows;
     const hasInstances = result.classes.length > 0;
-    root.hidden = !hasInstances && !result.segmentation;
+    root.hidden = !hasInstances && !result.segmentation && !result.poses;
     if (masks) masks.root.hidden = !result.masks;
     if (boxes) boxes.root.hidden = !hasInstances;
+    if (poses) poses.root.hidden = !result.poses;
     if (segmentation) segmentation.root.hidden = !result.segmentation;
     choices.hidden = !hasInstances;
     show(layers.state);
@@ -37,7 +38,12 @@ export function createLayerControls(stage: Stage): HTMLElement {
   return root;
 }
 
-const titles: Readonly<Record<LayerName, string>> = { masks: 'Masks', boxes: 'Boxes', segmentation: 'Segmentation' };
+const titles: Readonly<Record<LayerName, string>> = {
+  masks: 'Masks',
+  boxes: 'Boxes',
+  poses: 'Poses',
+  segmentation: 'Segmentation',
+};
 
 function rowOf({ layers }: Stage, name: LayerName) {
   const box = element('input', { type: 'checkbox' });

@@ -6,6 +6,7 @@ import { createDownloads } from './downloads.ts';
 import { createInstanceList } from './instances.ts';
 import { createLayerControls } from './layer_controls.ts';
 import { createSegmentationLegend } from './legend.ts';
+import { createPoseList } from './poses.ts';
 import { createScoreSlider } from './score.ts';
 import { createTimingsView } from './timings_view.ts';
 
@@ -23,6 +24,7 @@ export function createPanel(root: HTMLElement, stage: Stage): void {
     createLayerControls(stage),
     createSegmentationLegend(stage),
     createClassification(stage),
+    createPoseList(stage),
     createDownloads(stage),
     createTimingsView(stage),
   ];

@@ -14,7 +14,7 @@ export type Labels = 'few' | 'all' | 'none';
 export type ColorBy = 'class' | 'instance';
 
 /** A name of a layer that can be faded. */
-export type LayerName = 'boxes' | 'masks' | 'segmentation';
+export type LayerName = 'boxes' | 'masks' | 'poses' | 'segmentation';
 
 export interface LayersState extends Readonly<Record<LayerName, Layer>> {
   readonly labels: Labels;
@@ -41,6 +41,7 @@ export const initialScore = 0.5;
 export const initialLayers: LayersState = {
   boxes: { visible: false, opacity: 1 },
   masks: { visible: true, opacity: 0.5 },
+  poses: { visible: true, opacity: 1 },
   segmentation: { visible: false, opacity: 0.6 },
   labels: 'few',
   colorBy: 'class',

@@ -1,9 +1,10 @@
 import type { Result } from 'moganet';
-import { type Color, readableOn } from 'moganet/render';
+import { type Color, readableOn, sidesOf } from 'moganet/render';
 import { maskImage } from './bitmaps.ts';
 import type { Context } from './canvas.ts';
 import { classesFirst, fewLabels, type PlacedLabel, placeLabels, seenPart } from './labels.ts';
 import { isShown, type Labels, type LayersState } from './layers.ts';
+import type { PoseScene } from './poses.ts';
 import { colorOf, cssColor, drawingOrder, type InstanceShape, shapesOf } from './shapes.ts';
 import { type Size, toFrame, type View } from './view.ts';
 import { scoreText } from './words.ts';
@@ -34,6 +35,7 @@ export interface Scene {
   /** The outline of the mask, in the coordinates of the image. */
   outline(index: number): Path2D | undefined;
   readonly order: readonly number[];
+  readonly posed: PoseScene | undefined;
   /** The part of the image that each class of the segmentation takes, by name. */
   readonly shares: Readonly<Record<string, number>>;
   /** Allows new outlines to be made for so many milliseconds; those that come later are left out. */
@@ -47,6 +49,7 @@ const tolerance = 0.75;
 
 export function createScene(result: Result): Scene {
   const shapes = shapesOf(result);
+  const { poses } = result;
   const images = new Map<number, { readonly color: Color; readonly image: OffscreenCanvas | undefined }>();
   const outlines = new Map<number, Path2D>();
   let shares: Scene['shares'] | undefined;
@@ -56,6 +59,7 @@ export function createScene(result: Result): Scene {
     result,
     shapes,
     order: drawingOrder(shapes),
+    posed: poses && { poses, sides: sidesOf(poses.keypoints) },
     get shares() {
       shares ??= result.shares; // reads every pixel
       return shares;

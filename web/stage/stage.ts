@@ -1,5 +1,6 @@
 import type { Result } from 'moganet';
 import { element } from '../elements.ts';
+import { createBoxTool } from './box_tool.ts';
 import { createCamera } from './camera.ts';
 import { contextOf } from './canvas.ts';
 import { createCompare } from './compare.ts';
@@ -16,6 +17,7 @@ import type { InstanceShape } from './shapes.ts';
 import { createSurface, type Look, type Surface } from './surface.ts';
 import { createTools } from './tools.ts';
 import { createTooltip } from './tooltip.ts';
+import type { Box } from './view.ts';
 import { counted } from './words.ts';
 
 /** The picture with what was found on it: looked at by pointer, fingers and keys. */
@@ -41,6 +43,13 @@ export interface Stage {
    * Of results in quick succession the latest is told. Returns the function that ends it.
    */
   onResult(listener: (result: Result | undefined) => void): () => void;
+  /**
+   * Calls `listener` with a box that the visitor draws, in pixels of the picture, and with `undefined` when the whole picture shall be seen
+   * again. Returns the function that ends it.
+   */
+  onBox(listener: (box: Box | undefined) => void): () => void;
+  /** Tells those who listen for boxes. */
+  tellBox(box: Box | undefined): void;
   /** Calls `listener` when a result is drawn for the first time. Returns the function that ends it. */
   onDrawn(listener: (milliseconds: number) => void): () => void;
   /** Draws the picture with all that is visible, at its full size. @throws Error without a picture */
@@ -82,8 +91,10 @@ export function createStage(root: HTMLElement): Stage {
     camera.zoom(factor);
     tooltip.hide();
   };
-  const tools = createTools(camera, zoom, compare.button);
-  frame.append(surface.base, surface.over, compare.divider, tooltip.root, empty);
+  const boxes = createListeners<Box | undefined>();
+  const boxTool = createBoxTool(frame, camera, boxes.tell);
+  const tools = createTools(camera, zoom, boxTool.button, compare.button);
+  frame.append(surface.base, surface.over, compare.divider, boxTool.rectangle, tooltip.root, empty);
   root.append(frame, compare.slider, tools, card, help, said);
 
   const say = (text: string) => {
@@ -109,6 +120,7 @@ export function createStage(root: HTMLElement): Stage {
     } else layers.set({ lit: undefined, litClass: undefined, litSegment: undefined, selected: undefined });
     tooltip.hide();
     compare.allow(result !== undefined);
+    if (result) boxTool.allow(result.poses !== undefined);
     if (result) later.run();
     else {
       later.cancel();
@@ -143,13 +155,18 @@ export function createStage(root: HTMLElement): Stage {
     },
     onSelect,
     onResult: results.add,
+    onBox: boxes.add,
+    tellBox: boxes.tell,
     onDrawn: timer.onDrawn,
     exportPng: () => exported(shown, layers.state),
   };
 }
 
-const labelOf = (result: Result | undefined, name: string): string =>
-  result ? `${name}: ${counted(result.length, 'instance')}` : name;
+function labelOf(result: Result | undefined, name: string): string {
+  if (!result) return name;
+  const { poses } = result;
+  return `${name}: ${poses ? counted(poses.length, 'pose') : counted(result.length, 'instance')}`;
+}
 
 /** Makes the frame of the picture, what it says while it is empty, and what only screen readers hear. */
 function createFrame() {
@@ -194,6 +211,7 @@ function createDrawTimer() {
 const instanceFields = [
   'boxes',
   'masks',
+  'poses',
   'labels',
   'colorBy',
   'score',

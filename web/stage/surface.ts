@@ -4,6 +4,7 @@ import { contextOf } from './canvas.ts';
 import { createGlow } from './glow.ts';
 import type { LayersState } from './layers.ts';
 import { paintInstances, type Scene } from './paint.ts';
+import { paintPoses } from './poses.ts';
 import type { Size, View } from './view.ts';
 
 /**
@@ -102,7 +103,9 @@ export function createSurface(look: () => Look, onPainted: () => void): Surface 
         scene.allow(outlineTime);
         const { strength, light, isMoving } = glow.at(now, state, scene);
         const sizes = frameSizes;
-        paintInstances({ context, view, frame: room, sizes }, scene, { ...state, ...light }, strength);
+        const target = { context, view, frame: room, sizes };
+        paintInstances(target, scene, { ...state, ...light }, strength);
+        if (scene.posed) paintPoses(target, scene.posed, state.poses);
         if (scene.lacksOutlines || isMoving) paint('instances');
       }
       onPainted();
