@@ -11,6 +11,6 @@ export {
   singleStageOf,
   singleStageSlices,
 } from './detections.ts';
-export { maskSlices } from './masks.ts';
+export { maskSlices } from './paste_masks.ts';
 export { denseCandidates, proposalSlices } from './proposals.ts';
 export { sortByLevel, toBoxOrder } from './roi_align.ts';

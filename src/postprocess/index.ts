@@ -42,12 +42,10 @@ export {
   maskArea,
   maskBitmap,
   maskBox,
-  type ProbabilityMap,
-  pasteMask,
-  pasteMasks,
 } from './masks.ts';
 export { type NmsOptions, nms } from './nms.ts';
 export { oksMatrix, oksNms, type PersonScoring, type Persons, personScores, softOksNms } from './oks.ts';
+export { type ProbabilityMap, pasteMask, pasteMasks } from './paste_masks.ts';
 export {
   fillBoxXywh,
   fillPolygons,

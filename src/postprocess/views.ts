@@ -3,8 +3,9 @@ import { ShapeError } from '../errors.ts';
 import type { Sliced } from '../slices.ts';
 import { type BoxCoder, decodeDeltas, takeBoxes, toNetwork, toOriginal } from './boxes.ts';
 import { type Detections, labelsToScore, suppressed, type Thresholds } from './detections.ts';
-import { type CompactMask, meanProbabilities, pasteMask } from './masks.ts';
+import type { CompactMask } from './masks.ts';
 import { nms } from './nms.ts';
+import { meanProbabilities, pasteMask } from './paste_masks.ts';
 import type { Candidates, Proposals } from './proposals.ts';
 import { checkFinite, softmaxRows } from './scores.ts';
 

@@ -2,17 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ndarray, type Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
-import {
-  compactMask,
-  forEachPastedColumn,
-  fullRle,
-  maskArea,
-  maskBitmap,
-  maskBox,
-  type ProbabilityMap,
-  pasteMask,
-  pasteMasks,
-} from '../../src/postprocess/masks.ts';
+import { compactMask, fullRle, maskArea, maskBitmap, maskBox } from '../../src/postprocess/masks.ts';
+import { forEachPastedColumn, type ProbabilityMap, pasteMask, pasteMasks } from '../../src/postprocess/paste_masks.ts';
 import { encodeBitmap } from '../../src/postprocess/rle.ts';
 import { bitmaps, noise } from './arbitraries.ts';
 

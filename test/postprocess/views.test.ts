@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
 import { secondStageDetections } from '../../src/postprocess/detections.ts';
-import { maskBitmap, pasteMasks } from '../../src/postprocess/masks.ts';
+import { maskBitmap } from '../../src/postprocess/masks.ts';
+import { pasteMasks } from '../../src/postprocess/paste_masks.ts';
 import {
   boxMerger,
   fromView,

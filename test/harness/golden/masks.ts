@@ -1,13 +1,7 @@
 import { ndarray, type Size } from '../../../src/arrays.ts';
 import { iouXywh } from '../../../src/postprocess/boxes.ts';
-import {
-  compactMask,
-  forEachPastedColumn,
-  fullRle,
-  maskArea,
-  maskBitmap,
-  pasteAnywhere,
-} from '../../../src/postprocess/masks.ts';
+import { compactMask, fullRle, maskArea, maskBitmap } from '../../../src/postprocess/masks.ts';
+import { forEachPastedColumn, pasteAnywhere } from '../../../src/postprocess/paste_masks.ts';
 import { fillBoxXywh, fillPolygons, fillRings } from '../../../src/postprocess/polygons.ts';
 import {
   decodeBitmap,
