@@ -9,6 +9,7 @@ export {
   datasetOf,
   datasets,
   type KeypointSet,
+  type PoseDataset,
   poseDatasetOf,
 } from '../datasets/index.ts';
 export {
@@ -34,6 +35,7 @@ export { configFromText } from '../loading/config_text.ts';
 export { initialWeights } from '../loading/initial_weights.ts';
 export type { ReadConfigOptions, ReadModel } from '../loading/read_model.ts';
 export type { ModelRef, PulledModel, PullModel, PullOptions, ReadOptions } from '../loading/resolve.ts';
+export type { Boxes, BoxesOption } from '../models/boxes.ts';
 export type { ModelConfig, ResolvedConfig } from '../models/config.ts';
 export {
   createModel,
