@@ -61,6 +61,16 @@ export function scaleList(text: string): readonly number[] {
   );
 }
 
+/** One number for all keypoints, or one for each. */
+export function sigmaList(text: string): number | readonly number[] {
+  const sigmas = text.split(',').map((word) => (word.trim() === '' ? Number.NaN : Number(word)));
+  const [first = Number.NaN, ...others] = sigmas;
+  if (!sigmas.every((sigma) => sigma > 0 && sigma < Number.POSITIVE_INFINITY)) {
+    throw new InvalidArgumentError('Expected a number above 0, or one for each keypoint with commas between them.');
+  }
+  return others.length === 0 ? first : sigmas;
+}
+
 /** Adds the options that say what of a checkpoint counts. */
 export const addWeightsOptions = (command: Command): Command =>
   command

@@ -8,7 +8,7 @@ import { readGiven, wholeNumber } from './arguments.ts';
 import { addDataOptions, openData } from './data_options.ts';
 import { figure, table } from './evaluation_text.ts';
 import { endingAtOnce, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
-import { type MeasureOptions, measureModel, readResults } from './measure.ts';
+import { addPoseMeasureOptions, dataFor, type MeasureOptions, measureModel, readResults } from './measure.ts';
 import { checkOutput, pageEndings, refuseExisting } from './outputs.ts';
 import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
@@ -42,6 +42,7 @@ the second is better. The same --seed gives the same intervals.
 Examples:
   moganet compare old.json new.json --data coco/ --split val2017
   moganet compare old.json facade --data facades/ --type segm --report compared.html
+  moganet compare t.pth s.pth --data coco/ --split val2017 --boxes person_detections.json
   moganet compare old.json new.json --data coco/ --resamples 5000 --confidence 0.99 --json > compared.json
 
 ${exitCodesHelp}`;
@@ -68,7 +69,7 @@ export function addCompareCommand(program: Command, end: (code: number) => void)
     .option('--report <file>', 'write a report as one HTML file')
     .option('--shown <n>', 'how many images the report shows', wholeNumber, 12)
     .option('--overwrite', 'replace existing files');
-  addTileOptions(addInputOptions(addEngineOptions(command)))
+  addPoseMeasureOptions(addTileOptions(addInputOptions(addEngineOptions(command))))
     .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', help)
     .action(async (a: string, b: string, options: Options) => end(await compare([a, b], options, command)));
@@ -86,7 +87,7 @@ function betweenZeroAndOne(text: string): number {
 }
 
 async function compare(names: readonly [string, string], options: Options, command: Command): Promise<number> {
-  const { json = false, quiet, report, overwrite, type, resamples, seed, confidence, limit, shown } = options;
+  const { json = false, quiet, report, overwrite, type, resamples, seed, confidence, limit, shown, sigmas } = options;
   const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
   if (report !== undefined) checkOutput(report, '--report', pageEndings);
   if (report !== undefined && !overwrite) refuseExisting([report], 'choose another path');
@@ -97,14 +98,16 @@ async function compare(names: readonly [string, string], options: Options, comma
   // one after the other: each may be a model that needs the whole machine
   const a = await side(names[0]);
   const b = await side(names[1]);
+  const data = await dataFor(set, [a, b], options);
   const compared = await endingAtOnce(() =>
-    compareResults(set, a, b, {
+    compareResults(data, a, b, {
       type,
       resamples,
       seed,
       confidence,
       limit,
       shown,
+      sigmas,
       onProgress: ({ done, total, text }) => terminal.progress(done, total, `${done} of ${total} ${text}`),
     }),
   );
@@ -133,10 +136,10 @@ async function foundBy(
   options: MeasureOptions,
   terminal: Terminal,
 ): Promise<ComparedResults> {
-  const { found, failures } = await measureModel(set, name, { ...options, shown: 0 }, terminal);
+  const { found, failures, keypoints } = await measureModel(set, name, { ...options, shown: 0 }, terminal);
   if (!found) throw new UsageError(`${name} finds no instances on ${set.name}, so it cannot be compared.`);
   for (const { file, error } of failures) terminal.complain(terminal.colors.red(`${file}: ${error}`));
-  return { name, entries: found, failed: failures.map(({ file }) => file) };
+  return { name, entries: found, failed: failures.map(({ file }) => file), sigmas: keypoints?.sigmas };
 }
 
 async function documentOf({ shown: _, perClass, ...compared }: ComparisonReport): Promise<string> {

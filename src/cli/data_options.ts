@@ -35,10 +35,19 @@ export const addDataOptions = (command: Command): Command =>
     .option('--images <folder>', 'the folder of the images, below the folder')
     .option('--labels <folder>', 'the folder of the label maps, below the folder');
 
-/** Opens the data set. @throws UsageError if there is no such folder, DataError if its files cannot be used */
-export async function openData({ data, format, split, annotations, images, labels }: DataOptions): Promise<ImageSet> {
+/** Opens the data set. @param task what the labels are for; see `openDataset` @throws UsageError if there is no such folder, DataError if its files cannot be used */
+export async function openData(
+  { data, format, split, annotations, images, labels }: DataOptions,
+  task?: 'pose',
+): Promise<ImageSet> {
   if (data === '') throw new UsageError('empty --data. Is a shell variable unset?');
   if (!existsSync(data)) throw new UsageError(`${data}: there is no such folder. Check the path of --data.`);
   const { openDataset } = await import('../data_node.ts');
-  return openDataset(data, { format, split, annotations, images, labels });
+  return openDataset(data, { format, split, annotations, images, labels, task });
+}
+
+/** Returns a data set with its keypoints: COCO has files of its own for these, and the others are opened first. */
+export function withKeypoints(set: ImageSet, options: DataOptions): Promise<ImageSet> | ImageSet {
+  const settled = set.kinds.includes('keypoints') || set.format !== 'coco' || options.annotations !== undefined;
+  return settled ? set : openData(options, 'pose');
 }

@@ -24,23 +24,27 @@ export interface ChosenDetector {
   readonly config: ModelConfig;
   /** The class whose boxes are taken; by default that of the pose model. */
   readonly class: string | undefined;
-  readonly score: number | undefined;
+  /** By default 0.3; `configured` is that of the detector's configuration. */
+  readonly score: number | 'configured' | undefined;
   readonly oks: number | undefined;
 }
 
-/** Adds the options. */
-export const addDetectorOptions = (command: Command): Command =>
+/** Adds the options. @param flags how the detector is named; the other two are defaults, for the help */
+export const addDetectorOptions = (
+  command: Command,
+  { flags = '-d, --detector', score = '0.3', oks = '0.9 with --detector, else none' } = {},
+): Command =>
   command
-    .option('-d, --detector <model>', 'the detector that finds the boxes: a name, a config.json or a checkpoint')
+    .option(`${flags} <model>`, 'the detector that finds the boxes: a name, a config.json or a checkpoint')
     .option('--detector-weights <file>', "the detector's weights, if it does not bring them")
     .option(
       '--detector-class <name>',
       'the class whose boxes are taken (default: that of the pose model, such as person)',
     )
-    .option('--detector-score <least>', 'take boxes with at least this score (default: 0.3)', unitInterval)
+    .option('--detector-score <least>', `take boxes with at least this score (default: ${score})`, unitInterval)
     .option(
       '--oks <share>',
-      'drop a pose that is so similar to a better one, 1 for none (default: 0.9 with --detector, else none)',
+      `drop a pose that is so similar to a better one, 1 for none (default: ${oks})`,
       positiveShare,
     );
 
@@ -122,7 +126,8 @@ export async function loadPredictor(
       signal,
       configure: withoutOthers,
     });
-    const { class: name, score, oks } = detector;
+    const { class: name, oks } = detector;
+    const score = detector.score === 'configured' ? found.config.detection?.test.score : detector.score;
     return { predictor: library.withDetector(model, found, { class: name, score, oks }), model };
   } catch (error) {
     await model.dispose();

@@ -6,7 +6,7 @@ import { wholeNumber } from './arguments.ts';
 import { addDataOptions, openData } from './data_options.ts';
 import { evaluationLines } from './evaluation_text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './failure.ts';
-import { type MeasureOptions, measureModel, measureResults } from './measure.ts';
+import { addPoseMeasureOptions, type MeasureOptions, measureModel, measureResults } from './measure.ts';
 import { checkOutput, pageEndings, refuseExisting, writeWhole } from './outputs.ts';
 import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
@@ -25,14 +25,17 @@ interface Options extends MeasureOptions {
 
 const help = `
 Measures what the model and the data set have in common: boxes and masks by COCO's metrics, label maps by IoU, classes of
-images by top-1 and top-5; with --results a file in COCO's format, also keypoints. What is not measured is said, with the
-reason. Classes are matched by name. Thresholds are those of the model's configuration, as in published figures (usually
+images by top-1 and top-5, poses by the similarity of keypoints (OKS). --results measures a file in COCO's format. What is not
+measured is said, with the reason. Classes and keypoints are matched by name. Thresholds are those of the model's configuration, as in published figures (usually
 score 0.05 and 100 detections per image).
+
+A pose model looks in the boxes of the labels, as mmpose does with use_gt_bbox. Published figures are those in a detector's
+boxes: --boxes takes them from a file, --detector finds them.
 
 An image that cannot be read is named and left out, with its labels: the figures are those of the other images.
 
 --json writes one document to stdout (see docs/evaluation.md):
-  { "split", "images", "size", "det_scale", "seg_scale", "detections",
+  { "split", "images", "size", "det_scale", "seg_scale", "pose_scale", "detections",
     "bbox", "segm", "keypoints": { "stats": COCO's figures, "per_class": { name: AP }, … },
     "semseg": { "miou", "iou": { name: IoU }, "macc", "aacc", … }, "classification", …,
     "not_measured", "notices", "failures", "per_image" }
@@ -43,6 +46,8 @@ Examples:
   moganet evaluate --data coco/ --split val2017 --model mask_rcnn_moganet_xt_fpn_1x_coco --save-results xt.json
   moganet evaluate --data coco/ --split val2017 --results xt.json --json > figures.json
   moganet evaluate --data VOC2007/ --split test --model detector.safetensors
+  moganet evaluate --data coco/ --split val2017 --model moganet_t_coco_256x192 --boxes person_detections.json
+  moganet evaluate --data cranes/ --model pose.pth --detector detector.pth --sigmas 0.05 --report poses.html
 
 ${exitCodesHelp}`;
 
@@ -62,7 +67,7 @@ export function addEvaluateCommand(program: Command, end: (code: number) => void
     .option('--shown <n>', 'how many of the worst images the report shows', wholeNumber, 12)
     .option('--save-results <file>', "write what the model found in COCO's results format")
     .option('--overwrite', 'replace existing files');
-  addTileOptions(addInputOptions(addEngineOptions(command)))
+  addPoseMeasureOptions(addTileOptions(addInputOptions(addEngineOptions(command))))
     .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', help)
     .action(async (options: Options) => end(await evaluate(options, command)));
@@ -90,8 +95,15 @@ async function evaluate(options: Options, command: Command): Promise<number> {
 }
 
 /** @throws UsageError for options that contradict each other, OutputError for a file that exists or cannot be written */
-function checkOptions({ model, weights, results, report, saveResults, overwrite }: Options): void {
-  const given = Object.entries({ '--model': model, '--weights': weights, '--save-results': saveResults });
+function checkOptions({ model, weights, results, report, saveResults, overwrite, ...others }: Options): void {
+  const given = Object.entries({
+    '--model': model,
+    '--weights': weights,
+    '--save-results': saveResults,
+    '--detector': others.detector,
+    '--boxes': others.boxes,
+    '--oks': others.oks,
+  });
   const [unused] = given.find(([, value]) => results !== undefined && value !== undefined) ?? [];
   if (unused !== undefined) {
     throw new UsageError(

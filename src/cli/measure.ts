@@ -1,11 +1,13 @@
+import type { Command } from 'commander';
 import type { ImageSet } from '../data/image_set.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
 import type { NamedResults } from '../evaluate/results_file.ts';
 import type { EvaluateOptions } from '../evaluate/run.ts';
 import type { ModelConfig } from '../node.ts';
-import { readGiven } from './arguments.ts';
-import type { DataOptions } from './data_options.ts';
-import { endingAtOnce, loadingEndsAtOnce } from './failure.ts';
+import { readGiven, sigmaList } from './arguments.ts';
+import { type DataOptions, withKeypoints } from './data_options.ts';
+import { addDetectorOptions, checkDetector, chooseDetector, type DetectorWords, loadPredictor } from './detector.ts';
+import { endingAtOnce, loadingEndsAtOnce, UsageError } from './failure.ts';
 import { introduce, progressText } from './images.ts';
 import { checkTask, chooseModel } from './model.ts';
 import { type InputChoice, inputChoiceOf } from './run_options.ts';
@@ -14,7 +16,10 @@ import { loadingDisplay, type Terminal } from './terminal.ts';
 /** Measures a model, or a file of results, for the commands that need figures. */
 
 /** Options of the commands that measure. */
-export interface MeasureOptions extends DataOptions, InputChoice {
+export interface MeasureOptions extends DataOptions, DetectorWords, InputChoice {
+  /** A detector's results, in whose boxes a pose model looks. */
+  readonly boxes?: string;
+  readonly sigmas?: number | readonly number[];
   readonly weights?: string;
   readonly pull?: boolean;
   readonly ema?: boolean;
@@ -27,6 +32,20 @@ export interface MeasureOptions extends DataOptions, InputChoice {
   readonly threads?: number;
 }
 
+/** Adds what only pose models need: where the boxes come from, and what keypoints are measured by. */
+export const addPoseMeasureOptions = (command: Command): Command =>
+  addDetectorOptions(command, { flags: '--detector', score: "the detector's configuration's", oks: '0.9' })
+    .option(
+      '--boxes <file>',
+      "where a pose model looks: a detector's results in COCO's format (default: the boxes of the labels)",
+    )
+    .option('--no-flip', 'run no image mirrored (default: the configuration says)')
+    .option(
+      '--sigmas <list>',
+      "what OKS divides the distances of keypoints by: one number, or one for each with commas between them (default: the model's)",
+      sigmaList,
+    );
+
 /** Measures a model. @param name a model's name, configuration or checkpoint; by default the shipped model */
 export async function measureModel(
   set: ImageSet,
@@ -34,25 +53,63 @@ export async function measureModel(
   options: MeasureOptions,
   terminal: Terminal,
 ): Promise<Evaluation> {
-  const { weights, pull, ema, prefix, ignore, engine, device, threads } = options;
-  const predict = inputChoiceOf(options); // which refuses what does not fit together
+  const { weights, pull, ema, prefix, ignore, engine, device, threads, sigmas, oks } = options;
+  checkBoxes(options);
+  const input = inputChoiceOf(options); // which refuses what does not fit together
   const library = await import('../node.ts');
   const { evaluateModel } = await import('../evaluate/run.ts');
   const chosen = chooseModel(library, name, { weights, pull });
+  const detector = await chooseDetector(library, options, pull);
+  const boxes = options.boxes === undefined ? undefined : await readBoxes(options.boxes, options.detectorScore);
   const configure = (config: ModelConfig): ModelConfig => {
     checkTask('predict', chosen.name, config);
+    if (detector) checkDetector(library, detector, chosen.name, config);
     return config;
   };
-  const model = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
-    library.loadModel(chosen.ref, { engine, device, threads, pull, ema, prefix, ignore, configure, onProgress }),
+  const { predictor } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
+    loadPredictor(library, chosen, detector && { ...detector, score: detector.score ?? 'configured' }, {
+      engine,
+      device,
+      threads,
+      pull,
+      ema,
+      prefix,
+      ignore,
+      configure,
+      onProgress,
+    }),
   );
   try {
-    introduce(library, model, terminal, threads);
-    return await endingAtOnce(() => evaluateModel(model, set, { ...shared(options, terminal), predict }));
+    introduce(library, predictor, terminal, threads);
+    const data = predictor.config.pose ? await withKeypoints(set, options) : set;
+    const measured = { ...shared(options, terminal), predict: { ...input, oks }, boxes, sigmas };
+    return await endingAtOnce(() => evaluateModel(predictor, data, measured));
   } finally {
     terminal.settle();
-    await model.dispose();
+    await predictor.dispose();
   }
+}
+
+/** @throws UsageError for options that contradict each other, or need another one */
+function checkBoxes({ detector, boxes, detectorClass, detectorScore }: MeasureOptions): void {
+  if (boxes !== undefined && detector !== undefined) {
+    throw new UsageError(
+      `--detector ${detector} and --boxes ${boxes} both say where a pose model looks. Leave one of them out.`,
+    );
+  }
+  if (detector !== undefined) return;
+  if (detectorClass !== undefined) {
+    throw new UsageError("--detector-class needs --detector. Boxes of a file are those of the data set's class.");
+  }
+  if (boxes === undefined && detectorScore !== undefined) {
+    throw new UsageError('--detector-score needs --detector or --boxes: the boxes of the labels have no scores.');
+  }
+}
+
+/** Reads the results of a detector. */
+async function readBoxes(file: string, least = 0): Promise<NamedResults> {
+  const { name, entries } = await readResults(file);
+  return { name, entries: entries.filter(({ score }) => score >= least) };
 }
 
 /** Measures a file of results. @param file results in COCO's format */
@@ -64,11 +121,24 @@ export async function measureResults(
 ): Promise<Evaluation> {
   const { evaluateResults } = await import('../evaluate/results_file.ts');
   const results = await readResults(file);
+  const data = await dataFor(set, [results], options);
+  const { sigmas } = options;
   try {
-    return await endingAtOnce(() => evaluateResults(results, set, shared(options, terminal)));
+    return await endingAtOnce(() => evaluateResults(results, data, { ...shared(options, terminal), sigmas }));
   } finally {
     terminal.settle();
   }
+}
+
+/** Returns the data set that results are compared with: that of keypoints, if there is nothing else to compare. */
+export function dataFor(
+  set: ImageSet,
+  results: readonly NamedResults[],
+  options: DataOptions,
+): Promise<ImageSet> | ImageSet {
+  const found = results.flatMap(({ entries }) => entries.slice(0, 1)); // a file has one kind of results
+  const isPose = found.length > 0 && found.every((one) => one.keypoints && !one.bbox && !one.segmentation);
+  return isPose ? withKeypoints(set, options) : set;
 }
 
 /** Reads a file of results. @throws UsageError if there is no such file, DataError that names the entry and the field if it holds no results */

@@ -55,7 +55,7 @@ export function labelledBoxes(set: ImageSet, labels: ReadonlySet<number>): BoxSo
       unplaced === 0
         ? []
         : [
-            `keypoints: ${unplaced} labelled objects have no box with an area in their image. As in mmpose, nothing is looked for there, and they count as not found.`,
+            `keypoints: ${unplaced === 1 ? 'a labelled object has' : `${unplaced} labelled objects have`} no box with an area in the image. As in mmpose, nothing is looked for there, which counts as not found.`,
           ],
   };
 }
@@ -142,9 +142,12 @@ export function detectedBoxes(set: ImageSet, labels: ReadonlySet<number>, { name
     },
     notices() {
       const notices: string[] = [];
-      if (counts.empty > 0) notices.push(`${name}: ${counts.empty} boxes without area are left out.`);
+      if (counts.empty > 0)
+        notices.push(`${name}: ${counts.empty === 1 ? 'a box' : `${counts.empty} boxes`} without area left out.`);
       if (counts.without > 0)
-        notices.push(`${name}: ${counts.without} images have no box. Nothing is looked for there.`);
+        notices.push(
+          `${name}: ${counts.without === 1 ? 'an image has' : `${counts.without} images have`} no box. Nothing is looked for there.`,
+        );
       return notices;
     },
   };

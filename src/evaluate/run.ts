@@ -97,6 +97,11 @@ export async function evaluateModel(
   const { signal, shown = usualShown, onProgress, predict = {}, limit } = options;
   const shared = sharedTasks(model, set);
   const modelClasses = model.classes.classification ?? [];
+  if (!shared.pose && options.boxes) {
+    throw new ConfigError(
+      `${model.name} finds no poses on ${set.name}, so the boxes of ${options.boxes.name} cannot be used. Leave them out.`,
+    );
+  }
   const posing = shared.pose && (await posingOf(model, set, shared.pose, options));
   const objects = shared.detection && objectMeasure(set, shared.detection.toData);
   const pixels = shared.segmentation && pixelMeasure(set, shared.segmentation, { kept: shown });
@@ -147,7 +152,7 @@ export async function evaluateModel(
     classification: classes?.figures(),
     shown: pixels ? showPixels(pixels.worst, images) : [],
     notMeasured: [...(objects?.withoutMasks(model.name) ?? []), ...shared.notMeasured],
-    notices: [...shared.notices, ...(posing?.measure.notices ?? []), ...(posing?.boxes?.notices() ?? [])],
+    notices: [...shared.notices, ...(posing?.notices ?? []), ...(posing?.boxes?.notices() ?? [])],
   });
 }
 
@@ -159,6 +164,7 @@ interface Posing {
   /** Says whose boxes these are. */
   readonly boxesName: string;
   readonly options: Pick<PredictOptions, 'oks'>;
+  readonly notices: readonly string[];
 }
 
 /** As in mmpose's configurations of COCO. */
@@ -174,17 +180,23 @@ async function posingOf(
   const dataset = poseDatasetOf(config.pose ?? {});
   const measure = poseMeasure(set, { name, dataset, toData, sigmas });
   const options = { oks: predict?.oks ?? (dataset.keypoints.sigmas ? usualOks : undefined) };
+  const notices = [...measure.notices];
+  if (options.oks === undefined) {
+    const why = `the configuration of ${name} has no sigmas by which they are similar`;
+    notices.push(`keypoints: similar poses are not dropped, since ${why}.`);
+  }
+  const posing = { measure, options, notices };
   if (detector && boxes) {
     throw new ConfigError(
       `the detector ${detector.name} finds the boxes of ${name}, so those of ${boxes.name} cannot be used. Leave one of them out.`,
     );
   }
-  if (detector) return { measure, options, boxes: undefined, boxesName: `found by ${detector.name}` };
+  if (detector) return { ...posing, boxes: undefined, boxesName: `found by ${detector.name}` };
   const labels = new Set(toData);
   labels.delete(-1);
   return boxes
-    ? { measure, options, boxes: detectedBoxes(set, labels, boxes), boxesName: boxes.name }
-    : { measure, options, boxes: labelledBoxes(set, labels), boxesName: 'those of the labels' };
+    ? { ...posing, boxes: detectedBoxes(set, labels, boxes), boxesName: boxes.name }
+    : { ...posing, boxes: labelledBoxes(set, labels), boxesName: 'those of the labels' };
 }
 
 function observerOf(model: EvaluatedModel, boxes: BoxSource | undefined, placeOf: WeakMap<File, Placed>): Observe {

@@ -86,7 +86,11 @@ export function overlay({ list }: Marks, { size, original }: Picture, skeleton: 
 const plateHeight = 16;
 const plateWidth = (label: string): number => Math.ceil(8 + 6.8 * Array.from(label).length);
 
-const scoreOf = ({ score }: Thing): string => (score === undefined ? '' : ` ${percentText(score, 0)} %`);
+/** Scores of poses may be above 1, and are no shares then. */
+function scoreOf({ score }: Thing): string {
+  if (score === undefined) return '';
+  return score > 1 ? ` ${score.toFixed(2)}` : ` ${percentText(score, 0)} %`;
+}
 
 const labelOf = ({ kind, thing }: Mark, named: boolean): string =>
   named ? `${markKinds[kind].letter} ${cutName(thing.name, 16)}${scoreOf(thing)}` : markKinds[kind].letter;

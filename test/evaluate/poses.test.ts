@@ -195,8 +195,8 @@ describe('the evaluation of a pose model', () => {
       [2, '0.50'],
     ]);
     expect(notices.join('\n'))
-      .to.match(/det\.json: 1 boxes without area/)
-      .and.to.match(/1 images have no box/);
+      .to.match(/det\.json: a box without area left out/)
+      .and.to.match(/an image has no box/);
     expect(facts?.boxes).to.equal('det.json');
     const boxes = (list: typeof entries) => ({ boxes: { name: 'det.json', entries: list } });
     const unknown = await rejection(evaluate(cats(), model, boxes([entry(77, 1, 1)])), DataError);
