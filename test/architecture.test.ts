@@ -54,7 +54,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   export: {
     imports: ['nn', 'models', 'postprocess', 'formats', 'loading', 'library'],
-    types: ['image', 'platform', 'results'],
+    types: ['datasets', 'image', 'platform', 'results'],
     packages: ['zod/mini'],
   },
   // both ends of a web worker: the page's, and the thread's with the library of an entry

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { Named, Weights } from '../arrays.ts';
+import type { KeypointSet } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import { checkDefinition, type ModelDefinition } from '../models/create.ts';
@@ -29,7 +30,7 @@ export interface ExportOptions {
 /** An input or output of a part. All values are float32. */
 export interface ExportedPort {
   readonly name: string;
-  /** Extents that depend on the input have names; `height / 4` is a fraction of the image's, rounded up. */
+  /** Extents that depend on the input have names; `height / 4` is a fraction of the image's, rounded up, also in `8 * (height / 32)`. */
   readonly shape: readonly (number | string)[];
   /** The source of an input's values. */
   readonly from?: string | undefined;
@@ -56,6 +57,8 @@ export interface ExportDescription {
   readonly parts: readonly ExportedPart[];
   /** Class names by task. */
   readonly classes?: Named<readonly string[]> | undefined;
+  /** What the heatmaps of a pose model are, in their order. Indices count from 0. */
+  readonly keypoints?: KeypointSet | undefined;
   /** Anchors of the detector, finest level first. */
   readonly anchors?: readonly ExportedAnchors[] | undefined;
   readonly config: ResolvedConfig;
@@ -99,6 +102,7 @@ export function onnxExporter(write: WriteOnnx): ExportOnnx {
         name: config.name ?? 'model',
         parts: parts.map((part) => describe(part, fileOf(part))),
         classes: backbone ? undefined : classesOf(definition),
+        keypoints: backbone ? undefined : definition.tasks.find(({ kind }) => kind === 'pose')?.dataset?.keypoints,
         anchors: backbone ? undefined : anchorsOf(config),
         config,
       },
@@ -156,16 +160,22 @@ function anchorsOf({ detection }: ResolvedConfig): ExportedAnchors[] | undefined
 
 /** Size of the image for which shapes are computed: every stride divides it. */
 const probe = 1024;
+/** The smallest size with as many steps of 32 pixels. Maps that are doubled after the last stride have twice its steps, rounded up before. */
+const ragged = probe - 31;
 
 function describe({ name: part, graph, inputs: kinds }: RecordedPart, file: string): ExportedPart {
   const onRegions = Object.values(kinds).some(({ kind }) => kind === 'regions');
-  const extents: Named<InputExtent> = Object.fromEntries(
-    Object.entries(kinds).map(([name, { kind }]) => [
-      name,
-      kind === 'regions' ? { batch: 1 } : { batch: 1, height: probe, width: probe },
-    ]),
-  );
-  const shapes = shapesOf(graph, extents);
+  const shapesAt = (size: number) => {
+    const extents: Named<InputExtent> = Object.fromEntries(
+      Object.entries(kinds).map(([name, { kind }]) => [
+        name,
+        kind === 'regions' ? { batch: 1 } : { batch: 1, height: size, width: size },
+      ]),
+    );
+    return shapesOf(graph, extents);
+  };
+  const shapes = shapesAt(probe);
+  const raggedShapes = onRegions ? shapes : shapesAt(ragged);
   const inputs = Object.entries(kinds).map(([name, input]): ExportedPort => {
     if (input.kind === 'regions') return { name, shape: [`${name} rows`, 5], from: 'regions of this level' };
     return onRegions
@@ -176,11 +186,25 @@ function describe({ name: part, graph, inputs: kinds }: RecordedPart, file: stri
     const { channels, height, width } = shapes[id]!;
     const batch = onRegions ? 'all rows' : 'batch';
     if (graph.nodes[id]?.op === 'linear') return { name, shape: [batch, channels] };
-    const along = (extent: number, axis: string) =>
-      onRegions || extent === 1 ? extent : strided(axis, probe / extent);
-    return { name, shape: [batch, channels, along(height, 'height'), along(width, 'width')] };
+    const other = raggedShapes[id]!;
+    const along = (extent: number, raggedExtent: number, axis: string) =>
+      onRegions || extent === 1 ? extent : strided(axis, probe / extent, doublings(extent, raggedExtent));
+    return {
+      name,
+      shape: [batch, channels, along(height, other.height, 'height'), along(width, other.width, 'width')],
+    };
   });
   return { name: part, file, inputs, outputs };
 }
 
-const strided = (axis: string, stride: number): string => (stride === 1 ? axis : `${axis} / ${stride}`);
+/** Returns the factor of 2, 4, 8 … by which a map was enlarged after its strides; 1 if it was not. */
+function doublings(extent: number, raggedExtent: number): number {
+  const stride = probe / extent;
+  const times = [1, 2, 4, 8, 16, 32].find((factor) => raggedExtent === factor * Math.ceil(ragged / (stride * factor)));
+  return times ?? 1;
+}
+
+function strided(axis: string, stride: number, times: number): string {
+  if (times > 1) return `${times} * (${axis} / ${stride * times})`;
+  return stride === 1 ? axis : `${axis} / ${stride}`;
+}

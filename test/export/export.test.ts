@@ -9,9 +9,11 @@ import type { ExportedPort, ExportOptions } from '../../src/export/onnx.ts';
 import { bytesSource, openSafetensors } from '../../src/formats/index.ts';
 import { anchorLevels, gridAnchors } from '../../src/postprocess/anchors.ts';
 import { seededWeight } from '../harness/seeded.ts';
+import { smallPoseHeads } from '../harness/small_heads.ts';
 import { smallBoth, smallDetection, smallSegmentation } from '../harness/small_model.ts';
 
 const classifier: ModelConfig = { backbone: smallDetection.backbone, classification: { classes: ['cat', 'dog'] } };
+const pose: ModelConfig = { backbone: smallDetection.backbone, pose: smallPoseHeads.heatmap_head };
 const retinanet: ModelConfig = {
   backbone: smallDetection.backbone,
   detection: {
@@ -83,6 +85,22 @@ describe('a model as ONNX files', () => {
     expect([...files()].map(({ name }) => name)).to.deep.equal(['features.onnx', 'box.onnx', 'mask.onnx']);
   });
 
+  it('of poses says what its heatmaps are, and how large: rounded up before they are doubled', () => {
+    const { description } = exported(pose);
+    expect(shapesOf(description.parts[0]!.outputs)).to.deep.equal({
+      heatmaps: ['batch', 3, '4 * (height / 32)', '4 * (width / 32)'],
+    });
+    expect(description.classes).to.deep.equal({ pose: ['person'] });
+    const { names, skeleton = [], flipPairs = [] } = pose.pose!.keypoints!;
+    expect(description.keypoints).to.deep.include({ names, skeleton, flipPairs });
+    const coco = exported({ ...pose, pose: { dataset: 'coco_keypoints' } }).description;
+    expect(coco.keypoints?.names).to.have.length(17);
+    expect(exported(pose, { backbone: true }).description.keypoints).to.equal(undefined);
+    const level = { type: 'heatmap_head' as const, channels: [], level: 1 };
+    const plain = exported({ ...pose, pose: { ...pose.pose, head: level } }).description;
+    expect(shapesOf(plain.parts[0]!.outputs)).to.deep.equal({ heatmaps: ['batch', 3, 'height / 8', 'width / 8'] });
+  });
+
   it('has its configuration, which holds the numbers of the steps between the parts', () => {
     const test = { score: 0.07, iou: 0.41, max: 13 };
     const config = { ...smallDetection, detection: { ...smallDetection.detection!, test } } as ModelConfig;
@@ -119,20 +137,24 @@ describe('a model as ONNX files', () => {
         box: [boxOf(smallDetection), boxOf(smallDetection)],
       },
     } as ModelConfig;
-    const named = [smallDetection, smallBoth, smallSegmentation, classifier, retinanet, cascade].flatMap((config) => {
-      const { description } = exported(config);
-      const ports = description.parts.flatMap(({ name, inputs, outputs }) => [
-        name,
-        ...[...inputs, ...outputs].map((port) =>
-          port.name.replace(/^(fpn|rois|rpn_cls|rpn_reg|cls|reg)\d$/, '$1<level>'),
-        ),
-      ]);
-      const { detection, classification } = description.config;
-      const thresholds = Object.keys(detection?.test ?? {}).map((name) => `test.${name}`);
-      const proposals = ['nmsPre', 'iou', 'max', 'minSize'].map((name) => `rpn.${name}`);
-      const crop = Object.keys(classification?.input ?? {}).map((name) => `input.${name}`);
-      return [...ports, ...thresholds, ...proposals, ...crop, ...Object.keys(description)];
-    });
+    const named = [smallDetection, smallBoth, smallSegmentation, classifier, retinanet, cascade, pose].flatMap(
+      (config) => {
+        const { description } = exported(config);
+        const ports = description.parts.flatMap(({ name, inputs, outputs }) => [
+          name,
+          ...[...inputs, ...outputs].map((port) =>
+            port.name.replace(/^(fpn|rois|rpn_cls|rpn_reg|cls|reg)\d$/, '$1<level>'),
+          ),
+        ]);
+        const { detection, classification, pose: ofPose } = description.config;
+        const thresholds = Object.keys(detection?.test ?? {}).map((name) => `test.${name}`);
+        const proposals = ['nmsPre', 'iou', 'max', 'minSize'].map((name) => `rpn.${name}`);
+        const crop = Object.keys(classification?.input ?? {}).map((name) => `input.${name}`);
+        const decoding = Object.keys(ofPose?.test ?? {}).map((name) => `test.${name}`);
+        const cut = Object.keys(ofPose?.input ?? {}).map((name) => `input.${name}`);
+        return [...ports, ...decoding, ...cut, ...thresholds, ...proposals, ...crop, ...Object.keys(description)];
+      },
+    );
     const more = ['image.mean', 'image.std', 'image.channelOrder', 'input.scale', 'input.divisor', 'head.alignCorners'];
     const code = [...page.matchAll(/`[^`\n]+`|^\(dx.*/gm)].join('\n');
     const missing = [...new Set([...named, ...more])].filter((name) => name !== 'image' && !code.includes(name));
@@ -159,7 +181,7 @@ describe('a model as ONNX files', () => {
       console.log(`      skipped: ${reason}`);
       return this.skip();
     }
-    for (const config of [smallBoth, classifier]) {
+    for (const config of [smallBoth, classifier, pose]) {
       const { definition, weights, description, files } = exported(config, { optimise: true });
       const sample = await openSafetensors(
         bytesSource(await (await exportSample(definition, weights, { engine: 'cpu' })).bytes(), 'sample'),
