@@ -54,11 +54,11 @@ type Finder = (index: number) => readonly Entry[];
 export function readBoxes(library: Library, path: string, files: readonly string[], choice: BoxesChoice): BoxesReading {
   const value = parsed(path);
   const find = finderOf(library, path, value, files, choice);
-  let thin = 0;
+  let leftOut = 0;
   const boxes = files.map((_, i): GivenBoxes => {
     const kept = find(i).filter(({ score }) => score >= choice.score);
-    const full = kept.filter(({ box: [, , width = 0, height = 0] }) => width > 0 && height > 0);
-    thin += kept.length - full.length;
+    const full = kept.filter(({ box }) => canBeCut(box));
+    leftOut += kept.length - full.length;
     return {
       boxes: full.flatMap(({ box: [x = 0, y = 0, width = 0, height = 0] }) => [x, y, x + width, y + height]),
       scores: full.map(({ score }) => score),
@@ -73,8 +73,17 @@ export function readBoxes(library: Library, path: string, files: readonly string
   }
   const notices: string[] = [];
   if (without > 0) notices.push(`${path}: no boxes in ${without} of ${plural(files.length, 'image')}.`);
-  if (thin > 0) notices.push(`${path}: left out ${thin === 1 ? 'a box' : `${thin} boxes`} without width or height.`);
+  if (leftOut > 0) {
+    const boxes = leftOut === 1 ? 'a box' : `${leftOut} boxes`;
+    notices.push(`${path}: left out ${boxes} without width or height, or far outside of its image.`);
+  }
   return { boxes, notices };
+}
+
+/** Tells if float32 can tell the sides of a box apart where it lies. */
+function canBeCut([x = 0, y = 0, width = 0, height = 0]: readonly number[]): boolean {
+  if (!(x + width > x && y + height > y)) return false;
+  return Math.max(width, height) >= Math.max(Math.abs(x), Math.abs(y)) / 65536;
 }
 
 function parsed(path: string): unknown {

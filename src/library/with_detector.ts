@@ -162,7 +162,9 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
   }
 
   async #posesOf(found: Result, options: Options): Promise<Result<Custom>> {
-    const { image, boxes, scores } = found;
+    const { image } = found;
+    // a box that was cut off at the edge of the image may have nothing left
+    const { boxes, scores } = found.filter(({ box: [x1, y1, x2, y2] }) => x2 > x1 && y2 > y1);
     const posing = { ...options, boxes: { boxes, scores }, oks: options.oks ?? this.#oks };
     const posed = await this.#posing.runAlone(this.#posing.take(image, posing), posing);
     const file = found.origin?.file;

@@ -84,6 +84,8 @@ describe('a file of boxes', () => {
         annotation(1, {}),
         annotation(2, { iscrowd: 1, segmentation: { size: [50, 50], counts: [0, 2500] } }),
         annotation(3, { bbox: [1, 1, 0, 5] }),
+        annotation(5, { bbox: [1e9, 1, 3, 5] }),
+        annotation(6, { bbox: [1e9, 1, 1e-9, 5] }),
         annotation(4, { category_id: 2 }),
       ],
     };
@@ -94,7 +96,7 @@ describe('a file of boxes', () => {
     ]);
     expect(notices).to.have.length(2);
     expect(notices[0]).to.include('no boxes in 1 of 2 images');
-    expect(notices[1]).to.include('a box without width or height');
+    expect(notices[1]).to.include('left out 3 boxes without width or height');
     expect(() => read(file, ['sub/a.png'], { class: 'dgo' })).to.throw(UsageError, 'Did you mean "dog"?');
     expect(() => read(file, ['c.png'])).to.throw(UsageError, /c\.png: .*no image of this file_name/);
   });

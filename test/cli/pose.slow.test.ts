@@ -176,6 +176,16 @@ describe('pose', function () {
     expect(none.stderr).to.include('A lower --detector-score');
   });
 
+  it('writes what trainers of YOLO need to read its labels', async () => {
+    const words = ['pose', 'photos', '--save', 'yolo', '--names', 'stem', '--out', 'yolo', ...model, ...detector];
+    expect((await moganet(words, { cwd })).code).to.equal(0);
+    const data = readFileSync(join(cwd, 'yolo/data.yaml'), 'utf8');
+    expect(data).to.include('0: "person"').and.to.include('kpt_shape: [17, 3]\n');
+    expect(data).to.include('flip_idx: [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]\n');
+    const [line = ''] = readFileSync(join(cwd, 'yolo/0.txt'), 'utf8').split('\n');
+    expect(line.split(' ')).to.have.length(5 + 3 * 17);
+  });
+
   it('runs the frames of a video, and goes on after an image that is damaged', async () => {
     const frames = Buffer.concat([0, 1].map((i) => readFileSync(join(cwd, `photos/${i}.png`))));
     const video = await moganet(['pose', '-', '--frames', 'auto', '--json', ...model, ...detector], {

@@ -7,7 +7,7 @@ import {
   loadModel,
   type Model,
   type ModelConfig,
-  type Result,
+  Result,
 } from 'moganet';
 import { withDetector } from '../../src/library/with_detector.ts';
 import { rejection } from '../harness/rejection.ts';
@@ -90,6 +90,16 @@ describe('a pose model with a detector', () => {
     const boxes = await detector.predict(images[0]!, { score: 0, classes: ['person'] });
     expect([...result.poses!.boxes]).to.deep.equal([...boxes.boxes]);
     await model.dispose();
+  });
+
+  it('leaves out boxes that have no area', async () => {
+    const fields = { labels: Int32Array.of(0, 0, 0), classes: ['person', 'dog'], timings: {}, image: imageOf(60, 40) };
+    const boxes = Float32Array.of(60, 5, 60, 30, 5, 5, 30, 35, 5, 40, 30, 40);
+    const found = new Result({ ...fields, boxes, scores: Float32Array.of(0.9, 0.8, 0.7) });
+    const both = withDetector(pose, Object.assign(await load(smallPersons), { runAlone: async () => found }));
+    const result = await both.predict(images[0]!);
+    expect([...result.poses!.boxes]).to.deep.equal([5, 5, 30, 35]);
+    await both.detector.dispose();
   });
 
   it('gives for lists, streams and batches what it gives alone', async () => {
