@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { findEntry, loadModel } from 'moganet';
 import { peakBytes } from '../test/harness/peak.ts';
 import { seededInput } from '../test/harness/seeded.ts';
-import { pixelsOf, stretched } from './photo.ts';
+import { boxesIn, pixelsOf, stretched } from './photo.ts';
 import type { Ort } from './runtimes.ts';
 
 /** One job in a process of its own, whose peak of memory it prints. Bundled for plain Node by built.ts. */
@@ -17,6 +17,8 @@ export type Job =
       readonly height: number;
       readonly width: number;
       readonly threads: number;
+      /** For a pose model: in how many boxes it looks for poses. */
+      readonly boxes?: number;
     }
   /** An ONNX file on an input of this shape. */
   | {
@@ -41,8 +43,11 @@ async function predict(job: Extract<Job, { kind: 'predict' }>) {
   const image = stretched(await pixelsOf(job.photo), job);
   await using model = await loadModel({ config: findEntry(name).config, weights }, { threads });
   const { shape } = model.definition.prepare([image]).image;
-  const { result, peaks } = await repeated(() => model.predict(image));
-  return { ...peaks, shape, found: result.segmentation ? 'a map' : `${result.scores.length} instances` };
+  const options = job.boxes === undefined ? {} : { boxes: boxesIn(image, job.boxes) };
+  const { result, peaks } = await repeated(() => model.predict(image, options));
+  const { segmentation, poses, scores } = result;
+  const found = segmentation ? 'a map' : poses ? `${poses.length} poses` : `${scores.length} instances`;
+  return { ...peaks, shape, found };
 }
 
 async function onnx({ file, shape, outputs, threads }: Extract<Job, { kind: 'onnx' }>) {

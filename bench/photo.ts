@@ -20,3 +20,13 @@ export function stretched(image: Raster, { height, width }: Size): Raster {
   }
   return { height, width, data: new Uint8ClampedArray(pixels.buffer) };
 }
+
+/** Boxes of people of different sizes, spread over an image. */
+export const boxesIn = ({ height, width }: Size, count: number): [number, number, number, number][] =>
+  Array.from({ length: count }, (_, i) => {
+    const tall = height * (0.2 + 0.5 * ((i * 0.618) % 1));
+    const wide = tall * (0.3 + 0.3 * ((i * 0.382) % 1));
+    const left = (width - wide) * ((i * 0.755) % 1);
+    const top = (height - tall) * ((i * 0.57) % 1);
+    return [left, top, left + wide, top + tall];
+  });

@@ -41,6 +41,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     about: 'largest resident memory of official models beside their networks alone',
     run: async (options) => (await import('./memory.ts')).memory(options),
   },
+  pose: {
+    about: 'official pose models: 20 boxes in one call beside one by one, and the memory of 200',
+    run: async (options) => (await import('./pose.ts')).pose(options),
+  },
   evaluate: {
     about: 'COCO evaluation of 200,000 boxes, and of masks, beside pycocotools',
     run: async (options) => (await import('./evaluate.ts')).evaluate(options),
