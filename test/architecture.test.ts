@@ -71,8 +71,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   // measures results against labels, on typed arrays
   evaluate: {
-    imports: ['data', 'postprocess', 'datasets'],
-    types: ['image', 'library', 'results'],
+    imports: ['data', 'postprocess', 'datasets', 'image'],
+    types: ['library', 'results'],
   },
   // what was measured as one HTML file
   report: {

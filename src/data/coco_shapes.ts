@@ -30,3 +30,10 @@ export function rleOfSegmentation(segmentation: CocoSegmentation, size: Size): R
 /** Returns COCO's flat list x, y, visibility, … keypoint by keypoint. */
 export const keypointTriples = (flat: readonly number[]): NonNullable<LabelledObject['keypoints']> =>
   Array.from({ length: Math.floor(flat.length / 3) }, (_, i) => [flat[3 * i]!, flat[3 * i + 1]!, flat[3 * i + 2]!]);
+
+/** The least score of a keypoint that is shown, as mmpose draws them. */
+const leastScore = 0.3;
+
+/** Returns the keypoints of a result as they are shown. The third number is a score, or a visibility of 0, 1 or 2; guesses get 0. */
+export const shownTriples = (flat: readonly number[]): NonNullable<LabelledObject['keypoints']> =>
+  keypointTriples(flat).map(([x, y, score]) => [x, y, score < leastScore ? 0 : 2]);

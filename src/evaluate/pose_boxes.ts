@@ -3,6 +3,7 @@ import type { CocoAnnotation, CocoDetection } from '../data/coco_file.ts';
 import { categoryIdOf } from '../data/coco_of.ts';
 import type { ImageSet, LabelledImage } from '../data/image_set.ts';
 import { DataError, listed } from '../errors.ts';
+import { cropPlaces } from '../image/crop_places.ts';
 import type { PredictOptions } from '../library/options.ts';
 
 /** Where an evaluated pose model looks for poses: in the boxes of the labels or in those of a detector, as mmpose takes them. */
@@ -16,6 +17,20 @@ export interface GivenBoxes {
   readonly name: string;
   readonly entries: readonly CocoDetection[];
 }
+
+/** Tells if a box (x, y, width, height) has an area, and a crop that float32 can place: predict refuses others. */
+function hasCrop(box: readonly number[]): boolean {
+  try {
+    cropPlaces(box, square);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+/** A box has a crop whatever the shape of the network's input. */
+const square = { height: 1, width: 1 };
 
 /** Gives the boxes of one image after the other. */
 export interface BoxSource {
@@ -96,7 +111,7 @@ function cleanBox(
   const [x1, y1] = [Math.max(0, x), Math.max(0, y)];
   const x2 = Math.min(size.width - 1, x1 + Math.max(0, width));
   const y2 = Math.min(size.height - 1, y1 + Math.max(0, height));
-  return x2 > x1 && y2 > y1 ? [x1, y1, x2, y2] : undefined;
+  return hasCrop([x1, y1, x2 - x1, y2 - y1]) ? [x1, y1, x2, y2] : undefined;
 }
 
 /**
@@ -131,7 +146,7 @@ export function detectedBoxes(set: ImageSet, labels: ReadonlySet<number>, { name
       const boxes: number[] = [];
       const scores: number[] = [];
       for (const { bbox: [x, y, width, height] = [0, 0, 0, 0], score } of found) {
-        if (!(width > 0 && height > 0)) {
+        if (!hasCrop([x, y, width, height])) {
           counts.empty++;
           continue;
         }

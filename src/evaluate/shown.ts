@@ -1,6 +1,6 @@
 import type { Size } from '../arrays.ts';
 import type { CocoAnnotation, CocoDetection, CocoFile } from '../data/coco_file.ts';
-import { hasMask, keypointTriples, rleOfSegmentation } from '../data/coco_shapes.ts';
+import { hasMask, keypointTriples, rleOfSegmentation, shownTriples } from '../data/coco_shapes.ts';
 import type { ImageSet, LabelledImage } from '../data/image_set.ts';
 import { rleBoxXywh } from '../postprocess/rle.ts';
 import { outcomes } from './coco_matching.ts';
@@ -48,13 +48,14 @@ export async function showObjects(
     const matched = matchedIn(evaluation, id);
     const truths = matched.truths.flatMap(({ index, status }): ShownTruth[] => {
       const one = truth.annotations[index];
-      return one ? [{ ...shapeOf(one, row.size), name: names.get(one.category_id) ?? '', status }] : [];
+      const keypoints = one?.keypoints && keypointTriples(one.keypoints);
+      return one ? [{ ...shapeOf(one, keypoints, row.size), name: names.get(one.category_id) ?? '', status }] : [];
     });
     const detections = matched.detections.flatMap(({ index, status }): ShownDetection[] => {
       const one = found[index];
       if (!one) return [];
       const name = names.get(one.category_id) ?? '';
-      const shape = shapeOf({ ...one, keypoints: certain(one.keypoints) }, row.size);
+      const shape = shapeOf(one, one.keypoints && shownTriples(one.keypoints), row.size);
       return [{ ...shape, name, score: one.score, status, error: errorOf(errors?.[index]) }];
     });
     detections.sort((a, b) => b.score - a.score);
@@ -135,22 +136,14 @@ function matchedIn({ matching, parameters }: ObjectMeasure['evaluation'], imageI
   return { truths, detections };
 }
 
-/** The least score of a keypoint that is shown, as mmpose and `render` draw them. */
-const leastScore = 0.3;
-
-/** Hides the keypoints of a result that are guesses: their third number is a score, or a visibility of 0, 1 or 2. */
-const certain = (flat: readonly number[] | undefined): readonly number[] | undefined =>
-  flat?.map((value, i) => (i % 3 === 2 && value < leastScore ? 0 : value));
-
 /** Box, mask and keypoints of an annotation or a detection. Without a box, that of the mask, or the one around the keypoints that are seen. */
 function shapeOf(
-  one: Pick<CocoAnnotation | CocoDetection, 'bbox' | 'keypoints' | 'segmentation'>,
+  { bbox, segmentation }: CocoAnnotation | CocoDetection,
+  keypoints: ShownTruth['keypoints'],
   size: Size,
 ): Pick<ShownTruth, 'box' | 'mask' | 'keypoints'> {
-  const { segmentation } = one;
-  const keypoints = one.keypoints && keypointTriples(one.keypoints);
   const mask = hasMask(segmentation) ? rleOfSegmentation(segmentation, size) : undefined;
-  const stated = one.bbox ?? (mask && rleBoxXywh(mask));
+  const stated = bbox ?? (mask && rleBoxXywh(mask));
   if (!stated) return { box: around(keypoints ?? []), mask, keypoints };
   const [x, y, width, height] = stated;
   return { box: [x, y, x + width, y + height], mask, keypoints };

@@ -1,6 +1,6 @@
 import { groupedBy } from '../arrays.ts';
 import type { CocoDetection } from '../data/coco_file.ts';
-import { keypointTriples, rleOfSegmentation } from '../data/coco_shapes.ts';
+import { rleOfSegmentation, shownTriples } from '../data/coco_shapes.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import { boxOfPoints } from '../data/objects.ts';
 import type { DrawnObject } from './gallery_objects.ts';
@@ -43,18 +43,24 @@ export function unknownImages({ coco, categoryIds, count }: ImageSet, results: r
 
 function drawnResult(result: CocoDetection, label: number, classes: readonly string[]): DrawnObject {
   const { bbox, segmentation, keypoints, score } = result;
-  const points = keypoints && keypointTriples(keypoints);
+  const points = keypoints && shownTriples(keypoints);
   const runs = segmentation !== undefined && 'counts' in segmentation ? segmentation : undefined;
   const [x, y, width, height] = bbox ?? [0, 0, 0, 0];
   return {
     label,
     name: classes[label] ?? `class ${label}`,
     score,
-    box: bbox || !points ? [x, y, x + width, y + height] : boxOfPoints(points),
+    box: bbox || !points ? [x, y, x + width, y + height] : boxOfPoints(seenOf(points)),
     area: width * height,
     polygons: segmentation && !('counts' in segmentation) ? segmentation : undefined,
     mask: runs && rleOfSegmentation(runs, { height: runs.size[0], width: runs.size[1] }),
     keypoints: points,
     marks: ['result'],
   };
+}
+
+/** Leaves out guesses, unless there is nothing else. */
+function seenOf(points: NonNullable<DrawnObject['keypoints']>): NonNullable<DrawnObject['keypoints']> {
+  const seen = points.filter(([, , visibility]) => visibility > 0);
+  return seen.length > 0 ? seen : points;
 }

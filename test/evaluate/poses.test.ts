@@ -184,6 +184,7 @@ describe('the evaluation of a pose model', () => {
       entry(1, -8, 0.25),
       entry(1, 10, 0.8, { category_id: 1 }),
       entry(1, 10, 0.8, { bbox: [10, 20, 0, 40] }),
+      entry(1, 10, 0.8, { bbox: [50, 20, 1e-9, 1e-9] }), // no two places in float32
     ];
     const model = new CatPoses();
     const { found, notices, model: facts } = await evaluate(cats(), model, { boxes: { name: 'det.json', entries } });
@@ -195,7 +196,7 @@ describe('the evaluation of a pose model', () => {
       [2, '0.50'],
     ]);
     expect(notices.join('\n'))
-      .to.match(/det\.json: a box without area left out/)
+      .to.match(/det\.json: 2 boxes without area left out/)
       .and.to.match(/an image has no box/);
     expect(facts?.boxes).to.equal('det.json');
     const boxes = (list: typeof entries) => ({ boxes: { name: 'det.json', entries: list } });
