@@ -229,7 +229,7 @@ const about: Readonly<Record<TaskCommand, string>> = {
   pose: `There is one pose in each box. --detector finds the boxes with a second model, in one decoded image; --boxes takes
 COCO's results or annotations (images found by their ids or, with --coco-images, by file_name), or the JSON of \`moganet
 detect\`. Without either, each image is one box. A pose's score is that of its box times the mean of its keypoints above
-0.2. Keypoints may lie outside of the image. The package ships no pose model.`,
+0.2. Keypoints may lie outside of the image. The pose model that the package ships knows drawn people only (samples/poses).`,
 };
 
 function examplesOf(task: TaskCommand): string {

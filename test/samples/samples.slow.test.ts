@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { backbones } from 'moganet';
+import { smallPersons, smallPose, writeSmallModel } from '../harness/small_model.ts';
 
 /** Runs every sample as `npx tsx samples/NAME.ts` does, in an empty folder. */
 
@@ -34,6 +35,7 @@ describe('the samples', () => {
       'custom_detector.ts',
       'custom_head.ts',
       'overlay.ts',
+      'pose.ts',
       'segment.ts',
       'swap_backbone.ts',
     ]);
@@ -48,6 +50,26 @@ describe('the samples', () => {
     const image = join(root, 'samples/images/street-house.jpg');
     for (const line of linesOf('segment', image)) expect(line).to.match(/^\S+ {2}\d+\.\d %$/);
     expect(written()).to.include('segmentation.png');
+  });
+
+  it('find the poses of drawn people, and of a photo with a detector', async () => {
+    const lines = linesOf('pose');
+    const people = lines.filter((_, i) => i % 2 === 0);
+    for (const line of people) expect(line).to.equal(`person ${line.slice(7, 11)}  17 of 17 keypoints`);
+    const { annotations } = JSON.parse(readFileSync(join(root, 'samples/poses/annotations.json'), 'utf8'));
+    expect(people).to.have.length(annotations.length);
+    for (const [i, { keypoints }] of annotations.entries()) {
+      const [, x, y] = /^ {2}nose (\S+) (\S+)$/.exec(lines[2 * i + 1] ?? '') ?? [];
+      expect(Math.hypot(Number(x) - keypoints[0], Number(y) - keypoints[1])).to.be.lessThan(3);
+    }
+    expect(written()).to.include('poses.png');
+    const [pose, detector] = [join(folder, 'pose.safetensors'), join(folder, 'persons.safetensors')];
+    await writeSmallModel(pose, smallPose);
+    await writeSmallModel(detector, smallPersons);
+    const photo = join(root, 'samples/images/street-house.jpg');
+    const whole = linesOf('pose', photo, pose);
+    expect(whole.filter((line) => line.startsWith('person'))).to.have.length(1); // the whole photo is one box
+    expect(linesOf('pose', photo, pose, detector)).to.not.deep.equal(whole);
   });
 
   it('draw an overlay', () => {
