@@ -95,6 +95,24 @@ export function publisherHint(keys: readonly string[]): string | undefined {
   return `These are keys of a detector of ${found.name}, whose key layout is not known: rename them to those of mmdet (backbone, neck, rpn_head, roi_head)${order}.`;
 }
 
+/** The last convolution of a pose model, which has a row for each heatmap. */
+const lastOfPose = 'keypoint_head.final_layer.weight';
+
+/** Says what to do if a pose model has another number of heatmaps than the file. Undefined for other models, and if there are as many. */
+export function keypointsHint(
+  found: ReadonlyMap<string, { readonly shape: Shape }>,
+  parameters: readonly { readonly key: string; readonly shape: Shape }[],
+): string | undefined {
+  const has = found.get(lastOfPose)?.shape[0];
+  const wanted = parameters.find(({ key }) => key === lastOfPose)?.shape[0];
+  if (has === undefined || wanted === undefined || has === wanted) return undefined;
+  return (
+    `The head of the file gives ${has} heatmaps, that of the model ${wanted}. Say what keypoints they are: ` +
+    `{ configure: (config) => ({ ...config, pose: { ...config.pose, dataset: undefined, keypoints: { names: [/* ${has} names */] } } }) }, ` +
+    'or write them into a configuration, with its `skeleton`, `flipPairs` and `sigmas`.'
+  );
+}
+
 /** How many names a notice lists. */
 const listedNames = 5;
 

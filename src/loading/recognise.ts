@@ -14,7 +14,7 @@ import {
 import type { Parameter } from '../nn/index.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
-import { publisherHint } from './foreign_heads.ts';
+import { keypointsHint, publisherHint } from './foreign_heads.ts';
 import { inAnyLayout, layoutMarks } from './layouts.ts';
 import { candidatePrefixes, listed, moduleOf, outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
 
@@ -69,7 +69,10 @@ export function matchEntry(
   }
   const [first] = fitting;
   if (!first) {
-    const hint = publisherHint([...shapes.keys()]);
+    const entries = new Map([...shapes].map(([key, shape]) => [key, { shape }]));
+    const [best] = rated(all, shapes);
+    const hint =
+      publisherHint([...shapes.keys()]) ?? (best && keypointsHint(entries, wantedOf(definitionOf(best.entry))));
     throw new CheckpointError(`${what}: ${nearest(all, shapes)}${hint === undefined ? '' : ` ${hint}`}`);
   }
   const alike = fitting.filter(

@@ -10,7 +10,7 @@ import {
 } from '../models/create.ts';
 import type { Parameter } from '../nn/index.ts';
 import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
-import { publisherHint, withBackgroundLast } from './foreign_heads.ts';
+import { keypointsHint, publisherHint, withBackgroundLast } from './foreign_heads.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks, poseHeadInOurLayout } from './layouts.ts';
 import { leftOut, listed, moduleOf, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
 import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
@@ -78,15 +78,20 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
   const kept = withoutIgnored(found.entries, ignore);
   const { entries, notices } =
     module === undefined ? withoutSurplus(kept, definition, isPublished) : { entries: kept, notices: [] };
-  const common = { ignore: isPublished, file: source.name, hint: publisherHint([...kept.keys()]) };
+  const publisher = publisherHint([...kept.keys()]);
+  const commonOf = (parameters: readonly Parameter[]) => ({
+    ignore: isPublished,
+    file: source.name,
+    hint: publisher ?? keypointsHint(entries, parameters),
+  });
   const assumed = own && !given ? scaleNotices(checkpoint, own.config, own.definition) : [];
   return {
     config,
     definition,
     entries,
     notices: [...found.notices, ...notices, ...skippedNotices(checkpoint), ...assumed],
-    fill: (parameters, onTensor) => fillParameters(parameters, entries, { ...common, onTensor }),
-    check: (parameters) => void checkParameters(parameters, entries, common),
+    fill: (parameters, onTensor) => fillParameters(parameters, entries, { ...commonOf(parameters), onTensor }),
+    check: (parameters) => void checkParameters(parameters, entries, commonOf(parameters)),
   };
 }
 

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { datasets } from '../../src/datasets/index.ts';
 import { bytesSource, writeSafetensors } from '../../src/formats/index.ts';
+import { configOfMm } from '../../src/loading/mm_config.ts';
+import { computesAs } from '../../src/loading/recognise.ts';
 import { openWeights } from '../../src/loading/weights.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { conv2d, type Scope, type Value } from '../../src/nn/index.ts';
@@ -129,6 +132,58 @@ describe('a checkpoint of a pose model', () => {
     const source = bytesSource(await writeSafetensors(tensors).bytes(), 'mine.safetensors');
     const file = await openWeights(source, { model: { config, definition }, tables: { heads } });
     expect([...(await file.fill(parameters)).keys()]).to.include('head.final_layer.weight');
+  });
+
+  it('of AthletePose3D is the published model, whose data set has classes of its own and COCO’s keypoints', () => {
+    const { names, skeleton, sigmas, flipPairs } = datasets.coco_keypoints.keypoints;
+    const partnerOf = (i: number) =>
+      names[flipPairs.flatMap(([a, b]) => (a === i ? b : b === i ? a : []))[0] ?? -1] ?? '';
+    const point = (name: string, i: number) =>
+      `${i}: dict(name='${name}', id=${i}, color=[51, 153, 255], type='upper', swap='${partnerOf(i)}')`;
+    const link = ([a, b]: readonly [number, number], i: number) =>
+      `${i}: dict(link=('${names[a]}', '${names[b]}'), id=${i}, color=[0, 255, 0])`;
+    const text = `
+dataset_info = dict(dataset_name='ap2d', paper_info=dict(title='x'),
+    keypoint_info={${names.map(point).join(', ')}},
+    skeleton_info={${skeleton.map(link).join(', ')}},
+    joint_weights=[0.0, 0.0], sigmas=[${sigmas?.join(', ')}])
+model = dict(type='TopDown', pretrained=None,
+    backbone=dict(type='MogaNet_feat', arch='base', init_value=1e-5, drop_path_rate=0.4,
+        stem_norm_cfg=dict(type='SyncBN', requires_grad=True), conv_norm_cfg=dict(type='SyncBN', requires_grad=True),
+        out_indices=(0, 1, 2, 3)),
+    keypoint_head=dict(type='TopdownHeatmapSimpleHead', in_channels=512, out_channels=17, in_index=3,
+        loss_keypoint=dict(type='JointsMSELoss', use_target_weight=True)),
+    train_cfg=dict(), test_cfg=dict(flip_test=True, post_process='default', shift_heatmap=True, modulate_kernel=11))
+val_pipeline = [
+    dict(type='LoadImageFromFile'), dict(type='TopDownGetBboxCenterScale', padding=1.25), dict(type='TopDownAffine'),
+    dict(type='ToTensor'), dict(type='NormalizeTensor', mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),
+    dict(type='Collect', keys=['img'], meta_keys=['image_file', 'center', 'scale', 'rotation', 'bbox_score', 'flip_pairs'])]
+data = dict(test=dict(type='TopDownap2dDataset', ann_file='valid_set.json', pipeline=val_pipeline,
+    data_cfg=dict(image_size=[288, 384], heatmap_size=[72, 96], use_gt_bbox=False, det_bbox_thr=0.0)))
+`;
+    const read = configOfMm({ config: text, mmpose_version: '0.29.0' }, 'epoch_20.pth', {})!;
+    const published = createModel(findEntry('moganet_b_ap2d_384x288').config);
+    expect(computesAs(createModel(read), published)).to.equal(true);
+    expect(createModel(read).config.pose).to.deep.equal(published.config.pose);
+  });
+
+  it('with other keypoints than the model says how many, and where to name them', async () => {
+    const { config } = findEntry('moganet_xt_coco_256x192');
+    const names = Array.from({ length: 21 }, (_, i) => `joint ${i}`);
+    const hands = { ...config, pose: { ...config.pose, dataset: undefined, keypoints: { names } } };
+    const tensors = checkpointParameters(createModel(hands)).map(({ key, shape }) => {
+      const length = shape.reduce((product, extent) => product * extent, 1);
+      return [key, { shape, data: new Float32Array(length) }] as const;
+    });
+    const source = bytesSource(await writeSafetensors(new Map(tensors)).bytes(), 'hands.safetensors');
+    const message =
+      /the model has \[17, 256, 1, 1\].*gives 21 heatmaps, that of the model 17\..*keypoints: \{ names: \[\/\* 21 names/s;
+    const unknown = await openWeights(source).catch((error: Error) => error.message);
+    expect(unknown).to.match(/fit no known model.*moganet_xt_coco_256x192: .*gives 21 heatmaps, that of the model 17/s);
+    const known = await openWeights(source, { model: { config, definition: createModel(config) } });
+    expect(() => known.check(checkpointParameters(createModel(config)))).to.throw(message);
+    // what the message says helps
+    known.check(checkpointParameters(createModel(hands)));
   });
 
   it('without a configuration is the published model whose keys it has', async () => {
