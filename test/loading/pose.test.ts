@@ -154,11 +154,10 @@ model = dict(type='TopDown', pretrained=None,
     keypoint_head=dict(type='TopdownHeatmapSimpleHead', in_channels=512, out_channels=17, in_index=3,
         loss_keypoint=dict(type='JointsMSELoss', use_target_weight=True)),
     train_cfg=dict(), test_cfg=dict(flip_test=True, post_process='default', shift_heatmap=True, modulate_kernel=11))
-val_pipeline = [
+data = dict(test=dict(type='TopDownap2dDataset', ann_file='valid_set.json', pipeline=[
     dict(type='LoadImageFromFile'), dict(type='TopDownGetBboxCenterScale', padding=1.25), dict(type='TopDownAffine'),
     dict(type='ToTensor'), dict(type='NormalizeTensor', mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),
-    dict(type='Collect', keys=['img'], meta_keys=['image_file', 'center', 'scale', 'rotation', 'bbox_score', 'flip_pairs'])]
-data = dict(test=dict(type='TopDownap2dDataset', ann_file='valid_set.json', pipeline=val_pipeline,
+    dict(type='Collect', keys=['img'], meta_keys=['image_file', 'center', 'scale', 'rotation', 'bbox_score', 'flip_pairs'])],
     data_cfg=dict(image_size=[288, 384], heatmap_size=[72, 96], use_gt_bbox=False, det_bbox_thr=0.0)))
 `;
     const read = configOfMm({ config: text, mmpose_version: '0.29.0' }, 'epoch_20.pth', {})!;
