@@ -1,7 +1,21 @@
-import { scalarReaders } from './pickle_globals.ts';
-import { isTuple, PickleObject, type PickleValue } from './pickle_values.ts';
+import { exact, isTuple, PickleObject, type PickleValue } from './pickle_values.ts';
 
-/** Arrays of NumPy beside weights, such as the sigmas of keypoints in mmpose's `dataset_meta`. */
+/** Numbers and arrays of NumPy beside weights, such as the sigmas of keypoints in mmpose's `dataset_meta`. */
+
+/** How the bytes of a NumPy scalar are read, by its type. */
+export const scalarReaders = new Map<PickleValue | undefined, (view: DataView) => number | bigint | boolean>([
+  ['f8', (view) => view.getFloat64(0, true)],
+  ['f4', (view) => view.getFloat32(0, true)],
+  ['i8', (view) => exact(view.getBigInt64(0, true))],
+  ['i4', (view) => view.getInt32(0, true)],
+  ['i2', (view) => view.getInt16(0, true)],
+  ['i1', (view) => view.getInt8(0)],
+  ['u8', (view) => exact(view.getBigUint64(0, true))],
+  ['u4', (view) => view.getUint32(0, true)],
+  ['u2', (view) => view.getUint16(0, true)],
+  ['u1', (view) => view.getUint8(0)],
+  ['b1', (view) => view.getUint8(0) !== 0],
+]);
 
 /** Larger ones are not notes. */
 const most = { numbers: 4096, axes: 4 };

@@ -1,8 +1,8 @@
 import { quoted } from './context.ts';
+import { scalarReaders } from './numpy_array.ts';
 import { isPlainName } from './pickle_names.ts';
 import {
   type Build,
-  exact,
   type GlobalMeaning,
   type Globals,
   isList,
@@ -143,21 +143,6 @@ function newObject([type = null, ...args]: readonly PickleValue[], machine: Mach
   machine.spend(price.tuple + price.item * args.length);
   return machine.create(type, Object.freeze(args));
 }
-
-/** How the bytes of a NumPy scalar are read, by its type. */
-export const scalarReaders = new Map<PickleValue | undefined, (view: DataView) => number | bigint | boolean>([
-  ['f8', (view) => view.getFloat64(0, true)],
-  ['f4', (view) => view.getFloat32(0, true)],
-  ['i8', (view) => exact(view.getBigInt64(0, true))],
-  ['i4', (view) => view.getInt32(0, true)],
-  ['i2', (view) => view.getInt16(0, true)],
-  ['i1', (view) => view.getInt8(0)],
-  ['u8', (view) => exact(view.getBigUint64(0, true))],
-  ['u4', (view) => view.getUint32(0, true)],
-  ['u2', (view) => view.getUint16(0, true)],
-  ['u1', (view) => view.getUint8(0)],
-  ['b1', (view) => view.getUint8(0) !== 0],
-]);
 
 /** A NumPy scalar of a common type becomes a number; others stay records. */
 function numpyScalar(args: readonly PickleValue[], machine: Machine): PickleValue {
