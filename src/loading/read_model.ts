@@ -10,11 +10,13 @@ import { isFile, nameOf } from '../platform/refs.ts';
 import { breather, orAborted } from '../turn.ts';
 import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { hashInName } from '../zoo/index.ts';
-import { fillModules } from './by_module.ts';
 import { classNotices } from './foreign_heads.ts';
 import { heeding } from './heed.ts';
 import { isByModule, type ModelRef, type ReadOptions, readOptions, resolveRef } from './resolve.ts';
-import { type ConfiguredModel, openWeights } from './weights.ts';
+import type { ConfiguredModel } from './weights.ts';
+
+/** What reads weights, and finds the model that they belong to. A page loads it while it loads the first file. */
+const reading = () => import('./reading.ts');
 
 /** A model with its weights. Nothing runs yet. */
 export interface ReadModel {
@@ -47,8 +49,11 @@ export function modelReader(platform: Platform): Read {
     const { model, weights, emaPublished } = await resolveRef(ref, options, platform);
     if (isByModule(weights)) return readModules(model, weights, options, platform);
     const { onProgress, configure, signal, ema, prefix, ignore } = options;
+    const loaded = reading();
+    loaded.catch(() => {}); // a failure is thrown where it is awaited
     const { source, notices } = await open(weights, options, platform);
     try {
+      const { openWeights } = await loaded;
       const file = await openWeights(source, { model, emaPublished, ema, prefix, ignore, tables: options });
       const wanted = configure ? createModel(configured(file.config, configure), options) : file.definition;
       const parameters = modelParameters(wanted);
@@ -92,6 +97,7 @@ export function configReader(platform: Platform): ReadConfig {
     const { ema, prefix, ignore } = validateOptions(configOptions, options, 'readConfig');
     const { source } = await open(weights, options, platform);
     try {
+      const { openWeights } = await reading();
       return (await openWeights(source, { ema, prefix, ignore })).config;
     } finally {
       await source.close?.();
@@ -184,6 +190,7 @@ async function readModules(
       sources[name] = opened.source;
       for (const notice of opened.notices) notices.add(notice);
     }
+    const { fillModules } = await reading();
     const filled = await fillModules(definition, sources, {
       ema,
       prefix,

@@ -9,7 +9,7 @@ import { isFile } from '../platform/refs.ts';
 import { abortSignal, foundIn, isObject, validate, validateOptions } from '../validate.ts';
 import { checkEntry, findEntry, type ZooEntry } from '../zoo/index.ts';
 import { definitionOf } from './recognise.ts';
-import { type ConfiguredModel, openWeights } from './weights.ts';
+import type { ConfiguredModel } from './weights.ts';
 
 /** Finds the model and the file of weights that a caller names. */
 
@@ -171,6 +171,7 @@ async function pullEntry(
     {
       ...options,
       check: async (file) => {
+        const { openWeights } = await import('./reading.ts');
         const definition = definitionOf(entry);
         const opened = await openWeights(file, { model: { config, definition }, emaPublished: weights.ema });
         opened.check(modelParameters(definition));

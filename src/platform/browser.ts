@@ -3,12 +3,16 @@ import { imageContext } from '../formats/context.ts';
 import { type DecodeImage, imageDecoder } from '../formats/image.ts';
 import { withBrowser } from './browser/decode.ts';
 import { explained, refusedAs } from './browser/faults.ts';
+import type { Platform } from './contract.ts';
 import { compileWasm, loadJpegWasm } from './jpeg_wasm.ts';
 import { onMirror } from './mirror.ts';
 import { checkName, type FileRef, fetchBytes, memoryBytes, mostImageBytes, nameOf } from './refs.ts';
 
 export { captureImage } from './browser/page_images.ts';
-export { openWeights } from './browser/weights.ts';
+
+/** Opens weights: a page loads what does that with the first of them. */
+export const openWeights: Platform['openWeights'] = async (...given) =>
+  (await import('./browser/weights.ts')).openWeights(...given);
 
 /** Files in a web page: URLs are fetched, Blobs are read by position, bytes are taken as they are. */
 

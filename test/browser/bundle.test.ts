@@ -99,14 +99,15 @@ describe('the browser entry', () => {
     );
     const strangers = /onnxruntime|pngjs|commander|protobuf|platform\/node|src\/cli|engines\/(onnx|ort)/;
     expect(files.filter((file) => strangers.test(file))).to.deep.equal([]);
-    // everything that a page may ever load: most of it is TensorFlow.js
-    expect(all - jpeg).to.be.below(470);
+    // everything that a page may ever load: most of it is TensorFlow.js. Poses take 30: crops, decoding, drawings, mmpose's configurations
+    // with the keypoints of its data sets, results, detectors in front of them, and a program of WebGL
+    expect(all - jpeg).to.be.below(495);
     expect(jpeg).to.be.within(1, 66);
     // esbuild keeps with an entry what it exports again, used or not
     expect(atFirst).to.be.below(180);
   });
 
-  it('costs at most 105 kB before an engine is chosen, what a prediction needs besides at most 60, and a detector 10 more', async () => {
+  it('costs at most 105 kB before an engine is chosen, what a prediction needs besides at most 60, and weights and a detector 25 more', async () => {
     const chunks = await builtWithVite("import { loadModel } from 'moganet'; globalThis.loadModel = loadModel;");
     const first = withImports(
       chunks,
@@ -115,20 +116,23 @@ describe('the browser entry', () => {
     const named = (file: string) => chunks.filter(({ moduleIds }) => moduleIds.some((id) => id.endsWith(file)));
     const predicting = withImports(chunks, [...named('src/library/model.ts'), ...named('src/formats/png.ts')]);
     const later = predicting.filter((chunk) => !first.includes(chunk));
-    // with the engine and the first prediction
+    // with weights, the engine and the first prediction
     const detecting = withImports(chunks, [
+      ...named('src/loading/reading.ts'),
+      ...named('src/platform/browser/weights.ts'),
       ...named('src/nn/optimise/index.ts'),
       ...named('src/postprocess/detecting.ts'),
     ]);
     const last = detecting.filter((chunk) => !first.includes(chunk) && !later.includes(chunk));
     const sizes = [first, later, last].map(sizeOf);
     console.log(
-      `      ${sizes.map((size) => size.toFixed(1)).join(' + ')} kB compressed at first, with the first PNG, with a detector`,
+      `      ${sizes.map((size) => size.toFixed(1)).join(' + ')} kB compressed at first, with the first PNG, with weights and a detector`,
     );
     expect(sizes[0]).to.be.within(60, 105);
     expect(sizes[1]).to.be.within(20, 60);
-    expect(sizes[2]).to.be.within(2, 10);
-    expect(sum(sizes)).to.be.below(165);
+    expect(sizes[2]).to.be.within(2, 25);
+    // all that a detector needs: moving code between the three changes nothing here
+    expect(sum(sizes)).to.be.below(175);
     const lazy = /@tensorflow|onnxruntime|jsquash|formats\/(torch|png)\.ts|models\/mm\/|src\/render\//;
     expect(first.flatMap(({ moduleIds }) => moduleIds).filter((id) => lazy.test(id))).to.deep.equal([]);
   }).timeout(60_000);

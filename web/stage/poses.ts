@@ -1,9 +1,9 @@
 import type { Result } from 'moganet';
 import { type BodySides, leastPointScore, poseColors } from 'moganet/render';
+import type { Context } from './canvas.ts';
 import type { Layer } from './layers.ts';
-import type { Target } from './paint.ts';
 import { cssColor } from './shapes.ts';
-import type { Point } from './view.ts';
+import type { Point, View } from './view.ts';
 
 /** Draws the poses of a result on a canvas, as `drawPoses` of the library draws them into pixels. */
 
@@ -15,9 +15,16 @@ export interface PoseScene {
   readonly sides: BodySides;
 }
 
+/** A canvas, and the width of lines on it. */
+interface PoseTarget {
+  readonly context: Context;
+  readonly view: View;
+  readonly sizes: { readonly line: number };
+}
+
 /** Draws all poses, the first on top. Keypoints of a low score are left out, with the lines to them. */
 export function paintPoses(
-  { context, view: { scale, x, y }, sizes }: Target,
+  { context, view: { scale, x, y }, sizes }: PoseTarget,
   { poses, sides }: PoseScene,
   { visible, opacity }: Layer,
 ): void {
