@@ -8,7 +8,7 @@ import {
 } from '../evaluate/evaluation.ts';
 import { meanOfKnown } from '../evaluate/statistics.ts';
 import { type Html, html } from './html.ts';
-import { count, errorNames, exists, percentText } from './numbers.ts';
+import { count, errorNames, exists, overlapName, percentText } from './numbers.ts';
 import { axisNames, figure, legend, lineColor, lineDash, type Plotter, plotWidth, roomFor } from './plots.ts';
 
 /** The plots of objects: curves, classes, errors, calibration. */
@@ -55,14 +55,14 @@ function curvePlot(
 }
 
 /** Curves of the mean over the classes, one per IoU threshold. */
-export function curvesByIou(plotter: Plotter, { curves, recallThresholds }: ObjectFigures): Html | undefined {
+export function curvesByIou(plotter: Plotter, { curves, recallThresholds, type }: ObjectFigures): Html | undefined {
   const mean = curves.filter(
     ({ name, iou, precision }) => name === undefined && iou !== undefined && precision.some(exists),
   );
   if (mean.length === 0) return undefined;
   const drawn = mean.map((curve, i) => ({
     curve,
-    name: `IoU ${curve.iou?.toFixed(2)}`,
+    name: `${overlapName(type)} ${curve.iou?.toFixed(2)}`,
     color: `color-mix(in oklab, var(--accent) ${Math.round(100 - (100 * i) / Math.max(1, mean.length - 1))}%, var(--alarm))`,
     dash: 'none',
   }));
@@ -76,7 +76,7 @@ export function curvesByIou(plotter: Plotter, { curves, recallThresholds }: Obje
   }));
   return figure(
     'Precision and recall by overlap',
-    'Mean over the classes. A curve for each IoU threshold, with its AP.',
+    `Mean over the classes. A curve for each threshold of ${overlapName(type)}, with its AP.`,
     curvePlot(plotter, drawn, recallThresholds, alt, { width: 500, height: 380 }),
     legend(items),
   );
@@ -85,7 +85,7 @@ export function curvesByIou(plotter: Plotter, { curves, recallThresholds }: Obje
 /** Curves of classes at IoU 0.5, or of the mean over the thresholds: those with the most truths. */
 export function curvesByClass(
   plotter: Plotter,
-  { curves, perClass, recallThresholds }: ObjectFigures,
+  { curves, perClass, recallThresholds, type }: ObjectFigures,
 ): Html | undefined {
   const named = curves.filter(({ name, precision }) => name !== undefined && precision.some(exists));
   const atHalf = named.filter(({ iou }) => iou !== undefined && Math.abs(iou - 0.5) < 1e-9);
@@ -108,7 +108,7 @@ export function curvesByClass(
   const alt = `Precision over recall by class. Average precision in per cent: ${drawn.map(({ curve, name }) => `${name} ${percentText(meanOf(curve))}`).join(', ')}.`;
   return figure(
     'Precision and recall by class',
-    `${atHalf.length > 0 ? 'At IoU 0.50.' : 'Mean over the IoU thresholds.'}${of} With their AP.`,
+    `${atHalf.length > 0 ? `At ${overlapName(type)} 0.50.` : `Mean over the thresholds of ${overlapName(type)}.`}${of} With their AP.`,
     curvePlot(plotter, drawn, recallThresholds, alt),
     legend(
       drawn.map(({ curve, name, color, dash }) => ({
@@ -290,7 +290,11 @@ export function errorsPlot({ Plot, draw }: Plotter, { ap, gain, count: counts, f
 }
 
 /** Shares of right detections by score. */
-export function reliabilityPlot({ Plot, draw }: Plotter, { bins, ece, mce, iou }: CalibrationFigures): Html {
+export function reliabilityPlot(
+  { Plot, draw }: Plotter,
+  { bins, ece, mce, iou }: CalibrationFigures,
+  overlap: string,
+): Html {
   const filled = bins.filter((bin) => bin.count > 0);
   const total = filled.reduce((sum, bin) => sum + bin.count, 0);
   const axis = { ...share, labelAnchor: 'center', labelArrow: 'none' } as const;
@@ -338,7 +342,7 @@ export function reliabilityPlot({ Plot, draw }: Plotter, { bins, ece, mce, iou }
   );
   return figure(
     'Calibration',
-    `Of the detections with a score, how many are right at IoU ${iou.toFixed(2)}. ECE ${percentText(ece)} %, largest gap ${percentText(mce)} %, ${count(total)} detections.`,
+    `Of the detections with a score, how many are right at ${overlap} ${iou.toFixed(2)}. ECE ${percentText(ece)} %, largest gap ${percentText(mce)} %, ${count(total)} detections.`,
     plot,
     legend([
       { name: 'right', color: 'var(--accent)' },
@@ -349,7 +353,7 @@ export function reliabilityPlot({ Plot, draw }: Plotter, { bins, ece, mce, iou }
 }
 
 /** How many hits and false alarms have which score. Each has its own scale, since false alarms of low scores are many. */
-export function scoresPlot({ Plot, draw }: Plotter, { bins, iou }: CalibrationFigures): Html {
+export function scoresPlot({ Plot, draw }: Plotter, { bins, iou }: CalibrationFigures, overlap: string): Html {
   const halves = [
     { name: 'hits', color: 'var(--hit)', of: (bin: (typeof bins)[number]) => Math.round(bin.count * bin.accuracy) },
     {
@@ -389,7 +393,7 @@ export function scoresPlot({ Plot, draw }: Plotter, { bins, iou }: CalibrationFi
   });
   return figure(
     'Scores of hits and false alarms',
-    `At IoU ${iou.toFixed(2)}. Each with a scale of its own.`,
+    `At ${overlap} ${iou.toFixed(2)}. Each with a scale of its own.`,
     html`<div>${plots}</div>`,
   );
 }

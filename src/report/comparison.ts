@@ -2,7 +2,7 @@ import type { ComparedFigure, ComparedImage, ComparisonReport } from '../evaluat
 import { aboutSection, baseName, defaultImages, type ReportOptions } from './about.ts';
 import { type Html, html, mostRows, nameHtml, nothing, pageHtml, remarksBox, type Section, table } from './html.ts';
 import { imageCard } from './images.ts';
-import { count, counted, exists, none, noTruth, percent, percentText, signed } from './numbers.ts';
+import { count, counted, exists, none, noTruth, overlapName, percent, percentText, signed } from './numbers.ts';
 import { objectTitle } from './objects.ts';
 import { markSwitches, overlayStyles } from './overlay.ts';
 import type { PictureCodec } from './pictures.ts';
@@ -208,7 +208,7 @@ async function imagesSection(comparison: ComparisonReport, codec: PictureCodec, 
   const lead =
     images.length === 0
       ? 'No image differs: both find the same.'
-      : `${counted(images.length, 'image')} of ${count(data.evaluated)} ${images.length === 1 ? 'differs' : 'differ'} at IoU 0.50.${pairs.length > 0 ? ` The ${counted(pairs.length, 'image')} with the largest change of F1, A at the left (above on a phone).` : ''}`;
+      : `${counted(images.length, 'image')} of ${count(data.evaluated)} ${images.length === 1 ? 'differs' : 'differ'} at ${overlapName(type)} 0.50.${pairs.length > 0 ? ` The ${counted(pairs.length, 'image')} with the largest change of F1, A at the left (above on a phone).` : ''}`;
   return {
     id: 'images',
     title: 'Images that changed most',

@@ -3,7 +3,7 @@ import { aboutSection, defaultImages, type ReportOptions, titleOf } from './abou
 import { classificationSection, labelMapSection } from './dense.ts';
 import { type Html, type HtmlValue, html, nameHtml, nothing, pageHtml, remarksBox, type Section } from './html.ts';
 import { imageCards, imageTable, isObjects, measureNames } from './images.ts';
-import { count, counted, exists, none, percentText } from './numbers.ts';
+import { count, counted, exists, none, overlapName, percentText } from './numbers.ts';
 import { objectSection, objectTitle } from './objects.ts';
 import { overlayStyles } from './overlay.ts';
 import type { PictureCodec } from './pictures.ts';
@@ -147,7 +147,7 @@ async function imageSections(evaluation: Evaluation, codec: PictureCodec, most: 
   for (const by of measures) {
     const pictures = shown.filter((image) => image.by === by).slice(0, Math.ceil(Math.max(0, most) / measures.length));
     const which = `${counted(pictures.length, 'image')} of ${count(images.length)}, the worst first.`;
-    const matched = isObjects(by) ? ' Hits and misses are those at IoU 0.50, at every score.' : '';
+    const matched = isObjects(by) ? ` Hits and misses are those at ${overlapName(by)} 0.50, at every score.` : '';
     sections.push({
       id: `images-${by}`,
       title: `Images by ${measureNames[by]}`,

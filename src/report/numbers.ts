@@ -50,3 +50,6 @@ export const errorNames: Readonly<Record<ErrorType, string>> = {
   bkg: 'background',
   miss: 'missed',
 };
+
+/** What decides if a detection takes an object: the overlap of boxes or masks, or the similarity of keypoints. */
+export const overlapName = (by: 'bbox' | 'segm' | 'keypoints'): string => (by === 'keypoints' ? 'OKS' : 'IoU');

@@ -2,7 +2,7 @@ import type { ClassFigures, ConfusionFigures, ObjectFigures } from '../evaluate/
 import { classBars, curvesByClass, curvesByIou, errorsPlot, reliabilityPlot, scoresPlot, sizesPlot } from './charts.ts';
 import { type Html, type HtmlValue, html, mostRows, nameHtml, nothing, type Section, table } from './html.ts';
 import { matrixFigures } from './matrix.ts';
-import { barCell, count, exists, noTruth, percent, percentText } from './numbers.ts';
+import { barCell, count, exists, noTruth, overlapName, percent, percentText } from './numbers.ts';
 import type { Plotter } from './plots.ts';
 
 /** The section of one of COCO's three measures: its figures, curves, classes, errors. */
@@ -22,7 +22,7 @@ export function meaningOf(
   name: string,
   { iouThresholds, type }: Pick<ObjectFigures, 'iouThresholds' | 'type'>,
 ): string {
-  const measure = type === 'keypoints' ? 'OKS' : 'IoU';
+  const measure = overlapName(type);
   const range = `${measure} ${rangeOf(iouThresholds)}`;
   const size = /(small|medium|large)/.exec(name)?.[1];
   const sizes: Readonly<Record<string, string>> = {
@@ -127,8 +127,8 @@ export function objectSection(figures: ObjectFigures, plotter: Plotter): Section
     bars,
     sizesPlot(plotter, figures),
     errors && errorsPlot(plotter, errors),
-    calibration && reliabilityPlot(plotter, calibration),
-    calibration && scoresPlot(plotter, calibration),
+    calibration && reliabilityPlot(plotter, calibration, overlapName(type)),
+    calibration && scoresPlot(plotter, calibration, overlapName(type)),
   ];
   return {
     id: type,

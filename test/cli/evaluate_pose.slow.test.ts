@@ -97,6 +97,13 @@ describe('moganet evaluate with a pose model', function () {
     );
   });
 
+  it('finds the people of the sample', async () => {
+    const sample = new URL('../../samples/poses/', import.meta.url).pathname;
+    const words = ['--data', join(sample, 'annotations.json'), '--model', join(sample, 'stick-figures.safetensors')];
+    const { keypoints, detections } = await evaluate(...words);
+    expect({ ap: keypoints.stats[0].toFixed(6), detections }).to.deep.equal({ ap: '1.000000', detections: 3 });
+  });
+
   it('drops similar poses, as many as --oks says, and takes boxes from a score on', async () => {
     const twice = join(folder, 'twice.json');
     const boxes = JSON.parse(readFileSync(boxesFile, 'utf8')) as object[];

@@ -121,6 +121,13 @@ describe('the report of an evaluation', () => {
     expect(document.querySelectorAll('.marks .hit circle')).to.have.length(3);
     expect(document.querySelectorAll('.marks .miss circle')).to.have.length(2);
     expect(textOf(document.querySelector('#about'))).to.include('nose, hip, foot');
+    expect(textOf(document.querySelector('#images-keypoints')))
+      .to.include('at OKS 0.50')
+      .and.not.to.include('IoU');
+    const measured = await reportOf({ ...evaluation, keypoints: { ...evaluation.bbox!, type: 'keypoints' } });
+    expect(textOf(measured.querySelector('#keypoints')))
+      .to.include('At OKS 0.50')
+      .and.not.to.include('At IoU');
   });
 
   it('draws at most 20 false alarms on an image, those with the highest scores, and says so', async () => {
