@@ -36,6 +36,14 @@ describe('a model in a worker of a page', function () {
     expect(different).to.equal(0);
   });
 
+  it('finds poses in boxes as the thread of the page does, draws them, and has its boxes from a detector', async () => {
+    const { different, drawn, found } = await page.evaluate(() => window.workerCalls.poses());
+    expect(different).to.deep.equal([]);
+    expect(drawn).to.be.above(1000);
+    expect(found[0]).to.be.within(1, 3);
+    expect(found[1]).to.be.within(1, 4);
+  });
+
   it('takes bitmaps and frames over, unless they are to be kept, and closes them in every case', async () => {
     const seen = await page.evaluate(() => window.workerCalls.ownership());
     expect(Object.entries(seen).filter(([, holds]) => !holds)).to.deep.equal([]);

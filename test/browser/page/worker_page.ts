@@ -8,6 +8,7 @@ import {
   type RemoteModel,
   type Result,
   withAssets,
+  withDetector,
 } from '../../../src/worker.ts';
 
 /** The functions that the test of workers calls in a page. Arguments and results are plain data. */
@@ -60,6 +61,7 @@ function differences(a: Result, b: Result): string[] {
     labels: one.labels.join(),
     masks: JSON.stringify(one.masks?.map((mask) => mask.toRle())),
     segmentation: one.segmentation?.labels.join(),
+    poses: JSON.stringify([one.poses?.points.join(), one.poses?.pointScores.join(), one.poses?.scores.join()]),
     'size of the image': `${one.image.width}×${one.image.height}`,
     'pixels of the image': one.image.data.join(),
     JSON: JSON.stringify(one),
@@ -113,6 +115,34 @@ export const calls = {
     const { data } = context.getImageData(0, 0, width, height);
     const expected = result.render({ boxes: true }).data;
     return { bytes: data.length, different: data.filter((value, i) => value !== expected[i]).length };
+  },
+
+  /** Finds poses in boxes here and in a worker, draws them there, and joins the model in the worker with a detector there. */
+  async poses(): Promise<{ different: string[]; drawn: number; found: readonly [alone: number, joined: number] }> {
+    const [wasm, weights] = [{ engine: 'wasm' }, 'weights/pose.safetensors'];
+    const [here, pose] = await Promise.all([loadHere({ weights }, wasm), loadThere({ weights }, wasm)]);
+    const persons = await loadThere({ weights: 'weights/persons.safetensors' }, wasm);
+    const boxes = [
+      [10, 20, 90, 140],
+      [-5, 30.5, 60, 100],
+      [100, 10, 190, 160],
+    ];
+    const options = { boxes, oks: 0.99, draw: { draw: 'pose', pointScore: -1, boxes: true } } as const;
+    const there = await pose.predict(await canvasOf(photo), options);
+    const { draw, ...others } = options;
+    const different = differences(await here.predict(await canvasOf(photo), others), there);
+    const { width, height } = there.bitmap;
+    const context = new OffscreenCanvas(width, height).getContext('2d')!;
+    context.drawImage(there.bitmap, 0, 0);
+    there.bitmap.close();
+    const expected = there.render(draw).data;
+    const seen = context.getImageData(0, 0, width, height).data;
+    if (seen.some((value, i) => value !== expected[i])) different.push('bitmap');
+    const drawn = expected.filter((value, i) => value !== there.image.data[i]).length;
+    const joined = withDetector(pose, persons, { score: 0, max: 4, oks: 1 });
+    const both = await joined.predict(await canvasOf(photo));
+    await Promise.all([joined.dispose(), here.dispose()]);
+    return { different, drawn, found: [there.poses?.length ?? 0, both.poses?.length ?? 0] };
   },
 
   /** What becomes of the caller's images. */
