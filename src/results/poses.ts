@@ -127,17 +127,24 @@ export class Poses implements PoseFields, Iterable<Pose> {
 /** @throws ConfigError */
 function checkFields(fields: unknown): void {
   const { boxes, scores, points, pointScores, dataset } = (isObject(fields) ? fields : {}) as Partial<PoseFields>;
-  const joints = dataset?.keypoints?.names.length ?? 0;
+  const { names, skeleton, flipPairs } = dataset?.keypoints ?? {};
+  const arrays = { boxes, scores, points, pointScores };
+  const isWhole = [dataset?.classes, names, skeleton, flipPairs].every(Array.isArray);
+  const areTyped = Object.values(arrays).every((values) => ArrayBuffer.isView(values));
+  const joints = names?.length ?? 0;
   const n = scores?.length ?? -1;
-  const fits = joints > 0 && boxes?.length === 4 * n && points?.length === 2 * n * joints;
-  if (!fits || pointScores?.length !== n * joints) {
+  const fits = boxes?.length === 4 * n && points?.length === 2 * n * joints && pointScores?.length === n * joints;
+  if (!isWhole || !areTyped || joints === 0 || !fits) {
     throw new ConfigError(
-      'poses are { boxes (4·n numbers), scores (n), points (2·n·keypoints), pointScores (n·keypoints), dataset (with keypoints) }, got ' +
-        `${boxes?.length} numbers of boxes, ${scores?.length} scores, ${points?.length} numbers of points, ` +
-        `${pointScores?.length} scores of points, and ${joints} keypoints.`,
+      'poses are { boxes (4·n numbers), scores (n), points (2·n·keypoints), pointScores (n·keypoints), dataset (classes, and keypoints with ' +
+        `names, skeleton and flipPairs) } of Float32Arrays, got ${areTyped ? '' : 'other arrays, '}${boxes?.length} numbers of boxes, ` +
+        `${scores?.length} scores, ${points?.length} numbers of points, ${pointScores?.length} scores of points, and ${joints} keypoints.`,
     );
   }
-  for (const [what, values] of Object.entries({ boxes, scores, points, pointScores })) {
+  const stray = [...(skeleton ?? []), ...(flipPairs ?? [])].find((pair) => pair.some((k) => names?.[k] === undefined));
+  if (stray)
+    throw new ConfigError(`poses: the pair ${stray.join('-')} names no keypoint. There are 0 to ${joints - 1}.`);
+  for (const [what, values] of Object.entries(arrays)) {
     const at = values?.findIndex((value) => !Number.isFinite(value)) ?? -1;
     if (at >= 0) throw new ConfigError(`poses have finite numbers, got ${what}[${at}] ${values?.[at]}.`);
   }

@@ -294,6 +294,13 @@ describe('poses', () => {
       [() => new Poses({ ...poses, pointScores: poses.pointScores.slice(1) }), '5 scores of points'],
       [() => new Poses({ ...poses, dataset: untyped(datasets.coco) }), '0 keypoints'],
       [() => new Poses(untyped(undefined)), 'undefined numbers of boxes'],
+      [() => new Poses({ ...poses, points: untyped([...poses.points]) }), 'got other arrays, 8 numbers of boxes'],
+      [() => new Poses({ ...poses, dataset: untyped({ keypoints: dataset.keypoints }) }), 'dataset (classes, and'],
+      [() => new Poses({ ...poses, dataset: untyped({ ...dataset, keypoints: { names: ['a'] } }) }), 'and 1 keypoints'],
+      [
+        () => new Poses({ ...poses, dataset: { ...dataset, keypoints: { ...dataset.keypoints, skeleton: [[0, 3]] } } }),
+        'the pair 0-3 names no keypoint. There are 0 to 2.',
+      ],
       [() => new Poses({ ...poses, points: poses.points.map((x) => x / 0) }), 'finite numbers, got points[0] Infinity'],
       [() => new Result({ ...nothing, poses: untyped([]) }), 'poses are { boxes (4·n numbers)'],
       [() => poses.filter(untyped('x')), 'filter takes a function of a pose, got "x".'],
