@@ -86,7 +86,9 @@ describe('the keypoints of a data set of mmpose', () => {
   });
 
   it('of another number than the heatmaps are refused with both numbers', () => {
-    expect(() => poseOf(textOf(17, fileOf('mpii')))).to.throw('the head has 17 keypoints, the data set mpii 16');
+    expect(() => poseOf(textOf(17, fileOf('mpii')))).to.throw(
+      'the head has 17 keypoints (out_channels), the data set mpii 16',
+    );
     expect(() => poseOf(textOf(22, fileOf('birds')))).to.throw(/22 keypoints are \(the data set is birds\.py\)/);
   });
 });

@@ -185,7 +185,7 @@ export function keypointsFromMm(
   }
   if (keypoints.names.length !== count) {
     throw new ConfigError(
-      `mmpose model: the head has ${count} keypoints, the data set ${id ?? name} ${keypoints.names.length}.`,
+      `mmpose model: the head has ${count} keypoints (out_channels), the data set ${id ?? name} ${keypoints.names.length}.`,
     );
   }
   return id ? { dataset: id } : { keypoints: set, class: kind };

@@ -331,7 +331,10 @@ export function poseFromMm(model: Readonly<Record<string, unknown>>, source: Pos
     throw new ConfigError(`${what}: ${part}: out_channels: must be a multiple of 3 for combined targets, got ${maps}.`);
   }
   return written({
-    head: { ...head, level: levelOf(model[part], `${what}: ${part}`, index, source) },
+    head: {
+      ...head,
+      level: levelOf(model[part], `${what}: ${part}`, [isNewer ? 'input_index' : 'in_index', index], source),
+    },
     test,
     keypoints: maps / perKeypoint,
     inputSize: codec?.input_size,
@@ -339,11 +342,16 @@ export function poseFromMm(model: Readonly<Record<string, unknown>>, source: Pos
 }
 
 /** Returns the stage that a head reads, undefined for the last one, and compares its channels with what the head says. */
-function levelOf(dict: unknown, where: string, index: number, { first, ...source }: PoseSource): number | undefined {
+function levelOf(
+  dict: unknown,
+  where: string,
+  [field, index]: readonly [field: string, index: number],
+  { first, ...source }: PoseSource,
+): number | undefined {
   const given: readonly Stage[] = source.levels.slice(first);
   const at = index < 0 ? given.length + index : index;
   const level = given[at];
-  if (!level) throw new ConfigError(`${where}: in_index: is ${index}, there are ${given.length} levels.`);
+  if (!level) throw new ConfigError(`${where}: ${field}: is ${index}, there are ${given.length} levels.`);
   // the first versions of 1.x may list the channels of every level
   const listed = isObject(dict) && Array.isArray(dict.in_channels) ? dict.in_channels.at(index) : undefined;
   const said = listed === undefined ? dict : { in_channels: listed };
