@@ -26,7 +26,7 @@ interface Loops {
 const blockBytes = 2 ** 18;
 const pageBytes = 2 ** 16;
 /** Memory above which loops are not kept for the next image. */
-const keptBytes = 2 ** 22;
+const keptBytes = 2 ** 23;
 
 const longestRun = 258;
 /** Where the memory has counts and codes of literals and runs; rows follow. */
@@ -67,53 +67,55 @@ async function freeLoops(): Promise<Loops> {
 }
 
 /**
- * Compresses the rows of a raster.
+ * Compresses the rows of a raster to a zlib stream.
  *
  * @param work does the slices of a band each, and may do something else in between
- * @returns parts of one zlib stream
+ * @param take reads the stream, whose memory the next image gets
  */
-export async function compressRows(
+export async function compressRows<T>(
   raster: Raster,
   channels: 3 | 4,
-  work: (slices: Sliced<Uint8Array[]>) => Promise<Uint8Array[]>,
-): Promise<Uint8Array[]> {
+  work: (slices: Sliced<Uint8Array>) => Promise<Uint8Array>,
+  take: (stream: Uint8Array) => T,
+): Promise<T> {
   const loops = await freeLoops();
-  const parts = await work(bandSlices(loops, raster, channels));
+  const taken = take(await work(bandSlices(loops, raster, channels)));
   if (loops.memory.buffer.byteLength <= keptBytes) idle.push(loops);
-  return parts;
+  return taken;
 }
 
-function* bandSlices(loops: Loops, { width, height, data }: Raster, channels: 3 | 4): Sliced<Uint8Array[]> {
+function* bandSlices(loops: Loops, { width, height, data }: Raster, channels: 3 | 4): Sliced<Uint8Array> {
   const stride = 4 * width;
   const rowBytes = 1 + width * channels;
   const rows = Math.min(height, Math.max(1, Math.floor(blockBytes / rowBytes)));
   const firstAt = rowsAt + stride; // after the row above
   const filteredAt = firstAt + rows * stride + slack;
   const outAt = filteredAt + rows * rowBytes + slack;
-  const memory = memoryOf(loops, outAt + mostBytes(rows * rowBytes));
-  const parts = [Uint8Array.of(0x78, 0x01)];
+  let memory = memoryOf(loops, outAt + 2);
   let sum = 1;
   loops.reset();
   memory.fill(0, rowsAt, firstAt);
+  memory.set([0x78, 0x01], outAt); // zlib's header
+  loops.writeTo(outAt + 2);
   for (let y = 0; y < height; y += rows) {
     const count = Math.min(rows, height - y);
     const above = Math.min(y, 1);
+    memory = memoryOf(loops, endOf(loops) + mostBytes(rows * rowBytes));
     memory.set(data.subarray((y - above) * stride, (y + count) * stride), firstAt - above * stride);
     loops.filterUp(firstAt, width, count, channels, filteredAt);
     sum = loops.adler32(filteredAt, count * rowBytes, sum) >>> 0;
-    loops.writeTo(outAt);
     writeBlock(loops, memory, filteredAt, filteredAt + count * rowBytes, y + count === height);
-    parts.push(memory.slice(outAt, loops.written()));
     yield;
   }
-  const end = new Uint8Array(4);
-  new DataView(end.buffer).setUint32(0, sum);
-  parts.push(end);
-  return parts;
+  const end = endOf(loops);
+  new DataView(memory.buffer).setUint32(end, sum);
+  return memory.subarray(outAt, end + 4);
 }
 
 /** What a block may take: a code that is the best for its data takes at most 9 bits of a byte, and a header is short. */
 const mostBytes = (bytes: number): number => 2 * bytes + 1024;
+
+const endOf = (loops: Loops): number => loops.written() >>> 0;
 
 function memoryOf({ memory }: Loops, bytes: number): Uint8Array {
   const missing = bytes - memory.buffer.byteLength;

@@ -78,8 +78,10 @@ export function canvasAround(raster: Raster, { width, height }: Size, color: Col
 /** Lays the transparent pixels of the canvas's upper left part over a colour. */
 export function flatten(canvas: Canvas, { width, height }: Size, [r, g, b]: Color): void {
   const { data } = canvas;
+  const pixels = pixelsOf(canvas);
   for (let y = 0; y < height; y++) {
     const row = y * canvas.width * 4;
+    if (isOpaque(pixels, y * canvas.width, width)) continue;
     for (let at = row; at < row + width * 4; at += 4) {
       const alpha = data[at + 3]!;
       if (alpha === 255) continue;
@@ -91,6 +93,15 @@ export function flatten(canvas: Canvas, { width, height }: Size, [r, g, b]: Colo
       blend(data, at, above, alpha);
     }
   }
+}
+
+function isOpaque(pixels: Uint32Array, start: number, count: number): boolean {
+  const end = start + count;
+  let all = opaqueAlpha;
+  let at = start;
+  for (; at + 3 < end; at += 4) all &= pixels[at]! & pixels[at + 1]! & pixels[at + 2]! & pixels[at + 3]!;
+  for (; at < end; at++) all &= pixels[at]!;
+  return all === opaqueAlpha;
 }
 
 /** Converts an opacity of 0 to 1 to the 0 to 255 that the painters take; values outside are clamped. */

@@ -12,11 +12,15 @@ export interface LabelRuns extends Size {
 
 export function runsOf(labels: ArrayLike<number>, { height, width }: Size): LabelRuns {
   const rows = new Int32Array(height + 1);
-  // as many as there could be; memory that is not written is not taken
-  const ends = new Int32Array(height * width);
+  let ends = new Int32Array(Math.max(width, 16 * height));
   let count = 0;
   for (let y = 0, at = 0; y < height; y++) {
     rows[y] = count;
+    if (ends.length < count + width) {
+      const more = new Int32Array(2 * ends.length + width);
+      more.set(ends);
+      ends = more;
+    }
     for (let x = 0; x < width; ) {
       const label = labels[at]!;
       do {

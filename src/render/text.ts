@@ -240,8 +240,14 @@ export function drawText(raster: Raster, text: string, options: TextOptions): Ra
   return canvas;
 }
 
-/** Coverage of letters, for lines that are painted with the same glyphs: a letter at the same share of a pixel is outlined once. */
+/** Coverage of letters that are not in the baked font, for lines that are painted with the same glyphs. */
 export type GlyphShapes = Map<string, GlyphShape>;
+
+/** Coverage of the baked font's letters, by character, size and share of a pixel: names and digits come again in the next image. */
+const bakedShapes: GlyphShapes = new Map();
+/** How many values they have, and may have before all are forgotten: 2 MB. */
+let bakedValues = 0;
+const mostBakedValues = 2 ** 18;
 
 /** The coverage of one letter, whose top left corner is at (left, top) from the pixel of its origin. */
 interface GlyphShape {
@@ -266,15 +272,37 @@ export function paintText(canvas: Canvas, text: string, options: TextOptions, sh
     if (glyph.contours.length === 0) continue;
     const origin = x - left + glyphX;
     const share = origin - Math.floor(origin);
-    const key = `${character} ${size} ${share}`;
-    let letter = shapes.get(key);
-    if (!letter) {
-      letter = shapeOf(glyph, share, line);
-      shapes.set(key, letter);
-    }
+    const letter = letterOf(character, glyph, size, share, line, shapes);
     addCoverage(shape, letter.coverage, Math.floor(origin) + letter.left, ascent + letter.top);
   }
   paintCoverage(canvas, shape, left, Math.round(y) - ascent, color, alphaOf(opacity));
+}
+
+/** Returns the coverage of a letter, which is outlined once for each size and share of a pixel. */
+function letterOf(
+  character: string,
+  glyph: Glyph,
+  size: number,
+  share: number,
+  line: Line,
+  shapes: GlyphShapes,
+): GlyphShape {
+  const key = `${character} ${size} ${share}`;
+  const isBaked = glyph === glyphOf(character);
+  const known = (isBaked ? bakedShapes : shapes).get(key);
+  if (known) return known;
+  const letter = shapeOf(glyph, share, line);
+  if (!isBaked) {
+    shapes.set(key, letter);
+    return letter;
+  }
+  bakedValues += letter.coverage.changes.length;
+  if (bakedValues > mostBakedValues) {
+    bakedShapes.clear();
+    bakedValues = letter.coverage.changes.length;
+  }
+  bakedShapes.set(key, letter);
+  return letter;
 }
 
 /** Outlines a letter whose origin is `x` right of a pixel's border. */

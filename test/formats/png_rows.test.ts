@@ -5,6 +5,7 @@ import { compilePng } from '../../scripts/bake_png.ts';
 import { codeLengths, codesOf } from '../../src/formats/huffman.ts';
 import { pngModule } from '../../src/formats/png_rows.data.ts';
 import { compressRows } from '../../src/formats/png_rows.ts';
+import type { Raster } from '../../src/image/raster.ts';
 import { atOnce } from '../../src/slices.ts';
 
 /** The bits of all symbols by a tree that is built step by step, as Huffman's paper has it. */
@@ -67,6 +68,14 @@ describe('codes of deflate', () => {
   });
 });
 
+const compressed = (image: Raster, channels: 3 | 4): Promise<Uint8Array> =>
+  compressRows(
+    image,
+    channels,
+    async (slices) => atOnce(slices),
+    (stream) => stream.slice(),
+  );
+
 describe('rows of a PNG', () => {
   it('are compressed by the compiled form of the source', async () => {
     expect(Buffer.from(await compilePng()).toString('base64')).to.equal(pngModule);
@@ -108,10 +117,8 @@ describe('rows of a PNG', () => {
           for (let at = 0; at < data.length; at++) {
             data[at] = ((bytes[at] ?? 0) + (at >= 4 * width ? data[at - 4 * width]! : 0)) & 255;
           }
-          const parts = await compressRows({ width, height, data }, channels as 3 | 4, async (slices) =>
-            atOnce(slices),
-          );
-          const read = inflateSync(Buffer.concat(parts));
+          const stream = await compressed({ width, height, data }, channels as 3 | 4);
+          const read = inflateSync(stream);
           expect(read.equals(filtered({ width, height, data }, channels))).to.equal(true);
         },
       ),
@@ -120,8 +127,8 @@ describe('rows of a PNG', () => {
 
   it('take their least where all is one run, and no more than zlib where nothing repeats', async () => {
     const sizeOf = async (data: Uint8ClampedArray) => {
-      const parts = await compressRows({ width: 512, height: 512, data }, 4, async (slices) => atOnce(slices));
-      return parts.reduce((sum, { length }) => sum + length, 0);
+      const stream = await compressed({ width: 512, height: 512, data }, 4);
+      return stream.length;
     };
     expect(await sizeOf(new Uint8ClampedArray(2 ** 20))).to.be.below(2 ** 20 / 258);
     let state = 1;
@@ -138,16 +145,16 @@ describe('rows of a PNG', () => {
       return { width: 600, height: 400, data };
     };
     const images = [image(3), image(71), image(200)];
-    const work: Parameters<typeof compressRows>[2] = async (slices) => {
+    const work: Parameters<typeof compressRows<Uint8Array>>[2] = async (slices) => {
       for (;;) {
         const step = slices.next();
         if (step.done) return step.value;
         await new Promise(setImmediate);
       }
     };
-    const files = await Promise.all(images.map((one) => compressRows(one, 4, work)));
-    for (const [i, parts] of files.entries()) {
-      expect(inflateSync(Buffer.concat(parts)).equals(filtered(images[i]!, 4))).to.equal(true);
+    const files = await Promise.all(images.map((one) => compressRows(one, 4, work, (stream) => stream.slice())));
+    for (const [i, stream] of files.entries()) {
+      expect(inflateSync(stream).equals(filtered(images[i]!, 4))).to.equal(true);
     }
   });
 });

@@ -35,6 +35,14 @@ describe('runs of labels', () => {
     );
   });
 
+  it('are all there of a map in which no two neighbours are equal', () => {
+    const size = { height: 40, width: 50 };
+    const labels = Uint8Array.from({ length: 2000 }, (_, i) => (Math.floor(i / 50) + i) % 2);
+    const { rows, ends } = runsOf(labels, size);
+    expect(rows[40]).to.equal(2000);
+    expect([...ends.subarray(0, 2000)]).to.deep.equal(Array.from(labels, (_, i) => (i % 50) + 1));
+  });
+
   it('mark the pixels near another label, in rows and columns alone', () => {
     fc.assert(
       fc.property(maps, fc.integer({ min: 0, max: 3 }), ({ labels, height, width }, reach) => {

@@ -181,6 +181,17 @@ describe('text', () => {
     expect(drawn.data.length).to.equal(before.length);
   });
 
+  it('is the same again, after so many other sizes and places that letters are outlined anew', () => {
+    const drawn = (size: number, x: number) => drawText(plain({ width: 60, height: 60 }, [255, 255, 255]), 'Ag5', { x, y: 40, size }).data;
+    const before = drawn(17, 3.25);
+    expect(drawn(17, 3.25)).to.deep.equal(before);
+    expect(drawn(17, 3.5)).to.not.deep.equal(before);
+    expect(drawn(18, 3.25)).to.not.deep.equal(before);
+    // each of 40 pixels has 500 values and more: together above what is remembered
+    for (let i = 0; i < 200; i++) drawn(40 + i / 100, i / 200);
+    expect(drawn(17, 3.25)).to.deep.equal(before);
+  });
+
   it('mixes by opacity', () => {
     // the middle of a bar 17 pixels wide is wholly covered: 255 · (1 − 128/255) = 127
     const image = drawText(plain({ width: 60, height: 60 }, [255, 255, 255]), '|', {

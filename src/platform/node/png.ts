@@ -55,8 +55,13 @@ export async function encodePngAsync(raster: Raster): Promise<Uint8Array> {
   const { height, width } = raster;
   const channels = channelsOf(raster);
   const pause = breather();
-  const rows = await compressRows(raster, channels, (slices) => inSlices(slices, pause));
-  return pngAround({ height, width, depth: 8, colorType: colorTypes[channels] }, rows, crc32);
+  const format = { height, width, depth: 8, colorType: colorTypes[channels] } as const;
+  return compressRows(
+    raster,
+    channels,
+    (slices) => inSlices(slices, pause),
+    (stream) => pngAround(format, [stream], crc32),
+  );
 }
 
 /** Returns pngjs, or undefined in a bundle without it. */
