@@ -33,7 +33,7 @@ function countLine({ data, detections, failures }: Evaluation): string {
 }
 
 function objectLines(
-  { type, stats, statNames, perClass, errors }: ObjectFigures,
+  { type, stats, statNames, perClass, errors, perKeypoint }: ObjectFigures,
   { bold, dim }: Terminal['colors'],
 ): string[] {
   const withSmall = type !== 'keypoints';
@@ -64,6 +64,10 @@ function objectLines(
   if (errors) {
     const gains = Object.entries(errors.gain).map(([name, gain]) => `${name} ${figure(gain)}`);
     lines.push(`  AP50 gained without errors of a type (TIDE): ${gains.join('  ')}`);
+  }
+  if (perKeypoint) {
+    const each = perKeypoint.map(({ name, similarity }) => `${name} ${figure(similarity)}`);
+    lines.push(`  similarity of each keypoint in the objects that are found: ${each.join('  ')}`);
   }
   return lines;
 }

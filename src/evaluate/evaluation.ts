@@ -94,6 +94,8 @@ export interface ObjectFigures {
   readonly maxDetections: readonly number[];
   /** Keypoints only: what OKS was measured with, in the order of the keypoints. */
   readonly sigmas?: readonly number[] | undefined;
+  /** Keypoints only, in their order. */
+  readonly perKeypoint?: readonly KeypointFigures[] | undefined;
   /** Area "all", the largest number of detections. First the mean over the classes, then class by class. */
   readonly curves: readonly PrecisionCurve[];
   /** Boxes and masks only. */
@@ -121,6 +123,15 @@ export interface ClassFigures {
   readonly large: number;
   /** Average recall with the largest number of detections. */
   readonly ar: number;
+}
+
+/** How well one keypoint is placed in the objects that are found at OKS 0.5. */
+export interface KeypointFigures {
+  readonly name: string;
+  /** In so many of these objects it is labelled. */
+  readonly labelled: number;
+  /** The mean of what it adds to OKS, from 0 to 1; -1 if it is labelled in none. */
+  readonly similarity: number;
 }
 
 /** Precision over recall, of one class or of all. */

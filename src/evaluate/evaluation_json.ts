@@ -56,6 +56,7 @@ function objectsJson({ stats, statNames, perClass, errors, calibration, confusio
     iou_thresholds: figures.iouThresholds,
     max_detections: figures.maxDetections,
     sigmas: figures.sigmas,
+    per_keypoint: figures.perKeypoint && byName(figures.perKeypoint, ({ similarity }) => similarity),
     errors,
     calibration,
     confusion,

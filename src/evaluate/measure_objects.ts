@@ -7,6 +7,7 @@ import type { CocoType } from './coco_parameters.ts';
 import { confusionMatrix } from './confusion.ts';
 import type { MatchCounts, NotMeasured, ObjectFigures } from './evaluation.ts';
 import { imageCounts } from './image_counts.ts';
+import { keypointFigures } from './keypoint_figures.ts';
 import {
   classesWithKeypoints,
   type LabelledKeypoints,
@@ -67,7 +68,7 @@ interface FileNames {
  * @throws ConfigError for sigmas that are not one for each keypoint
  */
 export function measureObjects(objects: MeasuredObjects, names: FileNames): ObjectMeasures {
-  const { truth, found, types } = objects;
+  const { types } = objects;
   const measures: ObjectMeasure[] = [];
   const notMeasured: NotMeasured[] = [];
   const notices = new Set<string>();
@@ -75,7 +76,7 @@ export function measureObjects(objects: MeasuredObjects, names: FileNames): Obje
     const { value, fault } = attempt(() => evaluated(objects, type, names));
     if (fault !== undefined) notMeasured.push({ what: type, why: fault });
     if (!value) continue;
-    measures.push(measureOf(truth, found, value, (notice) => notices.add(notice)));
+    measures.push(measureOf(objects, value, (notice) => notices.add(notice)));
     for (const notice of value.notices) notices.add(notice);
   }
   return { measures, notMeasured, notices: [...notices] };
@@ -101,8 +102,7 @@ function attempt<T>(measure: () => T): { readonly value?: T; readonly fault?: st
 }
 
 function measureOf(
-  truth: CocoFile,
-  found: readonly CocoDetection[],
+  { truth, found, keypoints }: MeasuredObjects,
   evaluation: CocoEvaluation,
   say: (notice: string) => void,
 ): ObjectMeasure {
@@ -129,6 +129,7 @@ function measureOf(
       recallThresholds: parameters.recallThresholds,
       maxDetections: parameters.maxDetections,
       sigmas: type === 'keypoints' ? parameters.sigmas : undefined,
+      perKeypoint: type === 'keypoints' ? keypointFigures(evaluation, truth, found, keypoints?.names) : undefined,
       curves: precisionCurves(evaluation),
       errors: regions?.errors,
       calibration: isOfPeaks(evaluation) ? undefined : tried(() => calibrationFigures(evaluation)),

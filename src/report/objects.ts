@@ -85,6 +85,20 @@ function classTable({ perClass, type }: ObjectFigures): Html {
   );
 }
 
+/** The mean similarity of each keypoint, the worst first. */
+function keypointTable(perKeypoint: NonNullable<ObjectFigures['perKeypoint']>): Html {
+  const sorted = [...perKeypoint].sort((a, b) => a.similarity - b.similarity);
+  return table(
+    html`Keypoints <small>Per cent: the mean of what each adds to OKS in the objects that are found at OKS 0.50, the worst first.</small>`,
+    [{ head: 'keypoint' }, { head: 'labelled', numeric: true }, { head: 'similarity', numeric: true }],
+    sorted.map(({ name, labelled, similarity }) => [
+      nameHtml(name, 40),
+      count(labelled),
+      barCell(similarity, 'labelled in no object that is found'),
+    ]),
+  );
+}
+
 /** Sums up in a sentence what a reader sees in the plots. */
 function summary({ stats, errors, confusion }: ObjectFigures): HtmlValue {
   const [ap = -1] = stats;
@@ -116,7 +130,7 @@ function missedShare({ matrix, classes, score }: ConfusionFigures): HtmlValue {
 
 /** Writes the section of boxes, masks or keypoints. */
 export function objectSection(figures: ObjectFigures, plotter: Plotter): Section {
-  const { type, perClass, errors, calibration, confusion } = figures;
+  const { type, perClass, errors, calibration, confusion, perKeypoint } = figures;
   const bars = classBars(
     plotter,
     perClass.map(({ name, ap, ap50 }) => ({ name, value: ap, dot: ap50 })),
@@ -138,6 +152,7 @@ export function objectSection(figures: ObjectFigures, plotter: Plotter): Section
 <div class="grid">${plots}</div>
 ${confusion && confusionFigures(confusion, plotter)}
 ${perClass.length > 12 ? html`<details><summary>Table of the ${count(perClass.length)} classes</summary>${classTable(figures)}</details>` : classTable(figures)}
+${perKeypoint && keypointTable(perKeypoint)}
 ${calibration && calibrationTable(calibration.perClass)}`,
   };
 }

@@ -299,6 +299,19 @@ describe('the evaluation of a pose model', () => {
     expect(file.keypoints?.stats[0]).to.be.closeTo(51 / 101, 1e-9);
   });
 
+  it('says how well each keypoint is placed in what is found', async () => {
+    const hidden = cat(2, 40, { keypoints: [40, 30, 2, 50, 40, 1, 0, 0, 0], num_keypoints: 2 });
+    const set = cats({ annotations: [cat(1, 10), hidden, cat(3, 70, { keypoints: [0, 0, 2, 0, 0, 2, 0, 0, 2] })] });
+    const sigmas = [0.1, 0.2, 0.3];
+    const { keypoints } = await evaluate(set, new CatPoses(names, sigmas, 4));
+    const near = (sigma: number) => Math.exp(-(4 ** 2) / (2 * sigma) ** 2 / 1100 / 2);
+    const expected = sigmas.map((sigma, k) => [names[k], k === 2 ? 1 : 2, near(sigma).toFixed(9)]);
+    const found = keypoints?.perKeypoint?.map((one) => [one.name, one.labelled, one.similarity.toFixed(9)]);
+    expect(found).to.deep.equal(expected); // the third is at another place, and not found
+    const none = await evaluate(cats(), new CatPoses(names, [0.1, 0.1, 0.1], 90));
+    expect(none.keypoints?.perKeypoint?.map(({ similarity }) => similarity)).to.deep.equal([-1, -1, -1]);
+  });
+
   it('shows the worst images with a box around the keypoints that are certain', async () => {
     const { shown } = await evaluate(cats(), new CatPoses(names, [0.1, 0.1, 0.1], 25));
     const [first] = shown;
@@ -324,6 +337,7 @@ describe('the evaluation of a pose model', () => {
     const json = evaluationJson(await evaluate(cats()));
     expect(json.pose_scale).to.deep.equal([192, 256]);
     expect(json.keypoints?.sigmas).to.deep.equal([0.1, 0.1, 0.1]);
+    expect(json.keypoints?.per_keypoint).to.deep.equal({ nose: 1, tail: 1, paw: 1 });
   });
 });
 

@@ -124,7 +124,16 @@ describe('the report of an evaluation', () => {
     expect(textOf(document.querySelector('#images-keypoints')))
       .to.include('at OKS 0.50')
       .and.not.to.include('IoU');
-    const measured = await reportOf({ ...evaluation, keypoints: { ...evaluation.bbox!, type: 'keypoints' } });
+    const perKeypoint = [
+      { name: 'nose', labelled: 3, similarity: 0.9 },
+      { name: 'hip', labelled: 0, similarity: -1 },
+      { name: 'foot', labelled: 2, similarity: 0.4 },
+    ];
+    const measured = await reportOf({
+      ...evaluation,
+      keypoints: { ...evaluation.bbox!, type: 'keypoints', perKeypoint },
+    });
+    expect(textOf(measured.querySelector('#keypoints'))).to.match(/hip.*foot.*40\.0.*nose.*90\.0/);
     expect(textOf(measured.querySelector('#keypoints')))
       .to.include('At OKS 0.50')
       .and.not.to.include('At IoU');
