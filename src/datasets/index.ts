@@ -139,7 +139,8 @@ export type PoseDataset = Dataset & { readonly keypoints: KeypointSet };
  *
  * @throws ConfigError for an unknown name, for a data set without keypoints, or if there is neither a name nor keypoints
  */
-export function poseDatasetOf({ dataset, keypoints, class: name = 'person' }: KeypointsConfig): PoseDataset {
+export function poseDatasetOf(config: KeypointsConfig): PoseDataset {
+  const { dataset, keypoints, class: name = 'person' } = config ?? {};
   if (keypoints && dataset === undefined) {
     const { names, skeleton = [], flipPairs = [], sigmas } = keypoints;
     return { classes: [name], keypoints: { names, skeleton, flipPairs, sigmas } };

@@ -5,7 +5,7 @@ import type { ResolvedConfig } from '../models/config.ts';
 import type { TaskKind } from '../models/task.ts';
 import type { ImageRef } from '../platform/contract.ts';
 import type { Result } from '../results/result.ts';
-import { validateOptions } from '../validate.ts';
+import { foundIn, isObject, validateOptions } from '../validate.ts';
 import { type BatchOptions, type FeaturesOptions, type PredictOptions, predictOptions } from './options.ts';
 import { type EngineFacts, type Features, Predictor, type Steps, type WarmUpOptions } from './predictor.ts';
 
@@ -60,6 +60,13 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
   /** @throws ConfigError as `withDetector` */
   constructor(pose: Predictor<Custom, Options>, detector: Predictor, options: DetectorOptions = {}) {
     super();
+    for (const [what, model] of Object.entries({
+      'a pose model first': pose,
+      'the detector as its second value': detector,
+    })) {
+      if (isModel(model)) continue;
+      throw new ConfigError(`withDetector takes ${what}, as loadModel resolves to it, got ${foundIn(model)}.`);
+    }
     const given = validateOptions(detectorOptions, options, 'withDetector');
     const { class: name = pose.classes.pose?.[0], score = 0.3, oks, ...others } = given;
     if (!pose.config.pose || name === undefined) {
@@ -173,6 +180,9 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
     return Object.assign(posed, { timings: summed(found.timings, posed.timings), origin });
   }
 }
+
+/** Tells a model by what is read of it: bundles may have their own classes. */
+const isModel = (value: unknown): boolean => isObject(value) && isObject(value.classes) && isObject(value.config);
 
 /** @throws ConfigError naming the detector and the nearest class that it has */
 function detectedClass({ name, classes }: Predictor, wanted: string): string {

@@ -71,6 +71,9 @@ const cases: readonly (readonly [name: string, values: readonly unknown[], ...fa
   ['fromMm', [{}, null], 'options of fromMm: must be an object, got null'],
   ['fromMm', [{}, { scales: [512, 512] }], 'unknown option "scales"', 'Did you mean "scale"?'],
   ['cacheFolder', [null], 'cacheFolder takes environment variables by name, got null'],
+  ['withDetector', [], 'withDetector takes a pose model first', 'got nothing'],
+  ['withDetector', [{}, null], 'withDetector takes a pose model first', 'got {}'],
+  ['poseDatasetOf', [null], 'coco_keypoints'],
   ['createModel', ['facade'], 'a configuration is an object, got "facade"'],
 ];
 

@@ -54,7 +54,8 @@ describe('a value from the caller', () => {
       [{ classes: 'window' }, 'classes: must be a list of names or labels, got "window".'],
       [{ classes: [-1] }, 'classes.0: must be the name of a class, or its label from 0 on, got -1.'],
       [{ only: 'detections' }, 'only: unknown value "detections". Did you mean "detection"?'],
-      [{ only: 'pose' }, 'Known: detection, segmentation, classification, custom.'],
+      [{ only: 'masks' }, 'Known: detection, segmentation, classification, pose, custom.'],
+      [{ only: 'pose' }, 'the model "small_both" does detection, segmentation, not pose.'],
       [{ only: ['detection'] }, 'only: must be one of "detection", "segmentation", ', 'got ["detection"].'],
       [{ signal: {} }, 'signal: must be an AbortSignal, got {}.'],
       [null, 'options of predict', 'got null.'],
@@ -130,7 +131,7 @@ describe('a value from the caller', () => {
     const result = await model.predict(image);
     expect(() => result.render(untyped({ draw: 'bth' }))).to.throw(
       ConfigError,
-      /^options of render: draw: .*"bth"\. Known: detection, segmentation, classification\. .* a list\.$/,
+      /^options of render: draw: .*"bth"\. Known: detection, segmentation, classification, pose\. .* a list\.$/,
     );
     expect(() => result.render(untyped({ lineWdth: 2 }))).to.throw(ConfigError, 'Did you mean "lineWidth"?');
     expect(() => result.render(untyped({ draw: [] }))).to.throw(
