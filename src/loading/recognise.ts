@@ -14,22 +14,12 @@ import {
 import type { Parameter } from '../nn/index.ts';
 import { entries, isNamed, type ZooEntry } from '../zoo/index.ts';
 import { configFromText } from './config_text.ts';
+import { definitionOf } from './definitions.ts';
 import { keypointsHint, publisherHint } from './foreign_heads.ts';
 import { inAnyLayout, layoutMarks } from './layouts.ts';
 import { candidatePrefixes, listed, moduleOf, outermost, severalPrefixes, withoutPrefix } from './prefix.ts';
 
 /** Finds the model that a checkpoint belongs to: by the configuration in it, or by its keys and shapes. */
-
-const definitions = new WeakMap<ZooEntry, ModelDefinition>();
-
-/** Returns the model of a published entry. Every process builds and records it once. */
-export function definitionOf(entry: ZooEntry): ModelDefinition {
-  const known = definitions.get(entry);
-  if (known) return known;
-  const definition = createModel(entry.config);
-  definitions.set(entry, definition);
-  return definition;
-}
 
 /** Facts in a file about its model, beside configuration and weights. */
 export interface Hints {

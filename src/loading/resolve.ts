@@ -8,7 +8,7 @@ import { onMirror, publishedName } from '../platform/mirror.ts';
 import { isFile } from '../platform/refs.ts';
 import { abortSignal, foundIn, isObject, validate, validateOptions } from '../validate.ts';
 import { checkEntry, findEntry, type ZooEntry } from '../zoo/index.ts';
-import { definitionOf } from './recognise.ts';
+import { definitionOf } from './definitions.ts';
 import type { ConfiguredModel } from './weights.ts';
 
 /** Finds the model and the file of weights that a caller names. */

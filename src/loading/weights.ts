@@ -9,11 +9,12 @@ import {
   type Tables,
 } from '../models/create.ts';
 import type { Parameter } from '../nn/index.ts';
+import { definitionOf } from './definitions.ts';
 import { checkParameters, fillParameters, type OnTensor } from './fill.ts';
 import { keypointsHint, publisherHint, withBackgroundLast } from './foreign_heads.ts';
 import { backboneInOurLayout, inAnyLayout, inOurLayout, layoutMarks, poseHeadInOurLayout } from './layouts.ts';
 import { leftOut, listed, moduleOf, withoutPrefix, withoutUniformPrefix } from './prefix.ts';
-import { definitionOf, fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
+import { fileConfig, hintsOf, matchEntry, publishedPrefix, scaleNotices, shapesOf } from './recognise.ts';
 import { openWhole } from './shards.ts';
 import { type StateDict, stateDictOf } from './state_dict.ts';
 

@@ -23,6 +23,7 @@ export {
   type Engine,
   type InputKind,
   loadPart,
+  loadPasses,
   map,
   type Part,
   type Program,

@@ -162,6 +162,11 @@ export interface Engine {
   dispose(): Promise<void>;
 }
 
+/** Returns the passes that run before an engine compiles a program, in order. Nothing before the first engine needs them: a page loads them then. */
+export async function loadPasses(): Promise<readonly Pass[]> {
+  return (await import('./optimise/index.ts')).passes;
+}
+
 /** Loads a recorded part with its weights on an engine, optimised by default. Gives the thread back between two passes. */
 export async function loadPart(
   engine: Engine,
@@ -169,10 +174,8 @@ export async function loadPart(
   weights: Weights,
   order?: readonly Pass[],
 ): Promise<Runner> {
-  // loaded with the first engine: nothing before needs them
-  const { passes } = await import('./optimise/index.ts');
   let program = programOf(name, graph, weights);
-  for (const pass of order ?? passes) {
+  for (const pass of order ?? (await loadPasses())) {
     await nextTurn();
     program = { name, ...pass(program.graph, program.weights) };
   }

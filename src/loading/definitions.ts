@@ -1,0 +1,13 @@
+import { createModel, type ModelDefinition } from '../models/create.ts';
+import type { ZooEntry } from '../zoo/index.ts';
+
+const definitions = new WeakMap<ZooEntry, ModelDefinition>();
+
+/** Returns the model of a published entry. Every process builds and records it once. */
+export function definitionOf(entry: ZooEntry): ModelDefinition {
+  const known = definitions.get(entry);
+  if (known) return known;
+  const definition = createModel(entry.config);
+  definitions.set(entry, definition);
+  return definition;
+}
