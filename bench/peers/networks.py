@@ -366,6 +366,8 @@ class Swin(nn.Module):
 networks = {
     "moganet_xt": lambda: MogaNet((32, 64, 96, 192), (3, 3, 10, 2)),
     "moganet_t": lambda: MogaNet((32, 64, 128, 256), (3, 3, 12, 2)),
+    "moganet_s": lambda: MogaNet((64, 128, 320, 512), (2, 3, 12, 2)),
+    "moganet_b": lambda: MogaNet((64, 160, 320, 512), (4, 6, 22, 3)),
     "resnet_50": lambda: ResNet((3, 4, 6, 3)),
     "convnext_t": lambda: ConvNext((96, 192, 384, 768), (3, 3, 9, 3)),
     "swin_t": lambda: Swin(96, (2, 2, 6, 2), (3, 6, 12, 24)),

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { decodeImage, loadModel, type Model } from 'moganet';
 import { drawPoses } from 'moganet/render';
 import type { Raster } from '../../src/image/raster.ts';
+import { rejection } from '../harness/rejection.ts';
 import { type SceneOptions, type StickFigure, stickScene } from '../harness/stick_figures.ts';
 import { expectOverlay } from '../render/images.ts';
 
@@ -72,6 +73,16 @@ describe('poses of people drawn with lines', () => {
         }
       }
     }
+  });
+
+  it('stop at an abort between two batches of boxes, and the model goes on', async () => {
+    const { image, people } = stickScene(7);
+    const boxes = Array.from({ length: 600 }, (_, i) => [...people[i % 3]!.box]);
+    const controller = new AbortController();
+    const running = model.predict(image, { boxes, signal: controller.signal });
+    setTimeout(() => controller.abort(new Error('enough')), 30);
+    expect(await rejection(running)).to.have.property('message', 'enough');
+    expect(await posesIn(image, { boxes: boxes.slice(0, 3) })).to.have.length(3);
   });
 
   it('are found once, though several boxes show a person', async () => {
