@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { decodeImage, loadModel, withDetector } from 'moganet';
+import { decodeImage, findEntry, loadModel, withDetector } from 'moganet';
 import { moganet, startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
+import { serveFile } from '../harness/file_server.ts';
 import { expectTensor, openCase, shippedGolden } from '../harness/golden.ts';
-import { smallBoth, smallPersons, smallPose, writeSmallModel } from '../harness/small_model.ts';
+import { smallBoth, smallFile, smallPersons, smallPose, writeSmallModel } from '../harness/small_model.ts';
 
 interface PoseJson {
   readonly name: string;
@@ -184,6 +185,24 @@ describe('pose', function () {
     expect(data).to.include('flip_idx: [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]\n');
     const [line = ''] = readFileSync(join(cwd, 'yolo/0.txt'), 'utf8').split('\n');
     expect(line.split(' ')).to.have.length(5 + 3 * 17);
+  });
+
+  it('runs a published model by its name, whose weights it downloads once', async () => {
+    const name = 'moganet_xt_coco_256x192';
+    const server = await serveFile(await smallFile(findEntry(name).config));
+    const env = { MOGANET_CACHE: join(cwd, 'cache'), MOGANET_MIRROR: server.url };
+    const words = ['pose', 'photos/1.png', '--json', '--model', name, ...engine];
+    const missing = await moganet(words, { cwd, env });
+    expect(missing.code).to.equal(2);
+    expect(missing.stderr).to.include(`pull ${name}`).and.to.include('--pull');
+    const pulled = await moganet([...words, '--pull'], { cwd, env });
+    expect(pulled.code, pulled.stderr).to.equal(0);
+    const [[pose] = []] = posesIn(pulled.stdout);
+    expect(pose?.keypoints.map((keypoint) => keypoint.name)).to.include.members(['nose', 'right_ankle']);
+    const again = await moganet(words, { cwd, env });
+    expect(again.stdout).to.equal(pulled.stdout);
+    expect(server.requests).to.have.length(1);
+    await server.close();
   });
 
   it('runs the frames of a video, and goes on after an image that is damaged', async () => {
