@@ -2,6 +2,7 @@ import type { CocoFile } from '../data/coco_file.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import { cocoKeypoints } from '../datasets/keypoints.ts';
 import { ConfigError, DataError, listed } from '../errors.ts';
+import { foundIn } from '../values.ts';
 
 /** The keypoints of both sides: their names, which are matched as those of classes are, and the sigmas that OKS divides by. */
 
@@ -79,11 +80,15 @@ const coco = { count: cocoKeypoints.names.length, sigmas: cocoKeypoints.sigmas ?
  * Returns the sigmas for a number of keypoints. Undefined stands for COCO's, which differ in the last bit from the numbers that models
  * state: so the figures of a model are those of the file of its results.
  *
- * @throws ConfigError if there are sigmas for another number of keypoints
+ * @throws ConfigError if there are sigmas for another number of keypoints, or if one is not above 0
  */
 export function sigmasFor(sigmas: Sigmas | undefined, count: number): readonly number[] | undefined {
   const each = typeof sigmas === 'number' ? Array.from({ length: count }, () => sigmas) : sigmas;
   if (each === undefined) return undefined;
+  const wrong = each.find((sigma) => !(typeof sigma === 'number' && sigma > 0 && Number.isFinite(sigma)));
+  if (wrong !== undefined) {
+    throw new ConfigError(`option sigmas: must be numbers above 0, such as 0.05, got ${foundIn(wrong)}.`);
+  }
   if (each.length !== count) {
     throw new ConfigError(
       `option sigmas: there are ${each.length} for ${count} keypoints. Give one for each keypoint of the data set, or one for all.`,

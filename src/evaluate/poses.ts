@@ -44,10 +44,11 @@ export function poseMeasure(set: ImageSet, { name, dataset, toData, sigmas }: Me
   const { names, sigmas: own } = dataset.keypoints;
   const labelled = keypointsOfSet(set);
   const { fromModel, ofData, notices } = matchKeypoints(names, labelled);
+  sigmasFor(sigmas, labelled.count); // refuses them before the run
   const measured: Sigmas | undefined =
     sigmas === undefined || typeof sigmas === 'number'
       ? (sigmas ?? (own && fromModel.map((k) => own[k]!)))
-      : ofData.map((k) => checkedSigmas(sigmas, labelled.count)[k]!);
+      : ofData.map((k) => sigmas[k]!);
   if (measured === undefined) {
     throw new ConfigError(
       `${name}: there are no sigmas for its ${names.length} keypoints, by which OKS measures distances. Give them with the option \`sigmas\`, or as "sigmas" beside the names of the keypoints in the model's configuration.`,
@@ -104,9 +105,3 @@ function drawnKeypoints(
 }
 
 const nothing = { scores: [], points: [], pointScores: [] } as const;
-
-/** @throws ConfigError if there is not one for each keypoint of the data set */
-function checkedSigmas(sigmas: readonly number[], count: number): readonly number[] {
-  sigmasFor(sigmas, count);
-  return sigmas;
-}

@@ -6,7 +6,7 @@ import { ConfigError, DataError, MoganetError } from '../errors.ts';
 import type { PredictOptions } from '../library/options.ts';
 import type { Predictor } from '../library/predictor.ts';
 import { boxAt } from '../postprocess/boxes.ts';
-import { checkCall, checkModel } from './checked.ts';
+import { checkCall, checkModel, checkResults } from './checked.ts';
 import type { ClassMatch } from './class_match.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, EvaluationSpeed, ImageFailure, ModelFacts, NotMeasured } from './evaluation.ts';
@@ -97,6 +97,7 @@ export async function evaluateModel(
   const { signal, shown = usualShown, onProgress, predict = {}, limit } = options;
   const shared = sharedTasks(model, set);
   const modelClasses = model.classes.classification ?? [];
+  if (options.boxes) checkResults('evaluateModel', options.boxes);
   if (!shared.pose && options.boxes) {
     throw new ConfigError(
       `${model.name} finds no poses on ${set.name}, so the boxes of ${options.boxes.name} cannot be used. Leave them out.`,

@@ -211,6 +211,8 @@ describe('the evaluation of a pose model', () => {
     const { detections, model: facts } = await evaluate(cats(), Object.assign(model, { detector: { name: 'finder' } }));
     expect([...model.given.values()]).to.deep.equal([undefined, undefined, undefined]);
     expect({ detections, boxes: facts?.boxes }).to.deep.equal({ detections: 0, boxes: 'found by finder' });
+    const list = evaluate(cats(), new CatPoses(), { boxes: [[1, 2, 3, 4]] as never });
+    expect((await rejection(list, ConfigError)).message).to.match(/\{ name, entries \}/);
     const both = evaluate(cats(), model, { boxes: { name: 'det.json', entries: [] } });
     expect((await rejection(both, ConfigError)).message).to.match(/finder .*det\.json/);
   });
@@ -236,6 +238,10 @@ describe('the evaluation of a pose model', () => {
     expect(keypoints?.sigmas).to.deep.equal([0.1, 0.2, 0.3]);
     const wrong = await rejection(evaluate(cats(), without, { sigmas: [0.1, 0.2] }), ConfigError);
     expect(wrong.message).to.match(/sigmas: there are 2 for 3 keypoints/);
+    for (const sigmas of [0, [0.1, -1, 0.1], [0.1, '0.2', 0.1] as never]) {
+      const refused = await rejection(evaluate(cats(), new CatPoses(), { sigmas }), ConfigError);
+      expect(refused.message).to.match(/sigmas: must be numbers above 0/);
+    }
   });
 
   it('leaves out keypoints of one side only, on both sides', async () => {
