@@ -17,16 +17,19 @@ const oddSide = z.int().check(
   z.refine((side) => side % 2 === 1, { error: 'must be odd' }),
 );
 
+/** More than any head has. A file cannot order a network that takes minutes to record. */
+const most = z.maxLength(32, { error: 'must be at most 32' });
+
 export const heatmapConfig = z.strictObject({
   type: z.literal('heatmap_head'),
   /** The channels of each transposed convolution. Without any, the head reads the stage itself. */
-  channels: z._default(z.array(z.int().check(z.positive())), [256, 256, 256]),
+  channels: z._default(z.array(z.int().check(z.positive())).check(most), [256, 256, 256]),
   /** The kernel of each transposed convolution. By default 4. */
   kernels: z.optional(z.array(z.union([z.literal(4), z.literal(3), z.literal(2)]))),
   /** Index of the pyramid level that it reads, 0 for the finest. By default the coarsest. */
   level: z.optional(z.int().check(z.nonnegative())),
   /** Convolutions after them, each with a BatchNorm and a ReLU. By default none. */
-  convs: z.optional(z.array(z.strictObject({ channels: z.int().check(z.positive()), kernel: oddSide }))),
+  convs: z.optional(z.array(z.strictObject({ channels: z.int().check(z.positive()), kernel: oddSide })).check(most)),
   /** The kernel of the last convolution. With 0 there is none: the layer before it gives the heatmaps. */
   finalKernel: z._default(z.union([z.literal(0), oddSide]), 1),
 });

@@ -29,8 +29,8 @@ const keypointsConfig = z
           else if (a === b) fault([field, i], 'must name two different keypoints', pair);
         }
       }
-      const mirrored = flipPairs.flat();
-      const twice = mirrored.find((keypoint, i) => mirrored.indexOf(keypoint) < i);
+      const mirrored = new Set<number>();
+      const twice = flipPairs.flat().find((keypoint) => mirrored.size === mirrored.add(keypoint).size);
       if (twice !== undefined)
         fault(['flipPairs'], `must name each keypoint once, but ${twice} is there twice`, flipPairs);
       if (sigmas && sigmas.length !== names.length)
@@ -60,6 +60,7 @@ const test = z.strictObject({
   blur: z._default(
     z.int().check(
       z.positive(),
+      z.maximum(255),
       z.refine((side) => side % 2 === 1, { error: 'must be odd' }),
     ),
     11,

@@ -114,7 +114,18 @@ describe('a pose model', () => {
       { keypoints: { ...keypoints, flipPairs: [[0, 1], [1, 2]] } }, // biome-ignore format: two pairs
       /flipPairs: must name each keypoint once, but 1 is there twice/,
     ],
+    [
+      'a keypoint in two of very many pairs',
+      {
+        keypoints: {
+          names: Array.from({ length: 2e5 }, (_, i) => `${i}`),
+          flipPairs: [...Array.from({ length: 1e5 }, (_, i) => [2 * i, 2 * i + 1]), [0, 3]],
+        },
+      },
+      /flipPairs: must name each keypoint once, but 0 is there twice/,
+    ],
     ['too few sigmas', { keypoints: { ...keypoints, sigmas: [1] } }, /sigmas: must be one for each of the 3/],
+    ['a window of a gigabyte', { keypoints, test: { blur: 2 ** 28 + 1 } }, /test\.blur: .*255/],
     ['an even window', { keypoints, test: { blur: 10 } }, /test\.blur: must be odd/],
     ['offsets that nothing reads', { keypoints, test: { target: 'offset' } }, /test\.target: is "offset", which only/],
     ['an unknown way of decoding', { keypoints, test: { decode: 'soft' } }, /test\.decode/],
@@ -125,6 +136,16 @@ describe('a pose model', () => {
       /finalKernel 0.*gives 4 maps, and 3 are needed/,
     ],
     ['an even last kernel', { keypoints, head: { type: 'heatmap_head', finalKernel: 2 } }, /head\.finalKernel/],
+    [
+      'more layers than any head has',
+      { keypoints, head: { type: 'heatmap_head', channels: new Array(33).fill(8) } },
+      /head\.channels: must be at most 32/,
+    ],
+    [
+      'as many plain ones',
+      { keypoints, head: { type: 'heatmap_head', convs: new Array(1e5).fill({ channels: 8, kernel: 1 }) } },
+      /head\.convs: must be at most 32/,
+    ],
     ['too few kernels', { keypoints, head: { type: 'heatmap_head', kernels: [4] } }, /has 1 kernels for 3/],
   ];
   for (const [what, pose, message] of refused) {

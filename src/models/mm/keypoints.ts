@@ -32,9 +32,10 @@ function fromInfo(found: unknown, where: string): Keypoints {
   const { keypoint_info, skeleton_info, sigmas } = validate(info, found, where);
   const listed = inOrder(keypoint_info, where);
   const names = listed.map(({ name }) => name);
+  const places = new Map(names.map((name, i) => [name, i]));
   const placeOf = (name: string): number => {
-    const place = names.indexOf(name);
-    if (place < 0) throw new ConfigError(`${where}: there is no keypoint "${name}".`);
+    const place = places.get(name);
+    if (place === undefined) throw new ConfigError(`${where}: there is no keypoint "${name}".`);
     return place;
   };
   return keypointsOf({

@@ -39,7 +39,7 @@ const simpleHead = z.pipe(
       extra: z.nullish(
         z.strictObject({
           final_conv_kernel: z._default(z.union([z.literal(0), z.literal(1), z.literal(3)]), 1),
-          num_conv_layers: z._default(z.int().check(z.nonnegative()), 0),
+          num_conv_layers: z._default(z.int().check(z.nonnegative(), z.maximum(32)), 0),
           num_conv_kernels: z.nullish(z.array(odd)),
         }),
       ),

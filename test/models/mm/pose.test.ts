@@ -206,6 +206,7 @@ describe('a pose model of mmpose', () => {
     expect(head({ num_deconv_layers: 0, extra: { num_conv_layers: 1 }, in_channels: 192 })).to.deep.include({
       convs: [{ channels: 192, kernel: 1 }],
     });
+    expect(() => head({ extra: { num_conv_layers: 1e9 } })).to.throw(ConfigError, 'extra.num_conv_layers');
     expect(() => head({ extra: { num_conv_layers: 2, num_conv_kernels: [3] } })).to.throw(
       ConfigError,
       'extra.num_conv_kernels: must have one entry for each of the 2',
