@@ -168,8 +168,8 @@ function countFour(four: u32, counts: usize): void {
 }
 
 /**
- * Counts what a block consists of: to `counts`, 4 × 256 numbers whose sums are those of the literals, and to `runs`, 259 numbers, the runs
- * by their length. All are 0 before.
+ * Counts what a part of a block consists of: to `counts`, 4 × 256 numbers whose sums are those of the literals, and to `runs`, 259 numbers, the runs
+ * by their length.
  *
  * @param from at least one byte before `to`
  */
@@ -194,7 +194,7 @@ export function count(from: usize, to: usize, counts: usize, runs: usize): void 
 }
 
 /**
- * Writes a block as `count` has read it, without its end.
+ * Writes a block without its end, of literals and runs as `count` tells them.
  *
  * @param codes of the 256 literals: the lower 8 bits of a word are the length of a code, at most 14, the upper ones its bits. Four and
  *   the 7 bits that are held fill 63.
