@@ -2,9 +2,9 @@ import type { Size } from '../arrays.ts';
 import { MoganetError } from '../errors.ts';
 import type { PredictOptions } from '../library/options.ts';
 import type { Predictor } from '../library/predictor.ts';
+import type { FoundPoses } from '../postprocess/found_poses.ts';
 import type { Classification } from '../results/fields.ts';
 import type { RleText } from '../results/mask.ts';
-import type { PoseFields } from '../results/poses.ts';
 import type { Result } from '../results/result.ts';
 import type { PoseBoxes } from './pose_boxes.ts';
 
@@ -19,7 +19,7 @@ export interface Observation {
   /** height × width classes; 255 (65535 above 255 classes) is none. */
   readonly segmentation?: Uint8Array | Uint16Array | undefined;
   readonly classification?: Pick<Classification, 'labels' | 'scores'> | undefined;
-  readonly poses?: Pick<PoseFields, 'pointScores' | 'points' | 'scores'> | undefined;
+  readonly poses?: Pick<FoundPoses, 'pointScores' | 'points' | 'scores'> | undefined;
   /** The time of the work, without waiting for other images. */
   readonly milliseconds: number;
 }

@@ -52,6 +52,7 @@ export type { Task, TaskInputs, TaskKind, TaskOptions, TaskResult } from '../mod
 export type { Engine, Scope, Value } from '../nn/index.ts';
 export type { ImageRef, PageImage, Progress, WeightsRef } from '../platform/contract.ts';
 export type { Detections } from '../postprocess/detections.ts';
+export type { FoundPoses } from '../postprocess/found_poses.ts';
 export type { CompactMask } from '../postprocess/masks.ts';
 export type { Rle } from '../postprocess/rle.ts';
 export type { CocoInstance, CocoPose, CocoResult } from '../results/coco.ts';

@@ -7,11 +7,11 @@ import { type CropPipeline, prepareCrops } from '../image/affine.ts';
 import { cropPlaces } from '../image/crop_places.ts';
 import { batchInputs, mirroredInputs } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
-import { takeBoxes } from '../postprocess/boxes.ts';
+import { takePoses } from '../postprocess/found_poses.ts';
 import { type Boxes, boxesOf } from './boxes.ts';
 import type { ImageConfig } from './config.ts';
 import { isUdp, type PoseConfig } from './pose_config.ts';
-import { byName, type CropRun, type CropTask, checkEdges, type FoundPoses, type TaskOptions } from './task.ts';
+import { byName, type CropRun, type CropTask, checkEdges, type TaskOptions } from './task.ts';
 
 /**
  * Finds the keypoints of what boxes show, one pose in each: mmpose's TopDown models. Each box is cut out of the image and run as it is and,
@@ -74,15 +74,15 @@ async function cropRun(
   options: TaskOptions,
   { config: { test }, dataset, pipeline }: PoseModel,
 ): Promise<CropRun> {
-  const { decodeHeatmaps, mergeFlipped, oksNms, personScores } = await import('../postprocess/poses.ts');
+  const { decodeHeatmaps, mergeFlipped, oksNms, poseScores } = await import('../postprocess/poses.ts');
   const { names, flipPairs, sigmas = [] } = dataset.keypoints;
-  const joints = names.length;
+  const perPose = names.length;
   const boxes = options.boxes ? boxesOf(options.boxes) : wholeOf(raster);
   const xywh = boxesXywh(boxes);
   const { centers, scales, areas } = cropPlaces(xywh, pipeline.size, pipeline.padding);
   const count = areas.length;
-  const points = new Float32Array(2 * count * joints);
-  const pointScores = new Float32Array(count * joints);
+  const points = new Float32Array(2 * count * perPose);
+  const pointScores = new Float32Array(count * perPose);
   const flip = options.flip ?? test.flip;
   return {
     count,
@@ -104,18 +104,18 @@ async function cropRun(
           : upright;
         const place = { centers: centers.subarray(2 * i, 2 * i + 2), scales: scales.subarray(2 * i, 2 * i + 2) };
         const decoded = decodeHeatmaps(merged, place, test);
-        points.set(decoded.points, 2 * i * joints);
-        pointScores.set(decoded.scores, i * joints);
+        points.set(decoded.points, 2 * i * perPose);
+        pointScores.set(decoded.scores, i * perPose);
         yield;
       }
     },
     finish() {
-      const scores = personScores(pointScores, boxes.scores);
+      const scores = poseScores(pointScores, boxes.scores);
       const { oks, score = Number.NEGATIVE_INFINITY, max = count } = options;
       const order = oks === undefined ? scores.keys() : oksNms({ points, areas }, scores, { threshold: oks, sigmas });
       const kept = bestOf([...order], scores, max).filter((i) => scores[i]! >= score);
       const found = { boxes: Float32Array.from(boxes.boxes), scores: Float32Array.from(scores), points, pointScores };
-      return { poses: { ...pickPoses(found, kept), dataset } };
+      return { poses: { ...takePoses(found, kept), dataset } };
     },
   };
 }
@@ -171,15 +171,4 @@ function bestOf(indices: readonly number[], scores: ArrayLike<number>, max: numb
   const place = new Map(indices.map((index, i) => [index, i]));
   const best = [...indices].sort((a, b) => scores[b]! - scores[a]! || place.get(a)! - place.get(b)!).slice(0, max);
   return best.sort((a, b) => place.get(a)! - place.get(b)!);
-}
-
-/** Returns the poses with the given indices, in that order. */
-export function pickPoses({ boxes, scores, points, pointScores }: FoundPoses, kept: readonly number[]): FoundPoses {
-  const joints = scores.length === 0 ? 0 : pointScores.length / scores.length;
-  return {
-    boxes: takeBoxes(boxes, Uint32Array.from(kept)),
-    scores: Float32Array.from(kept, (i) => scores[i]!),
-    points: Float32Array.from(kept.flatMap((i) => [...points.subarray(2 * joints * i, 2 * joints * (i + 1))])),
-    pointScores: Float32Array.from(kept.flatMap((i) => [...pointScores.subarray(joints * i, joints * (i + 1))])),
-  };
 }

@@ -7,6 +7,7 @@ import type { Raster } from '../image/raster.ts';
 import type { DeviceTensor, Part, Scope, Value } from '../nn/index.ts';
 import { takeBoxes } from '../postprocess/boxes.ts';
 import type { Detections } from '../postprocess/detections.ts';
+import type { FoundPoses } from '../postprocess/found_poses.ts';
 import type { Window } from '../postprocess/windows.ts';
 import type { Pause, Sliced } from '../slices.ts';
 import type { BoxesOption } from './boxes.ts';
@@ -125,18 +126,6 @@ export interface Classification {
   readonly labels: Int32Array;
   /** Softmax over all classes of the model. */
   readonly scores: Float32Array;
-}
-
-/** What a pose model found in the boxes of an image. */
-export interface FoundPoses {
-  /** n × (x1, y1, x2, y2): the box of each pose, as it was given. */
-  readonly boxes: Float32Array;
-  /** The score of each pose: that of its box, times the mean of its certain keypoints. */
-  readonly scores: Float32Array;
-  /** n × keypoints × (x, y) in pixels of the image. The middle of the first pixel is (0, 0). They may lie outside of the box, and of the image. */
-  readonly points: Float32Array;
-  /** n × keypoints: the peak of each heatmap. It is no probability: it may be above 1 or below 0. */
-  readonly pointScores: Float32Array;
 }
 
 /** The fields that one task adds to the result of one image. */

@@ -8,11 +8,11 @@ import { checkedMaps, stepOf } from './keypoints.ts';
  */
 
 export interface FlipOptions {
-  /** Joints that change places: left and right eye, … Joints that are in no pair stay. */
+  /** Keypoints that change places: left and right eye, … Keypoints that are in no pair stay. */
   readonly flipPairs: readonly (readonly [number, number])[];
   /** Moves the maps of the mirrored input right by one column, as the published models do; the first column stays. By default false. */
   readonly shift?: boolean | undefined;
-  /** One map per joint, or three: response, offset x, offset y. By default `peak`. */
+  /** One map per keypoint, or three: response, offset x, offset y. By default `peak`. */
   readonly target?: 'peak' | 'offset' | undefined;
 }
 
@@ -20,8 +20,8 @@ export interface FlipOptions {
  * Returns the heatmaps of a mirrored input as if it were not mirrored: columns reversed, pairs exchanged, the sign of offsets along
  * x changed.
  *
- * @param heatmaps crops × joints × height × width
- * @throws ShapeError if a pair names no joint, or a joint is in two pairs
+ * @param heatmaps crops × keypoints × height × width
+ * @throws ShapeError if a pair names no keypoint, or a keypoint is in two pairs
  */
 export function flipBack(heatmaps: NDArray, { flipPairs, shift = false, target = 'peak' }: FlipOptions): NDArray {
   const step = stepOf(target);
@@ -46,17 +46,19 @@ export function flipBack(heatmaps: NDArray, { flipPairs, shift = false, target =
   return { shape: heatmaps.shape, data };
 }
 
-/** Returns for each joint the one that takes its place. */
-function partnersOf(joints: number, flipPairs: FlipOptions['flipPairs']): Int32Array {
-  const partners = Int32Array.from({ length: joints }, (_, i) => i);
+/** Returns for each keypoint the one that takes its place. */
+function partnersOf(keypoints: number, flipPairs: FlipOptions['flipPairs']): Int32Array {
+  const partners = Int32Array.from({ length: keypoints }, (_, i) => i);
   for (const pair of flipPairs) {
-    for (const [k, joint] of pair.entries()) {
+    for (const [k, keypoint] of pair.entries()) {
       const other = pair[1 - k];
-      if (partners[joint] !== joint || other === undefined || partners[other] === undefined) {
+      if (partners[keypoint] !== keypoint || other === undefined || partners[other] === undefined) {
         const fault =
-          partners[joint] === undefined || partners[joint] === joint ? 'names no joint' : 'has a joint of another pair';
+          partners[keypoint] === undefined || partners[keypoint] === keypoint
+            ? 'names no keypoint'
+            : 'has a keypoint of another pair';
         throw new ShapeError(
-          `flipBack: the flip pair ${pair.join('-')} ${fault}. There are joints 0 to ${joints - 1}.`,
+          `flipBack: the flip pair ${pair.join('-')} ${fault}. There are keypoints 0 to ${keypoints - 1}.`,
         );
       }
     }

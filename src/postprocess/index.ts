@@ -44,7 +44,7 @@ export {
   maskBox,
 } from './masks.ts';
 export { type NmsOptions, nms } from './nms.ts';
-export { oksMatrix, oksNms, type PersonScoring, type Persons, personScores, softOksNms } from './oks.ts';
+export { type ComparedPoses, oksMatrix, oksNms, type PoseScoring, poseScores, softOksNms } from './oks.ts';
 export { type ProbabilityMap, pasteMask, pasteMasks } from './paste_masks.ts';
 export {
   fillBoxXywh,

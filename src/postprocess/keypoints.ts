@@ -24,7 +24,7 @@ export interface HeatmapDecoding {
   /** The side of the window that all but `none` and the quarters blur with, an odd number. By default 11. */
   readonly blur?: number | undefined;
   /**
-   * `peak`: one map per joint, with a peak at its place. `offset`: three, the response and the offsets along x and y, which `udp` and
+   * `peak`: one map per keypoint, with a peak at its place. `offset`: three, the response and the offsets along x and y, which `udp` and
    * `udp_1x` read (mmpose's `CombinedTarget`). By default `peak`.
    */
   readonly target?: 'peak' | 'offset' | undefined;
@@ -42,9 +42,9 @@ export interface HeatmapPlaces {
 
 /** The keypoints of crops. */
 export interface DecodedKeypoints {
-  /** n × joints × (x, y) in pixels of the image. They may lie outside of it, and outside of the box. */
+  /** n × keypoints × (x, y) in pixels of the image. They may lie outside of it, and outside of the box. */
   readonly points: Float32Array;
-  /** n × joints: the maximum of each heatmap. It is no probability and may be above 1 or below 0. */
+  /** n × keypoints: the maximum of each heatmap. It is not a probability: it may be above 1 or below 0. */
   readonly scores: Float32Array;
 }
 
@@ -67,10 +67,10 @@ type Decode = (map: Heatmap, window: Float32Array) => Found;
 /**
  * Returns the keypoints of every crop. A map without a value above 0 gives the place (-1, -1) of the map, a point outside the
  * crop, which is carried into the image like any other; its score is not above 0. The reference refines this place under
- * UDP by cells of other maps; here it stays.
+ * UDP by cells of other maps; this package leaves it.
  *
- * @param heatmaps crops × joints × height × width; with offsets crops × (3 · joints) × height × width: response, offset x, offset y of
- *   each joint
+ * @param heatmaps crops × keypoints × height × width; with offsets crops × (3 · keypoints) × height × width: response, offset x, offset y of
+ *   each keypoint
  * @throws ShapeError if the shapes do not fit
  * @throws RangeError for a value that is not finite, for a window whose side is not odd, and for offsets without `udp`
  */
@@ -99,14 +99,14 @@ export function decodeHeatmaps(
   checkFinite('decodeHeatmaps', 'heatmaps', heatmaps.data);
   checkFinite('decodeHeatmaps', 'centers', centers);
   checkFinite('decodeHeatmaps', 'scales', scales);
-  const joints = channels / step;
+  const keypoints = channels / step;
   const cells = size.height * size.width;
   const map = (i: number): Heatmap => ({ ...size, values: heatmaps.data.subarray(i * cells, (i + 1) * cells) });
   const window = gaussianWindow(blur);
   const wideWindow = gaussianWindow(2 * blur + 1);
-  const points = new Float32Array(2 * count * joints);
-  const scores = new Float32Array(count * joints);
-  for (let i = 0; i < count * joints; i++) {
+  const points = new Float32Array(2 * count * keypoints);
+  const scores = new Float32Array(count * keypoints);
+  for (let i = 0; i < count * keypoints; i++) {
     const found =
       target === 'offset'
         ? addOffsets([map(3 * i), map(3 * i + 1), map(3 * i + 2)], {
@@ -115,7 +115,7 @@ export function decodeHeatmaps(
             reach: offsetRadius * (decode === 'udp' ? size.height : Math.max(size.height, size.width)),
           })
         : decoders[decode](map(i), window);
-    const crop = 2 * Math.floor(i / joints);
+    const crop = 2 * Math.floor(i / keypoints);
     points[2 * i] = toImage(found.x, centers[crop]!, scales[crop]!, size.width - udp);
     points[2 * i + 1] = toImage(found.y, centers[crop + 1]!, scales[crop + 1]!, size.height - udp);
     scores[i] = found.score;
@@ -123,20 +123,20 @@ export function decodeHeatmaps(
   return { points, scores };
 }
 
-/** Returns the channels of one joint. */
+/** Returns the channels of one keypoint. */
 export const stepOf = (target: 'peak' | 'offset'): 1 | 3 => (target === 'offset' ? 3 : 1);
 
-/** Checks the shape of a batch of heatmaps. @param step channels of one joint */
+/** Checks the shape of a batch of heatmaps. @param step channels of one keypoint */
 export function checkedMaps({ shape, data }: NDArray, step: 1 | 3) {
   const [count = 0, channels = 0, height = 0, width = 0] = shape;
   if (shape.length !== 4 || data.length !== count * channels * height * width || height < 1 || width < 1) {
     throw new ShapeError(
-      `heatmaps: the shape is [${shape.join(', ')}] with ${data.length} values. It must be crops × joints × height × width.`,
+      `heatmaps: the shape is [${shape.join(', ')}] with ${data.length} values. It must be crops × keypoints × height × width.`,
     );
   }
   if (channels % step !== 0) {
     throw new ShapeError(
-      `heatmaps: ${channels} channels are not a multiple of 3 (heatmap, offset x, offset y of each joint).`,
+      `heatmaps: ${channels} channels are not a multiple of 3 (heatmap, offset x, offset y of each keypoint).`,
     );
   }
   return { count, channels, size: { height, width } };

@@ -2,13 +2,13 @@ import { ShapeError } from '../errors.ts';
 import { checkFinite } from './scores.ts';
 
 /**
- * Object keypoint similarity (OKS) between predicted persons, suppression by it, and the score of a person, as mmpose 0.29
- * has them (`mmpose/core/post_processing/nms.py`, `topdown_coco_dataset.py`). The similarity with labelled persons is in `evaluate`.
+ * Object keypoint similarity (OKS) between predicted poses, suppression by it, and the score of a pose, as mmpose 0.29
+ * has them (`mmpose/core/post_processing/nms.py`, `topdown_coco_dataset.py`). The similarity with labelled poses is in `evaluate`.
  */
 
-/** The predicted persons of one image. */
-export interface Persons {
-  /** n × joints × (x, y) in pixels of the image. */
+/** The predicted poses of one image. */
+export interface ComparedPoses {
+  /** n × keypoints × (x, y) in pixels of the image. */
   readonly points: Float32Array;
   /** n: areas in pixels, of the crops (`cropPlaces`) rather than of the boxes. */
   readonly areas: ArrayLike<number>;
@@ -16,22 +16,22 @@ export interface Persons {
 
 const f32 = Math.fround;
 
-/** numpy's spacing(1): keeps persons of area 0 from dividing by it. */
+/** numpy's spacing(1): keeps poses of area 0 from dividing by it. */
 const epsilon = 2 ** -52;
 
 /**
- * Returns the OKS of every person with every other, n × n: the mean over all joints of exp(-d² / (2 s)² / area / 2), where the area is
- * the mean of both. The joints' scores play no part.
+ * Returns the OKS of every pose with every other, n × n: the mean over all keypoints of exp(-d² / (2 s)² / area / 2), where the area is
+ * the mean of both. The keypoints' scores play no part.
  *
- * @param sigmas the standard deviation of each joint, as a share of the person's size
+ * @param sigmas the standard deviation of each keypoint, as a share of the object's size
  * @throws ShapeError if the arrays do not fit; RangeError for a point that is not finite
  */
-export function oksMatrix({ points, areas }: Persons, sigmas: readonly number[]): Float64Array {
+export function oksMatrix({ points, areas }: ComparedPoses, sigmas: readonly number[]): Float64Array {
   const count = areas.length;
-  const joints = sigmas.length;
-  if (joints === 0 || points.length !== 2 * count * joints) {
+  const keypoints = sigmas.length;
+  if (keypoints === 0 || points.length !== 2 * count * keypoints) {
     throw new ShapeError(
-      `oksMatrix: ${count} persons of ${joints} joints need ${2 * count * joints} coordinates, got ${points.length}.`,
+      `oksMatrix: ${count} poses of ${keypoints} keypoints need ${2 * count * keypoints} coordinates, got ${points.length}.`,
     );
   }
   checkFinite('oksMatrix', 'points', points);
@@ -42,33 +42,33 @@ export function oksMatrix({ points, areas }: Persons, sigmas: readonly number[])
     for (let j = i; j < count; j++) {
       const area = (areas[i]! + areas[j]!) / 2 + epsilon;
       let sum = 0;
-      for (let k = 0; k < joints; k++) {
-        const a = 2 * (i * joints + k);
-        const b = 2 * (j * joints + k);
+      for (let k = 0; k < keypoints; k++) {
+        const a = 2 * (i * keypoints + k);
+        const b = 2 * (j * keypoints + k);
         const distance = (points[a]! - points[b]!) ** 2 + (points[a + 1]! - points[b + 1]!) ** 2;
         sum += Math.exp(-(distance / variances[k]! / area / 2));
       }
-      matrix[i * count + j] = matrix[j * count + i] = sum / joints;
+      matrix[i * count + j] = matrix[j * count + i] = sum / keypoints;
     }
   }
   return matrix;
 }
 
 /**
- * Suppresses persons that are found twice: in the order of the scores, a person is dropped if its OKS with one that stays is greater than
+ * Suppresses poses that are found twice: in the order of the scores, a pose is dropped if its OKS with one that stays is greater than
  * `threshold` (not equal).
  *
  * @param scores n; of equal scores the lower index comes first
- * @returns the indices of the persons that stay, best first
+ * @returns the indices of the poses that stay, best first
  */
 export function oksNms(
-  persons: Persons,
+  poses: ComparedPoses,
   scores: ArrayLike<number>,
   { threshold, sigmas }: { readonly threshold: number; readonly sigmas: readonly number[] },
 ): Uint32Array {
-  const count = checkedScores(persons, scores, threshold);
-  const matrix = oksMatrix(persons, sigmas);
-  const order = Uint32Array.from(persons.areas, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const count = checkedScores(poses, scores, threshold);
+  const matrix = oksMatrix(poses, sigmas);
+  const order = Uint32Array.from(poses.areas, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
   const kept: number[] = [];
   for (const i of order) {
     // the reference's similarities are float32
@@ -78,14 +78,14 @@ export function oksNms(
 }
 
 /**
- * Soft suppression: the best person is taken, the scores of all others sink by exp(-OKS² / threshold), and so on until `max` are
- * taken. The scores only give the order: those of before stay with the persons.
+ * Soft suppression: the best pose is taken, the scores of all others sink by exp(-OKS² / threshold), and so on until `max` are
+ * taken. The scores only give the order: those of before stay with the poses.
  *
  * @param scores n; of equal scores the lower index comes first
- * @returns the indices of the persons that are taken, in that order
+ * @returns the indices of the poses that are taken, in that order
  */
 export function softOksNms(
-  persons: Persons,
+  poses: ComparedPoses,
   scores: ArrayLike<number>,
   {
     threshold,
@@ -93,8 +93,8 @@ export function softOksNms(
     max = 20,
   }: { readonly threshold: number; readonly sigmas: readonly number[]; readonly max?: number | undefined },
 ): Uint32Array {
-  const count = checkedScores(persons, scores, threshold);
-  const matrix = oksMatrix(persons, sigmas);
+  const count = checkedScores(poses, scores, threshold);
+  const matrix = oksMatrix(poses, sigmas);
   const sinking = Float64Array.from(scores);
   const left = new Set(sinking.keys());
   const kept: number[] = [];
@@ -108,54 +108,54 @@ export function softOksNms(
   return Uint32Array.from(kept);
 }
 
-function checkedScores({ areas }: Persons, scores: ArrayLike<number>, threshold: number): number {
+function checkedScores({ areas }: ComparedPoses, scores: ArrayLike<number>, threshold: number): number {
   if (scores.length !== areas.length) {
-    throw new ShapeError(`OKS suppression: ${areas.length} persons have ${scores.length} scores. Give one per person.`);
+    throw new ShapeError(`OKS suppression: ${areas.length} poses have ${scores.length} scores. Give one per pose.`);
   }
   if (!(threshold > 0)) throw new RangeError(`OKS suppression: the threshold is ${threshold}. It must be above 0.`);
   checkFinite('OKS suppression', 'scores', Float32Array.from(scores));
   return areas.length;
 }
 
-/** How a person's score is made of those of its box and its joints. */
-export interface PersonScoring {
+/** How a pose's score is made of those of its box and its keypoints. */
+export interface PoseScoring {
   /**
-   * `mean`: box × the mean of the joints above `visible`, 0 if there is none; the published figures use it.
-   * `rle`: box + the mean + the maximum of all joints, in float32, as models trained with residual log-likelihood are scored.
+   * `mean`: box × the mean of the keypoints above `visible`, 0 if there is none; the published figures use it.
+   * `rle`: box + the mean + the maximum of all keypoints, in float32, as models trained with residual log-likelihood are scored.
    */
   readonly method?: 'mean' | 'rle' | undefined;
-  /** Joints with a score above it count in `mean`. By default 0.2. */
+  /** Keypoints with a score above it count in `mean`. By default 0.2. */
   readonly visible?: number | undefined;
 }
 
 /**
- * Returns the score of each person.
+ * Returns the score of each pose.
  *
- * @param jointScores n × joints
+ * @param pointScores n × keypoints
  * @param boxScores n
  */
-export function personScores(
-  jointScores: Float32Array,
+export function poseScores(
+  pointScores: Float32Array,
   boxScores: ArrayLike<number>,
-  { method = 'mean', visible = 0.2 }: PersonScoring = {},
+  { method = 'mean', visible = 0.2 }: PoseScoring = {},
 ): Float64Array {
-  const joints = jointScores.length / boxScores.length;
-  if (boxScores.length > 0 ? !(Number.isInteger(joints) && joints > 0) : jointScores.length > 0) {
+  const keypoints = pointScores.length / boxScores.length;
+  if (boxScores.length > 0 ? !(Number.isInteger(keypoints) && keypoints > 0) : pointScores.length > 0) {
     throw new ShapeError(
-      `personScores: ${jointScores.length} scores of joints do not belong to ${boxScores.length} persons. Give as many for each.`,
+      `poseScores: ${pointScores.length} scores of keypoints do not belong to ${boxScores.length} poses. Give as many for each.`,
     );
   }
-  checkFinite('personScores', 'jointScores', jointScores);
-  checkFinite('personScores', 'boxScores', Float32Array.from(boxScores));
+  checkFinite('poseScores', 'pointScores', pointScores);
+  checkFinite('poseScores', 'boxScores', Float32Array.from(boxScores));
   return Float64Array.from(boxScores, (box, i) => {
-    const scores = jointScores.subarray(i * joints, (i + 1) * joints);
+    const scores = pointScores.subarray(i * keypoints, (i + 1) * keypoints);
     if (method === 'rle') return f32(f32(box + f32(meanOf(scores))) + Math.max(...scores));
     const seen = scores.filter((score) => score > visible);
     return seen.length > 0 ? meanOf(seen) * box : 0;
   });
 }
 
-/** The mean, added up in double in the order of the joints. */
+/** The mean, added up in double in the order of the keypoints. */
 function meanOf(values: Float32Array): number {
   let sum = 0;
   for (const value of values) sum += value;

@@ -63,13 +63,13 @@ export function drawPoses(raster: Raster, poses: DrawnPoses, options: PoseOption
   const { keypoints, points, pointScores } = poses;
   const { colors = poseColors, opacity = 1 } = options;
   const sides = sidesOf(keypoints);
-  const joints = keypoints.names.length;
+  const perPose = keypoints.names.length;
   const canvas = canvasFrom(raster);
   const alpha = alphaOf(opacity);
   for (let i = count - 1; i >= 0; i--) {
     const person = seenPoints(
-      points.subarray(2 * i * joints, 2 * (i + 1) * joints),
-      pointScores.subarray(i * joints, (i + 1) * joints),
+      points.subarray(2 * i * perPose, 2 * (i + 1) * perPose),
+      pointScores.subarray(i * perPose, (i + 1) * perPose),
       options.score ?? leastPointScore,
     );
     const width = Math.max(
@@ -90,17 +90,17 @@ export function drawPoses(raster: Raster, poses: DrawnPoses, options: PoseOption
 }
 
 function checkedCount({ points, pointScores, keypoints: { names, skeleton, flipPairs } }: DrawnPoses): number {
-  const joints = names.length;
-  const count = pointScores.length / joints;
-  if (joints === 0 || !Number.isInteger(count) || points.length !== 2 * pointScores.length) {
+  const perPose = names.length;
+  const count = pointScores.length / perPose;
+  if (perPose === 0 || !Number.isInteger(count) || points.length !== 2 * pointScores.length) {
     throw new ShapeError(
-      `drawPoses: ${points.length / 2} points and ${pointScores.length} scores are not those of poses with ${joints} keypoints each.`,
+      `drawPoses: ${points.length / 2} points and ${pointScores.length} scores are not those of poses with ${perPose} keypoints each.`,
     );
   }
   const stray = [...skeleton, ...flipPairs].find((pair) => pair.some((k) => names[k] === undefined));
   if (stray) {
     throw new ShapeError(
-      `drawPoses: the pair ${stray.join('-')} names no keypoint. There are keypoints 0 to ${joints - 1}.`,
+      `drawPoses: the pair ${stray.join('-')} names no keypoint. There are keypoints 0 to ${perPose - 1}.`,
     );
   }
   return count;

@@ -1,5 +1,6 @@
 import type { KeypointSet, PoseDataset } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
+import { type FoundPoses, takePoses } from '../postprocess/found_poses.ts';
 import { foundIn, isObject } from '../values.ts';
 
 /** One keypoint of a pose. */
@@ -8,7 +9,7 @@ export interface Keypoint {
   /** Pixels of the image: the middle of its first pixel is (0, 0). */
   readonly x: number;
   readonly y: number;
-  /** The peak of its heatmap. It is no probability: it may be above 1 or below 0. */
+  /** The peak of its heatmap. It is not a probability: it may be above 1 or below 0. */
   readonly score: number;
 }
 
@@ -25,16 +26,8 @@ export interface Pose {
   readonly keypoints: readonly Keypoint[];
 }
 
-/** The poses of one image as arrays. */
-export interface PoseFields {
-  /** n × (x1, y1, x2, y2) in pixels of the image: where the poses were looked for. */
-  readonly boxes: Float32Array;
-  /** n: the score of the box, times the mean of the keypoints that are certain. */
-  readonly scores: Float32Array;
-  /** n × keypoints × (x, y) in pixels of the image. They may lie outside of the box, and of the image. */
-  readonly points: Float32Array;
-  /** n × keypoints. */
-  readonly pointScores: Float32Array;
+/** The poses of one image as arrays, with the names of their keypoints. */
+export interface PoseFields extends FoundPoses {
   /** Names the keypoints, and what has them. */
   readonly dataset: PoseDataset;
 }
@@ -103,19 +96,7 @@ export class Poses implements PoseFields, Iterable<Pose> {
   filter(keep: (pose: Pose, i: number) => boolean): Poses {
     if (typeof keep !== 'function') throw new ConfigError(`filter takes a function of a pose, got ${foundIn(keep)}.`);
     const kept = [...this].flatMap((pose, i) => (keep(pose, i) ? [i] : []));
-    const picked = (values: Float32Array, each: number) => {
-      const all = new Float32Array(kept.length * each);
-      for (const [to, i] of kept.entries()) all.set(values.subarray(i * each, (i + 1) * each), to * each);
-      return all;
-    };
-    const joints = this.names.length;
-    return new Poses({
-      boxes: picked(this.boxes, 4),
-      scores: picked(this.scores, 1),
-      points: picked(this.points, 2 * joints),
-      pointScores: picked(this.pointScores, joints),
-      dataset: this.dataset,
-    });
+    return new Poses({ ...takePoses(this, kept), dataset: this.dataset });
   }
 
   /** The poses, in their order. */
@@ -131,19 +112,19 @@ function checkFields(fields: unknown): void {
   const arrays = { boxes, scores, points, pointScores };
   const isWhole = [dataset?.classes, names, skeleton, flipPairs].every(Array.isArray);
   const areTyped = Object.values(arrays).every((values) => ArrayBuffer.isView(values));
-  const joints = names?.length ?? 0;
+  const perPose = names?.length ?? 0;
   const n = scores?.length ?? -1;
-  const fits = boxes?.length === 4 * n && points?.length === 2 * n * joints && pointScores?.length === n * joints;
-  if (!isWhole || !areTyped || joints === 0 || !fits) {
+  const fits = boxes?.length === 4 * n && points?.length === 2 * n * perPose && pointScores?.length === n * perPose;
+  if (!isWhole || !areTyped || perPose === 0 || !fits) {
     throw new ConfigError(
       'poses are { boxes (4·n numbers), scores (n), points (2·n·keypoints), pointScores (n·keypoints), dataset (classes, and keypoints with ' +
         `names, skeleton and flipPairs) } of Float32Arrays, got ${areTyped ? '' : 'other arrays, '}${boxes?.length} numbers of boxes, ` +
-        `${scores?.length} scores, ${points?.length} numbers of points, ${pointScores?.length} scores of points, and ${joints} keypoints.`,
+        `${scores?.length} scores, ${points?.length} numbers of points, ${pointScores?.length} scores of points, and ${perPose} keypoints.`,
     );
   }
   const stray = [...(skeleton ?? []), ...(flipPairs ?? [])].find((pair) => pair.some((k) => names?.[k] === undefined));
   if (stray)
-    throw new ConfigError(`poses: the pair ${stray.join('-')} names no keypoint. There are 0 to ${joints - 1}.`);
+    throw new ConfigError(`poses: the pair ${stray.join('-')} names no keypoint. There are 0 to ${perPose - 1}.`);
   for (const [what, values] of Object.entries(arrays)) {
     const at = values?.findIndex((value) => !Number.isFinite(value)) ?? -1;
     if (at >= 0) throw new ConfigError(`poses have finite numbers, got ${what}[${at}] ${values?.[at]}.`);

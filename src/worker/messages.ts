@@ -12,8 +12,8 @@ import type { ModelConfig, ResolvedConfig } from '../models/config.ts';
 import type { TaskKind } from '../models/task.ts';
 import type { Progress } from '../platform/contract.ts';
 import type { FileRef } from '../platform/refs.ts';
+import type { FoundPoses } from '../postprocess/found_poses.ts';
 import type { RenderOptions } from '../results/drawing.ts';
-import type { PoseFields } from '../results/poses.ts';
 import type { ErrorParcel } from './errors.ts';
 
 /** What the page and the thread tell each other. Models, backbones and tensors stay with the thread, and are known by number. */
@@ -57,9 +57,6 @@ export interface MaskParcel {
   readonly counts: Uint32Array;
 }
 
-/** The poses of a result: the arrays, without the data set of the model. */
-export type PoseParcel = Omit<PoseFields, 'dataset'>;
-
 /** A result, without what the page knows of the model. */
 export interface ResultParcel {
   readonly boxes: Float32Array;
@@ -70,7 +67,8 @@ export interface ResultParcel {
   readonly tasks: readonly TaskKind[];
   readonly segmentation: { readonly labels: Uint8Array | Uint16Array } | undefined;
   readonly classification: { readonly labels: Int32Array; readonly scores: Float32Array } | undefined;
-  readonly poses: PoseParcel | undefined;
+  /** Without their data set, which is the model's. */
+  readonly poses: FoundPoses | undefined;
   readonly custom: unknown;
   readonly image: Raster;
   readonly timings: Readonly<Record<string, number>>;

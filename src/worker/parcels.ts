@@ -1,11 +1,11 @@
 import type { PoseDataset } from '../datasets/index.ts';
 import type { Bitmap, GlobalInstance } from '../globals.ts';
 import type { TaskKind } from '../models/task.ts';
+import type { FoundPoses } from '../postprocess/found_poses.ts';
 import type { CompactMask } from '../postprocess/masks.ts';
 import type { Origin } from '../results/fields.ts';
-import type { PoseFields } from '../results/poses.ts';
 import { Result } from '../results/result.ts';
-import type { MaskParcel, ModelParcel, PoseParcel, ResultParcel } from './messages.ts';
+import type { MaskParcel, ModelParcel, ResultParcel } from './messages.ts';
 
 /** Results as data: typed arrays whose memory is transferred, and nothing that the page knows already. */
 
@@ -90,7 +90,7 @@ export class DrawnResult<Custom = unknown> extends Result<Custom> {
 }
 
 /** Returns the arrays of poses. The page has their data set. */
-const packPoses = ({ boxes, scores, points, pointScores }: PoseFields): PoseParcel => ({
+const packPoses = ({ boxes, scores, points, pointScores }: FoundPoses): FoundPoses => ({
   boxes,
   scores,
   points,

@@ -40,10 +40,10 @@ describe('heatmaps of a mirrored input', () => {
 
   it('are refused if pairs or shapes do not fit', () => {
     const flip = (...flipPairs: [number, number][]) => expect(() => flipBack(three, { flipPairs }));
-    flip([0, 3]).to.throw(ShapeError, 'the flip pair 0-3 names no joint. There are joints 0 to 2.');
-    flip([-1, 1]).to.throw(ShapeError, 'the flip pair -1-1 names no joint');
-    flip([0, 1], [1, 2]).to.throw(ShapeError, 'the flip pair 1-2 has a joint of another pair');
-    flip([0, 1], [2, 0]).to.throw(ShapeError, 'the flip pair 2-0 has a joint of another pair');
+    flip([0, 3]).to.throw(ShapeError, 'the flip pair 0-3 names no keypoint. There are keypoints 0 to 2.');
+    flip([-1, 1]).to.throw(ShapeError, 'the flip pair -1-1 names no keypoint');
+    flip([0, 1], [1, 2]).to.throw(ShapeError, 'the flip pair 1-2 has a keypoint of another pair');
+    flip([0, 1], [2, 0]).to.throw(ShapeError, 'the flip pair 2-0 has a keypoint of another pair');
     const other = ndarray([1, 3, 4, 1], three.data);
     expect(() => mergeFlipped(three, other, { flipPairs: [] })).to.throw(ShapeError, '[1, 3, 4, 1]');
     expect(() => flipBack(ndarray([1, 2, 1, 6], three.data), { flipPairs: [], target: 'offset' })).to.throw(

@@ -8,7 +8,7 @@ import { cropRows } from '../../../src/image/affine.ts';
 import { cropMatrix } from '../../../src/image/crop_places.ts';
 import { flipBack, mergeFlipped } from '../../../src/postprocess/heatmap_flip.ts';
 import { decodeHeatmaps, type HeatmapDecoding } from '../../../src/postprocess/keypoints.ts';
-import { oksMatrix, oksNms, personScores, softOksNms } from '../../../src/postprocess/oks.ts';
+import { oksMatrix, oksNms, poseScores, softOksNms } from '../../../src/postprocess/oks.ts';
 import { prepareCrops } from '../at_once.ts';
 import { expectTensor, type GoldenCase, GoldenMismatch, inputOf } from '../golden.ts';
 import { equal, equalLists, runKeypointEval, sha256, truthFrom } from './coco.ts';
@@ -147,7 +147,7 @@ async function flip(golden: GoldenCase): Promise<void> {
 
 /** Splits persons × joints × (x, y, score). */
 function splitKeypoints(data: Float32Array) {
-  return { points: data.filter((_, i) => i % 3 !== 2), jointScores: data.filter((_, i) => i % 3 === 2) };
+  return { points: data.filter((_, i) => i % 3 !== 2), pointScores: data.filter((_, i) => i % 3 === 2) };
 }
 
 /** Returns the rows of `indices` of an array with `size` values a row. */
@@ -164,10 +164,10 @@ async function oksRuns(golden: GoldenCase): Promise<void> {
   await expectTensor(golden, 'oks', { shape: [count, count], data: oks });
   for (const { type, threshold, max_dets: max, of, score_per_joint: perJoint, keep } of runs) {
     const rows: number[] = of ?? [...areas.keys()];
-    const { points, jointScores } = splitKeypoints(takeRows(keypoints, rows, 3 * sigmas.length));
+    const { points, pointScores } = splitKeypoints(takeRows(keypoints, rows, 3 * sigmas.length));
     const persons = { points, areas: takeRows(areas, rows, 1) };
-    const means = personScores(
-      jointScores,
+    const means = poseScores(
+      pointScores,
       rows.map(() => 1),
       { visible: Number.NEGATIVE_INFINITY },
     );
@@ -180,7 +180,7 @@ async function oksRuns(golden: GoldenCase): Promise<void> {
   }
 }
 
-/** Persons of one image: rows of the case's arrays. */
+/** ComparedPoses of one image: rows of the case's arrays. */
 type Rows = readonly number[];
 
 async function suppressedEval(golden: GoldenCase): Promise<void> {
@@ -227,11 +227,11 @@ async function personsByImage(golden: GoldenCase, imageIds: Int32Array): Promise
 }
 
 function keptOf(rows: Rows, keypoints: Float32Array, boxes: Float32Array, sigmas: readonly number[], run: any) {
-  const { points, jointScores } = splitKeypoints(takeRows(keypoints, rows, 51));
+  const { points, pointScores } = splitKeypoints(takeRows(keypoints, rows, 51));
   const areas = rows.map((row) => boxes[6 * row + 4]!);
   const boxScores = rows.map((row) => boxes[6 * row + 5]!);
   const scoring = { method: run.rle_score ? ('rle' as const) : ('mean' as const), visible: run.vis_thr };
-  const scores = personScores(jointScores, boxScores, scoring);
+  const scores = poseScores(pointScores, boxScores, scoring);
   const suppress = run.soft_nms ? softOksNms : oksNms;
   const options = { threshold: run.oks_thr, sigmas };
   const kept = run.use_nms ? [...suppress({ points, areas }, scores, options)] : [...rows.keys()];
