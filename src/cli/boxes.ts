@@ -2,6 +2,8 @@ import { basename } from 'node:path';
 import { boxOf, numberOf, objectOf, type Place } from '../data/coco_fields.ts';
 import { parseCocoFile } from '../data/index.ts';
 import { unknownName } from '../errors.ts';
+import { type Corners, type CropShape, hasCrop } from '../image/crop_places.ts';
+import type { Boxes } from '../node.ts';
 import { isObject } from '../values.ts';
 import { readGiven } from './arguments.ts';
 import { UsageError } from './failure.ts';
@@ -11,35 +13,37 @@ import { plural } from './terminal.ts';
 
 /** The boxes of `--boxes`: results or annotations of COCO, or the JSON that this package writes. */
 
-/** Boxes of one image, as plain data. */
-export interface GivenBoxes {
-  /** x1, y1, x2, y2 of each. */
-  readonly boxes: readonly number[];
-  readonly scores: readonly number[];
-}
-
 export interface BoxesChoice {
   /** The class whose boxes are taken. */
   readonly class: string;
   /** The least score of a box. */
   readonly score: number;
+  /** The shape of the model's crops: boxes that have none are left out. */
+  readonly crop?: CropShape | undefined;
   /** A COCO file that has the ids of the images, and perhaps the categories. */
   readonly cocoImages?: string | undefined;
 }
 
 export interface BoxesReading {
   /** One per image, in their order. */
-  readonly boxes: readonly GivenBoxes[];
+  readonly boxes: readonly Boxes[];
   /** Sentences for the user. */
   readonly notices: readonly string[];
 }
 
 /** A box with what it belongs to. */
 interface Entry {
-  /** x, y, width, height. */
-  readonly box: readonly number[];
+  readonly box: Corners;
   readonly score: number;
 }
+
+/** Returns the corners of COCO's x, y, width, height. */
+const cornersOf = ([x, y, width, height]: readonly [number, number, number, number]): Corners => [
+  x,
+  y,
+  x + width,
+  y + height,
+];
 
 /** Returns the boxes of an image of the run. */
 type Finder = (index: number) => readonly Entry[];
@@ -55,12 +59,12 @@ export function readBoxes(library: Library, path: string, files: readonly string
   const value = parsed(path);
   const find = finderOf(library, path, value, files, choice);
   let leftOut = 0;
-  const boxes = files.map((_, i): GivenBoxes => {
+  const boxes = files.map((_, i): Boxes => {
     const kept = find(i).filter(({ score }) => score >= choice.score);
-    const full = kept.filter(({ box }) => canBeCut(box));
+    const full = kept.filter(({ box }) => hasCrop(box, choice.crop));
     leftOut += kept.length - full.length;
     return {
-      boxes: full.flatMap(({ box: [x = 0, y = 0, width = 0, height = 0] }) => [x, y, x + width, y + height]),
+      boxes: full.flatMap(({ box }) => box),
       scores: full.map(({ score }) => score),
     };
   });
@@ -78,12 +82,6 @@ export function readBoxes(library: Library, path: string, files: readonly string
     notices.push(`${path}: left out ${boxes} without width or height, or far outside of its image.`);
   }
   return { boxes, notices };
-}
-
-/** Tells if float32 can tell the sides of a box apart where it lies. */
-function canBeCut([x = 0, y = 0, width = 0, height = 0]: readonly number[]): boolean {
-  if (!(x + width > x && y + height > y)) return false;
-  return Math.max(width, height) >= Math.max(Math.abs(x), Math.abs(y)) / 65536;
 }
 
 function parsed(path: string): unknown {
@@ -137,7 +135,7 @@ function inResults(
     if (!list || entry.category_id !== wanted) continue;
     const box = boxOf(entry.bbox, place);
     if (!box) throw new UsageError(`${place()} has no bbox: x, y, width, height.`);
-    list.push({ box, score: numberOf(entry.score, 'score', place) });
+    list.push({ box: cornersOf(box), score: numberOf(entry.score, 'score', place) });
   }
   if (wanted === undefined || (entries.length > 0 && !categories.has(wanted))) {
     const found = [...categories].slice(0, 8).join(', ');
@@ -176,7 +174,7 @@ function inAnnotations(
   const { ids } = idsFromCoco(cocoImages ?? path, files);
   const byImage = new Map<ImageId, Entry[]>(ids.map((id) => [id, []]));
   for (const { image_id: id, category_id, bbox, iscrowd } of file.annotations) {
-    if (bbox && category_id === category.id && !iscrowd) byImage.get(id)?.push({ box: bbox, score: 1 });
+    if (bbox && category_id === category.id && !iscrowd) byImage.get(id)?.push({ box: cornersOf(bbox), score: 1 });
   }
   return (i) => byImage.get(ids[i] ?? '') ?? [];
 }
@@ -204,8 +202,7 @@ function inOwnJson(
       if (name !== wanted) return [];
       const corners = boxOf(box, place);
       if (!corners) throw new UsageError(`${place()} has no box: x1, y1, x2, y2.`);
-      const [x1, y1, x2, y2] = corners;
-      return [{ box: [x1, y1, x2 - x1, y2 - y1], score: numberOf(score, 'score', place) }];
+      return [{ box: corners, score: numberOf(score, 'score', place) }];
     });
     return { file: typeof file === 'string' ? file : undefined, entries };
   });

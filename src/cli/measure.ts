@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import type { NamedResults } from '../data/coco_file.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
-import type { NamedResults } from '../evaluate/results_file.ts';
 import type { EvaluateOptions } from '../evaluate/run.ts';
 import type { ModelConfig } from '../node.ts';
 import { readGiven, sigmaList } from './arguments.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, sep } from 'node:path';
-import type { ModelConfig, PredictOptions } from '../node.ts';
-import { type BoxesReading, type GivenBoxes, readBoxes } from './boxes.ts';
+import type { Boxes, ModelConfig, PredictOptions } from '../node.ts';
+import { type BoxesReading, readBoxes } from './boxes.ts';
 import { classLists, classListsOf } from './class_lists.ts';
 import { type ChosenDetector, checkDetector, classOfPose } from './detector.ts';
 import { OutputError, UsageError } from './failure.ts';
@@ -107,7 +107,7 @@ export interface PlannedInput extends Input {
   /** Its id in COCO's results. */
   readonly imageId: ImageId;
   /** Where poses are looked for, if a file says so. */
-  readonly boxes?: GivenBoxes | undefined;
+  readonly boxes?: Boxes | undefined;
 }
 
 /**
@@ -207,7 +207,12 @@ function boxesOf(
   if (detector) throw new UsageError('--boxes and --detector both give the boxes. Choose one of them.');
   if (frames !== undefined) throw new UsageError('--boxes is for images, not for frames of a video. Use --detector.');
   const files = inputs.map(({ file, name }) => name ?? file);
-  const choice = { class: detectorClass ?? classOfPose(library, pose), score: detectorScore ?? 0.3, cocoImages };
+  const choice = {
+    class: detectorClass ?? classOfPose(library, pose),
+    score: detectorScore ?? 0.3,
+    crop: pose.input,
+    cocoImages,
+  };
   return readBoxes(library, boxes, files, choice);
 }
 

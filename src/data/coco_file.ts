@@ -53,3 +53,10 @@ export interface CocoDetection {
   readonly segmentation?: CocoSegmentation | undefined;
   readonly keypoints?: readonly number[] | undefined;
 }
+
+/** Results as `parseCocoResults` reads them, with the name of their file. */
+export interface NamedResults {
+  /** How messages name them. */
+  readonly name: string;
+  readonly entries: readonly CocoDetection[];
+}

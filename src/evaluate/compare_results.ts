@@ -1,4 +1,4 @@
-import type { CocoFile } from '../data/coco_file.ts';
+import type { CocoFile, NamedResults } from '../data/coco_file.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import { ConfigError, DataError } from '../errors.ts';
 import { inSlices } from '../slices.ts';
@@ -8,7 +8,7 @@ import { type CompareOptions, compareSlices } from './compare.ts';
 import { dataFacts, type FoundObjects } from './complete.ts';
 import type { ComparedImage, ComparisonReport, ShownImage } from './evaluation.ts';
 import { measureObjects, type ObjectMeasure } from './measure_objects.ts';
-import { type EvaluateResultsOptions, type NamedResults, resultsOn } from './results_file.ts';
+import { type EvaluateResultsOptions, resultsOn } from './results_file.ts';
 import { usualShown } from './run.ts';
 import { type Evaluated, showObjects } from './shown.ts';
 

@@ -2,6 +2,8 @@
 
 import '../no_eval.ts';
 
+export type { NamedResults } from '../data/coco_file.ts';
+
 export { type BoundaryIou, boundaryIou, boundaryOf, boundarySimilarity, boundaryWidth } from './boundary.ts';
 export type { BoundaryScores } from './boundary_maps.ts';
 export {
@@ -51,9 +53,8 @@ export {
 } from './label_maps.ts';
 export type { LabelRules } from './label_values.ts';
 export type { Observation, Observe } from './observe.ts';
-export type { GivenBoxes } from './pose_boxes.ts';
 export type { RegionType } from './regions.ts';
-export { type EvaluateResultsOptions, evaluateResults, type NamedResults } from './results_file.ts';
+export { type EvaluateResultsOptions, evaluateResults } from './results_file.ts';
 export {
   type EvaluatedModel,
   type EvaluatedOptions,

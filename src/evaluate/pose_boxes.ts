@@ -1,36 +1,15 @@
 import { groupedBy } from '../arrays.ts';
-import type { CocoAnnotation, CocoDetection } from '../data/coco_file.ts';
+import type { CocoAnnotation, NamedResults } from '../data/coco_file.ts';
 import { categoryIdOf } from '../data/coco_of.ts';
 import type { ImageSet, LabelledImage } from '../data/image_set.ts';
 import { DataError, listed } from '../errors.ts';
-import { cropPlaces } from '../image/crop_places.ts';
+import { type CropShape, hasCrop } from '../image/crop_places.ts';
 import type { PredictOptions } from '../library/options.ts';
 
 /** Where an evaluated pose model looks for poses: in the boxes of the labels or in those of a detector, as mmpose takes them. */
 
 /** Boxes of one image with their scores, as the option `boxes` of `predict`. */
 export type PoseBoxes = Exclude<NonNullable<PredictOptions['boxes']>, readonly unknown[]>;
-
-/** Boxes found by something else, in COCO's results format. */
-export interface GivenBoxes {
-  /** The file's name in messages. */
-  readonly name: string;
-  readonly entries: readonly CocoDetection[];
-}
-
-/** Tells if a box (x, y, width, height) has an area, and a crop that float32 can place: predict refuses others. */
-function hasCrop(box: readonly number[]): boolean {
-  try {
-    cropPlaces(box, square);
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
-}
-
-/** A box has a crop whatever the shape of the network's input. */
-const square = { height: 1, width: 1 };
 
 /** Gives the boxes of one image after the other. */
 export interface BoxSource {
@@ -46,8 +25,9 @@ export interface BoxSource {
  * keypoints. Their score is 1.
  *
  * @param labels of the data set that the model knows
+ * @param shape of the model's crops. A box that has none is left out
  */
-export function labelledBoxes(set: ImageSet, labels: ReadonlySet<number>): BoxSource {
+export function labelledBoxes(set: ImageSet, labels: ReadonlySet<number>, shape: CropShape | undefined): BoxSource {
   const { coco } = set;
   const ids = new Set([...labels].map((label) => categoryIdOf(set, label)));
   const annotations = coco && groupedBy(coco.annotations, ({ image_id: image }) => image);
@@ -60,7 +40,7 @@ export function labelledBoxes(set: ImageSet, labels: ReadonlySet<number>): BoxSo
       const boxes: number[] = [];
       for (const { box, area = 1, crowd, isLabelled } of objects) {
         if (crowd || !isLabelled) continue;
-        const cleaned = box && area > 0 ? cleanBox(box, image.size) : undefined;
+        const cleaned = box && area > 0 ? cleanBox(box, image.size, shape) : undefined;
         if (cleaned) boxes.push(...cleaned);
         else unplaced++;
       }
@@ -107,11 +87,12 @@ const ofObject = ({
 function cleanBox(
   [x, y, width, height]: NonNullable<Candidate['box']>,
   size: LabelledImage['size'],
+  shape: CropShape | undefined,
 ): readonly number[] | undefined {
   const [x1, y1] = [Math.max(0, x), Math.max(0, y)];
   const x2 = Math.min(size.width - 1, x1 + Math.max(0, width));
   const y2 = Math.min(size.height - 1, y1 + Math.max(0, height));
-  return hasCrop([x1, y1, x2 - x1, y2 - y1]) ? [x1, y1, x2, y2] : undefined;
+  return hasCrop([x1, y1, x2, y2], shape) ? [x1, y1, x2, y2] : undefined;
 }
 
 /**
@@ -119,9 +100,15 @@ function cleanBox(
  * without one counts them from 1.
  *
  * @param labels of the data set that the model knows
+ * @param shape of the model's crops. A box that has none is left out
  * @throws DataError for boxes of images that the data set does not have, and if there is no box of the model's class
  */
-export function detectedBoxes(set: ImageSet, labels: ReadonlySet<number>, { name, entries }: GivenBoxes): BoxSource {
+export function detectedBoxes(
+  set: ImageSet,
+  labels: ReadonlySet<number>,
+  { name, entries }: NamedResults,
+  shape: CropShape | undefined,
+): BoxSource {
   const ids = new Set([...labels].map((label) => categoryIdOf(set, label)));
   const images = new Set(set.coco?.images.map(({ id }) => id) ?? Array.from({ length: set.count }, (_, i) => i + 1));
   const unknown = [...new Set(entries.map(({ image_id: id }) => id).filter((id) => !images.has(id)))];
@@ -146,7 +133,7 @@ export function detectedBoxes(set: ImageSet, labels: ReadonlySet<number>, { name
       const boxes: number[] = [];
       const scores: number[] = [];
       for (const { bbox: [x, y, width, height] = [0, 0, 0, 0], score } of found) {
-        if (!hasCrop([x, y, width, height])) {
+        if (!hasCrop([x, y, x + width, y + height], shape)) {
           counts.empty++;
           continue;
         }

@@ -1,4 +1,4 @@
-import type { CocoDetection } from '../data/coco_file.ts';
+import type { CocoDetection, NamedResults } from '../data/coco_file.ts';
 import { cocoCollector } from '../data/coco_of.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import { DataError, listed } from '../errors.ts';
@@ -11,13 +11,6 @@ import { type EvaluateOptions, usualShown } from './run.ts';
 import type { Evaluated } from './shown.ts';
 
 /** Evaluates a file of results in COCO's format on a data set. */
-
-/** Results as `parseCocoResults` of `moganet/data` reads them. */
-export interface NamedResults {
-  /** The file's name in messages. */
-  readonly name: string;
-  readonly entries: readonly CocoDetection[];
-}
 
 /** The objects of a data set, and those results that are about its images. */
 export interface ResultsOnSet extends FoundObjects {

@@ -1,5 +1,5 @@
 import { itemAt, scaledEdge } from '../arrays.ts';
-import type { CocoDetection } from '../data/coco_file.ts';
+import type { CocoDetection, NamedResults } from '../data/coco_file.ts';
 import { categoryIdOf, cocoCollector } from '../data/coco_of.ts';
 import type { ImageSet, LabelledImage } from '../data/image_set.ts';
 import { ConfigError, DataError, MoganetError } from '../errors.ts';
@@ -13,7 +13,7 @@ import type { Evaluation, EvaluationSpeed, ImageFailure, ModelFacts, NotMeasured
 import type { Sigmas } from './keypoint_sets.ts';
 import { type Observation, type Observe, observeInBoxes, observeWith } from './observe.ts';
 import { pixelMeasure } from './pixels.ts';
-import { type BoxSource, detectedBoxes, type GivenBoxes, labelledBoxes } from './pose_boxes.ts';
+import { type BoxSource, detectedBoxes, labelledBoxes } from './pose_boxes.ts';
 import { type PoseMeasure, poseMeasure } from './poses.ts';
 import { type Evaluated, showPixels } from './shown.ts';
 import { sharedTasks } from './tasks.ts';
@@ -57,7 +57,7 @@ export interface EvaluateModelOptions extends EvaluateOptions {
    * Boxes in which a pose model looks for poses: a detector's results in COCO's format. By default the boxes of the labels. A model
    * `withDetector` finds its own.
    */
-  readonly boxes?: GivenBoxes | undefined;
+  readonly boxes?: NamedResults | undefined;
   /**
    * What OKS divides the distances of keypoints by: one for all, or one for each keypoint of the data set. By default those of the pose
    * model.
@@ -195,9 +195,10 @@ async function posingOf(
   if (detector) return { ...posing, boxes: undefined, boxesName: `found by ${detector.name}` };
   const labels = new Set(toData);
   labels.delete(-1);
+  const shape = config.pose?.input;
   return boxes
-    ? { ...posing, boxes: detectedBoxes(set, labels, boxes), boxesName: boxes.name }
-    : { ...posing, boxes: labelledBoxes(set, labels), boxesName: 'those of the labels' };
+    ? { ...posing, boxes: detectedBoxes(set, labels, boxes, shape), boxesName: boxes.name }
+    : { ...posing, boxes: labelledBoxes(set, labels, shape), boxesName: 'those of the labels' };
 }
 
 function observerOf(model: EvaluatedModel, boxes: BoxSource | undefined, placeOf: WeakMap<File, Placed>): Observe {

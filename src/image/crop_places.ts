@@ -77,6 +77,30 @@ function checkBox(boxesXywh: ArrayLike<number>, i: number): void {
   }
 }
 
+/** What the place of a crop depends on, besides its box. */
+export interface CropShape {
+  /** The size of the network's input. By default a square. */
+  readonly size?: Size | undefined;
+  /** By default 1.25. */
+  readonly padding?: number | undefined;
+}
+
+/** A box by its left, upper, right and lower edge. */
+export type Corners = readonly [x1: number, y1: number, x2: number, y2: number];
+
+const square: Size = { height: 1, width: 1 };
+
+/** Tells if a box has an area, and a crop that float32 can place: `cropPlaces` refuses others. @param box x1, y1, x2, y2 */
+export function hasCrop([x1, y1, x2, y2]: Corners, { size = square, padding }: CropShape = {}): boolean {
+  try {
+    cropPlaces([x1, y1, x2 - x1, y2 - y1], size, padding);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
 const boxText = (boxesXywh: ArrayLike<number>, i: number): string =>
   [0, 1, 2, 3].map((k) => boxesXywh[4 * i + k]).join(', ');
 

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { poseDatasetOf } from '../datasets/index.ts';
 import { ConfigError, unknownName } from '../errors.ts';
+import { hasCrop } from '../image/crop_places.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { TaskKind } from '../models/task.ts';
 import type { ImageRef } from '../platform/contract.ts';
@@ -171,7 +172,8 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
   async #posesOf(found: Result, options: Options): Promise<Result<Custom>> {
     const { image } = found;
     // a box that was cut off at the edge of the image may have nothing left
-    const { boxes, scores } = found.filter(({ box: [x1, y1, x2, y2] }) => x2 > x1 && y2 > y1);
+    const shape = this.config.pose?.input;
+    const { boxes, scores } = found.filter(({ box }) => hasCrop(box, shape));
     const posing = { ...options, boxes: { boxes, scores }, oks: options.oks ?? this.#oks };
     const posed = await this.#posing.runAlone(this.#posing.take(image, posing), posing);
     const file = found.origin?.file;

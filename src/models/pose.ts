@@ -4,9 +4,10 @@ import type { Stage } from '../backbones/index.ts';
 import { type PoseDataset, poseDatasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type CropPipeline, prepareCrops } from '../image/affine.ts';
-import { cropPlaces } from '../image/crop_places.ts';
+import { cropPlaces, hasCrop } from '../image/crop_places.ts';
 import { batchInputs, mirroredInputs } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
+import { boxAt } from '../postprocess/boxes.ts';
 import { takePoses } from '../postprocess/found_poses.ts';
 import { type Boxes, boxesOf } from './boxes.ts';
 import type { ImageConfig } from './config.ts';
@@ -156,12 +157,16 @@ function boxesXywh({ boxes }: Boxes): Float64Array {
 }
 
 /** @throws ConfigError for a box without area, or one that is too far away to be cut out */
-function checkPlaces(boxes: Boxes, { size, padding }: PoseConfig['input']): void {
-  try {
-    cropPlaces(boxesXywh(boxes), size, padding);
-  } catch (error) {
-    if (error instanceof RangeError) throw new ConfigError(`options of predict: ${error.message}`, { cause: error });
-    throw error;
+function checkPlaces(boxes: Boxes, crop: PoseConfig['input']): void {
+  for (let i = 0; i < boxes.scores.length; i++) {
+    const box = boxAt(boxes.boxes, i);
+    if (hasCrop(box, crop)) continue;
+    const [x1, y1, x2, y2] = box;
+    const fault = x2 > x1 && y2 > y1 ? 'is too far away or too small to be cut out' : 'has no area';
+    throw new ConfigError(
+      `options of predict: boxes: box ${i} ${fault}: ${box.join(', ')}. Boxes are x1, y1, x2, y2 in pixels of ` +
+        'the image, the left upper corner first. Leave this box out, or add if these are x, y, width, height.',
+    );
   }
 }
 

@@ -115,8 +115,9 @@ describe('a file of boxes', () => {
     expect(boxes.map((one) => one.boxes)).to.deep.equal([[5, 6, 7, 9], [1, 2, 3, 4], [], []]);
     expect(boxes[0]?.scores).to.deep.equal([0.4]);
     expect(() => read(document, ['three/a.png'])).to.throw(UsageError, /2 results could be.*one\/a\.png, two\/a\.png/);
-    const alone = { schema: 2, detection: [instance('person', [1, 2, 3, 4])] };
-    expect(read(alone, ['stdin']).boxes).to.deep.equal([{ boxes: [1, 2, 3, 4], scores: [0.8] }]);
+    const corners = [0.1, 0.2, 0.3, 0.7]; // to the last bit
+    const alone = { schema: 2, detection: [instance('person', corners)] };
+    expect(read(alone, ['stdin']).boxes).to.deep.equal([{ boxes: corners, scores: [0.8] }]);
   });
 
   it('without a box in any image is refused, with what to look at', () => {

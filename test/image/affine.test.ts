@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Size } from '../../src/arrays.ts';
 import { cropRows } from '../../src/image/affine.ts';
-import { cropMatrix, cropPlaces } from '../../src/image/crop_places.ts';
+import { cropMatrix, cropPlaces, hasCrop } from '../../src/image/crop_places.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { prepareCrops } from '../harness/at_once.ts';
 
@@ -127,6 +127,17 @@ describe('places of crops', () => {
     expect(() => cropPlaces([0, 0, 1e39, 4], official)).to.throw(RangeError, 'box 0');
     expect(() => cropPlaces([0, 0, 3], official)).to.throw(RangeError, 'got 3 values');
     expect(() => cropPlaces([0, 0, 3, 4], official, 0)).to.throw(RangeError, 'padding is 0');
+  });
+
+  it('can be asked for, for the input and the padding of a model', () => {
+    const far = [1e6, 1e6, 1e6 + 0.0625, 1e6 + 0.0625] as const; // one step of float32
+    expect(hasCrop([1, 2, 4, 6])).to.equal(true);
+    expect(hasCrop([4, 2, 1, 6])).to.equal(false);
+    expect([0.4, 1.25, 4].map((padding) => hasCrop(far, { size: official, padding }))).to.deep.equal([
+      false,
+      true,
+      true,
+    ]);
   });
 });
 

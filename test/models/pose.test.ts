@@ -99,7 +99,7 @@ describe('a pose model', () => {
     expect(check({ scales: [1, 2] })).to.throw(ConfigError, '`scales`');
     expect(check({ classes: ['person'] })).to.throw(ConfigError, '`classes`');
     expect(check({ oks: 0.9 })).to.throw(ConfigError, '`sigmas`');
-    expect(check({ boxes: [[0, 0, 9, 9], [5, 5, 5, 9]] })).to.throw(ConfigError, /box 1 has no area: 5, 5, 0, 4/); // biome-ignore format: two boxes
+    expect(check({ boxes: [[0, 0, 9, 9], [5, 5, 5, 9]] })).to.throw(ConfigError, /box 1 has no area: 5, 5, 5, 9\. Boxes are x1/); // biome-ignore format: two boxes
   });
 
   const refused: readonly [what: string, pose: unknown, message: RegExp][] = [
