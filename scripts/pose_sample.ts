@@ -1,4 +1,4 @@
-/** Draws the people of samples/poses, writes where they are as COCO's annotations, and makes the picture of docs/pose.md: npx tsx scripts/pose_sample.ts */
+/** Draws the people of samples/poses, writes where they are as COCO's annotations, and makes the picture of docs/pose.md: npx tsx scripts/pose_sample.ts && npm run format */
 import { writeFileSync } from 'node:fs';
 import { encodePng, loadModel } from 'moganet';
 import { sideBySide } from 'moganet/render';

@@ -182,7 +182,8 @@ describe('text', () => {
   });
 
   it('is the same again, after so many other sizes and places that letters are outlined anew', () => {
-    const drawn = (size: number, x: number) => drawText(plain({ width: 60, height: 60 }, [255, 255, 255]), 'Ag5', { x, y: 40, size }).data;
+    const drawn = (size: number, x: number) =>
+      drawText(plain({ width: 60, height: 60 }, [255, 255, 255]), 'Ag5', { x, y: 40, size }).data;
     const before = drawn(17, 3.25);
     expect(drawn(17, 3.25)).to.deep.equal(before);
     expect(drawn(17, 3.5)).to.not.deep.equal(before);
