@@ -197,7 +197,7 @@ function detectedClass({ name, classes }: Predictor, wanted: string): string {
   }
   if (known.includes(wanted)) return wanted;
   throw new ConfigError(
-    `withDetector: the detector "${name}" does not have the class "${wanted}". ${unknownName('class', wanted, known)} Choose another detector, or the option \`class\`.`,
+    `withDetector: the detector "${name}" does not find "${wanted}": ${unknownName('class', wanted, known)} Choose another detector, or the option \`class\`.`,
   );
 }
 
