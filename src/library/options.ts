@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { type Size, sizeOf } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
-import { type BoxesOption, boxesFault, boxesOf } from '../models/boxes.ts';
+import { type Boxes, readBoxes } from '../models/boxes.ts';
 import { leastScale, leastTile, longestEdge, mostScales, type TaskKind, type TaskOptions } from '../models/task.ts';
 import type { TileOptions } from '../models/tiles.ts';
 import { abortSignal, isObject, validateOptions } from '../validate.ts';
@@ -78,13 +78,13 @@ const tiles = z.union([
 ]);
 
 const boxes = z.pipe(
-  z.custom<BoxesOption>().check(
-    z.superRefine((value, context) => {
-      const message = boxesFault(value);
-      if (message) context.addIssue({ code: 'custom', message, input: value });
-    }),
-  ),
-  z.transform(boxesOf),
+  z.unknown(),
+  z.transform((value, context): Boxes => {
+    const read = readBoxes(value);
+    if (typeof read !== 'string') return read;
+    context.issues.push({ code: 'custom', message: read, input: value });
+    return z.NEVER;
+  }),
 );
 
 /** The schema of the options of `predict`. */
