@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { poseHeads } from '../../heads/index.ts';
+import { type PoseHeads, poseHeads } from '../../heads/index.ts';
 import { poseDatasetIds } from '../datasets/index.ts';
 import { isObject } from '../validate.ts';
 
@@ -9,7 +9,7 @@ const edge = z.int().check(z.positive());
 const index = z.int().check(z.nonnegative());
 const pairs = z.array(z.tuple([index, index]));
 
-/** Keypoints that no published data set has. Indices are places in `names`. */
+/** Keypoints that no published data set has. Indices are positions in `names`. */
 const keypointsConfig = z
   .strictObject({
     names: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
@@ -71,13 +71,16 @@ const test = z.strictObject({
   offsetRadius: z._default(z.number().check(z.positive()), 0.0546875),
 });
 
+type HeadConfig = PoseHeads[keyof PoseHeads]['config'];
+const headConfigs = Object.values(poseHeads).map(({ config }) => config) as [HeadConfig, ...HeadConfig[]];
+
 export const poseConfig = z
   .strictObject({
     dataset: z.optional(z.enum(poseDatasetIds)),
     keypoints: z.optional(keypointsConfig),
     /** The name of what has these keypoints. By default `person`. */
     class: z.optional(z.string().check(z.minLength(1))),
-    head: z.prefault(z.discriminatedUnion('type', [poseHeads.heatmap_head.config]), { type: 'heatmap_head' }),
+    head: z.prefault(z.discriminatedUnion('type', headConfigs), { type: 'heatmap_head' }),
     input: z.prefault(input, {}),
     test: z.prefault(test, {}),
   })
