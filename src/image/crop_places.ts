@@ -37,6 +37,7 @@ export function cropPlaces(boxesXywh: ArrayLike<number>, size: Size, padding = 1
   }
   const count = boxesXywh.length / 4;
   const aspect = size.width / size.height;
+  const factor = f32(padding);
   const centers = new Float32Array(2 * count);
   const scales = new Float32Array(2 * count);
   const areas = new Float32Array(count);
@@ -48,8 +49,8 @@ export function cropPlaces(boxesXywh: ArrayLike<number>, size: Size, padding = 1
     centers[2 * i + 1] = boxesXywh[4 * i + 1]! + height * 0.5;
     if (width > aspect * height) height = width / aspect;
     else if (width < aspect * height) width = height * aspect;
-    scales[2 * i] = f32(f32(width) / 200) * padding;
-    scales[2 * i + 1] = f32(f32(height) / 200) * padding;
+    scales[2 * i] = f32(f32(width) / 200) * factor;
+    scales[2 * i + 1] = f32(f32(height) / 200) * factor;
     areas[i] = f32(scales[2 * i]! * 200) * f32(scales[2 * i + 1]! * 200);
     if (!Number.isFinite(areas[i]!) || !hasPlace(centers, scales, i)) {
       throw new RangeError(

@@ -87,6 +87,8 @@ describe('places of crops', () => {
     expect([...cropPlaces([-15, -20, 60, 50], official).scales]).to.deep.equal([0.375, 0.5]);
     // each step in float32: 10.6 / 200 · 1.25 in double is 0.06624999…
     expect(cropPlaces([0, 0, 10.6, 8], official).scales[0]).to.equal(0.06625000387430191);
+    // so is the padding: 46 / 200 · 1.1 with 1.1 in double is 0.25299999117851257
+    expect(cropPlaces([6, -9, 46, 17], official, 1.1).scales[0]).to.equal(0.25300002098083496);
     expect([...cropPlaces([0, 0, 3, 4], official, 1).scales]).to.deep.equal([3 / 200, 4 / 200].map(Math.fround));
   });
 
