@@ -5,7 +5,7 @@ import type { KeypointFigures } from './evaluation.ts';
 import { thresholdAt } from './image_counts.ts';
 import { spacing } from './numpy_sum.ts';
 
-/** Which keypoints are placed well: OKS is a mean over them, and hides the one that is always beside its place. */
+/** Measures how well each keypoint is placed: OKS is a mean over them, and hides the one that is always wrong. */
 
 /**
  * Returns the mean similarity of each keypoint, over the objects that are found at OKS 0.5 (or the first threshold) and have it labelled.

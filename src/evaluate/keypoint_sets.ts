@@ -11,9 +11,9 @@ export type Sigmas = number | readonly number[];
 
 /** Which keypoints are compared. */
 export interface KeypointMatch {
-  /** For each keypoint that is compared, in the order of the data set: its place among those of the model. */
+  /** For each keypoint that is compared, in the order of the data set: its index among those of the model. */
   readonly fromModel: readonly number[];
-  /** Its place among those of the data set. All of them, unless the model lacks some. */
+  /** Its index among those of the data set. All of them, unless the model lacks some. */
   readonly ofData: readonly number[];
   readonly notices: readonly string[];
 }

@@ -138,7 +138,7 @@ function measureOf(
   };
 }
 
-/** Tells if scores are those of poses, which come from the peaks of heatmaps: these may be above 1, and are no probabilities then. */
+/** Tells if scores are those of poses, which come from the peaks of heatmaps: these may be above 1, and are not probabilities then. */
 const isOfPeaks = ({ parameters, matching }: CocoEvaluation): boolean =>
   parameters.type === 'keypoints' && matching.scores.some((score) => score > 1);
 

@@ -52,7 +52,7 @@ const test = z.strictObject({
   /** Moves the heatmaps of the mirrored crop right by a column. */
   shift: z._default(z.boolean(), false),
   /**
-   * How the place of a maximum is refined, as in `HeatmapDecoding`: `none`; `quarter`, mmpose's `default`; `dark`, its `unbiased`; `udp`,
+   * How the position of a maximum is refined, as in `HeatmapDecoding`: `none`; `quarter`, mmpose's `default`; `dark`, its `unbiased`; `udp`,
    * which also maps the corners of a crop to the middle of the corner pixels; `megvii`; `quarter_1x` and `udp_1x` as mmpose 1.x does it.
    */
   decode: z._default(z.enum(['none', 'quarter', 'dark', 'udp', 'megvii', 'quarter_1x', 'udp_1x']), 'quarter'),
@@ -65,7 +65,7 @@ const test = z.strictObject({
     ),
     11,
   ),
-  /** The heatmaps of a keypoint: one with a peak at its place, or its response and the offsets along x and y, which `udp` and `udp_1x` read. */
+  /** The heatmaps of a keypoint: one with a peak at its position, or its response and the offsets along x and y, which `udp` and `udp_1x` read. */
   target: z._default(z.enum(['peak', 'offset']), 'peak'),
   /** The reach of an offset of 1, in heights of the heatmap; with `udp_1x` in its longer sides. */
   offsetRadius: z._default(z.number().check(z.positive()), 0.0546875),

@@ -5,7 +5,7 @@ import { checkFinite } from './scores.ts';
 
 /**
  * From heatmaps to keypoints in pixels of the image, as mmpose 0.29 does it (`mmpose/core/evaluation/top_down_eval.py`), and what
- * mmpose 1.x does otherwise (`mmpose/codecs`). Places on maps and in the image are float32, as in 0.29; refinements are computed in double.
+ * mmpose 1.x does otherwise (`mmpose/codecs`). Positions on maps and in the image are float32, as in 0.29; refinements are computed in double.
  */
 
 /** How a heatmap becomes a keypoint. */
@@ -24,7 +24,7 @@ export interface HeatmapDecoding {
   /** The side of the window that all but `none` and the quarters blur with, an odd number. By default 11. */
   readonly blur?: number | undefined;
   /**
-   * `peak`: one map per keypoint, with a peak at its place. `offset`: three, the response and the offsets along x and y, which `udp` and
+   * `peak`: one map per keypoint, with a peak at its position. `offset`: three, the response and the offsets along x and y, which `udp` and
    * `udp_1x` read (mmpose's `CombinedTarget`). By default `peak`.
    */
   readonly target?: 'peak' | 'offset' | undefined;
@@ -55,7 +55,7 @@ interface Heatmap extends Size {
   readonly values: Float32Array; // height × width
 }
 
-/** The place of a keypoint on its map, and its score. */
+/** The position of a keypoint on its map, and its score. */
 interface Found {
   x: number;
   y: number;
@@ -65,8 +65,8 @@ interface Found {
 type Decode = (map: Heatmap, window: Float32Array) => Found;
 
 /**
- * Returns the keypoints of every crop. A map without a value above 0 gives the place (-1, -1) of the map, a point outside the
- * crop, which is carried into the image like any other; its score is not above 0. The reference refines this place under
+ * Returns the keypoints of every crop. A map without a value above 0 gives the position (-1, -1) of the map, a point outside the
+ * crop, which is carried into the image like any other; its score is not above 0. The reference refines this position under
  * UDP by cells of other maps; this package leaves it.
  *
  * @param heatmaps crops × keypoints × height × width; with offsets crops × (3 · keypoints) × height × width: response, offset x, offset y of
@@ -142,10 +142,10 @@ export function checkedMaps({ shape, data }: NDArray, step: 1 | 3) {
   return { count, channels, size: { height, width } };
 }
 
-/** Carries a place on a map into the image, in the reference's float32 steps. */
-function toImage(place: number, center: number, scale: number, cells: number): number {
+/** Carries a position on a map into the image, in the reference's float32 steps. */
+function toImage(position: number, center: number, scale: number, cells: number): number {
   const side = f32(scale * 200);
-  return f32(f32(f32(f32(place) * f32(side / cells)) + center) - f32(side * 0.5));
+  return f32(f32(f32(f32(position) * f32(side / cells)) + center) - f32(side * 0.5));
 }
 
 const decoders: Readonly<Record<HeatmapDecoding['decode'], Decode>> = {
@@ -202,7 +202,7 @@ function maximumOf({ values, width }: Heatmap): Found {
 const hasNeighbours = ({ height, width }: Size, { x, y }: Found, last: 1 | 2): boolean =>
   x > 1 && x < width - last && y > 1 && y < height - last;
 
-/** Moves a place by a quarter of a cell towards the higher neighbour on each axis, and by `more` on both. */
+/** Moves a position by a quarter of a cell towards the higher neighbour on each axis, and by `more` on both. */
 function addQuarters({ values, width }: Heatmap, found: Found, more: number): void {
   const at = found.y * width + found.x;
   found.x += Math.sign(values[at + 1]! - values[at - 1]!) * 0.25 + more;
@@ -220,7 +220,7 @@ function modulated(map: Heatmap, window: Float32Array, maximum: number): Heatmap
   return { ...map, values };
 }
 
-/** First and second derivatives of the logarithm of a map at a place. */
+/** First and second derivatives of the logarithm of a map at a position. */
 interface Derivatives {
   readonly dx: number;
   readonly dy: number;
@@ -261,7 +261,7 @@ function derivativesOfNeighbours({ values, height, width }: Heatmap, { x, y }: F
   };
 }
 
-/** Moves a place to the extremum of the parabola with these derivatives; not at all if there is none. */
+/** Moves a position to the extremum of the parabola with these derivatives; not at all if there is none. */
 function newtonStep(found: Found, { dx, dy, dxx, dxy, dyy }: Derivatives): void {
   const determinant = dxx * dyy - dxy * dxy;
   if (determinant === 0) return;

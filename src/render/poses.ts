@@ -15,7 +15,7 @@ export interface DrawnKeypoints {
   readonly flipPairs: readonly (readonly [left: number, right: number])[];
 }
 
-/** The poses of one image, best first. */
+/** The poses of one image; the first is drawn on top. */
 export interface DrawnPoses {
   /** n × keypoints × (x, y) in pixels of the image. The middle of the first pixel is (0, 0), as in the decoding of heatmaps. */
   readonly points: Float32Array;
@@ -149,7 +149,7 @@ function isInRing(skeleton: DrawnKeypoints['skeleton'], link: readonly [number, 
   return reached.has(goal);
 }
 
-/** Returns the places of keypoints that are drawn. */
+/** Returns the positions of keypoints that are drawn. */
 const seenPoints = (points: Float32Array, scores: Float32Array, least: number): (Point | undefined)[] =>
   Array.from(scores, (score, k) => {
     const [x, y] = [points[2 * k]! + 0.5, points[2 * k + 1]! + 0.5];

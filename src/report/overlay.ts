@@ -86,7 +86,7 @@ export function overlay({ list }: Marks, { size, original }: Picture, skeleton: 
 const plateHeight = 16;
 const plateWidth = (label: string): number => Math.ceil(8 + 6.8 * Array.from(label).length);
 
-/** Scores of poses may be above 1, and are no shares then. */
+/** Scores of poses may be above 1, and are not shares then. */
 function scoreOf({ score }: Thing): string {
   if (score === undefined) return '';
   return score > 1 ? ` ${score.toFixed(2)}` : ` ${percentText(score, 0)} %`;

@@ -15,7 +15,7 @@ export interface Keypoint {
 
 /** What was found in one box. */
 export interface Pose {
-  /** Its place in the result that it comes from. */
+  /** Its index in the result that it comes from. */
   readonly index: number;
   /** The class of what has these keypoints. */
   readonly name: string;
