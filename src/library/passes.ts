@@ -158,7 +158,7 @@ async function runBoxes(
   }
   return clock.rest(task.kind, async () => {
     await finish();
-    return run.finish();
+    return inSlices(run.finish(), pause);
   });
 }
 

@@ -75,7 +75,7 @@ async function cropRun(
   options: TaskOptions,
   { config: { test }, dataset, pipeline }: PoseModel,
 ): Promise<CropRun> {
-  const { decodeHeatmaps, mergeFlipped, oksNms, poseScores } = await import('../postprocess/poses.ts');
+  const { decodeHeatmaps, mergeFlipped, oksNmsSlices, poseScores } = await import('../postprocess/poses.ts');
   const { names, flipPairs, sigmas = [] } = dataset.keypoints;
   const perPose = names.length;
   const boxes = options.boxes ? boxesOf(options.boxes) : wholeOf(raster);
@@ -110,10 +110,11 @@ async function cropRun(
         yield;
       }
     },
-    finish() {
+    *finish() {
       const scores = poseScores(pointScores, boxes.scores);
       const { oks, score = Number.NEGATIVE_INFINITY, max = count } = options;
-      const order = oks === undefined ? scores.keys() : oksNms({ points, areas }, scores, { threshold: oks, sigmas });
+      const order =
+        oks === undefined ? scores.keys() : yield* oksNmsSlices({ points, areas }, scores, { threshold: oks, sigmas });
       const kept = bestOf([...order], scores, max).filter((i) => scores[i]! >= score);
       const found = { boxes: Float32Array.from(boxes.boxes), scores: Float32Array.from(scores), points, pointScores };
       return { poses: { ...takePoses(found, kept), dataset } };

@@ -160,7 +160,7 @@ export interface CropRun {
   /** Takes what was read for the crops from `from` to before `to`. */
   add(outputs: NDArray, from: number, to: number): Sliced<void>;
   /** Returns the result in pixels of the image, after the last crop. */
-  finish(): TaskResult;
+  finish(): Sliced<TaskResult>;
 }
 
 /** Everything that a model knows about a head. `Model.predict` loops over tasks and knows none of them by name. */

@@ -44,7 +44,15 @@ export {
   maskBox,
 } from './masks.ts';
 export { type NmsOptions, nms } from './nms.ts';
-export { type ComparedPoses, oksMatrix, oksNms, type PoseScoring, poseScores, softOksNms } from './oks.ts';
+export {
+  type ComparedPoses,
+  type OksOptions,
+  oksMatrix,
+  oksNms,
+  type PoseScoring,
+  poseScores,
+  softOksNms,
+} from './oks.ts';
 export { type ProbabilityMap, pasteMask, pasteMasks } from './paste_masks.ts';
 export {
   fillBoxXywh,

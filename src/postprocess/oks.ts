@@ -1,4 +1,5 @@
 import { ShapeError } from '../errors.ts';
+import { atOnce, type Sliced } from '../slices.ts';
 import { checkFinite } from './scores.ts';
 
 /**
@@ -26,32 +27,47 @@ const epsilon = 2 ** -52;
  * @param sigmas the standard deviation of each keypoint, as a share of the object's size
  * @throws ShapeError if the arrays do not fit; RangeError for a point that is not finite
  */
-export function oksMatrix({ points, areas }: ComparedPoses, sigmas: readonly number[]): Float64Array {
+export function oksMatrix(poses: ComparedPoses, sigmas: readonly number[]): Float64Array {
+  const similarity = similarityOf(poses, sigmas);
+  const count = poses.areas.length;
+  const matrix = new Float64Array(count * count);
+  for (let i = 0; i < count; i++) {
+    for (let j = i; j < count; j++) matrix[i * count + j] = matrix[j * count + i] = similarity(i, j);
+  }
+  return matrix;
+}
+
+/** Returns what computes the OKS of two poses, which is the same in both orders. @throws as `oksMatrix` */
+function similarityOf({ points, areas }: ComparedPoses, sigmas: readonly number[]): (i: number, j: number) => number {
   const count = areas.length;
   const keypoints = sigmas.length;
   if (keypoints === 0 || points.length !== 2 * count * keypoints) {
     throw new ShapeError(
-      `oksMatrix: ${count} poses of ${keypoints} keypoints need ${2 * count * keypoints} coordinates, got ${points.length}.`,
+      `OKS: ${count} poses of ${keypoints} keypoints need ${2 * count * keypoints} coordinates, got ${points.length}.`,
     );
   }
-  checkFinite('oksMatrix', 'points', points);
-  checkFinite('oksMatrix', 'areas', Float32Array.from(areas));
+  checkFinite('OKS', 'points', points);
+  checkFinite('OKS', 'areas', Float32Array.from(areas));
   const variances = sigmas.map((sigma) => (sigma * 2) ** 2);
-  const matrix = new Float64Array(count * count);
-  for (let i = 0; i < count; i++) {
-    for (let j = i; j < count; j++) {
-      const area = (areas[i]! + areas[j]!) / 2 + epsilon;
-      let sum = 0;
-      for (let k = 0; k < keypoints; k++) {
-        const a = 2 * (i * keypoints + k);
-        const b = 2 * (j * keypoints + k);
-        const distance = (points[a]! - points[b]!) ** 2 + (points[a + 1]! - points[b + 1]!) ** 2;
-        sum += Math.exp(-(distance / variances[k]! / area / 2));
-      }
-      matrix[i * count + j] = matrix[j * count + i] = sum / keypoints;
+  return (i, j) => {
+    const area = (areas[i]! + areas[j]!) / 2 + epsilon;
+    let sum = 0;
+    for (let k = 0; k < keypoints; k++) {
+      const a = 2 * (i * keypoints + k);
+      const b = 2 * (j * keypoints + k);
+      const distance = (points[a]! - points[b]!) ** 2 + (points[a + 1]! - points[b + 1]!) ** 2;
+      sum += Math.exp(-(distance / variances[k]! / area / 2));
     }
-  }
-  return matrix;
+    return sum / keypoints;
+  };
+}
+
+/** How poses that are found twice are suppressed. */
+export interface OksOptions {
+  /** The OKS above which two poses are one. */
+  readonly threshold: number;
+  /** The standard deviation of each keypoint, as a share of the size of the object. */
+  readonly sigmas: readonly number[];
 }
 
 /**
@@ -61,18 +77,24 @@ export function oksMatrix({ points, areas }: ComparedPoses, sigmas: readonly num
  * @param scores n; of equal scores the lower index comes first
  * @returns the indices of the poses that stay, best first
  */
-export function oksNms(
+export function oksNms(poses: ComparedPoses, scores: ArrayLike<number>, suppression: OksOptions): Uint32Array {
+  return atOnce(oksNmsSlices(poses, scores, suppression));
+}
+
+/** Does what `oksNms` does, in slices. A pose is compared with those that stay only: there is no matrix, which grows with the square. */
+export function* oksNmsSlices(
   poses: ComparedPoses,
   scores: ArrayLike<number>,
-  { threshold, sigmas }: { readonly threshold: number; readonly sigmas: readonly number[] },
-): Uint32Array {
-  const count = checkedScores(poses, scores, threshold);
-  const matrix = oksMatrix(poses, sigmas);
+  { threshold, sigmas }: OksOptions,
+): Sliced<Uint32Array> {
+  checkScores(poses, scores, threshold);
+  const similarity = similarityOf(poses, sigmas);
   const order = Uint32Array.from(poses.areas, (_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
   const kept: number[] = [];
   for (const i of order) {
     // the reference's similarities are float32
-    if (!kept.some((other) => f32(matrix[other * count + i]!) > f32(threshold))) kept.push(i);
+    if (!kept.some((other) => f32(similarity(other, i)) > f32(threshold))) kept.push(i);
+    yield;
   }
   return Uint32Array.from(kept);
 }
@@ -87,13 +109,10 @@ export function oksNms(
 export function softOksNms(
   poses: ComparedPoses,
   scores: ArrayLike<number>,
-  {
-    threshold,
-    sigmas,
-    max = 20,
-  }: { readonly threshold: number; readonly sigmas: readonly number[]; readonly max?: number | undefined },
+  { threshold, sigmas, max = 20 }: OksOptions & { readonly max?: number | undefined },
 ): Uint32Array {
-  const count = checkedScores(poses, scores, threshold);
+  checkScores(poses, scores, threshold);
+  const count = scores.length;
   const matrix = oksMatrix(poses, sigmas);
   const sinking = Float64Array.from(scores);
   const left = new Set(sinking.keys());
@@ -108,13 +127,12 @@ export function softOksNms(
   return Uint32Array.from(kept);
 }
 
-function checkedScores({ areas }: ComparedPoses, scores: ArrayLike<number>, threshold: number): number {
+function checkScores({ areas }: ComparedPoses, scores: ArrayLike<number>, threshold: number): void {
   if (scores.length !== areas.length) {
     throw new ShapeError(`OKS suppression: ${areas.length} poses have ${scores.length} scores. Give one per pose.`);
   }
   if (!(threshold > 0)) throw new RangeError(`OKS suppression: the threshold is ${threshold}. It must be above 0.`);
   checkFinite('OKS suppression', 'scores', Float32Array.from(scores));
-  return areas.length;
 }
 
 /** How a pose's score is made of those of its box and its keypoints. */

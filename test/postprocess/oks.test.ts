@@ -49,6 +49,12 @@ describe('object keypoint similarity', () => {
     expect([...oksNms(posesAt(), [], { threshold: 0.9, sigmas })]).to.deep.equal([]);
   });
 
+  it('suppresses tens of thousands of poses without a matrix of them all', () => {
+    const count = 60_000; // whose matrix would be 29 GB
+    const poses = { points: new Float32Array(4 * count), areas: new Float32Array(count).fill(100) };
+    expect([...oksNms(poses, new Float32Array(count), { threshold: 0.9, sigmas })]).to.deep.equal([0]);
+  });
+
   it('lets scores sink instead: only the order changes', () => {
     const poses = posesAt(0, 1, 40);
     const scores = [0.9, 0.8, 0.5];
