@@ -61,7 +61,7 @@ export function toPoseDetection(result: Result, config: PoseDetectionConfig = {}
   const { width, height } = result.imageSize;
   const mirrored = (x: number) => (flipHorizontal ? width - 1 - x : x); // the first pixel has its middle at 0
   return [...result.poses]
-    .filter(({ score }) => scoreThreshold === undefined || score >= scoreThreshold)
+    .filter(({ score }) => scoreThreshold === undefined || score >= Math.fround(scoreThreshold))
     .sort((a, b) => b.score - a.score)
     .slice(0, maxPoses)
     .map(({ keypoints, score, box: [x1, y1, x2, y2] }) => {

@@ -47,7 +47,7 @@ export async function openData(
 }
 
 /** Returns a data set with its keypoints: COCO has files of its own for these, and the others are opened first. */
-export function withKeypoints(set: ImageSet, options: DataOptions): Promise<ImageSet> | ImageSet {
+export function openKeypoints(set: ImageSet, options: DataOptions): Promise<ImageSet> | ImageSet {
   const settled = set.kinds.includes('keypoints') || set.format !== 'coco' || options.annotations !== undefined;
   return settled ? set : openData(options, 'pose');
 }

@@ -5,7 +5,7 @@ import type { Evaluation } from '../evaluate/evaluation.ts';
 import type { EvaluateOptions } from '../evaluate/run.ts';
 import type { ModelConfig } from '../node.ts';
 import { readGiven, sigmaList } from './arguments.ts';
-import { type DataOptions, withKeypoints } from './data_options.ts';
+import { type DataOptions, openKeypoints } from './data_options.ts';
 import { addDetectorOptions, checkDetector, chooseDetector, type DetectorWords, loadPredictor } from './detector.ts';
 import { endingAtOnce, loadingEndsAtOnce, UsageError } from './failure.ts';
 import { introduce, progressText } from './images.ts';
@@ -60,7 +60,7 @@ export async function measureModel(
   const { evaluateModel } = await import('../evaluate/run.ts');
   const chosen = chooseModel(library, name, { weights, pull });
   const detector = await chooseDetector(library, options, pull);
-  const boxes = options.boxes === undefined ? undefined : await readBoxes(options.boxes, options.detectorScore);
+  const boxes = options.boxes === undefined ? undefined : await readDetections(options.boxes, options.detectorScore);
   const configure = (config: ModelConfig): ModelConfig => {
     checkTask('predict', chosen.name, config);
     if (detector) checkDetector(library, detector, chosen.name, config);
@@ -81,7 +81,7 @@ export async function measureModel(
   );
   try {
     introduce(library, predictor, terminal, threads);
-    const data = predictor.config.pose ? await withKeypoints(set, options) : set;
+    const data = predictor.config.pose ? await openKeypoints(set, options) : set;
     const measured = { ...shared(options, terminal), predict: { ...input, oks }, boxes, sigmas };
     return await endingAtOnce(() => evaluateModel(predictor, data, measured));
   } finally {
@@ -107,7 +107,7 @@ function checkBoxes({ detector, boxes, detectorClass, detectorScore }: MeasureOp
 }
 
 /** Reads the results of a detector. */
-async function readBoxes(file: string, least = 0): Promise<NamedResults> {
+async function readDetections(file: string, least = 0): Promise<NamedResults> {
   const { name, entries } = await readResults(file);
   return { name, entries: entries.filter(({ score }) => score >= least) };
 }
@@ -138,7 +138,7 @@ export function dataFor(
 ): Promise<ImageSet> | ImageSet {
   const found = results.flatMap(({ entries }) => entries.slice(0, 1)); // a file has one kind of results
   const isPose = found.length > 0 && found.every((one) => one.keypoints && !one.bbox && !one.segmentation);
-  return isPose ? withKeypoints(set, options) : set;
+  return isPose ? openKeypoints(set, options) : set;
 }
 
 /** Reads a file of results. @throws UsageError if there is no such file, DataError that names the entry and the field if it holds no results */

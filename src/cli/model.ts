@@ -46,15 +46,15 @@ export function checkTask(task: TaskCommand, name: string, config: ModelConfig):
   throw new UsageError(`${name} ${refusals[task]}. ${use}, or another model. ${howTo(task)}`);
 }
 
-/** The tasks of which the package ships no model, with the task of `moganet models` and an example. */
-const notShipped = {
+/** The tasks that the shipped model does not do, with their names in `moganet models` and an example. */
+const tasksOfOthers = {
   classify: { kind: 'classification', example: 'moganet_xt' },
   pose: { kind: 'pose', example: 'moganet_t_coco_256x192' },
 } as const;
 
 /** Names a model for a task, and says how to see the others and how to get its weights. */
-function howTo(task: keyof typeof notShipped): string {
-  const { kind, example } = notShipped[task];
+function howTo(task: keyof typeof tasksOfOthers): string {
+  const { kind, example } = tasksOfOthers[task];
   return `For example: --model ${example}. \`moganet models --task ${kind}\` lists the models.\n${otherClasses(ownCommand(), task)}`;
 }
 

@@ -1,12 +1,12 @@
 import type { Size } from '../arrays.ts';
 import { MoganetError } from '../errors.ts';
+import type { Boxes } from '../library/index.ts';
 import type { PredictOptions } from '../library/options.ts';
 import type { Predictor } from '../library/predictor.ts';
 import type { FoundPoses } from '../postprocess/found_poses.ts';
 import type { Classification } from '../results/fields.ts';
 import type { RleText } from '../results/mask.ts';
 import type { Result } from '../results/result.ts';
-import type { PoseBoxes } from './pose_boxes.ts';
 
 /** What an evaluation takes of a result. It is plain data, without the decoded image, and may come from another thread. */
 export interface Observation {
@@ -61,7 +61,7 @@ export const observeWith = (model: Pick<Predictor, 'streamSettled'>): Observe =>
 const mostAtWork = 3;
 
 /** Observes with a pose model that is given the boxes of each image. */
-export const observeInBoxes = (model: Pick<Predictor, 'predict'>, boxesOf: (file: File) => PoseBoxes): Observe =>
+export const observeInBoxes = (model: Pick<Predictor, 'predict'>, boxesOf: (file: File) => Boxes): Observe =>
   async function* observe(images, options) {
     const running: Promise<PromiseSettledResult<Observation>>[] = [];
     const run = (file: File) => settled(model.predict(file, { ...options, boxes: boxesOf(file) }).then(observationOf));

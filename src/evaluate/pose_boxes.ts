@@ -4,17 +4,14 @@ import { categoryIdOf } from '../data/coco_of.ts';
 import type { ImageSet, LabelledImage } from '../data/image_set.ts';
 import { DataError, listed } from '../errors.ts';
 import { type CropShape, hasCrop } from '../image/crop_places.ts';
-import type { PredictOptions } from '../library/options.ts';
+import type { Boxes } from '../library/index.ts';
 
 /** Where an evaluated pose model looks for poses: in the boxes of the labels or in those of a detector, as mmpose takes them. */
-
-/** Boxes of one image with their scores, as the option `boxes` of `predict`. */
-export type PoseBoxes = Exclude<NonNullable<PredictOptions['boxes']>, readonly unknown[]>;
 
 /** Gives the boxes of one image after the other. */
 export interface BoxSource {
   /** @param place the image's position in the data set, from 0 */
-  boxesOf(image: LabelledImage, place: number): PoseBoxes;
+  boxesOf(image: LabelledImage, place: number): Boxes;
   /** Says what was left out so far. */
   notices(): readonly string[];
 }

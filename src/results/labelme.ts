@@ -3,7 +3,7 @@ import { outlinesOf } from '../postprocess/channels.ts';
 import { type Ring, rleRings } from '../postprocess/polygons.ts';
 import { leastPointScore } from '../render/index.ts';
 import { boxIn, checkDetection, classPixels, hasDetection, instancesOf, type ResultFields } from './fields.ts';
-import { type Pose, Poses } from './poses.ts';
+import { isSeen, type Pose, Poses } from './poses.ts';
 
 /** What a labelme file holds beside the shapes. */
 export interface LabelmeOptions {
@@ -52,8 +52,9 @@ interface Outline {
 
 /**
  * Instances as polygons, or as rectangles if the model gives no masks. A model that only segments gives the polygons of its
- * classes. A result with poses gives a rectangle for the box of each, and a point for each keypoint in the image. labelme has no holes: a channel of a hundredth of a pixel leads to each, so that every polygon is valid. What encloses nothing is left
- * out: an empty mask, a box without width or height.
+ * classes. A result with poses gives a rectangle for the box of each, and a point for each keypoint in the image. labelme has no
+ * holes: a channel of a hundredth of a pixel leads to each, so that every polygon is valid. What encloses nothing is left out: an empty
+ * mask, a box without width or height.
  *
  * @throws RangeError if neither pose nor detection nor segmentation ran
  */
@@ -95,12 +96,9 @@ function shapesOf({ name, score, rings = [], box }: Outline, i: number, toleranc
 }
 
 function shapesOfPose({ index, name, score, box, keypoints }: Pose, size: Size, least: number): LabelmeShape[] {
-  const points = keypoints.flatMap((keypoint) => {
-    const { x, y } = { x: keypoint.x + 0.5, y: keypoint.y + 0.5 }; // from middles of pixels to their edges
-    const isInside = x >= 0 && y >= 0 && x <= size.width && y <= size.height;
-    if (!isInside || keypoint.score < Math.fround(least)) return [];
-    return [shapeOf('point', keypoint.name, [[x, y]], index, keypoint.score)];
-  });
+  const seen = keypoints.filter((keypoint) => isSeen(keypoint, size, least));
+  // from middles of pixels to their edges
+  const points = seen.map(({ name, x, y, score }) => shapeOf('point', name, [[x + 0.5, y + 0.5]], index, score));
   return boxIn(size, box) ? [shapeOf('rectangle', name, cornersOf(box), index, score), ...points] : points;
 }
 

@@ -1,3 +1,4 @@
+import type { Size } from '../arrays.ts';
 import type { KeypointSet, PoseDataset } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type FoundPoses, takePoses } from '../postprocess/found_poses.ts';
@@ -105,7 +106,13 @@ export class Poses implements PoseFields, Iterable<Pose> {
   }
 }
 
-/** @throws ConfigError */
+/** Tells if a keypoint counts as seen: in the image, its edges included, with at least a score. Scores are float32. */
+export function isSeen({ x, y, score }: Keypoint, { width, height }: Size, least: number): boolean {
+  const isInside = x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
+  return isInside && score >= Math.fround(least);
+}
+
+/** @throws ConfigError if the arrays do not fit together, or hold a number that is not finite */
 function checkFields(fields: unknown): void {
   const { boxes, scores, points, pointScores, dataset } = (isObject(fields) ? fields : {}) as Partial<PoseFields>;
   const { names, skeleton, flipPairs } = dataset?.keypoints ?? {};

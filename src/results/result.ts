@@ -31,8 +31,6 @@ import { type YoloOptions, yoloText } from './yolo.ts';
 type NoOptions = Readonly<Record<string, never>>;
 const noOptions = z.strictObject({});
 
-const isFunction = (value: unknown): boolean => typeof value === 'function';
-
 const tolerance = z.optional(z.number().check(z.minimum(0)));
 
 const jsonOptions = z.strictObject({ timings: z.optional(z.boolean()) } satisfies Record<
@@ -175,7 +173,7 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
    * @throws ConfigError if `keep` is not a function
    */
   filter(keep: (instance: Instance, i: number) => boolean): Result<Custom> {
-    if (!isFunction(keep)) throw new ConfigError(`filter takes a function of an instance, got ${foundIn(keep)}.`);
+    if (typeof keep !== 'function') throw new ConfigError(`filter takes a function of an instance, got ${foundIn(keep)}.`);
     const { boxes, scores, labels, masks } = this;
     const kept = [...this].flatMap((instance, i) => (keep(instance, i) ? [i] : []));
     const isKept = new Set(kept);

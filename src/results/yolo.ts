@@ -2,7 +2,7 @@ import { outlinesOf } from '../postprocess/channels.ts';
 import { joinRings } from '../postprocess/polygons.ts';
 import { leastPointScore } from '../render/index.ts';
 import { boxIn, checkDetection, type Instance, instancesOf, type ResultFields } from './fields.ts';
-import { type Keypoint, Poses } from './poses.ts';
+import { isSeen, type Keypoint, Poses } from './poses.ts';
 
 /** What a YOLO label file holds. */
 export interface YoloOptions {
@@ -48,9 +48,9 @@ export function yoloText(result: ResultFields, options: YoloOptions = {}): strin
     const [left, top, right, bottom] = inside;
     return [across((left + right) / 2), down((top + bottom) / 2), across(right - left), down(bottom - top)];
   };
-  const keypointOf = ({ x, y, score }: Keypoint): string[] => {
-    const isInside = x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
-    if (!isInside || score < Math.fround(pointScore)) return ['0', '0', '0'];
+  const keypointOf = (keypoint: Keypoint): string[] => {
+    const { x, y, score } = keypoint;
+    if (!isSeen(keypoint, result.image, pointScore)) return ['0', '0', '0'];
     return [across(Math.max(0, x)), down(Math.max(0, y)), scores ? digits(score) : '2'];
   };
   const lineOf = (label: number, numbers: readonly string[], score: number): string =>
