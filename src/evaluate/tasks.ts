@@ -55,6 +55,10 @@ const needs = {
   },
 } as const;
 type Measured = keyof typeof needs;
+
+/** A checkpoint of mmpose often does not say what has the keypoints: it is a person then. */
+const renaming =
+  'If they are the same, set `pose.class` in the configuration of the model to the name of the data set.';
 const tasks = Object.keys(needs) as readonly Measured[];
 
 const has = (set: ImageSet, task: Measured): boolean =>
@@ -84,7 +88,10 @@ export function sharedTasks({ name, classes }: Pick<Predictor, 'name' | 'classes
       if (hasCommon(match)) {
         matches[task] = match;
         notices.push(...matchNotices(task, match, unmatched));
-      } else notMeasured.push({ what, why: nothingInCommon(task, ofModel, classesFor(set, task)) });
+      } else {
+        const why = nothingInCommon(task, ofModel, classesFor(set, task));
+        notMeasured.push({ what, why: task === 'pose' ? `${why} ${renaming}` : why });
+      }
     }
   }
   const measured = tasks.filter((task) => matches[task]);

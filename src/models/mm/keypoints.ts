@@ -157,6 +157,8 @@ export interface KeypointContext {
   readonly dataset?: DatasetId | undefined;
   /** `dataset_meta` of the checkpoint. As in mmpose it comes before the configuration. */
   readonly datasetMeta?: unknown;
+  /** The class names in the checkpoint's meta. One says what has the keypoints, if they are of no published data set. */
+  readonly classes?: readonly string[] | undefined;
 }
 
 /**
@@ -189,7 +191,8 @@ export function keypointsFromMm(
       `mmpose model: the head has ${count} keypoints (out_channels), the data set ${id ?? name} ${keypoints.names.length}.`,
     );
   }
-  return id ? { dataset: id } : { keypoints: set, class: kind };
+  const only = context.classes?.length === 1 ? context.classes[0] : undefined;
+  return id ? { dataset: id } : { keypoints: set, class: kind ?? (only || undefined) };
 }
 
 const ofTest = (whole: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {

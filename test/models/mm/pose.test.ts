@@ -294,7 +294,14 @@ describe('a pose model of mmpose', () => {
     expect(pose).to.include({ class: 'macaque' });
     expect(pose?.keypoints?.names).to.deep.equal(names);
     expect(resolved(fromMm({ model: older, dataset_info: infoOf('macaque') })).pose?.class).to.equal('macaque');
-    expect(fromMm({ model: older, dataset_info: infoOf('mine') }).pose).to.not.have.property('class');
+    const mine = { model: older, dataset_info: infoOf('mine') };
+    expect(fromMm(mine).pose).to.not.have.property('class');
+    // the meta of a checkpoint may say it
+    expect(fromMm(mine, { classes: ['crane'] }).pose?.class).to.equal('crane');
+    expect(fromMm(mine, { classes: ['crane', 'heron'] }).pose).to.not.have.property('class');
+    expect(fromMm({ model: older, dataset_info: infoOf('macaque') }, { classes: ['ape'] }).pose?.class).to.equal(
+      'macaque',
+    );
   });
 
   it('has the keypoints that mmpose 1.x writes beside the weights, before those of its configuration', () => {
