@@ -9,8 +9,23 @@ export type ImageId = number | string;
 export interface ImageIds {
   /** One per image, in their order. */
   readonly ids: readonly ImageId[];
+  /** The sizes that a file states for the images, if the ids are from one. */
+  readonly sizes?: readonly (StatedSize | undefined)[];
   /** A sentence for the user about the ids. */
   readonly notice?: string;
+}
+
+/** The size of an image in pixels, as a file of labels or results states it. */
+export interface StatedSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Returns the size that fields state; undefined if they state none. */
+export function statedSizeOf(fields: unknown): StatedSize | undefined {
+  const { height, width } = (fields ?? {}) as { readonly height?: unknown; readonly width?: unknown };
+  const isSide = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+  return isSide(height) && isSide(width) ? { height, width } : undefined;
 }
 
 const withOption = 'The option --coco-images FILE takes the ids of a data set.';
@@ -56,16 +71,19 @@ export function idsByStem(files: readonly string[], stems: readonly string[]): I
 export function idsFromCoco(path: string, files: readonly string[]): ImageIds {
   const known = imagesOf(path);
   const taken = new Map<ImageId, string>();
-  const ids = files.map((file) => {
+  const images = files.map((file) => {
     const parts = file.split(/^https?:/i.test(file) || sep === '/' ? '/' : /[\\/]/);
     const names = parts.map((_, i) => folded(parts.slice(i).join('/')));
     const name = names.find((one) => known.has(one));
-    const id = name === undefined ? undefined : known.get(name);
-    if (id === undefined) {
+    const image = name === undefined ? undefined : known.get(name);
+    if (image === undefined) {
       throw new UsageError(
-        `${file}: ${path} has no image of this file_name. Add it to "images", or leave it out of the run.`,
+        file === 'stdin'
+          ? `${path} finds images by their file_name, and an image from stdin has none. Name the file itself.`
+          : `${file}: ${path} has no image of this file_name. Add it to "images", or leave it out of the run.`,
       );
     }
+    const { id } = image;
     const other = taken.get(id);
     if (other !== undefined) {
       throw new UsageError(
@@ -73,14 +91,19 @@ export function idsFromCoco(path: string, files: readonly string[]): ImageIds {
       );
     }
     taken.set(id, file);
-    return id;
+    return image;
   });
-  return { ids };
+  return { ids: images.map(({ id }) => id), sizes: images.map(({ size }) => size) };
+}
+
+interface KnownImage {
+  readonly id: ImageId;
+  readonly size: StatedSize | undefined;
 }
 
 const folded = (name: string): string => name.normalize('NFC');
 
-function imagesOf(path: string): ReadonlyMap<string, ImageId> {
+function imagesOf(path: string): ReadonlyMap<string, KnownImage> {
   let data: unknown;
   try {
     data = JSON.parse(readGiven(path).toString('utf8'));
@@ -94,17 +117,18 @@ function imagesOf(path: string): ReadonlyMap<string, ImageId> {
   if (!Array.isArray(images)) {
     throw new UsageError(`${path}: it has no list "images". Give a COCO file, such as instances_val2017.json.`);
   }
-  const known = new Map<string, ImageId>();
+  const known = new Map<string, KnownImage>();
   for (const [i, image] of images.entries()) {
     const { id, file_name: name } = (image ?? {}) as { id?: unknown; file_name?: unknown };
     if ((typeof id !== 'number' && typeof id !== 'string') || typeof name !== 'string') {
       throw new UsageError(`${path}: images[${i}] needs an "id" (number or text) and a "file_name".`);
     }
     const key = folded(name.replace(/^\.\//, ''));
-    if (known.has(key) && known.get(key) !== id) {
-      throw new UsageError(`${path}: "${name}" is there with the ids ${known.get(key)} and ${id}. Keep one.`);
+    const before = known.get(key);
+    if (before && before.id !== id) {
+      throw new UsageError(`${path}: "${name}" is there with the ids ${before.id} and ${id}. Keep one.`);
     }
-    known.set(key, id);
+    known.set(key, { id, size: statedSizeOf(image) });
   }
   return known;
 }

@@ -1,5 +1,6 @@
 import type { Predictor, RenderOptions, Result } from '../node.ts';
 import { type FontLimits, loadFont, noLimits } from './font.ts';
+import type { StatedSize } from './image_ids.ts';
 import { jsonEntry } from './json_document.ts';
 import type { Kind, Library } from './model.ts';
 import { contentOf } from './outputs.ts';
@@ -59,7 +60,7 @@ export function outcomesBy(
   const input = inputChoiceOf(job);
   // instances are counted before those with a low score are left out
   const ofPoses = kinds.includes('pose') ? { oks, score: least } : {};
-  return async ({ file, ref, paths, imageId, boxes }) => {
+  return async ({ file, ref, paths, imageId, boxes, statedSize }) => {
     const image = ref instanceof Uint8Array ? new File([ref], file) : (ref ?? file);
     const all = await model.predict(image, { ...chosen, ...input, ...ofPoses, boxes, top, only });
     const start = performance.now();
@@ -80,13 +81,21 @@ export function outcomesBy(
       contents,
       json: job.json ? jsonEntry(result, file) : '',
       line: describe(all, result, kinds, least),
-      notices: all.notices,
+      notices: [...all.notices, ...sizeNotice(all.image, statedSize, job.boxes)],
       instances: result.length + (result.poses?.length ?? 0),
       milliseconds: (all.timings.total ?? 0) + performance.now() - start,
       missing: [...missing],
       fontLimits,
     };
   };
+}
+
+/** Says that the boxes of a file may be those of another image, or of one that has been resized. */
+function sizeNotice({ height, width }: StatedSize, stated: StatedSize | undefined, file = ''): readonly string[] {
+  if (!stated || (stated.height === height && stated.width === width)) return [];
+  return [
+    `${file} states ${stated.width} × ${stated.height} pixels, the image has ${width} × ${height}: its boxes may be those of another image, or of another size.`,
+  ];
 }
 
 /** A result as one line. */

@@ -6,7 +6,7 @@ import { classLists, classListsOf } from './class_lists.ts';
 import { type ChosenDetector, checkDetector, classOfPose } from './detector.ts';
 import { OutputError, UsageError } from './failure.ts';
 import { type FramesChoice, refuseFrames } from './frames.ts';
-import { type ImageId, type ImageIds, idsByStem, idsFromCoco } from './image_ids.ts';
+import { type ImageId, type ImageIds, idsByStem, idsFromCoco, type StatedSize } from './image_ids.ts';
 import { type Input, outputNames } from './inputs.ts';
 import {
   type ChosenModel,
@@ -108,6 +108,8 @@ export interface PlannedInput extends Input {
   readonly imageId: ImageId;
   /** Where poses are looked for, if a file says so. */
   readonly boxes?: Boxes | undefined;
+  /** The size that the file of the boxes states for the image. */
+  readonly statedSize?: StatedSize | undefined;
 }
 
 /**
@@ -168,6 +170,7 @@ export function planOf(library: Library, job: ImagesJob, inputs: readonly Input[
       paths: paths[i] ?? [],
       imageId: ids?.ids[i] ?? input.file,
       boxes: given?.boxes[i],
+      statedSize: given?.sizes[i],
     })),
     outputs,
     kinds: kindsShown(task, config),

@@ -95,7 +95,7 @@ describe('a file of boxes', () => {
       { boxes: [], scores: [] },
     ]);
     expect(notices).to.have.length(2);
-    expect(notices[0]).to.include('no boxes in 1 of 2 images');
+    expect(notices[0]).to.include('no box of "person" with a score of 1 or more in 1 of 2 images');
     expect(notices[1]).to.include('left out 3 boxes without width or height');
     expect(() => read(file, ['sub/a.png'], { class: 'dgo' })).to.throw(UsageError, 'Did you mean "dog"?');
     expect(() => read(file, ['c.png'])).to.throw(UsageError, /c\.png: .*no image of this file_name/);
@@ -120,16 +120,54 @@ describe('a file of boxes', () => {
     expect(read(alone, ['stdin']).boxes).to.deep.equal([{ boxes: corners, scores: [0.8] }]);
   });
 
-  it('without a box in any image is refused, with what to look at', () => {
-    const call = () => read([result(1, [0, 0, 5, 5], 0.2)], ['1.png', '2.png']);
-    expect(call).to.throw(UsageError, /"person" with a score of 0\.3 or more.*--detector-score/);
+  it('may have no box for an image: then there are no poses, and a sentence says so', () => {
+    const nothing = { boxes: [], scores: [] };
+    const low = read([result(1, [0, 0, 5, 5], 0.2)], ['1.png', '2.png']);
+    expect(low.boxes).to.deep.equal([nothing, nothing]);
+    expect(low.notices).to.deep.equal([`${path}: no box of "person" with a score of 0.3 or more in 2 of 2 images.`]);
+    expect(read([], ['1.png']).boxes).to.deep.equal([nothing]); // a detector that found nothing
+    const document = read({ schema: 2, results: [{ file: 'a.png', detection: [] }] }, ['a.png']);
+    expect(document.boxes).to.deep.equal([nothing]);
+    expect(document.notices[0]).to.match(/no box of "person" .* in a\.png\.$/);
+  });
+
+  it('of other images is refused, with the names of both', () => {
+    const results = [result(139, [0, 0, 5, 5]), result('beach', [0, 0, 5, 5])];
+    expect(() => read(results, ['a.png', 'b.png'])).to.throw(
+      UsageError,
+      /boxes of image_id 139, image_id "beach", and none of a\.png, b\.png\. .*--coco-images FILE/,
+    );
+    const instance = { name: 'person', score: 1, box: [1, 2, 3, 4] };
+    const document = { schema: 2, results: [{ file: 'one/a.png', detection: [instance] }] };
+    expect(() => read(document, ['b.png'])).to.throw(
+      UsageError,
+      /boxes of one\/a\.png, and none of b\.png\. .*same names/,
+    );
+    expect(() => read({ schema: 2, results: [] }, ['b.png'])).to.throw(UsageError, /boxes of no image/);
+    expect(read(document, ['stdin']).boxes[0]?.scores).to.deep.equal([1]); // which has no name
+  });
+
+  it('of other classes is refused, with the nearest one', () => {
+    const instance = { name: 'persons', score: 1, box: [1, 2, 3, 4] };
+    const document = { schema: 2, results: [{ file: 'a.png', detection: [instance] }] };
+    expect(() => read(document, ['a.png'])).to.throw(UsageError, /Did you mean "persons"\?.*--detector-class/);
+  });
+
+  it('states the sizes of the images, if it does', () => {
+    const images = [{ id: 3, file_name: 'a.png', width: 50, height: 40 }];
+    const file = { images, categories: [{ id: 1, name: 'person' }], annotations: [] };
+    expect(read(file, ['a.png']).sizes).to.deep.equal([{ height: 40, width: 50 }]);
+    const document = { schema: 2, image: { height: 7, width: 9 }, file: 'a.png', detection: [] };
+    expect(read(document, ['a.png']).sizes).to.deep.equal([{ height: 7, width: 9 }]);
+    expect(read([], ['a.png']).sizes).to.deep.equal([]);
   });
 
   const damaged: readonly [what: string, value: unknown, message: RegExp][] = [
     ['no JSON', '[{"image_id": 1,', /boxes\.json: this is not JSON/],
     ['an object of another kind', { boxes: [] }, /no file of boxes.*COCO/],
     ['a number', '7', /no file of boxes/],
-    ['a list of numbers', [1], /entry 0 must be an object/],
+    ['a list of numbers', [1], /entry 0 must be an object, got 1\. Give COCO/],
+    ['a list of lists', [[1, 2, 3, 4]], /entry 0 must be an object.*Give COCO/],
     ['a box of three numbers', [result(1, [0, 0, 5])], /entry 0: bbox must be four numbers/],
     ['a box with a text', [result(1, [0, 0, 5, 'x'])], /entry 0: bbox must be four numbers/],
     ['no score', [{ image_id: 1, category_id: 1, bbox: [0, 0, 5, 5] }], /entry 0: score must be a finite number/],

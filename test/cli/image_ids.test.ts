@@ -36,17 +36,19 @@ describe('ids of a COCO file', () => {
     write({
       images: [
         { id: 7, file_name: 'cam1/0001.jpg' },
-        { id: 8, file_name: 'cam2/0001.jpg' },
+        { id: 8, file_name: 'cam2/0001.jpg', width: 64, height: 48 },
         { id: 'nine', file_name: 'caf\u00e9.jpg' },
       ],
     });
     const files = ['data/cam1/0001.jpg', '/abs/cam2/0001.jpg', 'x/cafe\u0301.jpg'];
-    expect(idsFromCoco(path, files)).to.deep.equal({ ids: [7, 8, 'nine'] });
+    const sizes = [undefined, { height: 48, width: 64 }, undefined];
+    expect(idsFromCoco(path, files)).to.deep.equal({ ids: [7, 8, 'nine'], sizes });
   });
 
   it('name the image that the file lacks, and two that it takes for one', () => {
     write({ images: [{ id: 7, file_name: '0001.jpg' }] });
     expect(() => idsFromCoco(path, ['other.jpg'])).to.throw(/^other\.jpg: .*instances\.json has no image/);
+    expect(() => idsFromCoco(path, ['stdin'])).to.throw(/an image from stdin has none\. Name the file itself/);
     expect(() => idsFromCoco(path, ['a/0001.jpg', 'b/0001.jpg'])).to.throw(/^a\/0001\.jpg and b\/0001\.jpg .* id 7/);
   });
 
