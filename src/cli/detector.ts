@@ -74,6 +74,18 @@ export async function chooseDetector(
   return { model, config, class: detectorClass, score: detectorScore, oks };
 }
 
+/** @throws UsageError if words about boxes have none */
+export function checkBoxWords({
+  detector,
+  boxes,
+  detectorClass,
+  detectorScore,
+}: DetectorWords & { boxes?: string }): void {
+  if (detector !== undefined || boxes !== undefined) return;
+  const lost = detectorClass !== undefined ? '--detector-class' : detectorScore !== undefined ? '--detector-score' : '';
+  if (lost) throw new UsageError(`${lost} needs --detector or --boxes: without them each image is one box.`);
+}
+
 /** Returns the class of a pose model, whose boxes it needs. */
 export const classOfPose = ({ poseDatasetOf }: Library, pose: NonNullable<ModelConfig['pose']>): string =>
   poseDatasetOf(pose).classes[0] ?? 'person';

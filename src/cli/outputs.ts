@@ -307,19 +307,21 @@ export function saveHelp(task: TaskCommand): string {
   return `--save takes one or more, separated by commas; files are named <stem>.<what>.<ext>:\n${lines.join('\n')}`;
 }
 
-/** The words of `--save`, which may be repeated. */
-export function saveList(text: string, before: readonly Save[] = []): readonly Save[] {
-  const words = text.split(',').map((word) => {
-    const name = word.trim();
-    const save = saves.find((one) => one === name);
-    if (save) return save;
-    const near = nearestName(name, saves);
-    throw new InvalidArgumentError(
-      `"${name}" is none of ${saves.join(', ')}.${near ? ` Did you mean "${near}"?` : ''}`,
-    );
-  });
-  return [...new Set([...before, ...words])];
-}
+/** Reads the words of `--save`, which may be repeated. */
+export const saveListOf =
+  (task: TaskCommand) =>
+  (text: string, before: readonly Save[] = []): readonly Save[] => {
+    const words = text.split(',').map((word) => {
+      const name = word.trim();
+      const save = saves.find((one) => one === name);
+      if (save) return save;
+      const near = nearestName(name, savesOf[task]);
+      throw new InvalidArgumentError(
+        `"${name}" is none of ${savesOf[task].join(', ')}.${near ? ` Did you mean "${near}"?` : ''}`,
+      );
+    });
+    return [...new Set([...before, ...words])];
+  };
 
 /** The tasks of a model whose results a command shows. */
 export const kindsShown = (task: TaskCommand, config: ModelConfig): Kind[] =>

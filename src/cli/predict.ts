@@ -1,13 +1,13 @@
 import { type Command, Option } from 'commander';
 import { collected, unitInterval, wholeNumber } from './arguments.ts';
-import { addDetectorOptions, chooseDetector, type DetectorWords } from './detector.ts';
+import { addDetectorOptions, checkBoxWords, chooseDetector, type DetectorWords } from './detector.ts';
 import { exitCodesHelp, UsageError } from './failure.ts';
 import { type FramesChoice, framesChoice, framesHelp } from './frames.ts';
 import { runImages } from './images.ts';
 import { extensions } from './inputs.ts';
 import { jsonHelp } from './json_document.ts';
 import { chooseModel, otherClasses, ownCommand, type TaskCommand } from './model.ts';
-import { type Save, saveHelp, saveList, savesOf } from './outputs.ts';
+import { type Save, saveHelp, saveListOf, savesOf } from './outputs.ts';
 import {
   addEngineOptions,
   addInputOptions,
@@ -144,7 +144,7 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
     .option('-m, --model <model>', model);
   addLoadOptions(command)
     .option('-o, --out <folder>', out)
-    .option('--save <what>', `what to write there, separated by commas: ${savesOf[task].join(', ')}`, saveList)
+    .option('--save <what>', `what to write there, separated by commas: ${savesOf[task].join(', ')}`, saveListOf(task))
     .option(
       '--frames <how>',
       'the frames of a video on stdin (-): auto for PNG or JPEG files, 1280x720:rgb24 for raw ones',
@@ -153,7 +153,7 @@ function imageCommand(program: Command, task: TaskCommand, summary: string): Com
     .option('--overwrite', 'replace existing files')
     .option('--json', 'results as JSON on stdout')
     .option('-r, --recursive', 'search the subfolders of a folder as well');
-  return addInputOptions(addWorkersOption(addEngineOptions(command)))
+  return addInputOptions(addWorkersOption(addEngineOptions(command)), { scales: task !== 'pose' })
     .option('--font <file>', 'a TrueType font for class names that the built-in font (Latin-1) does not cover')
     .option('-q, --quiet', 'only results and errors');
 }
@@ -164,6 +164,7 @@ async function run(task: TaskCommand, images: readonly string[], options: Option
   const terminal = openTerminal({ quiet, results: json || out === '-' ? 'stderr' : 'stdout' });
   const library = await import('../node.ts');
   const chosen = chooseModel(library, model, { weights, task, pull });
+  checkBoxWords(options);
   const detector = await chooseDetector(library, options, pull);
   inputChoiceOf(options); // which refuses what does not fit together
   const { exitCode, written, instances } = await runImages(
@@ -178,7 +179,7 @@ async function run(task: TaskCommand, images: readonly string[], options: Option
   if (instances === 0) {
     terminal.note(
       task === 'pose'
-        ? '\nNo poses were found. A lower --detector-score takes less certain boxes.'
+        ? `\nNo poses were found. ${options.score ? 'A lower --score shows less certain poses.' : 'A lower --detector-score takes less certain boxes.'}`
         : `\nNothing was detected. A lower --score shows less certain instances.\n${otherClasses(ownCommand())}`,
     );
   }

@@ -66,8 +66,8 @@ export const inputChoiceOf = ({ size, maxPixels, flip, scales, ...words }: Input
 
 type InputOptions = Pick<PredictOptions, 'size' | 'maxPixels' | 'flip' | 'scales' | 'tiles'>;
 
-/** Adds how an image becomes the input of the network: the options of `InputChoice`. */
-export const addInputOptions = (command: Command): Command =>
+/** Adds how an image becomes the input of the network: the options of `InputChoice`. @param scales whether several can be merged */
+export function addInputOptions(command: Command, { scales = true } = {}): Command {
   command
     .option(
       '--size <HxW>',
@@ -79,9 +79,11 @@ export const addInputOptions = (command: Command): Command =>
       'pixels that an image may have; more of them take more memory (default: 67108864)',
       wholeNumber,
     )
-    .option('--flip', 'run each image mirrored as well and merge the results: better, in twice the time')
-    .option(
-      '--scales <list>',
-      'run each image at several scales and merge the results, such as 0.75,1,1.25; 1 is the usual size',
-      scaleList,
-    );
+    .option('--flip', 'run each image mirrored as well and merge the results: better, in twice the time');
+  if (!scales) return command;
+  return command.option(
+    '--scales <list>',
+    'run each image at several scales and merge the results, such as 0.75,1,1.25; 1 is the usual size',
+    scaleList,
+  );
+}

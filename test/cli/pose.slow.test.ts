@@ -177,6 +177,23 @@ describe('pose', function () {
     expect(none.stderr).to.include('A lower --detector-score');
   });
 
+  it('says that no box is left, and that boxes are of an image of another size', async () => {
+    const images = [{ id: 1, file_name: '1.png', width: 530, height: 660 }];
+    const annotation = { id: 1, image_id: 1, category_id: 1, bbox: [2, 2, 30, 40], area: 1200, iscrowd: 0 };
+    const categories = [{ id: 1, name: 'person' }];
+    writeFileSync(join(cwd, 'large.json'), JSON.stringify({ images, categories, annotations: [annotation] }));
+    const large = await moganet(['pose', 'photos/1.png', '--json', ...model, '--boxes', 'large.json'], { cwd });
+    expect(posesIn(large.stdout)[0]).to.have.length(1);
+    expect(large.stderr).to.include('large.json states 530 × 660 pixels, the image has 53 × 66');
+    writeFileSync(join(cwd, 'nobody.json'), JSON.stringify({ images, categories, annotations: [] }));
+    const nobody = await moganet(['pose', 'photos/1.png', '--json', ...model, '--boxes', 'nobody.json'], { cwd });
+    expect(nobody.code).to.equal(0);
+    expect(posesIn(nobody.stdout)).to.deep.equal([[]]);
+    expect(nobody.stderr).to.match(/no box of "person" .* in photos\/1\.png\.[^]*No poses were found/);
+    const high = await moganet(['pose', 'photos/1.png', '--json', ...model, '--score', '1'], { cwd });
+    expect(high.stderr).to.include('A lower --score shows less certain poses');
+  });
+
   it('writes what trainers of YOLO need to read its labels', async () => {
     const words = ['pose', 'photos', '--save', 'yolo', '--names', 'stem', '--out', 'yolo', ...model, ...detector];
     expect((await moganet(words, { cwd })).code).to.equal(0);
@@ -230,6 +247,13 @@ describe('pose', function () {
       [['photos/1.png', ...model, ...detector, '--detector-class', 'dgo'], /Did you mean "dog"\?/],
       [['photos/1.png', ...model, '--detector-weights', 'persons.safetensors'], /needs --detector/],
       [['photos/1.png', ...model, ...detector, '--boxes', 'boxes.json'], /both give the boxes/],
+      [['photos/1.png', ...model, '--detector-class', 'dog'], /--detector-class needs --detector or --boxes/],
+      [['photos/1.png', ...model, '--detector-score', '0.5'], /--detector-score needs --detector or --boxes/],
+      [['photos/1.png', ...model, '--scales', '1,2'], /unknown option '--scales'/],
+      [
+        ['photos/1.png', ...model, '--save', 'label'],
+        /"label" is none of overlay, json, coco, labelme, yolo\. Did you/,
+      ],
       [['photos/1.png', ...model, '--boxes', 'none.json'], /none\.json: there is no such file/],
       [['photos/1.png', ...model, '--oks', '0'], /--oks.*above 0/],
       [['photos/1.png', ...model, '--save', 'masks'], /gives no masks/],
