@@ -17,7 +17,7 @@ export const short = (value: number): number => Math.round(value * 10) / 10;
 export const outlinesOf = (mask: Rle, scale: Scale): Ring[] =>
   simplifyRings(maskRings(compactMask(mask)), 0.75 / Math.max(scale.x, scale.y));
 
-interface Joint {
+interface Dot {
   readonly x: number;
   readonly y: number;
   /** Labelled, but not seen. */
@@ -29,13 +29,13 @@ export function drawnKeypoints(
   keypoints: NonNullable<LabelledObject['keypoints']>,
   scale: Scale,
   skeleton: Skeleton,
-): { readonly joints: readonly Joint[]; readonly bones: string } {
-  const joints = keypoints.map(([x, y, visibility]) =>
+): { readonly points: readonly Dot[]; readonly links: string } {
+  const points = keypoints.map(([x, y, visibility]) =>
     visibility > 0 ? { x: short(x * scale.x), y: short(y * scale.y), hidden: visibility === 1 } : undefined,
   );
-  const bones = skeleton.flatMap(([from, to]) => {
-    const [a, b] = [joints[from], joints[to]];
+  const links = skeleton.flatMap(([from, to]) => {
+    const [a, b] = [points[from], points[to]];
     return a && b ? `M${a.x} ${a.y}L${b.x} ${b.y}` : [];
   });
-  return { joints: joints.filter((joint) => joint !== undefined), bones: bones.join('') };
+  return { points: points.filter((point) => point !== undefined), links: links.join('') };
 }

@@ -92,8 +92,8 @@ function ringPath(ring: readonly number[], scale: Scale): string {
 
 function keypointsSvg({ keypoints }: DrawnObject, scale: Scale, skeleton: Skeleton): Html {
   if (!keypoints) return nothing;
-  const { joints, bones } = drawnKeypoints(keypoints, scale, skeleton);
-  return html`<g class="keypoints"><path d="${bones}"/>${joints.map(
+  const { points, links } = drawnKeypoints(keypoints, scale, skeleton);
+  return html`<g class="keypoints"><path d="${links}"/>${points.map(
     ({ x, y, hidden }) => html`<circle cx="${x}" cy="${y}" r="3"${hidden && html` class="covered"`}/>`,
   )}</g>`;
 }

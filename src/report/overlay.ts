@@ -158,8 +158,8 @@ function topOf(rings: readonly Ring[], box: Rect): Rect {
 
 function keypointsSvg({ keypoints }: Thing, scale: Scale, skeleton: Skeleton): Html {
   if (!keypoints) return nothing;
-  const { joints, bones } = drawnKeypoints(keypoints, scale, skeleton);
-  return html`<path class="below" d="${bones}"/><path class="line bone" d="${bones}"/>${joints.map(({ x, y }) => html`<circle cx="${x}" cy="${y}" r="3"/>`)}`;
+  const { points, links } = drawnKeypoints(keypoints, scale, skeleton);
+  return html`<path class="below" d="${links}"/><path class="line link" d="${links}"/>${points.map(({ x, y }) => html`<circle cx="${x}" cy="${y}" r="3"/>`)}`;
 }
 
 /** Rules of the marks. `:has` lets a box of the legend hide a kind without a script. */
@@ -181,7 +181,7 @@ export const overlayStyles = `
 .marks circle { fill: var(--bright); stroke: #000; stroke-width: 0.75; }
 .marks .lead-line { stroke: var(--bright); stroke-width: 1.5; }
 .marks .plate { fill: var(--mark); stroke: #fff; stroke-opacity: 0.55; }
-.marks .bone { stroke-linecap: round; }
+.marks .link { stroke-linecap: round; }
 .marks .alarm .line { stroke-dasharray: 9 5; }
 .marks .miss .line { stroke-dasharray: 2 4; stroke-width: 3; stroke-linecap: round; }
 .marks g:hover .line { stroke-width: 5; }

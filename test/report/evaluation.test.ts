@@ -115,9 +115,9 @@ describe('the report of an evaluation', () => {
     ] as const;
     const data = { ...evaluation.data, keypoints: { names: ['nose', 'hip', 'foot'], skeleton } };
     const document = await reportOf({ ...evaluation, data, shown: [shown] });
-    const bones = (kind: string) => document.querySelector(`.marks .${kind} .bone`)?.getAttribute('d')?.match(/M/g);
-    expect(bones('hit')).to.have.length(2);
-    expect(bones('miss')).to.have.length(1);
+    const links = (kind: string) => document.querySelector(`.marks .${kind} .link`)?.getAttribute('d')?.match(/M/g);
+    expect(links('hit')).to.have.length(2);
+    expect(links('miss')).to.have.length(1);
     expect(document.querySelectorAll('.marks .hit circle')).to.have.length(3);
     expect(document.querySelectorAll('.marks .miss circle')).to.have.length(2);
     expect(textOf(document.querySelector('#about'))).to.include('nose, hip, foot');
