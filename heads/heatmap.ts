@@ -11,8 +11,8 @@ import type { PoseHead } from './head.ts';
  * 1.x; 0.x has them in one sequence with the last one.
  */
 
-/** The side of a kernel that keeps the map's size. */
-const oddSide = z.int().check(
+/** The side of a window around a cell: of a kernel that keeps the map's size, or of one that blurs. */
+export const oddSide = z.int().check(
   z.positive(),
   z.refine((side) => side % 2 === 1, { error: 'must be odd' }),
 );

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { oddSide } from '../../heads/heatmap.ts';
 import { type PoseHeads, poseHeads } from '../../heads/index.ts';
 import { poseDatasetIds } from '../datasets/index.ts';
 import { isObject } from '../validate.ts';
@@ -7,14 +8,16 @@ import { isObject } from '../validate.ts';
 
 const edge = z.int().check(z.positive());
 const index = z.int().check(z.nonnegative());
-const pairs = z.array(z.tuple([index, index]));
+
+/** Pairs of keypoints by their indices. */
+export const keypointPairs = z.array(z.tuple([index, index]));
 
 /** Keypoints that no published data set has. Indices are positions in `names`. */
 const keypointsConfig = z
   .strictObject({
     names: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
-    skeleton: z._default(pairs, []),
-    flipPairs: z._default(pairs, []),
+    skeleton: z._default(keypointPairs, []),
+    flipPairs: z._default(keypointPairs, []),
     sigmas: z.optional(z.array(z.number().check(z.positive()))),
   })
   .check(
@@ -57,14 +60,7 @@ const test = z.strictObject({
    */
   decode: z._default(z.enum(['none', 'quarter', 'dark', 'udp', 'megvii', 'quarter_1x', 'udp_1x']), 'quarter'),
   /** The side of the window that `dark`, `udp`, `udp_1x` and `megvii` blur with. */
-  blur: z._default(
-    z.int().check(
-      z.positive(),
-      z.maximum(255),
-      z.refine((side) => side % 2 === 1, { error: 'must be odd' }),
-    ),
-    11,
-  ),
+  blur: z._default(oddSide.check(z.maximum(255)), 11),
   /** The heatmaps of a keypoint: one with a peak at its position, or its response and the offsets along x and y, which `udp` and `udp_1x` read. */
   target: z._default(z.enum(['peak', 'offset']), 'peak'),
   /** The reach of an offset of 1, in heights of the heatmap; with `udp_1x` in its longer sides. */

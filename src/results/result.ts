@@ -173,7 +173,8 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
    * @throws ConfigError if `keep` is not a function
    */
   filter(keep: (instance: Instance, i: number) => boolean): Result<Custom> {
-    if (typeof keep !== 'function') throw new ConfigError(`filter takes a function of an instance, got ${foundIn(keep)}.`);
+    if (typeof keep !== 'function')
+      throw new ConfigError(`filter takes a function of an instance, got ${foundIn(keep)}.`);
     const { boxes, scores, labels, masks } = this;
     const kept = [...this].flatMap((instance, i) => (keep(instance, i) ? [i] : []));
     const isKept = new Set(kept);

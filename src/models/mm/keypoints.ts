@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { type DatasetId, datasets, type KeypointSet } from '../../datasets/index.ts';
 import { ConfigError } from '../../errors.ts';
 import { isObject, validate } from '../../validate.ts';
-import type { PoseConfig } from '../pose_config.ts';
+import { keypointPairs, type PoseConfig } from '../pose_config.ts';
 import { testDataset } from './input.ts';
 import { bareType, unneeded, written } from './parts.ts';
 
@@ -59,14 +59,11 @@ function inOrder<T>(dict: Readonly<Record<string, T>>, where: string): T[] {
     });
 }
 
-const index = z.int().check(z.nonnegative());
-const pairs = z.array(z.tuple([index, index]));
-
 /** What mmpose 1.x makes of a `dataset_info` and writes beside the weights. The rest is for drawing and training. */
 const parsed = z.looseObject({
   keypoint_id2name: z.record(z.string(), z.string()),
-  skeleton_links: z._default(pairs, []),
-  flip_pairs: z._default(pairs, []),
+  skeleton_links: z._default(keypointPairs, []),
+  flip_pairs: z._default(keypointPairs, []),
   sigmas: z.nullish(z.array(sigma)),
 });
 

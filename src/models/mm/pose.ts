@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import type { HeatmapConfig } from '../../../heads/heatmap.ts';
+import { type HeatmapConfig, oddSide } from '../../../heads/heatmap.ts';
 import type { Stage } from '../../backbones/index.ts';
 import { ConfigError } from '../../errors.ts';
 import { isObject, validate } from '../../validate.ts';
@@ -13,10 +13,6 @@ import { checkLevels, count, none, off, parsePart, type Source, training, unneed
 
 const what = 'mmpose model';
 const kernels = z.array(z.union([z.literal(4), z.literal(3), z.literal(2)]));
-const odd = z.int().check(
-  z.positive(),
-  z.refine((side) => side % 2 === 1, { error: 'must be odd' }),
-);
 
 /** What a head is made of, and the index of what it reads among the outputs of the backbone; it may count from the last. */
 interface ReadHead {
@@ -40,7 +36,7 @@ const simpleHead = z.pipe(
         z.strictObject({
           final_conv_kernel: z._default(z.union([z.literal(0), z.literal(1), z.literal(3)]), 1),
           num_conv_layers: z._default(z.int().check(z.nonnegative(), z.maximum(32)), 0),
-          num_conv_kernels: z.nullish(z.array(odd)),
+          num_conv_kernels: z.nullish(z.array(oddSide)),
         }),
       ),
       in_index: z._default(z.int(), 0),
@@ -100,7 +96,7 @@ const lists = (channels: string, kernels: string): z.core.$ZodCheck<Record<strin
 const lastConv = z
   .strictObject({
     type: z.optional(z.literal('Conv2d')),
-    kernel_size: z._default(odd, 1),
+    kernel_size: z._default(oddSide, 1),
     padding: z._default(z.int().check(z.nonnegative()), 0),
     stride: z.optional(z.literal(1)),
     dilation: z.optional(z.literal(1)),
@@ -125,7 +121,7 @@ const heatmapHead = z.pipe(
       deconv_out_channels: z._default(z.nullable(z.array(count)), [256, 256, 256]),
       deconv_kernel_sizes: z._default(z.nullable(kernels), [4, 4, 4]),
       conv_out_channels: z.nullish(z.array(count)),
-      conv_kernel_sizes: z.nullish(z.array(odd)),
+      conv_kernel_sizes: z.nullish(z.array(oddSide)),
       final_layer: z._default(z.nullable(lastConv), { kernel_size: 1, padding: 0 }),
       // of the first versions of 1.x
       has_final_layer: z._default(z.boolean(), true),
@@ -186,7 +182,7 @@ const test0 = z.pipe(
     shift_heatmap: z._default(z.boolean(), false),
     post_process: z._default(z.nullable(z.union([z.enum(['default', 'unbiased', 'megvii']), z.boolean()])), 'default'),
     unbiased_decoding: z._default(z.boolean(), false),
-    modulate_kernel: z._default(odd, 11),
+    modulate_kernel: z._default(oddSide, 11),
     use_udp: z._default(z.boolean(), false),
     target_type: z._default(z.enum(['GaussianHeatmap', 'GaussianHeatMap', 'CombinedTarget']), 'GaussianHeatmap'),
     valid_radius_factor: z._default(z.number().check(z.positive()), 0.0546875),
@@ -231,11 +227,9 @@ type Test1 = Test & { readonly flipMode: 'heatmap' | 'udp_combined' };
 const pair = z.tuple([count, count]);
 const codecFields = { input_size: pair, heatmap_size: z.optional(pair), ...unneeded('sigma') };
 
-const megvii = z.strictObject({ type: z.literal('MegviiHeatmap'), ...codecFields, kernel_size: odd });
-
 const codecs = {
   MegviiHeatmap: z.pipe(
-    megvii,
+    z.strictObject({ type: z.literal('MegviiHeatmap'), ...codecFields, kernel_size: oddSide }),
     z.transform(({ input_size, kernel_size }) => ({
       input_size,
       test: { decode: 'megvii', blur: kernel_size } as Test,
@@ -246,7 +240,7 @@ const codecs = {
       type: z.literal('MSRAHeatmap'),
       ...codecFields,
       unbiased: z._default(z.boolean(), false),
-      blur_kernel_size: z._default(odd, 11),
+      blur_kernel_size: z._default(oddSide, 11),
     }),
     z.transform(({ input_size, unbiased, blur_kernel_size }) => ({
       input_size,
@@ -259,7 +253,7 @@ const codecs = {
       ...codecFields,
       heatmap_type: z._default(z.enum(['gaussian', 'combined']), 'gaussian'),
       radius_factor: z._default(z.number().check(z.positive()), 0.0546875),
-      blur_kernel_size: z._default(odd, 11),
+      blur_kernel_size: z._default(oddSide, 11),
     }),
     z.transform(({ input_size, heatmap_type, radius_factor, blur_kernel_size }) => ({
       input_size,
