@@ -33,10 +33,12 @@ export const convNextConfig = z.strictObject({
   arch: z.union([z.enum(Object.keys(archs) as (keyof typeof archs)[]), archRecord]),
   inChannels: z.optional(z.int().check(z.positive())),
   /**
-   * Gives each stage of the pyramid a norm (`norm0` … `norm3`), as in the published detection and segmentation models.
-   * The ImageNet classifiers have none. True by default.
+   * Gives each stage of the pyramid, or those listed, a norm (`norm0` … `norm3`), as in the published detection and segmentation
+   * models. The ImageNet classifiers have none. True by default.
    */
-  outputNorms: z.optional(z.boolean()),
+  outputNorms: z.optional(
+    z.union([z.boolean(), z.array(z.int().check(z.minimum(0), z.maximum(3))).check(z.minLength(1))]),
+  ),
 });
 /** The backbone in a configuration: `arch` by name or as a record. */
 export type ConvNextConfig = z.input<typeof convNextConfig>;
@@ -82,8 +84,8 @@ export function convnext({ arch, inChannels = 3, outputNorms = true }: ConvNextC
     stages,
     imageChannels: inChannels,
     forward: (scope, image) => {
-      const pyramid = maps(scope, image);
-      return outputNorms ? pyramid.map((x, i) => layerNorm(scope.at(`norm${i}`), x, eps)) : pyramid;
+      const normed = (i: number) => (Array.isArray(outputNorms) ? outputNorms.includes(i) : outputNorms);
+      return maps(scope, image).map((x, i) => (normed(i) ? layerNorm(scope.at(`norm${i}`), x, eps) : x));
     },
     classify: (scope, image, classes) => {
       const pyramid = maps(scope, image);

@@ -24,8 +24,10 @@ describe('ConvNeXt', () => {
     expect(graph.outputs.stage1).to.equal(graph.taps.norm1);
   });
 
-  it('has no norms on the pyramid of a classifier', () => {
+  it('norms every map of the pyramid, none as a classifier, or the named ones', () => {
     expect(keysOf({ ...small, outputNorms: false }).some((key) => /^norm/.test(key))).to.equal(false);
+    const last = keysOf({ ...small, outputNorms: [3] }).filter((key) => /^norm/.test(key));
+    expect(last).to.deep.equal(['norm3.weight', 'norm3.bias']);
   });
 
   it('classifies after a norm of the mean, with and without norms of the pyramid', () => {

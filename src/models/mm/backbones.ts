@@ -23,6 +23,13 @@ type Read = (options: Options) => ModelConfig['backbone'];
 
 const allStages = z.tuple([z.literal(0), z.literal(1), z.literal(2), z.literal(3)]);
 
+/** All stages from a first one on. */
+const lastStages = z.array(z.int()).check(
+  z.refine((indices) => indices.length > 0 && indices.every((index, i) => index === i + 4 - indices.length), {
+    error: 'must list all stages from a first one on',
+  }),
+);
+
 /** Arguments of training and loading. */
 const ignored = {
   type: z.string(),
@@ -88,7 +95,7 @@ const convNextOptions = z.strictObject({
   dims: z.optional(four),
   in_channels: z.optional(count),
   in_chans: z.optional(count),
-  out_indices: allStages,
+  out_indices: lastStages,
   stem_patch_size: z.optional(z.literal(4)),
   norm_cfg: z.optional(z.strictObject({ type: z.literal('LN2d'), eps: z.literal(1e-6), ...unneeded('requires_grad') })),
   act_cfg: gelu,
@@ -110,6 +117,7 @@ const convNext: Read = (options) => {
   return {
     type: 'convnext',
     arch: sizeOf({ depths: depths ?? [...named.depths], dims: dims ?? [...named.dims] }),
+    outputNorms: read.out_indices.length < 4 ? read.out_indices : undefined,
     inChannels: in_channels,
   } satisfies ConvNextConfig;
 };
@@ -122,13 +130,6 @@ function sizeOf(arch: Exclude<ConvNextConfig['arch'], string>): ConvNextConfig['
 }
 
 const no = z.optional(z.literal(false));
-/** All stages from a first one on. */
-const lastStages = z.array(z.int()).check(
-  z.refine((indices) => indices.length > 0 && indices.every((index, i) => index === i + 4 - indices.length), {
-    error: 'must list all stages from a first one on',
-  }),
-);
-
 /** mmdet's and mmseg's class takes `embed_dims`, that of Microsoft's detection repository `embed_dim`. */
 const swinOptions = z.strictObject({
   ...ignored,

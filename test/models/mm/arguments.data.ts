@@ -227,7 +227,7 @@ export const effects: Readonly<Record<string, Effects>> = {
       norm_cfg: { type: 'LN2d', eps: 1e-5 },
       act_cfg: { type: 'ReLU' },
       use_grn: true,
-      out_indices: [1, 2, 3],
+      out_indices: [0, 2],
       gap_before_final_norm: true,
     },
     unneeded: {

@@ -252,6 +252,9 @@ describe('a pose model of mmpose', () => {
     );
     expect(backbone).to.deep.include({ outputNorms: [3] });
     expect(pose?.head).to.not.have.property('level');
+    const convNext = { type: 'ConvNeXt', arch: 'tiny', out_indices: [3], gap_before_final_norm: false };
+    const other = { type: 'TopDown', backbone: convNext, keypoint_head: { ...keypoint_head, in_channels: 768 } };
+    expect(fromMm(other, coco).backbone).to.deep.include({ outputNorms: [3] });
   });
 
   it('has the keypoints of its dataset_info', () => {
