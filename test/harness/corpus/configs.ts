@@ -115,6 +115,8 @@ function edited(whole: Json, { path, value }: Field, mutation: Mutation): Edit[]
   if (mutation.set !== undefined) {
     // a mean may be negative; it is neither a count nor a size
     if (mutation.set === -1 && path.some((part) => /^means?$/.test(`${part}`))) return [];
+    // without a transposed convolution the head reads the stage itself (mmpose's num_deconv_layers: 0)
+    if (name === 'pose.head.channels' && JSON.stringify(mutation.set) === '[]') return [];
     return [{ text: to(mutation.set), told: name }];
   }
   if (mutation.replace_by !== undefined) return [{ text: to(mutation.replace_by), told: name }];
