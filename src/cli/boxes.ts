@@ -5,9 +5,8 @@ import { listed, unknownName } from '../errors.ts';
 import { type Corners, type CropShape, hasCrop } from '../image/crop_places.ts';
 import type { Boxes } from '../node.ts';
 import { foundIn, isObject } from '../values.ts';
-import { readGiven } from './arguments.ts';
 import { UsageError } from './failure.ts';
-import { type ImageId, idsByStem, idsFromCoco, type StatedSize, statedSizeOf } from './image_ids.ts';
+import { type ImageId, idsByStem, idsFromCoco, readGivenJson, type StatedSize, statedSizeOf } from './image_ids.ts';
 import type { Library } from './model.ts';
 import { plural } from './terminal.ts';
 
@@ -65,7 +64,12 @@ interface Source {
  *   a wrong field
  */
 export function readBoxes(library: Library, path: string, files: readonly string[], choice: BoxesChoice): BoxesReading {
-  const { found, sizes = [], images, advice } = sourceOf(library, path, parsed(path), files, choice);
+  const {
+    found,
+    sizes = [],
+    images,
+    advice,
+  } = sourceOf(library, path, readGivenJson(path, kindsOfFiles), files, choice);
   if (found.every((entries) => entries === undefined)) {
     throw new UsageError(
       `${path}: it has boxes of ${listed(images, 4) || 'no image'}, and none of ${listed(files, 4)}. ${advice}`,
@@ -92,16 +96,6 @@ export function readBoxes(library: Library, path: string, files: readonly string
     notices.push(`${path}: left out ${boxes} without width or height, or far outside of its image.`);
   }
   return { boxes, sizes, notices };
-}
-
-function parsed(path: string): unknown {
-  const text = readGiven(path).toString('utf8');
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const where = /position \d+/.exec((cause as Error).message)?.[0];
-    throw new UsageError(`${path}: this is not JSON${where ? ` (${where})` : ''}. ${kindsOfFiles}`, { cause });
-  }
 }
 
 const kindsOfFiles = "Give COCO's results or annotations, or the JSON of `moganet detect`.";
@@ -172,7 +166,7 @@ function inResults(
 /** Returns the id of a class: that of a file, or of COCO's 80 classes. */
 function categoryOf({ datasets }: Library, name: string, cocoImages: string | undefined): number | undefined {
   if (cocoImages !== undefined) {
-    const { categories } = parsed(cocoImages) as { readonly categories?: unknown };
+    const { categories } = readGivenJson(cocoImages, kindsOfFiles) as { readonly categories?: unknown };
     const listed = (Array.isArray(categories) ? categories : []).filter(isObject);
     const found = listed.find((one) => one.name === name);
     if (listed.length > 0) return typeof found?.id === 'number' ? found.id : undefined;

@@ -1,4 +1,5 @@
 import { basename, sep } from 'node:path';
+import { decodeText } from '../data/text.ts';
 import { readGiven } from './arguments.ts';
 import { UsageError } from './failure.ts';
 
@@ -103,16 +104,29 @@ interface KnownImage {
 
 const folded = (name: string): string => name.normalize('NFC');
 
-function imagesOf(path: string): ReadonlyMap<string, KnownImage> {
-  let data: unknown;
+/**
+ * Reads JSON of a file that the user names: UTF-8, or the UTF-16 that a shell of Windows writes for `>`.
+ *
+ * @param remedy the sentence that says which file to give
+ * @throws UsageError
+ */
+export function readGivenJson(path: string, remedy: string): unknown {
+  const bytes = readGiven(path);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b)
+    throw new UsageError(`${path}: this is compressed by gzip. Unpack it first.`);
   try {
-    data = JSON.parse(readGiven(path).toString('utf8'));
+    return JSON.parse(decodeText(bytes, path));
   } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
     const { message } = cause as Error; // which quotes the file
     const where = /position \d+/.exec(message)?.[0];
-    throw new UsageError(`${path}: this is not JSON${where ? ` (${where})` : ''}. Give a COCO file.`, { cause });
+    const word = /[+-]?(?:NaN|Infinity)\b/.exec(message)?.[0]; // as Python writes them
+    const detail = word ? `: it has ${word} for a number` : where ? ` (${where})` : '';
+    throw new UsageError(`${path}: this is not JSON${detail}. ${remedy}`, { cause });
   }
+}
+
+function imagesOf(path: string): ReadonlyMap<string, KnownImage> {
+  const data = readGivenJson(path, 'Give a COCO file.');
   const images = (data as { images?: unknown } | null)?.images ?? data;
   if (!Array.isArray(images)) {
     throw new UsageError(`${path}: it has no list "images". Give a COCO file, such as instances_val2017.json.`);

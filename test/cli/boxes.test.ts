@@ -11,7 +11,7 @@ describe('a file of boxes', () => {
   const folder = useFolder();
   const path = join(folder, 'boxes.json');
   const read = (value: unknown, files: readonly string[], choice: Partial<BoxesChoice> = {}) => {
-    writeFileSync(path, typeof value === 'string' ? value : JSON.stringify(value));
+    writeFileSync(path, typeof value === 'string' || Buffer.isBuffer(value) ? value : JSON.stringify(value));
     return readBoxes(library as unknown as Library, path, files, { class: 'person', score: 0.3, ...choice });
   };
   const result = (image_id: unknown, bbox: unknown, score: unknown = 0.9, category_id = 1) => ({
@@ -162,8 +162,18 @@ describe('a file of boxes', () => {
     expect(read([], ['a.png']).sizes).to.deep.equal([]);
   });
 
+  it('may have a byte order mark, or be what a shell of Windows writes for `>`', () => {
+    const text = JSON.stringify([result(1, [0, 0, 5, 5])]);
+    const expected = [{ boxes: [0, 0, 5, 5], scores: [0.9] }];
+    expect(read(`\ufeff${text}`, ['1.png']).boxes).to.deep.equal(expected);
+    expect(read(Buffer.from(`\ufeff${text}`, 'utf16le'), ['1.png']).boxes).to.deep.equal(expected);
+  });
+
   const damaged: readonly [what: string, value: unknown, message: RegExp][] = [
     ['no JSON', '[{"image_id": 1,', /boxes\.json: this is not JSON/],
+    ['no number', '[{"bbox": [NaN, 0, 1, 1]}]', /boxes\.json: this is not JSON: it has NaN for a number\. Give COCO/],
+    ['no text', Buffer.of(0x5b, 0xff, 0x5d), /boxes\.json: this is not JSON\. Give/],
+    ['a packed file', Buffer.of(0x1f, 0x8b, 8, 0), /boxes\.json: this is compressed by gzip\. Unpack/],
     ['an object of another kind', { boxes: [] }, /no file of boxes.*COCO/],
     ['a number', '7', /no file of boxes/],
     ['a list of numbers', [1], /entry 0 must be an object, got 1\. Give COCO/],
