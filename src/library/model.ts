@@ -196,7 +196,7 @@ export class Model<Custom = unknown> extends Predictor<Custom, PredictOptions, T
     const { signal } = options;
     if (this.unfilled.length > 0) throw withoutWeights(this.name, this.unfilled, 'predict');
     const tasks = this.tasksFor(options.only);
-    for (const task of tasks) task.check?.(options);
+    for (const task of tasks) task.check?.(options, options.size);
     checkTiles(tasks, options);
     checkBoxes(tasks, options);
     const clock = stopwatch({

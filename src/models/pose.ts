@@ -4,7 +4,7 @@ import type { Stage } from '../backbones/index.ts';
 import { type PoseDataset, poseDatasetOf } from '../datasets/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type CropPipeline, prepareCrops } from '../image/affine.ts';
-import { cropPlaces, hasCrop } from '../image/crop_places.ts';
+import { type CropShape, cropPlaces, hasCrop } from '../image/crop_places.ts';
 import { batchInputs, mirroredInputs } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
 import { boxAt } from '../postprocess/boxes.ts';
@@ -44,8 +44,7 @@ export function poseTask(config: PoseConfig, image: ImageConfig, stages: readonl
         crops.push((yield* prepareCrops(raster, boxesXywh(wholeOf(raster)), pipeline)).input);
       return { image: (yield* batchInputs(crops)).input, geometries: [] };
     },
-    check: (options) => {
-      const { scales = [1], oks, boxes, classes } = options;
+    check: ({ scales = [1], oks, boxes, classes }, size) => {
       if (scales.length > 1) {
         throw new ConfigError(
           'a pose model sees crops of one size: several `scales` cannot be used. One can, and `flip`.',
@@ -56,7 +55,7 @@ export function poseTask(config: PoseConfig, image: ImageConfig, stages: readonl
       }
       if (classes)
         throw new ConfigError('a pose model has one class. Choose the boxes of a class, and leave `classes` out.');
-      if (boxes) checkPlaces(boxesOf(boxes), input);
+      if (boxes) checkPlaces(boxesOf(boxes), pipelineFor(size, scales[0]));
     },
     inCrops: (raster, size, options) =>
       cropRun(raster, options, { config, dataset, pipeline: pipelineFor(size, options.scales?.[0]) }),
@@ -158,7 +157,7 @@ function boxesXywh({ boxes }: Boxes): Float64Array {
 }
 
 /** @throws ConfigError for a box without area, or one that is too far away to be cut out */
-function checkPlaces(boxes: Boxes, crop: PoseConfig['input']): void {
+function checkPlaces(boxes: Boxes, crop: CropShape): void {
   for (let i = 0; i < boxes.scores.length; i++) {
     const box = boxAt(boxes.boxes, i);
     if (hasCrop(box, crop)) continue;

@@ -187,8 +187,8 @@ interface AnyTask {
    * @param scale factor of the edges that images are fitted between, by default 1
    */
   prepare(images: readonly Raster[], size: Size | undefined, scale?: number): Sliced<Inputs>;
-  /** Checks the options before anything runs. @throws ConfigError if one does not fit this task */
-  check?(options: TaskOptions): void;
+  /** Checks the options, and the size that the call asks for, before anything runs. @throws ConfigError if one does not fit this task */
+  check?(options: TaskOptions, size?: Size): void;
 }
 
 /** A task that sees images. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { heatmapHead } from '../../heads/heatmap.ts';
+import type { Size } from '../../src/arrays.ts';
 import { poseDatasetOf } from '../../src/datasets/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
@@ -94,12 +95,19 @@ describe('a pose model', () => {
   });
 
   it('refuses options that one box at a time has no use for, by their names', () => {
-    const check = (options: TaskOptions) => () => modelOf({ keypoints }).tasks[0]?.check?.(options);
+    const check = (options: TaskOptions, size?: Size) => () => modelOf({ keypoints }).tasks[0]?.check?.(options, size);
     expect(check({})).to.not.throw();
     expect(check({ scales: [1, 2] })).to.throw(ConfigError, '`scales`');
     expect(check({ classes: ['person'] })).to.throw(ConfigError, '`classes`');
     expect(check({ oks: 0.9 })).to.throw(ConfigError, '`sigmas`');
     expect(check({ boxes: [[0, 0, 9, 9], [5, 5, 5, 9]] })).to.throw(ConfigError, /box 1 has no area: 5, 5, 5, 9\. Boxes are x1/); // biome-ignore format: two boxes
+    const thin = [1e6, 1e6, 1e6 + 0.001, 1e6 + 0.125]; // two steps of float32 high
+    // its crop is the narrower, the higher the input
+    expect(check({ boxes: [thin] })).to.not.throw();
+    expect(check({ boxes: [thin] }, { height: 192, width: 48 })).to.throw(
+      ConfigError,
+      /box 0 is too far away or too small/,
+    );
   });
 
   const refused: readonly [what: string, pose: unknown, message: RegExp][] = [
