@@ -35,7 +35,12 @@ export const addDataOptions = (command: Command): Command =>
     .option('--images <folder>', 'the folder of the images, below the folder')
     .option('--labels <folder>', 'the folder of the label maps, below the folder');
 
-/** Opens the data set. @param task what the labels are for; see `openDataset` @throws UsageError if there is no such folder, DataError if its files cannot be used */
+/**
+ * Opens the data set.
+ *
+ * @param task what the labels are for; see `openDataset`
+ * @throws UsageError if there is no such folder, DataError if its files cannot be used
+ */
 export async function openData(
   { data, format, split, annotations, images, labels }: DataOptions,
   task?: 'pose',

@@ -6,7 +6,10 @@ import { foundIn } from '../values.ts';
 
 /** The keypoints of both sides: their names, which are matched as those of classes are, and the sigmas that OKS divides by. */
 
-/** The standard deviation of each keypoint's labels, as a share of the object's size: one for all, or one for each in the order of the data set. */
+/**
+ * The standard deviation of each keypoint's labels, as a share of the object's size: one for all, or one for each in the order of the
+ * data set.
+ */
 export type Sigmas = number | readonly number[];
 
 /** Which keypoints are compared. */

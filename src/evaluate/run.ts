@@ -84,8 +84,8 @@ export type EvaluatedModel = Pick<
  * options say otherwise, and with an OKS of 0.9. No decoded image is kept. An image that cannot be read is left out on both sides and is
  * among `failures`.
  *
- * @throws ConfigError if the two have nothing in common, or if keypoints have no sigmas, DataError if the data set cannot be read or all of its images
- *   fail, whatever concerns every image, the signal's reason
+ * @throws ConfigError if the two have nothing in common, or if keypoints have no sigmas, DataError if the data set cannot be read or
+ *   all of its images fail, whatever concerns every image, the signal's reason
  */
 export async function evaluateModel(
   model: EvaluatedModel,

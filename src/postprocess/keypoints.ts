@@ -69,8 +69,8 @@ type Decode = (map: Heatmap, window: Float32Array) => Found;
  * crop, which is carried into the image like any other; its score is not above 0. The reference refines this position under
  * UDP by cells of other maps; this package leaves it.
  *
- * @param heatmaps crops × keypoints × height × width; with offsets crops × (3 · keypoints) × height × width: response, offset x, offset y of
- *   each keypoint
+ * @param heatmaps crops × keypoints × height × width; with offsets crops × (3 · keypoints) × height × width: response, offset x,
+ *   offset y of each keypoint
  * @throws ShapeError if the shapes do not fit
  * @throws RangeError for a value that is not finite, for a window whose side is not odd, and for offsets without `udp`
  */

@@ -24,7 +24,10 @@ export type Drawing = (typeof drawings)[number];
  * with their scores, are drawn with `boxes: true` and `labels: true`.
  */
 export interface RenderOptions extends OverlayOptions {
-  /** The task whose result is drawn; several are drawn side by side. By default the first of pose, detection, segmentation and classification that the result has. */
+  /**
+   * The task whose result is drawn; several are drawn side by side. By default the first of pose, detection, segmentation and
+   * classification that the result has.
+   */
   readonly draw?: Drawing | readonly Drawing[] | undefined;
   /** Keypoints below this score, and the limbs to them, are not drawn. By default 0.3. */
   readonly pointScore?: number | undefined;

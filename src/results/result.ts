@@ -218,7 +218,8 @@ export class Result<Custom = unknown> implements ResultFields<Custom>, Iterable<
 
   /**
    * Returns plain data for JSON: instances, each class of a segmentation with its share and mask, the most likely classes of the
-   * image, poses with names and skeleton of their keypoints; timings if asked for. docs/results.md describes every field. Takes no options from `JSON.stringify`, which passes a key.
+   * image, poses with names and skeleton of their keypoints; timings if asked for. docs/results.md describes every field. Takes no
+   * options from `JSON.stringify`, which passes a key.
    *
    * @throws ConfigError for an unknown option
    */

@@ -59,8 +59,8 @@ const models: Readonly<Record<string, Reader>> = {
 };
 
 /**
- * Translates a configuration of mmdet 2.x / 3.x, mmseg 0.x / 1.x or mmpose 0.x / 1.x to one of this package. Everything that changes results is translated,
- * or refused by its name.
+ * Translates a configuration of mmdet 2.x / 3.x, mmseg 0.x / 1.x or mmpose 0.x / 1.x to one of this package. Everything that changes
+ * results is translated, or refused by its name.
  *
  * @param config the model dict, or a whole configuration with `model` in it
  * @throws ConfigError if a field is missing or wrong, UnsupportedError if the type of the model or of a part is not supported
