@@ -15,18 +15,24 @@ function seeded(seed: number): () => number {
 
 /** The share of each pixel that lies in a triangle, by 16 × 16 samples. */
 function sampled(corners: readonly Point[], width: number, height: number): number[] {
+  const edges = corners.map(({ x, y }, i) => {
+    const next = corners[(i + 1) % corners.length]!;
+    return [x, y, next.x - x, next.y - y] as const;
+  });
   const isInside = (x: number, y: number) => {
-    const sides = corners.map(({ x: x0, y: y0 }, i) => {
-      const { x: x1, y: y1 } = corners[(i + 1) % corners.length]!;
-      return Math.sign((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0));
-    });
-    return sides.every((side) => side >= 0) || sides.every((side) => side <= 0);
+    let [left, right] = [0, 0]; // edges that the sample is on that side of
+    for (const [x0, y0, dx, dy] of edges) {
+      const side = dx * (y - y0) - dy * (x - x0);
+      if (side >= 0) left++;
+      if (side <= 0) right++;
+    }
+    return left === edges.length || right === edges.length;
   };
   return Array.from({ length: width * height }, (_, i) => {
     let hits = 0;
     for (let k = 0; k < 256; k++) {
-      const [x, y] = [(i % width) + ((k % 16) + 0.5) / 16, Math.floor(i / width) + (Math.floor(k / 16) + 0.5) / 16];
-      if (isInside(x, y)) hits++;
+      const x = (i % width) + ((k % 16) + 0.5) / 16;
+      if (isInside(x, Math.floor(i / width) + (Math.floor(k / 16) + 0.5) / 16)) hits++;
     }
     return hits / 256;
   });
