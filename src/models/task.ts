@@ -18,11 +18,11 @@ export type TaskKind = 'detection' | 'segmentation' | 'classification' | 'pose' 
 
 /** Values of one call that differ from the configuration. */
 export interface TaskOptions {
-  /** Keep instances with at least this score. */
+  /** Keep instances, or poses, with at least this score. */
   readonly score?: number | undefined;
   /** Drop the worse of two boxes of a class if their IoU is larger. */
   readonly iou?: number | undefined;
-  /** Keep at most this many instances per image, the best of `classes`. */
+  /** Keep at most this many instances per image, the best of `classes`; or the best poses. */
   readonly max?: number | undefined;
   /** Include a pixel in an instance's mask from this probability on. */
   readonly maskThreshold?: number | undefined;
@@ -36,7 +36,10 @@ export interface TaskOptions {
    * runs whole.
    */
   readonly tiles?: number | TileOptions | undefined;
-  /** Also run the image mirrored from left to right, and merge the findings (test-time augmentation). */
+  /**
+   * Also run the image mirrored from left to right, and merge the findings (test-time augmentation). By default false; for poses, of which
+   * each crop is mirrored, the configuration says.
+   */
   readonly flip?: boolean | undefined;
   /**
    * Run the image at several scales and merge the findings: 1 is the size that the image is fitted to without this, 0.5 half of its edges.
@@ -44,7 +47,7 @@ export interface TaskOptions {
    */
   readonly scales?: readonly number[] | undefined;
   /**
-   * Where a pose model looks for poses: the boxes of persons, as a detector's result has them, or as lists (x1, y1, x2, y2) in pixels of the
+   * Where a pose model looks for poses: the boxes of people, as a detector's result has them, or as lists (x1, y1, x2, y2) in pixels of the
    * image. By default the whole image is one box.
    */
   readonly boxes?: BoxesOption | undefined;
