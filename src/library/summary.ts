@@ -46,8 +46,9 @@ export function modelSummary(config: ModelConfig, options: SummaryOptions = {}):
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
-/** Returns the input of a typical wide image: the scale's short edge by its long one, padded. */
-function testSize({ config: { detection, segmentation, classification } }: ModelDefinition): Size {
+/** Returns the input of a typical wide image: the scale's short edge by its long one, padded; that of a crop if the model takes crops. */
+function testSize({ config: { detection, segmentation, classification, pose } }: ModelDefinition): Size {
+  if (pose) return pose.input.size;
   if (classification) return { height: classification.input.size, width: classification.input.size };
   const { scale, divisor } = (detection ?? segmentation)?.input ?? { scale: [224, 224] as const, divisor: 1 };
   const padded = (edge: number) => Math.ceil(edge / divisor) * divisor;

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { entries } from 'moganet';
+import { entries, modelSummary } from 'moganet';
 import { comparison, comparisonText } from 'moganet/article';
 import { moganet, useFolder } from '../harness/command_line.ts';
+import { smallPose } from '../harness/small_model.ts';
 
 describe('moganet models', () => {
   const cwd = useFolder();
@@ -21,6 +22,14 @@ describe('moganet models', () => {
     const found = JSON.parse(stdout) as { name: string; tasks: string[] }[];
     expect(found.map(({ name }) => name)).to.include.members(['moganet_xt_coco_256x192', 'moganet_b_ap2d_384x288']);
     for (const { tasks } of found) expect(tasks).to.deep.equal(['pose']);
+  });
+
+  it('of poses are summarised at the size of their crops', () => {
+    const size = { height: 64, width: 48 };
+    const { pose } = smallPose;
+    expect(modelSummary({ ...smallPose, pose: pose && { ...pose, input: { size } } })).to.match(
+      /^small_pose at 64×48 /,
+    );
   });
 
   it('are an array with --json', async () => {
