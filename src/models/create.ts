@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { type SegmentationHeadEntry, segmentationHeads } from '../../heads/index.ts';
 import type { Named, Size } from '../arrays.ts';
 import { type Backbone, backbones, type Stage } from '../backbones/index.ts';
-import { ConfigError, shortened, unknownName } from '../errors.ts';
+import { ConfigError, listed, shortened, unknownName } from '../errors.ts';
 import { prepareDetection } from '../image/preprocess.ts';
 import type { Raster } from '../image/raster.ts';
 import {
@@ -244,7 +244,7 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
   const { backbone, ...others } = (config ?? {}) as Partial<ModelConfig>;
   const type: unknown = backbone?.type;
   if (typeof type !== 'string') {
-    throw new ConfigError(`${what}: backbone.type is missing. Known: ${known.join(', ')}.`);
+    throw new ConfigError(`${what}: backbone.type is missing. Known: ${known.join(', ')}.${otherKind(config, tables)}`);
   }
   if (!known.includes(type)) throw new ConfigError(`${what}: ${unknownName('backbone', type, known)}`);
   const schema = schemaOf(tables);
@@ -256,6 +256,13 @@ export function resolveConfig(config: unknown, what: string, tables: Tables = {}
   }
   const rest = validate(z.omit(schema, { backbone: true }), others, what);
   return { ...rest, backbone: backbone as ResolvedConfig['backbone'] };
+}
+
+/** Says that what has none of the fields of a configuration is hardly one, such as labels of COCO. */
+function otherKind(config: unknown, tables: Tables): string {
+  const fields = isObject(config) ? Object.keys(config) : [];
+  if (fields.length === 0 || fields.some((field) => Object.hasOwn(schemaOf(tables).shape, field))) return '';
+  return ` It has ${listed(fields.map(shortened), 4)} instead, so it is no configuration.`;
 }
 
 const packageSchema = modelSchema({ detectors, segmentationHeads });

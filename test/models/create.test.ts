@@ -243,6 +243,14 @@ describe('createModel', () => {
       }
     });
 
+    it('a file of another kind, with what is in it', () => {
+      const labels = { images: [], annotations: [], categories: [] };
+      expect(() => createModel(labels as unknown as ModelConfig)).to.throw(
+        ConfigError,
+        'It has images, annotations, categories instead, so it is no configuration.',
+      );
+    });
+
     it('an unknown key, with the name of the configuration', () => {
       expect(() => createModel({ name: 'mine', backbone: tiny(4), detectoin: {} } as ModelConfig)).to.throw(
         ConfigError,
