@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { poseDatasetOf } from '../datasets/index.ts';
-import { ConfigError, unknownName } from '../errors.ts';
+import { ConfigError, EngineError, unknownName } from '../errors.ts';
 import { hasCrop } from '../image/crop_places.ts';
 import type { ResolvedConfig } from '../models/config.ts';
 import type { TaskKind } from '../models/task.ts';
@@ -57,6 +57,8 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
   readonly #detecting: Steps<unknown, PredictOptions>;
   readonly #detection: PredictOptions;
   readonly #oks: number | undefined;
+  readonly #running = new Set<Promise<unknown>>();
+  #disposal: Promise<void> | undefined;
 
   /** @throws ConfigError as `withDetector` */
   constructor(pose: Predictor<Custom, Options>, detector: Predictor, options: DetectorOptions = {}) {
@@ -119,8 +121,10 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
   ): Promise<Result<Custom>[]> {
     const { padTogether, ...others } = options ?? ({} as Options & Pick<BatchOptions, 'padTogether'>);
     const checked = this.check(others, 'predictBatch');
-    const found = await this.detector.predictBatch(images, { ...this.#detectionFor(checked), padTogether });
-    return Promise.all(found.map((one) => this.#posesOf(one, checked)));
+    return this.#begin(async () => {
+      const found = await this.detector.predictBatch(images, { ...this.#detectionFor(checked), padTogether });
+      return Promise.all(found.map((one) => this.#posesOf(one, checked)));
+    });
   }
 
   override features(image: ImageRef, options?: FeaturesOptions): Promise<Features> {
@@ -128,17 +132,25 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
   }
 
   /** Runs both models once, see `Predictor.warmUp`. */
-  override async warmUp(options?: WarmUpOptions): Promise<void> {
-    await this.pose.warmUp(options);
-    await this.detector.warmUp({ size: this.#detection.size, signal: options?.signal });
+  override warmUp(options?: WarmUpOptions): Promise<void> {
+    return this.#begin(async () => {
+      await this.pose.warmUp(options);
+      await this.detector.warmUp({ size: this.#detection.size, signal: options?.signal });
+    });
   }
 
-  override async dispose(): Promise<void> {
+  override dispose(): Promise<void> {
+    this.#disposal ??= this.#end();
+    return this.#disposal;
+  }
+
+  async #end(): Promise<void> {
+    await Promise.allSettled(this.#running);
     await Promise.all([this.detector.dispose(), this.pose.dispose()]);
   }
 
   protected override get isDisposed(): boolean {
-    return this.#posing.isDisposed() || this.#detecting.isDisposed();
+    return this.#disposal !== undefined || this.#posing.isDisposed() || this.#detecting.isDisposed();
   }
 
   protected override check(options: unknown, call: string): Options {
@@ -158,7 +170,20 @@ export class PosesOfDetector<Custom = unknown, Options extends PredictOptions = 
   }
 
   protected override async runAlone(taken: unknown, options: Options): Promise<Result<Custom>> {
-    return this.#posesOf(await this.#detecting.runAlone(taken, this.#detectionFor(options)), options);
+    if (this.#disposal) this.discard(taken);
+    return this.#begin(async () =>
+      this.#posesOf(await this.#detecting.runAlone(taken, this.#detectionFor(options)), options),
+    );
+  }
+
+  /** Begins a call, for which `dispose` waits: between the two models it is in the queue of neither. */
+  #begin<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#disposal) return Promise.reject(new EngineError(`the model "${this.name}" was disposed. Load it again.`));
+    const work = call();
+    this.#running.add(work);
+    const done = () => void this.#running.delete(work);
+    work.then(done, done);
+    return work;
   }
 
   /** The options of the detector, for a call with the pose model's. */

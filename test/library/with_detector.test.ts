@@ -182,4 +182,14 @@ describe('a pose model with a detector', () => {
     expect(await rejection(both.pose.predict(images[0]!))).to.be.instanceOf(EngineError);
     expect(await rejection(both.predictSettled(images))).to.be.instanceOf(EngineError);
   });
+
+  it('ends after the calls that have begun', async () => {
+    const both = withDetector(await load(smallPose), await load(smallPersons), { score: 0 });
+    const calls = [both.predict(images[0]!), both.predictBatch(images), both.warmUp()];
+    const end = both.dispose();
+    expect(await rejection(both.predict(images[0]!))).to.be.instanceOf(EngineError);
+    await Promise.all(calls);
+    await end;
+    expect(await rejection(both.pose.predict(images[0]!))).to.be.instanceOf(EngineError);
+  });
 });
