@@ -124,7 +124,7 @@ describe('moganet evaluate with a pose model', function () {
     expect(code, stderr).to.equal(0);
     const { type, figures } = JSON.parse(stdout);
     expect({ type, a: figures[0].a.toFixed(6) }).to.deep.equal({ type: 'keypoints', a: '1.000000' });
-    expect(readFileSync(report, 'utf8')).to.match(/<path class="line bone" d="M[\d.]+ [\d.]+L/);
+    expect(readFileSync(report, 'utf8')).to.match(/<path class="line link" d="M[\d.]+ [\d.]+L/);
   });
 
   it('looks in the boxes of a detector, whose class may have another name', async () => {
