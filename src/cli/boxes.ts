@@ -64,6 +64,7 @@ interface Source {
  *   a wrong field
  */
 export function readBoxes(library: Library, path: string, files: readonly string[], choice: BoxesChoice): BoxesReading {
+  if (/^[\s\d.,[\]-]+$/.test(path)) throw new UsageError(`--boxes takes a file, not ${path}. ${kindsOfFiles}`);
   const {
     found,
     sizes = [],

@@ -1,4 +1,4 @@
-import type { Predictor, RenderOptions, Result } from '../node.ts';
+import type { Boxes, Predictor, RenderOptions, Result } from '../node.ts';
 import { type FontLimits, loadFont, noLimits } from './font.ts';
 import type { StatedSize } from './image_ids.ts';
 import { jsonEntry } from './json_document.ts';
@@ -81,7 +81,7 @@ export function outcomesBy(
       contents,
       json: job.json ? jsonEntry(result, file) : '',
       line: describe(all, result, kinds, least),
-      notices: [...all.notices, ...sizeNotice(all.image, statedSize, job.boxes)],
+      notices: [...all.notices, ...boxesNotices(all.image, boxes, statedSize, job.boxes)],
       instances: result.length + (result.poses?.length ?? 0),
       milliseconds: (all.timings.total ?? 0) + performance.now() - start,
       missing: [...missing],
@@ -90,12 +90,25 @@ export function outcomesBy(
   };
 }
 
-/** Says that the boxes of a file may be those of another image, or of one that has been resized. */
-function sizeNotice({ height, width }: StatedSize, stated: StatedSize | undefined, file = ''): readonly string[] {
-  if (!stated || (stated.height === height && stated.width === width)) return [];
-  return [
-    `${file} states ${stated.width} × ${stated.height} pixels, the image has ${width} × ${height}: its boxes may be those of another image, or of another size.`,
-  ];
+/** Says that the boxes of a file may be those of another image, of one that has been resized, or of another form. */
+function boxesNotices(
+  { height, width }: StatedSize,
+  boxes: Boxes | undefined,
+  stated: StatedSize | undefined,
+  file = '',
+): readonly string[] {
+  if (stated && !(stated.height === height && stated.width === width)) {
+    return [
+      `${file} states ${stated.width} × ${stated.height} pixels, the image has ${width} × ${height}: its boxes may be those of another image, or of another size.`,
+    ];
+  }
+  if (!boxes) return [];
+  const sides = [width, height, width, height];
+  const isFar = (value: number, k: number) => value < -0.1 * sides[k]! || value > 1.1 * sides[k]!;
+  const far = Array.from(boxes.scores).filter((_, i) => sides.some((_, k) => isFar(boxes.boxes[4 * i + k]!, k))).length;
+  if (far === 0) return [];
+  const reach = far === 1 ? 'a box reaches' : `${far} boxes reach`;
+  return [`${file}: ${reach} far beyond the image. COCO's bbox is x, y, width, height, not two corners.`];
 }
 
 /** A result as one line. */

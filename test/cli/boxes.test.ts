@@ -204,6 +204,12 @@ describe('a file of boxes', () => {
     });
   }
 
+  it('is no list of numbers', () => {
+    const call = () =>
+      readBoxes(library as unknown as Library, '10,20,30,40', ['a.png'], { class: 'person', score: 0 });
+    expect(call).to.throw(UsageError, '--boxes takes a file, not 10,20,30,40.');
+  });
+
   it('that does not exist is refused', () => {
     const call = () =>
       readBoxes(library as unknown as Library, join(folder, 'none.json'), ['a.png'], { class: 'person', score: 0 });

@@ -177,7 +177,7 @@ describe('pose', function () {
     expect(none.stderr).to.include('A lower --detector-score');
   });
 
-  it('says that no box is left, and that boxes are of an image of another size', async () => {
+  it('says that no box is left, and that boxes are of another image or form', async () => {
     const images = [{ id: 1, file_name: '1.png', width: 530, height: 660 }];
     const annotation = { id: 1, image_id: 1, category_id: 1, bbox: [2, 2, 30, 40], area: 1200, iscrowd: 0 };
     const categories = [{ id: 1, name: 'person' }];
@@ -185,6 +185,11 @@ describe('pose', function () {
     const large = await moganet(['pose', 'photos/1.png', '--json', ...model, '--boxes', 'large.json'], { cwd });
     expect(posesIn(large.stdout)[0]).to.have.length(1);
     expect(large.stderr).to.include('large.json states 530 × 660 pixels, the image has 53 × 66');
+    const corners = { ...annotation, bbox: [20, 20, 50, 60] };
+    const right = [{ id: 1, file_name: '1.png', width: 53, height: 66 }];
+    writeFileSync(join(cwd, 'corners.json'), JSON.stringify({ images: right, categories, annotations: [corners] }));
+    const wide = await moganet(['pose', 'photos/1.png', '--json', ...model, '--boxes', 'corners.json'], { cwd });
+    expect(wide.stderr).to.include('corners.json: a box reaches far beyond the image');
     writeFileSync(join(cwd, 'nobody.json'), JSON.stringify({ images, categories, annotations: [] }));
     const nobody = await moganet(['pose', 'photos/1.png', '--json', ...model, '--boxes', 'nobody.json'], { cwd });
     expect(nobody.code).to.equal(0);
