@@ -1,3 +1,4 @@
+import { MoganetError, placed } from '../errors.ts';
 import { readConfigText } from '../formats/python.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { backboneFromMm } from '../models/mm/backbones.ts';
@@ -23,7 +24,11 @@ export function configOfMm(
 ): ModelConfig | undefined {
   const read = mmConfigIn(meta, file);
   if (!read || /classif/i.test(`${modelIn(read).type}`)) return undefined;
-  return fromMm(read, { classes: classNames(meta), datasetMeta: datasetMeta(meta, read), ...context });
+  try {
+    return fromMm(read, { classes: classNames(meta), datasetMeta: datasetMeta(meta, read), ...context });
+  } catch (error) {
+    throw error instanceof MoganetError ? placed(error, file) : error;
+  }
 }
 
 /** Returns the keypoints beside the weights, else those of a data set that the configuration only names. */

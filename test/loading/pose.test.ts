@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { datasets } from '../../src/datasets/index.ts';
+import { ConfigError } from '../../src/errors.ts';
 import { bytesSource, writeSafetensors } from '../../src/formats/index.ts';
 import { configOfMm } from '../../src/loading/mm_config.ts';
 import { computesAs } from '../../src/loading/recognise.ts';
@@ -164,6 +165,15 @@ data = dict(test=dict(type='TopDownap2dDataset', ann_file='valid_set.json', pipe
     const published = createModel(findEntry('moganet_b_ap2d_384x288').config);
     expect(computesAs(createModel(read), published)).to.equal(true);
     expect(createModel(read).config.pose).to.deep.equal(published.config.pose);
+  });
+
+  it('is named in what is wrong with its keypoints', () => {
+    const config = "model = dict(type='TopDown', backbone=dict(type='MogaNet_feat', arch='tiny'))";
+    const dataset_meta = { keypoint_id2name: { 0: 'head', 7: 'foot' } };
+    expect(() => configOfMm({ config, dataset_meta }, 'epoch_20.pth', {})).to.throw(
+      ConfigError,
+      /^epoch_20\.pth: dataset_meta: .*got 7 in place of 1/,
+    );
   });
 
   it('with other keypoints than the model says how many, and where to name them', async () => {
