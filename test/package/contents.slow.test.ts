@@ -52,6 +52,7 @@ describe('the packed package', () => {
       /^docs\/[\w-]+\.(md|png|jpg)$/,
       /^samples\/(browser\/)?\w+\.(ts|html|css)$/,
       /^samples\/(vite|nextjs)\/[\w./-]+\.(js|json|html|css)$/,
+      /^samples\/poses\/(stick-figures\.(safetensors|png)|annotations\.json|MODEL_CARD\.md)$/,
       /^samples\/images\/[\w-]+\.jpg$/,
       /^samples\/weights\/(\w+\.safetensors|MODEL_CARD\.md|facade\.(js|d\.ts))$/,
       /^samples\/verify\/[\w-]+\.(safetensors|json|png)$/,
