@@ -129,9 +129,14 @@ function checkFields(fields: unknown): void {
         `${scores?.length} scores, ${points?.length} numbers of points, ${pointScores?.length} scores of points, and ${perPose} keypoints.`,
     );
   }
-  const stray = [...(skeleton ?? []), ...(flipPairs ?? [])].find((pair) => pair.some((k) => names?.[k] === undefined));
-  if (stray)
-    throw new ConfigError(`poses: the pair ${stray.join('-')} names no keypoint. There are 0 to ${perPose - 1}.`);
+  const isKeypoint = (k: unknown) => Number.isInteger(k) && names?.[k as number] !== undefined;
+  const pairs: readonly unknown[] = [...(skeleton ?? []), ...(flipPairs ?? [])];
+  const stray = pairs.findIndex((pair) => !(Array.isArray(pair) && pair.length === 2 && pair.every(isKeypoint)));
+  if (stray >= 0) {
+    throw new ConfigError(
+      `poses: skeleton and flipPairs are pairs of keypoints from 0 to ${perPose - 1}, got ${foundIn(pairs[stray])}.`,
+    );
+  }
   for (const [what, values] of Object.entries(arrays)) {
     const at = values?.findIndex((value) => !Number.isFinite(value)) ?? -1;
     if (at >= 0) throw new ConfigError(`poses have finite numbers, got ${what}[${at}] ${values?.[at]}.`);

@@ -288,7 +288,12 @@ describe('poses', () => {
 
   it('refuse arrays that do not fit, and numbers that are not finite', () => {
     const untyped = (value: unknown) => value as never;
-    const cases: readonly (readonly [call: () => unknown, fact: string])[] = [
+    const withPairs = (pairs: unknown) => ({
+      ...dataset,
+      keypoints: { ...dataset.keypoints, flipPairs: untyped(pairs) },
+    });
+    type Case = readonly [call: () => unknown, fact: string];
+    const cases: readonly Case[] = [
       [() => new Poses({ ...poses, scores: Float32Array.of(1) }), '8 numbers of boxes, 1 scores'],
       [() => new Poses({ ...poses, points: poses.points.slice(2) }), '10 numbers of points'],
       [() => new Poses({ ...poses, pointScores: poses.pointScores.slice(1) }), '5 scores of points'],
@@ -299,8 +304,14 @@ describe('poses', () => {
       [() => new Poses({ ...poses, dataset: untyped({ ...dataset, keypoints: { names: ['a'] } }) }), 'and 1 keypoints'],
       [
         () => new Poses({ ...poses, dataset: { ...dataset, keypoints: { ...dataset.keypoints, skeleton: [[0, 3]] } } }),
-        'the pair 0-3 names no keypoint. There are 0 to 2.',
+        'pairs of keypoints from 0 to 2, got [0,3].',
       ],
+      ...[5, null, [0], ['length', 0], [0, 0.5]].map(
+        (pair): Case => [
+          () => new Poses({ ...poses, dataset: withPairs([[0, 1], pair]) }),
+          'pairs of keypoints from 0 to 2, got',
+        ],
+      ),
       [() => new Poses({ ...poses, points: poses.points.map((x) => x / 0) }), 'finite numbers, got points[0] Infinity'],
       [() => new Result({ ...nothing, poses: untyped([]) }), 'poses are { boxes (4·n numbers)'],
       [() => poses.filter(untyped('x')), 'filter takes a function of a pose, got "x".'],
