@@ -1,6 +1,6 @@
 import type { NDArray, Size } from '../arrays.ts';
 import type { Sliced } from '../slices.ts';
-import { type CropPlaces, cropMatrix, cropPlaces } from './crop_places.ts';
+import { type CropPlaces, type CropSteps, cropMatrix, cropPlaces } from './crop_places.ts';
 import { type Normalization, normalizationTable } from './preprocess.ts';
 import type { Raster } from './raster.ts';
 import { roundHalfEven } from './resize.ts';
@@ -19,6 +19,8 @@ export interface CropPipeline extends Normalization {
   readonly padding?: number | undefined;
   /** Maps the corners of the padded box to the centres of the corner pixels (UDP), as such models were trained. By default false. */
   readonly udp?: boolean | undefined;
+  /** The order of the float32 steps that place a crop, of mmpose 0.x or 1.x. By default 0.x. */
+  readonly steps?: CropSteps | undefined;
 }
 
 /** Inputs of a pose model, with what leads back to the image. */
@@ -35,15 +37,15 @@ export interface PreparedCrops extends CropPlaces {
 export function* prepareCrops(
   image: Raster,
   boxesXywh: ArrayLike<number>,
-  { size, padding, udp = false, ...normalization }: CropPipeline,
+  { size, padding, udp = false, steps, ...normalization }: CropPipeline,
 ): Sliced<PreparedCrops> {
-  const places = cropPlaces(boxesXywh, size, padding);
+  const places = cropPlaces(boxesXywh, size, padding, steps);
   const count = places.areas.length;
   const plane = size.height * size.width;
   const data = new Float32Array(count * 3 * plane);
   const tables = [0, 1, 2].map((channel) => normalizationTable(normalization, channel));
   for (let i = 0; i < count; i++) {
-    cropRows(image, cropMatrix(places, i, size, udp), size, (y, row) => {
+    cropRows(image, cropMatrix(places, i, size, udp, steps), size, (y, row) => {
       for (const [channel, table] of tables.entries()) {
         const from = normalization.channelOrder === 'bgr' ? 2 - channel : channel;
         const start = (3 * i + channel) * plane + y * size.width;

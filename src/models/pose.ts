@@ -29,7 +29,7 @@ export function poseTask(config: PoseConfig, image: ImageConfig, stages: readonl
   const pipelineFor = ({ height, width }: Size = input.size, scale = 1): CropPipeline => {
     const size = { height: scaledEdge(height, scale), width: scaledEdge(width, scale) };
     checkEdges([size.height, size.width]);
-    return { ...image, size, padding: input.padding, udp: isUdp(test) };
+    return { ...image, size, padding: input.padding, steps: input.steps, udp: isUdp(test) };
   };
   return {
     kind: 'pose',
@@ -79,7 +79,7 @@ async function cropRun(
   const perPose = names.length;
   const boxes = options.boxes ? boxesOf(options.boxes) : wholeOf(raster);
   const xywh = boxesXywh(boxes);
-  const { centers, scales, areas } = cropPlaces(xywh, pipeline.size, pipeline.padding);
+  const { centers, scales, areas } = cropPlaces(xywh, pipeline.size, pipeline.padding, pipeline.steps);
   const count = areas.length;
   const points = new Float32Array(2 * count * perPose);
   const pointScores = new Float32Array(count * perPose);

@@ -46,6 +46,8 @@ const input = z.strictObject({
   size: z._default(z.strictObject({ height: edge, width: edge }), { height: 256, width: 192 }),
   /** How much larger than the box the crop is. */
   padding: z._default(z.number().check(z.positive()), 1.25),
+  /** Places crops by the float32 steps of mmpose 0.x or 1.x, which differ in the last bit. By default those of 0.x. */
+  steps: z.optional(z.enum(['0x', '1x'])),
 });
 
 /** How heatmaps become keypoints. Defaults are those of mmpose 0.x. */

@@ -104,6 +104,24 @@ describe('places of crops', () => {
     ]);
   });
 
+  it('are those of mmpose 1.x if its steps are asked for', () => {
+    const size = { height: 256, width: 192 };
+    const corners = [31.48, 173.28, 325.09, 451.42] as const;
+    const [x1, y1, x2, y2] = corners;
+    const box = [x1, y1, x2 - x1, y2 - y1];
+    const places = cropPlaces(box, size, 1.25, '1x');
+    // each by NumPy and OpenCV, as mmpose 1.3 calls them
+    expect([...places.centers]).to.deep.equal([178.28500366210938, 312.3500061035156]);
+    expect([...places.sides]).to.deep.equal([367.0124816894531, 489.3499755859375]);
+    expect([...cropMatrix(places, 0, size, false, '1x')]).to.deep.equal([
+      0.523142970822612, 8.793781067164583e-19, 2.7314535310838397, -7.970863742491098e-17, 0.5231429273225785,
+      -35.40369654221841,
+    ]);
+    const older = cropPlaces(box, size, 1.25);
+    expect([...cropMatrix(older, 0, size)]).to.not.deep.equal([...cropMatrix(places, 0, size, false, '1x')]);
+    for (const steps of ['0x', '1x'] as const) expect(hasCrop(corners, { size, steps })).to.equal(true);
+  });
+
   it('of UDP lie between the middles of the corner pixels', () => {
     // 45×60 pixels around (20, 30): x from -2.5 to 42.5 becomes 0 to 47, y from 0 to 60 becomes 0 to 63
     const [a, , c, , e, f] = cropMatrix(cropPlaces([-2.5, 0, 45, 60], official, 1), 0, official, true);

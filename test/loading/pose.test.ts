@@ -58,7 +58,7 @@ describe('a checkpoint of a pose model', () => {
       ],
       sigmas: [0.026, 0.035, 0.035, 0.079, 0.079],
     });
-    expect(pose?.input).to.deep.equal({ size: { height: 64, width: 64 }, padding: 1.1 });
+    expect(pose?.input).to.deep.equal({ size: { height: 64, width: 64 }, padding: 1.1, steps: '1x' });
     expect(pose?.test).to.include({ flip: true, shift: false, decode: 'udp_1x', target: 'peak' });
     expect(file.notices).to.deep.equal([]);
     const parameters = checkpointParameters(file.definition);

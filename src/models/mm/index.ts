@@ -116,8 +116,9 @@ function poseModelFromMm(
     );
   }
   const size = scale ? { width: scale[0], height: scale[1] } : input.size;
+  const steps = model.head === undefined ? undefined : '1x';
   const which = keypointsFromMm(whole, keypoints, context);
-  return written({ name, backbone, image, pose: { ...which, head, input: { ...input, size }, test } });
+  return written({ name, backbone, image, pose: { ...which, head, input: { ...input, size, steps }, test } });
 }
 
 /** Returns the model dict, with the thresholds of the first versions of mmdet 2, which stand beside it. */
