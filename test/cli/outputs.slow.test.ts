@@ -105,7 +105,7 @@ describe('the files of the command line', () => {
     }
     const unknown = await moganet(['detect', 'a.jpg', '--save', 'overlay,jsno'], { cwd });
     expect(unknown.code).to.equal(2);
-    expect(unknown.stderr).to.match(/"jsno".* overlay, labels, masks, json, coco, labelme, yolo\. .*"json"\?/);
+    expect(unknown.stderr).to.match(/"jsno" is none of overlay, masks, json, coco, labelme, yolo\. .*"json"\?/);
     expect(existsSync(join(cwd, 'out'))).to.equal(false);
   });
 
