@@ -21,5 +21,5 @@ export async function openDataset(
 ): Promise<ImageSet> {
   if ((typeof ref !== 'string' && !(ref instanceof URL)) || isFolder(ref)) return openFiles(ref, options);
   const { folder, file } = dataFolderAt(ref);
-  return openFiles(folder, file === undefined ? options : { annotations: file, ...options });
+  return openFiles(folder, { ...options, annotations: options.annotations ?? file });
 }

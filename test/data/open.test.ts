@@ -112,6 +112,14 @@ describe('openDataset in Node', () => {
     }
   });
 
+  it('reads the annotation file that is named, whichever lie beside it, also with options that are undefined', async () => {
+    writeFileSync(join(root, 'set/annotations/other.json'), coco.replace('"cat"', '"dog"'));
+    for (const options of [{}, { annotations: undefined, split: undefined }]) {
+      const set = await openDataset(join(root, 'set/annotations/other.json'), options);
+      expect(set.classes).to.deep.equal(['dog']);
+    }
+  });
+
   it('follows links to other disks', async () => {
     rmSync(join(root, 'set/images'), { recursive: true });
     mkdirSync(join(root, 'disk'));
