@@ -36,6 +36,7 @@ function textOf(bytes: Uint8Array, name: string): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     const [first, second] = bytes;
+    if (first === 0x1f && second === 0x8b) throw new DataError(`${name}: this is compressed by gzip. Unpack it first.`);
     const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
     // a file beyond the longest string of the engine, about 512 MB, fails here as well
     const reason = isUtf16

@@ -210,6 +210,7 @@ describe('JSON of others', () => {
     expect(of('[{"score": NaN}]')).to.throw(DataError, /a\.json: invalid JSON.*NaN and Infinity are not JSON/);
     expect(of('{"a": [1, 2')).to.throw(DataError, /a\.json: invalid JSON.*cut short/);
     expect(() => readJsonValue(Uint8Array.of(0xff, 0xfe, 0x5b, 0), 'a.json')).to.throw(DataError, /UTF-16/);
+    expect(() => readJsonValue(Uint8Array.of(0x1f, 0x8b, 8, 0), 'a.json')).to.throw(DataError, /gzip\. Unpack/);
     expect(() => readJsonValue(Uint8Array.of(0x22, 0xff, 0x22), 'a.json')).to.throw(DataError, /not UTF-8/);
   });
 
