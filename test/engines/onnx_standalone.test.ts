@@ -20,6 +20,7 @@ function modelOf(array: ShapeDependentArray): Uint8Array {
   const writer = modelWriter(['map', 'array']);
   writer.input('map', ['n', 'c', 'h', 'w']);
   const onnx: OperatorWriter = {
+    layout: 'channels-first',
     operator: (type, inputs, attributes) => writer.operator(type, type, inputs, attributes),
     ints: writer.ints,
     floats: writer.floats,

@@ -36,7 +36,7 @@ export const linearAttention: Emit<'linearAttention'> = (onnx, [qkv], { attribut
   joined(onnx, onnx.operator('Div', [onnx.operator('MatMul', [context, queries]), total]), qkv, channels);
 };
 
-/** Gathers pixels into windows and back by two lists that follow from the size. */
+/** Gathers pixels into windows and back by two lists that follow from the size. The channels are last. */
 export const windowAttention: Emit<'windowAttention'> = (onnx, [qkv, table, bias], { attributes, channels }) => {
   const { heads, window, shift, padding } = attributes;
   const windows = { window, shift, padding };
@@ -49,9 +49,7 @@ export const windowAttention: Emit<'windowAttention'> = (onnx, [qkv, table, bias
   };
 
   // N × pixels × 3C, and one pixel more: the padding, which is what the projection makes of zeros
-  const pixels = onnx.operator('Transpose', [onnx.operator('Reshape', [qkv, onnx.ints([0, 3 * channels, -1])])], {
-    perm: [0, 2, 1],
-  });
+  const pixels = onnx.operator('Reshape', [qkv, onnx.ints([0, -1, 3 * channels])]);
   const padded = onnx.operator('Expand', [bias ?? onnx.floats([0]), shapeOf(batch, 1, 3 * channels)]);
   const extended = onnx.operator('Concat', [pixels, padded], { axis: 1 });
   const inWindows = onnx.operator('Gather', [extended, onnx.shapeDependent({ kind: 'windowTokens', windows })], {
@@ -72,8 +70,8 @@ export const windowAttention: Emit<'windowAttention'> = (onnx, [qkv, table, bias
   const joined = onnx.operator('Transpose', [values], { perm: [0, 2, 1, 3] });
   const rows = onnx.operator('Reshape', [joined, shapeOf(batch, -1, channels)]);
   const back = onnx.operator('Gather', [rows, onnx.shapeDependent({ kind: 'windowPositions', windows })], { axis: 1 });
-  const size = onnx.operator('Shape', [qkv], { start: 2 });
-  onnx.operator('Reshape', [onnx.operator('Transpose', [back], { perm: [0, 2, 1] }), shapeOf(batch, channels, size)]);
+  const size = onnx.operator('Shape', [qkv], { start: 1, end: 3 });
+  onnx.operator('Reshape', [back, shapeOf(batch, size, channels)]);
 
   /** Adds the mask: which positions see each other depends on the window, not on the image or the head. */
   function masked(): string {

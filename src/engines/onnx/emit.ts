@@ -4,6 +4,7 @@ import type { Program } from '../../nn/part.ts';
 import { formOf, type ShapeDependentArray } from '../shape_dependent.ts';
 import { branchesOf } from './branches.ts';
 import { extentsOf } from './extents.ts';
+import { type Layout, layoutsOf, permutationTo } from './layouts.ts';
 import { emitters } from './operators.ts';
 import { emitShapeDependent } from './shape_dependent.ts';
 import { type Dimension, type ModelWriter, modelWriter, type OnnxGraph, type OperatorWriter } from './writer.ts';
@@ -48,8 +49,19 @@ export function emitOnnx(
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
   const consumers = consumersOf(graph);
   const extents = extentsOf(graph);
-  const values: string[] = []; // by node id; empty for parameters that nothing reads
+  const layouts = [...layoutsOf(graph)];
+  const values: string[] = []; // by node id, in the node's layout; empty for parameters that nothing reads
   const valueOfNode = (id: number): string => values[id] ?? '';
+  let transposed = new Map<number, string>(); // the same values in the other layout
+  const valueIn = (layout: Layout, id: number): string => {
+    const value = valueOfNode(id);
+    if (nodeAt(graph, id).op === 'param' || layouts[id] === layout) return value;
+    const known = transposed.get(id);
+    if (known) return known;
+    const other = writer.operator('Transpose', `${value}/${layout}`, [value], { perm: permutationTo[layout] });
+    transposed.set(id, other);
+    return other;
+  };
   const shapeDependent: ShapeDependentInput[] = [];
   const isFlat = (node: Node): boolean => standalone && node.op === 'linear';
 
@@ -78,20 +90,27 @@ export function emitOnnx(
       values[node.id] = used ? writer.unique(key) : '';
       if (used) writer.weight(valueOfNode(node.id), operandOf(node.attributes, weights, name));
     } else {
-      const inputs = inputsOf(node).map(valueOfNode);
+      const layout = layouts[node.id] ?? 'channels-first';
+      const inputs = inputsOf(node).map((id) => valueIn(layout, id));
       const emit = emitters[node.op] as AnyEmitter;
-      emit(operatorWriter(writer, node, inputs, standalone ? undefined : shapeDependent), inputs, node);
+      emit(operatorWriter(writer, node, layout, inputs, standalone ? undefined : shapeDependent), inputs, node);
       const path = writer.unique(node.path || node.op); // a model that is a single module has no path
-      const value = outputNames.get(node.id) ?? path;
+      const output = outputNames.get(node.id);
+      const value = layout === 'channels-first' ? (output ?? path) : path;
       values[node.id] = value;
       writer.nameLast(path, value);
       const { batch, height, width } = extents[node.id] ?? {};
-      const dimensions = [batch, node.channels, height, width];
+      const dimensions =
+        layout === 'channels-last' ? [batch, height, width, node.channels] : [batch, node.channels, height, width];
       if (!isFlat(node))
         writer.value(
           value,
           dimensions.map((extent) => extent ?? ''),
         );
+      if (output !== undefined && layout === 'channels-last') {
+        writer.nameLast(valueIn('channels-first', node.id), output);
+        transposed.set(node.id, output);
+      }
     }
   };
   for (const node of graph.nodes) if (!inBranch.has(node.id)) emitNode(node);
@@ -110,23 +129,30 @@ export function emitOnnx(
       const node = nodeAt(graph, id);
       results.push({ output: '', node, value: writer.unique(`${node.path || node.op}/result`) });
     }
+    const outside = transposed;
     writer.branch(condition, () => {
+      transposed = new Map(outside); // others do not see what is written in the branch
       for (const node of graph.nodes) if (nodes.has(node.id)) emitNode(node);
       return results.map(({ value, node }) => ({
         name: value,
-        value: valueOfNode(node.id),
+        value: valueIn('channels-first', node.id),
         channels: node.channels,
         isInside: nodes.has(node.id),
       }));
     });
-    for (const { node, value } of results) if (nodes.has(node.id)) values[node.id] = value;
+    transposed = outside;
+    for (const { node, value } of results) {
+      if (!nodes.has(node.id)) continue;
+      values[node.id] = value;
+      layouts[node.id] = 'channels-first';
+    }
   }
 
   for (const { output, node, value } of outputs) {
-    if (!fromBranch.has(output) && valueOfNode(node.id) !== value) {
+    if (!fromBranch.has(output)) {
+      const known = valueIn('channels-first', node.id);
       const type = isFlat(node) ? 'Flatten' : 'Identity';
-      const copy = writer.operator(type, `${value}/${type}`, [valueOfNode(node.id)]);
-      writer.nameLast(copy, value);
+      if (known !== value) writer.nameLast(writer.operator(type, `${value}/${type}`, [known]), value);
     }
     const dimensions = mapDimensions(value, node.channels);
     writer.output(value, isFlat(node) ? dimensions.slice(0, 2) : dimensions);
@@ -154,10 +180,12 @@ function inputDimensions({ attributes: { name, kind }, channels }: Node<'input'>
 function operatorWriter(
   writer: ModelWriter,
   node: Node<Operation>,
+  layout: Layout,
   [first = '']: readonly string[],
   inputs: ShapeDependentInput[] | undefined,
 ): OperatorWriter {
   const onnx: OperatorWriter = {
+    layout,
     operator: (type, operands, attributes) => writer.operator(type, `${node.path}/${type}`, operands, attributes),
     ints: writer.ints,
     floats: writer.floats,

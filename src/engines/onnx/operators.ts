@@ -1,11 +1,12 @@
 import type { Size } from '../../arrays.ts';
 import type { Axis, Operation, Window } from '../../nn/ops.ts';
 import { attention, linearAttention, windowAttention } from './attention.ts';
+import { axesOf } from './layouts.ts';
 import type { Attributes, Emit, OperatorWriter } from './writer.ts';
 
 /**
- * The vocabulary in ONNX (opset 17). Values are N×C×H×W and only the channels are known, so shapes that an operator needs are
- * computed inside the model.
+ * The vocabulary in ONNX (opset 17). Only the channels of values are known, so shapes that an operator needs are computed
+ * inside the model. Values are N×C×H×W, or N×H×W×C where `layouts.ts` says so.
  */
 
 const pair = ({ height, width }: Size): number[] => [height, width];
@@ -69,11 +70,8 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     onnx.operator('Add', [weighed, perChannel(bias)]);
   },
 
-  // The operator reads the last axes. Two transposes take half the time of a mean and variance over channels.
-  layerNorm: (onnx, [x, weight, bias], { attributes: { eps } }) => {
-    const last = onnx.operator('Transpose', [x], { perm: [0, 2, 3, 1] });
-    const normed = onnx.operator('LayerNormalization', [last, weight, bias], { axis: -1, epsilon: { float: eps } });
-    onnx.operator('Transpose', [normed], { perm: [0, 3, 1, 2] });
+  layerNorm: (onnx, inputs, { attributes: { eps } }) => {
+    onnx.operator('LayerNormalization', inputs, { axis: -1, epsilon: { float: eps } });
   },
 
   relu: plain('Relu'),
@@ -169,16 +167,18 @@ export const emitters: { [K in Operation]: Emit<K> } = {
     paddedTo(onnx, x, multiple);
   },
   mergePatches: (onnx, [x]) => {
+    const axes = axesOf[onnx.layout];
     const whole = paddedTo(onnx, x, { height: 2, width: 2 });
     const everySecond = (row: number, column: number) =>
       onnx.operator('Slice', [
         whole,
         onnx.ints([row, column]),
         onnx.ints([end, end]),
-        onnx.ints([2, 3]),
+        onnx.ints([axes.height, axes.width]),
         onnx.ints([2, 2]),
       ]);
-    onnx.operator('Concat', [everySecond(0, 0), everySecond(1, 0), everySecond(0, 1), everySecond(1, 1)], { axis: 1 });
+    const tiles = [everySecond(0, 0), everySecond(1, 0), everySecond(0, 1), everySecond(1, 1)];
+    onnx.operator('Concat', tiles, { axis: axes.channels });
   },
   windowAttention,
   attention,
@@ -214,15 +214,17 @@ export const emitters: { [K in Operation]: Emit<K> } = {
 
 /** An index beyond every map. */
 const end = 2 ** 31 - 1;
-const dimensionOf = { height: 2, width: 3 } as const;
+const dimensionOf = axesOf['channels-first'];
 
 /** Pads height and width by zeros at their ends, up to multiples. */
 function paddedTo(onnx: OperatorWriter, x: string, multiple: Size): string {
-  const size = onnx.operator('Shape', [x], { start: 2, end: 4 });
+  const { height } = axesOf[onnx.layout];
+  const size = onnx.operator('Shape', [x], { start: height, end: height + 2 });
   // the remainder of −n has the sign of the divisor
   const missing = onnx.operator('Mod', [onnx.operator('Neg', [size]), onnx.ints(pair(multiple))]);
-  const pads = onnx.operator('Concat', [onnx.ints([0, 0, 0, 0, 0, 0]), missing], { axis: 0 });
-  return onnx.operator('Pad', [x, pads]);
+  const before = onnx.ints(new Array<number>(height + 4).fill(0));
+  const after = height === 1 ? [onnx.ints([0])] : [];
+  return onnx.operator('Pad', [x, onnx.operator('Concat', [before, missing, ...after], { axis: 0 })]);
 }
 
 /** Resizes a parameter to the extent of the map along an axis; `leading` are its first two extents. */

@@ -1,5 +1,6 @@
 import type { Axis } from '../../nn/ops.ts';
 import type { ShapeDependentArray, Windows } from '../shape_dependent.ts';
+import { axesOf } from './layouts.ts';
 import type { OperatorWriter } from './writer.ts';
 
 /**
@@ -51,7 +52,7 @@ function wholeNumbers(onnx: OperatorWriter, map: string) {
     into: (x: string, shape: string) => onnx.operator('Reshape', [x, shape]),
     cast: (x: string, type: 'float32' | 'int64') => onnx.operator('Cast', [x], { to: type === 'float32' ? 1 : 7 }),
     extent: (axis: Axis) =>
-      onnx.operator('Gather', [onnx.operator('Shape', [map]), onnx.ints([axis === 'height' ? 2 : 3], [])]),
+      onnx.operator('Gather', [onnx.operator('Shape', [map]), onnx.ints([axesOf[onnx.layout][axis]], [])]),
   };
 }
 

@@ -18,6 +18,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './generated/onnx_pb.ts';
+import type { Layout } from './layouts.ts';
 
 /** Collects an ONNX graph: operators, inputs, outputs, weights and constants by their names. */
 
@@ -42,6 +43,8 @@ export interface OnnxGraph {
 
 /** What an emitter may do. The value of the last operator that it writes is the operation's result. */
 export interface OperatorWriter {
+  /** Of the operation's maps and of its result. */
+  readonly layout: Layout;
   /** Appends an operator with one output and returns the name of that. Optional inputs may be undefined. */
   operator(type: string, inputs: readonly (string | undefined)[], attributes?: Attributes): string;
   /** Returns a constant list of int64; a scalar if `shape` is empty. Equal ones are one. */
