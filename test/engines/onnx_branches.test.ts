@@ -8,7 +8,17 @@ import { branchesOf } from '../../src/engines/onnx/branches.ts';
 import { emitOnnx } from '../../src/engines/onnx/emit.ts';
 import type { SessionOptions } from '../../src/engines/onnx/engine.ts';
 import { onnxInParts } from '../../src/engines/onnx/serialize.ts';
-import { conv2d, type Engine, F, map, parametersOf, programOf, recordedByReader } from '../../src/nn/index.ts';
+import {
+  conv2d,
+  type Engine,
+  F,
+  layerNorm,
+  map,
+  parametersOf,
+  programOf,
+  recordedByReader,
+  type Value,
+} from '../../src/nn/index.ts';
 import { engines, useEngine } from '../harness/engines.ts';
 import { seededInput, seededWeight } from '../harness/seeded.ts';
 
@@ -113,6 +123,44 @@ describe('branches of an ONNX model', () => {
               expect(value).to.be.closeTo(expected.get(output)?.data[i] ?? Number.NaN, 1e-5, output);
             }
             tensor.dispose();
+          }
+        }
+        branched.dispose();
+        whole.dispose();
+      });
+
+      it('gives maps whose channels are last outside, inside, or in both', async () => {
+        const normed = recordedByReader('normed', { x: map(2) }, (scope, { x }) => {
+          const stem = layerNorm(scope.at('stem'), x);
+          const sum = F.add(stem, layerNorm(scope.at('sum'), stem));
+          const norm = (name: string, value: Value) => layerNorm(scope.at(name), value);
+          const fine = norm('fine', sum);
+          return {
+            one: { stem, y: conv2d(scope.at('y'), stem, 3, { kernel: 3 }), n: norm('n', sum) },
+            other: {
+              fine,
+              same: fine,
+              z: conv2d(scope.at('z'), norm('again', fine), 3, { kernel: 1 }),
+              stemAgain: stem,
+            },
+          };
+        });
+        const weights = parametersOf(normed.graph).map(({ key, shape }) => [key, seededWeight(key, shape)] as const);
+        const plain = programOf(normed.name, normed.graph, new Map(weights));
+        const [branched, whole] = [
+          await here.engine.load({ ...plain, readers: normed.readers }),
+          await here.engine.load(plain),
+        ];
+        const expected = await whole.run({ x });
+        for (const wanted of [Object.keys(expected), ...Object.values(normed.readers)]) {
+          const outputs = await branched.run({ x }, wanted);
+          for (const output of wanted) {
+            const [found, same] = [await outputs[output]?.read(), await expected[output]?.read()];
+            expect(found?.shape, output).to.deep.equal(same?.shape);
+            for (const [i, value] of (found?.data ?? []).entries()) {
+              expect(value).to.be.closeTo(same?.data[i] ?? Number.NaN, 1e-5, output);
+            }
+            outputs[output]?.dispose();
           }
         }
         branched.dispose();
