@@ -66,8 +66,8 @@ function objectLines(
     lines.push(`  AP50 gained without errors of a type (TIDE): ${gains.join('  ')}`);
   }
   if (perKeypoint) {
-    const each = perKeypoint.map(({ name, similarity }) => `${name} ${figure(similarity)}`);
-    lines.push(`  similarity of each keypoint in the objects that are found: ${each.join('  ')}`);
+    const each = perKeypoint.map(({ name, similarity }) => [name, figure(similarity)]);
+    lines.push('  Each keypoint in the objects that are found:', ...table(['keypoint', 'similarity'], each, dim));
   }
   return lines;
 }
