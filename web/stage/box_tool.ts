@@ -1,5 +1,6 @@
-import { element, icon, icons } from '../elements.ts';
+import { element, icons } from '../elements.ts';
 import type { Camera } from './camera.ts';
+import { toggle } from './tools.ts';
 import { type Box, clamp, type Point, type Size, toImage } from './view.ts';
 
 /** Boxes that a visitor draws on the picture: where a pose model looks for a person. */
@@ -22,15 +23,8 @@ const leastEdge = 6;
  * @param onBox gets each box, in pixels of the picture and within it
  */
 export function createBoxTool(frame: HTMLElement, camera: Camera, onBox: (box: Box) => void): BoxTool {
-  const label = 'Draw boxes around persons';
-  const attributes = {
-    type: 'button',
-    class: 'stage-tool',
-    'aria-label': label,
-    title: label,
-    'aria-pressed': 'false',
-  };
-  const button = element('button', { ...attributes, hidden: true }, icon(icons.box));
+  const button = toggle('Draw boxes around persons', icons.box);
+  button.hidden = true;
   const rectangle = element('div', { class: 'stage-box', hidden: true });
   let from: Point | undefined;
   const isOn = () => button.ariaPressed === 'true';

@@ -1,5 +1,6 @@
-import { element, icon, icons } from '../elements.ts';
+import { element, icons } from '../elements.ts';
 import type { LayersState, Store } from './layers.ts';
+import { toggle } from './tools.ts';
 
 /** The slider of before and after: left of it the picture alone, right of it with the result. */
 
@@ -13,15 +14,7 @@ export interface Compare {
 
 /** @param over what the slider clips */
 export function createCompare(layers: Store<LayersState>, over: HTMLElement): Compare {
-  const label = 'Compare before and after';
-  const attributes = {
-    type: 'button',
-    class: 'stage-tool',
-    'aria-label': label,
-    title: label,
-    'aria-pressed': 'false',
-  };
-  const button = element('button', attributes, icon(icons.compare));
+  const button = toggle('Compare before and after', icons.compare);
   const slider = element('input', {
     class: 'stage-slider',
     type: 'range',
