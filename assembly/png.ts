@@ -8,7 +8,7 @@
 let bits: u64 = 0;
 let held: u64 = 0;
 
-/** Where the next byte goes. */
+/** The place of the next byte. */
 let out: usize = 0;
 
 /** Begins a stream. */

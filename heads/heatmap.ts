@@ -35,7 +35,7 @@ export const heatmapConfig = z.strictObject({
 });
 export type HeatmapConfig = z.output<typeof heatmapConfig>;
 
-/** What each kernel cuts off and adds, so that a stride of 2 doubles the map exactly. */
+/** The padding of each kernel. With it, a stride of 2 doubles the map exactly. */
 const paddings = {
   4: { padding: 1, outputPadding: 0 },
   3: { padding: 1, outputPadding: 1 },

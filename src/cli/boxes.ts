@@ -46,7 +46,7 @@ const cornersOf = ([x, y, width, height]: readonly [number, number, number, numb
   y + height,
 ];
 
-/** What a file has for the images of a run. */
+/** The boxes that a file has for the images of a run. */
 interface Source {
   /** One per image: undefined if the file does not have the image, as far as it tells. */
   readonly found: readonly (readonly Entry[] | undefined)[];
@@ -245,7 +245,7 @@ function inOwnJson(
   };
 }
 
-/** What an image from stdin, or a result without its file, is called. */
+/** The name of an image from stdin, and of a result without its file. */
 const unnamed = 'stdin';
 
 /** Takes the one result for the one image if either has no name. */

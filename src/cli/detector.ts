@@ -7,7 +7,7 @@ import { type ChosenModel, chooseConfig, chooseModel, type Library } from './mod
 
 /** The detector in front of a pose model, for the commands that run one. */
 
-/** What the command line says about the boxes of poses. */
+/** The options of the command line about the boxes of poses. */
 export interface DetectorWords {
   readonly detector?: string;
   readonly detectorWeights?: string;
@@ -109,7 +109,7 @@ export function checkDetector(library: Library, detector: ChosenDetector, name: 
   );
 }
 
-/** What runs the images of a command. */
+/** The predictor that runs the images of a command. */
 export interface LoadedPredictor {
   readonly predictor: Predictor;
   /** The model itself, without its detector. */

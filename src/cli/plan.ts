@@ -106,7 +106,7 @@ export interface PlannedInput extends Input {
   readonly paths: readonly string[];
   /** Its id in COCO's results. */
   readonly imageId: ImageId;
-  /** Where poses are looked for, if a file says so. */
+  /** The boxes in which a pose model looks. A file gives them. */
   readonly boxes?: Boxes | undefined;
   /** The size that the file of the boxes states for the image. */
   readonly statedSize?: StatedSize | undefined;
@@ -193,7 +193,7 @@ function leastScore({ task, score }: ImagesJob, { pose }: ModelConfig): number |
   return task === 'predict' || task === 'detect' ? (score ?? 0.3) : undefined;
 }
 
-/** What poses without boxes mean. */
+/** Says what a pose model sees without boxes. */
 const wholeImages = (task: TaskCommand): string =>
   task === 'pose'
     ? 'Each image is one box, with one pose. --detector finds boxes, --boxes takes them from a file.'

@@ -22,7 +22,7 @@ const schema = /* @__PURE__ */ z.strictObject({
   labels: z.optional(z.string()),
   /** Names of the classes, for layouts whose files do not name them. */
   classes: z.optional(z.array(text).check(z.minLength(1))),
-  /** What the images are labelled for, if a layout lists them by task (VOC), or has a file for each (COCO: boxes and masks, or keypoints). */
+  /** The task that the labels are for. VOC lists images by task; COCO has one file for boxes and masks, and another one for keypoints. */
   task: z.optional(z.enum(['detection', 'segmentation', 'pose'])),
   /** The value of label maps that says "not labelled". Default 255. */
   ignore: z.optional(z.int().check(z.minimum(0), z.maximum(65_535))),

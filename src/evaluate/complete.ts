@@ -13,7 +13,7 @@ export interface FoundObjects {
   readonly truth: CocoFile;
   readonly found: readonly CocoDetection[];
   readonly types: readonly CocoType[];
-  /** What is known of the keypoints, if these are among the types. */
+  /** Names and sigmas of the keypoints. Absent if keypoints are not among the types. */
   readonly keypoints?: MeasuredKeypoints | undefined;
   /** How messages name the file of results. */
   readonly results?: string | undefined;

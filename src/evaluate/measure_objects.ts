@@ -48,7 +48,7 @@ export interface MeasuredKeypoints extends LabelledKeypoints {
   readonly drawn?: KeypointNames | undefined;
 }
 
-/** What is measured, and against what. */
+/** The detections that are measured, and the labels that they are compared with. */
 export interface MeasuredObjects {
   readonly truth: CocoFile;
   readonly found: readonly CocoDetection[];

@@ -6,7 +6,7 @@ import { DataError, listed } from '../errors.ts';
 import { type CropShape, hasCrop } from '../image/crop_places.ts';
 import type { Boxes } from '../library/index.ts';
 
-/** Where an evaluated pose model looks for poses: in the boxes of the labels or in those of a detector, as mmpose takes them. */
+/** The boxes in which an evaluated pose model looks: those of the labels, or those of a detector, as mmpose takes them. */
 
 /** Gives the boxes of one image after the other. */
 export interface BoxSource {
@@ -52,7 +52,7 @@ export function labelledBoxes(set: ImageSet, labels: ReadonlySet<number>, shape:
   };
 }
 
-/** What decides if a labelled object is looked for. */
+/** The fields of a labelled object that decide if the model looks for it. */
 interface Candidate {
   /** x, y, width, height. */
   readonly box: readonly [number, number, number, number] | undefined;

@@ -43,7 +43,7 @@ export interface OnnxGraph {
 
 /** What an emitter may do. The value of the last operator that it writes is the operation's result. */
 export interface OperatorWriter {
-  /** Of the operation's maps and of its result. */
+  /** The order of the extents of the operation's maps, and of its result. */
   readonly layout: Layout;
   /** Appends an operator with one output and returns the name of that. Optional inputs may be undefined. */
   operator(type: string, inputs: readonly (string | undefined)[], attributes?: Attributes): string;
