@@ -9,7 +9,6 @@ import {
   mmsegmentation,
   mogaNetPose,
   type PoseSize,
-  pose,
   published,
   square,
   unstretched,
@@ -40,10 +39,8 @@ const imageNet = (name: string, arch: Arch, figures: Figures, file: string, trai
     },
   );
 
-const keypoints = (arch: Arch, [height, width]: PoseSize, figures: Figures): ZooEntry => {
-  const name = `convnext_${arch}_coco_${height}x${width}`;
-  return pose(name, convnext(arch), [height, width], mogaNetPose(name, figures, { height, width }));
-};
+const keypoints = (arch: Arch, size: PoseSize, figures: Figures): ZooEntry =>
+  mogaNetPose(`convnext_${arch}`, convnext(arch), size, figures);
 
 /** As mmsegmentation evaluates its ConvNeXt segmentors. */
 const sliding = { input: unstretched, slide: { crop: square(512), stride: square(341) } };

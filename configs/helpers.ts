@@ -255,12 +255,24 @@ export const mmsegmentation = openMmlab('segmentation', {
 /** The input of mmsegmentation's test pipelines, which resize once and stretch nothing. */
 export const unstretched: { scale: [number, number]; divisor: number } = { scale: [2048, 512], divisor: 1 };
 
-/** The facts of a pose model that MogaNet's authors publish, on MogaNet or on ConvNeXt. Its file has its name. */
-export const mogaNetPose = (name: string, figures: Figures, input: { height: number; width: number }): Facts => ({
-  publisher: { name: 'github.com/Westlake-AI/MogaNet', licence: 'Apache-2.0' },
-  weights: { url: `https://github.com/Westlake-AI/MogaNet/releases/download/moganet-pose-weights/${name}.pth` },
-  published: published('pose', figures, poseTable, input),
-});
+/**
+ * A pose model that MogaNet's authors publish, on MogaNet or on ConvNeXt. Its file has its name.
+ *
+ * @param network what its name begins with, such as `moganet_xt`
+ */
+export function mogaNetPose(
+  network: string,
+  backbone: Backbone,
+  [height, width]: PoseSize,
+  figures: Figures,
+): ZooEntry {
+  const name = `${network}_coco_${height}x${width}`;
+  return pose(name, backbone, [height, width], {
+    publisher: { name: 'github.com/Westlake-AI/MogaNet', licence: 'Apache-2.0' },
+    weights: { url: `https://github.com/Westlake-AI/MogaNet/releases/download/moganet-pose-weights/${name}.pth` },
+    published: published('pose', figures, poseTable, { height, width }),
+  });
+}
 
 /** The facts of a pose model of mmpose that the same table lists. */
 export const mmpose = (

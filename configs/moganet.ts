@@ -54,10 +54,8 @@ const coco = facts('detection', 'moganet-det-weights');
 const ade20k = facts('segmentation', 'moganet-seg-weights');
 
 /** The publisher of the pose models of MogaNet also publishes those on ConvNeXt. */
-const keypoints = (arch: Arch, [height, width]: PoseSize, figures: Figures): ZooEntry => {
-  const name = `moganet_${arch}_coco_${height}x${width}`;
-  return pose(name, moganet(arch), [height, width], mogaNetPose(name, figures, { height, width }));
-};
+const keypoints = (arch: Arch, size: PoseSize, figures: Figures): ZooEntry =>
+  mogaNetPose(`moganet_${arch}`, moganet(arch), size, figures);
 
 const averaged = true;
 
