@@ -1,22 +1,9 @@
 import { expect } from 'chai';
+import { cocoKeypoints } from '../../src/datasets/keypoints.ts';
 import { ShapeError } from '../../src/errors.ts';
 import type { Raster } from '../../src/image/raster.ts';
 import { type DrawnKeypoints, drawPoses, poseColors, sidesOf } from '../../src/render/poses.ts';
 import { expectOverlay, landscape, plain } from './images.ts';
-
-/** COCO's keypoints, by number. */
-const coco: DrawnKeypoints = {
-  names: Array.from({ length: 17 }, (_, k) => `keypoint ${k}`),
-  // biome-ignore format: legs, trunk, arms, head
-  skeleton: [
-    [15, 13], [13, 11], [16, 14], [14, 12],
-    [11, 12], [5, 11], [6, 12], [5, 6],
-    [5, 7], [6, 8], [7, 9], [8, 10],
-    [1, 2], [0, 1], [0, 2], [1, 3], [2, 4], [3, 5], [4, 6],
-  ],
-  // biome-ignore format: one line
-  flipPairs: [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12], [13, 14], [15, 16]],
-};
 
 /** Two legs. */
 const limb: DrawnKeypoints = {
@@ -87,13 +74,13 @@ describe('poses', () => {
   });
 
   it("have mmpose's colours: left green, right blue, head and trunk orange", () => {
-    const { points, links } = sidesOf(coco);
+    const { points, links } = sidesOf(cocoKeypoints);
     const [l, r, t] = ['left', 'right', 'trunk'] as const;
     expect(points).to.deep.equal([t, t, t, t, t, l, r, l, r, l, r, l, r, l, r, l, r]);
     expect(links).to.deep.equal([l, l, r, r, t, t, t, t, l, r, l, r, t, t, t, t, t, t, t]);
     expect(poseColors).to.deep.equal({ left: [0, 255, 0], right: [0, 128, 255], trunk: [255, 153, 51] });
     // keypoints without pairs have no side
-    expect(sidesOf({ ...coco, flipPairs: [] }).links.every((side) => side === 'trunk')).to.equal(true);
+    expect(sidesOf({ ...cocoKeypoints, flipPairs: [] }).links.every((side) => side === 'trunk')).to.equal(true);
   });
 
   it('are drawn thicker if the person is larger', () => {
@@ -167,7 +154,7 @@ describe('poses', () => {
     );
     expectOverlay(
       'poses',
-      drawPoses(landscape({ width: 200, height: 170 }), { ...poseOf(...places), keypoints: coco }),
+      drawPoses(landscape({ width: 200, height: 170 }), { ...poseOf(...places), keypoints: cocoKeypoints }),
     );
   });
 
