@@ -16,7 +16,7 @@ import type { Observation } from './observe.ts';
 
 /** Collects the poses of a run in COCO's form, keypoint by keypoint as the data set names them. */
 
-/** What is known of a pose model that is measured. */
+/** The facts about a pose model that is measured. */
 export interface MeasuredPose {
   /** How messages name the model. */
   readonly name: string;

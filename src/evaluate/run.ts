@@ -73,7 +73,7 @@ export type EvaluatedModel = Pick<
   Predictor,
   'classes' | 'config' | 'engine' | 'name' | 'predict' | 'sha256' | 'streamSettled'
 > & {
-  /** Of a pose model `withDetector`: what finds the boxes. */
+  /** The model that finds the boxes. Only a pose model `withDetector` has it. */
   readonly detector?: Pick<Predictor, 'name'> | undefined;
 };
 

@@ -57,7 +57,7 @@ export interface ExportDescription {
   readonly parts: readonly ExportedPart[];
   /** Class names by task. */
   readonly classes?: Named<readonly string[]> | undefined;
-  /** What the heatmaps of a pose model are, in their order. Indices count from 0. */
+  /** The keypoints of a pose model, in the order of its heatmaps. Indices count from 0. */
   readonly keypoints?: KeypointSet | undefined;
   /** Anchors of the detector, finest level first. */
   readonly anchors?: readonly ExportedAnchors[] | undefined;

@@ -29,11 +29,11 @@ const pageBytes = 2 ** 16;
 const keptBytes = 2 ** 23;
 
 const longestRun = 258;
-/** Where the memory has counts and codes of literals and runs; rows follow. */
+/** The memory begins with the counts and codes of literals. Those of runs follow, and then the rows. */
 const literalsAt = 0;
 const runsAt = 4 * 4 * 256;
 const rowsAt = runsAt + 4 * (longestRun + 2);
-/** What the loops may read or write beyond their bytes. */
+/** The loops read and write up to so many bytes too far. */
 const slack = 16;
 
 const endOfBlock = 256;
@@ -112,7 +112,7 @@ function* bandSlices(loops: Loops, { width, height, data }: Raster, channels: 3 
   return memory.subarray(outAt, end + 4);
 }
 
-/** What a block may take: a code that is the best for its data takes at most 9 bits of a byte, and a header is short. */
+/** Returns the most bytes of a block: a code that is the best for its data takes at most 9 bits of a byte, and a header is short. */
 const mostBytes = (bytes: number): number => 2 * bytes + 1024;
 
 const endOf = (loops: Loops): number => loops.written() >>> 0;

@@ -1,7 +1,7 @@
 import type { Size } from '../arrays.ts';
 
 /**
- * Where the crops of a top-down pose model lie: box → centre and scale → matrix, in the float32 steps of mmpose 0.29
+ * The places of the crops of a top-down pose model: box → centre and scale → matrix, in the float32 steps of mmpose 0.29
  * (`mmpose/core/bbox/transforms.py`, `mmpose/core/post_processing/post_transforms.py`), or of 1.3 (`mmpose/structures/bbox/transforms.py`,
  * `mmpose/datasets/transforms/topdown_transforms.py`). Another step would move a crop by 1/32 pixel where a coordinate lies between two
  * of them.
@@ -118,7 +118,7 @@ function checkBox(boxesXywh: ArrayLike<number>, i: number): void {
   }
 }
 
-/** What the place of a crop depends on, besides its box. */
+/** The place of a crop depends on these values and on its box. */
 export interface CropShape {
   /** The size of the network's input. By default a square. */
   readonly size?: Size | undefined;

@@ -15,7 +15,7 @@ import { heeding } from './heed.ts';
 import { isByModule, type ModelRef, type ReadOptions, readOptions, resolveRef } from './resolve.ts';
 import type { ConfiguredModel } from './weights.ts';
 
-/** What reads weights, and finds the model that they belong to. A page loads it while it loads the first file. */
+/** Imports the module that reads weights and finds their model. A page does so while it loads the first file. */
 const reading = () => import('./reading.ts');
 
 /** A model with its weights. Nothing runs yet. */

@@ -59,7 +59,7 @@ function inOrder<T>(dict: Readonly<Record<string, T>>, where: string): T[] {
     });
 }
 
-/** What mmpose 1.x makes of a `dataset_info` and writes beside the weights. The rest is for drawing and training. */
+/** mmpose 1.x makes this of a `dataset_info`, and writes it beside the weights. Its other fields are for drawing and training. */
 const parsed = z.looseObject({
   keypoint_id2name: z.record(z.string(), z.string()),
   skeleton_links: z._default(keypointPairs, []),
@@ -116,7 +116,7 @@ const datasetTypes: Readonly<Record<string, DatasetId>> = {
 };
 const infoFiles: Readonly<Record<string, DatasetId>> = { 'coco.py': 'coco_keypoints' };
 
-/** What has the keypoints of a data set, if not a person: by mmpose's names of data sets. */
+/** The names of what has the keypoints, by mmpose's name of the data set. It is a person in all others. */
 const classesOf: Readonly<Record<string, string>> = {
   macaque: 'macaque',
   ap10k: 'animal',

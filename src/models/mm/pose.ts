@@ -14,7 +14,7 @@ import { checkLevels, count, none, off, parsePart, type Source, training, unneed
 const what = 'mmpose model';
 const kernels = z.array(z.union([z.literal(4), z.literal(3), z.literal(2)]));
 
-/** What a head is made of, and the index of what it reads among the outputs of the backbone; it may count from the last. */
+/** The configuration of a head, and the index of the backbone's output that it reads. A negative one counts from the last. */
 interface ReadHead {
   readonly maps: number;
   readonly index: number;
@@ -172,7 +172,7 @@ export const poseHeadFromMm = (head: unknown, part = 'keypoint_head'): ReadHead 
 
 type Test = Partial<PoseConfig['test']>;
 
-/** What mmpose's words for ways of decoding are called in this package. */
+/** The names that mmpose's ways of decoding have in this package. */
 const decodings = { none: 'none', default: 'quarter', unbiased: 'dark', megvii: 'megvii' } as const;
 
 /** `test_cfg` of 0.x. `post_process: true` and `false` are older spellings. */
@@ -287,7 +287,7 @@ export interface ReadPose {
   readonly inputSize?: [number, number] | undefined;
 }
 
-/** What feeds the head: the stages of the backbone, and the first that it gives. */
+/** The stages that feed the head, and the first one that the backbone gives. */
 export interface PoseSource extends Source {
   readonly first: number;
 }
