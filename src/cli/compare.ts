@@ -10,7 +10,7 @@ import { figure, table } from './evaluation_text.ts';
 import { endingAtOnce, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { addPoseMeasureOptions, dataFor, type MeasureOptions, measureModel, readResults } from './measure.ts';
 import { checkOutput, pageEndings, refuseExisting } from './outputs.ts';
-import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
+import { addEngineOptions, addInputOptions, addLoadOptions, addWorkersOption } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
 import { addTileOptions } from './tiles.ts';
 import { worded } from './words.ts';
@@ -69,7 +69,7 @@ export function addCompareCommand(program: Command, end: (code: number) => void)
     .option('--report <file>', 'write a report as one HTML file')
     .option('--shown <n>', 'how many images the report shows', wholeNumber, 12)
     .option('--overwrite', 'replace existing files');
-  addPoseMeasureOptions(addTileOptions(addInputOptions(addEngineOptions(command))))
+  addPoseMeasureOptions(addTileOptions(addInputOptions(addWorkersOption(addEngineOptions(command)))))
     .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', help)
     .action(async (a: string, b: string, options: Options) => end(await compare([a, b], options, command)));

@@ -8,7 +8,7 @@ import { evaluationLines } from './evaluation_text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './failure.ts';
 import { addPoseMeasureOptions, type MeasureOptions, measureModel, measureResults } from './measure.ts';
 import { checkOutput, pageEndings, refuseExisting, writeWhole } from './outputs.ts';
-import { addEngineOptions, addInputOptions, addLoadOptions } from './run_options.ts';
+import { addEngineOptions, addInputOptions, addLoadOptions, addWorkersOption } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
 import { addTileOptions } from './tiles.ts';
 import { worded } from './words.ts';
@@ -67,7 +67,7 @@ export function addEvaluateCommand(program: Command, end: (code: number) => void
     .option('--shown <n>', 'how many of the worst images the report shows', wholeNumber, 12)
     .option('--save-results <file>', "write what the model found in COCO's results format")
     .option('--overwrite', 'replace existing files');
-  addPoseMeasureOptions(addTileOptions(addInputOptions(addEngineOptions(command))))
+  addPoseMeasureOptions(addTileOptions(addInputOptions(addWorkersOption(addEngineOptions(command)))))
     .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', help)
     .action(async (options: Options) => end(await evaluate(options, command)));
@@ -100,6 +100,7 @@ function checkOptions({ model, weights, results, report, saveResults, overwrite,
     '--model': model,
     '--weights': weights,
     '--save-results': saveResults,
+    '--workers': others.workers,
     '--detector': others.detector,
     '--boxes': others.boxes,
     '--oks': others.oks,

@@ -41,7 +41,7 @@ interface Work extends Plan, Queue {
   readonly model: Predictor;
   /** Files of folders and patterns that are not images. */
   readonly leftOut: readonly LeftOut[];
-  readonly pool: Pool;
+  readonly pool: Pool<PlannedInput, Outcome>;
   readonly terminal: Terminal;
 }
 
@@ -70,7 +70,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
       onProgress,
     }),
   );
-  let pool: Pool | undefined;
+  let pool: Pool<PlannedInput, Outcome> | undefined;
   try {
     introduce(library, predictor, terminal, job.threads);
     for (const notice of [...shares.notices, ...plan.notices]) terminal.note(terminal.colors.yellow(notice));
@@ -81,7 +81,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
     pool = openPool(cook, {
       room: model.engine.blocking ? 1 : 2,
       workers: shares.workers,
-      data: { recipe, threads: shares.threads },
+      data: { kind: 'outcomes', recipe, threads: shares.threads },
       onNotice: (text) => terminal.note(terminal.colors.yellow(text)),
     });
     const queue = queueOf(library, job, plan);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { NamedResults } from '../data/coco_file.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
+import type { Observation, Observer } from '../evaluate/observe.ts';
 import type { EvaluateOptions } from '../evaluate/run.ts';
 import type { ModelConfig } from '../node.ts';
 import { readGiven, sigmaList } from './arguments.ts';
@@ -10,6 +11,8 @@ import { addDetectorOptions, checkDetector, chooseDetector, type DetectorWords, 
 import { endingAtOnce, loadingEndsAtOnce, UsageError } from './failure.ts';
 import { introduce, progressText } from './images.ts';
 import { checkTask, chooseModel } from './model.ts';
+import { type ObservedInput, observationsBy } from './observed.ts';
+import { openPool, type Pool, sharesOf } from './pool.ts';
 import { type InputChoice, inputChoiceOf } from './run_options.ts';
 import { loadingDisplay, type Terminal } from './terminal.ts';
 
@@ -30,6 +33,7 @@ export interface MeasureOptions extends DataOptions, DetectorWords, InputChoice 
   readonly engine: string;
   readonly device?: string;
   readonly threads?: number;
+  readonly workers?: number;
 }
 
 /** Adds what only pose models need: where the boxes come from, and what keypoints are measured by. */
@@ -59,18 +63,21 @@ export async function measureModel(
   const library = await import('../node.ts');
   const { evaluateModel } = await import('../evaluate/run.ts');
   const chosen = chooseModel(library, name, { weights, pull });
-  const detector = await chooseDetector(library, options, pull);
+  const found = await chooseDetector(library, options, pull);
+  const detector = found && { ...found, score: found.score ?? ('configured' as const) };
   const boxes = options.boxes === undefined ? undefined : await readDetections(options.boxes, options.detectorScore);
   const configure = (config: ModelConfig): ModelConfig => {
     checkTask('predict', chosen.name, config);
     if (detector) checkDetector(library, detector, chosen.name, config);
     return config;
   };
-  const { predictor } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
-    loadPredictor(library, chosen, detector && { ...detector, score: detector.score ?? 'configured' }, {
+  const shares = sharesOf(options, Math.min(options.limit ?? set.count, set.count));
+  const job = { model: chosen, detector, engine, device, ema, prefix, ignore };
+  const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
+    loadPredictor(library, chosen, detector, {
       engine,
       device,
-      threads,
+      threads: shares.threads,
       pull,
       ema,
       prefix,
@@ -79,16 +86,41 @@ export async function measureModel(
       onProgress,
     }),
   );
+  let pool: Pool<ObservedInput, Observation> | undefined;
   try {
     introduce(library, predictor, terminal, threads);
+    const say = (text: string) => terminal.note(terminal.colors.yellow(text));
+    for (const notice of shares.notices) say(notice);
+    if (shares.workers > 1) {
+      pool = openPool(observationsBy(predictor), {
+        room: model.engine.blocking ? 1 : 2,
+        workers: shares.workers,
+        data: { kind: 'observations', job, threads: shares.threads },
+        onNotice: say,
+      });
+    }
     const data = predictor.config.pose ? await openKeypoints(set, options) : set;
-    const measured = { ...shared(options, terminal), predict: { ...input, oks }, boxes, sigmas };
+    const measured = {
+      ...shared(options, terminal),
+      predict: { ...input, oks },
+      boxes,
+      sigmas,
+      observer: pool && observerBy(pool),
+    };
     return await endingAtOnce(() => evaluateModel(predictor, data, measured));
   } finally {
     terminal.settle();
+    await pool?.close();
     await predictor.dispose();
   }
 }
+
+/** Observes with the workers of a pool. */
+const observerBy = ({ run, most }: Pool<ObservedInput, Observation>): Observer => ({
+  observe: async (image, { signal: _, ...options }) =>
+    run({ file: image.name, bytes: new Uint8Array(await image.arrayBuffer()), options }),
+  most,
+});
 
 /** @throws UsageError for options that contradict each other, or need another one */
 function checkBoxes({ detector, boxes, detectorClass, detectorScore }: MeasureOptions): void {

@@ -2,13 +2,13 @@ import { Worker } from 'node:worker_threads';
 import { EngineError } from '../errors.ts';
 import { usefulThreads } from '../platform/node/cores.ts';
 import { errorOf } from './failure.ts';
-import type { Cook, Outcome } from './outcome.ts';
-import type { ImagesJob, PlannedInput } from './plan.ts';
+import type { ImagesJob } from './plan.ts';
 import type { FromWorker, WorkerData } from './worker.ts';
 
 /**
  * Images on several threads. The first worker is the model of this thread; each other one is a thread with a model and an
- * engine of its own, which loads while the first already works. All files are written by this thread.
+ * engine of its own, which loads while the first already works. All files are written by this thread. `Input` and `Outcome` are plain
+ * data: what `WorkerData` says the threads do.
  */
 
 /** Images from which on a second worker pays: it costs the loading of a second model. */
@@ -60,11 +60,14 @@ export interface PoolOptions {
   readonly script?: URL;
 }
 
-export interface Pool {
+/** Makes the outcome of an image. */
+type Cook<Input, Outcome> = (input: Input) => Promise<Outcome>;
+
+export interface Pool<Input, Outcome> {
   /** Images that are begun before the outcome of the first is taken. */
   readonly most: number;
   /** Gives an image to the worker with the fewest. */
-  readonly run: Cook;
+  readonly run: Cook<Input, Outcome>;
   /** Ends the threads, whatever they do. */
   close(): Promise<void>;
 }
@@ -75,22 +78,28 @@ const roomOfThread = 2;
 /** A thread has ended; the image may be given to another worker. */
 class Returned extends Error {}
 
-interface Member {
-  readonly cook: Cook;
+interface Member<Input, Outcome> {
+  readonly cook: Cook<Input, Outcome>;
   readonly room: number;
   load: number;
 }
 
-interface Task {
-  readonly input: PlannedInput;
+interface Pending<Outcome> {
   resolve(outcome: Outcome): void;
   reject(error: unknown): void;
 }
 
+interface Task<Input, Outcome> extends Pending<Outcome> {
+  readonly input: Input;
+}
+
 /** @param cook the worker of this thread */
-export function openPool(cook: Cook, { room, workers, data, onNotice, script }: PoolOptions): Pool {
-  const members: Member[] = [{ cook, room, load: 0 }];
-  const waiting: Task[] = [];
+export function openPool<Input, Outcome>(
+  cook: Cook<Input, Outcome>,
+  { room, workers, data, onNotice, script }: PoolOptions,
+): Pool<Input, Outcome> {
+  const members: Member<Input, Outcome>[] = [{ cook, room, load: 0 }];
+  const waiting: Task<Input, Outcome>[] = [];
   const give = (): void => {
     for (;;) {
       const [free] = members.filter((one) => one.load < one.room).sort((a, b) => a.load - b.load);
@@ -100,7 +109,7 @@ export function openPool(cook: Cook, { room, workers, data, onNotice, script }: 
       void cooked(free, task);
     }
   };
-  const cooked = async (member: Member, task: Task): Promise<void> => {
+  const cooked = async (member: Member<Input, Outcome>, task: Task<Input, Outcome>): Promise<void> => {
     try {
       task.resolve(await member.cook(task.input));
     } catch (error) {
@@ -113,7 +122,7 @@ export function openPool(cook: Cook, { room, workers, data, onNotice, script }: 
   const threads = Array.from({ length: workers - 1 }, (_, i) => {
     const name = `worker ${i + 2}`;
     const member = { room: roomOfThread, load: 0 };
-    return startThread(name, data, script, {
+    return startThread<Input, Outcome>(name, data, script, {
       onReady: (of) => {
         members.push({ ...member, cook: of });
         give();
@@ -138,15 +147,10 @@ export function openPool(cook: Cook, { room, workers, data, onNotice, script }: 
   };
 }
 
-interface Events {
-  onReady(cook: Cook): void;
+interface Events<Input, Outcome> {
+  onReady(cook: Cook<Input, Outcome>): void;
   /** The thread takes no more images. */
-  onEnd(cook: Cook, text: string): void;
-}
-
-interface Pending {
-  resolve(outcome: Outcome): void;
-  reject(error: unknown): void;
+  onEnd(cook: Cook<Input, Outcome>, text: string): void;
 }
 
 /** Returns the module of the threads. In a checkout a thread has to be told how to read TypeScript: it does not inherit that. */
@@ -159,23 +163,23 @@ function workerModule(): URL {
 }
 
 /** Starts a thread. @returns the function that ends it */
-function startThread(
+function startThread<Input, Outcome>(
   name: string,
   data: WorkerData,
   script = workerModule(),
-  { onReady, onEnd }: Events,
+  { onReady, onEnd }: Events<Input, Outcome>,
 ): () => Promise<unknown> {
   const worker = new Worker(script, { name, workerData: data });
-  const pending = new Map<number, Pending>();
+  const pending = new Map<number, Pending<Outcome>>();
   let next = 0;
   let closing = false;
   let failure: unknown;
-  const cook: Cook = (input) =>
+  const cook: Cook<Input, Outcome> = (input) =>
     new Promise((resolve, reject) => {
       pending.set(next, { resolve, reject });
       worker.postMessage({ id: next++, input });
     });
-  worker.on('message', (message: FromWorker) => {
+  worker.on('message', (message: FromWorker<Outcome>) => {
     if (message.kind === 'ready') return onReady(cook);
     if (message.kind === 'unable') {
       failure = message.error.message;

@@ -1,23 +1,39 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MoganetError } from '../errors.ts';
+import type { Predictor } from '../node.ts';
 import { loadPredictor } from './detector.ts';
 import { type PlainError, plainError } from './failure.ts';
-import { type Outcome, openFont, outcomesBy, type Recipe } from './outcome.ts';
-import { configFor, type PlannedInput } from './plan.ts';
+import type { Library } from './model.ts';
+import { type ObservedInput, observationsBy } from './observed.ts';
+import { openFont, outcomesBy, type Recipe } from './outcome.ts';
+import { configFor, type ImagesJob, type PlannedInput } from './plan.ts';
 
-/** A thread of `--workers`: loads a model, then answers images with their outcomes. */
+/** A thread of `--workers`: loads a model, then answers images with what becomes of them. */
 
-export interface WorkerData {
-  readonly recipe: Recipe;
+/** What loads a model again, as plain data. */
+export type LoadChoice = Pick<ImagesJob, 'detector' | 'device' | 'ema' | 'engine' | 'ignore' | 'model' | 'prefix'>;
+
+export type WorkerData = {
   readonly threads: number | undefined;
-}
+} & (
+  | {
+      /** Takes a `PlannedInput` and answers with its `Outcome`. */
+      readonly kind: 'outcomes';
+      readonly recipe: Recipe;
+    }
+  | {
+      /** Takes an `ObservedInput` and answers with its `Observation`. */
+      readonly kind: 'observations';
+      readonly job: LoadChoice;
+    }
+);
 
 export interface ToWorker {
   readonly id: number;
-  readonly input: PlannedInput;
+  readonly input: unknown;
 }
 
-export type FromWorker =
+export type FromWorker<Outcome> =
   | { readonly kind: 'ready' }
   /** The model could not be loaded. */
   | { readonly kind: 'unable'; readonly error: PlainError }
@@ -26,9 +42,31 @@ export type FromWorker =
 
 const port = parentPort;
 if (!port) throw new Error('this module runs on a thread of `moganet … --workers`');
-const { recipe, threads } = workerData as WorkerData;
-const { engine, device, ema, prefix, ignore, model: chosen, detector } = recipe.job;
-const send = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+const data = workerData as WorkerData;
+const { threads } = data;
+const job: LoadChoice = data.kind === 'outcomes' ? data.recipe.job : data.job;
+const { engine, device, ema, prefix, ignore, model: chosen, detector } = job;
+const send = (message: FromWorker<unknown>, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+/** Makes the outcome of an image, with the memory that is handed over with it. */
+type Work = (input: unknown) => Promise<readonly [outcome: unknown, transfer?: ArrayBuffer[]]>;
+
+async function outcomesFor(library: Library, predictor: Predictor, recipe: Recipe): Promise<Work> {
+  const cook = outcomesBy(library, predictor, recipe, await openFont(recipe.job));
+  return async (input) => {
+    const outcome = await cook(input as PlannedInput);
+    // a Buffer may share its memory with others
+    const contents = outcome.contents.map((bytes) =>
+      bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice(),
+    );
+    return [{ ...outcome, contents }, contents.map(({ buffer }) => buffer as ArrayBuffer)];
+  };
+}
+
+function observationsFor(predictor: Predictor): Work {
+  const observe = observationsBy(predictor);
+  return async (input) => [await observe(input as ObservedInput)];
+}
 
 try {
   const library = await import('../node.ts');
@@ -40,20 +78,14 @@ try {
     ema,
     prefix,
     ignore,
-    configure: (full) => configFor(library, recipe.job, full),
+    configure: data.kind === 'outcomes' ? (full) => configFor(library, data.recipe.job, full) : undefined,
   });
-  const cook = outcomesBy(library, predictor, recipe, await openFont(recipe.job));
+  const work =
+    data.kind === 'outcomes' ? await outcomesFor(library, predictor, data.recipe) : observationsFor(predictor);
   port.on('message', async ({ id, input }: ToWorker) => {
     try {
-      const outcome = await cook(input);
-      // a Buffer may share its memory with others
-      const contents = outcome.contents.map((bytes) =>
-        bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice(),
-      );
-      send(
-        { kind: 'outcome', id, outcome: { ...outcome, contents } },
-        contents.map(({ buffer }) => buffer as ArrayBuffer),
-      );
+      const [outcome, transfer] = await work(input);
+      send({ kind: 'outcome', id, outcome }, transfer);
     } catch (error) {
       send({ kind: 'failed', id, error: plainError(error) });
     }

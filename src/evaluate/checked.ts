@@ -6,7 +6,7 @@ import { foundIn, isObject } from '../values.ts';
 const every = ['limit', 'shown', 'signal', 'onProgress'] as const;
 
 const known = {
-  evaluateModel: [...every, 'predict', 'observe', 'boxes', 'sigmas'] as const,
+  evaluateModel: [...every, 'predict', 'observer', 'boxes', 'sigmas'] as const,
   evaluateResults: [...every, 'sigmas'] as const,
   compareResults: [...every, 'type', 'resamples', 'seed', 'confidence', 'sigmas'] as const,
 };

@@ -52,7 +52,7 @@ export {
   labelMapEvaluator,
 } from './label_maps.ts';
 export type { LabelRules } from './label_values.ts';
-export type { Observation, Observe } from './observe.ts';
+export type { Observation, Observer } from './observe.ts';
 export type { RegionType } from './regions.ts';
 export { type EvaluateResultsOptions, evaluateResults } from './results_file.ts';
 export {

@@ -40,8 +40,21 @@ export function observationOf(result: Result): Observation {
   };
 }
 
+/** Runs images in place of a model, for example on several threads. */
+export interface Observer {
+  /**
+   * Returns what was found in an image.
+   *
+   * @param options those of `predict`. A pose model gets the boxes of the image with them, unless it finds its own
+   * @throws as `predict`
+   */
+  observe(image: File, options: PredictOptions): Promise<Observation>;
+  /** Images that it is given at a time. */
+  readonly most: number;
+}
+
 /** Runs images and yields what was found in them, in their order. An image that fails costs its slot. */
-export type Observe = (
+type Observe = (
   images: AsyncIterable<File>,
   options: PredictOptions,
 ) => AsyncIterable<PromiseSettledResult<Observation>>;
@@ -57,17 +70,19 @@ export const observeWith = (model: Pick<Predictor, 'streamSettled'>): Observe =>
     }
   };
 
-/** How many images a model with boxes is given at a time. Decoding runs beside the network. */
-const mostAtWork = 3;
+/** Observes with calls of `predict`, a few at a time, as decoding runs beside the network. */
+export const observerOf = (model: Pick<Predictor, 'predict'>): Observer => ({
+  observe: async (image, options) => observationOf(await model.predict(image, options)),
+  most: 3,
+});
 
-/** Observes with a pose model that is given the boxes of each image. */
-export const observeInBoxes = (model: Pick<Predictor, 'predict'>, boxesOf: (file: File) => Boxes): Observe =>
+/** Observes image by image. @param boxesOf gives the boxes that a pose model looks in; undefined if it needs none */
+export const observeEach = (observer: Observer, boxesOf?: (file: File) => Boxes): Observe =>
   async function* observe(images, options) {
     const running: Promise<PromiseSettledResult<Observation>>[] = [];
-    const run = (file: File) => settled(model.predict(file, { ...options, boxes: boxesOf(file) }).then(observationOf));
     for await (const file of images) {
-      running.push(run(file));
-      const [first] = running.length < mostAtWork ? [] : running.splice(0, 1);
+      running.push(settled(observer.observe(file, { ...options, boxes: boxesOf?.(file) })));
+      const [first] = running.length < observer.most ? [] : running.splice(0, 1);
       if (first) yield await first;
     }
     for (const one of running) yield await one;

@@ -11,7 +11,7 @@ import type { ClassMatch } from './class_match.ts';
 import { completed, type FoundObjects } from './complete.ts';
 import type { Evaluation, EvaluationSpeed, ImageFailure, ModelFacts, NotMeasured } from './evaluation.ts';
 import type { Sigmas } from './keypoint_sets.ts';
-import { type Observation, type Observe, observeInBoxes, observeWith } from './observe.ts';
+import { type Observation, type Observer, observeEach, observerOf, observeWith } from './observe.ts';
 import { pixelMeasure } from './pixels.ts';
 import { type BoxSource, detectedBoxes, labelledBoxes } from './pose_boxes.ts';
 import { type PoseMeasure, poseMeasure } from './poses.ts';
@@ -51,8 +51,8 @@ export type EvaluatedOptions = Omit<PredictOptions, 'boxes' | 'classes' | 'only'
 /** Options of `evaluateModel`. */
 export interface EvaluateModelOptions extends EvaluateOptions {
   readonly predict?: EvaluatedOptions | undefined;
-  /** Runs the images. By default the model does, a few ahead. One that runs a pose model also chooses the boxes. */
-  readonly observe?: Observe | undefined;
+  /** Runs the images. By default the model does, a few ahead. */
+  readonly observer?: Observer | undefined;
   /**
    * Boxes in which a pose model looks for poses: a detector's results in COCO's format. By default the boxes of the labels. A model
    * `withDetector` finds its own.
@@ -108,7 +108,7 @@ export async function evaluateModel(
   const pixels = shared.segmentation && pixelMeasure(set, shared.segmentation, { kept: shown });
   const classes = shared.classification && classMeasure(set, modelClasses, shared.classification);
   const placeOf = new WeakMap<File, Placed>();
-  const observe = options.observe ?? observerOf(model, posing?.boxes, placeOf);
+  const observe = observing(model, options.observer, posing?.boxes, placeOf);
   const total = Math.min(limit ?? set.count, set.count);
   const images: Evaluated[] = [];
   const failures: ImageFailure[] = [];
@@ -201,9 +201,14 @@ async function posingOf(
     : { ...posing, boxes: labelledBoxes(set, labels, shape), boxesName: 'those of the labels' };
 }
 
-function observerOf(model: EvaluatedModel, boxes: BoxSource | undefined, placeOf: WeakMap<File, Placed>): Observe {
-  if (!boxes) return observeWith(model);
-  return observeInBoxes(model, (file) => {
+function observing(
+  model: EvaluatedModel,
+  observer: Observer | undefined,
+  boxes: BoxSource | undefined,
+  placeOf: WeakMap<File, Placed>,
+) {
+  if (!boxes) return observer ? observeEach(observer) : observeWith(model);
+  return observeEach(observer ?? observerOf(model), (file) => {
     const { image, place } = placeOf.get(file) as Placed; // every file has one
     return boxes.boxesOf(image, place);
   });

@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { expect } from 'chai';
+import type { CocoFile } from '../../src/data/coco_file.ts';
 import { startMoganet, useFolder, writeImage } from '../harness/command_line.ts';
+import { evalSplit } from '../harness/eval_split.ts';
 import { smallBoth, writeSmallModel } from '../harness/small_model.ts';
 
 const count = 14;
@@ -65,5 +67,73 @@ describe('--workers', function () {
     expect(results.length).to.be.within(1, count - 2);
     expect(failures.at(-1).error).to.equal('interrupted by SIGTERM');
     expect(readdirSync(join(cwd, 'out2')).filter((name) => name.endsWith('.part'))).to.deep.equal([]);
+  });
+});
+
+const posesSample = resolve('samples/poses');
+
+describe('--workers of evaluate', function () {
+  this.timeout(300_000);
+  const cwd = useFolder();
+
+  /** Writes a data set whose images are those of another one, so many times. */
+  function repeat(file: string, folder: string, times: number, imagesOf: string): void {
+    const { images, annotations, categories } = JSON.parse(readFileSync(file, 'utf8')) as CocoFile;
+    const rounds = [...Array(times).keys()];
+    const nameIn = (round: number, name: string) => `${round}-${name}`;
+    mkdirSync(join(cwd, folder, 'images'), { recursive: true });
+    for (const round of rounds) {
+      for (const { file_name: name = '' } of images) {
+        copyFileSync(join(imagesOf, name), join(cwd, folder, 'images', nameIn(round, name)));
+      }
+    }
+    const idIn = (round: number, id: number) => 10_000 * round + id;
+    const repeated = {
+      categories,
+      images: rounds.flatMap((round) =>
+        images.map((one) => ({ ...one, id: idIn(round, one.id), file_name: nameIn(round, one.file_name ?? '') })),
+      ),
+      annotations: rounds.flatMap((round) =>
+        annotations.map((one) => ({ ...one, id: idIn(round, one.id), image_id: idIn(round, one.image_id) })),
+      ),
+    };
+    writeFileSync(join(cwd, folder, 'instances.json'), JSON.stringify(repeated));
+  }
+
+  before(() => {
+    repeat(join(evalSplit, 'instances.json'), 'split', 4, join(evalSplit, 'images'));
+    writeFileSync(join(cwd, 'split', 'images', '2-c.jpg'), 'not an image');
+    repeat(join(posesSample, 'annotations.json'), 'poses', 4, posesSample);
+  });
+
+  async function figures(workers: number, ...words: string[]) {
+    const saved = `found${workers}.json`;
+    const more = ['--json', '--save-results', saved, '--overwrite', '--workers', `${workers}`];
+    const { code, stdout, stderr } = await startMoganet(['evaluate', ...words, ...more], { cwd });
+    const { speed: _, model, per_image: images, ...document } = JSON.parse(stdout);
+    const rows = images.map(({ milliseconds: _, ...row }: { milliseconds: number }) => row);
+    return { code, stderr, model, rows, document, found: readFileSync(join(cwd, saved), 'utf8') };
+  }
+
+  it('measures the same to the last bit as one, and names the image that fails', async () => {
+    const words = ['--data', 'split', '--size', '256'];
+    const [one, two] = [await figures(1, ...words), await figures(2, ...words)];
+    expect([one.code, two.code], two.stderr).to.deep.equal([3, 3]);
+    expect(two.stderr).to.include('2-c.jpg').and.not.include('worker 2');
+    expect(two.model.detail).to.equal('1 thread');
+    expect(two.document).to.deep.equal(one.document);
+    expect(two.rows).to.deep.equal(one.rows);
+    expect(two.found).to.equal(one.found);
+    expect(one.rows).to.have.length(15);
+    expect(one.document.bbox.stats[0]).to.be.greaterThan(0);
+  });
+
+  it('finds the same poses in the boxes of the labels', async () => {
+    const words = ['--data', 'poses', '--model', join(posesSample, 'stick-figures.safetensors')];
+    const [one, two] = [await figures(1, ...words), await figures(2, ...words)];
+    expect([one.code, two.code], two.stderr).to.deep.equal([0, 0]);
+    expect(two.document).to.deep.equal(one.document);
+    expect(two.found).to.equal(one.found);
+    expect(one.document.keypoints.stats[0]).to.be.greaterThan(0.5);
   });
 });
