@@ -83,7 +83,7 @@ export function addInputOptions(command: Command, { scales = true } = {}): Comma
   if (!scales) return command;
   return command.option(
     '--scales <list>',
-    'run each image at several scales and merge the results, such as 0.75,1,1.25; 1 is the usual size',
+    'run each image at several scales, separated by commas (0.75,1,1.25), and merge the results; 1 is the usual size',
     scaleList,
   );
 }
