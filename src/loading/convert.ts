@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { ConfigError } from '../errors.ts';
 import { type SafetensorsOptions, type SafetensorsOutput, type Source, writeSafetensors } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
-import { checkpointParameters, createModel, modelParameters } from '../models/create.ts';
+import { checkpointParameters, createModel, createNamedModel, modelParameters } from '../models/create.ts';
 import { written } from '../models/mm/parts.ts';
 import { isObject, validate, validateOptions } from '../validate.ts';
 import { findEntry } from '../zoo/index.ts';
@@ -68,7 +68,7 @@ export async function convertCheckpoints(
   for (const { source, scale, config: given } of inputs) {
     const model = given === undefined ? undefined : givenModel(given, prefix);
     const { entries, notices, config, fill } = await openWeights(source, { model, ema, prefix, ignore, scale });
-    const definition = createModel(scaled(config, scale, source.name));
+    const definition = createNamedModel(scaled(config, scale, source.name), source.name);
     // reads everything once, so that a file which would not load is refused now and not when the new file is used
     await fill(modelParameters(definition));
     files.push({ file: source.name, config: asBackgroundLast(definition.config), entries, notices });

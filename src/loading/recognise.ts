@@ -6,7 +6,7 @@ import type { TensorEntry } from '../formats/tensors.ts';
 import type { ModelConfig } from '../models/config.ts';
 import {
   checkpointParameters,
-  createModel,
+  createNamedModel,
   type ModelDefinition,
   modelParameters,
   type Tables,
@@ -66,7 +66,7 @@ export function matchEntry(
     throw new CheckpointError(`${what}: ${nearest(all, shapes)}${hint === undefined ? '' : ` ${hint}`}`);
   }
   const alike = fitting.filter(
-    (entry) => backbone && computesAs(definitionOf(entry), createModel({ ...entry.config, backbone })),
+    (entry) => backbone && computesAs(definitionOf(entry), createNamedModel({ ...entry.config, backbone }, what)),
   );
   const left = alike.length > 0 ? alike : fitting;
   const sized = left.filter(({ config }) => size !== undefined && config.classification?.input?.size === size);
@@ -265,7 +265,8 @@ export async function fileConfig(
     const config = configOfMm(meta, checkpoint.name, { scale, dataset });
     if (!config) return undefined;
     // mm's configurations have no name: take that of the entry with the file's name, if it computes the same
-    const isPublished = !known && entry && computesAs(definitionOf(entry), createModel(config, tables));
+    const isPublished =
+      !known && entry && computesAs(definitionOf(entry), createNamedModel(config, checkpoint.name, tables));
     return isPublished ? { ...config, name: entry.name } : config;
   } catch (error) {
     if (known) return undefined;

@@ -3,7 +3,7 @@ import type { Checkpoint, Source, TensorEntry } from '../formats/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import {
   checkpointParameters,
-  createModel,
+  createNamedModel,
   type ModelDefinition,
   modelParameters,
   type Tables,
@@ -67,7 +67,7 @@ export async function openWeights(source: Source, options: WeightsOptions = {}):
   const checkpoint = await openWhole(source);
   const read = await fileConfig(checkpoint, { known: given !== undefined, scale, tables });
   const written = read && (given ? read : reduced(read, options.prefix));
-  const own = written && { config: written, definition: createModel(written, tables) };
+  const own = written && { config: written, definition: createNamedModel(written, source.name, tables) };
   const known = given ?? own;
   const found = known ? inKnownModel(checkpoint, known, options) : await matched(checkpoint, options);
   const { config, definition } = found;

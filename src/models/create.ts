@@ -100,8 +100,13 @@ export function createModel<T extends Tables = Record<never, never>>(
   config: ModelConfig<T>,
   custom?: T & Tables,
 ): ModelDefinition {
-  const tables = checkedTables(custom);
   const what = isObject(config) && typeof config.name === 'string' ? shortened(config.name) : 'config';
+  return createNamedModel(config, what, custom);
+}
+
+/** Does what `createModel` does. @param what names the configuration in messages: the file that has it */
+export function createNamedModel(config: unknown, what: string, custom?: Tables): ModelDefinition {
+  const tables = checkedTables(custom);
   const { resolved, backbone, tasks } = assembled(config, what, tables);
   const { stages } = backbone;
 

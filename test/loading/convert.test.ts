@@ -46,6 +46,13 @@ describe('converting checkpoints', () => {
     expect(await once()).to.deep.equal(await once());
   });
 
+  it('names the file whose scale cannot be', async () => {
+    const input = { source: await source(smallDetection, 'detector'), scale: [3_000_000, 640] as [number, number] };
+    expect(await messageOf(convertCheckpoints([input]))).to.match(
+      /^ConfigError: detector: detection\.input\.scale\.0: .*got 3000000\.$/,
+    );
+  });
+
   it('refuses files that do not make one model', async () => {
     const detector = { source: await source(smallDetection, 'first') };
     expect(await messageOf(convertCheckpoints([]))).to.equal('ConfigError: no file to convert.');

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import type { Shape } from '../../src/arrays.ts';
-import { CheckpointError } from '../../src/errors.ts';
+import { CheckpointError, ConfigError } from '../../src/errors.ts';
 import { bytesSource } from '../../src/formats/index.ts';
 import { matchEntry } from '../../src/loading/recognise.ts';
 import { openWeights } from '../../src/loading/weights.ts';
 import { checkpointParameters, createModel } from '../../src/models/create.ts';
 import { fromMm } from '../../src/models/mm/index.ts';
 import { entries, findEntry, type ZooEntry } from '../../src/zoo/index.ts';
+import { rejection } from '../harness/rejection.ts';
 import { CallValue, TensorValue, torchZip } from '../harness/torch_file.ts';
 import { retinaNetXt, semanticFpnXt } from '../models/mm/dicts.data.ts';
 
@@ -136,6 +137,15 @@ data = dict(test=dict(pipeline=[dict(type='MultiScaleFlipAug', img_scale=(2048, 
     expect(config.name).to.equal(undefined);
     expect(config.segmentation?.input?.divisor).to.equal(64);
     expect((await openWeights(file('mine.pth', content(32)))).config.name).to.equal(undefined);
+  });
+
+  it('is named in what is wrong with its configuration', async () => {
+    for (const name of ['mine.pth', called]) {
+      const error = await rejection(openWeights(file(name, content(3_000_000))));
+      expect(error).to.be.instanceOf(ConfigError);
+      expect(error.message).to.match(/^\S+: segmentation\.input\.divisor: .*got 3000000\.$/);
+      expect(error.message.startsWith(`${name}: `), error.message).to.equal(true);
+    }
   });
 });
 
