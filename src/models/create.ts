@@ -125,8 +125,10 @@ export function createNamedModel(config: unknown, what: string, custom?: Tables)
     const ofTasks = tasks.map((task) => [task.kind, task.onImage ? outputs : task.forward(scope, pyramid)] as const);
     return { stages: named('stage', pyramid), ...Object.fromEntries(ofTasks) };
   };
-  const features = recordedByReader('features', inputs, byReader);
-  const parts = [features, ...tasks.flatMap((task) => task.parts).map(recorded)];
+  const others = tasks.flatMap((task) => task.parts);
+  const taken = new Set(others.flatMap((part) => Object.keys(part.inputs)));
+  const features = recordedByReader('features', inputs, byReader, [...taken]);
+  const parts = [features, ...others.map(recorded)];
   const preparation = (images: readonly Raster[], size: Size | undefined, scale?: number): Sliced<Inputs> => {
     const [first] = tasks;
     if (first) return first.prepare(images, size, scale);

@@ -34,6 +34,8 @@ export interface RecordedPart {
   readonly graph: Graph;
   /** Outputs by who reads them, if they have several readers. An output without a reader is always computed. */
   readonly readers?: Readers | undefined;
+  /** Names of outputs that other parts take. An engine may leave them on its device until they are read. Names of no output are ignored. */
+  readonly onDevice?: readonly string[] | undefined;
 }
 
 /** Names of outputs by their reader: a run wants all outputs of some readers. Each output has at most one. */
@@ -56,11 +58,13 @@ export function recorded<Input extends string>(part: Part<Input>): RecordedPart 
  * Returns a part whose outputs have several readers, with its graph. Both are recorded when one is first asked for.
  *
  * @param forward records outputs by reader and name
+ * @param onDevice see `RecordedPart`
  */
 export function recordedByReader<Input extends string>(
   name: string,
   inputs: Part<Input>['inputs'],
   forward: (scope: Scope, inputs: Readonly<Record<Input, Value>>) => Named<Named<Value>>,
+  onDevice?: readonly string[],
 ): RecordedPart & { readonly readers: Readers } {
   const readers: Record<string, readonly string[]> = {};
   const part = recorded<Input>({
@@ -82,6 +86,7 @@ export function recordedByReader<Input extends string>(
       void part.graph; // which fills them in
       return readers;
     },
+    onDevice,
   };
 }
 
@@ -105,6 +110,8 @@ export interface Program {
   readonly weights: Weights;
   /** See `RecordedPart`. An engine that compiles the graph as a whole can leave a reader's part of it out of a run. */
   readonly readers?: Readers | undefined;
+  /** See `RecordedPart`. */
+  readonly onDevice?: readonly string[] | undefined;
 }
 
 /** Returns the program of a graph: drops what no output needs, then runs the passes in order (none by default). */
@@ -170,7 +177,7 @@ export async function loadPasses(): Promise<readonly Pass[]> {
 /** Loads a recorded part with its weights on an engine, optimised by default. Gives the thread back between two passes. */
 export async function loadPart(
   engine: Engine,
-  { name, graph, readers }: Pick<RecordedPart, 'name' | 'graph' | 'readers'>,
+  { name, graph, readers, onDevice }: Omit<RecordedPart, 'inputs'>,
   weights: Weights,
   order?: readonly Pass[],
 ): Promise<Runner> {
@@ -180,5 +187,5 @@ export async function loadPart(
     program = { name, ...pass(program.graph, program.weights) };
   }
   await nextTurn();
-  return engine.load({ ...program, readers });
+  return engine.load({ ...program, readers, onDevice });
 }

@@ -6,7 +6,7 @@ import { startOnnxRuntime } from '../../src/engines/node.ts';
 import { type OnnxRuntime, onnxEngine } from '../../src/engines/onnx/engine.ts';
 import { onnxWorker } from '../../src/engines/onnx_worker/host.ts';
 import { EngineError } from '../../src/errors.ts';
-import { type DeviceTensor, type Engine, F, map, programOf, recordPart } from '../../src/nn/index.ts';
+import { type DeviceTensor, type Engine, F, map, programOf, type Runner, recordPart } from '../../src/nn/index.ts';
 import { collectGarbage } from '../harness/garbage.ts';
 import { rejection } from '../harness/rejection.ts';
 
@@ -37,30 +37,51 @@ describe('memory of onnxruntime’s thread', () => {
   });
   after(() => engine?.dispose());
 
-  it('leaves a reader the values of a tensor that is fed to a run', async () => {
-    const runner = await engine.load(doubling);
-    const { y } = await runner.run({ x: row(1, 2, 3) });
-    const read = await y?.read();
-    const { y: again } = await runner.run({ x: y as DeviceTensor });
-    expect([...(read?.data ?? [])]).to.deep.equal([2, 4, 6]);
-    expect(await valuesOf(y)).to.deep.equal([2, 4, 6]);
-    expect(await valuesOf(again)).to.deep.equal([4, 8, 12]);
-    y?.dispose();
-    expect([...(read?.data ?? [])], 'after it was disposed').to.deep.equal([2, 4, 6]);
-  });
+  for (const [where, onDevice] of [
+    ['on this side', []],
+    ['with the thread', ['y']],
+  ] as const) {
+    describe(`of outputs that are ${where}`, () => {
+      it('leaves a reader the values of a tensor that is fed to a run', async () => {
+        const runner = await engine.load({ ...doubling, onDevice });
+        const { y } = await runner.run({ x: row(1, 2, 3) });
+        const read = await y?.read();
+        const { y: again } = await runner.run({ x: y as DeviceTensor });
+        expect([...(read?.data ?? [])]).to.deep.equal([2, 4, 6]);
+        expect(await valuesOf(y)).to.deep.equal([2, 4, 6]);
+        expect(await valuesOf(again)).to.deep.equal([4, 8, 12]);
+        y?.dispose();
+        expect([...(read?.data ?? [])], 'after it was disposed').to.deep.equal([2, 4, 6]);
+      });
 
-  it('takes a tensor for several inputs and in several runs that wait', async () => {
-    const [once, twice] = [await engine.load(doubling), await engine.load(adding)];
-    const { y } = await once.run({ x: row(1, 2) });
-    const tensor = y as DeviceTensor;
-    const runs = await Promise.all([
-      twice.run({ a: tensor, b: tensor }),
-      once.run({ x: tensor }),
-      once.run({ x: tensor }),
-    ]);
-    for (const outputs of runs) expect(await valuesOf(outputs.y)).to.deep.equal([4, 8]);
-    expect(await valuesOf(y)).to.deep.equal([2, 4]);
-  });
+      it('takes a tensor for several inputs and in several runs that wait', async () => {
+        const [once, twice] = [
+          await engine.load({ ...doubling, onDevice }),
+          await engine.load({ ...adding, onDevice }),
+        ];
+        const { y } = await once.run({ x: row(1, 2) });
+        const tensor = y as DeviceTensor;
+        const runs = await Promise.all([
+          twice.run({ a: tensor, b: tensor }),
+          once.run({ x: tensor }),
+          once.run({ x: tensor }),
+        ]);
+        for (const outputs of runs) expect(await valuesOf(outputs.y)).to.deep.equal([4, 8]);
+        expect(await valuesOf(y)).to.deep.equal([2, 4]);
+      });
+
+      it('reads no values that are not finite', async () => {
+        const runner = await engine.load({ ...doubling, onDevice });
+        const { y } = await runner.run({ x: row(1, 3e38) });
+        const failure = await rejection(valuesOf(y));
+        expect(failure).to.be.instanceOf(EngineError);
+        expect(failure.message).to.match(
+          /^doubling: y, computed by onnxruntime, is not finite: 1 of 2 .* at \[0, 0, 0, 1\]/,
+        );
+        y?.dispose();
+      });
+    });
+  }
 
   it('keeps what was read when the engine is disposed', async () => {
     const { ort } = await startOnnxRuntime();
@@ -161,6 +182,108 @@ describe('memory of onnxruntime’s thread', () => {
       const { y } = await runner.run({ x: row(7) });
       expect((await rejection(runner.run({ x: y as DeviceTensor }))).message).to.match(/ended with status 7/);
       expect((await rejection(valuesOf(y))).message).to.match(/lost with the thread/);
+    });
+  });
+
+  describe('of an output that stays with the thread', () => {
+    const staying = { ...doubling, onDevice: ['y'] };
+    /** Gives whether it got the array that it made last, and the length of that. Waits if the first value is negative. */
+    const run = `async ({ x }) => {
+      if (x.data[0] === 99) throw new Error('refused');
+      const { made } = globalThis;
+      const values = made ? [x.data === made ? 1 : 0, made.length] : [0, 0];
+      if (x.data[0] < 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      globalThis.made = Float32Array.from(values);
+      return { y: new Tensor('float32', globalThis.made, [1, 1, 1, 2]) };
+    }`;
+    const outputOf = async (output: ReturnType<Runner['run']>): Promise<DeviceTensor> =>
+      (await output).y as DeviceTensor;
+
+    it('feeds other runs there, which leave it', async () => {
+      await onFake(run, async (engine) => {
+        const runner = await engine.load(staying);
+        const first = await outputOf(runner.run({ x: row(7) }));
+        const second = await outputOf(runner.run({ x: first }));
+        expect(await valuesOf(second)).to.deep.equal([1, 2]);
+        expect(await valuesOf(first)).to.deep.equal([0, 0]);
+      });
+    });
+
+    it('is free as soon as it is disposed, once', async () => {
+      await onFake(run, async (engine) => {
+        const runner = await engine.load(staying);
+        const y = await outputOf(runner.run({ x: row(7) }));
+        expect(y.shape).to.deep.equal([1, 1, 1, 2]);
+        y.dispose();
+        y.dispose();
+        expect(await valuesOf(await outputOf(runner.run({ x: row(8) })))).to.deep.equal([0, 0]); // its array has no length
+        expect((await rejection(runner.run({ x: y }))).message).to.match(/doubling: y was disposed/);
+      });
+    });
+
+    it('is free after a run that has it if it is disposed meanwhile', async () => {
+      await onFake(run, async (engine) => {
+        const runner = await engine.load(staying);
+        const y = await outputOf(runner.run({ x: row(-7) }));
+        const running = outputOf(runner.run({ x: y }));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        y.dispose();
+        expect(await valuesOf(await running)).to.deep.equal([1, 2]);
+      });
+    });
+
+    it('is its reader’s once it is read, also if it is disposed meanwhile', async () => {
+      await onFake(run, async (engine) => {
+        const runner = await engine.load(staying);
+        const y = await outputOf(runner.run({ x: row(7) }));
+        const [reading, again, running] = [y.read(), y.read(), outputOf(runner.run({ x: y }))];
+        const copied = await running;
+        y.dispose();
+        expect([...(await reading).data]).to.deep.equal([0, 0]);
+        expect((await again).data).to.deep.equal((await reading).data);
+        expect(await valuesOf(copied), 'the run had a copy').to.deep.equal([0, 0]);
+      });
+    });
+
+    it('outlives a run that fails', async () => {
+      await onFake(run.replace('Float32Array.from(values)', 'Float32Array.of(99, 2)'), async (engine) => {
+        const runner = await engine.load(staying);
+        const y = await outputOf(runner.run({ x: row(7) }));
+        expect((await rejection(runner.run({ x: y }))).message).to.match(/refused/);
+        expect(await valuesOf(y)).to.deep.equal([99, 2]);
+      });
+    });
+
+    it('is copied to its reader if it is memory of the runtime that does not move', async () => {
+      const fixed = `async ({ x }) => {
+        const data = Float32Array.of(1, 2);
+        require('node:worker_threads').markAsUntransferable(data.buffer);
+        return { y: new Tensor('float32', data, [1, 1, 1, 2]) };
+      }`;
+      await onFake(fixed, async (engine) => {
+        const runner = await engine.load(staying);
+        (await outputOf(runner.run({ x: row(7) }))).dispose();
+        expect(await valuesOf(await outputOf(runner.run({ x: row(7) })))).to.deep.equal([1, 2]);
+      });
+    });
+
+    it('is lost with the thread, and says so', async () => {
+      await onFake(run.replace("throw new Error('refused')", 'process.exit(7)'), async (engine) => {
+        const runner = await engine.load(staying);
+        const y = await outputOf(runner.run({ x: row(7) }));
+        expect((await rejection(runner.run({ x: row(99) }))).message).to.match(/ended with status 7/);
+        expect((await rejection(y.read())).message).to.match(/lost with the thread/);
+        y.dispose();
+      });
+    });
+
+    it('is lost with an engine that is disposed', async () => {
+      const { ort } = await startOnnxRuntime();
+      const other = onnxEngine(ort as OnnxRuntime, { threads: 1 });
+      const y = await outputOf((await other.load(staying)).run({ x: row(1, 2) }));
+      await other.dispose();
+      expect((await rejection(y.read())).message).to.match(/lost with the thread/);
+      y.dispose();
     });
   });
 });

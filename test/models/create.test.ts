@@ -7,7 +7,16 @@ import type { ModelConfig } from '../../src/models/config.ts';
 import { checkpointParameters, createModel, modelParameters, type Tables } from '../../src/models/create.ts';
 import type { Head } from '../../src/models/custom.ts';
 import { byName } from '../../src/models/task.ts';
-import { conv2d, type Scope, shapesOf, type Value } from '../../src/nn/index.ts';
+import {
+  conv2d,
+  type Engine,
+  loadPart,
+  type Program,
+  type RecordedPart,
+  type Scope,
+  shapesOf,
+  type Value,
+} from '../../src/nn/index.ts';
 import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
 const demo = itemAt(facadeModels, 0).config;
@@ -81,6 +90,22 @@ describe('createModel', () => {
     if (maskRcnnLite.type !== 'mask_rcnn') throw new Error('the demo is not a Mask R-CNN');
     const { mask: _, ...boxesOnly } = maskRcnnLite;
     expect(Object.keys(createModel({ backbone, detection: boxesOnly }).parts)).to.deep.equal(['features', 'box']);
+  });
+
+  it('tells engines which maps other parts take', async () => {
+    const { features, box } = createModel({ backbone, detection: maskRcnnLite }).parts;
+    const programs: Program[] = [];
+    const engine = { load: async (program: Program) => void programs.push(program) } as unknown as Engine;
+    for (const part of [features, box]) await loadPart(engine, part as RecordedPart, new Map(), []);
+    const [first, second] = programs;
+    const outputs = Object.keys(first?.graph.outputs ?? {});
+    expect(outputs.filter((output) => first?.onDevice?.includes(output))).to.deep.equal([
+      'fpn0',
+      'fpn1',
+      'fpn2',
+      'fpn3',
+    ]);
+    expect(second?.onDevice).to.equal(undefined);
   });
 
   it('runs a part on zero regions', () => {

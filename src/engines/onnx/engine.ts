@@ -50,6 +50,8 @@ export interface SessionOptions {
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
   readonly executionProviders?: readonly (string | { readonly name: string })[];
+  /** Outputs that stay in the thread of a runtime with `close` until they are read. */
+  readonly kept?: readonly string[];
   /** Where a provider for a device leaves its outputs; in the memory of the host by default. */
   readonly preferredOutputLocation?: 'gpu-buffer';
 }
@@ -165,7 +167,11 @@ interface Running {
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
   const emitted = emitOnnx(program);
   await nextTurn(); // writing it takes about as long
-  const session = await createSession(running, program.name, emitted, { ...arenaFor(program), ...sessionOptions });
+  const session = await createSession(running, program.name, emitted, {
+    ...arenaFor(program),
+    ...keptBy(running.ort, program, emitted),
+    ...sessionOptions,
+  });
   return compiledOf(
     running,
     program,
@@ -182,6 +188,9 @@ async function compile(running: Running, program: Program, sessionOptions: Sessi
  */
 const arenaFor = ({ graph }: Program): SessionOptions =>
   inputNodes(graph).some(({ attributes: { kind } }) => kind === 'regions') ? { enableCpuMemArena: false } : {};
+
+const keptBy = ({ close }: OnnxRuntime, { onDevice = [] }: Program, { outputs }: OnnxModel): SessionOptions =>
+  close ? { kept: onDevice.flatMap((output) => outputs[output] ?? []) } : {};
 
 /** Apart from `compile`, so that no closure keeps the program's weights on the host. */
 function compiledOf(

@@ -11,14 +11,15 @@ if (!port) throw new Error("this file is for a worker thread");
 var { path, state } = import_node_worker_threads.workerData;
 var runtime;
 var sessions = /* @__PURE__ */ new Map();
+var tensors = /* @__PURE__ */ new Map();
 var last = 0;
 var { port1: nowhere } = new MessageChannel();
 nowhere.close();
 var drop = (data) => nowhere.postMessage(void 0, [data.buffer]);
-function sessionOf(key) {
-  const session = sessions.get(key);
-  if (!session) throw new Error(\`the worker has no session \${key}\`);
-  return session;
+function found(what, values, key) {
+  const value = values.get(key);
+  if (value === void 0) throw new Error(\`the worker has no \${what} \${key}\`);
+  return value;
 }
 var started = () => {
   runtime ??= (0, import_node_module.createRequire)(path)(path);
@@ -33,38 +34,67 @@ async function dataOf(tensor) {
   const { type, dims } = tensor;
   return { type, dims: [...dims], data: await tensor.getData() };
 }
+function keep(tensor) {
+  const { type, dims } = tensor;
+  tensors.set(++last, tensor);
+  return { type, dims: [...dims], kept: last };
+}
+async function free(kept) {
+  for (const key of kept) {
+    const tensor = found("tensor", tensors, key);
+    tensors.delete(key);
+    const data = await tensor.getData();
+    tensor.dispose();
+    try {
+      drop(data);
+    } catch {
+    }
+  }
+}
 var calls = {
   async start() {
     started();
     return void 0;
   },
-  async create({ model, options }) {
+  async create({ model, options, kept }) {
     setThreads(options.intraOpNumThreads);
     try {
-      sessions.set(++last, await started().InferenceSession.create(model, options));
+      const session = await started().InferenceSession.create(model, options);
+      sessions.set(++last, { session, kept: new Set(kept) });
     } finally {
       for (const { data } of options.externalData ?? []) drop(data);
     }
     return last;
   },
-  async run({ session, feeds, fetches }) {
-    const inputs = Object.entries(feeds).map(([name, feed]) => [name, tensorOf(feed)]);
-    const outputs = await sessionOf(session).run(Object.fromEntries(inputs), fetches);
-    const read = Object.entries(outputs).map(async ([name, tensor]) => [name, await dataOf(tensor)]);
-    return Object.fromEntries(await Promise.all(read));
+  async run({ session: key, feeds, fetches }) {
+    const { session, kept } = found("session", sessions, key);
+    const inputs = {};
+    for (const [name, feed] of Object.entries(feeds))
+      inputs[name] = typeof feed === "number" ? found("tensor", tensors, feed) : tensorOf(feed);
+    const outputs = await session.run(inputs, fetches);
+    const reply = {};
+    for (const [name, tensor] of Object.entries(outputs))
+      reply[name] = kept.has(name) ? keep(tensor) : await dataOf(tensor);
+    return reply;
   },
-  async release({ session }) {
-    await sessionOf(session).release();
-    sessions.delete(session);
+  async read({ kept }) {
+    const tensor = found("tensor", tensors, kept);
+    tensors.delete(kept);
+    return { tensor: await dataOf(tensor) };
+  },
+  async release({ session: key }) {
+    await found("session", sessions, key).session.release();
+    sessions.delete(key);
     return void 0;
   }
 };
-async function answerTo(message) {
-  const { id, call } = message;
-  const feeds = call === "run" ? Object.entries(message.feeds) : [];
-  const borrowed = Object.fromEntries(feeds.map(([name, { data }]) => [name, data]));
+async function answerTo(request) {
+  const { id, call } = request;
+  const borrowed = {};
+  for (const [name, feed] of Object.entries(call === "run" ? request.feeds : {}))
+    if (typeof feed !== "number") borrowed[name] = feed.data;
   try {
-    const value = await calls[call](message);
+    const value = await calls[call](request);
     return { id, borrowed, value };
   } catch (cause) {
     const { message: text = String(cause), code } = cause;
@@ -72,8 +102,9 @@ async function answerTo(message) {
   }
 }
 function send(answer) {
+  const arrays = Object.values(answer.borrowed);
   const outputs = "value" in answer && typeof answer.value === "object" ? Object.values(answer.value) : [];
-  const arrays = [...Object.values(answer.borrowed), ...outputs.map(({ data }) => data)];
+  for (const output of outputs) if ("data" in output) arrays.push(output.data);
   try {
     port?.postMessage(answer, memoryOf(arrays));
   } catch {
@@ -82,7 +113,10 @@ function send(answer) {
 }
 async function unlessEnding(message) {
   Atomics.store(state, isBusy, 1);
-  if (Atomics.load(state, isEnding) === 0) send(await answerTo(message));
+  if (Atomics.load(state, isEnding) === 0) {
+    if (message.call === "free") await free(message.kept);
+    else send(await answerTo(message));
+  }
   Atomics.store(state, isBusy, 0);
   Atomics.notify(state, isBusy);
 }

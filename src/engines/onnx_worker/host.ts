@@ -8,16 +8,18 @@ import {
   type Calls,
   type Data,
   type ElementType,
+  type Free,
   isBusy,
   isEnding,
-  type Message,
   memoryOf,
+  type Request,
   type TensorData,
 } from './messages.ts';
 
 /**
  * onnxruntime-node in a thread of its own: creating a session and running it block the thread that they are called on. The worker has
- * the sessions, which this side knows by number. This side has the tensors: their memory moves to the worker for a run, and back.
+ * the sessions, and outputs that only other runs take: memory that arrives on this side counts as new for its garbage collector, which
+ * then traces the whole heap. Other tensors are on this side: their memory moves to the worker for a run, and back.
  */
 
 type Borrowed = Answer['borrowed'];
@@ -37,6 +39,8 @@ interface Line {
     moved?: readonly ArrayBuffer[],
     takeBack?: Pending['takeBack'],
   ): Promise<Calls[K]['reply']>;
+  /** Frees a tensor that the worker keeps, together with others of the same task. */
+  free(kept: number): void;
   /** Ends the thread. Later calls are refused. */
   close(): Promise<void>;
   isOpen(): boolean;
@@ -44,6 +48,7 @@ interface Line {
 
 function lineTo(worker: Worker): Line {
   const pending = new Map<number, Pending>();
+  const unneeded: number[] = [];
   let last = 0;
   let failure: EngineError | undefined;
   const settle = (id: number): Pending | undefined => {
@@ -77,11 +82,15 @@ function lineTo(worker: Worker): Line {
         pending.set(id, { resolve, reject, takeBack });
         worker.ref();
         try {
-          worker.postMessage({ ...request, id, call } as unknown as Message, moved); // a call with its own request
+          worker.postMessage({ ...request, id, call } as unknown as Request, moved); // a call with its own request
         } catch (cause) {
           settle(id)?.reject(cause as Error); // options that cannot be cloned
         }
       }),
+    free: (kept) => {
+      if (unneeded.push(kept) > 1) return;
+      queueMicrotask(() => worker.postMessage({ call: 'free', kept: unneeded.splice(0) } satisfies Free));
+    },
     close: async () => {
       failure ??= new EngineError('the engine was disposed; create another one.');
       await worker.terminate();
@@ -93,31 +102,43 @@ function lineTo(worker: Worker): Line {
 /** Frees memory. */
 type Drop = (data: Data) => void;
 
-/** The memory of a tensor, which is with the worker during a run that takes it. */
+/** The memory of a tensor on this side, which is with the worker during a run that takes it. */
 class WorkerTensor implements OnnxTensor {
   #data: Data | undefined;
-  #run: Promise<unknown> | undefined;
+  #kept: number | undefined;
+  /** Settles once the data is on this side, if it comes. */
+  #coming: Promise<unknown> | undefined;
   #isRead = false;
   #isDisposed = false;
+  readonly #line: Pick<Line, 'call' | 'free'>;
   readonly #drop: Drop;
 
   constructor(
+    line: Pick<Line, 'call' | 'free'>,
     drop: Drop,
     readonly type: ElementType,
     readonly dims: readonly number[],
-    data: Data,
+    memory: Data | number,
   ) {
+    this.#line = line;
     this.#drop = drop;
-    this.#data = data;
+    if (typeof memory === 'number') this.#kept = memory;
+    else this.#data = memory;
   }
 
   get isDisposed(): boolean {
     return this.#isDisposed;
   }
 
-  /** Returns what a run moves to the worker: a copy, if somebody has read the data and may still use it. */
-  lend(): TensorData {
+  /** The read that waits for data from the worker. A run that takes the tensor has to wait for it, too. */
+  get reading(): Promise<unknown> | undefined {
+    return this.#isRead && !this.#data ? this.#coming : undefined;
+  }
+
+  /** Returns what a run sends to the worker: a copy of the data, if somebody has read it and may still use it. */
+  lend(): TensorData | number {
     const data = this.#data;
+    if (this.#kept !== undefined) return this.#kept;
     if (!data)
       throw new EngineError('a run cannot take a tensor that another run has, or that was lost with the thread.');
     const { type, dims } = this;
@@ -128,7 +149,7 @@ class WorkerTensor implements OnnxTensor {
 
   /** @param run settles once the data is back, if it comes back */
   isWith(run: Promise<unknown>): void {
-    this.#run = run;
+    this.#coming = run;
   }
 
   takeBack(data: Data): void {
@@ -143,10 +164,16 @@ class WorkerTensor implements OnnxTensor {
   /** In this realm, whichever the thread's messages are made in (Jest has another one). */
   async getData(): Promise<Data> {
     this.#isRead = true;
-    if (!this.#data) await this.#run?.catch(() => {}); // whose caller gets the error
+    if (this.#kept !== undefined) this.#coming = this.#fetch(this.#kept);
+    if (!this.#data) await this.#coming?.catch(() => {}); // whose caller gets the error
     const data = this.#data;
     if (!data) throw new EngineError('the data of a tensor was lost with the thread of onnxruntime.');
     return data instanceof Float32Array || this.type !== 'float32' ? data : new Float32Array(data.buffer);
+  }
+
+  async #fetch(kept: number): Promise<void> {
+    this.#kept = undefined;
+    this.#data = (await this.#line.call('read', { kept })).tensor.data;
   }
 
   dispose(): void {
@@ -157,6 +184,8 @@ class WorkerTensor implements OnnxTensor {
 
   /** Gives its memory away, unless it was read: then it belongs to the reader. */
   #free(): void {
+    if (this.#kept !== undefined) this.#line.free(this.#kept);
+    this.#kept = undefined;
     if (!this.#data || this.#isRead) return;
     this.#drop(this.#data);
     this.#data = undefined;
@@ -214,31 +243,35 @@ export async function onnxWorker(path: string): Promise<OnnxRuntime> {
   };
 
   class Tensor extends WorkerTensor {
-    constructor(type: ElementType, data: Data, dims: readonly number[]) {
-      super(drop, type, dims, data);
+    constructor(type: ElementType, memory: Data | number, dims: readonly number[]) {
+      super(line, drop, type, dims, memory);
     }
   }
 
   const sessionOf = (session: number): OnnxSession => ({
     run: async (given, fetches) => {
       const inputs = Object.entries(given as Readonly<Record<string, WorkerTensor>>);
-      const lent = new Map<WorkerTensor, TensorData>(); // a tensor may be several inputs
-      const lend = (tensor: WorkerTensor): TensorData => {
-        const data = lent.get(tensor) ?? tensor.lend();
-        lent.set(tensor, data);
-        return data;
-      };
-      const feeds = Object.fromEntries(inputs.map(([name, tensor]) => [name, lend(tensor)]));
-      const moved = memoryOf(Object.values(feeds).map(({ data }) => data));
+      for (const [, { reading }] of inputs) if (reading) await reading.catch(() => {});
+      const lent = new Map<WorkerTensor, TensorData | number>(); // a tensor may be several inputs
+      const feeds: Record<string, TensorData | number> = {};
+      for (const [name, tensor] of inputs) {
+        const feed = lent.get(tensor) ?? tensor.lend();
+        lent.set(tensor, feed);
+        feeds[name] = feed;
+      }
+      const moved = memoryOf([...lent.values()].flatMap((feed) => (typeof feed === 'number' ? [] : feed.data)));
       const run = line.call('run', { session, feeds, fetches }, moved, (borrowed) => {
         for (const [name, tensor] of inputs) {
           const data = borrowed[name];
           if (data) tensor.takeBack(data);
         }
       });
-      for (const tensor of lent.keys()) tensor.isWith(run);
-      const outputs = Object.entries(await run);
-      return Object.fromEntries(outputs.map(([name, { type, dims, data }]) => [name, new Tensor(type, data, dims)]));
+      for (const [tensor, feed] of lent) if (typeof feed !== 'number') tensor.isWith(run);
+      const outputs = Object.entries(await run).map(([name, output]) => {
+        const memory = 'kept' in output ? output.kept : output.data;
+        return [name, new Tensor(output.type, memory, output.dims)];
+      });
+      return Object.fromEntries(outputs);
     },
     release: async () => {
       if (line.isOpen()) await line.call('release', { session }); // a thread that has ended has freed everything
@@ -254,10 +287,10 @@ export async function onnxWorker(path: string): Promise<OnnxRuntime> {
   return {
     Tensor: Tensor as unknown as OnnxRuntime['Tensor'],
     InferenceSession: {
-      create: async (model, options = {}) => {
+      create: async (model, { kept = [], ...options } = {}) => {
         const externalData = await copies(options);
         const moved = externalData.map(({ data }) => data.buffer);
-        return sessionOf(await line.call('create', { model, options: { ...options, externalData } }, moved));
+        return sessionOf(await line.call('create', { model, options: { ...options, externalData }, kept }, moved));
       },
     },
     close: () => line.close(),

@@ -7,8 +7,10 @@ import {
   type Data,
   isBusy,
   isEnding,
+  type KeptTensor,
   type Message,
   memoryOf,
+  type Request,
   type TensorData,
 } from './messages.ts';
 
@@ -22,7 +24,14 @@ if (!port) throw new Error('this file is for a worker thread');
 const { path, state } = workerData as { readonly path: string; readonly state: Int32Array };
 
 let runtime: OnnxRuntime | undefined;
-const sessions = new Map<number, OnnxSession>();
+/** A session, and the names of its outputs that stay here. */
+interface Loaded {
+  readonly session: OnnxSession;
+  readonly kept: ReadonlySet<string>;
+}
+
+const sessions = new Map<number, Loaded>();
+const tensors = new Map<number, OnnxTensor>();
 let last = 0;
 
 const { port1: nowhere } = new MessageChannel();
@@ -31,10 +40,10 @@ nowhere.close();
 /** Frees memory at once: what is sent to a closed port is gone, while the garbage collector of an idle worker may wait for ever. */
 const drop = (data: ArrayBufferView): void => nowhere.postMessage(undefined, [data.buffer as ArrayBuffer]);
 
-function sessionOf(key: number): OnnxSession {
-  const session = sessions.get(key);
-  if (!session) throw new Error(`the worker has no session ${key}`);
-  return session;
+function found<T>(what: string, values: ReadonlyMap<number, T>, key: number): T {
+  const value = values.get(key);
+  if (value === undefined) throw new Error(`the worker has no ${what} ${key}`);
+  return value;
 }
 
 const started = (): OnnxRuntime => {
@@ -56,39 +65,69 @@ async function dataOf(tensor: OnnxTensor): Promise<TensorData> {
   return { type: type as TensorData['type'], dims: [...dims], data: (await tensor.getData()) as Data };
 }
 
+function keep(tensor: OnnxTensor): KeptTensor {
+  const { type, dims } = tensor;
+  tensors.set(++last, tensor);
+  return { type: type as KeptTensor['type'], dims: [...dims], kept: last };
+}
+
+async function free(kept: readonly number[]): Promise<void> {
+  for (const key of kept) {
+    const tensor = found('tensor', tensors, key);
+    tensors.delete(key);
+    const data = (await tensor.getData()) as Data;
+    tensor.dispose();
+    try {
+      drop(data);
+    } catch {} // memory of the runtime's own, which does not move
+  }
+}
+
 const calls: { readonly [K in keyof Calls]: (request: Calls[K]['request']) => Promise<Calls[K]['reply']> } = {
   async start() {
     started();
     return undefined;
   },
-  async create({ model, options }) {
+  async create({ model, options, kept }) {
     setThreads(options.intraOpNumThreads);
     try {
-      sessions.set(++last, await started().InferenceSession.create(model, options));
+      const session = await started().InferenceSession.create(model, options);
+      sessions.set(++last, { session, kept: new Set(kept) });
     } finally {
       for (const { data } of options.externalData ?? []) drop(data); // the session has copied it
     }
     return last;
   },
-  async run({ session, feeds, fetches }) {
-    const inputs = Object.entries(feeds).map(([name, feed]) => [name, tensorOf(feed)] as const);
-    const outputs = await sessionOf(session).run(Object.fromEntries(inputs), fetches);
-    const read = Object.entries(outputs).map(async ([name, tensor]) => [name, await dataOf(tensor)] as const);
-    return Object.fromEntries(await Promise.all(read));
+  async run({ session: key, feeds, fetches }) {
+    const { session, kept } = found('session', sessions, key);
+    const inputs: Record<string, OnnxTensor> = {};
+    for (const [name, feed] of Object.entries(feeds))
+      inputs[name] = typeof feed === 'number' ? found('tensor', tensors, feed) : tensorOf(feed);
+    const outputs = await session.run(inputs, fetches);
+    const reply: Record<string, TensorData | KeptTensor> = {};
+    for (const [name, tensor] of Object.entries(outputs))
+      reply[name] = kept.has(name) ? keep(tensor) : await dataOf(tensor);
+    return reply;
   },
-  async release({ session }) {
-    await sessionOf(session).release();
-    sessions.delete(session);
+  async read({ kept }) {
+    const tensor = found('tensor', tensors, kept);
+    tensors.delete(kept);
+    return { tensor: await dataOf(tensor) };
+  },
+  async release({ session: key }) {
+    await found('session', sessions, key).session.release();
+    sessions.delete(key);
     return undefined;
   },
 };
 
-async function answerTo(message: Message): Promise<Answer> {
-  const { id, call } = message;
-  const feeds = call === 'run' ? Object.entries(message.feeds) : [];
-  const borrowed = Object.fromEntries(feeds.map(([name, { data }]) => [name, data]));
+async function answerTo(request: Request): Promise<Answer> {
+  const { id, call } = request;
+  const borrowed: Record<string, Data> = {};
+  for (const [name, feed] of Object.entries(call === 'run' ? request.feeds : {}))
+    if (typeof feed !== 'number') borrowed[name] = feed.data;
   try {
-    const value = await (calls[call] as (request: Message) => Promise<Calls[typeof call]['reply']>)(message);
+    const value = await (calls[call] as (request: Request) => Promise<Calls[typeof call]['reply']>)(request);
     return { id, borrowed, value };
   } catch (cause) {
     const { message: text = String(cause), code } = cause as { readonly message?: string; readonly code?: unknown };
@@ -98,8 +137,9 @@ async function answerTo(message: Message): Promise<Answer> {
 
 /** Moves memory to the caller. What Node does not move, memory of the runtime's own, is copied. */
 function send(answer: Answer): void {
+  const arrays = Object.values(answer.borrowed);
   const outputs = 'value' in answer && typeof answer.value === 'object' ? Object.values(answer.value) : [];
-  const arrays = [...Object.values(answer.borrowed), ...outputs.map(({ data }) => data)];
+  for (const output of outputs) if ('data' in output) arrays.push(output.data);
   try {
     port?.postMessage(answer, memoryOf(arrays));
   } catch {
@@ -110,7 +150,10 @@ function send(answer: Answer): void {
 /** Does nothing any more once the process ends: see `host.ts`. */
 async function unlessEnding(message: Message): Promise<void> {
   Atomics.store(state, isBusy, 1);
-  if (Atomics.load(state, isEnding) === 0) send(await answerTo(message));
+  if (Atomics.load(state, isEnding) === 0) {
+    if (message.call === 'free') await free(message.kept);
+    else send(await answerTo(message));
+  }
   Atomics.store(state, isBusy, 0);
   Atomics.notify(state, isBusy);
 }

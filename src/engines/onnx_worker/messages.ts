@@ -1,8 +1,8 @@
 import type { SessionOptions } from '../onnx/engine.ts';
 
 /**
- * What the two sides of the worker tell each other. Sessions stay on its side, and are known by number. Tensors are the caller's: a run
- * borrows its inputs. Memory is moved, and moved back; it is not copied.
+ * The messages between the two sides of the worker. Sessions stay on its side, and are known by number. So are outputs that only other
+ * runs take, until they are read. Other tensors are the caller's: a run borrows its inputs. Memory is moved, and moved back; it is not copied.
  */
 
 /** Places in the memory that both sides see: whether the worker computes, and whether the process ends. */
@@ -18,6 +18,13 @@ export interface TensorData {
   readonly data: Data;
 }
 
+/** A tensor that the worker keeps, by its number. */
+export interface KeptTensor {
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+  readonly kept: number;
+}
+
 /** Returns what a message moves. */
 export const memoryOf = (arrays: readonly Data[]): ArrayBuffer[] => [
   ...new Set(arrays.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0)),
@@ -28,23 +35,39 @@ export interface Calls {
   /** Loads the runtime. */
   start: { readonly request: Record<never, never>; readonly reply: undefined };
   create: {
-    readonly request: { readonly model: Uint8Array; readonly options: SessionOptions };
+    readonly request: {
+      readonly model: Uint8Array;
+      readonly options: SessionOptions;
+      /** Outputs that stay with the worker. */
+      readonly kept: readonly string[];
+    };
     readonly reply: number;
   };
   run: {
     readonly request: {
       readonly session: number;
-      readonly feeds: Readonly<Record<string, TensorData>>;
+      /** Data, or the number of a tensor that the worker keeps. */
+      readonly feeds: Readonly<Record<string, TensorData | number>>;
       readonly fetches: readonly string[];
     };
-    readonly reply: Readonly<Record<string, TensorData>>;
+    readonly reply: Readonly<Record<string, TensorData | KeptTensor>>;
   };
+  /** Gives a tensor that the worker has kept to the caller. */
+  read: { readonly request: { readonly kept: number }; readonly reply: { readonly tensor: TensorData } };
   release: { readonly request: { readonly session: number }; readonly reply: undefined };
 }
 
 export type Call = keyof Calls;
 
-export type Message = { readonly [K in Call]: { readonly id: number; readonly call: K } & Calls[K]['request'] }[Call];
+/** Frees tensors that the worker keeps. It has no answer. */
+export interface Free {
+  readonly call: 'free';
+  readonly kept: readonly number[];
+}
+
+export type Message = Free | Request;
+
+export type Request = { readonly [K in Call]: { readonly id: number; readonly call: K } & Calls[K]['request'] }[Call];
 
 /** `borrowed` is the data of a run's inputs by name, which comes back whether the run succeeds or not. */
 export type Answer = { readonly id: number; readonly borrowed: Readonly<Record<string, Data>> } & (
