@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import type { NDArray } from '../../src/arrays.ts';
 import { cocoKeypoints } from '../../src/datasets/keypoints.ts';
@@ -67,8 +67,9 @@ describe('moganet evaluate with a pose model', function () {
     writeFileSync(boxesFile, JSON.stringify(boxes));
   });
 
-  const evaluate = async (...words: string[]) => {
-    const { code, stdout, stderr } = await moganet(['evaluate', '--data', data, '--json', ...words]);
+  const evaluate = (...words: string[]) => evaluateOn(data, ...words);
+  const evaluateOn = async (set: string, ...words: string[]) => {
+    const { code, stdout, stderr } = await moganet(['evaluate', '--data', set, '--json', ...words]);
     expect(code, stderr).to.equal(0);
     return { ...JSON.parse(stdout), stderr };
   };
@@ -99,8 +100,8 @@ describe('moganet evaluate with a pose model', function () {
 
   it('finds the people of the sample', async () => {
     const sample = new URL('../../samples/poses/', import.meta.url).pathname;
-    const words = ['--data', join(sample, 'annotations.json'), '--model', join(sample, 'stick-figures.safetensors')];
-    const { keypoints, detections } = await evaluate(...words);
+    const words = ['--model', join(sample, 'stick-figures.safetensors')];
+    const { keypoints, detections } = await evaluateOn(join(sample, 'annotations.json'), ...words);
     expect({ ap: keypoints.stats[0].toFixed(6), detections }).to.deep.equal({ ap: '1.000000', detections: 3 });
   });
 
@@ -132,5 +133,36 @@ describe('moganet evaluate with a pose model', function () {
     const { model: facts, keypoints } = await evaluate(...words);
     expect(facts.boxes).to.match(/^found by facade/);
     expect(keypoints.classes[0]).to.include({ name: 'person', truths: 4 });
+  });
+});
+
+describe("poses in labelme's files", function () {
+  this.timeout(120_000);
+  const cwd = useFolder();
+  const sample = resolve('samples/poses');
+  const stickFigures = ['--model', join(sample, 'stick-figures.safetensors')];
+
+  it('are measured, checked and shown as they were written', async () => {
+    mkdirSync(join(cwd, 'in'));
+    copyFileSync(join(sample, 'stick-figures.png'), join(cwd, 'in', 'stick-figures.png'));
+    const run = async (...words: string[]) => {
+      const { code, stdout, stderr } = await moganet(words, { cwd });
+      expect(code, stderr).to.equal(0);
+      return stdout;
+    };
+    const boxes = ['--boxes', join(sample, 'annotations.json')];
+    await run('pose', 'in', ...stickFigures, ...boxes, '--save', 'labelme', '--keypoint-score', '0');
+    // the model finds again what it found
+    const { keypoints, notices } = JSON.parse(await run('evaluate', '-d', 'out', ...stickFigures, '--json'));
+    expect(keypoints.stats[0]).to.equal(1);
+    const similarities = Object.values(keypoints.per_keypoint);
+    expect(similarities).to.have.length(17);
+    for (const similarity of similarities) expect(similarity).to.be.greaterThan(0.9999);
+    expect(notices).to.deep.equal([]);
+    expect(await run('check-data', 'out'))
+      .to.include('3 annotations')
+      .and.include('0 errors, 0 warnings');
+    await run('browse', 'out', '--out', 'poses.html');
+    expect(readFileSync(join(cwd, 'poses.html'), 'utf8').match(/class="keypoints"/g)).to.have.length(3);
   });
 });

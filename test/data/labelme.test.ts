@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { cocoKeypoints } from '../../src/datasets/keypoints.ts';
 import { DataError } from '../../src/errors.ts';
 import { imagesOf, labelPng, open, picture, read } from '../harness/data_files.ts';
 import { rejection } from '../harness/rejection.ts';
@@ -69,6 +70,76 @@ describe("labelme's layout", () => {
     expect(cat!.polygons).to.equal(undefined);
     expect([...cat!.mask!.counts].filter((_, i) => i % 2 === 1).reduce((a, b) => a + b)).to.equal(10);
     expect(dog).to.include({ label: 1, area: 8 });
+  });
+
+  describe('with points', () => {
+    const point = (label: string, group_id: number | string | null, x = 3, y = 3) => ({
+      label,
+      points: [[x, y]],
+      group_id,
+      shape_type: 'point',
+    });
+    const grouped = { ...rectangle, group_id: 1 };
+
+    it('takes those of its group as the keypoints of an object, from edges to middles of pixels', async () => {
+      const other = { ...rectangle, label: 'dog', group_id: '1' };
+      const shapes = [point('nose', 1), point('left_eye', 1, 4, 2), grouped, other, rectangle, point('alone', null)];
+      const set = await read({ 'a.json': labelme(shapes), 'a.png': picture() });
+      expect(set.kinds).to.deep.equal(['objects', 'masks', 'keypoints']);
+      expect(set.classes).to.deep.equal(['cat', 'dog']);
+      const [cat, dog, alone] = set.all[0]!.objects!;
+      // all names are COCO's, so the others are there, and the skeleton
+      expect(set.keypoints).to.deep.equal({ names: cocoKeypoints.names, skeleton: cocoKeypoints.skeleton });
+      expect(cat!.keypoints).to.have.length(17);
+      expect(cat!.keypoints!.slice(0, 3)).to.deep.equal([
+        [2.5, 2.5, 2],
+        [3.5, 1.5, 2],
+        [0, 0, 0],
+      ]);
+      expect([dog!.keypoints, alone!.keypoints]).to.deep.equal([undefined, undefined]);
+      expect(set.notices).to.deep.equal([]);
+    });
+
+    it('has their names in order if they are not those of COCO, also with a list of classes', async () => {
+      const files = {
+        'a.json': labelme([grouped, point('toe', 1)]),
+        'b.json': labelme([grouped, point('nose', 1)]),
+        'a.png': picture(),
+        'labels.txt': 'cat\n',
+      };
+      const set = await read(files);
+      expect([set.classes, set.keypoints?.names]).to.deep.equal([['cat'], ['nose', 'toe']]);
+      expect(set.all.map(({ objects }) => objects![0]!.keypoints)).to.deep.equal([
+        [
+          [0, 0, 0],
+          [2.5, 2.5, 2],
+        ],
+        [
+          [2.5, 2.5, 2],
+          [0, 0, 0],
+        ],
+      ]);
+    });
+
+    it('says which of them belong to no object, or to several, and leaves them out', async () => {
+      const twice = [grouped, { ...grouped, label: 'dog' }, point('tail', 1)];
+      const shapes = [
+        ...twice,
+        { ...rectangle, group_id: 2 },
+        point('tail', 2),
+        point('tail', 2, 5, 5),
+        point('tail', 3),
+      ];
+      const set = await read({ 'a.json': labelme(shapes), 'a.png': picture() });
+      const [cat, dog, second] = set.all[0]!.objects!;
+      expect([cat!.keypoints, dog!.keypoints]).to.deep.equal([undefined, undefined]);
+      expect(second!.keypoints).to.deep.equal([[2.5, 2.5, 2]]);
+      expect(set.notices).to.deep.equal([
+        'set/a.json: shape 3 (tail): its group 1 has 2 objects, so the point is left out.',
+        'set/a.json: shape 6 (tail): its group 2 has another of this name, so the point is left out.',
+        'set/a.json: shape 7 (tail): its group 3 has no object, so the point is left out.',
+      ]);
+    });
   });
 
   it('reads the image inside the file, whose header states the size', async () => {

@@ -5,6 +5,7 @@ import { parseCocoResults } from '../../src/data/coco_json.ts';
 import { readYoloLabels } from '../../src/data/layouts/yolo_labels.ts';
 import { datasets } from '../../src/datasets/index.ts';
 import { drawDetections, drawPoses, sideBySide } from '../../src/render/index.ts';
+import { picture, read } from '../harness/data_files.ts';
 
 /** A crane of three joints, whose jib has a left and a right end. */
 const dataset = poseDatasetOf({
@@ -212,11 +213,38 @@ describe('the formats of poses', () => {
     expect(kept.map(({ shape_type }) => shape_type).slice(0, 3), 'a box outside').to.deep.equal(Array(3).fill('point'));
   });
 
+  it("read back from labelme's file: the same boxes, keypoints and names", async () => {
+    const file = JSON.stringify(result.toLabelme({ imagePath: 'x.png' }));
+    const set = await read({ 'x.labelme.json': file, 'x.png': picture(24, 20) });
+    expect([set.format, set.kinds, set.classes]).to.deep.equal([
+      'labelme',
+      ['objects', 'masks', 'keypoints'],
+      ['crane'],
+    ]);
+    expect(set.keypoints).to.deep.equal({ names: ['left_end', 'mast', 'right_end'], skeleton: [] });
+    expect(set.notices).to.deep.equal([]);
+    const [first, second, ...more] = set.all[0]?.objects ?? [];
+    expect(more).to.deep.equal([]);
+    expect(first).to.deep.include({ box: [1, 2, 11, 18], area: 160, label: 0 });
+    expect(first?.keypoints).to.deep.equal([
+      [2, 12.5, 2],
+      [6, 4, 2],
+      [9.5, 12, 2],
+    ]);
+    // the first point is outside of the image, and the score of the last is low
+    expect(second).to.deep.include({ box: [8, 4, 26, 15], label: 0 });
+    expect(second?.keypoints).to.deep.equal([
+      [0, 0, 0],
+      [17, 5, 2],
+      [0, 0, 0],
+    ]);
+  });
+
   it("read back from YOLO's text, each keypoint seen or not", () => {
     const config = { classes: ['crane'], keypoints: { count: 3, dimensions: 3 } } as const;
-    const read = readYoloLabels(result.toYOLO(), size, config);
-    expect(read.problems).to.deep.equal([]);
-    const [first, second] = read.objects;
+    const yolo = readYoloLabels(result.toYOLO(), size, config);
+    expect(yolo.problems).to.deep.equal([]);
+    const [first, second] = yolo.objects;
     const near = (found: number[], expected: readonly number[]) => {
       expect(found).to.have.length(expected.length);
       for (const [i, value] of found.entries()) expect(value, `${i}`).to.be.closeTo(expected[i]!, 2e-5);

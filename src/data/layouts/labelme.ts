@@ -22,7 +22,8 @@ import { chosenSplit, roleOf } from '../splits.ts';
 import { bytesOfBase64 } from '../text.ts';
 import type { Tree } from '../tree.ts';
 import { isKept, type LabelmeImage, readLabelme } from './labelme_json.ts';
-import { objectsIn } from './labelme_shapes.ts';
+import { keypointNames, keypointsIn } from './labelme_points.ts';
+import { type LabelmeNames, objectsIn } from './labelme_shapes.ts';
 
 /** labelme, versions 3 to 5, and programs that write its format: a JSON per image, which may hold the image itself. */
 export async function open(tree: Tree, base: string, options: Options, notices: Notices): Promise<ImageSet> {
@@ -39,17 +40,31 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
   const files = (await tree.below(root, isJson)).filter((path) => !otherFiles.test(fileNameOf(path)));
   if (files.length === 0) throw new DataError(`${tree.shown(root)}: no label file of labelme found (*.json).`);
   const listed = options.classes ?? (await namesIn(tree, base, ['labels.txt', 'classes.txt']));
-  const classes = listed ? listed.filter((name) => !notClasses.has(name)) : await namesSeen(tree, files);
+  const seen = await namesSeen(tree, files, listed && lookedAt);
+  const classes = listed?.filter((name) => !notClasses.has(name)) ?? [...seen.classes].sort(byCodePoint);
   await sayUnlabelled(tree, files, notices);
-  const labelOf = new Map(classes.map((name, label) => [name, label]));
+  const keypoints = keypointNames(seen.keypoints);
+  const names = {
+    labelOf: new Map(classes.map((name, label) => [name, label])),
+    keypoints: keypoints?.names ?? [],
+  };
   const images = options.images === undefined ? undefined : joined(base, options.images);
   return imageSetOf(
-    { format: 'labelme', split, kinds: ['objects', 'masks'], classes },
-    { tree, notices, entries: files, read: (path, id) => imageOf(tree, path, id, labelOf, images, notices) },
+    {
+      format: 'labelme',
+      split,
+      kinds: keypoints ? ['objects', 'masks', 'keypoints'] : ['objects', 'masks'],
+      classes,
+      keypoints,
+    },
+    { tree, notices, entries: files, read: (path, id) => imageOf(tree, path, id, names, images, notices) },
   );
 }
 
 const isJson = (name: string): boolean => endingOf(name) === '.json';
+
+/** What this package adds to the stem of the image: `a.labelme.json`. */
+const ownEnding = /\.labelme$/;
 
 /** Other files of programs that write labelme's format. */
 const otherFiles = /^(?:classes|labels|config|package|notes)\.json$/i;
@@ -57,25 +72,34 @@ const otherFiles = /^(?:classes|labels|config|package|notes)\.json$/i;
 /** What labelme's own lists have before the classes. */
 const notClasses = new Set(['__ignore__', '_background_']);
 
-/** Collects the names of all shapes. What cannot be read is said when its file is reached. */
-async function namesSeen(tree: Tree, files: readonly string[]): Promise<string[]> {
-  const names = new Set<string>();
-  for (const file of files) {
+/** Files that are looked at for keypoints if the classes are known. */
+const lookedAt = 32;
+
+/**
+ * Collects the names of all objects and keypoints. What cannot be read is said when its file is reached.
+ *
+ * @param most reads no more files if none of so many has keypoints
+ */
+async function namesSeen(tree: Tree, files: readonly string[], most = files.length) {
+  const [classes, keypoints] = [new Set<string>(), new Set<string>()];
+  for (const [i, file] of files.entries()) {
+    if (i >= most && keypoints.size === 0) break;
     try {
       const { shapes } = readLabelme(await tree.read(file), tree.shown(file));
-      for (const shape of shapes) if (isKept(shape)) names.add(shape.label);
+      for (const shape of shapes) if (isKept(shape)) classes.add(shape.label);
+      for (const name of keypointsIn(shapes)) keypoints.add(name);
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
     }
   }
-  return [...names].sort(byCodePoint);
+  return { classes, keypoints };
 }
 
 async function imageOf(
   tree: Tree,
   path: string,
   id: number,
-  labelOf: ReadonlyMap<string, number>,
+  names: LabelmeNames,
   images: string | undefined,
   notices: Notices,
 ): Promise<LabelledImage> {
@@ -93,7 +117,7 @@ async function imageOf(
   }
   const size = await sizeOf(tree, file, labels, inline, name);
   for (const shape of labels.shapes) {
-    if (isKept(shape) && !labelOf.has(shape.label)) {
+    if (isKept(shape) && !names.labelOf.has(shape.label)) {
       notices.add(
         'labels that are not listed',
         `${path}: the label ${JSON.stringify(shape.label)} is not in the list of classes. Its shapes are left out.`,
@@ -105,7 +129,9 @@ async function imageOf(
     file,
     labelFile: path,
     size,
-    objects: objectsIn(labels.shapes, labelOf, size, name),
+    objects: objectsIn(labels.shapes, names, size, name, (place, why) =>
+      notices.add('points that are left out', `${place}: ${why}, so the point is left out.`),
+    ),
     bytes: async () => inline ?? tree.read(file),
   };
 }
@@ -148,7 +174,7 @@ async function sizeOf(
 }
 
 async function sayUnlabelled(tree: Tree, files: readonly string[], notices: Notices): Promise<void> {
-  const labelled = new Set(files.map(stemOf));
+  const labelled = new Set(files.map((file) => stemOf(file).replace(ownEnding, '')));
   const bare = (await tree.imagesIn(files.map(parentOf))).filter((path) => !labelled.has(stemOf(path)));
   notices.addFiles(
     'images without labels',

@@ -28,7 +28,7 @@ export interface LabelmeShape {
 
 const areas = new Set(['polygon', 'rectangle', 'circle', 'mask', 'rotation']);
 
-/** Tells whether a shape is an object: points and lines have no area. */
+/** Tells whether a shape is an object, or a part of one: points and lines have no area. */
 export const isKept = ({ type, label }: LabelmeShape): boolean => areas.has(type) && label !== '__ignore__';
 
 /** Reads a label file. @throws DataError with the shape and the field */

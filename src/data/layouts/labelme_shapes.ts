@@ -7,6 +7,7 @@ import { decodedLabels } from '../label_maps.ts';
 import { areaOfPolygon, type Box, boxOfMask, boxOfPolygons, checkOutlines, withMask } from '../objects.ts';
 import { bytesOfBase64 } from '../text.ts';
 import { isKept, type LabelmeShape } from './labelme_json.ts';
+import { groupKey, keypointsByGroup } from './labelme_points.ts';
 
 /** Objects of labelme's shapes. */
 
@@ -18,28 +19,56 @@ interface Part {
   draw(): Rle;
 }
 
-/** Returns the objects in order. Shapes of one label and one group are one object, in the position of the first. */
+/** Shapes that are one object. */
+interface Group {
+  readonly label: number;
+  readonly place: string;
+  /** The group in the file; undefined for a shape by itself. */
+  readonly key: string | undefined;
+  readonly parts: Part[];
+}
+
+/** What labels mean in a data set. */
+export interface LabelmeNames {
+  readonly labelOf: ReadonlyMap<string, number>;
+  /** Empty if no object has points. */
+  readonly keypoints: readonly string[];
+}
+
+/**
+ * Returns the objects in order. Shapes of one label and one group are one object, in the position of the first, and points of the group are
+ * its keypoints.
+ *
+ * @param onLeftOut hears of a point that cannot be given to an object, and why
+ */
 export function objectsIn(
   shapes: readonly LabelmeShape[],
-  labelOf: ReadonlyMap<string, number>,
+  { labelOf, keypoints: names }: LabelmeNames,
   size: Size,
   name: string,
+  onLeftOut: (place: string, why: string) => void,
 ): LabelledObject[] {
-  const groups = new Map<string, { readonly label: number; readonly place: string; readonly parts: Part[] }>();
+  const groups = new Map<string, Group>();
   for (const [i, shape] of shapes.entries()) {
     const label = labelOf.get(shape.label);
     if (label === undefined || !isKept(shape)) continue;
-    const key = shape.group === undefined ? `shape ${i}` : `group ${typeof shape.group} ${shape.group} ${shape.label}`;
-    const group = groups.get(key) ?? { label, place: `shapes[${i}]`, parts: [] };
+    const own = shape.group === undefined ? undefined : groupKey(shape.group);
+    const key = own === undefined ? `shape ${i}` : `group ${own} ${shape.label}`;
+    const group = groups.get(key) ?? { label, place: `shapes[${i}]`, key: own, parts: [] };
     group.parts.push(partOf(shape, size));
     groups.set(key, group);
   }
-  return [...groups.values()].map(({ label, place, parts }, i) => objectOf(parts, { id: i + 1, label, place }, name));
+  const counts = new Map<string, number>();
+  for (const { key } of groups.values()) if (key !== undefined) counts.set(key, (counts.get(key) ?? 0) + 1);
+  const keypoints = names.length === 0 ? undefined : keypointsByGroup(shapes, names, counts, onLeftOut);
+  return [...groups.values()].map(({ label, place, key, parts }, i) =>
+    objectOf(parts, { id: i + 1, label, place, keypoints: keypoints?.get(key ?? '') }, name),
+  );
 }
 
 function objectOf(
   parts: readonly Part[],
-  named: Pick<LabelledObject, 'id' | 'label' | 'place'>,
+  named: Pick<LabelledObject, 'id' | 'keypoints' | 'label' | 'place'>,
   name: string,
 ): LabelledObject {
   const polygons = parts.flatMap(({ polygon }) => (polygon ? [polygon] : []));
