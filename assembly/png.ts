@@ -129,24 +129,33 @@ export function adler32(at: usize, count: i32, previous: u32): u32 {
 /** The bytes that are looked at together for runs. */
 const group = 12;
 
-/**
- * Marks, in bit i of the lowest 14, whether a run begins i bytes after `at`: three bytes equal to the one before. Reads 16 bytes and the
- * one before.
- */
+/** Tells, in bit i of 16, whether the byte i after `at` equals the one before it. */
 // @ts-ignore: decorator
 @inline
-function runsAt(at: usize): i32 {
-  const equal = i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(at - 1)));
+function equalsAt(at: usize): i32 {
+  return i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(at - 1)));
+}
+
+/** Tells, in bit i of the bytes of a group, whether a run begins i bytes after the first: three bytes equal to the one before. */
+// @ts-ignore: decorator
+@inline
+function runsIn(equal: i32): i32 {
   return equal & (equal >> 1) & (equal >> 2) & ((1 << group) - 1);
 }
 
-/** Returns how many bytes from `at` on equal the one before, of which three do: at most 258, as deflate has it. */
+/**
+ * Returns how many bytes equal the one before from `at` on: at most 258, as deflate has it. Most runs end among the 16 bytes that are looked at.
+ *
+ * @param begin the bit of `at` in `equal`
+ */
 // @ts-ignore: decorator
 @inline
-function runLength(at: usize, to: usize): usize {
+function runLength(equal: i32, begin: i32, at: usize, to: usize): usize {
+  const length = ctz(~(equal >> begin));
+  if (begin + length < 16) return <usize>length;
   const end = min(at + 258, to);
-  const value = load<u8>(at - 1);
-  let i = at + 3;
+  const value = load<u8>(at);
+  let i = at + <usize>length;
   while (i < end && load<u8>(i) == value) i++;
   return i - at;
 }
@@ -177,7 +186,8 @@ export function count(from: usize, to: usize, counts: usize, runs: usize): void 
   let i = from;
   increase(counts + ((<usize>load<u8>(i++)) << 2));
   while (i + 16 <= to) {
-    const found = runsAt(i);
+    const equal = equalsAt(i);
+    const found = runsIn(equal);
     if (!found) {
       countFour(load<u32>(i), counts);
       countFour(load<u32>(i + 4), counts);
@@ -185,8 +195,9 @@ export function count(from: usize, to: usize, counts: usize, runs: usize): void 
       i += group;
       continue;
     }
-    for (const end = i + <usize>ctz(found); i < end; i++) increase(counts + ((<usize>load<u8>(i)) << 2));
-    const length = runLength(i, to);
+    const begin = ctz(found);
+    for (const end = i + <usize>begin; i < end; i++) increase(counts + ((<usize>load<u8>(i)) << 2));
+    const length = runLength(equal, begin, i, to);
     increase(runs + (length << 2));
     i += length;
   }
@@ -206,58 +217,57 @@ export function emit(from: usize, to: usize, codes: usize, runs: usize): void {
   let many = held;
   let end = out;
   let i = from;
-  let run: usize = from + 1; // the next run, or where to look for one
-  let isRun = false;
+  let isFirst = true; // a literal: a run repeats the byte before
   while (i < to) {
-    if (i == run && isRun) {
-      const length = runLength(i, to);
-      const code = <u64>load<u32>(runs + (length << 2));
-      some |= (code >> 8) << many;
-      many += code & 255;
+    if (isFirst || i + 16 > to) {
+      const one = <u64>load<u32>(codes + ((<usize>load<u8>(i++)) << 2));
+      some |= (one >> 8) << many;
+      many += one & 255;
       store<u64>(end, some);
       end += <usize>(many >> 3);
       some >>= many & ~7;
       many &= 7;
-      i += length;
-      run = i;
-      isRun = false;
+      isFirst = false;
       continue;
     }
-    if (i >= run && i + 16 <= to) {
-      const found = runsAt(i);
-      if (!found) {
-        for (const stop = i + group; i < stop; i += 4) {
-          const four = load<u32>(i);
-          const a = <u64>load<u32>(codes + ((four & 255) << 2));
-          const b = <u64>load<u32>(codes + (((four >> 8) & 255) << 2));
-          const c = <u64>load<u32>(codes + (((four >> 16) & 255) << 2));
-          const d = <u64>load<u32>(codes + ((four >> 24) << 2));
-          some |= (a >> 8) << many;
-          many += a & 255;
-          some |= (b >> 8) << many;
-          many += b & 255;
-          some |= (c >> 8) << many;
-          many += c & 255;
-          some |= (d >> 8) << many;
-          many += d & 255;
-          store<u64>(end, some);
-          end += <usize>(many >> 3);
-          some >>= many & ~7;
-          many &= 7;
-        }
-        continue;
-      }
-      run = i + <usize>ctz(found);
-      isRun = true;
-      if (run == i) continue;
+    const equal = equalsAt(i);
+    const found = runsIn(equal);
+    const begin = found ? ctz(found) : group;
+    for (const stop = i + <usize>(begin & ~3); i < stop; i += 4) {
+      const four = load<u32>(i);
+      const a = <u64>load<u32>(codes + ((four & 255) << 2));
+      const b = <u64>load<u32>(codes + (((four >> 8) & 255) << 2));
+      const c = <u64>load<u32>(codes + (((four >> 16) & 255) << 2));
+      const d = <u64>load<u32>(codes + ((four >> 24) << 2));
+      some |= ((a >> 8) | ((b >> 8) << (a & 255)) | (((c >> 8) | ((d >> 8) << (c & 255))) << ((a + b) & 255))) << many;
+      many += (a + b + c + d) & 255;
+      store<u64>(end, some);
+      end += <usize>(many >> 3);
+      some >>= many & ~7;
+      many &= 7;
     }
-    const one = <u64>load<u32>(codes + ((<usize>load<u8>(i++)) << 2));
-    some |= (one >> 8) << many;
-    many += one & 255;
+    if (!found) continue;
+    // up to three literals, without a branch, which would be mispredicted
+    const four = load<u32>(i);
+    const a = <u64>load<u32>(codes + ((four & 255) << 2)) & (begin & 3 ? <u64>-1 : 0);
+    const b = <u64>load<u32>(codes + (((four >> 8) & 255) << 2)) & (begin & 2 ? <u64>-1 : 0);
+    const c = <u64>load<u32>(codes + (((four >> 16) & 255) << 2)) & ((begin & 3) == 3 ? <u64>-1 : 0);
+    some |= ((a >> 8) | ((b >> 8) << (a & 255)) | ((c >> 8) << ((a + b) & 255))) << many;
+    many += (a + b + c) & 255;
     store<u64>(end, some);
     end += <usize>(many >> 3);
     some >>= many & ~7;
     many &= 7;
+    i += <usize>(begin & 3);
+    const length = runLength(equal, begin, i, to);
+    const code = <u64>load<u32>(runs + (length << 2));
+    some |= (code >> 8) << many;
+    many += code & 255;
+    store<u64>(end, some);
+    end += <usize>(many >> 3);
+    some >>= many & ~7;
+    many &= 7;
+    i += length;
   }
   bits = some;
   held = many;

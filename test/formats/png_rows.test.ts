@@ -125,6 +125,15 @@ describe('rows of a PNG', () => {
     );
   });
 
+  it('inflate to the filtered bytes where nearly all of them are in long runs', async () => {
+    for (let length = 200; length < 450; length += 5) {
+      const data = Uint8ClampedArray.from({ length: 4 * 2 ** 13 }, (_, i) => (Math.floor(i / length) * 31) & 255);
+      const image = { width: 2 ** 13, height: 1, data };
+      const read = inflateSync(await compressed(image, 4));
+      expect(read.equals(filtered(image, 4)), `runs of ${length}`).to.equal(true);
+    }
+  });
+
   it('take their least where all is one run, and no more than zlib where nothing repeats', async () => {
     const sizeOf = async (data: Uint8ClampedArray) => {
       const stream = await compressed({ width: 512, height: 512, data }, 4);
