@@ -39,7 +39,7 @@ export const isDataUrl = (ref: unknown): boolean =>
 export type OnBytes = (done: number, total: number, cached?: boolean) => void;
 
 /** How much is read of an answer at most, and who hears of it. */
-export type ReadBodyOptions = Pick<FetchBytesOptions, 'most' | 'onBytes' | 'signal'>;
+export type ReadBodyOptions = Pick<FetchBytesOptions, 'most' | 'onBytes' | 'signal' | 'stallMs'>;
 
 /** Returns what contains its bytes (bytes, a Blob, an answer, a `data:` URL) as a source; undefined for a name. @throws FileFault */
 export async function memorySource(ref: FileRef, options: ReadBodyOptions): Promise<Source | undefined> {
@@ -105,6 +105,13 @@ export interface FetchBytesOptions {
   readonly send?: ((url: string | URL, init: { readonly signal: AbortSignal }) => Promise<Response>) | undefined;
 }
 
+const usualStallMs = 30_000;
+
+const stalled = (stallMs: number, cause?: unknown): FileFault =>
+  new FileFault('unreadable', `the server sends no data for ${stallMs / 1000} s`, 'Try again, or check the server.', {
+    cause,
+  });
+
 /** Fetches a whole file. @throws as `fetchInto` */
 export async function fetchBytes(url: string | URL, options: FetchBytesOptions): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -122,22 +129,17 @@ export async function fetchInto(
   options: FetchBytesOptions,
   onChunk: (chunk: Uint8Array<ArrayBuffer>) => void,
 ): Promise<Response> {
-  const { signal, stallMs = 30_000, send = (at, init) => fetch(at, init) } = options;
+  const { signal, stallMs = usualStallMs, send = (at, init) => fetch(at, init) } = options;
   const stall = new AbortController();
-  const restart = () => setTimeout(() => stall.abort(), stallMs);
-  let timer = restart();
+  const timer = setTimeout(() => stall.abort(), stallMs);
   try {
     const response = await send(url, { signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal });
-    await readBody(response, options, (chunk) => {
-      clearTimeout(timer);
-      timer = restart();
-      onChunk(chunk);
-    });
+    clearTimeout(timer);
+    await readBody(response, options, onChunk);
     return response;
   } catch (cause) {
     if (!stall.signal.aborted || signal?.aborted) throw cause;
-    const reason = `the server sends no data for ${stallMs / 1000} s`;
-    throw new FileFault('unreadable', reason, 'Try again, or check the server.', { cause });
+    throw stalled(stallMs, cause);
   } finally {
     clearTimeout(timer);
     stall.abort(); // ends the request if it is still open
@@ -147,11 +149,11 @@ export async function fetchInto(
 /**
  * Reads the body of an answer, chunk by chunk. Reports the size before the first of them.
  *
- * @throws FileFault if the answer is not a file that can be read, or has more than `most` bytes
+ * @throws FileFault if the answer is not a file that can be read, has more than `most` bytes, or does not go on
  */
 export async function readBody(
   response: Response,
-  { most, onBytes, signal }: ReadBodyOptions,
+  { most, onBytes, signal, stallMs = usualStallMs }: ReadBodyOptions,
   onChunk: (chunk: Uint8Array<ArrayBuffer>) => void,
 ): Promise<void> {
   if (response.type === 'opaque' || response.type === 'opaqueredirect') {
@@ -175,15 +177,25 @@ export async function readBody(
   const reader = response.body?.getReader();
   const stop = () => void reader?.cancel().catch(() => {}); // ends a read that waits
   signal?.addEventListener('abort', stop, { once: true });
+  let hasStalled = false;
+  const giveUp = () => {
+    hasStalled = true;
+    stop();
+  };
+  let timer = setTimeout(giveUp, stallMs);
   try {
     for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+      clearTimeout(timer);
       onChunk(part.value);
       done += part.value.length;
       if (done > most) throw tooLarge('the server sends more and more', most);
       onBytes?.(done, done > total ? 0 : total); // a server of another origin may hide that it compresses
+      timer = setTimeout(giveUp, stallMs);
     }
     signal?.throwIfAborted();
+    if (hasStalled) throw stalled(stallMs);
   } finally {
+    clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
     stop();
   }

@@ -47,11 +47,16 @@ const remedy =
   'Check that the server has its script, that worker-src of Content-Security-Policy allows it, and that it comes from the origin of the ' +
   "page. Or start it yourself: withAssets({ worker: () => new Worker(url, { type: 'module' }) }). docs/worker.md has the way of each bundler.";
 
-/** The page's end of a worker. Requests leave in the order of the calls. */
+/**
+ * The page's end of a worker. Requests leave in the order of the calls, except those that load weights: nothing waits while an answer of
+ * `fetch` is read.
+ */
 export class Line {
   private readonly pending = new Map<number, Pending>();
   private last = 0;
   private failure: EngineError | undefined;
+  /** Settled when the thread has started, or has not. */
+  private readonly greeted: Promise<unknown>;
   private sending: Promise<unknown>;
   /** Ends the wait for the thread's first word. */
   private stopWaiting: (failure: EngineError) => void = () => {};
@@ -60,8 +65,9 @@ export class Line {
   /** @throws EngineError if the browser refuses the worker at once */
   constructor(start: () => WorkerLike, assets: Assets) {
     this.worker = started(start);
-    this.sending = this.greeting(assets);
-    this.sending.catch(() => {}); // every call hears of it
+    this.greeted = this.greeting(assets);
+    this.greeted.catch(() => {}); // every call hears of it
+    this.sending = this.greeted;
   }
 
   /** Whether there will be no more answers. */
@@ -129,7 +135,9 @@ export class Line {
           fail(error);
         }
       };
-      this.sending = this.sending.then(send, send); // also if the thread did not start: images are to be freed
+      // also if the thread did not start: images are to be freed
+      if (call === 'load' || call === 'createBackbone') void this.greeted.then(send, send);
+      else this.sending = this.sending.then(send, send);
     });
   }
 

@@ -6,8 +6,10 @@ import { encodeMaskPng, writeSafetensors } from '../../src/formats/index.ts';
 import { pullFile } from '../../src/platform/node/download.ts';
 import { proxiesOf, proxyFor, RedirectFault, request } from '../../src/platform/node/fetch.ts';
 import { readImage } from '../../src/platform/node/files.ts';
+import { FileFault, responseBytes } from '../../src/platform/refs.ts';
 import { useFolder } from '../harness/command_line.ts';
 import { rejection } from '../harness/rejection.ts';
+import { withShort } from '../harness/timers.ts';
 
 const variables = ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [name, name.toUpperCase()]);
 
@@ -74,6 +76,38 @@ describe('a redirect', () => {
       expect(error.message).to.include(`redirects to ${scheme}, which is not fetched`);
       expect(asked).to.have.length(1);
     }
+  });
+});
+
+describe('an answer of fetch', () => {
+  /** Gives some bytes, and then nothing more. */
+  const stalling = (bytes: number) =>
+    new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(bytes)) }));
+
+  it('that does not go on is refused, and ends with an abort', async () => {
+    const error = await rejection(responseBytes(stalling(3), { most: 10, stallMs: 20 }));
+    expect(error).to.be.instanceOf(FileFault);
+    expect(error.message).to.equal('the server sends no data for 0.02 s');
+    const image = await withShort(30_000, () => rejection(readImage(stalling(3))));
+    expect(image).to.be.instanceOf(ImageError);
+    expect(image.message).to.match(/the server sends no data for 30 s\. Try again/);
+    const reason = new Error('enough');
+    const stop = new AbortController();
+    const reading = rejection(responseBytes(stalling(3), { most: 10, stallMs: 5000, signal: stop.signal }));
+    stop.abort(reason);
+    expect(await reading).to.equal(reason);
+  });
+
+  it('may take longer in all than it may wait for a byte', async () => {
+    let left = 6;
+    const slow = new ReadableStream({
+      pull: async (stream) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        if (left-- > 0) stream.enqueue(new Uint8Array(2));
+        else stream.close();
+      },
+    });
+    expect(await responseBytes(new Response(slow), { most: 99, stallMs: 100 })).to.have.length(12);
   });
 });
 

@@ -7,6 +7,7 @@ import type { CapturedImage } from '../../src/platform/captured.ts';
 import { loadJpegWasm } from '../../src/platform/jpeg_wasm.ts';
 import { takeForThread } from '../../src/worker/page_images.ts';
 import { rejection } from '../harness/rejection.ts';
+import { withShort } from '../harness/timers.ts';
 
 /** Images of a page, with the classes of a page played by fakes. `test/browser/inputs.slow.test.ts` has those of Chromium. */
 
@@ -160,17 +161,23 @@ describe('an image of a page', () => {
     expect(bitmaps.map(({ open }) => open)).to.deep.equal([false]);
   });
 
-  it('that never loads ends with an abort', async () => {
+  it('that never loads ends with an abort, or after a minute with an error that says so', async () => {
     const stop = new AbortController();
-    const image = captured('HTMLImageElement', {
+    const fields = {
       complete: false,
+      currentSrc: 'https://a.example/x.png',
       naturalWidth: 0,
       naturalHeight: 0,
       decode: () => new Promise(() => {}),
-    });
-    const reading = rejection(image.pixels({}, stop.signal));
+    };
+    const reading = rejection(captured('HTMLImageElement', fields).pixels({}, stop.signal));
     stop.abort(new Error('enough'));
     expect((await reading).message).to.equal('enough');
+    const error = await withShort(60_000, () => rejection(captured('HTMLImageElement', fields).pixels({})));
+    expect(error).to.be.instanceOf(ImageError);
+    expect(error.message).to.match(
+      /^https:\/\/a\.example\/x\.png: the <img> was not loaded within 60 s\. .*event load/,
+    );
   });
 
   it('says what is wrong with it', async () => {

@@ -20,6 +20,7 @@ import { loadModel as loadInWorker, type RemoteModel } from '../../src/worker.ts
 import { rejection } from '../harness/rejection.ts';
 import { imageOf, smallBoth, smallClassification, smallFile } from '../harness/small_model.ts';
 import { pageLibrary, testLibrary, testWorker } from '../harness/threads.ts';
+import { withShort } from '../harness/timers.ts';
 
 /** Runs both ends of a worker on this thread. `worker.slow.test.ts` has them in a browser. */
 
@@ -199,6 +200,36 @@ describe('a model in a worker', () => {
     expect(performance.now() - since).to.be.below(100);
     expect(await rejection(remote.predict(imageOf(8, 8), { signal: AbortSignal.abort(reason) }))).to.equal(reason);
     expect((await remote.predict(imageOf(30, 30))).image.width).to.equal(30);
+  });
+
+  it('waits for an image that does not arrive until its abort, or until it counts as lost', async () => {
+    const stalling = () => new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(3)) }));
+    const stop = new AbortController();
+    const order: string[] = [];
+    const aborted = rejection(remote.predict(stalling(), { signal: stop.signal })).then((error) => {
+      order.push(error.message);
+    });
+    const behind = remote.predict(imageOf(30, 30)).then(() => order.push('the next'));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(order).to.deep.equal([]);
+    stop.abort(new Error('enough'));
+    await Promise.all([aborted, behind]);
+    expect(order).to.deep.equal(['enough', 'the next']);
+    const [lost, next] = await withShort(30_000, () =>
+      Promise.all([rejection(remote.predict(stalling())), remote.predict(imageOf(31, 30))]),
+    );
+    expect(lost).to.be.instanceOf(ImageError);
+    expect(lost.message).to.match(/the server sends no data for 30 s/);
+    expect(next.image.width).to.equal(31);
+  });
+
+  it('does not wait for the weights of another model', async () => {
+    const stop = new AbortController();
+    const endless = new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(3)) }));
+    const loading = rejection(load({ weights: endless }, { engine: 'cpu', signal: stop.signal }));
+    expect((await remote.predict(imageOf(30, 30))).image.width).to.equal(30);
+    stop.abort(new Error('enough'));
+    expect((await loading).message).to.equal('enough');
   });
 
   it('runs the latest frame, and drops those before it with an error that says so', async () => {

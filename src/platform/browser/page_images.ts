@@ -49,6 +49,13 @@ const closed = [
 ] as const;
 const broken = ['the <img> has no picture: its src is empty or could not be loaded', 'Check its src.'] as const;
 
+/** How long an `<img>` may take to load. Others may wait for it: images go to a worker in order. */
+const loadingMs = 60_000;
+const late = [
+  `the <img> was not loaded within ${loadingMs / 1000} s`,
+  'Check its src, or wait for its event load before the call.',
+] as const;
+
 /** `HTMLMediaElement.HAVE_CURRENT_DATA` */
 const hasFrame = 2;
 
@@ -121,7 +128,7 @@ export function captureBitmap(image: unknown): CapturedBitmap | undefined {
     const context = imageContext(url ?? kind, limits);
     const { refuse } = context;
     try {
-      if (loading) await orAborted(signal, () => loading.decode().catch(() => {})); // the facts tell what came of it
+      if (loading && !(await isLoaded(loading, signal))) throw refuse('unreadable', '', ...late);
       const { fault, ...size } = loading ? factsOf(image) : begun;
       if (fault) throw refuse('unreadable', '', ...fault);
       checkPixels('', size, context);
@@ -135,6 +142,19 @@ export function captureBitmap(image: unknown): CapturedBitmap | undefined {
     }
   };
   return { url, isOpaque: kind === 'HTMLImageElement', read };
+}
+
+/** Waits until an element is loaded or has failed: its facts tell which. Returns false if it takes too long. @throws the signal's reason */
+async function isLoaded(image: ImageElement, signal: AbortSignal | undefined): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, loadingMs, false);
+  });
+  const settled = image.decode().then(
+    () => true,
+    () => true,
+  );
+  return orAborted(signal, () => Promise.race([settled, tooLate])).finally(() => clearTimeout(timer));
 }
 
 /** A `data:` URL is all of the image, and a `blob:` URL says nothing. */
