@@ -57,6 +57,10 @@ const faultsInPage = `(() => {
   for (const table of document.querySelectorAll('.duo table')) {
     if (table.rows[0].cells.length === 3 && table.scrollWidth > table.parentElement.clientWidth) faults.push('a table of three columns is cut');
   }
+  for (const table of document.querySelectorAll('table')) {
+    const box = table.parentElement;
+    if (table.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== 'auto') faults.push('a wide table has no box that scrolls');
+  }
   for (const region of document.querySelectorAll('.scroll')) if (region.tabIndex < 0) faults.push('what scrolls cannot be reached by keyboard');
   const levels = [...document.querySelectorAll('h1, h2, h3')].map((node) => Number(node.tagName[1]));
   levels.forEach((level, i) => { if (level > (levels[i - 1] ?? 0) + 1) faults.push('a heading skips a level'); });
