@@ -3,7 +3,12 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { createBackbone, exportOnnx } from 'moganet';
+import { createBackbone } from 'moganet';
+import { emitOnnx } from '../../src/engines/onnx/emit.ts';
+import { onnxFile } from '../../src/engines/onnx/serialize.ts';
+import { programOf } from '../../src/nn/index.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
+import { wholeMaps } from '../../src/nn/optimise/whole_maps.ts';
 import { definitionOf, imageOf, type Network, networks, weightsOf } from '../networks.ts';
 import { onnxOperators } from '../onnx_operators.ts';
 import type { Options } from '../options.ts';
@@ -65,8 +70,9 @@ async function plainKernels(network: 'moganet_xt' | 'moganet_t'): Promise<number
 function writeOwn(network: Network, target: string): void {
   const definition = definitionOf(network);
   mkdirSync(filesFolder, { recursive: true });
-  const [file] = exportOnnx(definition, weightsOf(definition), { backbone: true, optimise: true }).files();
-  writeFileSync(target, Buffer.concat(file?.chunks ?? []));
+  const { graph } = definition.pyramid;
+  const program = programOf(network, graph, weightsOf(definition), [...passes, wholeMaps]);
+  writeFileSync(target, onnxFile(emitOnnx(program)));
 }
 
 interface FileCounts {

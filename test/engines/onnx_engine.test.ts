@@ -1,14 +1,18 @@
+import { fromBinary } from '@bufbuild/protobuf';
 import { expect } from 'chai';
 import type { Named, NDArray } from '../../src/arrays.ts';
 import { moganet } from '../../src/backbones/moganet.ts';
+import { engineOn } from '../../src/engines/engine.ts';
 import { loadOnnxRuntime } from '../../src/engines/node.ts';
 import {
   type GraphOptimizationLevel,
   type OnnxRuntime,
   type OnnxSession,
+  onnxDevice,
   onnxEngine,
   type SessionOptions,
 } from '../../src/engines/onnx/engine.ts';
+import { ModelProtoSchema } from '../../src/engines/onnx/generated/onnx_pb.ts';
 import { tfjsEngine } from '../../src/engines/tfjs/engine.ts';
 import { ConfigError, EngineError } from '../../src/errors.ts';
 import {
@@ -73,6 +77,7 @@ function expectSame(actual: NDArray, expected: NDArray, tolerance = 2e-5): void 
 interface Recorded {
   readonly ort: OnnxRuntime;
   readonly created: SessionOptions[];
+  readonly models: Uint8Array[];
   running: number;
   mostRunning: number;
   released: number;
@@ -97,6 +102,7 @@ function recorded(real: OnnxRuntime): Recorded {
   });
   const notes: Recorded = {
     created: [],
+    models: [],
     running: 0,
     mostRunning: 0,
     released: 0,
@@ -105,6 +111,7 @@ function recorded(real: OnnxRuntime): Recorded {
       InferenceSession: {
         create: async (model, sessionOptions) => {
           notes.created.push(sessionOptions ?? {});
+          notes.models.push(model);
           return watch(await real.InferenceSession.create(model, sessionOptions));
         },
       },
@@ -122,6 +129,23 @@ describe('the onnxruntime engine', () => {
       console.log(`      skipped: ${reason}`);
       this.skip();
     }
+  });
+
+  it('computes parts of a map on the whole map, which devices do not', async () => {
+    const { ort, models } = recorded(real);
+    const session = { intraOpNumThreads: 1 };
+    for (const engine of [
+      onnxEngine(ort, { threads: 1 }),
+      engineOn(onnxDevice(ort, { name: 'device', detail: '', session })),
+    ]) {
+      await engine.load(program);
+      await engine.dispose();
+    }
+    const slices = models.map((model) => {
+      const nodes = fromBinary(ModelProtoSchema, model).graph?.node ?? [];
+      return nodes.filter(({ opType, name }) => opType === 'Slice' && name.includes('.value')).length;
+    });
+    expect(slices).to.deep.equal([0, 4 * 3]);
   });
 
   it('makes one session for twenty images of different sizes', async () => {

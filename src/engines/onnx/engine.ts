@@ -1,7 +1,9 @@
 import type { Named, NDArray } from '../../arrays.ts';
 import { ConfigError, EngineError, unknownName } from '../../errors.ts';
 import { inputNodes } from '../../nn/graph.ts';
-import type { DeviceTensor, Engine, Program } from '../../nn/part.ts';
+import type { Pass } from '../../nn/optimise/index.ts';
+import { wholeMaps } from '../../nn/optimise/whole_maps.ts';
+import { type DeviceTensor, type Engine, type Program, programOf } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
 import { nextTurn } from '../../turn.ts';
 import { foundIn } from '../../validate.ts';
@@ -97,6 +99,7 @@ export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): E
     onnxDevice(ort, {
       name: 'onnxruntime',
       detail: threads === undefined ? 'threads: physical cores' : `${threads} thread${threads === 1 ? '' : 's'}`,
+      passes: [wholeMaps],
       session: {
         intraOpNumThreads: threads,
         graphOptimizationLevel,
@@ -127,11 +130,13 @@ function checkArguments(ort: OnnxRuntime, { threads, ...others }: OnnxEngineOpti
 export interface OnnxDeviceOptions {
   readonly name: string;
   readonly detail: string;
+  /** What its graphs go through beside the passes of all engines. */
+  readonly passes?: readonly Pass[] | undefined;
   readonly session: SessionOptions;
 }
 
 /** Returns the device that runs programs on onnxruntime, in whichever form: one session per program. */
-export function onnxDevice(ort: OnnxRuntime, { name, detail, session }: OnnxDeviceOptions): Device {
+export function onnxDevice(ort: OnnxRuntime, { name, detail, passes = [], session }: OnnxDeviceOptions): Device {
   const common: SessionOptions = {
     graphOptimizationLevel: 'all',
     interOpNumThreads: 1,
@@ -152,7 +157,7 @@ export function onnxDevice(ort: OnnxRuntime, { name, detail, session }: OnnxDevi
     canAbandon: ort.close !== undefined,
     inTurn: taskQueue(),
     owns: tensors.owns,
-    compile: (program) => compile({ ort, name, tensors }, program, { ...common, ...Object.fromEntries(given) }),
+    compile: (program) => compile({ ort, name, tensors, passes }, program, { ...common, ...Object.fromEntries(given) }),
     dispose: () => ort.close?.(),
   };
 }
@@ -162,10 +167,12 @@ interface Running {
   readonly ort: OnnxRuntime;
   readonly name: string;
   readonly tensors: DeviceTensors<OnnxTensor>;
+  readonly passes: readonly Pass[];
 }
 
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
-  const emitted = emitOnnx(program);
+  const changed = { ...program, ...programOf(program.name, program.graph, program.weights, running.passes) };
+  const emitted = emitOnnx(changed);
   await nextTurn(); // writing it takes about as long
   const session = await createSession(running, program.name, emitted, {
     ...arenaFor(program),
@@ -178,7 +185,7 @@ async function compile(running: Running, program: Program, sessionOptions: Sessi
     emitted.outputs,
     emitted.conditions,
     session,
-    shapeDependentInputs(running.ort, program, emitted),
+    shapeDependentInputs(running.ort, changed, emitted),
   );
 }
 
