@@ -389,5 +389,30 @@ export function paintCoverage(
   }
 }
 
+/** The most values of shapes whose memory is kept: half a megabyte. */
+const mostKept = 2 ** 16;
+let kept = new Float64Array(0);
+
+/**
+ * Draws a shape and paints it, as `createCoverage` and `paintCoverage` do. Small ones get the same memory one after the other: a hundred
+ * labels would take megabytes.
+ */
+export function paintShape(
+  canvas: Canvas,
+  { width, height }: Size,
+  left: number,
+  top: number,
+  color: Color,
+  alpha: number,
+  draw: (shape: Coverage) => void,
+): void {
+  const values = (width + 1) * height;
+  if (values <= mostKept && values > kept.length) kept = new Float64Array(values);
+  const changes = values <= mostKept ? kept.fill(0, 0, values) : new Float64Array(values);
+  const shape = { width, height, changes };
+  draw(shape);
+  paintCoverage(canvas, shape, left, top, color, alpha);
+}
+
 /** Returns the four bytes of an opaque pixel as the machine orders them. */
 const wordOf = ([r, g, b]: Color): number => new Uint32Array(Uint8Array.of(r, g, b, 255).buffer)[0] ?? 0;

@@ -1,4 +1,4 @@
-import { addLine, type Canvas, createCoverage, paintCoverage } from './canvas.ts';
+import { addLine, type Canvas, paintShape } from './canvas.ts';
 import type { Color } from './colors.ts';
 
 /** Convex shapes of any size: what is painted takes the time and memory of what is seen. */
@@ -23,12 +23,13 @@ export function paintConvex(canvas: Canvas, corners: readonly Point[], color: Co
     if (part.length === 0) continue;
     const [first, last] = extentOf(part, 'x');
     const left = Math.floor(first);
-    const shape = createCoverage({ width: Math.ceil(last) - left + 1, height });
-    for (const [i, to] of part.entries()) {
-      const from = part.at(i - 1) ?? to; // the last, before the first
-      addLine(shape, from.x - left, from.y - row, to.x - left, to.y - row);
-    }
-    paintCoverage(canvas, shape, left, row, color, alpha);
+    const size = { width: Math.ceil(last) - left + 1, height };
+    paintShape(canvas, size, left, row, color, alpha, (shape) => {
+      for (const [i, to] of part.entries()) {
+        const from = part.at(i - 1) ?? to; // the last, before the first
+        addLine(shape, from.x - left, from.y - row, to.x - left, to.y - row);
+      }
+    });
   }
 }
 

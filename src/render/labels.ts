@@ -1,5 +1,5 @@
 import type { Size } from '../arrays.ts';
-import { addLine, addRoundedRect, alphaOf, type Canvas, createCoverage, paintCoverage, type Rect } from './canvas.ts';
+import { addLine, addRoundedRect, alphaOf, type Canvas, paintShape, type Rect } from './canvas.ts';
 import { type Color, readableOn } from './colors.ts';
 import { isolated } from './shape.ts';
 import {
@@ -244,21 +244,22 @@ function paintStroke(
   const [acrossX, acrossY] = [((y0 - y1) / length) * (width / 2), ((x1 - x0) / length) * (width / 2)];
   const left = Math.floor(Math.min(x0, x1) - width);
   const top = Math.floor(Math.min(y0, y1) - width);
-  const shape = createCoverage({
+  const size = {
     width: Math.ceil(Math.abs(x1 - x0) + 2 * width) + 2,
     height: Math.ceil(Math.abs(y1 - y0) + 2 * width) + 2,
-  });
+  };
   const corners = [
     [x0 + acrossX, y0 + acrossY],
     [x1 + acrossX, y1 + acrossY],
     [x1 - acrossX, y1 - acrossY],
     [x0 - acrossX, y0 - acrossY],
   ] as const;
-  for (const [i, [x, y]] of corners.entries()) {
-    const [nextX, nextY] = corners[(i + 1) % corners.length]!;
-    addLine(shape, x - left, y - top, nextX - left, nextY - top);
-  }
-  paintCoverage(canvas, shape, left, top, color, alpha);
+  paintShape(canvas, size, left, top, color, alpha, (shape) => {
+    for (const [i, [x, y]] of corners.entries()) {
+      const [nextX, nextY] = corners[(i + 1) % corners.length]!;
+      addLine(shape, x - left, y - top, nextX - left, nextY - top);
+    }
+  });
 }
 
 function paintPlate(
@@ -271,12 +272,10 @@ function paintPlate(
   const { text, textSize, width, height, color, padding, baseline } = plate;
   const { left, top } = plate.position;
   const radius = textSize / 5;
-  const rim = createCoverage(plate);
-  addRoundedRect(rim, 0, 0, width, height, radius);
-  paintCoverage(canvas, rim, left, top, darker(color), alpha);
-  const face = createCoverage(plate);
-  addRoundedRect(face, 1, 1, width - 1, height - 1, Math.max(0, radius - 1));
-  paintCoverage(canvas, face, left, top, color, alpha);
+  paintShape(canvas, plate, left, top, darker(color), alpha, (rim) => addRoundedRect(rim, 0, 0, width, height, radius));
+  paintShape(canvas, plate, left, top, color, alpha, (face) =>
+    addRoundedRect(face, 1, 1, width - 1, height - 1, Math.max(0, radius - 1)),
+  );
   const line = { x: left + padding, y: top + baseline, size: textSize, color: readableOn(color), moreGlyphs };
   paintText(canvas, text, line, shapes);
 }

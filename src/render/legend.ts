@@ -5,10 +5,9 @@ import {
   type Canvas,
   canvasAround,
   canvasFrom,
-  createCoverage,
   fillRect,
   flatten,
-  paintCoverage,
+  paintShape,
   sizesFor,
 } from './canvas.ts';
 import { black, type ClassNames, type Color, colorFor, nameOf, readableOn, unlabelledOf, white } from './colors.ts';
@@ -217,9 +216,9 @@ export function drawClassification(
   const inner = Math.max(Math.ceil(widest), Math.min(Math.ceil(wanted), raster.width - 4 * gap));
   const panel = { width: inner + 2 * gap, height: rows.length * rowHeight + 2 * gap };
   const top = Math.max(0, raster.height - panel.height - gap);
-  const shape = createCoverage(panel);
-  addRoundedRect(shape, 0, 0, panel.width, panel.height, textSize / 3);
-  paintCoverage(canvas, shape, gap, top, black, alphaOf(opacity));
+  paintShape(canvas, panel, gap, top, black, alphaOf(opacity), (shape) =>
+    addRoundedRect(shape, 0, 0, panel.width, panel.height, textSize / 3),
+  );
   const left = 2 * gap;
   for (const [i, { name, score, note, noteWidth }] of rows.entries()) {
     const rowTop = top + gap + i * rowHeight;

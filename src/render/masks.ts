@@ -18,6 +18,9 @@ export interface MaskSpans {
   readonly left: number;
   /** The spans of each column, top down and apart from each other, in rows of the image. */
   readonly columns: readonly (readonly Span[])[];
+  /** The first row with a set pixel, and the first below the last; equal if there is none. */
+  readonly top: number;
+  readonly bottom: number;
   readonly area: number;
 }
 
@@ -26,16 +29,18 @@ export function spansOf({ left, top, rle }: CompactMask, image: Size): MaskSpans
   const first = Math.max(0, -left);
   const end = Math.max(first, Math.min(rle.width, image.width - left));
   const columns = Array.from({ length: end - first }, (): Span[] => []);
-  let area = 0;
+  let [highest, lowest, area] = [image.height, 0, 0];
   forEachColumnStretch(rle, (x, from, to) => {
     const span = { start: Math.max(0, top + from), end: Math.min(image.height, top + to) };
     if (span.start >= span.end || x < first) return;
     const column = columns[x - first];
     if (!column) return;
     column.push(span);
+    highest = Math.min(highest, span.start);
+    lowest = Math.max(lowest, span.end);
     area += span.end - span.start;
   });
-  return { left: left + first, columns, area };
+  return { left: left + first, columns, top: Math.min(highest, lowest), bottom: lowest, area };
 }
 
 /**
@@ -78,10 +83,9 @@ const none: readonly Span[] = [];
 const bandHeight = 16;
 
 /** Fills the mask's pixels with a colour. */
-export function fillMask(canvas: Canvas, { left, columns }: MaskSpans, mixture: Mixture): void {
+export function fillMask(canvas: Canvas, { left, columns, top, bottom }: MaskSpans, mixture: Mixture): void {
   const { width } = canvas;
   const pixels = pixelsOf(canvas);
-  const { top, bottom } = rowsOf(columns);
   const next = new Uint32Array(columns.length);
   for (let band = top; band < bottom; band += bandHeight) {
     const bandEnd = band + bandHeight;
@@ -99,65 +103,57 @@ export function fillMask(canvas: Canvas, { left, columns }: MaskSpans, mixture: 
   }
 }
 
-/** Returns the first row of a mask, and the first below it. */
-function rowsOf(columns: MaskSpans['columns']): { readonly top: number; readonly bottom: number } {
-  let top = Infinity;
-  let bottom = 0;
-  for (const spans of columns) {
-    const [first] = spans;
-    const last = spans.at(-1);
-    if (!first || !last) continue;
-    top = Math.min(top, first.start);
-    bottom = Math.max(bottom, last.end);
-  }
-  return { top: Math.min(top, bottom), bottom };
+/** A round brush, and room to set it down around a mask: always all zero between two masks. */
+export interface Stroke extends Brush {
+  readonly covered: Uint8Array<ArrayBuffer>;
 }
 
-/** Room to mark pixels in, reused from mask to mask: always all zero between two uses. */
-export interface ContourBuffer {
-  readonly covered: Uint8Array;
+/** Returns the brush of a contour, with room for the largest of the masks. */
+export function strokeFor(masks: readonly MaskSpans[], lineWidth: number): Stroke {
+  const brush = roundBrush(lineWidth);
+  const bytes = masks.reduce((most, mask) => Math.max(most, roomFor(mask, brush).bytes), 0);
+  return { ...brush, covered: new Uint8Array(bytes) };
 }
 
-export function createContourBuffer({ width, height }: Size): ContourBuffer {
-  return { covered: new Uint8Array(width * height) };
+/** Returns the bytes of a row around a mask, whole words, and of all rows. */
+function roomFor({ columns, top, bottom }: MaskSpans, { reach }: Brush) {
+  const stride = (columns.length + 2 * reach + 3) & ~3;
+  return { stride, bytes: stride * (bottom - top + 2 * reach) };
 }
 
 /**
- * Draws the mask's contour: a round brush of diameter `lineWidth` is set down on the middle of every edge pixel, and
- * each pixel takes the greatest coverage of any of them. Width 1 paints exactly the edge pixels.
+ * Draws the mask's contour: the brush is set down on the middle of every edge pixel, and each pixel takes the greatest coverage
+ * of any of them. Width 1 paints exactly the edge pixels.
  */
-export function strokeMask(
-  canvas: Canvas,
-  spans: MaskSpans,
-  lineWidth: number,
-  color: Color,
-  alpha: number,
-  { covered }: ContourBuffer,
-): void {
-  const { reach, dx, dy, coverage } = roundBrush(lineWidth);
+export function strokeMask(canvas: Canvas, spans: MaskSpans, stroke: Stroke, color: Color, alpha: number): void {
+  const { reach, dx, dy, coverage, covered } = stroke;
+  const { stride, bytes } = roomFor(spans, stroke);
   const { width, height, data } = canvas;
-  const offsets = dx.map((x, i) => dy[i]! * width + x);
+  const left = spans.left - reach;
+  const top = spans.top - reach;
+  const offsets = dx.map((x, i) => dy[i]! * stride + x);
   forEachEdgePixel(spans, (x, y) => {
-    const middle = y * width + x;
-    const isInside = x >= reach && y >= reach && x < width - reach && y < height - reach;
+    const middle = (y - top) * stride + x - left;
     for (let i = 0; i < offsets.length; i++) {
-      if (!isInside && (x + dx[i]! < 0 || y + dy[i]! < 0 || x + dx[i]! >= width || y + dy[i]! >= height)) continue;
       const at = middle + offsets[i]!;
       if (coverage[i]! > covered[at]!) covered[at] = coverage[i]!;
     }
   });
-  const { top, bottom } = rowsOf(spans.columns);
-  const left = Math.max(0, spans.left - reach);
-  const right = Math.min(width, spans.left + spans.columns.length + reach);
-  for (let y = Math.max(0, top - reach); y < Math.min(height, bottom + reach); y++) {
-    const end = y * width + right;
-    for (let at = y * width + left; at < end; at++) {
-      const share = covered[at]!;
-      if (share === 0) continue;
-      blend(data, at * 4, color, Math.round((share * alpha) / 255));
-      covered[at] = 0;
+  const fours = new Uint32Array(covered.buffer, 0, bytes / 4);
+  const end = Math.min(spans.bottom + reach, height);
+  for (let y = Math.max(0, top); y < end; y++) {
+    const row = (y - top) * stride;
+    for (let four = row / 4; four < (row + stride) / 4; four++) {
+      if (fours[four] === 0) continue; // most of the room is far from the edge
+      for (let at = 4 * four; at < 4 * four + 4; at++) {
+        const share = covered[at]!;
+        const x = left + at - row;
+        if (share === 0 || x < 0 || x >= width) continue;
+        blend(data, 4 * (y * width + x), color, Math.round((share * alpha) / 255));
+      }
     }
   }
+  covered.fill(0, 0, bytes);
 }
 
 /** The pixels around the middle, up to `reach` away, with their coverage: 255 if they lie wholly in the disc. */

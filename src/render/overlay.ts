@@ -20,7 +20,7 @@ import {
 import { type ClassNames, type Color, colorFor, nameOf, type Palette, unlabelledOf } from './colors.ts';
 import { paintLabels } from './labels.ts';
 import { canvasWithLegend, type LegendOptions, segmentationEntries } from './legend.ts';
-import { createContourBuffer, fillMask, spansOf, strokeMask } from './masks.ts';
+import { fillMask, spansOf, strokeFor, strokeMask } from './masks.ts';
 import { forEachRun, type LabelRuns, markBorders, runsOf } from './runs.ts';
 import type { GlyphOptions } from './text.ts';
 
@@ -114,7 +114,6 @@ function paintMasks(
   { contourWidth }: DrawingSizes,
   { maskOpacity = 0.45, contourOpacity = 0.9 }: OverlayOptions,
 ): void {
-  const buffer = createContourBuffer(canvas);
   const alpha = alphaOf(maskOpacity);
   const mixtures = new Map<string, Mixture>();
   const mixture = (color: Color): Mixture => {
@@ -125,9 +124,13 @@ function paintMasks(
   const largestFirst = instances
     .flatMap(({ mask, ...instance }) => (mask ? [{ ...instance, spans: spansOf(mask, canvas) }] : []))
     .sort((a, b) => b.spans.area - a.spans.area || a.score - b.score || b.index - a.index);
+  const stroke = strokeFor(
+    largestFirst.map(({ spans }) => spans),
+    contourWidth,
+  );
   for (const { spans, color } of largestFirst) {
     fillMask(canvas, spans, mixture(color));
-    strokeMask(canvas, spans, contourWidth, color, alphaOf(contourOpacity), buffer);
+    strokeMask(canvas, spans, stroke, color, alphaOf(contourOpacity));
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type Coverage,
   canvasFrom,
   createCoverage,
-  paintCoverage,
+  paintShape,
 } from './canvas.ts';
 import { black, type Color } from './colors.ts';
 import { ascender, descender, glyphs, kerning, unitsPerEm } from './font.data.ts';
@@ -264,18 +264,19 @@ export function paintText(canvas: Canvas, text: string, options: TextOptions, sh
   const margin = Math.ceil(size / 2) + 1;
   const left = Math.floor(x) - margin;
   const ascent = Math.ceil(line.ascent) + 1;
-  const shape = createCoverage({
+  const room = {
     width: Math.ceil(line.width) + 2 * margin + 1,
     height: ascent + Math.ceil(line.descent) + 1,
+  };
+  paintShape(canvas, room, left, Math.round(y) - ascent, color, alphaOf(opacity), (shape) => {
+    for (const { character, glyph, x: glyphX } of line.glyphs) {
+      if (glyph.contours.length === 0) continue;
+      const origin = x - left + glyphX;
+      const share = origin - Math.floor(origin);
+      const letter = letterOf(character, glyph, size, share, line, shapes);
+      addCoverage(shape, letter.coverage, Math.floor(origin) + letter.left, ascent + letter.top);
+    }
   });
-  for (const { character, glyph, x: glyphX } of line.glyphs) {
-    if (glyph.contours.length === 0) continue;
-    const origin = x - left + glyphX;
-    const share = origin - Math.floor(origin);
-    const letter = letterOf(character, glyph, size, share, line, shapes);
-    addCoverage(shape, letter.coverage, Math.floor(origin) + letter.left, ascent + letter.top);
-  }
-  paintCoverage(canvas, shape, left, Math.round(y) - ascent, color, alphaOf(opacity));
 }
 
 /** Returns the coverage of a letter, which is outlined once for each size and share of a pixel. */
