@@ -1,4 +1,5 @@
 import { loadModel, type ModelConfig, type PredictOptions, type Raster } from 'moganet';
+import { peakBytes } from './peak.ts';
 import { smallFile } from './small_model.ts';
 
 /** A process that segments one large image into 150 classes, and prints its peak of memory before and after, in megabytes. */
@@ -31,7 +32,7 @@ function imageOf({ height, width }: { readonly height: number; readonly width: n
 }
 
 const model = await loadModel({ config, weights: await smallFile(config) }, { engine: 'onnxruntime', threads: 1 });
-const peak = () => process.resourceUsage().maxRSS / 1024;
+const peak = () => peakBytes() / 2 ** 20;
 await model.predict(imageOf(square(512)));
 const image = imageOf(size); // the caller's pixels, of which `predict` takes a copy
 const own = peak();
