@@ -21,8 +21,7 @@ const ingredients: readonly string[] = [
 
 /** Returns the path of the packed package. Builds it if something is newer. */
 export function packed(): string {
-  const made = changed(tarball);
-  if (made !== undefined && ingredients.every((path) => (changed(join(root, path)) ?? 0) < made)) return tarball;
+  if (isCurrent(tarball)) return tarball;
   // another branch may have left files
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -35,6 +34,12 @@ export function packed(): string {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   renameSync(join(folder, `moganet-${version}.tgz`), tarball);
   return tarball;
+}
+
+/** Returns true if a built file is there, and nothing that goes into the package is newer. */
+export function isCurrent(built: string): boolean {
+  const made = changed(built);
+  return made !== undefined && ingredients.every((path) => (changed(join(root, path)) ?? 0) < made);
 }
 
 /** Returns the time of the last change of a file, or of anything in a folder. Removing a file changes its folder. */

@@ -3,7 +3,7 @@ import { openBrowserEngine } from '../../src/engines/browser.ts';
 import type { Engine } from '../../src/nn/index.ts';
 import { inputOf, net } from './small_net.ts';
 
-/** What `browser_start.slow.test.ts` does in a page. */
+/** What `browser_start.alone.slow.test.ts` does in a page. */
 
 export interface Start {
   /** The name of the engine, or that of the error. */

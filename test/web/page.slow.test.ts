@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
-import { pngSignature } from '../../src/formats/png_chunks.ts';
-import { chunk, header, join } from '../harness/png_builder.ts';
 import { expectSameInstances } from '../harness/same_instances.ts';
 import { nodeResult } from './reference.ts';
-import { drop, dropImage, patience, savedJson, settled, shipped, watchLongTasks, webPage } from './site.ts';
+import { drop, dropImage, patience, savedJson, settled, shipped, webPage } from './site.ts';
 
 /** The page end to end, as a visitor uses it. */
 
@@ -47,24 +44,6 @@ describe('the page', () => {
     expect(await page.locator('.stage-empty').isVisible()).to.equal(false);
     await page.getByRole('button', { name: 'Dismiss this message' }).click();
     expect(await page.locator('#notice').isVisible()).to.equal(false);
-    await page.close();
-  });
-
-  it('refuses a hundred megapixels without decoding them, in words for a visitor', async () => {
-    const { page } = await site.open('?engine=wasm&size=192');
-    await settled(page);
-    const [width, height] = [10_000, 10_000];
-    const rows = deflateSync(Buffer.alloc(height * (1 + width / 8)));
-    const form = header({ width, height, depth: 1, colorType: 0 });
-    const bytes = join(pngSignature, form, chunk('IDAT', rows), chunk('IEND'));
-    await page.evaluate('createImageBitmap = () => Promise.reject(new Error("it is decoded"))');
-    const seen = await watchLongTasks(page);
-    await drop(page, { name: 'huge.png', bytes });
-    await page.locator('#notice').waitFor({ timeout: 5000 });
-    const words = await page.locator('#notice p').textContent();
-    expect(words).to.match(/^huge\.png: it has 100 megapixels, and this page takes up to 67\. Save a smaller copy/);
-    const { working, drawing } = await seen();
-    expect(Math.max(0, ...working, ...drawing), 'ms of the longest task').to.be.below(200);
     await page.close();
   });
 

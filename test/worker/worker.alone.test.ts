@@ -22,7 +22,7 @@ import { imageOf, smallBoth, smallClassification, smallFile } from '../harness/s
 import { pageLibrary, testLibrary, testWorker } from '../harness/threads.ts';
 import { withShort } from '../harness/timers.ts';
 
-/** Runs both ends of a worker on this thread. `worker.slow.test.ts` has them in a browser. */
+/** Runs both ends of a worker on this thread. `worker.alone.slow.test.ts` has them in a browser. */
 
 const numbersOf = (result: Result) => {
   const { timings: _, ...others } = result;

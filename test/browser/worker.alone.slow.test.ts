@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Page } from 'playwright-core';
 import { workerSite } from '../harness/worker_site.ts';
 
-/** Both ends of a worker in Chromium. `test/worker/worker.test.ts` has what needs no browser. */
+/** Both ends of a worker in Chromium. `test/worker/worker.alone.test.ts` has what needs no browser. */
 
 describe('a model in a worker of a page', function () {
   this.timeout(120_000);

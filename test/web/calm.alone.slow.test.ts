@@ -1,5 +1,8 @@
+import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
-import { patience, settled, watchLongTasks, webPage } from './site.ts';
+import { pngSignature } from '../../src/formats/png_chunks.ts';
+import { chunk, header, join } from '../harness/png_builder.ts';
+import { drop, patience, settled, watchLongTasks, webPage } from './site.ts';
 
 /** The page stays calm: its thread is free while the network runs, and memory does not grow. */
 
@@ -19,6 +22,24 @@ describe('the page, computing', () => {
       `      while it computes: ${working.join(', ') || 'none'} ms; while it draws: ${drawing.join(', ') || 'none'} ms`,
     );
     expect(Math.max(0, ...working)).to.be.below(100);
+    await page.close();
+  });
+
+  it('refuses a hundred megapixels without decoding them, in words for a visitor', async () => {
+    const { page } = await site.open('?engine=wasm&size=192');
+    await settled(page);
+    const [width, height] = [10_000, 10_000];
+    const rows = deflateSync(Buffer.alloc(height * (1 + width / 8)));
+    const form = header({ width, height, depth: 1, colorType: 0 });
+    const bytes = join(pngSignature, form, chunk('IDAT', rows), chunk('IEND'));
+    await page.evaluate('createImageBitmap = () => Promise.reject(new Error("it is decoded"))');
+    const seen = await watchLongTasks(page);
+    await drop(page, { name: 'huge.png', bytes });
+    await page.locator('#notice').waitFor({ timeout: 5000 });
+    const words = await page.locator('#notice p').textContent();
+    expect(words).to.match(/^huge\.png: it has 100 megapixels, and this page takes up to 67\. Save a smaller copy/);
+    const { working, drawing } = await seen();
+    expect(Math.max(0, ...working, ...drawing), 'ms of the longest task').to.be.below(200);
     await page.close();
   });
 
