@@ -1,13 +1,12 @@
 import type { Assets, Library } from '../browser_library.ts';
 import { EngineError } from '../errors.ts';
 import type { Bitmap } from '../globals.ts';
-import type { LoadedBackbone } from '../library/loaded_backbone.ts';
 import type { Model } from '../library/model.ts';
-import type { DeviceTensor } from '../nn/index.ts';
 import type { RenderOptions } from '../results/drawing.ts';
 import { version } from '../results/json.ts';
 import type { Result } from '../results/result.ts';
 import { packError } from './errors.ts';
+import { Kept, type Owner } from './kept.ts';
 import type { Call, Calls, ImageParcel, Port, Request, ToPage, ToThread } from './messages.ts';
 import { memoryOf, packResult } from './parcels.ts';
 import { bitmapOf, closeImage, threadImage } from './thread_images.ts';
@@ -33,11 +32,52 @@ interface Running {
   progress(progress: (ToPage & { readonly kind: 'progress' })['progress']): void;
 }
 
-/** A model or a backbone, and the last of its answers: they leave in the order of the calls. */
-interface Owner {
-  readonly owned: Model | LoadedBackbone;
-  answered: Promise<unknown>;
-}
+/** Returns what each call of the page does. @param loaded returns the library that the thread was started with */
+const handlersFor = (loaded: () => ServedLibrary, kept: Kept): Handlers => ({
+  async load({ ref, options }, { signal, progress }) {
+    const model = await loaded().loadModel(ref, { ...options, signal, onProgress: progress });
+    const { name, config, classes, engine, unfilled, notices, sha256, definition } = model as Model;
+    const datasets = Object.fromEntries(definition.tasks.map(({ kind, dataset }) => [kind, dataset]));
+    const { name: engineName, detail, hint, weakness } = engine;
+    const facts = { name, config, classes, datasets, unfilled, notices, sha256 };
+    return {
+      value: { ...facts, model: kept.keep(model as Model), engine: { name: engineName, detail, hint, weakness } },
+    };
+  },
+  async predict({ model, image, options, draw }, { signal }) {
+    const result = await kept.model(model).predict(threadImage(image), { ...options, signal });
+    const parcel = packResult(result, await drawn(result, draw));
+    return { value: parcel, moved: memoryOf([parcel]) };
+  },
+  async predictBatch({ model, images, options }, { signal }) {
+    const results = await kept.model(model).predictBatch(images.map(threadImage), { ...options, signal });
+    const parcels = results.map((result) => packResult(result));
+    return { value: parcels, moved: memoryOf(parcels) };
+  },
+  async features({ model, image, options }, { signal }) {
+    const features = await kept.model(model).features(threadImage(image), { ...options, signal });
+    const maps = features.map(({ shape, data }) => ({ shape, data }));
+    return { value: { maps, geometry: features.geometry }, moved: buffersOf(maps) };
+  },
+  async createBackbone({ config, options }, { signal, progress }) {
+    const backbone = await loaded().createBackbone(config, { ...options, signal, onProgress: progress });
+    return { value: { backbone: kept.keep(backbone), stages: backbone.stages, notices: backbone.notices } };
+  },
+  async run({ backbone, image }) {
+    const input = typeof image === 'number' ? kept.tensor(image) : image;
+    const outputs = await kept.backbone(backbone).run(input);
+    return { value: outputs.map((tensor) => ({ tensor: kept.keepTensor(tensor), shape: tensor.shape })) };
+  },
+  async read({ tensor }) {
+    const { shape, data } = await kept.tensor(tensor).read();
+    const copy = { shape, data: data.slice() }; // the engine may keep its array
+    return { value: copy, moved: [copy.data.buffer] };
+  },
+  async dispose({ owner }) {
+    await kept.dispose(owner);
+    return { value: undefined };
+  },
+});
 
 /**
  * Serves the models of a library to the page that started this thread. A worker with custom heads or backbones calls it with functions that
@@ -50,84 +90,19 @@ export function serve(
   port = globalThis as unknown as Port<ToPage, ToThread>,
 ): void {
   let library: ServedLibrary | undefined;
-  const owners = new Map<number, Owner>();
-  const tensors = new Map<number, DeviceTensor>();
+  const kept = new Kept();
   const running = new Map<number, AbortController>();
-  let last = 0;
-
-  const loaded = (): ServedLibrary => {
+  const handlers = handlersFor(() => {
     if (!library) throw new EngineError('the thread has not heard of `start`: use moganet/worker of the same version.');
     return library;
-  };
-  const keep = (owned: Owner['owned']): number => {
-    owners.set(++last, { owned, answered: Promise.resolve() });
-    return last;
-  };
-  const modelOf = (number: number): Model => owners.get(number)?.owned as Model; // the page has its number from `load`
-  const backboneOf = (number: number): LoadedBackbone => owners.get(number)?.owned as LoadedBackbone;
-  const tensorOf = (number: number): DeviceTensor => {
-    const tensor = tensors.get(number);
-    if (!tensor) throw new EngineError('this tensor was disposed.');
-    return tensor;
-  };
-
-  const handlers: Handlers = {
-    async load({ ref, options }, { signal, progress }) {
-      const model = await loaded().loadModel(ref, { ...options, signal, onProgress: progress });
-      const { name, config, classes, engine, unfilled, notices, sha256, definition } = model as Model;
-      const datasets = Object.fromEntries(definition.tasks.map(({ kind, dataset }) => [kind, dataset]));
-      const { name: engineName, detail, hint, weakness } = engine;
-      const facts = { name, config, classes, datasets, unfilled, notices, sha256 };
-      return { value: { ...facts, model: keep(model as Model), engine: { name: engineName, detail, hint, weakness } } };
-    },
-    async predict({ model, image, options, draw }, { signal }) {
-      const result = await modelOf(model).predict(threadImage(image), { ...options, signal });
-      const parcel = packResult(result, await drawn(result, draw));
-      return { value: parcel, moved: memoryOf([parcel]) };
-    },
-    async predictBatch({ model, images, options }, { signal }) {
-      const results = await modelOf(model).predictBatch(images.map(threadImage), { ...options, signal });
-      const parcels = results.map((result) => packResult(result));
-      return { value: parcels, moved: memoryOf(parcels) };
-    },
-    async features({ model, image, options }, { signal }) {
-      const features = await modelOf(model).features(threadImage(image), { ...options, signal });
-      const maps = features.map(({ shape, data }) => ({ shape, data }));
-      return { value: { maps, geometry: features.geometry }, moved: buffersOf(maps) };
-    },
-    async createBackbone({ config, options }, { signal, progress }) {
-      const backbone = await loaded().createBackbone(config, { ...options, signal, onProgress: progress });
-      return { value: { backbone: keep(backbone), stages: backbone.stages, notices: backbone.notices } };
-    },
-    async run({ backbone, image }) {
-      const input = typeof image === 'number' ? tensorOf(image) : image;
-      const outputs = await backboneOf(backbone).run(input);
-      return {
-        value: outputs.map((tensor) => {
-          tensors.set(++last, tensor);
-          return { tensor: last, shape: tensor.shape };
-        }),
-      };
-    },
-    async read({ tensor }) {
-      const { shape, data } = await tensorOf(tensor).read();
-      const copy = { shape, data: data.slice() }; // the engine may keep its array
-      return { value: copy, moved: [copy.data.buffer] };
-    },
-    async dispose({ owner }) {
-      const { owned } = owners.get(owner) ?? {};
-      owners.delete(owner);
-      await owned?.dispose();
-      return { value: undefined };
-    },
-  };
+  }, kept);
 
   async function answer(request: Request): Promise<void> {
     const { call, id } = request;
     const stop = new AbortController();
     running.set(id, stop);
     const progress: Running['progress'] = (one) => port.postMessage({ kind: 'progress', id, progress: one }, []);
-    const owner = 'model' in request ? owners.get(request.model) : undefined;
+    const owner = 'model' in request ? kept.owner(request.model) : undefined;
     const before = owner?.answered;
     const handler = handlers[call] as (request: Request, running: Running) => Promise<Answer<unknown>>;
     const sent = handler(request, { signal: stop.signal, progress })
@@ -153,10 +128,8 @@ export function serve(
   port.addEventListener('message', ({ data }) => {
     if (data.call === 'start') library = libraryOf(data.assets);
     else if (data.call === 'abort') running.get(data.id)?.abort();
-    else if (data.call === 'free') {
-      tensors.get(data.tensor)?.dispose();
-      tensors.delete(data.tensor);
-    } else void answer(data);
+    else if (data.call === 'free') kept.free(data.tensor);
+    else void answer(data);
   });
   port.postMessage({ kind: 'ready', version }, []);
 }

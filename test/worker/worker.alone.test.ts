@@ -269,6 +269,9 @@ describe('a model in a worker', () => {
   it('shares its methods with one on this thread, so that code can take either', async () => {
     const widthOf = async (model: Predictor) => (await model.predict(imageOf(30, 20), { score: 0.5 })).image.width;
     expect(await Promise.all([widthOf(here), widthOf(remote)])).to.deep.equal([30, 30]);
+    const either: readonly (Model | RemoteModel)[] = [here, remote]; // the compiler takes the call of a union as well
+    for (const model of either)
+      expect((await model.predict([imageOf(30, 20)], { score: 0.5 }))[0]?.image.width).to.equal(30);
   });
 });
 
