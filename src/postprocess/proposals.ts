@@ -4,7 +4,7 @@ import { atOnce, type Sliced } from '../slices.ts';
 import type { AnchorLevel } from './anchors.ts';
 import { type BoxCoder, boxAt, deltaDecoder, takeBoxes } from './boxes.ts';
 import { nms } from './nms.ts';
-import { type Best, bestOf, limitOf, logitOf, notFinite, type Selector, sigmoid } from './scores.ts';
+import { type Best, bestOf, limitOf, logitOf, notFinite, reachedBy, type Selector, sigmoid } from './scores.ts';
 
 /**
  * Dense heads: the RPN's proposals, and the candidates of every head that scores anchors. Maps are N × (A * K) × height ×
@@ -140,11 +140,14 @@ function* bestOfMap(
   const first = image * channels * positions;
   const { data } = map;
   const best = bestOf(limit, threshold);
+  // with a threshold, most values are below it
+  const all = threshold === -Infinity && Array.from({ length: channels }, (_, channel) => channel).every(counts);
+  const least = all ? reachedBy(limit, data.subarray(first, first + channels * positions)) : -Infinity;
   let meaning = 0;
   let read = 0;
   for (let channel = 0; channel < channels; channel++) {
     if (!counts(channel)) continue;
-    meaning += offerPlane(data, first + channel * positions, positions, channel, channels, best);
+    meaning += offerPlane(data, first + channel * positions, positions, channel, channels, best, least);
     read += positions;
     if (read > scoresPerSlice) {
       read = 0;
@@ -160,7 +163,7 @@ function* bestOfMap(
   return best.take();
 }
 
-/** Offers the values of one channel. Returns NaN if any is not finite, else 0. */
+/** Offers the values of one channel that are not below `least`. Returns NaN if any is not finite, else 0. */
 function offerPlane(
   data: Float32Array,
   plane: number,
@@ -168,8 +171,9 @@ function offerPlane(
   channel: number,
   channels: number,
   best: Selector,
+  least: number,
 ): number {
-  let { bar } = best;
+  let bar = Math.max(best.bar, least);
   let meaning = 0;
   // four at a time: a sum of one after another would wait for each addition
   for (let position = 0; position < positions; position += 4) {
@@ -185,7 +189,7 @@ function offerPlane(
       const value = data[at + i]!;
       if (value >= bar) best.offer(value, (position + i) * channels + channel);
     }
-    ({ bar } = best);
+    bar = Math.max(best.bar, least);
   }
   return meaning;
 }

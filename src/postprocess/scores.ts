@@ -87,6 +87,30 @@ export function descendingOrder(scores: Float32Array): Uint32Array {
   return order;
 }
 
+/**
+ * Returns a number that at least `limit` of the values reach, and few more, or -Infinity if there are not as many values. By the upper 14
+ * bits of their patterns: what is below need not be offered to `bestOf`, which has far less to do then.
+ *
+ * @param limit a whole number above 0, or Infinity
+ */
+export function reachedBy(limit: number, values: Float32Array): number {
+  if (values.length <= limit) return -Infinity;
+  const patterns = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const counts = new Uint32Array(1 << 14);
+  for (let i = 0; i < patterns.length; i++) counts[patterns[i]! >>> 18]!++;
+  // positive values from the largest down, then negative ones, whose patterns grow the other way
+  const sign = 1 << 13;
+  let reached = 0;
+  for (let step = 0; step < counts.length; step++) {
+    const upper = step < sign ? sign - 1 - step : step;
+    reached += counts[upper]!;
+    if (reached < limit) continue;
+    const least = Uint32Array.of((upper << 18) | (upper < sign ? 0 : (1 << 18) - 1));
+    return new Float32Array(least.buffer)[0]!;
+  }
+  return -Infinity;
+}
+
 /** The selected values, best first. */
 export interface Best {
   readonly values: Float32Array;

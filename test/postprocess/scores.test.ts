@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bestOf, descendingOrder } from '../../src/postprocess/scores.ts';
+import { bestOf, descendingOrder, reachedBy } from '../../src/postprocess/scores.ts';
 import { noise } from './arbitraries.ts';
 
 const floats = fc.array(fc.oneof(fc.float({ noNaN: true }), fc.constantFrom(0, -0, 0.5, -0.5, 1)), { maxLength: 60 });
@@ -68,5 +68,29 @@ describe('the best few', () => {
       selector.offer(value, i);
     });
     expect([...selector.take().indices]).to.deep.equal([4, 2]);
+  });
+});
+
+describe('the number that enough values reach', () => {
+  it('is no larger than the last of them, and close to it', () => {
+    fc.assert(
+      fc.property(floats, fc.integer({ min: 1, max: 20 }), (list, limit) => {
+        const values = Float32Array.from(list.filter(Number.isFinite));
+        fc.pre(values.length > limit);
+        const least = reachedBy(limit, values);
+        const last = values.toSorted().at(-limit) ?? Number.NaN;
+        expect(least).to.be.at.most(last);
+        expect(last - least).to.be.at.most(Math.max(Math.abs(last) / 32, 2 ** -130));
+      }),
+    );
+  });
+
+  it('is below all where no more values are there', () => {
+    expect(reachedBy(3, Float32Array.of(1, 2, 3))).to.equal(-Infinity);
+    expect(reachedBy(Infinity, Float32Array.of(1, 2, 3))).to.equal(-Infinity);
+  });
+
+  it('reads the stretch of an array that it is given', () => {
+    expect(reachedBy(1, Float32Array.of(8, 1, 2, 9).subarray(1, 3))).to.equal(2);
   });
 });
