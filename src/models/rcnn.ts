@@ -14,7 +14,12 @@ import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, checkStrides, type DetectOptions, type Detector } from './detection.ts';
 import { byName, named, type RunPart, readAll, readLevels } from './task.ts';
 
-const arithmetic = () => import('../postprocess/detecting.ts');
+let loaded: typeof import('../postprocess/detecting.ts') | undefined;
+/** Returns the arithmetic between the parts. An image needs it five times, and a loader that compiles looks up a module for each. */
+const arithmetic = async () => {
+  loaded ??= await import('../postprocess/detecting.ts');
+  return loaded;
+};
 
 /** The box head of one stage: its field in the configuration, its part, and its state-dict path below `roi_head`. */
 interface BoxStage {

@@ -13,25 +13,40 @@ export interface LabelRuns extends Size {
 export function runsOf(labels: ArrayLike<number>, { height, width }: Size): LabelRuns {
   const rows = new Int32Array(height + 1);
   let ends = new Int32Array(Math.max(width, 16 * height));
+  const words =
+    labels instanceof Uint8Array && labels.byteOffset % 4 === 0
+      ? new Uint32Array(labels.buffer, labels.byteOffset, labels.length >> 2)
+      : undefined;
   let count = 0;
-  for (let y = 0, at = 0; y < height; y++) {
+  for (let y = 0; y < height; y++) {
     rows[y] = count;
     if (ends.length < count + width) {
       const more = new Int32Array(2 * ends.length + width);
       more.set(ends);
       ends = more;
     }
-    for (let x = 0; x < width; ) {
-      const label = labels[at]!;
-      do {
-        x++;
-        at++;
-      } while (x < width && labels[at] === label);
-      ends[count++] = x;
+    const first = y * width;
+    const end = first + width;
+    for (let at = first; at < end; ) {
+      at = endOfRun(labels, words, at, end);
+      ends[count++] = at - first;
     }
   }
   rows[height] = count;
   return { height, width, labels, rows, ends };
+}
+
+/** Returns where the run that begins at `at` ends. @param words the labels four by four, if they are bytes */
+function endOfRun(labels: ArrayLike<number>, words: Uint32Array | undefined, at: number, end: number): number {
+  const label = labels[at]!;
+  let next = at + 1;
+  if (words) {
+    while (next < end && next % 4 !== 0 && labels[next] === label) next++;
+    const four = Math.imul(label, 0x01010101) >>> 0;
+    if (next % 4 === 0) while (next + 4 <= end && words[next >> 2] === four) next += 4;
+  }
+  while (next < end && labels[next] === label) next++;
+  return next;
 }
 
 /** Calls `visit` with the first column of each run of a row and the one after its last. */

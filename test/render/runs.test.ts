@@ -14,6 +14,18 @@ const maps = fc
   );
 
 describe('runs of labels', () => {
+  it('end where the label changes, wherever rows and runs begin in memory', () => {
+    const width = 29;
+    for (let offset = 0; offset < 4; offset++) {
+      for (let change = 1; change < width; change++) {
+        const labels = new Uint8Array(3 * width + offset).subarray(offset).fill(7);
+        for (let y = 0; y < 3; y++) labels.fill(y, y * width + change, (y + 1) * width);
+        const { ends } = runsOf(labels, { height: 3, width });
+        expect([...ends.subarray(0, 6)]).to.deep.equal([change, width, change, width, change, width]);
+      }
+    }
+  });
+
   it('go from one end of each row to the other, a label each', () => {
     fc.assert(
       fc.property(maps, ({ labels, ...size }) => {
