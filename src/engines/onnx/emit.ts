@@ -1,4 +1,4 @@
-import { consumersOf, inputsOf, type Node, nodeAt, operandOf } from '../../nn/graph.ts';
+import { consumersOf, inputNodes, inputsOf, type Node, nodeAt, operandOf } from '../../nn/graph.ts';
 import type { Operation } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { formOf, type ShapeDependentArray } from '../shape_dependent.ts';
@@ -6,8 +6,16 @@ import { branchesOf } from './branches.ts';
 import { extentsOf } from './extents.ts';
 import { type Layout, layoutsOf, permutationTo } from './layouts.ts';
 import { emitters } from './operators.ts';
+import { emitInParts, largeInput, nodesOf, type PartsWriter, type WideMap, wideMapsOf } from './parts.ts';
 import { emitShapeDependent } from './shape_dependent.ts';
-import { type Dimension, type ModelWriter, modelWriter, type OnnxGraph, type OperatorWriter } from './writer.ts';
+import {
+  type BranchResult,
+  type Dimension,
+  type ModelWriter,
+  modelWriter,
+  type OnnxGraph,
+  type OperatorWriter,
+} from './writer.ts';
 
 export interface EmitOptions {
   /**
@@ -15,6 +23,8 @@ export interface EmitOptions {
    * linear layer is N×features.
    */
   readonly standalone?: boolean | undefined;
+  /** Whether large inputs have their wide maps computed in parts: see `parts.ts`. */
+  readonly inParts?: boolean | undefined;
 }
 
 /** An input beside the program's: an array that follows from the size of node `source`. */
@@ -43,7 +53,7 @@ type AnyEmitter = (onnx: OperatorWriter, inputs: readonly string[], node: Node) 
  */
 export function emitOnnx(
   { name, graph, weights, readers }: Program,
-  { standalone = false }: EmitOptions = {},
+  { standalone = false, inParts = false }: EmitOptions = {},
 ): OnnxModel {
   const inputNames = Object.keys(graph.inputs);
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
@@ -74,12 +84,25 @@ export function emitOnnx(
   const inBranch = new Set(branches.flatMap(({ nodes }) => [...nodes]));
   const fromBranch = new Set(branches.flatMap((branch) => branch.outputs));
   // a node has the name of the first output that it is; if two outputs mean one node, the second is a copy
-  const outputNames = new Map<number, string>();
+  let outputNames = new Map<number, string>();
   for (const { output, node, value } of outputs) {
     if (node.op === 'input' || isFlat(node) || outputNames.has(node.id) || fromBranch.has(output)) continue;
     outputNames.set(node.id, value);
   }
 
+  /** Writes an operation of these inputs. Its value gets the name of its path, or `given`. */
+  const emitOperation = (node: Node<Operation>, layout: Layout, inputs: readonly string[], given?: string): string => {
+    const emit = emitters[node.op] as AnyEmitter;
+    emit(operatorWriter(writer, node, layout, inputs, standalone ? undefined : shapeDependent), inputs, node);
+    const path = writer.unique(node.path || node.op); // a model that is a single module has no path
+    const value = given ?? path;
+    writer.nameLast(path, value);
+    return value;
+  };
+  const dimensionsOf = (node: Node, layout: Layout): Dimension[] => {
+    const { batch = '', height = '', width = '' } = extents[node.id] ?? {};
+    return layout === 'channels-last' ? [batch, height, width, node.channels] : [batch, node.channels, height, width];
+  };
   const emitNode = (node: Node): void => {
     if (node.op === 'input') {
       values[node.id] = node.attributes.name;
@@ -92,28 +115,72 @@ export function emitOnnx(
     } else {
       const layout = layouts[node.id] ?? 'channels-first';
       const inputs = inputsOf(node).map((id) => valueIn(layout, id));
-      const emit = emitters[node.op] as AnyEmitter;
-      emit(operatorWriter(writer, node, layout, inputs, standalone ? undefined : shapeDependent), inputs, node);
-      const path = writer.unique(node.path || node.op); // a model that is a single module has no path
       const output = outputNames.get(node.id);
-      const value = layout === 'channels-first' ? (output ?? path) : path;
+      const value = emitOperation(node, layout, inputs, layout === 'channels-first' ? output : undefined);
       values[node.id] = value;
-      writer.nameLast(path, value);
-      const { batch, height, width } = extents[node.id] ?? {};
-      const dimensions =
-        layout === 'channels-last' ? [batch, height, width, node.channels] : [batch, node.channels, height, width];
-      if (!isFlat(node))
-        writer.value(
-          value,
-          dimensions.map((extent) => extent ?? ''),
-        );
+      if (!isFlat(node)) writer.value(value, dimensionsOf(node, layout));
       if (output !== undefined && layout === 'channels-last') {
         writer.nameLast(valueIn('channels-first', node.id), output);
         transposed.set(node.id, output);
       }
     }
   };
-  for (const node of graph.nodes) if (!inBranch.has(node.id)) emitNode(node);
+  const partsWriter: PartsWriter = {
+    valueOf: (id) => valueIn('channels-first', id),
+    operation: (node, inputs) => {
+      const value = emitOperation(node, 'channels-first', inputs);
+      writer.value(value, dimensionsOf(node, 'channels-first'));
+      return value;
+    },
+    parameter: (id, take) => {
+      const node = nodeAt(graph, id);
+      const unused = writer.unique(node.path);
+      if (node.op === 'param') writer.weight(unused, take(operandOf(node.attributes, weights, name)));
+      return unused;
+    },
+  };
+
+  const wide = inParts ? wideMapsOf(graph, inBranch) : new Map<number, WideMap>();
+  const replaced = nodesOf(wide.values());
+  for (const id of replaced) layouts[id] = 'channels-first'; // sums, which otherwise may be channels-last
+  const last = Math.max(-1, ...replaced);
+  const isTwofold = ({ id, op }: Node): boolean => id <= last && op !== 'input' && !inBranch.has(id);
+  const emitTwofold = (): void => {
+    const twofold = graph.nodes.filter(isTwofold);
+    const later = graph.nodes.filter((node) => !isTwofold(node)).flatMap((node) => inputsOf(node));
+    const readLater = new Set([...later, ...Object.values(graph.outputs)]);
+    const results = twofold
+      .filter(({ id, op }) => op !== 'param' && readLater.has(id))
+      .map((node) => ({ node, name: outputNames.get(node.id) ?? writer.unique(`${node.path || node.op}/result`) }));
+    const outside = { transposed, outputNames };
+    /** Writes nodes, the parameters that they read, and wide maps in parts. */
+    const form = (nodes: readonly Node[], inParts: ReadonlyMap<number, WideMap>) => (): BranchResult[] => {
+      [transposed, outputNames] = [new Map(outside.transposed), new Map()]; // what another form writes is not seen
+      const read = new Set(nodes.filter(({ id }) => !inParts.has(id)).flatMap((node) => inputsOf(node)));
+      for (const node of nodes) {
+        const map = inParts.get(node.id);
+        if (map) for (const [id, value] of emitInParts(map, partsWriter)) values[id] = value;
+        else if (node.op !== 'param' || read.has(node.id)) emitNode(node);
+      }
+      return results.map(({ name, node }) => {
+        const value = valueIn('channels-first', node.id);
+        return { name, value, channels: node.channels, isInside: true };
+      });
+    };
+    const kept = twofold.filter(({ id }) => wide.has(id) || !replaced.has(id));
+    writer.choose(largeCondition(writer, inputNodes(graph)), [form(kept, wide), form(twofold, new Map())]);
+    ({ transposed, outputNames } = outside);
+    for (const { node, name } of results) {
+      values[node.id] = name;
+      layouts[node.id] = 'channels-first';
+    }
+    for (const node of twofold) if (node.op === 'param' && readLater.has(node.id)) emitNode(node);
+  };
+  for (const node of inputNodes(graph)) emitNode(node);
+  if (replaced.size > 0) emitTwofold();
+  for (const node of graph.nodes) {
+    if (node.op !== 'input' && !inBranch.has(node.id) && !isTwofold(node)) emitNode(node);
+  }
 
   const conditions = new Map<string, string>();
   for (const { reader, nodes, outputs: theirs } of branches) {
@@ -163,6 +230,14 @@ export function emitOnnx(
     outputs: Object.fromEntries(outputs.map(({ output, value }) => [output, value])),
     conditions: Object.fromEntries([...conditions].map(([reader, condition]) => [condition, readers?.[reader] ?? []])),
   };
+}
+
+/** Returns a scalar that is true if the input has at least the pixels of a large one. */
+function largeCondition(writer: ModelWriter, [input]: readonly Node<'input'>[]): string {
+  if (!input) throw new RangeError('only a graph with an input has wide maps');
+  const shape = writer.operator('Shape', 'large/Shape', [input.attributes.name]);
+  const values = writer.operator('ReduceProd', 'large/ReduceProd', [shape], { keepdims: 0 });
+  return writer.operator('GreaterOrEqual', 'large', [values, writer.ints([largeInput * input.channels], [])]);
 }
 
 const mapDimensions = (name: string, channels: number): Dimension[] => [

@@ -106,6 +106,7 @@ export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): E
         extra: { session: { force_spinning_stop: '1' } }, // sessions share no threads: none shall spin while another one runs
         ...session,
       },
+      inParts: true,
     }),
   );
 }
@@ -133,10 +134,15 @@ export interface OnnxDeviceOptions {
   /** What its graphs go through beside the passes of all engines. */
   readonly passes?: readonly Pass[] | undefined;
   readonly session: SessionOptions;
+  /** Whether wide maps of large inputs are computed in parts, which gains nothing in WebAssembly. */
+  readonly inParts?: boolean | undefined;
 }
 
 /** Returns the device that runs programs on onnxruntime, in whichever form: one session per program. */
-export function onnxDevice(ort: OnnxRuntime, { name, detail, passes = [], session }: OnnxDeviceOptions): Device {
+export function onnxDevice(
+  ort: OnnxRuntime,
+  { name, detail, passes = [], session, inParts }: OnnxDeviceOptions,
+): Device {
   const common: SessionOptions = {
     graphOptimizationLevel: 'all',
     interOpNumThreads: 1,
@@ -157,7 +163,8 @@ export function onnxDevice(ort: OnnxRuntime, { name, detail, passes = [], sessio
     canAbandon: ort.close !== undefined,
     inTurn: taskQueue(),
     owns: tensors.owns,
-    compile: (program) => compile({ ort, name, tensors, passes }, program, { ...common, ...Object.fromEntries(given) }),
+    compile: (program) =>
+      compile({ ort, name, tensors, passes, inParts }, program, { ...common, ...Object.fromEntries(given) }),
     dispose: () => ort.close?.(),
   };
 }
@@ -168,11 +175,12 @@ interface Running {
   readonly name: string;
   readonly tensors: DeviceTensors<OnnxTensor>;
   readonly passes: readonly Pass[];
+  readonly inParts: boolean | undefined;
 }
 
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
   const changed = { ...program, ...programOf(program.name, program.graph, program.weights, running.passes) };
-  const emitted = emitOnnx(changed);
+  const emitted = emitOnnx(changed, { inParts: running.inParts });
   await nextTurn(); // writing it takes about as long
   const session = await createSession(running, program.name, emitted, {
     ...arenaFor(program),

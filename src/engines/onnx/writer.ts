@@ -85,6 +85,8 @@ export interface ModelWriter extends Pick<OperatorWriter, 'ints' | 'floats'> {
    * Weights and constants that are written meanwhile belong to the branch, since operators are fused with those of their own graph only.
    */
   branch(condition: string, write: () => readonly BranchResult[]): void;
+  /** Appends an `If` of two forms of the same results: the first runs if the scalar `condition` is true. */
+  choose(condition: string, forms: readonly [() => readonly BranchResult[], () => readonly BranchResult[]]): void;
   /** Appends an operator with one output, whose name is returned. */
   operator(type: string, name: string, inputs: readonly (string | undefined)[], attributes?: Attributes): string;
   /** Gives the last operator and its value their final names. No other operator may have read the value yet. */
@@ -120,6 +122,36 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
     return name;
   };
 
+  /** Returns what `write` writes as a graph of its own. */
+  const subgraph = (graph: string, write: () => readonly BranchResult[]): [GraphProto, readonly BranchResult[]] => {
+    const outer = { nodes, initializer, constants, valueInfos };
+    [nodes, initializer, constants, valueInfos, isBranch] = [[], [], new Map(), [], true];
+    const written = create(GraphProtoSchema, { name: graph });
+    const results = write();
+    const given = new Set<string>();
+    for (const { name, value, channels, isInside } of results) {
+      // a value that is two results of a graph is moved out of it once: onnxruntime reads the second from nowhere and crashes
+      const isOwn = isInside && !given.has(value);
+      const output = isOwn ? value : unique(`${name}/Identity`);
+      if (!isOwn) nodes.push(nodeProto('Identity', output, [value]));
+      given.add(output);
+      written.output.push(valueInfo(output, ['', channels, '', '']));
+    }
+    const inside = valueInfos.filter(({ name }) => !given.has(name));
+    Object.assign(written, { node: nodes, initializer, valueInfo: inside });
+    ({ nodes, initializer, constants, valueInfos } = outer);
+    isBranch = false;
+    return [written, results];
+  };
+  const appendIf = (condition: string, taken: GraphProto, left: GraphProto, results: readonly BranchResult[]): void => {
+    const attribute = Object.entries({ then_branch: taken, else_branch: left }).map(([name, g]) =>
+      create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g }),
+    );
+    const name = unique(`${condition}/If`);
+    const output = results.map((result) => result.name);
+    nodes.push(create(NodeProtoSchema, { opType: 'If', name, input: [condition], output, attribute }));
+  };
+
   return {
     unique,
     input: (name, dimensions, type) => inputs.push(valueInfo(name, dimensions, type)),
@@ -139,19 +171,9 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
     ints: (values, shape = [values.length]) => constant(DataType.INT64, shape, BigInt64Array.from(values.map(BigInt))),
     floats: (values, shape = [values.length]) => constant(DataType.FLOAT, shape, Float32Array.from(values)),
     branch: (condition, write) => {
-      const outer = { nodes, initializer, constants, valueInfos };
-      [nodes, initializer, constants, valueInfos, isBranch] = [[], [], new Map(), [], true];
-      const taken = create(GraphProtoSchema, { name: condition });
+      const [taken, results] = subgraph(condition, write);
       const left = create(GraphProtoSchema, { name: `without ${condition}` });
-      const results = write();
-      const given = new Set<string>();
-      for (const { name, value, channels, isInside } of results) {
-        // a value that is two results of a graph is moved out of it once: onnxruntime reads the second from nowhere and crashes
-        const isOwn = isInside && !given.has(value);
-        const output = isOwn ? value : unique(`${name}/Identity`);
-        if (!isOwn) nodes.push(nodeProto('Identity', output, [value]));
-        given.add(output);
-        taken.output.push(valueInfo(output, ['', channels, '', '']));
+      for (const { name, channels } of results) {
         const nothing = unique(`${name}/nothing`);
         const dims = [0, channels, 0, 0];
         left.initializer.push(
@@ -159,16 +181,12 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
         );
         left.output.push(valueInfo(nothing, dims));
       }
-      const inside = valueInfos.filter(({ name }) => !given.has(name));
-      Object.assign(taken, { node: nodes, initializer, valueInfo: inside });
-      ({ nodes, initializer, constants, valueInfos } = outer);
-      isBranch = false;
-      const attribute = Object.entries({ then_branch: taken, else_branch: left }).map(([name, g]) =>
-        create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g }),
-      );
-      const name = unique(`${condition}/If`);
-      const output = results.map((result) => result.name);
-      nodes.push(create(NodeProtoSchema, { opType: 'If', name, input: [condition], output, attribute }));
+      appendIf(condition, taken, left, results);
+    },
+    choose: (condition, [first, second]) => {
+      const [taken, results] = subgraph(condition, first);
+      const [left] = subgraph(`not ${condition}`, second);
+      appendIf(condition, taken, left, results);
     },
     operator: (type, wanted, operands, attributes = {}) => {
       const name = unique(wanted);
