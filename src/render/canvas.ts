@@ -311,10 +311,10 @@ export function addCurve(
   x1: number,
   y1: number,
 ): void {
-  let [fromX, fromY] = [x0, y0];
-  for (const { x, y } of curvePoints(x0, y0, cx, cy, x1, y1)) {
-    addLine(shape, fromX, fromY, x, y);
-    [fromX, fromY] = [x, y];
+  let from = { x: x0, y: y0 };
+  for (const to of curvePoints(x0, y0, cx, cy, x1, y1)) {
+    addLine(shape, from.x, from.y, to.x, to.y);
+    from = to;
   }
 }
 
@@ -324,12 +324,14 @@ export function curvePoints(x0: number, y0: number, cx: number, cy: number, x1: 
   const bendX = x0 - 2 * cx + x1;
   const bendY = y0 - 2 * cy + y1;
   const pieces = Math.max(1, Math.ceil(Math.sqrt(5 * Math.sqrt(bendX * bendX + bendY * bendY))));
-  return Array.from({ length: pieces }, (_, i) => {
-    if (i === pieces - 1) return { x: x1, y: y1 };
-    const t = (i + 1) / pieces;
+  const points: { readonly x: number; readonly y: number }[] = [];
+  for (let i = 1; i < pieces; i++) {
+    const t = i / pieces;
     const s = 1 - t;
-    return { x: s * s * x0 + 2 * s * t * cx + t * t * x1, y: s * s * y0 + 2 * s * t * cy + t * t * y1 };
-  });
+    points.push({ x: s * s * x0 + 2 * s * t * cx + t * t * x1, y: s * s * y0 + 2 * s * t * cy + t * t * y1 });
+  }
+  points.push({ x: x1, y: y1 });
+  return points;
 }
 
 /** Adds a rectangle with rounded corners. */

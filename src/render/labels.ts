@@ -29,9 +29,12 @@ export interface LabelRequest extends Size {
 export function placeLabels(requests: readonly LabelRequest[], image: Size): Rect[] {
   const placed: Rect[] = [];
   for (const request of requests) {
-    const costs = positionsFor(request, image).map((position) => ({
+    const positions = positionsFor(request, image);
+    const reach = boundsOf(positions);
+    const near = placed.filter((other) => overlap(reach, other) > 0);
+    const costs = positions.map((position) => ({
       position,
-      covered: placed.reduce((sum, other) => sum + overlap(position, other), 0),
+      covered: near.reduce((sum, other) => sum + overlap(position, other), 0),
     }));
     const { position, covered } = costs.reduce((best, one) => (one.covered < best.covered ? one : best));
     const area = request.width * request.height;
@@ -108,6 +111,18 @@ function positionsFor({ box, width, height }: LabelRequest, image: Size): Rect[]
   // moved sideways into the image, but not up or down: that would be another position
   const fitting = order.filter(([, y]) => y >= 0 && y + height <= image.height);
   return [...fitting.map(([x, y]) => rectAt(clamp(x, image.width - width), y)), atLast];
+}
+
+/** Returns the smallest rectangle around others. */
+function boundsOf(rects: readonly Rect[]): Rect {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const rect of rects) {
+    left = Math.min(left, rect.left);
+    top = Math.min(top, rect.top);
+    right = Math.max(right, rect.right);
+    bottom = Math.max(bottom, rect.bottom);
+  }
+  return { left, top, right, bottom };
 }
 
 function overlap(a: Rect, b: Rect): number {
