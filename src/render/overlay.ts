@@ -21,7 +21,7 @@ import { type ClassNames, type Color, colorFor, nameOf, type Palette, unlabelled
 import { paintLabels } from './labels.ts';
 import { canvasWithLegend, type LegendOptions, segmentationEntries } from './legend.ts';
 import { fillMask, spansOf, strokeFor, strokeMask } from './masks.ts';
-import { forEachRun, type LabelRuns, markBorders, runsOf } from './runs.ts';
+import { endOfRun, forEachRun, type LabelRuns, markBorders, runsOf, wordsOf } from './runs.ts';
 import type { GlyphOptions } from './text.ts';
 
 /** Results drawn over the image: detections, and the classes of a segmentation. */
@@ -226,6 +226,7 @@ function paintSegmentation(
   const reach = borderOpacity > 0 ? Math.max(1, Math.round(sizesFor(image).contourWidth / 2)) : 0;
   const paints = new Map<number, Paint>();
   const marks = new Uint8Array(width);
+  const words = wordsOf(marks);
   const pixels = pixelsOf(canvas);
   for (let y = 0; y < height; y++) {
     marks.fill(0);
@@ -239,28 +240,13 @@ function paintSegmentation(
         paint = { inside: mixtureOf(color, inside), border: mixtureOf(color, border) };
         paints.set(label, paint);
       }
-      paintRun(canvas, pixels, y, start, end, marks, paint);
+      const row = y * canvas.width;
+      for (let x = start; x < end; ) {
+        const next = endOfRun(marks, words, x, end);
+        blendMixtures(canvas, pixels, row + x, row + next, 1, marks[x] ? paint.border : paint.inside);
+        x = next;
+      }
     });
-  }
-}
-
-/** Colours the pixels from `start` to `end` of a row, which have one label. */
-function paintRun(
-  canvas: Canvas,
-  pixels: Uint32Array,
-  y: number,
-  start: number,
-  end: number,
-  isBorder: Uint8Array,
-  { inside, border }: Paint,
-): void {
-  const row = y * canvas.width;
-  for (let x = start; x < end; ) {
-    const kind = isBorder[x];
-    const from = x;
-    do x++;
-    while (x < end && isBorder[x] === kind);
-    blendMixtures(canvas, pixels, row + from, row + x, 1, kind ? border : inside);
   }
 }
 

@@ -13,10 +13,7 @@ export interface LabelRuns extends Size {
 export function runsOf(labels: ArrayLike<number>, { height, width }: Size): LabelRuns {
   const rows = new Int32Array(height + 1);
   let ends = new Int32Array(Math.max(width, 16 * height));
-  const words =
-    labels instanceof Uint8Array && labels.byteOffset % 4 === 0
-      ? new Uint32Array(labels.buffer, labels.byteOffset, labels.length >> 2)
-      : undefined;
+  const words = labels instanceof Uint8Array ? wordsOf(labels) : undefined;
   let count = 0;
   for (let y = 0; y < height; y++) {
     rows[y] = count;
@@ -36,8 +33,12 @@ export function runsOf(labels: ArrayLike<number>, { height, width }: Size): Labe
   return { height, width, labels, rows, ends };
 }
 
-/** Returns where the run that begins at `at` ends. @param words the labels four by four, if they are bytes */
-function endOfRun(labels: ArrayLike<number>, words: Uint32Array | undefined, at: number, end: number): number {
+/** Returns bytes four by four, if they lie so that they can be read like this. The last ones may be missing. */
+export const wordsOf = ({ buffer, byteOffset, length }: Uint8Array): Uint32Array | undefined =>
+  byteOffset % 4 === 0 ? new Uint32Array(buffer, byteOffset, length >> 2) : undefined;
+
+/** Returns where the run that begins at `at` ends, at most `end`. @param words the labels four by four, if they are bytes */
+export function endOfRun(labels: ArrayLike<number>, words: Uint32Array | undefined, at: number, end: number): number {
   const label = labels[at]!;
   let next = at + 1;
   if (words) {
