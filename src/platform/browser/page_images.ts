@@ -148,7 +148,7 @@ export function captureBitmap(image: unknown): CapturedBitmap | undefined {
 async function isLoaded(image: ImageElement, signal: AbortSignal | undefined): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const tooLate = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, loadingMs, false);
+    timer = setTimeout(() => resolve(false), loadingMs);
   });
   const settled = image.decode().then(
     () => true,
