@@ -2,7 +2,15 @@ import type { Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import { foundIn } from '../validate.ts';
 import { checkOptions } from './attributes.ts';
-import { type Axis, type Nothing, type Op, type RoiAlignOptions, sizeFrom, type WindowAttention } from './ops.ts';
+import {
+  type Axis,
+  type activations,
+  type Nothing,
+  type Op,
+  type RoiAlignOptions,
+  sizeFrom,
+  type WindowAttention,
+} from './ops.ts';
 import { channelsOf, type ParameterValue, record, type Scope, type Value } from './scope.ts';
 
 const nothing: Nothing = Object.freeze({});
@@ -22,7 +30,7 @@ export const sub = elementwise('sub');
 /** a · b; either may have one channel, or one pixel, for all. */
 export const mul = elementwise('mul');
 
-function activation(op: 'relu' | 'silu' | 'sigmoid' | 'gelu' | 'hardsigmoid' | 'hardswish') {
+function activation(op: (typeof activations)[number]) {
   return (x: Value, scope?: Scope): Value => record(op, [x], nothing, channelsOf(x, op), scope);
 }
 

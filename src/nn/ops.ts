@@ -120,6 +120,9 @@ export type Op = keyof Attributes;
 /** The operations that compute; the others hand in values. */
 export type Operation = Exclude<Op, 'input' | 'param'>;
 
+/** The operations that change every value by itself, whatever the layout. */
+export const activations = ['relu', 'silu', 'sigmoid', 'gelu', 'hardsigmoid', 'hardswish'] as const;
+
 /** An axis of a map that an operation works along. */
 export type Axis = 'height' | 'width';
 

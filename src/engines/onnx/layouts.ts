@@ -1,5 +1,5 @@
 import { type Graph, inputsOf } from '../../nn/graph.ts';
-import type { Op } from '../../nn/ops.ts';
+import { activations, type Op } from '../../nn/ops.ts';
 
 /**
  * Chooses the layout of every value: N×C×H×W (channels-first), or N×H×W×C (channels-last). Normalisation over channels and
@@ -22,18 +22,7 @@ export const permutationTo = { 'channels-first': [0, 3, 1, 2], 'channels-last': 
 const channelsLast: ReadonlySet<Op> = new Set<Op>(['layerNorm', 'windowAttention']);
 
 /** Operations that compute on either. All others need channels-first values. */
-const either: ReadonlySet<Op> = new Set<Op>([
-  'relu',
-  'silu',
-  'sigmoid',
-  'gelu',
-  'hardsigmoid',
-  'hardswish',
-  'add',
-  'sub',
-  'mul',
-  'mergePatches',
-]);
+const either: ReadonlySet<Op> = new Set<Op>([...activations, 'add', 'sub', 'mul', 'mergePatches']);
 
 /** Returns the layout in which each node computes, by its id: that of the maps that it reads and of its value. */
 export function layoutsOf(graph: Graph): readonly Layout[] {

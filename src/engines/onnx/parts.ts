@@ -1,6 +1,6 @@
 import { type NDArray, sizeOf } from '../../arrays.ts';
 import { type Graph, inputsOf, type Node, nodeAt } from '../../nn/graph.ts';
-import type { Op, Operation } from '../../nn/ops.ts';
+import { activations, type Op, type Operation } from '../../nn/ops.ts';
 import { isPointwise, readersOf } from '../../nn/optimise/folding.ts';
 
 /**
@@ -30,18 +30,21 @@ interface End {
 /** Pixels of an input, of all its images together, from which on a run takes parts: 362×362. */
 export const largeInput = 2 ** 17;
 
-/** Values of a part for each pixel of the input, and channels that onnxruntime computes at a time. */
-const [valuesPerPixel, block] = [2, 16];
+/** The fewest values of a part for each pixel of the input: parts of half as many take longer. */
+const valuesPerPixel = 2;
+
+/** Channels that onnxruntime computes at a time. */
+const block = 16;
 
 /** With fewer parts, the whole graph would be there twice for little. */
 const fewestParts = 4;
 
-const activations: ReadonlySet<Op> = new Set<Op>(['relu', 'silu', 'sigmoid', 'gelu', 'hardsigmoid', 'hardswish']);
-
 const isDepthwise = (node: Node): node is Node<'conv2d'> =>
   node.op === 'conv2d' && node.attributes.groups > 1 && node.attributes.groups === node.channels;
 
-const isPerChannel = (node: Node): node is Node<Operation> => isDepthwise(node) || activations.has(node.op);
+const ofSingleValues: ReadonlySet<Op> = new Set<Op>(activations);
+
+const isPerChannel = (node: Node): node is Node<Operation> => isDepthwise(node) || ofSingleValues.has(node.op);
 
 const isDense = (node: Node | undefined): node is Node<'conv2d'> =>
   node !== undefined && isPointwise(node) && node.attributes.groups === 1;

@@ -1,5 +1,6 @@
 import type { Weights } from '../../arrays.ts';
 import { type Graph, inputsOf, type Node, nodeAt } from '../graph.ts';
+import { activations, type Op } from '../ops.ts';
 import { type Combination, combinationOf } from './combination.ts';
 import {
   appendAffine,
@@ -135,8 +136,8 @@ export function singlePixels(graph: Graph): ReadonlySet<number> {
   return single;
 }
 
+const onPixels: ReadonlySet<Op> = new Set<Op>(['scale', 'batchNorm', 'add', 'sub', 'mul', ...activations]);
+
 const keepsPixels = (node: Node): boolean =>
-  ['scale', 'batchNorm', 'add', 'sub', 'mul', 'relu', 'silu', 'sigmoid', 'gelu', 'hardsigmoid', 'hardswish'].includes(
-    node.op,
-  ) ||
+  onPixels.has(node.op) ||
   (node.op === 'conv2d' && node.attributes.kernel.height === 1 && node.attributes.kernel.width === 1);

@@ -30,8 +30,8 @@ interface Part {
   readonly convolution: Node<'conv2d'> | undefined;
 }
 
-/** A convolution of fewer channels would be computed more than three times. */
-const least = 1 / 3;
+/** How many channels may be computed for one that is needed. */
+const mostComputed = 3;
 
 /** Returns the parts of one map that a concatenation joins again in their order, if that are all of its channels. */
 function partsOf(graph: Graph, readers: readonly (readonly number[])[], node: Node): readonly Part[] | undefined {
@@ -42,7 +42,7 @@ function partsOf(graph: Graph, readers: readonly (readonly number[])[], node: No
     const part = partOf(graph, readers, id);
     const before = parts.at(-1);
     if (!part || part.start !== (before?.end ?? 0) || part.source !== (before ?? part).source) return undefined;
-    if (part.convolution && part.end - part.start < channels * least) return undefined;
+    if (part.convolution && mostComputed * (part.end - part.start) < channels) return undefined;
     parts.push(part);
   }
   const [first] = parts;
@@ -70,18 +70,11 @@ function isDepthwise(node: Node): node is Node<'conv2d'> {
 }
 
 function appendSum(folded: Folding, { path, channels }: Node, parts: readonly Part[]): number {
-  let passed = parts.filter(({ convolution }) => !convolution);
-  let sum: number | undefined;
-  for (const part of parts) {
-    if (!part.convolution) continue;
-    const value = appendWhole(folded, part.convolution, channels, part, passed);
-    sum =
-      sum === undefined
-        ? value
-        : folded.append<'add'>({ op: 'add', inputs: [sum, value], attributes: {}, path, channels });
-    passed = [];
-  }
-  return sum ?? 0;
+  const passed = parts.filter(({ convolution }) => !convolution);
+  return parts
+    .flatMap(({ convolution, ...part }) => (convolution ? [{ convolution, part }] : []))
+    .map(({ convolution, part }, i) => appendWhole(folded, convolution, channels, part, i === 0 ? passed : []))
+    .reduce((sum, value) => folded.append<'add'>({ op: 'add', inputs: [sum, value], attributes: {}, path, channels }));
 }
 
 /** Appends the convolution of a part on all channels of its map. */
@@ -89,8 +82,8 @@ function appendWhole(
   folded: Folding,
   node: Node<'conv2d'>,
   channels: number,
-  { source, start }: Part,
-  passed: readonly Part[],
+  { source, start }: Pick<Part, 'source' | 'start'>,
+  passed: readonly Pick<Part, 'start' | 'end'>[],
 ): number {
   const { kernel } = node.attributes;
   const taps = kernel.height * kernel.width;
