@@ -2,12 +2,12 @@ import { type NDArray, sizeOf } from '../../arrays.ts';
 import { type Graph, inputsOf, type Node, nodeAt } from '../../nn/graph.ts';
 import { activations, type Op, type Operation } from '../../nn/ops.ts';
 import { isPointwise, readersOf } from '../../nn/optimise/folding.ts';
+import type { NodeWriter } from './nodes.ts';
 
 /**
  * Finds wide maps between 1×1 convolutions that can be computed in parts: Σ W_p·f(V_p·x), where f works channel by channel.
  * A part stays in the caches until the last convolution has read it. On a small map the calls of more operators cost
- * more than that saves, so a model has the graph up to the last of these maps in both forms, and a run takes one by the
- * size of its input (`writer.choose`).
+ * more than that saves: see `twofold.ts`.
  *
  * With MogaNet's channel mixers in parts, the network took 0.91 to 0.94 of its CPU time at 512 pixels, and 1.01 to 1.03 at 224. This
  * is with onnxruntime's blocked layout, which adds the sums inside the convolutions.
@@ -131,38 +131,31 @@ function areasOf(graph: Graph): readonly number[] {
   return areas;
 }
 
-/** What writes operations of a graph. Values are N×C×H×W. */
-export interface PartsWriter {
-  valueOf(id: number): string;
-  operation(node: Node<Operation>, inputs: readonly string[]): string;
-  /** Writes what `take` takes of a parameter. */
-  parameter(id: number, take: (whole: NDArray) => NDArray): string;
-}
-
-/** Writes a wide map in parts, each from its beginning to the sums, and returns the values of nodes that others read. */
-export function emitInParts({ chain, ends, parts }: WideMap, writer: PartsWriter): ReadonlyMap<number, string> {
+/** Writes a wide map in parts, each from its beginning to the sums. */
+export function emitInParts({ chain, ends, parts }: WideMap, nodes: NodeWriter): void {
   const [first] = chain;
   const channels = first.channels / parts;
-  const values = new Map(ends.flatMap(({ node, sum }) => (sum ? [[node.id, writer.valueOf(sum.other)]] : [])));
+  const sums = ends.map(({ sum }) => sum && nodes.valueIn('channels-first', sum.other));
   for (let start = 0; start < first.channels; start += channels) {
     const slice = (axis: 0 | 1) => (whole: NDArray) => sliced(whole, axis, start, channels);
-    let value = writer.valueOf(first.inputs[0]);
+    let value = nodes.valueIn('channels-first', first.inputs[0]);
     for (const node of chain) {
       const [, ...parameters] = inputsOf(node);
-      const inputs = [value, ...parameters.map((id) => writer.parameter(id, slice(0)))];
-      value = writer.operation(narrowed(node, channels), inputs);
+      const inputs = [value, ...parameters.map((id) => nodes.parameter(id, slice(0)))];
+      value = nodes.operation(narrowed(node, channels), inputs);
     }
-    for (const { node, sum } of ends) {
+    for (const [i, { node, sum }] of ends.entries()) {
       const [, weight, bias] = node.inputs;
-      const inputs = [value, writer.parameter(weight, slice(1))];
-      if (bias !== undefined && start === 0) inputs.push(writer.parameter(bias, (whole) => whole));
-      const added = writer.operation(node, inputs);
-      const known = values.get(node.id);
+      const inputs = [value, nodes.parameter(weight, slice(1))];
+      if (bias !== undefined && start === 0) inputs.push(nodes.parameter(bias, (whole) => whole));
+      const added = nodes.operation(node, inputs);
+      const known = sums[i];
       const add = sum ? sum.node : { ...node, op: 'add' as const, inputs: [node.id, node.id] as const, attributes: {} };
-      values.set(node.id, known === undefined ? added : writer.operation(add, [known, added]));
+      const total = known === undefined ? added : nodes.operation(add, [known, added]);
+      sums[i] = total;
+      nodes.set(add.id, total);
     }
   }
-  return new Map(ends.map(({ node, sum }) => [sum ? sum.node.id : node.id, values.get(node.id) ?? '']));
 }
 
 /** Returns an operation on fewer channels. */

@@ -1,0 +1,186 @@
+import type { NDArray } from '../../arrays.ts';
+import { ShapeError } from '../../errors.ts';
+import { consumersOf, inputsOf, type Node, nodeAt, operandOf } from '../../nn/graph.ts';
+import type { Operation } from '../../nn/ops.ts';
+import type { Program } from '../../nn/part.ts';
+import { formOf, type ShapeDependentArray } from '../shape_dependent.ts';
+import { extentsOf } from './extents.ts';
+import { type Layout, permutationTo } from './layouts.ts';
+import { emitters } from './operators.ts';
+import { emitShapeDependent } from './shape_dependent.ts';
+import type { BranchResult, Dimension, ModelWriter, OperatorWriter } from './writer.ts';
+
+/** Writes the nodes of a graph one by one, and knows what each is called. */
+export interface NodeWriter {
+  /** Inputs beside the program's that the nodes need. */
+  readonly shapeDependent: readonly ShapeDependentInput[];
+  /** True if a node's value is N×features. */
+  isFlat(node: Node): boolean;
+  /** Returns a node's value in a layout. It is transposed once for all that read it. */
+  valueIn(layout: Layout, id: number): string;
+  /** Writes an input, a parameter or an operation. @param output the output of the graph that it is */
+  write(node: Node, output?: string): void;
+  /** Writes an operation that is not a node of the graph, on channels-first values. Returns its value. */
+  operation(node: Node<Operation>, inputs: readonly string[]): string;
+  /** Writes what `take` takes of a parameter. Returns its name. */
+  parameter(id: number, take: (whole: NDArray) => NDArray): string;
+  /** Takes a channels-first value for that of a node. */
+  set(id: number, value: string): void;
+  /** Writes a graph inside: outside, only its results are seen. */
+  inside(results: readonly Result[], write: () => void): readonly BranchResult[];
+}
+
+/** A node whose value a graph inside hands out, with its name outside. */
+export interface Result {
+  readonly name: string;
+  readonly node: Node;
+  /** Whether the graph inside computes it. */
+  readonly isInside: boolean;
+}
+
+/** An input beside the program's: an array that follows from the size of node `source`. */
+export interface ShapeDependentInput {
+  readonly name: string;
+  readonly source: number;
+  readonly array: ShapeDependentArray;
+}
+
+/** An emitter as it is when any operation may have it: the table pairs each with its own inputs and attributes. */
+type AnyEmitter = (onnx: OperatorWriter, inputs: readonly string[], node: Node) => void;
+
+/**
+ * Returns what writes the nodes of a program.
+ *
+ * @param chosen the layout of each node, by its id
+ * @param standalone see `EmitOptions`
+ */
+export function nodeWriter(
+  { name, graph, weights }: Program,
+  writer: ModelWriter,
+  chosen: readonly Layout[],
+  standalone: boolean,
+): NodeWriter {
+  const consumers = consumersOf(graph);
+  const extents = extentsOf(graph);
+  const layouts = [...chosen];
+  const values: string[] = []; // by node id, in the node's layout; empty for parameters that nothing reads
+  const shapeDependent: ShapeDependentInput[] = [];
+  let transposed = new Map<number, string>(); // the same values in the other layout
+
+  const isFlat = (node: Node): boolean => standalone && node.op === 'linear';
+  const dimensionsOf = (node: Node, layout: Layout): Dimension[] => {
+    const { batch = '', height = '', width = '' } = extents[node.id] ?? {};
+    return layout === 'channels-last' ? [batch, height, width, node.channels] : [batch, node.channels, height, width];
+  };
+  const valueIn = (layout: Layout, id: number): string => {
+    const value = values[id] ?? '';
+    if (nodeAt(graph, id).op === 'param' || layouts[id] === layout) return value;
+    const known = transposed.get(id);
+    if (known) return known;
+    const other = writer.operator('Transpose', `${value}/${layout}`, [value], { perm: permutationTo[layout] });
+    transposed.set(id, other);
+    return other;
+  };
+  /** Writes an operation. Its value gets the name of its path, or `given`. */
+  const operation = (node: Node<Operation>, layout: Layout, inputs: readonly string[], given?: string): string => {
+    const emit = emitters[node.op] as AnyEmitter;
+    emit(operatorWriter(writer, node, layout, inputs, standalone ? undefined : shapeDependent), inputs, node);
+    const path = writer.unique(node.path || node.op); // a model that is a single module has no path
+    const value = given ?? path;
+    writer.nameLast(path, value);
+    if (!isFlat(node)) writer.value(value, dimensionsOf(node, layout));
+    return value;
+  };
+
+  return {
+    shapeDependent,
+    isFlat,
+    valueIn,
+    write: (node, output) => {
+      if (node.op === 'input') {
+        values[node.id] = node.attributes.name;
+        writer.input(node.attributes.name, inputDimensions(node));
+      } else if (node.op === 'param') {
+        const { key, kind } = node.attributes;
+        const used = kind !== 'ignored' && consumers[node.id] !== 0;
+        const value = used ? writer.unique(key) : '';
+        if (used) writer.weight(value, operandOf(node.attributes, weights, name));
+        values[node.id] = value;
+      } else {
+        const layout = layouts[node.id] ?? 'channels-first';
+        const inputs = inputsOf(node).map((id) => valueIn(layout, id));
+        values[node.id] = operation(node, layout, inputs, layout === 'channels-first' ? output : undefined);
+        if (output !== undefined && layout === 'channels-last') {
+          writer.nameLast(valueIn('channels-first', node.id), output);
+          transposed.set(node.id, output);
+        }
+      }
+    },
+    operation: (node, inputs) => operation(node, 'channels-first', inputs),
+    parameter: (id, take) => {
+      const node = nodeAt(graph, id);
+      if (node.op !== 'param') throw new ShapeError(`${node.path}: ${node.op} is not a parameter.`);
+      const value = writer.unique(node.attributes.key);
+      writer.weight(value, take(operandOf(node.attributes, weights, name)));
+      return value;
+    },
+    set: (id, value) => {
+      values[id] = value;
+      layouts[id] = 'channels-first';
+    },
+    inside: (results, write) => {
+      const outside = transposed;
+      transposed = new Map(outside);
+      write();
+      const handed = results.map(({ name, node, isInside }) => ({
+        name,
+        value: valueIn('channels-first', node.id),
+        channels: node.channels,
+        isInside,
+      }));
+      transposed = outside;
+      return handed;
+    },
+  };
+}
+
+export const mapDimensions = (name: string, channels: number): Dimension[] => [
+  `${name}.batch`,
+  channels,
+  `${name}.height`,
+  `${name}.width`,
+];
+
+function inputDimensions({ attributes: { name, kind }, channels }: Node<'input'>): Dimension[] {
+  return kind === 'regions' ? [`${name}.count`, 5] : mapDimensions(name, channels);
+}
+
+/** @param inputs collects the shape-dependent inputs; without it the model computes the arrays */
+function operatorWriter(
+  writer: ModelWriter,
+  node: Node<Operation>,
+  layout: Layout,
+  [first = '']: readonly string[],
+  inputs: ShapeDependentInput[] | undefined,
+): OperatorWriter {
+  const onnx: OperatorWriter = {
+    layout,
+    operator: (type, operands, attributes) => writer.operator(type, `${node.path}/${type}`, operands, attributes),
+    ints: writer.ints,
+    floats: writer.floats,
+    shapeDependent: (array) => {
+      if (!inputs) return emitShapeDependent(onnx, first, array);
+      const [source] = node.inputs;
+      const text = JSON.stringify(array);
+      const known = inputs.find((input) => input.source === source && JSON.stringify(input.array) === text);
+      if (known) return known.name;
+      const name = writer.unique(`${node.path}/${array.kind === 'pooling' ? array.axis : array.kind}`);
+      const { type, shape } = formOf(array);
+      const dimensions = shape.map((extent) => extent ?? name);
+      writer.input(name, dimensions, type);
+      inputs.push({ name, source, array });
+      return name;
+    },
+  };
+  return onnx;
+}
