@@ -1,17 +1,22 @@
 /** The operators of an ONNX file, read by a few lines: the generated reader of the package would copy its weights. */
 
-/** Returns the operator of every node of the main graph. Constants are values, not nodes. */
-export function onnxOperators(file: Uint8Array): string[] {
-  const operators: string[] = [];
-  for (const graph of fieldsOf(file, 7)) {
-    for (const node of fieldsOf(graph, 1)) {
-      const [operator] = fieldsOf(node, 4);
-      const name = operator ? new TextDecoder().decode(operator) : '';
-      if (name !== 'Constant') operators.push(name);
-    }
-  }
-  return operators;
+/**
+ * Returns the operators that run if no condition holds: those of the graph, and of the other branch of an `If`. Of this package's files that
+ * is a small input. Constants are values, not nodes.
+ */
+export const onnxOperators = (file: Uint8Array): string[] => fieldsOf(file, 7).flatMap(operatorsOf);
+
+function operatorsOf(graph: Uint8Array): string[] {
+  return fieldsOf(graph, 1).flatMap((node) => {
+    const [operator] = textsOf(node, 4);
+    const otherwise = fieldsOf(node, 5).filter((attribute) => textsOf(attribute, 1).includes('else_branch'));
+    const inside = otherwise.flatMap((attribute) => fieldsOf(attribute, 6)).flatMap(operatorsOf);
+    return operator === undefined || operator === 'Constant' ? inside : [operator, ...inside];
+  });
 }
+
+const textsOf = (message: Uint8Array, wanted: number): string[] =>
+  fieldsOf(message, wanted).map((bytes) => new TextDecoder().decode(bytes));
 
 /** Returns the contents of a length-delimited field of a Protocol Buffers message, as often as it is there. */
 function fieldsOf(message: Uint8Array, wanted: number): Uint8Array[] {

@@ -1,14 +1,10 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { createBackbone } from 'moganet';
-import { emitOnnx } from '../../src/engines/onnx/emit.ts';
-import { onnxFile } from '../../src/engines/onnx/serialize.ts';
-import { programOf } from '../../src/nn/index.ts';
-import { passes } from '../../src/nn/optimise/index.ts';
-import { wholeMaps } from '../../src/nn/optimise/whole_maps.ts';
+import { type OnnxRuntime, onnxEngine } from 'moganet/onnx';
 import { definitionOf, imageOf, type Network, networks, weightsOf } from '../networks.ts';
 import { onnxOperators } from '../onnx_operators.ts';
 import type { Options } from '../options.ts';
@@ -25,9 +21,7 @@ export async function counts({ networks: chosen }: Options): Promise<Report> {
   const ratios: Ratio[] = [];
   for (const network of chosen) {
     const { exports, weights } = await filesOf(network, python);
-    const own = join(filesFolder, `${network}-own.onnx`);
-    writeOwn(network, own);
-    const ours = await countsOf(own);
+    const ours = await ownCounts(network, weights);
     rows.push([network, 'this package', ours.nodes, ours.run, ours.layout]);
     for (const [form, file] of Object.entries(exports)) {
       const theirs = await countsOf(file);
@@ -66,15 +60,6 @@ async function plainKernels(network: 'moganet_xt' | 'moganet_t'): Promise<number
   return kernels.length;
 }
 
-/** Writes the network as this package hands it to onnxruntime, with its passes. */
-function writeOwn(network: Network, target: string): void {
-  const definition = definitionOf(network);
-  mkdirSync(filesFolder, { recursive: true });
-  const { graph } = definition.pyramid;
-  const program = programOf(network, graph, weightsOf(definition), [...passes, wholeMaps]);
-  writeFileSync(target, onnxFile(emitOnnx(program)));
-}
-
 interface FileCounts {
   readonly nodes: number;
   /** After onnxruntime has fused and changed layouts. */
@@ -84,17 +69,40 @@ interface FileCounts {
 
 const layouts = new Set(['ReorderInput', 'ReorderOutput', 'Transpose', 'Reshape']);
 
-async function countsOf(file: string): Promise<FileCounts> {
+const runtime = (): unknown => {
   process.env.ORT_DISABLE_TELEMETRY ??= '1';
-  const ort = createRequire(import.meta.url)('onnxruntime-node') as Ort;
-  const optimised = `${file}.optimised`;
-  const session = await ort.InferenceSession.create(file, { optimizedModelFilePath: optimised, logSeverityLevel: 4 });
-  await session.release();
-  const run = onnxOperators(readFileSync(optimised));
-  rmSync(optimised);
-  return {
-    nodes: onnxOperators(readFileSync(file)).length,
-    run: run.length,
-    layout: run.filter((op) => layouts.has(op)).length,
+  return createRequire(import.meta.url)('onnxruntime-node');
+};
+
+/** Counts what this package hands to onnxruntime. */
+async function ownCounts(network: Network, weights: string): Promise<FileCounts> {
+  const ort = runtime() as OnnxRuntime;
+  const optimised = join(filesFolder, `${network}-own.optimised.onnx`);
+  let nodes = 0;
+  const InferenceSession: OnnxRuntime['InferenceSession'] = {
+    create: (model, options) => {
+      nodes = onnxOperators(model).length;
+      const more = { optimizedModelFilePath: optimised };
+      return ort.InferenceSession.create(model, { ...options, ...more });
+    },
   };
+  const engine = onnxEngine({ ...ort, InferenceSession }, { threads: 1 });
+  const backbone = await createBackbone(networks[network], { weights, engine });
+  await backbone.dispose();
+  return { nodes, ...optimisedCounts(optimised) };
+}
+
+async function countsOf(file: string): Promise<FileCounts> {
+  const optimised = `${file}.optimised`;
+  const options = { optimizedModelFilePath: optimised, logSeverityLevel: 4 };
+  const session = await (runtime() as Ort).InferenceSession.create(file, options);
+  await session.release();
+  return { nodes: onnxOperators(readFileSync(file)).length, ...optimisedCounts(optimised) };
+}
+
+/** Counts the operators of a file that onnxruntime has written, and removes it. */
+function optimisedCounts(file: string): Pick<FileCounts, 'run' | 'layout'> {
+  const run = onnxOperators(readFileSync(file));
+  rmSync(file);
+  return { run: run.length, layout: run.filter((op) => layouts.has(op)).length };
 }

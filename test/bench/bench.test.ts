@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { createBackbone, createModel, exportOnnx, initialWeights } from 'moganet';
 import { writeSafetensors } from 'moganet/formats';
+import { programOf } from 'moganet/nn';
 import { turnsOf } from '../../bench/alternate.ts';
 import { childrenCpuSeconds } from '../../bench/children_cpu.ts';
 import { definitionOf, imageOf, macsOf, networks, sizeOf, sizeText, weightsOf } from '../../bench/networks.ts';
@@ -23,6 +24,9 @@ import {
   type Ratio,
   recordedWith,
 } from '../../bench/statistics.ts';
+import { emitOnnx } from '../../src/engines/onnx/emit.ts';
+import { onnxInParts } from '../../src/engines/onnx/serialize.ts';
+import { passes } from '../../src/nn/optimise/index.ts';
 
 /** The arithmetic around the benchmarks. Nothing here is timed. */
 
@@ -206,6 +210,17 @@ describe('what is measured', () => {
     expect(operators.filter((name) => name === 'MaxPool')).to.have.length(1);
     expect(operators).not.to.include('BatchNormalization');
     expect(() => onnxOperators(Uint8Array.of(0x3a, 0xff))).to.throw(RangeError);
+  });
+
+  it('counts the branch of an ONNX file that a small input takes', () => {
+    const definition = definitionOf('moganet_xt');
+    const program = programOf('moganet_xt', definition.pyramid.graph, weightsOf(definition), passes);
+    const [whole, parts] = [false, true].map((inParts) =>
+      onnxOperators(onnxInParts(emitOnnx(program, { inParts })).model),
+    );
+    const isConvolution = (name: string) => name === 'Conv';
+    expect(parts).to.include('If');
+    expect(parts?.filter(isConvolution)).to.deep.equal(whole?.filter(isConvolution));
   });
 
   it('stretches a photo to the nearest pixels', () => {
