@@ -45,7 +45,6 @@ export async function openData(
   { data, format, split, annotations, images, labels }: DataOptions,
   task?: 'pose',
 ): Promise<ImageSet> {
-  if (data === '') throw new UsageError('empty --data. Is a shell variable unset?');
   if (!existsSync(data)) throw new UsageError(`${data}: there is no such folder. Check the path of --data.`);
   const { openDataset } = await import('../data_node.ts');
   return openDataset(data, { format, split, annotations, images, labels, task });

@@ -28,3 +28,15 @@ export function refuseRepeated(command: Command): void {
     });
   }
 }
+
+/**
+ * Makes a command refuse an option whose value is empty: no option has a use for one, and an empty folder would be the current
+ * one.
+ */
+export function refuseEmpty(command: Command): void {
+  for (const option of command.options) {
+    command.on(`option:${option.name()}`, (value: unknown) => {
+      if (value === '') throw new UsageError(`empty ${option.long ?? option.flags}. Is a shell variable unset?`);
+    });
+  }
+}

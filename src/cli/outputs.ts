@@ -136,10 +136,9 @@ export function checkFolder(folder: string, remedy = 'Choose a folder with --out
  *
  * @param option the command's option that names it
  * @param endings what its name may end with
- * @throws UsageError for an empty name or another ending, OutputError for a folder or if its folder cannot be written
+ * @throws UsageError for another ending, OutputError for a folder or if its folder cannot be written
  */
 export function checkOutput(path: string, option: string, endings: readonly string[]): void {
-  if (path === '') throw new UsageError(`empty ${option}. Is a shell variable unset?`);
   if (existsSync(path) && statSync(path).isDirectory()) {
     throw new OutputError(`${path}: this is a folder. Give a file with ${option}.`);
   }

@@ -13,7 +13,7 @@ import { addEvaluateCommand } from './evaluate.ts';
 import { addExportCommand } from './export.ts';
 import { exitCodeOf, exitCodes, exitCodesHelp, shortExitCodesHelp, UsageError } from './failure.ts';
 import { addModelsCommand } from './models.ts';
-import { refuseRepeated } from './once.ts';
+import { refuseEmpty, refuseRepeated } from './once.ts';
 import { addPredictCommands } from './predict.ts';
 import { addPullCommand } from './pull.ts';
 import { addSummaryCommand } from './summary.ts';
@@ -103,6 +103,7 @@ export function commandLine(end: (code: number) => void): Command {
   for (const add of commands) add(program, end);
   for (const command of program.commands) {
     command.helpOption('-h, --help', 'show help');
+    refuseEmpty(command);
     refuseRepeated(command);
     if (!withOwnCodes.includes(command.name())) command.addHelpText('after', `\n${shortExitCodesHelp}`);
   }

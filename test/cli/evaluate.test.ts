@@ -77,7 +77,7 @@ describe('moganet evaluate with a file of results', () => {
     ['a detector before another detector', ['-d', evalSplit, '--detector', 'facade'], ['finds no poses', '--detector']],
     ['a sigma of 0', ['-d', evalSplit, '--results', results, '--sigmas', '0.1,0'], ['--sigmas', 'above 0']],
     ['a folder of results', ['-d', evalSplit, '--results', evalSplit], ['this is a folder']],
-    ['an empty name of results', ['-d', evalSplit, '--results', ''], ['empty path', 'shell variable']],
+    ['an empty name of results', ['-d', evalSplit, '--results', ''], ['empty --results', 'shell variable']],
     ['an empty report', ['-d', evalSplit, '--results', results, '--report', ''], ['--report', 'shell variable']],
     ['a report that is no page', ['-d', evalSplit, '--results', results, '--report', 'r.pdf'], ['r.pdf', '.html']],
     ['a limit of 0', ['-d', evalSplit, '--results', results, '--limit', '0'], ['--limit', '1 or more']],

@@ -38,6 +38,26 @@ const all = commandLine(() => {}).commands.flatMap((command: Command) =>
   command.options.map((option) => ({ command: command.name(), option, name: `${command.name()} ${option.long}` })),
 );
 
+describe('an option whose value is empty', () => {
+  it('is refused by its name, whatever it is, before the command runs', async () => {
+    for (const { command, option, name } of all.filter(({ option: { required } }) => required)) {
+      const typed = option.argChoices ?? option.parseArg; // what has a form says what it expects
+      expect(() => parse(command, [option.long!, '']), name).to.throw(
+        typed ? /^empty --|is invalid/ : new RegExp(`^empty ${option.long}\\. Is a shell variable unset\\?$`),
+      );
+    }
+    for (const words of [
+      ['demo', '-o', ''],
+      ['web', '--out='],
+      ['export', 'facade', '--out', ''],
+    ]) {
+      const { code, stdout, stderr } = await moganet(words);
+      expect({ code, stdout }, words.join(' ')).to.deep.equal({ code: 2, stdout: '' });
+      expect(stderr).to.equal('error: empty --out. Is a shell variable unset?\n');
+    }
+  });
+});
+
 describe('an option that is given twice', () => {
   for (const { command, option, name } of all.filter(({ option: { required } }) => required)) {
     const may = repeated.includes(name);
