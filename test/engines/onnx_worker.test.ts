@@ -189,6 +189,74 @@ describe('onnxruntime in a thread of its own', function () {
     expect(thrown.stderr).to.include('of the caller').and.not.include('terminate called');
   });
 
+  describe('does not hold up a process that ends', () => {
+    let folder: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'moganet-ort-'));
+    });
+    after(() => rmSync(folder, { recursive: true }));
+
+    /** Runs a module in a process of its own, with a runner of a sum on a runtime of which `run` and `getData` are given. */
+    const onFake = (run: string, getData: string, script: string) => {
+      const path = join(folder, 'runtime.cjs');
+      writeFileSync(
+        path,
+        `class Tensor {
+           constructor(type, data, dims) { Object.assign(this, { type, data, dims, getData: ${getData} }); }
+           dispose() {}
+         }
+         const session = { run: ${run}, release: async () => {} };
+         Object.assign(exports, { Tensor, InferenceSession: { create: async () => session } });`,
+      );
+      return processOf(`
+        const { onnxEngine } = await import('./src/engines/onnx/engine.ts');
+        const { onnxWorker } = await import('./src/engines/onnx_worker/host.ts');
+        const { F, map, programOf, recordPart } = await import('./src/nn/index.ts');
+        const graph = recordPart({ name: 'sum', inputs: { x: map(1) }, forward: (_, { x }) => ({ y: F.add(x, x) }) });
+        const engine = onnxEngine(await onnxWorker(${JSON.stringify(path)}), { threads: 1 });
+        const runner = await engine.load({ ...programOf('sum', graph, new Map()), onDevice: ['y'] });
+        const x = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
+        ${script}`);
+    };
+    const failing = "() => new Promise(() => setTimeout(() => { throw new Error('late'); }, 200))";
+    const whole = 'async () => data';
+
+    it('because its thread has failed during a run', () => {
+      const { status, stdout } = onFake(
+        failing,
+        whole,
+        'await runner.run({ x }).catch(({ message }) => { console.log(message); process.exit(3); });',
+      );
+      expect(stdout).to.match(/thread of onnxruntime failed \(late\)/);
+      expect(status).to.equal(3);
+    });
+
+    it('if its thread fails while the process waits for a run', () => {
+      const script = 'void runner.run({ x }); setTimeout(() => process.exit(3), 50);';
+      expect(onFake(failing, whole, script).status).to.equal(3);
+    });
+
+    it('while the thread of an engine that was disposed comes to its end', () => {
+      const { status, stderr } = onFake(
+        'async ({ x }) => ({ y: x })',
+        '() => new Promise(() => {})', // the thread is about to free the tensor
+        `const { Worker } = process.getBuiltinModule('node:worker_threads');
+         const { terminate } = Worker.prototype;
+         Worker.prototype.terminate = function () {
+           void terminate.call(this);
+           process.exit(3);
+         };
+         const { y } = await runner.run({ x });
+         runner.dispose();
+         await new Promise((resolve) => setTimeout(resolve, 50));
+         y.dispose();
+         await new Promise((resolve) => setTimeout(resolve, 50));
+         await engine.dispose();`,
+      );
+      expect({ status, stderr }).to.deep.equal({ status: 3, stderr: '' });
+    });
+  });
+
   it('works in a thread of the caller', () => {
     const { status, stdout, stderr } = processOf(`
       const { Worker } = await import('node:worker_threads');

@@ -111,14 +111,18 @@ function send(answer) {
     port?.postMessage(answer);
   }
 }
+function rest() {
+  Atomics.store(state, isBusy, 0);
+  Atomics.notify(state, isBusy);
+}
+process.once("exit", rest);
 async function unlessEnding(message) {
   Atomics.store(state, isBusy, 1);
   if (Atomics.load(state, isEnding) === 0) {
     if (message.call === "free") await free(message.kept);
     else send(await answerTo(message));
   }
-  Atomics.store(state, isBusy, 0);
-  Atomics.notify(state, isBusy);
+  rest();
 }
 var turn = Promise.resolve();
 port.on("message", (message) => {

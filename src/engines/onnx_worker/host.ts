@@ -230,11 +230,16 @@ export async function onnxWorker(path: string): Promise<OnnxRuntime> {
   const worker = new Worker(code, { eval: true, execArgv: [], workerData: { path, state }, name: 'onnxruntime' });
   if (states.size === 0) process.once('exit', waitForWorkers);
   states.add(state);
-  worker.once('exit', () => {
+  const forget = (): void => {
     states.delete(state);
     if (states.size === 0) process.off('exit', waitForWorkers);
-  });
+  };
+  worker.once('exit', forget);
   const line = lineTo(worker);
+  const close = (): Promise<void> => {
+    forget(); // a thread that is told to end never says that it rests
+    return line.close();
+  };
   const { port1: nowhere } = new MessageChannel();
   nowhere.close();
   /** Frees memory at once: what is sent to a closed port is gone. The garbage collector would let the next run take new memory. */
@@ -281,7 +286,7 @@ export async function onnxWorker(path: string): Promise<OnnxRuntime> {
   try {
     await line.call('start', {});
   } catch (cause) {
-    await line.close();
+    await close();
     throw cause;
   }
   return {
@@ -293,6 +298,6 @@ export async function onnxWorker(path: string): Promise<OnnxRuntime> {
         return sessionOf(await line.call('create', { model, options: { ...options, externalData }, kept }, moved));
       },
     },
-    close: () => line.close(),
+    close,
   };
 }

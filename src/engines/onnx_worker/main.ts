@@ -147,6 +147,14 @@ function send(answer: Answer): void {
   }
 }
 
+/** Says that nothing is computed. */
+function rest(): void {
+  Atomics.store(state, isBusy, 0);
+  Atomics.notify(state, isBusy);
+}
+
+process.once('exit', rest); // an error that nobody catches ends the thread in the middle of a task
+
 /** Does nothing any more once the process ends: see `host.ts`. */
 async function unlessEnding(message: Message): Promise<void> {
   Atomics.store(state, isBusy, 1);
@@ -154,8 +162,7 @@ async function unlessEnding(message: Message): Promise<void> {
     if (message.call === 'free') await free(message.kept);
     else send(await answerTo(message));
   }
-  Atomics.store(state, isBusy, 0);
-  Atomics.notify(state, isBusy);
+  rest();
 }
 
 let turn = Promise.resolve();
