@@ -126,16 +126,12 @@ export function clipBoxes(boxes: Float32Array, image: Size): Float32Array {
 
 /** Converts boxes from the network's pixels to the original image's: each axis is divided by its factor. */
 export function toOriginal(boxes: Float32Array, scale: Scale): Float32Array {
-  const scaled = new Float32Array(boxes.length);
-  for (let i = 0; i < boxes.length; i++) scaled[i] = boxes[i]! / (i % 2 === 0 ? scale.x : scale.y);
-  return scaled;
+  return boxes.map((value, i) => value / (i % 2 === 0 ? scale.x : scale.y));
 }
 
 /** Converts boxes from the original image's pixels to the network's: the inverse of `toOriginal`. */
 export function toNetwork(boxes: Float32Array, scale: Scale): Float32Array {
-  const scaled = new Float32Array(boxes.length);
-  for (let i = 0; i < boxes.length; i++) scaled[i] = boxes[i]! * (i % 2 === 0 ? scale.x : scale.y);
-  return scaled;
+  return boxes.map((value, i) => value * (i % 2 === 0 ? scale.x : scale.y));
 }
 
 /** Returns the rows `indices` of n × 4 boxes. */

@@ -4,7 +4,7 @@ import { atOnce, type Sliced } from '../slices.ts';
 import type { AnchorLevel } from './anchors.ts';
 import { type BoxCoder, boxAt, deltaDecoder, takeBoxes } from './boxes.ts';
 import { nms } from './nms.ts';
-import { type Best, bestOf, limitOf, logitOf, notFinite, reachedBy, type Selector, sigmoid } from './scores.ts';
+import { type Best, bestOf, checkFinite, limitOf, logitOf, reachedBy, type Selector, sigmoid } from './scores.ts';
 
 /**
  * Dense heads: the RPN's proposals, and the candidates of every head that scores anchors. Maps are N × (A * K) × height ×
@@ -57,9 +57,11 @@ export function* denseCandidates(
   // the sigmoid grows with the logit: everything is decided on logits, and only what stays needs a score
   const threshold = logitOf(score);
   const counts = (channel: number) => !wanted || wanted.has(channel % classes);
+  // with a threshold, most values are below it
+  const isOpen = !(wanted || score > 0);
   const chosen: { best: Best; decode: AnchorDecoder }[] = [];
   for (const level of headLevels(levels, scores, deltas, classes)) {
-    const best = yield* bestOfMap(level.scores, image, limitOf(nmsPre), threshold, counts);
+    const best = yield* bestOfMap(level.scores, image, limitOf(nmsPre), threshold, counts, isOpen);
     chosen.push({ best, decode: anchorDecoder(level.anchors, level.deltas, image, coder, imageSize) });
   }
   const total = chosen.reduce((sum, { best }) => sum + best.indices.length, 0);
@@ -127,6 +129,7 @@ const scoresPerSlice = 1 << 20;
  * Selects the `limit` best values greater than `threshold` of one image's map; of equal values those of lower index.
  *
  * @param counts tells which channels are read
+ * @param isOpen all values are candidates: most need not be offered
  */
 function* bestOfMap(
   map: NDArray,
@@ -134,50 +137,35 @@ function* bestOfMap(
   limit: number,
   threshold: number,
   counts: (channel: number) => boolean,
+  isOpen: boolean,
 ): Sliced<Best> {
   const [, channels = 0, height = 0, width = 0] = map.shape;
   const positions = height * width;
   const first = image * channels * positions;
-  const { data } = map;
-  const best = bestOf(limit, threshold);
-  // with a threshold, most values are below it
-  const all = threshold === -Infinity && Array.from({ length: channels }, (_, channel) => channel).every(counts);
-  const least = all ? reachedBy(limit, data.subarray(first, first + channels * positions)) : -Infinity;
-  let meaning = 0;
+  const data = map.data.subarray(first, first + channels * positions);
+  const best = bestOf(limit, threshold, isOpen ? reachedBy(limit, data) : threshold);
   let read = 0;
   for (let channel = 0; channel < channels; channel++) {
     if (!counts(channel)) continue;
-    meaning += offerPlane(data, first + channel * positions, positions, channel, channels, best, least);
+    if (offerPlane(data, positions, channel, channels, best) !== 0) {
+      checkFinite('dense head', `scores ${map.shape.join('×')}`, map.data); // throws: it names the value
+    }
     read += positions;
     if (read > scoresPerSlice) {
       read = 0;
       yield;
     }
   }
-  if (meaning !== 0) {
-    const index = data.findIndex(
-      (value, i) => i >= first && !Number.isFinite(value) && counts(Math.floor((i - first) / positions)),
-    );
-    throw notFinite('dense head', `scores ${map.shape.join('×')}`, data[index]!, index);
-  }
   return best.take();
 }
 
-/** Offers the values of one channel that are not below `least`. Returns NaN if any is not finite, else 0. */
-function offerPlane(
-  data: Float32Array,
-  plane: number,
-  positions: number,
-  channel: number,
-  channels: number,
-  best: Selector,
-  least: number,
-): number {
-  let bar = Math.max(best.bar, least);
+/** Offers the values of one channel. Returns NaN if any is not finite, else 0. */
+function offerPlane(data: Float32Array, positions: number, channel: number, channels: number, best: Selector): number {
+  let { bar } = best;
   let meaning = 0;
   // four at a time: a sum of one after another would wait for each addition
   for (let position = 0; position < positions; position += 4) {
-    const at = plane + position;
+    const at = channel * positions + position;
     const rest = positions - position;
     const a = data[at]!;
     const b = rest > 1 ? data[at + 1]! : 0;
@@ -189,7 +177,7 @@ function offerPlane(
       const value = data[at + i]!;
       if (value >= bar) best.offer(value, (position + i) * channels + channel);
     }
-    bar = Math.max(best.bar, least);
+    ({ bar } = best);
   }
   return meaning;
 }

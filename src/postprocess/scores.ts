@@ -12,12 +12,10 @@ export function checkFinite(call: string, what: string, values: Float32Array): v
   for (let i = 0; i < values.length; i++) sum += values[i]! * 0; // NaN if any value is not finite
   if (sum === 0) return;
   const index = values.findIndex((value) => !Number.isFinite(value));
-  throw notFinite(call, what, values[index]!, index);
+  throw new RangeError(
+    `${call}: value ${index} of ${what} is ${values[index]}, not a finite number. Look at what computed it.`,
+  );
 }
-
-/** Returns the error for a value that is not finite. */
-export const notFinite = (call: string, what: string, value: number, index: number): RangeError =>
-  new RangeError(`${call}: value ${index} of ${what} is ${value}, not a finite number. Look at what computed it.`);
 
 export function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
@@ -52,9 +50,12 @@ export function limitOf(max: number): number {
   return max > 0 ? max : Infinity;
 }
 
+/** Turns the bits of a float32 into a whole number of 32 bits that falls as the value grows, and such a number into the bits. */
+const falling = (bits: number): number => bits ^ (~(bits >> 31) >>> 1);
+
 /**
  * Returns the indices of `scores` from high to low; equal scores keep the lower index. A radix sort in three passes of 11
- * bits over the bit pattern, which for floats grows with the value once negative ones are flipped.
+ * bits over the bit pattern.
  */
 export function descendingOrder(scores: Float32Array): Uint32Array {
   // + 0 turns -0 into 0: the two are equal
@@ -64,8 +65,7 @@ export function descendingOrder(scores: Float32Array): Uint32Array {
   let other = new Uint32Array(keys.length);
   for (let i = 0; i < keys.length; i++) {
     values[i] = scores[i]! + 0;
-    const bits = keys[i]!;
-    keys[i] = bits >>> 31 ? bits : ~bits & 0x7fffffff;
+    keys[i] = falling(keys[i]!);
     order[i] = i;
   }
   const starts = new Uint32Array(2048);
@@ -98,17 +98,10 @@ export function reachedBy(limit: number, values: Float32Array): number {
   const patterns = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const counts = new Uint32Array(1 << 14);
   for (let i = 0; i < patterns.length; i++) counts[patterns[i]! >>> 18]!++;
-  // positive values from the largest down, then negative ones, whose patterns grow the other way
-  const sign = 1 << 13;
-  let reached = 0;
-  for (let step = 0; step < counts.length; step++) {
-    const upper = step < sign ? sign - 1 - step : step;
-    reached += counts[upper]!;
-    if (reached < limit) continue;
-    const least = Uint32Array.of((upper << 18) | (upper < sign ? 0 : (1 << 18) - 1));
-    return new Float32Array(least.buffer)[0]!;
-  }
-  return -Infinity;
+  let step = 0;
+  for (let reached = 0; reached < limit; step++) reached += counts[falling(step << 18) >>> 18]!;
+  const least = Uint32Array.of(falling((step << 18) - 1));
+  return new Float32Array(least.buffer)[0]!;
 }
 
 /** The selected values, best first. */
@@ -127,12 +120,14 @@ export interface Selector {
 /**
  * Keeps the `limit` best of the values offered that are greater than `threshold`, in any order of offers; of equal values
  * those of lower index. A heap with the worst of the kept on top: nearly every offer ends at one comparison. Values are float32.
+ *
+ * @param least the first bar: a number that at least `limit` of the values reach
  */
-export function bestOf(limit: number, threshold: number): Selector {
+export function bestOf(limit: number, threshold: number, least = threshold): Selector {
   let values = new Float32Array(Math.min(limit, 1024));
   let indices = new Uint32Array(values.length);
   let count = 0;
-  let bar = threshold;
+  let bar = least;
   let barIndex = 0;
 
   const grow = () => {

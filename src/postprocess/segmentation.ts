@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.ts';
 import { atOnce, type Sliced } from '../slices.ts';
 import { bilinearSamples, type Samples } from './bilinear.ts';
 import { highestClasses } from './highest_class.ts';
-import { notFinite, sigmoid } from './scores.ts';
+import { checkFinite, sigmoid } from './scores.ts';
 
 /**
  * From a segmentation head's logits to the class of each pixel, part by part: at the size of a large image the logits of 150
@@ -71,10 +71,7 @@ export function* largestOf(logits: NDArray, image: number): Sliced<number> {
   for (let start = 0; start < data.length; start += valuesPerSlice) {
     const end = Math.min(start + valuesPerSlice, data.length);
     const one = largestIn(data, start, end);
-    if (!(one < Infinity)) {
-      const index = data.findIndex((value) => !Number.isFinite(value));
-      throw notFinite('segmentation', `logits of image ${image}`, data[index]!, index);
-    }
+    if (!(one < Infinity)) checkFinite('segmentation', `logits of image ${image}`, data); // throws: it names the value
     largest = Math.max(largest, one);
     yield;
   }
