@@ -59,10 +59,12 @@ export async function writeWhole(
   }
 }
 
-async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Does what writes a path. @throws OutputError naming the path and the system's reason */
+export async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
+    if (cause instanceof OutputError) throw cause;
     throw new OutputError(`${path} cannot be written: ${reasonOf(cause)}.`, { cause });
   }
 }

@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { UnsupportedError } from '../errors.ts';
-import { OutputError } from './failure.ts';
+import { OutputError, UsageError } from './failure.ts';
+import { checkFolder, explained } from './outputs.ts';
 import { openTerminal } from './terminal.ts';
 import { type Server, serve } from './web_server.ts';
 
@@ -32,13 +33,16 @@ export function addWebCommand(program: Command): void {
     )
     .option('-p, --port <number>', 'the port; by default 8080, or a free one', portOf)
     .option('-o, --out <folder>', 'write the page with its files into a folder instead')
-    .option('-q, --quiet', 'only the address and errors')
+    .option('-q, --quiet', 'only the URL and errors')
     .addHelpText('after', help)
     .action(async ({ port, out, quiet }: Options) => {
       const terminal = openTerminal({ quiet });
+      if (out !== undefined && port !== undefined) {
+        throw new UsageError('--out writes the page as a folder, and --port is for serving it. Leave one of them out.');
+      }
       const folders = pageFolders();
       if (out !== undefined) {
-        writePage(folders, out);
+        await writePage(folders, out);
         terminal.print(out);
         terminal.note('Put the folder on any static host. It needs https, and no settings.');
         return;
@@ -48,7 +52,7 @@ export function addWebCommand(program: Command): void {
       if (folders.ort === undefined) {
         terminal.note('Without the engines webgpu and ort-wasm: npm install onnxruntime-web');
       }
-      terminal.note('Open the address in a browser. Ctrl+C ends it.');
+      terminal.note('Open the URL in a browser. Ctrl+C ends it.');
       await new Promise(() => {}); // until a signal
     });
 }
@@ -107,13 +111,16 @@ const wantedFiles: Readonly<Record<string, RegExp>> = {
   wasm: /\.wasm$/,
 };
 
-/** Copies everything that the page reads. @throws OutputError if the folder has something in it */
-function writePage(folders: Readonly<Record<string, string>>, out: string): void {
-  if (existsSync(out) && readdirSync(out).length > 0) {
-    throw new OutputError(`${resolve(out)} is not empty. Name a new folder, or empty it.`);
-  }
-  for (const [name, folder] of Object.entries(folders)) {
-    const wanted = readdirSync(folder).filter((file) => wantedFiles[name]?.test(file) ?? true);
-    for (const file of wanted) cpSync(join(folder, file), join(out, name, file), { recursive: true });
-  }
+/** Copies everything that the page reads. @throws OutputError if the folder cannot be written, or has something in it */
+async function writePage(folders: Readonly<Record<string, string>>, out: string): Promise<void> {
+  checkFolder(out);
+  await explained(out, async () => {
+    if (existsSync(out) && readdirSync(out).length > 0) {
+      throw new OutputError(`${resolve(out)} is not empty. Name a new folder, or empty it.`);
+    }
+    for (const [name, folder] of Object.entries(folders)) {
+      const wanted = readdirSync(folder).filter((file) => wantedFiles[name]?.test(file) ?? true);
+      for (const file of wanted) cpSync(join(folder, file), join(out, name, file), { recursive: true });
+    }
+  });
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -6,6 +6,7 @@ import { run } from '../../src/cli/program.ts';
 import { pageFolders } from '../../src/cli/web.ts';
 import { serve } from '../../src/cli/web_server.ts';
 import { builtWeb } from '../harness/built_web.ts';
+import { moganet } from '../harness/command_line.ts';
 
 describe('moganet web', () => {
   before(async function () {
@@ -52,6 +53,26 @@ describe('moganet web', () => {
     expect(readFileSync(join(out, 'index.html'), 'utf8')).to.not.match(/(?:src|href)="(?:https?:)?\//);
     expect(await run(['web', '--out', out, '--quiet'])).to.equal(1);
     rmSync(folder, { recursive: true });
+  });
+
+  it('says what stands in the way of the folder', async () => {
+    const folder = mkdtempSync(join(realpathSync(tmpdir()), 'moganet-web-'));
+    const file = join(folder, 'file');
+    writeFileSync(file, 'mine');
+    for (const out of [file, join(file, 'below')]) {
+      const { code, stdout, stderr } = await moganet(['web', '--out', out]);
+      expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
+      expect(stderr).to.equal(`error: ${out} cannot be written: ${file} is a file. Choose a folder with --out.\n`);
+    }
+    expect(readFileSync(file, 'utf8')).to.equal('mine');
+    rmSync(folder, { recursive: true });
+  });
+
+  it('refuses a port for a folder, which nothing serves', async () => {
+    const { code, stderr } = await moganet(['web', '--out', 'nowhere', '--port', '3000']);
+    expect(code).to.equal(2);
+    expect(stderr).to.match(/^error: --out .* --port .*Leave one of them out\.\n$/);
+    expect(existsSync('nowhere')).to.equal(false);
   });
 
   it('refuses a port that is none', async () => {
