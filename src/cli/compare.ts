@@ -8,11 +8,18 @@ import { readGiven, wholeNumber } from './arguments.ts';
 import { addDataOptions, openData } from './data_options.ts';
 import { figure, table } from './evaluation_text.ts';
 import { endingAtOnce, exitCodes, exitCodesHelp, UsageError } from './failure.ts';
-import { addPoseMeasureOptions, dataFor, type MeasureOptions, measureModel, readResults } from './measure.ts';
+import {
+  addRunOptions,
+  addSigmasOption,
+  dataFor,
+  type MeasureOptions,
+  measureModel,
+  modelOptionOf,
+  readResults,
+} from './measure.ts';
 import { checkOutput, pageEndings, refuseExisting } from './outputs.ts';
-import { addEngineOptions, addInputOptions, addLoadOptions, addWorkersOption } from './run_options.ts';
+import { addLoadOptions } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
-import { addTileOptions } from './tiles.ts';
 import { worded } from './words.ts';
 
 interface Options extends MeasureOptions {
@@ -69,7 +76,7 @@ export function addCompareCommand(program: Command, end: (code: number) => void)
     .option('--report <file>', 'write a report as one HTML file')
     .option('--shown <n>', 'how many images the report shows', wholeNumber, 12)
     .option('--overwrite', 'replace existing files');
-  addPoseMeasureOptions(addTileOptions(addInputOptions(addWorkersOption(addEngineOptions(command)))))
+  addSigmasOption(addRunOptions(command))
     .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', help)
     .action(async (a: string, b: string, options: Options) => end(await compare([a, b], options, command)));
@@ -91,6 +98,12 @@ async function compare(names: readonly [string, string], options: Options, comma
   const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
   if (report !== undefined) checkOutput(report, '--report', pageEndings);
   if (report !== undefined && !overwrite) refuseExisting([report], 'choose another path');
+  const unused = modelOptionOf(command);
+  if (unused !== undefined && names.every(isResults)) {
+    throw new UsageError(
+      `${names.join(' and ')} are files of results, which no model is run for, so ${unused} cannot be used. Leave it out.`,
+    );
+  }
   const set = await openData(options);
   const { compareResults } = await import('../evaluate/compare_results.ts');
   const side = (name: string): Promise<ComparedResults> =>

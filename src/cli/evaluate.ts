@@ -6,11 +6,17 @@ import { wholeNumber } from './arguments.ts';
 import { addDataOptions, openData } from './data_options.ts';
 import { evaluationLines } from './evaluation_text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './failure.ts';
-import { addPoseMeasureOptions, type MeasureOptions, measureModel, measureResults } from './measure.ts';
+import {
+  addRunOptions,
+  addSigmasOption,
+  type MeasureOptions,
+  measureModel,
+  measureResults,
+  modelOptionOf,
+} from './measure.ts';
 import { checkOutput, pageEndings, refuseExisting, writeWhole } from './outputs.ts';
-import { addEngineOptions, addInputOptions, addLoadOptions, addWorkersOption } from './run_options.ts';
+import { addLoadOptions } from './run_options.ts';
 import { openTerminal, plural, type Terminal, writeToStdout } from './terminal.ts';
-import { addTileOptions } from './tiles.ts';
 import { worded } from './words.ts';
 
 interface Options extends MeasureOptions {
@@ -67,7 +73,7 @@ export function addEvaluateCommand(program: Command, end: (code: number) => void
     .option('--shown <n>', 'how many of the worst images the report shows', wholeNumber, 12)
     .option('--save-results <file>', "write what the model found in COCO's results format")
     .option('--overwrite', 'replace existing files');
-  addPoseMeasureOptions(addTileOptions(addInputOptions(addWorkersOption(addEngineOptions(command)))))
+  addSigmasOption(addRunOptions(command))
     .option('-q, --quiet', 'only results and errors')
     .addHelpText('after', help)
     .action(async (options: Options) => end(await evaluate(options, command)));
@@ -76,7 +82,7 @@ export function addEvaluateCommand(program: Command, end: (code: number) => void
 async function evaluate(options: Options, command: Command): Promise<number> {
   const { json = false, quiet, model, results } = options;
   const terminal = openTerminal({ quiet, results: json ? 'stderr' : 'stdout' });
-  checkOptions(options);
+  checkOptions(options, command);
   const set = await openData(options);
   const evaluation =
     results === undefined
@@ -95,18 +101,10 @@ async function evaluate(options: Options, command: Command): Promise<number> {
 }
 
 /** @throws UsageError for options that contradict each other, OutputError for a file that exists or cannot be written */
-function checkOptions({ model, weights, results, report, saveResults, overwrite, ...others }: Options): void {
-  const given = Object.entries({
-    '--model': model,
-    '--weights': weights,
-    '--save-results': saveResults,
-    '--workers': others.workers,
-    '--detector': others.detector,
-    '--boxes': others.boxes,
-    '--oks': others.oks,
-  });
-  const [unused] = given.find(([, value]) => results !== undefined && value !== undefined) ?? [];
-  if (unused !== undefined) {
+function checkOptions({ model, results, report, saveResults, overwrite }: Options, command: Command): void {
+  const given = Object.entries({ '--model': model, '--save-results': saveResults });
+  const [unused = modelOptionOf(command)] = given.find(([, value]) => value !== undefined) ?? [];
+  if (results !== undefined && unused !== undefined) {
     throw new UsageError(
       `--results evaluates a file without a model, so ${unused} cannot be used. Leave one of them out.`,
     );

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import type { NamedResults } from '../data/coco_file.ts';
 import type { ImageSet } from '../data/image_set.ts';
 import type { Evaluation } from '../evaluate/evaluation.ts';
@@ -13,8 +13,16 @@ import { introduce, progressText } from './images.ts';
 import { checkTask, chooseModel } from './model.ts';
 import { type ObservedInput, observationsBy } from './observed.ts';
 import { openPool, type Pool, sharesOf } from './pool.ts';
-import { type InputChoice, inputChoiceOf } from './run_options.ts';
+import {
+  addEngineOptions,
+  addInputOptions,
+  addLoadOptions,
+  addWorkersOption,
+  type InputChoice,
+  inputChoiceOf,
+} from './run_options.ts';
 import { loadingDisplay, type Terminal } from './terminal.ts';
+import { addTileOptions } from './tiles.ts';
 
 /** Measures a model, or a file of results, for the commands that need figures. */
 
@@ -36,19 +44,40 @@ export interface MeasureOptions extends DataOptions, DetectorWords, InputChoice 
   readonly workers?: number;
 }
 
-/** Adds what only pose models need: where the boxes come from, and what keypoints are measured by. */
-export const addPoseMeasureOptions = (command: Command): Command =>
+/** Adds what only pose models need: where the boxes come from. */
+const addBoxOptions = (command: Command): Command =>
   addDetectorOptions(command, { flags: '--detector', score: "the detector's configuration's", oks: '0.9' })
     .option(
       '--boxes <file>',
       "where a pose model looks: a detector's results in COCO's format (default: the boxes of the labels)",
     )
-    .option('--no-flip', 'run no image mirrored (default: the configuration says)')
-    .option(
-      '--sigmas <list>',
-      "what OKS divides the distances of keypoints by: one number, or one for each with commas between them (default: the model's)",
-      sigmaList,
-    );
+    .option('--no-flip', 'run no image mirrored (default: the configuration says)');
+
+/** Adds how a model runs. */
+export const addRunOptions = (command: Command): Command =>
+  addBoxOptions(addTileOptions(addInputOptions(addWorkersOption(addEngineOptions(command)))));
+
+/** Names of the options that only a model needs. */
+const modelOptions = new Set(addRunOptions(addLoadOptions(new Command())).options.map((one) => one.attributeName()));
+
+/** Returns the first option of a command line that only a model needs: files of results are not run. */
+export function modelOptionOf(command: Command): string | undefined {
+  const given = command.options.find((option) => {
+    const name = option.attributeName();
+    if (!modelOptions.has(name) || command.getOptionValueSource(name) !== 'cli') return false;
+    const value: unknown = command.getOptionValue(name);
+    return typeof value !== 'boolean' || value !== option.negate; // `--flip` or `--no-flip`
+  });
+  return given?.long;
+}
+
+/** Adds what keypoints are measured by. */
+export const addSigmasOption = (command: Command): Command =>
+  command.option(
+    '--sigmas <list>',
+    "what OKS divides the distances of keypoints by: one number, or one for each with commas between them (default: the model's)",
+    sigmaList,
+  );
 
 /** Measures a model. @param name a model's name, configuration or checkpoint; by default the shipped model */
 export async function measureModel(

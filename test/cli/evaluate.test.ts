@@ -71,6 +71,20 @@ describe('moganet evaluate with a file of results', () => {
     ['results that are not there', ['-d', evalSplit, '--results', 'nowhere.json'], ['nowhere.json']],
     ['results beside a model', ['-d', evalSplit, '--results', results, '--model', 'facade'], ['--results', '--model']],
     ['boxes beside results', ['-d', evalSplit, '--results', results, '--boxes', results], ['--results', '--boxes']],
+    ...[
+      '--size=small',
+      '--no-flip',
+      '--flip',
+      '--threads=1',
+      '--engine=auto',
+      '--tiles=640',
+      '--ignore=a',
+      '--pull',
+    ].map((option): [string, string[], string[]] => [
+      `${option} beside results`,
+      ['-d', evalSplit, '--results', results, option],
+      ['--results', `so ${option.replace(/=.*/, '')} cannot be used`],
+    ]),
     ['two sources of boxes', ['-d', evalSplit, '--boxes', results, '--detector', 'facade'], ['--boxes', '--detector']],
     ['a class of no detector', ['-d', evalSplit, '--detector-class', 'cat'], ['--detector-class needs --detector']],
     ['a score of no box', ['-d', evalSplit, '--detector-score', '0.5'], ['--detector-score needs', '--boxes']],
@@ -129,6 +143,12 @@ describe('moganet compare', () => {
     const { code, stdout } = await compare('--type', 'segm');
     expect(code).to.equal(0);
     expect(stdout).to.include('masks of 4 images').and.to.include('window').and.to.include('images/b.jpg');
+  });
+
+  it('refuses options of a model, if both are files of results', async () => {
+    const sized = await compare('--size', 'small');
+    expect(sized).to.include({ code: 2, stdout: '' });
+    expect(sized.stderr).to.match(/^error: .* are files of results, .* so --size cannot be used\. Leave it out\.\n$/);
   });
 
   it('refuses keypoints that neither has, and what is neither results nor a model', async () => {
