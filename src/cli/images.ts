@@ -72,7 +72,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   );
   let pool: Pool<PlannedInput, Outcome> | undefined;
   try {
-    introduce(library, predictor, terminal, job.threads);
+    introduce(library, predictor, terminal, job.threads, shares.workers);
     for (const notice of [...shares.notices, ...plan.notices]) terminal.note(terminal.colors.yellow(notice));
     for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
     const { outputs, kinds, chosen, score, only } = plan;
@@ -124,16 +124,18 @@ function queueOf(library: Library, job: ImagesJob, plan: Plan): Queue {
   return { images: plan.inputs, total: plan.inputs.length, nameOf: (index) => plan.inputs[index]?.file ?? '' };
 }
 
-/** The first line: what runs, on what, and what it knows. */
+/** The first line: what runs, on what, and what it knows. @param threads as many as were asked for */
 export function introduce(
   { version, PosesOfDetector }: Library,
   model: Predictor,
   terminal: Terminal,
   threads: number | undefined,
+  workers: number,
 ): void {
   const { name, detail, hint } = model.engine;
   const { bold, yellow, dim } = terminal.colors;
-  const how = hint ? `${detail}; ${yellow(hint)}` : detail;
+  const each = workers > 1 ? `${detail} in each of ${workers} workers` : detail;
+  const how = hint ? `${each}; ${yellow(hint)}` : each;
   const boxes = model instanceof PosesOfDetector ? ` in boxes of ${bold(model.detector.name)}` : '';
   terminal.note(`moganet ${version} on ${bold(name)} (${how}): ${bold(model.name)} ${knownClasses(model)}${boxes}`);
   const aboutThreads = threadsNotice(threads, name);

@@ -117,7 +117,7 @@ export async function measureModel(
   );
   let pool: Pool<ObservedInput, Observation> | undefined;
   try {
-    introduce(library, predictor, terminal, threads);
+    introduce(library, predictor, terminal, threads, shares.workers);
     const say = (text: string) => terminal.note(terminal.colors.yellow(text));
     for (const notice of shares.notices) say(notice);
     if (shares.workers > 1) {

@@ -41,7 +41,7 @@ export function sharesOf(
   const notices =
     asked !== undefined && asked > most
       ? [
-          `--workers ${asked}: ${each === undefined ? '' : `with --threads ${each} `}this process may use ${cores} cores, so there are ${workers}.`,
+          `--workers ${asked}: ${each === undefined ? '' : `with --threads ${each} `}this process may use ${cores} cores, so at most ${most} run at a time.`,
         ]
       : [];
   // an engine of one thread says itself that it does not have the ones that were asked for

@@ -29,11 +29,15 @@ describe('the shares of workers', () => {
 
   it('say if there are fewer workers than asked for', () => {
     expect(sharesOf({ workers: 9 }, 100, 2).notices).to.deep.equal([
-      '--workers 9: this process may use 2 cores, so there are 2.',
+      '--workers 9: this process may use 2 cores, so at most 2 run at a time.',
     ]);
     expect(sharesOf({ workers: 3, threads: 2 }, 100, 4).notices[0]).to.match(
-      /^--workers 3: with --threads 2 .* 4 cores.* 2\.$/,
+      /^--workers 3: with --threads 2 .* 4 cores.* at most 2 run/,
     );
+    expect(sharesOf({ workers: 9 }, 1, 2)).to.deep.include({
+      workers: 1, // one image: the cores are not the reason
+      notices: ['--workers 9: this process may use 2 cores, so at most 2 run at a time.'],
+    });
     expect(sharesOf({ workers: 4 }, 2, 4).notices).to.deep.equal([]);
   });
 });

@@ -121,6 +121,8 @@ describe('--workers of evaluate', function () {
     expect([one.code, two.code], two.stderr).to.deep.equal([3, 3]);
     expect(two.stderr).to.include('2-c.jpg').and.not.include('worker 2');
     expect(two.model.detail).to.equal('1 thread');
+    expect(two.stderr).to.include('onnxruntime (1 thread in each of 2 workers)');
+    expect(one.stderr).to.match(/^moganet .* on onnxruntime \(\d+ threads?\): /);
     expect(two.document).to.deep.equal(one.document);
     expect(two.rows).to.deep.equal(one.rows);
     expect(two.found).to.equal(one.found);
