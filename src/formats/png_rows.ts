@@ -144,13 +144,13 @@ function writeBlock(loops: Loops, memory: Uint8Array, from: number, to: number, 
 }
 
 const stretchBytes = 2 ** 12;
-/** Of so many stretches one is counted. */
+/** One of so many stretches of a photo is counted. */
 const sampled = 4;
 
 /**
- * Returns how often each symbol occurs. Of a photo, a part of the stretches is counted, which takes a part of the time: its codes are as good
- * for the rest. Each symbol then counts at least once, as it may occur there. Where most bytes are in runs, that would cost more than it
- * is worth, and all is counted as it is written: a run that is cut in two has other symbols.
+ * Returns how often each symbol occurs. Some stretches of a photo stand for all, which saves time: codes for them are as good for the rest.
+ * Each symbol then counts at least once, as it may occur in the rest. If most bytes are in runs, such codes would cost more than the time
+ * is worth, so everything is counted, from end to end as it is written: a run that is cut in two has other symbols.
  */
 function counted(loops: Loops, words: Uint32Array, from: number, to: number): Uint32Array {
   for (let at = from; at < to; at += sampled * stretchBytes) {

@@ -88,8 +88,8 @@ export function descendingOrder(scores: Float32Array): Uint32Array {
 }
 
 /**
- * Returns a number that at least `limit` of the values reach, and few more, or -Infinity if there are not as many values. By the upper 14
- * bits of their patterns: what is below need not be offered to `bestOf`, which has far less to do then.
+ * Returns a number that at least `limit` of the values reach, and few more. Returns -Infinity if there are no more values than that. Values
+ * below it need not be offered to `bestOf`, which has far less to do then. It counts values by the upper 14 bits of their patterns.
  *
  * @param limit a whole number above 0, or Infinity
  */

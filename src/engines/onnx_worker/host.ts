@@ -102,7 +102,7 @@ function lineTo(worker: Worker): Line {
 /** Frees memory. */
 type Drop = (data: Data) => void;
 
-/** The memory of a tensor on this side, which is with the worker during a run that takes it. */
+/** A tensor of this side. Its memory is with the worker during a run that takes it, and until it is read if the worker keeps it. */
 class WorkerTensor implements OnnxTensor {
   #data: Data | undefined;
   #kept: number | undefined;

@@ -24,6 +24,7 @@ if (!port) throw new Error('this file is for a worker thread');
 const { path, state } = workerData as { readonly path: string; readonly state: Int32Array };
 
 let runtime: OnnxRuntime | undefined;
+
 /** A session, and the names of its outputs that stay here. */
 interface Loaded {
   readonly session: OnnxSession;
