@@ -1,7 +1,6 @@
 import type { Named, NDArray } from '../../arrays.ts';
 import { ConfigError, EngineError, unknownName } from '../../errors.ts';
 import { inputNodes } from '../../nn/graph.ts';
-import type { Pass } from '../../nn/optimise/index.ts';
 import { wholeMaps } from '../../nn/optimise/whole_maps.ts';
 import { type DeviceTensor, type Engine, type Program, programOf } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
@@ -99,14 +98,12 @@ export function onnxEngine(ort: OnnxRuntime, options: OnnxEngineOptions = {}): E
     onnxDevice(ort, {
       name: 'onnxruntime',
       detail: threads === undefined ? 'threads: physical cores' : `${threads} thread${threads === 1 ? '' : 's'}`,
-      passes: [wholeMaps],
       session: {
         intraOpNumThreads: threads,
         graphOptimizationLevel,
         extra: { session: { force_spinning_stop: '1' } }, // sessions share no threads: none shall spin while another one runs
         ...session,
       },
-      inParts: true,
     }),
   );
 }
@@ -131,18 +128,11 @@ function checkArguments(ort: OnnxRuntime, { threads, ...others }: OnnxEngineOpti
 export interface OnnxDeviceOptions {
   readonly name: string;
   readonly detail: string;
-  /** What its graphs go through beside the passes of all engines. */
-  readonly passes?: readonly Pass[] | undefined;
   readonly session: SessionOptions;
-  /** Whether wide maps of large inputs are computed in parts, which gains nothing in WebAssembly. */
-  readonly inParts?: boolean | undefined;
 }
 
 /** Returns the device that runs programs on onnxruntime, in whichever form: one session per program. */
-export function onnxDevice(
-  ort: OnnxRuntime,
-  { name, detail, passes = [], session, inParts }: OnnxDeviceOptions,
-): Device {
+export function onnxDevice(ort: OnnxRuntime, { name, detail, session }: OnnxDeviceOptions): Device {
   const common: SessionOptions = {
     graphOptimizationLevel: 'all',
     interOpNumThreads: 1,
@@ -151,6 +141,7 @@ export function onnxDevice(
   };
   // an option that is present and undefined is refused
   const given = Object.entries(session).filter(([, value]) => value !== undefined);
+  const options: SessionOptions = { ...common, ...Object.fromEntries(given) };
   // of this device alone: another one may not reach the memory behind them
   const tensors = deviceTensors<OnnxTensor>(
     ({ dims }) => [...dims],
@@ -163,8 +154,7 @@ export function onnxDevice(
     canAbandon: ort.close !== undefined,
     inTurn: taskQueue(),
     owns: tensors.owns,
-    compile: (program) =>
-      compile({ ort, name, tensors, passes, inParts }, program, { ...common, ...Object.fromEntries(given) }),
+    compile: (program) => compile({ ort, name, tensors }, program, options),
     dispose: () => ort.close?.(),
   };
 }
@@ -174,13 +164,21 @@ interface Running {
   readonly ort: OnnxRuntime;
   readonly name: string;
   readonly tensors: DeviceTensors<OnnxTensor>;
-  readonly passes: readonly Pass[];
-  readonly inParts: boolean | undefined;
 }
 
+/**
+ * True if convolutions compute in onnxruntime's blocked layout, which its native code has for the processor. In it alone convolutions of
+ * whole maps and wide maps in parts take less time.
+ */
+const isBlocked = ({ graphOptimizationLevel, executionProviders = ['cpu'] }: SessionOptions): boolean =>
+  graphOptimizationLevel === 'all' &&
+  executionProviders.every((provider) => (typeof provider === 'string' ? provider : provider.name) === 'cpu');
+
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
-  const changed = { ...program, ...programOf(program.name, program.graph, program.weights, running.passes) };
-  const emitted = emitOnnx(changed, { inParts: running.inParts });
+  const inParts = isBlocked(sessionOptions);
+  const { graph, weights } = programOf(program.name, program.graph, program.weights, inParts ? [wholeMaps] : []);
+  const changed = { ...program, graph, weights };
+  const emitted = emitOnnx(changed, { inParts });
   await nextTurn(); // writing it takes about as long
   const session = await createSession(running, program.name, emitted, {
     ...arenaFor(program),
