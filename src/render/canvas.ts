@@ -361,14 +361,13 @@ export function addCoverage(shape: Coverage, other: Coverage, left: number, top:
   }
 }
 
-/** Paints the shape with its top left corner at (left, top), clipped to the canvas. */
-export function paintCoverage(
+function paintCoverage(
   canvas: Canvas,
   { changes, ...shape }: Coverage,
   left: number,
   top: number,
   color: Color,
-  alpha = 255,
+  alpha: number,
 ): void {
   const { width, height, data } = canvas;
   const pixels = pixelsOf(canvas);
@@ -396,8 +395,8 @@ const mostKept = 2 ** 16;
 let kept = new Float64Array(0);
 
 /**
- * Draws a shape and paints it, as `createCoverage` and `paintCoverage` do. Small ones get the same memory one after the other: a hundred
- * labels would take megabytes.
+ * Draws a shape and paints it with its top left corner at (left, top), clipped to the canvas. Small shapes share memory, one after the
+ * other: a hundred labels would take megabytes. So `draw` must not paint another one.
  */
 export function paintShape(
   canvas: Canvas,

@@ -1,12 +1,5 @@
 import { expect } from 'chai';
-import {
-  addCurve,
-  addLine,
-  addRoundedRect,
-  blankCanvas,
-  createCoverage,
-  paintCoverage,
-} from '../../src/render/canvas.ts';
+import { addCurve, addLine, addRoundedRect, blankCanvas, type Coverage, paintShape } from '../../src/render/canvas.ts';
 import { glyphs } from '../../src/render/font.data.ts';
 import { drawClassification, drawLegend } from '../../src/render/legend.ts';
 import { drawDetections } from '../../src/render/overlay.ts';
@@ -23,11 +16,9 @@ import {
 import { asText, pixel, plain } from './images.ts';
 
 /** Coverage in parts of 255 of a shape drawn in black on white. */
-function covered(width: number, height: number, draw: (shape: ReturnType<typeof createCoverage>) => void): number[][] {
-  const shape = createCoverage({ width, height });
-  draw(shape);
+function covered(width: number, height: number, draw: (shape: Coverage) => void): number[][] {
   const canvas = blankCanvas({ width, height }, [255, 255, 255]);
-  paintCoverage(canvas, shape, 0, 0, [0, 0, 0]);
+  paintShape(canvas, { width, height }, 0, 0, [0, 0, 0], 255, draw);
   return Array.from({ length: height }, (_, y) =>
     Array.from({ length: width }, (_, x) => 255 - pixel(canvas, x, y)[0]!),
   );
@@ -60,7 +51,7 @@ describe('coverage', () => {
   });
 
   it('leaves holes that run the other way round', () => {
-    const box = (shape: ReturnType<typeof createCoverage>, a: number, b: number, turn: boolean) => {
+    const box = (shape: Coverage, a: number, b: number, turn: boolean) => {
       const corners = [
         [a, a],
         [b, a],
