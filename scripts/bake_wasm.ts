@@ -4,7 +4,7 @@ import { deflateRawSync } from 'node:zlib';
 
 /**
  * Writes `src/platform/jpeg_wasm.data.ts`: the WebAssembly of the JPEG decoder as text, so that no bundler and no server has
- * to know about a file. Run it after a new version of `@jsquash/jpeg`; `test/platform/wasm.test.ts` compares the two:
+ * to know about a file. Run it after a new version of `@jsquash/jpeg`; `test/platform/shipped.test.ts` compares the two:
  *
  *     npx tsx scripts/bake_wasm.ts
  */

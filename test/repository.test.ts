@@ -60,6 +60,15 @@ describe('the repository', () => {
     ]);
   });
 
+  it('has every file that documents and comments name', () => {
+    const named = files
+      .filter((file) => /\.(md|ts)$/.test(file) && !file.startsWith('test/') && file !== 'CHANGELOG.md')
+      .flatMap((file) => [...textOf(file).matchAll(filePath)].map(([path]) => ({ file, path })))
+      .filter(({ path }) => !path.includes('NAME')); // stands for any
+    expect(named).to.have.length.above(50);
+    expect(named.filter(({ path }) => !existsSync(join(root, path)))).to.deep.equal([]);
+  });
+
   it('has every script that README names', () => {
     const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Readonly<Record<string, string>> };
     const named = [...textOf('README.md').matchAll(/npm run ([a-z]\w*(?::\w+)*)/g)].map(([, name = '']) => name);
@@ -75,6 +84,10 @@ const forbidden = new RegExp(
     ...['registry\\.npmjs', 'registry\\.yarnpkg', 'files\\.pythonhosted', 'artifactory'].map((host) => `${host}\\.\\w`),
   ].join('|'),
 );
+
+/** A source or document from the root of the repository. */
+const filePath =
+  /(?<![\w./@-])(?:src|test|scripts|bench|assembly|docs|configs|heads|samples|web)\/[\w/.-]+\.(?:ts|md)\b/g;
 
 /** Returns the broken relative links and anchors of a Markdown text, code apart. */
 function brokenLinks(file: string, text: string): string[] {
