@@ -55,7 +55,10 @@ export const startOnnxRuntime = (): Promise<FoundRuntime> =>
 /** Starts a thread with `onnxruntime-web` if it is installed: its WebAssembly runs in Node, too. */
 export async function startOrtWeb(
   load: () => Promise<OnnxRuntime> = () =>
-    onnxWorker(installed('onnxruntime-web', (require, name) => require.resolve(name))),
+    onnxWorker(
+      installed('onnxruntime-web', (require, name) => require.resolve(name)),
+      { isNative: false },
+    ),
 ): Promise<FoundRuntime> {
   try {
     return { ort: await load() };

@@ -197,7 +197,7 @@ describe('onnxruntime in a thread of its own', function () {
     after(() => rmSync(folder, { recursive: true }));
 
     /** Runs a module in a process of its own, with a runner of a sum on a runtime of which `run` and `getData` are given. */
-    const onFake = (run: string, getData: string, script: string) => {
+    const onFake = (run: string, getData: string, script: string, options = {}) => {
       const path = join(folder, 'runtime.cjs');
       writeFileSync(
         path,
@@ -213,7 +213,8 @@ describe('onnxruntime in a thread of its own', function () {
         const { onnxWorker } = await import('./src/engines/onnx_worker/host.ts');
         const { F, map, programOf, recordPart } = await import('./src/nn/index.ts');
         const graph = recordPart({ name: 'sum', inputs: { x: map(1) }, forward: (_, { x }) => ({ y: F.add(x, x) }) });
-        const engine = onnxEngine(await onnxWorker(${JSON.stringify(path)}), { threads: 1 });
+        const ort = await onnxWorker(${JSON.stringify(path)}, ${JSON.stringify(options)});
+        const engine = onnxEngine(ort, { threads: 1 });
         const runner = await engine.load({ ...programOf('sum', graph, new Map()), onDevice: ['y'] });
         const x = { shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) };
         ${script}`);
@@ -234,6 +235,12 @@ describe('onnxruntime in a thread of its own', function () {
     it('if its thread fails while the process waits for a run', () => {
       const script = 'void runner.run({ x }); setTimeout(() => process.exit(3), 50);';
       expect(onFake(failing, whole, script).status).to.equal(3);
+    });
+
+    it('while WebAssembly computes, which can be ended at any time', () => {
+      const endless = '() => { for (;;); }';
+      const script = 'void runner.run({ x }); setTimeout(() => process.exit(3), 50);';
+      expect(onFake(endless, whole, script, { isNative: false }).status).to.equal(3);
     });
 
     it('while the thread of an engine that was disposed comes to its end', () => {

@@ -210,7 +210,7 @@ async function copies({
   return copied;
 }
 
-/** What the workers of this process share with it. */
+/** What the workers of this process with a native runtime share with it. */
 const states = new Set<Int32Array>();
 
 /**
@@ -222,14 +222,22 @@ function waitForWorkers(): void {
   for (const state of states) Atomics.wait(state, isBusy, 1);
 }
 
-/** Starts a thread with onnxruntime. @param path the file of its module @throws what the module throws when it is loaded */
-export async function onnxWorker(path: string): Promise<OnnxRuntime> {
+/**
+ * Starts a thread with onnxruntime.
+ *
+ * @param path the file of its module
+ * @param isNative whether it computes outside of JavaScript and WebAssembly: a process that ends then waits for its operation
+ * @throws what the module throws when it is loaded
+ */
+export async function onnxWorker(path: string, { isNative = true } = {}): Promise<OnnxRuntime> {
   const { Worker } = process.getBuiltinModule('node:worker_threads');
   const state = new Int32Array(new SharedArrayBuffer(8));
   // options of the process, such as loaders and the type of its input, are not for this code
   const worker = new Worker(code, { eval: true, execArgv: [], workerData: { path, state }, name: 'onnxruntime' });
-  if (states.size === 0) process.once('exit', waitForWorkers);
-  states.add(state);
+  if (isNative) {
+    if (states.size === 0) process.once('exit', waitForWorkers);
+    states.add(state);
+  }
   const forget = (): void => {
     states.delete(state);
     if (states.size === 0) process.off('exit', waitForWorkers);
