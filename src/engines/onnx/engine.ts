@@ -33,6 +33,8 @@ export interface OnnxRuntime {
     new (type: 'bool', data: Uint8Array, dims: readonly number[]): OnnxTensor;
     new (type: 'int32', data: Int32Array, dims: readonly number[]): OnnxTensor;
   };
+  /** Tells its versions. Only `onnxruntime-web` has one of the web. */
+  readonly env?: { readonly versions?: { readonly web?: string } };
   /** Ends the thread in which it computes. Without it, it computes on the caller's. */
   readonly close?: (() => Promise<void>) | undefined;
 }
@@ -170,12 +172,15 @@ interface Running {
  * True if convolutions compute in onnxruntime's blocked layout, which its native code has for the processor. In it alone convolutions of
  * whole maps and wide maps in parts take less time.
  */
-const isBlocked = ({ graphOptimizationLevel, executionProviders = ['cpu'] }: SessionOptions): boolean =>
+const isBlocked = (
+  { env }: OnnxRuntime,
+  { graphOptimizationLevel, executionProviders = [env?.versions?.web === undefined ? 'cpu' : 'wasm'] }: SessionOptions,
+): boolean =>
   graphOptimizationLevel === 'all' &&
   executionProviders.every((provider) => (typeof provider === 'string' ? provider : provider.name) === 'cpu');
 
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
-  const inParts = isBlocked(sessionOptions);
+  const inParts = isBlocked(running.ort, sessionOptions);
   const { graph, weights } = programOf(program.name, program.graph, program.weights, inParts ? [wholeMaps] : []);
   const changed = { ...program, graph, weights };
   const emitted = emitOnnx(changed, { inParts });

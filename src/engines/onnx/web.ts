@@ -14,7 +14,7 @@ import { expectAlive, guarded, lifeOf, withoutAbandoned } from './guard.ts';
 
 /** The part of `onnxruntime-web` that is used beside that of every onnxruntime. */
 export interface OnnxWebRuntime extends OnnxRuntime {
-  readonly env: { readonly wasm: WasmFlags };
+  readonly env: { readonly wasm: WasmFlags } & OnnxRuntime['env'];
 }
 
 /** Settings that are read when the first session of a page starts, and never again. */
