@@ -44,9 +44,11 @@ export function addAblateCommand(program: Command): void {
     .addHelpText('after', help)
     .action(async ({ arch, size, json }: Options) => {
       const { ablation, ablationText, articleStatements } = await import('../article/index.ts');
+      const terminal = openTerminal();
+      terminal.progress(0, 1, 'counting the networks');
       const counted = ablation(arch, size);
       const statements = articleStatements(size);
       const text = json ? JSON.stringify({ ...counted, statements }, null, 2) : ablationText(counted, statements);
-      openTerminal().print(text);
+      terminal.print(text);
     });
 }

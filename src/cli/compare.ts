@@ -121,7 +121,10 @@ async function compare(names: readonly [string, string], options: Options, comma
       limit,
       shown,
       sigmas,
-      onProgress: ({ done, total, text }) => terminal.progress(done, total, `${done} of ${total} ${text}`),
+      onProgress: ({ done, total, text }) => {
+        // thousands of draws a second, of which a terminal need not show each
+        if (done % Math.ceil(total / 100) === 0) terminal.progress(done, total, `${done} of ${total} ${text}`);
+      },
     }),
   );
   terminal.settle();

@@ -204,7 +204,7 @@ async function runInOrder(work: Work, document?: JsonDocument): Promise<RunSumma
     for (let i = 0; total === undefined || i < total; i++) {
       const file = nameOf(i);
       if (stdoutClosed() && (work.outputs.length === 0 || job.out === '-')) break; // nobody would see the rest
-      if (total !== 1) terminal.progress(i, total ?? 0, progressText(i, total, file, start));
+      terminal.progress(i, total ?? 0, progressText(i, total, file, start));
       document?.begin(file);
       try {
         // a signal has to find the document's end, so it is heard between the steps of an image
@@ -263,12 +263,18 @@ export function progressText(
   start: number,
   now = performance.now(),
 ): string {
-  const seconds = (now - start) / 1000;
-  if (total === undefined) return `${file}${done > 1 ? `  ${(done / seconds).toFixed(1)} images/s` : ''}`;
-  const speed =
-    done > 1 ? `  ${(done / seconds).toFixed(1)} images/s, ${left((seconds * (total - done)) / done)} left` : '';
-  return `${done + 1} of ${total}${speed}  ${file}`;
+  if (total === undefined) return `${file}${done > 1 ? `  ${(done / seconds(start, now)).toFixed(1)} images/s` : ''}`;
+  return `${done + 1} of ${total}${speedText(done, total, start, now)}  ${file}`;
 }
+
+/** `  3.1 images/s, 28 s left`, from the second image on. */
+export function speedText(done: number, total: number, start: number, now = performance.now()): string {
+  if (done < 2) return '';
+  const passed = seconds(start, now);
+  return `  ${(done / passed).toFixed(1)} images/s, ${left((passed * (total - done)) / done)} left`;
+}
+
+const seconds = (start: number, now: number): number => (now - start) / 1000;
 
 function left(seconds: number): string {
   if (seconds < 100) return `${Math.ceil(seconds)} s`;

@@ -9,7 +9,7 @@ import { readGiven, sigmaList } from './arguments.ts';
 import { type DataOptions, openKeypoints } from './data_options.ts';
 import { addDetectorOptions, checkDetector, chooseDetector, type DetectorWords, loadPredictor } from './detector.ts';
 import { endingAtOnce, loadingEndsAtOnce, UsageError } from './failure.ts';
-import { introduce, progressText } from './images.ts';
+import { introduce, speedText } from './images.ts';
 import { checkTask, chooseModel } from './model.ts';
 import { type ObservedInput, observationsBy } from './observed.ts';
 import { openPool, type Pool, sharesOf } from './pool.ts';
@@ -100,7 +100,8 @@ export async function measureModel(
     if (detector) checkDetector(library, detector, chosen.name, config);
     return config;
   };
-  const shares = sharesOf(options, Math.min(options.limit ?? set.count, set.count));
+  const images = Math.min(options.limit ?? set.count, set.count);
+  const shares = sharesOf(options, images);
   const job = { model: chosen, detector, engine, device, ema, prefix, ignore };
   const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
     loadPredictor(library, chosen, detector, {
@@ -136,6 +137,7 @@ export async function measureModel(
       sigmas,
       observer: pool && observerBy(pool),
     };
+    terminal.progress(0, images, `0 of ${images}`); // the first image may take long
     return await endingAtOnce(() => evaluateModel(predictor, data, measured));
   } finally {
     terminal.settle();
@@ -214,6 +216,6 @@ function shared({ limit, shown }: MeasureOptions, terminal: Terminal): EvaluateO
     limit,
     shown,
     onProgress: ({ done, total, text }) =>
-      terminal.progress(done, total, progressText(Math.min(done, total - 1), total, text, start)),
+      terminal.progress(done, total, `${done} of ${total}${speedText(done, total, start)}  ${text}`),
   };
 }

@@ -37,6 +37,7 @@ export function addModelsCommand(program: Command): void {
       const terminal = openTerminal();
       if (compare) {
         const { comparison, comparisonText } = await import('../article/index.ts');
+        terminal.progress(0, 1, 'counting the networks');
         const rows = comparison(entries);
         terminal.print(json ? JSON.stringify(rows, null, 2) : comparisonText(rows));
       } else if (json) {

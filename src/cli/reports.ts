@@ -28,6 +28,7 @@ export async function writeReport<T>(
 ): Promise<void> {
   const { version } = await import('../node.ts');
   const words = ['moganet', ...(command.parent?.args ?? [])].map(quoted).join(' ');
+  terminal.progress(0, 1, `drawing ${path}`);
   const html = await make(measured, pictureCodec, { version, command: words, date: new Date(), maxImages: Infinity });
   await writeWhole(path, [new TextEncoder().encode(html)]);
   terminal.note(`${path}: the report`);

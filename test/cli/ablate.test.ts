@@ -2,6 +2,11 @@ import { expect } from 'chai';
 import { moganet } from '../harness/command_line.ts';
 
 describe('moganet ablate', () => {
+  it('says on a terminal what takes a second', async () => {
+    const { stderr } = await moganet(['ablate', '--json'], { tty: true });
+    expect(stderr).to.match(/░ counting the networks\r\u001b\[K$/);
+  });
+
   it('prints the ablation of MogaNet-XT at 224×224', async () => {
     const { code, stdout, stderr } = await moganet(['ablate']);
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });

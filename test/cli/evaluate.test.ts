@@ -56,6 +56,17 @@ describe('moganet evaluate with a file of results', () => {
     }
   });
 
+  it('shows on a terminal what it does, up to the drawing of the report', async () => {
+    const report = join(folder, 'shown.html');
+    const words = ['evaluate', '-d', evalSplit, '--results', results, '--report', report, '--shown', '1'];
+    const { code, stderr } = await moganet(words, { tty: true });
+    expect(code).to.equal(0);
+    const shown = stderr.split('\r\u001b[K').map((line) => line.replace(/^[█░]+ /, ''));
+    expect(shown[1]).to.match(/^1 of 4 {2}images\/b\.jpg$/);
+    expect(shown[4]).to.match(/^4 of 4 {2}[\d.]+ images\/s, 0 s left {2}images\/c\.jpg$/);
+    expect(shown.slice(-2)).to.deep.equal([`drawing ${report}`, `${report}: the report\n`]);
+  });
+
   it('keeps a report that exists', async () => {
     const report = join(folder, 'report.html');
     writeFileSync(report, 'mine');
@@ -143,6 +154,17 @@ describe('moganet compare', () => {
     const { code, stdout } = await compare('--type', 'segm');
     expect(code).to.equal(0);
     expect(stdout).to.include('masks of 4 images').and.to.include('window').and.to.include('images/b.jpg');
+  });
+
+  it('draws its progress a hundred times, whatever the number of draws', async () => {
+    const { code, stderr } = await moganet(
+      ['compare', results, fewer, '-d', evalSplit, '--resamples', '777', '--type', 'segm'],
+      { tty: true },
+    );
+    expect(code).to.equal(0);
+    const shown = stderr.match(/\d+ of 777 resamples/g) ?? [];
+    expect(shown).to.have.length.within(90, 101);
+    expect(shown.at(-1)).to.equal('776 of 777 resamples');
   });
 
   it('refuses options of a model, if both are files of results', async () => {

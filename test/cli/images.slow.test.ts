@@ -50,6 +50,11 @@ describe('predict, detect and segment', () => {
     expect([overlay.width, overlay.height]).to.deep.equal([48, 40]);
   });
 
+  it('shows on a terminal which image runs, also if it is the only one', async () => {
+    const { stderr } = await moganet(['predict', 'photos/a.png', '--out', 'shown', ...both], { cwd, tty: true });
+    expect(stderr).to.match(/\r\u001b\[K░+ 1 of 1 {2}photos\/a\.png\r\u001b\[K2 images in shown\n$/);
+  });
+
   it('continues after a broken image, prints the reason in one line, and ends with code 3', async () => {
     const { code, stdout, stderr } = await moganet(['detect', 'photos', 'gone.jpg', '-r', '--out', 'o2', ...both], {
       cwd,

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Bytes on stdin. */
   readonly input?: Uint8Array;
+  /** stderr is a terminal, which shows progress. In this process only. */
+  readonly tty?: boolean;
 }
 
 let busy = false;
@@ -34,7 +36,7 @@ let busy = false;
  */
 export async function moganet(
   words: readonly string[],
-  { cwd = '.', env, input }: RunOptions = {},
+  { cwd = '.', env, input, tty = false }: RunOptions = {},
 ): Promise<Ended & { /** The bytes of stdout. */ readonly bytes: Buffer }> {
   if (busy) throw new Error('two command lines share this process: await the first, or use startMoganet');
   busy = true;
@@ -47,7 +49,7 @@ export async function moganet(
   const stdin = Object.assign(Readable.from(input ? [input] : []), { isTTY: input === undefined });
   const restore = [
     replace(process.stdout, { write: write('stdout'), isTTY: false, columns: undefined }),
-    replace(process.stderr, { write: write('stderr'), isTTY: false, columns: undefined }),
+    replace(process.stderr, { write: write('stderr'), isTTY: tty, columns: undefined }),
     replace(process, { stdin }),
     replace(process.env, { NO_COLOR: '1', ...env }),
   ];
@@ -85,7 +87,7 @@ export interface Running extends Promise<Ended> {
   readonly process: ReturnType<typeof spawn>;
 }
 
-export interface StartOptions extends RunOptions {
+export interface StartOptions extends Omit<RunOptions, 'tty'> {
   /** Modules that Node loads first. */
   readonly imports?: readonly string[];
   /** An open file that takes stdout. */
