@@ -28,10 +28,11 @@ function valueFor(option: Option): string {
   return taken;
 }
 
-/** Parses words without running the command. */
+/** Parses words without running the command, and without printing what is wrong. */
 const parse = (name: string, words: readonly string[]) =>
   commandLine(() => {})
     .commands.find((one) => one.name() === name)!
+    .configureOutput({ writeErr: () => {} })
     .parseOptions([...words]);
 
 const all = commandLine(() => {}).commands.flatMap((command: Command) =>
