@@ -57,14 +57,16 @@ const transposesOf = (graph: Graph): number =>
     return opType === 'Transpose' && (perm === '0,2,3,1' || perm === '0,3,1,2');
   }).length;
 
-/** The transposes that onnxruntime runs for a pyramid: it joins those beside a convolution with its reorders. */
-async function transposesRun(ort: OnnxRuntime, { forward }: Backbone): Promise<number> {
-  const pyramid = recordPart({
+const pyramidOf = ({ forward }: Backbone): Graph =>
+  recordPart({
     name: 'pyramid',
     inputs: { image: map(3) },
     forward: (scope, { image }) => Object.fromEntries(forward(scope, image).map((x, i) => [`stage${i}`, x])),
   });
-  const program = programFor(pyramid);
+
+/** The transposes that onnxruntime runs for a pyramid: it joins those beside a convolution with its reorders. */
+async function transposesRun(ort: OnnxRuntime, backbone: Backbone): Promise<number> {
+  const program = programFor(pyramidOf(backbone));
   const model = emitOnnx(program);
   const shapes = shapesOf(program.graph, { image: { batch: 1, height: 64, width: 64 } });
   const feeds: Record<string, OnnxTensor> = {
@@ -101,9 +103,51 @@ describe('the layouts of an ONNX file', () => {
       const sum = F.add(y, pointwise(scope.at('fc'), y, 4));
       return { y: layerNorm(scope.at('norm2'), sum) };
     };
-    expect(lastOf(block)).to.deep.equal(['layerNorm', 'add', 'layerNorm']);
-    // into the first norm, to and from the linear layer, out of the last norm
-    expect(transposesOf(recorded(block))).to.equal(4);
+    expect(lastOf(block)).to.deep.equal(['layerNorm', 'conv2d', 'add', 'layerNorm']);
+    // into the first norm, and out of the last
+    expect(transposesOf(recorded(block))).to.equal(2);
+  });
+
+  it('are channels-last for 1×1 convolutions of up to 768 channels between norms', () => {
+    const mlp =
+      (hidden: number): Forward =>
+      (scope, x) => {
+        const y = F.gelu(pointwise(scope.at('fc1'), layerNorm(scope.at('norm'), x), hidden));
+        return { y: layerNorm(scope.at('norm2'), pointwise(scope.at('fc2'), y, 4)) };
+      };
+    expect(lastOf(mlp(768))).to.deep.equal(['layerNorm', 'conv2d', 'gelu', 'conv2d', 'layerNorm']);
+    expect(lastOf(mlp(769))).to.deep.equal(['layerNorm', 'layerNorm']);
+  });
+
+  it('are channels-first for other convolutions between norms', () => {
+    const between = (options: { kernel: number; stride?: number; groups?: number }) =>
+      lastOf((scope, x) => {
+        const y = conv2d(scope.at('conv'), layerNorm(scope.at('norm'), x), 4, options);
+        return { y: layerNorm(scope.at('norm2'), y) };
+      });
+    expect(between({ kernel: 1 })).to.include('conv2d');
+    expect(between({ kernel: 3 })).not.to.include('conv2d');
+    expect(between({ kernel: 1, stride: 2 })).not.to.include('conv2d');
+    expect(between({ kernel: 1, groups: 2 })).not.to.include('conv2d');
+  });
+
+  it('are channels-first for a 1×1 convolution whose shortcut is, which is then added inside it', () => {
+    const block: Forward = (scope, x) => {
+      const y = pointwise(scope.at('fc'), layerNorm(scope.at('norm'), x), 4);
+      return { y: layerNorm(scope.at('norm2'), F.add(x, y)) };
+    };
+    expect(lastOf(block)).to.deep.equal(['layerNorm', 'layerNorm']);
+  });
+
+  it('make 10 of the 1×1 convolutions of Swin-T multiplications, and none of ConvNeXt-T', () => {
+    const countsOf = (backbone: Backbone) => {
+      const { node } = emitOnnx(programFor(pyramidOf(backbone))).graph;
+      const count = (type: string) => node.filter(({ opType }) => opType === type).length;
+      return { MatMul: count('MatMul'), Conv: count('Conv'), Transpose: count('Transpose') };
+    };
+    // 24 multiplications and 60 of the transposes are attention's, and 10 turn weights
+    expect(countsOf(swin({ type: 'swin', arch: 't' }))).to.deep.equal({ MatMul: 34, Conv: 42, Transpose: 139 });
+    expect(countsOf(convnext({ type: 'convnext', arch: 't' }))).to.deep.equal({ MatMul: 0, Conv: 58, Transpose: 49 });
   });
 
   it('are channels-first for a sum that a convolution reads, too', () => {

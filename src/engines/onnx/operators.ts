@@ -1,5 +1,5 @@
 import type { Size } from '../../arrays.ts';
-import type { Axis, Operation, Window } from '../../nn/ops.ts';
+import type { Axis, Operands, Operation, Window } from '../../nn/ops.ts';
 import { attention, linearAttention, windowAttention } from './attention.ts';
 import { axesOf } from './layouts.ts';
 import type { Attributes, Emit, OperatorWriter } from './writer.ts';
@@ -22,6 +22,10 @@ const plain = (type: string) => (onnx: OperatorWriter, inputs: readonly (string 
 
 export const emitters: { [K in Operation]: Emit<K> } = {
   conv2d: (onnx, inputs, { attributes }) => {
+    if (onnx.layout === 'channels-last') {
+      multiplied(onnx, inputs);
+      return;
+    }
     onnx.operator('Conv', inputs, {
       kernel_shape: pair(attributes.kernel),
       strides: pair(attributes.stride),
@@ -215,6 +219,13 @@ export const emitters: { [K in Operation]: Emit<K> } = {
 /** An index beyond every map. */
 const end = 2 ** 31 - 1;
 const dimensionOf = axesOf['channels-first'];
+
+/** A 1×1 convolution of channels-last values. onnxruntime turns the weights once, when it loads the model. */
+function multiplied(onnx: OperatorWriter, [x, weight, bias]: Operands<string, string>['conv2d']): void {
+  const matrix = onnx.operator('Squeeze', [weight, onnx.ints([2, 3])]);
+  const product = onnx.operator('MatMul', [x, onnx.operator('Transpose', [matrix], { perm: [1, 0] })]);
+  if (bias !== undefined) onnx.operator('Add', [product, bias]);
+}
 
 /** Pads height and width by zeros at their ends, up to multiples. */
 function paddedTo(onnx: OperatorWriter, x: string, multiple: Size): string {
