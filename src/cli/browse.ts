@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { checkFile, collected, readGiven, unitInterval, wholeNumber } from './arguments.ts';
 import { addLayoutOptions, type DataOptions, openData } from './data_options.ts';
-import { endingAtOnce } from './failure.ts';
+import { endingAtOnce, UsageError } from './failure.ts';
 import { namesIn } from './model.ts';
 import { checkOutput, outputStems, pageEndings, refuseExisting, writeWhole } from './outputs.ts';
 import { pictureCodec } from './reports.ts';
@@ -15,7 +15,7 @@ interface Options extends Pick<DataOptions, 'annotations' | 'format' | 'split'> 
   readonly maxSize: number;
   readonly classes?: readonly string[];
   readonly results?: string;
-  readonly score: number;
+  readonly score?: number;
   readonly overwrite?: boolean;
   readonly quiet?: boolean;
 }
@@ -45,7 +45,7 @@ export function addBrowseCommand(program: Command): void {
       collected,
     )
     .option('--results <file>', "results in COCO's format, drawn with dashed lines")
-    .option('--score <score>', 'least score of results', unitInterval, 0.3)
+    .option('--score <score>', 'least score of results (default: 0.3)', unitInterval)
     .option('--limit <n>', 'the most images', wholeNumber, 200)
     .option('--max-size <MB>', 'the most megabytes of the file, about', wholeNumber, 40)
     .option('--overwrite', 'replace an existing file')
@@ -56,6 +56,9 @@ export function addBrowseCommand(program: Command): void {
 
 async function browse(data: string, options: Options): Promise<void> {
   const { results, overwrite, quiet, limit, score, classes, maxSize } = options;
+  if (score !== undefined && results === undefined) {
+    throw new UsageError('--score chooses among results: name their file with --results, or leave it out.');
+  }
   checkFile(data);
   const out = options.out ?? defaultName(data, options.split);
   checkOutput(out, '--out', pageEndings);

@@ -97,7 +97,7 @@ export function commandLine(end: (code: number) => void): Command {
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 110, 110) })
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(withDashHint(text)) })
+    .configureOutput({ outputError: (text, write) => write(withRemedy(withDashHint(text))) })
     .addHelpText('after', `\n${examples}\n\n${exitCodesHelp}`)
     .hook('preAction', (_, command) => runs(command));
   for (const add of commands) add(program, end);
@@ -126,6 +126,16 @@ function withDashHint(text: string): string {
   const file = /^error: unknown option '(-.+)'/.exec(text)?.[1];
   if (file === undefined || !existsSync(file)) return text;
   return `error: ${file} is read as an option. For the file of that name, write ./${file}, or -- before all files.\n`;
+}
+
+/** Says what to do about errors of commander that only say what is wrong. */
+function withRemedy(text: string): string {
+  const line = text.trimEnd();
+  if (/^error: unknown command '[^\n]*'$/.test(line)) return `${line}. \`moganet help\` lists the commands.\n`;
+  if (/^error: (missing required argument|required option) /.test(line)) {
+    return `${line}. --help says what the command takes.\n`;
+  }
+  return text;
 }
 
 /** Prints an error: one line if the user can mend it, the stack if we must. */

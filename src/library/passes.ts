@@ -181,7 +181,7 @@ export function checkBoxes(tasks: readonly Task[], { boxes, oks }: TaskOptions):
   if ((boxes === undefined && oks === undefined) || tasks.some(({ inCrops }) => inCrops)) return;
   const kinds = tasks.map(({ kind }) => kind).join(', ');
   throw new ConfigError(
-    `\`${boxes ? 'boxes' : 'oks'}\` is for a pose model, and this one does ${kinds}. Leave it out.`,
+    `the option \`${boxes ? 'boxes' : 'oks'}\` is for a pose model, and this one does ${kinds}. Leave it out.`,
   );
 }
 

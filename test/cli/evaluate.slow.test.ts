@@ -116,4 +116,10 @@ describe('moganet evaluate', function () {
     expect(document.images).to.deep.equal([]);
     expect(document.figures[0].difference).to.equal(0);
   });
+
+  it('refuses an option of pose models by the name that the command line has for it', async () => {
+    const { code, stderr } = await moganet(['evaluate', '-d', evalSplit, '--limit', '1', '--oks', '0.5']);
+    expect(code).to.equal(2);
+    expect(stderr).to.match(/\nerror: --oks is for a pose model, .*\n$/);
+  });
 });

@@ -59,13 +59,16 @@ describe('the words of the command line', () => {
 
   const wrong: readonly (readonly [string, readonly string[], RegExp])[] = [
     ['an unknown command', ['predct', 'a.jpg'], /'predct'\n\(Did you mean predict\?\)/],
+    ['a command that is like none', ['bogus'], /'bogus'\. `moganet help` lists the commands\.\n$/],
+    ['a missing data set', ['evaluate'], /--data <folder>' not specified\. --help says what the command takes\.\n$/],
+    ['a score of no results', ['browse', '.', '--score', '0.5'], /^error: --score .*--results.*\n$/],
     ['an unknown option', ['predict', 'a.jpg', '--scor', '1'], /'--scor'\n\(Did you mean --score\?\)/],
     ['an empty word instead of an image', ['detect', ''], /empty.*image.*variable/],
     ['a URL of another scheme', ['detect', 's3://bucket/a.jpg'], /s3:\/\/bucket\/a\.jpg: .*https:\/\//],
     ['help for an unknown command', ['help', 'pedict'], /"pedict".*"predict"\? `moganet help`/],
     ['an invalid URL', ['detect', 'https://'], /https:\/\/: invalid URL/],
     ['an invalid number of threads', ['detect', 'a.jpg', '-t', '0'], /--threads.* whole number/],
-    ['no image', ['detect'], /'images'/],
+    ['no image', ['detect'], /'images'\. --help says what the command takes\.\n$/],
     ['an invalid score', ['detect', 'a.jpg', '--score', '2'], /--score.* 0 to 1/],
     [
       'an unknown engine',
