@@ -45,7 +45,8 @@ describe('moganet models', () => {
   it('are compared as a table and as JSON', async () => {
     const words = ['models', '--compare', '--task', 'classification'];
     const { code, stdout, stderr } = await moganet(words, { env, tty: true });
-    expect(stderr).to.match(/░ counting the networks\r\u001b\[K$/); // seconds, which a terminal explains
+    // seconds, which a terminal explains
+    expect(stderr.replaceAll('\u001b', 'ESC')).to.match(/░ counting the networks\rESC\[K$/);
     expect(code).to.equal(0);
     const classifiers = entries.filter(({ config }) => config.classification);
     expect(stdout).to.equal(`${comparisonText(comparison(classifiers))}\n`);
