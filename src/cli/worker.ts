@@ -10,7 +10,7 @@ import { configFor, type ImagesJob, type PlannedInput } from './plan.ts';
 
 /** A thread of `--workers`: loads a model, then answers images with what becomes of them. */
 
-/** What loads a model again, as plain data. */
+/** Plain data that loads a model again. */
 export type LoadChoice = Pick<ImagesJob, 'detector' | 'device' | 'ema' | 'engine' | 'ignore' | 'model' | 'prefix'>;
 
 export type WorkerData = {

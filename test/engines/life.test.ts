@@ -7,7 +7,7 @@ import { guarded, lifeOf, withoutAbandoned } from '../../src/engines/onnx/guard.
 import { EngineError } from '../../src/errors.ts';
 import { rejection } from '../harness/rejection.ts';
 
-/** What an engine computes on may end for good. The devices here are pretended; test/engines/browser_loss.alone.slow.test.ts has real ones. */
+/** The device of an engine may end for good. The devices here are pretended; test/engines/browser_loss.alone.slow.test.ts has real ones. */
 
 const gone = new EngineError('the device is gone.');
 const never = new Promise<never>(() => {});

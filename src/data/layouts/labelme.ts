@@ -63,7 +63,7 @@ export async function open(tree: Tree, base: string, options: Options, notices: 
 
 const isJson = (name: string): boolean => endingOf(name) === '.json';
 
-/** What this package adds to the stem of the image: `a.labelme.json`. */
+/** The ending that this package adds to the stem of the image: `a.labelme.json`. */
 const ownEnding = /\.labelme$/;
 
 /** Other files of programs that write labelme's format. */

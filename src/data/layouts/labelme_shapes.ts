@@ -28,7 +28,7 @@ interface Group {
   readonly parts: Part[];
 }
 
-/** What labels mean in a data set. */
+/** The meaning of labels in a data set. */
 export interface LabelmeNames {
   readonly labelOf: ReadonlyMap<string, number>;
   /** Empty if no object has points. */

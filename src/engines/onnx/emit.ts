@@ -13,7 +13,7 @@ export interface EmitOptions {
    * linear layer is N×features.
    */
   readonly standalone?: boolean | undefined;
-  /** Whether large inputs have their wide maps computed in parts: see `parts.ts`. */
+  /** Large inputs have their wide maps computed in parts: see `parts.ts`. */
   readonly inParts?: boolean | undefined;
 }
 

@@ -34,7 +34,7 @@ export interface NodeWriter {
 export interface Result {
   readonly name: string;
   readonly node: Node;
-  /** Whether the graph inside computes it. */
+  /** True if the graph inside computes it. */
   readonly isInside: boolean;
 }
 

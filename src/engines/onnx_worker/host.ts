@@ -210,7 +210,7 @@ async function copies({
   return copied;
 }
 
-/** What the workers of this process with a native runtime share with it. */
+/** The memory that the workers of this process with a native runtime share with it. */
 const states = new Set<Int32Array>();
 
 /**

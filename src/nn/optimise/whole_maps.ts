@@ -26,7 +26,7 @@ interface Part {
   readonly source: number;
   readonly start: number;
   readonly end: number;
-  /** What reads them. Without it they are in the concatenation as they are. */
+  /** The convolution that reads them. Without it they are in the concatenation as they are. */
   readonly convolution: Node<'conv2d'> | undefined;
 }
 
