@@ -25,6 +25,13 @@ const adding = programOf(
 const row = (...values: number[]) => ({ shape: [1, 1, 1, values.length], data: Float32Array.from(values) });
 const valuesOf = async (tensor: DeviceTensor | undefined) => [...((await tensor?.read())?.data ?? [])];
 
+/** A run that gives [1, 2] in memory of the runtime's own, which does not move. */
+const fixed = `async () => {
+  const data = Float32Array.of(1, 2);
+  require('node:worker_threads').markAsUntransferable(data.buffer);
+  return { y: new Tensor('float32', data, [1, 1, 1, 2]) };
+}`;
+
 describe('memory of onnxruntime’s thread', () => {
   let engine: Engine;
   before(async function () {
@@ -162,12 +169,7 @@ describe('memory of onnxruntime’s thread', () => {
   });
 
   it('copies memory of the runtime that does not move', async () => {
-    const run = `async () => {
-      const data = Float32Array.of(1, 2);
-      require('node:worker_threads').markAsUntransferable(data.buffer);
-      return { y: new Tensor('float32', data, [1, 1, 1, 2]) };
-    }`;
-    await onFake(run, async (engine) => {
+    await onFake(fixed, async (engine) => {
       const runner = await engine.load(doubling);
       for (let i = 0; i < 2; i++) {
         expect(await valuesOf((await runner.run({ x: row(7, 8) })).y)).to.deep.equal([1, 2]);
@@ -255,11 +257,6 @@ describe('memory of onnxruntime’s thread', () => {
     });
 
     it('is copied to its reader if it is memory of the runtime that does not move', async () => {
-      const fixed = `async ({ x }) => {
-        const data = Float32Array.of(1, 2);
-        require('node:worker_threads').markAsUntransferable(data.buffer);
-        return { y: new Tensor('float32', data, [1, 1, 1, 2]) };
-      }`;
       await onFake(fixed, async (engine) => {
         const runner = await engine.load(staying);
         (await outputOf(runner.run({ x: row(7) }))).dispose();
