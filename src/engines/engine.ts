@@ -383,13 +383,16 @@ export function deviceTensors<T extends Disposable>(
       const shape = shapeOf(tensor);
       let disposed = false;
       const use = (): T => {
-        if (disposed || tensor.isDisposed) throw new EngineError(`${what} was disposed.`);
+        if (disposed || tensor.isDisposed) throw new EngineError(`${what} was disposed; run the network again.`);
         return tensor;
       };
       const result: DeviceTensor = {
         shape,
         read: async () => {
-          const values = { shape, data: await read(use()) };
+          const data = await read(use()).catch((cause: unknown) => {
+            throw engineError(`${what} cannot be read`, cause);
+          });
+          const values = { shape, data };
           expectFinite(`${what}, computed by ${engine},`, values, adviceForOutputs);
           return values;
         },

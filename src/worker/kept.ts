@@ -45,7 +45,7 @@ export class Kept {
 
   tensor(number: number): DeviceTensor {
     const tensor = this.tensors.get(number);
-    if (!tensor) throw new EngineError('this tensor was disposed.');
+    if (!tensor) throw new EngineError('this tensor was disposed; run the backbone again.');
     return tensor;
   }
 

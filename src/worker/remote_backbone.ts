@@ -17,7 +17,7 @@ export function remoteBackbone(
     const remote: DeviceTensor = {
       shape,
       read: async () => {
-        if (isDisposed) throw new EngineError('this tensor was disposed.');
+        if (isDisposed) throw new EngineError('this tensor was disposed; run the backbone again.');
         return line.call('read', () => ({ request: { tensor } }));
       },
       dispose: () => {

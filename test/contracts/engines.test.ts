@@ -7,6 +7,7 @@ import {
   type DeviceTensor,
   type Engine,
   F,
+  groupNorm,
   map,
   parametersOf,
   programOf,
@@ -67,6 +68,36 @@ for (const [name, start] of Object.entries(engines)) {
         else reference.set(operation.name, result);
       });
     }
+
+    it('normalises a million values in a group within 2e-6 of the peak', async () => {
+      const [channels, edge] = [20, 224];
+      const part = recordPart({
+        name: 'norm',
+        inputs: { x: map(channels) },
+        forward: (scope, { x }) => ({ y: groupNorm(scope, x, 1) }),
+      });
+      const constant = (value: number) => ({ shape: [channels], data: new Float32Array(channels).fill(value) });
+      const weights = new Map([
+        ['weight', constant(1)],
+        ['bias', constant(0)],
+      ]);
+      const runner = await here.engine.load(programOf('norm', part, weights));
+      const x = seededInput('x', [1, channels, edge, edge]);
+      const { y } = await namedOutputs(runner, { x }, 'y');
+      const { data } = await y.read();
+      const count = x.data.length;
+      const mean = x.data.reduce((sum, value) => sum + value, 0) / count;
+      const deviation = Math.sqrt(x.data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / count + 1e-5);
+      let [error, peak] = [0, 0];
+      for (let i = 0; i < count; i++) {
+        const expected = ((x.data[i] ?? 0) - mean) / deviation;
+        error = Math.max(error, Math.abs((data[i] ?? Number.NaN) - expected));
+        peak = Math.max(peak, Math.abs(expected));
+      }
+      expect(error / peak).to.be.below(2e-6);
+      y.dispose();
+      runner.dispose();
+    });
 
     describe('as a runner', () => {
       let runner: Runner;

@@ -187,6 +187,17 @@ describe('memory of onnxruntime’s thread', () => {
     });
   });
 
+  it('loses what the thread keeps with the engine, and says which output and what to do', async () => {
+    await onFake('async () => ({ y: new Tensor("float32", Float32Array.of(-1), [1, 1, 1, 1]) })', async (engine) => {
+      const runner = await engine.load({ ...doubling, onDevice: ['y'] });
+      const { y } = await runner.run({ x: row(7) });
+      await engine.dispose();
+      const failure = await rejection(valuesOf(y));
+      expect(failure).to.be.instanceOf(EngineError);
+      expect(failure.message).to.match(/^doubling: y cannot be read: .*before their engine is disposed/);
+    });
+  });
+
   describe('of an output that stays with the thread', () => {
     const staying = { ...doubling, onDevice: ['y'] };
     /** Gives whether it got the array that it made last, and the length of that. Waits if the first value is negative. */

@@ -165,9 +165,13 @@ class WorkerTensor implements OnnxTensor {
   async getData(): Promise<Data> {
     this.#isRead = true;
     if (this.#kept !== undefined) this.#coming = this.#fetch(this.#kept);
-    if (!this.#data) await this.#coming?.catch(() => {}); // whose caller gets the error
+    if (!this.#data) await this.#coming?.catch(() => {}); // of a run, whose caller gets the error
     const data = this.#data;
-    if (!data) throw new EngineError('the data of a tensor was lost with the thread of onnxruntime.');
+    if (!data) {
+      throw new EngineError(
+        'its values were lost with the thread of onnxruntime. Read results before their engine is disposed, or run the network again.',
+      );
+    }
     return data instanceof Float32Array || this.type !== 'float32' ? data : new Float32Array(data.buffer);
   }
 
