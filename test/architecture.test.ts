@@ -123,6 +123,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'src/errors.ts': [],
   'src/arrays.ts': [],
   'src/slices.ts': [],
+  'src/memory.ts': [],
   'src/turn.ts': [],
   'src/globals.ts': [],
   'src/validate.ts': ['zod/mini', 'zod/v4/core'],

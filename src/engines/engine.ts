@@ -19,6 +19,7 @@ export interface Device {
   readonly hint?: string | undefined;
   readonly blocking?: boolean | undefined;
   readonly weakness?: string | undefined;
+  readonly copiesWeights?: boolean | undefined;
   /** Returns why the device is gone for good, undefined while it lives. */
   loss?(): EngineError | undefined;
   /** Starts a task once the earlier ones are done; at once by default. */
@@ -67,22 +68,28 @@ export function taskQueue(): Queue {
   };
 }
 
+type Work = Pick<Engine, 'load' | 'dispose' | 'weakness' | 'lost' | 'copiesWeights'>;
+
 /** Its fields are facts, and `console.log(model.engine)` prints nothing else. */
 class DeviceEngine implements Engine {
-  readonly #work: Pick<Engine, 'load' | 'dispose' | 'weakness' | 'lost'>;
+  readonly #work: Work;
 
   constructor(
     readonly name: string,
     readonly detail: string,
     readonly hint: string | undefined,
     readonly blocking: boolean,
-    work: Pick<Engine, 'load' | 'dispose' | 'weakness' | 'lost'>,
+    work: Work,
   ) {
     this.#work = work;
   }
 
   get weakness(): string | undefined {
     return this.#work.weakness;
+  }
+
+  get copiesWeights(): boolean {
+    return this.#work.copiesWeights ?? false;
   }
 
   get lost(): boolean {
@@ -108,7 +115,7 @@ export const withHint = (engine: Engine, hint: string): Engine =>
 
 /** Makes an engine of a device. */
 export function engineOn(device: Device): Engine {
-  const { name, detail, hint, blocking = false, weakness, inTurn = (task) => task() } = device;
+  const { name, detail, hint, blocking = false, weakness, copiesWeights, inTurn = (task) => task() } = device;
   const runners = new Set<Runner>();
   let disposing: Promise<void> | undefined;
   const releases: Promise<void>[] = [];
@@ -144,6 +151,7 @@ export function engineOn(device: Device): Engine {
   };
   return new DeviceEngine(name, detail, hint, blocking, {
     weakness,
+    copiesWeights,
     get lost() {
       return device.loss?.() !== undefined;
     },

@@ -6,6 +6,7 @@ import type { ModelConfig } from '../models/config.ts';
 import type { Tables } from '../models/create.ts';
 import type { Head } from '../models/custom.ts';
 import { type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
+import { freeWeights } from '../nn/part.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { nextTurn } from '../turn.ts';
 import { findEntry } from '../zoo/index.ts';
@@ -46,8 +47,10 @@ export function modelLoader(platform: Platform): LoadModel {
     try {
       const { engine, runners } = await onEngine(runnableParts(model), model.weights, options, platform);
       const sha256 = await hashing;
-      if (typeof sha256 !== 'object')
+      if (typeof sha256 !== 'object') {
+        freeWeights(engine, model.weights);
         return new Model<CustomOf<Options>>({ ...model, sha256 }, runners, engine, platform);
+      }
       await free(engine, runners);
       throw sha256.cause;
     } finally {
@@ -168,6 +171,7 @@ export function backboneLoader(platform: Platform): CreateBackbone {
     const model = await read<LoadOptions>({ config, weights }, others);
     const loaded = await onEngine([model.definition.pyramid], model.weights, options, platform);
     const { runners } = loaded;
+    freeWeights(loaded.engine, model.weights);
     const runner = runners.backbone as Runner; // of the only part
     return loadedBackbone({
       stages: model.definition.stages,

@@ -1,4 +1,5 @@
 import type { Named, NDArray, Shape, Weights } from '../arrays.ts';
+import { freeMemory } from '../memory.ts';
 import { nextTurn } from '../turn.ts';
 import { type Graph, prune } from './graph.ts';
 import type { Pass } from './optimise/index.ts';
@@ -163,6 +164,8 @@ export interface Engine {
    * wait for that, or for the operation that runs.
    */
   readonly blocking?: boolean | undefined;
+  /** Whether `load` copies the weights: their memory is free afterwards. */
+  readonly copiesWeights?: boolean | undefined;
   /** Compiles once; the runner serves every size and any number of regions. */
   load(program: Program): Promise<Runner>;
   /** Frees the device, and every part that is loaded on it. */
@@ -187,5 +190,16 @@ export async function loadPart(
     program = { name, ...pass(program.graph, program.weights) };
   }
   await nextTurn();
-  return engine.load({ ...program, readers, onDevice });
+  const runner = await engine.load({ ...program, readers, onDevice });
+  if (order === undefined) freeWeights(engine, program.weights, weights); // other passes may give arrays of the caller
+  return runner;
+}
+
+/** Frees weights that an engine has copied. @param others whose memory stays */
+export function freeWeights({ copiesWeights }: Engine, weights: Weights, others: Weights = new Map()): void {
+  if (!copiesWeights) return;
+  const kept = new Set<ArrayBufferLike>();
+  for (const { data } of others.values()) kept.add(data.buffer);
+  const buffers = [...weights.values()].map(({ data }) => data.buffer as ArrayBuffer); // shared memory is a caller's
+  freeMemory(buffers.filter((buffer) => !kept.has(buffer)));
 }

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
-import { itemAt } from '../../src/arrays.ts';
+import { itemAt, type NDArray } from '../../src/arrays.ts';
 import { families } from '../../src/backbones/index.ts';
 import { ConfigError } from '../../src/errors.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
+import { runOnRegions } from '../../src/models/rcnn.ts';
 import type { RunPart, TaskResult } from '../../src/models/task.ts';
 import type { DeviceTensor } from '../../src/nn/index.ts';
 import { maskBitmap } from '../../src/postprocess/masks.ts';
@@ -202,5 +203,33 @@ describe('a detector whose levels do not fit', () => {
       { ...model(retinanet), segmentation: smallSegmentationHeads.semantic_fpn_head },
       'detection and segmentation cannot share a model: both keep weights under "neck.".',
     );
+  });
+});
+
+describe('runOnRegions', () => {
+  const region = { size: 7, samplingRatio: 2, aligned: true, finestScale: 28, strides: [4, 8] };
+  const pyramid = { fpn0: zeros(1, 1, 16, 16), fpn1: zeros(1, 1, 8, 8) };
+  /** Runs a part that gives the left edge of each region, and notes how many regions it takes at a time. */
+  async function edgesOf(part: string, count: number) {
+    const groups: number[] = [];
+    const run: RunPart = async (_, inputs) => {
+      const rows = [inputs.rois0, inputs.rois1].flatMap((rois) => {
+        const { shape, data } = rois as NDArray;
+        return Array.from({ length: shape[0] ?? 0 }, (_, i) => data[5 * i + 1] ?? Number.NaN);
+      });
+      groups.push(rows.length);
+      return { edge: hostTensor([rows.length, 1, 1, 1], Float32Array.from(rows)) };
+    };
+    // small and large boxes in turns, so that each group has both levels
+    const boxes = Float32Array.from(Array.from({ length: count }, (_, i) => [i, 0, i + (i % 2 ? 8 : 80), 60]).flat());
+    const { edge } = await runOnRegions(part, region, boxes, 0, pyramid, run);
+    return { groups, shape: edge?.shape, edges: [...(edge?.data ?? [])] };
+  }
+
+  it('runs a part on some of the regions at a time, and returns all in their order', async () => {
+    const edges = (count: number) => Array.from({ length: count }, (_, i) => i);
+    expect(await edgesOf('mask', 50)).to.deep.equal({ groups: [17, 17, 16], shape: [50, 1, 1, 1], edges: edges(50) });
+    expect(await edgesOf('box', 257)).to.deep.equal({ groups: [129, 128], shape: [257, 1, 1, 1], edges: edges(257) });
+    expect(await edgesOf('box', 0)).to.deep.equal({ groups: [0], shape: [0, 1, 1, 1], edges: [] });
   });
 });

@@ -154,6 +154,7 @@ export function onnxDevice(ort: OnnxRuntime, { name, detail, session }: OnnxDevi
     detail,
     blocking: ort.close === undefined, // `run` returns a promise in any case (onnxruntime-node 1.30)
     canAbandon: ort.close !== undefined,
+    copiesWeights: true,
     inTurn: taskQueue(),
     owns: tensors.owns,
     compile: (program) => compile({ ort, name, tensors }, program, options),
