@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import { ConfigError, createBackbone, type Engine, loadModel, type Progress, readModel } from 'moganet';
+import type { NDArray } from '../../src/arrays.ts';
 import { bytesSource } from '../../src/formats/index.ts';
 import { weightsHash } from '../../src/library/load.ts';
 import { modelReader } from '../../src/loading/read_model.ts';
+import { loadPart, loadPasses, type Program } from '../../src/nn/index.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { rejection } from '../harness/rejection.ts';
 import { smallBoth, smallFile, smallWeights } from '../harness/small_model.ts';
@@ -104,6 +106,60 @@ describe('createBackbone', () => {
     const options = { weights: trainerFile(extra), prefix: 'student.', ignore: ['extra'] };
     const loaded = await createBackbone(backbone, { ...options, engine: countingEngine() });
     await loaded.dispose();
+  });
+});
+
+describe('memory of weights', () => {
+  /** An engine that notes the arrays that it was given. */
+  const noting = (copiesWeights: boolean) => {
+    const given: NDArray[] = [];
+    let values = 0;
+    const load = async ({ weights }: Program) => {
+      for (const array of weights.values()) {
+        given.push(array);
+        values += array.data.length;
+      }
+      return { run: async () => ({}), dispose: () => {} };
+    };
+    const engine: Engine = { name: 'noting', detail: '', copiesWeights, load, dispose: async () => {} };
+    return { engine, left: () => given.reduce((sum, { data }) => sum + data.length, 0), values: () => values };
+  };
+  let bytes: Uint8Array;
+  before(async () => {
+    bytes = await smallFile(smallBoth);
+  });
+
+  it('is free once an engine has copied them, and the caller’s bytes stay', async () => {
+    const before = bytes.slice();
+    const { sha256 } = await loadModel({ weights: bytes }, { engine: noting(false).engine });
+    for (let i = 0; i < 2; i++) {
+      const { engine, left, values } = noting(true);
+      expect((await loadModel({ weights: bytes }, { engine })).sha256).to.equal(sha256);
+      expect(values()).to.be.above(1000);
+      expect(left()).to.equal(0);
+    }
+    const { engine, left, values } = noting(true);
+    await createBackbone(smallBoth.backbone, { weights: bytes, engine });
+    expect(values()).to.be.above(1000);
+    expect(left()).to.equal(0);
+    expect(bytes).to.deep.equal(before);
+  });
+
+  it('stays with an engine that keeps them', async () => {
+    const { engine, left, values } = noting(false);
+    await loadModel({ weights: bytes }, { engine });
+    expect(left()).to.equal(values());
+  });
+
+  it('stays the caller’s if he loads a part himself, without what the passes made', async () => {
+    const { definition, weights } = await readModel({ weights: bytes });
+    const { engine, left, values } = noting(true);
+    await loadPart(engine, definition.pyramid, weights);
+    expect(left()).to.be.within(1, values() - 1);
+    expect([...weights.values()].every(({ data }) => data.length > 0)).to.equal(true);
+    const bare = noting(true);
+    await loadPart(bare.engine, definition.pyramid, weights, await loadPasses());
+    expect(bare.left(), 'passes that he names').to.equal(bare.values());
   });
 });
 
