@@ -72,7 +72,7 @@ describe('--workers', function () {
 
 const posesSample = resolve('samples/poses');
 
-describe('--workers of evaluate', function () {
+describe('--workers of evaluate and compare', function () {
   this.timeout(300_000);
   const cwd = useFolder();
 
@@ -137,5 +137,34 @@ describe('--workers of evaluate', function () {
     expect(two.document).to.deep.equal(one.document);
     expect(two.found).to.equal(one.found);
     expect(one.document.keypoints.stats[0]).to.be.greaterThan(0.5);
+  });
+
+  it('compare the same to the last bit as one', async () => {
+    const data = ['--data', 'split'];
+    const saving = ['evaluate', ...data, '--size', '192', '--save-results', 'before.json'];
+    expect((await startMoganet(saving, { cwd })).code).to.equal(3);
+    const compared = async (workers: number) => {
+      const words = [
+        'compare',
+        'before.json',
+        'facade',
+        ...data,
+        '--size',
+        '256',
+        '--resamples',
+        '50',
+        '--json',
+        '--workers',
+        `${workers}`,
+      ];
+      return startMoganet(words, { cwd });
+    };
+    const [one, two] = [await compared(1), await compared(2)];
+    expect([one.code, two.code], two.stderr).to.deep.equal([3, 3]);
+    expect(two.stderr).to.include('1 thread in each of 2 workers').and.include('2-c.jpg');
+    expect(two.stdout).to.equal(one.stdout);
+    const { figures, images } = JSON.parse(one.stdout);
+    expect(figures[0].difference).not.to.equal(0);
+    expect(images).to.have.length.greaterThan(0);
   });
 });
