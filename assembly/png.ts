@@ -4,50 +4,37 @@
  * nothing. `scripts/bake_png.ts` compiles it.
  */
 
-/** The bits that do not fill a byte yet, the first ones lowest, and how many they are. */
-let bits: u64 = 0;
-let held: u64 = 0;
+/** The place of the next bit, in bits of the memory. Its byte has the bits before, and zeros. */
+let position: u64 = 0;
 
-/** The place of the next byte. */
-let out: usize = 0;
-
-/** Begins a stream. */
-export function reset(): void {
-  bits = 0;
-  held = 0;
-}
-
-/** Says where the next bytes go. Bits that are held stay. */
+/** Says where the next bits go. */
 export function writeTo(at: usize): void {
-  out = at;
+  position = (<u64>at) << 3;
+  store<u8>(at, 0);
 }
 
 /** Writes at most 32 bits, the lowest first. */
 export function put(value: u32, count: u32): void {
-  bits |= (<u64>value) << held;
-  held += <u64>count;
-  flush();
+  position = written(position, value, count);
 }
 
 /** Fills the last byte with zeros. */
 export function align(): void {
-  held = (held + 7) & ~7;
-  flush();
+  position = (position + 7) & ~7;
 }
 
 /** Returns where the next byte goes. */
-export function written(): usize {
-  return out;
+export function end(): usize {
+  return <usize>(position >> 3);
 }
 
-/** Writes the whole bytes of the bits. May touch 8 bytes from `out` on. */
+/** Writes at most 56 bits, the lowest first, and zeros up to the end of 8 bytes. Returns the place after the bits. */
 // @ts-ignore: decorator
 @inline
-function flush(): void {
-  store<u64>(out, bits);
-  out += <usize>(held >> 3);
-  bits >>= held & ~7;
-  held &= 7;
+function written(at: u64, bits: u64, count: u64): u64 {
+  const byte = <usize>(at >> 3);
+  store<u64>(byte, <u64>load<u8>(byte) | (bits << (at & 7)));
+  return at + count;
 }
 
 /**
@@ -207,26 +194,18 @@ export function count(from: usize, to: usize, counts: usize, runs: usize): void 
 /**
  * Writes a block without its end, of literals and runs as `count` tells them.
  *
- * @param codes of the 256 literals: the lower 8 bits of a word are the length of a code, at most 14, the upper ones its bits. Four and
- *   the 7 bits that are held fill 63.
+ * @param codes of the 256 literals: the lower 8 bits of a word are the length of a code, at most 14, the upper ones its bits. Four
+ *   are 56.
  * @param runs the codes of runs by their length, with their distance, at most 24 bits
  */
 export function emit(from: usize, to: usize, codes: usize, runs: usize): void {
-  // not the globals, which each step would load and store
-  let some = bits;
-  let many = held;
-  let end = out;
+  let at = position; // not the global, which each step would load and store
   let i = from;
   let isFirst = true; // a literal: a run repeats the byte before
   while (i < to) {
     if (isFirst || i + 16 > to) {
       const one = <u64>load<u32>(codes + ((<usize>load<u8>(i++)) << 2));
-      some |= (one >> 8) << many;
-      many += one & 255;
-      store<u64>(end, some);
-      end += <usize>(many >> 3);
-      some >>= many & ~7;
-      many &= 7;
+      at = written(at, one >> 8, one & 255);
       isFirst = false;
       continue;
     }
@@ -239,12 +218,8 @@ export function emit(from: usize, to: usize, codes: usize, runs: usize): void {
       const b = <u64>load<u32>(codes + (((four >> 8) & 255) << 2));
       const c = <u64>load<u32>(codes + (((four >> 16) & 255) << 2));
       const d = <u64>load<u32>(codes + ((four >> 24) << 2));
-      some |= ((a >> 8) | ((b >> 8) << (a & 255)) | (((c >> 8) | ((d >> 8) << (c & 255))) << ((a + b) & 255))) << many;
-      many += (a + b + c + d) & 255;
-      store<u64>(end, some);
-      end += <usize>(many >> 3);
-      some >>= many & ~7;
-      many &= 7;
+      const both = (a >> 8) | ((b >> 8) << (a & 255));
+      at = written(at, both | (((c >> 8) | ((d >> 8) << (c & 255))) << ((a + b) & 255)), (a + b + c + d) & 255);
     }
     if (!found) continue;
     // up to three literals, without a branch, which would be mispredicted
@@ -252,24 +227,12 @@ export function emit(from: usize, to: usize, codes: usize, runs: usize): void {
     const a = <u64>load<u32>(codes + ((four & 255) << 2)) & (begin & 3 ? <u64>-1 : 0);
     const b = <u64>load<u32>(codes + (((four >> 8) & 255) << 2)) & (begin & 2 ? <u64>-1 : 0);
     const c = <u64>load<u32>(codes + (((four >> 16) & 255) << 2)) & ((begin & 3) == 3 ? <u64>-1 : 0);
-    some |= ((a >> 8) | ((b >> 8) << (a & 255)) | ((c >> 8) << ((a + b) & 255))) << many;
-    many += (a + b + c) & 255;
-    store<u64>(end, some);
-    end += <usize>(many >> 3);
-    some >>= many & ~7;
-    many &= 7;
+    at = written(at, (a >> 8) | ((b >> 8) << (a & 255)) | ((c >> 8) << ((a + b) & 255)), (a + b + c) & 255);
     i += <usize>(begin & 3);
     const length = runLength(equal, begin, i, to);
     const code = <u64>load<u32>(runs + (length << 2));
-    some |= (code >> 8) << many;
-    many += code & 255;
-    store<u64>(end, some);
-    end += <usize>(many >> 3);
-    some >>= many & ~7;
-    many &= 7;
+    at = written(at, code >> 8, code & 255);
     i += length;
   }
-  bits = some;
-  held = many;
-  out = end;
+  position = at;
 }

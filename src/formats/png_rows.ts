@@ -11,11 +11,10 @@ import { pngModule } from './png_rows.data.ts';
 
 interface Loops {
   readonly memory: WebAssembly.Memory;
-  reset(): void;
   writeTo(at: number): void;
   put(value: number, count: number): void;
   align(): void;
-  written(): number;
+  end(): number;
   filterUp(rows: number, width: number, count: number, channels: number, to: number): void;
   adler32(at: number, count: number, previous: number): number;
   count(from: number, to: number, counts: number, runs: number): void;
@@ -93,7 +92,6 @@ function* bandSlices(loops: Loops, { width, height, data }: Raster, channels: 3 
   const outAt = filteredAt + rows * rowBytes + slack;
   let memory = memoryOf(loops, outAt + 2);
   let sum = 1;
-  loops.reset();
   memory.fill(0, rowsAt, firstAt);
   memory.set([0x78, 0x01], outAt); // zlib's header
   loops.writeTo(outAt + 2);
@@ -115,7 +113,7 @@ function* bandSlices(loops: Loops, { width, height, data }: Raster, channels: 3 
 /** Returns the most bytes of a block: a code that is the best for its data takes at most 9 bits of a byte, and a header is short. */
 const mostBytes = (bytes: number): number => 2 * bytes + 1024;
 
-const endOf = (loops: Loops): number => loops.written() >>> 0;
+const endOf = (loops: Loops): number => loops.end() >>> 0;
 
 function memoryOf({ memory }: Loops, bytes: number): Uint8Array {
   const missing = bytes - memory.buffer.byteLength;
