@@ -67,66 +67,11 @@ interface Shown {
 
 export function createStage(root: HTMLElement): Stage {
   const layers = createStore<LayersState>(initialLayers);
-  const results = createListeners<Result | undefined>();
-  const later = createLater(() => results.steps(() => shown.scene?.result));
   let shown: Shown = { name: 'image' };
-  /** The classes of the latest result. */
-  let classes: readonly string[] = [];
-  const { frame, empty, help, said } = createFrame();
-  const camera = createCamera(frame);
-  const timer = createDrawTimer();
-  const look = (): Look => ({
-    picture: shown.picture,
-    scene: shown.scene,
-    state: layers.state,
-    size: camera.size,
-    view: camera.view,
-    room: camera.room,
-  });
-  const surface = createSurface(look, timer.stop);
-  const tooltip = createTooltip();
-  const compare = createCompare(layers, surface.over);
-  const { root: card, select, onSelect } = createSelection(layers, () => shown, tooltip.hide);
-  const zoom = (factor: number) => {
-    camera.zoom(factor);
-    tooltip.hide();
-  };
-  const boxes = createListeners<Box | undefined>();
-  const boxTool = createBoxTool(frame, camera, boxes.tell);
-  const tools = createTools(camera, zoom, boxTool.button, compare.button);
-  frame.append(surface.base, surface.over, compare.divider, boxTool.rectangle, tooltip.root, empty);
-  root.append(frame, compare.slider, tools, card, help, said);
-
-  const say = (text: string) => {
-    said.textContent = text;
-  };
-  connectPointer(frame, { layers, camera, tooltip, look, select });
-  connectKeyboard(frame, { layers, camera, tooltip, look, select, zoom, say });
-  repaintFor(layers, surface);
-  camera.onMove(() => {
-    frame.classList.toggle('zoomed', camera.isZoomed);
-    surface.paint();
-  });
-  // the device's ratio changes with the browser's zoom
-  addEventListener('resize', () => surface.paint());
-
-  function showResult(result: Result | undefined): void {
-    timer.start(result !== undefined);
-    surface.forgetRegions();
-    shown = { ...shown, scene: result && createScene(result) };
-    if (result) {
-      layers.set(layersFor(result, layers.state, classes));
-      classes = result.classes;
-    } else layers.set({ lit: undefined, litClass: undefined, litSegment: undefined, selected: undefined });
-    tooltip.hide();
-    compare.allow(result !== undefined);
-    if (result) boxTool.allow(result.poses !== undefined);
-    if (result) later.run();
-    else {
-      later.cancel();
-      results.tell(undefined);
-    }
-  }
+  const parts = createParts(root, layers, () => shown);
+  const { frame, empty, tools, camera, surface, timer, boxes } = parts;
+  connect(parts, layers);
+  const results = createResults(parts, layers, () => shown.scene?.result);
 
   return {
     layers,
@@ -147,18 +92,101 @@ export function createStage(root: HTMLElement): Stage {
       const size = result?.image ?? picture ?? camera.size;
       empty.hidden = picture !== undefined;
       tools.hidden = picture === undefined;
-      if (result !== shown.scene?.result) showResult(result);
+      if (result !== shown.scene?.result) {
+        shown = { ...shown, scene: result && createScene(result) };
+        results.show(result);
+      }
       frame.ariaLabel = labelOf(result, name);
       if (picture) root.style.setProperty('--picture-ratio', `${size.width} / ${size.height}`);
       camera.aim(size, picture !== undefined);
       surface.paint();
     },
-    onSelect,
+    onSelect: parts.selection.onSelect,
     onResult: results.add,
     onBox: boxes.add,
     tellBox: boxes.tell,
     onDrawn: timer.onDrawn,
     exportPng: () => exported(shown, layers.state),
+  };
+}
+
+type Parts = ReturnType<typeof createParts>;
+
+/** Makes what is seen of the stage, and puts it into the page. */
+function createParts(root: HTMLElement, layers: Store<LayersState>, shown: () => Shown) {
+  const { frame, empty, help, said } = createFrame();
+  const camera = createCamera(frame);
+  const timer = createDrawTimer();
+  const look = (): Look => ({
+    picture: shown().picture,
+    scene: shown().scene,
+    state: layers.state,
+    size: camera.size,
+    view: camera.view,
+    room: camera.room,
+  });
+  const surface = createSurface(look, timer.stop);
+  const tooltip = createTooltip();
+  const compare = createCompare(layers, surface.over);
+  const selection = createSelection(layers, shown, tooltip.hide);
+  const boxes = createListeners<Box | undefined>();
+  const boxTool = createBoxTool(frame, camera, boxes.tell);
+  const zoom = (factor: number) => {
+    camera.zoom(factor);
+    tooltip.hide();
+  };
+  const tools = createTools(camera, zoom, boxTool.button, compare.button);
+  frame.append(surface.base, surface.over, compare.divider, boxTool.rectangle, tooltip.root, empty);
+  root.append(frame, compare.slider, tools, selection.root, help, said);
+  return { frame, empty, said, tools, camera, timer, look, surface, tooltip, compare, selection, boxes, boxTool, zoom };
+}
+
+/** Lets the parts hear the visitor and each other. */
+function connect(parts: Parts, layers: Store<LayersState>): void {
+  const { frame, said, camera, look, surface, tooltip, selection, zoom } = parts;
+  const { select } = selection;
+  const say = (text: string) => {
+    said.textContent = text;
+  };
+  connectPointer(frame, { layers, camera, tooltip, look, select });
+  connectKeyboard(frame, { layers, camera, tooltip, look, select, zoom, say });
+  repaintFor(layers, surface);
+  camera.onMove(() => {
+    frame.classList.toggle('zoomed', camera.isZoomed);
+    surface.paint();
+  });
+  // the device's ratio changes with the browser's zoom
+  addEventListener('resize', () => surface.paint());
+}
+
+/** Sets the layers and the tools for each new result, and tells those who listen for results. @param latest the one on the stage */
+function createResults(
+  { timer, surface, tooltip, compare, boxTool }: Parts,
+  layers: Store<LayersState>,
+  latest: () => Result | undefined,
+) {
+  const listeners = createListeners<Result | undefined>();
+  const later = createLater(() => listeners.steps(latest));
+  /** The classes of the latest result. */
+  let classes: readonly string[] = [];
+  return {
+    add: listeners.add,
+    show(result: Result | undefined): void {
+      timer.start(result !== undefined);
+      surface.forgetRegions();
+      tooltip.hide();
+      compare.allow(result !== undefined);
+      if (!result) {
+        layers.set({ lit: undefined, litClass: undefined, litSegment: undefined, selected: undefined });
+        later.cancel();
+        listeners.tell(undefined);
+        return;
+      }
+      layers.set(layersFor(result, layers.state, classes));
+      classes = result.classes;
+      boxTool.allow(result.poses !== undefined);
+      later.run();
+    },
   };
 }
 
