@@ -130,6 +130,23 @@ class MogaNet(nn.Module):
         return tuple(pyramid)
 
 
+# --- the head of mmpose's HeatmapHead ------------------------------------------------------------------------------------
+
+
+class Pose(nn.Module):
+    def __init__(self, backbone, joints=17, channels=(256, 256, 256)):
+        super().__init__()
+        self.backbone = backbone
+        layers, before = [], backbone.norm4.num_features
+        for count in channels:
+            layers += [nn.ConvTranspose2d(before, count, 4, 2, 1, bias=False), nn.BatchNorm2d(count), nn.ReLU()]
+            before = count
+        self.keypoint_head = nn.Sequential(*layers, nn.Conv2d(before, joints, 1))
+
+    def forward(self, x):
+        return self.keypoint_head(self.backbone(x)[-1])
+
+
 # --- ResNet (arXiv 1512.03385), as in torchvision -----------------------------------------------------------------------
 
 

@@ -8,28 +8,12 @@ import sys
 import time
 
 import torch
-from torch import nn
 
-from networks import networks
+from networks import Pose, networks
 from seeded import fill, seeded_input
 
 options = json.loads(sys.argv[1])
 torch.set_num_threads(options["threads"])
-
-
-class Pose(nn.Module):
-    def __init__(self, backbone, joints=17, channels=(256, 256, 256)):
-        super().__init__()
-        self.backbone = backbone
-        layers, before = [], backbone.norm4.num_features
-        for count in channels:
-            layers += [nn.ConvTranspose2d(before, count, 4, 2, 1, bias=False), nn.BatchNorm2d(count), nn.ReLU()]
-            before = count
-        self.keypoint_head = nn.Sequential(*layers, nn.Conv2d(before, joints, 1))
-
-    def forward(self, x):
-        return self.keypoint_head(self.backbone(x)[-1])
-
 
 model = fill(Pose(networks[options["network"]]()))
 shape = (3, options["height"], options["width"])
