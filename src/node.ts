@@ -104,6 +104,7 @@ export const cachedWeights = cacheReader(platform);
 export type { EngineProbe, ProbeEngines, ProbeOptions } from './engines/probe_engines.ts';
 export type { ExportDescription, ExportedFile, ExportOptions, OnnxExport } from './export/onnx.ts';
 export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions, VerifySamples } from './export/verify.ts';
+export type { PosesCheck } from './export/verify_poses.ts';
 export { type ByteStream, type FramesOptions, framesOf, type PixelFormat } from './formats/frames.ts';
 export * from './library/index.ts';
 export { modelSummary, type SummaryOptions } from './library/summary.ts';

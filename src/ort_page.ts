@@ -86,5 +86,6 @@ export {
   UnsupportedError,
 } from './errors.ts';
 export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions, VerifySamples } from './export/verify.ts';
+export type { PosesCheck } from './export/verify_poses.ts';
 export { encodePng } from './formats/png_write.ts';
 export { ortEngines as browserEngines };

@@ -77,5 +77,6 @@ export {
   UnsupportedError,
 } from './errors.ts';
 export type { EngineCheck, ImageCheck, NumbersCheck, VerifyOptions, VerifySamples } from './export/verify.ts';
+export type { PosesCheck } from './export/verify_poses.ts';
 export { encodePng } from './formats/png_write.ts';
 export { browserEngines };

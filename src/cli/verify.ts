@@ -12,9 +12,9 @@ interface Options {
 const slow = 'cpu';
 
 const help = `
-Each engine runs a small MogaNet whose outputs PyTorch has computed in double precision, and the demo model on a shipped
-image, whose boxes and labels must match the reference's. The engine cpu, made for tests, runs the image only with
---engine cpu.
+Each engine runs a small MogaNet whose outputs PyTorch has computed in double precision, the demo model on a shipped
+image, whose boxes and labels must match the reference's, and a pose model, whose keypoints must. The engine cpu, made for
+tests, runs the images only with --engine cpu.
 
 Examples:
   moganet verify
@@ -29,7 +29,7 @@ export function addVerifyCommand(program: Command, end: (code: number) => void):
     .command('verify')
     .summary("compare this machine's engines with shipped results of PyTorch")
     .description(
-      "Compares this machine's engines with shipped results of PyTorch: largest error, instances, labels, time.",
+      "Compares this machine's engines with shipped results of PyTorch: largest error, instances, labels, keypoints, time.",
     )
     .addOption(
       new Option('-e, --engine <engine>', 'only this one').choices([
@@ -67,7 +67,10 @@ function passed(checks: readonly EngineCheck[], named: boolean): boolean {
   return available.every(({ status }) => status === 'passed');
 }
 
-function linesOf({ engine, status, detail, reason, numbers, image }: EngineCheck, { colors }: Terminal): string[] {
+function linesOf(
+  { engine, status, detail, reason, numbers, image, poses }: EngineCheck,
+  { colors }: Terminal,
+): string[] {
   const { bold, dim, green, red, yellow } = colors;
   const color = status === 'passed' ? green : status === 'failed' ? red : yellow;
   const lines = [`${bold(engine)}${detail ? ` (${detail})` : ''}: ${color(status)}`];
@@ -83,7 +86,12 @@ function linesOf({ engine, status, detail, reason, numbers, image }: EngineCheck
     const agreement = ((100 * (pixels - differentPixels)) / pixels).toFixed(2);
     lines.push(`  ${image.file}: ${instances}, ${agreement} % of the labels ${dim(`(${duration(milliseconds)})`)}`);
   } else if (numbers && status === 'passed') {
-    lines.push(dim(`  the image takes minutes on this engine: moganet verify --engine ${engine}`));
+    lines.push(dim(`  the images take minutes on this engine: moganet verify --engine ${engine}`));
+  }
+  if (poses) {
+    const { file, expected, found, maxDistance, milliseconds } = poses;
+    const distance = `off by at most ${maxDistance.toExponential(1)} pixels`;
+    lines.push(`  ${file}: ${found} of ${expected} keypoints, ${distance} ${dim(`(${duration(milliseconds)})`)}`);
   }
   return lines;
 }

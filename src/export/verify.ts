@@ -4,6 +4,7 @@ import { CheckpointError, ConfigError, EngineError } from '../errors.ts';
 import { openSafetensors, type Source } from '../formats/index.ts';
 import type { Raster } from '../image/raster.ts';
 import { modelLoader } from '../library/load.ts';
+import type { PredictOptions } from '../library/options.ts';
 import { fillParameters } from '../loading/fill.ts';
 import { configKey } from '../loading/recognise.ts';
 import { type ModelRef, readOptions } from '../loading/resolve.ts';
@@ -13,8 +14,9 @@ import type { ImageRef, Platform, WeightsRef } from '../platform/contract.ts';
 import { iouMatrix } from '../postprocess/boxes.ts';
 import type { Result } from '../results/result.ts';
 import { validateOptions } from '../validate.ts';
+import { comparePoses, type ExpectedPoses, type PosesCheck } from './verify_poses.ts';
 
-/** Compares the engines of this device with numbers of PyTorch: a small network's outputs, and the demo model on an image. */
+/** Compares the engines of this device with numbers of PyTorch: a small network's outputs, the demo model on an image, and a pose model. */
 
 /** Files to compare with, as the package has them in `samples`. A browser is given their URLs, or their bytes. */
 export interface VerifySamples {
@@ -33,6 +35,17 @@ export interface VerifySamples {
         readonly labels: WeightsRef;
       }
     | undefined;
+  /** A pose model, an image and the keypoints in its heatmaps by PyTorch. Without it no poses are found. */
+  readonly poses?:
+    | {
+        /** `samples/poses/stick-figures.safetensors` as `{ weights }` */
+        readonly model: ModelRef;
+        /** `samples/poses/stick-figures.png` */
+        readonly file: ImageRef;
+        /** `samples/verify/stick-figures.json` */
+        readonly keypoints: WeightsRef;
+      }
+    | undefined;
 }
 
 /** What to check, and listeners. */
@@ -41,12 +54,12 @@ export interface VerifyOptions {
   readonly engines?: readonly string[] | undefined;
   /** Engines among these that shall not run, each with the reason. */
   readonly exclude?: Readonly<Record<string, string>> | undefined;
-  /** Whether an engine runs the image as well as the small network. By default all do, if `samples` has an image. */
+  /** Whether an engine runs the images as well as the small network. By default all do, if `samples` has images. */
   readonly image?: ((engine: string) => boolean) | undefined;
   /** Default in Node: those of the package. */
   readonly samples?: VerifySamples | undefined;
   /** Called before each check. */
-  readonly onProgress?: ((engine: string, what: 'numbers' | 'image') => void) | undefined;
+  readonly onProgress?: ((engine: string, what: 'numbers' | 'image' | 'poses') => void) | undefined;
   /** Called with the check of each engine, as soon as it is known. */
   readonly onCheck?: ((check: EngineCheck) => void) | undefined;
   /** Its abort ends the work: the engine that runs, and those that follow, are "not run". */
@@ -65,6 +78,8 @@ export interface EngineCheck {
   readonly numbers?: NumbersCheck | undefined;
   /** Absent if `image` was false for the engine, or `samples` has none. */
   readonly image?: ImageCheck | undefined;
+  /** Likewise. */
+  readonly poses?: PosesCheck | undefined;
 }
 
 /** The outputs of the small network against PyTorch's. */
@@ -117,6 +132,7 @@ export function verifier(platform: Platform, shipped?: VerifySamples): Verify {
     }
     const golden = await readNumbers(platform, samples.numbers);
     const expected = samples.image && (await readExpected(platform, samples.image));
+    const poses = samples.poses && (await readPoses(platform, samples.poses.keypoints));
     const checks: EngineCheck[] = [];
     for (const name of engines) {
       const found = await check(name);
@@ -140,12 +156,19 @@ export function verifier(platform: Platform, shipped?: VerifySamples): Verify {
       try {
         onProgress?.(name, 'numbers');
         const numbers = await compareNumbers(engine, golden, signal);
-        if (!expected || !samples?.image || !image(name)) {
-          return { engine: name, status: statusOf(numbers), detail, numbers };
+        let found: EngineCheck = { engine: name, status: 'passed', detail, numbers };
+        const runsImages = image(name);
+        if (runsImages && samples?.image && expected) {
+          onProgress?.(name, 'image');
+          const result = await resultOf(name, samples.image, {});
+          found = { ...found, image: compareImage(result, expected) };
         }
-        onProgress?.(name, 'image');
-        const found = await onImage(name, samples.image, expected);
-        return { engine: name, status: statusOf(numbers, found), detail, numbers, image: found };
+        if (runsImages && samples?.poses && poses) {
+          onProgress?.(name, 'poses');
+          const result = await resultOf(name, samples.poses, { boxes: poses.poses.map(({ box }) => box) });
+          found = { ...found, poses: comparePoses(result, poses) };
+        }
+        return { ...found, status: statusOf(numbers, found.image, found.poses) };
       } catch (error) {
         if (signal?.aborted) return { engine: name, status: 'not run', detail, reason: reasonOf(signal) };
         if (!(error instanceof EngineError)) throw error;
@@ -155,14 +178,14 @@ export function verifier(platform: Platform, shipped?: VerifySamples): Verify {
       }
     }
 
-    async function onImage(
+    async function resultOf(
       engine: string,
-      { model: ref, file }: NonNullable<VerifySamples['image']>,
-      wanted: ExpectedImage,
-    ): Promise<ImageCheck> {
+      { model: ref, file }: { readonly model: ModelRef; readonly file: ImageRef },
+      options: PredictOptions,
+    ): Promise<Result> {
       const model = await load(ref, { engine, signal });
       try {
-        return compareImage(await model.predict(file, { signal }), wanted);
+        return await model.predict(file, { ...options, signal });
       } finally {
         await model.dispose();
       }
@@ -184,6 +207,7 @@ const verifyOptions = z.strictObject({
     z.strictObject({
       numbers: given,
       image: z.optional(z.strictObject({ model: given, file: given, boxes: given, labels: given })),
+      poses: z.optional(z.strictObject({ model: given, file: given, keypoints: given })),
     }),
   ),
   onProgress: z.optional(call),
@@ -191,8 +215,8 @@ const verifyOptions = z.strictObject({
   signal: readOptions.shape.signal,
 });
 
-const statusOf = (...checks: readonly { readonly passed: boolean }[]) =>
-  checks.every(({ passed }) => passed) ? 'passed' : 'failed';
+const statusOf = (...checks: readonly ({ readonly passed: boolean } | undefined)[]) =>
+  checks.every((check) => check?.passed !== false) ? 'passed' : 'failed';
 
 /** The small network and PyTorch's outputs. */
 interface GoldenNumbers {
@@ -293,10 +317,18 @@ interface ExpectedDetection {
 }
 
 async function readExpected(platform: Platform, image: NonNullable<VerifySamples['image']>): Promise<ExpectedImage> {
-  const bytes = (ref: WeightsRef) => withSource(platform, ref, (source) => source.read(0, source.size));
-  const boxes = JSON.parse(new TextDecoder().decode(await bytes(image.boxes)));
-  return { ...boxes, labels: await platform.decodeImage(await bytes(image.labels), 'label map') };
+  const boxes = JSON.parse(await textOf(platform, image.boxes));
+  return { ...boxes, labels: await platform.decodeImage(await bytesOf(platform, image.labels), 'label map') };
 }
+
+const readPoses = async (platform: Platform, keypoints: WeightsRef): Promise<ExpectedPoses> =>
+  JSON.parse(await textOf(platform, keypoints));
+
+const bytesOf = (platform: Platform, ref: WeightsRef) =>
+  withSource(platform, ref, (source) => source.read(0, source.size));
+
+const textOf = async (platform: Platform, ref: WeightsRef): Promise<string> =>
+  new TextDecoder().decode(await bytesOf(platform, ref));
 
 const leastScore = 0.3;
 const scoreTolerance = 0.002;

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { ConfigError, EngineError, Result, verify } from 'moganet';
 import { openNodeEngine } from '../../src/engines/node.ts';
 import { compareImage, type ExpectedImage, verifier } from '../../src/export/verify.ts';
+import { comparePoses } from '../../src/export/verify_poses.ts';
 import type { DeviceTensor, Engine } from '../../src/nn/index.ts';
 import type { Platform } from '../../src/platform/contract.ts';
 import { decodeImage, openWeights, readImage, shippedWeights, verifySamples } from '../../src/platform/node/files.ts';
@@ -117,6 +118,59 @@ describe('verifying engines', () => {
     const without = await rejection(check({} as never));
     expect(without).to.be.instanceOf(ConfigError);
     expect(without.message).to.match(/samples: in a browser .* have no URL.*moganet_pico\.safetensors/);
+  });
+});
+
+describe('verifying engines with a pose model', () => {
+  const { numbers, poses } = verifySamples;
+  const check = async (open: () => Promise<Engine>) => {
+    const [found] = await verifier(platformWith({ one: open }))({ samples: { numbers, poses } });
+    return found!;
+  };
+
+  it('finds the keypoints of PyTorch’s heatmaps', async () => {
+    const found = await check(() => openNodeEngine('cpu'));
+    expect(found.status).to.equal('passed');
+    expect(found.poses).to.include({ passed: true, file: 'stick-figures.png', expected: 51, found: 51 });
+    expect(found.poses!.maxDistance).to.be.within(1e-6, 1e-3);
+    expect(found).not.to.have.property('image');
+  });
+
+  it('fails heatmaps that are slightly off', async () => {
+    const found = await check(() => changed((value) => value * 1.01));
+    expect(found.status).to.equal('failed');
+    expect(found.poses).to.deep.include({ passed: false, expected: 51 });
+    expect(found.poses!.found).to.be.below(10);
+  });
+
+  it('counts keypoints that are missing, elsewhere, or of another score', () => {
+    const expected = { file: 'one.png', poses: [{ box: [0, 0, 9, 9], points: [1, 2, 3, 4], scores: [0.5, 0.25] }] };
+    const image = { width: 9, height: 9, data: new Uint8ClampedArray(4 * 81) };
+    const nothing = { boxes: new Float32Array(0), scores: new Float32Array(0), labels: new Int32Array(0), classes: [] };
+    const result = (points: number[], pointScores: number[]) =>
+      new Result({
+        ...nothing,
+        image,
+        poses: {
+          boxes: Float32Array.of(0, 0, 9, 9),
+          scores: Float32Array.of(1),
+          points: Float32Array.from(points),
+          pointScores: Float32Array.from(pointScores),
+          dataset: { classes: ['dot'], keypoints: { names: ['a', 'b'], skeleton: [], flipPairs: [] } },
+        },
+        timings: { total: 7 },
+      });
+    const good = comparePoses(result([1, 2.01, 3, 4], [0.5, 0.2505]), expected);
+    expect(good).to.include({ passed: true, file: 'one.png', expected: 2, found: 2, milliseconds: 7 });
+    expect(good.maxDistance).to.be.closeTo(0.01, 1e-6);
+    expect(comparePoses(result([1, 2.5, 3, 4], [0.5, 0.25]), expected)).to.include({
+      passed: false,
+      found: 1,
+      maxDistance: 0.5,
+    });
+    expect(comparePoses(result([1, 2, 3, 4], [0.5, 0.26]), expected)).to.include({ passed: false, found: 1 });
+    const none = comparePoses(new Result({ ...nothing, image, timings: {} }), expected);
+    expect(none).to.include({ passed: false, found: 0, maxDistance: Number.POSITIVE_INFINITY });
   });
 });
 

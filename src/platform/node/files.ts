@@ -304,6 +304,13 @@ export const verifySamples = {
       labels: packageFile('samples/verify/street-house.png'),
     };
   },
+  get poses() {
+    return {
+      model: { weights: packageFile('samples/poses/stick-figures.safetensors') },
+      file: packageFile('samples/poses/stick-figures.png'),
+      keypoints: packageFile('samples/verify/stick-figures.json'),
+    };
+  },
 };
 
 /** Decodes PNG and JPEG to RGBA as OpenCV reads them: EXIF rotation applied, alpha dropped, 16 bits by their high byte. */
