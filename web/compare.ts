@@ -50,7 +50,7 @@ export function connectComparison(store: Store, session: Session): void {
     if (data.kind === 'failed') return end(`The comparison ended: ${data.text}`);
     if (data.kind === 'begins') {
       rows.get(data.engine)?.show({ status: 'running' });
-      said.textContent = `${data.engine}: ${data.what === 'image' ? 'the demo model on a picture' : 'a small network'}…`;
+      said.textContent = `${data.engine}: ${data.what === 'numbers' ? 'a small network' : 'the demo model on a picture'}…`;
       return;
     }
     const { engine, status, detail, reason, weakness, numbers, image } = data.check;

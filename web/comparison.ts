@@ -16,7 +16,7 @@ export interface CompareOrder {
 
 /** What the worker tells of an engine. */
 export type CompareNews =
-  | { readonly kind: 'begins'; readonly engine: string; readonly what: 'numbers' | 'image' }
+  | { readonly kind: 'begins'; readonly engine: string; readonly what: 'numbers' | 'image' | 'poses' }
   | { readonly kind: 'ends'; readonly check: Check }
   | { readonly kind: 'failed'; readonly text: string };
 

@@ -1,5 +1,5 @@
-import { DroppedError, type RemoteModel } from 'moganet/worker/ort';
-import type { Loader } from './loader.ts';
+import { DroppedError } from 'moganet/worker/ort';
+import type { Loader, PageModel } from './loader.ts';
 import type { LeaveEngine } from './lost_engine.ts';
 import type { OnStage } from './on_stage.ts';
 import { optionsFor, type Store } from './state.ts';
@@ -20,7 +20,7 @@ export function createFrames(
 ): (bitmap: ImageBitmap) => Promise<void> {
   let frames = 0;
 
-  async function predict(bitmap: ImageBitmap, model: RemoteModel): Promise<void> {
+  async function predict(bitmap: ImageBitmap, model: PageModel): Promise<void> {
     const begun = performance.now();
     const options = { ...optionsFor(store.state), latest: true, keep: true };
     const result = await model.predict(bitmap, options);

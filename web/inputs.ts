@@ -19,6 +19,8 @@ export interface Inputs {
   openSample(index: number): Promise<void>;
   /** Opens the dialog of the system for files. */
   choose(): void;
+  /** Opens that dialog for a detector, which finds the boxes for the pose model. */
+  chooseDetector(): void;
   toggleWebcam(): Promise<void>;
 }
 
@@ -30,7 +32,7 @@ export function connectInputs(store: Store, session: Session): Inputs {
   const button = find('webcam', HTMLButtonElement);
   const dropzone = find('dropzone', HTMLElement);
 
-  async function openFiles(files: readonly File[]): Promise<void> {
+  async function openFiles(files: readonly File[], take = session.load): Promise<void> {
     webcam.stop();
     const ofModel = files.filter(isModelFile);
     const [picture] = files.filter((file) => !isModelFile(file));
@@ -38,7 +40,7 @@ export function connectInputs(store: Store, session: Session): Inputs {
       if (ofModel.length > 0) {
         const model = await modelOfFiles(ofModel);
         if (typeof model === 'string') store.set({ notice: { kind: 'info', text: model } });
-        else await session.load(model);
+        else await take(model);
       }
       if (picture) await session.open(picture, picture.name);
     } catch (error) {
@@ -61,10 +63,16 @@ export function connectInputs(store: Store, session: Session): Inputs {
     else await webcam.start().catch((error: unknown) => say(reasonOf(error)));
   }
 
-  input.onchange = () => {
-    void openFiles([...(input.files ?? [])]);
-    input.value = ''; // so that the same file can be opened again
-  };
+  const detector = element('input', { type: 'file', accept: '.pth,.pt,.safetensors,.json', multiple: true });
+  for (const [one, take] of [
+    [input, session.load],
+    [detector, session.useDetector],
+  ] as const) {
+    one.onchange = () => {
+      void openFiles([...(one.files ?? [])], take);
+      one.value = ''; // so that the same file can be opened again
+    };
+  }
   button.onclick = () => void toggleWebcam();
   store.on(['live'], ({ live }) => {
     button.setAttribute('aria-pressed', `${live}`);
@@ -98,5 +106,5 @@ export function connectInputs(store: Store, session: Session): Inputs {
     else if (!(event.target instanceof HTMLInputElement))
       say('The clipboard has no picture. Copy one, then paste again.');
   };
-  return { openSample, choose: () => input.click(), toggleWebcam };
+  return { openSample, choose: () => input.click(), chooseDetector: () => detector.click(), toggleWebcam };
 }

@@ -1,4 +1,5 @@
-import type { Progress, RemoteModel } from 'moganet/worker/ort';
+import { type ModelRef, type Predictor, withDetector } from 'moganet';
+import type { Progress, RemoteModel, RemotePredictOptions } from 'moganet/worker/ort';
 import type { loadModel as loadInWorker } from './library.ts';
 import type { ModelSource } from './models.ts';
 import type { Notice, Store } from './state.ts';
@@ -6,9 +7,14 @@ import { reasonOf } from './words.ts';
 
 /** Loading models: the latest that was asked for, one at a time. The model before stays until the next one is there. */
 
+/** A model in the worker, or a pose model with its detector. */
+export type PageModel = Predictor<unknown, RemotePredictOptions>;
+
 export interface Loader {
-  /** The model that is loaded. */
-  readonly model: RemoteModel | undefined;
+  /** The model that is loaded, with its detector if there is one. */
+  readonly model: PageModel | undefined;
+  /** The model without a detector, which takes boxes. */
+  readonly alone: PageModel | undefined;
   readonly source: ModelSource | undefined;
   /** Settles when nothing is loaded any more. */
   readonly loading: Promise<unknown>;
@@ -28,17 +34,23 @@ const stages = {
 /** @param onStart is called before a model is loaded */
 export function createLoader(store: Store, loadModel: typeof loadInWorker, onStart: () => void): Loader {
   let source: ModelSource | undefined;
-  let model: RemoteModel | undefined;
+  let model: PageModel | undefined;
+  let alone: PageModel | undefined;
   let loading: Promise<unknown> = Promise.resolve();
   let loads = new AbortController();
 
   /** Puts a model in the place of the one before. */
-  async function exchange(loaded: RemoteModel, wanted: ModelSource, signal: AbortSignal): Promise<void> {
+  async function exchange(
+    { loaded, first }: { readonly loaded: PageModel; readonly first: PageModel },
+    wanted: ModelSource,
+    signal: AbortSignal,
+  ): Promise<void> {
     const former = model;
-    [model, source] = [loaded, wanted];
+    [model, alone, source] = [loaded, first, wanted];
     const { name, detail, hint } = loaded.engine;
+    const detector = wanted.detector?.name;
     store.set({
-      model: { name: wanted.name, card: wanted.card, classes: loaded.classes, engine: name, detail, hint },
+      model: { name: wanted.name, card: wanted.card, classes: loaded.classes, engine: name, detail, hint, detector },
       notice: noticeOf(loaded.notices),
       waits: {},
       work: undefined,
@@ -56,18 +68,22 @@ export function createLoader(store: Store, loadModel: typeof loadInWorker, onSta
     loads = new AbortController();
     const { signal } = loads;
     store.set({ work: { text: 'Loading the model', share: 0 }, engine, notice: undefined });
-    const onProgress = ({ stage, done, total }: Progress) => {
-      if (signal.aborted) return;
-      const { from, part, text } = stages[stage];
-      store.set({ work: { text, share: from + (total > 0 ? (part * done) / total : 0) } });
-    };
+    const refs = [wanted.ref, ...(wanted.detector ? [wanted.detector.ref] : [])];
+    const inTurn =
+      (turn: number) =>
+      ({ stage, done, total }: Progress) => {
+        if (signal.aborted) return;
+        const { from, part, text } = stages[stage];
+        const share = from + (total > 0 ? (part * done) / total : 0);
+        store.set({ work: { text, share: (turn + share) / refs.length } });
+      };
     try {
-      const loaded = await loadModel(wanted.ref, { engine, signal, onProgress });
+      const both = await joined(refs, (ref, turn) => loadModel(ref, { engine, signal, onProgress: inTurn(turn) }));
       if (signal.aborted) {
-        await loaded.dispose().catch(() => {}); // nobody waits for it any more
+        await both.loaded.dispose().catch(() => {}); // nobody waits for it any more
         return false;
       }
-      await exchange(loaded, wanted, signal);
+      await exchange(both, wanted, signal);
       return true;
     } catch (error) {
       if (loads.signal !== signal) return false;
@@ -82,6 +98,9 @@ export function createLoader(store: Store, loadModel: typeof loadInWorker, onSta
     get model() {
       return model;
     },
+    get alone() {
+      return alone;
+    },
     get source() {
       return source;
     },
@@ -95,6 +114,22 @@ export function createLoader(store: Store, loadModel: typeof loadInWorker, onSta
     },
     cancel: () => loads.abort(),
   };
+}
+
+/** Loads a model, and a detector after it, one by one. If the second cannot be loaded or joined, the first is freed. */
+async function joined(
+  refs: readonly ModelRef[],
+  load: (ref: ModelRef, turn: number) => Promise<RemoteModel>,
+): Promise<{ readonly loaded: PageModel; readonly first: PageModel }> {
+  const models: RemoteModel[] = [];
+  try {
+    for (const [turn, ref] of refs.entries()) models.push(await load(ref, turn));
+    const [first, detector] = models as [RemoteModel, RemoteModel | undefined]; // there is a reference
+    return { loaded: detector ? withDetector(first, detector) : first, first };
+  } catch (error) {
+    await Promise.allSettled(models.map((one) => one.dispose()));
+    throw error;
+  }
 }
 
 const noticeOf = (sentences: readonly string[]): Notice | undefined =>

@@ -1,5 +1,5 @@
-import { EngineError, type RemoteModel } from 'moganet/worker/ort';
-import type { Loader } from './loader.ts';
+import { EngineError } from 'moganet/worker/ort';
+import type { Loader, PageModel } from './loader.ts';
 import type { Notice, Store } from './state.ts';
 import { reasonOf } from './words.ts';
 
@@ -9,13 +9,13 @@ import { reasonOf } from './words.ts';
  *
  * @returns whether another engine took over, or undefined if the error is of another kind
  */
-export type LeaveEngine = (error: unknown, failed: RemoteModel | undefined) => Promise<boolean | undefined>;
+export type LeaveEngine = (error: unknown, failed: PageModel | undefined) => Promise<boolean | undefined>;
 
 export function createLeaveEngine(store: Store, loader: Loader): LeaveEngine {
   /** Engines that failed and were left for another one. */
   const failedEngines = new Set<string>();
   /** Models that were left with their engine. */
-  const left = new WeakMap<RemoteModel, Promise<boolean>>();
+  const left = new WeakMap<PageModel, Promise<boolean>>();
 
   return async (error, failed) => {
     const { source } = loader;

@@ -31,7 +31,7 @@ const stage = createStage(find('stage', HTMLElement));
 createPanel(find('panel', HTMLElement), stage);
 connectAnnouncements(store, session, stage);
 const inputs = connectInputs(store, session);
-connectSettings(store, session, inputs.choose);
+connectSettings(store, session, inputs);
 connectComparison(store, session);
 connectKeys(store, session, inputs, next);
 
@@ -39,7 +39,9 @@ stage.onBox((box) => {
   store.set({ boxes: box ? [...store.state.boxes, box] : [] });
   void session.again();
 });
-store.on(['picture', 'result'], ({ picture, result }) => stage.show(picture?.bitmap, result, picture?.name));
+store.on(['picture', 'result'], ({ picture, result, boxes }) =>
+  stage.show(picture?.bitmap, result, picture?.name, boxes.length > 0),
+);
 
 const loaded = session.load(demo);
 if (asked.get('sample') !== 'none') void inputs.openSample(0);

@@ -8,6 +8,8 @@ export interface ModelSource {
   readonly ref: ModelRef;
   /** What the model really finds, one sentence each. */
   readonly card: readonly string[];
+  /** A detector that finds the boxes for a pose model. */
+  readonly detector?: Omit<ModelSource, 'detector'> | undefined;
 }
 
 /** The demo. Its card says what `samples/weights/MODEL_CARD.md` measured. */

@@ -1,5 +1,4 @@
-import type { RemoteModel } from 'moganet/worker/ort';
-import type { Loader } from './loader.ts';
+import type { Loader, PageModel } from './loader.ts';
 import type { LeaveEngine } from './lost_engine.ts';
 import type { OnStage, Shown } from './on_stage.ts';
 import { mostPixels, refusalOf } from './pictures.ts';
@@ -17,14 +16,14 @@ export interface Predictions {
 
 export function createPredictions(store: Store, loader: Loader, stage: OnStage, leave: LeaveEngine): Predictions {
   let running = new AbortController();
-  const paces = new WeakMap<RemoteModel, Pace>();
-  const paceOf = (model: RemoteModel): Pace => {
+  const paces = new WeakMap<PageModel, Pace>();
+  const paceOf = (model: PageModel): Pace => {
     const pace = paces.get(model) ?? new Map();
     paces.set(model, pace);
     return pace;
   };
 
-  async function predict({ image, picture }: Shown, model: RemoteModel, signal: AbortSignal): Promise<void> {
+  async function predict({ image, picture }: Shown, model: PageModel, signal: AbortSignal): Promise<void> {
     const { size, waits } = store.state;
     const pace = paceOf(model);
     const begun = performance.now();
@@ -54,7 +53,8 @@ export function createPredictions(store: Store, loader: Loader, stage: OnStage, 
     const { signal } = running;
     await loader.loading;
     if (signal.aborted) return;
-    const { model } = loader;
+    // boxes that are drawn need no detector
+    const model = store.state.boxes.length > 0 ? loader.alone : loader.model;
     try {
       if (!model) throw new Error('There is no model yet. Load the demo again, or open your own under Model.');
       await predict(wanted, model, signal);

@@ -18,6 +18,8 @@ export interface Session {
   again(): Promise<void>;
   /** Loads a model on the engine that the visitor chose, then predicts the picture on the stage. */
   load(source: ModelSource): Promise<void>;
+  /** Loads the pose model again with a detector that finds the boxes, or without one. */
+  useDetector(detector: ModelSource | undefined): Promise<void>;
   /** Loads the same model on another engine. */
   useEngine(engine: string): Promise<void>;
   /** Predicts a frame of the webcam and shows it. Resolves at once if two frames are at work already. */
@@ -69,6 +71,11 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
     open,
     again,
     load: (wanted) => load(wanted, store.state.engine),
+    async useDetector(detector) {
+      if (!loader.source) return;
+      store.set({ boxes: [] });
+      await load({ ...loader.source, detector }, store.state.engine);
+    },
     async useEngine(engine) {
       if (loader.source) await load(loader.source, engine);
     },

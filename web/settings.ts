@@ -1,4 +1,5 @@
 import { element, find } from './elements.ts';
+import type { Inputs } from './inputs.ts';
 import { demo } from './models.ts';
 import type { Session } from './session.ts';
 import type { LoadedModel, Store } from './state.ts';
@@ -19,7 +20,7 @@ const engines: Readonly<Record<string, string>> = {
 export const sizes = { least: 192, most: 800, step: 32 } as const;
 
 /** Fills the section of settings. */
-export function connectSettings(store: Store, session: Session, openFiles: () => void): void {
+export function connectSettings(store: Store, session: Session, { choose, chooseDetector }: Inputs): void {
   const size = element('input', {
     type: 'range',
     id: 'size',
@@ -51,7 +52,14 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
   const classes = element('div');
   promised.append(classes);
   const back = element('button', { type: 'button', onclick: () => void session.load(demo) }, 'Back to the demo');
-  const open = element('button', { type: 'button', onclick: openFiles }, 'Open your own checkpoint');
+  const open = element('button', { type: 'button', onclick: choose }, 'Open your own checkpoint');
+  const detect = element('button', { type: 'button', onclick: chooseDetector }, 'Find persons with a detector');
+  const alone = element(
+    'button',
+    { type: 'button', onclick: () => void session.useDetector(undefined) },
+    'Without the detector',
+  );
+  const detectorName = element('p', { class: 'small' });
 
   const detail = element(
     'div',
@@ -73,7 +81,11 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
     promised.hidden = model === undefined;
     card.replaceChildren(...(model?.card ?? []).map((sentence) => element('li', {}, sentence)));
     classes.replaceChildren(...classLists(model));
-    detail.hidden = model?.classes.pose !== undefined; // its crops have one size
+    const isPose = model?.classes.pose !== undefined;
+    detail.hidden = isPose; // its crops have one size
+    detect.hidden = !isPose;
+    detectorName.hidden = alone.hidden = model?.detector === undefined;
+    detectorName.textContent = `The boxes come from ${model?.detector}.`;
   });
 
   find('settings', HTMLElement).append(
@@ -85,7 +97,8 @@ export function connectSettings(store: Store, session: Session, openFiles: () =>
     element('p', { class: 'row' }, 'Model', modelName),
     card,
     promised,
-    element('div', { class: 'buttons' }, open, back),
+    detectorName,
+    element('div', { class: 'buttons' }, open, back, detect, alone),
     element(
       'p',
       { class: 'small' },

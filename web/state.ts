@@ -36,6 +36,8 @@ export interface LoadedModel {
   readonly detail?: string | undefined;
   /** Which engines were passed over, and why. */
   readonly hint?: string | undefined;
+  /** The detector that finds the boxes for a pose model. */
+  readonly detector?: string | undefined;
 }
 
 /** A message beside the result, which the visitor can dismiss. */
@@ -64,7 +66,7 @@ export interface State {
   readonly size: number;
   /** The engine that the visitor chose: `auto` or a name. */
   readonly engine: string;
-  /** Boxes that the visitor drew for a pose model. Without any, the whole picture is one. */
+  /** Boxes that the visitor drew for a pose model. Without any, a detector finds them, or the whole picture is one. */
   readonly boxes: readonly Box[];
   /** Whether the webcam runs. */
   readonly live: boolean;

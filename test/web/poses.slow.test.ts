@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { loadModel } from 'moganet';
+import { loadModel, withDetector } from 'moganet';
 import type { Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import type { ResultJson } from '../../src/results/json.ts';
 import { shippedGolden } from '../harness/golden.ts';
+import { smallFile, smallPersons, smallSegmentation } from '../harness/small_model.ts';
 import { drop, patience, savedJson, settled, webPage } from './site.ts';
 
-/** Poses on the page: of the whole picture, and of boxes that the visitor draws. */
+/** Poses on the page: of the whole picture, of boxes that the visitor draws, and of those of a detector. */
 
 const file = (name: string) => ({ name, bytes: readFileSync(join(shippedGolden, 'pose', name)) });
 const weights = file('small_pose_moganet.pth');
@@ -94,10 +95,62 @@ describe('poses on the page', function () {
       expect(boxes?.[1]?.[0]).to.be.within((boxes?.[0]?.[2] ?? NaN) - 1, (boxes?.[0]?.[2] ?? NaN) + 1);
       expectSamePoses(poses, await posesOfNode(boxes));
 
-      await page.getByRole('button', { name: 'Whole picture', exact: true }).click();
+      await page.getByRole('button', { name: 'Remove the boxes' }).click();
       await page.locator('#found:has-text("Found 1 pose")').waitFor(patience);
       expect(faults).to.deep.equal([]);
       await page.close();
     });
   }
+
+  it('are found in the boxes of a detector, and of boxes that are drawn nevertheless', async () => {
+    const persons = await smallFile(smallPersons, 'i');
+    const joined = withDetector(
+      await loadModel({ weights: weights.bytes }, { engine: 'wasm' }),
+      await loadModel({ weights: persons }, { engine: 'wasm' }),
+    );
+    const { pose: expected = [] } = (await joined.predict(picture.bytes)).toJSON();
+    await joined.dispose();
+    expect(expected.length).to.be.within(2, 5);
+
+    const { page, faults } = await site.open('?engine=wasm&sample=none');
+    const button = (name: string) => page.getByRole('button', { name });
+    const choose = async (name: string, bytes: Uint8Array) => {
+      const choosing = page.waitForEvent('filechooser');
+      await button('Find persons with a detector').click();
+      await (await choosing).setFiles({ name, mimeType: '', buffer: Buffer.from(bytes) });
+    };
+    await page.locator('#found:has-text("Ready")').waitFor(patience);
+    expect(await button('Find persons with a detector').isVisible(), 'without a pose model').to.equal(false);
+    await drop(page, weights);
+    await page.locator('#settings strong:has-text("small_pose_moganet.pth")').waitFor(patience);
+    await drop(page, picture);
+    await settled(page, 'wasm');
+
+    // a model that detects nothing is refused, and the pose model stays
+    await choose('ground.safetensors', await smallFile(smallSegmentation));
+    await page.locator('#notice:has-text("detects no instances")').waitFor(patience);
+    await settled(page, 'wasm');
+
+    await choose('persons.safetensors', persons);
+    await page.locator('#settings:has-text("The boxes come from persons.safetensors.")').waitFor(patience);
+    await page.locator(`#found:has-text("Found ${expected.length} poses")`).waitFor(patience);
+    await settled(page, 'wasm');
+    expectSamePoses((await savedJson(page)).pose, expected);
+    expect(await button('Remove the boxes').isVisible(), 'boxes that nobody drew').to.equal(false);
+
+    await button('Draw boxes around persons').click();
+    await drag(page, [0.3, 0.1], [0.5, 0.9]);
+    await page.locator('#found:has-text("Found 1 pose")').waitFor(patience);
+    await settled(page, 'wasm');
+    const { pose: drawn } = await savedJson(page);
+    expectSamePoses(drawn, await posesOfNode(drawn?.map(({ box }) => [...box])));
+    await button('Remove the boxes').click();
+    await page.locator(`#found:has-text("Found ${expected.length} poses")`).waitFor(patience);
+
+    await button('Without the detector').click();
+    await page.locator('#found:has-text("Found 1 pose")').waitFor(patience);
+    expect(await button('Without the detector').isVisible()).to.equal(false);
+    expect(faults).to.deep.equal([]);
+    await page.close();
+  });
 });

@@ -10,23 +10,22 @@ type Pose = ReturnType<Poses['at']>;
 /** The poses with their keypoints, in the order of the boxes. */
 export function createPoseList(stage: Stage): HTMLElement {
   const list = element('ol', { 'aria-labelledby': 'poses-title' });
-  const whole = element('button', { type: 'button', onclick: () => stage.tellBox(undefined) }, 'Whole picture');
+  const remove = element('button', { type: 'button', onclick: () => stage.tellBox(undefined) }, 'Remove the boxes');
   const hint = element(
     'p',
     { class: 'small' },
-    'The whole picture counts as one person. For several, press the rectangle above the picture and draw a box around each.',
+    'The whole picture counts as one person. For several, press the rectangle above the picture and draw a box around each, or let a detector find them (Settings).',
   );
   const root = element('section', { 'aria-labelledby': 'poses-title', hidden: true });
-  root.append(element('h2', { id: 'poses-title' }, 'Poses'), list, hint, element('div', { class: 'buttons' }, whole));
+  root.append(element('h2', { id: 'poses-title' }, 'Poses'), list, hint, element('div', { class: 'buttons' }, remove));
 
   stage.onResult((result) => {
     const poses = result?.poses;
     if (!result) return;
     root.hidden = !poses;
     if (!poses) return;
-    const isWhole = showsAll(poses, result.image);
-    hint.hidden = !isWhole;
-    whole.hidden = isWhole;
+    hint.hidden = stage.hasBoxes || !showsAll(poses, result.image);
+    remove.hidden = !stage.hasBoxes;
     const opened = new Set([...list.querySelectorAll('details')].flatMap(({ open }, i) => (open ? [i] : [])));
     keepFocus(list, 'data-pose', () =>
       list.replaceChildren(...Array.from(poses, (pose) => element('li', {}, rowOf(pose, opened.has(pose.index))))),

@@ -34,8 +34,14 @@ export interface Stage {
   readonly shapes: readonly InstanceShape[];
   /** Milliseconds from the latest result to the frame that shows it. */
   readonly drawn: number | undefined;
-  /** Shows a picture, with what was found on it or without. A new picture is seen whole; the same keeps its zoom. */
-  show(picture: Picture | undefined, result: Result | undefined, name?: string): void;
+  /** Whether poses were looked for in boxes that the visitor drew. */
+  readonly hasBoxes: boolean;
+  /**
+   * Shows a picture, with what was found on it or without. A new picture is seen whole; the same keeps its zoom.
+   *
+   * @param hasBoxes whether the visitor drew boxes
+   */
+  show(picture: Picture | undefined, result: Result | undefined, name?: string, hasBoxes?: boolean): void;
   /** Calls `listener` when an instance is cut out, and with `undefined` when its card is closed. Returns the function that ends it. */
   onSelect(listener: (index: number | undefined) => void): () => void;
   /**
@@ -63,6 +69,7 @@ interface Shown {
   readonly picture?: Picture | undefined;
   readonly scene?: Scene | undefined;
   readonly name: string;
+  readonly hasBoxes?: boolean | undefined;
 }
 
 export function createStage(root: HTMLElement): Stage {
@@ -87,8 +94,11 @@ export function createStage(root: HTMLElement): Stage {
     get name() {
       return shown.name;
     },
-    show(picture, result, name = 'image') {
-      shown = { ...shown, picture, name };
+    get hasBoxes() {
+      return shown.hasBoxes ?? false;
+    },
+    show(picture, result, name = 'image', hasBoxes = false) {
+      shown = { ...shown, picture, name, hasBoxes };
       const size = result?.image ?? picture ?? camera.size;
       empty.hidden = picture !== undefined;
       tools.hidden = picture === undefined;
