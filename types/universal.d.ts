@@ -125,7 +125,7 @@ declare function atob(base64: string): string;
 
 interface MessagePort {
   onmessage: (() => void) | null;
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   close(): void;
 }
 
