@@ -60,10 +60,11 @@ export interface Compiled {
 export type Queue = <T>(task: () => Promise<T>) => Promise<T>;
 
 export function taskQueue(): Queue {
-  let last: Promise<unknown> = Promise.resolve();
+  let last: Promise<void> = Promise.resolve();
   return (task) => {
     const result = last.then(task);
-    last = result.catch(() => {}); // the caller gets the error; the next task runs all the same
+    const done = (): void => {}; // the caller gets the error; the queue keeps no result alive until the next task
+    last = result.then(done, done);
     return result;
   };
 }

@@ -153,6 +153,21 @@ describe('memory of onnxruntime’s thread', () => {
     });
   });
 
+  it('is free as soon as nobody has the outputs, before the next run', async () => {
+    const runner = await engine.load(doubling);
+    const { y: input } = await runner.run({ x: row(1, 2) });
+    const dataOf = async (run: ReturnType<Runner['run']>) =>
+      new WeakRef((await (await run).y?.read())?.data as Float32Array);
+    const outputs = [
+      await dataOf(runner.run({ x: input as DeviceTensor })),
+      await dataOf(runner.run({ x: row(3, 4) })),
+    ];
+    await collectGarbage();
+    expect(outputs.map((data) => data.deref())).to.deep.equal([undefined, undefined]);
+    input?.dispose();
+    runner.dispose();
+  });
+
   it('moves inputs and outputs instead of copying them', async () => {
     // tells how many values the worker still has of the last run
     const run = `async ({ x }) => {

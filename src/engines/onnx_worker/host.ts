@@ -107,7 +107,7 @@ class WorkerTensor implements OnnxTensor {
   #data: Data | undefined;
   #kept: number | undefined;
   /** Settles once the data is on this side, if it comes. */
-  #coming: Promise<unknown> | undefined;
+  #coming: Promise<void> | undefined;
   #isRead = false;
   #isDisposed = false;
   readonly #line: Pick<Line, 'call' | 'free'>;
@@ -131,7 +131,7 @@ class WorkerTensor implements OnnxTensor {
   }
 
   /** The read that waits for data from the worker. A run that takes the tensor has to wait for it, too. */
-  get reading(): Promise<unknown> | undefined {
+  get reading(): Promise<void> | undefined {
     return this.#isRead && !this.#data ? this.#coming : undefined;
   }
 
@@ -149,7 +149,8 @@ class WorkerTensor implements OnnxTensor {
 
   /** @param run settles once the data is back, if it comes back */
   isWith(run: Promise<unknown>): void {
-    this.#coming = run;
+    const settled = (): void => {}; // keeps no outputs of the run alive
+    this.#coming = run.then(settled, settled);
   }
 
   takeBack(data: Data): void {
