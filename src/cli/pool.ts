@@ -3,7 +3,7 @@ import { EngineError } from '../errors.ts';
 import { usefulThreads } from '../platform/node/cores.ts';
 import { errorOf } from './failure.ts';
 import type { ImagesJob } from './plan.ts';
-import type { FromWorker, WorkerData } from './worker.ts';
+import type { FromWorker, ToWorker, WorkerData } from './worker.ts';
 
 /**
  * Images on several threads. The first worker is the model of this thread; each other one is a thread with a model and an
@@ -58,6 +58,8 @@ export interface PoolOptions {
   readonly onNotice: (text: string) => void;
   /** The module of the threads, another one in tests. */
   readonly script?: URL;
+  /** Milliseconds in which threads end by themselves before they are ended. By default 10,000. */
+  readonly patience?: number;
 }
 
 /** Makes the outcome of an image. */
@@ -68,7 +70,10 @@ export interface Pool<Input, Outcome> {
   readonly most: number;
   /** Gives an image to the worker with the fewest. */
   readonly run: Cook<Input, Outcome>;
-  /** Ends the threads, whatever they do. */
+  /**
+   * Ends the threads. One that is in an operation of onnxruntime ends after it: to end it at once would abort the process (SIGABRT). One that
+   * does not hear of it in time is ended whatever it does.
+   */
   close(): Promise<void>;
 }
 
@@ -96,7 +101,7 @@ interface Task<Input, Outcome> extends Pending<Outcome> {
 /** @param cook the worker of this thread */
 export function openPool<Input, Outcome>(
   cook: Cook<Input, Outcome>,
-  { room, workers, data, onNotice, script }: PoolOptions,
+  { room, workers, data, onNotice, script, patience = 10_000 }: PoolOptions,
 ): Pool<Input, Outcome> {
   const members: Member<Input, Outcome>[] = [{ cook, room, load: 0 }];
   const waiting: Task<Input, Outcome>[] = [];
@@ -142,7 +147,7 @@ export function openPool<Input, Outcome>(
         give();
       }),
     close: async () => {
-      await Promise.all(threads.map((end) => end()));
+      await Promise.all(threads.map((end) => end(patience)));
     },
   };
 }
@@ -162,22 +167,24 @@ function workerModule(): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(text)}`);
 }
 
-/** Starts a thread. @returns the function that ends it */
+/** Starts a thread. @returns the function that ends it, if need be after so many milliseconds */
 function startThread<Input, Outcome>(
   name: string,
   data: WorkerData,
   script = workerModule(),
   { onReady, onEnd }: Events<Input, Outcome>,
-): () => Promise<unknown> {
+): (patience: number) => Promise<void> {
   const worker = new Worker(script, { name, workerData: data });
   const pending = new Map<number, Pending<Outcome>>();
   let next = 0;
   let closing = false;
   let failure: unknown;
+  const send = (message: ToWorker) => worker.postMessage(message);
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const cook: Cook<Input, Outcome> = (input) =>
     new Promise((resolve, reject) => {
       pending.set(next, { resolve, reject });
-      worker.postMessage({ id: next++, input });
+      send({ kind: 'input', id: next++, input });
     });
   worker.on('message', (message: FromWorker<Outcome>) => {
     if (message.kind === 'ready') return onReady(cook);
@@ -204,8 +211,11 @@ function startThread<Input, Outcome>(
     first?.reject(new EngineError(`${name} ended while it ran this image: ${why}. Run it again, or use --workers 1.`));
     for (const one of others) one.reject(new Returned(name));
   });
-  return () => {
+  return async (patience) => {
     closing = true;
-    return worker.terminate();
+    send({ kind: 'end' });
+    const timer = setTimeout(() => void worker.terminate(), patience);
+    await ended;
+    clearTimeout(timer);
   };
 }

@@ -28,10 +28,10 @@ export type WorkerData = {
     }
 );
 
-export interface ToWorker {
-  readonly id: number;
-  readonly input: unknown;
-}
+export type ToWorker =
+  | { readonly kind: 'input'; readonly id: number; readonly input: unknown }
+  /** Ends the thread, once an operation of onnxruntime is done that it may be at. */
+  | { readonly kind: 'end' };
 
 export type FromWorker<Outcome> =
   | { readonly kind: 'ready' }
@@ -68,6 +68,22 @@ function observationsFor(predictor: Predictor): Work {
   return async (input) => [await observe(input as ObservedInput)];
 }
 
+/** Undefined until the model is loaded. */
+let work: Work | undefined;
+
+port.on('message', async (message: ToWorker) => {
+  // listeners of `exit` make it wait for threads that would abort the process if they were ended at once
+  if (message.kind === 'end') process.exit();
+  const { id, input } = message;
+  try {
+    if (!work) throw new Error('an image came before the thread was ready');
+    const [outcome, transfer] = await work(input);
+    send({ kind: 'outcome', id, outcome }, transfer);
+  } catch (error) {
+    send({ kind: 'failed', id, error: plainError(error) });
+  }
+});
+
 try {
   const library = await import('../node.ts');
   // what was to be downloaded is there: the first worker has loaded it
@@ -80,18 +96,10 @@ try {
     ignore,
     configure: data.kind === 'outcomes' ? (full) => configFor(library, data.recipe.job, full) : undefined,
   });
-  const work =
-    data.kind === 'outcomes' ? await outcomesFor(library, predictor, data.recipe) : observationsFor(predictor);
-  port.on('message', async ({ id, input }: ToWorker) => {
-    try {
-      const [outcome, transfer] = await work(input);
-      send({ kind: 'outcome', id, outcome }, transfer);
-    } catch (error) {
-      send({ kind: 'failed', id, error: plainError(error) });
-    }
-  });
+  work = data.kind === 'outcomes' ? await outcomesFor(library, predictor, data.recipe) : observationsFor(predictor);
   send({ kind: 'ready' });
 } catch (error) {
   if (!(error instanceof MoganetError)) throw error; // a mistake in this package, which is reported with its stack
   send({ kind: 'unable', error: plainError(error) });
+  port.close();
 }

@@ -3,7 +3,7 @@ import { EngineError } from 'moganet';
 import { progressText } from '../../src/cli/images.ts';
 import type { Outcome } from '../../src/cli/outcome.ts';
 import type { PlannedInput } from '../../src/cli/plan.ts';
-import { openPool, sharesOf } from '../../src/cli/pool.ts';
+import { openPool, type PoolOptions, sharesOf } from '../../src/cli/pool.ts';
 import type { WorkerData } from '../../src/cli/worker.ts';
 import { rejection } from '../harness/rejection.ts';
 
@@ -61,7 +61,8 @@ const script = (start = "post({ kind: 'ready' });") =>
     `data:text/javascript,${encodeURIComponent(`
       import { parentPort, threadId } from 'node:worker_threads';
       const post = (message) => parentPort.postMessage(message);
-      parentPort.on('message', ({ id, input: { file } }) => {
+      parentPort.on('message', ({ kind, id, input: { file } = {} }) => {
+        if (kind === 'end') process.exit();
         if (file === 'crash') throw new Error('out of luck');
         if (file === 'bad') post({ kind: 'failed', id, error: { kind: 'EngineError', message: 'bad: no' } });
         else if (file !== 'never') post({ kind: 'outcome', id, outcome: ${JSON.stringify(outcome('thread'))} });
@@ -71,7 +72,7 @@ const script = (start = "post({ kind: 'ready' });") =>
   );
 
 /** A pool whose own worker holds its images until `go` is called. */
-function poolOf(threads: URL) {
+function poolOf(threads: URL, more: Partial<PoolOptions> = {}) {
   const notices: string[] = [];
   let go = () => {};
   const held = new Promise<void>((resolve) => {
@@ -81,7 +82,8 @@ function poolOf(threads: URL) {
     await held;
     return outcome('here');
   };
-  const pool = openPool(cook, { room: 1, workers: 2, data, onNotice: (text) => notices.push(text), script: threads });
+  const onNotice = (text: string) => notices.push(text);
+  const pool = openPool(cook, { room: 1, workers: 2, data, onNotice, script: threads, ...more });
   return { pool, notices, go };
 }
 
@@ -138,9 +140,22 @@ describe('a pool of workers', () => {
     await pool.close();
   });
 
-  it('ends threads that compute', async () => {
+  it('lets threads end by themselves, also while they load', async () => {
+    const state = new Int32Array(new SharedArrayBuffer(4));
+    const loading = `
+      const { workerData: { state } } = await import('node:worker_threads');
+      process.on('exit', () => { Atomics.store(state, 0, 1); });
+      await new Promise(() => {});
+    `;
+    const { pool } = poolOf(script(loading), { data: { state } as unknown as WorkerData });
+    await pool.close();
+    expect(state[0]).to.equal(1);
+  });
+
+  it('ends threads that do not hear it', async () => {
     const { pool, go } = poolOf(
       script("post({ kind: 'ready' }); await new Promise((go) => setTimeout(go, 20)); for (;;);"),
+      { patience: 100 },
     );
     void pool.run(input('a'));
     void pool.run(input('never')).catch(() => {});

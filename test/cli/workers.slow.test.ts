@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
@@ -67,6 +68,29 @@ describe('--workers', function () {
     expect(results.length).to.be.within(1, count - 2);
     expect(failures.at(-1).error).to.equal('interrupted by SIGTERM');
     expect(readdirSync(join(cwd, 'out2')).filter((name) => name.endsWith('.part'))).to.deep.equal([]);
+  });
+});
+
+describe('a pool of workers that is closed while one runs its network', () => {
+  it('leaves the process its exit code', () => {
+    const script = `
+      const { readFileSync } = await import('node:fs');
+      const { openPool } = await import('./src/cli/pool.ts');
+      const job = { model: { ref: 'facade' }, engine: 'onnxruntime' };
+      const data = { kind: 'observations', threads: 1, job };
+      const pool = openPool(() => new Promise(() => {}), { room: 1, workers: 2, data, onNotice: console.error });
+      const bytes = new Uint8Array(readFileSync('samples/images/facade-balconies.jpg'));
+      const run = () => pool.run({ file: 'a.jpg', bytes, options: {} });
+      run(); // this thread never finishes it
+      await run(); // the other one is ready
+      run();
+      await new Promise((go) => setTimeout(go, 100)); // decoding takes 30 ms
+      await pool.close();
+      process.exit(7);
+    `;
+    const words = ['--import', 'tsx/esm', '--input-type=module', '-e', script];
+    const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 60_000 });
+    expect({ status, stderr }).to.deep.equal({ status: 7, stderr: '' });
   });
 });
 
