@@ -48,7 +48,7 @@ An image that cannot be read is named and left out, with its labels: the figures
 
 Examples:
   moganet evaluate --data facades/
-  moganet evaluate --data facades/ --limit 100 --report facades.html
+  moganet evaluate --data facades/ --limit 100 --report report.html
   moganet evaluate --data coco/ --split val2017 --model mask_rcnn_moganet_xt_fpn_1x_coco --save-results xt.json
   moganet evaluate --data coco/ --split val2017 --results xt.json --json > figures.json
   moganet evaluate --data VOC2007/ --split test --model detector.safetensors
