@@ -95,7 +95,7 @@ async function tiledRun(size: Size, tiling: Tiling, how: Decision, dataset: Data
       await networkDone();
       await inSlices(labels.add(logits, stepsTo(itemAt(geometries, 0))), pause);
     },
-    finish: async (pause) => ({ segmentation: { labels: await inSlices(labels.finish(), pause), dataset } }),
+    finish: async () => ({ segmentation: { labels: labels.finish(), dataset } }),
   };
 }
 
@@ -192,7 +192,7 @@ async function onWindows(inputs: TaskInputs, sliding: Slide, decision: Decision)
       if (i === geometries.length - 1 && window === options.windows.at(-1)) await networkDone();
       await inSlices(labels.add(logits), pause);
     }
-    maps.push(await inSlices(labels.finish(), pause));
+    maps.push(labels.finish());
   }
   return maps;
 }

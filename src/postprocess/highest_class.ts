@@ -12,13 +12,14 @@ import {
   resizesOf,
   type Step,
 } from './logit_sources.ts';
+import { sigmoid } from './scores.ts';
 import { type Tiles, tilesOf } from './tiles.ts';
 
 /**
  * The highest class of each pixel of resized logits, without resizing most of them. A bilinear value lies between the least and the
  * largest of the values that it is made of. So in a tile of the image, whose pixels are made of a few values per class, a class whose
  * largest value stays below the least of another class is the highest nowhere. What remains, often one class, is computed by the same
- * steps as a whole map.
+ * steps as a whole map. Logits of one channel are those of class 1: class 0 has the bar that they must be above.
  */
 
 /** How much arithmetic is done in a slice, in values: a few milliseconds. */
@@ -27,6 +28,30 @@ const perSlice = 500_000;
 /** Labels at the size of the last step, bytes up to 256 classes. */
 export const labelsFor = ({ height, width }: Size, classes: number): Uint8Array | Uint16Array =>
   classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
+
+/** What logits decide. */
+export interface Decision {
+  /** How many classes there are. */
+  readonly classes: number;
+  /** The logit of class 0, if the only channel is that of class 1. */
+  readonly bar?: number | undefined;
+}
+
+/** @param threshold of one channel: class 1 has a greater sigmoid */
+export const decisionOf = (channels: number, threshold: number | undefined): Decision =>
+  threshold === undefined ? { classes: channels } : { classes: 2, bar: barOf(threshold) };
+
+/** Returns the largest float32 whose sigmoid is not above a threshold from 0 to 1. */
+function barOf(threshold: number): number {
+  if (threshold >= 1) return Infinity;
+  let [low, high] = [-750, 750]; // with the sigmoids 0 and 1
+  for (;;) {
+    const middle = Math.fround((low + high) / 2);
+    if (middle <= low || middle >= high) return low;
+    if (sigmoid(middle) > threshold) high = middle;
+    else low = middle;
+  }
+}
 
 /**
  * Returns the class of each pixel: the highest logit, of equal ones the lowest class.
@@ -37,22 +62,21 @@ export const labelsFor = ({ height, width }: Size, classes: number): Uint8Array 
  */
 export function* highestClasses(
   source: LogitSource,
-  classes: number,
+  decision: Decision,
   steps: readonly Step[],
   alignCorners: boolean,
   largest: number,
 ): Sliced<Uint8Array | Uint16Array> {
   const { height, width } = steps.at(-1)?.crop ?? source;
-  const labels = labelsFor({ height, width }, classes);
-  const map = { classes, base: source, resizes: resizesOf(source, steps, alignCorners), width, labels };
+  const labels = labelsFor({ height, width }, decision.classes);
+  const map = { ...decision, base: source, resizes: resizesOf(source, steps, alignCorners), width, labels };
   const whole = { top: 0, bottom: height, left: 0, right: width };
   yield* highestOnPart([placed(source, alignCorners)], map, largest, whole);
   return labels;
 }
 
 /** What becomes of the base map. */
-export interface LabelledMap {
-  readonly classes: number;
+export interface LabelledMap extends Decision {
   /** The size of the map whose values are the means of the sources. */
   readonly base: Size;
   /** Resizes of the base map, none if the labels are of its size. */
@@ -70,7 +94,7 @@ export interface LabelledMap {
  */
 export function* highestOnPart(
   sources: readonly PlacedSource[],
-  { classes, base, resizes: { downs, acrosses }, width, labels }: LabelledMap,
+  { classes, bar, base, resizes: { downs, acrosses }, width, labels }: LabelledMap,
   largest: number,
   part: MapPart,
 ): Sliced<void> {
@@ -79,8 +103,8 @@ export function* highestOnPart(
   // rounding may lead out of the bounds: by a few units in the last place of a double, and of a float32 in means
   const isMean = sources.length > 1 || sources.some(({ weights }) => weights);
   const slack = largest * (isMean ? 2e-7 * sources.length : 1e-9);
-  const candidates = candidateFinder(sources, classes, rows, columns, slack);
-  const offer = offerTo(sources, base, downs, acrosses, rows, columns);
+  const candidates = candidateFinder(sources, { classes, bar }, rows, columns, slack);
+  const offer = offerTo(sources, bar, base, downs, acrosses, rows, columns);
   /** Labels the tiles of a row from `column` on, until enough is done for a slice. Returns the next column. */
   const labelTiles = (row: number, column: number): number => {
     let done = 0;
@@ -152,17 +176,21 @@ interface Candidates {
   readonly found: Uint16Array;
 }
 
+/** The class of the first channel. */
+const classOfFirst = (bar: number | undefined): number => (bar === undefined ? 0 : 1);
+
 /** How many tiles a block has along each axis. */
 const blockTiles = 8;
 
 /** Finds candidates in blocks of tiles first: what is a candidate nowhere in a block needs no look at its tiles. */
 function candidateFinder(
   sources: readonly PlacedSource[],
-  classes: number,
+  { classes, bar }: Decision,
   rows: Tiles,
   columns: Tiles,
   slack: number,
 ): Candidates {
+  const first = classOfFirst(bar);
   const blocks = Math.ceil(columns.count / blockTiles);
   const low = new Float32Array(classes * blocks);
   const high = new Float32Array(classes * blocks);
@@ -190,13 +218,14 @@ function candidateFinder(
     let read = 0;
     low.fill(Infinity);
     high.fill(-Infinity);
+    if (bar !== undefined) for (const bounds of [low, high]) bounds.fill(bar, 0, blocks);
     for (const { data, width, plane, wide } of views) {
-      const first = wide.down.starts[blockRow]!;
-      const count = wide.down.ends[blockRow]! - first + 1;
+      const top = wide.down.starts[blockRow]!;
+      const count = wide.down.ends[blockRow]! - top + 1;
       if (count <= 0) continue;
       const { starts, ends } = wide.across;
-      for (let c = 0; c < classes; c++) {
-        const origin = c * plane + first * width;
+      for (let c = first; c < classes; c++) {
+        const origin = (c - first) * plane + top * width;
         for (let block = 0; block < blocks; block++) {
           const start = starts[block]!;
           widen(data, origin + start, width, count, ends[block]! - start + 1, low, high, c * blocks + block);
@@ -205,11 +234,11 @@ function candidateFinder(
       read += classes * width * count;
     }
     for (let block = 0; block < blocks; block++) {
-      let bar = -Infinity;
-      for (let c = 0; c < classes; c++) bar = Math.max(bar, low[c * blocks + block]!);
+      let least = -Infinity;
+      for (let c = 0; c < classes; c++) least = Math.max(least, low[c * blocks + block]!);
       let count = 0;
       for (let c = 0; c < classes; c++) {
-        if (high[c * blocks + block]! >= bar - slack) lists[block * classes + count++] = c;
+        if (high[c * blocks + block]! >= least - slack) lists[block * classes + count++] = c;
       }
       counts[block] = count;
     }
@@ -230,22 +259,23 @@ function candidateFinder(
       if (count === 1) return 1;
       tileLow.fill(Infinity, 0, count);
       tileHigh.fill(-Infinity, 0, count);
+      if (bar !== undefined) tileLow[0] = tileHigh[0] = bar; // of two classes, both are left
       for (let i = 0; i < views.length; i++) {
         const { data, width, plane, down, across } = views[i]!;
         const start = across.starts[column]!;
         const tileColumns = across.ends[column]! - start + 1;
-        const first = down.starts[current]!;
-        const tileRows = down.ends[current]! - first + 1;
+        const top = down.starts[current]!;
+        const tileRows = down.ends[current]! - top + 1;
         if (tileColumns <= 0 || tileRows <= 0) continue;
-        const origin = first * width + start;
-        for (let k = 0; k < count; k++) {
+        const origin = top * width + start - first * plane;
+        for (let k = first; k < count; k++) {
           widen(data, lists[list + k]! * plane + origin, width, tileRows, tileColumns, tileLow, tileHigh, k);
         }
       }
-      let bar = -Infinity;
-      for (let k = 0; k < count; k++) if (tileLow[k]! > bar) bar = tileLow[k]!;
+      let least = -Infinity;
+      for (let k = 0; k < count; k++) if (tileLow[k]! > least) least = tileLow[k]!;
       let kept = 0;
-      for (let k = 0; k < count; k++) if (tileHigh[k]! >= bar - slack) found[kept++] = lists[list + k]!;
+      for (let k = 0; k < count; k++) if (tileHigh[k]! >= least - slack) found[kept++] = lists[list + k]!;
       return kept;
     },
   };
@@ -319,12 +349,14 @@ interface Offer {
 
 function offerTo(
   sources: readonly PlacedSource[],
+  bar: number | undefined,
   base: Size,
   downs: readonly Samples[],
   acrosses: readonly Samples[],
   rows: Tiles,
   columns: Tiles,
 ): Offer {
+  const first = classOfFirst(bar);
   const size = rows.widest * columns.widest;
   const buffers = [new Float32Array(size), new Float32Array(size)] as const;
   const stretched = new Float32Array((rows.widest + 1) * columns.widest);
@@ -360,18 +392,20 @@ function offerTo(
       }
       row = newRow;
       column = newColumn;
-      best.fill(-Infinity);
+      best.fill(bar ?? -Infinity);
       if (data) return;
       const [left, right] = [columns.base.starts[column]!, columns.base.ends[column]!];
       ofTile = ofRow.filter((one) => one.left < right && one.left + one.width > left);
     },
     take(label, labels, labelWidth) {
+      const channel = label - first;
+      if (channel < 0) return; // the bar is what others must be above
       let values = data;
-      let origin = label * plane;
+      let origin = channel * plane;
       let width = base.width;
       if (!values) {
         goTo(-1);
-        values = meanOf(ofTile, label, part);
+        values = meanOf(ofTile, channel, part);
         width = part.right - part.left;
         origin = -part.top * width - part.left;
       }

@@ -2,8 +2,8 @@ import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import { atOnce, type Sliced } from '../slices.ts';
 import { bilinearSamples, type Samples } from './bilinear.ts';
-import { highestClasses } from './highest_class.ts';
-import { checkFinite, sigmoid } from './scores.ts';
+import { decisionOf, highestClasses } from './highest_class.ts';
+import { checkFinite } from './scores.ts';
 
 /**
  * From a segmentation head's logits to the class of each pixel, part by part: at the size of a large image the logits of 150
@@ -53,13 +53,9 @@ export function* labelSlices(
     throw new ShapeError('segmentation: at least one size is needed to resize the logits to, got none.');
   checkCrops(steps);
   const largest = yield* largestOf(logits, image);
-  if (threshold !== undefined) {
-    const rows = resizedSteps(rowsOfMap(logits, image), steps, alignCorners);
-    return yield* labelsAbove(rows, threshold);
-  }
   const { classes, map, data } = imageOf(logits, image);
   const source = { top: 0, left: 0, ...map, data, map, steps: [] };
-  return yield* highestClasses(source, classes, steps.map(cropped), alignCorners, largest);
+  return yield* highestClasses(source, decisionOf(classes, threshold), steps.map(cropped), alignCorners, largest);
 }
 
 export const cropped = ({ size, crop = size }: ResizeStep) => ({ size, crop });
@@ -189,18 +185,6 @@ function resizedRows(source: Rows, step: ResizeStep, alignCorners: boolean): Row
       return values;
     },
   };
-}
-
-/** Returns the class of each pixel of rows of one channel: 1 if the sigmoid is above the threshold. */
-export function* labelsAbove({ height, width, row }: Rows, threshold: number): Sliced<Uint8Array> {
-  const labels = new Uint8Array(height * width);
-  const rows = Math.ceil(valuesPerSlice / 4 / width);
-  for (let y = 0, at = 0; y < height; y++, at += width) {
-    const values = row(y);
-    for (let x = 0; x < width; x++) labels[at + x] = sigmoid(values[x]!) > threshold ? 1 : 0;
-    if (y % rows === rows - 1) yield;
-  }
-  return labels;
 }
 
 /**

@@ -2,18 +2,9 @@ import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import type { Sliced } from '../slices.ts';
 import { lastRead, type Samples } from './bilinear.ts';
-import { highestOnPart, type LabelledMap, labelsFor } from './highest_class.ts';
+import { decisionOf, highestOnPart, type LabelledMap, labelsFor } from './highest_class.ts';
 import { firstThrough, type PlacedSource, placed, resizesOf, trimmed, type Weights } from './logit_sources.ts';
-import {
-  cropped,
-  imageOf,
-  labelsAbove,
-  largestOf,
-  type ResizeStep,
-  type Rows,
-  resizedSteps,
-  rowsOfMap,
-} from './segmentation.ts';
+import { cropped, imageOf, largestOf, type ResizeStep, type Rows, resizedSteps, rowsOfMap } from './segmentation.ts';
 
 /**
  * The classes of an image whose logits come window by window: mmseg's slide mode, and tiles. What no later window reaches gets its classes
@@ -118,7 +109,7 @@ export interface WindowLabels {
    */
   add(logits: NDArray, steps?: readonly ResizeStep[]): Sliced<void>;
   /** Returns the class of each pixel, after the last window. @throws ShapeError if windows are missing */
-  finish(): Sliced<Uint8Array | Uint16Array>;
+  finish(): Uint8Array | Uint16Array;
 }
 
 /**
@@ -128,10 +119,10 @@ export interface WindowLabels {
  * @throws ShapeError without a window
  */
 export function windowLabels(options: WindowOptions): WindowLabels {
-  const { windows, threshold } = options;
+  const { windows } = options;
   if (windows.length === 0) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
   let next = 0;
-  const take = threshold === undefined ? highest(options) : above(options, threshold);
+  const take = highest(options);
   return {
     *add(logits, given) {
       const window = windows[next];
@@ -144,11 +135,11 @@ export function windowLabels(options: WindowOptions): WindowLabels {
       const left = beside.length > 0 ? Math.min(...beside.map((one) => one.left)) : undefined;
       yield* take.add(window, logits, given ?? [{ size: window }], { left, top: later[below]?.top });
     },
-    *finish() {
+    finish() {
       if (next < windows.length) {
         throw new ShapeError(`segmentation: logits of ${next} of ${windows.length} windows are there.`);
       }
-      return yield* take.finish();
+      return take.labels();
     },
   };
 }
@@ -164,11 +155,11 @@ interface Later {
 /** What is done with the logits of a window. */
 interface Taking {
   add(window: Window, logits: NDArray, steps: readonly ResizeStep[], later: Later): Sliced<void>;
-  finish(): Sliced<Uint8Array | Uint16Array>;
+  labels(): Uint8Array | Uint16Array;
 }
 
-/** Several classes: labels are written as soon as nothing more comes to them. */
-function highest({ base, original, alignCorners, blend }: WindowOptions): Taking {
+/** Labels are written as soon as nothing more comes to them. */
+function highest({ base, original, alignCorners, blend, threshold }: WindowOptions): Taking {
   const resizes = resizesOf(base, [{ size: original, crop: original }], alignCorners);
   const { height, width } = original;
   let map: LabelledMap | undefined;
@@ -176,8 +167,9 @@ function highest({ base, original, alignCorners, blend }: WindowOptions): Taking
   let [top, left] = [0, 0]; // rows above are written, and of the next rows the columns on the left
   return {
     *add(window, logits, steps, later) {
-      const { classes, map: size, data } = imageOf(logits, 0);
-      map ??= { classes, base, resizes, width, labels: labelsFor(original, classes) };
+      const { classes: channels, map: size, data } = imageOf(logits, 0);
+      const decision = decisionOf(channels, threshold);
+      map ??= { ...decision, base, resizes, width, labels: labelsFor(original, decision.classes) };
       const largest = yield* largestOf(logits, 0);
       const weights = weightsOf(window, base, blend);
       const source = placed({ ...window, data, map: size, steps: steps.map(cropped), weights }, alignCorners);
@@ -194,16 +186,13 @@ function highest({ base, original, alignCorners, blend }: WindowOptions): Taking
         const column = right < width ? firstThrough(resizes.acrosses, right) : Infinity;
         sources = sources.flatMap((one) => {
           if (one.source.left + one.source.width > column) return one;
-          const rest = trimmed(one.source, row, classes);
+          const rest = trimmed(one.source, row, channels);
           return rest ? [{ source: rest, largest: one.largest }] : [];
         });
       }
       if (later.left === undefined) [top, left] = [Math.max(top, bottom), 0];
     },
-    // biome-ignore lint/correctness/useYield: the labels are there already
-    *finish() {
-      return map?.labels ?? new Uint8Array(0); // there is a window, so there is a map
-    },
+    labels: () => map?.labels ?? new Uint8Array(0), // there is a window, so there is a map
   };
 }
 
@@ -214,20 +203,6 @@ function before(edge: number | undefined, [step]: readonly Samples[], extent: nu
   let i = 0;
   while (i < extent && lastRead(step, i) < edge) i++;
   return i;
-}
-
-/** One channel: there is a map per window, which is small. */
-function above(options: WindowOptions, threshold: number): Taking {
-  const windows: WindowLogits[] = [];
-  return {
-    *add(window, logits, steps) {
-      yield* largestOf(logits, 0);
-      windows.push({ window, logits, steps });
-    },
-    *finish() {
-      return yield* labelsAbove(windowLogitRows(windows, options), threshold);
-    },
-  };
 }
 
 /** The logits of a window, as `WindowLabels.add` takes them. */
@@ -244,7 +219,7 @@ export function* windowLabelSlices(
 ): Sliced<Uint8Array | Uint16Array> {
   const labels = windowLabels({ ...options, windows: windows.map(({ window }) => window) });
   for (const { logits, steps } of windows) yield* labels.add(logits, steps);
-  return yield* labels.finish();
+  return labels.finish();
 }
 
 /** Returns the logits of which `windowLabels` takes the highest, row by row at the original size. They take long: no value is left out. */

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { NDArray, Size } from '../../src/arrays.ts';
 import { ShapeError } from '../../src/errors.ts';
+import { sigmoid } from '../../src/postprocess/scores.ts';
 import { labelsFrom, resizedLogits, resizeLabels } from '../../src/postprocess/segmentation.ts';
 import { type Blend, slidingWindows, windowLogitRows, windowOf } from '../../src/postprocess/windows.ts';
 import { labelsFromWindows } from '../harness/at_once.ts';
@@ -115,6 +116,29 @@ describe('labelsFrom', () => {
     );
   });
 
+  it('gives class 1 where the sigmoid of one resized channel is above the threshold, to the bit', () => {
+    const size = fc.record({ height: fc.integer({ min: 1, max: 40 }), width: fc.integer({ min: 1, max: 40 }) });
+    const cases = fc.record({
+      steps: fc.array(fc.record({ size }), { minLength: 1, maxLength: 3 }),
+      map: fc.record({ height: fc.integer({ min: 1, max: 20 }), width: fc.integer({ min: 1, max: 20 }) }),
+      threshold,
+      // few levels give sigmoids that are the threshold
+      levels: fc.constantFrom(2, 5, 1e6),
+      smooth: fc.boolean(),
+      alignCorners: fc.boolean(),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cases, ({ steps, map, threshold, levels, smooth, alignCorners, seed }) => {
+        const logits = randomLogits(seed, 1, map, levels, smooth);
+        const { data } = resizedLogits(logits, { steps, alignCorners });
+        const labels = labelsFrom(logits, { steps, alignCorners, threshold });
+        expect([...labels]).to.deep.equal(Array.from(data, (logit) => Number(sigmoid(logit) > threshold)));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
   it('counts beyond a byte', () => {
     const data = new Float32Array(300);
     data[299] = 1;
@@ -140,6 +164,9 @@ describe('labelsFrom', () => {
 });
 
 /** Makes logits of a few levels, random or smooth. */
+/** From 0 to 1, both included. 0.5 is the sigmoid of a level. */
+const threshold = fc.oneof(fc.constantFrom(0, 0.3, 0.5, 1), fc.double({ min: 0, max: 1, noNaN: true }));
+
 function randomLogits(
   seed: number,
   classes: number,
@@ -304,6 +331,34 @@ describe('classes from sliding windows', () => {
         expect(byRow).to.deep.equal(expected);
       }),
       { numRuns: 400 },
+    );
+  });
+
+  it('are those of one channel by its threshold, to the bit', () => {
+    const size = fc.record({ height: fc.integer({ min: 1, max: 24 }), width: fc.integer({ min: 1, max: 24 }) });
+    const cases = fc.record({
+      input: size,
+      crop: fc.integer({ min: 2, max: 12 }),
+      stride: fc.integer({ min: 1, max: 12 }),
+      original: size,
+      threshold,
+      smooth: fc.boolean(),
+      blend: fc.constantFrom<Blend>('mean', 'hann'),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cases, ({ input, crop, stride, original, threshold, smooth, blend, seed }) => {
+        const sliding = { crop: square(crop), stride: square(Math.min(stride, crop)) };
+        const windows = slidingWindows(input, sliding).map((window, i) => {
+          const map = { height: Math.ceil(window.height / 4), width: Math.ceil(window.width / 4) };
+          return { window, logits: randomLogits(seed + i, 1, map, 1e6, smooth) };
+        });
+        const rows = windowLogitRows(windows, { base: input, original, alignCorners: false, blend });
+        const logits = Array.from({ length: original.height }, (_, y) => [...rows.row(y)]).flat();
+        const labels = labelsFromWindows(windows, { resized: input, original }, false, threshold, blend);
+        expect([...labels]).to.deep.equal(logits.map((logit) => Number(sigmoid(logit) > threshold)));
+      }),
+      { numRuns: 300 },
     );
   });
 
