@@ -8,7 +8,7 @@ import { firstFrame, frameName, framesFromStdin } from './frames.ts';
 import { findInputs, type Input, type LeftOut, leftOutText, readStdin } from './inputs.ts';
 import { type JsonDocument, jsonDocument } from './json_document.ts';
 import { kinds, type Library } from './model.ts';
-import { type Outcome, openFont, outcomesBy } from './outcome.ts';
+import { type Outcome, openFont, outcomesBy, type Recipe } from './outcome.ts';
 import { writeWhole } from './outputs.ts';
 import { configFor, type ImagesJob, type Plan, type PlannedInput, planOf } from './plan.ts';
 import { openPool, type Pool, sharesOf } from './pool.ts';
@@ -51,46 +51,58 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   const inputs = await inputsOf(job, leftOut);
   const font = await openFont(job);
   let plan!: Plan; // `configure` sets it
+  let pool = undefined as Pool<PlannedInput, Outcome> | undefined;
   const shares = sharesOf(job, job.frames === undefined ? inputs.length : (job.workers ?? 1));
   const { engine, device, pull, ema, prefix, ignore } = job;
-  const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
-    loadPredictor(library, job.model, job.detector, {
-      engine,
-      device,
-      threads: shares.threads,
-      pull,
-      ema,
-      prefix,
-      ignore,
-      configure: (full) => {
-        const config = configFor(library, job, full);
-        plan = planOf(library, job, inputs, config);
-        return config;
-      },
-      onProgress,
-    }),
-  );
-  let pool: Pool<PlannedInput, Outcome> | undefined;
-  try {
-    introduce(library, predictor, terminal, job.threads, shares.workers);
-    for (const notice of [...shares.notices, ...plan.notices]) terminal.note(terminal.colors.yellow(notice));
-    for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
-    const { outputs, kinds, chosen, score, only } = plan;
-    const recipe = { outputs, kinds, chosen, score, only, job };
-    const cook = outcomesBy(library, predictor, recipe, font);
-    pool = openPool(cook, {
-      room: model.engine.blocking ? 1 : 2,
+  const start = () =>
+    openPool<PlannedInput, Outcome>({
       workers: shares.workers,
-      data: { kind: 'outcomes', recipe, threads: shares.threads },
+      data: { kind: 'outcomes', recipe: recipeOf(plan, job), threads: shares.threads },
       onNotice: (text) => terminal.note(terminal.colors.yellow(text)),
     });
-    const queue = queueOf(library, job, plan);
-    return await runEach({ ...plan, ...queue, library, job, model: predictor, leftOut, pool, terminal });
+  try {
+    const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
+      loadPredictor(library, job.model, job.detector, {
+        engine,
+        device,
+        threads: shares.threads,
+        pull,
+        ema,
+        prefix,
+        ignore,
+        configure: (full) => {
+          const config = configFor(library, job, full);
+          plan = planOf(library, job, inputs, config);
+          if (!pull) pool = start(); // what is to be downloaded is downloaded once, by this thread
+          return config;
+        },
+        onProgress,
+      }),
+    );
+    try {
+      introduce(library, predictor, terminal, job.threads, shares.workers);
+      for (const notice of [...shares.notices, ...plan.notices]) terminal.note(terminal.colors.yellow(notice));
+      for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
+      pool ??= start();
+      pool.join(outcomesBy(library, predictor, recipeOf(plan, job), font), model.engine.blocking ? 1 : 2);
+      const queue = queueOf(library, job, plan);
+      return await runEach({ ...plan, ...queue, library, job, model: predictor, leftOut, pool, terminal });
+    } finally {
+      await predictor.dispose();
+    }
   } finally {
     await pool?.close();
-    await predictor.dispose();
   }
 }
+
+const recipeOf = ({ outputs, kinds, chosen, score, only }: Plan, job: ImagesJob): Recipe => ({
+  outputs,
+  kinds,
+  chosen,
+  score,
+  only,
+  job,
+});
 
 async function inputsOf({ images, frames, recursive, out }: ImagesJob, leftOut: LeftOut[]): Promise<Input[]> {
   const [first, ...more] = images;

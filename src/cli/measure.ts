@@ -95,54 +95,60 @@ export async function measureModel(
   const found = await chooseDetector(library, options, pull);
   const detector = found && { ...found, score: found.score ?? ('configured' as const) };
   const boxes = options.boxes === undefined ? undefined : await readDetections(options.boxes, options.detectorScore);
-  const configure = (config: ModelConfig): ModelConfig => {
-    checkTask('predict', chosen.name, config);
-    if (detector) checkDetector(library, detector, chosen.name, config);
-    return config;
-  };
   const images = Math.min(options.limit ?? set.count, set.count);
   const shares = sharesOf(options, images);
   const job = { model: chosen, detector, engine, device, ema, prefix, ignore };
-  const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
-    loadPredictor(library, chosen, detector, {
-      engine,
-      device,
-      threads: shares.threads,
-      pull,
-      ema,
-      prefix,
-      ignore,
-      configure,
-      onProgress,
-    }),
-  );
-  let pool: Pool<ObservedInput, Observation> | undefined;
+  const say = (text: string) => terminal.note(terminal.colors.yellow(text));
+  const start = () =>
+    openPool<ObservedInput, Observation>({
+      workers: shares.workers,
+      data: { kind: 'observations', job, threads: shares.threads },
+      onNotice: say,
+    });
+  let pool = undefined as Pool<ObservedInput, Observation> | undefined;
+  const configure = (config: ModelConfig): ModelConfig => {
+    checkTask('predict', chosen.name, config);
+    if (detector) checkDetector(library, detector, chosen.name, config);
+    if (shares.workers > 1 && !pull) pool = start(); // what is to be downloaded is downloaded once, by this thread
+    return config;
+  };
   try {
-    introduce(library, predictor, terminal, threads, shares.workers);
-    const say = (text: string) => terminal.note(terminal.colors.yellow(text));
-    for (const notice of shares.notices) say(notice);
-    if (shares.workers > 1) {
-      pool = openPool(observationsBy(predictor), {
-        room: model.engine.blocking ? 1 : 2,
-        workers: shares.workers,
-        data: { kind: 'observations', job, threads: shares.threads },
-        onNotice: say,
-      });
+    const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
+      loadPredictor(library, chosen, detector, {
+        engine,
+        device,
+        threads: shares.threads,
+        pull,
+        ema,
+        prefix,
+        ignore,
+        configure,
+        onProgress,
+      }),
+    );
+    try {
+      introduce(library, predictor, terminal, threads, shares.workers);
+      for (const notice of shares.notices) say(notice);
+      if (shares.workers > 1) {
+        pool ??= start();
+        pool.join(observationsBy(predictor), model.engine.blocking ? 1 : 2);
+      }
+      const data = predictor.config.pose ? await openKeypoints(set, options) : set;
+      const measured = {
+        ...shared(options, terminal),
+        predict: { ...input, oks },
+        boxes,
+        sigmas,
+        observer: pool && observerBy(pool),
+      };
+      terminal.progress(0, images, `0 of ${images}`); // the first image may take long
+      return await endingAtOnce(() => evaluateModel(predictor, data, measured));
+    } finally {
+      terminal.settle();
+      await predictor.dispose();
     }
-    const data = predictor.config.pose ? await openKeypoints(set, options) : set;
-    const measured = {
-      ...shared(options, terminal),
-      predict: { ...input, oks },
-      boxes,
-      sigmas,
-      observer: pool && observerBy(pool),
-    };
-    terminal.progress(0, images, `0 of ${images}`); // the first image may take long
-    return await endingAtOnce(() => evaluateModel(predictor, data, measured));
   } finally {
-    terminal.settle();
     await pool?.close();
-    await predictor.dispose();
   }
 }
 

@@ -7,7 +7,7 @@ import type { FromWorker, ToWorker, WorkerData } from './worker.ts';
 
 /**
  * Images on several threads. The first worker is the model of this thread; each other one is a thread with a model and an
- * engine of its own, which loads while the first already works. All files are written by this thread. `Input` and `Outcome` are plain
+ * engine of its own. All load at the same time. All files are written by this thread. `Input` and `Outcome` are plain
  * data: what `WorkerData` says the threads do.
  */
 
@@ -50,8 +50,6 @@ export function sharesOf(
 }
 
 export interface PoolOptions {
-  /** Images that the worker of this thread may have at a time. */
-  readonly room: number;
   /** All workers, with that of this thread. */
   readonly workers: number;
   readonly data: WorkerData;
@@ -66,6 +64,13 @@ export interface PoolOptions {
 type Cook<Input, Outcome> = (input: Input) => Promise<Outcome>;
 
 export interface Pool<Input, Outcome> {
+  /**
+   * Adds the worker of this thread, once it has loaded. What the others have to say is said then: if this one cannot load, its reason is
+   * enough.
+   *
+   * @param room images that it may have at a time
+   */
+  join(cook: Cook<Input, Outcome>, room: number): void;
   /** Images that are begun before the outcome of the first is taken. */
   readonly most: number;
   /** Gives an image to the worker with the fewest. */
@@ -98,12 +103,18 @@ interface Task<Input, Outcome> extends Pending<Outcome> {
   readonly input: Input;
 }
 
-/** @param cook the worker of this thread */
-export function openPool<Input, Outcome>(
-  cook: Cook<Input, Outcome>,
-  { room, workers, data, onNotice, script, patience = 10_000 }: PoolOptions,
-): Pool<Input, Outcome> {
-  const members: Member<Input, Outcome>[] = [{ cook, room, load: 0 }];
+/** Starts the threads, which begin to load. */
+export function openPool<Input, Outcome>({
+  workers,
+  data,
+  onNotice,
+  script,
+  patience = 10_000,
+}: PoolOptions): Pool<Input, Outcome> {
+  const members: Member<Input, Outcome>[] = [];
+  const early: string[] = [];
+  let say = (text: string): void => void early.push(text);
+  let most = (workers - 1) * (roomOfThread + 1);
   const waiting: Task<Input, Outcome>[] = [];
   const give = (): void => {
     for (;;) {
@@ -135,12 +146,21 @@ export function openPool<Input, Outcome>(
       onEnd: (of, text) => {
         const at = members.findIndex((one) => one.cook === of);
         if (at >= 0) members.splice(at, 1);
-        onNotice(text);
+        say(text);
       },
     });
   });
   return {
-    most: room + (workers - 1) * roomOfThread + workers - 1,
+    join: (cook, room) => {
+      members.push({ cook, room, load: 0 });
+      most += room;
+      say = onNotice;
+      for (const text of early) say(text);
+      give();
+    },
+    get most() {
+      return most;
+    },
     run: (input) =>
       new Promise((resolve, reject) => {
         waiting.push({ input, resolve, reject });

@@ -83,7 +83,8 @@ function poolOf(threads: URL, more: Partial<PoolOptions> = {}) {
     return outcome('here');
   };
   const onNotice = (text: string) => notices.push(text);
-  const pool = openPool(cook, { room: 1, workers: 2, data, onNotice, script: threads, ...more });
+  const pool = openPool<PlannedInput, Outcome>({ workers: 2, data, onNotice, script: threads, ...more });
+  pool.join(cook, 1);
   return { pool, notices, go };
 }
 
@@ -137,6 +138,21 @@ describe('a pool of workers', () => {
     expect((await all).map(({ line }) => line)).to.deep.equal(['here', 'here', 'here']);
     for (let i = 0; i < 200 && notices.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(notices).to.deep.equal(['worker 2 cannot start: no memory. The others go on.']);
+    await pool.close();
+  });
+
+  it('says what its threads have to say once its own worker has joined', async () => {
+    const notices: string[] = [];
+    const onNotice = (text: string) => notices.push(text);
+    const ending = script('process.exit(5);');
+    const pool = openPool<PlannedInput, Outcome>({ workers: 2, data, onNotice, script: ending });
+    const waiting = pool.run(input('a'));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(notices).to.deep.equal([]);
+    pool.join(async () => outcome('here'), 1);
+    for (let i = 0; i < 200 && notices.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(notices).to.deep.equal(['worker 2 cannot start: it ended with code 5. The others go on.']);
+    expect((await waiting).line).to.equal('here');
     await pool.close();
   });
 
