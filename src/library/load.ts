@@ -2,11 +2,12 @@ import type { Weights } from '../arrays.ts';
 import { ConfigError } from '../errors.ts';
 import { modelReader, type ReadModel } from '../loading/read_model.ts';
 import type { ModelRef, ReadOptions } from '../loading/resolve.ts';
+import { freeMemory } from '../memory.ts';
 import type { ModelConfig } from '../models/config.ts';
 import type { Tables } from '../models/create.ts';
 import type { Head } from '../models/custom.ts';
 import { type Engine, loadPart, type RecordedPart, type Runner } from '../nn/index.ts';
-import { freeWeights } from '../nn/part.ts';
+import { memoryOf } from '../nn/part.ts';
 import type { EngineOptions, Platform, WeightsRef } from '../platform/contract.ts';
 import { nextTurn } from '../turn.ts';
 import { findEntry } from '../zoo/index.ts';
@@ -48,7 +49,7 @@ export function modelLoader(platform: Platform): LoadModel {
       const { engine, runners } = await onEngine(runnableParts(model), model.weights, options, platform);
       const sha256 = await hashing;
       if (typeof sha256 !== 'object') {
-        freeWeights(engine, model.weights);
+        if (engine.copiesWeights) freeMemory(memoryOf(model.weights));
         return new Model<CustomOf<Options>>({ ...model, sha256 }, runners, engine, platform);
       }
       await free(engine, runners);
@@ -171,7 +172,7 @@ export function backboneLoader(platform: Platform): CreateBackbone {
     const model = await read<LoadOptions>({ config, weights }, others);
     const loaded = await onEngine([model.definition.pyramid], model.weights, options, platform);
     const { runners } = loaded;
-    freeWeights(loaded.engine, model.weights);
+    if (loaded.engine.copiesWeights) freeMemory(memoryOf(model.weights));
     const runner = runners.backbone as Runner; // of the only part
     return loadedBackbone({
       stages: model.definition.stages,

@@ -109,6 +109,8 @@ export interface Program {
   readonly name: string;
   readonly graph: Graph;
   readonly weights: Weights;
+  /** Memory of weights that nobody reads after `load`, which may take it over. */
+  readonly spare?: ReadonlySet<ArrayBuffer> | undefined;
   /** See `RecordedPart`. An engine that compiles the graph as a whole can leave a reader's part of it out of a run. */
   readonly readers?: Readers | undefined;
   /** See `RecordedPart`. */
@@ -190,16 +192,14 @@ export async function loadPart(
     program = { name, ...pass(program.graph, program.weights) };
   }
   await nextTurn();
-  const runner = await engine.load({ ...program, readers, onDevice });
-  if (order === undefined) freeWeights(engine, program.weights, weights); // other passes may give arrays of the caller
+  const made = memoryOf(program.weights);
+  for (const buffer of memoryOf(weights)) made.delete(buffer);
+  const spare = order === undefined ? made : undefined; // other passes may give arrays of the caller
+  const runner = await engine.load({ ...program, spare, readers, onDevice });
+  if (engine.copiesWeights && spare) freeMemory(spare);
   return runner;
 }
 
-/** Frees weights that an engine has copied. @param others whose memory stays */
-export function freeWeights({ copiesWeights }: Engine, weights: Weights, others: Weights = new Map()): void {
-  if (!copiesWeights) return;
-  const kept = new Set<ArrayBufferLike>();
-  for (const { data } of others.values()) kept.add(data.buffer);
-  const buffers = [...weights.values()].map(({ data }) => data.buffer as ArrayBuffer); // shared memory is a caller's
-  freeMemory(buffers.filter((buffer) => !kept.has(buffer)));
-}
+/** Returns the memory that weights are in. Weights that were read or computed are in memory of their own. */
+export const memoryOf = (weights: Weights): Set<ArrayBuffer> =>
+  new Set([...weights.values()].map(({ data }) => data.buffer as ArrayBuffer));

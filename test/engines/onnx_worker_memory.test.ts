@@ -6,8 +6,18 @@ import { startOnnxRuntime } from '../../src/engines/node.ts';
 import { type OnnxRuntime, onnxEngine } from '../../src/engines/onnx/engine.ts';
 import { onnxWorker } from '../../src/engines/onnx_worker/host.ts';
 import { EngineError } from '../../src/errors.ts';
-import { type DeviceTensor, type Engine, F, map, programOf, type Runner, recordPart } from '../../src/nn/index.ts';
+import {
+  conv2d,
+  type DeviceTensor,
+  type Engine,
+  F,
+  map,
+  programOf,
+  type Runner,
+  recordPart,
+} from '../../src/nn/index.ts';
 import { collectGarbage } from '../harness/garbage.ts';
+import { seeded } from '../harness/optimised.ts';
 import { rejection } from '../harness/rejection.ts';
 
 /** Whose the memory of tensors is that go to onnxruntime's thread and back. */
@@ -23,6 +33,7 @@ const adding = programOf(
   new Map(),
 );
 const row = (...values: number[]) => ({ shape: [1, 1, 1, values.length], data: Float32Array.from(values) });
+const one = { kernel: 1, bias: false };
 const valuesOf = async (tensor: DeviceTensor | undefined) => [...((await tensor?.read())?.data ?? [])];
 
 /** A run that gives [1, 2] in memory of the runtime's own, which does not move. */
@@ -180,6 +191,20 @@ describe('memory of onnxruntime’s thread', () => {
       const runner = await engine.load(doubling);
       expect(await valuesOf((await runner.run({ x: row(7) })).y)).to.deep.equal([7]);
       expect(await valuesOf((await runner.run({ x: row(8) })).y)).to.deep.equal([8, 0, 0]);
+    });
+  });
+
+  it('moves spare weights to a session and copies those that are somebody’s', async () => {
+    const graph = recordPart({
+      name: 'weighing',
+      inputs: { x: map(1) },
+      forward: (scope, { x }) => ({ y: conv2d(scope.at('b'), conv2d(scope.at('a'), x, 1, one), 1, one) }),
+    });
+    const program = programOf('weighing', graph, seeded(graph));
+    const [a, b] = ['a.weight', 'b.weight'].map((key) => program.weights.get(key)?.data as Float32Array<ArrayBuffer>);
+    await onFake(fixed, async (engine) => {
+      await engine.load({ ...program, spare: new Set([b?.buffer as ArrayBuffer]) });
+      expect([a?.length, b?.length]).to.deep.equal([1, 0]);
     });
   });
 

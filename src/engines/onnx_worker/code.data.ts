@@ -2,6 +2,14 @@
 export const code = `"use strict";
 var import_node_module = require("node:module");
 var import_node_worker_threads = require("node:worker_threads");
+function freeMemory(buffers) {
+  const { port1: nowhere2 } = new MessageChannel();
+  nowhere2.close();
+  nowhere2.postMessage(
+    void 0,
+    [...new Set(buffers)].filter(({ byteLength }) => byteLength > 0)
+  );
+}
 var [isBusy, isEnding] = [0, 1];
 var memoryOf = (arrays) => [
   ...new Set(arrays.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0))
@@ -62,7 +70,8 @@ var calls = {
       const session = await started().InferenceSession.create(model, options);
       sessions.set(++last, { session, kept: new Set(kept) });
     } finally {
-      for (const { data } of options.externalData ?? []) drop(data);
+      const weights = (options.externalData ?? []).map(({ data }) => data.buffer);
+      freeMemory(weights);
     }
     return last;
   },

@@ -200,19 +200,19 @@ class WorkerTensor implements OnnxTensor {
 /** Milliseconds of copying after which other tasks have their turn. */
 const stretch = 8;
 
-/** Copies weights for the worker, which takes the copies over: the caller's arrays stay as they are. */
-async function copies({
+/** Returns weights for the worker, which takes them over: copies, unless they are spare. The caller's arrays stay as they are. */
+async function movable({
   externalData = [],
 }: SessionOptions): Promise<{ path: string; data: Uint8Array<ArrayBuffer> }[]> {
-  const copied: { path: string; data: Uint8Array<ArrayBuffer> }[] = [];
+  const moved: { path: string; data: Uint8Array<ArrayBuffer> }[] = [];
   let since = performance.now();
-  for (const { path, data } of externalData) {
-    copied.push({ path, data: new Uint8Array(data) });
+  for (const { path, data, isSpare } of externalData) {
+    moved.push({ path, data: isSpare ? (data as Uint8Array<ArrayBuffer>) : new Uint8Array(data) });
     if (performance.now() - since < stretch) continue;
     await new Promise((resolve) => setImmediate(resolve));
     since = performance.now();
   }
-  return copied;
+  return moved;
 }
 
 /** The memory that the workers of this process with a native runtime share with it. */
@@ -306,8 +306,8 @@ export async function onnxWorker(path: string, { isNative = true } = {}): Promis
     Tensor: Tensor as unknown as OnnxRuntime['Tensor'],
     InferenceSession: {
       create: async (model, { kept = [], ...options } = {}) => {
-        const externalData = await copies(options);
-        const moved = externalData.map(({ data }) => data.buffer);
+        const externalData = await movable(options);
+        const moved = memoryOf(externalData.map(({ data }) => data));
         return sessionOf(await line.call('create', { model, options: { ...options, externalData }, kept }, moved));
       },
     },

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
+import { freeMemory } from '../../memory.ts';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from '../onnx/engine.ts';
 import {
   type Answer,
@@ -95,7 +96,8 @@ const calls: { readonly [K in keyof Calls]: (request: Calls[K]['request']) => Pr
       const session = await started().InferenceSession.create(model, options);
       sessions.set(++last, { session, kept: new Set(kept) });
     } finally {
-      for (const { data } of options.externalData ?? []) drop(data); // the session has copied it
+      const weights = (options.externalData ?? []).map(({ data }) => data.buffer as ArrayBuffer);
+      freeMemory(weights); // the session has copied them
     }
     return last;
   },
