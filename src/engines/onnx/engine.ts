@@ -1,8 +1,9 @@
 import type { Named, NDArray } from '../../arrays.ts';
 import { ConfigError, EngineError, unknownName } from '../../errors.ts';
 import { inputNodes } from '../../nn/graph.ts';
+import { separateMaps } from '../../nn/optimise/separate_maps.ts';
 import { wholeMaps } from '../../nn/optimise/whole_maps.ts';
-import { type DeviceTensor, type Engine, type Program, programOf } from '../../nn/part.ts';
+import { type DeviceTensor, type Engine, memoryOf, type Program, programOf } from '../../nn/part.ts';
 import { type InputExtent, shapeAt, shapesOf } from '../../nn/shapes.ts';
 import { nextTurn } from '../../turn.ts';
 import { foundIn } from '../../validate.ts';
@@ -51,7 +52,8 @@ export interface SessionOptions {
   readonly enableCpuMemArena?: boolean;
   /** Further entries by their path: `{ session: { intra_op: { allow_spinning: '0' } } }`. */
   readonly extra?: Readonly<Record<string, unknown>>;
-  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Weights by the path that the model has for them. `isSpare`: nobody reads them after the session has been created. */
+  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array; readonly isSpare?: boolean }[];
   readonly executionProviders?: readonly (string | { readonly name: string })[];
   /** Outputs that stay in the thread of a runtime with `close` until they are read. */
   readonly kept?: readonly string[];
@@ -180,13 +182,18 @@ const isBlocked = (
   graphOptimizationLevel === 'all' &&
   executionProviders.every((provider) => (typeof provider === 'string' ? provider : provider.name) === 'cpu');
 
+/** What pays in the blocked layout only. */
+const blocked = [wholeMaps, separateMaps] as const;
+
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
   const inParts = isBlocked(running.ort, sessionOptions);
-  const { graph, weights } = programOf(program.name, program.graph, program.weights, inParts ? [wholeMaps] : []);
+  const { graph, weights } = programOf(program.name, program.graph, program.weights, inParts ? blocked : []);
   const changed = { ...program, graph, weights };
   const emitted = emitOnnx(changed, { inParts });
   await nextTurn(); // writing it takes about as long
-  const session = await createSession(running, program.name, emitted, {
+  const kept = memoryOf(program.weights);
+  for (const buffer of program.spare ?? []) kept.delete(buffer);
+  const session = await createSession(running, program.name, emitted, kept, {
     ...arenaFor(program),
     ...keptBy(running.ort, program, emitted),
     ...sessionOptions,
@@ -274,14 +281,20 @@ function compiledOf(
 
 const isTensor = (input: NDArray | DeviceTensor | undefined): boolean => input !== undefined && isOnDevice(input);
 
-/** Creates a session, which copies the weights: they are not needed afterwards. */
+/**
+ * Creates a session, which copies the weights: they are not needed afterwards.
+ *
+ * @param kept memory of weights that somebody still needs. What the writer of the model made anew is not in it.
+ */
 async function createSession(
   { ort, name: engine }: Running,
   name: string,
   emitted: OnnxModel,
+  kept: ReadonlySet<ArrayBufferLike>,
   options: SessionOptions,
 ): Promise<OnnxSession> {
-  const { model, externalData } = onnxInParts(emitted);
+  const { model, externalData: weights } = onnxInParts(emitted);
+  const externalData = weights.map((weight) => ({ ...weight, isSpare: !kept.has(weight.data.buffer) }));
   try {
     return await ort.InferenceSession.create(model, { ...options, externalData });
   } catch (cause) {
