@@ -1,5 +1,8 @@
-import { biasRows, maskedScore } from '../shape_dependent.ts';
-import type { Emit, OperatorWriter } from './writer.ts';
+import type { Node } from '../../nn/graph.ts';
+import type { WindowAttention } from '../../nn/ops.ts';
+import { biasRows, maskedScore, type Windows } from '../shape_dependent.ts';
+import type { Projected } from './projections.ts';
+import { type Emit, type OperatorWriter, transposedMatrix } from './writer.ts';
 
 /** Attention in ONNX: among all pixels of a map, and within windows. Inside, values are N × heads × … × …. */
 
@@ -36,25 +39,16 @@ export const linearAttention: Emit<'linearAttention'> = (onnx, [qkv], { attribut
   joined(onnx, onnx.operator('Div', [onnx.operator('MatMul', [context, queries]), total]), qkv, channels);
 };
 
-/** Gathers pixels into windows and back by two lists that follow from the size. The channels are last. */
+/**
+ * Attention in windows, of queries, keys and values as the channels have them: pixels are gathered into windows and back. The channels
+ * are last.
+ */
 export const windowAttention: Emit<'windowAttention'> = (onnx, [qkv, table, bias], { attributes, channels }) => {
-  const { heads, window, shift, padding } = attributes;
-  const windows = { window, shift, padding };
+  const { heads, window, shift } = attributes;
   const positions = window ** 2;
   const depth = channels / heads;
   const batch = onnx.operator('Shape', [qkv], { start: 0, end: 1 });
-  const shapeOf = (...extents: (string | number)[]) => {
-    const lists = extents.map((extent) => (typeof extent === 'number' ? onnx.ints([extent]) : extent));
-    return onnx.operator('Concat', lists, { axis: 0 });
-  };
-
-  // N × pixels × 3C, and one pixel more: the padding, which is what the projection makes of zeros
-  const pixels = onnx.operator('Reshape', [qkv, onnx.ints([0, -1, 3 * channels])]);
-  const padded = onnx.operator('Expand', [bias ?? onnx.floats([0]), shapeOf(batch, 1, 3 * channels)]);
-  const extended = onnx.operator('Concat', [pixels, padded], { axis: 1 });
-  const inWindows = onnx.operator('Gather', [extended, onnx.shapeDependent({ kind: 'windowTokens', windows })], {
-    axis: 1,
-  });
+  const inWindows = gathered(onnx, { map: qkv, batch, padding: bias, channels: 3 * channels }, attributes);
   const split = onnx.operator('Reshape', [inWindows, onnx.ints([-1, positions, 3, heads, depth])]);
   const part = (index: number, perm: readonly number[]) =>
     onnx.operator('Transpose', [onnx.operator('Gather', [split, onnx.ints([index], [])], { axis: 2 })], { perm });
@@ -62,27 +56,102 @@ export const windowAttention: Emit<'windowAttention'> = (onnx, [qkv, table, bias
   // N·windows × heads × positions × positions
   const queries = onnx.operator('Mul', [part(0, [0, 2, 1, 3]), onnx.floats([depth ** -0.5], [])]);
   const products = onnx.operator('MatMul', [queries, part(1, [0, 2, 3, 1])]);
-  const pairs = onnx.operator('Gather', [table, onnx.ints([...biasRows(window)], [positions, positions])], { axis: 0 });
-  const scores = onnx.operator('Add', [products, onnx.operator('Transpose', [pairs], { perm: [2, 0, 1] })]);
+  const scores = onnx.operator('Add', [products, distanceBias(onnx, table, window)]);
   const weights = onnx.operator('Softmax', [shift > 0 ? masked() : scores], { axis: -1 });
 
   const values = onnx.operator('MatMul', [weights, part(2, [0, 2, 1, 3])]);
   const joined = onnx.operator('Transpose', [values], { perm: [0, 2, 1, 3] });
-  const rows = onnx.operator('Reshape', [joined, shapeOf(batch, -1, channels)]);
-  const back = onnx.operator('Gather', [rows, onnx.shapeDependent({ kind: 'windowPositions', windows })], { axis: 1 });
-  const size = onnx.operator('Shape', [qkv], { start: 1, end: 3 });
-  onnx.operator('Reshape', [back, shapeOf(batch, size, channels)]);
+  restored(onnx, joined, { map: qkv, batch, channels }, attributes);
 
-  /** Adds the mask: which positions see each other depends on the window, not on the image or the head. */
   function masked(): string {
-    const areas = onnx.shapeDependent({ kind: 'windowAreas', windows });
-    const column = onnx.operator('Unsqueeze', [areas, onnx.ints([2])]);
-    const row = onnx.operator('Unsqueeze', [areas, onnx.ints([1])]);
-    const seen = onnx.floats([0], []);
-    const unseen = onnx.floats([maskedScore], []);
-    const mask = onnx.operator('Where', [onnx.operator('Equal', [column, row]), seen, unseen]);
-    const byWindow = onnx.operator('Reshape', [scores, shapeOf(batch, -1, heads, positions, positions)]);
+    const mask = areaMask(onnx, onnx.shapeDependent({ kind: 'windowAreas', windows: windowsOf(attributes) }));
+    const byWindow = onnx.operator('Reshape', [scores, shapeOf(onnx, batch, -1, heads, positions, positions)]);
     const sum = onnx.operator('Add', [byWindow, onnx.operator('Unsqueeze', [mask, onnx.ints([1])])]);
     return onnx.operator('Reshape', [sum, onnx.ints([-1, heads, positions, positions])]);
   }
 };
+
+/** Attention in windows with the 1×1 convolution before it, in one operator of onnxruntime: see `projections.ts`. */
+export function projectedWindowAttention(
+  onnx: OperatorWriter,
+  [x, weight, table, bias]: Projected,
+  { attributes, channels }: Node<'windowAttention'>,
+): void {
+  const { heads, window, shift } = attributes;
+  const batch = onnx.operator('Shape', [x], { start: 0, end: 1 });
+  const pixels = gathered(onnx, { map: x, batch, padding: undefined, channels }, attributes);
+  const inWindows = onnx.operator('Reshape', [pixels, onnx.ints([-1, window ** 2, channels])]);
+  const matrix = transposedMatrix(onnx, weight);
+  const distances = onnx.operator('Unsqueeze', [distanceBias(onnx, table, window), onnx.ints([0])]);
+  // onnxruntime 1.30 crashes without a bias
+  const added = bias ?? onnx.operator('Expand', [onnx.floats([0]), onnx.ints([3 * channels])]);
+  const inputs = [inWindows, matrix, added, undefined, undefined, shift > 0 ? masked() : distances];
+  const joined = onnx.operator('com.microsoft.Attention', inputs, { num_heads: heads });
+  restored(onnx, joined, { map: x, batch, channels }, attributes);
+
+  /** Adds the mask to the bias, for the windows of every image. */
+  function masked(): string {
+    const areas = onnx.shapeDependent({ kind: 'windowAreas', windows: windowsOf(attributes) });
+    const ofAll = onnx.operator('Expand', [areas, shapeOf(onnx, batch, 1, 1)]);
+    const mask = areaMask(onnx, onnx.operator('Reshape', [ofAll, onnx.ints([-1, window ** 2])]));
+    return onnx.operator('Add', [distances, onnx.operator('Unsqueeze', [mask, onnx.ints([1])])]);
+  }
+}
+
+const windowsOf = ({ window, shift, padding }: WindowAttention): Windows => ({ window, shift, padding });
+
+const shapeOf = (onnx: OperatorWriter, ...extents: readonly (string | number)[]): string => {
+  const lists = extents.map((extent) => (typeof extent === 'number' ? onnx.ints([extent]) : extent));
+  return onnx.operator('Concat', lists, { axis: 0 });
+};
+
+interface Gathered {
+  readonly map: string;
+  readonly batch: string;
+  readonly channels: number;
+  /** What the pixels of padding are: a value for each channel, or zeros. */
+  readonly padding: string | undefined;
+}
+
+/** Gathers N × pixels × channels, and one pixel more for the padding, into windows. */
+function gathered(
+  onnx: OperatorWriter,
+  { map, batch, padding, channels }: Gathered,
+  attributes: WindowAttention,
+): string {
+  const pixels = onnx.operator('Reshape', [map, onnx.ints([0, -1, channels])]);
+  const padded = onnx.operator('Expand', [padding ?? onnx.floats([0]), shapeOf(onnx, batch, 1, channels)]);
+  const extended = onnx.operator('Concat', [pixels, padded], { axis: 1 });
+  const tokens = onnx.shapeDependent({ kind: 'windowTokens', windows: windowsOf(attributes) });
+  return onnx.operator('Gather', [extended, tokens], { axis: 1 });
+}
+
+/** Gathers windows into a map as large as another one. */
+function restored(
+  onnx: OperatorWriter,
+  inWindows: string,
+  { map, batch, channels }: Omit<Gathered, 'padding'>,
+  attributes: WindowAttention,
+): void {
+  const rows = onnx.operator('Reshape', [inWindows, shapeOf(onnx, batch, -1, channels)]);
+  const positions = onnx.shapeDependent({ kind: 'windowPositions', windows: windowsOf(attributes) });
+  const back = onnx.operator('Gather', [rows, positions], { axis: 1 });
+  const size = onnx.operator('Shape', [map], { start: 1, end: 3 });
+  onnx.operator('Reshape', [back, shapeOf(onnx, batch, size, channels)]);
+}
+
+/** heads × positions × positions, by the distance of two positions. */
+function distanceBias(onnx: OperatorWriter, table: string, window: number): string {
+  const positions = window ** 2;
+  const pairs = onnx.operator('Gather', [table, onnx.ints([...biasRows(window)], [positions, positions])], { axis: 0 });
+  return onnx.operator('Transpose', [pairs], { perm: [2, 0, 1] });
+}
+
+/** windows × positions × positions: which positions see each other depends on the window, not on the image or the head. */
+function areaMask(onnx: OperatorWriter, areas: string): string {
+  const column = onnx.operator('Unsqueeze', [areas, onnx.ints([2])]);
+  const row = onnx.operator('Unsqueeze', [areas, onnx.ints([1])]);
+  const seen = onnx.floats([0], []);
+  const unseen = onnx.floats([maskedScore], []);
+  return onnx.operator('Where', [onnx.operator('Equal', [column, row]), seen, unseen]);
+}

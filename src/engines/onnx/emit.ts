@@ -4,6 +4,7 @@ import { type Branch, branchesOf } from './branches.ts';
 import { layoutsOf } from './layouts.ts';
 import { mapDimensions, type NodeWriter, nodeWriter, type Result, type ShapeDependentInput } from './nodes.ts';
 import { nodesOf, type WideMap, wideMapsOf } from './parts.ts';
+import { type Projections, projectionsOf } from './projections.ts';
 import { emitTwofold } from './twofold.ts';
 import { type ModelWriter, modelWriter, type OnnxGraph } from './writer.ts';
 
@@ -15,6 +16,8 @@ export interface EmitOptions {
   readonly standalone?: boolean | undefined;
   /** Large inputs have their wide maps computed in parts: see `parts.ts`. */
   readonly inParts?: boolean | undefined;
+  /** For onnxruntime: attention in windows is one operator with the convolution before it, see `projections.ts`. */
+  readonly projected?: boolean | undefined;
 }
 
 export interface OnnxModel extends OnnxGraph {
@@ -38,7 +41,8 @@ interface Output {
  *
  * @throws CheckpointError if the program lacks a weight
  */
-export function emitOnnx(program: Program, { standalone = false, inParts = false }: EmitOptions = {}): OnnxModel {
+export function emitOnnx(program: Program, options: EmitOptions = {}): OnnxModel {
+  const { standalone = false, inParts = false, projected = false } = options;
   const { name, graph, readers } = program;
   const inputNames = Object.keys(graph.inputs);
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
@@ -51,9 +55,10 @@ export function emitOnnx(program: Program, { standalone = false, inParts = false
   const fromBranch = new Set(branches.flatMap((branch) => branch.outputs));
   const wideMaps = inParts ? wideMapsOf(graph, inBranch) : new Map<number, WideMap>();
   const replaced = nodesOf(wideMaps.values());
+  const projections: Projections = projected && replaced.size === 0 ? projectionsOf(graph) : new Map();
   // sums in parts are channels-first, and may be channels-last otherwise
-  const layouts = layoutsOf(graph).map((layout, id) => (replaced.has(id) ? 'channels-first' : layout));
-  const nodes = nodeWriter(program, writer, layouts, standalone);
+  const layouts = layoutsOf(graph, projections).map((layout, id) => (replaced.has(id) ? 'channels-first' : layout));
+  const nodes = nodeWriter(program, writer, { layouts, projections, standalone });
   // a node has the name of the first output that it is; if two outputs mean one node, the second is a copy
   const outputNames = new Map<number, string>();
   for (const { output, node, value } of outputs) {

@@ -189,7 +189,7 @@ async function compile(running: Running, program: Program, sessionOptions: Sessi
   const inParts = isBlocked(running.ort, sessionOptions);
   const { graph, weights } = programOf(program.name, program.graph, program.weights, inParts ? blocked : []);
   const changed = { ...program, graph, weights };
-  const emitted = emitOnnx(changed, { inParts });
+  const emitted = emitOnnx(changed, { inParts, projected: inParts });
   await nextTurn(); // writing it takes about as long
   const kept = memoryOf(program.weights);
   for (const buffer of program.spare ?? []) kept.delete(buffer);

@@ -1,6 +1,7 @@
 import { type Graph, inputsOf, type Node, nodeAt } from '../../nn/graph.ts';
 import { activations, type Op } from '../../nn/ops.ts';
 import { isPointwise } from '../../nn/optimise/folding.ts';
+import type { Projections } from './projections.ts';
 
 /**
  * Chooses the layout of every value: N×C×H×W (channels-first), or N×H×W×C (channels-last). Normalisation over channels and
@@ -42,11 +43,16 @@ const isMultiplication = (graph: Graph, node: Node): boolean =>
   node.attributes.groups === 1 &&
   Math.max(node.channels, nodeAt(graph, node.inputs[0]).channels) <= widest;
 
-/** Returns the layout in which each node computes, by its id: that of the maps that it reads and of its value. */
-export function layoutsOf(graph: Graph): readonly Layout[] {
+/**
+ * Returns the layout in which each node computes, by its id: that of the maps that it reads and of its value.
+ *
+ * @param projections convolutions that are computed with the attention that reads them
+ */
+export function layoutsOf(graph: Graph, projections: Projections = new Map()): readonly Layout[] {
+  const projected = new Set([...projections.values()].map(({ id }) => id));
   const decided = spread(
     graph,
-    ({ op }) => channelsLast.has(op),
+    ({ id, op }) => channelsLast.has(op) || projected.has(id),
     ({ op }) => either.has(op),
   );
   const isLast = spread(

@@ -4,9 +4,11 @@ import { consumersOf, inputsOf, type Node, nodeAt, operandOf } from '../../nn/gr
 import type { Operation } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { formOf, type ShapeDependentArray } from '../shape_dependent.ts';
+import { projectedWindowAttention } from './attention.ts';
 import { extentsOf } from './extents.ts';
 import { type Layout, permutationTo } from './layouts.ts';
 import { emitters } from './operators.ts';
+import type { Projections } from './projections.ts';
 import { emitShapeDependent } from './shape_dependent.ts';
 import type { BranchResult, Dimension, ModelWriter, OperatorWriter } from './writer.ts';
 
@@ -48,18 +50,23 @@ export interface ShapeDependentInput {
 /** An emitter as it is when any operation may have it: the table pairs each with its own inputs and attributes. */
 type AnyEmitter = (onnx: OperatorWriter, inputs: readonly string[], node: Node) => void;
 
-/**
- * Returns what writes the nodes of a program.
- *
- * @param chosen the layout of each node, by its id
- * @param standalone see `EmitOptions`
- */
+/** In which form nodes are written. */
+export interface Form {
+  /** The layout of each node, by its id. */
+  readonly layouts: readonly Layout[];
+  /** Convolutions that are written with the attention that reads them. */
+  readonly projections: Projections;
+  /** See `EmitOptions`. */
+  readonly standalone: boolean;
+}
+
+/** Returns what writes the nodes of a program. */
 export function nodeWriter(
   { name, graph, weights }: Program,
   writer: ModelWriter,
-  chosen: readonly Layout[],
-  standalone: boolean,
+  { layouts: chosen, projections, standalone }: Form,
 ): NodeWriter {
+  const projected = new Set([...projections.values()].map(({ id }) => id));
   const consumers = consumersOf(graph);
   const extents = extentsOf(graph);
   const layouts = [...chosen];
@@ -81,9 +88,17 @@ export function nodeWriter(
     transposed.set(id, other);
     return other;
   };
+  /** The inputs of a node as it is written. */
+  const sourcesOf = (node: Node): readonly number[] => {
+    const projection = projections.get(node.id);
+    if (!projection || node.op !== 'windowAttention') return inputsOf(node);
+    const [x, weight, bias] = projection.inputs;
+    const [, table] = node.inputs;
+    return bias === undefined ? [x, weight, table] : [x, weight, table, bias];
+  };
   /** Writes an operation. Its value gets the name of its path, or `given`. */
   const operation = (node: Node<Operation>, layout: Layout, inputs: readonly string[], given?: string): string => {
-    const emit = emitters[node.op] as AnyEmitter;
+    const emit = (projections.has(node.id) ? projectedWindowAttention : emitters[node.op]) as AnyEmitter;
     emit(operatorWriter(writer, node, layout, inputs, standalone ? undefined : shapeDependent), inputs, node);
     const path = writer.unique(node.path || node.op); // a model that is a single module has no path
     const value = given ?? path;
@@ -106,9 +121,9 @@ export function nodeWriter(
         const value = used ? writer.unique(key) : '';
         if (used) writer.weight(value, operandOf(node.attributes, weights, name));
         values[node.id] = value;
-      } else {
+      } else if (!projected.has(node.id)) {
         const layout = layouts[node.id] ?? 'channels-first';
-        const inputs = inputsOf(node).map((id) => valueIn(layout, id));
+        const inputs = sourcesOf(node).map((id) => valueIn(layout, id));
         values[node.id] = operation(node, layout, inputs, layout === 'channels-first' ? output : undefined);
         if (output !== undefined && layout === 'channels-last') {
           writer.nameLast(valueIn('channels-first', node.id), output);

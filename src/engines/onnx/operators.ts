@@ -2,7 +2,7 @@ import type { Size } from '../../arrays.ts';
 import type { Axis, Operands, Operation, Window } from '../../nn/ops.ts';
 import { attention, linearAttention, windowAttention } from './attention.ts';
 import { axesOf } from './layouts.ts';
-import type { Attributes, Emit, OperatorWriter } from './writer.ts';
+import { type Attributes, type Emit, type OperatorWriter, transposedMatrix } from './writer.ts';
 
 /**
  * The vocabulary in ONNX (opset 17). Only the channels of values are known, so shapes that an operator needs are computed
@@ -224,10 +224,9 @@ export const emitters: { [K in Operation]: Emit<K> } = {
 const end = 2 ** 31 - 1;
 const dimensionOf = axesOf['channels-first'];
 
-/** A 1×1 convolution of channels-last values. onnxruntime turns the weights once, when it loads the model. */
+/** A 1×1 convolution of channels-last values. */
 function multiplied(onnx: OperatorWriter, [x, weight, bias]: Operands<string, string>['conv2d']): void {
-  const matrix = onnx.operator('Squeeze', [weight, onnx.ints([2, 3])]);
-  const product = onnx.operator('MatMul', [x, onnx.operator('Transpose', [matrix], { perm: [1, 0] })]);
+  const product = onnx.operator('MatMul', [x, transposedMatrix(onnx, weight)]);
   if (bias !== undefined) onnx.operator('Add', [product, bias]);
 }
 

@@ -50,7 +50,7 @@ export function onnxBeside(graph: OnnxGraph, location: string): { model: Uint8Ar
 }
 
 function withExternalWeights(
-  { graph, weights }: OnnxGraph,
+  { graph, weights, domains }: OnnxGraph,
   positionOf: (i: number, length: number) => { readonly location: string; readonly offset: number },
 ): Uint8Array {
   const initializer = weights.map(({ name, shape, data }, i) => {
@@ -63,7 +63,7 @@ function withExternalWeights(
     return tensor;
   });
   const whole = create(GraphProtoSchema, { ...graph, initializer: [...graph.initializer, ...initializer] });
-  return toBinary(ModelProtoSchema, modelOf(whole));
+  return toBinary(ModelProtoSchema, modelOf(domains, whole));
 }
 
 /**
@@ -72,7 +72,7 @@ function withExternalWeights(
  *
  * @throws EngineError if the model would exceed the 2 GB of one file
  */
-export function onnxFile({ graph, weights }: OnnxGraph): Uint8Array {
+export function onnxFile({ graph, weights, domains }: OnnxGraph): Uint8Array {
   const pieces: Uint8Array[] = [toBinary(GraphProtoSchema, graph)];
   for (const weight of weights) {
     const header = toBinary(TensorProtoSchema, tensorHeader(weight.name, weight.shape));
@@ -82,7 +82,7 @@ export function onnxFile({ graph, weights }: OnnxGraph): Uint8Array {
     pieces.push(frame(fieldNumber(GraphProtoSchema, 'initializer'), length), header, beforeRaw, raw);
   }
   const graphFrame = frame(fieldNumber(ModelProtoSchema, 'graph'), lengthOf(pieces));
-  pieces.unshift(toBinary(ModelProtoSchema, modelOf()), graphFrame);
+  pieces.unshift(toBinary(ModelProtoSchema, modelOf(domains)), graphFrame);
   const length = lengthOf(pieces);
   if (length > largestOnnxFile) {
     throw new EngineError(`${graph.name}: as one ONNX file it has ${length} bytes, and readers stop at 2 GB.`);
@@ -90,11 +90,11 @@ export function onnxFile({ graph, weights }: OnnxGraph): Uint8Array {
   return joinBytes(pieces);
 }
 
-const modelOf = (graph?: GraphProto) =>
+const modelOf = (domains: readonly string[], graph?: GraphProto) =>
   create(ModelProtoSchema, {
     irVersion,
     producerName: 'moganet',
-    opsetImport: [{ domain: '', version: opset }],
+    opsetImport: [{ domain: '', version: opset }, ...domains.map((domain) => ({ domain, version: 1n }))],
     graph,
   });
 

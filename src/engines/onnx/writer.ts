@@ -39,13 +39,18 @@ export interface OnnxWeight extends NDArray {
 export interface OnnxGraph {
   readonly graph: GraphProto;
   readonly weights: readonly OnnxWeight[];
+  /** Whose operators it has beside those of ONNX. */
+  readonly domains: readonly string[];
 }
 
 /** What an emitter may do. The value of the last operator that it writes is the operation's result. */
 export interface OperatorWriter {
   /** The order of the extents of the operation's maps, and of its result. */
   readonly layout: Layout;
-  /** Appends an operator with one output and returns the name of that. Optional inputs may be undefined. */
+  /**
+   * Appends an operator with one output and returns the name of that. Optional inputs may be undefined. One that ONNX does not have is
+   * written with its domain before it: `com.microsoft.Attention`.
+   */
   operator(type: string, inputs: readonly (string | undefined)[], attributes?: Attributes): string;
   /** Returns a constant list of int64; a scalar if `shape` is empty. Equal ones are one. */
   ints(values: readonly number[], shape?: readonly number[]): string;
@@ -61,6 +66,12 @@ export type Emit<K extends Operation> = (
   inputs: Operands<string, string>[K],
   node: Node<K>,
 ) => void;
+
+/** Returns the weights of a 1×1 convolution as inputs × outputs. onnxruntime turns them once, when it loads the model. */
+export function transposedMatrix(onnx: OperatorWriter, weight: string): string {
+  const matrix = onnx.operator('Squeeze', [weight, onnx.ints([2, 3])]);
+  return onnx.operator('Transpose', [matrix], { perm: [1, 0] });
+}
 
 /** A result of a branch, by its name outside. */
 export interface BranchResult {
@@ -101,6 +112,7 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
   const outputs: ValueInfoProto[] = [];
   let initializer: TensorProto[] = [];
   const weights: OnnxWeight[] = [];
+  const domains = new Set<string>();
   let constants = new Map<string, string>();
   let valueInfos: ValueInfoProto[] = [];
   let isBranch = false;
@@ -193,7 +205,14 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
       const given = operands.findLastIndex((operand) => operand !== undefined) + 1;
       const input = operands.slice(0, given).map((operand) => operand ?? ''); // ONNX's sign of an absent input
       const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
-      nodes.push(create(NodeProtoSchema, { opType: type, name, input, output: [name], attribute }));
+      const dot = type.lastIndexOf('.');
+      const [domain, opType] = [type.slice(0, Math.max(dot, 0)), type.slice(dot + 1)];
+      const node = create(NodeProtoSchema, { opType, name, input, output: [name], attribute });
+      if (domain) {
+        domains.add(domain);
+        node.domain = domain;
+      }
+      nodes.push(node);
       return name;
     },
     nameLast: (operator, value) => {
@@ -206,7 +225,7 @@ export function modelWriter(reserved: Iterable<string>): ModelWriter {
       const given = new Set(outputs.map((output) => output.name));
       const inside = valueInfos.filter((value) => !given.has(value.name));
       const graph = { name, node: nodes, input: inputs, output: outputs, initializer, valueInfo: inside };
-      return { graph: create(GraphProtoSchema, graph), weights };
+      return { graph: create(GraphProtoSchema, graph), weights, domains: [...domains] };
     },
   };
 }
