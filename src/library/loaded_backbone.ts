@@ -28,16 +28,20 @@ interface BackboneParts extends Pick<LoadedBackbone, 'stages' | 'notices' | 'run
 
 /** Returns a backbone that refuses calls once it is disposed, and ends those that have begun before it frees anything. */
 export function loadedBackbone({ stages, notices, run, free }: BackboneParts): LoadedBackbone {
-  const running = new Set<Promise<unknown>>();
+  let ended = Promise.resolve(); // once all calls have; a set of them would allocate in the old generation at each
   let disposal: Promise<void> | undefined;
   const whileAlive = async <T>(work: () => Promise<T>): Promise<T> => {
     if (disposal) throw new EngineError('the backbone was disposed. Create it again.');
     const result = work();
-    running.add(result);
-    return result.finally(() => running.delete(result));
+    const settled = result.then(
+      () => {},
+      () => {},
+    );
+    ended = ended.then(() => settled);
+    return result;
   };
   const dispose = (): Promise<void> => {
-    disposal ??= Promise.allSettled(running).then(free);
+    disposal ??= ended.then(free);
     return disposal;
   };
   return {

@@ -233,11 +233,11 @@ function compiledOf(
     if (!tensor) throw new EngineError(`${name}: an input is of another engine.`);
     return tensor;
   };
-  const left = new Map<string, Float32Array>(); // the memory of the last run's inputs
+  const left = new Map<string, Float32Array | undefined>(); // the memory of the last run's inputs
   return {
     spare: (input, length) => {
       const memory = left.get(input);
-      left.delete(input);
+      left.set(input, undefined); // an entry less would make the map allocate again
       return memory?.length === length ? memory : undefined;
     },
     run: async (inputs, extents, wanted) => {
@@ -308,11 +308,14 @@ const keptSizes = 8;
 /** Returns a function that makes the shape-dependent inputs for the sizes of a run, and keeps those of the last sizes. */
 function shapeDependentInputs(ort: OnnxRuntime, { graph }: Program, { shapeDependent }: OnnxModel) {
   const bySize = new Map<string, Named<OnnxTensor>>();
+  let latest: string | undefined;
 
   return (extents: Named<InputExtent>): Named<OnnxTensor> => {
     const sizes = withoutCounts(extents);
     const key = JSON.stringify(sizes);
     const arrays = bySize.get(key) ?? makeArrays(sizes);
+    if (key === latest) return arrays;
+    latest = key;
     bySize.delete(key); // and back, as the latest
     bySize.set(key, arrays);
     const [oldest] = bySize.keys();

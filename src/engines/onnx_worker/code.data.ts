@@ -38,20 +38,16 @@ function setThreads(threads) {
   if (env?.wasm) env.wasm.numThreads ??= threads;
 }
 var tensorOf = ({ type, dims, data }) => new (started()).Tensor(type, data, dims);
-async function dataOf(tensor) {
-  const { type, dims } = tensor;
-  return { type, dims: [...dims], data: await tensor.getData() };
-}
+var dataOf = async (tensor) => await tensor.getData();
 function keep(tensor) {
-  const { type, dims } = tensor;
   tensors.set(++last, tensor);
-  return { type, dims: [...dims], kept: last };
+  return last;
 }
 async function free(kept) {
   for (const key of kept) {
     const tensor = found("tensor", tensors, key);
     tensors.delete(key);
-    const data = await tensor.getData();
+    const data = await dataOf(tensor);
     tensor.dispose();
     try {
       drop(data);
@@ -81,15 +77,17 @@ var calls = {
     for (const [name, feed] of Object.entries(feeds))
       inputs[name] = typeof feed === "number" ? found("tensor", tensors, feed) : tensorOf(feed);
     const outputs = await session.run(inputs, fetches);
-    const reply = {};
-    for (const [name, tensor] of Object.entries(outputs))
-      reply[name] = kept.has(name) ? keep(tensor) : await dataOf(tensor);
+    const reply = [];
+    for (const [name, tensor] of Object.entries(outputs)) {
+      const memory = kept.has(name) ? keep(tensor) : await dataOf(tensor);
+      reply.push([name, tensor.type, [...tensor.dims], memory]);
+    }
     return reply;
   },
   async read({ kept }) {
     const tensor = found("tensor", tensors, kept);
     tensors.delete(kept);
-    return { tensor: await dataOf(tensor) };
+    return dataOf(tensor);
   },
   async release({ session: key }) {
     await found("session", sessions, key).session.release();
@@ -98,22 +96,24 @@ var calls = {
   }
 };
 async function answerTo(request) {
-  const { id, call } = request;
-  const borrowed = {};
+  const { call } = request;
+  const borrowed = [];
   for (const [name, feed] of Object.entries(call === "run" ? request.feeds : {}))
-    if (typeof feed !== "number") borrowed[name] = feed.data;
+    if (typeof feed !== "number") borrowed.push([name, feed.data]);
   try {
-    const value = await calls[call](request);
-    return { id, borrowed, value };
+    return [borrowed, await calls[call](request)];
   } catch (cause) {
     const { message: text = String(cause), code } = cause;
-    return { id, borrowed, error: { message: text, code } };
+    return [borrowed, void 0, [text, code]];
   }
 }
 function send(answer) {
-  const arrays = Object.values(answer.borrowed);
-  const outputs = "value" in answer && typeof answer.value === "object" ? Object.values(answer.value) : [];
-  for (const output of outputs) if ("data" in output) arrays.push(output.data);
+  const [borrowed, value] = answer;
+  const arrays = borrowed.map(([, data]) => data);
+  if (ArrayBuffer.isView(value)) arrays.push(value);
+  else if (typeof value === "object") {
+    for (const [, , , memory] of value) if (typeof memory !== "number") arrays.push(memory);
+  }
   try {
     port?.postMessage(answer, memoryOf(arrays));
   } catch {

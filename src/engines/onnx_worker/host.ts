@@ -22,7 +22,7 @@ import {
  * then traces the whole heap. Other tensors are on this side: their memory moves to the worker for a run, and back.
  */
 
-type Borrowed = Answer['borrowed'];
+type Borrowed = Answer[0];
 
 interface Pending {
   readonly resolve: (value: never) => void;
@@ -47,25 +47,24 @@ interface Line {
 }
 
 function lineTo(worker: Worker): Line {
-  const pending = new Map<number, Pending>();
+  const pending: Pending[] = []; // in the order of the answers
   const unneeded: number[] = [];
-  let last = 0;
   let failure: EngineError | undefined;
-  const settle = (id: number): Pending | undefined => {
-    const call = pending.get(id);
-    pending.delete(id);
-    if (pending.size === 0) worker.unref();
+  /** Returns the call that an answer is for, the oldest one. */
+  const settle = (): Pending | undefined => {
+    const call = pending.shift();
+    if (pending.length === 0) worker.unref();
     return call;
   };
   const fail = (why: string, cause?: unknown): void => {
     failure ??= new EngineError(`the thread of onnxruntime ${why}. Dispose the model and load it again.`, { cause });
-    for (const id of [...pending.keys()]) settle(id)?.reject(failure);
+    while (pending.length > 0) settle()?.reject(failure);
   };
-  worker.on('message', (answer: Answer) => {
-    const call = settle(answer.id);
-    call?.takeBack?.(answer.borrowed);
-    if ('error' in answer) call?.reject(Object.assign(new Error(answer.error.message), { code: answer.error.code }));
-    else call?.resolve(answer.value as never);
+  worker.on('message', ([borrowed, value, error]: Answer) => {
+    const call = settle();
+    call?.takeBack?.(borrowed);
+    if (error) call?.reject(Object.assign(new Error(error[0]), { code: error[1] }));
+    else call?.resolve(value as never);
   });
   worker.on('messageerror', (cause) => fail('sent what cannot be read', cause));
   worker.on('error', (cause) => fail(`failed (${cause instanceof Error ? cause.message : cause})`, cause));
@@ -78,14 +77,14 @@ function lineTo(worker: Worker): Line {
           reject(failure);
           return;
         }
-        const id = ++last;
-        pending.set(id, { resolve, reject, takeBack });
-        worker.ref();
         try {
-          worker.postMessage({ ...request, id, call } as unknown as Request, moved); // a call with its own request
+          worker.postMessage({ ...request, call } as unknown as Request, moved); // a call with its own request
         } catch (cause) {
-          settle(id)?.reject(cause as Error); // options that cannot be cloned
+          reject(cause as Error); // options that cannot be cloned
+          return;
         }
+        pending.push({ resolve, reject, takeBack });
+        worker.ref();
       }),
     free: (kept) => {
       if (unneeded.push(kept) > 1) return;
@@ -178,7 +177,7 @@ class WorkerTensor implements OnnxTensor {
 
   async #fetch(kept: number): Promise<void> {
     this.#kept = undefined;
-    this.#data = (await this.#line.call('read', { kept })).tensor.data;
+    this.#data = await this.#line.call('read', { kept });
   }
 
   dispose(): void {
@@ -268,7 +267,8 @@ export async function onnxWorker(path: string, { isNative = true } = {}): Promis
 
   const sessionOf = (session: number): OnnxSession => ({
     run: async (given, fetches) => {
-      const inputs = Object.entries(given as Readonly<Record<string, WorkerTensor>>);
+      const byName = given as Readonly<Record<string, WorkerTensor>>;
+      const inputs = Object.entries(byName);
       for (const [, { reading }] of inputs) if (reading) await reading.catch(() => {});
       const lent = new Map<WorkerTensor, TensorData | number>(); // a tensor may be several inputs
       const feeds: Record<string, TensorData | number> = {};
@@ -279,17 +279,12 @@ export async function onnxWorker(path: string, { isNative = true } = {}): Promis
       }
       const moved = memoryOf([...lent.values()].flatMap((feed) => (typeof feed === 'number' ? [] : feed.data)));
       const run = line.call('run', { session, feeds, fetches }, moved, (borrowed) => {
-        for (const [name, tensor] of inputs) {
-          const data = borrowed[name];
-          if (data) tensor.takeBack(data);
-        }
+        for (const [name, data] of borrowed) byName[name]?.takeBack(data);
       });
       for (const [tensor, feed] of lent) if (typeof feed !== 'number') tensor.isWith(run);
-      const outputs = Object.entries(await run).map(([name, output]) => {
-        const memory = 'kept' in output ? output.kept : output.data;
-        return [name, new Tensor(output.type, memory, output.dims)];
-      });
-      return Object.fromEntries(outputs);
+      return Object.fromEntries(
+        (await run).map(([name, type, dims, memory]) => [name, new Tensor(type, memory, dims)]),
+      );
     },
     release: async () => {
       if (line.isOpen()) await line.call('release', { session }); // a thread that has ended has freed everything

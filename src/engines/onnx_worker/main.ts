@@ -8,9 +8,9 @@ import {
   type Data,
   isBusy,
   isEnding,
-  type KeptTensor,
   type Message,
   memoryOf,
+  type Output,
   type Request,
   type TensorData,
 } from './messages.ts';
@@ -62,22 +62,18 @@ function setThreads(threads: number | undefined): void {
 const tensorOf = ({ type, dims, data }: TensorData): OnnxTensor =>
   new (started().Tensor)(type as 'float32', data as Float32Array, dims);
 
-async function dataOf(tensor: OnnxTensor): Promise<TensorData> {
-  const { type, dims } = tensor;
-  return { type: type as TensorData['type'], dims: [...dims], data: (await tensor.getData()) as Data };
-}
+const dataOf = async (tensor: OnnxTensor): Promise<Data> => (await tensor.getData()) as Data;
 
-function keep(tensor: OnnxTensor): KeptTensor {
-  const { type, dims } = tensor;
+function keep(tensor: OnnxTensor): number {
   tensors.set(++last, tensor);
-  return { type: type as KeptTensor['type'], dims: [...dims], kept: last };
+  return last;
 }
 
 async function free(kept: readonly number[]): Promise<void> {
   for (const key of kept) {
     const tensor = found('tensor', tensors, key);
     tensors.delete(key);
-    const data = (await tensor.getData()) as Data;
+    const data = await dataOf(tensor);
     tensor.dispose();
     try {
       drop(data);
@@ -107,15 +103,17 @@ const calls: { readonly [K in keyof Calls]: (request: Calls[K]['request']) => Pr
     for (const [name, feed] of Object.entries(feeds))
       inputs[name] = typeof feed === 'number' ? found('tensor', tensors, feed) : tensorOf(feed);
     const outputs = await session.run(inputs, fetches);
-    const reply: Record<string, TensorData | KeptTensor> = {};
-    for (const [name, tensor] of Object.entries(outputs))
-      reply[name] = kept.has(name) ? keep(tensor) : await dataOf(tensor);
+    const reply: Output[] = [];
+    for (const [name, tensor] of Object.entries(outputs)) {
+      const memory = kept.has(name) ? keep(tensor) : await dataOf(tensor);
+      reply.push([name, tensor.type as TensorData['type'], [...tensor.dims], memory]);
+    }
     return reply;
   },
   async read({ kept }) {
     const tensor = found('tensor', tensors, kept);
     tensors.delete(kept);
-    return { tensor: await dataOf(tensor) };
+    return dataOf(tensor);
   },
   async release({ session: key }) {
     await found('session', sessions, key).session.release();
@@ -125,24 +123,25 @@ const calls: { readonly [K in keyof Calls]: (request: Calls[K]['request']) => Pr
 };
 
 async function answerTo(request: Request): Promise<Answer> {
-  const { id, call } = request;
-  const borrowed: Record<string, Data> = {};
+  const { call } = request;
+  const borrowed: [string, Data][] = [];
   for (const [name, feed] of Object.entries(call === 'run' ? request.feeds : {}))
-    if (typeof feed !== 'number') borrowed[name] = feed.data;
+    if (typeof feed !== 'number') borrowed.push([name, feed.data]);
   try {
-    const value = await (calls[call] as (request: Request) => Promise<Calls[typeof call]['reply']>)(request);
-    return { id, borrowed, value };
+    return [borrowed, await (calls[call] as (request: Request) => Promise<Calls[typeof call]['reply']>)(request)];
   } catch (cause) {
     const { message: text = String(cause), code } = cause as { readonly message?: string; readonly code?: unknown };
-    return { id, borrowed, error: { message: text, code } };
+    return [borrowed, undefined, [text, code]];
   }
 }
 
 /** Moves memory to the caller. What Node does not move, memory of the runtime's own, is copied. */
 function send(answer: Answer): void {
-  const arrays = Object.values(answer.borrowed);
-  const outputs = 'value' in answer && typeof answer.value === 'object' ? Object.values(answer.value) : [];
-  for (const output of outputs) if ('data' in output) arrays.push(output.data);
+  const [borrowed, value] = answer;
+  const arrays = borrowed.map(([, data]) => data);
+  if (ArrayBuffer.isView(value)) arrays.push(value);
+  else if (typeof value === 'object')
+    for (const [, , , memory] of value) if (typeof memory !== 'number') arrays.push(memory);
   try {
     port?.postMessage(answer, memoryOf(arrays));
   } catch {

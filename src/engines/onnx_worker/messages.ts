@@ -18,12 +18,8 @@ export interface TensorData {
   readonly data: Data;
 }
 
-/** A tensor that the worker keeps, by its number. */
-export interface KeptTensor {
-  readonly type: ElementType;
-  readonly dims: readonly number[];
-  readonly kept: number;
-}
+/** An output of a run: its data, or the number of a tensor that the worker keeps. */
+export type Output = readonly [name: string, type: ElementType, dims: readonly number[], memory: Data | number];
 
 /** Returns what a message moves. */
 export const memoryOf = (arrays: readonly Data[]): ArrayBuffer[] => [
@@ -50,10 +46,10 @@ export interface Calls {
       readonly feeds: Readonly<Record<string, TensorData | number>>;
       readonly fetches: readonly string[];
     };
-    readonly reply: Readonly<Record<string, TensorData | KeptTensor>>;
+    readonly reply: readonly Output[];
   };
   /** Gives a tensor that the worker has kept to the caller. */
-  read: { readonly request: { readonly kept: number }; readonly reply: { readonly tensor: TensorData } };
+  read: { readonly request: { readonly kept: number }; readonly reply: Data };
   release: { readonly request: { readonly session: number }; readonly reply: undefined };
 }
 
@@ -67,10 +63,16 @@ export interface Free {
 
 export type Message = Free | Request;
 
-export type Request = { readonly [K in Call]: { readonly id: number; readonly call: K } & Calls[K]['request'] }[Call];
+export type Request = { readonly [K in Call]: { readonly call: K } & Calls[K]['request'] }[Call];
 
-/** `borrowed` is the data of a run's inputs by name, which comes back whether the run succeeds or not. */
-export type Answer = { readonly id: number; readonly borrowed: Readonly<Record<string, Data>> } & (
-  | { readonly value: Calls[Call]['reply'] }
-  | { readonly error: { readonly message: string; readonly code: unknown } }
-);
+/**
+ * Answers come in the order of the requests. `borrowed` is the data of a run's inputs, which comes back whether the run succeeds or not.
+ *
+ * They are arrays, not objects: an object that arrives makes a hidden class in the old generation, and V8 begins to trace its whole heap
+ * if it allocates there while the memory of outputs is new.
+ */
+export type Answer = readonly [
+  borrowed: readonly (readonly [name: string, data: Data])[],
+  value: Calls[Call]['reply'],
+  error?: readonly [message: string, code: unknown],
+];
