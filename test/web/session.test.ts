@@ -39,6 +39,8 @@ describe('the session of the page', () => {
 
   /** Why no more models can be loaded. */
   let refused: Error | undefined;
+  /** How many models are loaded and not freed. */
+  let held = 0;
   /** Why no model can be freed. */
   let stuck: Error | undefined;
 
@@ -77,8 +79,10 @@ describe('the session of the page', () => {
     globals.setTimeout = (run: () => void) => former.setTimeout(run, 0);
     store = createStore(first);
     refused = stuck = undefined;
+    held = 0;
     const load = async (_: unknown, { engine = 'auto' } = {}) => {
       if (refused) throw refused;
+      held++;
       return modelOn(engine);
     };
     const modelOn = (engine: string) => ({
@@ -88,6 +92,7 @@ describe('the session of the page', () => {
       predict: () => (answers[engine] ?? answers.auto)?.(),
       dispose: async () => {
         if (stuck) throw stuck;
+        held--;
       },
     });
     session = createSession(store, load as unknown as Parameters<CreateSession>[1]);
@@ -167,6 +172,17 @@ describe('the session of the page', () => {
     expect([model?.engine, engine, result]).to.deep.equal(['webgl', 'webgl', { name: 'found by webgl' }]);
     expect(notice?.kind).to.equal('info');
     expect(notice?.text).to.match(/could not be freed.*the worker is gone/);
+  });
+
+  it('frees both models if the second cannot be the detector of the first, which stays', async () => {
+    const { model } = store.state;
+    await session.useDetector({ ...source, name: 'ground.pth' });
+    expect(store.state.notice).to.deep.include({ kind: 'error' });
+    expect(store.state.notice?.text).to.match(/withDetector/);
+    expect(store.state.model).to.equal(model);
+    expect(held).to.equal(1);
+    await session.open(picture('a'), 'a.jpg');
+    expect(store.state.result).to.deep.equal({ name: 'found' });
   });
 
   describe('with a webcam', () => {
