@@ -2,18 +2,19 @@
 export const code = `"use strict";
 var import_node_module = require("node:module");
 var import_node_worker_threads = require("node:worker_threads");
+var movable = (buffers) => [...new Set(buffers)].filter(({ byteLength }) => byteLength > 0);
 function freeMemory(buffers) {
-  const { port1: nowhere2 } = new MessageChannel();
-  nowhere2.close();
-  nowhere2.postMessage(
-    void 0,
-    [...new Set(buffers)].filter(({ byteLength }) => byteLength > 0)
-  );
+  nowhere ??= closedPort();
+  nowhere.postMessage(void 0, movable(buffers));
+}
+var nowhere;
+function closedPort() {
+  const { port1 } = new MessageChannel();
+  port1.close();
+  return port1;
 }
 var [isBusy, isEnding] = [0, 1];
-var memoryOf = (arrays) => [
-  ...new Set(arrays.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0))
-];
+var memoryOf = (arrays) => movable(arrays.map(({ buffer }) => buffer));
 var port = import_node_worker_threads.parentPort;
 if (!port) throw new Error("this file is for a worker thread");
 var { path, state } = import_node_worker_threads.workerData;
@@ -21,9 +22,6 @@ var runtime;
 var sessions = /* @__PURE__ */ new Map();
 var tensors = /* @__PURE__ */ new Map();
 var last = 0;
-var { port1: nowhere } = new MessageChannel();
-nowhere.close();
-var drop = (data) => nowhere.postMessage(void 0, [data.buffer]);
 function found(what, values, key) {
   const value = values.get(key);
   if (value === void 0) throw new Error(\`the worker has no \${what} \${key}\`);
@@ -50,7 +48,7 @@ async function free(kept) {
     const data = await dataOf(tensor);
     tensor.dispose();
     try {
-      drop(data);
+      freeMemory([data.buffer]);
     } catch {
     }
   }

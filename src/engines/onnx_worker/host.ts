@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { EngineError } from '../../errors.ts';
+import { freeMemory } from '../../memory.ts';
 import type { OnnxRuntime, OnnxSession, OnnxTensor, SessionOptions } from '../onnx/engine.ts';
 import { code } from './code.data.ts';
 import {
@@ -98,9 +99,6 @@ function lineTo(worker: Worker): Line {
   };
 }
 
-/** Frees memory. */
-type Drop = (data: Data) => void;
-
 /** A tensor of this side. Its memory is with the worker during a run that takes it, and until it is read if the worker keeps it. */
 class WorkerTensor implements OnnxTensor {
   #data: Data | undefined;
@@ -110,17 +108,14 @@ class WorkerTensor implements OnnxTensor {
   #isRead = false;
   #isDisposed = false;
   readonly #line: Pick<Line, 'call' | 'free'>;
-  readonly #drop: Drop;
 
   constructor(
     line: Pick<Line, 'call' | 'free'>,
-    drop: Drop,
     readonly type: ElementType,
     readonly dims: readonly number[],
     memory: Data | number,
   ) {
     this.#line = line;
-    this.#drop = drop;
     if (typeof memory === 'number') this.#kept = memory;
     else this.#data = memory;
   }
@@ -154,7 +149,7 @@ class WorkerTensor implements OnnxTensor {
 
   takeBack(data: Data): void {
     if (this.#data) {
-      if (this.#data !== data) this.#drop(data); // a copy
+      if (this.#data !== data) freeMemory([data.buffer]); // a copy
       return;
     }
     this.#data = data;
@@ -191,7 +186,7 @@ class WorkerTensor implements OnnxTensor {
     if (this.#kept !== undefined) this.#line.free(this.#kept);
     this.#kept = undefined;
     if (!this.#data || this.#isRead) return;
-    this.#drop(this.#data);
+    freeMemory([this.#data.buffer]); // otherwise the next run would take new memory
     this.#data = undefined;
   }
 }
@@ -252,16 +247,10 @@ export async function onnxWorker(path: string, { isNative = true } = {}): Promis
     forget(); // a thread that is told to end never says that it rests
     return line.close();
   };
-  const { port1: nowhere } = new MessageChannel();
-  nowhere.close();
-  /** Frees memory at once: what is sent to a closed port is gone. The garbage collector would let the next run take new memory. */
-  const drop: Drop = ({ buffer }) => {
-    if (buffer.byteLength > 0) nowhere.postMessage(undefined, [buffer]);
-  };
 
   class Tensor extends WorkerTensor {
     constructor(type: ElementType, memory: Data | number, dims: readonly number[]) {
-      super(line, drop, type, dims, memory);
+      super(line, type, dims, memory);
     }
   }
 

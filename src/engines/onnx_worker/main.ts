@@ -36,12 +36,6 @@ const sessions = new Map<number, Loaded>();
 const tensors = new Map<number, OnnxTensor>();
 let last = 0;
 
-const { port1: nowhere } = new MessageChannel();
-nowhere.close();
-
-/** Frees memory at once: what is sent to a closed port is gone, while the garbage collector of an idle worker may wait for ever. */
-const drop = (data: ArrayBufferView): void => nowhere.postMessage(undefined, [data.buffer as ArrayBuffer]);
-
 function found<T>(what: string, values: ReadonlyMap<number, T>, key: number): T {
   const value = values.get(key);
   if (value === undefined) throw new Error(`the worker has no ${what} ${key}`);
@@ -76,7 +70,7 @@ async function free(kept: readonly number[]): Promise<void> {
     const data = await dataOf(tensor);
     tensor.dispose();
     try {
-      drop(data);
+      freeMemory([data.buffer]);
     } catch {} // memory of the runtime's own, which does not move
   }
 }

@@ -1,3 +1,4 @@
+import { movable } from '../../memory.ts';
 import type { SessionOptions } from '../onnx/engine.ts';
 
 /**
@@ -22,9 +23,7 @@ export interface TensorData {
 export type Output = readonly [name: string, type: ElementType, dims: readonly number[], memory: Data | number];
 
 /** Returns what a message moves. */
-export const memoryOf = (arrays: readonly Data[]): ArrayBuffer[] => [
-  ...new Set(arrays.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength > 0)),
-];
+export const memoryOf = (arrays: readonly Data[]): ArrayBuffer[] => movable(arrays.map(({ buffer }) => buffer));
 
 /** What the worker answers to each call. */
 export interface Calls {
