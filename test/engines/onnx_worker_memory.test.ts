@@ -235,6 +235,7 @@ describe('memory of onnxruntime’s thread', () => {
       const failure = await rejection(valuesOf(y));
       expect(failure).to.be.instanceOf(EngineError);
       expect(failure.message).to.match(/^doubling: y cannot be read: .*before their engine is disposed/);
+      expect(failure.cause).to.have.nested.property('cause.message').that.includes('the engine was disposed');
     });
   });
 

@@ -160,11 +160,17 @@ class WorkerTensor implements OnnxTensor {
   async getData(): Promise<Data> {
     this.#isRead = true;
     if (this.#kept !== undefined) this.#coming = this.#fetch(this.#kept);
-    if (!this.#data) await this.#coming?.catch(() => {}); // of a run, whose caller gets the error
+    let cause: unknown;
+    if (!this.#data) {
+      await this.#coming?.catch((error: unknown) => {
+        cause = error;
+      });
+    }
     const data = this.#data;
     if (!data) {
       throw new EngineError(
         'its values were lost with the thread of onnxruntime. Read results before their engine is disposed, or run the network again.',
+        { cause },
       );
     }
     return data instanceof Float32Array || this.type !== 'float32' ? data : new Float32Array(data.buffer);
@@ -258,7 +264,7 @@ export async function onnxWorker(path: string, { isNative = true } = {}): Promis
     run: async (given, fetches) => {
       const byName = given as Readonly<Record<string, WorkerTensor>>;
       const inputs = Object.entries(byName);
-      for (const [, { reading }] of inputs) if (reading) await reading.catch(() => {});
+      for (const [, { reading }] of inputs) if (reading) await reading.catch(() => {}); // its reader gets the error
       const lent = new Map<WorkerTensor, TensorData | number>(); // a tensor may be several inputs
       const feeds: Record<string, TensorData | number> = {};
       for (const [name, tensor] of inputs) {
