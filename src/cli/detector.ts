@@ -5,7 +5,7 @@ import { unitInterval } from './arguments.ts';
 import { UsageError } from './failure.ts';
 import { type ChosenModel, chooseConfig, chooseModel, type Library } from './model.ts';
 
-/** The detector in front of a pose model, for the commands that run one. */
+/** Loading a model and the detector in front of a pose model, for the commands that run them. */
 
 /** The options of the command line about the boxes of poses. */
 export interface DetectorWords {
@@ -116,28 +116,35 @@ export interface LoadedPredictor {
   readonly model: Model;
 }
 
-type LoadOptions = Parameters<Library['loadModel']>[1];
+/** What is loaded, and how: plain data, by which each worker loads the same. */
+export interface LoadChoice {
+  readonly model: ChosenModel;
+  /** Finds the boxes for poses. */
+  readonly detector?: ChosenDetector | undefined;
+  /** The averaged weights, or those that are not; by default the file or the published entry decides. */
+  readonly ema?: boolean | undefined;
+  /** The keys of the checkpoint that count begin with it. */
+  readonly prefix?: string | undefined;
+  /** Keys of the checkpoint that do not count. */
+  readonly ignore?: readonly string[] | undefined;
+  readonly engine?: string | undefined;
+  /** The execution provider of onnxruntime. */
+  readonly device?: string | undefined;
+}
+
+type Loading = Pick<NonNullable<Parameters<Library['loadModel']>[1]>, 'threads' | 'pull' | 'configure' | 'onProgress'>;
 
 /** Loads a model, and its detector if there is one; the detector runs on the same engine. */
 export async function loadPredictor(
   library: Library,
-  { ref }: ChosenModel,
-  detector: ChosenDetector | undefined,
-  options: LoadOptions = {},
+  { model: { ref }, detector, ema, prefix, ignore, engine, device }: LoadChoice,
+  { configure, ...loading }: Loading,
 ): Promise<LoadedPredictor> {
-  const model = await library.loadModel(ref, options);
+  const both = { ...loading, engine, device };
+  const model = await library.loadModel(ref, { ...both, ema, prefix, ignore, configure });
   if (!detector) return { predictor: model, model };
   try {
-    const { engine, device, threads, pull, onProgress, signal } = options;
-    const found = await library.loadModel(detector.model.ref, {
-      engine,
-      device,
-      threads,
-      pull,
-      onProgress,
-      signal,
-      configure: withoutOthers,
-    });
+    const found = await library.loadModel(detector.model.ref, { ...both, configure: withoutOthers });
     const { class: name, oks } = detector;
     const score = detector.score === 'configured' ? found.config.detection?.test.score : detector.score;
     return { predictor: library.withDetector(model, found, { class: name, score, oks }), model };

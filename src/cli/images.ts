@@ -1,5 +1,5 @@
 import { ahead, type Source } from '../library/ahead.ts';
-import type { Predictor } from '../node.ts';
+import type { ModelConfig, Predictor } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
 import { loadPredictor } from './detector.ts';
 import { endingAtOnce, exitCodeOfImages, hearingSignals, loadingEndsAtOnce, UsageError } from './failure.ts';
@@ -51,39 +51,28 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
   const inputs = await inputsOf(job, leftOut);
   const font = await openFont(job);
   let plan!: Plan; // `configure` sets it
-  let pool = undefined as Pool<PlannedInput, Outcome> | undefined;
   const shares = sharesOf(job, job.frames === undefined ? inputs.length : (job.workers ?? 1));
-  const { engine, device, pull, ema, prefix, ignore } = job;
-  const start = () =>
-    openPool<PlannedInput, Outcome>({
-      workers: shares.workers,
-      data: { kind: 'outcomes', recipe: recipeOf(plan, job), threads: shares.threads },
-      onNotice: (text) => terminal.note(terminal.colors.yellow(text)),
-    });
+  const { threads } = shares;
+  const { pull } = job;
+  const pool = openPool<PlannedInput, Outcome>({
+    workers: shares.workers,
+    data: () => ({ kind: 'outcomes', recipe: recipeOf(plan, job), threads }),
+    onNotice: (text) => terminal.note(terminal.colors.yellow(text)),
+  });
+  const configure = (full: ModelConfig): ModelConfig => {
+    const config = configFor(library, job, full);
+    plan = planOf(library, job, inputs, config);
+    if (!pull) pool.start(); // what is to be downloaded is downloaded once, by this thread
+    return config;
+  };
   try {
     const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
-      loadPredictor(library, job.model, job.detector, {
-        engine,
-        device,
-        threads: shares.threads,
-        pull,
-        ema,
-        prefix,
-        ignore,
-        configure: (full) => {
-          const config = configFor(library, job, full);
-          plan = planOf(library, job, inputs, config);
-          if (!pull) pool = start(); // what is to be downloaded is downloaded once, by this thread
-          return config;
-        },
-        onProgress,
-      }),
+      loadPredictor(library, job, { threads, pull, configure, onProgress }),
     );
     try {
       introduce(library, predictor, terminal, job.threads, shares.workers);
       for (const notice of [...shares.notices, ...plan.notices]) terminal.note(terminal.colors.yellow(notice));
       for (const one of leftOut) terminal.note(terminal.colors.dim(leftOutText(one)));
-      pool ??= start();
       pool.join(outcomesBy(library, predictor, recipeOf(plan, job), font), model.engine.blocking ? 1 : 2);
       const queue = queueOf(library, job, plan);
       return await runEach({ ...plan, ...queue, library, job, model: predictor, leftOut, pool, terminal });
@@ -91,7 +80,7 @@ export async function runImages(library: Library, job: ImagesJob, terminal: Term
       await predictor.dispose();
     }
   } finally {
-    await pool?.close();
+    await pool.close();
   }
 }
 

@@ -99,47 +99,32 @@ export async function measureModel(
   const shares = sharesOf(options, images);
   const job = { model: chosen, detector, engine, device, ema, prefix, ignore };
   const say = (text: string) => terminal.note(terminal.colors.yellow(text));
-  const start = () =>
-    openPool<ObservedInput, Observation>({
-      workers: shares.workers,
-      data: { kind: 'observations', job, threads: shares.threads },
-      onNotice: say,
-    });
-  let pool = undefined as Pool<ObservedInput, Observation> | undefined;
+  const pool = openPool<ObservedInput, Observation>({
+    workers: shares.workers,
+    data: () => ({ kind: 'observations', job, threads: shares.threads }),
+    onNotice: say,
+  });
   const configure = (config: ModelConfig): ModelConfig => {
     checkTask('predict', chosen.name, config);
     if (detector) checkDetector(library, detector, chosen.name, config);
-    if (shares.workers > 1 && !pull) pool = start(); // what is to be downloaded is downloaded once, by this thread
+    if (!pull) pool.start(); // what is to be downloaded is downloaded once, by this thread
     return config;
   };
   try {
     const { predictor, model } = await loadingEndsAtOnce({ pull }, loadingDisplay(terminal), (onProgress) =>
-      loadPredictor(library, chosen, detector, {
-        engine,
-        device,
-        threads: shares.threads,
-        pull,
-        ema,
-        prefix,
-        ignore,
-        configure,
-        onProgress,
-      }),
+      loadPredictor(library, job, { threads: shares.threads, pull, configure, onProgress }),
     );
     try {
       introduce(library, predictor, terminal, threads, shares.workers);
       for (const notice of shares.notices) say(notice);
-      if (shares.workers > 1) {
-        pool ??= start();
-        pool.join(observationsBy(predictor), model.engine.blocking ? 1 : 2);
-      }
+      pool.join(observationsBy(predictor), model.engine.blocking ? 1 : 2);
       const data = predictor.config.pose ? await openKeypoints(set, options) : set;
       const measured = {
         ...shared(options, terminal),
         predict: { ...input, oks },
         boxes,
         sigmas,
-        observer: pool && observerBy(pool),
+        observer: shares.workers > 1 ? observerBy(pool) : undefined,
       };
       terminal.progress(0, images, `0 of ${images}`); // the first image may take long
       return await endingAtOnce(() => evaluateModel(predictor, data, measured));
@@ -148,7 +133,7 @@ export async function measureModel(
       await predictor.dispose();
     }
   } finally {
-    await pool?.close();
+    await pool.close();
   }
 }
 

@@ -3,20 +3,12 @@ import { basename, join, sep } from 'node:path';
 import type { Boxes, ModelConfig, PredictOptions } from '../node.ts';
 import { type BoxesReading, readBoxes } from './boxes.ts';
 import { classLists, classListsOf } from './class_lists.ts';
-import { type ChosenDetector, checkDetector, classOfPose } from './detector.ts';
+import { checkDetector, classOfPose, type LoadChoice } from './detector.ts';
 import { OutputError, UsageError } from './failure.ts';
 import { type FramesChoice, refuseFrames } from './frames.ts';
 import { type ImageId, type ImageIds, idsByStem, idsFromCoco, type StatedSize } from './image_ids.ts';
 import { type Input, outputNames } from './inputs.ts';
-import {
-  type ChosenModel,
-  checkTask,
-  chooseInstances,
-  type InstanceChoice,
-  type Kind,
-  type Library,
-  type TaskCommand,
-} from './model.ts';
+import { checkTask, chooseInstances, type InstanceChoice, type Kind, type Library, type TaskCommand } from './model.ts';
 import {
   checkFolder,
   folded,
@@ -33,14 +25,11 @@ import type { InputChoice } from './run_options.ts';
 /** What a run over images will do and write: everything that can be refused is refused here, before the weights are loaded. */
 
 /** What a command line asks for. */
-export interface ImagesJob extends InstanceChoice, InputChoice {
+export interface ImagesJob extends InstanceChoice, InputChoice, LoadChoice {
   readonly task: TaskCommand;
   /** Files, folders, patterns or URLs; `-` alone for an image from stdin. */
   readonly images: readonly string[];
   readonly recursive?: boolean | undefined;
-  readonly model: ChosenModel;
-  /** Finds the boxes for poses. */
-  readonly detector?: ChosenDetector | undefined;
   /** A file with the boxes for poses, with the class and the least score of those that are taken. */
   readonly boxes?: string | undefined;
   readonly detectorClass?: string | undefined;
@@ -49,15 +38,6 @@ export interface ImagesJob extends InstanceChoice, InputChoice {
   readonly oks?: number | undefined;
   /** Published weights may be downloaded. */
   readonly pull?: boolean | undefined;
-  /** The averaged weights, or those that are not; by default the file or the published entry decides. */
-  readonly ema?: boolean | undefined;
-  /** The keys of the checkpoint that count begin with it. */
-  readonly prefix?: string | undefined;
-  /** Keys of the checkpoint that do not count. */
-  readonly ignore?: readonly string[] | undefined;
-  readonly engine?: string | undefined;
-  /** The execution provider of onnxruntime. */
-  readonly device?: string | undefined;
   readonly threads?: number | undefined;
   /** Models that run at a time; by default the number of images decides. */
   readonly workers?: number | undefined;

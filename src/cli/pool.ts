@@ -52,7 +52,8 @@ export function sharesOf(
 export interface PoolOptions {
   /** All workers, with that of this thread. */
   readonly workers: number;
-  readonly data: WorkerData;
+  /** What the threads load and do, asked for when they start. */
+  readonly data: () => WorkerData;
   readonly onNotice: (text: string) => void;
   /** The module of the threads, another one in tests. */
   readonly script?: URL;
@@ -64,9 +65,11 @@ export interface PoolOptions {
 type Cook<Input, Outcome> = (input: Input) => Promise<Outcome>;
 
 export interface Pool<Input, Outcome> {
+  /** Starts the threads, which begin to load. The second call does nothing. */
+  start(): void;
   /**
-   * Adds the worker of this thread, once it has loaded. What the others have to say is said then: if this one cannot load, its reason is
-   * enough.
+   * Starts the threads, unless they are, and adds the worker of this thread, once it has loaded. What the others have to say is said then: if
+   * this one cannot load, its reason is enough.
    *
    * @param room images that it may have at a time
    */
@@ -103,7 +106,6 @@ interface Task<Input, Outcome> extends Pending<Outcome> {
   readonly input: Input;
 }
 
-/** Starts the threads, which begin to load. */
 export function openPool<Input, Outcome>({
   workers,
   data,
@@ -135,23 +137,26 @@ export function openPool<Input, Outcome>({
     member.load--;
     give();
   };
-  const threads = Array.from({ length: workers - 1 }, (_, i) => {
-    const name = `worker ${i + 2}`;
-    const member = { room: roomOfThread, load: 0 };
-    return startThread<Input, Outcome>(name, data, script, {
-      onReady: (of) => {
-        members.push({ ...member, cook: of });
-        give();
-      },
-      onEnd: (of, text) => {
-        const at = members.findIndex((one) => one.cook === of);
-        if (at >= 0) members.splice(at, 1);
-        say(text);
-      },
-    });
-  });
+  let threads: readonly EndThread[] | undefined;
+  const start = (): void => {
+    threads ??= Array.from({ length: workers - 1 }, (_, i) =>
+      startThread<Input, Outcome>(`worker ${i + 2}`, data(), script, {
+        onReady: (cook) => {
+          members.push({ cook, room: roomOfThread, load: 0 });
+          give();
+        },
+        onEnd: (cook, text) => {
+          const at = members.findIndex((one) => one.cook === cook);
+          if (at >= 0) members.splice(at, 1);
+          say(text);
+        },
+      }),
+    );
+  };
   return {
+    start,
     join: (cook, room) => {
+      start();
       members.push({ cook, room, load: 0 });
       most += room;
       say = onNotice;
@@ -167,7 +172,7 @@ export function openPool<Input, Outcome>({
         give();
       }),
     close: async () => {
-      await Promise.all(threads.map((end) => end(patience)));
+      await Promise.all((threads ?? []).map((end) => end(patience)));
     },
   };
 }
@@ -187,13 +192,15 @@ function workerModule(): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(text)}`);
 }
 
-/** Starts a thread. @returns the function that ends it, if need be after so many milliseconds */
+/** Ends a thread, if need be after so many milliseconds. */
+type EndThread = (patience: number) => Promise<void>;
+
 function startThread<Input, Outcome>(
   name: string,
   data: WorkerData,
   script = workerModule(),
   { onReady, onEnd }: Events<Input, Outcome>,
-): (patience: number) => Promise<void> {
+): EndThread {
   const worker = new Worker(script, { name, workerData: data });
   const pending = new Map<number, Pending<Outcome>>();
   let next = 0;

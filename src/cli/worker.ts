@@ -1,17 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MoganetError } from '../errors.ts';
 import type { Predictor } from '../node.ts';
-import { loadPredictor } from './detector.ts';
+import { type LoadChoice, loadPredictor } from './detector.ts';
 import { type PlainError, plainError } from './failure.ts';
 import type { Library } from './model.ts';
 import { type ObservedInput, observationsBy } from './observed.ts';
 import { openFont, outcomesBy, type Recipe } from './outcome.ts';
-import { configFor, type ImagesJob, type PlannedInput } from './plan.ts';
+import { configFor, type PlannedInput } from './plan.ts';
 
 /** A thread of `--workers`: loads a model, then answers images with what becomes of them. */
-
-/** Plain data that loads a model again. */
-export type LoadChoice = Pick<ImagesJob, 'detector' | 'device' | 'ema' | 'engine' | 'ignore' | 'model' | 'prefix'>;
 
 export type WorkerData = {
   readonly threads: number | undefined;
@@ -43,9 +40,6 @@ export type FromWorker<Outcome> =
 const port = parentPort;
 if (!port) throw new Error('this module runs on a thread of `moganet … --workers`');
 const data = workerData as WorkerData;
-const { threads } = data;
-const job: LoadChoice = data.kind === 'outcomes' ? data.recipe.job : data.job;
-const { engine, device, ema, prefix, ignore, model: chosen, detector } = job;
 const send = (message: FromWorker<unknown>, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 /** Makes the outcome of an image, with the memory that is handed over with it. */
@@ -87,13 +81,8 @@ port.on('message', async (message: ToWorker) => {
 try {
   const library = await import('../node.ts');
   // what was to be downloaded is there: the first worker has loaded it
-  const { predictor } = await loadPredictor(library, chosen, detector, {
-    engine,
-    device,
-    threads,
-    ema,
-    prefix,
-    ignore,
+  const { predictor } = await loadPredictor(library, data.kind === 'outcomes' ? data.recipe.job : data.job, {
+    threads: data.threads,
     configure: data.kind === 'outcomes' ? (full) => configFor(library, data.recipe.job, full) : undefined,
   });
   work = data.kind === 'outcomes' ? await outcomesFor(library, predictor, data.recipe) : observationsFor(predictor);

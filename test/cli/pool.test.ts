@@ -53,7 +53,7 @@ const outcome = (line: string): Outcome => ({
   missing: [],
   fontLimits: { apart: new Set(), scripts: new Set() },
 });
-const data = {} as WorkerData;
+const data = () => ({}) as WorkerData;
 
 /** A thread that answers with the image's name and its own, ends itself for `crash`, and says with `begun` that it starts. */
 const script = (start = "post({ kind: 'ready' });") =>
@@ -146,6 +146,7 @@ describe('a pool of workers', () => {
     const onNotice = (text: string) => notices.push(text);
     const ending = script('process.exit(5);');
     const pool = openPool<PlannedInput, Outcome>({ workers: 2, data, onNotice, script: ending });
+    pool.start();
     const waiting = pool.run(input('a'));
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(notices).to.deep.equal([]);
@@ -163,7 +164,7 @@ describe('a pool of workers', () => {
       process.on('exit', () => { Atomics.store(state, 0, 1); });
       await new Promise(() => {});
     `;
-    const { pool } = poolOf(script(loading), { data: { state } as unknown as WorkerData });
+    const { pool } = poolOf(script(loading), { data: () => ({ state }) as unknown as WorkerData });
     await pool.close();
     expect(state[0]).to.equal(1);
   });

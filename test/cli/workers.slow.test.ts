@@ -77,8 +77,9 @@ describe('a pool of workers that is closed while one runs its network', () => {
       const { readFileSync } = await import('node:fs');
       const { openPool } = await import('./src/cli/pool.ts');
       const job = { model: { ref: 'facade' }, engine: 'onnxruntime' };
-      const data = { kind: 'observations', threads: 1, job };
+      const data = () => ({ kind: 'observations', threads: 1, job });
       const pool = openPool({ workers: 2, data, onNotice: console.error });
+      pool.start();
       const bytes = new Uint8Array(readFileSync('samples/images/facade-balconies.jpg'));
       const run = () => pool.run({ file: 'a.jpg', bytes, options: {} });
       await run(); // the thread is ready
