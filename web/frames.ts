@@ -40,7 +40,7 @@ export function createFrames(
   }
 
   return async (bitmap) => {
-    const { model } = loader;
+    const model = loader.modelFor(store.state);
     if (!model || frames >= mostFrames) {
       bitmap.close();
       return;
@@ -50,7 +50,7 @@ export function createFrames(
       await predict(bitmap, model);
     } catch (error) {
       bitmap.close();
-      const isOver = error instanceof DroppedError || model !== loader.model;
+      const isOver = error instanceof DroppedError || loader.isLeft(model);
       if (!isOver && !(await leave(error, model))) throw error;
     } finally {
       frames--;

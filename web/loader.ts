@@ -2,7 +2,7 @@ import { type ModelRef, type Predictor, withDetector } from 'moganet';
 import type { Progress, RemoteModel, RemotePredictOptions } from 'moganet/worker/ort';
 import type { loadModel as loadInWorker } from './library.ts';
 import type { ModelSource } from './models.ts';
-import type { Notice, Store } from './state.ts';
+import type { Notice, State, Store } from './state.ts';
 import { reasonOf } from './words.ts';
 
 /** Loading models: the latest that was asked for, one at a time. The model before stays until the next one is there. */
@@ -13,8 +13,10 @@ export type PageModel = Predictor<unknown, RemotePredictOptions>;
 export interface Loader {
   /** The model that is loaded, with its detector if there is one. */
   readonly model: PageModel | undefined;
-  /** The model without a detector, which takes boxes. */
-  readonly alone: PageModel | undefined;
+  /** The model for a prediction: boxes that are drawn need no detector. */
+  modelFor(state: Pick<State, 'boxes'>): PageModel | undefined;
+  /** Whether a model was replaced by another one. */
+  isLeft(model: PageModel): boolean;
   readonly source: ModelSource | undefined;
   /** Settles when nothing is loaded any more. */
   readonly loading: Promise<unknown>;
@@ -98,9 +100,8 @@ export function createLoader(store: Store, loadModel: typeof loadInWorker, onSta
     get model() {
       return model;
     },
-    get alone() {
-      return alone;
-    },
+    modelFor: ({ boxes }) => (boxes.length > 0 ? alone : model),
+    isLeft: (one) => one !== model && one !== alone,
     get source() {
       return source;
     },

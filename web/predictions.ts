@@ -53,8 +53,7 @@ export function createPredictions(store: Store, loader: Loader, stage: OnStage, 
     const { signal } = running;
     await loader.loading;
     if (signal.aborted) return;
-    // boxes that are drawn need no detector
-    const model = store.state.boxes.length > 0 ? loader.alone : loader.model;
+    const model = loader.modelFor(store.state);
     try {
       if (!model) throw new Error('There is no model yet. Load the demo again, or open your own under Model.');
       await predict(wanted, model, signal);

@@ -3,6 +3,7 @@ import { EngineError, ImageError, type Result } from 'moganet';
 import type { Session } from '../../web/session.ts';
 import { createStore, type Store } from '../../web/state.ts';
 import type { Webcam } from '../../web/webcam.ts';
+import { smallPose } from '../harness/small_model.ts';
 
 /** The session of the page with a library and pictures that a test lets go when it wants. */
 
@@ -35,7 +36,7 @@ describe('the session of the page', () => {
   /** Lets pictures come, by the text of their file. */
   let arrivals: Map<string, () => void>;
   /** What the model answers, by engine. */
-  let answers: Record<string, () => Promise<Result>>;
+  let answers: Record<string, (options?: unknown) => Promise<Result>>;
 
   /** Why no more models can be loaded. */
   let refused: Error | undefined;
@@ -80,16 +81,21 @@ describe('the session of the page', () => {
     store = createStore(first);
     refused = stuck = undefined;
     held = 0;
-    const load = async (_: unknown, { engine = 'auto' } = {}) => {
+    const facts: Record<string, object> = {
+      pose: { classes: { pose: ['person'] }, config: smallPose },
+      persons: { classes: { detection: ['person'] }, config: {} },
+    };
+    const load = async ({ config }: { readonly config: string }, { engine = 'auto' } = {}) => {
       if (refused) throw refused;
       held++;
-      return modelOn(engine);
+      return { ...modelOn(engine), ...facts[config] };
     };
     const modelOn = (engine: string) => ({
       engine: { name: engine },
       notices: [],
       classes: {},
-      predict: () => (answers[engine] ?? answers.auto)?.(),
+      check: (options: unknown) => options,
+      predict: (_: unknown, options: unknown) => (answers[engine] ?? answers.auto)?.(options),
       dispose: async () => {
         if (stuck) throw stuck;
         held--;
@@ -183,6 +189,22 @@ describe('the session of the page', () => {
     expect(held).to.equal(1);
     await session.open(picture('a'), 'a.jpg');
     expect(store.state.result).to.deep.equal({ name: 'found' });
+  });
+
+  it('looks in boxes that are drawn on a frame of the webcam, also beside a detector', async () => {
+    await session.load({ name: 'pose', ref: { config: 'pose' }, card: [] });
+    await session.useDetector({ name: 'persons', ref: { config: 'persons' }, card: [] });
+    expect(store.state.model?.detector).to.equal('persons');
+    const boxes = [[1, 2, 30, 40]] as const;
+    store.set({ live: true, boxes });
+    let given: unknown;
+    answers.auto = async (options) => {
+      given = options;
+      return resultOf('in the box');
+    };
+    await session.frame({ close: () => {} } as unknown as ImageBitmap);
+    expect(given).to.deep.include({ boxes });
+    expect(store.state.result).to.deep.equal({ name: 'in the box' });
   });
 
   describe('with a webcam', () => {
