@@ -73,8 +73,10 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
     load: (wanted) => load(wanted, store.state.engine),
     async useDetector(detector) {
       if (!loader.source) return;
+      const isLoaded = await loader.load({ ...loader.source, detector }, store.state.engine);
+      if (!isLoaded) return; // the boxes that were drawn stay, as the result does
       store.set({ boxes: [] });
-      await load({ ...loader.source, detector }, store.state.engine);
+      if (stage.shown) await again();
     },
     async useEngine(engine) {
       if (loader.source) await load(loader.source, engine);

@@ -180,9 +180,12 @@ describe('the session of the page', () => {
     expect(notice?.text).to.match(/could not be freed.*the worker is gone/);
   });
 
-  it('frees both models if the second cannot be the detector of the first, which stays', async () => {
+  it('frees both models if the second cannot be the detector of the first, which stays with its boxes', async () => {
     const { model } = store.state;
+    const boxes = [[1, 2, 30, 40]] as const;
+    store.set({ boxes });
     await session.useDetector({ ...source, name: 'ground.pth' });
+    expect(store.state.boxes, 'the boxes of the result that stays').to.equal(boxes);
     expect(store.state.notice).to.deep.include({ kind: 'error' });
     expect(store.state.notice?.text).to.match(/withDetector/);
     expect(store.state.model).to.equal(model);
