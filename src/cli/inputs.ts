@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, opendirSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { glob } from 'tinyglobby';
 import { shellWord } from '../formats/context.ts';
@@ -20,7 +20,7 @@ export interface Input {
   readonly folder: string;
   /** The image itself if it is not a file: also the bytes of one, which may go to another thread. */
   readonly ref?: File | Uint8Array<ArrayBuffer> | Raster;
-  /** The reason why an argument gives no image: a pattern that matches nothing. */
+  /** The reason why it gives no image: a pattern that matches nothing, or a folder that cannot be read. */
   readonly missing?: string;
 }
 
@@ -61,7 +61,8 @@ interface Found {
   /** Absolute paths, or a URL. */
   readonly files: readonly string[];
   readonly leftOut?: LeftOut | undefined;
-  readonly missing?: string;
+  /** Names that give no image, with the reason. */
+  readonly missing?: ReadonlyMap<string, string>;
 }
 
 export interface FindOptions {
@@ -77,7 +78,7 @@ export interface FindOptions {
  * Finds the images that the arguments name: files, folders with their JPEG and PNG files (subfolders too if `recursive`),
  * glob patterns for shells that do not expand them, and http(s) URLs. Sorted within an argument; each image once.
  *
- * A missing file, and a pattern that matches none, is an input like any other, and fails when its turn comes.
+ * A missing file, a pattern that matches none and a folder that cannot be read are inputs like any other, and fail when their turn comes.
  *
  * @throws UsageError if a folder has no image, an argument is empty, or a URL has another scheme
  */
@@ -85,10 +86,10 @@ export async function findInputs(words: readonly string[], options: FindOptions 
   const found: Found[] = [];
   for (const word of words) found.push(await filesOf(word, options));
   const shared = sharedFolder(found.flatMap(({ root }) => root ?? []));
-  const missing = new Map(found.flatMap((one) => (one.missing === undefined ? [] : [[one.files[0], one.missing]])));
+  const missing = new Map(found.flatMap((one) => [...(one.missing ?? [])]));
   for (const { leftOut } of found) if (leftOut) options.onLeftOut?.(leftOut);
-  const files = [...new Set(found.flatMap((one) => one.files))];
-  for (const file of files) refuseVideo(file);
+  const files = [...new Set(found.flatMap((one) => [...one.files, ...(one.missing?.keys() ?? [])]))];
+  for (const file of files) if (!missing.has(file)) refuseVideo(file);
   return files.map((file): Input => {
     const why = missing.get(file);
     if (why !== undefined) return { file, folder: '', missing: why };
@@ -101,12 +102,22 @@ export async function findInputs(words: readonly string[], options: FindOptions 
 function refuseVideo(file: string): void {
   // what is named like an image says itself what it is when it is read
   if (isUrl(file) || extensions.includes(extname(file).toLowerCase())) return;
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return;
-  const head = new Uint8Array(sniffedBytes);
-  const open = openSync(file, 'r');
-  const read = readSync(open, head);
-  closeSync(open);
-  refuseVideoBytes(head.subarray(0, read), displayed(file), displayed(file));
+  const head = headOf(file);
+  if (head) refuseVideoBytes(head, displayed(file), displayed(file));
+}
+
+/** Returns the first bytes of a file, or undefined if it cannot be read: why is told when its turn comes. */
+function headOf(file: string): Uint8Array | undefined {
+  try {
+    if (!statSync(file).isFile()) return undefined; // a pipe would wait
+    const open = openSync(file, 'r');
+    const head = new Uint8Array(sniffedBytes);
+    const read = readSync(open, head);
+    closeSync(open);
+    return head.subarray(0, read);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param file what ffmpeg is given in the command */
@@ -193,20 +204,42 @@ async function filesOf(word: string, { recursive = false, out }: FindOptions): P
   const among = imagesAmong(word, onceEach(files), isOutput);
   if (among.files.length > 0) return { root, ...among };
   const others = among.leftOut ? ` ${leftOutText(among.leftOut)}` : '';
-  return { files: [word], missing: `no JPEG or PNG file matches this pattern.${others}` };
+  const [why = `no JPEG or PNG file matches this pattern.${others}`] = unreadable([root]).values();
+  return { files: [], missing: new Map([[word, why]]) };
 }
 
 async function imagesIn(path: string, word: string, recursive: boolean, out: string | undefined): Promise<Found> {
-  const all = await glob(recursive ? '**/*' : '*', { cwd: path, absolute: true, expandDirectories: false });
+  const options = { cwd: path, absolute: true, expandDirectories: false, onlyFiles: false };
+  const all = await glob(recursive ? '**/*' : '*', options);
+  const isFolder = (one: string) => one.endsWith('/'); // as the glob writes folders
+  const missing = unreadable([path, ...(recursive ? all.filter(isFolder) : [])]);
   const written = out === undefined || out === '-' ? undefined : resolve(out);
   // the folder itself, or one above, may be named as the place of the outputs: then only names tell them
   const inOutputs = (file: string) =>
     written !== undefined && !isAbove(relative(path, written)) && written !== path && !isAbove(relative(written, file));
-  const among = imagesAmong(word, onceEach(all), (file) => isOwnOutput(file) || inOutputs(resolve(file)));
-  if (among.files.length > 0) return { root: path, ...among };
+  const files = onceEach(all.filter((one) => !isFolder(one)));
+  const among = imagesAmong(word, files, (file) => isOwnOutput(file) || inOutputs(resolve(file)));
+  if (among.files.length > 0 || missing.size > 0) return { root: path, ...among, missing };
   const others = among.leftOut ? ` ${leftOutText(among.leftOut)}` : '';
   const deeper = recursive ? '' : ' Search its subfolders with --recursive.';
   throw new UsageError(`${word}: no JPEG or PNG file in this folder.${others}${deeper}`);
+}
+
+/** Returns the folders that cannot be read, which a search takes for empty ones, with the reason. */
+function unreadable(folders: readonly string[]): Map<string, string> {
+  const reasons = new Map<string, string>();
+  for (const folder of folders) {
+    try {
+      opendirSync(folder).closeSync();
+    } catch (cause) {
+      const { code = '', message } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') continue; // there is nothing to read
+      const isForbidden = code === 'EACCES' || code === 'EPERM';
+      const reason = isForbidden ? 'this user may not read this folder.' : `this folder cannot be read: ${message}.`;
+      reasons.set(displayed(resolve(folder)) || '.', reason);
+    }
+  }
+  return reasons;
 }
 
 /** Keeps the shortest path of each file: a link to a folder above shows every file again, below a longer path. */

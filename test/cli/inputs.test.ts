@@ -1,4 +1,4 @@
-import { existsSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { expect } from 'chai';
 import { findInputs, type Input, type LeftOut, leftOutText, outputNames } from '../../src/cli/inputs.ts';
@@ -140,6 +140,37 @@ describe('inputs of the command line', () => {
     expect(message).to.match(/others: no JPEG or PNG file in this folder\. .*1 \.webp/);
     const [none] = await findInputs([at('others', '*')]);
     expect(none?.missing).to.match(/no JPEG or PNG file matches .*1 \.webp/);
+  });
+
+  it('say which folders and files this user may not read', async function () {
+    if (process.geteuid === undefined) return this.skip(); // Windows has no modes
+    const isRoot = process.geteuid() === 0;
+    for (const file of ['shut/open/e.png', 'shut/closed/f.png']) writeImage(at(file));
+    mkdirSync(at('shut/nothing'));
+    writeFileSync(at('shut/open/film'), '');
+    chmodSync(folder, 0o755);
+    for (const path of ['shut/closed', 'shut/open/film']) chmodSync(at(path), 0);
+    if (isRoot) process.seteuid?.(65534); // modes do not stop root
+    try {
+      expect(() => readdirSync(at('shut/closed'))).to.throw(/EACCES/);
+      const missing = 'this user may not read this folder.';
+      const shut = { file: at('shut/closed'), folder: '', missing };
+      expect(await findInputs([at('shut/closed')])).to.deep.equal([shut]);
+      expect(await findInputs([at('shut')], { recursive: true })).to.deep.equal([
+        { file: at('shut/open/e.png'), folder: 'open' },
+        shut,
+      ]);
+      const [pattern] = await findInputs([at('shut/closed/*.png')]);
+      expect(pattern?.missing).to.equal(missing);
+      // whoever reads it says why it cannot
+      expect(await findInputs([at('shut/open/film')])).to.deep.equal([{ file: at('shut/open/film'), folder: '' }]);
+      expect((await findInputs([at('shut/closed/film')])).map((one) => one.file)).to.deep.equal([
+        at('shut/closed/film'),
+      ]);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      for (const path of ['shut/closed', 'shut/open/film']) chmodSync(at(path), 0o755);
+    }
   });
 
   it('are not the outputs of an earlier run', async () => {
