@@ -39,7 +39,7 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
   let opened = 0;
 
   async function load(wanted: ModelSource, engine: string): Promise<void> {
-    if ((await loader.load(wanted, engine)) && stage.shown) await again();
+    if (await loader.load(wanted, engine)) await again();
   }
 
   async function open(file: Blob, name: string): Promise<void> {
@@ -73,10 +73,11 @@ export function createSession(store: Store, loadModel: typeof loadInWorker = loa
     load: (wanted) => load(wanted, store.state.engine),
     async useDetector(detector) {
       if (!loader.source) return;
-      const isLoaded = await loader.load({ ...loader.source, detector }, store.state.engine);
+      const { boxes, engine } = store.state;
+      const isLoaded = await loader.load({ ...loader.source, detector }, engine);
       if (!isLoaded) return; // the boxes that were drawn stay, as the result does
-      store.set({ boxes: [] });
-      if (stage.shown) await again();
+      if (store.state.boxes === boxes) store.set({ boxes: [] }); // others may have been drawn while it loaded
+      await again();
     },
     async useEngine(engine) {
       if (loader.source) await load(loader.source, engine);

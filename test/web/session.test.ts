@@ -210,6 +210,14 @@ describe('the session of the page', () => {
     expect(store.state.result).to.deep.equal({ name: 'in the box' });
   });
 
+  it('keeps boxes that are drawn while a detector is loaded', async () => {
+    const loading = session.useDetector(undefined);
+    const boxes = [[8, 0, 16, 8]] as const;
+    store.set({ boxes });
+    await loading;
+    expect(store.state.boxes).to.equal(boxes);
+  });
+
   describe('with a webcam', () => {
     const formerNavigator = Object.getOwnPropertyDescriptor(globals, 'navigator');
     let webcam: Webcam;
