@@ -215,8 +215,8 @@ describe('what is measured', () => {
   it('counts the branch of an ONNX file that a small input takes', () => {
     const definition = definitionOf('moganet_xt');
     const program = programOf('moganet_xt', definition.pyramid.graph, weightsOf(definition), passes);
-    const [whole, parts] = [false, true].map((inParts) =>
-      onnxOperators(onnxInParts(emitOnnx(program, { inParts })).model),
+    const [whole, parts] = [false, true].map((blocked) =>
+      onnxOperators(onnxInParts(emitOnnx(program, { blocked })).model),
     );
     const isConvolution = (name: string) => name === 'Conv';
     expect(parts).to.include('If');

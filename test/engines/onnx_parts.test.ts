@@ -117,8 +117,8 @@ describe('wide maps in parts', () => {
       const { ort } = await loadOnnxRuntime();
       if (!ort) return this.skip();
       const program = programOf('mixers', mixers, seeded(mixers), order);
-      const runs = [false, true].map(async (inParts) => {
-        const emitted = emitOnnx(program, { inParts });
+      const runs = [false, true].map(async (blocked) => {
+        const emitted = emitOnnx(program, { blocked });
         const { model, externalData } = onnxInParts(emitted);
         const options = { externalData, intraOpNumThreads: 1, logSeverityLevel: 4 } as const;
         const session = await ort.InferenceSession.create(model, options);

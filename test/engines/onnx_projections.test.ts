@@ -77,7 +77,7 @@ describe('attention in windows with its projection', () => {
       const { graph, domains } = emitOnnx(program, options);
       return { domains, count: graph.node.filter(({ domain }) => domain === 'com.microsoft').length };
     };
-    expect(operatorsOf({ projected: true })).to.deep.equal({ domains: ['com.microsoft'], count: 10 });
+    expect(operatorsOf({ blocked: true })).to.deep.equal({ domains: ['com.microsoft'], count: 10 });
     for (const options of [{}, { standalone: true }]) {
       expect(operatorsOf(options)).to.deep.equal({ domains: [], count: 0 });
     }

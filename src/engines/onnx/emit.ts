@@ -14,10 +14,11 @@ export interface EmitOptions {
    * linear layer is N×features.
    */
   readonly standalone?: boolean | undefined;
-  /** Large inputs have their wide maps computed in parts: see `parts.ts`. */
-  readonly inParts?: boolean | undefined;
-  /** For onnxruntime: attention in windows is one operator with the convolution before it, see `projections.ts`. */
-  readonly projected?: boolean | undefined;
+  /**
+   * In forms that pay in onnxruntime's blocked layout: large inputs have their wide maps computed in parts (`parts.ts`), and attention in
+   * windows is one operator with the convolution before it (`projections.ts`).
+   */
+  readonly blocked?: boolean | undefined;
 }
 
 export interface OnnxModel extends OnnxGraph {
@@ -41,8 +42,7 @@ interface Output {
  *
  * @throws CheckpointError if the program lacks a weight
  */
-export function emitOnnx(program: Program, options: EmitOptions = {}): OnnxModel {
-  const { standalone = false, inParts = false, projected = false } = options;
+export function emitOnnx(program: Program, { standalone = false, blocked = false }: EmitOptions = {}): OnnxModel {
   const { name, graph, readers } = program;
   const inputNames = Object.keys(graph.inputs);
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
@@ -53,9 +53,10 @@ export function emitOnnx(program: Program, options: EmitOptions = {}): OnnxModel
   const branches = standalone ? [] : branchesOf(graph, readers);
   const inBranch = new Set(branches.flatMap(({ nodes }) => [...nodes]));
   const fromBranch = new Set(branches.flatMap((branch) => branch.outputs));
-  const wideMaps = inParts ? wideMapsOf(graph, inBranch) : new Map<number, WideMap>();
+  const wideMaps = blocked ? wideMapsOf(graph, inBranch) : new Map<number, WideMap>();
   const replaced = nodesOf(wideMaps.values());
-  const projections: Projections = projected && replaced.size === 0 ? projectionsOf(graph) : new Map();
+  // `twofold.ts` reads the inputs of nodes as the graph has them
+  const projections: Projections = blocked && replaced.size === 0 ? projectionsOf(graph) : new Map();
   // sums in parts are channels-first, and may be channels-last otherwise
   const layouts = layoutsOf(graph, projections).map((layout, id) => (replaced.has(id) ? 'channels-first' : layout));
   const nodes = nodeWriter(program, writer, { layouts, projections, standalone });

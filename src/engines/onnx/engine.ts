@@ -182,14 +182,14 @@ const isBlocked = (
   graphOptimizationLevel === 'all' &&
   executionProviders.every((provider) => (typeof provider === 'string' ? provider : provider.name) === 'cpu');
 
-/** What pays in the blocked layout only. */
-const blocked = [wholeMaps, separateMaps] as const;
+/** Passes that pay in the blocked layout only. */
+const blockedPasses = [wholeMaps, separateMaps] as const;
 
 async function compile(running: Running, program: Program, sessionOptions: SessionOptions): Promise<Compiled> {
-  const inParts = isBlocked(running.ort, sessionOptions);
-  const { graph, weights } = programOf(program.name, program.graph, program.weights, inParts ? blocked : []);
+  const blocked = isBlocked(running.ort, sessionOptions);
+  const { graph, weights } = programOf(program.name, program.graph, program.weights, blocked ? blockedPasses : []);
   const changed = { ...program, graph, weights };
-  const emitted = emitOnnx(changed, { inParts, projected: inParts });
+  const emitted = emitOnnx(changed, { blocked });
   await nextTurn(); // writing it takes about as long
   const kept = memoryOf(program.weights);
   for (const buffer of program.spare ?? []) kept.delete(buffer);
