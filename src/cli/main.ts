@@ -8,8 +8,8 @@ import { watchStandardStreams } from './terminal.ts';
 
 /** The executable: `program.ts` without the streams and signals of this process can be called from a test. */
 
-// By default V8 lets the heap grow by a tenth before the next full collection, as it takes its few objects for all there is to collect.
-// Pixels count as growth, though, so that an image would take two.
+// As long as few objects are made, V8 collects in full whenever the heap has grown by a tenth of what lives. The memory of pixels counts
+// as growth, so that an image would take two collections.
 setFlagsFromString('--heap-growing-percent=200');
 
 watchStandardStreams(removeUnfinished);

@@ -163,10 +163,10 @@ describe('labelsFrom', () => {
   });
 });
 
-/** Makes logits of a few levels, random or smooth. */
 /** From 0 to 1, both included. 0.5 is the sigmoid of a level. */
 const threshold = fc.oneof(fc.constantFrom(0, 0.3, 0.5, 1), fc.double({ min: 0, max: 1, noNaN: true }));
 
+/** Makes logits of a few levels, random or smooth. */
 function randomLogits(
   seed: number,
   classes: number,
