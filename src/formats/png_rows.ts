@@ -37,7 +37,7 @@ const slack = 16;
 
 const endOfBlock = 256;
 const codesOfLiterals = endOfBlock + 1 + 29;
-/** Four of them fit into what the loops hold. */
+/** Four of them are the 56 bits that the loops write at a time. */
 const longestCode = 14;
 
 /** The symbol of each length of a run, and the bits that follow its code (RFC 1951, 3.2.5). */

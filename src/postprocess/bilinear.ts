@@ -25,6 +25,18 @@ export function bilinearSamples(from: number, to: number, alignCorners: boolean)
 /** The last source pixel that the target pixel `i` reads. */
 export const lastRead = ({ low, share }: Samples, i: number): number => low[i]! + (share[i]! > 0 ? 1 : 0);
 
+/** The first source pixel that a pixel reads through all resizes of an axis, one after another. */
+export function firstThrough(steps: readonly Samples[], i: number): number {
+  for (let step = steps.length - 1; step >= 0; step--) i = steps[step]!.low[i]!;
+  return i;
+}
+
+/** The last source pixel that a pixel reads through all resizes of an axis. */
+export function lastThrough(steps: readonly Samples[], i: number): number {
+  for (let step = steps.length - 1; step >= 0; step--) i = lastRead(steps[step]!, i);
+  return i;
+}
+
 /** A part of a resized map: rows `top` up to `bottom`, columns `left` up to `right`. */
 export interface MapPart {
   top: number;

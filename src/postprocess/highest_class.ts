@@ -1,10 +1,8 @@
 import type { Size } from '../arrays.ts';
 import type { Sliced } from '../slices.ts';
-import { type MapPart, mixRows, type Samples, stretchRows } from './bilinear.ts';
+import { firstThrough, lastThrough, type MapPart, mixRows, type Samples, stretchRows } from './bilinear.ts';
 import {
-  firstThrough,
   type LogitSource,
-  lastThrough,
   meanOnPart,
   type PlacedSource,
   placed,

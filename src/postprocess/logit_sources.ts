@@ -1,5 +1,13 @@
 import type { Size } from '../arrays.ts';
-import { bilinearSamples, lastRead, type MapPart, mixRows, type Samples, stretchRows } from './bilinear.ts';
+import {
+  bilinearSamples,
+  firstThrough,
+  lastRead,
+  type MapPart,
+  mixRows,
+  type Samples,
+  stretchRows,
+} from './bilinear.ts';
 
 /**
  * Logits that lie on a part of a larger map, the base map: each is resized to its part, and where parts overlap, the weighted mean counts.
@@ -60,18 +68,6 @@ export const placed = ({ steps, ...source }: LogitSource, alignCorners: boolean)
   ...source,
   ...resizesOf(source.map, steps, alignCorners),
 });
-
-/** The first value that a pixel reads through all resizes of an axis. */
-export function firstThrough(steps: readonly Samples[], i: number): number {
-  for (let step = steps.length - 1; step >= 0; step--) i = steps[step]!.low[i]!;
-  return i;
-}
-
-/** The last value that a pixel reads through all resizes of an axis. */
-export function lastThrough(steps: readonly Samples[], i: number): number {
-  for (let step = steps.length - 1; step >= 0; step--) i = lastRead(steps[step]!, i);
-  return i;
-}
 
 /** Drops the rows of a source that the base map does not read from row `first` on. Undefined if it reads none. */
 export function trimmed(source: PlacedSource, first: number, classes: number): PlacedSource | undefined {

@@ -1,4 +1,4 @@
-import { lastRead, type Samples } from './bilinear.ts';
+import { firstThrough, lastRead, type Samples } from './bilinear.ts';
 
 /** Stretches of an axis of a resized map whose pixels are made of the same few values. */
 
@@ -34,10 +34,7 @@ const longestTile = 64;
  * @param to the end
  */
 export function tilesOf(cells: Int32Array, steps: readonly Samples[], from: number, to: number): Tiles {
-  const cellOf = (i: number): number => {
-    for (let step = steps.length - 1; step >= 0; step--) i = steps[step]!.low[i]!;
-    return cells[i]!;
-  };
+  const cellOf = (i: number): number => cells[firstThrough(steps, i)]!;
   const found: number[] = [];
   for (let i = from, last = -2; i < to; i++) {
     const cell = cellOf(i);

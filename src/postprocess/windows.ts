@@ -1,9 +1,9 @@
 import type { NDArray, Size } from '../arrays.ts';
 import { ShapeError } from '../errors.ts';
 import type { Sliced } from '../slices.ts';
-import { lastRead, type Samples } from './bilinear.ts';
+import { firstThrough, lastRead, type Samples } from './bilinear.ts';
 import { decisionOf, highestOnPart, type LabelledMap, labelsFor } from './highest_class.ts';
-import { firstThrough, type PlacedSource, placed, resizesOf, trimmed, type Weights } from './logit_sources.ts';
+import { type PlacedSource, placed, resizesOf, trimmed, type Weights } from './logit_sources.ts';
 import { cropped, imageOf, largestOf, type ResizeStep, type Rows, resizedSteps, rowsOfMap } from './segmentation.ts';
 
 /**
@@ -118,63 +118,29 @@ export interface WindowLabels {
  *
  * @throws ShapeError without a window
  */
-export function windowLabels(options: WindowOptions): WindowLabels {
-  const { windows } = options;
+export function windowLabels({ windows, base, original, alignCorners, blend, threshold }: WindowOptions): WindowLabels {
   if (windows.length === 0) throw new ShapeError('segmentation: sliding needs at least one window, got none.');
+  const resizes = resizesOf(base, [{ size: original, crop: original }], alignCorners);
+  const { height, width } = original;
   let next = 0;
-  const take = highest(options);
+  let map: LabelledMap | undefined; // from the first window on
+  let sources: { readonly source: PlacedSource; readonly largest: number }[] = [];
+  let [top, left] = [0, 0]; // rows above are written, and of the next rows the columns on the left
   return {
     *add(logits, given) {
       const window = windows[next];
       if (!window) throw new ShapeError(`segmentation: there are ${windows.length} windows, got logits of one more.`);
       next++;
-      const later = windows.slice(next);
-      const isBelow = ({ top }: Window) => top !== window.top;
-      const below = later.findIndex(isBelow);
-      const beside = below < 0 ? later : later.slice(0, below);
-      const left = beside.length > 0 ? Math.min(...beside.map((one) => one.left)) : undefined;
-      yield* take.add(window, logits, given ?? [{ size: window }], { left, top: later[below]?.top });
-    },
-    finish() {
-      if (next < windows.length) {
-        throw new ShapeError(`segmentation: logits of ${next} of ${windows.length} windows are there.`);
-      }
-      return take.labels();
-    },
-  };
-}
-
-/** Where later windows begin. */
-interface Later {
-  /** The leftmost of the same row of windows; undefined after its last. */
-  readonly left: number | undefined;
-  /** The next row of windows; undefined in the last. */
-  readonly top: number | undefined;
-}
-
-/** What is done with the logits of a window. */
-interface Taking {
-  add(window: Window, logits: NDArray, steps: readonly ResizeStep[], later: Later): Sliced<void>;
-  labels(): Uint8Array | Uint16Array;
-}
-
-/** Labels are written as soon as nothing more comes to them. */
-function highest({ base, original, alignCorners, blend, threshold }: WindowOptions): Taking {
-  const resizes = resizesOf(base, [{ size: original, crop: original }], alignCorners);
-  const { height, width } = original;
-  let map: LabelledMap | undefined;
-  let sources: { readonly source: PlacedSource; readonly largest: number }[] = [];
-  let [top, left] = [0, 0]; // rows above are written, and of the next rows the columns on the left
-  return {
-    *add(window, logits, steps, later) {
       const { classes: channels, map: size, data } = imageOf(logits, 0);
       const decision = decisionOf(channels, threshold);
       map ??= { ...decision, base, resizes, width, labels: labelsFor(original, decision.classes) };
       const largest = yield* largestOf(logits, 0);
+      const steps = (given ?? [{ size: window }]).map(cropped);
       const weights = weightsOf(window, base, blend);
-      const source = placed({ ...window, data, map: size, steps: steps.map(cropped), weights }, alignCorners);
+      const source = placed({ ...window, data, map: size, steps, weights }, alignCorners);
       // padding is not shown
       if (window.top < base.height && window.left < base.width) sources.push({ source, largest });
+      const later = laterThan(window, windows.slice(next));
       const bottom = before(later.top, resizes.downs, height);
       const right = before(later.left, resizes.acrosses, width);
       if (bottom > top && right > left) {
@@ -192,8 +158,28 @@ function highest({ base, original, alignCorners, blend, threshold }: WindowOptio
       }
       if (later.left === undefined) [top, left] = [Math.max(top, bottom), 0];
     },
-    labels: () => map?.labels ?? new Uint8Array(0), // there is a window, so there is a map
+    finish() {
+      if (!map || next < windows.length) {
+        throw new ShapeError(`segmentation: logits of ${next} of ${windows.length} windows are there.`);
+      }
+      return map.labels;
+    },
   };
+}
+
+/** Where later windows begin. */
+interface Later {
+  /** The leftmost of the same row of windows; undefined after its last. */
+  readonly left: number | undefined;
+  /** The next row of windows; undefined in the last. */
+  readonly top: number | undefined;
+}
+
+function laterThan(window: Window, later: readonly Window[]): Later {
+  const below = later.findIndex(({ top }) => top !== window.top);
+  const beside = below < 0 ? later : later.slice(0, below);
+  const left = beside.length > 0 ? Math.min(...beside.map((one) => one.left)) : undefined;
+  return { left, top: later[below]?.top };
 }
 
 /** How many rows (or columns) of the labels read nothing of the base map from `edge` on; all without an edge. */
