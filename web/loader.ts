@@ -1,4 +1,4 @@
-import { type ModelRef, type Predictor, withDetector } from 'moganet';
+import { type Predictor, withDetector } from 'moganet';
 import type { Progress, RemoteModel, RemotePredictOptions } from 'moganet/worker/ort';
 import type { loadModel as loadInWorker } from './library.ts';
 import type { ModelSource } from './models.ts';
@@ -70,17 +70,19 @@ export function createLoader(store: Store, loadModel: typeof loadInWorker, onSta
     loads = new AbortController();
     const { signal } = loads;
     store.set({ work: { text: 'Loading the model', share: 0 }, engine, notice: undefined });
-    const refs = [wanted.ref, ...(wanted.detector ? [wanted.detector.ref] : [])];
+    const sources = wanted.detector ? [wanted, wanted.detector] : [wanted];
     const inTurn =
       (turn: number) =>
       ({ stage, done, total }: Progress) => {
         if (signal.aborted) return;
         const { from, part, text } = stages[stage];
         const share = from + (total > 0 ? (part * done) / total : 0);
-        store.set({ work: { text, share: (turn + share) / refs.length } });
+        store.set({ work: { text, share: (turn + share) / sources.length } });
       };
     try {
-      const both = await joined(refs, (ref, turn) => loadModel(ref, { engine, signal, onProgress: inTurn(turn) }));
+      const both = await joined(sources, ({ ref }, turn) =>
+        loadModel(ref, { engine, signal, onProgress: inTurn(turn) }),
+      );
       if (signal.aborted) {
         await both.loaded.dispose().catch(() => {}); // nobody waits for it any more
         return false;
@@ -119,18 +121,28 @@ export function createLoader(store: Store, loadModel: typeof loadInWorker, onSta
 
 /** Loads a model, and a detector after it, one by one. If the second cannot be loaded or joined, the first is freed. */
 async function joined(
-  refs: readonly ModelRef[],
-  load: (ref: ModelRef, turn: number) => Promise<RemoteModel>,
+  sources: readonly ModelSource[],
+  load: (source: ModelSource, turn: number) => Promise<RemoteModel>,
 ): Promise<{ readonly loaded: PageModel; readonly first: PageModel }> {
   const models: RemoteModel[] = [];
   try {
-    for (const [turn, ref] of refs.entries()) models.push(await load(ref, turn));
-    const [first, detector] = models as [RemoteModel, RemoteModel | undefined]; // there is a reference
+    for (const [turn, source] of sources.entries()) models.push(await load(source, turn));
+    const [first, detector] = models as [RemoteModel, RemoteModel | undefined]; // there is a source
+    if (detector) checkDetector(first, detector, sources[1]?.name);
     return { loaded: detector ? withDetector(first, detector) : first, first };
   } catch (error) {
     await Promise.allSettled(models.map((one) => one.dispose()));
     throw error;
   }
+}
+
+/** @throws Error in words for a visitor, who has no option for another class, as `withDetector` would name it */
+function checkDetector(pose: RemoteModel, { classes: { detection } }: RemoteModel, name: string | undefined): void {
+  const [wanted] = pose.classes.pose ?? [];
+  if (wanted === undefined || detection?.includes(wanted)) return;
+  const some = detection && [...detection.slice(0, 5), ...(detection.length > 5 ? ['…'] : [])].join(', ');
+  const what = some ? `finds ${some}` : 'detects no instances';
+  throw new Error(`${name} ${what}. Open a detector that finds "${wanted}".`);
 }
 
 const noticeOf = (sentences: readonly string[]): Notice | undefined =>

@@ -84,6 +84,8 @@ describe('the session of the page', () => {
     const facts: Record<string, object> = {
       pose: { classes: { pose: ['person'] }, config: smallPose },
       persons: { classes: { detection: ['person'] }, config: {} },
+      street: { classes: { detection: ['window', 'car'] }, config: {} },
+      ground: { classes: { segmentation: ['sky'] }, config: {} },
     };
     const load = async ({ config }: { readonly config: string }, { engine = 'auto' } = {}) => {
       if (refused) throw refused;
@@ -192,6 +194,15 @@ describe('the session of the page', () => {
     expect(held).to.equal(1);
     await session.open(picture('a'), 'a.jpg');
     expect(store.state.result).to.deep.equal({ name: 'found' });
+  });
+
+  it('says in words for a visitor which detector it needs', async () => {
+    await session.load({ name: 'pose', ref: { config: 'pose' }, card: [] });
+    await session.useDetector({ name: 'street.pth', ref: { config: 'street' }, card: [] });
+    expect(store.state.notice?.text).to.equal('street.pth finds window, car. Open a detector that finds "person".');
+    await session.useDetector({ name: 'ground.pth', ref: { config: 'ground' }, card: [] });
+    expect(store.state.notice?.text).to.equal('ground.pth detects no instances. Open a detector that finds "person".');
+    expect(held).to.equal(1);
   });
 
   it('looks in boxes that are drawn on a frame of the webcam, also beside a detector', async () => {
