@@ -1,4 +1,4 @@
-import { ahead, type Source } from '../library/ahead.ts';
+import { ahead, type Source } from '../ahead.ts';
 import type { ModelConfig, Predictor } from '../node.ts';
 import { threadsNotice } from './arguments.ts';
 import { loadPredictor } from './detector.ts';

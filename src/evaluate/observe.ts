@@ -1,3 +1,4 @@
+import { ahead } from '../ahead.ts';
 import type { Size } from '../arrays.ts';
 import { MoganetError } from '../errors.ts';
 import type { Boxes } from '../library/index.ts';
@@ -77,22 +78,13 @@ export const observerOf = (model: Pick<Predictor, 'predict'>): Observer => ({
 });
 
 /** Observes image by image. @param boxesOf gives the boxes that a pose model looks in; undefined if it needs none */
-export const observeEach = (observer: Observer, boxesOf?: (file: File) => Boxes): Observe =>
-  async function* observe(images, options) {
-    const running: Promise<PromiseSettledResult<Observation>>[] = [];
-    for await (const file of images) {
-      running.push(settled(observer.observe(file, { ...options, boxes: boxesOf?.(file) })));
-      const [first] = running.length < observer.most ? [] : running.splice(0, 1);
-      if (first) yield await first;
-    }
-    for (const one of running) yield await one;
-  };
-
-const settled = <T>(work: Promise<T>): Promise<PromiseSettledResult<T>> =>
-  work.then(
-    (value) => ({ status: 'fulfilled', value }),
-    (reason: unknown) => ({ status: 'rejected', reason }),
-  );
+export const observeEach =
+  (observer: Observer, boxesOf?: (file: File) => Boxes): Observe =>
+  (images, options) =>
+    ahead(images, (file) => observer.observe(file, { ...options, boxes: boxesOf?.(file) }), {
+      most: observer.most,
+      signal: options.signal,
+    });
 
 /** Leaves out the place in a list that the caller did not make: `images[3]: a.jpg: …` or `images[3] (a.jpg): …`. */
 function withoutPlace(error: unknown, place: string): unknown {

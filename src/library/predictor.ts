@@ -1,4 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
+import { ahead, type Source } from '../ahead.ts';
 import type { NDArray, Size } from '../arrays.ts';
 import { CheckpointError, ConfigError, ImageError, MoganetError, placed } from '../errors.ts';
 import type { Geometry } from '../image/geometry.ts';
@@ -8,7 +10,6 @@ import type { Engine } from '../nn/index.ts';
 import type { ImageRef } from '../platform/contract.ts';
 import { fileOf } from '../platform/refs.ts';
 import type { Result } from '../results/result.ts';
-import { ahead, type Source } from './ahead.ts';
 import { checkImages, checkSource } from './images.ts';
 import type { BatchOptions, FeaturesOptions, PredictOptions } from './options.ts';
 

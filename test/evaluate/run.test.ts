@@ -3,6 +3,7 @@ import type { ImageSet, LabelledImage } from '../../src/data/image_set.ts';
 import { ConfigError, DataError, ImageError } from '../../src/errors.ts';
 import { compareResults } from '../../src/evaluate/compare_results.ts';
 import { evaluationJson } from '../../src/evaluate/evaluation_json.ts';
+import type { Observer } from '../../src/evaluate/observe.ts';
 import { evaluateResults } from '../../src/evaluate/results_file.ts';
 import { type EvaluatedOptions, evaluateModel } from '../../src/evaluate/run.ts';
 import { FakeModel, instances } from '../harness/fake_model.ts';
@@ -247,6 +248,48 @@ describe('the evaluation of a model', () => {
       },
     });
     await rejects(run, Error, /enough/);
+  });
+
+  describe('with an observer', () => {
+    const nothing = {
+      size,
+      boxes: new Float32Array(0),
+      scores: new Float32Array(0),
+      labels: new Int32Array(0),
+      milliseconds: 1,
+    };
+    /** Observes two images at a time; those from the second on take longer. */
+    function observing(first: () => void) {
+      const seen = { begun: 0, done: 0 };
+      const observer: Observer = {
+        most: 2,
+        observe: async () => {
+          const isFirst = ++seen.begun === 1;
+          await new Promise((resolve) => setTimeout(resolve, isFirst ? 10 : 30));
+          if (isFirst) first();
+          seen.done++;
+          return nothing;
+        },
+      };
+      return { seen, observer };
+    }
+
+    it('ends what it has begun before it fails', async () => {
+      const { seen, observer } = observing(() => {
+        throw new ConfigError('no such option.');
+      });
+      await rejects(evaluateModel(finder(), cats(4).set, { observer }), ConfigError, /no such option/);
+      expect(seen).to.deep.equal({ begun: 2, done: 1 });
+    });
+
+    it('ends with the reason of its signal, whether the observer hears it or not', async () => {
+      const stop = new AbortController();
+      const { seen, observer } = observing(() => stop.abort(new Error('enough')));
+      const options = { observer, signal: stop.signal };
+      const failure = await evaluateModel(finder(), cats(100).set, options).catch((error: Error) => error);
+      expect(failure).to.have.property('message', 'enough');
+      expect(seen.begun).to.be.below(4);
+    });
   });
 
   it('says what images were fitted into, at one scale as well', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { ahead } from '../../src/library/ahead.ts';
-import { Lane } from '../../src/library/lane.ts';
-import { rejection } from '../harness/rejection.ts';
+import { ahead } from '../src/ahead.ts';
+import { Lane } from '../src/library/lane.ts';
+import { rejection } from './harness/rejection.ts';
 
 const soon = (ms = 0) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
