@@ -88,6 +88,24 @@ function poolOf(threads: URL, more: Partial<PoolOptions> = {}) {
   return { pool, notices, go };
 }
 
+/** The beginning of a thread that says something by `signal()`, also at its end or before it computes for ever. */
+const signal = `
+  const { workerData: { state } } = await import('node:worker_threads');
+  const signal = () => { Atomics.store(state, 0, 1); };
+`;
+
+/** What a thread with `signal` is given, and a wait for what it says. */
+function signalling() {
+  const state = new Int32Array(new SharedArrayBuffer(4));
+  return {
+    state,
+    data: () => ({ state }) as unknown as WorkerData,
+    signalled: async () => {
+      while (Atomics.load(state, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+  };
+}
+
 describe('a pool of workers', () => {
   it('gives images to threads while this one is busy', async () => {
     const { pool, go } = poolOf(script());
@@ -144,11 +162,13 @@ describe('a pool of workers', () => {
   it('says what its threads have to say once its own worker has joined', async () => {
     const notices: string[] = [];
     const onNotice = (text: string) => notices.push(text);
-    const ending = script('process.exit(5);');
+    const { data, signalled } = signalling();
+    const ending = script(`${signal} process.on('exit', signal); process.exit(5);`);
     const pool = openPool<PlannedInput, Outcome>({ workers: 2, data, onNotice, script: ending });
     pool.start();
     const waiting = pool.run(input('a'));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await signalled();
+    await new Promise((resolve) => setTimeout(resolve, 100));
     expect(notices).to.deep.equal([]);
     pool.join(async () => outcome('here'), 1);
     for (let i = 0; i < 200 && notices.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -158,27 +178,17 @@ describe('a pool of workers', () => {
   });
 
   it('lets threads end by themselves, also while they load', async () => {
-    const state = new Int32Array(new SharedArrayBuffer(4));
-    const loading = `
-      const { workerData: { state } } = await import('node:worker_threads');
-      process.on('exit', () => { Atomics.store(state, 0, 1); });
-      await new Promise(() => {});
-    `;
-    const { pool } = poolOf(script(loading), { data: () => ({ state }) as unknown as WorkerData });
+    const { data, state } = signalling();
+    const { pool } = poolOf(script(`${signal} process.on('exit', signal); await new Promise(() => {});`), { data });
     await pool.close();
     expect(state[0]).to.equal(1);
   });
 
   it('ends threads that do not hear it', async () => {
-    const { pool, go } = poolOf(
-      script("post({ kind: 'ready' }); await new Promise((go) => setTimeout(go, 20)); for (;;);"),
-      { patience: 100 },
-    );
-    void pool.run(input('a'));
-    void pool.run(input('never')).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { data, signalled } = signalling();
+    const { pool } = poolOf(script(`${signal} signal(); for (;;);`), { data, patience: 100 });
+    await signalled();
     await pool.close();
-    go();
   });
 });
 
