@@ -312,6 +312,15 @@ export async function readAll(tensors: Named<DeviceTensor>): Promise<Named<NDArr
   return Object.fromEntries(await Promise.all(entries));
 }
 
+/** Reads tensors back from the device, by name, and frees them, also if one cannot be read. */
+export async function readAndFree(tensors: Named<DeviceTensor>): Promise<Named<NDArray>> {
+  try {
+    return await readAll(tensors);
+  } finally {
+    for (const tensor of Object.values(tensors)) tensor.dispose();
+  }
+}
+
 /** Returns a list as a `Named` record, since parts take and give values by name: `fpn` and three values give `{ fpn0, fpn1, fpn2 }`. */
 export function named<T>(prefix: string, list: readonly T[]): Named<T> {
   return Object.fromEntries(list.map((value, i) => [`${prefix}${i}`, value]));

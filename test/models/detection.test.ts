@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { itemAt, type NDArray } from '../../src/arrays.ts';
 import { families } from '../../src/backbones/index.ts';
-import { ConfigError } from '../../src/errors.ts';
+import { ConfigError, EngineError } from '../../src/errors.ts';
 import { geometryOf } from '../../src/image/geometry.ts';
 import type { ModelConfig } from '../../src/models/config.ts';
 import { createModel } from '../../src/models/create.ts';
@@ -9,6 +9,7 @@ import { runOnRegions } from '../../src/models/rcnn.ts';
 import type { RunPart, TaskResult } from '../../src/models/task.ts';
 import type { DeviceTensor } from '../../src/nn/index.ts';
 import { maskBitmap } from '../../src/postprocess/masks.ts';
+import { rejection } from '../harness/rejection.ts';
 import { smallDetectors, smallSegmentationHeads } from '../harness/small_heads.ts';
 import { hostTensor, onFeatures, taskOf } from '../harness/tasks.ts';
 
@@ -231,5 +232,24 @@ describe('runOnRegions', () => {
     expect(await edgesOf('mask', 50)).to.deep.equal({ groups: [17, 17, 16], shape: [50, 1, 1, 1], edges: edges(50) });
     expect(await edgesOf('box', 257)).to.deep.equal({ groups: [129, 128], shape: [257, 1, 1, 1], edges: edges(257) });
     expect(await edgesOf('box', 0)).to.deep.equal({ groups: [0], shape: [0, 1, 1, 1], edges: [] });
+  });
+
+  it('frees the outputs of the part, also if one cannot be read', async () => {
+    const freed: string[] = [];
+    const output = (name: string, read: DeviceTensor['read']): DeviceTensor => ({
+      shape: [1, 1, 1, 1],
+      read,
+      dispose: () => void freed.push(name),
+    });
+    const whole = output('whole', async () => ({ shape: [1, 1, 1, 1], data: new Float32Array(1) }));
+    const broken = output('broken', async () => {
+      throw new EngineError('not finite');
+    });
+    const onOne = (outputs: Readonly<Record<string, DeviceTensor>>) =>
+      runOnRegions('box', region, Float32Array.of(0, 0, 8, 8), 0, pyramid, async () => outputs);
+    await onOne({ whole });
+    expect(freed.splice(0)).to.deep.equal(['whole']);
+    expect((await rejection(onOne({ broken, whole }))).message).to.equal('not finite');
+    expect(freed).to.have.members(['whole', 'broken']);
   });
 });
