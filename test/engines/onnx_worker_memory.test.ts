@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { startOnnxRuntime } from '../../src/engines/node.ts';
-import { type OnnxRuntime, onnxEngine } from '../../src/engines/onnx/engine.ts';
+import { emitOnnx } from '../../src/engines/onnx/emit.ts';
+import { type OnnxRuntime, type OnnxTensor, onnxEngine } from '../../src/engines/onnx/engine.ts';
+import { onnxInParts } from '../../src/engines/onnx/serialize.ts';
 import { onnxWorker } from '../../src/engines/onnx_worker/host.ts';
 import { EngineError } from '../../src/errors.ts';
 import {
@@ -147,6 +149,23 @@ describe('memory of onnxruntime’s thread', () => {
       expect(await reading).to.deep.equal([2, 4]);
       expect(await valuesOf((await running).y)).to.deep.equal([4, 8]);
     });
+  });
+
+  it('keeps other inputs of a run whose input is disposed while it waits for one that is read', async () => {
+    const { ort } = await startOnnxRuntime();
+    if (!ort) throw new EngineError('onnxruntime started before');
+    const { model } = onnxInParts(emitOnnx(adding));
+    const session = await ort.InferenceSession.create(model, { kept: ['y'] });
+    const tensor = (...values: number[]) => new ort.Tensor('float32', Float32Array.from(values), [1, 1, 1, 1]);
+    const { y: b } = await session.run({ a: tensor(1), b: tensor(2) }, ['y']);
+    const [a, c] = [tensor(4), tensor(5)];
+    const reading = b?.getData();
+    const running = rejection(session.run({ a, b: b as OnnxTensor, c }, ['y']));
+    c.dispose();
+    expect((await running).message).to.match(/an input was disposed while the run waited/);
+    expect(await reading).to.deep.equal(Float32Array.of(3));
+    expect(await a.getData()).to.deep.equal(Float32Array.of(4));
+    await ort.close?.();
   });
 
   it('gives tensors back from a run that fails', async () => {

@@ -129,12 +129,21 @@ class WorkerTensor implements OnnxTensor {
     return this.#isRead && !this.#data ? this.#coming : undefined;
   }
 
+  /** @throws EngineError if a run cannot take it */
+  expectHere(): void {
+    if (this.#kept !== undefined || this.#data) return;
+    throw new EngineError(
+      this.#isDisposed
+        ? 'an input was disposed while the run waited for another one; run the network again.'
+        : 'a run cannot take a tensor that another run has, or that was lost with the thread.',
+    );
+  }
+
   /** Returns what a run sends to the worker: a copy of the data, if somebody has read it and may still use it. */
   lend(): TensorData | number {
+    this.expectHere();
     const data = this.#data;
-    if (this.#kept !== undefined) return this.#kept;
-    if (!data)
-      throw new EngineError('a run cannot take a tensor that another run has, or that was lost with the thread.');
+    if (!data) return this.#kept as number; // see `expectHere`
     const { type, dims } = this;
     if (this.#isRead) return { type, dims, data: data.slice() };
     this.#data = undefined;
@@ -265,6 +274,7 @@ export async function onnxWorker(path: string, { isNative = true } = {}): Promis
       const byName = given as Readonly<Record<string, WorkerTensor>>;
       const inputs = Object.entries(byName);
       for (const [, { reading }] of inputs) if (reading) await reading.catch(() => {}); // its reader gets the error
+      for (const [, tensor] of inputs) tensor.expectHere(); // before any is lent: it would be lost if another is refused
       const lent = new Map<WorkerTensor, TensorData | number>(); // a tensor may be several inputs
       const feeds: Record<string, TensorData | number> = {};
       for (const [name, tensor] of inputs) {
