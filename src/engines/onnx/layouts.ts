@@ -1,7 +1,7 @@
 import { type Graph, inputsOf, type Node, nodeAt } from '../../nn/graph.ts';
 import { activations, type Op } from '../../nn/ops.ts';
 import { isPointwise } from '../../nn/optimise/folding.ts';
-import type { Projections } from './projections.ts';
+import { type Projections, projectedIn } from './projections.ts';
 
 /**
  * Chooses the layout of every value: N×C×H×W (channels-first), or N×H×W×C (channels-last). Normalisation over channels and
@@ -49,7 +49,7 @@ const isMultiplication = (graph: Graph, node: Node): boolean =>
  * @param projections convolutions that are computed with the attention that reads them
  */
 export function layoutsOf(graph: Graph, projections: Projections = new Map()): readonly Layout[] {
-  const projected = new Set([...projections.values()].map(({ id }) => id));
+  const projected = projectedIn(projections);
   const decided = spread(
     graph,
     ({ id, op }) => channelsLast.has(op) || projected.has(id),

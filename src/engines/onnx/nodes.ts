@@ -8,7 +8,7 @@ import { projectedWindowAttention } from './attention.ts';
 import { extentsOf } from './extents.ts';
 import { type Layout, permutationTo } from './layouts.ts';
 import { emitters } from './operators.ts';
-import type { Projections } from './projections.ts';
+import { type Projections, projectedIn } from './projections.ts';
 import { emitShapeDependent } from './shape_dependent.ts';
 import type { BranchResult, Dimension, ModelWriter, OperatorWriter } from './writer.ts';
 
@@ -66,7 +66,7 @@ export function nodeWriter(
   writer: ModelWriter,
   { layouts: chosen, projections, standalone }: Form,
 ): NodeWriter {
-  const projected = new Set([...projections.values()].map(({ id }) => id));
+  const projected = projectedIn(projections);
   const consumers = consumersOf(graph);
   const extents = extentsOf(graph);
   const layouts = [...chosen];

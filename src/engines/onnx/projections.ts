@@ -30,6 +30,10 @@ export function projectionsOf(graph: Graph): Projections {
   return found;
 }
 
+/** Returns the ids of the convolutions. They are not written by themselves. */
+export const projectedIn = (projections: Projections): ReadonlySet<number> =>
+  new Set([...projections.values()].map(({ id }) => id));
+
 function keyOf(graph: Graph, id: number | undefined): string | undefined {
   const node = id === undefined ? undefined : nodeAt(graph, id);
   return node?.op === 'param' ? node.attributes.key : undefined;
