@@ -12,7 +12,7 @@ import type { Proposals } from '../postprocess/proposals.ts';
 import { inSlices, type Pause } from '../slices.ts';
 import type { CascadeConfig, RcnnConfig } from './config.ts';
 import { anchorsOf, checkStrides, type DetectOptions, type Detector } from './detection.ts';
-import { byName, named, type RunPart, readAndFree, readLevels } from './task.ts';
+import { byName, named, type RunPart, readAll, readAndFree, readLevels } from './task.ts';
 
 let loaded: typeof import('../postprocess/detecting.ts') | undefined;
 /** Returns the arithmetic between the parts. An image needs it five times, and a loader that compiles looks up a module for each. */
@@ -321,7 +321,7 @@ export async function runOnRegions(
     const first = group * length;
     const sorted = sortByLevel(found.subarray(4 * first, 4 * (first + length)), { finestScale, levels }, image);
     const outputs = await run(part, { ...named('fpn', pyramid), ...named('rois', sorted.regions) });
-    for (const [name, array] of Object.entries(await readAndFree(outputs))) {
+    for (const [name, array] of Object.entries(await readAndFree(outputs, readAll))) {
       const { shape, data } = toBoxOrder(array, sorted.order);
       const row = shape.slice(1);
       inOrder[name] ??= { shape: [count, ...row], data: new Float32Array(count * sizeOf(row)) };

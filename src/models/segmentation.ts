@@ -12,7 +12,16 @@ import type { LabelView } from '../postprocess/view_labels.ts';
 import type { WindowLogits, WindowOptions } from '../postprocess/windows.ts';
 import { inSlices } from '../slices.ts';
 import type { ImageConfig, SegmentationConfig } from './config.ts';
-import { byName, fitImages, type ImageTask, type Labels, type TaskInputs, type TiledRun, type View } from './task.ts';
+import {
+  byName,
+  fitImages,
+  type ImageTask,
+  type Labels,
+  readAndFree,
+  type TaskInputs,
+  type TiledRun,
+  type View,
+} from './task.ts';
 import type { Tiling } from './tiles.ts';
 
 /**
@@ -91,7 +100,7 @@ async function tiledRun(size: Size, tiling: Tiling, how: Decision, dataset: Data
   return {
     takesWhole: false,
     async add({ features, geometries, networkDone, pause }) {
-      const logits = await byName(await features(), 'seg_logits').read();
+      const logits = await logitsOf(await features());
       await networkDone();
       await inSlices(labels.add(logits, stepsTo(itemAt(geometries, 0))), pause);
     },
@@ -155,7 +164,7 @@ async function onWhole(
   { features, geometries, networkDone, pause }: TaskInputs,
   decision: Decision,
 ): Promise<Labels[]> {
-  const logits = await byName(await features(), 'seg_logits').read();
+  const logits = await logitsOf(await features());
   await networkDone();
   const { labelSlices } = await import('../postprocess/joining.ts');
   const maps: Labels[] = [];
@@ -168,7 +177,7 @@ async function onWhole(
 /** Keeps the logits of one view, which are small, until all views are there. */
 async function viewOnWhole(view: View, decision: Decision): Promise<LabelView> {
   const { features, geometries, flipped, networkDone } = view;
-  const logits = await byName(await features(), 'seg_logits').read();
+  const logits = await logitsOf(await features());
   await networkDone();
   const { labelSlices, resizedLogitRows } = await import('../postprocess/joining.ts');
   const options = { steps: stepsTo(itemAt(geometries, 0)), ...decision };
@@ -188,7 +197,7 @@ async function onWindows(inputs: TaskInputs, sliding: Slide, decision: Decision)
     for (const window of options.windows) {
       // the whole input is not asked for if it is not there
       const features = await run('features', { image: inputs.cut?.(window) ?? windowOf(inputs.image, i, window) });
-      const logits = await readAndFree(features, 'seg_logits');
+      const logits = await readAndFree(features, logitsOf);
       if (i === geometries.length - 1 && window === options.windows.at(-1)) await networkDone();
       await inSlices(labels.add(logits), pause);
     }
@@ -218,7 +227,7 @@ async function viewOnWindows(view: View, sliding: Slide, decision: Decision): Pr
   const windows: WindowLogits[] = [];
   for (const window of options.windows) {
     const features = await view.run('features', { image: view.cut?.(window) ?? windowOf(view.image, 0, window) });
-    windows.push({ window, logits: await readAndFree(features, 'seg_logits') });
+    windows.push({ window, logits: await readAndFree(features, logitsOf) });
   }
   await view.networkDone();
   return {
@@ -228,11 +237,4 @@ async function viewOnWindows(view: View, sliding: Slide, decision: Decision): Pr
   };
 }
 
-/** Reads one output of a call, and frees all. */
-async function readAndFree(features: Named<DeviceTensor>, name: string): Promise<NDArray> {
-  try {
-    return await byName(features, name).read();
-  } finally {
-    for (const tensor of Object.values(features)) tensor.dispose();
-  }
-}
+const logitsOf = (features: Named<DeviceTensor>): Promise<NDArray> => byName(features, 'seg_logits').read();

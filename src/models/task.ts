@@ -312,10 +312,13 @@ export async function readAll(tensors: Named<DeviceTensor>): Promise<Named<NDArr
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Reads tensors back from the device, by name, and frees them, also if one cannot be read. */
-export async function readAndFree(tensors: Named<DeviceTensor>): Promise<Named<NDArray>> {
+/** Reads all or some of the tensors of a call, and frees all of them, also if one cannot be read. */
+export async function readAndFree<T>(
+  tensors: Named<DeviceTensor>,
+  read: (tensors: Named<DeviceTensor>) => Promise<T>,
+): Promise<T> {
   try {
-    return await readAll(tensors);
+    return await read(tensors);
   } finally {
     for (const tensor of Object.values(tensors)) tensor.dispose();
   }
