@@ -1,6 +1,7 @@
 import { type Graph, inputNodes, inputsOf, type Node, nodeAt } from '../../nn/graph.ts';
 import type { Program } from '../../nn/part.ts';
 import { type Branch, branchesOf } from './branches.ts';
+import { declaredIn, nothingDeclared } from './declared.ts';
 import { layoutsOf } from './layouts.ts';
 import { mapDimensions, type NodeWriter, nodeWriter, type Result, type ShapeDependentInput } from './nodes.ts';
 import { nodesOf, type WideMap, wideMapsOf } from './parts.ts';
@@ -19,6 +20,8 @@ export interface EmitOptions {
    * windows is one operator with the convolution before it (`projections.ts`).
    */
   readonly blocked?: boolean | undefined;
+  /** In onnxruntime's blocked layout: sums are added in place, see `declared.ts`. */
+  readonly inPlace?: boolean | undefined;
 }
 
 export interface OnnxModel extends OnnxGraph {
@@ -42,7 +45,8 @@ interface Output {
  *
  * @throws CheckpointError if the program lacks a weight
  */
-export function emitOnnx(program: Program, { standalone = false, blocked = false }: EmitOptions = {}): OnnxModel {
+export function emitOnnx(program: Program, options: EmitOptions = {}): OnnxModel {
+  const { standalone = false, blocked = false, inPlace = false } = options;
   const { name, graph, readers } = program;
   const inputNames = Object.keys(graph.inputs);
   const writer = modelWriter([...inputNames, ...Object.keys(graph.outputs)]);
@@ -59,7 +63,8 @@ export function emitOnnx(program: Program, { standalone = false, blocked = false
   const projections: Projections = blocked && replaced.size === 0 ? projectionsOf(graph) : new Map();
   // sums in parts are channels-first, and may be channels-last otherwise
   const layouts = layoutsOf(graph, projections).map((layout, id) => (replaced.has(id) ? 'channels-first' : layout));
-  const nodes = nodeWriter(program, writer, { layouts, projections, standalone });
+  const declared = inPlace ? declaredIn(graph, layouts) : nothingDeclared;
+  const nodes = nodeWriter(program, writer, { layouts, projections, declared, standalone });
   // a node has the name of the first output that it is; if two outputs mean one node, the second is a copy
   const outputNames = new Map<number, string>();
   for (const { output, node, value } of outputs) {

@@ -1,3 +1,4 @@
+import type { Size } from '../../arrays.ts';
 import { type Graph, inputsOf, nodeAt } from '../../nn/graph.ts';
 import type { Attributes, Axis, Operands, Operation, Window } from '../../nn/ops.ts';
 import type { Dimension } from './writer.ts';
@@ -94,15 +95,20 @@ const rules: { readonly [K in Operation]: Rule<K> } = {
   addAlongAxis: same,
 };
 
-/** Returns the extents of every map by node id. */
-export function extentsOf(graph: Graph): readonly (Extents | undefined)[] {
+/**
+ * Returns the extents of every map by node id.
+ *
+ * @param size heights and widths are those for inputs of this size, and numbers
+ */
+export function extentsOf(graph: Graph, size?: Size): readonly (Extents | undefined)[] {
   const extents: (Extents | undefined)[] = [];
   for (const node of graph.nodes) {
     if (node.op === 'param') {
       extents.push(undefined);
     } else if (node.op === 'input') {
       const { name, kind } = node.attributes;
-      const map = { batch: `${name}.batch`, height: `${name}.height`, width: `${name}.width` };
+      const { height, width } = size ?? { height: `${name}.height`, width: `${name}.width` };
+      const map = { batch: `${name}.batch`, height, width };
       extents.push(kind === 'regions' ? { batch: `${name}.count`, ...unit } : map);
     } else {
       const rule = rules[node.op] as (attributes: unknown, inputs: unknown) => Extents; // the table pairs them

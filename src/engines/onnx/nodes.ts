@@ -5,6 +5,7 @@ import type { Operation } from '../../nn/ops.ts';
 import type { Program } from '../../nn/part.ts';
 import { formOf, type ShapeDependentArray } from '../shape_dependent.ts';
 import { projectedWindowAttention } from './attention.ts';
+import { type Declared, isCertain } from './declared.ts';
 import { extentsOf } from './extents.ts';
 import { type Layout, permutationTo } from './layouts.ts';
 import { emitters } from './operators.ts';
@@ -20,6 +21,8 @@ export interface NodeWriter {
   isFlat(node: Node): boolean;
   /** Returns a node's value in a layout. It is transposed once for all that read it. */
   valueIn(layout: Layout, id: number): string;
+  /** Returns the channels-first value that a node reads of another: with a declared size if its own has one. */
+  valueFor(reader: Node, id: number): string;
   /** Writes an input, a parameter or an operation. @param output the output of the graph that it is */
   write(node: Node, output?: string): void;
   /** Writes an operation that is not a node of the graph, on channels-first values. Returns its value. */
@@ -56,6 +59,8 @@ export interface Form {
   readonly layouts: readonly Layout[];
   /** Convolutions that are written with the attention that reads them. */
   readonly projections: Projections;
+  /** Nodes with declared sizes, see `declared.ts`. */
+  readonly declared: Declared;
   /** See `EmitOptions`. */
   readonly standalone: boolean;
 }
@@ -64,30 +69,51 @@ export interface Form {
 export function nodeWriter(
   { name, graph, weights }: Program,
   writer: ModelWriter,
-  { layouts: chosen, projections, standalone }: Form,
+  { layouts: chosen, projections, declared, standalone }: Form,
 ): NodeWriter {
   const projected = projectedIn(projections);
   const consumers = consumersOf(graph);
-  const extents = extentsOf(graph);
+  const named = extentsOf(graph);
+  const extentsAt = (id: number, isDeclared: boolean) => (isDeclared ? declared.extents[id] : named[id]);
   const layouts = [...chosen];
   const values: string[] = []; // by node id, in the node's layout; empty for parameters that nothing reads
   const shapeDependent: ShapeDependentInput[] = [];
   let transposed = new Map<number, string>(); // the same values in the other layout
+  let reshaped = new Map<number, string>(); // the same values with a declared size, or without
+  let sameShape = ''; // the shape that a reshaped value keeps
 
   const isFlat = (node: Node): boolean => standalone && node.op === 'linear';
-  const dimensionsOf = (node: Node, layout: Layout): Dimension[] => {
-    const { batch = '', height = '', width = '' } = extents[node.id] ?? {};
+  const dimensionsOf = (node: Node, layout: Layout, isDeclared: boolean): Dimension[] => {
+    const { batch = '', height = '', width = '' } = extentsAt(node.id, isDeclared) ?? {};
     return layout === 'channels-last' ? [batch, height, width, node.channels] : [batch, node.channels, height, width];
+  };
+  /** Returns a channels-first value with its declared size, or without, which is all that changes. */
+  const sized = (id: number, isDeclared: boolean): string => {
+    const value = values[id] ?? '';
+    if (declared.nodes.has(id) === isDeclared || isCertain(declared.extents[id], named[id])) return value;
+    const known = reshaped.get(id);
+    if (known) return known;
+    const name = `${value}/${isDeclared ? 'declared' : 'undeclared'}`;
+    const other = writer.operator('Reshape', name, [value, sameShape]);
+    writer.value(other, dimensionsOf(nodeAt(graph, id), 'channels-first', isDeclared));
+    reshaped.set(id, other);
+    return other;
   };
   const valueIn = (layout: Layout, id: number): string => {
     const value = values[id] ?? '';
     if (nodeAt(graph, id).op === 'param' || layouts[id] === layout) return value;
     const known = transposed.get(id);
     if (known) return known;
-    const other = writer.operator('Transpose', `${value}/${layout}`, [value], { perm: permutationTo[layout] });
+    const other = writer.operator('Transpose', `${value}/${layout}`, [sized(id, false)], {
+      perm: permutationTo[layout],
+    });
     transposed.set(id, other);
     return other;
   };
+  const valueFor = (reader: Node, layout: Layout, id: number): string =>
+    nodeAt(graph, id).op !== 'param' && layouts[id] === layout && layout === 'channels-first'
+      ? sized(id, declared.nodes.has(reader.id))
+      : valueIn(layout, id);
   /** The inputs of a node as it is written. */
   const sourcesOf = (node: Node): readonly number[] => {
     const projection = projections.get(node.id);
@@ -103,7 +129,7 @@ export function nodeWriter(
     const path = writer.unique(node.path || node.op); // a model that is a single module has no path
     const value = given ?? path;
     writer.nameLast(path, value);
-    if (!isFlat(node)) writer.value(value, dimensionsOf(node, layout));
+    if (!isFlat(node)) writer.value(value, dimensionsOf(node, layout, declared.nodes.has(node.id)));
     return value;
   };
 
@@ -111,10 +137,17 @@ export function nodeWriter(
     shapeDependent,
     isFlat,
     valueIn,
+    valueFor: (reader, id) => valueFor(reader, 'channels-first', id),
     write: (node, output) => {
       if (node.op === 'input') {
-        values[node.id] = node.attributes.name;
-        writer.input(node.attributes.name, inputDimensions(node));
+        const { name } = node.attributes;
+        values[node.id] = name;
+        writer.input(name, inputDimensions(node));
+        if (declared.nodes.size > 0) {
+          // zeros stand for the extents that there are, and nobody knows before a run that they are zeros
+          const shape = writer.operator('Shape', `${name}/Shape`, [name]);
+          sameShape = writer.operator('Mul', `${name}/sameShape`, [shape, writer.ints([0, 0, 0, 0])]);
+        }
       } else if (node.op === 'param') {
         const { key, kind } = node.attributes;
         const used = kind !== 'ignored' && consumers[node.id] !== 0;
@@ -123,7 +156,7 @@ export function nodeWriter(
         values[node.id] = value;
       } else if (!projected.has(node.id)) {
         const layout = layouts[node.id] ?? 'channels-first';
-        const inputs = sourcesOf(node).map((id) => valueIn(layout, id));
+        const inputs = sourcesOf(node).map((id) => valueFor(node, layout, id));
         values[node.id] = operation(node, layout, inputs, layout === 'channels-first' ? output : undefined);
         if (output !== undefined && layout === 'channels-last') {
           writer.nameLast(valueIn('channels-first', node.id), output);
@@ -144,8 +177,9 @@ export function nodeWriter(
       layouts[id] = 'channels-first';
     },
     inside: (results, write) => {
-      const outside = transposed;
-      transposed = new Map(outside);
+      const outside = { transposed, reshaped };
+      transposed = new Map(transposed);
+      reshaped = new Map(reshaped);
       write();
       const handed = results.map(({ name, node, isInside }) => ({
         name,
@@ -153,7 +187,7 @@ export function nodeWriter(
         channels: node.channels,
         isInside,
       }));
-      transposed = outside;
+      ({ transposed, reshaped } = outside);
       return handed;
     },
   };

@@ -135,10 +135,10 @@ function areasOf(graph: Graph): readonly number[] {
 export function emitInParts({ chain, ends, parts }: WideMap, nodes: NodeWriter): void {
   const [first] = chain;
   const channels = first.channels / parts;
-  const sums = ends.map(({ sum }) => sum && nodes.valueIn('channels-first', sum.other));
+  const sums = ends.map(({ sum }) => sum && nodes.valueFor(sum.node, sum.other));
   for (let start = 0; start < first.channels; start += channels) {
     const slice = (axis: 0 | 1) => (whole: NDArray) => sliced(whole, axis, start, channels);
-    let value = nodes.valueIn('channels-first', first.inputs[0]);
+    let value = nodes.valueFor(first, first.inputs[0]);
     for (const node of chain) {
       const [, ...parameters] = inputsOf(node);
       const inputs = [value, ...parameters.map((id) => nodes.parameter(id, slice(0)))];
