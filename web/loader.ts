@@ -15,7 +15,7 @@ export interface Loader {
   readonly model: PageModel | undefined;
   /** The model for a prediction: boxes that are drawn need no detector. */
   modelFor(state: Pick<State, 'boxes'>): PageModel | undefined;
-  /** Whether a model was replaced by another one. */
+  /** True if another model took its place. */
   isLeft(model: PageModel): boolean;
   readonly source: ModelSource | undefined;
   /** Settles when nothing is loaded any more. */

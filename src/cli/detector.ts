@@ -116,7 +116,7 @@ export interface LoadedPredictor {
   readonly model: Model;
 }
 
-/** What is loaded, and how: plain data, by which each worker loads the same. */
+/** The model to load and how to load it: plain data, by which each worker loads the same. */
 export interface LoadChoice {
   readonly model: ChosenModel;
   /** Finds the boxes for poses. */

@@ -52,7 +52,7 @@ export function sharesOf(
 export interface PoolOptions {
   /** All workers, with that of this thread. */
   readonly workers: number;
-  /** What the threads load and do, asked for when they start. */
+  /** The model and the task of the threads, asked for when they start. */
   readonly data: () => WorkerData;
   readonly onNotice: (text: string) => void;
   /** The module of the threads, another one in tests. */

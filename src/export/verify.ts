@@ -54,7 +54,7 @@ export interface VerifyOptions {
   readonly engines?: readonly string[] | undefined;
   /** Engines among these that shall not run, each with the reason. */
   readonly exclude?: Readonly<Record<string, string>> | undefined;
-  /** Whether an engine runs the images as well as the small network. By default all do, if `samples` has images. */
+  /** True for an engine that runs the images as well as the small network. By default all do, if `samples` has images. */
   readonly image?: ((engine: string) => boolean) | undefined;
   /** Default in Node: those of the package. */
   readonly samples?: VerifySamples | undefined;

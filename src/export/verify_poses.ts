@@ -2,7 +2,7 @@ import type { Result } from '../results/result.ts';
 
 /** Compares the poses that an engine finds in the sample's image with those of PyTorch's heatmaps. */
 
-/** What the sample's pose model finds in its image, against the reference. */
+/** Keypoints that the sample's pose model finds in its image, against the reference. */
 export interface PosesCheck {
   readonly passed: boolean;
   readonly file: string;

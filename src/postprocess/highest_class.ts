@@ -27,7 +27,7 @@ const perSlice = 500_000;
 export const labelsFor = ({ height, width }: Size, classes: number): Uint8Array | Uint16Array =>
   classes > 256 ? new Uint16Array(height * width) : new Uint8Array(height * width);
 
-/** What logits decide. */
+/** The decision that logits make. */
 export interface Decision {
   /** How many classes there are. */
   readonly classes: number;

@@ -167,7 +167,7 @@ export function windowLabels({ windows, base, original, alignCorners, blend, thr
   };
 }
 
-/** Where later windows begin. */
+/** The places at which later windows begin. */
 interface Later {
   /** The leftmost of the same row of windows; undefined after its last. */
   readonly left: number | undefined;

@@ -94,7 +94,7 @@ const signal = `
   const signal = () => { Atomics.store(state, 0, 1); };
 `;
 
-/** What a thread with `signal` is given, and a wait for what it says. */
+/** The data for a thread with `signal`, and a wait for what it says. */
 function signalling() {
   const state = new Int32Array(new SharedArrayBuffer(4));
   return {

@@ -34,7 +34,7 @@ export interface Stage {
   readonly shapes: readonly InstanceShape[];
   /** Milliseconds from the latest result to the frame that shows it. */
   readonly drawn: number | undefined;
-  /** Whether poses were looked for in boxes that the visitor drew. */
+  /** True if poses were looked for in boxes that the visitor drew. */
   readonly hasBoxes: boolean;
   /**
    * Shows a picture, with what was found on it or without. A new picture is seen whole; the same keeps its zoom.

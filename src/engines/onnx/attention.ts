@@ -109,7 +109,7 @@ interface Gathered {
   readonly map: string;
   readonly batch: string;
   readonly channels: number;
-  /** What the pixels of padding are: a value for each channel, or zeros. */
+  /** The pixels of padding: a value for each channel, or zeros. */
   readonly padding: string | undefined;
 }
 
