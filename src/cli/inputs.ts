@@ -111,10 +111,12 @@ function headOf(file: string): Uint8Array | undefined {
   try {
     if (!statSync(file).isFile()) return undefined; // a pipe would wait
     const open = openSync(file, 'r');
-    const head = new Uint8Array(sniffedBytes);
-    const read = readSync(open, head);
-    closeSync(open);
-    return head.subarray(0, read);
+    try {
+      const head = new Uint8Array(sniffedBytes);
+      return head.subarray(0, readSync(open, head));
+    } finally {
+      closeSync(open);
+    }
   } catch {
     return undefined;
   }
