@@ -48,6 +48,20 @@ export function ndarray<T extends TypedArray>(shape: Shape, data: T): NDArray<T>
   return { shape, data };
 }
 
+/** Returns `count` rows (axis 0) or columns (axis 1) of an array from `start` on. Rows are a view, columns a copy. */
+export function sliced({ shape, data }: NDArray, axis: 0 | 1, start: number, count: number): NDArray {
+  const part = shape.map((extent, i) => (i === axis ? count : extent));
+  const size = sizeOf(shape.slice(axis + 1));
+  if (axis === 0) return { shape: part, data: data.subarray(start * size, (start + count) * size) };
+  const [rows = 0, columns = 0] = shape;
+  const taken = new Float32Array(rows * count * size);
+  for (let row = 0; row < rows; row++) {
+    const from = (row * columns + start) * size;
+    taken.set(data.subarray(from, from + count * size), row * count * size);
+  }
+  return { shape: part, data: taken };
+}
+
 /** Returns an item of a list. A negative index counts from the end. @throws RangeError if there is none */
 export function itemAt<T>(list: readonly (T | undefined)[], index: number): T {
   const item = list.at(index);

@@ -14,7 +14,7 @@ import type { ImageRef, Platform, WeightsRef } from '../platform/contract.ts';
 import { iouMatrix } from '../postprocess/boxes.ts';
 import type { Result } from '../results/result.ts';
 import { validateOptions } from '../validate.ts';
-import { comparePoses, type ExpectedPoses, type PosesCheck } from './verify_poses.ts';
+import { comparePoses, type ExpectedPoses, type PosesCheck, scoreTolerance } from './verify_poses.ts';
 
 /** Compares the engines of this device with numbers of PyTorch: a small network's outputs, the demo model on an image, and a pose model. */
 
@@ -331,7 +331,6 @@ const textOf = async (platform: Platform, ref: WeightsRef): Promise<string> =>
   new TextDecoder().decode(await bytesOf(platform, ref));
 
 const leastScore = 0.3;
-const scoreTolerance = 0.002;
 const leastIou = 0.99;
 
 /** Compares a result with the reference's. */

@@ -29,7 +29,8 @@ export interface ExpectedPoses {
 }
 
 const distanceTolerance = 0.02;
-const scoreTolerance = 0.002;
+/** The most that a score may differ from the reference's. */
+export const scoreTolerance = 0.002;
 
 /** Compares a result with the reference's poses, one by one. */
 export function comparePoses(result: Result, { file, poses }: ExpectedPoses): PosesCheck {

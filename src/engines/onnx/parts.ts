@@ -1,7 +1,8 @@
-import { type NDArray, sizeOf } from '../../arrays.ts';
+import { type NDArray, sliced } from '../../arrays.ts';
 import { type Graph, inputsOf, type Node, nodeAt } from '../../nn/graph.ts';
 import { activations, type Op, type Operation } from '../../nn/ops.ts';
 import { isPointwise, readersOf } from '../../nn/optimise/folding.ts';
+import { block } from '../../nn/optimise/separate_maps.ts';
 import type { NodeWriter } from './nodes.ts';
 
 /**
@@ -32,9 +33,6 @@ export const largeInput = 2 ** 17;
 
 /** The fewest values of a part for each pixel of the input: parts of half as many take longer. */
 const valuesPerPixel = 2;
-
-/** Channels that onnxruntime computes at a time. */
-const block = 16;
 
 /** With fewer parts, the whole graph would be there twice for little. */
 const fewestParts = 4;
@@ -163,18 +161,3 @@ const narrowed = (node: Node<Operation>, channels: number): Node<Operation> =>
   isDepthwise(node)
     ? { ...node, channels, attributes: { ...node.attributes, groups: channels } }
     : { ...node, channels };
-
-/** Returns `count` rows of a parameter (axis 0), or columns of a matrix (axis 1), from `start` on. */
-function sliced({ shape, data }: NDArray, axis: 0 | 1, start: number, count: number): NDArray {
-  const part = shape.map((extent, i) => (i === axis ? count : extent));
-  if (axis === 0) {
-    const row = sizeOf(shape.slice(1));
-    return { shape: part, data: data.subarray(start * row, (start + count) * row) };
-  }
-  const [rows = 0, columns = 0] = shape;
-  const taken = new Float32Array(rows * count);
-  for (let row = 0; row < rows; row++) {
-    taken.set(data.subarray(row * columns + start, row * columns + start + count), row * count);
-  }
-  return { shape: part, data: taken };
-}

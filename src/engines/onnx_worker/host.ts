@@ -210,7 +210,7 @@ class WorkerTensor implements OnnxTensor {
 const stretch = 8;
 
 /** Returns weights for the worker, which takes them over: copies, unless they are spare. The caller's arrays stay as they are. */
-async function movable({
+async function movableWeights({
   externalData = [],
 }: SessionOptions): Promise<{ path: string; data: Uint8Array<ArrayBuffer> }[]> {
   const moved: { path: string; data: Uint8Array<ArrayBuffer> }[] = [];
@@ -306,7 +306,7 @@ export async function onnxWorker(path: string, { isNative = true } = {}): Promis
     Tensor: Tensor as unknown as OnnxRuntime['Tensor'],
     InferenceSession: {
       create: async (model, { kept = [], ...options } = {}) => {
-        const externalData = await movable(options);
+        const externalData = await movableWeights(options);
         const moved = memoryOf(externalData.map(({ data }) => data));
         return sessionOf(await line.call('create', { model, options: { ...options, externalData }, kept }, moved));
       },

@@ -1,4 +1,4 @@
-import { type NDArray, sizeOf, type Weights } from '../../arrays.ts';
+import { sliced, type Weights } from '../../arrays.ts';
 import { type Graph, type Node, nodeAt } from '../graph.ts';
 import { type Folding, folding, isPointwise, readersOf, type Weighted } from './folding.ts';
 
@@ -20,8 +20,8 @@ export function separateMaps(graph: Graph, weights: Weights): Weighted {
   return folded.result();
 }
 
-/** Channels that onnxruntime computes at a time. */
-const block = 16;
+/** Channels that onnxruntime's blocked layout computes at a time. */
+export const block = 16;
 
 /** Returns the maps that only a convolution of neighbouring pixels reads, if they are joined by channels in whole blocks. */
 function joinedMaps(
@@ -43,7 +43,7 @@ function appendSum(folded: Folding, node: Node<'conv2d'>, maps: readonly Node[])
   const convolutions = maps.map((map) => {
     const inputs = [
       folded.idOf(map.id),
-      folded.parameter(path, 'weight', columnsOf(whole, start, map.channels)),
+      folded.parameter(path, 'weight', sliced(whole, 1, start, map.channels)),
     ] as const;
     const isFirst = start === 0;
     start += map.channels;
@@ -53,15 +53,4 @@ function appendSum(folded: Folding, node: Node<'conv2d'>, maps: readonly Node[])
   return convolutions.reduce((sum, value) =>
     folded.append<'add'>({ op: 'add', inputs: [sum, value], attributes: {}, path, channels }),
   );
-}
-
-/** Returns the weights of `count` inputs from `start` on: [out, in, …] in row-major order. */
-function columnsOf({ shape: [rows = 0, columns = 0, ...taps], data }: NDArray, start: number, count: number): NDArray {
-  const size = sizeOf(taps);
-  const taken = new Float32Array(rows * count * size);
-  for (let row = 0; row < rows; row++) {
-    const from = (row * columns + start) * size;
-    taken.set(data.subarray(from, from + count * size), row * count * size);
-  }
-  return { shape: [rows, count, ...taps], data: taken };
 }
